@@ -1,0 +1,21 @@
+/**
+ * An error a user can act on: what was expected, what came, and what to do about it.
+ *
+ * The kernel and the command line show `message` and `cure` before any stack.
+ */
+export class UserError extends Error {
+  /** What to do about it, in one sentence. */
+  readonly cure?: string;
+
+  constructor(message: string, options: { readonly cure?: string; readonly cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.name = new.target.name;
+    this.cure = options.cure;
+  }
+}
+
+/** A value given by the user (an option, a hyperparameter, a key) is not one that the call takes. */
+export class ArgumentError extends UserError {}
+
+/** Something on disk is not what it should be: truncated, altered, of another version, missing. */
+export class DataError extends UserError {}
