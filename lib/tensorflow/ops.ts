@@ -1,0 +1,360 @@
+/**
+ * The differentiable native ops that the network and its losses are made of. Layout is `[batch, height, width,
+ * channels]`; `bfloat16` tensors flow through all of them unseen (see {@link castTo}).
+ */
+import { ArgumentError } from '../errors';
+import {
+  attribute,
+  DataType,
+  dataTypeOf,
+  defineOp,
+  execute,
+  executeOne,
+  type Tensor,
+  type Tensor1D,
+  type Tensor2D,
+  type Tensor4D,
+  tf,
+} from './runtime';
+
+const T = (tensor: Tensor) => attribute.type('T', dataTypeOf(tensor));
+const ints = (values: readonly number[]) => tf.tensor1d([...values], 'int32');
+
+function requireRank(op: string, argument: string, tensor: Tensor, rank: number): void {
+  if (tensor.rank !== rank) {
+    throw new ArgumentError(`Error in ${op}: ${argument} must be rank ${rank}, but got rank ${tensor.rank}.`);
+  }
+}
+
+// tfjs' tape adds gradients with its kernel "Add", which takes the type from tfjs' label and so fails on bfloat16.
+tf.unregisterKernel('Add', 'tensorflow');
+tf.registerKernel({
+  kernelName: 'Add',
+  backendName: 'tensorflow',
+  kernelFunc: ({ inputs }) => {
+    const { a, b } = inputs as { a: Tensor; b: Tensor };
+    return executeOne('AddV2', [a, b], [T(a)]);
+  },
+});
+
+function nativeCast(x: Tensor, type: DataType): Tensor {
+  return executeOne(
+    'Cast',
+    [x],
+    [attribute.type('SrcT', dataTypeOf(x)), attribute.type('DstT', type), attribute.bool('Truncate', false)],
+  );
+}
+
+const castOp = defineOp<{ x: Tensor }, { from: DataType; to: DataType }>('cast', {
+  forward: ({ x }, { to }) => [nativeCast(x, to)],
+  gradient: (dy, _saved, { from }) => ({ x: () => nativeCast(dy, from) }),
+});
+
+/** `x` as `type`; its gradient returns in the type of `x`. */
+export function castTo<X extends Tensor>(x: X, type: 'float32' | 'bfloat16' | 'int32'): X {
+  const from = dataTypeOf(x);
+  const to = DataType[type];
+  return (from === to ? x : castOp({ x }, { from, to })[0]) as X;
+}
+
+const convolveAttributes = (x: Tensor, stride: number, padding: 'SAME' | 'VALID') => [
+  T(x),
+  attribute.int('strides', [1, stride, stride, 1]),
+  attribute.string('padding', padding),
+  attribute.bool('use_cudnn_on_gpu', true),
+  attribute.string('data_format', 'NHWC'),
+  attribute.int('explicit_paddings', []),
+  attribute.int('dilations', [1, 1, 1, 1]),
+];
+
+const convolve = defineOp<{ x: Tensor; filter: Tensor }, { stride: number; padding: 'SAME' | 'VALID' }>(
+  'conv2d',
+  {
+    forward: ({ x, filter }, { stride, padding }) => [
+      executeOne('Conv2D', [x, filter], convolveAttributes(x, stride, padding)),
+    ],
+    save: { inputs: ['x', 'filter'] },
+    gradient: (dy, [x, filter], { stride, padding }) => ({
+      x: () =>
+        executeOne(
+          'Conv2DBackpropInput',
+          [ints(x.shape), filter, dy],
+          convolveAttributes(dy, stride, padding),
+        ),
+      filter: () =>
+        executeOne(
+          'Conv2DBackpropFilter',
+          [x, ints(filter.shape), dy],
+          convolveAttributes(dy, stride, padding),
+        ),
+    }),
+  },
+);
+
+const pad = defineOp<{ x: Tensor }, { before: number; after: number }>('pad', {
+  forward: ({ x }, { before, after }) => {
+    const paddings = tf.tensor2d([0, 0, before, after, before, after, 0, 0], [4, 2], 'int32');
+    return [executeOne('Pad', [x, paddings], [T(x), attribute.type('Tpaddings', DataType.int32)])];
+  },
+  gradient: (dy, _saved, { before, after }) => ({
+    x: () => {
+      const [n, height, width, channels] = dy.shape as [number, number, number, number];
+      const size = [n, height - before - after, width - before - after, channels];
+      return slice(dy, [0, before, before, 0], size);
+    },
+  }),
+});
+
+/** `x[begin : begin + size]`; no gradient. */
+export function slice(x: Tensor, begin: readonly number[], size: readonly number[]): Tensor {
+  return executeOne('Slice', [x, ints(begin), ints(size)], [T(x), attribute.type('Index', DataType.int32)]);
+}
+
+const stridedAttributes = (x: Tensor) => [
+  T(x),
+  attribute.type('Index', DataType.int32),
+  attribute.int('begin_mask', 0b1111),
+  attribute.int('end_mask', 0b1111),
+  attribute.int('ellipsis_mask', 0),
+  attribute.int('new_axis_mask', 0),
+  attribute.int('shrink_axis_mask', 0),
+];
+const zeros4 = [0, 0, 0, 0];
+
+/** Every `stride`-th row and column. */
+const subsample = defineOp<{ x: Tensor }, { stride: number; shape: number[] }>('subsample', {
+  forward: ({ x }, { stride }) => [
+    executeOne(
+      'StridedSlice',
+      [x, ints(zeros4), ints(zeros4), ints([1, stride, stride, 1])],
+      stridedAttributes(x),
+    ),
+  ],
+  gradient: (dy, _saved, { stride, shape }) => ({
+    x: () =>
+      executeOne(
+        'StridedSliceGrad',
+        [ints(shape), ints(zeros4), ints(zeros4), ints([1, stride, stride, 1]), dy],
+        stridedAttributes(dy),
+      ),
+  }),
+});
+
+/** The zeros that torch's symmetric padding `p` adds before and after, less those that no window reaches. */
+function paddingOf(size: number, window: number, stride: number): { before: number; after: number } {
+  const before = (window - 1) / 2;
+  const outputs = Math.floor((size + 2 * before - window) / stride) + 1;
+  return { before, after: Math.max(0, (outputs - 1) * stride + window - size - before) };
+}
+
+/**
+ * 2-D convolution with torch's geometry: padding `(window − 1) / 2` on every side, no bias.
+ *
+ * Explicit padding would fall out of oneDNN's fast kernels, so stride 1 uses `SAME`, stride 2 pads and uses `VALID`.
+ * A strided 1×1 convolution takes every second pixel first: TensorFlow 2.21's gradient of the strided form writes
+ * past its buffer when there are eight or fewer input channels.
+ *
+ * @param x `[batch, height, width, inChannels]`, square images
+ * @param filter `[window, window, inChannels, outChannels]`, an odd window
+ */
+export function conv2d(x: Tensor4D, filter: Tensor4D, { stride }: { readonly stride: 1 | 2 }): Tensor4D {
+  requireRank('conv2d', 'input', x, 4);
+  requireRank('conv2d', 'filter', filter, 4);
+  if (x.shape[3] !== filter.shape[2]) {
+    throw new ArgumentError(
+      `Error in conv2d: the input has ${x.shape[3]} channels, but the filter takes ${filter.shape[2]}.`,
+    );
+  }
+  const weights = castTo(filter, dataTypeOf(x) === DataType.bfloat16 ? 'bfloat16' : 'float32');
+  if (stride === 1) return convolve({ x, filter: weights }, { stride, padding: 'SAME' })[0] as Tensor4D;
+  const window = filter.shape[0];
+  const input =
+    window === 1
+      ? subsample({ x }, { stride, shape: x.shape })[0]
+      : pad({ x }, paddingOf(x.shape[1], window, stride))[0];
+  return convolve(
+    { x: input, filter: weights },
+    { stride: window === 1 ? 1 : stride, padding: 'VALID' },
+  )[0] as Tensor4D;
+}
+
+const poolAttributes = (x: Tensor) => [
+  T(x),
+  attribute.int('ksize', [1, 3, 3, 1]),
+  attribute.int('strides', [1, 2, 2, 1]),
+  attribute.string('padding', 'VALID'),
+  attribute.int('explicit_paddings', []),
+  attribute.string('data_format', 'NHWC'),
+];
+
+const pool = defineOp<{ x: Tensor }, object>('max-pool', {
+  forward: ({ x }) => [executeOne('MaxPool', [x], poolAttributes(x))],
+  save: { inputs: ['x'], outputs: [true] },
+  gradient: (dy, [x, y]) => ({ x: () => executeOne('MaxPoolGrad', [x, y, dy], poolAttributes(dy)) }),
+});
+
+/**
+ * Max-pooling, window 3, stride 2, torch's padding 1. The border is filled with zeros, which is the same as torch's
+ * −∞ on an input that is nowhere negative (it follows a ReLU).
+ */
+export function maxPool(x: Tensor4D): Tensor4D {
+  requireRank('maxPool', 'input', x, 4);
+  return pool({ x: pad({ x }, paddingOf(x.shape[1], 3, 2))[0] }, {})[0] as Tensor4D;
+}
+
+/** torch's defaults of `BatchNorm2d`. */
+export const BATCH_NORM_EPSILON = 1e-5;
+export const BATCH_NORM_MOMENTUM = 0.1;
+
+interface BatchNormInputs extends Record<string, Tensor> {
+  x: Tensor;
+  scale: Tensor;
+  offset: Tensor;
+  mean: Tensor;
+  variance: Tensor;
+}
+
+const batchNormAttributes = (x: Tensor, isTraining: boolean) => [
+  T(x),
+  attribute.type('U', DataType.float32),
+  attribute.float('epsilon', BATCH_NORM_EPSILON),
+  attribute.string('data_format', 'NHWC'),
+  attribute.bool('is_training', isTraining),
+];
+
+function batchNormForward(
+  { x, scale, offset, mean, variance }: BatchNormInputs,
+  isTraining: boolean,
+): Tensor[] {
+  const attributes = [
+    ...batchNormAttributes(x, isTraining),
+    attribute.float('exponential_avg_factor', isTraining ? BATCH_NORM_MOMENTUM : 1),
+  ];
+  return execute('FusedBatchNormV3', [x, scale, offset, mean, variance], attributes, 6);
+}
+
+function batchNormGradient(inputs: readonly Tensor[], isTraining: boolean) {
+  // One op gives all three. It runs here, not in a thunk: tfjs would dispose what the thunk does not return.
+  const [x, scale, offset] = execute(
+    'FusedBatchNormGradV3',
+    inputs,
+    batchNormAttributes(inputs[0], isTraining),
+    5,
+  );
+  return { x: () => x, scale: () => scale, offset: () => offset };
+}
+
+const batchNormTraining = defineOp<BatchNormInputs, object>('batch-norm-training', {
+  forward: (inputs) => batchNormForward(inputs, true),
+  save: { inputs: ['x', 'scale'], outputs: [false, false, false, true, true, true] },
+  gradient: (dy, [x, scale, ...reserve]) => batchNormGradient([dy, x, scale, ...reserve], true),
+});
+
+const batchNormInference = defineOp<BatchNormInputs, object>('batch-norm-inference', {
+  forward: (inputs) => batchNormForward(inputs, false).slice(0, 1),
+  save: { inputs: ['x', 'scale', 'mean', 'variance'] },
+  gradient: (dy, [x, scale, mean, variance]) =>
+    batchNormGradient([dy, x, scale, mean, variance, mean], false),
+});
+
+/**
+ * Batch normalisation over all but the last axis, in float32 inside.
+ *
+ * @returns `y`, and in training the running mean and (unbiased) variance moved by a tenth towards the batch's
+ */
+export function batchNorm(
+  inputs: {
+    readonly x: Tensor4D;
+    readonly scale: Tensor1D;
+    readonly offset: Tensor1D;
+    readonly mean: Tensor1D;
+    readonly variance: Tensor1D;
+  },
+  { training }: { readonly training: boolean },
+): { readonly y: Tensor4D; readonly moved?: { readonly mean: Tensor1D; readonly variance: Tensor1D } } {
+  requireRank('batchNorm', 'input', inputs.x, 4);
+  if (!training) return { y: batchNormInference({ ...inputs }, {})[0] as Tensor4D };
+  const [y, mean, variance] = batchNormTraining({ ...inputs }, {});
+  return { y: y as Tensor4D, moved: { mean: mean as Tensor1D, variance: variance as Tensor1D } };
+}
+
+const reluOp = defineOp<{ x: Tensor }, object>('relu', {
+  forward: ({ x }) => [executeOne('Relu', [x], [T(x)])],
+  save: { outputs: [true] },
+  gradient: (dy, [y]) => ({ x: () => executeOne('ReluGrad', [dy, y], [T(dy)]) }),
+});
+
+/** max(x, 0). */
+export function relu<X extends Tensor>(x: X): X {
+  return reluOp({ x }, {})[0] as X;
+}
+
+const addOp = defineOp<{ a: Tensor; b: Tensor }, object>('add', {
+  forward: ({ a, b }) => [executeOne('AddV2', [a, b], [T(a)])],
+  gradient: (dy) => ({ a: () => tf.clone(dy), b: () => tf.clone(dy) }),
+});
+
+/** a + b of two tensors of one shape: the residual connection. */
+export function add<X extends Tensor>(a: X, b: X): X {
+  if (a.shape.join() !== b.shape.join()) {
+    throw new ArgumentError(`Error in add: shapes must be the same, but got [${a.shape}] and [${b.shape}].`);
+  }
+  return addOp({ a, b }, {})[0] as X;
+}
+
+function broadcastTo(x: Tensor, shape: readonly number[]): Tensor {
+  return executeOne('BroadcastTo', [x, ints(shape)], [T(x), attribute.type('Tidx', DataType.int32)]);
+}
+
+const sumOp = defineOp<{ x: Tensor }, { axes: number[]; shape: number[] }>('sum', {
+  forward: ({ x }, { axes }) => [
+    executeOne(
+      'Sum',
+      [x, ints(axes)],
+      [T(x), attribute.type('Tidx', DataType.int32), attribute.bool('keep_dims', true)],
+    ),
+  ],
+  gradient: (dy, _saved, { shape }) => ({ x: () => broadcastTo(dy, shape) }),
+});
+
+/** The sum over `axes`, which vanish. (tfjs' own gradient of a sum makes an array of ones in JavaScript.) */
+export function sum<Y extends Tensor>(x: Tensor, axes: readonly number[]): Y {
+  const kept = x.shape.filter((_, axis) => !axes.includes(axis));
+  return sumOp({ x }, { axes: [...axes], shape: x.shape })[0].reshape(kept) as Y;
+}
+
+/** The mean over `axes`, which vanish. */
+export function mean<Y extends Tensor>(x: Tensor, axes: readonly number[]): Y {
+  const count = axes.reduce((product, axis) => product * x.shape[axis], 1);
+  return sum(x, axes).mul(1 / count) as Y;
+}
+
+/** The mean over height and width, in float32: `[batch, height, width, channels]` → `[batch, channels]`. */
+export function globalAveragePool(x: Tensor4D): Tensor2D {
+  requireRank('globalAveragePool', 'input', x, 4);
+  return mean(castTo(x, 'float32'), [1, 2]);
+}
+
+const crossEntropyOp = defineOp<{ logits: Tensor; labels: Tensor }, object>('cross-entropy', {
+  forward: ({ logits, labels }) =>
+    execute(
+      'SparseSoftmaxCrossEntropyWithLogits',
+      [logits, labels],
+      [T(logits), attribute.type('Tlabels', DataType.int32)],
+      2,
+    ),
+  save: { outputs: [false, true] },
+  gradient: (dy, [difference]) => ({ logits: () => difference.mul(dy.expandDims(1)) }),
+});
+
+/**
+ * −log softmax(logits)[label] of every image.
+ *
+ * @param logits `[batch, classes]`
+ * @param labels `[batch]`, int32, 0 … classes − 1. A label out of range gives NaN (or an error, on a CPU).
+ */
+export function crossEntropy(logits: Tensor2D, labels: Tensor1D): Tensor1D {
+  requireRank('crossEntropy', 'logits', logits, 2);
+  requireRank('crossEntropy', 'labels', labels, 1);
+  return crossEntropyOp({ logits, labels }, {})[0] as Tensor1D;
+}

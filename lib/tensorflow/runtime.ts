@@ -1,0 +1,234 @@
+/**
+ * The way down: TensorFlow.js for Node, its native binding, and any TensorFlow op by its name.
+ *
+ * tfjs wraps a few hundred ops; the TensorFlow library beneath knows all of them. What ResNet training needs
+ * (batch normalisation with its gradient, fused optimizers, seeded noise) exists only there. This folder is the
+ * one place that knows the inside of tfjs.
+ */
+import { createRequire } from 'node:module';
+import type * as util from 'node:util';
+import type * as Tf from '@tensorflow/tfjs-node-gpu';
+import { UserError } from '../errors';
+
+// TensorFlow reads these once, when its library is loaded. A value set by the user wins.
+process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
+process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
+
+/** TensorFlow.js on the native TensorFlow library. */
+export const tf: typeof Tf = load();
+
+export type Tensor = Tf.Tensor;
+export type Scalar = Tf.Scalar;
+export type Tensor1D = Tf.Tensor1D;
+export type Tensor2D = Tf.Tensor2D;
+export type Tensor4D = Tf.Tensor4D;
+
+function load(): typeof Tf {
+  // tfjs-node 4.22 calls util.isNullOrUndefined, which Node 23 removed (tensorflow/tfjs#8609).
+  const legacyUtil = createRequire(__filename)('node:util') as typeof util & {
+    isNullOrUndefined?: (value: unknown) => boolean;
+  };
+  legacyUtil.isNullOrUndefined ??= (value) => value === null || value === undefined;
+  try {
+    return require('@tensorflow/tfjs-node-gpu') as typeof Tf;
+  } catch (cause) {
+    throw new UserError('TensorFlow is not set up: its native addon could not be loaded.', {
+      cure: 'Run "npm run setup" in the project folder; environment.md says what it does.',
+      cause,
+    });
+  }
+}
+
+/** TensorFlow's own numbers for its data types (`types.proto`). */
+export const DataType = {
+  float32: 1,
+  int32: 3,
+  uint8: 4,
+  int64: 9,
+  bool: 10,
+  bfloat16: 14,
+  resource: 20,
+} as const;
+export type DataType = (typeof DataType)[keyof typeof DataType];
+
+/** What the native binding tells of a tensor: its handle, shape and TensorFlow data type. */
+export interface NativeTensor {
+  readonly id: number;
+  readonly shape: number[];
+  readonly dtype: number;
+}
+
+/** An op's attribute as the binding takes it; made by {@link attribute}. */
+export interface Attribute {
+  readonly name: string;
+  readonly type: number;
+  readonly value: unknown;
+}
+
+/** The members of tfjs-node's binding that are used here. */
+export interface Binding {
+  createTensor(shape: readonly number[], dtype: number, values: unknown): number;
+  deleteTensor(id: number): void;
+  tensorDataSync(id: number): Float32Array | Int32Array | Uint8Array;
+  executeOp(
+    op: string,
+    attributes: readonly Attribute[],
+    inputIds: readonly number[],
+    outputs: number,
+  ): NativeTensor[];
+  loadSavedModel(directory: string, tags: string): number;
+  deleteSavedModel(id: number): void;
+  runSavedModel(id: number, inputIds: readonly number[], inputs: string, outputs: string): NativeTensor[];
+  getNumOfSavedModels(): number;
+  getNumOfTensors(): number;
+  readonly TF_Version: string;
+  readonly TF_ATTR_STRING: number;
+  readonly TF_ATTR_INT: number;
+  readonly TF_ATTR_FLOAT: number;
+  readonly TF_ATTR_BOOL: number;
+  readonly TF_ATTR_TYPE: number;
+  readonly TF_ATTR_SHAPE: number;
+}
+
+interface TensorData {
+  shape: number[];
+  dtype: number;
+  values: unknown;
+  id: number;
+  refCount: number;
+}
+
+interface NodeBackend {
+  binding: Binding;
+  readonly isUsingGpuDevice: boolean;
+  readonly tensorMap: { get(dataId: object): TensorData; set(dataId: object, data: TensorData): void };
+  getInputTensorIds(tensors: readonly Tf.TensorInfo[]): number[];
+}
+
+/** tfjs' backend, whose `binding` a recording replaces for a while (see compile.ts). */
+export const backend = tf.backend() as unknown as NodeBackend;
+
+/** Makers of op attributes; lists (`strides`) are arrays of integers. */
+export const attribute = {
+  type: (name: string, value: number): Attribute => ({ name, type: backend.binding.TF_ATTR_TYPE, value }),
+  int: (name: string, value: number | readonly number[]): Attribute => ({
+    name,
+    type: backend.binding.TF_ATTR_INT,
+    value,
+  }),
+  float: (name: string, value: number): Attribute => ({ name, type: backend.binding.TF_ATTR_FLOAT, value }),
+  bool: (name: string, value: boolean): Attribute => ({ name, type: backend.binding.TF_ATTR_BOOL, value }),
+  string: (name: string, value: string): Attribute => ({ name, type: backend.binding.TF_ATTR_STRING, value }),
+  shape: (name: string, value: readonly number[]): Attribute => ({
+    name,
+    type: backend.binding.TF_ATTR_SHAPE,
+    value,
+  }),
+} as const;
+
+/** The data type TensorFlow holds, which tfjs' label does not tell for `bfloat16`, `uint8` and resources. */
+export function dataTypeOf(tensor: Tf.TensorInfo): DataType {
+  return backend.tensorMap.get(tensor.dataId).dtype as DataType;
+}
+
+const LABELS: Readonly<Record<number, Tf.DataType>> = {
+  [DataType.float32]: 'float32',
+  [DataType.bfloat16]: 'float32',
+  [DataType.int32]: 'int32',
+  [DataType.uint8]: 'int32',
+  [DataType.int64]: 'int32',
+  [DataType.bool]: 'bool',
+  [DataType.resource]: 'string',
+};
+
+/** Hands a native tensor to tfjs, which from then on owns it (tidy and dispose apply). */
+export function adopt({ id, shape, dtype }: NativeTensor): Tensor {
+  const label = LABELS[dtype];
+  if (label === undefined)
+    throw new UserError(`An op returned a tensor of TensorFlow type ${dtype}, which is not handled.`);
+  const dataId = {};
+  backend.tensorMap.set(dataId, { id, shape, dtype, values: null, refCount: 1 });
+  return tf.engine().makeTensorFromTensorInfo({ dataId, shape, dtype: label });
+}
+
+/** The native handles of `tensors`; values still in JavaScript are handed over first. */
+export function handles(tensors: readonly Tf.TensorInfo[]): number[] {
+  return backend.getInputTensorIds(tensors);
+}
+
+/**
+ * Runs the TensorFlow op `op` and returns its outputs. It leaves no trace on tfjs' gradient tape:
+ * differentiable ops are defined with {@link defineOp}.
+ */
+export function execute(
+  op: string,
+  inputs: readonly Tf.TensorInfo[],
+  attributes: readonly Attribute[],
+  outputs = 1,
+): Tensor[] {
+  return backend.binding.executeOp(op, attributes, handles(inputs), outputs).map(adopt);
+}
+
+/** {@link execute} for an op with one output. */
+export function executeOne(
+  op: string,
+  inputs: readonly Tf.TensorInfo[],
+  attributes: readonly Attribute[],
+): Tensor {
+  return execute(op, inputs, attributes, 1)[0];
+}
+
+type Inputs = Readonly<Record<string, Tensor>>;
+
+/** A differentiable op: how it computes, what its gradient needs, and the gradient of each input. */
+export interface OpDefinition<I extends Inputs, A extends object> {
+  /** The outputs; those after the first are for the gradient's own use. */
+  readonly forward: (inputs: I, options: A) => Tensor[];
+  readonly save?: { readonly inputs?: readonly (keyof I & string)[]; readonly outputs?: readonly boolean[] };
+  /** A thunk per input, called only if that input's gradient is wanted. `saved` is inputs first, then outputs. */
+  readonly gradient?: (
+    dy: Tensor,
+    saved: readonly Tensor[],
+    options: A,
+  ) => { readonly [K in keyof I]?: () => Tensor };
+}
+
+/**
+ * Registers a native op with its gradient in tfjs' engine, so that `tf.grads` goes through it, and returns the
+ * function that runs it. tfjs asks only for the gradients that are wanted (the first convolution's input has none).
+ */
+export function defineOp<I extends Inputs, A extends object>(
+  name: string,
+  { forward, save = {}, gradient }: OpDefinition<I, A>,
+): (inputs: I, options: A) => Tensor[] {
+  const kernelName = `stability-training/${name}`;
+  tf.registerKernel({
+    kernelName,
+    backendName: 'tensorflow',
+    kernelFunc: ({ inputs, attrs }) => forward(inputs as unknown as I, attrs as unknown as A),
+  });
+  if (gradient !== undefined) {
+    tf.registerGradient({
+      kernelName,
+      inputsToSave: [...(save.inputs ?? [])],
+      outputsToSave: [...(save.outputs ?? [])],
+      gradFunc: (dy, saved, attrs) =>
+        gradient(Array.isArray(dy) ? dy[0] : dy, saved, attrs as unknown as A) as Record<
+          string,
+          () => Tensor
+        >,
+    });
+  }
+  return (inputs, options) => {
+    const outputs: Tensor | Tensor[] = tf
+      .engine()
+      .runKernel(kernelName, inputs, options as unknown as Tf.NamedAttrMap);
+    return Array.isArray(outputs) ? outputs : [outputs];
+  };
+}
+
+/** A `uint8` tensor over `bytes`, which tfjs cannot make itself; it is an int32 tensor to tfjs. */
+export function uint8Tensor(bytes: Uint8Array, shape: readonly number[]): Tensor {
+  const id = backend.binding.createTensor(shape, DataType.uint8, bytes);
+  return adopt({ id, shape: [...shape], dtype: DataType.uint8 });
+}

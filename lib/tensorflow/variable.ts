@@ -1,0 +1,146 @@
+import { ArgumentError } from '../errors';
+import {
+  adopt,
+  attribute,
+  backend,
+  DataType,
+  executeOne,
+  handles,
+  type NativeTensor,
+  type Tensor,
+  tf,
+} from './runtime';
+
+/** A session that may hold a newer value of a variable than TensorFlow's eager side. */
+export interface VariableHolder {
+  /** Brings the eager side of every variable that this session holds up to date. */
+  writeBack(): void;
+}
+
+/** Ops that write to a variable and return nothing. */
+export const WRITES: ReadonlySet<string> = new Set(['AssignVariableOp', 'ResourceApplyKerasMomentum']);
+
+let created = 0;
+
+/**
+ * A float32 tensor that a step reads and changes: a weight, a running statistic, an optimizer's accumulator.
+ *
+ * It is a TensorFlow resource, so that fused optimizers work on it in place. Compiled steps keep a copy in their
+ * session; versions tell which copy is the newest, and {@link read} always gives that one.
+ */
+export class Variable {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** Whether gradients are taken with respect to it. */
+  readonly trainable: boolean;
+  /** Counts the writes; equal versions are equal values. */
+  version = 0;
+  /** The session that made the newest version, unless that is the eager side. */
+  holder?: VariableHolder;
+  /** The native handle of the resource. */
+  readonly resource: number;
+  #eagerVersion = 0;
+
+  /** @param initial The first value, a float32 tensor; it is copied and stays the caller's. */
+  constructor(name: string, initial: Tensor, { trainable = true }: { readonly trainable?: boolean } = {}) {
+    this.name = name;
+    this.shape = [...initial.shape];
+    this.trainable = trainable;
+    this.resource = backend.binding.executeOp(
+      'VarHandleOp',
+      [
+        attribute.type('dtype', DataType.float32),
+        attribute.shape('shape', this.shape),
+        attribute.string('container', ''),
+        attribute.string('shared_name', `variable-${created++}`),
+      ],
+      [],
+      1,
+    )[0].id;
+    this.assign(initial);
+  }
+
+  /** The value, as a tensor of the caller's. */
+  read(): Tensor {
+    this.sync();
+    return adopt(this.readNative());
+  }
+
+  /** The value as numbers, for checkpoints and tests. */
+  values(): Float32Array {
+    const value = this.read();
+    try {
+      return value.dataSync<'float32'>();
+    } finally {
+      value.dispose();
+    }
+  }
+
+  /** @throws ArgumentError if the shape of `value` is another. */
+  assign(value: Tensor): void {
+    if (value.shape.join() !== this.shape.join()) {
+      throw new ArgumentError(
+        `Variable "${this.name}" has shape [${this.shape}], but the value to assign has shape [${value.shape}].`,
+      );
+    }
+    // The value may lie in memory that V8 owns; an alias of it would be freed on a thread that must not touch V8.
+    const copy = executeOne('DeepCopy', [value], [attribute.type('T', DataType.float32)]);
+    this.assignNative(handles([copy])[0]);
+    copy.dispose();
+  }
+
+  /** Assigns numbers in the variable's own order (row-major). */
+  assignValues(values: Float32Array): void {
+    const value = tf.tensor(values, [...this.shape], 'float32');
+    this.assign(value);
+    value.dispose();
+  }
+
+  /** Frees the resource. The variable must not be used again. */
+  dispose(): void {
+    backend.binding.executeOp(
+      'DestroyResourceOp',
+      [attribute.bool('ignore_lookup_error', true)],
+      [this.resource],
+      0,
+    );
+    backend.binding.deleteTensor(this.resource);
+  }
+
+  /** Makes the eager side the newest; called before anything eager reads the resource. */
+  sync(): void {
+    if (this.#eagerVersion !== this.version) this.holder?.writeBack();
+  }
+
+  /** Whether the eager side misses the newest value. */
+  get stale(): boolean {
+    return this.#eagerVersion !== this.version;
+  }
+
+  /** The eager value without asking a session: for sessions themselves. */
+  readNative(): NativeTensor {
+    return backend.binding.executeOp(
+      'ReadVariableOp',
+      [attribute.type('dtype', DataType.float32)],
+      [this.resource],
+      1,
+    )[0];
+  }
+
+  /** Writes the eager value. `version` is given by a session that writes back; otherwise it is a new one. */
+  assignNative(valueId: number, version = this.version + 1): void {
+    backend.binding.executeOp(
+      'AssignVariableOp',
+      [attribute.type('dtype', DataType.float32), attribute.bool('validate_shape', false)],
+      [this.resource, valueId],
+      0,
+    );
+    this.wrote(version);
+  }
+
+  /** Notes that the eager side holds `version` (an op wrote to the resource). */
+  wrote(version = this.version + 1): void {
+    this.version = version;
+    this.#eagerVersion = version;
+  }
+}
