@@ -1,0 +1,105 @@
+import { on } from 'node:events';
+import { extname, join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { ArgumentError, DataError } from '../errors';
+import type { BatchMessage, BatchTask } from './batch-worker';
+import type { Split } from './dataset';
+import { permutation } from './random';
+
+/** Some images of a split, read into memory that is the receiver's own. */
+export interface Batch {
+  /** `[n, side, side, 3]` uint8, source squares. */
+  readonly images: Uint8Array<ArrayBuffer>;
+  /** `[n]`, their classes. */
+  readonly labels: Int32Array;
+  /** `[n]`, their places in the split: an image's identity, whatever the order and the batch size. */
+  readonly indices: Int32Array;
+  /** Milliseconds for which the receiver waited for this batch. */
+  readonly waitMs: number;
+}
+
+export interface BatchOptions {
+  /** Images in a batch; the last one may have fewer. */
+  readonly batchSize: number;
+  /** As the split has them, or shuffled by a seed, anew in each epoch. */
+  readonly order: 'sequential' | { readonly seed: number; readonly epoch: number };
+  /** Number of batches to leave out at the start, to resume within an epoch. @default 0 */
+  readonly startAt?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** Batches read before they are asked for. */
+const AHEAD = 3;
+
+/**
+ * All images of a split, batch by batch, each image once.
+ *
+ * A thread of its own reads a few batches ahead, also while this one is busy with a training step. It ends with the
+ * iteration: at the last batch, at a `break`, when `signal` aborts (the iteration then throws its reason).
+ *
+ * @throws ArgumentError for a batch size or start that is none; while iterating, DataError where an image is damaged
+ */
+export function batches(split: Split, options: BatchOptions): AsyncGenerator<Batch, void, void> {
+  const { batchSize, order, startAt = 0 } = options;
+  if (!(Number.isInteger(batchSize) && batchSize >= 1)) {
+    throw new ArgumentError(`batches: batchSize must be a whole number from 1 on, but is ${batchSize}`);
+  }
+  const count = Math.ceil(split.length / batchSize);
+  if (!(Number.isInteger(startAt) && startAt >= 0 && startAt <= count)) {
+    throw new ArgumentError(
+      `batches: startAt must be 0 to ${count}, the number of batches, but is ${startAt}`,
+    );
+  }
+  const indices =
+    order === 'sequential'
+      ? Int32Array.from({ length: split.length }, (_, index) => index)
+      : permutation(split.length, [order.seed, order.epoch]);
+  return readAhead(split, indices.subarray(startAt * batchSize), batchSize, options.signal);
+}
+
+async function* readAhead(
+  split: Split,
+  indices: Int32Array,
+  batchSize: number,
+  signal?: AbortSignal,
+): AsyncGenerator<Batch, void, void> {
+  signal?.throwIfAborted();
+  if (indices.length === 0) return;
+  const { file, cure } = split.store;
+  const positions = indices.map((index) => split.positions[index]);
+  const worker = startWorker({ file, cure, positions, batchSize });
+  try {
+    const messages = on(worker, 'message', { signal, close: ['exit'] });
+    for (let ahead = 0; ahead < AHEAD; ahead++) worker.postMessage('next');
+    for (let start = 0; start < indices.length; start += batchSize) {
+      const asked = performance.now();
+      worker.ref();
+      const { value } = await messages.next();
+      // Between batches the thread does not keep the process alive, should the iteration be left unfinished.
+      worker.unref();
+      if (!value) throw new Error('the thread that reads the images ended before its time');
+      const message: BatchMessage = value[0];
+      if ('error' in message) throw new DataError(message.error.message, { cure: message.error.cure });
+      worker.postMessage('next');
+      const chosen = indices.slice(start, start + batchSize);
+      yield {
+        images: message.images,
+        labels: chosen.map((index) => split.labels[index]),
+        indices: chosen,
+        waitMs: performance.now() - asked,
+      };
+    }
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  } finally {
+    await worker.terminate();
+  }
+}
+
+function startWorker(workerData: BatchTask): Worker {
+  const extension = extname(__filename);
+  // From the sources (tests), the thread needs the TypeScript loader that this one has.
+  const execArgv = extension === '.ts' ? ['--require', require.resolve('tsx/cjs')] : [];
+  return new Worker(join(__dirname, `batch-worker${extension}`), { workerData, execArgv });
+}

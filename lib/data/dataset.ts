@@ -1,0 +1,105 @@
+import { ArgumentError } from '../errors';
+import { cropSideOf } from './geometry';
+import { stratifiedSample } from './random';
+import {
+  type ChannelTriple,
+  type OpenOptions,
+  openStore,
+  SPLIT_NAMES,
+  type SplitName,
+  type Store,
+} from './store';
+
+/** Labelled images for training, validation and test, and what the network needs to know of them. */
+export interface ImageDataset {
+  readonly name: string;
+  /** What a label stands for: label i is `classNames[i]`. */
+  readonly classNames: readonly string[];
+  /** Side S of the crop that the network sees, in pixels: 224 for TIFS, 28 for CIFAR-10. */
+  readonly cropSide: number;
+  /** Side of the stored squares, in pixels: `round(S · 256/224)`. */
+  readonly sourceSide: number;
+  /** Channel means of the undistorted training set's centre crops, values in 0..1. */
+  readonly mean: ChannelTriple;
+  /** Channel standard deviations, likewise. */
+  readonly deviation: ChannelTriple;
+  readonly train: Split;
+  readonly validation: Split;
+  readonly test: Split;
+}
+
+/** Some images of a data set, in a fixed order. */
+export interface Split {
+  readonly name: SplitName;
+  /** Number of images. */
+  readonly length: number;
+  /** `[length]`, the class of each image. */
+  readonly labels: Int32Array;
+  /** `[length]`, where each image lies in the store. */
+  readonly positions: Int32Array;
+  readonly store: Store;
+}
+
+/**
+ * Opens the data set in a packed store.
+ *
+ * @throws DataError where the file is missing or damaged
+ */
+export function openDataset(file: string, options: OpenOptions): ImageDataset {
+  const store = openStore(file, options);
+  const { name, classNames, side, mean, deviation } = store.header;
+  const [train, validation, test] = SPLIT_NAMES.map((split) => wholeSplit(store, split));
+  const cropSide = cropSideOf(side);
+  return { name, classNames, cropSide, sourceSide: side, mean, deviation, train, validation, test };
+}
+
+/**
+ * A random part of a split with the same mixture of classes, in the split's order.
+ *
+ * @param options.count - number of images, 1 to `split.length`
+ * @param options.seed - decides which ones
+ */
+export function subset(
+  split: Split,
+  { count, seed }: { readonly count: number; readonly seed: number },
+): Split {
+  if (!(Number.isInteger(count) && count >= 1 && count <= split.length)) {
+    throw new ArgumentError(
+      `subset: count must be 1 to ${split.length}, the size of the ${split.name} split, but is ${count}`,
+    );
+  }
+  const chosen = stratifiedSample(split.labels, count, [seed]);
+  return {
+    ...split,
+    length: count,
+    labels: chosen.map((index) => split.labels[index]),
+    positions: chosen.map((index) => split.positions[index]),
+  };
+}
+
+/**
+ * The source squares at `indices` of a split, to look at a few; `batches` is the way to read many.
+ *
+ * @returns `[indices.length, side, side, 3]` uint8
+ */
+export function readImages(split: Split, indices: readonly number[]): Uint8Array<ArrayBuffer> {
+  const wrong = indices.find((index) => !(index in split.positions));
+  if (wrong !== undefined) {
+    throw new ArgumentError(
+      `image ${wrong} of the ${split.name} split: there are images 0 to ${split.length - 1}`,
+    );
+  }
+  return split.store.read(indices.map((index) => split.positions[index]));
+}
+
+function wholeSplit(store: Store, name: SplitName): Split {
+  const start = store.startOf(name);
+  const length = store.header.splits[name];
+  return {
+    name,
+    length,
+    labels: Int32Array.from(store.labels.subarray(start, start + length)),
+    positions: Int32Array.from({ length }, (_, index) => start + index),
+    store,
+  };
+}

@@ -1,0 +1,58 @@
+import { createHash } from 'node:crypto';
+import { uniformInt } from 'pure-rand/distribution/uniformInt';
+import { xoroshiro128plusFromState } from 'pure-rand/generator/xoroshiro128plus';
+import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
+
+/** What a stream of random numbers is seeded by, such as `[seed, epoch]`. */
+export type SeedKey = readonly (number | string)[];
+
+function randomStream(key: SeedKey): RandomGenerator {
+  // Hashing keeps streams of neighbouring seeds apart, which generators of this family do not by themselves.
+  const digest = createHash('sha256').update(JSON.stringify(key)).digest();
+  return xoroshiro128plusFromState([0, 4, 8, 12].map((offset) => digest.readInt32LE(offset)));
+}
+
+/** The numbers `0 … length − 1` in the random order that `key` alone decides (Fisher–Yates). */
+export function permutation(length: number, key: SeedKey): Int32Array {
+  const random = randomStream(key);
+  const order = Int32Array.from({ length }, (_, index) => index);
+  for (let last = length - 1; last > 0; last--) {
+    const chosen = uniformInt(random, 0, last);
+    [order[last], order[chosen]] = [order[chosen], order[last]];
+  }
+  return order;
+}
+
+/**
+ * Positions of `count` of the `labels`, ascending, drawn at random within each class, and from each class in
+ * proportion to its size: a class gets its exact share, rounded down or up (largest remainder, ties to the
+ * lower label). A larger count with the same seed draws the same images and more, where shares grow.
+ */
+export function stratifiedSample(labels: ArrayLike<number>, count: number, key: SeedKey): Int32Array {
+  const classes = new Map<number, number[]>();
+  for (let position = 0; position < labels.length; position++) {
+    const members = classes.get(labels[position]);
+    if (members) members.push(position);
+    else classes.set(labels[position], [position]);
+  }
+  const shares = [...classes]
+    .map(([label, members]) => {
+      const product = count * members.length;
+      return {
+        label,
+        members,
+        whole: Math.floor(product / labels.length),
+        remainder: product % labels.length,
+      };
+    })
+    .sort((a, b) => b.remainder - a.remainder || a.label - b.label);
+  const left = count - shares.reduce((sum, { whole }) => sum + whole, 0);
+
+  const sample = shares.flatMap(({ label, members, whole }, rank) => {
+    const share = whole + (rank < left ? 1 : 0);
+    return [...permutation(members.length, [...key, label]).subarray(0, share)].map(
+      (index) => members[index],
+    );
+  });
+  return Int32Array.from(sample).sort();
+}

@@ -1,0 +1,266 @@
+import { createHash } from 'node:crypto';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { crc32 } from 'node:zlib';
+import { z } from 'zod';
+import { ArgumentError, DataError } from '../errors';
+
+/*
+ * The packed store: one file that holds a data set as uint8 squares, so that any batch is a few reads.
+ *
+ *   preamble   16 bytes: magic, length of the header, CRC-32 of the header (uint32, little endian)
+ *   header     JSON, padded with spaces
+ *   labels     `[n]` uint16, little endian
+ *   checksums  `[n]` uint32, little endian: CRC-32 of each image
+ *   images     `[n, side, side, 3]` uint8, RGB: training, validation, test
+ *
+ * Every byte is under a checksum: the header's, the two SHA-256 in the header, or the image's own.
+ */
+
+const MAGIC = Buffer.from('stabpack', 'latin1');
+export const PREAMBLE_BYTES = 16;
+const FORMAT = 1;
+const LARGEST_HEADER = 2 ** 24;
+
+/** The parts of a data set, in the order in which a store holds them. */
+export const SPLIT_NAMES = ['train', 'validation', 'test'] as const;
+export type SplitName = (typeof SPLIT_NAMES)[number];
+
+/** One number for red, green and blue. */
+export type ChannelTriple = readonly [red: number, green: number, blue: number];
+
+const channelTriple = z.tuple([z.number(), z.number(), z.number()]).readonly();
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
+const headerSchema = z
+  .strictObject({
+    /** Version of the file format. */
+    format: z.literal(FORMAT),
+    /** Name of the data set. */
+    name: z.string().min(1),
+    /** Side of the squares in pixels. */
+    side: z.int().positive(),
+    /** What a label stands for: label i is `classNames[i]`. */
+    classNames: z.array(z.string().min(1)).min(1).max(65536).readonly(),
+    /** WordNet ids of the classes, where the data set has them. */
+    wnids: z
+      .array(z.string().regex(/^n\d{8}$/))
+      .readonly()
+      .optional(),
+    /** Number of images in each split. */
+    splits: z.strictObject({
+      train: z.int().nonnegative(),
+      validation: z.int().nonnegative(),
+      test: z.int().nonnegative(),
+    }),
+    /** Channel means over the centre crops of the undistorted training set, of values in 0..1. */
+    mean: channelTriple,
+    /** Channel standard deviations, likewise. */
+    deviation: channelTriple,
+    labelsSha256: sha256,
+    checksumsSha256: sha256,
+  })
+  .readonly();
+
+/** What a store says about itself. */
+export type StoreHeader = z.infer<typeof headerSchema>;
+
+/** Where the blocks of a store lie in its file, in bytes. */
+export function layoutOf(headerBytes: number, images: number, side: number) {
+  const labels = PREAMBLE_BYTES + headerBytes;
+  const checksums = labels + 2 * images;
+  const pixels = checksums + 4 * images;
+  const imageBytes = side * side * 3;
+  return { labels, checksums, pixels, imageBytes, end: pixels + images * imageBytes };
+}
+
+/** Preamble and header as they stand in the file, padded to `headerBytes`. */
+export function encodeHeader(header: object, headerBytes: number): Buffer {
+  const block = Buffer.alloc(PREAMBLE_BYTES + headerBytes, ' ');
+  const json = Buffer.from(JSON.stringify(header));
+  if (json.length > headerBytes)
+    throw new RangeError(`header of ${json.length} bytes, room for ${headerBytes}`);
+  json.copy(block, PREAMBLE_BYTES);
+  MAGIC.copy(block);
+  block.writeUInt32LE(headerBytes, 8);
+  block.writeUInt32LE(crc32(block.subarray(PREAMBLE_BYTES)), 12);
+  return block;
+}
+
+/** SHA-256 as lower-case hexadecimal digits. */
+export function sha256Of(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+export interface OpenOptions {
+  /** What a user can do when the store is missing or damaged, one sentence. */
+  readonly cure: string;
+}
+
+/** An opened store. It holds no file open between reads. */
+export class Store {
+  constructor(
+    readonly file: string,
+    readonly header: StoreHeader,
+    /** `[n]`, the class of each image. */
+    readonly labels: Uint16Array,
+    private readonly checksums: Uint32Array,
+    private readonly layout: ReturnType<typeof layoutOf>,
+    /** What to do when the file is damaged. */
+    readonly cure: string,
+  ) {}
+
+  /** Number of images. */
+  get length(): number {
+    return this.labels.length;
+  }
+
+  /** Position of the first image of a split. */
+  startOf(split: SplitName): number {
+    const { train, validation } = this.header.splits;
+    return { train: 0, validation: train, test: train + validation }[split];
+  }
+
+  /**
+   * Reads the images at `positions`, each checked against its checksum, one after the other.
+   *
+   * @param into - `[positions.length, side, side, 3]`, filled and returned; by default a new array.
+   * @throws ArgumentError where a position is not one of the store's; DataError where an image is damaged.
+   */
+  read(
+    positions: ArrayLike<number>,
+    into = new Uint8Array(positions.length * this.layout.imageBytes),
+  ): Uint8Array<ArrayBuffer> {
+    const { pixels, imageBytes } = this.layout;
+    if (into.length !== positions.length * imageBytes) {
+      throw new ArgumentError(
+        `${positions.length} images take ${positions.length * imageBytes} bytes, but the array given has ${into.length}`,
+      );
+    }
+    const descriptor = open(this.file, this.cure);
+    try {
+      for (let index = 0; index < positions.length; index++) {
+        const position = positions[index];
+        if (!(Number.isInteger(position) && position >= 0 && position < this.length)) {
+          throw new ArgumentError(
+            `image ${position} of ${this.file}: there are images 0 to ${this.length - 1}`,
+          );
+        }
+        const image = into.subarray(index * imageBytes, (index + 1) * imageBytes);
+        fill(descriptor, image, pixels + position * imageBytes);
+        if (crc32(image) !== this.checksums[position]) {
+          throw new DataError(
+            `${this.file}: ${this.describe(position)} is damaged: its checksum does not match`,
+            {
+              cure: this.cure,
+            },
+          );
+        }
+      }
+    } finally {
+      closeSync(descriptor);
+    }
+    return into;
+  }
+
+  /** Reads every image once and throws a DataError at the first damaged one. */
+  verify(): void {
+    const image = new Uint8Array(this.layout.imageBytes);
+    for (let position = 0; position < this.length; position++) this.read([position], image);
+  }
+
+  private describe(position: number): string {
+    const split = SPLIT_NAMES.findLast(
+      (name) => position >= this.startOf(name) && this.header.splits[name] > 0,
+    );
+    const inSplit = position - this.startOf(split ?? 'train');
+    return `image ${inSplit} of the ${split} split (${this.header.classNames[this.labels[position]]})`;
+  }
+}
+
+/**
+ * Opens a packed store and checks its header, labels, checksum table and length.
+ *
+ * @throws DataError where the file is missing, is no store, is of another format, truncated or altered.
+ */
+export function openStore(file: string, { cure }: OpenOptions): Store {
+  const damaged = (what: string) => new DataError(`${file}: ${what}`, { cure });
+  const descriptor = open(file, cure);
+  try {
+    const { size } = fstatSync(descriptor);
+    const block = (bytes: number, position: number, name: string): Buffer => {
+      if (position + bytes > size) throw damaged(`truncated in its ${name}: the file has only ${size} bytes`);
+      return fill(descriptor, Buffer.alloc(bytes), position);
+    };
+
+    const preamble = block(PREAMBLE_BYTES, 0, 'preamble');
+    if (!preamble.subarray(0, MAGIC.length).equals(MAGIC)) throw damaged('this is not a packed data set');
+    const headerBytes = preamble.readUInt32LE(8);
+    if (headerBytes > LARGEST_HEADER) throw damaged(`damaged: a header of ${headerBytes} bytes`);
+    const headerBlock = block(headerBytes, PREAMBLE_BYTES, 'header');
+    if (crc32(headerBlock) !== preamble.readUInt32LE(12))
+      throw damaged('the header does not match its checksum');
+    const header = parseHeader(headerBlock, damaged);
+
+    const images = header.splits.train + header.splits.validation + header.splits.test;
+    const layout = layoutOf(headerBytes, images, header.side);
+    if (size !== layout.end) {
+      const state = size < layout.end ? 'truncated' : 'too long';
+      throw damaged(`${state}: ${images} images make ${layout.end} bytes, but the file has ${size}`);
+    }
+    const labelBlock = block(2 * images, layout.labels, 'labels');
+    if (sha256Of(labelBlock) !== header.labelsSha256) throw damaged('the labels do not match their checksum');
+    const checksumBlock = block(4 * images, layout.checksums, 'checksums');
+    if (sha256Of(checksumBlock) !== header.checksumsSha256) {
+      throw damaged('the table of image checksums does not match its own checksum');
+    }
+
+    // Copied, since a view needs an aligned start; little endian, as every machine is that TensorFlow runs on.
+    const labels = new Uint16Array(Uint8Array.from(labelBlock).buffer);
+    const wrong = labels.findIndex((label) => label >= header.classNames.length);
+    if (wrong >= 0) {
+      throw damaged(
+        `image ${wrong} has label ${labels[wrong]}, but there are ${header.classNames.length} classes`,
+      );
+    }
+    const checksums = new Uint32Array(Uint8Array.from(checksumBlock).buffer);
+    return new Store(file, header, labels, checksums, layout, cure);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function parseHeader(block: Buffer, damaged: (what: string) => DataError): StoreHeader {
+  let json: unknown;
+  try {
+    json = JSON.parse(block.toString());
+  } catch {
+    throw damaged('the header is not JSON');
+  }
+  const format = z.looseObject({ format: z.int() }).safeParse(json);
+  if (format.success && format.data.format !== FORMAT) {
+    throw damaged(`written in format ${format.data.format}; this version reads format ${FORMAT}`);
+  }
+  const header = headerSchema.safeParse(json);
+  if (!header.success) throw damaged(`the header is not as expected: ${z.prettifyError(header.error)}`);
+  return header.data;
+}
+
+function open(file: string, cure: string): number {
+  try {
+    return openSync(file, 'r');
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
+    throw new DataError(`${file}: there is no such data set`, { cure, cause });
+  }
+}
+
+/** Fills `bytes` from `position` on; a file that ends before leaves the rest as it was (checksums tell). */
+function fill<Bytes extends Uint8Array>(descriptor: number, bytes: Bytes, position: number): Bytes {
+  let done = 0;
+  while (done < bytes.length) {
+    const count = readSync(descriptor, bytes, done, bytes.length - done, position + done);
+    if (count === 0) break;
+    done += count;
+  }
+  return bytes;
+}
