@@ -344,7 +344,7 @@ const crossEntropyOp = defineOp<{ logits: Tensor; labels: Tensor }, object>('cro
       2,
     ),
   save: { outputs: [false, true] },
-  gradient: (dy, [difference]) => ({ logits: () => difference.mul(dy.expandDims(1)) }),
+  gradient: (dy, [difference]) => ({ logits: () => difference.mul(dy.reshape([-1, 1])) }),
 });
 
 /**

@@ -21,6 +21,12 @@ export interface VariableHolder {
 export const WRITES: ReadonlySet<string> = new Set(['AssignVariableOp', 'ResourceApplyKerasMomentum']);
 
 let created = 0;
+const byResource = new Map<number, Variable>();
+
+/** The living variable whose resource has the native handle `id`. */
+export function variableOf(id: number): Variable | undefined {
+  return byResource.get(id);
+}
 
 /**
  * A float32 tensor that a step reads and changes: a weight, a running statistic, an optimizer's accumulator.
@@ -57,6 +63,7 @@ export class Variable {
       [],
       1,
     )[0].id;
+    byResource.set(this.resource, this);
     this.assign(initial);
   }
 
@@ -105,6 +112,7 @@ export class Variable {
       0,
     );
     backend.binding.deleteTensor(this.resource);
+    byResource.delete(this.resource);
   }
 
   /** Makes the eager side the newest; called before anything eager reads the resource. */

@@ -1,0 +1,300 @@
+/**
+ * Record once, run as one graph: what `tf.function` is for Python, for TensorFlow.js.
+ *
+ * A step is a pure function of its input tensors and of variables, made of ops. Run eagerly, each op is a call from
+ * JavaScript into TensorFlow. Compiled, the calls of one eager run are written down as a TensorFlow graph, and a
+ * session runs that graph from then on: no dispatch from JavaScript, fused kernels, ops in parallel, buffers freed as
+ * soon as they are dead. The same code, the same numbers.
+ */
+import { UserError } from '../errors';
+import { type Graph, type GraphNode, GraphSession, stepLine, type TensorSpec } from './graph';
+import {
+  type Attribute,
+  type Binding,
+  backend,
+  DataType,
+  dataTypeOf,
+  handles,
+  type Tensor,
+  tf,
+} from './runtime';
+import { type Variable, variableOf, WRITES } from './variable';
+
+export type NamedTensors = Readonly<Record<string, Tensor>>;
+
+/** A step that runs as a graph. Tensors given stay the caller's; tensors returned are the caller's to dispose. */
+export interface CompiledStep<I extends NamedTensors, O extends NamedTensors> {
+  (inputs: I): O;
+  /** The graphs recorded so far, one for each combination of input shapes. Empty when run eagerly. */
+  readonly graphs: () => readonly Graph[];
+  /** Frees the sessions; variables keep their newest values. */
+  readonly dispose: () => void;
+}
+
+/**
+ * Compiles `step`. The first call with new input shapes records (it runs the step once without its writes to
+ * variables), every call runs the recorded graph.
+ *
+ * What is not an input or a variable is frozen: numbers of the enclosing scope have the value they had at recording.
+ *
+ * @param options.execution `'eager'` runs the step op by op, to read and to debug. Default: `'compiled'`.
+ * @throws UserError at recording if the step reads a tensor back, branches on its value, draws from `Math.random`, or
+ *   makes a large tensor in JavaScript: none of that would happen again in the graph.
+ */
+export function compile<I extends NamedTensors, O extends NamedTensors>(
+  step: (inputs: I) => O,
+  { execution = 'compiled' }: { readonly execution?: 'compiled' | 'eager' } = {},
+): CompiledStep<I, O> {
+  const sessions = new Map<string, { readonly session: GraphSession; readonly outputs: readonly string[] }>();
+  const call = (inputs: I): O => {
+    if (execution === 'eager') return tf.tidy(() => step(inputs) as unknown as Tensor) as unknown as O;
+    const signature = Object.entries(inputs)
+      .map(([name, tensor]) => `${name}:${dataTypeOf(tensor)}[${tensor.shape}]`)
+      .join();
+    let recorded = sessions.get(signature);
+    if (recorded === undefined) {
+      const { graph, outputs } = record(step, inputs);
+      recorded = { session: new GraphSession(graph), outputs };
+      sessions.set(signature, recorded);
+    }
+    const results = recorded.session.run(Object.values(inputs));
+    return Object.fromEntries(recorded.outputs.map((name, index) => [name, results[index]])) as unknown as O;
+  };
+  return Object.assign(call, {
+    graphs: () => [...sessions.values()].map(({ session }) => session.graph),
+    dispose: () => {
+      for (const { session } of sessions.values()) session.dispose();
+      sessions.clear();
+    },
+  });
+}
+
+/** Runs `step` once, eagerly, without its writes, and returns the graph of what it did. */
+function record<I extends NamedTensors, O extends NamedTensors>(
+  step: (inputs: I) => O,
+  inputs: I,
+): { graph: Graph; outputs: readonly string[] } {
+  const real = backend.binding;
+  const recorder = new Recorder(real);
+  const { random } = Math;
+  const { stackTraceLimit } = Error;
+  for (const [name, tensor] of Object.entries(inputs)) {
+    recorder.placeholder(name, handles([tensor])[0], { dtype: dataTypeOf(tensor), shape: tensor.shape });
+  }
+  try {
+    backend.binding = recorder.binding;
+    Error.stackTraceLimit = 40;
+    Math.random = () => {
+      throw refusal(
+        'draws a JavaScript random number',
+        'Give the step seeds as an input and use the seeded random ops.',
+      );
+    };
+    const results = tf.tidy(() => {
+      const outputs = Object.entries(step(inputs));
+      for (const [name, tensor] of outputs) recorder.output(name, handles([tensor])[0]);
+      return outputs.map(([name]) => name) as unknown as Tensor;
+    }) as unknown as string[];
+    return { graph: recorder.graph(), outputs: results };
+  } finally {
+    backend.binding = real;
+    Error.stackTraceLimit = stackTraceLimit;
+    Math.random = random;
+  }
+}
+
+/** Tensors made in JavaScript inside a step may have so many values; they are parameters of ops, not data. */
+const LARGEST_CONSTANT = 4096;
+
+function refusal(what: string, cure: string): UserError {
+  return new UserError(`A compiled step cannot be recorded if it ${what} (${stepLine(new Error())}).`, {
+    cure,
+  });
+}
+
+/** Type attributes that tfjs leaves to be inferred from an input, which a graph wants written out. */
+const IMPLIED: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  ExpandDims: { T: 0, Tdim: 1 },
+};
+
+/** Stands before tfjs' binding, passes calls on and writes them down. */
+class Recorder {
+  readonly binding: Binding;
+  readonly #real: Binding;
+  readonly #nodes: GraphNode[] = [];
+  /** `node:output` by native tensor id. */
+  readonly #names = new Map<number, string>();
+  readonly #types = new Map<string, number>();
+  readonly #made = new Map<
+    number,
+    TensorSpec & { readonly values: Float32Array | Int32Array | Uint8Array }
+  >();
+  readonly #placeholders: string[] = [];
+  readonly #outputs: { readonly name: string; readonly source: string }[] = [];
+  readonly #variables = new Map<string, Variable>();
+  readonly #written = new Set<Variable>();
+  /** Per variable: the last write, and the reads since; what keeps the program's order in the graph. */
+  readonly #lastWrite = new Map<string, string>();
+  readonly #reads = new Map<string, string[]>();
+
+  constructor(real: Binding) {
+    this.#real = real;
+    const method = (value: unknown): PropertyDescriptor => ({ value });
+    this.binding = Object.create(real, {
+      executeOp: method(this.#executeOp.bind(this)),
+      createTensor: method(this.#createTensor.bind(this)),
+      tensorDataSync: method((id: number) => {
+        if (!this.#names.has(id) || this.#made.has(id)) return real.tensorDataSync(id);
+        throw refusal(
+          'reads a tensor back, as a branch on a value does',
+          'Return the tensor and read it after the step, or choose with tf.where.',
+        );
+      }),
+    }) as Binding;
+  }
+
+  placeholder(name: string, id: number, { dtype, shape }: TensorSpec): void {
+    const { TF_ATTR_TYPE, TF_ATTR_SHAPE } = this.#real;
+    const node = `input/${name}`;
+    this.#nodes.push({
+      name: node,
+      op: 'Placeholder',
+      inputs: [],
+      attributes: [
+        { name: 'dtype', type: TF_ATTR_TYPE, value: dtype },
+        { name: 'shape', type: TF_ATTR_SHAPE, value: shape },
+      ],
+    });
+    this.#names.set(id, node);
+    this.#types.set(node, dtype);
+    this.#placeholders.push(node);
+  }
+
+  output(name: string, id: number): void {
+    this.#outputs.push({ name: `output/${name}`, source: this.#nameOf(id) });
+  }
+
+  graph(): Graph {
+    // Outputs wait for every write: fetching them runs the whole step.
+    const writes = [...this.#lastWrite.values()].map((node) => `^${node}`);
+    const outputs = this.#outputs.map(
+      ({ name, source }): GraphNode => ({
+        name,
+        op: 'Identity',
+        inputs: [source, ...writes],
+        attributes: [this.#typeAttribute('T', source)],
+      }),
+    );
+    return {
+      nodes: [...this.#nodes, ...outputs],
+      placeholders: this.#placeholders,
+      outputs: outputs.map((node) => node.name),
+      variables: this.#variables,
+      written: this.#written,
+    };
+  }
+
+  #typeAttribute(name: string, source: string): Attribute {
+    return { name, type: this.#real.TF_ATTR_TYPE, value: this.#types.get(source) };
+  }
+
+  #createTensor(
+    shape: readonly number[],
+    dtype: number,
+    values: Float32Array | Int32Array | Uint8Array,
+  ): number {
+    if (values.length > LARGEST_CONSTANT) {
+      throw refusal(
+        `makes a tensor of ${values.length} values in JavaScript`,
+        'Give it to the step as an input, or make it with an op; in the graph it would never change.',
+      );
+    }
+    const id = this.#real.createTensor(shape, dtype, values);
+    this.#made.set(id, { shape: [...shape], dtype, values });
+    return id;
+  }
+
+  #executeOp(op: string, attributes: readonly Attribute[], inputIds: readonly number[], count: number) {
+    const inputs = inputIds.map((id) => this.#nameOf(id));
+    const isWrite = WRITES.has(op);
+    // A write must not happen now: recording leaves the variables as they are.
+    const outputs = isWrite ? [] : this.#real.executeOp(op, attributes, inputIds, count);
+    const name = `${op}_${this.#nodes.length}`;
+    const order = inputs
+      .filter((input) => this.#variables.has(input))
+      .flatMap((handle) => this.#order(handle, name, isWrite));
+    const implied = Object.entries(IMPLIED[op] ?? {}).map(([attribute, input]) =>
+      this.#typeAttribute(attribute, inputs[input]),
+    );
+    this.#nodes.push({
+      name,
+      op,
+      inputs: [...inputs, ...order],
+      attributes: [...attributes, ...implied],
+      madeAt: new Error(op),
+    });
+    outputs.forEach(({ id, dtype }, index) => {
+      const output = index === 0 ? name : `${name}:${index}`;
+      this.#names.set(id, output);
+      this.#types.set(output, dtype);
+    });
+    return outputs;
+  }
+
+  /** The nodes that must have run before `name` touches the variable `handle`. */
+  #order(handle: string, name: string, isWrite: boolean): string[] {
+    const lastWrite = this.#lastWrite.get(handle);
+    const before = lastWrite === undefined ? [] : [lastWrite];
+    if (isWrite) {
+      before.push(...(this.#reads.get(handle) ?? []));
+      this.#lastWrite.set(handle, name);
+      this.#reads.set(handle, []);
+      this.#written.add(this.#variables.get(handle) as Variable);
+    } else {
+      this.#reads.set(handle, [...(this.#reads.get(handle) ?? []), name]);
+    }
+    return before.map((node) => `^${node}`);
+  }
+
+  /** The name of a tensor; one that the step did not compute becomes a variable or a constant. */
+  #nameOf(id: number): string {
+    const known = this.#names.get(id);
+    if (known !== undefined) return known;
+    const variable = variableOf(id);
+    const name = variable === undefined ? this.#constant(id) : this.#variable(variable);
+    this.#names.set(id, name);
+    return name;
+  }
+
+  #variable(variable: Variable): string {
+    const { TF_ATTR_TYPE, TF_ATTR_SHAPE, TF_ATTR_STRING } = this.#real;
+    const name = `variable/${variable.name}_${this.#nodes.length}`;
+    this.#nodes.push({
+      name,
+      op: 'VarHandleOp',
+      inputs: [],
+      attributes: [
+        { name: 'dtype', type: TF_ATTR_TYPE, value: DataType.float32 },
+        { name: 'shape', type: TF_ATTR_SHAPE, value: variable.shape },
+        { name: 'shared_name', type: TF_ATTR_STRING, value: name },
+      ],
+    });
+    this.#variables.set(name, variable);
+    return name;
+  }
+
+  #constant(id: number): string {
+    let value = this.#made.get(id);
+    if (value === undefined) {
+      // Made before the recording: only TensorFlow knows its type and shape, which any op's output tells.
+      const [{ id: alias, shape, dtype }] = this.#real.executeOp('Identity', [], [id], 1);
+      this.#real.deleteTensor(alias);
+      value = { shape, dtype, values: this.#real.tensorDataSync(id) };
+    }
+    const name = `constant_${this.#nodes.length}`;
+    const attributes = [{ name: 'dtype', type: this.#real.TF_ATTR_TYPE, value: value.dtype }];
+    this.#nodes.push({ name, op: 'Const', inputs: [], attributes, value });
+    this.#types.set(name, value.dtype);
+    return name;
+  }
+}
