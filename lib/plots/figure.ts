@@ -1,0 +1,102 @@
+import { readFile } from 'node:fs/promises';
+import { extname } from 'node:path';
+import { ArgumentError } from '../errors';
+import { type PictureSize, type PlotlyPayload, plotlyPath, renderSvg } from './plotly';
+import { saveWhole } from './save';
+
+/** The representations of one value, by MIME type; a front-end shows the richest that it knows. */
+export type MimeBundle = Readonly<Record<string, unknown>>;
+
+/** The method by which a value shows itself under a notebook cell. */
+export const mimeBundle: unique symbol = Symbol.for('Jupyter.mimebundle');
+
+/** What a {@link Figure} is made of. */
+export interface FigureParts extends PlotlyPayload {
+  /** The same in words or as a text table: for terminals, for readers who do not see the picture, and for diffs. */
+  readonly text: string;
+}
+
+/**
+ * A Plotly figure that shows itself anywhere: interactive in JupyterLab and VS Code, as SVG where no script runs, as
+ * text in a terminal.
+ */
+export class Figure {
+  readonly payload: PlotlyPayload;
+  readonly text: string;
+
+  constructor({ data, layout, config, text }: FigureParts) {
+    this.payload = { data, layout, ...(config && { config }) };
+    this.text = text;
+  }
+
+  /**
+   * The figure as an SVG document, drawn by plotly.js inside Node: no browser, no network.
+   *
+   * @param size in CSS pixels; the figure's own where left out.
+   */
+  async toSvg(size: Partial<PictureSize> = {}): Promise<string> {
+    const { width = 700, height = 450 } = this.payload.layout as Partial<PictureSize>;
+    const svg = await renderSvg(this.payload, { width, height, ...size });
+    return svg.replace(
+      '<svg ',
+      `<svg role="img" aria-label="${escapeXml(this.text.split('\n', 1)[0] ?? '')}" `,
+    );
+  }
+
+  /**
+   * Writes the figure to a file; its ending says as what.
+   *
+   * `.svg`, `.png` (twice the CSS pixels), or `.html`: one interactive page that holds plotly.js itself (10 MB) and
+   * needs no network.
+   *
+   * @throws ArgumentError for another ending.
+   */
+  async save(path: string): Promise<void> {
+    const write = {
+      '.svg': () => this.toSvg(),
+      '.png': async () => {
+        const { default: sharp } = await import('sharp');
+        return sharp(Buffer.from(await this.toSvg()), { density: 144 })
+          .png()
+          .toBuffer();
+      },
+      '.html': async () => htmlPage(this.payload, this.text, await readFile(plotlyPath(), 'utf8')),
+    }[extname(path).toLowerCase()];
+    if (!write) {
+      throw new ArgumentError(
+        `Error in save: expected a path that ends in .svg, .png or .html, but got ${path}.`,
+        {
+          cure: 'Give the file one of these endings.',
+        },
+      );
+    }
+    await saveWhole(path, await write());
+  }
+
+  async [mimeBundle](): Promise<MimeBundle> {
+    return {
+      'application/vnd.plotly.v1+json': this.payload,
+      'image/svg+xml': await this.toSvg(),
+      'text/plain': this.text,
+    };
+  }
+}
+
+/** Text as XML (and HTML) content or attribute value. */
+export function escapeXml(text: string): string {
+  return text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
+}
+
+function htmlPage(payload: PlotlyPayload, text: string, plotly: string): string {
+  const json = JSON.stringify(payload).replaceAll('<', '\\u003c');
+  return `<!doctype html>
+<meta charset="utf-8">
+<title>${escapeXml(text.split('\n', 1)[0] ?? '')}</title>
+<div id="figure"></div>
+<script>${plotly.replaceAll('</script', '<\\/script')}</script>
+<script>
+  const { data, layout, config } = ${json};
+  Plotly.newPlot('figure', data, layout, config);
+</script>
+`;
+}

@@ -1,0 +1,118 @@
+import { baseAxis, font } from './style';
+
+/** What the horizontal axis of a robustness figure needs to know of the test distortion. */
+export interface TestDistortion {
+  /** The paper's letter for the strength: `σ`, `q`, `A`, `ε`, `ρ`, `C`. */
+  readonly symbol: string;
+  /** `Gaussian noise`, `JPEG quality`, … */
+  readonly name: string;
+  /** `°`, `px`; nothing where the strength has none. */
+  readonly unit?: string;
+  readonly scale: 'linear' | 'log';
+  /** The strength that leaves an image as it is (224 px for the thumbnail); `null` where no strength does (JPEG). */
+  readonly noDistortion: number | null;
+  /** The strength met in practice, marked by a line. */
+  readonly practical: number;
+}
+
+/** Where strengths lie on a Plotly axis; stronger is always to the right. */
+export interface StrengthAxis {
+  /** The coordinate to give to Plotly; `null` is the undistorted image. */
+  readonly place: (strength: number | null) => number;
+  /** Where the axis is broken, between the undistorted image and the weakest strength. */
+  readonly breakAt?: number;
+  /** How far to the right a coordinate lies, 0 to 1. */
+  readonly fraction: (coordinate: number) => number;
+  readonly layout: Readonly<Record<string, unknown>>;
+}
+
+/** Room beside the outermost points, as a part of the axis. */
+const margin = 0.03;
+/** Room between the undistorted image and the weakest strength on a broken axis, as a part of the rest. */
+const breakWidth = 0.13;
+
+/**
+ * Lays out the strengths from the weakest to the strongest (`strengths`, in that order, without the undistorted one).
+ *
+ * On a log axis, and where no strength stands for "none", the undistorted image gets a place of its own on the left
+ * beyond a break. Strengths that fall (JPEG 100 → 1, thumbnail 224 → 10) turn the axis round.
+ */
+export function strengthAxis(distortion: TestDistortion, strengths: readonly number[]): StrengthAxis {
+  const { scale, noDistortion, symbol, name, unit } = distortion;
+  const isLog = scale === 'log';
+  const toAxis = isLog ? Math.log10 : (strength: number) => strength;
+  const fromAxis = isLog ? (value: number) => 10 ** value : (value: number) => value;
+
+  const isBroken = isLog || noDistortion === null;
+  const inner = strengths.map(toAxis);
+  const [weakest, strongest] = [inner[0] as number, inner[inner.length - 1] as number];
+  const fall = noDistortion === null ? weakest > strongest : noDistortion > distortion.practical;
+  const span = Math.abs(strongest - weakest) || 1;
+  const none = isBroken ? weakest + (fall ? span : -span) * breakWidth : (noDistortion as number);
+  const width = strongest - none;
+
+  const apart = (a: number, b: number) => Math.abs(toAxis(a) - toAxis(b)) > 0.05 * Math.abs(width);
+  const round = isLog ? decades(strengths) : roundSteps(strengths, unit === '°');
+  const last = strengths[strengths.length - 1] as number;
+  const ticks = [...round.filter((tick) => apart(tick, fromAxis(none)) && apart(tick, last)), last];
+  return {
+    place: (strength) =>
+      strength === null || (isLog && strength === noDistortion) ? fromAxis(none) : strength,
+    ...(isBroken && { breakAt: fromAxis((none + weakest) / 2) }),
+    fraction: (coordinate) => (toAxis(coordinate) - none) / width,
+    layout: {
+      ...baseAxis,
+      type: scale,
+      range: [none - margin * width, strongest + margin * width],
+      showgrid: false,
+      tickmode: 'array',
+      tickvals: [fromAxis(none), ...ticks],
+      ticktext: [noneLabel(distortion), ...ticks.map(String)],
+      ...(isLog && {
+        minor: { ticks: 'outside', ticklen: 3, tickmode: 'array', tickvals: minorTicks(strengths) },
+      }),
+      title: { text: `${name} ${symbol}${unit ? ` (${unit})` : ''}`, font, standoff: 10 },
+    },
+  };
+}
+
+function noneLabel({ noDistortion }: TestDistortion): string {
+  return noDistortion === null || noDistortion === 0 ? 'none' : `none<br>(${noDistortion})`;
+}
+
+/** The powers of ten among the strengths; with three or less of them, their double and fivefold too. */
+function decades(strengths: readonly number[]): number[] {
+  const [low, high] = [Math.min(...strengths), Math.max(...strengths)];
+  const within = (steps: readonly number[]) => multiples(low, high, steps);
+  const powers = within([1]);
+  return powers.length > 3 ? powers : within([1, 2, 5]);
+}
+
+function minorTicks(strengths: readonly number[]): number[] {
+  return multiples(Math.min(...strengths), Math.max(...strengths), [2, 3, 4, 5, 6, 7, 8, 9]);
+}
+
+function multiples(low: number, high: number, steps: readonly number[]): number[] {
+  const found: number[] = [];
+  for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power += 1) {
+    for (const step of steps) {
+      const value = Number(`${step}e${power}`);
+      if (value >= low * 0.999 && value <= high * 1.001) found.push(value);
+    }
+  }
+  return found;
+}
+
+/** Five to nine round numbers; angles in steps that divide a right angle. */
+function roundSteps(strengths: readonly number[], isAngle: boolean): number[] {
+  const [low, high] = [Math.min(...strengths), Math.max(...strengths)];
+  const exponent = Math.floor(Math.log10((high - low || 1) / 5));
+  const candidates = isAngle
+    ? [1, 5, 15, 30, 45, 90]
+    : [1, 2, 2.5, 5, 10].map((step) => step * 10 ** exponent);
+  const step = candidates.find((candidate) => (high - low) / candidate <= 8) ?? 90;
+  const first = Math.ceil(low / step);
+  return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, index) =>
+    Number(((first + index) * step).toPrecision(6)),
+  );
+}

@@ -1,0 +1,142 @@
+import { extname } from 'node:path';
+import { ArgumentError } from '../errors';
+import { escapeXml, type MimeBundle, mimeBundle } from './figure';
+import { saveWhole } from './save';
+
+/** What stands in a table's cell; `null` and a missing key are an empty cell: not computed. */
+export type Cell = string | number | boolean | null | undefined;
+
+/** One row: its cells by column name. */
+export type Row = Readonly<Record<string, Cell>>;
+
+export interface TableOptions {
+  /** Which columns, in which order. @default every key of the rows, in the order of appearance */
+  readonly columns?: readonly string[];
+  /** Stands above the table. */
+  readonly title?: string;
+}
+
+/**
+ * A small table of results that shows itself as HTML and as text and saves itself as CSV.
+ *
+ * Shown numbers have four significant digits (integers all of theirs); the CSV has the numbers as given.
+ */
+export class ResultsTable {
+  readonly columns: readonly string[];
+  readonly rows: readonly Row[];
+  readonly title?: string;
+
+  constructor(columns: readonly string[], rows: readonly Row[], title?: string) {
+    this.columns = columns;
+    this.rows = rows;
+    this.title = title;
+  }
+
+  /** The table in aligned columns, numbers to the right. */
+  toText(): string {
+    const lines = [this.columns, ...this.rows.map((row) => this.columns.map((column) => shown(row[column])))];
+    const widths = this.columns.map((_, at) => Math.max(...lines.map((line) => line[at]?.length ?? 0)));
+    const text = lines.map((line) =>
+      line
+        .map((cell, at) =>
+          this.isNumeric(at) ? cell.padStart(widths[at] ?? 0) : cell.padEnd(widths[at] ?? 0),
+        )
+        .join('  ')
+        .trimEnd(),
+    );
+    return [...(this.title ? [this.title, ''] : []), ...text].join('\n');
+  }
+
+  toHtml(): string {
+    const cell = (tag: 'th' | 'td', content: string, at: number) =>
+      `<${tag} style="text-align: ${this.isNumeric(at) ? 'right' : 'left'}">${escapeXml(content)}</${tag}>`;
+    const head = this.columns.map((column, at) => cell('th', column, at)).join('');
+    const body = this.rows.map(
+      (row) => `<tr>${this.columns.map((column, at) => cell('td', shown(row[column]), at)).join('')}</tr>`,
+    );
+    return [
+      '<table>',
+      ...(this.title ? [`<caption>${escapeXml(this.title)}</caption>`] : []),
+      `<thead><tr>${head}</tr></thead>`,
+      '<tbody>',
+      ...body,
+      '</tbody>',
+      '</table>',
+    ].join('\n');
+  }
+
+  /** The table as RFC 4180 has it, with a header line. */
+  toCsv(): string {
+    const line = (cells: readonly Cell[]) => cells.map(csvCell).join(',');
+    return [this.columns, ...this.rows.map((row) => this.columns.map((column) => row[column]))]
+      .map((cells) => `${line(cells)}\r\n`)
+      .join('');
+  }
+
+  /**
+   * Writes the table to a `.csv` or `.html` file.
+   *
+   * @throws ArgumentError for another ending.
+   */
+  async save(path: string): Promise<void> {
+    const ending = extname(path).toLowerCase();
+    if (ending !== '.csv' && ending !== '.html') {
+      throw new ArgumentError(`Error in save: expected a path that ends in .csv or .html, but got ${path}.`, {
+        cure: 'Give the file one of these endings.',
+      });
+    }
+    await saveWhole(path, ending === '.csv' ? this.toCsv() : `<meta charset="utf-8">\n${this.toHtml()}\n`);
+  }
+
+  [mimeBundle](): MimeBundle {
+    return { 'text/html': this.toHtml(), 'text/plain': this.toText() };
+  }
+
+  private isNumeric(at: number): boolean {
+    const cells = this.rows.map((row) => row[this.columns[at] as string]).filter((cell) => cell != null);
+    return cells.length > 0 && cells.every((cell) => typeof cell === 'number');
+  }
+}
+
+/**
+ * Makes a table of rows, one object a row.
+ *
+ * @throws ArgumentError for a number that is not finite, for a column that no row has, and where there is no column.
+ */
+export function resultsTable(rows: readonly Row[], options: TableOptions = {}): ResultsTable {
+  const known = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  const columns = options.columns ?? known;
+  if (columns.length === 0) {
+    throw new ArgumentError('Error in resultsTable: expected at least one column, but the rows are empty.', {
+      cure: 'Give rows with values, or name the columns.',
+    });
+  }
+  const unknown = rows.length > 0 && columns.find((column) => !known.includes(column));
+  if (unknown) {
+    throw new ArgumentError(`Error in resultsTable: no row has a column ${JSON.stringify(unknown)}.`, {
+      cure: `Take columns of: ${known.join(', ')}.`,
+    });
+  }
+  for (const [index, row] of rows.entries()) {
+    const column = columns.find((name) => typeof row[name] === 'number' && !Number.isFinite(row[name]));
+    if (column !== undefined) {
+      throw new ArgumentError(
+        `Error in resultsTable: expected finite numbers, but row ${index} has ${row[column]} as ${column}.`,
+        { cure: 'Leave out what was not computed, or give null.' },
+      );
+    }
+  }
+  return new ResultsTable(columns, rows, options.title);
+}
+
+function shown(cell: Cell): string {
+  if (cell == null) return '';
+  return typeof cell === 'number' && !Number.isInteger(cell)
+    ? String(Number(cell.toPrecision(4)))
+    : String(cell);
+}
+
+function csvCell(cell: Cell): string {
+  const text = cell == null ? '' : String(cell);
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}
