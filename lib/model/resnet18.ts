@@ -1,0 +1,197 @@
+import { ArgumentError } from '../errors';
+import {
+  add,
+  batchNorm,
+  castTo,
+  conv2d,
+  globalAveragePool,
+  hashSeed,
+  maxPool,
+  normalTensor,
+  relu,
+  type Tensor,
+  type Tensor1D,
+  type Tensor2D,
+  type Tensor4D,
+  tf,
+  uniformTensor,
+  Variable,
+} from '../tensorflow';
+
+/** `imagenet`: 7×7 convolution of stride 2, then max-pooling. `small`: 3×3 of stride 1, no pooling, for 32-px images. */
+export type Stem = 'imagenet' | 'small';
+
+/** The number format of activations and convolutions; weights, statistics and losses stay float32. */
+export type Precision = 'float32' | 'bfloat16';
+
+export interface ResNet18Options {
+  readonly classes: number;
+  /** Channels of the first stage; the others have 2, 4 and 8 times as many. Default: 64. */
+  readonly width?: number;
+  /** Default: `'imagenet'`. */
+  readonly stem?: Stem;
+  /** Seed of the initial weights. Default: 0. */
+  readonly seed?: number;
+  /** Default: `'float32'`. */
+  readonly precision?: Precision;
+}
+
+/** How the value of a parameter is had: `(variable) => variable.read()`, or what a gradient is taken through. */
+export type Read = (variable: Variable) => Tensor;
+
+/**
+ * torchvision's `resnet18` (section 4.2): its geometry, its initialisation, its parameter names.
+ *
+ * Tensors are `[batch, height, width, channels]`, filters `[height, width, in, out]`; weights.ts turns them into
+ * torch's layout and back.
+ */
+export class ResNet18 {
+  readonly classes: number;
+  readonly width: number;
+  readonly stem: Stem;
+  readonly precision: Precision;
+  /** Every parameter and running statistic by torchvision's name, in torchvision's order. */
+  readonly variables: ReadonlyMap<string, Variable>;
+  readonly #variables = new Map<string, Variable>();
+  readonly #seed: number;
+
+  constructor({ classes, width = 64, stem = 'imagenet', seed = 0, precision = 'float32' }: ResNet18Options) {
+    for (const [name, value] of Object.entries({ classes, width })) {
+      if (!Number.isInteger(value) || value < 1) {
+        throw new ArgumentError(`ResNet18: ${name} must be a whole number above 0, but got ${value}.`);
+      }
+    }
+    this.classes = classes;
+    this.width = width;
+    this.stem = stem;
+    this.precision = precision;
+    this.variables = this.#variables;
+    this.#seed = seed;
+    this.#convolution('conv1', stem === 'imagenet' ? 7 : 3, 3, width);
+    this.#batchNorm('bn1', width);
+    for (const { name, inputs, outputs, stride } of blocks(width)) {
+      this.#convolution(`${name}.conv1`, 3, inputs, outputs);
+      this.#batchNorm(`${name}.bn1`, outputs);
+      this.#convolution(`${name}.conv2`, 3, outputs, outputs);
+      this.#batchNorm(`${name}.bn2`, outputs);
+      if (stride === 2) {
+        this.#convolution(`${name}.downsample.0`, 1, inputs, outputs);
+        this.#batchNorm(`${name}.downsample.1`, outputs);
+      }
+    }
+    const bound = 1 / Math.sqrt(8 * width); // nn.Linear: weight and bias uniform in ±1/√inputs
+    this.#variable('fc.weight', (s) => uniformTensor(s, [8 * width, classes], bound));
+    this.#variable('fc.bias', (s) => uniformTensor(s, [classes], bound));
+  }
+
+  /** The variables that are learnt. */
+  get parameters(): readonly Variable[] {
+    return [...this.variables.values()].filter((variable) => variable.trainable);
+  }
+
+  /**
+   * The logits `[batch, classes]` of normalised images `[batch, side, side, 3]`.
+   *
+   * @param options.training Normalise by the batch's own statistics and move the running ones; else by the running ones.
+   * @param options.read Default: the variables' values.
+   */
+  forward(
+    images: Tensor4D,
+    { training, read = (variable) => variable.read() }: { readonly training: boolean; readonly read?: Read },
+  ): Tensor2D {
+    const norm = (x: Tensor4D, name: string) => this.#normalise(x, name, training, read);
+    const conv = (x: Tensor4D, name: string, stride: 1 | 2) =>
+      conv2d(x, read(this.variable(`${name}.weight`)) as Tensor4D, { stride });
+
+    const input = castTo(images, this.precision);
+    let x = relu(norm(conv(input, 'conv1', this.stem === 'imagenet' ? 2 : 1), 'bn1'));
+    if (this.stem === 'imagenet') x = maxPool(x);
+    for (const { name, stride } of blocks(this.width)) {
+      const shortcut = stride === 2 ? norm(conv(x, `${name}.downsample.0`, 2), `${name}.downsample.1`) : x;
+      const inner = relu(norm(conv(x, `${name}.conv1`, stride), `${name}.bn1`));
+      x = relu(add(norm(conv(inner, `${name}.conv2`, 1), `${name}.bn2`), shortcut));
+    }
+    const features = globalAveragePool(x); // [batch, 8 · width], float32
+    const weight = read(this.variable('fc.weight')) as Tensor2D;
+    return tf.matMul(features, weight).add(read(this.variable('fc.bias')));
+  }
+
+  /** @throws ArgumentError if there is no variable of that name. */
+  variable(name: string): Variable {
+    const variable = this.#variables.get(name);
+    if (variable === undefined) throw new ArgumentError(`ResNet18 has no variable "${name}".`);
+    return variable;
+  }
+
+  /** A copy of every value by name, which {@link restore} takes. */
+  snapshot(): Map<string, Float32Array> {
+    return new Map([...this.#variables].map(([name, variable]) => [name, variable.values()]));
+  }
+
+  /** Sets every value from a snapshot of a network of the same shape. */
+  restore(snapshot: ReadonlyMap<string, Float32Array>): void {
+    for (const [name, variable] of this.#variables) {
+      const values = snapshot.get(name);
+      if (values === undefined) throw new ArgumentError(`The snapshot has no values for "${name}".`);
+      variable.assignValues(values);
+    }
+  }
+
+  /** Frees the variables. */
+  dispose(): void {
+    for (const variable of this.#variables.values()) variable.dispose();
+  }
+
+  #normalise(x: Tensor4D, name: string, training: boolean, read: Read): Tensor4D {
+    const mean = this.variable(`${name}.running_mean`);
+    const variance = this.variable(`${name}.running_var`);
+    const { y, moved } = batchNorm(
+      {
+        x,
+        scale: read(this.variable(`${name}.weight`)) as Tensor1D,
+        offset: read(this.variable(`${name}.bias`)) as Tensor1D,
+        mean: mean.read() as Tensor1D,
+        variance: variance.read() as Tensor1D,
+      },
+      { training },
+    );
+    if (moved !== undefined) {
+      mean.assign(moved.mean);
+      variance.assign(moved.variance);
+    }
+    return y;
+  }
+
+  #variable(name: string, initial: (seed: [number, number]) => Tensor, trainable = true): void {
+    const value = initial(hashSeed(this.#seed, this.#variables.size));
+    this.#variables.set(name, new Variable(name, value, { trainable }));
+    value.dispose();
+  }
+
+  /** `kaiming_normal_(mode='fan_out', nonlinearity='relu')`. */
+  #convolution(name: string, window: number, inputs: number, outputs: number): void {
+    const deviation = Math.sqrt(2 / (window * window * outputs));
+    this.#variable(`${name}.weight`, (seed) =>
+      normalTensor(seed, [window, window, inputs, outputs], deviation),
+    );
+  }
+
+  #batchNorm(name: string, channels: number): void {
+    this.#variable(`${name}.weight`, () => tf.ones([channels]));
+    this.#variable(`${name}.bias`, () => tf.zeros([channels]));
+    this.#variable(`${name}.running_mean`, () => tf.zeros([channels]), false);
+    this.#variable(`${name}.running_var`, () => tf.ones([channels]), false);
+  }
+}
+
+/** The eight residual blocks: four stages of two, the first of each later stage halving the side. */
+function blocks(width: number) {
+  return [1, 2, 3, 4].flatMap((stage) => {
+    const outputs = width * 2 ** (stage - 1);
+    const stride: 1 | 2 = stage === 1 ? 1 : 2;
+    return [
+      { name: `layer${stage}.0`, inputs: stage === 1 ? width : outputs / 2, outputs, stride },
+      { name: `layer${stage}.1`, inputs: outputs, outputs, stride: 1 as const },
+    ];
+  });
+}

@@ -1,0 +1,42 @@
+import { readFileSync } from 'node:fs';
+import { availableParallelism, cpus } from 'node:os';
+import { backend, tf } from './runtime';
+
+/** What a run was computed on; part of every run record. */
+export interface DeviceInfo {
+  readonly kind: 'cpu' | 'gpu';
+  /** The processor's or the card's own name. */
+  readonly name: string;
+  readonly threads: number;
+  readonly tensorflow: string;
+  readonly tfjs: string;
+  readonly node: string;
+  /** Whether bfloat16 arithmetic runs in hardware: AVX-512 BF16 or AMX on a CPU, Ampere or newer on a GPU. */
+  readonly bfloat16: boolean;
+}
+
+/** The device that TensorFlow computes on. */
+export function device(): DeviceInfo {
+  const isGpu = backend.isUsingGpuDevice;
+  return {
+    kind: isGpu ? 'gpu' : 'cpu',
+    name: (isGpu ? gpuName() : undefined) ?? cpus()[0]?.model.trim() ?? 'unknown',
+    threads: availableParallelism(),
+    tensorflow: backend.binding.TF_Version,
+    tfjs: tf.version_core,
+    node: process.version,
+    bfloat16: isGpu || /\b(avx512_bf16|amx_bf16)\b/.test(read('/proc/cpuinfo') ?? ''),
+  };
+}
+
+function gpuName(): string | undefined {
+  return /^Model:\s*(.+)$/m.exec(read('/proc/driver/nvidia/gpus/0/information') ?? '')?.[1];
+}
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,32 @@
+export { type CompiledStep, compile, type NamedTensors } from './compile';
+export { type DeviceInfo, device } from './device';
+export type { Graph, GraphNode } from './graph';
+export {
+  add,
+  batchNorm,
+  castTo,
+  conv2d,
+  crossEntropy,
+  globalAveragePool,
+  maxPool,
+  mean,
+  relu,
+  slice,
+  sum,
+} from './ops';
+export { Nesterov, valueAndGradients } from './optimizer';
+export { hashSeed, normalTensor, randomNormal, randomUniform, uniformTensor } from './random';
+export {
+  attribute,
+  DataType,
+  dataTypeOf,
+  executeOne,
+  type Scalar,
+  type Tensor,
+  type Tensor1D,
+  type Tensor2D,
+  type Tensor4D,
+  tf,
+  uint8Tensor,
+} from './runtime';
+export { Variable } from './variable';
