@@ -90,17 +90,18 @@ function statelessTensor(op: string, seed: readonly [number, number], shape: rea
 }
 
 /**
- * A seed made of numbers: the 64-bit FNV-1a hash of their bytes as two int32. Numbers that differ anywhere give
- * unrelated seeds; strengths may be fractions.
+ * A seed made of what it stands for, such as `[seed, image, distortion, strength]`: two int32, from two hashes of the
+ * parts. Parts that differ anywhere give unrelated seeds.
  */
-export function hashSeed(...parts: readonly number[]): [number, number] {
-  const bytes = new Uint8Array(Float64Array.from(parts).buffer);
-  return [fnv1a(bytes, 0x811c9dc5), fnv1a(bytes, 0x050c5d1f)];
+export function hashSeed(...parts: readonly (number | string)[]): [number, number] {
+  const text = JSON.stringify(parts);
+  return [fnv1a(text, 0x811c9dc5), fnv1a(text, 0x050c5d1f)];
 }
 
-function fnv1a(bytes: Uint8Array, basis: number): number {
+function fnv1a(text: string, basis: number): number {
   let hash = basis;
-  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
+  for (let index = 0; index < text.length; index++)
+    hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
   // murmur3's finalizer: FNV alone leaves neighbouring inputs with neighbouring hashes.
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);

@@ -1,0 +1,33 @@
+import { ArgumentError } from '../errors';
+import { randomNormal, type Tensor4D } from '../tensorflow';
+import type { Distortion, DistortionInput } from './distortion';
+
+/**
+ * Gaussian noise, x′ = x + ε with ε ~ N(0, σ²) for each pixel and channel (section 4.2).
+ *
+ * The sum is clipped to 0..1, the values that an image can have; σ = 0 is the identity, bit for bit.
+ */
+export const gaussianNoise: Distortion = {
+  name: 'gaussian-noise',
+  title: 'Gaussian noise',
+  symbol: 'σ',
+  category: 'noise',
+  none: 0,
+  practical: 0.05,
+  trainingGrid: [0.01, 0.0464, 0.215, 1],
+  testGrid: [0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1],
+  scale: 'linear',
+  check(sigma) {
+    if (!(sigma >= 0 && Number.isFinite(sigma))) {
+      throw new ArgumentError(`Gaussian noise: σ must be a number from 0 on, but got ${sigma}.`, {
+        cure: 'σ is the standard deviation on images with values in 0..1; the paper goes up to 1.',
+      });
+    }
+  },
+  apply({ crops, strengths, seeds }: DistortionInput): Tensor4D {
+    const [, height, width, channels] = crops.shape;
+    const noise = randomNormal(seeds, [height, width, channels]);
+    const sigma = strengths.reshape([-1, 1, 1, 1]);
+    return crops.add<Tensor4D>(noise.mul(sigma)).clipByValue(0, 1);
+  },
+};

@@ -1,0 +1,70 @@
+/** Weights in torch's layout and names, so that files go to and from `torchvision.models.resnet18`. */
+import { DataError } from '../errors';
+import { tf } from '../tensorflow';
+import type { ResNet18 } from './resnet18';
+import { readSafetensors, type StoredTensor, writeSafetensors } from './safetensors';
+
+/** `[height, width, in, out]` ↔ `[out, in, height, width]`, `[in, out]` ↔ `[out, in]`; vectors as they are. */
+const TO_TORCH: Readonly<Record<number, readonly number[]>> = { 4: [3, 2, 0, 1], 2: [1, 0] };
+const FROM_TORCH: Readonly<Record<number, readonly number[]>> = { 4: [2, 3, 1, 0], 2: [1, 0] };
+
+function transposed(
+  { shape, values }: StoredTensor,
+  orders: Readonly<Record<number, readonly number[]>>,
+): StoredTensor {
+  const order = orders[shape.length];
+  if (order === undefined) return { shape, values };
+  return tf.tidy(() => {
+    const result = tf.tensor(values, [...shape], 'float32').transpose([...order]);
+    return { shape: result.shape, values: result.dataSync<'float32'>() } as unknown as never;
+  }) as unknown as StoredTensor;
+}
+
+/** Every weight and running statistic by torchvision's name, in torch's layout. */
+export function torchWeights(network: ResNet18): Map<string, StoredTensor> {
+  return new Map(
+    [...network.variables].map(([name, variable]) => [
+      name,
+      transposed({ shape: variable.shape, values: variable.values() }, TO_TORCH),
+    ]),
+  );
+}
+
+/**
+ * Sets every weight and running statistic from torch's names and layout.
+ *
+ * @throws DataError if one is missing, unknown, or of another shape; the network is then as it was
+ */
+export function setTorchWeights(network: ResNet18, weights: ReadonlyMap<string, StoredTensor>): void {
+  const cure = `They must be those of a ResNet-18 of width ${network.width}, stem "${network.stem}" and ${network.classes} classes.`;
+  const unknown = [...weights.keys()].filter((name) => !network.variables.has(name));
+  if (unknown.length > 0)
+    throw new DataError(`The weights hold ${unknown[0]}, which the network lacks.`, { cure });
+  const snapshot = new Map<string, Float32Array>();
+  for (const [name, variable] of network.variables) {
+    const stored = weights.get(name);
+    if (stored === undefined) throw new DataError(`The weights lack ${name}.`, { cure });
+    const { shape, values } = transposed(stored, FROM_TORCH);
+    if (shape.join() !== variable.shape.join()) {
+      throw new DataError(`The weights' ${name} has shape [${shape}], the network's [${variable.shape}].`, {
+        cure,
+      });
+    }
+    snapshot.set(name, values);
+  }
+  network.restore(snapshot);
+}
+
+/** Saves the weights as safetensors, which PyTorch's `load_state_dict` takes (`strict=False`: no batch counters). */
+export function saveWeights(
+  network: ResNet18,
+  file: string,
+  metadata: Readonly<Record<string, string>> = {},
+): void {
+  writeSafetensors(file, { tensors: torchWeights(network), metadata: { ...metadata, format: 'pt' } });
+}
+
+/** Loads what {@link saveWeights} or PyTorch saved. */
+export function loadWeights(network: ResNet18, file: string): void {
+  setTorchWeights(network, readSafetensors(file).tensors);
+}

@@ -1,0 +1,267 @@
+import { setImmediate } from 'node:timers/promises';
+import { batches } from '../data/batches';
+import type { ImageDataset } from '../data/dataset';
+import type { Distortion } from '../distortions';
+import { ArgumentError, UserError } from '../errors';
+import type { ResNet18 } from '../model/resnet18';
+import {
+  compile,
+  hashSeed,
+  Nesterov,
+  type Tensor1D,
+  type Tensor2D,
+  type Tensor4D,
+  tf,
+  uint8Tensor,
+  valueAndGradients,
+} from '../tensorflow';
+import { AccuracyMeter, seedTensor } from './accuracy';
+import { loadCheckpoint, type Snapshot, saveCheckpoint } from './checkpoint';
+import { centreCrops, normalise } from './images';
+import { checkMethod, type Method, methodLoss } from './methods';
+
+/** The loss is no number any more. */
+export class DivergenceError extends UserError {}
+
+export interface TrainOptions {
+  /** Trained in place; at the end it has the weights of the best epoch. */
+  readonly network: ResNet18;
+  readonly dataset: ImageDataset;
+  readonly method: Method;
+  /** What makes x′ of x; needed by every method but the baseline. */
+  readonly distortion?: { readonly kind: Distortion; readonly strength: number };
+  readonly epochs: number;
+  /** Default: 128, the paper's. */
+  readonly batchSize?: number;
+  /** Default: 0.01, the paper's, all the way. */
+  readonly learningRate?: number;
+  /** Seed of order, distortions and DA's choices. Default: 0. */
+  readonly seed?: number;
+  /** `'eager'` runs op by op, to debug. Default: `'compiled'`. */
+  readonly execution?: 'compiled' | 'eager';
+  /** Stops at the next batch, after a checkpoint. */
+  readonly signal?: AbortSignal;
+  /** Where to keep where training stands; a file of the same run is gone on from. Default: nowhere. */
+  readonly checkpoint?: { readonly file: string; readonly run: string };
+  readonly onBatch?: (event: BatchEvent) => void;
+  readonly onEpoch?: (result: EpochResult) => void;
+}
+
+/** After each batch. */
+export interface BatchEvent {
+  readonly epoch: number;
+  readonly epochs: number;
+  readonly batch: number;
+  readonly batches: number;
+  readonly loss: number;
+  readonly imagesPerSecond: number;
+}
+
+/** After each epoch, counted from 1. */
+export interface EpochResult {
+  readonly epoch: number;
+  readonly epochs: number;
+  /** Mean over the epoch's batches. */
+  readonly trainLoss: number;
+  /** Of the undistorted validation images, 0..1. */
+  readonly validationAccuracy: number;
+  /** Training images a second, validation not counted. */
+  readonly imagesPerSecond: number;
+  /** Part of the training time, 0..1, spent waiting for batches to be read. */
+  readonly waitingShare: number;
+  readonly seconds: number;
+  /** Whether no earlier epoch was as good. */
+  readonly best: boolean;
+}
+
+export interface TrainingResult {
+  readonly history: readonly EpochResult[];
+  /** The epoch whose weights the network has: the first with the highest validation accuracy. */
+  readonly bestEpoch: number;
+}
+
+/** A checkpoint is written after each epoch, at an abort, and when so much time has passed. */
+const CHECKPOINT_MS = 60_000;
+
+/**
+ * Trains a network (section 4.2): shuffled batches, Nesterov SGD, and of all epochs the one that does best on the
+ * undistorted validation images.
+ *
+ * @throws ArgumentError for hyperparameters out of range, DivergenceError when the loss is no number any more, and the
+ *   signal's reason when aborted
+ */
+export async function train(options: TrainOptions): Promise<TrainingResult> {
+  const {
+    network,
+    dataset,
+    method,
+    distortion,
+    epochs,
+    batchSize = 128,
+    seed = 0,
+    signal,
+    checkpoint,
+  } = options;
+  checkMethod(method);
+  if (!(Number.isInteger(epochs) && epochs >= 1)) {
+    throw new ArgumentError(`train: epochs must be a whole number above 0, but got ${epochs}.`);
+  }
+  if (distortion === undefined && method.kind !== 'baseline') {
+    throw new ArgumentError(`train: ${method.kind} needs a distortion, but none was given.`);
+  }
+  distortion?.kind.check(distortion.strength);
+  signal?.throwIfAborted();
+
+  const parameters = network.parameters;
+  const optimizer = new Nesterov(parameters, { learningRate: options.learningRate });
+  const step = compile(
+    ({ squares, labels, seeds, strengths }: StepInputs) => {
+      const crops = centreCrops(squares, dataset.cropSide);
+      const distorted = distortion?.kind.apply({ crops, seeds, strengths }) ?? crops;
+      const { value, gradients } = valueAndGradients(
+        (read) =>
+          methodLoss(method, {
+            reference: normalise(crops, dataset),
+            distorted: normalise(distorted, dataset),
+            labels,
+            f: (images) => network.forward(images, { training: true, read }),
+          }),
+        parameters,
+      );
+      optimizer.apply(parameters, gradients);
+      return { loss: value };
+    },
+    { execution: options.execution },
+  );
+  const meter = new AccuracyMeter(network, dataset);
+
+  const variables = [...network.variables.values(), ...optimizer.state];
+  const batchCount = Math.ceil(dataset.train.length / batchSize);
+  const { side } = dataset.train.store.header;
+  const history: EpochResult[] = [];
+  let best: Snapshot | undefined;
+  let position = { epoch: 0, batch: 0, lossSum: 0 };
+  let savedAt = performance.now();
+  const save = () => {
+    if (checkpoint === undefined) return;
+    saveCheckpoint(checkpoint.file, { run: checkpoint.run, ...position, history }, variables, best);
+    savedAt = performance.now();
+  };
+
+  try {
+    if (checkpoint !== undefined) {
+      const resumed = loadCheckpoint(checkpoint.file, checkpoint.run, variables);
+      if (resumed !== undefined) {
+        position = resumed.progress;
+        history.push(...resumed.progress.history);
+        best = resumed.best;
+      }
+    }
+    for (let epoch = position.epoch + 1; epoch <= epochs; epoch++) {
+      const started = performance.now();
+      const firstBatch = position.batch;
+      let waitMs = 0;
+      let seen = 0;
+      const order = { seed, epoch };
+      for await (const batch of batches(dataset.train, { batchSize, order, startAt: firstBatch })) {
+        waitMs += batch.waitMs;
+        const loss = tf.tidy(
+          () => step(stepInputs(batch, side, imagePlan(options, epoch))).loss.dataSync()[0],
+        );
+        if (!Number.isFinite(loss)) {
+          throw new DivergenceError(
+            `The loss became ${loss} in epoch ${epoch}, batch ${position.batch + 1}.`,
+            {
+              cure: 'A smaller learning rate or a smaller α keeps it finite.',
+            },
+          );
+        }
+        seen += batch.labels.length;
+        position = { epoch: epoch - 1, batch: position.batch + 1, lossSum: position.lossSum + loss };
+        const imagesPerSecond = (1000 * seen) / (performance.now() - started);
+        options.onBatch?.({
+          epoch,
+          epochs,
+          batch: position.batch,
+          batches: batchCount,
+          loss,
+          imagesPerSecond,
+        });
+        await setImmediate(); // a step blocks the event loop: let interrupts and progress through
+        if (signal?.aborted) {
+          save();
+          throw signal.reason;
+        }
+        if (performance.now() - savedAt > CHECKPOINT_MS) save();
+      }
+      const trained = performance.now() - started;
+      const { correct, total } = await meter.count(dataset.validation, { signal });
+      const validationAccuracy = correct / total;
+      const isBest = history.every((earlier) => earlier.validationAccuracy < validationAccuracy);
+      if (isBest) best = network.snapshot();
+      const result: EpochResult = {
+        epoch,
+        epochs,
+        trainLoss: position.lossSum / batchCount,
+        validationAccuracy,
+        imagesPerSecond: (1000 * seen) / trained,
+        waitingShare: waitMs / trained,
+        seconds: (performance.now() - started) / 1000,
+        best: isBest,
+      };
+      history.push(result);
+      position = { epoch, batch: 0, lossSum: 0 };
+      save();
+      options.onEpoch?.(result);
+    }
+  } finally {
+    meter.dispose();
+    step.dispose();
+    optimizer.dispose();
+  }
+  network.restore(best as Snapshot);
+  return {
+    history,
+    bestEpoch: Math.max(...history.filter((result) => result.best).map((result) => result.epoch)),
+  };
+}
+
+type StepInputs = {
+  readonly squares: Tensor4D;
+  readonly labels: Tensor1D;
+  readonly seeds: Tensor2D;
+  readonly strengths: Tensor1D;
+};
+
+interface ImagePlan {
+  readonly seedOf: (image: number) => [number, number];
+  readonly strengthOf: (image: number) => number;
+}
+
+/** The seed and the strength of each image's distortion in an epoch; with DA(p), images are spared at random. */
+function imagePlan({ method, distortion, seed = 0 }: TrainOptions, epoch: number): ImagePlan {
+  const { strength = 0, kind } = distortion ?? {};
+  const probability = method.kind === 'DA' ? method.probability : 1;
+  return {
+    seedOf: (image) => hashSeed(seed, epoch, image),
+    strengthOf: (image) => {
+      if (probability === 1 || kind === undefined) return strength;
+      const uniform = (hashSeed(seed, epoch, image, 'DA')[0] >>> 0) / 2 ** 32;
+      return uniform < probability ? strength : kind.none;
+    },
+  };
+}
+
+function stepInputs(
+  { images, labels, indices }: { images: Uint8Array; labels: Int32Array; indices: Int32Array },
+  side: number,
+  { seedOf, strengthOf }: ImagePlan,
+): StepInputs {
+  const order = [...indices];
+  return {
+    squares: uint8Tensor(images, [labels.length, side, side, 3]) as Tensor4D,
+    labels: tf.tensor1d(labels, 'int32'),
+    seeds: seedTensor(order.map(seedOf)),
+    strengths: tf.tensor1d(order.map(strengthOf), 'float32'),
+  };
+}
