@@ -1,6 +1,6 @@
 import { ArgumentError } from '../errors';
-import type { TestDistortion } from './strength-axis';
-import { groupMarkers, type Method } from './style';
+import { isUndistorted, type TestDistortion } from './strength-axis';
+import { groupMarkers, type MethodName } from './style';
 
 /** The accuracy of one curve at one strength. */
 export interface CurvePoint {
@@ -17,7 +17,7 @@ export interface CurvePoint {
 export interface RobustnessCurve {
   /** Names the chosen hyperparameters as the paper does: `best ST (σ=0.0464, α=10)`. */
   readonly label: string;
-  readonly method: Method;
+  readonly method: MethodName;
   /** `worst` is dotted with open markers. @default 'best' */
   readonly variant?: 'best' | 'worst';
   /** What sets curves of one method apart (`10 epochs, p=1`): each group, three at most, has its tint and marker. */
@@ -72,9 +72,9 @@ export function checkedStrengths(
   const measured = series.map(({ label, points }) => strengthsOf(label, points, distortion));
   const direction = measured.map(([first, second]) => Math.sign((second ?? Number.NaN) - (first as number)));
   const sign =
-    distortion.noDistortion === null
+    distortion.none === null
       ? (direction.find((one) => !Number.isNaN(one)) ?? 1)
-      : Math.sign(distortion.practical - distortion.noDistortion);
+      : Math.sign(distortion.practical - distortion.none);
   for (const [index, strengths] of measured.entries()) {
     const at = strengths.findIndex(
       (strength, before) => before > 0 && (strength - (strengths[before - 1] as number)) * sign <= 0,
@@ -90,23 +90,16 @@ export function checkedStrengths(
 }
 
 /** The groups of a method in the order of their first curve. */
-export function groupsOf(method: Method, curves: readonly RobustnessCurve[]): readonly string[] {
+export function groupsOf(method: MethodName, curves: readonly RobustnessCurve[]): readonly string[] {
   return [...new Set(curves.filter((curve) => curve.method === method).map((curve) => curve.group ?? ''))];
 }
 
-/** Whether a strength stands for the undistorted image. */
-export function isUndistorted(strength: number | null, distortion: TestDistortion): boolean {
-  return strength === null || strength === distortion.noDistortion;
-}
-
-function checkDistortion({ name, noDistortion, practical, scale }: TestDistortion): void {
+function checkDistortion({ title, none, practical, scale }: TestDistortion): void {
   if (!Number.isFinite(practical) || (scale === 'log' && practical <= 0)) {
-    throw problem(`expected a practical strength of ${name} that its axis can show, but got ${practical}`);
+    throw problem(`expected a practical strength of ${title} that its axis can show, but got ${practical}`);
   }
-  if (noDistortion !== null && (!Number.isFinite(noDistortion) || noDistortion === practical)) {
-    throw problem(
-      `expected a strength of no ${name} unlike the practical ${practical}, but got ${noDistortion}`,
-    );
+  if (none !== null && (!Number.isFinite(none) || none === practical)) {
+    throw problem(`expected a strength of no ${title} unlike the practical ${practical}, but got ${none}`);
   }
 }
 
@@ -147,5 +140,5 @@ function checkFractions(where: string, rising: readonly number[]): void {
 }
 
 function problem(what: string, cure?: string): ArgumentError {
-  return new ArgumentError(`Error in robustnessFigure: ${what}.`, { cure });
+  return new ArgumentError(`robustnessFigure: ${what}.`, { cure });
 }

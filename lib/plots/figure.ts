@@ -63,12 +63,9 @@ export class Figure {
       '.html': async () => htmlPage(this.payload, this.text, await readFile(plotlyPath(), 'utf8')),
     }[extname(path).toLowerCase()];
     if (!write) {
-      throw new ArgumentError(
-        `Error in save: expected a path that ends in .svg, .png or .html, but got ${path}.`,
-        {
-          cure: 'Give the file one of these endings.',
-        },
-      );
+      throw new ArgumentError(`save: expected a path that ends in .svg, .png or .html, but got ${path}.`, {
+        cure: 'Give the file one of these endings.',
+      });
     }
     await saveWhole(path, await write());
   }

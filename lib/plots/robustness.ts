@@ -1,17 +1,13 @@
 import type { Layout } from 'plotly.js-dist';
-import {
-  checkedStrengths,
-  groupsOf,
-  isUndistorted,
-  type RobustnessBand,
-  type RobustnessCurve,
-} from './curves';
+import { checkedStrengths, groupsOf, type RobustnessBand, type RobustnessCurve } from './curves';
 import { Figure } from './figure';
-import { type StrengthAxis, strengthAxis, type TestDistortion } from './strength-axis';
+import { isUndistorted, type StrengthAxis, strengthAxis, type TestDistortion } from './strength-axis';
 import {
   baseAxis,
   baseConfig,
   baseLayout,
+  escapeMarkup,
+  figureTitle,
   font,
   groupMarkers,
   methodColours,
@@ -63,16 +59,7 @@ export function robustnessFigure(options: RobustnessFigureOptions): Figure {
     width,
     height: margin.top + plotHeight + bottom,
     margin: { l: margin.left, r: margin.right, t: margin.top, b: bottom, autoexpand: false },
-    title: {
-      text: `<b>${escapeMarkup(title)}</b>`,
-      font: { size: 17 },
-      x: 0,
-      xref: 'paper',
-      y: 1,
-      yref: 'container',
-      yanchor: 'top',
-      pad: { t: 14 },
-    },
+    title: figureTitle(title),
     xaxis: axis.layout,
     yaxis: {
       ...baseAxis,
@@ -143,7 +130,7 @@ function curveTraces(
       marker: { symbol: `${groupMarkers[at]}${isWorst ? '-open' : ''}`, size: isBaseline ? 5 : 8 },
       text: points.map(({ strength, accuracy, low, high }) => {
         const interval =
-          low === undefined || high === undefined ? '' : ` (${percent(low)} to ${percent(high)})`;
+          low === undefined || high === undefined ? '' : ` (${percent(low, 2)} to ${percent(high, 2)})`;
         return `${strengthText(strength, distortion)}: ${percent(accuracy)} %${interval}`;
       }),
       hovertemplate: `${hover.join('<br>')}<extra></extra>`,
@@ -262,11 +249,6 @@ function strengthText(strength: number | null, distortion: TestDistortion): stri
 }
 
 /** 0.5712 → 57.12, without the digits that binary fractions add. */
-function percent(fraction: number): number {
-  return Number((100 * fraction).toFixed(4));
-}
-
-/** Plotly reads a few HTML tags in labels; a `<` of ours is no tag. */
-function escapeMarkup(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+function percent(fraction: number, digits = 4): number {
+  return Number((100 * fraction).toFixed(digits));
 }

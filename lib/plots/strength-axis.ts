@@ -1,16 +1,17 @@
 import { baseAxis, font } from './style';
 
-/** What the horizontal axis of a robustness figure needs to know of the test distortion. */
+/** What the horizontal axis of a robustness figure needs to know of the test distortion; a `Distortion` has it all. */
 export interface TestDistortion {
-  /** The paper's letter for the strength: `σ`, `q`, `A`, `ε`, `ρ`, `C`. */
+  /** `Gaussian noise`, `JPEG`, … */
+  readonly title: string;
+  /** The paper's symbol for the strength: σ, q, A, ε, ρ, C. */
   readonly symbol: string;
-  /** `Gaussian noise`, `JPEG quality`, … */
-  readonly name: string;
-  /** `°`, `px`; nothing where the strength has none. */
+  /** `°` or `px`. @default none */
   readonly unit?: string;
+  /** How strengths are spread over the axis. */
   readonly scale: 'linear' | 'log';
-  /** The strength that leaves an image as it is (224 px for the thumbnail); `null` where no strength does (JPEG). */
-  readonly noDistortion: number | null;
+  /** The strength of no distortion (224 px for the thumbnail); `null` where there is no such strength (JPEG). */
+  readonly none: number | null;
   /** The strength met in practice, marked by a line. */
   readonly practical: number;
 }
@@ -38,50 +39,50 @@ const breakWidth = 0.13;
  * beyond a break. Strengths that fall (JPEG 100 → 1, thumbnail 224 → 10) turn the axis round.
  */
 export function strengthAxis(distortion: TestDistortion, strengths: readonly number[]): StrengthAxis {
-  const { scale, noDistortion, symbol, name, unit } = distortion;
+  const { title, symbol, unit, scale, none, practical } = distortion;
   const isLog = scale === 'log';
   const toAxis = isLog ? Math.log10 : (strength: number) => strength;
   const fromAxis = isLog ? (value: number) => 10 ** value : (value: number) => value;
 
-  const isBroken = isLog || noDistortion === null;
-  const inner = strengths.map(toAxis);
-  const [weakest, strongest] = [inner[0] as number, inner[inner.length - 1] as number];
-  const fall = noDistortion === null ? weakest > strongest : noDistortion > distortion.practical;
-  const span = Math.abs(strongest - weakest) || 1;
-  const none = isBroken ? weakest + (fall ? span : -span) * breakWidth : (noDistortion as number);
-  const width = strongest - none;
+  const [first, last] = [strengths[0] as number, strengths[strengths.length - 1] as number];
+  const [weakest, right] = [toAxis(first), toAxis(last)];
+  const isBroken = isLog || none === null;
+  const falls = none === null ? first > last : none > practical;
+  const breakRoom = (Math.abs(right - weakest) || 1) * breakWidth;
+  const left = isBroken ? weakest + (falls ? breakRoom : -breakRoom) : none;
+  const width = right - left;
 
   const apart = (a: number, b: number) => Math.abs(toAxis(a) - toAxis(b)) > 0.05 * Math.abs(width);
-  const round = isLog ? decades(strengths) : roundSteps(strengths, unit === '°');
-  const last = strengths[strengths.length - 1] as number;
-  const ticks = [...round.filter((tick) => apart(tick, fromAxis(none)) && apart(tick, last)), last];
+  const rounds = isLog ? roundLogs(strengths) : roundSteps(strengths, unit === '°');
+  const ticks = [...rounds.filter((tick) => apart(tick, fromAxis(left)) && apart(tick, last)), last];
   return {
     place: (strength) =>
-      strength === null || (isLog && strength === noDistortion) ? fromAxis(none) : strength,
-    ...(isBroken && { breakAt: fromAxis((none + weakest) / 2) }),
-    fraction: (coordinate) => (toAxis(coordinate) - none) / width,
+      isBroken && isUndistorted(strength, distortion) ? fromAxis(left) : (strength as number),
+    ...(isBroken && { breakAt: fromAxis((left + weakest) / 2) }),
+    fraction: (coordinate) => (toAxis(coordinate) - left) / width,
     layout: {
       ...baseAxis,
       type: scale,
-      range: [none - margin * width, strongest + margin * width],
+      range: [left - margin * width, right + margin * width],
       showgrid: false,
       tickmode: 'array',
-      tickvals: [fromAxis(none), ...ticks],
-      ticktext: [noneLabel(distortion), ...ticks.map(String)],
+      tickvals: [fromAxis(left), ...ticks],
+      ticktext: [none ? `none<br>(${none})` : 'none', ...ticks.map(String)],
       ...(isLog && {
         minor: { ticks: 'outside', ticklen: 3, tickmode: 'array', tickvals: minorTicks(strengths) },
       }),
-      title: { text: `${name} ${symbol}${unit ? ` (${unit})` : ''}`, font, standoff: 10 },
+      title: { text: `${title} ${symbol}${unit ? ` (${unit})` : ''}`, font, standoff: 10 },
     },
   };
 }
 
-function noneLabel({ noDistortion }: TestDistortion): string {
-  return noDistortion === null || noDistortion === 0 ? 'none' : `none<br>(${noDistortion})`;
+/** Whether a strength stands for the undistorted image. */
+export function isUndistorted(strength: number | null, { none }: TestDistortion): boolean {
+  return strength === null || strength === none;
 }
 
 /** The powers of ten among the strengths; with three or less of them, their double and fivefold too. */
-function decades(strengths: readonly number[]): number[] {
+function roundLogs(strengths: readonly number[]): number[] {
   const [low, high] = [Math.min(...strengths), Math.max(...strengths)];
   const within = (steps: readonly number[]) => multiples(low, high, steps);
   const powers = within([1]);

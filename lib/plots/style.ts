@@ -6,11 +6,16 @@
  * read the same in a light and in a dark JupyterLab and in print.
  */
 
+/** Text as a Plotly label; Plotly reads a few HTML tags there, and a `<` of ours is no tag. */
+export function escapeMarkup(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+}
+
 /** How a network was trained: the paper's names. */
-export type Method = 'baseline' | 'DA' | 'ST' | 'ST-sym' | 'AT';
+export type MethodName = 'baseline' | 'DA' | 'ST' | 'ST-sym' | 'AT';
 
 /** The colours of each method: its own, then tints for its second and third group. */
-export const methodColours: Readonly<Record<Method, readonly [string, string, string]>> = {
+export const methodColours: Readonly<Record<MethodName, readonly [string, string, string]>> = {
   baseline: ['#1a1a1a', '#555555', '#808080'],
   DA: ['#d55e00', '#e69f00', '#8a3c00'],
   ST: ['#0072b2', '#56b4e9', '#00466e'],
@@ -50,8 +55,26 @@ export const baseAxis = {
   zeroline: false,
 } as const;
 
-/** Plotly's tool bar without its logo; a figure stays as wide as its cell allows. */
-export const baseConfig = { displaylogo: false, responsive: true } as const;
+/** A figure's title, in line with the left axis. */
+export function figureTitle(text: string) {
+  return {
+    text: `<b>${escapeMarkup(text)}</b>`,
+    font: { size: 17 },
+    x: 0,
+    xref: 'paper',
+    y: 1,
+    yref: 'container',
+    yanchor: 'top',
+    pad: { t: 14 },
+  } as const;
+}
+
+/** Plotly's tool bar with what a figure of curves needs: save, zoom, pan, back; no upload to a server. */
+export const baseConfig = {
+  displaylogo: false,
+  showSendToCloud: false,
+  modeBarButtonsToRemove: ['select2d', 'lasso2d', 'autoScale2d'],
+} as const;
 
 /** A colour with an opacity from 0 to 1: `#rrggbb` → `rgba(r, g, b, opacity)`. */
 export function translucent(colour: string, opacity: number): string {

@@ -81,7 +81,7 @@ export class ResultsTable {
   async save(path: string): Promise<void> {
     const ending = extname(path).toLowerCase();
     if (ending !== '.csv' && ending !== '.html') {
-      throw new ArgumentError(`Error in save: expected a path that ends in .csv or .html, but got ${path}.`, {
+      throw new ArgumentError(`save: expected a path that ends in .csv or .html, but got ${path}.`, {
         cure: 'Give the file one of these endings.',
       });
     }
@@ -107,13 +107,13 @@ export function resultsTable(rows: readonly Row[], options: TableOptions = {}): 
   const known = [...new Set(rows.flatMap((row) => Object.keys(row)))];
   const columns = options.columns ?? known;
   if (columns.length === 0) {
-    throw new ArgumentError('Error in resultsTable: expected at least one column, but the rows are empty.', {
+    throw new ArgumentError('resultsTable: expected at least one column, but the rows are empty.', {
       cure: 'Give rows with values, or name the columns.',
     });
   }
   const unknown = rows.length > 0 && columns.find((column) => !known.includes(column));
   if (unknown) {
-    throw new ArgumentError(`Error in resultsTable: no row has a column ${JSON.stringify(unknown)}.`, {
+    throw new ArgumentError(`resultsTable: no row has a column ${JSON.stringify(unknown)}.`, {
       cure: `Take columns of: ${known.join(', ')}.`,
     });
   }
@@ -121,7 +121,7 @@ export function resultsTable(rows: readonly Row[], options: TableOptions = {}): 
     const column = columns.find((name) => typeof row[name] === 'number' && !Number.isFinite(row[name]));
     if (column !== undefined) {
       throw new ArgumentError(
-        `Error in resultsTable: expected finite numbers, but row ${index} has ${row[column]} as ${column}.`,
+        `resultsTable: expected finite numbers, but row ${index} has ${row[column]} as ${column}.`,
         { cure: 'Leave out what was not computed, or give null.' },
       );
     }
