@@ -1,0 +1,31 @@
+import { randomUUID } from 'node:crypto';
+import { currentKernel } from './client';
+import { toMimeBundle } from './mime';
+
+/** Names something displayed, so that {@link updateDisplay} can change it. */
+export type DisplayId = string & { readonly displayId: unique symbol };
+
+/**
+ * Shows a value under the cell that runs, in a terminal as text.
+ *
+ * ```ts
+ * const place = await display(chart);
+ * await updateDisplay(place, laterChart);
+ * ```
+ */
+export async function display(value: unknown): Promise<DisplayId> {
+  const displayId = randomUUID() as string as DisplayId;
+  const bundle = await toMimeBundle(value);
+  const kernel = currentKernel();
+  if (kernel) kernel.display(bundle, { displayId });
+  else console.log(bundle['text/plain'] ?? value);
+  return displayId;
+}
+
+/** Shows another value where `display` showed one; a terminal gets a further line. */
+export async function updateDisplay(displayId: DisplayId, value: unknown): Promise<void> {
+  const bundle = await toMimeBundle(value);
+  const kernel = currentKernel();
+  if (kernel) kernel.update(displayId, bundle);
+  else console.log(bundle['text/plain'] ?? value);
+}

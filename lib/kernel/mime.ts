@@ -1,0 +1,72 @@
+import { inspect } from 'node:util';
+
+/**
+ * Representations of one value by MIME type: text as text, JSON as an object, pictures as bytes or base64. A front end
+ * shows the richest that it knows.
+ */
+export type MimeBundle = Readonly<Record<string, unknown>>;
+
+/**
+ * Names a method by which a value shows itself: it returns a {@link MimeBundle} or a promise of one. Deno's
+ * `Symbol.for('Jupyter.display')` is understood, too.
+ */
+export const mimeBundle: unique symbol = Symbol.for('Jupyter.mimebundle');
+
+const methods = [mimeBundle, Symbol.for('Jupyter.display')];
+
+/** How a value is shown: as it says itself, a tensor by its first values, anything else as Node prints it. */
+export function toMimeBundle(value: unknown): MimeBundle | Promise<MimeBundle> {
+  if (value !== null && (typeof value === 'object' || typeof value === 'function')) {
+    for (const name of methods) {
+      const method: unknown = Reflect.get(value, name);
+      if (typeof method !== 'function') continue;
+      const bundle: MimeBundle | Promise<MimeBundle> = method.call(value);
+      return bundle;
+    }
+  }
+  return { 'text/plain': isTensor(value) ? tensorText(value) : inspect(value) };
+}
+
+/** As much of a TensorFlow.js tensor as it takes to show one; this folder depends on no tensor library. */
+interface Tensor {
+  readonly shape: readonly number[];
+  readonly dtype: string;
+  readonly size: number;
+  readonly isDisposed: boolean;
+  dataSync(): ArrayLike<unknown>;
+  dispose(): void;
+  flatten(): Tensor;
+  slice(begin: number, size: number): Tensor;
+}
+
+function isTensor(value: unknown): value is Tensor {
+  const tensor = value as Partial<Tensor> | null | undefined;
+  return (
+    typeof tensor === 'object' &&
+    tensor !== null &&
+    Array.isArray(tensor.shape) &&
+    typeof tensor.dtype === 'string' &&
+    typeof tensor.dataSync === 'function' &&
+    typeof tensor.flatten === 'function'
+  );
+}
+
+const shown = 6;
+
+function tensorText(tensor: Tensor): string {
+  const head = `Tensor ${tensor.dtype} [${tensor.shape.join(', ')}]`;
+  if (tensor.isDisposed) return `${head} (disposed)`;
+  // Only the first values leave the device.
+  const flat = tensor.flatten();
+  const first = flat.slice(0, Math.min(shown, tensor.size));
+  const values = Array.from(first.dataSync(), (value) =>
+    typeof value === 'number' && !Number.isInteger(value)
+      ? Number(value.toPrecision(5))
+      : tensor.dtype === 'bool'
+        ? Boolean(value)
+        : value,
+  );
+  flat.dispose();
+  first.dispose();
+  return `${head}: ${values.map((value) => inspect(value)).join(', ')}${tensor.size > shown ? ', …' : ''}`;
+}

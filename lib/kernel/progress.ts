@@ -1,0 +1,210 @@
+import { openLine } from './progress-line';
+
+export interface ProgressOptions {
+  /** How many steps there are; an array, set or map says so itself. Without it there is a count, no bar. */
+  readonly total?: number;
+  /** Stands before the bar. */
+  readonly label?: string;
+  /** What one step is, as in `3.1 images/s`. @default 'it' */
+  readonly unit?: string;
+}
+
+/** A bar moved by hand; see {@link progress}. */
+export interface ProgressBar {
+  /** Steps done. */
+  readonly done: number;
+  /** Goes on by so many steps, 1 by default. */
+  advance(steps?: number): void;
+  /** What stands at the end of the line, as `loss 0.52`. */
+  note(text: string): void;
+  /** Draws the bar for the last time. */
+  close(): void;
+}
+
+/**
+ * A progress bar: done of total, rate, time gone and left, in a terminal and in a notebook alike. Bars nest.
+ *
+ * ```ts
+ * for (const epoch of progress([1, 2, 3], { label: 'training' })) {
+ *   for await (const batch of progress(batches, { total: 70, unit: 'batches' })) …
+ * }
+ *
+ * const bar = progress({ total: 200, label: 'runs' });
+ * await Promise.all(runs.map((run) => run.start().then(() => bar.advance())));
+ * bar.close();
+ * ```
+ */
+export function progress<T>(
+  steps: Iterable<T>,
+  options?: ProgressOptions,
+): Iterable<T> & Omit<ProgressBar, 'advance'>;
+export function progress<T>(
+  steps: AsyncIterable<T>,
+  options?: ProgressOptions,
+): AsyncIterable<T> & Omit<ProgressBar, 'advance'>;
+export function progress(options: ProgressOptions): ProgressBar;
+export function progress<T>(
+  first: Iterable<T> | AsyncIterable<T> | ProgressOptions,
+  options: ProgressOptions = {},
+): unknown {
+  if (Symbol.iterator in first) return new SyncBar(first, { total: sizeOf(first), ...options });
+  if (Symbol.asyncIterator in first) return new AsyncBar(first, options);
+  return new Bar(first);
+}
+
+function sizeOf(steps: object): number | undefined {
+  if ('length' in steps) return Number(steps.length);
+  if ('size' in steps) return Number(steps.size);
+  return undefined;
+}
+
+/** A bar is drawn anew at most so often. */
+const drawMs = 100;
+
+class Bar implements ProgressBar {
+  done = 0;
+  #text = '';
+  #closed = false;
+  #drawn = Number.NEGATIVE_INFINITY;
+  readonly #options: ProgressOptions;
+  readonly #clock = new Clock();
+  readonly #line = openLine();
+
+  constructor(options: ProgressOptions) {
+    this.#options = options;
+    this.#draw();
+  }
+
+  advance(steps = 1): void {
+    this.done += steps;
+    this.#drawSometimes();
+  }
+
+  note(text: string): void {
+    this.#text = text;
+    this.#drawSometimes();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#draw();
+    this.#line.close();
+  }
+
+  #drawSometimes(): void {
+    if (performance.now() - this.#drawn > drawMs) this.#draw();
+  }
+
+  #draw(): void {
+    this.#drawn = performance.now();
+    this.#line.draw(barText({ ...this.#options, ...this.#clock.read(this.done), note: this.#text }));
+  }
+}
+
+class SyncBar<T> extends Bar implements Iterable<T> {
+  readonly #steps: Iterable<T>;
+
+  constructor(steps: Iterable<T>, options: ProgressOptions) {
+    super(options);
+    this.#steps = steps;
+  }
+
+  *[Symbol.iterator](): Iterator<T> {
+    try {
+      for (const step of this.#steps) {
+        yield step;
+        this.advance();
+      }
+    } finally {
+      this.close();
+    }
+  }
+}
+
+class AsyncBar<T> extends Bar implements AsyncIterable<T> {
+  readonly #steps: AsyncIterable<T>;
+
+  constructor(steps: AsyncIterable<T>, options: ProgressOptions) {
+    super(options);
+    this.#steps = steps;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncIterator<T> {
+    try {
+      for await (const step of this.#steps) {
+        yield step;
+        this.advance();
+      }
+    } finally {
+      this.close();
+    }
+  }
+}
+
+/** Time gone, and the rate of the last seconds: a smoothed one, as the first steps are often slow. */
+class Clock {
+  readonly #start = performance.now();
+  #before = { seconds: 0, done: 0 };
+  #steps = 0;
+  #seconds = 0;
+
+  read(done: number): { readonly done: number; readonly seconds: number; readonly rate: number } {
+    const seconds = (performance.now() - this.#start) / 1000;
+    if (done > this.#before.done) {
+      // What lies ten seconds back counts a third.
+      const weight = Math.exp((this.#before.seconds - seconds) / 10);
+      this.#steps = this.#steps * weight + (done - this.#before.done);
+      this.#seconds = this.#seconds * weight + (seconds - this.#before.seconds);
+      this.#before = { seconds, done };
+    }
+    return { done, seconds, rate: this.#seconds > 0 ? this.#steps / this.#seconds : 0 };
+  }
+}
+
+const width = 20;
+
+/** `training:  45%|█████████           | 9/20 [0:12<0:15, 3.1 it/s, loss 0.52]` */
+export function barText(state: {
+  readonly label?: string;
+  readonly total?: number;
+  readonly unit?: string;
+  readonly done: number;
+  readonly seconds: number;
+  /** Steps a second, 0 where not yet known. */
+  readonly rate: number;
+  readonly note: string;
+}): string {
+  const { label, total, unit = 'it', done, seconds, rate, note } = state;
+  const speed =
+    rate === 0
+      ? ''
+      : rate >= 1 || rate === 0
+        ? `, ${three(rate)} ${unit}/s`
+        : `, ${three(1 / rate)} s/${unit}`;
+  const left = total === undefined ? '' : `<${rate > 0 ? clock(Math.max(0, total - done) / rate) : '?'}`;
+  const tail = `[${clock(seconds)}${left}${speed}${note && `, ${note}`}]`;
+  const head = label ? `${label}: ` : '';
+  if (total === undefined) return `${head}${done} ${unit} ${tail}`;
+  const share = total > 0 ? Math.min(1, done / total) : 1;
+  return `${head}${String(Math.floor(share * 100)).padStart(3)}%|${blocks(share)}| ${done}/${total} ${tail}`;
+}
+
+function blocks(share: number): string {
+  const eighths = Math.floor(share * width * 8);
+  const part = ' ▏▎▍▌▋▊▉'[eighths % 8]?.trim() ?? '';
+  return ('█'.repeat(eighths / 8) + part).padEnd(width);
+}
+
+function clock(seconds: number): string {
+  const whole = Math.round(seconds);
+  const minutes = Math.floor(whole / 60);
+  const two = (value: number) => String(value).padStart(2, '0');
+  return minutes < 60
+    ? `${minutes}:${two(whole % 60)}`
+    : `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(whole % 60)}`;
+}
+
+function three(value: number): string {
+  return value >= 100 ? String(Math.round(value)) : value.toPrecision(3);
+}
