@@ -28,6 +28,6 @@ export const gaussianNoise: Distortion = {
     const [, height, width, channels] = crops.shape;
     const noise = randomNormal(seeds, [height, width, channels]);
     const sigma = strengths.reshape([-1, 1, 1, 1]);
-    return crops.add<Tensor4D>(noise.mul(sigma)).clipByValue(0, 1);
+    return crops.add(noise.mul(sigma)).clipByValue(0, 1) as Tensor4D;
   },
 };

@@ -3,7 +3,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '../errors';
-import { type Attribute, adopt, backend, DataType, handles, type NativeTensor, type Tensor } from './runtime';
+import {
+  type Attribute,
+  adopt,
+  DataType,
+  handles,
+  type NativeTensor,
+  nativeBinding,
+  type Tensor,
+} from './runtime';
 import type { Variable, VariableHolder } from './variable';
 
 /** A constant's or placeholder's type and shape. */
@@ -39,14 +47,14 @@ export interface Graph {
 
 const typeAttribute = (name: string, value: number): Attribute => ({
   name,
-  type: backend.binding.TF_ATTR_TYPE,
+  type: nativeBinding.TF_ATTR_TYPE,
   value,
 });
 
 /** Nodes through which a variable's value enters (`set`) and leaves (`get`) the session. */
 function accessNodes(handle: string, variable: Variable): GraphNode[] {
   const dtype = typeAttribute('dtype', DataType.float32);
-  const shape: Attribute = { name: 'shape', type: backend.binding.TF_ATTR_SHAPE, value: variable.shape };
+  const shape: Attribute = { name: 'shape', type: nativeBinding.TF_ATTR_SHAPE, value: variable.shape };
   return [
     { name: `${handle}/new`, op: 'Placeholder', inputs: [], attributes: [dtype, shape] },
     {
@@ -96,17 +104,14 @@ export class GraphSession implements VariableHolder {
   #bringVariables(): void {
     const missing = [...this.graph.variables].filter(([, v]) => this.#versions.get(v) !== v.version);
     if (missing.length === 0) return;
-    const values = missing.map(([, variable]) => {
-      variable.sync();
-      return variable.readNative().id;
-    });
+    const values = missing.map(([, variable]) => variable.give().id);
     const feeds = missing.map(([handle]) => `${handle}/new`);
     const done = this.#session(
       values,
       feeds,
       missing.map(([handle]) => `${handle}/set`),
     );
-    for (const id of [...values, ...done.map((tensor) => tensor.id)]) backend.binding.deleteTensor(id);
+    for (const id of [...values, ...done.map((tensor) => tensor.id)]) nativeBinding.deleteTensor(id);
     for (const [, variable] of missing) this.#versions.set(variable, variable.version);
   }
 
@@ -119,8 +124,8 @@ export class GraphSession implements VariableHolder {
       held.map(([, handle]) => `${handle}/get`),
     );
     held.forEach(([variable], index) => {
-      variable.assignNative(values[index].id, variable.version);
-      backend.binding.deleteTensor(values[index].id);
+      variable.take(values[index].id);
+      nativeBinding.deleteTensor(values[index].id);
     });
   }
 
@@ -128,7 +133,7 @@ export class GraphSession implements VariableHolder {
   dispose(): void {
     this.writeBack();
     for (const variable of this.graph.written) if (variable.holder === this) variable.holder = undefined;
-    backend.binding.deleteSavedModel(this.#id);
+    nativeBinding.deleteSavedModel(this.#id);
   }
 
   #session(
@@ -137,7 +142,7 @@ export class GraphSession implements VariableHolder {
     fetches: readonly string[],
   ): NativeTensor[] {
     try {
-      return backend.binding.runSavedModel(this.#id, inputIds, names(feeds), names(fetches));
+      return nativeBinding.runSavedModel(this.#id, inputIds, names(feeds), names(fetches));
     } catch (cause) {
       throw this.#explain(cause as Error);
     }
@@ -187,7 +192,7 @@ function loadGraph(nodes: readonly GraphNode[]): number {
   const directory = mkdtempSync(join(tmpdir(), 'stability-training-'));
   try {
     writeFileSync(join(directory, 'saved_model.pb'), model.serializeBinary());
-    return backend.binding.loadSavedModel(directory, 'serve');
+    return nativeBinding.loadSavedModel(directory, 'serve');
   } finally {
     rmSync(directory, { recursive: true });
   }
@@ -229,7 +234,7 @@ function tensorShape(pb: Message, shape: readonly number[]): Message {
 }
 
 function attributeValue(pb: Message, { name, type, value }: Attribute): Message {
-  const { binding } = backend;
+  const binding = nativeBinding;
   const message = new pb.AttrValue();
   if (Array.isArray(value) && type !== binding.TF_ATTR_SHAPE) {
     if (type !== binding.TF_ATTR_INT)

@@ -108,6 +108,9 @@ interface NodeBackend {
 /** tfjs' backend, whose `binding` a recording replaces for a while (see compile.ts). */
 export const backend = tf.backend() as unknown as NodeBackend;
 
+/** tfjs' own binding: what is called through it is never part of a recording. */
+export const nativeBinding: Binding = backend.binding;
+
 /** Makers of op attributes; lists (`strides`) are arrays of integers. */
 export const attribute = {
   type: (name: string, value: number): Attribute => ({ name, type: backend.binding.TF_ATTR_TYPE, value }),

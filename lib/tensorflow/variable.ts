@@ -7,6 +7,7 @@ import {
   executeOne,
   handles,
   type NativeTensor,
+  nativeBinding,
   type Tensor,
   tf,
 } from './runtime';
@@ -19,6 +20,9 @@ export interface VariableHolder {
 
 /** Ops that write to a variable and return nothing. */
 export const WRITES: ReadonlySet<string> = new Set(['AssignVariableOp', 'ResourceApplyKerasMomentum']);
+
+const DTYPE = attribute.type('dtype', DataType.float32);
+const ASSIGN = [DTYPE, attribute.bool('validate_shape', false)];
 
 let created = 0;
 const byResource = new Map<number, Variable>();
@@ -70,7 +74,7 @@ export class Variable {
   /** The value, as a tensor of the caller's. */
   read(): Tensor {
     this.sync();
-    return adopt(this.readNative());
+    return adopt(backend.binding.executeOp('ReadVariableOp', [DTYPE], [this.resource], 1)[0]);
   }
 
   /** The value as numbers, for checkpoints and tests. */
@@ -92,8 +96,9 @@ export class Variable {
     }
     // The value may lie in memory that V8 owns; an alias of it would be freed on a thread that must not touch V8.
     const copy = executeOne('DeepCopy', [value], [attribute.type('T', DataType.float32)]);
-    this.assignNative(handles([copy])[0]);
+    backend.binding.executeOp('AssignVariableOp', ASSIGN, [this.resource, ...handles([copy])], 0);
     copy.dispose();
+    this.wrote();
   }
 
   /** Assigns numbers in the variable's own order (row-major). */
@@ -125,30 +130,21 @@ export class Variable {
     return this.#eagerVersion !== this.version;
   }
 
-  /** The eager value without asking a session: for sessions themselves. */
-  readNative(): NativeTensor {
-    return backend.binding.executeOp(
-      'ReadVariableOp',
-      [attribute.type('dtype', DataType.float32)],
-      [this.resource],
-      1,
-    )[0];
+  /** The eager value, for a session to take; never part of a recording. */
+  give(): NativeTensor {
+    this.sync();
+    return nativeBinding.executeOp('ReadVariableOp', [DTYPE], [this.resource], 1)[0];
   }
 
-  /** Writes the eager value. `version` is given by a session that writes back; otherwise it is a new one. */
-  assignNative(valueId: number, version = this.version + 1): void {
-    backend.binding.executeOp(
-      'AssignVariableOp',
-      [attribute.type('dtype', DataType.float32), attribute.bool('validate_shape', false)],
-      [this.resource, valueId],
-      0,
-    );
-    this.wrote(version);
+  /** Takes the value that a session made; never part of a recording. */
+  take(valueId: number): void {
+    nativeBinding.executeOp('AssignVariableOp', ASSIGN, [this.resource, valueId], 0);
+    this.#eagerVersion = this.version;
   }
 
-  /** Notes that the eager side holds `version` (an op wrote to the resource). */
-  wrote(version = this.version + 1): void {
-    this.version = version;
-    this.#eagerVersion = version;
+  /** Notes that an op wrote to the resource. */
+  wrote(): void {
+    this.version++;
+    this.#eagerVersion = this.version;
   }
 }
