@@ -1,14 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { ArgumentError } from '../errors';
+import { type MimeBundle, mimeBundle } from '../kernel/mime';
 import { type PictureSize, type PlotlyPayload, plotlyPath, renderSvg } from './plotly';
 import { saveWhole } from './save';
-
-/** The representations of one value, by MIME type; a front-end shows the richest that it knows. */
-export type MimeBundle = Readonly<Record<string, unknown>>;
-
-/** The method by which a value shows itself under a notebook cell. */
-export const mimeBundle: unique symbol = Symbol.for('Jupyter.mimebundle');
 
 /** What a {@link Figure} is made of. */
 export interface FigureParts extends PlotlyPayload {

@@ -1,6 +1,7 @@
 import { extname } from 'node:path';
 import { ArgumentError } from '../errors';
-import { escapeXml, type MimeBundle, mimeBundle } from './figure';
+import { type MimeBundle, mimeBundle } from '../kernel/mime';
+import { escapeXml } from './figure';
 import { saveWhole } from './save';
 import { font, sheet } from './style';
 import { textWidth } from './text-box';

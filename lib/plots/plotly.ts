@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { compileFunction } from 'node:vm';
+import { createContext, runInContext } from 'node:vm';
 import type { Element, Window } from 'happy-dom';
 import { type Box, boxInside, boxOnPage } from './text-box';
 
@@ -17,76 +17,71 @@ export interface PictureSize {
   readonly height: number;
 }
 
+/** plotly.js, behind functions that take and give strings: it lives in a world of its own. */
 interface PlotlyInNode {
-  toImage(figure: PlotlyPayload, options: object): Promise<string>;
-  validate(
-    data: PlotlyPayload['data'],
-    layout: PlotlyPayload['layout'],
-  ): { readonly msg: string }[] | undefined;
+  readonly draw: (payload: string, size: string) => Promise<string>;
+  /** JSON of a list of problems. */
+  readonly validate: (payload: string) => string;
 }
-
-/** The browser names that plotly.js reads; it gets them as parameters, so none becomes a global of this process. */
-const browserNames = [
-  'window',
-  'document',
-  'self',
-  'navigator',
-  'getComputedStyle',
-  'matchMedia',
-  'requestAnimationFrame',
-  'DOMParser',
-  'HTMLElement',
-  'HTMLCanvasElement',
-  'Element',
-  'Image',
-  'MouseEvent',
-  'ResizeObserver',
-] as const;
 
 /** Where plotly.js lies on disk. */
 export const plotlyPath = (): string => require.resolve('plotly.js-dist');
 
-let seeded = 1;
 let loading: Promise<PlotlyInNode> | undefined;
 let queue: Promise<unknown> = Promise.resolve();
 
 /**
  * Draws a Plotly figure as SVG inside Node, by plotly.js itself on happy-dom's document.
  *
- * plotly.js is loaded at the first call (about a second); a figure takes 0.1–0.3 s. The same payload gives the same
- * bytes, and figures with different payloads share no element ids, so that a page may hold many.
+ * plotly.js is loaded at the first call (one to two seconds); a figure takes 0.1–0.3 s. The same payload gives the
+ * same bytes, and figures with different payloads share no element ids, so that a page may hold many.
  */
-export function renderSvg(payload: PlotlyPayload, size: PictureSize): Promise<string> {
+export function renderSvg(payload: PlotlyPayload, { width, height }: PictureSize): Promise<string> {
+  const [json, size] = [JSON.stringify(payload), JSON.stringify({ width, height })];
   const drawn = queue.then(async () => {
     loading ??= loadPlotly();
-    const plotly = await loading;
-    seeded = createHash('sha256')
-      .update(JSON.stringify([payload, size]))
-      .digest()
-      .readUInt32LE();
-    return plotly.toImage(payload, { format: 'svg', ...size, imageDataOnly: true });
+    return (await loading).draw(json, size);
   });
   queue = drawn.catch(() => undefined); // one at a time: plotly.js measures all figures in one document
-  return drawn;
+  const id = createHash('sha256').update(json).update(size).digest('hex').slice(0, 8);
+  return drawn.then((svg) => nameAnew(svg, id));
 }
 
 /** What plotly.js finds wrong with a payload: unknown attributes, values it would ignore. */
 export async function validatePayload(payload: PlotlyPayload): Promise<readonly string[]> {
   loading ??= loadPlotly();
-  return ((await loading).validate(payload.data, payload.layout) ?? []).map((problem) => problem.msg);
+  return JSON.parse((await loading).validate(JSON.stringify(payload)));
 }
 
+/**
+ * Loads plotly.js into a realm of its own, so that this process gets no `window`, which would make tfjs believe itself
+ * in a browser, nor any other of its globals.
+ */
 async function loadPlotly(): Promise<PlotlyInNode> {
   const { Window } = await import('happy-dom');
   const window = new Window({ width: 1200, height: 800 });
   giveSizes(window);
   window.URL.createObjectURL = () => 'blob:'; // asked for by the map traces at load, never used
+  const realm = createContext(Object.assign(window, { module: { exports: {} } }));
   const path = plotlyPath();
-  const names = [...browserNames, 'Math', 'module', 'exports'];
-  const run = compileFunction(await readFile(path, 'utf8'), names, { filename: path });
-  const module = { exports: {} as PlotlyInNode };
-  run.call(window, ...browserNames.map((name) => window[name]), seededMath(), module, module.exports);
-  return module.exports;
+  runInContext(await readFile(path, 'utf8'), realm, { filename: path });
+  return runInContext(
+    `({
+      draw: (payload, size) =>
+        module.exports.toImage(JSON.parse(payload), { format: 'svg', imageDataOnly: true, ...JSON.parse(size) }),
+      validate: (payload) => {
+        const { data, layout } = JSON.parse(payload);
+        return JSON.stringify((module.exports.validate(data, layout) ?? []).map(({ msg }) => msg));
+      },
+    })`,
+    realm,
+  );
+}
+
+/** Puts a name of ours in the place of the random ones that plotly.js gives to a figure and its traces. */
+function nameAnew(svg: string, id: string): string {
+  const [, random] = /id="defs-([0-9a-f]{6})"/.exec(svg) ?? [];
+  return svg.replace(new RegExp(`(?<=[a-z-])${random}`, 'g'), id).replace(/ trace[0-9a-f]{6}(?=")/g, '');
 }
 
 /** happy-dom lays nothing out: all its boxes are 0 × 0. Plotly needs those of text. */
@@ -100,19 +95,4 @@ function giveSizes(window: Window): void {
   window.SVGGraphicsElement.prototype.getBBox = function (this: Element) {
     return rectangle(boxInside(this) ?? nothing);
   };
-}
-
-/** `Math` with a `random` that starts anew with each figure: plotly.js makes element ids of it. */
-function seededMath(): Math {
-  const random = () => {
-    // xorshift32: good enough for names.
-    seeded ^= seeded << 13;
-    seeded ^= seeded >>> 17;
-    seeded ^= seeded << 5;
-    return (seeded >>> 0) / 2 ** 32;
-  };
-  return Object.defineProperties({} as Math, {
-    ...Object.getOwnPropertyDescriptors(Math),
-    random: { value: random },
-  });
 }

@@ -31,10 +31,9 @@ export interface RobustnessFigureOptions {
 const ruler = { color: sheet.quiet } as const;
 type Trace = Readonly<Record<string, unknown>>;
 
-const width = 720;
+const leastWidth = 720;
 const plotHeight = 330;
 const margin = { left: 70, right: 24, top: 70, axis: 76 };
-const plotWidth = width - margin.left - margin.right;
 const legendFont = { size: 14 } as const;
 const legendRow = 24;
 const legendSymbol = 50;
@@ -51,12 +50,13 @@ export function robustnessFigure(options: RobustnessFigureOptions): Figure {
   const strengths = checkedStrengths(distortion, curves, band);
   const axis = strengthAxis(distortion, strengths);
   const entries = curves.length + (band ? 1 : 0);
-  const fits = curves.every(({ label }) => textWidth(label, legendFont.size) < plotWidth / 2 - legendSymbol);
-  const columns = fits ? 2 : 1;
+  const widest = Math.max(...curves.map(({ label }) => textWidth(label, legendFont.size))) + legendSymbol;
+  const plotWidth = Math.max(leastWidth - margin.left - margin.right, widest);
+  const columns = widest < plotWidth / 2 ? 2 : 1;
   const bottom = margin.axis + Math.ceil(entries / columns) * legendRow;
   const layout = {
     ...baseLayout,
-    width,
+    width: margin.left + plotWidth + margin.right,
     height: margin.top + plotHeight + bottom,
     margin: { l: margin.left, r: margin.right, t: margin.top, b: bottom, autoexpand: false },
     title: figureTitle(title),

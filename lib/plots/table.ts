@@ -1,6 +1,7 @@
 import { extname } from 'node:path';
 import { ArgumentError } from '../errors';
-import { escapeXml, type MimeBundle, mimeBundle } from './figure';
+import { type MimeBundle, mimeBundle } from '../kernel/mime';
+import { escapeXml } from './figure';
 import { saveWhole } from './save';
 
 /** What stands in a table's cell; `null` and a missing key are an empty cell: not computed. */

@@ -1,0 +1,15 @@
+export type { CurvePoint, RobustnessBand, RobustnessCurve } from './curves';
+export { Figure } from './figure';
+export { ImageGrid, type ImageGridOptions, type ImageTensor, imageGrid } from './images';
+export type { PictureSize, PlotlyPayload } from './plotly';
+export { type RobustnessFigureOptions, robustnessFigure } from './robustness';
+export type { TestDistortion } from './strength-axis';
+export { type MethodName, methodColours } from './style';
+export { type Cell, ResultsTable, type Row, resultsTable, type TableOptions } from './table';
+export {
+  type TrainingBatch,
+  TrainingChart,
+  type TrainingChartOptions,
+  trainingChart,
+} from './training-chart';
+export { type TrainingEpoch, type TrainingFigureOptions, trainingFigure } from './training-figure';
