@@ -1,0 +1,68 @@
+import type { ImageDataset, Split } from '../data/dataset';
+import type { Distortion, DistortionName } from '../distortions';
+import type { ResNet18 } from '../model/resnet18';
+import { AccuracyMeter } from '../training/accuracy';
+
+/** How many test images a network got right at one strength of one distortion. */
+export interface EvaluationRow {
+  readonly distortion: DistortionName;
+  readonly strength: number;
+  /** Seed of the images' random distortions. */
+  readonly seed: number;
+  readonly correct: number;
+  readonly total: number;
+}
+
+export interface EvaluateOptions {
+  readonly network: ResNet18;
+  readonly dataset: ImageDataset;
+  /** Default: the data set's test images. */
+  readonly split?: Split;
+  readonly distortion: Distortion;
+  /** Default: the distortion's test grid. */
+  readonly strengths?: readonly number[];
+  /** Default: 0. */
+  readonly seed?: number;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Accuracy against strength: one row a strength, each as soon as it is counted.
+ *
+ * Every network sees the same distorted pictures, and at the strength of no distortion the pictures themselves.
+ */
+export async function* evaluate(options: EvaluateOptions): AsyncGenerator<EvaluationRow, void, void> {
+  const { network, dataset, split = dataset.test, distortion, seed = 0, signal } = options;
+  const { strengths = distortion.testGrid } = options;
+  const meter = new AccuracyMeter(network, dataset, distortion);
+  try {
+    for (const strength of strengths) {
+      const count = await meter.count(split, { strength, seed, signal });
+      yield { distortion: distortion.name, strength, seed, ...count };
+    }
+  } finally {
+    meter.dispose();
+  }
+}
+
+/**
+ * The accuracy of a row and its 95 % Wilson score interval: what the number of test images leaves open.
+ *
+ * @returns fractions, 0..1, `low` ≤ `accuracy` ≤ `high`
+ */
+export function accuracyInterval({ correct, total }: Pick<EvaluationRow, 'correct' | 'total'>): {
+  readonly accuracy: number;
+  readonly low: number;
+  readonly high: number;
+} {
+  const z = 1.959964; // the normal distribution's 97.5 % point
+  const accuracy = correct / total;
+  const scale = 1 / (1 + z ** 2 / total);
+  const centre = scale * (accuracy + z ** 2 / (2 * total));
+  const half = scale * z * Math.sqrt((accuracy * (1 - accuracy)) / total + (z / (2 * total)) ** 2);
+  return {
+    accuracy,
+    low: Math.max(0, Math.min(accuracy, centre - half)),
+    high: Math.min(1, Math.max(accuracy, centre + half)),
+  };
+}

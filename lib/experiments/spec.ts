@@ -1,0 +1,86 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { distortionNamed } from '../distortions';
+import { ArgumentError } from '../errors';
+import type { Precision, Stem } from '../model/resnet18';
+import { checkMethod, type Method } from '../training/methods';
+
+/** Everything that decides the outcome of a training run, besides the machine. */
+export interface RunSpec {
+  readonly dataset: {
+    readonly name: 'cifar10';
+    /** Training and validation images, a stratified part of the data set's. */
+    readonly train: number;
+    readonly validation: number;
+  };
+  readonly network: { readonly width: number; readonly stem: Stem };
+  readonly method: Method;
+  /** What the images are distorted by in training; the baseline has none. */
+  readonly distortion?: { readonly name: string; readonly strength: number };
+  /** Id of the run whose weights it starts from; a run without starts from random weights. */
+  readonly from?: string;
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly learningRate: number;
+  readonly precision: Precision;
+  readonly seed: number;
+}
+
+const count = z.int().positive();
+const passes = z.enum(['joint', 'separate']).optional();
+
+const schema = z.strictObject({
+  dataset: z.strictObject({ name: z.literal('cifar10'), train: count, validation: count }),
+  network: z.strictObject({ width: count, stem: z.enum(['imagenet', 'small']) }),
+  method: z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('baseline') }),
+    z.strictObject({ kind: z.literal('DA'), probability: z.number() }),
+    z.strictObject({ kind: z.literal('ST'), alpha: z.number(), passes }),
+    z.strictObject({ kind: z.literal('ST-sym'), alpha: z.number(), passes }),
+  ]),
+  distortion: z.strictObject({ name: z.string(), strength: z.number() }).optional(),
+  from: z.string().optional(),
+  epochs: count,
+  batchSize: count,
+  learningRate: z.number().positive(),
+  precision: z.enum(['float32', 'bfloat16']),
+  seed: z.int().nonnegative(),
+});
+
+/** @throws ArgumentError naming every key that is unknown, missing or out of range */
+export function parseSpec(value: unknown): RunSpec {
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) {
+    throw new ArgumentError(`This is no run's specification:\n${z.prettifyError(parsed.error)}`, {
+      cure: 'A specification is made by the presets; RunSpec lists its keys.',
+    });
+  }
+  const { method, distortion } = parsed.data;
+  checkMethod(method);
+  if ((method.kind === 'baseline') !== (distortion === undefined)) {
+    throw new ArgumentError(`The method ${method.kind} ${distortion ? 'takes no' : 'needs a'} distortion.`);
+  }
+  if (distortion !== undefined) distortionNamed(distortion.name).check(distortion.strength);
+  return parsed.data;
+}
+
+/** The id of a run: a hash of its specification, the same whatever the order of the keys. */
+export function runId(spec: RunSpec): string {
+  return createHash('sha256').update(canonicalJson(spec)).digest('hex').slice(0, 16);
+}
+
+function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, part) =>
+    part !== null && typeof part === 'object' && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
+  );
+}
+
+/** Names a run as the paper's legends do: `ST (σ=0.1, α=0.1)`. */
+export function runTitle({ method, distortion }: Pick<RunSpec, 'method' | 'distortion'>): string {
+  if (method.kind === 'baseline' || distortion === undefined) return 'baseline';
+  const strength = `${distortionNamed(distortion.name).symbol}=${distortion.strength}`;
+  const own = method.kind === 'DA' ? `p=${method.probability}` : `α=${method.alpha}`;
+  return `${method.kind} (${strength}, ${own})`;
+}
