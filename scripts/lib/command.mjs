@@ -1,0 +1,60 @@
+// @ts-check
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { failureOf } from './errors.mjs';
+import { root } from './paths.mjs';
+import { mark } from './turn.mjs';
+
+/**
+ * What a piece of work is given: where it tells what it is doing, and the signal that ends it.
+ *
+ * @typedef {{readonly say: (line: string) => void, readonly signal: AbortSignal}} Work
+ */
+
+/**
+ * Runs a tool to its end and hands on each line that it prints.
+ *
+ * @param {string} what the command in words, for the error
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @param {Work} work
+ * @param {object} [options]
+ * @param {string} [options.cwd] default: the repository
+ * @param {Record<string, string>} [options.env] added to this process's own
+ * @param {string} [options.cure] what to do where the failure is none of the usual ones
+ * @returns {Promise<void>}
+ * @throws {import('./errors.mjs').SetupError} when the tool cannot be started, fails, or is ended by the signal
+ */
+export function run(what, command, args, { say, signal }, { cwd = root, env = {}, cure } = {}) {
+  return new Promise((resolve, reject) => {
+    /** @type {string[]} */
+    const output = [];
+    // A process group of its own: ending it ends the compilers and helpers below it, too.
+    const child = spawn(command, args, {
+      cwd,
+      env: { ...process.env, ...mark, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
+    const stop = () => child.pid !== undefined && process.kill(-child.pid, 'SIGTERM');
+    signal.addEventListener('abort', stop);
+    for (const stream of [child.stdout, child.stderr]) {
+      createInterface({ input: stream }).on('line', (line) => {
+        if (line.trim() === '') return;
+        output.push(line);
+        // Some tools name the cause first (npm), some last (pip): both ends are kept.
+        if (output.length > 40) output.splice(15, 1);
+        say(line.trim());
+      });
+    }
+    child.on('error', (error) => {
+      signal.removeEventListener('abort', stop);
+      reject(failureOf(what, [error.message], cure));
+    });
+    child.on('close', (code) => {
+      signal.removeEventListener('abort', stop);
+      if (code === 0) resolve();
+      else reject(failureOf(what, output, cure));
+    });
+  });
+}

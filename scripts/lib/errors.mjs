@@ -1,0 +1,57 @@
+// @ts-check
+
+/** A failure that the person at the keyboard can mend: what is wrong, what to do, and what the failing tool said. */
+export class SetupError extends Error {
+  /**
+   * @param {string} message what is wrong
+   * @param {object} options
+   * @param {string} options.cure what to do about it
+   * @param {readonly string[]} [options.output] what the failing tool printed
+   */
+  constructor(message, { cure, output = [] }) {
+    super(message);
+    this.name = 'SetupError';
+    this.cure = cure;
+    this.output = output;
+  }
+}
+
+const goOn = 'then run the same command again: what is already there is kept.';
+
+/** What the tools print when something outside the project fails. The first match counts. */
+const knownFailures = [
+  {
+    pattern: /ENOSPC|No space left on device/i,
+    message: 'The disk is full',
+    cure: `Make room, ${goOn}`,
+  },
+  {
+    pattern: /EINTEGRITY|DO NOT MATCH THE HASHES/i,
+    message: 'A download is not the file that was pinned',
+    cure: `Empty the download caches (npm cache clean --force; .venv/bin/python -m pip cache purge), ${goOn} If it stays so, the registry or a proxy hands out altered files: do not go around it.`,
+  },
+  {
+    pattern: /CERTIFICATE_VERIFY_FAILED|SELF_SIGNED_CERT|UNABLE_TO_(GET_ISSUER|VERIFY)/i,
+    message: 'The certificate of the package registry is not trusted here',
+    cure: `Behind a company proxy, name its certificate file in NODE_EXTRA_CA_CERTS and PIP_CERT, ${goOn}`,
+  },
+  {
+    pattern:
+      /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|NewConnectionError|NameResolution|ConnectTimeout|ReadTimeout|ProxyError|Failed to establish a new connection/i,
+    message: 'The package registry is out of reach',
+    cure: `Check the network, and behind a proxy HTTPS_PROXY (npm config get registry and pip config list show where npm and pip look), ${goOn}`,
+  },
+];
+
+/**
+ * @param {string} what the command in words
+ * @param {readonly string[]} output what it printed
+ * @param {string} [cure] what to do where the output is none of the known failures
+ */
+export function failureOf(what, output, cure = `Mend what it says below, ${goOn}`) {
+  const text = output.join('\n');
+  const known = knownFailures.find(({ pattern }) => pattern.test(text));
+  return known
+    ? new SetupError(`${known.message} (${what})`, { cure: known.cure, output })
+    : new SetupError(`${what} failed`, { cure, output });
+}

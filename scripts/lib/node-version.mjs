@@ -1,0 +1,14 @@
+// @ts-check
+// Plain enough for the oldest Node with modules, so that it answers with a sentence and not with a syntax error.
+import fs from 'node:fs';
+
+/** Ends the process, with the cure, on a Node older than package.json asks for. */
+export function refuseOldNode() {
+  const { engines } = JSON.parse(fs.readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  const [major, minor] = engines.node.match(/\d+/g).map(Number);
+  const [ownMajor, ownMinor] = process.versions.node.split('.').map(Number);
+  if (ownMajor > major || (ownMajor === major && ownMinor >= minor)) return;
+  console.error(`✗ Node ${process.versions.node} is too old: ${engines.node} is needed.`);
+  console.error('→ Install a current one from https://nodejs.org, or with nvm: nvm install --lts');
+  process.exit(1);
+}

@@ -1,0 +1,81 @@
+// @ts-check
+import { SetupError } from './errors.mjs';
+import { hasNvidiaDriver, problemsWith } from './machine.mjs';
+import { inWords, showProgress } from './progress.mjs';
+import { installedKind, stepsFor } from './steps.mjs';
+import { takeTurn } from './turn.mjs';
+
+/** @typedef {import('./steps.mjs').Kind} Kind */
+/** @typedef {import('./steps.mjs').Step} Step */
+
+/**
+ * Makes everything that the project needs and does not find: npm packages, a Python environment with JupyterLab and
+ * TensorFlow, the addon between Node and TensorFlow, the compiled library, the notebook kernel, the default data.
+ *
+ * Each step is whole or not done: an interrupted set-up goes on where it stopped.
+ *
+ * @param {object} [options]
+ * @param {Kind} [options.kind] default: what is installed; at first, `gpu` where an NVIDIA driver is found
+ * @param {boolean} [options.browser] whether a Chromium must be there, for the tests; default: no
+ * @throws {SetupError} when the machine lacks something, or a step fails
+ */
+export async function setUp({ kind, browser = false } = {}) {
+  const steps = stepsFor(kind ?? installedKind() ?? (hasNvidiaDriver() ? 'gpu' : 'cpu'));
+  const missing = steps.filter((step) => !step.isDone());
+  refuseProblems(missing, browser);
+  if (missing.length === 0) {
+    console.log('Set-up: everything is in place.');
+    return;
+  }
+  const start = performance.now();
+  const release = await takeTurn();
+  const interruption = new AbortController();
+  const stop = () => interruption.abort();
+  const signals = /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']);
+  for (const signal of signals) process.on(signal, stop);
+  try {
+    for (const [index, step] of steps.entries()) {
+      // Asked anew: a step may undo a later one, and another set-up may have done it meanwhile.
+      if (!step.isDone()) await perform(step, `[${index + 1}/${steps.length}]`, interruption.signal);
+    }
+  } finally {
+    for (const signal of signals) process.off(signal, stop);
+    release();
+  }
+  console.log(`Set-up: everything is in place (${inWords(performance.now() - start)}).`);
+}
+
+/**
+ * @param {readonly Step[]} steps those to be made
+ * @param {boolean} browser
+ */
+function refuseProblems(steps, browser) {
+  const problems = problemsWith({
+    tools: new Set(steps.flatMap(({ tools }) => tools)),
+    megabytes: steps.reduce((sum, step) => sum + step.megabytes, 0),
+    browser,
+  });
+  if (problems.length === 0) return;
+  const list = problems.map(({ problem, cure }) => `  ✗ ${problem}\n    → ${cure}`);
+  throw new SetupError(`This machine is not ready yet:\n\n${list.join('\n')}\n`, {
+    cure: 'Then run the same command again.',
+  });
+}
+
+/**
+ * @param {Step} step
+ * @param {string} count such as `[3/7]`
+ * @param {AbortSignal} signal
+ */
+async function perform(step, count, signal) {
+  const progress = showProgress(`${count} ${step.name}`);
+  try {
+    await step.make({ say: progress.say, signal });
+    signal.throwIfAborted();
+  } catch (error) {
+    progress.end(signal.aborted ? 'interrupted after ' : 'failed after ');
+    if (signal.aborted) throw new SetupError('Interrupted', { cure: 'The same command goes on from here.' });
+    throw error;
+  }
+  progress.end();
+}

