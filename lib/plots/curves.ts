@@ -1,6 +1,6 @@
 import { ArgumentError } from '../errors';
 import { isUndistorted, type TestDistortion } from './strength-axis';
-import { groupMarkers, type MethodName } from './style';
+import { type MethodName, methodLooks } from './style';
 
 /** The accuracy of one curve at one strength. */
 export interface CurvePoint {
@@ -62,9 +62,9 @@ export function checkedStrengths(
   }
   for (const method of new Set(curves.map((curve) => curve.method))) {
     const groups = groupsOf(method, curves);
-    if (groups.length > groupMarkers.length) {
+    if (groups.length > methodLooks[method].length) {
       throw problem(
-        `expected at most ${groupMarkers.length} groups of ${method}, but got ${groups.join(' | ')}`,
+        `expected at most ${methodLooks[method].length} groups of ${method}, but got ${groups.join(' | ')}`,
       );
     }
   }

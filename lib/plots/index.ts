@@ -4,7 +4,7 @@ export { ImageGrid, type ImageGridOptions, type ImageTensor, imageGrid } from '.
 export type { PictureSize, PlotlyPayload } from './plotly';
 export { type RobustnessFigureOptions, robustnessFigure } from './robustness';
 export type { TestDistortion } from './strength-axis';
-export { type MethodName, methodColours } from './style';
+export { type MethodName, methodLooks } from './style';
 export { type Cell, ResultsTable, type Row, resultsTable, type TableOptions } from './table';
 export {
   type TrainingBatch,

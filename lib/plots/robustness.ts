@@ -9,8 +9,8 @@ import {
   escapeMarkup,
   figureTitle,
   font,
-  groupMarkers,
-  methodColours,
+  type Look,
+  methodLooks,
   sheet,
   translucent,
 } from './style';
@@ -101,8 +101,7 @@ function curveTraces(
   axis: StrengthAxis,
 ): Trace[] {
   const { label, method, variant = 'best', group = '', points, details = {} } = curve;
-  const at = groupsOf(method, curves).indexOf(group);
-  const colour = methodColours[method][at] as string;
+  const { colour, marker } = methodLooks[method][groupsOf(method, curves).indexOf(group)] as Look;
   const isWorst = variant === 'worst';
   const isBaseline = method === 'baseline';
   const spread = points.map(({ strength, accuracy, low = accuracy, high = accuracy }) => ({
@@ -127,7 +126,7 @@ function curveTraces(
       x: points.map((point) => axis.place(point.strength)),
       y: points.map((point) => percent(point.accuracy)),
       line: { color: colour, width: isBaseline ? 3 : 2.2, dash: isWorst ? 'dot' : 'solid' },
-      marker: { symbol: `${groupMarkers[at]}${isWorst ? '-open' : ''}`, size: isBaseline ? 5 : 8 },
+      marker: { symbol: isWorst ? `${marker}-open` : marker, size: isBaseline ? 5 : 8 },
       text: points.map(({ strength, accuracy, low, high }) => {
         const interval =
           low === undefined || high === undefined ? '' : ` (${percent(low, 2)} to ${percent(high, 2)})`;

@@ -1,8 +1,8 @@
 /**
  * One look for every picture: the same colour for a method everywhere.
  *
- * The colours are those of Okabe and Ito, which stay apart for colour-blind readers, each in three tints for a
- * method's groups (say DA with p = 1, with p = 0.5, for 20 epochs). Pictures bring their own white sheet, so that they
+ * The colours are those of Okabe and Ito, which stay apart for colour-blind readers, each with two tints for a method's
+ * further groups (say DA with p = 1, with p = 0.5, for 20 epochs); markers tell the same once more. Pictures bring their own white sheet, so that they
  * read the same in a light and in a dark JupyterLab and in print.
  */
 
@@ -14,17 +14,41 @@ export function escapeMarkup(text: string): string {
 /** How a network was trained: the paper's names. */
 export type MethodName = 'baseline' | 'DA' | 'ST' | 'ST-sym' | 'AT';
 
-/** The colours of each method: its own, then tints for its second and third group. */
-export const methodColours: Readonly<Record<MethodName, readonly [string, string, string]>> = {
-  baseline: ['#1a1a1a', '#555555', '#808080'],
-  DA: ['#d55e00', '#e69f00', '#8a3c00'],
-  ST: ['#0072b2', '#56b4e9', '#00466e'],
-  'ST-sym': ['#009e73', '#5cc8a7', '#005c43'],
-  AT: ['#aa4499', '#cc79a7', '#6b2a60'],
-};
+/** How a curve is told from others. */
+export interface Look {
+  readonly colour: string;
+  /** A Plotly marker symbol. */
+  readonly marker: string;
+}
 
-/** The marker symbols of a method's groups, in the order of {@link methodColours}. */
-export const groupMarkers = ['circle', 'square', 'diamond'] as const;
+/** The looks of each method: its own, then those of its second and third group. */
+export const methodLooks: Readonly<Record<MethodName, readonly [Look, Look, Look]>> = {
+  baseline: [
+    { colour: '#1a1a1a', marker: 'circle' },
+    { colour: '#555555', marker: 'circle' },
+    { colour: '#808080', marker: 'circle' },
+  ],
+  DA: [
+    { colour: '#d55e00', marker: 'square' },
+    { colour: '#e69f00', marker: 'diamond' },
+    { colour: '#8a3c00', marker: 'pentagon' },
+  ],
+  ST: [
+    { colour: '#0072b2', marker: 'circle' },
+    { colour: '#56b4e9', marker: 'hexagram' },
+    { colour: '#00466e', marker: 'star' },
+  ],
+  'ST-sym': [
+    { colour: '#009e73', marker: 'triangle-up' },
+    { colour: '#66d1b0', marker: 'triangle-down' },
+    { colour: '#005c43', marker: 'triangle-right' },
+  ],
+  AT: [
+    { colour: '#cc79a7', marker: 'cross' },
+    { colour: '#882e72', marker: 'x' },
+    { colour: '#dba8c8', marker: 'hourglass' },
+  ],
+};
 
 export const sheet = {
   background: '#ffffff',

@@ -9,7 +9,7 @@ import {
   figureTitle,
   font,
   type MethodName,
-  methodColours,
+  methodLooks,
   sheet,
 } from './style';
 
@@ -48,7 +48,7 @@ export function trainingFigure({ title, method, history }: TrainingFigureOptions
   checkHistory(history);
   const { epochs } = history[history.length - 1] as TrainingEpoch;
   const best = bestEpoch(history);
-  const [colour] = methodColours[method];
+  const [{ colour }] = methodLooks[method];
   const epochOf = history.map(({ epoch }) => epoch);
   const curve = {
     type: 'scatter',
