@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -342,9 +342,11 @@ describe('a figure on disk', () => {
   });
 
   it('is whole or not there', async () => {
+    await mkdir(join(folder, 'taken.svg'));
     const before = await readdir(folder);
     await assert.rejects(fullFigure().save(join(folder, 'a.pdf')), ArgumentError);
     await assert.rejects(fullFigure().save(join(folder, 'missing', 'a.svg')), { code: 'ENOENT' });
+    await assert.rejects(fullFigure().save(join(folder, 'taken.svg')), { code: 'EISDIR' });
     assert.deepEqual(await readdir(folder), before);
   });
 });
