@@ -304,6 +304,7 @@ describe('a robustness figure', () => {
         },
       ],
       [/the band at strength 0.1/, { band: { points: [{ strength: 0.1, low: 0.6, high: 0.5 }] } }],
+      [/one of baseline, DA, ST/, { curves: [curve(strengths, good, { method: 'TS' as 'ST' })] }],
       [/practical strength/, { distortion: { ...gauss, practical: 0 } }],
       [
         /at most 3 groups of ST/,
@@ -318,6 +319,14 @@ describe('a robustness figure', () => {
         String(message),
       );
     }
+  });
+});
+
+describe('an interval', () => {
+  it('may miss the accuracy by what its computation rounds', () => {
+    const points = [{ strength: 0.1, accuracy: 0, low: 1e-17, high: 0.001 }];
+    const figure = robustnessFigure({ title: '', distortion: gauss, curves: [{ ...curve([], []), points }] });
+    assert(JSON.stringify(figure.payload).includes('σ = 0.1: 0 % (0 to 0.1)'));
   });
 });
 

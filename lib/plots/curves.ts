@@ -1,6 +1,6 @@
 import { ArgumentError } from '../errors';
 import { isUndistorted, type TestDistortion } from './strength-axis';
-import { type MethodName, methodLooks } from './style';
+import { looksOf, type MethodName } from './style';
 
 /** The accuracy of one curve at one strength. */
 export interface CurvePoint {
@@ -62,9 +62,9 @@ export function checkedStrengths(
   }
   for (const method of new Set(curves.map((curve) => curve.method))) {
     const groups = groupsOf(method, curves);
-    if (groups.length > methodLooks[method].length) {
+    if (groups.length > looksOf(method).length) {
       throw problem(
-        `expected at most ${methodLooks[method].length} groups of ${method}, but got ${groups.join(' | ')}`,
+        `expected at most ${looksOf(method).length} groups of ${method}, but got ${groups.join(' | ')}`,
       );
     }
   }
@@ -129,9 +129,12 @@ function strengthsOf(
   return measured;
 }
 
+/** An interval's end may miss 0, 1 or the accuracy itself by what its computation rounds. */
+const rounding = 1e-9;
+
 function checkFractions(where: string, rising: readonly number[]): void {
-  const isRising = rising.every((value, at) => at === 0 || value >= (rising[at - 1] as number));
-  if (!isRising || rising.some((value) => !(value >= 0 && value <= 1))) {
+  const isRising = rising.every((value, at) => at === 0 || value >= (rising[at - 1] as number) - rounding);
+  if (!isRising || rising.some((value) => !(value >= -rounding && value <= 1 + rounding))) {
     throw problem(
       `expected accuracies from 0 to 1 with low ≤ accuracy ≤ high for ${where}, but got ${rising.join(', ')}`,
       'Give correct / total, not per cent; leave out what was not computed.',

@@ -10,7 +10,7 @@ import {
   figureTitle,
   font,
   type Look,
-  methodLooks,
+  looksOf,
   sheet,
   translucent,
 } from './style';
@@ -101,7 +101,7 @@ function curveTraces(
   axis: StrengthAxis,
 ): Trace[] {
   const { label, method, variant = 'best', group = '', points, details = {} } = curve;
-  const { colour, marker } = methodLooks[method][groupsOf(method, curves).indexOf(group)] as Look;
+  const { colour, marker } = looksOf(method)[groupsOf(method, curves).indexOf(group)] as Look;
   const isWorst = variant === 'worst';
   const isBaseline = method === 'baseline';
   const spread = points.map(({ strength, accuracy, low = accuracy, high = accuracy }) => ({

@@ -1,3 +1,5 @@
+import { ArgumentError } from '../errors';
+
 /**
  * One look for every picture: the same colour for a method everywhere.
  *
@@ -49,6 +51,15 @@ export const methodLooks: Readonly<Record<MethodName, readonly [Look, Look, Look
     { colour: '#dba8c8', marker: 'hourglass' },
   ],
 };
+
+/** @throws ArgumentError for a method that the paper does not have. */
+export function looksOf(method: MethodName): readonly [Look, Look, Look] {
+  if (Object.hasOwn(methodLooks, method)) return methodLooks[method];
+  const known = Object.keys(methodLooks).join(', ');
+  throw new ArgumentError(`expected a method, one of ${known}, but got ${method}.`, {
+    cure: 'Name the method as the paper does.',
+  });
+}
 
 export const sheet = {
   background: '#ffffff',

@@ -8,8 +8,8 @@ import {
   escapeMarkup,
   figureTitle,
   font,
+  looksOf,
   type MethodName,
-  methodLooks,
   sheet,
 } from './style';
 
@@ -48,7 +48,7 @@ export function trainingFigure({ title, method, history }: TrainingFigureOptions
   checkHistory(history);
   const { epochs } = history[history.length - 1] as TrainingEpoch;
   const best = bestEpoch(history);
-  const [{ colour }] = methodLooks[method];
+  const [{ colour }] = looksOf(method);
   const epochOf = history.map(({ epoch }) => epoch);
   const curve = {
     type: 'scatter',
