@@ -1,1 +1,59 @@
-export {};
+/** Stability training in TypeScript: the public surface, in the order in which an experiment uses it. */
+
+export type { Batch, BatchOptions } from './data/batches';
+export { batches } from './data/batches';
+export { installCifar10, openCifar10 } from './data/cifar10';
+export { type ImageDataset, readImages, type Split, subset } from './data/dataset';
+export {
+  type Distortion,
+  type DistortionInput,
+  type DistortionName,
+  distortionNamed,
+  distortions,
+} from './distortions';
+export { ArgumentError, DataError, UserError } from './errors';
+export { accuracyInterval, type EvaluateOptions, type EvaluationRow, evaluate } from './evaluation/evaluate';
+export {
+  curvePoints,
+  type EvaluationOptions,
+  Laboratory,
+  type LaboratoryOptions,
+  type RunObserver,
+} from './experiments/laboratory';
+export {
+  type Preset,
+  type PresetName,
+  presetNamed,
+  presets,
+  specOf,
+  type Treatment,
+} from './experiments/presets';
+export { type RunRecord, RunStore } from './experiments/run-store';
+export { parseSpec, type RunSpec, runId, runTitle } from './experiments/spec';
+export { currentKernel, type KernelClient } from './kernel/client';
+export { type DisplayId, display, updateDisplay } from './kernel/display';
+export { progress } from './kernel/progress';
+export { type Precision, type Read, ResNet18, type ResNet18Options, type Stem } from './model/resnet18';
+export { loadWeights, saveWeights } from './model/weights';
+export {
+  Figure,
+  imageGrid,
+  type RobustnessCurve,
+  type RobustnessFigureOptions,
+  resultsTable,
+  robustnessFigure,
+  trainingChart,
+} from './plots';
+export { compile, type DeviceInfo, device, Nesterov, tf, Variable, valueAndGradients } from './tensorflow';
+export { AccuracyMeter, type Count } from './training/accuracy';
+export { centreCrops, normalise } from './training/images';
+export { klDivergence, symmetricKlDivergence, taskLoss } from './training/losses';
+export { type LossInput, type Method, methodLoss, type Passes } from './training/methods';
+export {
+  type BatchEvent,
+  DivergenceError,
+  type EpochResult,
+  type TrainingResult,
+  type TrainOptions,
+  train,
+} from './training/train';

@@ -21,6 +21,8 @@ export interface Distortion {
   /** The paper's symbol for the strength. */
   readonly symbol: string;
   readonly category: 'noise' | 'transformative';
+  /** Unit of the strength, as it follows the number. Default: none. */
+  readonly unit?: '°' | 'px';
   /** The strength of no distortion. */
   readonly none: number;
   /** A strength likely to be met in practice (Table 1). */
@@ -29,7 +31,7 @@ export interface Distortion {
   readonly trainingGrid: readonly number[];
   /** Strengths at which networks are tested, from none to the strongest. */
   readonly testGrid: readonly number[];
-  /** The axis of the test strengths. */
+  /** How test strengths are spread over an axis. */
   readonly scale: 'linear' | 'log';
   /** @throws ArgumentError if it is not a strength of this distortion */
   readonly check: (strength: number) => void;

@@ -16,7 +16,7 @@ export const gaussianNoise: Distortion = {
   practical: 0.05,
   trainingGrid: [0.01, 0.0464, 0.215, 1],
   testGrid: [0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1],
-  scale: 'linear',
+  scale: 'log',
   check(sigma) {
     if (!(sigma >= 0 && Number.isFinite(sigma))) {
       throw new ArgumentError(`Gaussian noise: σ must be a number from 0 on, but got ${sigma}.`, {

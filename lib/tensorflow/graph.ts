@@ -167,7 +167,8 @@ const names = (nodes: readonly string[]) =>
 export function stepLine(madeAt: Error | undefined): string {
   const lines = madeAt?.stack?.split('\n').slice(1) ?? [];
   return (
-    lines.find((line) => !/node_modules|node:|[\\/]tensorflow[\\/]/.test(line)) ?? 'at an unknown place'
+    lines.find((line) => !/node_modules|node:|[\\/]tensorflow[\\/]|[\\/]tfjs-/.test(line)) ??
+    'at an unknown place'
   ).trim();
 }
 

@@ -1,0 +1,217 @@
+/** ResNet-18 against torchvision's: logits, loss, gradients, three optimizer steps; weights in and out. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, rmSync, truncateSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { DataError } from '../lib/errors';
+import { ResNet18, type Stem } from '../lib/model/resnet18';
+import type { StoredTensor } from '../lib/model/safetensors';
+import { loadWeights, saveWeights, setTorchWeights, torchWeights } from '../lib/model/weights';
+import {
+  compile,
+  Nesterov,
+  type Tensor,
+  type Tensor1D,
+  type Tensor4D,
+  tf,
+  valueAndGradients,
+} from '../lib/tensorflow';
+import { taskLoss } from '../lib/training/losses';
+import {
+  type Formula,
+  fixtureJson,
+  fixtureTensors,
+  formulaTensor,
+  relativeError,
+  sampled,
+} from './support/fixtures';
+
+interface Case {
+  readonly name: string;
+  readonly width: number;
+  readonly stem: Stem;
+  readonly imageSize: number;
+  readonly classes: number;
+  readonly weightsFile?: string;
+  readonly weights: Readonly<Record<string, Formula>>;
+  readonly images: readonly Formula[];
+  readonly labels: readonly number[][];
+  readonly losses: readonly number[];
+  readonly tensorsFile: string;
+  readonly sampled: readonly string[];
+  readonly gradientNorms: Readonly<Record<string, number>>;
+}
+
+const { cases } = fixtureJson<{ cases: readonly Case[] }>('resnet18/cases.json');
+
+function networkOf({ width, stem, classes, weightsFile, weights }: Case): ResNet18 {
+  const network = new ResNet18({ width, stem, classes });
+  const torch = new Map<string, StoredTensor>(weightsFile === undefined ? [] : fixtureTensors(weightsFile));
+  for (const [name, formula] of Object.entries(weights)) torch.set(name, formulaTensor(formula));
+  setTorchWeights(network, torch);
+  return network;
+}
+
+const norm = (values: Float32Array) => Math.hypot(...values);
+
+for (const reference of cases) {
+  for (const execution of ['eager', 'compiled'] as const) {
+    describe(`ResNet-18 ${reference.name}, ${execution}`, () => {
+      const network = networkOf(reference);
+      const expected = fixtureTensors(reference.tensorsFile);
+      const parameters = network.parameters;
+      const optimizer = new Nesterov(parameters);
+      type Inputs = { images: Tensor4D; labels: Tensor1D };
+      const step = compile(
+        ({ images, labels }: Inputs) => {
+          let logits = tf.tensor2d([[0]]);
+          const { value, gradients } = valueAndGradients((read) => {
+            logits = tf.keep(network.forward(images, { training: true, read }));
+            return taskLoss(logits, labels);
+          }, parameters);
+          optimizer.apply(parameters, gradients);
+          return {
+            loss: value,
+            logits,
+            ...Object.fromEntries(gradients.map((gradient, i) => [parameters[i].name, gradient])),
+          };
+        },
+        { execution },
+      );
+      const batch = (index: number): Inputs => {
+        const { shape, values } = formulaTensor(reference.images[index]);
+        return {
+          images: tf.tensor(values, [...shape] as [number, number, number, number]),
+          labels: tf.tensor1d(reference.labels[index], 'int32'),
+        };
+      };
+      /** In torch's layout, sampled where the fixture is. */
+      const asStored = (group: string, values: ReadonlyMap<string, StoredTensor>, name: string) => {
+        const all = (values.get(name) as StoredTensor).values;
+        return reference.sampled.includes(group) ? sampled(all) : all;
+      };
+      after(() => {
+        step.dispose();
+        optimizer.dispose();
+        network.dispose();
+      });
+
+      it('has the logits, the losses and every gradient of torchvision, and its weights after three steps', () => {
+        const before = torchWeights(network);
+        reference.losses.forEach((loss, index) => {
+          const { loss: ourLoss, logits, ...gradients } = step(batch(index));
+          assert.ok(Math.abs(ourLoss.dataSync()[0] - loss) <= 1e-4 * loss, `loss ${index}`);
+          if (index > 0) return;
+          assert.ok(relativeError(logits.dataSync(), expected.get('logits')?.values ?? []) <= 1e-4, 'logits');
+          const layout = new ResNet18(reference);
+          for (const [name, gradient] of Object.entries(gradients))
+            layout.variable(name).assign(gradient as Tensor);
+          const inTorchLayout = torchWeights(layout);
+          layout.dispose();
+          for (const [name, torchNorm] of Object.entries(reference.gradientNorms)) {
+            const error = relativeError(
+              asStored('gradient', inTorchLayout, name),
+              expected.get(`gradient.${name}`)?.values ?? [],
+            );
+            assert.ok(error <= 1e-4, `gradient of ${name}: relative error ${error}`);
+            const ourNorm = norm((inTorchLayout.get(name) as StoredTensor).values);
+            assert.ok(Math.abs(ourNorm - torchNorm) <= 1e-4 * torchNorm, `norm of the gradient of ${name}`);
+          }
+        });
+        const moved = torchWeights(network);
+        for (const [name] of network.variables) {
+          const start = asStored('update', before, name);
+          const update = expected.get(`update.${name}`)?.values as Float32Array;
+          const torch = start.map((value, index) => value + update[index]);
+          const error = relativeError(asStored('update', moved, name), torch);
+          assert.ok(error <= 1e-4, `${name} after three steps: relative error ${error}`);
+        }
+      });
+
+      it('has the logits of torchvision in evaluation', () => {
+        const logits = tf.tidy(() => network.forward(batch(0).images, { training: false }));
+        const error = relativeError(logits.dataSync(), expected.get('evaluationLogits')?.values ?? []);
+        assert.ok(error <= 1e-4, `relative error ${error}`);
+      });
+    });
+  }
+}
+
+describe('the initial weights', () => {
+  it('follow torchvision: kaiming normal by fan-out, ones and zeros, fc uniform in ±1/√inputs', () => {
+    const network = new ResNet18({ classes: 200, seed: 3 });
+    const values = network.variable('layer4.1.conv2.weight').values(); // 3 · 3 · 512 · 512
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+    const deviation = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
+    const expected = Math.sqrt(2 / (9 * 512));
+    assert.ok(Math.abs(deviation / expected - 1) < 0.005, `deviation ${deviation}, expected ${expected}`);
+    assert.ok(Math.abs(mean) < (5 * expected) / Math.sqrt(values.length));
+    const fc = network.variable('fc.weight').values();
+    const largest = fc.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+    assert.ok(largest <= 1 / Math.sqrt(512) && largest > 0.999 / Math.sqrt(512));
+    assert.ok(
+      network
+        .variable('bn1.weight')
+        .values()
+        .every((value) => value === 1),
+    );
+    assert.equal(network.parameters.length, 62);
+    assert.equal(
+      network.parameters.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0),
+      11_279_112,
+    );
+    network.dispose();
+  });
+
+  it('are the same for the same seed and others for another', () => {
+    const [first, second, other] = [7, 7, 8].map((seed) => {
+      const network = new ResNet18({ classes: 10, width: 4, stem: 'small', seed });
+      const snapshot = network.snapshot();
+      network.dispose();
+      return snapshot;
+    });
+    assert.deepEqual(first, second);
+    assert.notDeepEqual(first.get('conv1.weight'), other.get('conv1.weight'));
+  });
+});
+
+describe('weights on disk', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'weights-'));
+  after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'weights.safetensors');
+  const options = { classes: 10, width: 4, stem: 'small' } as const;
+
+  it('come back bit for bit', () => {
+    const network = new ResNet18({ ...options, seed: 1 });
+    const other = new ResNet18({ ...options, seed: 2 });
+    saveWeights(network, file, { run: 'test' });
+    loadWeights(other, file);
+    assert.deepEqual(other.snapshot(), network.snapshot());
+    assert.deepEqual(readdirSync(folder), ['weights.safetensors']);
+    network.dispose();
+    other.dispose();
+  });
+
+  it('of another network, or truncated, are refused and change nothing', () => {
+    const wide = new ResNet18({ ...options, width: 8 });
+    const before = wide.snapshot();
+    assert.throws(() => loadWeights(wide, file), {
+      name: 'DataError',
+      message: /conv1\.weight has shape \[3,3,3,4\]/,
+    });
+    truncateSync(file, 5000);
+    assert.throws(() => loadWeights(wide, file), DataError);
+    assert.throws(() => loadWeights(wide, join(folder, 'none')), DataError);
+    assert.deepEqual(wide.snapshot(), before);
+    wide.dispose();
+  });
+
+  it('of a network that cannot be are refused', () => {
+    assert.throws(() => new ResNet18({ classes: 0 }), { name: 'ArgumentError', message: /classes .* 0/ });
+    assert.throws(() => new ResNet18({ classes: 10, width: 2.5 }), {
+      name: 'ArgumentError',
+      message: /width .* 2.5/,
+    });
+  });
+});

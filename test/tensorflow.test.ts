@@ -1,0 +1,403 @@
+/** Native ops against finite differences, seeded randomness, variables, and compiled steps against eager ones. */
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { UserError } from '../lib/errors';
+import {
+  add,
+  batchNorm,
+  castTo,
+  compile,
+  conv2d,
+  crossEntropy,
+  DataType,
+  dataTypeOf,
+  globalAveragePool,
+  hashSeed,
+  maxPool,
+  mean,
+  Nesterov,
+  normalTensor,
+  randomNormal,
+  randomUniform,
+  relu,
+  type Scalar,
+  sum,
+  type Tensor,
+  type Tensor1D,
+  type Tensor2D,
+  type Tensor4D,
+  tf,
+  uint8Tensor,
+  Variable,
+  valueAndGradients,
+} from '../lib/tensorflow';
+import { nativeBinding } from '../lib/tensorflow/runtime';
+import { relativeError } from './support/fixtures';
+
+const normal = (shape: number[], seed = 1, deviation = 1) => normalTensor([seed, 2], shape, deviation);
+
+/** The gradient of `f` with respect to each input against central differences along a random direction. */
+function checkGradient(
+  f: (...inputs: Tensor[]) => Tensor,
+  inputs: readonly Tensor[],
+  tolerance = 2e-3,
+): void {
+  const output = f(...inputs);
+  const weights = normal(output.shape, 77); // a random cotangent, so that no symmetry hides an error
+  const scalar = (...values: Tensor[]) =>
+    f(...values)
+      .mul(weights)
+      .sum() as Scalar;
+  const gradients = tf.grads(scalar)([...inputs]);
+  inputs.forEach((input, index) => {
+    const direction = normal(input.shape, 100 + index);
+    const step = 1e-2;
+    const [up, down] = [step, -step].map(
+      (h) =>
+        scalar(
+          ...inputs.map((other, i) => (i === index ? other.add(direction.mul(h)) : other)),
+        ).dataSync()[0],
+    );
+    const numeric = (up - down) / (2 * step);
+    const analytic = gradients[index].mul(direction).sum().dataSync()[0];
+    const size = Math.max(Math.abs(numeric), gradients[index].norm().dataSync()[0]);
+    assert.ok(
+      Math.abs(numeric - analytic) <= tolerance * size,
+      `input ${index}: ${analytic}, numerically ${numeric}`,
+    );
+  });
+}
+
+describe('gradients of native ops agree with finite differences', () => {
+  for (const [window, stride, side] of [
+    [3, 1, 7],
+    [3, 2, 8],
+    [3, 2, 7],
+    [1, 2, 8],
+    [1, 2, 7],
+    [7, 2, 14],
+    [1, 1, 5],
+  ] as const) {
+    it(`conv2d ${window}×${window}, stride ${stride}, ${side} px`, () => {
+      const [x, filter] = [normal([2, side, side, 3], 1), normal([window, window, 3, 4], 2)];
+      const f = (a: Tensor, b: Tensor) => conv2d(a as Tensor4D, b as Tensor4D, { stride });
+      assert.deepEqual(f(x, filter).shape, [2, Math.ceil(side / stride), Math.ceil(side / stride), 4]);
+      checkGradient(f, [x, filter]);
+    });
+  }
+
+  it('batchNorm, training and inference', () => {
+    const [scale, offset] = [normal([4], 3), normal([4], 4)] as Tensor1D[];
+    const [mean, variance] = [normal([4], 5), normal([4], 6).square().add(0.5)] as Tensor1D[];
+    for (const training of [true, false]) {
+      const f = (x: Tensor, s: Tensor, o: Tensor) =>
+        batchNorm(
+          { x: x as Tensor4D, scale: s as Tensor1D, offset: o as Tensor1D, mean, variance },
+          { training },
+        ).y;
+      checkGradient(f, [normal([3, 4, 4, 4], 2), scale, offset], 5e-3);
+    }
+  });
+
+  it('relu, maxPool, add, sum, mean, globalAveragePool', () => {
+    const apart = tf.range(0, 486).mul(37).mod(486).reshape([2, 9, 9, 3]); // no two values are neighbours
+    checkGradient((x) => relu(x), [normal([50], 9).add(tf.sign(normal([50], 9)).mul(0.1))]);
+    checkGradient((x) => maxPool(x as Tensor4D), [apart], 1e-2);
+    checkGradient((a, b) => add(a, b), [normal([3, 4], 1), normal([3, 4], 2)]);
+    checkGradient((x) => sum(x, [0, 2]), [normal([3, 4, 5], 1)]);
+    checkGradient((x) => mean(x, [1]), [normal([3, 4, 5], 1)]);
+    checkGradient((x) => globalAveragePool(x as Tensor4D), [normal([2, 3, 3, 4], 1)]);
+  });
+
+  it('crossEntropy', () => {
+    const labels = tf.tensor1d([0, 4, 2], 'int32');
+    checkGradient((logits) => crossEntropy(logits as Tensor2D, labels), [normal([3, 5], 1)]);
+  });
+});
+
+describe('native ops', () => {
+  it('pool as torch pads: the maximum of each 3×3 window around every second pixel', () => {
+    const x = tf.range(0, 25).reshape([1, 5, 5, 1]) as Tensor4D;
+    assert.deepEqual([...maxPool(x).dataSync()], [6, 8, 9, 16, 18, 19, 21, 23, 24]);
+  });
+
+  it('move running statistics by a tenth, with the unbiased variance', () => {
+    const x = tf.tensor4d([1, 2, 3, 6], [4, 1, 1, 1]);
+    const one = tf.tensor1d([1]);
+    const { moved } = batchNorm({ x, scale: one, offset: one, mean: one, variance: one }, { training: true });
+    assert.ok(Math.abs((moved?.mean.dataSync()[0] ?? 0) - (0.9 + 0.3)) < 1e-6);
+    assert.ok(Math.abs((moved?.variance.dataSync()[0] ?? 0) - (0.9 + 0.1 * (14 / 3))) < 1e-6);
+  });
+
+  it('carry bfloat16 under the label float32, and float32 gradients', () => {
+    const x = castTo(normal([2, 4, 4, 8], 1), 'bfloat16');
+    assert.equal(dataTypeOf(x), DataType.bfloat16);
+    const filter = normal([3, 3, 8, 8], 2, 0.1) as Tensor4D;
+    const half = (f: Tensor) =>
+      castTo(relu(conv2d(x as Tensor4D, f as Tensor4D, { stride: 1 })), 'float32').sum() as Scalar;
+    const full = (f: Tensor) =>
+      relu(conv2d(castTo(x, 'float32') as Tensor4D, f as Tensor4D, { stride: 1 })).sum() as Scalar;
+    const [low, high] = [tf.grad(half)(filter), tf.grad(full)(filter)];
+    assert.equal(dataTypeOf(low), DataType.float32);
+    const error = relativeError(low.dataSync(), high.dataSync());
+    assert.ok(error > 0 && error < 2 ** -6, `relative error ${error}`);
+  });
+
+  it('name what is wrong with their arguments', () => {
+    const [x, filter] = [tf.zeros([1, 4, 4, 3]), tf.zeros([3, 3, 2, 5])] as Tensor4D[];
+    assert.throws(() => conv2d(x, filter, { stride: 1 }), {
+      name: 'ArgumentError',
+      message: /3 channels.*takes 2/,
+    });
+    assert.throws(() => conv2d(x.reshape([4, 4, 3]), filter, { stride: 1 }), {
+      message: /rank 4, but got rank 3/,
+    });
+    assert.throws(() => add(tf.zeros([2]), tf.zeros([3])), { message: /\[2\] and \[3\]/ });
+  });
+
+  it('read uint8 batches', () => {
+    const bytes = castTo(uint8Tensor(Uint8Array.of(0, 128, 255), [3]), 'float32');
+    assert.deepEqual([...bytes.dataSync()], [0, 128, 255]);
+  });
+});
+
+describe('seeded randomness', () => {
+  const seeds = (...images: number[]) =>
+    tf.tensor2d(
+      images.flatMap((image) => hashSeed(5, image)),
+      [images.length, 2],
+      'int32',
+    );
+  const rows = (tensor: Tensor) => tensor.unstack().map((row) => [...row.dataSync()]);
+
+  it('gives an image the same noise whatever the batch it is in', () => {
+    const [first, second, third] = rows(randomNormal(seeds(1, 2, 3), [4, 4, 3]));
+    assert.deepEqual(rows(randomNormal(seeds(3, 1), [4, 4, 3])), [third, first]);
+    assert.notDeepEqual(first, second);
+  });
+
+  it('is normal: moments, and the distribution function (Kolmogorov–Smirnov)', () => {
+    const values = [...randomNormal(seeds(9), [100, 100, 3]).dataSync()].sort((a, b) => a - b);
+    const n = values.length;
+    const moment = (k: number) => values.reduce((total, value) => total + value ** k, 0) / n;
+    assert.ok(
+      Math.abs(moment(1)) < 5 / Math.sqrt(n) &&
+        Math.abs(moment(2) - 1) < 0.05 &&
+        Math.abs(moment(4) - 3) < 0.2,
+    );
+    const cdf = tf.erf(tf.tensor1d(values).div(Math.SQRT2)).add(1).div(2).dataSync();
+    const distance = Math.max(...cdf.map((p, i) => Math.max(Math.abs(p - i / n), Math.abs(p - (i + 1) / n))));
+    assert.ok(distance < 1.63 / Math.sqrt(n), `distance ${distance}`); // the 1 % point
+  });
+
+  it('is uniform in 0 ≤ u < 1', () => {
+    const values = randomUniform(seeds(4), 10_000).dataSync<'float32'>();
+    assert.ok(values.every((value) => value >= 0 && value < 1));
+    assert.ok(Math.abs(tf.mean(tf.tensor1d(values)).dataSync()[0] - 0.5) < 0.015);
+  });
+
+  it('hashes different parts to different seeds', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.oneof(fc.integer(), fc.double({ noNaN: true })), { maxLength: 4 }),
+        fc.integer(),
+        (parts, other) => {
+          assert.deepEqual(hashSeed(...parts), hashSeed(...parts));
+          assert.notDeepEqual(hashSeed(...parts, other), hashSeed(...parts, other + 1));
+        },
+      ),
+    );
+    const some = new Set(Array.from({ length: 100_000 }, (_, image) => hashSeed(0, image).join()));
+    assert.equal(some.size, 100_000);
+  });
+});
+
+describe('the optimizer', () => {
+  it('takes the steps of torch.optim.SGD with Nesterov momentum', () => {
+    const weight = new Variable('weight', tf.tensor1d([1]));
+    const optimizer = new Nesterov([weight], { learningRate: 0.1, momentum: 0.9 });
+    let [expected, buffer] = [1, 0];
+    for (let i = 0; i < 5; i++) {
+      const gradient = 2 * expected;
+      buffer = 0.9 * buffer + gradient;
+      expected -= 0.1 * (gradient + 0.9 * buffer);
+      tf.tidy(() => {
+        const { gradients } = valueAndGradients((read) => read(weight).square().sum() as Scalar, [weight]);
+        optimizer.apply([weight], gradients);
+      });
+      assert.ok(Math.abs(weight.values()[0] - expected) < 1e-6);
+    }
+  });
+
+  it('refuses rates that are none, and variables that are not its own', () => {
+    const [own, other] = ['own', 'other'].map((name) => new Variable(name, tf.zeros([1])));
+    assert.throws(() => new Nesterov([own], { learningRate: 0 }), { name: 'ArgumentError' });
+    assert.throws(() => new Nesterov([own], { momentum: 1 }), { name: 'ArgumentError' });
+    assert.throws(() => new Nesterov([own]).apply([other], [tf.zeros([1])]), { message: /"other"/ });
+    assert.throws(() => own.assign(tf.zeros([2])), { message: /shape \[1\].*\[2\]/ });
+  });
+});
+
+/** A small network with all that a step has: convolution, normalisation, an optimizer, seeded noise. */
+function smallStep(execution: 'compiled' | 'eager') {
+  const variable = (name: string, initial: Tensor, trainable = true) => {
+    const made = new Variable(name, initial, { trainable });
+    initial.dispose();
+    return made;
+  };
+  const weights = variable('weights', normal([3, 3, 3, 8], 1, 0.3));
+  const [scale, offset] = [variable('scale', tf.ones([8])), variable('offset', tf.zeros([8]))];
+  const running = ['mean', 'variance'].map((name, i) => variable(name, tf.fill([8], i), false));
+  const trainable = [weights, scale, offset];
+  const optimizer = new Nesterov(trainable);
+  const step = compile(
+    ({ images, labels, seeds }: { images: Tensor4D; labels: Tensor1D; seeds: Tensor2D }) => {
+      const { value, gradients } = valueAndGradients((read) => {
+        const noisy = images.add(randomNormal(seeds, [6, 6, 3]).mul(0.1)) as Tensor4D;
+        const x = conv2d(noisy, read(weights) as Tensor4D, { stride: 2 });
+        const [mean, variance] = running.map((variable) => variable.read()) as Tensor1D[];
+        const { y, moved } = batchNorm(
+          { x, scale: read(scale) as Tensor1D, offset: read(offset) as Tensor1D, mean, variance },
+          { training: true },
+        );
+        running[0].assign(moved?.mean as Tensor);
+        running[1].assign(moved?.variance as Tensor);
+        return mean_(crossEntropy(globalAveragePool(relu(y)), labels));
+      }, trainable);
+      optimizer.apply(trainable, gradients);
+      return { loss: value };
+    },
+    { execution },
+  );
+  return { step, variables: [...trainable, ...running, ...optimizer.state], optimizer };
+}
+const mean_ = (x: Tensor1D) => mean<Scalar>(x, [0]);
+
+function smallBatch(size: number, round: number) {
+  return {
+    images: normal([size, 6, 6, 3], round) as Tensor4D,
+    labels: tf.range(0, size, 1, 'int32') as Tensor1D,
+    seeds: tf.tensor2d(Array.from({ length: size }, (_, i) => hashSeed(round, i)).flat(), [size, 2], 'int32'),
+  };
+}
+
+describe('a compiled step', () => {
+  it('is the eager one over 50 steps, also when batch sizes alternate, and always the same bits', () => {
+    const eager = smallStep('eager');
+    const [compiled, again] = [smallStep('compiled'), smallStep('compiled')];
+    for (let round = 0; round < 50; round++) {
+      const batch = smallBatch(round % 5 === 4 ? 3 : 8, round);
+      const [expected, loss, same] = [eager, compiled, again].map(
+        ({ step }) => step(batch).loss.dataSync()[0],
+      );
+      assert.ok(Math.abs(loss - expected) <= 1e-6 * expected, `step ${round}: ${loss}, eager ${expected}`);
+      assert.equal(same, loss, `step ${round}`);
+    }
+    assert.equal(compiled.step.graphs().length, 2);
+    eager.variables.forEach((variable, index) => {
+      const values = compiled.variables[index].values();
+      // The session's optimizer may order sums otherwise, which moves the last bit of a float32.
+      assert.ok(relativeError(values, variable.values()) <= 1e-6, variable.name);
+      assert.deepEqual(again.variables[index].values(), values, variable.name);
+    });
+  });
+
+  it('shares its variables with other steps and with eager code', () => {
+    const counter = new Variable('counter', tf.tensor1d([0]), { trainable: false });
+    const count = compile(({ by }: { by: Tensor }) => {
+      const next = counter.read().add(by.sum()) as Tensor1D;
+      counter.assign(next);
+      return { next };
+    });
+    const double = compile(({ factor }: { factor: Tensor }) => ({ product: counter.read().mul(factor) }));
+    const [one, two, factor] = [tf.ones([1]), tf.ones([2]), tf.scalar(2)];
+    let expected = 0;
+    for (let round = 0; round < 4; round++) {
+      for (const by of [one, one, two]) {
+        expected += by.size;
+        assert.equal(count({ by }).next.dataSync()[0], expected);
+      }
+      assert.equal(double({ factor }).product.dataSync()[0], 2 * expected);
+      assert.equal(counter.values()[0], expected);
+      if (round === 1) {
+        expected = 100;
+        counter.assign(tf.tensor1d([expected]));
+      }
+    }
+    count.dispose();
+    assert.equal(counter.values()[0], expected);
+  });
+
+  it('keeps the order of reads and writes of the program', () => {
+    const variable = new Variable('variable', tf.tensor1d([1]), { trainable: false });
+    const step = compile(({ x }: { x: Tensor }) => {
+      const before = variable.read();
+      variable.assign(before.add(x));
+      const between = variable.read();
+      variable.assign(between.mul(10));
+      return { before, between, after: variable.read() };
+    });
+    const x = tf.tensor1d([2]);
+    const values = () => Object.values(step({ x })).map((tensor) => tensor.dataSync()[0]);
+    assert.deepEqual(values(), [1, 3, 30]);
+    assert.deepEqual(values(), [30, 32, 320]);
+  });
+
+  it('leaves memory flat over 2,000 steps', () => {
+    const { step } = smallStep('compiled');
+    const batch = smallBatch(8, 1);
+    tf.dispose(step(batch));
+    const before = [tf.memory().numTensors, nativeBinding.getNumOfTensors()];
+    for (let i = 0; i < 2000; i++) tf.dispose(step(batch));
+    assert.deepEqual([tf.memory().numTensors, nativeBinding.getNumOfTensors()], before);
+  });
+
+  it('leaves no session, file or tensor behind after 100 compilations', () => {
+    const batch = smallBatch(4, 1);
+    const state = () => ({
+      sessions: nativeBinding.getNumOfSavedModels(),
+      tensors: nativeBinding.getNumOfTensors(),
+      files: readdirSync(tmpdir()).filter((name) => name.startsWith('stability-training-')).length,
+    });
+    const compileAndDispose = () => {
+      const { step, variables } = smallStep('compiled');
+      tf.dispose(step(batch));
+      step.dispose();
+      for (const variable of variables) variable.dispose();
+    };
+    compileAndDispose(); // the first use hands the batch to TensorFlow
+    const before = state();
+    for (let i = 0; i < 100; i++) compileAndDispose();
+    assert.deepEqual(state(), before);
+  });
+
+  it('refuses what a graph would not do again, and says where', () => {
+    const x = tf.ones([2]);
+    const refused = (step: () => Tensor, message: RegExp) =>
+      assert.throws(
+        () => compile(() => ({ y: step() }))({ x }),
+        (error: UserError) =>
+          error instanceof UserError && message.test(error.message) && /tensorflow\.test/.test(error.message),
+      );
+    refused(() => (x.add(1).dataSync()[0] > 1 ? x : x.neg()), /reads a tensor back/);
+    refused(() => tf.randomNormal([3]), /random number/);
+    refused(() => tf.tensor1d(new Float32Array(5000)).add(1), /5000 values/);
+    assert.equal(x.add(1).dataSync()[0], 2); // and eager work goes on as before
+  });
+
+  it('names the op and its line when the graph fails', () => {
+    const step = compile(({ logits, labels }: { logits: Tensor2D; labels: Tensor1D }) => ({
+      loss: crossEntropy(logits, labels),
+    }));
+    const logits = tf.zeros([1, 3]) as Tensor2D;
+    step({ logits, labels: tf.tensor1d([2], 'int32') });
+    assert.throws(
+      () => step({ logits, labels: tf.tensor1d([3], 'int32') }),
+      (error: UserError) =>
+        /SparseSoftmax/.test(error.message) && /tensorflow\.test\.ts/.test(error.cure ?? ''),
+    );
+  });
+});
