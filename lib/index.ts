@@ -35,16 +35,19 @@ export { type DisplayId, display, updateDisplay } from './kernel/display';
 export { progress } from './kernel/progress';
 export { type Precision, type Read, ResNet18, type ResNet18Options, type Stem } from './model/resnet18';
 export { loadWeights, saveWeights } from './model/weights';
+export * from './plots';
 export {
-  Figure,
-  imageGrid,
-  type RobustnessCurve,
-  type RobustnessFigureOptions,
-  resultsTable,
-  robustnessFigure,
-  trainingChart,
-} from './plots';
-export { compile, type DeviceInfo, device, Nesterov, tf, Variable, valueAndGradients } from './tensorflow';
+  compile,
+  type DeviceInfo,
+  device,
+  hashSeed,
+  Nesterov,
+  randomNormal,
+  tf,
+  uint8Tensor,
+  Variable,
+  valueAndGradients,
+} from './tensorflow';
 export { AccuracyMeter, type Count } from './training/accuracy';
 export { centreCrops, normalise } from './training/images';
 export { klDivergence, symmetricKlDivergence, taskLoss } from './training/losses';

@@ -1,6 +1,7 @@
 export type { CurvePoint, RobustnessBand, RobustnessCurve } from './curves';
 export { Figure } from './figure';
 export { ImageGrid, type ImageGridOptions, type ImageTensor, imageGrid } from './images';
+export { liveChart } from './live-chart';
 export type { PictureSize, PlotlyPayload } from './plotly';
 export { type RobustnessFigureOptions, robustnessFigure } from './robustness';
 export type { TestDistortion } from './strength-axis';
