@@ -116,24 +116,36 @@ export class RunStore {
       .filter((record) => record !== undefined);
   }
 
-  /** @throws DataError if a line is damaged; a last line cut short by a kill is left out */
+  /**
+   * What was counted. A line that a kill cut short is as if it had never been begun.
+   *
+   * @throws DataError if a line is no evaluation
+   */
   evaluations(id: string): EvaluationRow[] {
     const file = join(this.directory, id, 'evaluations.jsonl');
     if (!existsSync(file)) return [];
-    const lines = readFileSync(file, 'utf8').split('\n').slice(0, -1);
-    return lines.map((line, index) => {
-      try {
-        return rowSchema.parse(JSON.parse(line));
-      } catch (cause) {
-        throw new DataError(`Line ${index + 1} of ${file} is no evaluation.`, {
-          cure: 'Remove the file to evaluate again.',
-          cause,
-        });
-      }
+    const lines = readFileSync(file, 'utf8').split('\n').filter(isWholeJson);
+    return lines.map((line) => {
+      const row = rowSchema.safeParse(JSON.parse(line));
+      if (row.success) return row.data;
+      throw new DataError(`${file} holds a line that is no evaluation: ${line}`, {
+        cure: 'Remove the file to evaluate again.',
+        cause: row.error,
+      });
     });
   }
 
   addEvaluation(id: string, row: EvaluationRow): void {
-    appendFileSync(join(this.folder(id), 'evaluations.jsonl'), `${JSON.stringify(row)}\n`);
+    // The newline in front ends a line that was cut short.
+    appendFileSync(join(this.folder(id), 'evaluations.jsonl'), `\n${JSON.stringify(row)}`);
+  }
+}
+
+function isWholeJson(line: string): boolean {
+  try {
+    JSON.parse(line);
+    return true;
+  } catch {
+    return false;
   }
 }
