@@ -37,11 +37,11 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
   /** Real CIFAR-10 on two CPU cores: the paper's effects in minutes a run. */
   laptop: {
     name: 'laptop',
-    dataset: { name: 'cifar10', train: 9_000, validation: 2_000 },
+    dataset: { name: 'cifar10', train: 25_000, validation: 2_000 },
     test: 10_000,
     network: { width: 16, stem: 'small' },
-    baselineEpochs: 15,
-    epochs: 5,
+    baselineEpochs: 6,
+    epochs: 2,
     batchSize: 128,
     learningRate: 0.01,
     precision: 'float32',
