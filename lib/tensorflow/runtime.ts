@@ -230,8 +230,12 @@ export function defineOp<I extends Inputs, A extends object>(
   };
 }
 
-/** A `uint8` tensor over `bytes`, which tfjs cannot make itself; it is an int32 tensor to tfjs. */
-export function uint8Tensor(bytes: Uint8Array, shape: readonly number[]): Tensor {
+/**
+ * A `uint8` tensor over `bytes`, such as a batch of images; tfjs, which cannot make one itself, takes it for int32.
+ *
+ * @param bytes must not change as long as the tensor lives
+ */
+export function uint8Tensor<T extends Tensor = Tensor4D>(bytes: Uint8Array, shape: readonly number[]): T {
   const id = backend.binding.createTensor(shape, DataType.uint8, bytes);
-  return adopt({ id, shape: [...shape], dtype: DataType.uint8 });
+  return adopt({ id, shape: [...shape], dtype: DataType.uint8 }) as T;
 }

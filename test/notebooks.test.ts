@@ -1,0 +1,79 @@
+/** Every notebook, run from its first cell to its last by nbclient, at the preset `smoke` and with a store of its own. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+
+const ROOT = join(__dirname, '..');
+const NOTEBOOKS = join(ROOT, 'notebooks');
+
+interface Output {
+  readonly output_type: string;
+  readonly data?: Readonly<Record<string, unknown>>;
+  readonly ename?: string;
+  readonly evalue?: string;
+}
+interface Notebook {
+  readonly cells: readonly {
+    readonly cell_type: string;
+    source: string | string[];
+    outputs?: readonly Output[];
+  }[];
+}
+
+const read = (file: string) => JSON.parse(readFileSync(file, 'utf8')) as Notebook;
+
+describe('notebooks at the preset smoke', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'notebooks-'));
+  after(() => rmSync(folder, { recursive: true }));
+  const store = join(folder, 'runs');
+  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules')); // where its cells find the library
+
+  for (const name of readdirSync(NOTEBOOKS).filter((file) => file.endsWith('.ipynb'))) {
+    it(`${name} runs without an error and draws its figures`, () => {
+      const notebook = read(join(NOTEBOOKS, name));
+      for (const cell of notebook.cells) {
+        cell.source = [cell.source]
+          .flat()
+          .join('')
+          .replace("preset: 'laptop'", `preset: 'smoke', store: ${JSON.stringify(store)}`);
+      }
+      const file = join(folder, name);
+      writeFileSync(file, JSON.stringify(notebook));
+      const jupyter = join(ROOT, '.venv', 'bin', 'jupyter');
+      const args = [
+        'nbconvert',
+        '--to',
+        'notebook',
+        '--execute',
+        '--inplace',
+        '--ExecutePreprocessor.timeout=600',
+        file,
+      ];
+      execFileSync(jupyter, args, {
+        env: { ...process.env, JUPYTER_PATH: join(ROOT, '.jupyter') },
+        stdio: 'pipe',
+      });
+      const outputs = read(file).cells.flatMap(({ outputs = [] }) => outputs);
+      assert.deepEqual(
+        outputs.filter(({ output_type }) => output_type === 'error'),
+        [],
+      );
+      const figures = outputs.filter(({ data = {} }) => 'application/vnd.plotly.v1+json' in data);
+      assert.ok(figures.length > 0, 'no figure');
+      for (const { data = {} } of figures) assert.ok('image/svg+xml' in data, 'a figure without its picture');
+    });
+  }
+
+  it('is asked for by every notebook that has a laboratory', () => {
+    for (const name of readdirSync(NOTEBOOKS).filter((file) => file.endsWith('.ipynb'))) {
+      const source = read(join(NOTEBOOKS, name))
+        .cells.map((cell) => [cell.source].flat().join(''))
+        .join('\n');
+      if (source.includes('Laboratory('))
+        assert.ok(source.includes("Laboratory({ preset: 'laptop' })"), name);
+    }
+  });
+});
