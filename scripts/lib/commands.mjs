@@ -7,18 +7,17 @@ const usage = `npm run setup -- [options]
 
 Makes what is missing: npm packages, JupyterLab, TensorFlow, the library, the notebook kernel, CIFAR-10.
 
-  --gpu    TensorFlow with CUDA, also where no NVIDIA driver is found
-  --cpu    TensorFlow for the processor alone, also where an NVIDIA driver is found
-  --test   look for what the tests need besides: a Chromium
-  --help   this text`;
+  --gpu   TensorFlow with CUDA, also where no NVIDIA driver is found
+  --cpu   TensorFlow for the processor alone, also where an NVIDIA driver is found
+  --help  this text`;
 
 /** @param {readonly string[]} args the command line of `npm run setup` */
 export function setupCommand(args) {
   return ending(async () => {
     if (args.includes('--help')) return console.log(usage);
-    const unknown = args.filter((arg) => !['--gpu', '--cpu', '--test'].includes(arg));
+    const unknown = args.filter((arg) => !['--gpu', '--cpu'].includes(arg));
     if (unknown.length > 0) throw new SetupError(`Unknown option: ${unknown.join(' ')}`, { cure: usage });
-    await setUp({ kind: kindIn(args), browser: args.includes('--test') });
+    await setUp({ kind: kindIn(args) });
   });
 }
 

@@ -1,7 +1,6 @@
 // @ts-check
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
-import { findBrowser } from './browser.mjs';
 import { root } from './paths.mjs';
 
 /**
@@ -19,16 +18,14 @@ const pythons = ['3.10', '3.11', '3.12', '3.13'];
  * @param {object} needs
  * @param {ReadonlySet<string>} needs.tools of `npm`, `python`, `compiler`
  * @param {number} needs.megabytes free disk space
- * @param {boolean} needs.browser a Chromium for the tests
  * @returns {readonly Problem[]}
  */
-export function problemsWith({ tools, megabytes, browser }) {
+export function problemsWith({ tools, megabytes }) {
   const problems = [platformProblem()];
   if (tools.has('npm')) problems.push(npmProblem());
   if (tools.has('python')) problems.push(pythonProblem());
   if (tools.has('compiler')) problems.push(compilerProblem());
   problems.push(diskProblem(megabytes));
-  if (browser) problems.push(browserProblem());
   return problems.filter((problem) => problem !== undefined);
 }
 
@@ -107,14 +104,6 @@ function diskProblem(megabytes) {
   return {
     problem: `${(megabytes / 1000).toFixed(1)} GB of disk space are needed in ${root}, and ${(free / 1000).toFixed(1)} GB are free.`,
     cure: 'Make room, or move the repository to a larger disk.',
-  };
-}
-
-function browserProblem() {
-  if (findBrowser()) return undefined;
-  return {
-    problem: 'No Chromium was found: the tests draw notebooks in a real browser.',
-    cure: 'Debian: sudo apt-get install --no-install-recommends chromium fonts-dejavu-core · elsewhere: install Google Chrome or Chromium.',
   };
 }
 

