@@ -9,6 +9,7 @@ import sharp from 'sharp';
 import * as tar from 'tar';
 import { z } from 'zod';
 import { DataError } from '../errors';
+import { isRunning } from './claim';
 import { type ImageDataset, openDataset } from './dataset';
 import { stratifiedSample } from './random';
 import { openStore } from './store';
@@ -122,14 +123,6 @@ async function removeDeadWorkspaces(directory: string): Promise<void> {
     const owner = /^\.installing-(\d+)-/.exec(entry)?.[1];
     if (owner && !isRunning(Number(owner)))
       await rm(join(directory, entry), { recursive: true, force: true });
-  }
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 

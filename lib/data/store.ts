@@ -46,6 +46,8 @@ const headerSchema = z
       .array(z.string().regex(/^n\d{8}$/))
       .readonly()
       .optional(),
+    /** SHA-256 of the images' names, one a line in the store's order, where they have names. */
+    namesSha256: sha256.optional(),
     /** Number of images in each split. */
     splits: z.strictObject({
       train: z.int().nonnegative(),

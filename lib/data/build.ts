@@ -1,0 +1,75 @@
+import { DataError } from '../errors';
+import type { SplitName } from './store';
+
+/** How far a build is. */
+export interface BuildProgress {
+  /** Images done, of `total`. */
+  readonly done: number;
+  readonly total: number;
+  /** Speed of this run. */
+  readonly imagesPerSecond: number;
+  /** What is left, at that speed; `Infinity` before the first image. */
+  readonly secondsLeft: number;
+  /** Number of problems found so far. */
+  readonly problems: number;
+}
+
+/** What every build can be told. */
+export interface BuildOptions {
+  /** Folder for the result; it must not be there yet, or be empty. */
+  readonly out: string;
+  /** Decides which images go where. @default 0 */
+  readonly seed?: number;
+  /** Leave out what is wrong, and record it in the manifest, instead of stopping. @default false */
+  readonly skipBad?: boolean;
+  readonly signal?: AbortSignal;
+  /** Called a few times a second. */
+  readonly onProgress?: (progress: BuildProgress) => void;
+}
+
+/** An image as it lies on disk. */
+export interface SourceImage {
+  /** What the data set calls it: the same wherever it lies. */
+  readonly name: string;
+  /** Where it lies, from the source folder on, for messages. */
+  readonly path: string;
+  read(): Promise<Uint8Array>;
+}
+
+/** An image and its place in the data set. */
+export interface PlannedImage extends SourceImage {
+  readonly split: SplitName;
+  /** Its class, as an index. */
+  readonly label: number;
+}
+
+/** What is to be built. */
+export interface Plan {
+  readonly name: string;
+  /** The folder that all paths begin at. */
+  readonly source: string;
+  readonly classNames: readonly string[];
+  /** WordNet ids of the classes, where there are any. */
+  readonly wnids?: readonly string[];
+  readonly images: readonly PlannedImage[];
+  /** What is known to be wrong before an image is read, one sentence each, with the path. */
+  readonly problems: readonly string[];
+}
+
+/** Some of the images that a data set is to be made of are wrong. */
+export class BuildError extends DataError {
+  constructor(
+    source: string,
+    /** All that is wrong, one sentence each, with the path. */
+    readonly problems: readonly string[],
+  ) {
+    const shown = problems.slice(0, 100).map((problem) => `\n  ${problem}`);
+    const more = problems.length > 100 ? `\n  … and ${problems.length - 100} more` : '';
+    super(
+      `${source}: ${problems.length} problem${problems.length === 1 ? '' : 's'}:${shown.join('')}${more}`,
+      {
+        cure: 'Mend them, or go on without these images: `skipBad: true`, on the command line `--skip-bad`.',
+      },
+    );
+  }
+}

@@ -1,0 +1,185 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import sharp from 'sharp';
+import { ArgumentError, DataError } from '../errors';
+import { BuildError, type BuildOptions, type Plan, type PlannedImage } from './build';
+import { claim } from './claim';
+import { type BuildRecord, writeManifest } from './manifest';
+import { toSquare } from './square';
+import { SPLIT_NAMES, type SplitName, sha256Of } from './store';
+import { StoreWriter } from './store-writer';
+
+/** Name of the packed store in a data set's folder. */
+export const STORE = 'images.store';
+
+/** Side of the source squares: the paper's crops of 224 pixels come out of 256. */
+const SIDE = 256;
+
+/** Images being read and decoded at once: enough for every thread of libuv's pool, where sharp works. */
+const IN_FLIGHT = Math.max(8, 2 * availableParallelism());
+
+/**
+ * Packs images into a data set: a folder with the packed store, a manifest, and lists of the images' names.
+ *
+ * It grows in `<out>.partial` and takes its name when it is complete. The run after one that was killed or aborted goes
+ * on where that one was, and the result has the same bytes.
+ *
+ * @returns the folder
+ * @throws BuildError that lists every problem at once; then nothing remains of the build
+ */
+export async function pack(plan: Plan, options: BuildOptions): Promise<string> {
+  const out = resolve(options.out);
+  const partial = `${out}.partial`;
+  await checkPlace(out, plan.images.length * SIDE * SIDE * 3);
+  await mkdir(partial, { recursive: true });
+  const release = claim(join(partial, 'builder'), `building ${out}`);
+  try {
+    await packInto(partial, plan, options);
+  } catch (error) {
+    if (error instanceof BuildError) await rm(partial, { recursive: true });
+    throw error;
+  } finally {
+    release();
+  }
+  await rename(partial, out);
+  return out;
+}
+
+/** There must be nothing to overwrite, and room on the disk for what is not written yet. */
+async function checkPlace(out: string, bytes: number): Promise<void> {
+  if (existsSync(out) && (await readdir(out)).length > 0) {
+    throw new ArgumentError(`${out}: expected no such folder, or an empty one, but there are files in it`, {
+      cure: 'Choose another folder, or delete this one.',
+    });
+  }
+  const aside = join(`${out}.partial`, `${STORE}.partial`);
+  const written = existsSync(aside) ? (await stat(aside)).blocks * 512 : 0;
+  let folder = out;
+  while (!existsSync(folder)) folder = dirname(folder);
+  const { bavail, bsize } = await statfs(folder);
+  if (bytes - written > bavail * bsize) {
+    const gigabytes = (count: number) => `${(count / 1e9).toFixed(1)} GB`;
+    throw new DataError(
+      `${out}: the data set needs ${gigabytes(bytes - written)}, but only ${gigabytes(bavail * bsize)} are free there`,
+      { cure: 'Make room, or choose a folder on another disk.' },
+    );
+  }
+}
+
+async function packInto(folder: string, plan: Plan, options: BuildOptions): Promise<void> {
+  const { seed = 0, skipBad = false } = options;
+  const leftOut = [...plan.problems];
+  let images = inOrder(plan.images);
+  for (;;) {
+    if (!images.some(({ split }) => split === 'train'))
+      throw new BuildError(plan.source, [...leftOut, 'no training image']);
+    const attempt = { ...plan, images };
+    const writer = new StoreWriter(join(folder, STORE), describe(attempt), { resume: true });
+    try {
+      const bad = await fill(writer, attempt, leftOut.length, options);
+      leftOut.push(...[...bad.values()].sort());
+      if (leftOut.length > 0 && !skipBad) throw new BuildError(plan.source, leftOut);
+      if (bad.size === 0) {
+        const record: BuildRecord = { seed, header: writer.finish(), checksums: writer.checksums, leftOut };
+        await writeManifest(folder, attempt, record);
+        return;
+      }
+      // All that follow a bad one have another place without it: begin again.
+      images = images.filter((image) => !bad.has(image));
+    } finally {
+      writer.close();
+    }
+  }
+}
+
+/** Split by split, class by class, name by name: whatever the order in which they were found. */
+function inOrder(images: readonly PlannedImage[]): readonly PlannedImage[] {
+  const rank = ({ split }: PlannedImage) => SPLIT_NAMES.indexOf(split);
+  return images.toSorted((a, b) => rank(a) - rank(b) || a.label - b.label || (a.name < b.name ? -1 : 1));
+}
+
+function describe({ name, classNames, wnids, images }: Plan) {
+  const labelsOf = (split: SplitName) =>
+    images.filter((image) => image.split === split).map(({ label }) => label);
+  return {
+    name,
+    side: SIDE,
+    classNames,
+    wnids,
+    namesSha256: sha256Of(Buffer.from(images.map((image) => `${image.name}\n`).join(''))),
+    labels: { train: labelsOf('train'), validation: labelsOf('validation'), test: labelsOf('test') },
+  };
+}
+
+/** Writes all images that are not written yet. @returns what is wrong with the bad ones */
+async function fill(
+  writer: StoreWriter,
+  { images }: Plan,
+  knownProblems: number,
+  { signal, onProgress = () => {} }: BuildOptions,
+): Promise<ReadonlyMap<PlannedImage, string>> {
+  const bad = new Map<PlannedImage, string>();
+  let done = 0;
+  let reported = 0;
+  let begun = { time: performance.now(), done: 0 };
+  const report = () => {
+    const now = performance.now();
+    if (now - reported < 200 && done < images.length) return;
+    reported = now;
+    const imagesPerSecond = ((done - begun.done) / (now - begun.time)) * 1000;
+    const secondsLeft = (images.length - done) / imagesPerSecond;
+    onProgress({
+      done,
+      total: images.length,
+      imagesPerSecond,
+      secondsLeft,
+      problems: knownProblems + bad.size,
+    });
+  };
+
+  for (const _ of writer.recover()) {
+    done++;
+    report();
+    if (done % 64 === 0) await setImmediate();
+    signal?.throwIfAborted();
+  }
+  begun = { time: performance.now(), done };
+
+  let next = 0;
+  const work = async () => {
+    while (next < images.length && !signal?.aborted) {
+      const position = next++;
+      if (writer.has(position)) continue;
+      const image = images[position];
+      const square = await image
+        .read()
+        .then((encoded) => toSquare(encoded, SIDE))
+        .catch((error: unknown) => {
+          bad.set(image, `${image.path}: ${reasonOf(error)}`);
+        });
+      if (square) writer.write(position, square);
+      done++;
+      report();
+    }
+  };
+  const threads = sharp.concurrency();
+  sharp.concurrency(1); // Many images at once, each on one thread, is faster than the other way round.
+  try {
+    const ends = await Promise.allSettled(Array.from({ length: IN_FLIGHT }, work));
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
+  } finally {
+    sharp.concurrency(threads);
+  }
+  signal?.throwIfAborted();
+  return bad;
+}
+
+function reasonOf(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT') return 'missing';
+  if (code === 'EISDIR') return 'a folder, where an image was expected';
+  return message.split('\n')[0];
+}

@@ -1,0 +1,549 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import fsPromises from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { after, before, describe, mock, test } from 'node:test';
+import sharp from 'sharp';
+import * as tar from 'tar';
+import { BuildError, type BuildProgress } from '../lib/data/build';
+import { readImages, type Split } from '../lib/data/dataset';
+import { buildFolder, openFolder } from '../lib/data/folder';
+import { toSquare } from '../lib/data/square';
+import { openStore } from '../lib/data/store';
+import { buildTifs, openTifs } from '../lib/data/tifs';
+import { TIFS_CLASSES } from '../lib/data/tifs-classes';
+import { ArgumentError, DataError } from '../lib/errors';
+
+const folder = mkdtempSync(join(tmpdir(), 'tifs-test-'));
+after(() => rmSync(folder, { recursive: true }));
+
+const COUNTS = { train: 2, validation: 1, test: 1 };
+const TRAINING_IMAGES = 4;
+
+/** An image of three vertical stripes. */
+function stripes(width: number, height: number, colours: readonly [string, string, string]) {
+  const third = Math.round(width / 3);
+  const svg = colours.map(
+    (fill, i) => `<rect x="${i * third}" width="${third + 1}" height="${height}" fill="${fill}"/>`,
+  );
+  return sharp(Buffer.from(`<svg width="${width}" height="${height}">${svg.join('')}</svg>`)).removeAlpha();
+}
+
+const RGB = ['#f00', '#0f0', '#00f'] as const;
+
+const fixture = (name: string) => readFileSync(join(__dirname, 'fixtures/data', name));
+
+/** The odd files of ImageNet, in place of images of the first class. */
+const ODD: Record<string, () => Promise<Buffer>> = {
+  cmyk: async () => fixture('cmyk.jpg'),
+  grey: () => stripes(60, 40, ['#333', '#888', '#eee']).greyscale().jpeg().toBuffer(),
+  png: () => stripes(60, 40, RGB).png().toBuffer(),
+  rotated: () => stripes(60, 40, RGB).jpeg({ quality: 100 }).withMetadata({ orientation: 6 }).toBuffer(),
+  tiny: () => stripes(1, 1, ['#f80', '#f80', '#f80']).jpeg({ quality: 100 }).toBuffer(),
+  panorama: () => stripes(3000, 20, RGB).jpeg({ quality: 100 }).toBuffer(),
+  progressive: () => stripes(60, 40, RGB).jpeg({ progressive: true }).toBuffer(),
+};
+
+interface Collection {
+  /** `[wnid, file name, contents]` */
+  readonly training: readonly (readonly [string, string, Buffer])[];
+  readonly validation: readonly (readonly [string, string, Buffer])[];
+}
+
+/** Small images of all 200 classes, no two alike. */
+async function collect(): Promise<Collection> {
+  const odd = await Promise.all(Object.values(ODD).map((make) => make()));
+  const draw = async (label: number, index: number) => {
+    if (label < 2 && index < 4 && odd.length > 0) return odd.pop() as Buffer;
+    const colour = [label, 40 * index, (label * 7) % 256]
+      .map((value) => value.toString(16).padStart(2, '0'))
+      .join('');
+    return stripes(30, 24, [`#${colour}`, '#fff', '#000'])
+      .jpeg()
+      .toBuffer();
+  };
+  const training = TIFS_CLASSES.flatMap(({ wnid }, label) =>
+    Array.from({ length: TRAINING_IMAGES }, async (_, index) => {
+      return [wnid, `${wnid}_${(index * 37 + label) % 1000}.JPEG`, await draw(label, index)] as const;
+    }),
+  );
+  const validation = TIFS_CLASSES.map(async ({ wnid }, label) => {
+    const number = String(((label * 77) % 200) + 1).padStart(8, '0');
+    return [wnid, `ILSVRC2012_val_${number}.JPEG`, await draw(label, 5)] as const;
+  });
+  return { training: await Promise.all(training), validation: await Promise.all(validation) };
+}
+
+function write(path: string, contents: string | Buffer): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, contents);
+}
+
+const inOrder = (images: Collection['validation']) => images.toSorted((a, b) => (a[1] < b[1] ? -1 : 1));
+
+function groundTruth({ validation }: Collection): string {
+  const numbers = new Map(TIFS_CLASSES.map(({ wnid, ilsvrcId }) => [wnid, ilsvrcId]));
+  return inOrder(validation)
+    .map(([wnid]) => `${numbers.get(wnid)}\n`)
+    .join('');
+}
+
+function trainFolders(root: string, { training }: Collection): void {
+  for (const [wnid, name, contents] of training) write(join(root, 'train', wnid, name), contents);
+}
+
+const LAYOUTS: Record<string, (root: string, images: Collection) => void> = {
+  torchvision(root, images) {
+    trainFolders(root, images);
+    for (const [wnid, name, contents] of images.validation) write(join(root, 'val', wnid, name), contents);
+  },
+  devkit(root, images) {
+    trainFolders(root, images);
+    for (const [, name, contents] of images.validation) write(join(root, 'val', name), contents);
+    write(
+      join(root, 'ILSVRC2012_devkit_t12/data/ILSVRC2012_validation_ground_truth.txt'),
+      groundTruth(images),
+    );
+  },
+  kaggle(root, images) {
+    trainFolders(join(root, 'ILSVRC/Data/CLS-LOC'), images);
+    for (const [, name, contents] of images.validation)
+      write(join(root, 'ILSVRC/Data/CLS-LOC/val', name), contents);
+    const rows = images.validation.map(
+      ([wnid, name]) => `${basename(name, '.JPEG')},${wnid} 1 2 3 4 ${wnid} 5 6 7 8\n`,
+    );
+    write(join(root, 'LOC_val_solution.csv'), `ImageId,PredictionString\n${rows.reverse().join('')}`);
+  },
+  tars(root, images) {
+    const loose = `${root}-loose`;
+    mkdirSync(root);
+    for (const [wnid, name, contents] of images.training) write(join(loose, wnid, name), contents);
+    for (const { wnid } of TIFS_CLASSES) {
+      const inside = join(loose, wnid);
+      tar.create(
+        { file: join(loose, `${wnid}.tar`), cwd: inside, sync: true },
+        readdirSync(inside).reverse(),
+      );
+    }
+    const classTars = readdirSync(loose).filter((name) => name.endsWith('.tar'));
+    tar.create({ file: join(root, 'ILSVRC2012_img_train.tar'), cwd: loose, sync: true }, classTars.reverse());
+    for (const [, name, contents] of images.validation) write(join(loose, 'val', name), contents);
+    tar.create({ file: join(root, 'ILSVRC2012_img_val.tar'), cwd: join(loose, 'val'), sync: true }, ['.']);
+    write(
+      join(loose, 'ILSVRC2012_devkit_t12/data/ILSVRC2012_validation_ground_truth.txt'),
+      groundTruth(images),
+    );
+    const devkit = join(root, 'ILSVRC2012_devkit_t12.tar.gz');
+    tar.create({ file: devkit, cwd: loose, gzip: true, sync: true }, ['ILSVRC2012_devkit_t12']);
+    rmSync(loose, { recursive: true });
+  },
+};
+
+const digest = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex');
+const digests = (directory: string) =>
+  readdirSync(directory)
+    .sort()
+    .map((name) => [name, digest(join(directory, name))]);
+
+let places = 0;
+const newPlace = () => join(folder, `place-${places++}`);
+
+/** The mean colour of a part of a square, from `left` to `right`, 0 to 1. */
+function colourOf(square: Uint8Array, left: number, right: number): number[] {
+  const sums = [0, 0, 0];
+  let count = 0;
+  for (let y = 64; y < 192; y++) {
+    for (let x = Math.round(left * 256); x < Math.round(right * 256); x++, count++) {
+      for (const channel of [0, 1, 2]) sums[channel] += square[(y * 256 + x) * 3 + channel];
+    }
+  }
+  return sums.map((sum) => sum / count);
+}
+
+function assertColour(
+  actual: readonly number[],
+  expected: readonly number[],
+  tolerance: number,
+  what: string,
+): void {
+  actual.forEach((value, channel) => {
+    assert.ok(Math.abs(value - expected[channel]) <= tolerance, `${what}: ${actual}, expected ${expected}`);
+  });
+}
+
+describe('a square out of an image', () => {
+  test('is what torchvision makes by Resize(256) and CenterCrop(256)', async () => {
+    for (const name of ['landscape', 'portrait']) {
+      const ours = await toSquare(fixture(`${name}.jpg`), 256);
+      const theirs = await sharp(fixture(`${name}-torchvision.png`))
+        .raw()
+        .toBuffer();
+      const errors = ours.map((value, index) => Math.abs(value - theirs[index]));
+      const mean = errors.reduce((sum, error) => sum + error, 0) / errors.length;
+      assert.ok(mean < 0.15, `${name}: mean absolute error ${mean} of 255`); // 0.08 and 0.10 were seen
+      assert.ok(Math.max(...new Set(errors)) <= 4);
+    }
+  });
+
+  test('comes out right of every odd file of ImageNet', async () => {
+    const square = async (name: keyof typeof ODD) => toSquare(await ODD[name](), 256);
+    // 60 × 40 shows its middle 40 columns: 10 red, 20 green, 10 blue.
+    for (const [name, tolerance] of [
+      ['png', 1],
+      ['progressive', 40],
+      ['cmyk', 140],
+    ] as const) {
+      const pixels = await square(name);
+      const [left, middle, right] = [
+        colourOf(pixels, 0, 0.15),
+        colourOf(pixels, 0.35, 0.65),
+        colourOf(pixels, 0.85, 1),
+      ];
+      assertColour(left, [255, 0, 0], tolerance, `${name}, left`);
+      assertColour(middle, [0, 255, 0], tolerance, `${name}, middle`);
+      assertColour(right, [0, 0, 255], tolerance, `${name}, right`);
+    }
+    const grey = colourOf(await square('grey'), 0.35, 0.65);
+    assertColour(grey, [0x88, 0x88, 0x88], 3, 'grey');
+    assertColour(colourOf(await square('tiny'), 0, 1), [255, 0x88, 0], 3, 'tiny');
+    assertColour(colourOf(await square('panorama'), 0, 1), [0, 255, 0], 3, 'panorama');
+    // Turned by a quarter, the stripes lie, and the square is green from side to side.
+    assertColour(colourOf(await square('rotated'), 0, 1), [0, 255, 0], 8, 'rotated');
+    const see = await sharp({ create: { width: 8, height: 8, channels: 4, background: '#0000' } })
+      .png()
+      .toBuffer();
+    assertColour(colourOf(await toSquare(see, 256), 0, 1), [255, 255, 255], 0, 'transparent');
+    const deep = await stripes(60, 40, RGB).toColourspace('rgb16').png().toBuffer();
+    assertColour(colourOf(await toSquare(deep, 256), 0.35, 0.65), [0, 255, 0], 1, '16 bits');
+  });
+
+  test('is refused of a truncated image, of no image, and of one too large to decode', async () => {
+    const whole = fixture('landscape.jpg');
+    await assert.rejects(toSquare(whole.subarray(0, whole.length / 2), 256), /premature end|truncated/i);
+    await assert.rejects(toSquare(Buffer.from('no image at all'), 256), /unsupported image format/);
+    await assert.rejects(toSquare(Buffer.alloc(0), 256), /empty/i);
+    const bomb = await sharp({ create: { width: 14000, height: 14000, channels: 3, background: '#000' } })
+      .png()
+      .toBuffer();
+    await assert.rejects(toSquare(bomb, 256), /pixel limit/);
+  });
+});
+
+describe('TIFS', () => {
+  let images: Collection;
+  let reference: string;
+  const imagenet = join(folder, 'torchvision');
+
+  before(async () => {
+    images = await collect();
+    LAYOUTS.torchvision(imagenet, images);
+    reference = await buildTifs({ imagenet, out: newPlace(), ...COUNTS });
+  });
+
+  test('has the 200 classes of Tiny ImageNet', () => {
+    const published = readFileSync(join(__dirname, '../data/tiny-imagenet-wnids.txt'), 'utf8')
+      .trim()
+      .split('\n');
+    assert.deepEqual(
+      TIFS_CLASSES.map(({ wnid }) => wnid),
+      published,
+    );
+    assert.equal(new Set(TIFS_CLASSES.map(({ name }) => name)).size, 200);
+    assert.equal(new Set(TIFS_CLASSES.map(({ ilsvrcId }) => ilsvrcId)).size, 200);
+  });
+
+  test('has each image where its manifest says, with its class and its pixels', async () => {
+    const tifs = openTifs(reference);
+    assert.deepEqual([tifs.name, tifs.sourceSide, tifs.cropSide], ['TIFS', 256, 224]);
+    const perClass = ({ labels }: Split) =>
+      new Set(TIFS_CLASSES.map((_, label) => labels.filter((l) => l === label).length));
+    assert.deepEqual(
+      [perClass(tifs.train), perClass(tifs.validation), perClass(tifs.test)],
+      [new Set([2]), new Set([1]), new Set([1])],
+    );
+
+    const manifest = JSON.parse(readFileSync(join(reference, 'manifest.json'), 'utf8'));
+    assert.deepEqual([manifest.seed, manifest.leftOut, manifest.images.length], [0, [], 800]);
+    assert.deepEqual([manifest.mean, manifest.deviation], [tifs.mean, tifs.deviation]);
+    const source = new Map(
+      [...images.training, ...images.validation].map(([wnid, name, contents]) => [name, { wnid, contents }]),
+    );
+    const seen = new Set<string>();
+    let position = 0;
+    for (const split of [tifs.train, tifs.validation, tifs.test]) {
+      const list = readFileSync(join(reference, `${split.name}.txt`), 'utf8')
+        .trim()
+        .split('\n');
+      for (let index = 0; index < split.length; index++, position++) {
+        const row = manifest.images[position];
+        assert.deepEqual([row.split, row.name], [split.name, list[index]]);
+        assert.equal(row.class, TIFS_CLASSES[split.labels[index]].wnid);
+        assert.equal(row.class, source.get(row.name)?.wnid);
+        seen.add(row.name);
+        if (position % 40 === 0 || split.labels[index] < 2) {
+          const square = await toSquare(source.get(row.name)?.contents ?? Buffer.alloc(0), 256);
+          assert.ok(square.equals(readImages(split, [index])), row.name);
+        }
+      }
+    }
+    assert.equal(seen.size, 800);
+    const store = openStore(join(reference, 'images.store'), { cure: '' });
+    store.verify();
+    const names = manifest.images.map((row: { name: string }) => `${row.name}\n`).join('');
+    assert.equal(store.header.namesSha256, createHash('sha256').update(names).digest('hex'));
+  });
+
+  test('has the same bytes from every layout', async () => {
+    for (const layout of ['devkit', 'kaggle', 'tars']) {
+      const root = join(folder, layout);
+      LAYOUTS[layout](root, images);
+      const out = await buildTifs({ imagenet: root, out: newPlace(), ...COUNTS });
+      assert.deepEqual(digests(out), digests(reference), layout);
+      rmSync(out, { recursive: true });
+      rmSync(root, { recursive: true });
+    }
+  });
+
+  test('another seed draws other images', async () => {
+    const out = await buildTifs({ imagenet, out: newPlace(), ...COUNTS, seed: 1 });
+    const lists = [reference, out].map((directory) =>
+      readFileSync(join(directory, 'train.txt'), 'utf8').split('\n'),
+    );
+    const common = lists[0].filter((name) => lists[1].includes(name)).length;
+    assert.ok(common > 150 && common < 250, `${common} of 400 in common, where 200 are to be expected`);
+    rmSync(out, { recursive: true });
+  });
+
+  test('everything that is wrong is listed at once, and nothing is left behind', async () => {
+    const root = join(folder, 'wrong');
+    LAYOUTS.devkit(root, images);
+    const [missing, few, garbage, cut] = TIFS_CLASSES.slice(10).map(({ wnid }) => wnid);
+    rmSync(join(root, 'train', missing), { recursive: true });
+    const used = (wnid: string) =>
+      readFileSync(join(reference, 'train.txt'), 'utf8')
+        .split('\n')
+        .find((name) => name.startsWith(wnid)) as string;
+    for (const name of readdirSync(join(root, 'train', few)).slice(1)) rmSync(join(root, 'train', few, name));
+    write(join(root, 'train', garbage, used(garbage)), 'garbage');
+    const whole = images.training.find(([, name]) => name === used(cut))?.[2] as Buffer;
+    write(join(root, 'train', cut, used(cut)), whole.subarray(0, whole.length - 60));
+    const labels = join(root, 'ILSVRC2012_devkit_t12/data/ILSVRC2012_validation_ground_truth.txt');
+    const lines = readFileSync(labels, 'utf8').trim().split('\n');
+    rmSync(join(root, 'val/ILSVRC2012_val_00000007.JPEG'));
+    write(labels, [...lines.slice(0, 100), '1001', ...lines.slice(101, 199)].join('\n'));
+
+    const out = newPlace();
+    const expected = [
+      new RegExp(`^train/${missing}: missing`, 'm'),
+      new RegExp(`^${few} .*3 images for training and validation needed, but there are 1`, 'm'),
+      new RegExp(`^train/${garbage}/${used(garbage)}: .*unsupported image format`, 'm'),
+      new RegExp(`^train/${cut}/${used(cut)}: .*premature end`, 'm'),
+      /^val\/ILSVRC2012_val_00000007.JPEG: missing/m,
+      /ground_truth.txt, line 101: expected a number of 1 to 1000, but found "1001"/,
+      /ground_truth.txt: no label for ILSVRC2012_val_00000101.JPEG and 1 more/,
+      /1 images? for testing needed, but there are 0/,
+    ];
+    await assert.rejects(buildTifs({ imagenet: root, out, ...COUNTS }), (error) => {
+      assert.ok(error instanceof BuildError);
+      const all = error.problems.join('\n');
+      for (const pattern of expected) assert.match(all, pattern);
+      assert.equal(error.problems.length, expected.length + 1, all); // two classes have lost their label
+      assert.match(error.message, /9 problems:/);
+      assert.match(error.cure ?? '', /--skip-bad/);
+      return true;
+    });
+    assert.ok(!existsSync(out) && !existsSync(`${out}.partial`));
+
+    const progress: BuildProgress[] = [];
+    await buildTifs({
+      imagenet: root,
+      out,
+      ...COUNTS,
+      skipBad: true,
+      onProgress: (step) => progress.push(step),
+    });
+    const tifs = openTifs(out);
+    assert.deepEqual(
+      [tifs.train.length, tifs.validation.length, tifs.test.length],
+      [400 - 2 - 1 - 2, 200 - 2, 200 - 3],
+    );
+    tifs.train.store.verify();
+    const manifest = JSON.parse(readFileSync(join(out, 'manifest.json'), 'utf8'));
+    assert.equal(manifest.leftOut.length, 9);
+    assert.equal(progress.at(-1)?.problems, 9);
+    rmSync(out, { recursive: true });
+
+    rmSync(labels);
+    await assert.rejects(
+      buildTifs({ imagenet: root, out, ...COUNTS }),
+      (error) => error instanceof BuildError && /val: no labels for its images/.test(error.message),
+    );
+    rmSync(root, { recursive: true });
+  });
+
+  test('a truncated tar file is named', async () => {
+    const root = join(folder, 'cut-tars');
+    LAYOUTS.tars(root, images);
+    const file = join(root, 'ILSVRC2012_img_train.tar');
+    truncateSync(file, readFileSync(file).length / 2);
+    await assert.rejects(
+      buildTifs({ imagenet: root, out: newPlace(), ...COUNTS }),
+      (error) =>
+        error instanceof BuildError &&
+        /ILSVRC2012_img_train.tar: truncated: n\d+.tar should end at/.test(error.message),
+    );
+    rmSync(root, { recursive: true });
+  });
+
+  test('a wrong folder, a place taken, a full disk, wrong counts are refused before any work', async () => {
+    const out = newPlace();
+    const nothing = (
+      build: Promise<unknown>,
+      kind: typeof DataError | typeof ArgumentError,
+      pattern: RegExp,
+    ) => assert.rejects(build, (error) => error instanceof kind && pattern.test(error.message));
+    await nothing(
+      buildTifs({ imagenet: folder, out }),
+      DataError,
+      /no copy of ILSVRC2012: expected train\/ or .* and val\/ or/,
+    );
+    await nothing(
+      buildTifs({ imagenet, out: reference, ...COUNTS }),
+      ArgumentError,
+      /but there are files in it/,
+    );
+    for (const counts of [{ train: 0 }, { validation: 1.5 }, { test: -1 }]) {
+      await nothing(buildTifs({ imagenet, out, ...counts }), ArgumentError, /must be a whole number/);
+    }
+    const full = mock.method(fsPromises, 'statfs', async () => ({ bavail: 1000, bsize: 4096 }));
+    try {
+      await nothing(
+        buildTifs({ imagenet, out, ...COUNTS }),
+        DataError,
+        /needs 0.2 GB, but only 0.0 GB are free/,
+      );
+    } finally {
+      full.mock.restore();
+    }
+    assert.ok(!existsSync(out) && !existsSync(`${out}.partial`));
+    assert.throws(
+      () => openTifs(out),
+      (error) => error instanceof DataError && /tifs build/.test(error.cure ?? ''),
+    );
+  });
+});
+
+describe('a folder of one’s own', () => {
+  const own = join(folder, 'own');
+  const IMAGES = 400;
+  let reference: string;
+
+  before(async () => {
+    for (let index = 0; index < IMAGES; index++) {
+      const colour = (index * 40503).toString(16).padStart(6, '0').slice(-6);
+      const image = stripes(90, 70, [`#${colour}`, '#777', '#123']);
+      write(join(own, ['apple', 'pear', 'plum'][index % 3], `${index}.png`), await image.png().toBuffer());
+    }
+    write(join(own, 'apple', '.DS_Store'), 'not an image');
+    write(join(own, 'read-me.txt'), 'not a class');
+    reference = await buildFolder({ images: own, out: newPlace() });
+  });
+
+  test('becomes a data set with its folders as classes', () => {
+    const { name, classNames, train, validation, test: testing } = openFolder(reference);
+    assert.deepEqual([name, classNames], ['own', ['apple', 'pear', 'plum']]);
+    assert.equal(train.length + validation.length + testing.length, IMAGES);
+    for (const split of [validation, testing]) {
+      for (const label of [0, 1, 2]) assert.equal(split.labels.filter((l) => l === label).length, 13);
+    }
+  });
+
+  test('is refused when it is none', async () => {
+    const out = newPlace();
+    await assert.rejects(
+      buildFolder({ images: join(own, 'apple'), out }),
+      /expected a folder of images for each class/,
+    );
+    await assert.rejects(buildFolder({ images: join(own, 'none'), out }), DataError);
+    await assert.rejects(buildFolder({ images: own, out, test: 0.6, validation: 0.5 }), ArgumentError);
+    const small = join(folder, 'small');
+    for (const name of ['a/1', 'a/2', 'b/1', 'b/2', 'b/3']) write(join(small, name), await ODD.png());
+    mkdirSync(join(small, 'b/nested'));
+    await assert.rejects(buildFolder({ images: small, out }), (error) => {
+      assert.ok(error instanceof BuildError);
+      assert.deepEqual(error.problems, [
+        'a: at least 3 images needed, but there are 2',
+        'b/nested: a folder, where an image was expected',
+      ]);
+      return true;
+    });
+    assert.ok(!existsSync(`${out}.partial`));
+  });
+
+  test('an aborted build is resumed', async () => {
+    const out = newPlace();
+    const controller = new AbortController();
+    const reason = new Error('enough');
+    const onProgress = ({ done }: BuildProgress) => done > 0 && controller.abort(reason);
+    await assert.rejects(buildFolder({ images: own, out, signal: controller.signal, onProgress }), reason);
+    assert.ok(!existsSync(out));
+    let first: BuildProgress | undefined;
+    await buildFolder({ images: own, out, onProgress: (progress) => (first ??= progress) });
+    assert.ok((first?.done ?? 0) > 0);
+    assert.deepEqual(digests(out), digests(reference));
+  });
+
+  test('two builds of the same place do not meet', async () => {
+    const out = newPlace();
+    const builds = await Promise.allSettled([1, 2].map(() => buildFolder({ images: own, out })));
+    assert.deepEqual(builds.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
+    const { reason } = builds.find(({ status }) => status === 'rejected') as PromiseRejectedResult;
+    assert.match(reason.message, /is building/);
+    assert.deepEqual(digests(out), digests(reference));
+  });
+
+  test('killed at any moment and resumed, it has the same bytes', { timeout: 600_000 }, async () => {
+    const rounds = process.env.SOAK ? 20 : 3;
+    const run = (out: string, killAfter?: number) =>
+      new Promise<void>((resolve) => {
+        const script = `require('./lib/data/folder').buildFolder(${JSON.stringify({ images: own, out })})`;
+        const child = spawn(process.execPath, ['--require', 'tsx/cjs', '-e', script], { stdio: 'inherit' });
+        const timer =
+          killAfter === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfter);
+        child.once('exit', () => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
+    const begun = performance.now();
+    const whole = newPlace();
+    await run(whole);
+    const duration = performance.now() - begun;
+    assert.deepEqual(digests(whole), digests(reference));
+    let killed = 0;
+    for (let round = 0; round < rounds; round++) {
+      const out = newPlace();
+      for (let kill = 0; kill < 2 && !existsSync(out); kill++) await run(out, Math.random() * duration);
+      if (!existsSync(out)) {
+        killed++;
+        await run(out);
+      }
+      assert.deepEqual(digests(out), digests(reference), `round ${round}`);
+      assert.ok(!existsSync(`${out}.partial`));
+      rmSync(out, { recursive: true });
+    }
+    assert.ok(killed > 0, 'no build was killed before its end');
+  });
+});
