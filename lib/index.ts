@@ -36,10 +36,13 @@ export { progress } from './kernel/progress';
 export { type Precision, type Read, ResNet18, type ResNet18Options, type Stem } from './model/resnet18';
 export { loadWeights, saveWeights } from './model/weights';
 export * from './plots';
+export { baseAxis, baseLayout, figureTitle } from './plots/style';
 export {
   compile,
   type DeviceInfo,
   device,
+  type Graph,
+  type GraphNode,
   hashSeed,
   Nesterov,
   randomNormal,
