@@ -8,45 +8,44 @@ export interface Line {
 }
 
 /**
- * The bars that are open: the first is outermost. A bar inside another is drawn where the one before it was drawn, so
- * that a loop in a loop takes two lines, not one more each time.
+ * The depths of the bars that are open, 0 the outermost, and where those of a notebook are drawn. A bar inside another
+ * is drawn where the one before it was drawn, so that a loop in a loop takes two lines, not one more each time.
  */
-const stack: { cell: AbortSignal | undefined; open: Set<Line>; places: string[] } = {
+const bars: { cell: AbortSignal | undefined; readonly open: Set<number>; displayIds: string[] } = {
   cell: undefined,
   open: new Set(),
-  places: [],
+  displayIds: [],
 };
 
 /** A line of its own below those that are open, or the one that the last bar at this depth had. */
 export function openLine(): Line {
   const kernel = currentKernel();
   // A cell that was broken off never closed its bars.
-  if (stack.open.size === 0 || stack.cell !== kernel?.signal) {
-    stack.cell = kernel?.signal;
-    stack.open.clear();
-    stack.places = [];
+  if (bars.open.size === 0 || bars.cell !== kernel?.signal) {
+    bars.cell = kernel?.signal;
+    bars.open.clear();
+    bars.displayIds = [];
   }
-  const depth = stack.open.size;
-  const line = kernel ? notebookLine(kernel, depth) : terminalLine(depth);
-  stack.open.add(line);
-  return line;
+  let depth = 0;
+  while (bars.open.has(depth)) depth += 1;
+  bars.open.add(depth);
+  return kernel ? notebookLine(kernel, depth) : terminalLine(depth);
 }
 
 function notebookLine(kernel: KernelClient, depth: number): Line {
-  const known = stack.places[depth];
+  const known = bars.displayIds[depth];
   const displayId = known ?? randomUUID();
-  stack.places[depth] = displayId;
+  bars.displayIds[depth] = displayId;
   let shown = known !== undefined;
-  const line: Line = {
+  return {
     draw(text) {
       const bundle = { 'text/plain': text };
       if (shown) kernel.update(displayId, bundle);
       else kernel.display(bundle, { displayId });
       shown = true;
     },
-    close: () => stack.open.delete(line),
+    close: () => bars.open.delete(depth),
   };
-  return line;
 }
 
 /** A log gets a line at most so often. */
@@ -56,7 +55,7 @@ function terminalLine(depth: number): Line {
   const terminal = process.stderr;
   let last = '';
   let logged = performance.now();
-  const line: Line = {
+  return {
     draw(text) {
       last = text;
       if (terminal.isTTY) {
@@ -68,11 +67,10 @@ function terminalLine(depth: number): Line {
       }
     },
     close() {
-      stack.open.delete(line);
+      bars.open.delete(depth);
       if (depth > 0) return;
       // Keeps the outermost bar, wipes those below it.
       terminal.write(terminal.isTTY ? '\n\x1b[J' : `${last}\n`);
     },
   };
-  return line;
 }

@@ -1,0 +1,42 @@
+import { currentCell, Interrupted } from './cell';
+import { checkName } from './interruptible';
+import type { Presses } from './thread';
+
+/** Stops the code of interrupted cells at its next check, however deep it computes. */
+export class Interruption {
+  readonly #presses: Presses;
+  readonly #onPress: () => void;
+  #handled = 0;
+  /** Up to this press nothing is left that should stop. */
+  #calm = 0;
+
+  /** @param onPress is called once for each press; it aborts the signals of the cells that are meant */
+  constructor(presses: Presses, onPress: () => void) {
+    this.#presses = presses;
+    this.#onPress = onPress;
+    const check = () => {
+      // A plain read: this runs in every turn of every loop.
+      if (presses[0] !== this.#calm) this.#stop(check);
+    };
+    Object.defineProperty(globalThis, checkName, { value: check });
+  }
+
+  handle(press: number): void {
+    if (press <= this.#handled) return;
+    this.#handled = press;
+    this.#onPress();
+  }
+
+  /** What was interrupted before is over: a new cell begins. */
+  calm(): void {
+    this.#calm = this.#handled;
+  }
+
+  #stop(check: () => void): void {
+    this.handle(this.#presses[0] ?? 0);
+    if (!currentCell.getStore()?.signal.aborted) return;
+    const error = new Interrupted();
+    Error.captureStackTrace(error, check);
+    throw error;
+  }
+}

@@ -1,0 +1,25 @@
+import { version as typescript } from '@tslab/typescript-for-tslab/package.json';
+import { version as tslab } from 'tslab/package.json';
+import { protocolVersion } from './wire';
+
+/** The content of a `kernel_info_reply`. */
+export function kernelInfo(): object {
+  return {
+    status: 'ok',
+    protocol_version: protocolVersion,
+    implementation: 'tslab',
+    implementation_version: tslab,
+    banner: `TypeScript ${typescript} on Node ${process.version}`,
+    help_links: [{ text: 'TypeScript', url: 'https://www.typescriptlang.org/docs/' }],
+    debugger: false,
+    language_info: {
+      name: 'typescript',
+      version: typescript,
+      mimetype: 'text/typescript',
+      file_extension: '.ts',
+      pygments_lexer: 'typescript',
+      // Each front end finds its own word for TypeScript in here.
+      codemirror_mode: { mode: 'typescript', name: 'javascript', typescript: true },
+    },
+  };
+}

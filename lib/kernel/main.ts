@@ -1,0 +1,25 @@
+import { readFileSync } from 'node:fs';
+import util from 'node:util';
+import { Worker } from 'node:worker_threads';
+import { Session } from './session';
+import type { Connection, Presses, ServerData } from './thread';
+
+/*
+ * The kernel's process: `node main.js <connection file>`, as the kernelspec says. The sockets live in a second thread;
+ * cells run in this one, because native addons such as TensorFlow's load in the main thread only.
+ */
+
+// Node 23 removed it; tfjs-node 4.22 calls it.
+Object.assign(util, { isNullOrUndefined: (value: unknown) => value === null || value === undefined });
+
+const connection: Connection = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8'));
+const presses: Presses = new Int32Array(new SharedArrayBuffer(4));
+const workerData: ServerData = { connection, presses };
+const server = new Worker(require.resolve('./server'), { workerData });
+new Session(server, presses);
+
+// What a cell leaves behind must not end the kernel.
+process.on('uncaughtException', (error) => console.error('Uncaught:', error));
+process.on('unhandledRejection', (reason) => console.error('Unhandled rejection:', reason));
+// Interrupts come as messages. The signal is for what Node breaks off by itself, and must not end the kernel either.
+process.on('SIGINT', () => {});

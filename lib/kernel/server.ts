@@ -1,0 +1,229 @@
+import { writeSync } from 'node:fs';
+import { parentPort, workerData } from 'node:worker_threads';
+import { Reply as Heartbeat, Router, type Socket, XPublisher } from 'zeromq';
+import { kernelInfo } from './kernel-info';
+import { Outbox, Publisher } from './outbox';
+import type { Connection, Presses, ServerData, ToServer, ToSession } from './thread';
+import { type Origin, type Reply, type Request, Wire } from './wire';
+
+/** What a cell has to stop after an interrupt. */
+const graceMs = 5000;
+/** The main thread is deaf when it has not taken a message after so long. */
+const deafMs = 500;
+/** What the main thread has to end the process. */
+const endMs = 2000;
+
+type Session = NonNullable<typeof parentPort>;
+
+/** The sockets of the kernel; runs in a thread of its own. */
+class Server {
+  readonly #session: Session;
+  readonly #wire: Wire;
+  // No message is ever thrown away for want of room.
+  readonly #sockets = {
+    shell: new Router({ sendHighWaterMark: 0, receiveHighWaterMark: 0 }),
+    control: new Router({ sendHighWaterMark: 0, receiveHighWaterMark: 0 }),
+    stdin: new Router({ sendHighWaterMark: 0 }),
+    iopub: new XPublisher({ sendHighWaterMark: 0 }),
+    hb: new Heartbeat(),
+  };
+  readonly #outboxes = {
+    shell: new Outbox(this.#sockets.shell),
+    control: new Outbox(this.#sockets.control),
+    stdin: new Outbox(this.#sockets.stdin),
+  };
+  readonly #publisher: Publisher;
+  readonly #presses: Presses;
+  /** Of the request that the main thread is at. */
+  #busy: Origin | undefined;
+  #deaf: NodeJS.Timeout | undefined;
+  #grace: NodeJS.Timeout | undefined;
+
+  constructor(session: Session, { connection, presses }: ServerData) {
+    this.#session = session;
+    this.#presses = presses;
+    this.#wire = new Wire(connection);
+    this.#publisher = new Publisher(this.#sockets.iopub, this.#wire);
+  }
+
+  async start({ transport, ip, ...ports }: Connection): Promise<void> {
+    const bind = (socket: Socket, port: number) => socket.bind(`${transport}://${ip}:${port}`);
+    const { shell, control, stdin, iopub, hb } = this.#sockets;
+    await Promise.all([
+      bind(shell, ports.shell_port),
+      bind(control, ports.control_port),
+      bind(stdin, ports.stdin_port),
+      bind(iopub, ports.iopub_port),
+      bind(hb, ports.hb_port),
+    ]);
+    this.#session.on('message', (message: ToServer) => this.#fromSession(message));
+    this.#serve(shell, (request) => this.#fromShell(request));
+    this.#serve(control, (request) => this.#fromControl(request, 'control'));
+    this.#serve(stdin, (request) => this.#tell({ kind: 'request', request }));
+    this.#beat();
+    this.#welcome();
+    endWithParent(() => this.#end());
+  }
+
+  async #serve(socket: Router, handle: (request: Request) => void): Promise<void> {
+    for await (const frames of socket) {
+      let request: Request;
+      try {
+        request = this.#wire.decode(frames);
+      } catch (error) {
+        log(`dropped a message: ${error instanceof Error ? error.message : error}`);
+        continue;
+      }
+      handle(request);
+    }
+  }
+
+  async #beat(): Promise<void> {
+    for await (const frames of this.#sockets.hb) await this.#sockets.hb.send(frames);
+  }
+
+  /** Tells clients that they are subscribed, so that they miss nothing that they ask for from then on. */
+  async #welcome(): Promise<void> {
+    for await (const [frame] of this.#sockets.iopub) {
+      if (frame?.[0] !== 1) continue;
+      const content = JSON.stringify({ subscription: frame.subarray(1).toString() });
+      this.#publisher.publish({ type: 'iopub_welcome', content, origin: { identities: [], header: '{}' } });
+    }
+  }
+
+  #fromShell(request: Request): void {
+    if (request.type === 'shutdown_request') this.#fromControl(request, 'shell');
+    else if (request.type === 'kernel_info_request' && !this.#busy)
+      this.#answer(request, 'shell', kernelInfo());
+    else this.#tell({ kind: 'request', request });
+  }
+
+  #fromControl(request: Request, channel: 'shell' | 'control'): void {
+    switch (request.type) {
+      case 'kernel_info_request':
+        this.#answer(request, channel, kernelInfo());
+        break;
+      case 'interrupt_request':
+        this.#answer(request, channel, { status: 'ok' });
+        this.#interrupt();
+        break;
+      case 'shutdown_request':
+        this.#answer(request, channel, { status: 'ok', restart: request.content.restart === true });
+        this.#end();
+        break;
+      default:
+        log(`unknown message on ${channel}: ${request.type}`);
+    }
+  }
+
+  #answer(request: Request, channel: 'shell' | 'control', content: object): void {
+    const { origin } = request;
+    this.#status('busy', origin);
+    this.#reply(channel, {
+      type: request.type.replace(/_request$/, '_reply'),
+      content: JSON.stringify(content),
+      origin,
+    });
+    this.#status('idle', origin);
+  }
+
+  #fromSession(message: ToServer): void {
+    switch (message.kind) {
+      case 'stream':
+        this.#publisher.publishText(message.name, message.text, message.origin);
+        break;
+      case 'send':
+        if (message.channel === 'iopub') this.#publisher.publish(message.reply);
+        else this.#reply(message.channel, message.reply);
+        break;
+      case 'status':
+        this.#busy = message.state === 'busy' ? message.origin : undefined;
+        if (!this.#busy) this.#endGrace();
+        this.#status(message.state, message.origin);
+        break;
+      case 'taken':
+        clearTimeout(this.#deaf);
+        break;
+      case 'interrupt':
+        this.#interrupt();
+    }
+  }
+
+  #reply(channel: 'shell' | 'control' | 'stdin', reply: Reply): void {
+    this.#outboxes[channel].send(this.#wire.encode(reply, reply.origin.identities));
+  }
+
+  #status(state: 'busy' | 'idle', origin: Origin): void {
+    this.#publisher.publish({ type: 'status', content: JSON.stringify({ execution_state: state }), origin });
+  }
+
+  #tell(message: ToSession): void {
+    this.#session.postMessage(message);
+  }
+
+  /** A second press waits no longer. */
+  #interrupt(): void {
+    if (this.#grace) {
+      this.#giveUp();
+      return;
+    }
+    const press = Atomics.add(this.#presses, 0, 1) + 1;
+    this.#tell({ kind: 'interrupt', press });
+    if (this.#busy) this.#grace = setTimeout(() => this.#giveUp(), graceMs);
+  }
+
+  #giveUp(): void {
+    this.#endGrace();
+    this.#tell({ kind: 'give up' });
+    clearTimeout(this.#deaf);
+    this.#deaf = setTimeout(() => this.#break(), deafMs);
+  }
+
+  /** The main thread computes, and not in a cell's own code. As long as the cell has not awaited, Node can break it. */
+  #break(): void {
+    process.kill(process.pid, 'SIGINT');
+    this.#deaf = setTimeout(() => {
+      if (this.#busy) this.#publisher.publishText('stderr', stuck, this.#busy);
+    }, deafMs);
+  }
+
+  #endGrace(): void {
+    clearTimeout(this.#grace);
+    this.#grace = undefined;
+  }
+
+  async #end(): Promise<void> {
+    this.#session.removeAllListeners('message');
+    // What a busy main thread does not do, the system does.
+    setTimeout(() => process.kill(process.pid, 'SIGKILL'), endMs);
+    await Promise.all([
+      this.#publisher.empty(),
+      ...Object.values(this.#outboxes).map((outbox) => outbox.empty()),
+    ]);
+    for (const socket of Object.values(this.#sockets)) socket.close();
+    this.#tell({ kind: 'shut down' });
+  }
+}
+
+/** Calls `end` when the program that started this process has died. */
+function endWithParent(end: () => void): void {
+  if (!process.env.JPY_PARENT_PID) return;
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    end();
+  }, 1000);
+}
+
+const stuck =
+  'The cell computes in a library that does not let itself be interrupted. Wait, or restart the kernel.\n';
+
+function log(text: string): void {
+  writeSync(2, `kernel: ${text}\n`);
+}
+
+if (parentPort) {
+  const data: ServerData = workerData;
+  new Server(parentPort, data).start(data.connection);
+}

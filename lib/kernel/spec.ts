@@ -1,0 +1,46 @@
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { logoSvg } from './logo';
+
+/** The kernel's name, as notebooks keep it. */
+export const kernelName = 'stability-training';
+
+export interface KernelspecOptions {
+  /** Jupyter's folder of kernels, such as `~/.local/share/jupyter/kernels`. */
+  readonly directory: string;
+  /** What is set for every kernel: library paths, log levels, sizes of thread pools. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** Tells Jupyter of the kernel: writes `kernel.json` and its logos to a folder of its own in `directory`. */
+export async function installKernelspec({ directory, env }: KernelspecOptions): Promise<void> {
+  const target = join(directory, kernelName);
+  const aside = `${target}.${process.pid}`;
+  await mkdir(aside, { recursive: true });
+  const logo = Buffer.from(logoSvg);
+  const logoPng = (side: number) =>
+    sharp(logo)
+      .resize(side)
+      .png()
+      .toFile(join(aside, `logo-${side}x${side}.png`));
+  await Promise.all([
+    writeFile(join(aside, 'kernel.json'), `${JSON.stringify(kernelspec(env), null, 2)}\n`),
+    writeFile(join(aside, 'logo-svg.svg'), logo),
+    logoPng(32),
+    logoPng(64),
+  ]);
+  await rm(target, { recursive: true, force: true });
+  await rename(aside, target);
+}
+
+function kernelspec(env: KernelspecOptions['env']): object {
+  return {
+    argv: [process.execPath, join(__dirname, 'main.js'), '{connection_file}'],
+    display_name: 'TypeScript (stability training)',
+    language: 'typescript',
+    // The server's thread hears a message while a cell computes; a signal would wait.
+    interrupt_mode: 'message',
+    env,
+  };
+}

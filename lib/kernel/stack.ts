@@ -1,0 +1,99 @@
+import type { Locate } from './tslab';
+
+interface Script {
+  /** What users know it by: `Cell 3`, or a path. */
+  readonly label: string;
+  readonly isCell: boolean;
+  locate?: Locate;
+}
+
+/** What runs, and what it was written as: makes stack traces point to the cells. */
+export class Scripts {
+  readonly #byName = new Map<string, Script>();
+  /** The last cell of each label. */
+  readonly #sources = new Map<string, string>();
+
+  /** @returns its label */
+  addCell(name: string, number: number, source: string): string {
+    const label = `Cell ${number}`;
+    this.#byName.set(name, { label, isCell: true });
+    this.#sources.set(label, source);
+    return label;
+  }
+
+  /** Says where in its source each place of a script lies; a script that is no cell is a file that one imports. */
+  setLocate(name: string, locate: Locate): void {
+    const script = this.#byName.get(name) ?? { label: name.replace(/\.js$/, '.ts'), isCell: false };
+    this.#byName.set(name, { ...script, locate });
+  }
+
+  /** From now on the stack of every error of this process names cells, lines and columns as they were written. */
+  install(): void {
+    // The cell may be far out when it is a library that fails.
+    Error.stackTraceLimit = 50;
+    Error.prepareStackTrace = (error, frames) => {
+      // What is further out than the cell is the kernel.
+      const outermost = frames.findLastIndex((frame) => this.#scriptOf(frame)?.isCell);
+      const shown = (outermost < 0 ? frames : frames.slice(0, outermost + 1)).map((frame) =>
+        this.#frameText(frame),
+      );
+      return [headOf(error), ...shown.flatMap((text) => (text ? [`    at ${text}`] : []))].join('\n');
+    };
+  }
+
+  /**
+   * The lines around the first cell that `text` names, an arrow at the line and a caret under the column.
+   *
+   * ```text
+   * Cell 3, line 2, column 5
+   *     1 | const a = undefined;
+   *   > 2 | a.b.c;
+   *       |   ^
+   * ```
+   */
+  excerpt(text: string): string | undefined {
+    const [, label = '', line = '', column = ''] = /(Cell \d+):(\d+):(\d+)/.exec(text) ?? [];
+    const lines = this.#sources.get(label)?.split('\n');
+    if (!lines) return undefined;
+    const at = Number(line);
+    const first = Math.max(1, at - 2);
+    const shown = lines.slice(first - 1, at + 2).flatMap((content, index) => {
+      const number = first + index;
+      const row = `${number === at ? '>' : ' '} ${String(number).padStart(4)} | ${content}`;
+      return number === at ? [row, `       | ${' '.repeat(Number(column) - 1)}^`] : [row];
+    });
+    return [`${label}, line ${line}, column ${column}`, ...shown].join('\n');
+  }
+
+  #scriptOf(frame: NodeJS.CallSite): Script | undefined {
+    return this.#byName.get(frame.getScriptNameOrSourceURL() ?? '');
+  }
+
+  /** Nothing for the call that runs the cell. */
+  #frameText(frame: NodeJS.CallSite): string | undefined {
+    const script = this.#scriptOf(frame);
+    if (!script) return frame.toString();
+    const line = frame.getLineNumber() ?? 0;
+    const column = frame.getColumnNumber() ?? 0;
+    const place = script.locate?.(line, column);
+    if (!place) return undefined;
+    return (
+      frame
+        .toString()
+        .replace(
+          `${frame.getScriptNameOrSourceURL()}:${line}:${column}`,
+          `${script.label}:${place.line}:${place.column}`,
+        )
+        // What cells declare lies in one object.
+        .replace(/^(async )?Proxy\./, '$1')
+    );
+  }
+}
+
+function headOf(error: Error): string {
+  try {
+    return String(error);
+  } catch {
+    return 'Error';
+  }
+}

@@ -1,0 +1,48 @@
+import type { Origin, Reply, Request } from './wire';
+
+/**
+ * What the kernel's two threads tell each other. The main thread runs the cells, and is deaf while one computes; the
+ * server's thread holds the sockets, so that output arrives, the heart beats and an interrupt is heard all the time.
+ */
+export type ToSession =
+  | { readonly kind: 'request'; readonly request: Request }
+  /** The number of the press, from 1 on; {@link Presses} has told it already to a cell that looks. */
+  | { readonly kind: 'interrupt'; readonly press: number }
+  /** The cell did not stop in time after an interrupt. To be answered with `taken`. */
+  | { readonly kind: 'give up' }
+  | { readonly kind: 'shut down' };
+
+export type ToServer =
+  | { readonly kind: 'send'; readonly channel: 'shell' | 'iopub' | 'stdin'; readonly reply: Reply }
+  | {
+      readonly kind: 'stream';
+      readonly name: 'stdout' | 'stderr';
+      readonly text: string;
+      readonly origin: Origin;
+    }
+  | { readonly kind: 'status'; readonly state: 'busy' | 'idle'; readonly origin: Origin }
+  | { readonly kind: 'taken' }
+  /** SIGINT came. */
+  | { readonly kind: 'interrupt' };
+
+/** Memory of both threads: how often the cells were interrupted. The main thread sees it while it computes. */
+export type Presses = Int32Array<SharedArrayBuffer>;
+
+/** What the server's thread starts with. */
+export interface ServerData {
+  readonly connection: Connection;
+  readonly presses: Presses;
+}
+
+/** The connection file. */
+export interface Connection {
+  readonly transport: string;
+  readonly ip: string;
+  readonly shell_port: number;
+  readonly control_port: number;
+  readonly iopub_port: number;
+  readonly stdin_port: number;
+  readonly hb_port: number;
+  readonly key: string;
+  readonly signature_scheme: string;
+}

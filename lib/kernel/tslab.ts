@@ -1,0 +1,107 @@
+import { createRequire, SourceMap } from 'node:module';
+import type * as Typescript from '@tslab/typescript-for-tslab';
+import { interruptible } from './interruptible';
+import type { MimeBundle } from './mime';
+
+/*
+ * The one file that reaches into tslab: to its compiler of cells (the converter), to what runs the result (the
+ * executor), to the place where its display functions leave what they show, and to the two calls of TypeScript that
+ * must be led another way to get source maps, which tslab does not make.
+ */
+
+export type Compiler = typeof Typescript;
+
+/** From a place in the script that runs to the place in what the user wrote; lines and columns count from 1. */
+export type Locate = (line: number, column: number) => { line: number; column: number } | undefined;
+
+/** tslab, loaded so that what it compiles can be interrupted and located. This takes half a second. */
+export interface Tslab {
+  /** The TypeScript inside tslab. */
+  readonly compiler: Compiler;
+  readonly createConverter: typeof import('tslab/dist/converter').createConverter;
+  readonly createExecutor: typeof import('tslab/dist/executor').createExecutor;
+  /**
+   * @param code as the converter made it
+   * @param wrapping what the executor puts before it on its first line
+   */
+  locate(code: string, wrapping: string): Locate;
+  /** Where `tslab.display` shows what it is given. */
+  setDisplay(display: (bundle: MimeBundle, displayId: string | undefined, update: boolean) => void): void;
+}
+
+export function loadTslab(): Tslab {
+  const maps = new Map<string, Locate>();
+  const compiler = compilerWithSourceMaps(maps);
+  const { createConverter }: typeof import('tslab/dist/converter') = require('tslab/dist/converter');
+  const { createExecutor }: typeof import('tslab/dist/executor') = require('tslab/dist/executor');
+  return {
+    compiler,
+    createConverter,
+    createExecutor,
+    locate(code, wrapping) {
+      const locate = maps.get(code);
+      maps.delete(code);
+      const lines = code.split('\n').length;
+      return (line, column) => {
+        if (line > lines) return undefined;
+        return locate?.(line, line === 1 ? column - wrapping.length : column);
+      };
+    },
+    setDisplay(display) {
+      const jupyter: { lastWriteDisplayData: unknown } = require('tslab/dist/jupyter');
+      jupyter.lastWriteDisplayData = (
+        content: { data: MimeBundle; transient: { display_id?: string } },
+        update: boolean | undefined,
+      ) => display(content.data, content.transient.display_id, update === true);
+    },
+  };
+}
+
+/**
+ * TypeScript as tslab is to see it. A module may be replaced by putting another in its place in Node's cache, before
+ * it is asked for.
+ */
+function compilerWithSourceMaps(maps: Map<string, Locate>): Compiler {
+  const path = createRequire(require.resolve('tslab')).resolve('@tslab/typescript-for-tslab');
+  const original: Compiler = require(path);
+  // Cells go through TypeScript twice: to a module with the map inside, then from that to what Node runs.
+  const createWatchCompilerHost = (files: string[], options: object, ...rest: unknown[]) =>
+    Reflect.apply(original.createWatchCompilerHost, original, [
+      files,
+      { ...options, inlineSourceMap: true },
+      ...rest,
+    ]);
+  const transpileModule: Compiler['transpileModule'] = (code, options) => {
+    const [module, map] = code.split(mapComment, 2);
+    const output = original.transpileModule(module ?? '', {
+      ...options,
+      compilerOptions: { ...options.compilerOptions, sourceMap: true },
+      transformers: { before: [interruptible(original)] },
+    });
+    const outputText = output.outputText.replace(/\/\/# sourceMappingURL=.*/, '');
+    if (map && output.sourceMapText) {
+      const first = new SourceMap(JSON.parse(Buffer.from(map, 'base64').toString()));
+      const second = new SourceMap(JSON.parse(output.sourceMapText));
+      maps.set(outputText, (line, column) => {
+        const between = place(second, line, column);
+        const source = between && place(first, between.line, between.column);
+        // The converter puts a line of its own before each source.
+        return source && source.line > 1 ? { line: source.line - 1, column: source.column } : undefined;
+      });
+    }
+    return { ...output, outputText };
+  };
+  const compiler = { ...original, createWatchCompilerHost, transpileModule } as Compiler;
+  const cached = require.cache[path];
+  if (cached) cached.exports = compiler;
+  return compiler;
+}
+
+const mapComment = '//# sourceMappingURL=data:application/json;base64,';
+
+function place(map: SourceMap, line: number, column: number): { line: number; column: number } | undefined {
+  const entry = map.findEntry(line - 1, column - 1);
+  return 'originalLine' in entry
+    ? { line: entry.originalLine + 1, column: entry.originalColumn + 1 }
+    : undefined;
+}

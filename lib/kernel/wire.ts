@@ -1,0 +1,98 @@
+import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto';
+
+/** Who asked, as it stands in the request: replies go to the identities and name the header as their parent. */
+export interface Origin {
+  /** The routing frames in front of the message. */
+  readonly identities: readonly Uint8Array[];
+  /** The request's header, as JSON text. */
+  readonly header: string;
+}
+
+/** A message that came in. */
+export interface Request {
+  readonly type: string;
+  readonly content: Readonly<Record<string, unknown>>;
+  readonly origin: Origin;
+}
+
+/** A message that goes out. */
+export interface Reply {
+  readonly type: string;
+  /** JSON text. */
+  readonly content: string;
+  readonly origin: Origin;
+}
+
+/** Parts a message's routing frames from the message. */
+const delimiter = Buffer.from('<IDS|MSG>');
+
+/**
+ * Jupyter's messages as frames on a socket, each signed with the connection's key.
+ *
+ * Source: "The wire protocol" of jupyter-client's "Messaging in Jupyter".
+ */
+export class Wire {
+  readonly #session = randomUUID();
+  readonly #hash: string;
+  readonly #key: string;
+
+  /** @param connection as in the connection file; an empty key turns signing off */
+  constructor(connection: { readonly key: string; readonly signature_scheme: string }) {
+    this.#key = connection.key;
+    this.#hash = connection.signature_scheme.replace(/^hmac-/, '');
+  }
+
+  /** @throws Error that says why the frames are no message, or none signed with our key */
+  decode(frames: readonly Buffer[]): Request {
+    const start = frames.findIndex((frame) => frame.equals(delimiter));
+    if (start < 0) throw new Error('no delimiter');
+    const [signature, ...parts] = frames.slice(start + 1);
+    if (!signature || parts.length < 4) throw new Error(`${parts.length} of the 4 parts of a message`);
+    const expected = Buffer.from(this.#sign(parts));
+    if (signature.length !== expected.length || !timingSafeEqual(signature, expected)) {
+      throw new Error('its signature is not of our key');
+    }
+    const [header, , , content] = parts.map((part) => part.toString());
+    const { msg_type } = jsonObject(header);
+    if (typeof msg_type !== 'string') throw new Error('no msg_type in its header');
+    return {
+      type: msg_type,
+      content: jsonObject(content),
+      origin: { identities: frames.slice(0, start), header: header ?? '{}' },
+    };
+  }
+
+  /** @param identities routing frames: the asker's on a router socket, a topic on a publisher */
+  encode(
+    { type, content, origin }: Reply,
+    identities: readonly (string | Uint8Array)[],
+  ): (string | Uint8Array)[] {
+    const header = JSON.stringify({
+      msg_id: randomUUID(),
+      msg_type: type,
+      session: this.#session,
+      username: 'kernel',
+      date: new Date().toISOString(),
+      version: protocolVersion,
+    });
+    const parts = [header, origin.header, '{}', content];
+    return [...identities, delimiter, this.#sign(parts), ...parts];
+  }
+
+  #sign(parts: readonly (string | Buffer)[]): string {
+    if (!this.#key) return '';
+    const hmac = createHmac(this.#hash, this.#key);
+    for (const part of parts.slice(0, 4)) hmac.update(part);
+    return hmac.digest('hex');
+  }
+}
+
+export const protocolVersion = '5.3';
+
+function jsonObject(text: string | undefined): Readonly<Record<string, unknown>> {
+  const value: unknown = JSON.parse(text ?? '');
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new Error('a part that is no JSON object');
+  }
+  return value as Readonly<Record<string, unknown>>;
+}
