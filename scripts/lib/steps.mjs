@@ -7,7 +7,16 @@ import path from 'node:path';
 import { run } from './command.mjs';
 import { findPython } from './machine.mjs';
 import { inRoot, root } from './paths.mjs';
-import { makeVenv, pip, pipInstall, python, sitePackages, venvIsWhole, venvStamp } from './venv.mjs';
+import {
+  makeVenv,
+  pip,
+  pipInstall,
+  python,
+  removeHalfInstalled,
+  sitePackages,
+  venvIsWhole,
+  venvStamp,
+} from './venv.mjs';
 
 /**
  * The TensorFlow to install: for the processor alone, or with CUDA.
@@ -102,6 +111,7 @@ function jupyterLab() {
     async make(work) {
       const systemPython = findPython();
       if (!venvIsWhole() && systemPython) await makeVenv(systemPython, work);
+      removeHalfInstalled();
       await pipInstall('installing JupyterLab', requirements, work);
       stamp(venvStamp('jupyter'), fileFingerprint(requirements));
     },
@@ -124,6 +134,7 @@ function tensorFlow(kind) {
     async make(work) {
       fs.rmSync(venvStamp('tensorflow'), { force: true });
       stamp(venvStamp('kind'), kind);
+      removeHalfInstalled();
       // Both wheels fill the folder `tensorflow`: one goes, with its CUDA libraries, before the other comes.
       const site = sitePackages();
       const earlier = fs
@@ -223,11 +234,15 @@ function libraryBuild() {
     isDone: () => isStamped(whole, sources()),
     async make(work) {
       const builtFrom = sources();
-      fs.rmSync(dist, { recursive: true, force: true });
+      // Aside, so that a notebook at work does not meet a half-written library.
+      const aside = `${dist}.new`;
+      fs.rmSync(aside, { recursive: true, force: true });
       // Not node_modules/.bin/tsc: that is the compiler inside tslab.
       const compiler = inRoot('node_modules', 'typescript', 'bin', 'tsc');
-      await run('compiling the library', process.execPath, [compiler], work);
-      stamp(whole, builtFrom);
+      await run('compiling the library', process.execPath, [compiler, '--outDir', aside], work);
+      stamp(path.join(aside, 'stamp'), builtFrom);
+      fs.rmSync(dist, { recursive: true, force: true });
+      fs.renameSync(aside, dist);
     },
   };
 }

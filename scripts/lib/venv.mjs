@@ -45,7 +45,6 @@ export function sitePackages() {
  * @param {readonly string[]} [options] further options of `pip install`
  */
 export async function pipInstall(what, requirements, work, options = []) {
-  removeHalfInstalled();
   // pip keeps every wheel in its temporary folder until the end: gigabytes that a small /tmp would not hold.
   const temporary = path.join(venv, 'tmp');
   fs.rmSync(temporary, { recursive: true, force: true });
@@ -70,7 +69,7 @@ export function pip(what, args, work, env) {
  * Clears away what a killed pip left: packages without their last file (pip closes a package with a RECORD that
  * lists INSTALLER) and old versions set aside (`~name`). pip would take the first for installed.
  */
-function removeHalfInstalled() {
+export function removeHalfInstalled() {
   const site = sitePackages();
   for (const name of fs.readdirSync(site)) {
     const record = path.join(site, name, 'RECORD');
