@@ -10,6 +10,8 @@ import { permutation } from './random';
 export interface Batch {
   /** `[n, side, side, 3]` uint8, source squares. */
   readonly images: Uint8Array<ArrayBuffer>;
+  /** `[n, S, S, 3]` uint8, their centre crops after JPEG, where asked for. */
+  readonly recoded?: Uint8Array<ArrayBuffer>;
   /** `[n]`, their classes. */
   readonly labels: Int32Array;
   /** `[n]`, their places in the split: an image's identity, whatever the order and the batch size. */
@@ -25,6 +27,11 @@ export interface BatchOptions {
   readonly order: 'sequential' | { readonly seed: number; readonly epoch: number };
   /** Number of batches to leave out at the start, to resume within an epoch. @default 0 */
   readonly startAt?: number;
+  /** Has the thread put the centre crops of side S through JPEG, each image at a quality; `null` for none. */
+  readonly recode?: {
+    readonly cropSide: number;
+    readonly qualityOf: (index: number) => number | null;
+  };
   readonly signal?: AbortSignal;
 }
 
@@ -54,20 +61,26 @@ export function batches(split: Split, options: BatchOptions): AsyncGenerator<Bat
     order === 'sequential'
       ? Int32Array.from({ length: split.length }, (_, index) => index)
       : permutation(split.length, [order.seed, order.epoch]);
-  return readAhead(split, indices.subarray(startAt * batchSize), batchSize, options.signal);
+  return readAhead(split, indices.subarray(startAt * batchSize), options);
 }
 
 async function* readAhead(
   split: Split,
   indices: Int32Array,
-  batchSize: number,
-  signal?: AbortSignal,
+  { batchSize, recode, signal }: BatchOptions,
 ): AsyncGenerator<Batch, void, void> {
   signal?.throwIfAborted();
   if (indices.length === 0) return;
   const { file, cure } = split.store;
   const positions = indices.map((index) => split.positions[index]);
-  const worker = startWorker({ file, cure, positions, batchSize });
+  const qualities = recode && Uint8Array.from(indices, (index) => recode.qualityOf(index) ?? 0);
+  const worker = startWorker({
+    file,
+    cure,
+    positions,
+    batchSize,
+    recode: recode && qualities && { cropSide: recode.cropSide, qualities },
+  });
   try {
     const messages = on(worker, 'message', { signal, close: ['exit'] });
     for (let ahead = 0; ahead < AHEAD; ahead++) worker.postMessage('next');
@@ -84,6 +97,7 @@ async function* readAhead(
       const chosen = indices.slice(start, start + batchSize);
       yield {
         images: message.images,
+        recoded: message.recoded,
         labels: chosen.map((index) => split.labels[index]),
         indices: chosen,
         waitMs: performance.now() - asked,

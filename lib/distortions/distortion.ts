@@ -1,40 +1,97 @@
+import { ArgumentError } from '../errors';
 import type { Tensor1D, Tensor2D, Tensor4D } from '../tensorflow';
 
 /** Names of the distortions of Table 1. */
-export type DistortionName = 'gaussian-noise';
+export type DistortionName = 'gaussian-noise' | 'jpeg' | 'thumbnail' | 'fgsm' | 'rotation' | 'random-crop';
 
-/** What a distortion sees of a batch. */
+/**
+ * How strong a distortion is: a number in the paper's unit; `null` for no JPEG, which no quality stands for; for a
+ * composition, a number for each of its parts.
+ */
+export type Strength = number | null | readonly number[];
+
+/** What a distortion can be made from; each takes what it needs. */
 export interface DistortionInput {
-  /** `[batch, S, S, 3]`, 0..1: the centre crops. */
+  /** `[batch, side, side, 3]`, uint8: the source squares. */
+  readonly squares: Tensor4D;
+  /** `[batch, S, S, 3]`, 0..1: the centre crops; within a composition, what the parts before made of them. */
   readonly crops: Tensor4D;
-  /** `[batch]`: the strength for each image; where it is the one of no distortion, the image stays as it is. */
-  readonly strengths: Tensor1D;
+  /** `[batch, S, S, 3]`, 0..1: the crops after JPEG, where the distortion is made by the reader; else the crops. */
+  readonly recoded: Tensor4D;
+  /** `[batch]`, of a composition `[batch, parts]`: the strength for each image; that of no distortion is the identity. */
+  readonly strengths: Tensor1D | Tensor2D;
   /** `[batch, 2]`, int32: the seed of each image. */
   readonly seeds: Tensor2D;
+  /** ∇ₓ L₀ of the network under attack at images like the crops, `[batch, S, S, 3]`. */
+  readonly gradient: (images: Tensor4D) => Tensor4D;
 }
 
-/** A row of Tables 1 and 2, and how it is computed. */
-export interface Distortion {
-  readonly name: DistortionName;
+/** A part of {@link DistortionInput}. */
+export type Uses<Keys extends keyof DistortionInput> = Pick<DistortionInput, Keys>;
+
+/** What makes x′ of x. */
+export interface Distortion<S extends Strength = Strength> {
+  readonly name: string;
   /** As the figures' titles have it. */
   readonly title: string;
   /** The paper's symbol for the strength. */
   readonly symbol: string;
-  readonly category: 'noise' | 'transformative';
+  readonly category: 'noise' | 'transformative' | 'both';
+  /**
+   * Where x′ comes from: ops on the device; the thread that reads the batches, which has JPEG's real encoder; or the
+   * gradient of the network under attack.
+   */
+  readonly madeBy: 'device' | 'reader' | 'attack';
   /** Unit of the strength, as it follows the number. Default: none. */
   readonly unit?: '°' | 'px';
   /** The strength of no distortion. */
-  readonly none: number;
+  readonly none: S;
   /** A strength likely to be met in practice (Table 1). */
-  readonly practical: number;
-  /** Strengths at which networks are trained (Table 2). */
-  readonly trainingGrid: readonly number[];
+  readonly practical: S;
+  /** Strengths at which networks are trained (Table 2); none where a distortion is for testing alone. */
+  readonly trainingGrid: readonly S[];
   /** Strengths at which networks are tested, from none to the strongest. */
-  readonly testGrid: readonly number[];
+  readonly testGrid: readonly S[];
   /** How test strengths are spread over an axis. */
   readonly scale: 'linear' | 'log';
   /** @throws ArgumentError if it is not a strength of this distortion */
-  readonly check: (strength: number) => void;
+  readonly check: (strength: Strength) => void;
   /** The distorted crops `[batch, S, S, 3]`, 0..1. */
   readonly apply: (input: DistortionInput) => Tensor4D;
+}
+
+/** A row of Tables 1 and 2. */
+export interface TableDistortion extends Distortion<number | null> {
+  readonly name: DistortionName;
+  readonly category: 'noise' | 'transformative';
+  readonly practical: number;
+  readonly trainingGrid: readonly number[];
+}
+
+/** Makes a distortion's `check`: a number from `min` to `max`, whole where asked; `none` passes as well. */
+export function strengthCheck({
+  what,
+  min,
+  max,
+  whole = false,
+  none,
+  cure,
+}: {
+  /** `Rotation: ρ`. */
+  readonly what: string;
+  readonly min: number;
+  readonly max: number;
+  readonly whole?: boolean;
+  readonly none?: null;
+  readonly cure: string;
+}): (strength: Strength) => void {
+  return (strength) => {
+    if (strength === none) return;
+    const isNumber = typeof strength === 'number' && strength >= min && strength <= max;
+    if (isNumber && Number.isFinite(strength) && (Number.isInteger(strength) || !whole)) return;
+    const range = max === Number.POSITIVE_INFINITY ? `from ${min} on` : `from ${min} to ${max}`;
+    const number = whole ? 'a whole number' : 'a number';
+    const got = typeof strength === 'number' ? strength : JSON.stringify(strength);
+    throw new ArgumentError(`${what} must be ${number} ${range}, but got ${got}.`, { cure });
+  };
 }

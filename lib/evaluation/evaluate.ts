@@ -1,12 +1,13 @@
 import type { ImageDataset, Split } from '../data/dataset';
-import type { Distortion, DistortionName } from '../distortions';
+import type { Distortion, Strength } from '../distortions';
 import type { ResNet18 } from '../model/resnet18';
 import { AccuracyMeter } from '../training/accuracy';
 
 /** How many test images a network got right at one strength of one distortion. */
 export interface EvaluationRow {
-  readonly distortion: DistortionName;
-  readonly strength: number;
+  /** Its name. */
+  readonly distortion: string;
+  readonly strength: Strength;
   /** Seed of the images' random distortions. */
   readonly seed: number;
   readonly correct: number;
@@ -20,7 +21,7 @@ export interface EvaluateOptions {
   readonly split?: Split;
   readonly distortion: Distortion;
   /** Default: the distortion's test grid. */
-  readonly strengths?: readonly number[];
+  readonly strengths?: readonly Strength[];
   /** Default: 0. */
   readonly seed?: number;
   readonly signal?: AbortSignal;

@@ -3,8 +3,8 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { openCifar10 } from '../data/cifar10';
 import { type ImageDataset, subset } from '../data/dataset';
-import { distortionNamed } from '../distortions';
-import { UserError } from '../errors';
+import { distortionNamed, type Strength } from '../distortions';
+import { ArgumentError, UserError } from '../errors';
 import { accuracyInterval, type EvaluationRow, evaluate } from '../evaluation/evaluate';
 import { currentKernel } from '../kernel/client';
 import { ResNet18 } from '../model/resnet18';
@@ -147,9 +147,9 @@ export class Laboratory {
       this.store
         .evaluations(record.id)
         .filter((row) => row.distortion === name && row.seed === this.seed && row.total === total)
-        .map((row) => [row.strength, row]),
+        .map((row) => [JSON.stringify(row.strength), row]),
     );
-    const missing = wanted.filter((strength) => !known.has(strength));
+    const missing = wanted.filter((strength) => !known.has(JSON.stringify(strength)));
     if (missing.length > 0) {
       const network = this.network(record);
       try {
@@ -164,27 +164,34 @@ export class Laboratory {
           signal,
         })) {
           this.store.addEvaluation(record.id, row);
-          known.set(row.strength, row);
+          known.set(JSON.stringify(row.strength), row);
           onRow?.(row);
         }
       } finally {
         network.dispose();
       }
     }
-    return wanted.map((strength) => known.get(strength) as EvaluationRow);
+    return wanted.map((strength) => known.get(JSON.stringify(strength)) as EvaluationRow);
   }
 }
 
 export interface EvaluationOptions {
   /** Name of the test distortion. */
   readonly distortion: string;
-  readonly strengths?: readonly number[];
+  readonly strengths?: readonly Strength[];
   readonly onRow?: (row: EvaluationRow) => void;
 }
 
-/** Rows as a curve's points, with what the number of test images leaves open. */
+/**
+ * Rows as a curve's points, with what the number of test images leaves open.
+ *
+ * @throws ArgumentError for rows of a composition, whose strengths have no place on one axis
+ */
 export function curvePoints(rows: readonly EvaluationRow[]) {
-  return rows.map((row) => ({ strength: row.strength, ...accuracyInterval(row) }));
+  return rows.map(({ strength, ...row }) => {
+    if (strength === null || typeof strength === 'number') return { strength, ...accuracyInterval(row) };
+    throw new ArgumentError(`A curve cannot have the strength [${strength}] of ${row.distortion}.`);
+  });
 }
 
 /** Package version and, from a checkout, the commit. */

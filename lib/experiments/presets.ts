@@ -2,7 +2,7 @@ import { distortionNamed } from '../distortions';
 import { ArgumentError } from '../errors';
 import type { Precision, Stem } from '../model/resnet18';
 import type { Method } from '../training/methods';
-import { type RunSpec, runId } from './spec';
+import { type NamedDistortion, type RunSpec, runId } from './spec';
 
 /** The scale of an experiment. Presets share every line of code and differ in this alone. */
 export interface Preset {
@@ -63,8 +63,8 @@ export function presetNamed(name: string): Preset {
 /** What a run is beyond its preset. */
 export interface Treatment {
   readonly method: Method;
-  /** Name and strength, in the paper's units. Every method but the baseline needs one. */
-  readonly distortion?: { readonly name: string; readonly strength: number };
+  /** Every method but the baseline needs one. */
+  readonly distortion?: NamedDistortion;
   /** Default: the preset's. */
   readonly epochs?: number;
 }

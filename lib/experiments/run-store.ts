@@ -35,8 +35,8 @@ export interface RunRecord {
 }
 
 const rowSchema = z.strictObject({
-  distortion: z.literal('gaussian-noise'),
-  strength: z.number(),
+  distortion: z.string(),
+  strength: z.union([z.number(), z.null(), z.array(z.number()).readonly()]),
   seed: z.int(),
   correct: z.int().nonnegative(),
   total: z.int().positive(),
@@ -136,8 +136,8 @@ export class RunStore {
   }
 
   addEvaluation(id: string, row: EvaluationRow): void {
-    // The newline in front ends a line that was cut short.
-    appendFileSync(join(this.folder(id), 'evaluations.jsonl'), `\n${JSON.stringify(row)}`);
+    // The newline in front ends a line that a kill cut short.
+    appendFileSync(join(this.folder(id), 'evaluations.jsonl'), `\n${JSON.stringify(row)}\n`);
   }
 }
 

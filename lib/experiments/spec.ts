@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { distortionNamed } from '../distortions';
+import { distortionNamed, strengthText } from '../distortions';
 import { ArgumentError } from '../errors';
 import type { Precision, Stem } from '../model/resnet18';
-import { checkMethod, type Method } from '../training/methods';
+import { checkMethod, type Method, PAPER_MU } from '../training/methods';
 
 /** Everything that decides the outcome of a training run, besides the machine. */
 export interface RunSpec {
@@ -16,7 +16,7 @@ export interface RunSpec {
   readonly network: { readonly width: number; readonly stem: Stem };
   readonly method: Method;
   /** What the images are distorted by in training; the baseline has none. */
-  readonly distortion?: { readonly name: string; readonly strength: number };
+  readonly distortion?: NamedDistortion;
   /** Id of the run whose weights it starts from; a run without starts from random weights. */
   readonly from?: string;
   readonly epochs: number;
@@ -24,6 +24,13 @@ export interface RunSpec {
   readonly learningRate: number;
   readonly precision: Precision;
   readonly seed: number;
+}
+
+/** A distortion of Table 1, or a composition such as `rotation+gaussian-noise` with a strength for each part. */
+export interface NamedDistortion {
+  readonly name: string;
+  /** In the paper's units. */
+  readonly strength: number | readonly number[];
 }
 
 const count = z.int().positive();
@@ -37,8 +44,11 @@ const schema = z.strictObject({
     z.strictObject({ kind: z.literal('DA'), probability: z.number() }),
     z.strictObject({ kind: z.literal('ST'), alpha: z.number(), passes }),
     z.strictObject({ kind: z.literal('ST-sym'), alpha: z.number(), passes }),
+    z.strictObject({ kind: z.literal('AT'), mu: z.number().default(PAPER_MU), passes }),
   ]),
-  distortion: z.strictObject({ name: z.string(), strength: z.number() }).optional(),
+  distortion: z
+    .strictObject({ name: z.string(), strength: z.union([z.number(), z.array(z.number()).readonly()]) })
+    .optional(),
   from: z.string().optional(),
   epochs: count,
   batchSize: count,
@@ -56,11 +66,10 @@ export function parseSpec(value: unknown): RunSpec {
     });
   }
   const { method, distortion } = parsed.data;
-  checkMethod(method);
-  if ((method.kind === 'baseline') !== (distortion === undefined)) {
-    throw new ArgumentError(`The method ${method.kind} ${distortion ? 'takes no' : 'needs a'} distortion.`);
-  }
-  if (distortion !== undefined) distortionNamed(distortion.name).check(distortion.strength);
+  checkMethod(
+    method,
+    distortion && { kind: distortionNamed(distortion.name), strength: distortion.strength },
+  );
   return parsed.data;
 }
 
@@ -80,7 +89,17 @@ function canonicalJson(value: unknown): string {
 /** Names a run as the paper's legends do: `ST (σ=0.1, α=0.1)`. */
 export function runTitle({ method, distortion }: Pick<RunSpec, 'method' | 'distortion'>): string {
   if (method.kind === 'baseline' || distortion === undefined) return 'baseline';
-  const strength = `${distortionNamed(distortion.name).symbol}=${distortion.strength}`;
-  const own = method.kind === 'DA' ? `p=${method.probability}` : `α=${method.alpha}`;
-  return `${method.kind} (${strength}, ${own})`;
+  const strength = strengthText(distortionNamed(distortion.name), distortion.strength);
+  return `${method.kind} (${strength}, ${weightText(method)})`;
+}
+
+function weightText(method: Exclude<Method, { kind: 'baseline' }>): string {
+  switch (method.kind) {
+    case 'DA':
+      return `p=${method.probability}`;
+    case 'AT':
+      return `μ=${method.mu ?? PAPER_MU}`;
+    default:
+      return `α=${method.alpha}`;
+  }
 }

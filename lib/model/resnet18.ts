@@ -93,13 +93,18 @@ export class ResNet18 {
    * The logits `[batch, classes]` of normalised images `[batch, side, side, 3]`.
    *
    * @param options.training Normalise by the batch's own statistics and move the running ones; else by the running ones.
+   * @param options.track Whether training moves the running statistics. Default: true.
    * @param options.read Default: the variables' values.
    */
   forward(
     images: Tensor4D,
-    { training, read = (variable) => variable.read() }: { readonly training: boolean; readonly read?: Read },
+    {
+      training,
+      track = true,
+      read = (variable) => variable.read(),
+    }: { readonly training: boolean; readonly track?: boolean; readonly read?: Read },
   ): Tensor2D {
-    const norm = (x: Tensor4D, name: string) => this.#normalise(x, name, training, read);
+    const norm = (x: Tensor4D, name: string) => this.#normalise(x, name, { training, track }, read);
     const conv = (x: Tensor4D, name: string, stride: 1 | 2) =>
       conv2d(x, read(this.variable(`${name}.weight`)) as Tensor4D, { stride });
 
@@ -142,7 +147,12 @@ export class ResNet18 {
     for (const variable of this.#variables.values()) variable.dispose();
   }
 
-  #normalise(x: Tensor4D, name: string, training: boolean, read: Read): Tensor4D {
+  #normalise(
+    x: Tensor4D,
+    name: string,
+    { training, track }: { readonly training: boolean; readonly track: boolean },
+    read: Read,
+  ): Tensor4D {
     const mean = this.variable(`${name}.running_mean`);
     const variance = this.variable(`${name}.running_var`);
     const { y, moved } = batchNorm(
@@ -155,7 +165,7 @@ export class ResNet18 {
       },
       { training },
     );
-    if (moved !== undefined) {
+    if (moved !== undefined && track) {
       mean.assign(moved.mean);
       variance.assign(moved.variance);
     }

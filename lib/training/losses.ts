@@ -1,9 +1,27 @@
 /** The losses of section 2, on logits `[batch, classes]`; P(y | x) is the softmax of the logits. */
-import { crossEntropy, mean, type Scalar, sum, type Tensor1D, type Tensor2D, tf } from '../tensorflow';
+import {
+  crossEntropy,
+  mean,
+  type Scalar,
+  sum,
+  type Tensor1D,
+  type Tensor2D,
+  type Tensor4D,
+  tf,
+} from '../tensorflow';
 
 /** L₀, the cross-entropy with the labels `[batch]` (Eq. 3, whose logarithm got lost in print), mean over the batch. */
 export function taskLoss(logits: Tensor2D, labels: Tensor1D): Scalar {
   return mean(crossEntropy(logits, labels), [0]);
+}
+
+/** ∇ₓ L₀ at images `[batch, S, S, 3]`, through `f`: images → logits; what adversarial examples are made from. */
+export function taskLossGradient(
+  images: Tensor4D,
+  labels: Tensor1D,
+  f: (images: Tensor4D) => Tensor2D,
+): Tensor4D {
+  return tf.grad((x) => taskLoss(f(x as Tensor4D), labels))(images) as Tensor4D;
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { Distortion, Strength } from '../distortions';
 import { ArgumentError } from '../errors';
 import type { Scalar, Tensor1D, Tensor2D, Tensor4D } from '../tensorflow';
 import { tf } from '../tensorflow';
@@ -10,7 +11,12 @@ export type Method =
   /** Data augmentation: L₀ where each image is distorted with this probability p, 0..1. */
   | { readonly kind: 'DA'; readonly probability: number }
   /** Stability training: L₀(x) + α D(f(x), f(x′)), α ≥ 0 (Eq. 1), with the divergence of Eq. 4 or Eq. 6. */
-  | { readonly kind: 'ST' | 'ST-sym'; readonly alpha: number; readonly passes?: Passes };
+  | { readonly kind: 'ST' | 'ST-sym'; readonly alpha: number; readonly passes?: Passes }
+  /** Adversarial training: μ L₀(x) + (1 − μ) L₀(x′), 0 ≤ μ ≤ 1 (Eq. 7), x′ by FGSM. μ by default: 0.5, the paper's. */
+  | { readonly kind: 'AT'; readonly mu?: number; readonly passes?: Passes };
+
+/** Eq. 7's μ in the paper's experiments. */
+export const PAPER_MU = 0.5;
 
 /**
  * Whether x and x′ go through the network as one batch of twice the size, or one after the other: batch
@@ -18,8 +24,14 @@ export type Method =
  */
 export type Passes = 'joint' | 'separate';
 
-/** @throws ArgumentError if a hyperparameter is out of its range */
-export function checkMethod(method: Method): void {
+/** What the images are distorted by in training. */
+export interface TrainingDistortion {
+  readonly kind: Distortion;
+  readonly strength: Strength;
+}
+
+/** @throws ArgumentError if a hyperparameter is out of its range, or the method and the distortion do not go together */
+export function checkMethod(method: Method, distortion?: TrainingDistortion): void {
   if (method.kind === 'DA' && !(method.probability >= 0 && method.probability <= 1)) {
     throw new ArgumentError(`DA: the probability p must be in 0..1, but got ${method.probability}.`);
   }
@@ -30,6 +42,26 @@ export function checkMethod(method: Method): void {
     throw new ArgumentError(
       `${method.kind}: the weight α must be a number from 0 on, but got ${method.alpha}.`,
     );
+  }
+  if (method.kind === 'AT') {
+    const { mu = PAPER_MU } = method;
+    if (!(mu >= 0 && mu <= 1)) throw new ArgumentError(`AT: the weight μ must be in 0..1, but got ${mu}.`);
+  }
+  if ((method.kind === 'baseline') !== (distortion === undefined)) {
+    throw new ArgumentError(`The method ${method.kind} ${distortion ? 'takes no' : 'needs a'} distortion.`);
+  }
+  if (distortion !== undefined) checkDistortion(method, distortion);
+}
+
+function checkDistortion({ kind: method }: Method, { kind, strength }: TrainingDistortion): void {
+  kind.check(strength);
+  if (kind.trainingGrid.length === 0) {
+    throw new ArgumentError(`${kind.title} is for testing alone.`, { cure: 'Train with FGSM.' });
+  }
+  if (method === 'AT' && kind.madeBy !== 'attack') {
+    throw new ArgumentError(`AT trains on adversarial examples, but got ${kind.title}.`, {
+      cure: 'The distortion of AT is fgsm; DA trains on distorted images of any other kind.',
+    });
   }
 }
 
@@ -46,6 +78,8 @@ export interface LossInput {
 
 /** The training objective of a method. */
 export function methodLoss(method: Method, { reference, distorted, labels, f }: LossInput): Scalar {
+  const bothLogits = (passes: Passes = 'joint') =>
+    passes === 'separate' ? [f(reference), f(distorted)] : bothAtOnce(f, reference, distorted);
   switch (method.kind) {
     case 'baseline':
       return taskLoss(f(reference), labels);
@@ -54,9 +88,15 @@ export function methodLoss(method: Method, { reference, distorted, labels, f }: 
     case 'ST':
     case 'ST-sym': {
       const divergence = method.kind === 'ST' ? klDivergence : symmetricKlDivergence;
-      const [logits, distortedLogits] =
-        method.passes === 'separate' ? [f(reference), f(distorted)] : bothAtOnce(f, reference, distorted);
+      const [logits, distortedLogits] = bothLogits(method.passes);
       return taskLoss(logits, labels).add(divergence(logits, distortedLogits).mul(method.alpha));
+    }
+    case 'AT': {
+      const { mu = PAPER_MU, passes } = method;
+      const [logits, distortedLogits] = bothLogits(passes);
+      return taskLoss(logits, labels)
+        .mul(mu)
+        .add(taskLoss(distortedLogits, labels).mul(1 - mu));
     }
   }
 }

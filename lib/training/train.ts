@@ -1,24 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
-import { batches } from '../data/batches';
 import type { ImageDataset } from '../data/dataset';
-import type { Distortion } from '../distortions';
 import { ArgumentError, UserError } from '../errors';
 import type { ResNet18 } from '../model/resnet18';
-import {
-  compile,
-  hashSeed,
-  Nesterov,
-  type Tensor1D,
-  type Tensor2D,
-  type Tensor4D,
-  tf,
-  uint8Tensor,
-  valueAndGradients,
-} from '../tensorflow';
-import { AccuracyMeter, seedTensor } from './accuracy';
+import { compile, hashSeed, Nesterov, tf, valueAndGradients } from '../tensorflow';
+import { AccuracyMeter } from './accuracy';
 import { loadCheckpoint, type Snapshot, saveCheckpoint } from './checkpoint';
-import { centreCrops, normalise } from './images';
-import { checkMethod, type Method, methodLoss } from './methods';
+import { normalise } from './images';
+import { type ImagePlan, imagePair, plannedBatches, type StepInputs, stepInputs } from './inputs';
+import { checkMethod, type Method, methodLoss, type TrainingDistortion } from './methods';
 
 /** The loss is no number any more. */
 export class DivergenceError extends UserError {}
@@ -29,7 +18,7 @@ export interface TrainOptions {
   readonly dataset: ImageDataset;
   readonly method: Method;
   /** What makes x′ of x; needed by every method but the baseline. */
-  readonly distortion?: { readonly kind: Distortion; readonly strength: number };
+  readonly distortion?: TrainingDistortion;
   readonly epochs: number;
   /** Default: 128, the paper's. */
   readonly batchSize?: number;
@@ -102,28 +91,28 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
     signal,
     checkpoint,
   } = options;
-  checkMethod(method);
+  checkMethod(method, distortion);
   if (!(Number.isInteger(epochs) && epochs >= 1)) {
     throw new ArgumentError(`train: epochs must be a whole number above 0, but got ${epochs}.`);
   }
-  if (distortion === undefined && method.kind !== 'baseline') {
-    throw new ArgumentError(`train: ${method.kind} needs a distortion, but none was given.`);
-  }
-  distortion?.kind.check(distortion.strength);
   signal?.throwIfAborted();
 
   const parameters = network.parameters;
   const optimizer = new Nesterov(parameters, { learningRate: options.learningRate });
   const step = compile(
-    ({ squares, labels, seeds, strengths }: StepInputs) => {
-      const crops = centreCrops(squares, dataset.cropSide);
-      const distorted = distortion?.kind.apply({ crops, seeds, strengths }) ?? crops;
+    (inputs: StepInputs) => {
+      const { crops, distorted } = imagePair(inputs, {
+        dataset,
+        distortion: distortion?.kind,
+        // The pass of an attack leaves the running statistics where they are: the images are counted once.
+        f: (images) => network.forward(images, { training: true, track: false }),
+      });
       const { value, gradients } = valueAndGradients(
         (read) =>
           methodLoss(method, {
             reference: normalise(crops, dataset),
             distorted: normalise(distorted, dataset),
-            labels,
+            labels: inputs.labels,
             f: (images) => network.forward(images, { training: true, read }),
           }),
         parameters,
@@ -137,7 +126,6 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
 
   const variables = [...network.variables.values(), ...optimizer.state];
   const batchCount = Math.ceil(dataset.train.length / batchSize);
-  const { side } = dataset.train.store.header;
   const history: EpochResult[] = [];
   let best: Snapshot | undefined;
   let position = { epoch: 0, batch: 0, lossSum: 0 };
@@ -162,12 +150,11 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
       const firstBatch = position.batch;
       let waitMs = 0;
       let seen = 0;
-      const order = { seed, epoch };
-      for await (const batch of batches(dataset.train, { batchSize, order, startAt: firstBatch })) {
+      const plan = imagePlan(options, epoch);
+      const reading = { batchSize, order: { seed, epoch }, startAt: firstBatch };
+      for await (const batch of plannedBatches(dataset.train, dataset, plan, reading)) {
         waitMs += batch.waitMs;
-        const loss = tf.tidy(
-          () => step(stepInputs(batch, side, imagePlan(options, epoch))).loss.dataSync()[0],
-        );
+        const loss = tf.tidy(() => step(stepInputs(batch, dataset, plan)).loss.dataSync()[0]);
         if (!Number.isFinite(loss)) {
           throw new DivergenceError(
             `The loss became ${loss} in epoch ${epoch}, batch ${position.batch + 1}.`,
@@ -226,42 +213,17 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
   };
 }
 
-type StepInputs = {
-  readonly squares: Tensor4D;
-  readonly labels: Tensor1D;
-  readonly seeds: Tensor2D;
-  readonly strengths: Tensor1D;
-};
-
-interface ImagePlan {
-  readonly seedOf: (image: number) => [number, number];
-  readonly strengthOf: (image: number) => number;
-}
-
 /** The seed and the strength of each image's distortion in an epoch; with DA(p), images are spared at random. */
 function imagePlan({ method, distortion, seed = 0 }: TrainOptions, epoch: number): ImagePlan {
   const { strength = 0, kind } = distortion ?? {};
   const probability = method.kind === 'DA' ? method.probability : 1;
   return {
+    distortion: kind,
     seedOf: (image) => hashSeed(seed, epoch, image),
     strengthOf: (image) => {
       if (probability === 1 || kind === undefined) return strength;
       const uniform = (hashSeed(seed, epoch, image, 'DA')[0] >>> 0) / 2 ** 32;
       return uniform < probability ? strength : kind.none;
     },
-  };
-}
-
-function stepInputs(
-  { images, labels, indices }: { images: Uint8Array; labels: Int32Array; indices: Int32Array },
-  side: number,
-  { seedOf, strengthOf }: ImagePlan,
-): StepInputs {
-  const order = [...indices];
-  return {
-    squares: uint8Tensor(images, [labels.length, side, side, 3]) as Tensor4D,
-    labels: tf.tensor1d(labels, 'int32'),
-    seeds: seedTensor(order.map(seedOf)),
-    strengths: tf.tensor1d(order.map(strengthOf), 'float32'),
   };
 }

@@ -1,0 +1,80 @@
+import { ArgumentError } from '../errors';
+import { type Tensor4D, tf } from '../tensorflow';
+import type { Distortion, DistortionInput, Strength, TableDistortion } from './distortion';
+
+/** Several distortions, one after the other. */
+export interface Composition extends Distortion<readonly number[]> {
+  readonly parts: readonly TableDistortion[];
+}
+
+/**
+ * One distortion after the other, the first part first; strengths are lists in the same order.
+ *
+ * The paper's Gauss + rotation is `compose([rotation, gaussianNoise])`, with (ρ, σ): the picture is turned, then there
+ * is noise of deviation σ all over it. The other way round, the rotation's interpolation would smooth the noise and
+ * leave the corners black.
+ *
+ * @throws ArgumentError for fewer than two parts, for parts that are not made by ops on the device (JPEG, FGSM), and for
+ *   a random crop that is not the first part: it is taken from the source square
+ */
+export function compose(parts: readonly TableDistortion[]): Composition {
+  const name = parts.map((part) => part.name).join('+');
+  if (parts.length < 2) {
+    throw new ArgumentError(`A composition has two parts or more, but "${name}" has ${parts.length}.`);
+  }
+  const wrong = parts.find((part) => part.madeBy !== 'device');
+  if (wrong !== undefined) {
+    throw new ArgumentError(`${wrong.title} cannot be a part of a composition, as in "${name}".`, {
+      cure: 'Parts are distortions made of the image alone, by ops on the device.',
+    });
+  }
+  if (parts.slice(1).some((part) => part.name === 'random-crop')) {
+    throw new ArgumentError(`In "${name}" the random crop comes too late.`, {
+      cure: 'It is taken from the source square: put it first.',
+    });
+  }
+  const categories = new Set(parts.map((part) => part.category));
+  const none = parts.map((part) => part.none as number);
+  const practical = parts.map((part) => part.practical);
+  return {
+    name,
+    parts,
+    title: parts.map((part) => part.title).join(' + '),
+    symbol: parts.map((part) => part.symbol).join(', '),
+    category: categories.size === 1 ? parts[0].category : 'both',
+    madeBy: 'device',
+    none,
+    practical,
+    trainingGrid: parts.reduce<readonly (readonly number[])[]>(
+      (grid, part) =>
+        grid.flatMap((strengths) => part.trainingGrid.map((strength) => [...strengths, strength])),
+      [[]],
+    ),
+    testGrid: [none, practical],
+    scale: 'linear',
+    check(strength: Strength) {
+      if (!Array.isArray(strength) || strength.length !== parts.length) {
+        throw new ArgumentError(
+          `The strength of "${name}" must be a list of ${parts.length} numbers, but got ${JSON.stringify(strength)}.`,
+        );
+      }
+      parts.forEach((part, index) => {
+        part.check(strength[index]);
+      });
+    },
+    apply(input: DistortionInput) {
+      const { crops, strengths, seeds } = input;
+      return parts.reduce<Tensor4D>(
+        (images, part, index) =>
+          part.apply({
+            ...input,
+            crops: images,
+            strengths: strengths.slice([0, index], [-1, 1]),
+            // A stream of random numbers of its own for each part.
+            seeds: seeds.add(tf.tensor1d([0, index], 'int32')),
+          }),
+        crops,
+      );
+    },
+  };
+}

@@ -1,0 +1,13 @@
+import { type Tensor, tf } from '../tensorflow';
+
+/** The side of the paper's crops, in whose pixels strengths are given. */
+const PAPER_SIDE = 224;
+
+/**
+ * Strengths in pixels of the paper's 224 as whole pixels of images of another side, halves to even; what is above zero
+ * stays at least 1.
+ */
+export function wholePixels(strengths: Tensor, side: number): Tensor {
+  const least = strengths.clipByValue(0, 1).ceil(); // 0 for 0, 1 for more
+  return tf.maximum(strengths.mul(side / PAPER_SIDE).round(), least);
+}

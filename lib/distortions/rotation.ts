@@ -1,0 +1,65 @@
+import {
+  attribute,
+  dataTypeOf,
+  executeOne,
+  randomUniform,
+  type Tensor,
+  type Tensor4D,
+  tf,
+} from '../tensorflow';
+import { strengthCheck, type TableDistortion, type Uses } from './distortion';
+
+/**
+ * Rotation about the centre by an angle uniform in ±ρ degrees for each image (section 4.2), bilinear, black corners.
+ * ρ = 0 is the identity.
+ */
+export const rotation = {
+  name: 'rotation',
+  title: 'Rotation',
+  symbol: 'ρ',
+  category: 'transformative',
+  madeBy: 'device',
+  unit: '°',
+  none: 0,
+  practical: 30,
+  trainingGrid: [0, 90, 180],
+  testGrid: [0, 5, 10, 20, 30, 45, 60, 75, 90, 120, 150, 180],
+  scale: 'linear',
+  check: strengthCheck({
+    what: 'Rotation: ρ',
+    min: 0,
+    max: 180,
+    cure: 'ρ is the largest angle in degrees, to either side.',
+  }),
+  apply({ crops, strengths, seeds }: Uses<'crops' | 'strengths' | 'seeds'>) {
+    const sides = randomUniform(seeds, 1).mul(2).sub(1); // [batch, 1], −1..1
+    return rotate(crops, sides.mul(strengths.reshape([-1, 1])));
+  },
+} satisfies TableDistortion;
+
+/**
+ * Rotates images about their centres, bilinear; what comes from outside is black.
+ *
+ * @param images `[batch, S, S, 3]`
+ * @param degrees `[batch, 1]`, counterclockwise
+ */
+export function rotate(images: Tensor4D, degrees: Tensor): Tensor4D {
+  const [batch, side] = images.shape;
+  const radians = degrees.mul(Math.PI / 180);
+  const [cos, sin] = [radians.cos(), radians.sin()];
+  // Where the pixel (x, y) of the result comes from: cos·x − sin·y + left, sin·x + cos·y + top.
+  const middle = (side - 1) / 2;
+  const left = tf.sub(1, cos).add(sin).mul(middle);
+  const top = tf.sub(1, cos).sub(sin).mul(middle);
+  const zeros = tf.zeros([batch, 1]);
+  const transforms = tf.concat([cos, sin.neg(), left, sin, cos, top, zeros, zeros], 1);
+  return executeOne(
+    'ImageProjectiveTransformV3',
+    [images, transforms, tf.tensor1d([side, side], 'int32'), tf.scalar(0)],
+    [
+      attribute.type('dtype', dataTypeOf(images)),
+      attribute.string('interpolation', 'BILINEAR'),
+      attribute.string('fill_mode', 'CONSTANT'),
+    ],
+  ) as Tensor4D;
+}

@@ -1,0 +1,56 @@
+import { type Tensor, type Tensor4D, tf } from '../tensorflow';
+import { strengthCheck, type TableDistortion, type Uses } from './distortion';
+import { wholePixels } from './pixels';
+
+/**
+ * Thumbnail resizing: down to A × A, in pixels of 224, and back (section 4.2), both bilinear; on the way down the filter
+ * is widened to cover every pixel (antialiasing, as Pillow and torchvision do it). A = 224 is the identity.
+ */
+export const thumbnail = {
+  name: 'thumbnail',
+  title: 'Thumbnail',
+  symbol: 'A',
+  category: 'noise',
+  madeBy: 'device',
+  unit: 'px',
+  none: 224,
+  practical: 150,
+  trainingGrid: [20, 110, 200],
+  testGrid: [224, 200, 175, 150, 125, 100, 75, 50, 35, 20, 10],
+  scale: 'linear',
+  check: strengthCheck({
+    what: 'Thumbnail: A',
+    min: 1,
+    max: 224,
+    cure: 'A is the side of the thumbnail in pixels where the image has 224; another size is scaled.',
+  }),
+  apply({ crops, strengths }: Uses<'crops' | 'strengths'>) {
+    const [batch, side] = crops.shape;
+    const thumbnails = wholePixels(strengths, side).reshape([batch, 1, 1]);
+    const matrices = thereAndBack(thumbnails, side).reshape([batch, 1, side, side]);
+    const rows = tf.matMul(matrices, crops.transpose([0, 3, 1, 2])); // [batch, 3, side, side]
+    const both = tf.matMul(rows, matrices, false, true).transpose([0, 2, 3, 1]).clipByValue(0, 1);
+    return tf.where(thumbnails.equal(side).reshape([batch, 1, 1, 1]), crops, both) as Tensor4D;
+  },
+} satisfies TableDistortion;
+
+/**
+ * Resizing one axis is linear: a matrix, and the way back another. Their product, made from the thumbnails' sides
+ * `[batch, 1, 1]`, resizes each image of a batch by its own strength in one multiplication.
+ *
+ * @returns `[batch, side, side]`; the rows sum to 1
+ */
+function thereAndBack(thumbnails: Tensor, side: number): Tensor {
+  const row = tf.range(0, side).reshape([1, side, 1]);
+  const column = tf.range(0, side).reshape([1, 1, side]);
+  const ratio = tf.div(side, thumbnails);
+  const triangle = (distance: Tensor) => tf.relu(tf.sub(1, distance.abs()));
+
+  const centre = row.add(0.5).mul(ratio).sub(0.5); // of the thumbnail's pixel `row`, in the image
+  const weights = triangle(column.sub(centre).div(ratio));
+  const down = weights.div(weights.sum(2, true).maximum(1e-6)); // rows beyond the thumbnail have no weights
+
+  const place = row.add(0.5).div(ratio).sub(0.5); // of the image's pixel `row`, in the thumbnail
+  const up = triangle(column.sub(tf.minimum(tf.relu(place), thumbnails.sub(1))));
+  return tf.matMul(up, down);
+}
