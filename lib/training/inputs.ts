@@ -1,6 +1,7 @@
 /** From a batch that was read to the images x and x′ of a step. */
 import { type Batch, type BatchOptions, batches } from '../data/batches';
 import type { ImageDataset, Split } from '../data/dataset';
+import { recodeCrops } from '../data/jpeg';
 import type { Distortion, Strength } from '../distortions';
 import { type Tensor1D, type Tensor2D, type Tensor4D, tf, uint8Tensor } from '../tensorflow';
 import { centreCrops, normalise, unitFloats } from './images';
@@ -24,6 +25,18 @@ export function plannedBatches(
   const qualityOf = (image: number) => strengthOf(image) as number | null;
   const recode = distortion?.madeBy === 'reader' ? { cropSide, qualityOf } : undefined;
   return batches(split, { ...options, recode });
+}
+
+/** What the reading thread does for the plan, for images that were read without it. */
+export async function recodedBy(
+  { distortion, strengthOf }: ImagePlan,
+  { sourceSide: side, cropSide }: Pick<ImageDataset, 'sourceSide' | 'cropSide'>,
+  images: Uint8Array,
+  indices: readonly number[],
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  if (distortion?.madeBy !== 'reader') return undefined;
+  const qualities = Uint8Array.from(indices, (image) => (strengthOf(image) as number | null) ?? 0);
+  return recodeCrops(images, { side, cropSide, qualities });
 }
 
 /** What a compiled step is given of a batch; see DistortionInput. */

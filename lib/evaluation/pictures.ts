@@ -1,0 +1,47 @@
+import { type ImageDataset, readImages, type Split } from '../data/dataset';
+import type { Distortion, Strength } from '../distortions';
+import { ArgumentError } from '../errors';
+import type { ResNet18 } from '../model/resnet18';
+import { type Tensor4D, tf } from '../tensorflow';
+import { testPlan } from '../training/accuracy';
+import { imagePair, recodedBy, stepInputs } from '../training/inputs';
+
+export interface PictureOptions {
+  readonly dataset: ImageDataset;
+  /** Default: the data set's test images. */
+  readonly split?: Split;
+  /** Places of the images in the split. */
+  readonly indices: readonly number[];
+  readonly distortion: Distortion;
+  readonly strength: Strength;
+  /** Default: 0. */
+  readonly seed?: number;
+  /** The network that is attacked, for FGSM and PGD. */
+  readonly network?: ResNet18;
+}
+
+/**
+ * Some distorted images, to look at: the same pictures that `evaluate` shows to a network.
+ *
+ * @returns `[indices.length, S, S, 3]`, 0..1; the caller's to dispose
+ * @throws ArgumentError if the strength is not one of the distortion, or an attack has no network
+ */
+export async function distortedImages(options: PictureOptions): Promise<Tensor4D> {
+  const { dataset, split = dataset.test, indices, distortion, strength, seed = 0, network } = options;
+  if (distortion.madeBy === 'attack' && network === undefined) {
+    throw new ArgumentError(`${distortion.title} attacks a network, but none was given.`);
+  }
+  const plan = testPlan(distortion, strength, seed);
+  const images = readImages(split, indices);
+  const batch = {
+    images,
+    recoded: await recodedBy(plan, dataset, images, indices),
+    labels: Int32Array.from(indices, (index) => split.labels[index]),
+    indices: Int32Array.from(indices),
+  };
+  return tf.tidy(() => {
+    const f = (x: Tensor4D) => (network as ResNet18).forward(x, { training: false });
+    const inputs = stepInputs(batch, dataset, plan);
+    return imagePair(inputs, { dataset, distortion: plan.distortion, f }).distorted;
+  });
+}
