@@ -417,7 +417,7 @@ describe('TIFS', () => {
     await nothing(
       buildTifs({ imagenet: folder, out }),
       DataError,
-      /no copy of ILSVRC2012: expected train\/ or .* and val\/ or/,
+      /no copy of ILSVRC2012: expected .* but found neither/,
     );
     await nothing(
       buildTifs({ imagenet, out: reference, ...COUNTS }),

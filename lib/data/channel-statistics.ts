@@ -4,10 +4,12 @@ import type { ChannelTriple } from './store';
 /**
  * Mean and standard deviation of each channel over the centre crops of many source squares, in 0..1.
  *
- * It counts how often each of the 256 values occurs: exact, and the same whatever the order of the images.
+ * It adds up whole numbers, which is exact: the result is the same whatever the order of the images.
  */
 export class ChannelStatistics {
-  private readonly counts = [0, 1, 2].map(() => new Float64Array(256));
+  private pixels = 0;
+  private readonly sums = [0, 0, 0];
+  private readonly squares = [0, 0, 0];
   private readonly crop: number;
   private readonly offset: number;
 
@@ -19,28 +21,35 @@ export class ChannelStatistics {
 
   /** @param square - `[side, side, 3]` */
   add(square: Uint8Array): void {
-    const [red, green, blue] = this.counts;
-    for (let row = this.offset; row < this.offset + this.crop; row++) {
-      const start = (row * this.side + this.offset) * 3;
-      for (let index = start; index < start + this.crop * 3; index += 3) {
-        red[square[index]]++;
-        green[square[index + 1]]++;
-        blue[square[index + 2]]++;
+    const { crop, offset, side, sums, squares } = this;
+    this.pixels += crop * crop;
+    for (let row = offset; row < offset + crop; row++) {
+      // Row by row in small integers, which are several times faster than large ones.
+      let [red, green, blue, redSquared, greenSquared, blueSquared] = [0, 0, 0, 0, 0, 0];
+      const start = (row * side + offset) * 3;
+      for (let index = start; index < start + crop * 3; index += 3) {
+        const [r, g, b] = [square[index], square[index + 1], square[index + 2]];
+        red += r;
+        green += g;
+        blue += b;
+        redSquared += r * r;
+        greenSquared += g * g;
+        blueSquared += b * b;
       }
+      sums[0] += red;
+      sums[1] += green;
+      sums[2] += blue;
+      squares[0] += redSquared;
+      squares[1] += greenSquared;
+      squares[2] += blueSquared;
     }
   }
 
   result(): { readonly mean: ChannelTriple; readonly deviation: ChannelTriple } {
-    const moments = this.counts.map((counts) => {
-      const total = counts.reduce((sum, count) => sum + count, 0);
-      const mean = counts.reduce((sum, count, value) => sum + count * value, 0) / total;
-      const variance = counts.reduce((sum, count, value) => sum + count * (value - mean) ** 2, 0) / total;
-      return { mean: mean / 255, deviation: Math.sqrt(variance) / 255 };
-    });
-    const [red, green, blue] = moments;
-    return {
-      mean: [red.mean, green.mean, blue.mean],
-      deviation: [red.deviation, green.deviation, blue.deviation],
-    };
+    const perChannel = (of: (channel: number) => number): ChannelTriple => [of(0), of(1), of(2)];
+    const mean = perChannel((channel) => this.sums[channel] / this.pixels / 255);
+    const variance = (channel: number) => this.squares[channel] / this.pixels / 255 ** 2 - mean[channel] ** 2;
+    const deviation = perChannel((channel) => Math.sqrt(Math.max(0, variance(channel))));
+    return { mean, deviation };
   }
 }

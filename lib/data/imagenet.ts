@@ -37,6 +37,7 @@ export class Imagenet {
   constructor(
     directory: string,
     private readonly classes: readonly TifsClass[],
+    private readonly signal?: AbortSignal,
   ) {
     this.root = resolve(directory);
     const find = (...names: readonly string[]) =>
@@ -46,12 +47,11 @@ export class Imagenet {
     const train = find('train', TRAIN_TAR);
     const val = find('val', VAL_TAR);
     if (!train || !val) {
-      const missing = [train ?? `train/ or ${TRAIN_TAR}`, val ?? `val/ or ${VAL_TAR}`].filter((name) =>
-        name.includes(' or '),
+      throw new DataError(
+        `${this.root}: no copy of ILSVRC2012: expected train/ or ${TRAIN_TAR}, and val/ or ${VAL_TAR}, ` +
+          `but found ${train ?? val ?? 'neither'}`,
+        { cure: 'Give the folder that holds both.' },
       );
-      throw new DataError(`${this.root}: no copy of ILSVRC2012: expected ${missing.join(' and ')} in it`, {
-        cure: 'Give the folder that holds both.',
-      });
     }
     this.train = train;
     this.val = val;
@@ -138,8 +138,12 @@ export class Imagenet {
 
   private async *entries(tar: TarFile, inside?: TarEntry): AsyncGenerator<TarEntry> {
     try {
-      yield* tar.entries(inside);
+      for await (const entry of tar.entries(inside)) {
+        this.signal?.throwIfAborted();
+        yield entry;
+      }
     } catch (error) {
+      this.signal?.throwIfAborted();
       this.problems.push(`${tar.name}${inside ? `:${inside.name}` : ''}: ${(error as Error).message}`);
     }
   }

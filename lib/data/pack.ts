@@ -165,16 +165,24 @@ async function fill(
       report();
     }
   };
-  const threads = sharp.concurrency();
-  sharp.concurrency(1); // Many images at once, each on one thread, is faster than the other way round.
-  try {
-    const ends = await Promise.allSettled(Array.from({ length: IN_FLIGHT }, work));
-    for (const end of ends) if (end.status === 'rejected') throw end.reason;
-  } finally {
-    sharp.concurrency(threads);
-  }
+  const restore = singleImages();
+  const ends = await Promise.allSettled(Array.from({ length: IN_FLIGHT }, work));
+  restore();
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
   signal?.throwIfAborted();
   return bad;
+}
+
+/** Sets sharp to many images at once, each on one thread and seen once. @returns what undoes it */
+function singleImages(): () => void {
+  const threads = sharp.concurrency();
+  const { memory, files, items } = sharp.cache();
+  sharp.concurrency(1);
+  sharp.cache(false);
+  return () => {
+    sharp.concurrency(threads);
+    sharp.cache({ memory: memory.max, files: files.max, items: items.max });
+  };
 }
 
 function reasonOf(error: unknown): string {

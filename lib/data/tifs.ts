@@ -32,7 +32,7 @@ export async function buildTifs(options: TifsOptions): Promise<string> {
       throw new ArgumentError(`buildTifs: ${name} must be a whole number from 1 on, but is ${count}`);
     }
   }
-  const source = new Imagenet(imagenet, TIFS_CLASSES);
+  const source = new Imagenet(imagenet, TIFS_CLASSES, options.signal);
   try {
     const training = await source.trainingImages();
     const testing = await source.validationImages();

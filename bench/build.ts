@@ -1,0 +1,99 @@
+/**
+ * The speed of building a data set from photographs of ImageNet's usual size, beside torchvision in a pool of as many
+ * processes: `node --import tsx bench/build.ts [--json] [--images N] [--repeats N]`.
+ *
+ * Ours is the whole build: decode, resize, checksums, channel statistics, the packed store and its manifest on disk.
+ */
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+import sharp from 'sharp';
+import { openCifar10 } from '../lib/data/cifar10';
+import { readImages } from '../lib/data/dataset';
+import { buildFolder } from '../lib/data/folder';
+
+const PYTHON = join(__dirname, '..', '.venv-peer', 'bin', 'python');
+
+/** Photographs of CIFAR-10, enlarged, with one another's pixels as fine texture, and grain: 500 × 375, some 100 KB. */
+async function makePhotographs(folder: string, count: number): Promise<void> {
+  const { test } = openCifar10();
+  const raw = { width: 32, height: 32, channels: 3 } as const;
+  const picture = (index: number) => sharp(readImages(test, [index]), { raw });
+  for (const name of ['a', 'b']) mkdirSync(join(folder, name), { recursive: true });
+  for (let index = 0; index < count; index++) {
+    const [width, height] = index % 4 === 0 ? [375, 500] : [500, 375];
+    const texture = await picture(index + 5000)
+      .png()
+      .toBuffer();
+    const grain = { width, height, channels: 3, noise: { type: 'gaussian', mean: 128, sigma: 30 } } as const;
+    await picture(index)
+      .resize(width, height, { fit: 'fill' })
+      .composite([
+        { input: texture, tile: true, blend: 'soft-light' },
+        {
+          input: await sharp({ create: { ...grain, background: '#888' } })
+            .png()
+            .toBuffer(),
+          blend: 'soft-light',
+        },
+      ])
+      .jpeg({ quality: 92 })
+      .toFile(join(folder, index % 2 === 0 ? 'a' : 'b', `${index}.jpg`));
+  }
+}
+
+const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1];
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      json: { type: 'boolean', default: false },
+      images: { type: 'string', default: '800' },
+      repeats: { type: 'string', default: '5' },
+    },
+  });
+  const count = Number(values.images);
+  const folder = mkdtempSync(join(tmpdir(), 'bench-build-'));
+  const images = join(folder, 'photographs');
+  await makePhotographs(images, count);
+  const peer = spawn(PYTHON, [join(__dirname, 'build.py'), images, String(availableParallelism())]);
+  peer.stderr.pipe(process.stderr);
+  const answers = createInterface({ input: peer.stdout })[Symbol.asyncIterator]();
+  const theirs = async () => {
+    peer.stdin.write('\n');
+    return count / Number((await answers.next()).value);
+  };
+  const ours = async () => {
+    const out = join(folder, 'data');
+    const started = performance.now();
+    await buildFolder({ images, out });
+    const rate = (1000 * count) / (performance.now() - started);
+    rmSync(out, { recursive: true });
+    return rate;
+  };
+  await ours();
+  await theirs();
+  const rates: { readonly ours: number; readonly peer: number }[] = [];
+  for (let repeat = 0; repeat < Number(values.repeats); repeat++)
+    rates.push({ ours: await ours(), peer: await theirs() });
+  peer.stdin.end();
+  rmSync(folder, { recursive: true });
+  const row = {
+    name: 'building a data set, 500 × 375 JPEG to 256 × 256',
+    unit: 'images/s',
+    ours: median(rates.map((rate) => rate.ours)),
+    peer: median(rates.map((rate) => rate.peer)),
+    ratio: median(rates.map((rate) => rate.ours / rate.peer)),
+    target: 1,
+  };
+  const text = `${row.name}: ${row.ours.toFixed(0)} (torchvision ${row.peer.toFixed(0)}) ${row.unit}, ratio ${row.ratio.toFixed(2)}`;
+  console.log(values.json ? JSON.stringify([row], undefined, 2) : text);
+}
+
+main().catch((error) => {
+  console.error(error);
+  process.exitCode = 1;
+});
