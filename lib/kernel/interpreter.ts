@@ -94,10 +94,12 @@ export class Interpreter {
     const result = this.#converter.convert(this.#declarations, source);
     if (result.output === undefined || !this.#cell) return result;
     this.#cell.declarations = result.declOutput ?? '';
-    for (const { path, data } of result.sideOutputs ?? []) this.#onScript(path, this.#tslab.locate(data, ''));
+    for (const { path, data } of result.sideOutputs ?? []) {
+      this.#onScript(path, this.#tslab.locate(data, { lines: 0, characters: 0 }));
+    }
     const { script } = this.#cell;
     const wrapping = `(${result.hasToplevelAwait ? 'async ' : ''}function(exports, require) { `;
-    this.#onScript(script, this.#tslab.locate(result.output, wrapping));
+    this.#onScript(script, this.#tslab.locate(result.output, { lines: 1, characters: wrapping.length }));
     return { ...result, output: `${result.output}\n//# sourceURL=${script}` };
   }
 

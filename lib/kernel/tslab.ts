@@ -22,9 +22,9 @@ export interface Tslab {
   readonly createExecutor: typeof import('tslab/dist/executor').createExecutor;
   /**
    * @param code as the converter made it
-   * @param wrapping what the executor puts before it on its first line
+   * @param added what tslab has put before the source, in lines, and before the code, in characters of its first line
    */
-  locate(code: string, wrapping: string): Locate;
+  locate(code: string, added: { readonly lines: number; readonly characters: number }): Locate;
   /** Where `tslab.display` shows what it is given. */
   setDisplay(display: (bundle: MimeBundle, displayId: string | undefined, update: boolean) => void): void;
 }
@@ -38,13 +38,15 @@ export function loadTslab(): Tslab {
     compiler,
     createConverter,
     createExecutor,
-    locate(code, wrapping) {
+    locate(code, added) {
       const locate = maps.get(code);
       maps.delete(code);
       const lines = code.split('\n').length;
       return (line, column) => {
-        if (line > lines) return undefined;
-        return locate?.(line, line === 1 ? column - wrapping.length : column);
+        const place = line <= lines && locate?.(line, line === 1 ? column - added.characters : column);
+        return place && place.line > added.lines
+          ? { line: place.line - added.lines, column: place.column }
+          : undefined;
       };
     },
     setDisplay(display) {
@@ -64,13 +66,21 @@ export function loadTslab(): Tslab {
 function compilerWithSourceMaps(maps: Map<string, Locate>): Compiler {
   const path = createRequire(require.resolve('tslab')).resolve('@tslab/typescript-for-tslab');
   const original: Compiler = require(path);
-  // Cells go through TypeScript twice: to a module with the map inside, then from that to what Node runs.
-  const createWatchCompilerHost = (files: string[], options: object, ...rest: unknown[]) =>
+  const createWatchCompilerHost = (
+    files: string[],
+    options: object,
+    system: unknown,
+    _: unknown,
+    ...rest: unknown[]
+  ) =>
     Reflect.apply(original.createWatchCompilerHost, original, [
       files,
       { ...options, inlineSourceMap: true },
+      system,
+      plainBuilder(original),
       ...rest,
     ]);
+  // Cells go through TypeScript twice: to a module with the map inside, then from that to what Node runs.
   const transpileModule: Compiler['transpileModule'] = (code, options) => {
     const [module, map] = code.split(mapComment, 2);
     const output = original.transpileModule(module ?? '', {
@@ -84,9 +94,7 @@ function compilerWithSourceMaps(maps: Map<string, Locate>): Compiler {
       const second = new SourceMap(JSON.parse(output.sourceMapText));
       maps.set(outputText, (line, column) => {
         const between = place(second, line, column);
-        const source = between && place(first, between.line, between.column);
-        // The converter puts a line of its own before each source.
-        return source && source.line > 1 ? { line: source.line - 1, column: source.column } : undefined;
+        return between && place(first, between.line, between.column);
       });
     }
     return { ...output, outputText };
@@ -95,6 +103,40 @@ function compilerWithSourceMaps(maps: Map<string, Locate>): Compiler {
   const cached = require.cache[path];
   if (cached) cached.exports = compiler;
   return compiler;
+}
+
+/**
+ * A builder without books of which file needs which: keeping them is most of the work of a cell that imports a large
+ * library, and all that is asked of them is which source files a cell imports.
+ */
+function plainBuilder(compiler: Compiler): Typescript.CreateProgram<Typescript.BuilderProgram> {
+  return (...args) => {
+    const builder = compiler.createAbstractBuilder(...args);
+    // tslab reads what the checker writes into the source files.
+    builder.getProgram().getTypeChecker();
+    return Object.assign(builder, {
+      getAllDependencies: (file: Typescript.SourceFile) => sourcesOf(builder.getProgram(), file),
+    });
+  };
+}
+
+/** The file and the source files that it imports, and those that they import. */
+function sourcesOf(program: Typescript.Program, file: Typescript.SourceFile): string[] {
+  const found = new Set([file]);
+  for (const { resolvedModules } of found as Set<Typescript.SourceFile & WithModules>) {
+    resolvedModules?.forEach(({ resolvedModule }) => {
+      const imported = resolvedModule && program.getSourceFile(resolvedModule.resolvedFileName);
+      if (imported && !imported.isDeclarationFile) found.add(imported);
+    });
+  }
+  return [...found].map(({ fileName }) => fileName);
+}
+
+/** What TypeScript keeps of a file's imports, but does not declare. */
+interface WithModules {
+  readonly resolvedModules?: {
+    forEach(visit: (module: Typescript.ResolvedModuleWithFailedLookupLocations) => void): void;
+  };
 }
 
 const mapComment = '//# sourceMappingURL=data:application/json;base64,';

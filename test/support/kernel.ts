@@ -1,22 +1,28 @@
+import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHmac, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Dealer, Request as HeartbeatSocket, Subscriber } from 'zeromq';
-import { installKernelspec } from '../../lib/kernel/spec';
+
+export const root = join(__dirname, '..', '..');
+export const python = join(root, '.venv', 'bin', 'python');
 
 /** A message as a client sees it. */
 export interface Message {
-  readonly channel: 'shell' | 'control' | 'stdin' | 'iopub';
+  readonly channel: Channel | 'iopub';
   readonly type: string;
   /** The `msg_id` of the request that it belongs to. */
   readonly parent: string | undefined;
   // biome-ignore lint/suspicious/noExplicitAny: what a message holds is what the tests are about
   readonly content: any;
 }
+
+type Channel = 'shell' | 'control' | 'stdin';
 
 /** What came of a request. */
 export interface Answered {
@@ -26,35 +32,44 @@ export interface Answered {
   /** Joined text of the streams. */
   readonly stdout: string;
   readonly stderr: string;
-  readonly milliseconds: number;
 }
 
-/** The kernelspec's command as the set-up writes it: compiled code, run by this Node. */
-export async function kernelCommand(): Promise<{ argv: string[]; env: Record<string, string> }> {
+/** Installs the kernel that the set-up has compiled to a folder of kernels. */
+export async function installTestKernelspec(
+  directory: string,
+  env: Record<string, string> = {},
+): Promise<void> {
+  const spec = join(root, 'dist', 'kernel', 'spec.js');
+  assert.ok(existsSync(spec), 'the library is not compiled: npm run pretest');
+  const { installKernelspec }: typeof import('../../lib/kernel/spec') = require(spec);
+  await installKernelspec({ directory, env });
+}
+
+/** The command of the installed kernel, with `{connection_file}` in it. */
+export async function kernelCommand(): Promise<string[]> {
   const directory = await mkdtemp(join(tmpdir(), 'kernelspec-'));
   try {
-    await installKernelspec({ directory, env: {} });
-    return JSON.parse(await readFile(join(directory, 'stability-training', 'kernel.json'), 'utf8'));
+    await installTestKernelspec(directory);
+    return JSON.parse(await readFile(join(directory, 'stability-training', 'kernel.json'), 'utf8')).argv;
   } finally {
     await rm(directory, { recursive: true });
   }
 }
 
-export interface StartOptions {
-  /** Another program than the kernelspec's, with `{connection_file}` in it. */
-  readonly argv?: readonly string[];
-  readonly env?: NodeJS.ProcessEnv;
-  readonly cwd?: string;
+interface Connection {
+  readonly key: string;
+  readonly shell_port: number;
+  readonly control_port: number;
+  readonly stdin_port: number;
+  readonly iopub_port: number;
+  readonly hb_port: number;
 }
 
-/** A running kernel and a client of it: Jupyter's protocol written a second time, by its description. */
-export class TestKernel {
-  readonly process: ChildProcess;
+/** A client of a kernel: Jupyter's protocol written a second time, by its description. */
+export class KernelClient {
   /** Messages of all channels, in the order in which they came. */
   readonly messages: Message[] = [];
-  /** What it wrote to the terminal of the server. */
-  log = '';
-  readonly #key: string;
+  protected readonly connection: Connection;
   readonly #session = randomUUID();
   readonly #waiting = new Set<() => void>();
   readonly #sockets = {
@@ -64,79 +79,29 @@ export class TestKernel {
     iopub: new Subscriber(),
   };
   readonly #heartbeat = new HeartbeatSocket();
-  readonly #folder: string;
 
-  private constructor(process: ChildProcess, key: string, folder: string) {
-    this.process = process;
-    this.#key = key;
-    this.#folder = folder;
-    process.stderr?.on('data', (chunk) => {
-      this.log += chunk;
-    });
-  }
-
-  static async start({ argv, env, cwd }: StartOptions = {}): Promise<TestKernel> {
-    const folder = await mkdtemp(join(tmpdir(), 'kernel-'));
-    const [shell, control, stdin, iopub, hb] = await freePorts(5);
-    const key = randomUUID();
-    const connection = {
-      transport: 'tcp',
-      ip: '127.0.0.1',
-      shell_port: shell,
-      control_port: control,
-      stdin_port: stdin,
-      iopub_port: iopub,
-      hb_port: hb,
-      key,
-      signature_scheme: 'hmac-sha256',
-    };
-    const file = join(folder, 'connection.json');
-    await writeFile(file, JSON.stringify(connection));
-    const command = (argv ?? (await kernelCommand()).argv).map((part) =>
-      part.replace('{connection_file}', file),
-    );
-    const child = spawn(command[0] ?? '', command.slice(1), {
-      cwd,
-      env: { ...process.env, ...env },
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    const kernel = new TestKernel(child, key, folder);
-    kernel.#connect(connection);
-    return kernel;
-  }
-
-  #connect(ports: {
-    shell_port?: number;
-    control_port?: number;
-    stdin_port?: number;
-    iopub_port?: number;
-    hb_port?: number;
-  }): void {
+  constructor(connection: Connection) {
+    this.connection = connection;
     const { shell, control, stdin, iopub } = this.#sockets;
     const identity = randomUUID();
     for (const socket of [shell, control, stdin]) socket.routingId = identity;
-    for (const socket of [shell, control, stdin, iopub]) socket.linger = 0;
     iopub.receiveHighWaterMark = 0;
     iopub.subscribe();
+    const url = (port: number) => `tcp://127.0.0.1:${port}`;
+    for (const channel of ['shell', 'control', 'stdin', 'iopub'] as const) {
+      this.#sockets[channel].linger = 0;
+      this.#sockets[channel].connect(url(connection[`${channel}_port`]));
+      this.#receive(channel);
+    }
     this.#heartbeat.linger = 0;
-    const url = (port: number | undefined) => `tcp://127.0.0.1:${port}`;
-    shell.connect(url(ports.shell_port));
-    control.connect(url(ports.control_port));
-    stdin.connect(url(ports.stdin_port));
-    iopub.connect(url(ports.iopub_port));
-    this.#heartbeat.connect(url(ports.hb_port));
-    this.#receive('shell', shell);
-    this.#receive('control', control);
-    this.#receive('stdin', stdin);
-    this.#receive('iopub', iopub);
+    this.#heartbeat.connect(url(connection.hb_port));
   }
 
-  async #receive(channel: Message['channel'], socket: AsyncIterable<Buffer[]>): Promise<void> {
-    for await (const frames of socket) {
+  async #receive(channel: Message['channel']): Promise<void> {
+    for await (const frames of this.#sockets[channel]) {
       const start = frames.findIndex((frame) => frame.toString() === '<IDS|MSG>');
       const [signature, ...parts] = frames.slice(start + 1);
-      if (signature?.toString() !== this.#sign(parts))
-        throw new Error('a message of the kernel with a wrong signature');
+      assert.equal(signature?.toString(), this.#sign(parts), 'the signature of a message of the kernel');
       const [header, parent, , content] = parts.map((part) => JSON.parse(part.toString()));
       this.messages.push({ channel, type: header.msg_type, parent: parent.msg_id, content });
       for (const wake of this.#waiting) wake();
@@ -144,88 +109,80 @@ export class TestKernel {
   }
 
   #sign(parts: readonly (string | Buffer)[]): string {
-    const hmac = createHmac('sha256', this.#key);
+    const hmac = createHmac('sha256', this.connection.key);
     for (const part of parts) hmac.update(part);
     return hmac.digest('hex');
   }
 
   /** @returns the request's `msg_id` */
-  async send(
-    type: string,
-    content: object,
-    channel: 'shell' | 'control' | 'stdin' = 'shell',
-  ): Promise<string> {
+  async send(type: string, content: object, channel: Channel = 'shell'): Promise<string> {
     const msg_id = randomUUID();
-    const header = {
-      msg_id,
-      msg_type: type,
-      session: this.#session,
-      username: 'test',
-      date: new Date().toISOString(),
-      version: '5.3',
-    };
-    const parts = [JSON.stringify(header), '{}', '{}', JSON.stringify(content)];
-    await this.sendFrames(['<IDS|MSG>', this.#sign(parts), ...parts], channel);
+    const date = new Date().toISOString();
+    const header = { msg_id, msg_type: type, session: this.#session, username: 'test', date, version: '5.3' };
+    await this.sendParts([JSON.stringify(header), '{}', '{}', JSON.stringify(content)], { channel });
     return msg_id;
   }
 
-  async sendFrames(frames: string[], channel: 'shell' | 'control' | 'stdin' = 'shell'): Promise<void> {
-    await this.#sockets[channel].send(frames);
+  /** Sends what need not be a message. */
+  async sendParts(
+    parts: string[],
+    {
+      channel = 'shell',
+      signature = this.#sign(parts),
+    }: { readonly channel?: Channel; readonly signature?: string } = {},
+  ): Promise<void> {
+    await this.#sockets[channel].send(['<IDS|MSG>', signature, ...parts]);
   }
 
-  /** The first message for which `find` is true, of those from `from` on. */
-  async message(find: (message: Message) => boolean, timeoutMs = 30_000, from = 0): Promise<Message> {
-    let next = from;
+  /** The first message for which `matches` is true. */
+  async message(matches: (message: Message) => boolean, timeoutMs = 30_000): Promise<Message> {
+    let next = 0;
     const search = () => {
-      for (; next < this.messages.length; next += 1) {
-        const message = this.messages[next];
-        if (message && find(message)) return message;
+      while (next < this.messages.length) {
+        const message = this.messages[next++];
+        if (message && matches(message)) return message;
       }
       return undefined;
     };
     const found = search();
     if (found) return found;
     return new Promise((resolve, reject) => {
-      const wake = () => {
-        const message = search();
-        if (message) end(() => resolve(message));
-      };
-      const timer = setTimeout(() => {
-        const last = this.messages.slice(-5).map((message) => JSON.stringify(message).slice(0, 300));
-        end(() =>
-          reject(
-            new Error(
-              `no such message came in ${timeoutMs} ms; the last were\n${last.join('\n')}\n${this.log}`,
-            ),
-          ),
-        );
-      }, timeoutMs);
-      const end = (then: () => void) => {
+      const end = () => {
         clearTimeout(timer);
         this.#waiting.delete(wake);
-        then();
       };
+      const wake = () => {
+        const message = search();
+        if (!message) return;
+        end();
+        resolve(message);
+      };
+      const timer = setTimeout(() => {
+        end();
+        const last = this.messages.slice(-5).map((message) => JSON.stringify(message).slice(0, 300));
+        reject(new Error(`no such message came in ${timeoutMs} ms; the last were\n${last.join('\n')}`));
+      }, timeoutMs);
       this.#waiting.add(wake);
     });
   }
 
   /** Waits for reply and idle of a request that was sent. */
   async answered(id: string, timeoutMs?: number): Promise<Answered> {
-    const start = performance.now();
-    const reply = this.message(({ parent, channel }) => parent === id && channel === 'shell', timeoutMs);
-    const idle = this.message(
-      ({ parent, type, content }) => parent === id && type === 'status' && content.execution_state === 'idle',
-      timeoutMs,
-    );
-    const [{ content }] = await Promise.all([reply, idle]);
-    const milliseconds = performance.now() - start;
+    const [{ content: reply }] = await Promise.all([
+      this.message(({ parent, channel }) => parent === id && channel === 'shell', timeoutMs),
+      this.message(
+        ({ parent, type, content }) =>
+          parent === id && type === 'status' && content.execution_state === 'idle',
+        timeoutMs,
+      ),
+    ]);
     const outputs = this.outputsOf(id);
     const text = (name: string) =>
       outputs
-        .filter((message) => message.type === 'stream' && message.content.name === name)
-        .map((message) => message.content.text)
+        .filter(({ type, content }) => type === 'stream' && content.name === name)
+        .map(({ content }) => content.text)
         .join('');
-    return { reply: content, outputs, stdout: text('stdout'), stderr: text('stderr'), milliseconds };
+    return { reply, outputs, stdout: text('stdout'), stderr: text('stderr') };
   }
 
   /** What has come on iopub for a request, without the status messages. */
@@ -239,15 +196,10 @@ export class TestKernel {
     return this.answered(await this.send(type, content), timeoutMs);
   }
 
+  /** @returns the `msg_id`; the cell need not end */
   sendCell(code: string, options: object = {}): Promise<string> {
-    const defaults = {
-      silent: false,
-      store_history: true,
-      user_expressions: {},
-      allow_stdin: false,
-      stop_on_error: true,
-    };
-    return this.send('execute_request', { code, ...defaults, ...options });
+    const defaults = { silent: false, store_history: true, user_expressions: {}, allow_stdin: false };
+    return this.send('execute_request', { code, ...defaults, stop_on_error: true, ...options });
   }
 
   async execute(code: string, options: object = {}, timeoutMs?: number): Promise<Answered> {
@@ -260,10 +212,9 @@ export class TestKernel {
   }
 
   /** Waits until it answers and its outputs are heard. */
-  async ready(): Promise<this> {
+  async ready(): Promise<void> {
     await this.message(({ type }) => type === 'iopub_welcome');
     await this.request('kernel_info_request', {});
-    return this;
   }
 
   async heartbeat(): Promise<string> {
@@ -272,37 +223,92 @@ export class TestKernel {
     return String(answer);
   }
 
+  disconnect(): void {
+    for (const socket of [...Object.values(this.#sockets), this.#heartbeat]) socket.close();
+  }
+}
+
+export interface StartOptions {
+  /** Another program than the kernelspec's, with `{connection_file}` in it. */
+  readonly argv?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+}
+
+/** A kernel in a process of its own, and a client of it. */
+export class TestKernel extends KernelClient {
+  readonly process: ChildProcess;
+  /** What it wrote to the terminal of the server. */
+  log = '';
+  readonly #folder: string;
+
+  private constructor(connection: Connection, process: ChildProcess, folder: string) {
+    super(connection);
+    this.process = process;
+    this.#folder = folder;
+    process.stderr?.on('data', (chunk) => {
+      this.log += chunk;
+    });
+  }
+
+  static async start({ argv, env, cwd }: StartOptions = {}): Promise<TestKernel> {
+    const folder = await mkdtemp(join(tmpdir(), 'kernel-'));
+    const [shell_port, control_port, stdin_port, iopub_port, hb_port] = await freePorts();
+    const connection = { key: randomUUID(), shell_port, control_port, stdin_port, iopub_port, hb_port };
+    const file = join(folder, 'connection.json');
+    const common = { transport: 'tcp', ip: '127.0.0.1', signature_scheme: 'hmac-sha256' };
+    await writeFile(file, JSON.stringify({ ...common, ...connection }));
+    const [program = '', ...args] = (argv ?? (await kernelCommand())).map((part) =>
+      part.replace('{connection_file}', file),
+    );
+    const child = spawn(program, args, {
+      cwd: cwd ?? folder,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    const kernel = new TestKernel(connection, child, folder);
+    await kernel.ready();
+    return kernel;
+  }
+
+  /** A second client of the same kernel. */
+  async connect(): Promise<KernelClient> {
+    const client = new KernelClient(this.connection);
+    await client.ready();
+    return client;
+  }
+
   /** Asks it to end, and waits until it has. */
-  async shutDown(): Promise<{ reply: Message['content']; code: number | null }> {
+  async shutDown(): Promise<{ readonly reply: Message['content']; readonly code: number | null }> {
     const ended = once(this.process, 'exit');
     const reply = await this.control('shutdown_request', { restart: false });
     const [code] = await ended;
-    await this.close();
+    await this.kill();
     return { reply, code };
   }
 
-  /** Ends client and kernel. */
-  async close(): Promise<void> {
+  /** Ends kernel and client. */
+  async kill(): Promise<void> {
     this.process.kill('SIGKILL');
-    for (const socket of [...Object.values(this.#sockets), this.#heartbeat]) socket.close();
+    this.disconnect();
     await rm(this.#folder, { recursive: true, force: true });
   }
 }
 
-async function freePorts(count: number): Promise<number[]> {
+async function freePorts(): Promise<[number, number, number, number, number]> {
+  // Open at the same time, so that they differ.
   const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
+    Array.from({ length: 5 }, async () => {
       const server = createServer().listen(0, '127.0.0.1');
       await once(server, 'listening');
       return server;
     }),
   );
-  return Promise.all(
-    servers.map(async (server) => {
-      const address = server.address();
-      server.close();
-      await once(server, 'close');
-      return typeof address === 'object' && address ? address.port : 0;
-    }),
-  );
+  const ports = servers.map((server) => {
+    const address = server.address();
+    assert.ok(typeof address === 'object' && address);
+    server.close();
+    return address.port;
+  });
+  return ports as [number, number, number, number, number];
 }

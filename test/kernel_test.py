@@ -1,0 +1,64 @@
+"""Jupyter's own test of kernels. Run by test/kernel.test.ts."""
+
+import unittest
+
+import jupyter_kernel_test
+
+
+class KernelTests(jupyter_kernel_test.KernelTests):
+    kernel_name = "stability-training"
+    language_name = "typescript"
+    file_extension = ".ts"
+
+    code_hello_world = "console.log('hello, world')"
+    code_stderr = "console.error('oh no')"
+    completion_samples = [
+        {"text": "Math.flo", "matches": {"floor"}},
+        {"text": "const word = 'a'; word.toUpp", "matches": {"toUpperCase"}},
+        {"text": "zzzzzz", "matches": set()},
+    ]
+    complete_code_samples = [
+        "1",
+        "const a: number = 1;",
+        "function f() {\n  return 1;\n}",
+        "await Promise.resolve(1)",
+        "import * as fs from 'fs';",
+        "",
+    ]
+    incomplete_code_samples = [
+        "for (const a of [1]) {",
+        "const a = [",
+        "f(",
+        "`text",
+        "/* comment",
+        "const a =",
+        "class A {\n  b = 1;",
+    ]
+    invalid_code_samples = ["const a: = 1", "1 +* 2", "f)", "import"[:3] + " 1 2"]
+    code_generate_error = "throw new Error('on purpose')"
+    code_execute_result = [
+        {"code": "1 + 2 + 3", "result": "6"},
+        {"code": "[1, 2].map((n) => n * n)", "result": "[ 1, 4 ]"},
+        {
+            "code": "({ [Symbol.for('Jupyter.mimebundle')]: () => ({ 'text/html': '<b>hi</b>' }) })",
+            "result": "<b>hi</b>",
+            "mime": "text/html",
+        },
+    ]
+    code_display_data = [
+        {"code": "import * as tslab from 'tslab'; tslab.display.html('<b>hi</b>')", "mime": "text/html"},
+        {"code": "import * as tslab from 'tslab'; tslab.display.png(new Uint8Array([1, 2]))", "mime": "image/png"},
+    ]
+    code_history_pattern = "1 +* 3"
+    supported_history_operations = ("tail", "range", "search")
+    code_inspect_sample = "Math.floor"
+    code_clear_output = "(globalThis as any)[Symbol.for('jupyter.kernel.client')].clearOutput()"
+
+
+class IopubWelcomeTests(jupyter_kernel_test.IopubWelcomeTests):
+    kernel_name = "stability-training"
+    support_iopub_welcome = True
+
+
+if __name__ == "__main__":
+    unittest.main()
