@@ -21,11 +21,10 @@ import { mark } from './turn.mjs';
  * @param {object} [options]
  * @param {string} [options.cwd] default: the repository
  * @param {Record<string, string>} [options.env] added to this process's own
- * @param {string} [options.cure] what to do where the failure is none of the usual ones
  * @returns {Promise<void>}
  * @throws {import('./errors.mjs').SetupError} when the tool cannot be started, fails, or is ended by the signal
  */
-export function run(what, command, args, { say, signal }, { cwd = root, env = {}, cure } = {}) {
+export function run(what, command, args, { say, signal }, { cwd = root, env = {} } = {}) {
   return new Promise((resolve, reject) => {
     /** @type {string[]} */
     const output = [];
@@ -49,12 +48,12 @@ export function run(what, command, args, { say, signal }, { cwd = root, env = {}
     }
     child.on('error', (error) => {
       signal.removeEventListener('abort', stop);
-      reject(failureOf(what, [error.message], cure));
+      reject(failureOf(what, [error.message]));
     });
     child.on('close', (code) => {
       signal.removeEventListener('abort', stop);
       if (code === 0) resolve();
-      else reject(failureOf(what, output, cure));
+      else reject(failureOf(what, output));
     });
   });
 }

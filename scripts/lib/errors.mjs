@@ -21,6 +21,11 @@ const goOn = 'then run the same command again: what is already there is kept.';
 /** What the tools print when something outside the project fails. The first match counts. */
 const knownFailures = [
   {
+    pattern: /GET https:\/\/nodejs\.org[\s\S]*configure error/,
+    message: 'The headers of this Node were not found, and nodejs.org is out of reach',
+    cure: `Take a Node that brings its headers along (from nodejs.org, nvm, NodeSource or the container image node), or name their folder in npm_config_nodedir, ${goOn}`,
+  },
+  {
     pattern: /ENOSPC|No space left on device/i,
     message: 'The disk is full',
     cure: `Make room, ${goOn}`,
@@ -46,12 +51,14 @@ const knownFailures = [
 /**
  * @param {string} what the command in words
  * @param {readonly string[]} output what it printed
- * @param {string} [cure] what to do where the output is none of the known failures
  */
-export function failureOf(what, output, cure = `Mend what it says below, ${goOn}`) {
+export function failureOf(what, output) {
   const text = output.join('\n');
   const known = knownFailures.find(({ pattern }) => pattern.test(text));
   return known
     ? new SetupError(`${known.message} (${what})`, { cure: known.cure, output })
-    : new SetupError(`${what} failed`, { cure, output });
+    : new SetupError(`${what} failed`, {
+        cure: `Mend what it says below (environment.md knows more), ${goOn}`,
+        output,
+      });
 }

@@ -96,7 +96,13 @@ function npmPackages() {
         ([name, { version, optional }]) => name === '' || optional || installed[name]?.version === version,
       );
     },
-    make: (work) => run('npm ci', 'npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], work),
+    make: (work) =>
+      run(
+        'npm ci',
+        'npm',
+        ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--fetch-retry-mintimeout=2000'],
+        work,
+      ),
   };
 }
 
@@ -160,21 +166,29 @@ function nodeAddon(kind) {
   const builtFor = fileFingerprint(tensorFlowRequirements(kind));
   return {
     name: 'TensorFlow for Node',
-    tools: ['compiler'],
+    tools: ['npm', 'compiler'],
     megabytes: 50,
     isDone: () => isStamped(whole, builtFor),
     async make(work) {
       linkTensorFlow(deps);
-      const builder = inRoot('node_modules', '@mapbox', 'node-pre-gyp', 'bin', 'node-pre-gyp');
       await run(
         'building the TensorFlow addon',
-        process.execPath,
-        [builder, 'install', '--build-from-source', `--python=${python}`, ...headersOfThisNode()],
+        // npm knows its own node-gyp, which builds it.
+        'npm',
+        [
+          'exec',
+          '--no',
+          '--',
+          'node-pre-gyp',
+          'install',
+          '--build-from-source',
+          `--python=${python}`,
+          ...headersOfThisNode(),
+        ],
         work,
         {
           cwd: addonFolder,
           env: { JOBS: 'max' },
-          cure: 'If it names nodejs.org: the headers of this Node could not be fetched; a Node from nodejs.org, nvm or NodeSource brings them along. Else see environment.md.',
         },
       );
       const probe = `require(require('@mapbox/node-pre-gyp').find(require.resolve('./package.json')))`;

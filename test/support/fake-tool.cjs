@@ -36,6 +36,7 @@ function half(/** @type {string} */ call) {
 
 function npm() {
   if (args[0] === '--version') return;
+  if (args[0] === 'exec') return nodePreGyp();
   const modules = path.join(process.cwd(), 'node_modules');
   fs.rmSync(modules, { recursive: true, force: true });
   const addon = path.join(modules, '@tensorflow', 'tfjs-node-gpu');
@@ -44,10 +45,8 @@ function npm() {
   half(`npm ${args[0]}`);
   write(path.join(builder, 'package.json'), '{"main": "index.js"}');
   write(path.join(builder, 'index.js'), `exports.find = () => '${path.join(addon, 'addon.js')}';`);
-  const play = (/** @type {string} */ name) =>
-    `process.argv.splice(1, 1, '${__filename}', '${name}'); require('${__filename}');`;
-  write(path.join(builder, 'bin', 'node-pre-gyp'), play('node-pre-gyp'));
-  write(path.join(modules, 'typescript', 'bin', 'tsc'), play('tsc'));
+  const play = `process.argv.splice(1, 1, '${__filename}', 'tsc'); require('${__filename}');`;
+  write(path.join(modules, 'typescript', 'bin', 'tsc'), play);
   fs.copyFileSync('package-lock.json', path.join(modules, '.package-lock.json'));
 }
 
@@ -108,5 +107,5 @@ function tsc() {
   write(path.join(out, 'data', 'cifar10.js'), data);
 }
 
-const tools = { npm, python, 'node-pre-gyp': nodePreGyp, tsc, 'g++': () => {}, make: () => {} };
+const tools = { npm, python, tsc, 'g++': () => {}, make: () => {} };
 tools[/** @type {keyof typeof tools} */ (tool)]();
