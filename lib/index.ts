@@ -2,17 +2,28 @@
 
 export type { Batch, BatchOptions } from './data/batches';
 export { batches } from './data/batches';
+export { BuildError, type BuildProgress } from './data/build';
 export { installCifar10, openCifar10 } from './data/cifar10';
 export { type ImageDataset, readImages, type Split, subset } from './data/dataset';
+export { buildFolder, type FolderOptions, openFolder } from './data/folder';
+export { buildTifs, openTifs, type TifsOptions } from './data/tifs';
+export { TIFS_CLASSES, type TifsClass } from './data/tifs-classes';
 export {
+  type Composition,
+  compose,
   type Distortion,
   type DistortionInput,
   type DistortionName,
   distortionNamed,
   distortions,
+  pgd,
+  type Strength,
+  strengthText,
+  type TableDistortion,
 } from './distortions';
 export { ArgumentError, DataError, UserError } from './errors';
 export { accuracyInterval, type EvaluateOptions, type EvaluationRow, evaluate } from './evaluation/evaluate';
+export { distortedImages, type PictureOptions } from './evaluation/pictures';
 export {
   curvePoints,
   type EvaluationOptions,
