@@ -68,9 +68,14 @@ describe('losses', () => {
         const { value, grads } = tf.valueAndGrads((...x) => loss(x[0] as Tensor2D, (x[1] ?? b) as Tensor2D))(
           used,
         );
+        // A gradient is a difference of terms as large as α times the logits' distance, in float32.
+        const distance = Math.max(
+          ...logits.flat().map((logit, i) => Math.abs(logit - distortedLogits.flat()[i])),
+        );
+        const rounding = (1 + (row.alpha ?? 0)) * distance * 2 ** -23;
         const close = (actual: number, expected: number, what: string) =>
           assert.ok(
-            Math.abs(actual - expected) <= 1e-4 * Math.max(Math.abs(expected), 1e-2),
+            Math.abs(actual - expected) <= 1e-4 * Math.abs(expected) + rounding,
             `${row.loss} α=${row.alpha} ${what}: ${actual}, PyTorch ${expected}`,
           );
         close(value.dataSync()[0], row.value, 'value');
@@ -183,7 +188,7 @@ describe('training', () => {
 
   it('learns', async () => {
     const { history } = await trained({ epochs: 6 });
-    assert.ok(history[5].trainLoss < 0.85 * history[0].trainLoss, JSON.stringify(outcomes(history)));
+    assert.ok(history[5].trainLoss < history[0].trainLoss - 0.1, JSON.stringify(outcomes(history)));
   });
 
   it('keeps the weights of the first epoch with the best validation accuracy', async () => {
