@@ -1,5 +1,5 @@
 import { ArgumentError } from '../errors';
-import type { Tensor1D, Tensor2D, Tensor4D } from '../tensorflow';
+import type { Tensor, Tensor2D, Tensor4D } from '../tensorflow';
 
 /** Names of the distortions of Table 1. */
 export type DistortionName = 'gaussian-noise' | 'jpeg' | 'thumbnail' | 'fgsm' | 'rotation' | 'random-crop';
@@ -19,7 +19,7 @@ export interface DistortionInput {
   /** `[batch, S, S, 3]`, 0..1: the crops after JPEG, where the distortion is made by the reader; else the crops. */
   readonly recoded: Tensor4D;
   /** `[batch]`, of a composition `[batch, parts]`: the strength for each image; that of no distortion is the identity. */
-  readonly strengths: Tensor1D | Tensor2D;
+  readonly strengths: Tensor;
   /** `[batch, 2]`, int32: the seed of each image. */
   readonly seeds: Tensor2D;
   /** ∇ₓ L₀ of the network under attack at images like the crops, `[batch, S, S, 3]`. */

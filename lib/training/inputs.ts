@@ -3,7 +3,7 @@ import { type Batch, type BatchOptions, batches } from '../data/batches';
 import type { ImageDataset, Split } from '../data/dataset';
 import { recodeCrops } from '../data/jpeg';
 import type { Distortion, Strength } from '../distortions';
-import { type Tensor1D, type Tensor2D, type Tensor4D, tf, uint8Tensor } from '../tensorflow';
+import { type Tensor, type Tensor1D, type Tensor2D, type Tensor4D, tf, uint8Tensor } from '../tensorflow';
 import { centreCrops, normalise, unitFloats } from './images';
 import { taskLossGradient } from './losses';
 import type { LossInput } from './methods';
@@ -45,7 +45,7 @@ export type StepInputs = {
   /** `[batch]`, int32 */
   readonly labels: Tensor1D;
   readonly seeds: Tensor2D;
-  readonly strengths: Tensor1D | Tensor2D;
+  readonly strengths: Tensor;
   /** `[batch, S, S, 3]`, uint8: there where the reader makes the distortion. */
   readonly recoded?: Tensor4D;
 };
@@ -70,9 +70,9 @@ export function stepInputs(
 }
 
 /** `[batch]`, of a composition `[batch, parts]`. Where no number stands for no distortion, none is needed here. */
-function strengthTensor(strengths: readonly Strength[]): Tensor1D | Tensor2D {
+function strengthTensor(strengths: readonly Strength[]): Tensor {
   const values = strengths.map((strength) => strength ?? 0);
-  return tf.tensor(values as number[] | number[][], undefined, 'float32') as Tensor1D | Tensor2D;
+  return tf.tensor(values as number[] | number[][], undefined, 'float32');
 }
 
 /**

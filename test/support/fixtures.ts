@@ -13,6 +13,28 @@ export function fixtureTensors(path: string): ReadonlyMap<string, StoredTensor> 
   return readSafetensors(join(FOLDER, path)).tensors;
 }
 
+/** Tensors of a fixture that has images (uint8) among them, which weights' files have not. */
+export function fixtureArrays(path: string): ReadonlyMap<string, Float32Array | Uint8Array> {
+  const file = readFileSync(join(FOLDER, path));
+  const start = 8 + Number(file.readBigUInt64LE());
+  type Entry = { readonly dtype: string; readonly data_offsets: readonly [number, number] };
+  const { __metadata__: _, ...header } = JSON.parse(file.toString('utf8', 8, start)) as Record<string, Entry>;
+  return new Map(
+    Object.entries(header).map(
+      ([
+        name,
+        {
+          dtype,
+          data_offsets: [from, to],
+        },
+      ]) => {
+        const bytes = Uint8Array.from(file.subarray(start + from, start + to));
+        return [name, dtype === 'U8' ? bytes : new Float32Array(bytes.buffer)];
+      },
+    ),
+  );
+}
+
 export interface Formula {
   readonly index: number;
   readonly shape: number[];

@@ -1,0 +1,172 @@
+/**
+ * What a batch costs before the network sees it – read, crop, distort, normalise – for each distortion, beside a
+ * training step of the same images: `npm run bench:input [-- options]`.
+ *
+ *   --json            rows as JSON: name, imagesPerSecond, share, target
+ *   --only TEXT       the rows whose name has TEXT in it
+ *   --batch N         images in a batch. Default: 32
+ *   --precision P     of the training step, float32 or bfloat16. Default: float32
+ *   --repeats N       measurements of each, in turn; the median counts. Default: 3
+ *
+ * 224 px, ResNet-18 of width 64. The step is the baseline's, the shortest there is: stability training passes twice as
+ * many images. An attack is a pass of the network back and forth and has no target.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type ImageDataset, openDataset } from '../lib/data/dataset';
+import { StoreWriter } from '../lib/data/store-writer';
+import { compose, type Distortion, distortions, gaussianNoise, rotation } from '../lib/distortions';
+import { ArgumentError } from '../lib/errors';
+import { type Precision, ResNet18 } from '../lib/model/resnet18';
+import { compile, hashSeed, Nesterov, type Tensor4D, tf, valueAndGradients } from '../lib/tensorflow';
+import { normalise } from '../lib/training/images';
+import {
+  type ImagePlan,
+  imagePair,
+  plannedBatches,
+  type StepInputs,
+  stepInputs,
+} from '../lib/training/inputs';
+import { taskLoss } from '../lib/training/losses';
+
+interface Row {
+  readonly name: string;
+  readonly imagesPerSecond: number;
+  /** Of a training step of as many images, 0..1 (and above). */
+  readonly share: number;
+  /** The largest share aimed at. */
+  readonly target?: number;
+}
+
+const CLASSES = 200;
+/** Batches of the input path, and steps of training, in a measurement. */
+const BATCHES = 12;
+const STEPS = 2;
+
+/** Squares of 256 px with waves and a little noise, as photographs have: JPEG's time depends on it. */
+function syntheticDataset(folder: string, images: number): ImageDataset {
+  const file = join(folder, 'synthetic.store');
+  const side = 256;
+  const labels = Array.from({ length: images }, (_, image) => image % CLASSES);
+  const writer = new StoreWriter(file, {
+    name: 'synthetic',
+    side,
+    classNames: Array.from({ length: CLASSES }, (_, label) => `class ${label}`),
+    labels: { train: labels, validation: [0], test: [0] },
+  });
+  const pixels = Uint8Array.from({ length: side * side * 3 }, (_, index) => {
+    const [x, y, channel] = [Math.floor(index / 3) % side, Math.floor(index / (3 * side)), index % 3];
+    return 128 + 80 * Math.sin(x / 20 + channel) * Math.cos(y / 15) + (Math.imul(index, 2654435761) >>> 28);
+  });
+  for (let image = 0; image < images + 2; image++) writer.write(image, pixels);
+  writer.finish();
+  return openDataset(file, { cure: 'Run the benchmark again.' });
+}
+
+/** Runs the input path of one epoch of `dataset`; returns images a second, from when the reading thread is there. */
+function inputPath(dataset: ImageDataset, network: ResNet18, batchSize: number, distortion?: Distortion) {
+  const plan: ImagePlan = {
+    distortion,
+    strengthOf: () => distortion?.practical ?? 0,
+    seedOf: (image) => hashSeed(image),
+  };
+  const f = (images: Tensor4D) => network.forward(images, { training: true, track: false });
+  const step = compile((inputs: StepInputs) => {
+    const { crops, distorted } = imagePair(inputs, { dataset, distortion, f });
+    // Reduced, so that nothing is left out and no pictures are copied back.
+    return { x: normalise(crops, dataset).max(), distorted: normalise(distorted, dataset).max() };
+  });
+  return async () => {
+    let started: number | undefined;
+    const reading = { batchSize, order: { seed: 0, epoch: 1 } };
+    for await (const batch of plannedBatches(dataset.train, dataset, plan, reading)) {
+      started ??= performance.now();
+      tf.tidy(() => step(stepInputs(batch, dataset, plan)).distorted.dataSync());
+    }
+    return (1000 * BATCHES * batchSize) / (performance.now() - (started as number));
+  };
+}
+
+/** Runs some training steps on images that are there; returns images a second. */
+function trainingSteps(network: ResNet18, batchSize: number) {
+  const optimizer = new Nesterov(network.parameters);
+  const images = tf.randomNormal([batchSize, 224, 224, 3], 0, 1, 'float32', 1) as Tensor4D;
+  const labels = tf.tensor1d(
+    Int32Array.from({ length: batchSize }, (_, image) => image),
+    'int32',
+  );
+  const step = compile((inputs: { images: Tensor4D; labels: typeof labels }) => {
+    const { value, gradients } = valueAndGradients(
+      (read) => taskLoss(network.forward(inputs.images, { training: true, read }), inputs.labels),
+      network.parameters,
+    );
+    optimizer.apply(network.parameters, gradients);
+    return { loss: value };
+  });
+  return async () => {
+    const started = performance.now();
+    for (let i = 0; i < STEPS; i++) tf.tidy(() => step({ images, labels }).loss.dataSync());
+    return (1000 * STEPS * batchSize) / (performance.now() - started);
+  };
+}
+
+const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1];
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      json: { type: 'boolean', default: false },
+      only: { type: 'string', default: '' },
+      batch: { type: 'string', default: '32' },
+      precision: { type: 'string', default: 'float32' },
+      repeats: { type: 'string', default: '3' },
+    },
+  });
+  if (values.precision !== 'float32' && values.precision !== 'bfloat16') {
+    throw new ArgumentError(`--precision must be float32 or bfloat16, but is ${values.precision}.`);
+  }
+  const precision: Precision = values.precision;
+  const batchSize = Number(values.batch);
+
+  const folder = mkdtempSync(join(tmpdir(), 'bench-input-'));
+  try {
+    const dataset = syntheticDataset(folder, BATCHES * batchSize);
+    const network = new ResNet18({ classes: CLASSES, precision });
+    const kinds: readonly (Distortion | undefined)[] = [
+      undefined,
+      ...Object.values(distortions),
+      compose([rotation, gaussianNoise]),
+    ];
+    const train = trainingSteps(network, batchSize);
+    await train();
+    for (const kind of kinds.filter((kind) => (kind?.title ?? 'no distortion').includes(values.only))) {
+      const input = inputPath(dataset, network, batchSize, kind);
+      await input(); // records the step
+      const measured: { readonly input: number; readonly step: number }[] = [];
+      for (let i = 0; i < Number(values.repeats); i++)
+        measured.push({ input: await input(), step: await train() });
+      const row: Row = {
+        name: kind?.title ?? 'no distortion',
+        imagesPerSecond: median(measured.map(({ input }) => input)),
+        share: median(measured.map(({ input, step }) => step / input)),
+        target: { device: 0.1, reader: 0.25, attack: undefined }[kind?.madeBy ?? 'device'],
+      };
+      if (values.json) console.log(JSON.stringify(row));
+      else print(row);
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function print({ name, imagesPerSecond, share, target }: Row): void {
+  const percent = (part: number) => `${(100 * part).toFixed(1)} %`;
+  const aim = target === undefined ? '' : `  (at most ${percent(target)})`;
+  console.log(
+    `${name.padEnd(28)} ${imagesPerSecond.toFixed(0).padStart(6)} images/s  ${percent(share).padStart(7)} of a step${aim}`,
+  );
+}
+
+void main();

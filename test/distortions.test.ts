@@ -1,0 +1,860 @@
+/** The distortions of Table 1: against independent references, their promises as properties, in evaluation and training. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import fc from 'fast-check';
+import { type Batch, batches } from '../lib/data/batches';
+import { openCifar10 } from '../lib/data/cifar10';
+import { openDataset, readImages, type Split, subset } from '../lib/data/dataset';
+import { recodeCrops } from '../lib/data/jpeg';
+import { StoreWriter } from '../lib/data/store-writer';
+import {
+  compose,
+  type Distortion,
+  type DistortionInput,
+  distortionNamed,
+  distortions,
+  fgsm,
+  gaussianNoise,
+  jpeg,
+  pgd,
+  randomCrop,
+  rotation,
+  type Strength,
+  strengthText,
+  thumbnail,
+} from '../lib/distortions';
+import { ascend } from '../lib/distortions/pgd';
+import { shiftedCrops } from '../lib/distortions/random-crop';
+import { rotate } from '../lib/distortions/rotation';
+import { type EvaluationRow, evaluate } from '../lib/evaluation/evaluate';
+import { distortedImages } from '../lib/evaluation/pictures';
+import { ResNet18 } from '../lib/model/resnet18';
+import { loadWeights } from '../lib/model/weights';
+import {
+  compile,
+  hashSeed,
+  type Tensor,
+  type Tensor2D,
+  type Tensor4D,
+  tf,
+  uint8Tensor,
+} from '../lib/tensorflow';
+import { AccuracyMeter } from '../lib/training/accuracy';
+import { centreCrops, normalise } from '../lib/training/images';
+import { taskLoss, taskLossGradient } from '../lib/training/losses';
+import type { Method } from '../lib/training/methods';
+import { train } from '../lib/training/train';
+import { type Formula, fixtureArrays, fixtureJson, formulaTensor } from './support/fixtures';
+
+const folder = mkdtempSync(join(tmpdir(), 'distortions-test-'));
+after(() => rmSync(folder, { recursive: true }));
+
+const both = compose([rotation, gaussianNoise]);
+/** Those that ops make from the image alone. */
+const onDevice: readonly Distortion[] = [gaussianNoise, thumbnail, rotation, randomCrop, both];
+const all: readonly Distortion[] = [...Object.values(distortions), pgd({ steps: 3 }), both];
+
+const strongest = ({ testGrid }: Distortion) => testGrid[testGrid.length - 1];
+
+const SIDE = 28;
+const SOURCE = 32;
+const tensor4d = (values: Float32Array, side: number) =>
+  tf.tensor(values, [values.length / side / side / 3, side, side, 3]) as Tensor4D;
+const seedsOf = (...seeds: readonly (readonly [number, number])[]) =>
+  tf.tensor2d(seeds.flat() as number[], [seeds.length, 2], 'int32');
+const valuesOf = (tensor: Tensor) => tensor.dataSync<'float32'>();
+const largest = (a: ArrayLike<number>, b: ArrayLike<number>) =>
+  Array.from(a).reduce((most, value, index) => Math.max(most, Math.abs(value - b[index])), 0);
+
+/** Squares of smooth colours with a little texture, another for each number. */
+function pictures(numbers: readonly number[], side = SOURCE): Uint8Array {
+  return Uint8Array.from({ length: numbers.length * side * side * 3 }, (_, index) => {
+    const [number, value] = [numbers[Math.floor(index / (3 * side * side))], index % (3 * side * side)];
+    const [x, y, channel] = [Math.floor(value / 3) % side, Math.floor(value / (3 * side)), value % 3];
+    const wave = Math.sin((x + number) / 3 + channel) * Math.cos((y * (1 + (number % 3))) / 4);
+    return 128 + 100 * wave + ((value * 7919 + number * 31) % 23);
+  });
+}
+
+/** What `apply` takes, for pictures of the numbers with strengths and seeds. */
+function inputOf(
+  numbers: readonly number[],
+  strengths: readonly Strength[],
+  seeds: readonly (readonly [number, number])[],
+): DistortionInput {
+  const squares = uint8Tensor(pictures(numbers), [numbers.length, SOURCE, SOURCE, 3]) as Tensor4D;
+  const crops = centreCrops(squares, SIDE);
+  return {
+    squares,
+    crops,
+    recoded: crops,
+    strengths: tf.tensor(strengths as number[]),
+    seeds: seedsOf(...seeds),
+    gradient: (images) => images.sub(0.5) as Tensor4D,
+  };
+}
+
+describe("the paper's tables", () => {
+  it('hold for every row: grids go from none to the strongest, pass the check and have the practical strength', () => {
+    assert.deepEqual(
+      Object.values(distortions).map(({ name, symbol, practical, category }) => [
+        name,
+        symbol,
+        practical,
+        category,
+      ]),
+      [
+        ['gaussian-noise', 'σ', 0.05, 'noise'],
+        ['jpeg', 'q', 30, 'noise'],
+        ['thumbnail', 'A', 150, 'noise'],
+        ['fgsm', 'ε', 0.001, 'noise'],
+        ['rotation', 'ρ', 30, 'transformative'],
+        ['random-crop', 'C', 3, 'transformative'],
+      ],
+    );
+    const grid = (from: number, to: number, points: number, log: boolean) =>
+      Array.from({ length: points }, (_, i) => {
+        const part = i / (points - 1);
+        return Number((log ? from * (to / from) ** part : from + (to - from) * part).toPrecision(3));
+      });
+    assert.deepEqual(
+      Object.values(distortions).map(({ trainingGrid }) => trainingGrid),
+      [
+        grid(0.01, 1, 4, true),
+        grid(90, 10, 3, false),
+        grid(20, 200, 3, false),
+        grid(0.001, 1, 7, true),
+        grid(0, 180, 3, false),
+        grid(0, 15, 3, false),
+      ],
+    );
+    for (const [name, row] of Object.entries<Distortion>(distortions)) {
+      assert.equal(distortionNamed(name), row);
+      assert.equal(row.testGrid[0], row.none, name);
+      assert.ok(row.testGrid.includes(row.practical), name);
+      const rest = row.testGrid.slice(1) as number[];
+      const falls = ['jpeg', 'thumbnail'].includes(name);
+      assert.deepEqual(
+        rest,
+        rest.toSorted((a, b) => (falls ? b - a : a - b)),
+        name,
+      );
+      for (const strength of [...row.testGrid, ...row.trainingGrid]) row.check(strength);
+    }
+  });
+
+  it('refuse what is no strength, and say what is', () => {
+    const refused: readonly (readonly [Distortion, Strength, RegExp])[] = [
+      [gaussianNoise, -0.1, /σ must be a number from 0 on, but got -0\.1/],
+      [gaussianNoise, Number.NaN, /σ .* NaN/],
+      [gaussianNoise, [0.1], /σ .* \[0\.1\]/],
+      [gaussianNoise, null, /σ .* null/],
+      [gaussianNoise, '1' as unknown as number, /σ .* "1"/],
+      [jpeg, 0, /q must be a whole number from 1 to 100, but got 0/],
+      [jpeg, 50.5, /q .* 50\.5/],
+      [jpeg, 101, /q .* 101/],
+      [thumbnail, 225, /A must be a number from 1 to 224/],
+      [fgsm, 1.1, /ε must be a number from 0 to 1/],
+      [rotation, 181, /ρ must be a number from 0 to 180/],
+      [randomCrop, 17, /C must be a number from 0 to 16/],
+      [both, 30, /list of 2 numbers, but got 30/],
+      [both, [30], /list of 2 numbers, but got \[30\]/],
+      [both, [30, -1], /σ must be/],
+    ];
+    for (const [distortion, strength, message] of refused) {
+      assert.throws(() => distortion.check(strength), { name: 'ArgumentError', message });
+    }
+  });
+
+  it('have compositions and PGD by name, and no others', () => {
+    assert.equal(distortionNamed('rotation+gaussian-noise').name, 'rotation+gaussian-noise');
+    assert.equal(distortionNamed('pgd-7').name, 'pgd-7');
+    for (const [name, message] of [
+      ['fog', /no distortion "fog"/],
+      ['rotation+fog', /no distortion "fog"/],
+      ['toString', /no distortion "toString"/],
+      ['pgd-0', /no distortion "pgd-0"/],
+      ['rotation+jpeg', /JPEG cannot be a part/],
+      ['rotation+fgsm', /FGSM cannot be a part/],
+      ['rotation+random-crop', /random crop comes too late/],
+    ] as const) {
+      assert.throws(() => distortionNamed(name), { name: 'ArgumentError', message });
+    }
+  });
+
+  it('name strengths as the legends do', () => {
+    assert.equal(strengthText(gaussianNoise, 0.05), 'σ=0.05');
+    assert.equal(strengthText(rotation, 30), 'ρ=30°');
+    assert.equal(strengthText(thumbnail, 150), 'A=150 px');
+    assert.equal(strengthText(jpeg, null), 'no JPEG');
+    assert.equal(strengthText(both, [30, 0.05]), 'ρ=30°, σ=0.05');
+  });
+});
+
+describe('on the device', () => {
+  const seed = fc.tuple(fc.integer(), fc.integer());
+  const number = fc.integer({ min: 0, max: 50 });
+  /** A strength anywhere between none and the strongest. */
+  const strengthOf = (distortion: Distortion): fc.Arbitrary<Strength> =>
+    fc.double({ min: 0, max: 1, noNaN: true }).map((part) => {
+      const between = ({ none, testGrid }: Distortion) =>
+        (none as number) + part * ((testGrid[testGrid.length - 1] as number) - (none as number));
+      return distortion === both ? both.parts.map(between) : between(distortion);
+    });
+
+  for (const distortion of onDevice) {
+    const image = fc.record({ number, strength: strengthOf(distortion), seed });
+    const images = fc.array(image, { minLength: 1, maxLength: 5 });
+    const distorted = (chosen: readonly { number: number; strength: Strength; seed: [number, number] }[]) => {
+      const input = inputOf(
+        chosen.map(({ number }) => number),
+        chosen.map(({ strength }) => strength),
+        chosen.map(({ seed }) => seed),
+      );
+      return { input, result: distortion.apply(input) };
+    };
+
+    it(`${distortion.title}: none is the identity, bit for bit; all stays in 0..1 and in shape`, () => {
+      fc.assert(
+        fc.property(images, fc.nat(4), (chosen, at) => {
+          tf.tidy(() => {
+            const place = at % chosen.length;
+            const { input, result } = distorted(
+              chosen.with(place, { ...chosen[place], strength: distortion.none }),
+            );
+            assert.deepEqual(result.shape, input.crops.shape);
+            assert.ok(valuesOf(result).every((value) => value >= 0 && value <= 1));
+            assert.deepEqual(valuesOf(result.unstack()[place]), valuesOf(input.crops.unstack()[place]));
+          });
+        }),
+        { numRuns: 15 },
+      );
+    });
+
+    it(`${distortion.title}: same image, strength and seed, same bytes, whatever else is in the batch`, () => {
+      fc.assert(
+        fc.property(images, (chosen) => {
+          tf.tidy(() => {
+            const together = distorted(chosen).result.unstack();
+            const reversed = distorted(chosen.toReversed()).result.unstack().toReversed();
+            chosen.forEach((one, index) => {
+              const alone = valuesOf(distorted([one]).result);
+              assert.deepEqual(valuesOf(together[index]), alone);
+              assert.deepEqual(valuesOf(reversed[index]), alone);
+            });
+          });
+        }),
+        { numRuns: 10 },
+      );
+    });
+
+    it(`${distortion.title}: compiled as eager, at strengths that change after recording`, () => {
+      const step = compile(
+        ({ squares, strengths, seeds }: { squares: Tensor4D; strengths: Tensor; seeds: Tensor2D }) => {
+          const crops = centreCrops(squares, SIDE);
+          const images = distortion.apply({
+            squares,
+            crops,
+            recoded: crops,
+            strengths,
+            seeds,
+            gradient: (x) => x,
+          });
+          return { images, unchanged: images.sub(crops).abs().max([1, 2, 3]) };
+        },
+      );
+      for (const strength of [distortion.practical, strongest(distortion), distortion.none]) {
+        tf.tidy(() => {
+          const { squares, strengths, seeds, ...rest } = inputOf(
+            [1, 2],
+            [strength, distortion.none],
+            [
+              [1, 2],
+              [3, 4],
+            ],
+          );
+          const eager = distortion.apply({ squares, strengths, seeds, ...rest });
+          const { images, unchanged } = step({ squares, strengths, seeds });
+          assert.ok(largest(valuesOf(images), valuesOf(eager)) < 1e-4);
+          assert.equal(valuesOf(unchanged)[1], 0);
+        });
+      }
+      step.dispose();
+    });
+  }
+});
+
+describe('Gaussian noise', () => {
+  it('is normal with deviation σ, independent from pixel to pixel, channel to channel and image to image', () => {
+    const [images, side] = [8, 64];
+    const grey = tf.fill([images, side, side, 3], 0.5) as Tensor4D;
+    const sigma = 0.05; // ten deviations to the clip
+    const seeds = seedsOf(...Array.from({ length: images }, (_, image) => hashSeed(7, image)));
+    const noisy = gaussianNoise.apply({ crops: grey, strengths: tf.fill([images], sigma), seeds });
+    const z = Array.from(valuesOf(noisy), (value) => (value - 0.5) / sigma);
+    const n = z.length; // 98,304
+    const moment = (power: number) => z.reduce((sum, value) => sum + value ** power, 0) / n;
+    // Within five standard errors of the moments of N(0, 1).
+    for (const [power, expected, variance] of [
+      [1, 0, 1],
+      [2, 1, 2],
+      [3, 0, 15],
+      [4, 3, 96],
+    ] as const) {
+      assert.ok(
+        Math.abs(moment(power) - expected) < 5 * Math.sqrt(variance / n),
+        `moment ${power}: ${moment(power)}`,
+      );
+    }
+    // Kolmogorov–Smirnov at the 0.1 % level.
+    const distance = z
+      .toSorted((a, b) => a - b)
+      .reduce((most, value, index) => {
+        const expected = normalDistribution(value);
+        return Math.max(most, Math.abs(index / n - expected), Math.abs((index + 1) / n - expected));
+      }, 0);
+    assert.ok(distance < 1.95 / Math.sqrt(n), `Kolmogorov–Smirnov distance ${distance}`);
+    for (const lag of [1, 3, side * 3, side * side * 3]) {
+      const products = z.slice(lag).map((value, index) => value * z[index]);
+      const correlation = products.reduce((sum, value) => sum + value, 0) / products.length;
+      assert.ok(
+        Math.abs(correlation) < 5 / Math.sqrt(products.length),
+        `correlation at lag ${lag}: ${correlation}`,
+      );
+    }
+  });
+});
+
+/** Abramowitz and Stegun 7.1.26, to 1.5e-7. */
+function normalDistribution(z: number): number {
+  const x = Math.abs(z) / Math.SQRT2;
+  const t = 1 / (1 + 0.3275911 * x);
+  const polynomial =
+    t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))));
+  const upper = 0.5 * polynomial * Math.exp(-x * x);
+  return z < 0 ? upper : 1 - upper;
+}
+
+describe('the thumbnail', () => {
+  it('is Pillow’s bilinear filter, down and up, at every size', () => {
+    const crop = pictures([5], SIDE);
+    for (const side of [1, 2, 5, 13, 20, 27]) {
+      const A = (side * 224) / SIDE;
+      const crops = tensor4d(
+        Float32Array.from(crop, (value) => value / 255),
+        SIDE,
+      );
+      const ours = valuesOf(thumbnail.apply({ crops, strengths: tf.tensor1d([A]) }));
+      const reference = resized(
+        resized(
+          Array.from(crop, (value) => value / 255),
+          SIDE,
+          side,
+        ),
+        side,
+        SIDE,
+      );
+      assert.ok(largest(ours, reference) < 1e-5, `${side} px: ${largest(ours, reference)}`);
+    }
+  });
+
+  it('counts pixels of 224: scaled to the image, rounded, and never less than one', () => {
+    const crops = tensor4d(
+      Float32Array.from(pictures([5], SIDE), (value) => value / 255),
+      SIDE,
+    );
+    const at = (A: number) => valuesOf(thumbnail.apply({ crops, strengths: tf.tensor1d([A]) }));
+    assert.deepEqual(at(42), at(40)); // 5.25 and 5 px
+    assert.deepEqual(at(1), at(8)); // 0.125 and 1 px
+    assert.notDeepEqual(at(40), at(48));
+    const one = at(1);
+    assert.ok(
+      one.every((value, index) => value === one[index % 3]),
+      'one pixel is one colour',
+    );
+  });
+});
+
+/** Pillow's resampling with its triangle filter, as its documentation has it, pixel by pixel. */
+function resized(image: readonly number[], from: number, to: number): number[] {
+  const weightsOf = (place: number) => {
+    const scale = Math.max(1, from / to);
+    const centre = ((place + 0.5) * from) / to;
+    const weights = Array.from({ length: from }, (_, i) =>
+      Math.max(0, 1 - Math.abs(i + 0.5 - centre) / scale),
+    );
+    const sum = weights.reduce((a, b) => a + b);
+    return weights.map((weight) => weight / sum);
+  };
+  const weights = Array.from({ length: to }, (_, place) => weightsOf(place));
+  const result: number[] = [];
+  for (const row of weights) {
+    for (const column of weights) {
+      for (let channel = 0; channel < 3; channel++) {
+        let sum = 0;
+        row.forEach((down, y) => {
+          if (down > 0)
+            column.forEach((right, x) => {
+              sum += down * right * image[(y * from + x) * 3 + channel];
+            });
+        });
+        result.push(sum);
+      }
+    }
+  }
+  return result;
+}
+
+describe('rotation', () => {
+  it('turns counterclockwise by quarter turns as a matrix is turned', () => {
+    const side = 6;
+    const image = Float32Array.from(pictures([3], side), (value) => value / 255);
+    const turned = (quarters: number) =>
+      valuesOf(rotate(tensor4d(image, side), tf.tensor2d([[90 * quarters]])));
+    let expected = image;
+    for (const quarters of [0, 1, 2, 3, 4]) {
+      assert.ok(largest(turned(quarters), expected) < 1e-5, `${quarters} quarter turns`);
+      const before = expected;
+      // Counterclockwise: the last column becomes the first row.
+      expected = before.map((_, index) => {
+        const [row, column, channel] = [
+          Math.floor(index / 3 / side),
+          Math.floor(index / 3) % side,
+          index % 3,
+        ];
+        return before[(column * side + side - 1 - row) * 3 + channel];
+      });
+    }
+  });
+
+  it('has angles uniform in ±ρ, another for each seed, and black corners', () => {
+    const [images, side, rho] = [400, 9, 60];
+    // A plane that rises to the right: the gradient at the centre of the rotated plane tells the angle.
+    const plane = Float32Array.from(
+      { length: images * side * side * 3 },
+      (_, index) => 0.3 + (Math.floor(index / 3) % side) / 20,
+    );
+    const seeds = seedsOf(...Array.from({ length: images }, (_, image) => hashSeed('angle', image)));
+    const turned = rotation.apply({ crops: tensor4d(plane, side), strengths: tf.fill([images], rho), seeds });
+    const values = valuesOf(turned);
+    const at = (image: number, row: number, column: number) =>
+      values[((image * side + row) * side + column) * 3];
+    const angles = Array.from({ length: images }, (_, image) => {
+      const right = at(image, 4, 5) - at(image, 4, 3);
+      const up = at(image, 3, 4) - at(image, 5, 4);
+      return (Math.atan2(up, right) * 180) / Math.PI;
+    }).toSorted((a, b) => a - b);
+    assert.ok(angles[0] >= -rho - 0.01 && angles[images - 1] <= rho + 0.01);
+    const distance = angles.reduce(
+      (most, angle, index) => Math.max(most, Math.abs((index + 0.5) / images - (angle + rho) / (2 * rho))),
+      0,
+    );
+    assert.ok(distance < 1.95 / Math.sqrt(images), `Kolmogorov–Smirnov distance ${distance}`);
+    const corner = valuesOf(rotate(tf.ones([1, 21, 21, 3]), tf.tensor2d([[45]])))[0];
+    assert.equal(corner, 0);
+  });
+});
+
+describe('the random crop', () => {
+  it('is the square shifted by whole pixels, all offsets in ±C equally often', () => {
+    const images = 600;
+    const squares = uint8Tensor(pictures(Array(images).fill(1)), [images, SOURCE, SOURCE, 3]) as Tensor4D;
+    const crops = centreCrops(squares, SIDE);
+    const seeds = seedsOf(...Array.from({ length: images }, (_, image) => hashSeed('offset', image)));
+    const counted = (C: number) => {
+      const shifted = valuesOf(randomCrop.apply({ squares, crops, strengths: tf.fill([images], C), seeds }));
+      const counts = new Map<string, number>();
+      const size = SIDE * SIDE * 3;
+      for (let image = 0; image < images; image++) {
+        const found = shifts().find(({ bytes }) =>
+          bytes.every((byte, i) => shifted[image * size + i] === Math.fround(byte / 255)),
+        );
+        assert.ok(found, `image ${image} is no shift of the square`);
+        counts.set(found.name, (counts.get(found.name) ?? 0) + 1);
+      }
+      return counts;
+    };
+    // C of 224 px at 28 px: 16 is 2 px, 3 and 8 are 1, and so is 1.
+    for (const [C, pixels] of [
+      [16, 2],
+      [8, 1],
+      [3, 1],
+      [1, 1],
+      [0, 0],
+    ]) {
+      const counts = counted(C);
+      const offsets = (2 * pixels + 1) ** 2;
+      assert.equal(counts.size, offsets, `C = ${C}`);
+      const expected = images / offsets;
+      const chiSquared = [...counts.values()].reduce(
+        (sum, count) => sum + (count - expected) ** 2 / expected,
+        0,
+      );
+      // Mean and deviation of χ² with so many degrees of freedom.
+      assert.ok(chiSquared <= offsets - 1 + 4 * Math.sqrt(2 * (offsets - 1)), `C = ${C}: χ² = ${chiSquared}`);
+    }
+  });
+
+  /** Every crop of the square within 2 px, cut out by hand. */
+  function shifts() {
+    const square = pictures([1]);
+    return [-2, -1, 0, 1, 2].flatMap((down) =>
+      [-2, -1, 0, 1, 2].map((right) => ({
+        name: `${down},${right}`,
+        bytes: Array.from({ length: SIDE * SIDE * 3 }, (_, index) => {
+          const [row, column, channel] = [
+            Math.floor(index / 3 / SIDE),
+            Math.floor(index / 3) % SIDE,
+            index % 3,
+          ];
+          return square[((2 + down + row) * SOURCE + 2 + right + column) * 3 + channel];
+        }),
+      })),
+    );
+  }
+
+  it('stops at the edge of the square', () => {
+    const squares = uint8Tensor(pictures([1]), [1, SOURCE, SOURCE, 3]) as Tensor4D;
+    const at = (down: number, right: number) =>
+      valuesOf(shiftedCrops(squares, tf.tensor2d([[down, right]]), SIDE));
+    assert.deepEqual(at(9, -9), at(2, -2));
+  });
+});
+
+describe('JPEG', () => {
+  const side = 64;
+  const squares = pictures([1, 2, 3, 4, 5], side);
+  const crop = { side, cropSide: 56 };
+  const recoded = (qualities: readonly number[]) =>
+    recodeCrops(squares, { ...crop, qualities: Uint8Array.from(qualities) });
+  const size = 56 * 56 * 3;
+
+  it('leaves an image without a quality as it is, byte by byte, and the others to theirs', async () => {
+    const [mixed, none, thirty] = [
+      await recoded([0, 30, 0, 5, 100]),
+      await recoded(Array(5).fill(0)),
+      await recoded(Array(5).fill(30)),
+    ];
+    const centre = tf.tidy(() =>
+      valuesOf(centreCrops(uint8Tensor(squares, [5, side, side, 3]) as Tensor4D, 56)),
+    );
+    assert.deepEqual(
+      Array.from(none, (value) => Math.fround(value / 255)),
+      Array.from(centre),
+    );
+    const image = (bytes: Uint8Array, index: number) => bytes.subarray(index * size, (index + 1) * size);
+    for (const index of [0, 2]) assert.deepEqual(image(mixed, index), image(none, index));
+    assert.deepEqual(image(mixed, 1), image(thirty, 1));
+    assert.notDeepEqual(image(mixed, 4), image(none, 4), 'quality 100 is not lossless');
+  });
+
+  it('loses more the lower the quality', async () => {
+    const clean = await recoded(Array(5).fill(0));
+    const errors = [];
+    for (const quality of [100, 90, 50, 10, 1]) {
+      const images = await recoded(Array(5).fill(quality));
+      errors.push(images.reduce((sum, value, index) => sum + (value - clean[index]) ** 2, 0));
+    }
+    assert.deepEqual(
+      errors,
+      errors.toSorted((a, b) => a - b),
+    );
+  });
+
+  it('comes with the batches of the reading thread, the same whatever their size and order', async () => {
+    const file = join(folder, 'jpeg.store');
+    const writer = new StoreWriter(file, {
+      name: 'pictures',
+      side: SOURCE,
+      classNames: ['one'],
+      labels: { train: Array(10).fill(0), validation: [0], test: [0] },
+    });
+    for (let image = 0; image < 12; image++) writer.write(image, pictures([image]));
+    writer.finish();
+    const { train: split } = openDataset(file, { cure: '' });
+    const quality = (image: number) => (image % 3 === 0 ? null : 10 + 5 * image);
+    const expected = await recodeCrops(readImages(split, [...Array(10).keys()]), {
+      side: SOURCE,
+      cropSide: SIDE,
+      qualities: Uint8Array.from({ length: 10 }, (_, image) => quality(image) ?? 0),
+    });
+    const bytes = SIDE * SIDE * 3;
+    for (const [batchSize, order, startAt] of [
+      [3, 'sequential', 0],
+      [4, { seed: 1, epoch: 2 }, 1],
+      [10, 'sequential', 0],
+    ] as const) {
+      const recode = { cropSide: SIDE, qualityOf: quality };
+      for (const { recoded, indices } of await collect(split, { batchSize, order, startAt, recode })) {
+        indices.forEach((image, place) => {
+          assert.deepEqual(
+            recoded?.subarray(place * bytes, (place + 1) * bytes),
+            expected.subarray(image * bytes, (image + 1) * bytes),
+          );
+        });
+      }
+    }
+  });
+});
+
+async function collect(split: Split, options: Parameters<typeof batches>[1]): Promise<Batch[]> {
+  const found: Batch[] = [];
+  for await (const batch of batches(split, options)) found.push(batch);
+  return found;
+}
+
+describe('attacks', () => {
+  const reference = fixtureJson<{
+    readonly weightsFile: string;
+    readonly width: number;
+    readonly classes: number;
+    readonly mean: [number, number, number];
+    readonly deviation: [number, number, number];
+    readonly labels: number[];
+    readonly epsilon: number;
+    readonly stepSize: number;
+    readonly steps: number;
+    readonly start: Formula;
+    readonly tensorsFile: string;
+  }>('resnet18/attacks.json');
+  const { width, classes, epsilon, steps } = reference;
+  const expected = fixtureArrays(reference.tensorsFile);
+  const network = new ResNet18({ width, classes });
+  loadWeights(network, join(__dirname, 'fixtures', reference.weightsFile));
+  const crops = tensor4d(
+    Float32Array.from(expected.get('images') as Uint8Array, (value) => value / 255),
+    32,
+  );
+  const labels = tf.tensor1d(reference.labels, 'int32');
+  const logits = (images: Tensor4D, training = false) =>
+    network.forward(normalise(images, reference), { training, track: false });
+  const gradient = (training: boolean) => (images: Tensor4D) =>
+    taskLossGradient(images, labels, (x) => logits(x, training));
+  const strengths = tf.fill([4], epsilon);
+  const within = (images: Tensor4D, bound = epsilon) => {
+    assert.ok(largest(valuesOf(images), valuesOf(crops)) <= bound + 1e-7, 'further than ε');
+    assert.ok(valuesOf(images).every((value) => value >= 0 && value <= 1));
+  };
+
+  it('have PyTorch’s gradients to the images, with running and with batch statistics, and move none of them', () => {
+    const before = network.snapshot();
+    for (const [name, training] of [
+      ['gradient.evaluation', false],
+      ['gradient.training', true],
+    ] as const) {
+      const ours = valuesOf(gradient(training)(crops));
+      const theirs = expected.get(name) as Float32Array;
+      const scale = Math.hypot(...theirs);
+      const error = Math.hypot(...ours.map((value, index) => value - theirs[index])) / scale;
+      assert.ok(error < 1e-4, `${name}: relative error ${error}`);
+    }
+    assert.deepEqual(network.snapshot(), before);
+  });
+
+  it('are PyTorch’s: FGSM, and PGD from the same start', () => {
+    const attacked = fgsm.apply({ crops, strengths, gradient: gradient(false) });
+    assert.ok(largest(valuesOf(attacked), expected.get('fgsm') as Float32Array) < 1e-6);
+    within(attacked);
+    const start = crops
+      .add(tf.tensor(formulaTensor(reference.start).values, [4, 32, 32, 3]))
+      .clipByValue(0, 1) as Tensor4D;
+    const stepSize = tf.scalar(reference.stepSize);
+    const ascended = ascend({
+      crops,
+      start,
+      epsilon: tf.scalar(epsilon),
+      stepSize,
+      steps,
+      gradient: gradient(false),
+    });
+    const theirs = expected.get('pgd') as Float32Array;
+    const different = valuesOf(ascended).filter(
+      (value, index) => Math.abs(value - theirs[index]) > 1e-5,
+    ).length;
+    assert.ok(different <= theirs.length / 1000, `${different} of ${theirs.length} values differ`);
+    within(ascended);
+  });
+
+  it('raise the loss: FGSM above none, PGD above FGSM; ε = 0 is the identity; a start of its own for each seed', () => {
+    const lossOf = (images: Tensor4D) => taskLoss(logits(images), labels).dataSync()[0];
+    const input = { crops, strengths, gradient: gradient(false) };
+    const attack = pgd();
+    const seeds = seedsOf([1, 1], [1, 2], [1, 3], [1, 4]);
+    const [byFgsm, byPgd] = [fgsm.apply(input), attack.apply({ ...input, seeds })];
+    assert.ok(lossOf(crops) < lossOf(byFgsm) && lossOf(byFgsm) < lossOf(byPgd));
+    within(byPgd);
+    const none = tf.zeros([4]);
+    assert.deepEqual(valuesOf(fgsm.apply({ ...input, strengths: none })), valuesOf(crops));
+    assert.deepEqual(valuesOf(attack.apply({ ...input, seeds, strengths: none })), valuesOf(crops));
+    const still = { ...input, gradient: (images: Tensor4D) => tf.zerosLike(images) }; // what is left is the start
+    const [first, again, other] = [seeds, seeds, seedsOf([2, 1], [2, 2], [2, 3], [2, 4])].map((chosen) =>
+      valuesOf(attack.apply({ ...still, seeds: chosen })),
+    );
+    assert.deepEqual(again, first);
+    assert.notDeepEqual(other, first);
+  });
+
+  it('stay within ε at any ε', () => {
+    fc.assert(
+      fc.property(fc.double({ min: 0, max: 1, noNaN: true }), (bound) => {
+        tf.tidy(() => {
+          const input = { crops, strengths: tf.fill([4], bound), gradient: gradient(false) };
+          within(fgsm.apply(input), bound);
+          within(
+            pgd({ steps: 2 }).apply({ ...input, seeds: seedsOf([1, 1], [1, 2], [1, 3], [1, 4]) }),
+            bound,
+          );
+        });
+      }),
+      { numRuns: 8 },
+    );
+  });
+});
+
+describe('a composition', () => {
+  it('is its parts one after the other in the order of the list, each with a stream of its own', () => {
+    const parts = [randomCrop, rotation, gaussianNoise, thumbnail];
+    const composed = compose(parts);
+    const strengths = [
+      [16, 40, 0.1, 100],
+      [8, 90, 0, 50],
+    ];
+    const input = inputOf([1, 2], strengths, [
+      [5, 6],
+      [7, 8],
+    ]);
+    const byHand = parts.reduce<Tensor4D>((crops, part: Distortion, index) => {
+      const own = tf.tensor1d(strengths.map((list) => list[index]));
+      return part.apply({ ...input, crops, strengths: own, seeds: seedsOf([5, 6 + index], [7, 8 + index]) });
+    }, input.crops);
+    assert.deepEqual(valuesOf(composed.apply(input)), valuesOf(byHand));
+  });
+
+  it('of rotation and noise has noise in the black corners; the other way round it has not', () => {
+    const corner = (composition: Distortion, strengths: number[]) => {
+      const crops = tf.ones([1, SIDE, SIDE, 3]) as Tensor4D;
+      const input = inputOf([1], [strengths], [[1, 5]]);
+      return valuesOf(composition.apply({ ...input, crops }))
+        .slice(0, 3)
+        .some((value) => value > 0);
+    };
+    const angle = 180; // this seed's angle turns the corner out
+    assert.equal(corner(compose([gaussianNoise, rotation]), [0.2, angle]), false);
+    assert.equal(corner(both, [angle, 0.2]), true);
+  });
+
+  it('has the product of its parts’ training grids: Table 2’s 3 × 4 runs', () => {
+    assert.equal(both.trainingGrid.length, 12);
+    assert.deepEqual(both.trainingGrid[1], [0, 0.0464]);
+    assert.deepEqual(both.none, [0, 0]);
+    assert.equal(both.category, 'both');
+    for (const strength of [...both.trainingGrid, ...both.testGrid]) both.check(strength);
+    assert.throws(() => compose([rotation]), { name: 'ArgumentError', message: /two parts or more/ });
+  });
+});
+
+const whole = openCifar10();
+const dataset = {
+  ...whole,
+  train: subset(whole.train, { count: 64, seed: 1 }),
+  validation: subset(whole.validation, { count: 30, seed: 1 }),
+  test: subset(whole.test, { count: 100, seed: 1 }),
+};
+
+describe('evaluation', () => {
+  const network = new ResNet18({ classes: 10, width: 4, stem: 'small', seed: 2 });
+
+  const meter = new AccuracyMeter(network, dataset);
+  const clean = meter.count(dataset.test).finally(() => meter.dispose());
+
+  for (const distortion of all) {
+    it(`${distortion.title}: at no distortion counts exactly the clean images; the same again at any strength`, async () => {
+      const rows: EvaluationRow[] = [];
+      const strengths = [distortion.none, strongest(distortion), strongest(distortion)];
+      for await (const row of evaluate({ network, dataset, distortion, strengths })) rows.push(row);
+      const [none, some, again] = rows;
+      assert.deepEqual([none.correct, none.total], [(await clean).correct, dataset.test.length]);
+      assert.deepEqual([none.distortion, none.strength], [distortion.name, distortion.none]);
+      assert.deepEqual(again, some);
+    });
+  }
+
+  it('sees the pictures that distortedImages shows, each by its own seed', async () => {
+    const numbers = [3, 90, 17];
+    for (const distortion of all) {
+      const options = { dataset, distortion, strength: distortion.practical, network };
+      const together = await distortedImages({ ...options, indices: numbers });
+      assert.deepEqual(together.shape, [3, SIDE, SIDE, 3]);
+      const alone = await distortedImages({ ...options, indices: [17] });
+      assert.ok(largest(valuesOf(together.slice([2], [1])), valuesOf(alone)) < 1e-6, distortion.name);
+      const clean = await distortedImages({ ...options, strength: distortion.none, indices: [17] });
+      assert.notDeepEqual(valuesOf(clean), valuesOf(alone), distortion.name);
+    }
+    await assert.rejects(distortedImages({ dataset, distortion: fgsm, strength: 0.1, indices: [0] }), {
+      message: /FGSM attacks a network/,
+    });
+  });
+});
+
+describe('training', () => {
+  async function trained(method: Method, distortion: Distortion, strength: Strength) {
+    const network = new ResNet18({ classes: 10, width: 4, stem: 'small', seed: 2 });
+    const { history } = await train({
+      network,
+      dataset,
+      method,
+      distortion: { kind: distortion, strength },
+      epochs: 1,
+      batchSize: 32,
+    });
+    const snapshot = network.snapshot();
+    network.dispose();
+    return { loss: history[0].trainLoss, snapshot };
+  }
+  const methods: readonly Method[] = [
+    { kind: 'DA', probability: 0.5 },
+    { kind: 'ST', alpha: 0.3 },
+    { kind: 'ST-sym', alpha: 0.3 },
+  ];
+
+  for (const distortion of [...Object.values(distortions), both] as readonly Distortion[]) {
+    it(`with ${distortion.title}: every method that takes it, and at no distortion all methods’ x′ is x`, async () => {
+      const losses = new Set<number>();
+      for (const method of distortion === fgsm ? [...methods, { kind: 'AT' } as const] : methods) {
+        const { loss } = await trained(method, distortion, distortion.testGrid[1]);
+        assert.ok(Number.isFinite(loss) && loss > 0, method.kind);
+        losses.add(loss);
+      }
+      assert.equal(losses.size, distortion === fgsm ? 4 : 3, 'each method has a loss of its own');
+    });
+  }
+
+  it('with FGSM at ε = 0 is training without: its own pass leaves weights and running statistics where they are', async () => {
+    const method = { kind: 'DA', probability: 1 } as const;
+    const [attacked, plain] = [await trained(method, fgsm, 0), await trained(method, gaussianNoise, 0)];
+    assert.deepEqual(attacked.snapshot, plain.snapshot);
+    assert.notDeepEqual((await trained(method, fgsm, 0.1)).snapshot, plain.snapshot);
+  });
+
+  it('DA with JPEG spares the images that p spares', async () => {
+    const never = await trained({ kind: 'DA', probability: 0 }, jpeg, 1);
+    const clean = await trained({ kind: 'DA', probability: 1 }, gaussianNoise, 0);
+    assert.deepEqual(never.snapshot, clean.snapshot);
+    assert.notDeepEqual((await trained({ kind: 'DA', probability: 0.5 }, jpeg, 1)).snapshot, clean.snapshot);
+  });
+
+  it('refuses PGD, which is for testing, and AT without an attack', async () => {
+    await assert.rejects(trained({ kind: 'ST', alpha: 1 }, pgd(), 0.1), {
+      message: /PGD, 20 steps is for testing alone/,
+    });
+    await assert.rejects(trained({ kind: 'AT' }, gaussianNoise, 0.1), {
+      message: /AT trains on adversarial examples/,
+    });
+    await assert.rejects(trained({ kind: 'AT', mu: 1.5 }, fgsm, 0.1), {
+      message: /μ must be in 0\.\.1, but got 1\.5/,
+    });
+  });
+});
