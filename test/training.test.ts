@@ -68,11 +68,9 @@ describe('losses', () => {
         const { value, grads } = tf.valueAndGrads((...x) => loss(x[0] as Tensor2D, (x[1] ?? b) as Tensor2D))(
           used,
         );
-        // A gradient is a difference of terms as large as α times the logits' distance, in float32.
-        const distance = Math.max(
-          ...logits.flat().map((logit, i) => Math.abs(logit - distortedLogits.flat()[i])),
-        );
-        const rounding = (1 + (row.alpha ?? 0)) * distance * 2 ** -23;
+        // Values and gradients are differences of terms as large as α times the logits, in float32.
+        const largest = Math.max(...[...logits, ...distortedLogits].flat().map(Math.abs));
+        const rounding = (1 + (row.alpha ?? 0)) * 2 * largest * 2 ** -23;
         const close = (actual: number, expected: number, what: string) =>
           assert.ok(
             Math.abs(actual - expected) <= 1e-4 * Math.abs(expected) + rounding,
