@@ -3,8 +3,15 @@
 import { availableParallelism, homedir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { UserError } from './errors';
+import { BuildError, type BuildOptions } from './data/build';
+import { buildFolder } from './data/folder';
+import { buildTifs } from './data/tifs';
+import { ArgumentError, UserError } from './errors';
+import { type ProgressBar, progress } from './kernel/progress';
 import { installKernelspec } from './kernel/spec';
+
+// Images are decoded in libuv's pool, which is made at its first use.
+process.env.UV_THREADPOOL_SIZE ??= String(Math.max(4, availableParallelism()));
 
 const program = new Command('stability-training')
   .description('Stability training (Laermann, Samek, Strodthoff 2019) in TypeScript.')
@@ -34,6 +41,70 @@ Examples:
     console.log(`Installed the kernel under ${join(directory, 'stability-training')}.`);
   });
 
+const counted = (text: string): number => {
+  const count = Number(text);
+  if (Number.isInteger(count) && count >= 0) return count;
+  throw new ArgumentError(`Expected a whole number, but got "${text}".`);
+};
+
+program
+  .command('tifs')
+  .description("The paper's data set, from your own copy of ILSVRC2012.")
+  .command('build')
+  .description(
+    'Builds TIFS: 200 classes, squares of 256 pixels, in one file. Killed, it goes on where it was.',
+  )
+  .requiredOption(
+    '--imagenet <folder>',
+    'ILSVRC2012: unpacked in any of the usual layouts, or the original tar files',
+  )
+  .requiredOption('--out <folder>', 'where the data set goes')
+  .option('--train <images>', 'training images of each class', counted, 450)
+  .option('--validation <images>', 'validation images of each class', counted, 50)
+  .option('--test <images>', 'test images of each class', counted, 50)
+  .option('--seed <number>', 'decides which images go where', counted, 0)
+  .option('--skip-bad', 'leave out images that are wrong, and record them, instead of stopping', false)
+  .addHelpText(
+    'after',
+    `
+Example:
+  npx stability-training tifs build --imagenet /data/ILSVRC2012 --out data/tifs`,
+  )
+  .action((options) => building((shared) => buildTifs({ ...options, ...shared })));
+
+program
+  .command('folder')
+  .description('A data set of your own pictures.')
+  .command('build')
+  .description('Builds a data set from a tree of pictures, CLASS/PICTURE.')
+  .requiredOption('--images <folder>', 'the tree')
+  .requiredOption('--out <folder>', 'where the data set goes')
+  .option('--validation <share>', 'part of each class for validation, 0..1', Number, 0.1)
+  .option('--test <share>', 'part of each class for the test, 0..1', Number, 0.1)
+  .option('--seed <number>', 'decides which images go where', counted, 0)
+  .option('--skip-bad', 'leave out pictures that are wrong, and record them, instead of stopping', false)
+  .action((options) => building((shared) => buildFolder({ ...options, ...shared })));
+
+/** Runs a build with a progress bar; Ctrl-C stops it where it can go on later. */
+async function building(
+  build: (options: Pick<BuildOptions, 'signal' | 'onProgress'>) => Promise<string>,
+): Promise<void> {
+  const controller = new AbortController();
+  process.once('SIGINT', () => {
+    controller.abort(new UserError('Stopped.', { cure: 'Run the same command again to go on from here.' }));
+  });
+  let bar: ProgressBar | undefined;
+  const folder = await build({
+    signal: controller.signal,
+    onProgress({ done, total, problems }) {
+      bar ??= progress({ total, label: 'images', unit: 'images' });
+      bar.advance(done - bar.done);
+      if (problems > 0) bar.note(`${problems} problems`);
+    },
+  }).finally(() => bar?.close());
+  console.log(`Built ${folder}.`);
+}
+
 /** Where Jupyter looks for the kernels of a user. */
 function userKernels(): string {
   const data =
@@ -46,6 +117,9 @@ function userKernels(): string {
 
 program.parseAsync().catch((error: unknown) => {
   if (!(error instanceof UserError)) throw error;
+  // A build's message stops at a hundred problems; here they all are, a line each.
+  if (error instanceof BuildError)
+    for (const problem of error.problems.slice(100)) console.error(`  ${problem}`);
   console.error(`${error.message}${error.cure === undefined ? '' : `\n→ ${error.cure}`}`);
   process.exitCode = 1;
 });
