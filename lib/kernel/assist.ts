@@ -42,13 +42,15 @@ function calleeAround(compiler: Compiler, source: string, position: number): num
   const file = compiler.createSourceFile('cell.ts', source, compiler.ScriptTarget.Latest, true);
   let found: number | undefined;
   const search = (node: Node): void => {
-    if (position < node.pos || position > node.end) return;
-    if (
-      (compiler.isCallExpression(node) || compiler.isNewExpression(node)) &&
-      position > node.expression.end
-    ) {
-      const { expression } = node;
-      found = (compiler.isPropertyAccessExpression(expression) ? expression.name : expression).getStart(file);
+    if (compiler.isCallExpression(node) || (compiler.isNewExpression(node) && node.arguments)) {
+      const { expression, end } = node;
+      // One that is not closed goes on to the end.
+      const closed = source[end - 1] === ')';
+      if (position > expression.end && (!closed || position < end)) {
+        found = (compiler.isPropertyAccessExpression(expression) ? expression.name : expression).getStart(
+          file,
+        );
+      }
     }
     compiler.forEachChild(node, search);
   };

@@ -105,7 +105,8 @@ export class Cells {
   /** Waits no longer for a cell that did not stop. */
   giveUp(): void {
     const run = this.#run;
-    if (!run) return;
+    // The cell that was meant may have ended by itself.
+    if (!run?.cell.signal.aborted) return;
     this.interpreter.abandon();
     this.#fail(run, failureOf(new Interrupted(givenUp.message, givenUp.cure), this.#scripts));
   }
@@ -164,6 +165,7 @@ export class Cells {
         return failureOfDiagnostics(label, outcome.diagnostics, this.#scripts);
       case 'thrown': {
         const { error } = outcome;
+        if (hasCode(error, 'ERR_SCRIPT_EXECUTION_INTERRUPTED')) this.#interruption.catchUp();
         return failureOf(cell.signal.aborted && isAbort(error) ? new Interrupted() : error, this.#scripts);
       }
     }
@@ -224,10 +226,14 @@ export class Cells {
 
 /** What an aborted signal leads to, and what Node throws in a cell that it breaks off. */
 function isAbort(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
   return (
-    error.name === 'AbortError' || ('code' in error && error.code === 'ERR_SCRIPT_EXECUTION_INTERRUPTED')
+    (error instanceof Error && error.name === 'AbortError') ||
+    hasCode(error, 'ERR_SCRIPT_EXECUTION_INTERRUPTED')
   );
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
 }
 
 const givenUp = {

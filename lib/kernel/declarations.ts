@@ -1,7 +1,7 @@
 import type { Compiler } from './tslab';
 
 /**
- * Declarations without those of variables and classes that have no value: a cell that failed did not come to them.
+ * Declarations without those of names that should have a value and have none: a cell that failed did not come to them.
  *
  * @param declarations as in a `.d.ts` file
  */
@@ -10,7 +10,8 @@ export function definedDeclarations(
   declarations: string,
   values: Readonly<Record<string, unknown>>,
 ): string {
-  const { createSourceFile, isClassDeclaration, isVariableStatement, NodeFlags, ScriptTarget } = compiler;
+  const { createSourceFile, isVariableStatement, NodeFlags, ScriptTarget } = compiler;
+  const { isClassDeclaration, isEnumDeclaration, isFunctionDeclaration } = compiler;
   const file = createSourceFile('declarations.d.ts', declarations, ScriptTarget.Latest, true);
   const kept = file.statements.flatMap((statement) => {
     if (isVariableStatement(statement)) {
@@ -20,7 +21,9 @@ export function definedDeclarations(
         .filter(({ name }) => values[name.getText(file)] !== undefined)
         .map((variable) => `declare ${keyword} ${variable.getText(file)};`);
     }
-    if (isClassDeclaration(statement) && values[statement.name?.text ?? ''] === undefined) return [];
+    const hasValue =
+      isClassDeclaration(statement) || isEnumDeclaration(statement) || isFunctionDeclaration(statement);
+    if (hasValue && values[statement.name?.text ?? ''] === undefined) return [];
     return [statement.getFullText(file)];
   });
   return kept.join('\n');

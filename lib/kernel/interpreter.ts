@@ -1,6 +1,7 @@
 import type { Converter, ConvertResult } from 'tslab/dist/converter';
 import type { Executor } from 'tslab/dist/executor';
 import { definedDeclarations } from './declarations';
+import { awaitsAtTopLevel } from './top-level-await';
 import { type Locate, loadTslab, type Tslab } from './tslab';
 
 /** What came of a cell. */
@@ -98,9 +99,10 @@ export class Interpreter {
       this.#onScript(path, this.#tslab.locate(data, { lines: 0, characters: 0 }));
     }
     const { script } = this.#cell;
-    const wrapping = `(${result.hasToplevelAwait ? 'async ' : ''}function(exports, require) { `;
+    const hasToplevelAwait = awaitsAtTopLevel(this.#tslab.compiler, source);
+    const wrapping = `(${hasToplevelAwait ? 'async ' : ''}function(exports, require) { `;
     this.#onScript(script, this.#tslab.locate(result.output, { lines: 1, characters: wrapping.length }));
-    return { ...result, output: `${result.output}\n//# sourceURL=${script}` };
+    return { ...result, output: `${result.output}\n//# sourceURL=${script}`, hasToplevelAwait };
   }
 
   #settle(outcome: Outcome): void {

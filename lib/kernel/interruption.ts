@@ -27,13 +27,18 @@ export class Interruption {
     this.#onPress();
   }
 
+  /** Takes a press whose message waits behind what was broken off. */
+  catchUp(): void {
+    this.handle(this.#presses[0] ?? 0);
+  }
+
   /** What was interrupted before is over: a new cell begins. */
   calm(): void {
     this.#calm = this.#handled;
   }
 
   #stop(check: () => void): void {
-    this.handle(this.#presses[0] ?? 0);
+    this.catchUp();
     if (!currentCell.getStore()?.signal.aborted) return;
     const error = new Interrupted();
     Error.captureStackTrace(error, check);

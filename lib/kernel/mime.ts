@@ -24,7 +24,7 @@ export function toMimeBundle(value: unknown): MimeBundle | Promise<MimeBundle> {
       return bundle;
     }
   }
-  return { 'text/plain': isTensor(value) ? tensorText(value) : inspect(value) };
+  return { 'text/plain': isTensor(value) ? tensorText(value) : inspect(value, { maxStringLength: null }) };
 }
 
 /** As much of a TensorFlow.js tensor as it takes to show one; this folder depends on no tensor library. */

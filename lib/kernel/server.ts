@@ -24,7 +24,8 @@ class Server {
     shell: new Router({ sendHighWaterMark: 0, receiveHighWaterMark: 0 }),
     control: new Router({ sendHighWaterMark: 0, receiveHighWaterMark: 0 }),
     stdin: new Router({ sendHighWaterMark: 0 }),
-    iopub: new XPublisher({ sendHighWaterMark: 0 }),
+    // Tells of every subscription, not only of the first.
+    iopub: new XPublisher({ sendHighWaterMark: 0, verbosity: 'allSubs' }),
     hb: new Heartbeat(),
   };
   readonly #outboxes = {

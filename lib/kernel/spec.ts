@@ -1,4 +1,4 @@
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { logoSvg } from './logo';
@@ -16,8 +16,8 @@ export interface KernelspecOptions {
 /** Tells Jupyter of the kernel: writes `kernel.json` and its logos to a folder of its own in `directory`. */
 export async function installKernelspec({ directory, env }: KernelspecOptions): Promise<void> {
   const target = join(directory, kernelName);
-  const aside = `${target}.${process.pid}`;
-  await mkdir(aside, { recursive: true });
+  await mkdir(directory, { recursive: true });
+  const aside = await mkdtemp(`${target}.`);
   const logo = Buffer.from(logoSvg);
   const logoPng = (side: number) =>
     sharp(logo)
@@ -30,6 +30,8 @@ export async function installKernelspec({ directory, env }: KernelspecOptions): 
     logoPng(32),
     logoPng(64),
   ]);
+  // A temporary folder is for its maker only; Jupyter may run as someone else.
+  await chmod(aside, 0o755);
   await rm(target, { recursive: true, force: true });
   await rename(aside, target);
 }

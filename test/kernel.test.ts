@@ -1,0 +1,599 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { type Answered, installTestKernelspec, python, root, TestKernel } from './support/kernel';
+import {
+  bigValue,
+  forgedAndBroken,
+  interruptedLoops,
+  manyLines,
+  restarts,
+  vanishingClients,
+} from './support/kernel-protocol';
+
+let kernel: TestKernel;
+let folder: string;
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'notebooks-'));
+  await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
+  kernel = await TestKernel.start({ cwd: folder });
+});
+
+after(async () => {
+  await kernel?.kill();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** Runs a cell that is to succeed. */
+async function run(code: string, options?: object): Promise<Answered> {
+  const answered = await kernel.execute(code, options);
+  assert.equal(answered.reply.status, 'ok', answered.reply.traceback?.join('\n'));
+  return answered;
+}
+
+async function runToText(code: string): Promise<string | undefined> {
+  const { outputs } = await run(code);
+  return outputs.find(({ type }) => type === 'execute_result')?.content.data['text/plain'];
+}
+
+/** Runs a cell that is to fail; the traceback without its colours. */
+async function fail(
+  code: string,
+  options?: object,
+): Promise<{ ename: string; evalue: string; text: string; count: number }> {
+  const { reply, outputs } = await kernel.execute(code, options);
+  assert.equal(reply.status, 'error');
+  const error = outputs.find(({ type }) => type === 'error')?.content;
+  assert.deepEqual(error, { ename: reply.ename, evalue: reply.evalue, traceback: reply.traceback });
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: colours begin with one
+  const text = reply.traceback.join('\n').replace(/\x1b\[[\d;]*m/g, '');
+  return { ename: reply.ename, evalue: reply.evalue, text, count: reply.execution_count };
+}
+
+/** Code that every cell has, without an import. */
+const client = "(globalThis as any)[Symbol.for('jupyter.kernel.client')]";
+
+describe('protocol', () => {
+  test('a cell is busy, input, output, reply, idle, in this order', async () => {
+    const id = await kernel.sendCell("console.log('out'); 1 + 1");
+    const { reply } = await kernel.answered(id);
+    const seen = kernel.messages
+      .filter(({ parent, channel }) => parent === id && channel === 'iopub')
+      .map(({ type, content }) => content.execution_state ?? type);
+    assert.deepEqual(seen, ['busy', 'execute_input', 'stream', 'execute_result', 'idle']);
+    assert.deepEqual(Object.keys(reply).sort(), ['execution_count', 'payload', 'status', 'user_expressions']);
+  });
+
+  test('silent cells show no result and do not count; cells not stored do not count either', async () => {
+    const count = Number((await run('0')).reply.execution_count);
+    const silent = await run("console.log('heard'); 5", { silent: true });
+    assert.deepEqual(
+      silent.outputs.map(({ type }) => type),
+      ['stream'],
+    );
+    await run('6', { store_history: false });
+    assert.equal((await run('7')).reply.execution_count, count + 1);
+    const { reply } = await kernel.request('history_request', {
+      hist_access_type: 'tail',
+      n: 2,
+      output: true,
+      raw: true,
+    });
+    assert.deepEqual(reply.history, [
+      [1, count, ['0', '0']],
+      [1, count + 1, ['7', '7']],
+    ]);
+  });
+
+  test('user expressions are evaluated after the cell, each with its own outcome', async () => {
+    const { reply } = await run('const width = 4;', {
+      user_expressions: { area: 'width * width', wrong: 'height' },
+    });
+    assert.deepEqual(reply.user_expressions.area, {
+      status: 'ok',
+      data: { 'text/plain': '16' },
+      metadata: {},
+    });
+    assert.equal(reply.user_expressions.wrong.status, 'error');
+    assert.match(reply.user_expressions.wrong.evalue, /Cannot find name 'height'/);
+  });
+
+  test('cells queued behind one that fails are aborted, unless it says otherwise', async () => {
+    for (const stop of [true, false]) {
+      const ids = await Promise.all([
+        kernel.sendCell("throw new Error('stop')", { stop_on_error: stop }),
+        kernel.sendCell("console.log('went on')"),
+        kernel.sendCell('2'),
+      ]);
+      const [first, second, third] = await Promise.all(ids.map((id) => kernel.answered(id)));
+      assert.equal(first?.reply.status, 'error');
+      assert.equal(second?.reply.status, stop ? 'aborted' : 'ok');
+      assert.equal(third?.reply.status, stop ? 'aborted' : 'ok');
+      assert.equal(second?.outputs.length, stop ? 0 : 2);
+      // A cell that is sent once the failure is known runs.
+      await run('3');
+    }
+  });
+
+  test('positions in code count characters, not UTF-16 units', async () => {
+    const code = "const a = '😀😀'.leng";
+    const { reply } = await kernel.request('complete_request', { code, cursor_pos: [...code].length });
+    assert.deepEqual(reply.matches, ['length']);
+    assert.equal([...code].slice(reply.cursor_start, reply.cursor_end).join(''), 'leng');
+  });
+
+  test('a comm is answered with its close, and none is open', async () => {
+    const id = await kernel.send('comm_open', { comm_id: 'c1', target_name: 'jupyter.widget', data: {} });
+    const { content } = await kernel.message(({ type, parent }) => type === 'comm_close' && parent === id);
+    assert.equal(content.comm_id, 'c1');
+    const { reply } = await kernel.request('comm_info_request', { target_name: 'jupyter.widget' });
+    assert.deepEqual(reply, { status: 'ok', comms: {} });
+  });
+
+  test('what is forged, broken or unknown is dropped and logged, and the kernel lives', () =>
+    forgedAndBroken(kernel));
+
+  test('a client that dies in the middle harms no other', () => vanishingClients(kernel, 3));
+});
+
+describe('output', () => {
+  test('every line arrives, in order', () => manyLines(kernel, 10_000));
+
+  test('a large value arrives whole', () => bigValue(kernel, 5_000_000));
+
+  test('what is written while a cell computes is seen while it computes, and the heart beats', async () => {
+    const id = await kernel.sendCell(
+      "console.log('begun'); const end = Date.now() + 1500; while (Date.now() < end);",
+    );
+    const start = performance.now();
+    await kernel.message(({ type, parent }) => type === 'stream' && parent === id);
+    assert.equal(await kernel.heartbeat(), 'ping');
+    assert.ok(performance.now() - start < 1200);
+    await kernel.answered(id);
+  });
+
+  test('what a cell writes after it has ended still belongs to it', async () => {
+    const id = await kernel.sendCell(
+      "setTimeout(() => { console.log('late'); console.error('wrong'); }, 200);",
+    );
+    await kernel.answered(id);
+    await run('1');
+    const ofCell = (name: string) =>
+      kernel.message(
+        ({ type, parent, content }) => type === 'stream' && parent === id && content.name === name,
+      );
+    assert.equal((await ofCell('stdout')).content.text, 'late\n');
+    assert.equal((await ofCell('stderr')).content.text, 'wrong\n');
+  });
+
+  test('errors that nobody catches are shown under their cell, and the kernel lives', async () => {
+    const id = await kernel.sendCell(
+      "setTimeout(() => { throw new Error('thrown late'); }, 10); Promise.reject(new Error('rejected')); 0",
+    );
+    const heard = (text: string) =>
+      kernel.message(
+        ({ parent, content }) => parent === id && content.name === 'stderr' && content.text.includes(text),
+      );
+    assert.match((await heard('rejected')).content.text, /at Cell \d+:1:\d+/);
+    await heard('thrown late');
+    await run('1');
+  });
+
+  test('console.table, characters of several bytes in pieces, and a callback of write', async () => {
+    const { stdout } = await run(
+      "console.table([{ a: 1 }]); const euro = Buffer.from('€'); process.stdout.write(euro.subarray(0, 1)); process.stdout.write(euro.subarray(1)); await new Promise<void>((done) => process.stdout.write('!', () => done()));",
+    );
+    assert.match(stdout, /│ 0 +│ 1 +│/);
+    assert.match(stdout, /€!$/);
+  });
+
+  test('values show themselves by Jupyter.mimebundle and Jupyter.display, pictures given as bytes', async () => {
+    for (const name of ['Jupyter.mimebundle', 'Jupyter.display']) {
+      const { outputs } = await run(
+        `({ async [Symbol.for('${name}')]() { return { 'text/html': '<b>x</b>', 'image/png': new Uint8Array([1, 2, 3]), 'application/json': { a: [1] } }; } })`,
+      );
+      assert.deepEqual(outputs.at(-1)?.content.data, {
+        'text/html': '<b>x</b>',
+        'image/png': 'AQID',
+        'application/json': { a: [1] },
+      });
+    }
+    const { evalue } = await fail(
+      "({ [Symbol.for('Jupyter.mimebundle')]() { throw new Error('cannot draw'); } })",
+    );
+    assert.equal(evalue, 'cannot draw');
+    await fail("({ [Symbol.for('Jupyter.mimebundle')]: () => ({ 'application/json': 1n }) })");
+  });
+
+  test('displays are shown, changed in place and cleared', async () => {
+    const { outputs } = await run(
+      `const notebook = ${client}; notebook.display({ 'text/plain': 'a' }, { displayId: 'd1', metadata: { m: 1 } }); notebook.update('d1', { 'text/plain': 'b' }); notebook.clearOutput({ wait: true });`,
+    );
+    assert.deepEqual(
+      outputs.slice(1).map(({ type, content }) => [type, content]),
+      [
+        [
+          'display_data',
+          { data: { 'text/plain': 'a' }, metadata: { m: 1 }, transient: { display_id: 'd1' } },
+        ],
+        [
+          'update_display_data',
+          { data: { 'text/plain': 'b' }, metadata: {}, transient: { display_id: 'd1' } },
+        ],
+        ['clear_output', { wait: true }],
+      ],
+    );
+  });
+
+  test('tslab.display keeps working', async () => {
+    const { outputs } = await run(
+      "import * as tslab from 'tslab'; const place = tslab.newDisplay(); place.text('one'); place.text('two');",
+    );
+    const [first, second] = outputs.slice(1);
+    assert.equal(first?.type, 'display_data');
+    assert.equal(second?.type, 'update_display_data');
+    assert.equal(first?.content.transient.display_id, second?.content.transient.display_id);
+    assert.deepEqual(second?.content.data, { 'text/plain': 'two' });
+  });
+});
+
+describe('errors', () => {
+  test('an error in nested calls of two cells names each place as it was written, and shows the line', async () => {
+    const { reply } = await run(
+      'interface Point {\n  x: number;\n}\n\nfunction distance(point: Point | undefined): number {\n  // types are gone when this runs\n  return (point as Point).x;\n}',
+    );
+    const outer = await fail('await Promise.resolve();\ntype A = string;\n  const d = distance(undefined);');
+    assert.equal(outer.ename, 'TypeError');
+    assert.equal(
+      outer.text,
+      `TypeError: Cannot read properties of undefined (reading 'x')
+
+Cell ${reply.execution_count}, line 7, column 27
+     5 | function distance(point: Point | undefined): number {
+     6 |   // types are gone when this runs
+>    7 |   return (point as Point).x;
+       |                           ^
+     8 | }
+
+    at distance (Cell ${reply.execution_count}:7:27)
+    at Cell ${outer.count}:3:13`,
+    );
+  });
+
+  test('columns are right also behind imports, enums and parameters that TypeScript writes anew', async () => {
+    const { text, count } = await fail(
+      "import * as path from 'path';\nenum Kind { A, B }\nclass Box { constructor(private readonly kind: Kind) {} open(): never { throw new Error(path.sep + this.kind); } }\nconst box = new Box(Kind.B); box.open();",
+    );
+    assert.match(text, new RegExp(`at Box\\.open \\(Cell ${count}:3:79\\)\n    at Cell ${count}:4:34$`));
+  });
+
+  test('a file that a cell imports is named by its own line', async () => {
+    await writeFile(
+      join(folder, 'helper.ts'),
+      'export type T = string;\n\nexport function fails(): void {\n  // why not\n  throw new Error("here");\n}\n',
+    );
+    const { text, count } = await fail("import { fails } from './helper';\nfails();");
+    assert.match(text, /at fails \(\/.*helper\.ts:5:9\)/);
+    assert.match(text, new RegExp(`at Cell ${count}:2:6$`));
+  });
+
+  test('a stack read by the user is mapped, too', async () => {
+    const { reply, stdout } = await run('const error = new Error("look");\nconsole.log(error.stack);');
+    assert.equal(stdout, `Error: look\n    at Cell ${reply.execution_count}:1:15\n`);
+  });
+
+  test('type errors name place and line, and nothing runs', async () => {
+    const { ename, evalue, text, count } = await fail(
+      "console.log('ran');\nconst size: number =\n  'large';",
+    );
+    assert.equal(ename, 'TypeScriptError');
+    assert.equal(evalue, `Cell ${count}:2:7: Type 'string' is not assignable to type 'number'.`);
+    assert.match(text, /line 2, column 7\n.*\n> +2 \| const size: number =\n +\| {7}\^/);
+  });
+
+  test('message and cure come first, then the line, then the stack, then the cause', async () => {
+    const { text } = await fail(
+      "throw Object.assign(new Error('No such data.', { cause: new RangeError('offset 5') }), { cure: 'Run npm start.' });",
+    );
+    assert.match(
+      text,
+      /^Error: No such data\.\nWhat to do: Run npm start\.\n\nCell [\s\S]*\n\n {4}at Cell [\s\S]*\n\nCaused by:\nRangeError: offset 5/,
+    );
+  });
+
+  test('anything can be thrown', async () => {
+    assert.equal((await fail("throw 'a word'")).evalue, "'a word'");
+    assert.equal((await fail('throw undefined')).evalue, 'undefined');
+    assert.equal((await fail('await Promise.reject(null)')).evalue, 'null');
+    assert.equal((await fail("throw Object.assign(new Error('x'), { stack: undefined })")).evalue, 'x');
+  });
+
+  test('what a failed cell came to is kept, and what it did not come to is unknown', async () => {
+    await fail(
+      "const network = { layers: 18 };\nfunction boom(): number { throw new Error('boom'); }\nenum Kind { A }\nconst later = boom(), last = 3;\nfunction after() {}",
+    );
+    assert.equal(await runToText('network.layers'), '18');
+    for (const name of ['later', 'last', 'after']) {
+      assert.match((await fail(name)).evalue, new RegExp(`Cannot find name '${name}'`));
+    }
+    assert.equal(await runToText('Kind.A'), '0');
+    assert.equal(await runToText('typeof boom'), "'function'");
+  });
+});
+
+describe('interrupts', () => {
+  const signal = `${client}.signal as AbortSignal`;
+
+  test('a loop that obeys the signal ends, the next cell is aborted, and state survives', async () => {
+    await interruptedLoops(kernel, 20);
+  });
+
+  const loops = {
+    'an empty loop': 'for (;;);',
+    'a loop after an await': 'await Promise.resolve(); while (true) {}',
+    'a loop that catches everything': 'await 0; for (;;) { try { for (;;) {} } catch {} }',
+    'a recursion': 'await 0; const f = (n: number): number => n < 2 ? 1 : f(n - 1) + f(n - 2); f(99)',
+    callbacks:
+      'await 0; const numbers = Array(1e4).fill(0); numbers.map(() => numbers.map(() => numbers.map(() => numbers.map(() => 0))));',
+    'a loop of awaits that knows no signal':
+      "import { setTimeout as nap } from 'timers/promises'; for (;;) await nap(5);",
+  };
+  for (const [what, code] of Object.entries(loops)) {
+    test(`${what} ends at once, at a line that is named`, async () => {
+      const id = await kernel.sendCell(
+        `globalThis.turns = 1;\n${code}`.replace('globalThis.turns', '(globalThis as any).turns'),
+      );
+      await kernel.message(({ type, parent }) => type === 'execute_input' && parent === id);
+      await sleep(300);
+      const start = performance.now();
+      await kernel.control('interrupt_request');
+      const { reply } = await kernel.answered(id);
+      assert.ok(performance.now() - start < 2000);
+      assert.equal(reply.ename, 'Interrupted');
+      assert.match(reply.traceback.join('\n'), /, line 2, column/);
+      assert.equal(await runToText('(globalThis as any).turns'), '1');
+    });
+  }
+
+  test('finally blocks run', async () => {
+    const id = await kernel.sendCell("let closed = 'no'; try { for (;;); } finally { closed = 'yes'; }");
+    await sleep(300);
+    await kernel.control('interrupt_request');
+    await kernel.answered(id);
+    assert.equal(await runToText('closed'), "'yes'");
+  });
+
+  test('what obeys nothing is given up after five seconds, at once when pressed again', async () => {
+    for (const presses of [1, 2]) {
+      const id = await kernel.sendCell('await new Promise(() => {});');
+      await kernel.message(({ type, parent }) => type === 'execute_input' && parent === id);
+      await sleep(200);
+      const start = performance.now();
+      for (let press = 0; press < presses; press += 1) await kernel.control('interrupt_request');
+      const { reply } = await kernel.answered(id);
+      const seconds = (performance.now() - start) / 1000;
+      assert.equal(Math.round(seconds / 5), 2 - presses, `${seconds} s`);
+      assert.match(reply.evalue, /given up/);
+      await run('1');
+    }
+  });
+
+  test('a library that computes is broken off in the end, where Node can', async () => {
+    const id = await kernel.sendCell("/^(a+)+$/.test('a'.repeat(60) + 'b')");
+    await sleep(500);
+    await kernel.control('interrupt_request');
+    const { reply } = await kernel.answered(id);
+    assert.equal(reply.ename, 'Interrupted');
+    await run('1');
+  });
+
+  test('with no cell running, what cells have left behind hears it', async () => {
+    await run(`let heard = false; (${signal}).addEventListener('abort', () => { heard = true; });`);
+    await kernel.control('interrupt_request');
+    await sleep(100);
+    assert.equal(await runToText('heard'), 'true');
+  });
+});
+
+describe('questions', () => {
+  test('a prompt is asked for and answered, and a password not shown', async () => {
+    const id = await kernel.sendCell(
+      "const name = await prompt('Who?', { password: true }); name.toUpperCase()",
+      { allow_stdin: true },
+    );
+    const question = await kernel.message(({ type, parent }) => type === 'input_request' && parent === id);
+    assert.deepEqual(question.content, { prompt: 'Who?', password: true });
+    await kernel.send('input_reply', { status: 'ok', value: 'ada' }, 'stdin');
+    const { outputs } = await kernel.answered(id);
+    assert.equal(outputs.at(-1)?.content.data['text/plain'], "'ADA'");
+  });
+
+  test('a prompt that nobody can answer fails, and an interrupt ends one', async () => {
+    assert.match(
+      (await fail("await prompt('Who?')")).text,
+      /Nobody is here to answer “Who\?”\.\nWhat to do: /,
+    );
+    const id = await kernel.sendCell("await prompt('Who?')", { allow_stdin: true });
+    await kernel.message(({ type, parent }) => type === 'input_request' && parent === id);
+    await kernel.control('interrupt_request');
+    assert.equal((await kernel.answered(id)).reply.ename, 'Interrupted');
+  });
+
+  test('documentation is found on a name, in its arguments, and of the names of earlier cells', async () => {
+    await run(
+      '/**\n * Adds.\n * @param a the first\n */\nfunction add(a: number, b: number): number { return a + b; }',
+    );
+    for (const code of ['add', 'add(', 'add(1, ', 'add(1, 2', 'add(Math.max(1, 2), ']) {
+      const { reply } = await kernel.request('inspect_request', {
+        code,
+        cursor_pos: code.length,
+        detail_level: 0,
+      });
+      assert.equal(reply.found, true, code);
+      assert.match(
+        reply.data['text/plain'],
+        /^function add\(a: number, b: number\): number\n\nAdds\.\n\n@param a the first$/,
+      );
+      assert.match(reply.data['text/markdown'], /^```typescript\nfunction add/);
+    }
+    const { reply } = await kernel.request('inspect_request', {
+      code: '1 + ',
+      cursor_pos: 4,
+      detail_level: 0,
+    });
+    assert.deepEqual(reply, { status: 'ok', found: false, data: {}, metadata: {} });
+  });
+
+  test('completion knows members, names of earlier cells, and says what kind they are', async () => {
+    await run('const speciesCount = 5;');
+    const { reply } = await kernel.request('complete_request', { code: 'speciesC', cursor_pos: 8 });
+    assert.deepEqual(reply.matches, ['speciesCount']);
+    assert.deepEqual(reply.metadata._jupyter_types_experimental, [
+      { text: 'speciesCount', type: 'const', start: 0, end: 8 },
+    ]);
+  });
+});
+
+describe('the language', () => {
+  test('names may be declared again with another type', async () => {
+    await run("let value: string = 'a';");
+    await run('let value: number = 2;');
+    assert.equal(await runToText('value + 1'), '3');
+  });
+
+  test('checks for interrupts change no result', async () => {
+    const code = `
+      function* odd(n: number) { for (let i = 1; i < n; i += 2) yield i; }
+      class A { #x = 1; static s = [1, 2].map((v) => v * 2); get x() { return this.#x; } async *later() { yield 7; } }
+      function strict() { 'use strict'; return this === undefined; }
+      const results: unknown[] = [...odd(8), new A().x, ...A.s, strict()];
+      outer: for (const a of [1, 2]) { for (const b in { k: 0 }) { if (a === 1) continue outer; results.push(b); } }
+      do results.push('once'); while (false)
+      for await (const v of new A().later()) results.push(v);
+      results.push((() => ({ o: 1 }))().o, await (async () => 2)());
+      JSON.stringify(results)`;
+    assert.equal(await runToText(code), `'[1,3,5,7,1,2,4,true,"k","once",7,1,2]'`);
+  });
+
+  test('a tensor shows type, shape and first values, and showing it keeps no memory', async () => {
+    await run(
+      "import * as tf from '@tensorflow/tfjs-node-gpu'; const t = tf.range(0, 8).reshape([2, 4]).div(3); const before = tf.memory().numTensors;",
+    );
+    assert.equal(await runToText('t'), 'Tensor float32 [2, 4]: 0, 0.33333, 0.66667, 1, 1.3333, 1.6667, …');
+    assert.equal(await runToText("tf.tensor(['a'])"), "Tensor string [1]: 'a'");
+    assert.equal(await runToText('tf.scalar(true)'), 'Tensor bool []: true');
+    assert.equal(await runToText('tf.memory().numTensors - before'), '2');
+    assert.equal(await runToText('t.dispose(); t'), 'Tensor float32 [2, 4] (disposed)');
+  });
+
+  test('a module written anew after its import makes the kernel ask for a restart, once', async () => {
+    const file = join(folder, 'built.js');
+    await writeFile(file, 'exports.answer = 41;');
+    await run("const built = require('./built.js');");
+    assert.equal((await run('built.answer')).stderr, '');
+    await writeFile(file, 'exports.answer = 42;');
+    await utimes(file, new Date(), new Date(Date.now() + 5000));
+    assert.match((await run('1')).stderr, /^built\.js changed after it was imported: restart the kernel/);
+    assert.equal((await run('1')).stderr, '');
+  });
+});
+
+describe('life', () => {
+  test('restarts leave no process', () => restarts(3));
+
+  test('a kernel that computes ends when asked to', async () => {
+    const busy = await TestKernel.start();
+    await busy.sendCell('for (;;);');
+    await sleep(1000);
+    const { reply } = await busy.shutDown();
+    assert.deepEqual(reply, { status: 'ok', restart: false });
+  });
+});
+
+describe('Jupyter', () => {
+  before(async () => {
+    const env = { TF_CPP_MIN_LOG_LEVEL: '2' };
+    await installTestKernelspec(join(folder, 'jupyter', 'kernels'), env);
+  });
+
+  /** Jupyter that knows our kernel. */
+  async function jupyter(...args: string[]): Promise<{ code: number; output: string }> {
+    const env = { ...process.env, JUPYTER_PATH: join(folder, 'jupyter') };
+    try {
+      const { stdout, stderr } = await promisify(execFile)(python, args, { env, cwd: folder });
+      return { code: 0, output: stdout + stderr };
+    } catch (error) {
+      const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
+      return { code, output: stdout + stderr };
+    }
+  }
+
+  async function notebook(name: string, ...cells: string[]): Promise<string> {
+    const file = join(folder, name);
+    const kernelspec = { name: 'stability-training', display_name: 'TypeScript', language: 'typescript' };
+    await writeFile(
+      file,
+      JSON.stringify({
+        nbformat: 4,
+        nbformat_minor: 5,
+        metadata: { kernelspec },
+        cells: cells.map((source, index) => ({
+          cell_type: 'code',
+          id: `c${index}`,
+          execution_count: null,
+          metadata: {},
+          outputs: [],
+          source,
+        })),
+      }),
+    );
+    return file;
+  }
+
+  test("Jupyter's own test of kernels passes", async () => {
+    const { code, output } = await jupyter(join(root, 'test', 'kernel_test.py'));
+    assert.equal(code, 0, output);
+    // The pager is IPython's.
+    assert.match(output, /Ran 13 tests[\s\S]*OK \(skipped=1\)/);
+  });
+
+  test('nbconvert runs a notebook and keeps its outputs', async () => {
+    const file = await notebook('good.ipynb', 'const n = 6;', "console.log('n is', n);\nn * 7");
+    const args = ['-m', 'nbconvert', '--to', 'notebook', '--execute', '--output', 'done.ipynb', file];
+    const { code, output } = await jupyter(...args);
+    assert.equal(code, 0, output);
+    const { cells, metadata } = JSON.parse(await readFile(join(folder, 'done.ipynb'), 'utf8'));
+    assert.equal(metadata.language_info.file_extension, '.ts');
+    assert.equal(cells[1].execution_count, 2);
+    assert.deepEqual(
+      cells[1].outputs.map((o: { output_type: string }) => o.output_type),
+      ['stream', 'execute_result'],
+    );
+    assert.deepEqual(cells[1].outputs[1].data, { 'text/plain': ['42'] });
+  });
+
+  test("nbconvert and nbclient fail at a failing cell with the user's line", async () => {
+    const file = await notebook(
+      'bad.ipynb',
+      'const list: number[] = [];',
+      'const a = 1;\nlist[3].toFixed(a);',
+      "console.log('never')",
+    );
+    const commands = [
+      ['-m', 'nbconvert', '--to', 'notebook', '--execute', '--output', 'bad-done.ipynb', file],
+      ['-m', 'nbclient.cli', file],
+    ];
+    for (const { code, output } of await Promise.all(commands.map((command) => jupyter(...command)))) {
+      assert.notEqual(code, 0);
+      assert.match(output, /> {4}2 \| list\[3\]\.toFixed\(a\);/);
+      assert.match(output, /Cell 2, line 2, column 9/);
+      assert.match(output, /TypeError.*: Cannot read properties of undefined \(reading 'toFixed'\)/);
+    }
+  });
+});
