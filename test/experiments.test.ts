@@ -4,13 +4,16 @@ import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFi
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { distortionNamed, distortions, type Strength } from '../lib/distortions';
 import { accuracyInterval } from '../lib/evaluation/evaluate';
-import { Laboratory } from '../lib/experiments/laboratory';
+import { curvePoints, Laboratory } from '../lib/experiments/laboratory';
 import { type PresetName, presets, specOf } from '../lib/experiments/presets';
 import { RunStore } from '../lib/experiments/run-store';
 import { parseSpec, type RunSpec, runId, runTitle } from '../lib/experiments/spec';
+import type { Method } from '../lib/training/methods';
 
 const noise = { name: 'gaussian-noise', strength: 0.1 };
+const fgsm = { name: 'fgsm', strength: 0.001 };
 const spec = specOf(presets.smoke, { method: { kind: 'ST', alpha: 0.1 }, distortion: noise });
 
 describe('a specification', () => {
@@ -26,6 +29,26 @@ describe('a specification', () => {
     ];
     const ids = new Set([spec, ...changes.map((change) => ({ ...spec, ...change }))].map(runId));
     assert.equal(ids.size, changes.length + 1);
+  });
+
+  it('takes every distortion at every strength of its training grid, by every method that goes with it', () => {
+    const ids = new Set<string>();
+    for (const name of [...Object.keys(distortions), 'rotation+gaussian-noise']) {
+      for (const strength of distortionNamed(name).trainingGrid as readonly (number | readonly number[])[]) {
+        const methods = [
+          { kind: 'ST-sym', alpha: 10 },
+          ...(name === 'fgsm' ? [{ kind: 'AT' }] : []),
+        ] as Method[];
+        for (const method of methods) {
+          const parsed = parseSpec(specOf(presets.smoke, { method, distortion: { name, strength } }));
+          assert.deepEqual(parsed.distortion, { name, strength });
+          ids.add(runId(parsed));
+        }
+      }
+    }
+    assert.equal(ids.size, 4 + 3 + 3 + 2 * 7 + 3 + 3 + 12);
+    const at = (mu?: number) => runId(parseSpec({ ...spec, method: { kind: 'AT', mu }, distortion: fgsm }));
+    assert.equal(at(), at(0.5));
   });
 
   it('starts from the baseline of its own seed', () => {
@@ -46,6 +69,14 @@ describe('a specification', () => {
       'DA (σ=0.1, p=0.5)',
     );
     assert.equal(runTitle({ method: { kind: 'baseline' } }), 'baseline');
+    assert.equal(runTitle({ method: { kind: 'AT' }, distortion: fgsm }), 'AT (ε=0.001, μ=0.5)');
+    assert.equal(
+      runTitle({
+        method: { kind: 'ST-sym', alpha: 10 },
+        distortion: { name: 'rotation+gaussian-noise', strength: [90, 0.01] },
+      }),
+      'ST-sym (ρ=90°, σ=0.01, α=10)',
+    );
   });
 
   it('is refused with any key unknown, missing, or out of range, and the key is named', () => {
@@ -61,6 +92,14 @@ describe('a specification', () => {
       [{ ...spec, distortion: { ...noise, strength: -1 } }, /σ must be .* -1/],
       [{ ...spec, distortion: { ...noise, name: 'fog' } }, /no distortion "fog"/],
       [{ ...spec, distortion: undefined }, /needs a distortion/],
+      [{ ...spec, distortion: { ...noise, strength: [0.1] } }, /σ must be .* \[0\.1\]/],
+      [{ ...spec, distortion: { name: 'jpeg', strength: null } }, /strength/],
+      [{ ...spec, distortion: { name: 'jpeg', strength: 0 } }, /q must be .* 0/],
+      [{ ...spec, distortion: { name: 'rotation+gaussian-noise', strength: [30] } }, /list of 2 numbers/],
+      [{ ...spec, distortion: { name: 'pgd-20', strength: 0.1 } }, /for testing alone/],
+      [{ ...spec, method: { kind: 'AT' } }, /AT trains on adversarial examples/],
+      [{ ...spec, method: { kind: 'AT', mu: 2 }, distortion: fgsm }, /μ must be .* 2/],
+      [{ ...spec, method: { kind: 'AT', alpha: 1 }, distortion: fgsm }, /Unrecognized key.*"alpha"/],
       ['spec', /expected object/],
     ];
     for (const [value, message] of refused) {
@@ -122,6 +161,22 @@ describe('the laboratory', () => {
     const more = await laboratory.evaluate(record, { ...options, strengths: [0, 0.1, 0.2] });
     assert.deepEqual(more.slice(0, 2), first);
     assert.deepEqual((await laboratory.evaluate(record, { ...options, strengths: [0.2] }))[0], more[2]);
+  });
+
+  it('keeps rows of no JPEG and of compositions, which have no curve', async () => {
+    const record = await laboratory.run(treatment);
+    const rowsOf = async (distortion: string, strengths: readonly Strength[]) => {
+      const first = await laboratory.evaluate(record, { distortion, strengths });
+      let counted = 0;
+      const onRow = () => void counted++;
+      assert.deepEqual(await laboratory.evaluate(record, { distortion, strengths, onRow }), first);
+      assert.equal(counted, 0);
+      return first;
+    };
+    const jpeg = await rowsOf('jpeg', [null, 30]);
+    assert.equal(curvePoints(jpeg)[0].strength, null);
+    const both = await rowsOf('rotation+gaussian-noise', [[30, 0.05]]);
+    assert.throws(() => curvePoints(both), { name: 'ArgumentError', message: /\[30,0\.05\]/ });
   });
 
   it('tells a damaged record, a changed one and an older one, and how to go on', async () => {
