@@ -287,6 +287,70 @@ describe('on the device', () => {
   }
 });
 
+describe('against Pillow, PyTorch and torchvision', () => {
+  interface ReferenceRow {
+    readonly distortion: 'jpeg' | 'thumbnail' | 'rotation' | 'crop';
+    readonly by: 'pillow' | 'torch' | 'torchvision';
+    readonly tensor: string;
+    readonly quality?: number;
+    readonly side?: number;
+    readonly degrees?: number;
+    readonly down?: number;
+    readonly right?: number;
+  }
+  const { rows } = fixtureJson<{ rows: readonly ReferenceRow[] }>('distortions/distortions.json');
+  const arrays = fixtureArrays('distortions/distortions.safetensors');
+  const [bytes, side, cropSide] = [arrays.get('squares') as Uint8Array, 73, 64];
+  const squares = uint8Tensor(bytes, [2, side, side, 3]) as Tensor4D;
+  const crops = centreCrops(squares, cropSide);
+
+  /** What we make of the pictures, values 0..255. */
+  async function ours({ distortion, quality = 0, side: A = 0, degrees = 0, down, right }: ReferenceRow) {
+    if (distortion === 'jpeg') {
+      return Array.from(
+        await recodeCrops(bytes, { side, cropSide, qualities: Uint8Array.of(quality, quality) }),
+      );
+    }
+    const images = {
+      thumbnail: () => thumbnail.apply({ crops, strengths: tf.fill([2], (A * 224) / cropSide) }),
+      rotation: () => rotate(crops, tf.fill([2, 1], degrees)),
+      crop: () =>
+        shiftedCrops(
+          squares,
+          tf.tensor2d([
+            [down, right],
+            [down, right],
+          ] as number[][]),
+          cropSide,
+        ),
+    }[distortion];
+    return Array.from(valuesOf(images()), (value) => 255 * value);
+  }
+
+  for (const row of rows) {
+    const { tensor, distortion, by } = row;
+    it(`${tensor}`, async () => {
+      const theirs = arrays.get(tensor) as Uint8Array;
+      const values = await ours(row);
+      const mean = (power: number) =>
+        values.reduce((sum, value, index) => sum + Math.abs(value - theirs[index]) ** power, 0) /
+        values.length;
+      const most = largest(values, theirs);
+      const found = `mean absolute error ${mean(1)} of 255, largest ${most}`;
+      if (distortion === 'jpeg') {
+        const psnr = 10 * Math.log10(255 ** 2 / mean(2));
+        assert.ok(psnr > 45, `PSNR ${psnr} dB`); // infinite where both use the same library underneath
+      } else if (distortion === 'crop') {
+        assert.ok(most < 1e-4, found);
+      } else if (by === 'pillow') {
+        assert.ok(mean(1) < 0.5 && most < 2, found); // rounded to bytes twice
+      } else {
+        assert.ok(most < 0.5 + 0.02 && mean(1) < 0.27, found); // rounded to bytes once
+      }
+    });
+  }
+});
+
 describe('Gaussian noise', () => {
   it('is normal with deviation σ, independent from pixel to pixel, channel to channel and image to image', () => {
     const [images, side] = [8, 64];
