@@ -1,0 +1,123 @@
+/**
+ * The kernel beside ipykernel, in turn, on the same machine: `node --import tsx bench/kernel.ts [-- options]`.
+ *
+ *   --json            rows as JSON: name, unit, ours, peer, ratio, target
+ *   --repeats N       measurements of each side, in turn; the median counts. Default: 40, a tenth of that for starts
+ */
+import { parseArgs } from 'node:util';
+import { kernelCommand, python, root, TestKernel } from '../test/support/kernel';
+
+const { values } = parseArgs({
+  args: process.argv.slice(2).filter((arg) => arg !== '--'),
+  options: { json: { type: 'boolean', default: false }, repeats: { type: 'string', default: '40' } },
+});
+const repeats = Number(values.repeats);
+
+/** Milliseconds of one measurement. */
+type Measure = () => Promise<number>;
+
+interface Row {
+  readonly name: string;
+  readonly unit: 'ms';
+  readonly ours: number;
+  readonly peer: number;
+  /** peer / ours: above 1 is better. */
+  readonly ratio: number;
+  /** The least ratio aimed at. */
+  readonly target?: number;
+}
+
+const median = (numbers: readonly number[]) =>
+  numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? Number.NaN;
+
+/** @param slackMs what ours may take longer */
+async function compare(
+  name: string,
+  times: number,
+  ours: Measure,
+  peer: Measure,
+  slackMs?: number,
+): Promise<Row> {
+  const results: { ours: number[]; peer: number[] } = { ours: [], peer: [] };
+  await ours();
+  await peer();
+  for (let time = 0; time < times; time += 1) {
+    results.ours.push(await ours());
+    results.peer.push(await peer());
+  }
+  const row = { ours: median(results.ours), peer: median(results.peer) };
+  const target = slackMs === undefined ? undefined : row.peer / (row.peer + slackMs);
+  return { name, unit: 'ms', ...row, ratio: row.peer / row.ours, ...(target && { target }) };
+}
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await work();
+  return performance.now() - start;
+}
+
+const starting =
+  (argv: readonly string[], then: (kernel: TestKernel) => Promise<unknown> = async () => {}): Measure =>
+  async () => {
+    const start = performance.now();
+    const kernel = await TestKernel.start({ argv, cwd: root });
+    await then(kernel);
+    const milliseconds = performance.now() - start;
+    await kernel.kill();
+    return milliseconds;
+  };
+
+const asking =
+  (kernel: TestKernel, type: string, content: object): Measure =>
+  () =>
+    timed(() => kernel.request(type, content));
+
+async function main(): Promise<void> {
+  const argv = {
+    ours: await kernelCommand(),
+    peer: [python, '-m', 'ipykernel_launcher', '-f', '{connection_file}'],
+  };
+  const starts = Math.ceil(repeats / 10);
+  const rows = [
+    await compare('start to first reply', starts, starting(argv.ours), starting(argv.peer)),
+    await compare(
+      'start to first result',
+      starts,
+      starting(argv.ours, (kernel) => kernel.execute('1 + 1')),
+      starting(argv.peer, (kernel) => kernel.execute('1 + 1')),
+    ),
+  ];
+  const ours = await TestKernel.start({ argv: argv.ours, cwd: root });
+  const peer = await TestKernel.start({ argv: argv.peer, cwd: root });
+  const cell =
+    (kernel: TestKernel): Measure =>
+    () =>
+      timed(() => kernel.execute('1 + 1'));
+  rows.push(await compare('1 + 1 to idle', repeats, cell(ours), cell(peer), 30));
+  await peer.execute('import math');
+  const completion = {
+    ours: asking(ours, 'complete_request', { code: 'Math.flo', cursor_pos: 8 }),
+    peer: asking(peer, 'complete_request', { code: 'math.flo', cursor_pos: 8 }),
+  };
+  rows.push(await compare('completion', repeats, completion.ours, completion.peer));
+  await ours.execute("import * as library from 'stability-training';");
+  await peer.execute('import numpy');
+  rows.push(
+    await compare('1 + 1 to idle, library imported (peer: numpy)', repeats, cell(ours), cell(peer), 30),
+  );
+  await ours.kill();
+  await peer.kill();
+  if (values.json) console.log(JSON.stringify(rows, null, 2));
+  else
+    console.table(
+      rows.map((row) => ({
+        ...row,
+        ours: row.ours.toFixed(1),
+        peer: row.peer.toFixed(1),
+        ratio: row.ratio.toFixed(2),
+        target: row.target?.toFixed(2) ?? '',
+      })),
+    );
+}
+
+main();
