@@ -113,10 +113,46 @@ function plainBuilder(compiler: Compiler): Typescript.CreateProgram<Typescript.B
   return (...args) => {
     const builder = compiler.createAbstractBuilder(...args);
     // tslab reads what the checker writes into the source files.
-    builder.getProgram().getTypeChecker();
+    valuesOfShorthands(compiler, builder.getProgram().getTypeChecker());
+    const { emit } = builder;
     return Object.assign(builder, {
+      emit: ((file, write, token, onlyDeclarations, transformers) =>
+        emit(file, write, token, onlyDeclarations, {
+          ...transformers,
+          before: [shorthandsWrittenOut(compiler)],
+        })) as typeof emit,
       getAllDependencies: (file: Typescript.SourceFile) => sourcesOf(builder.getProgram(), file),
     });
+  };
+}
+
+/*
+ * tslab finds the names of earlier cells by their symbols, but takes the `name` in `{ name }` for that of the property
+ * alone and leaves it out. So it is given `{ name: name }`, the second of which has the symbol of the value.
+ */
+
+function shorthandsWrittenOut(compiler: Compiler): Typescript.TransformerFactory<Typescript.SourceFile> {
+  return (context) => {
+    const { factory } = context;
+    const visit = (node: Typescript.Node): Typescript.Node => {
+      if (!compiler.isShorthandPropertyAssignment(node) || node.objectAssignmentInitializer) {
+        return compiler.visitEachChild(node, visit, context);
+      }
+      const value = compiler.setOriginalNode(factory.createIdentifier(node.name.text), node.name);
+      const written = factory.createPropertyAssignment(factory.createIdentifier(node.name.text), value);
+      return compiler.setTextRange(written, node);
+    };
+    return (file) => compiler.visitEachChild(file, visit, context);
+  };
+}
+
+function valuesOfShorthands(compiler: Compiler, checker: Typescript.TypeChecker): void {
+  const { getSymbolAtLocation } = checker;
+  checker.getSymbolAtLocation = (node) => {
+    const { parent } = compiler.getOriginalNode(node);
+    return parent && compiler.isShorthandPropertyAssignment(parent)
+      ? checker.getShorthandAssignmentValueSymbol(parent)
+      : getSymbolAtLocation(node);
   };
 }
 
