@@ -62,7 +62,8 @@ type Parts = readonly { readonly text: string }[] | undefined;
 
 function documentation({ displayParts, documentation, tags }: QuickInfo): MimeBundle {
   const join = (parts: Parts) => parts?.map(({ text }) => text).join('') ?? '';
-  const signature = join(displayParts);
+  // An imported name is shown as what it stands for.
+  const signature = join(displayParts).replace(/^\(alias\) (.*?)(\nimport .*)?$/s, '$1');
   const text = join(documentation);
   const notes = (tags ?? []).map(({ name, text: parts }) => ({ name, text: join(parts) }));
   return {

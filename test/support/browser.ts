@@ -1,26 +1,40 @@
 import { existsSync } from 'node:fs';
-import path from 'node:path';
 import { type Browser, chromium } from 'playwright-core';
 
-const names = ['chromium', 'google-chrome', 'google-chrome-stable'];
+const installed = [
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+  '/usr/bin/google-chrome-stable',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+];
 
-/** A headless Chromium: this machine's own, or else the one in the npm package, which brings its libraries along. */
+const flags = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+/**
+ * A real Chromium: the machine's own, else the one in node_modules.
+ *
+ * @throws where none starts; what is only seen in a browser is never skipped in silence
+ */
 export async function launchBrowser(): Promise<Browser> {
-  return chromium.launch({
-    executablePath: installedBrowser() ?? (await packagedBrowser()),
-    // In containers the user is root, for whom Chromium has no sandbox; only this machine's own pages are opened.
-    args: ['--no-sandbox', '--disable-gpu'],
-  });
+  const executablePath = installed.find(existsSync) ?? (await packaged());
+  try {
+    return await chromium.launch({ executablePath, args: flags });
+  } catch (cause) {
+    throw new Error(`No Chromium starts (tried ${executablePath}). Install one: apt-get install chromium`, {
+      cause,
+    });
+  }
 }
 
-function installedBrowser(): string | undefined {
-  const folders = (process.env.PATH ?? '').split(path.delimiter);
-  return folders.flatMap((folder) => names.map((name) => path.join(folder, name))).find(existsSync);
-}
-
-async function packagedBrowser(): Promise<string> {
-  // It unpacks its system libraries only where it takes the machine for one of these.
-  process.env.AWS_LAMBDA_JS_RUNTIME = 'nodejs22.x';
-  const { default: packaged } = await import('@sparticuz/chromium');
-  return packaged.executablePath();
+async function packaged(): Promise<string> {
+  const { default: sparticuz } = await import('@sparticuz/chromium');
+  return sparticuz.executablePath();
 }
