@@ -69,6 +69,8 @@ const valuesOf = (tensor: Tensor) => tensor.dataSync<'float32'>();
 const largest = (a: ArrayLike<number>, b: ArrayLike<number>) =>
   Array.from(a).reduce((most, value, index) => Math.max(most, Math.abs(value - b[index])), 0);
 
+const isUnit = (value: number) => value >= 0 && value <= 1;
+
 /** Squares of smooth colours with a little texture, another for each number. */
 function pictures(numbers: readonly number[], side = SOURCE): Uint8Array {
   return Uint8Array.from({ length: numbers.length * side * side * 3 }, (_, index) => {
@@ -226,7 +228,7 @@ describe('on the device', () => {
               chosen.with(place, { ...chosen[place], strength: distortion.none }),
             );
             assert.deepEqual(result.shape, input.crops.shape);
-            assert.ok(valuesOf(result).every((value) => value >= 0 && value <= 1));
+            assert.ok(valuesOf(result).every(isUnit), 'beyond 0..1');
             assert.deepEqual(valuesOf(result.unstack()[place]), valuesOf(input.crops.unstack()[place]));
           });
         }),
@@ -278,7 +280,8 @@ describe('on the device', () => {
           );
           const eager = distortion.apply({ squares, strengths, seeds, ...rest });
           const { images, unchanged } = step({ squares, strengths, seeds });
-          assert.ok(largest(valuesOf(images), valuesOf(eager)) < 1e-4);
+          const difference = largest(valuesOf(images), valuesOf(eager));
+          assert.ok(difference < 1e-4, `compiled differs by ${difference}`);
           assert.equal(valuesOf(unchanged)[1], 0);
         });
       }
@@ -511,7 +514,10 @@ describe('rotation', () => {
       const up = at(image, 3, 4) - at(image, 5, 4);
       return (Math.atan2(up, right) * 180) / Math.PI;
     }).toSorted((a, b) => a - b);
-    assert.ok(angles[0] >= -rho - 0.01 && angles[images - 1] <= rho + 0.01);
+    assert.ok(
+      Math.max(-angles[0], angles[images - 1]) <= rho + 0.01,
+      `${angles[0]} to ${angles[images - 1]}`,
+    );
     const distance = angles.reduce(
       (most, angle, index) => Math.max(most, Math.abs((index + 0.5) / images - (angle + rho) / (2 * rho))),
       0,
@@ -700,7 +706,7 @@ describe('attacks', () => {
   const strengths = tf.fill([4], epsilon);
   const within = (images: Tensor4D, bound = epsilon) => {
     assert.ok(largest(valuesOf(images), valuesOf(crops)) <= bound + 1e-7, 'further than ε');
-    assert.ok(valuesOf(images).every((value) => value >= 0 && value <= 1));
+    assert.ok(valuesOf(images).every(isUnit), 'beyond 0..1');
   };
 
   it('have PyTorch’s gradients to the images, with running and with batch statistics, and move none of them', () => {
@@ -748,7 +754,8 @@ describe('attacks', () => {
     const attack = pgd();
     const seeds = seedsOf([1, 1], [1, 2], [1, 3], [1, 4]);
     const [byFgsm, byPgd] = [fgsm.apply(input), attack.apply({ ...input, seeds })];
-    assert.ok(lossOf(crops) < lossOf(byFgsm) && lossOf(byFgsm) < lossOf(byPgd));
+    const losses = [crops, byFgsm, byPgd].map(lossOf);
+    assert.ok(losses[0] < losses[1] && losses[1] < losses[2], `losses ${losses}`);
     within(byPgd);
     const none = tf.zeros([4]);
     assert.deepEqual(valuesOf(fgsm.apply({ ...input, strengths: none })), valuesOf(crops));
@@ -759,6 +766,15 @@ describe('attacks', () => {
     );
     assert.deepEqual(again, first);
     assert.notDeepEqual(other, first);
+    const grey = tf.fill([4, 32, 32, 3], 0.5) as Tensor4D;
+    const starts = attack
+      .apply({ ...still, seeds, crops: grey })
+      .sub(0.5)
+      .div(epsilon);
+    // Uniform in ±1: mean 0 and mean square 1/3, within five standard errors of 12,288 values.
+    const [mean, square] = [starts.mean(), starts.square().mean()].map((moment) => moment.dataSync()[0]);
+    assert.ok(Math.abs(mean) < 0.026, `mean ${mean}`);
+    assert.ok(Math.abs(square - 1 / 3) < 0.014, `mean square ${square}`);
   });
 
   it('stay within ε at any ε', () => {
@@ -857,6 +873,19 @@ describe('evaluation', () => {
       const clean = await distortedImages({ ...options, strength: distortion.none, indices: [17] });
       assert.notDeepEqual(valuesOf(clean), valuesOf(alone), distortion.name);
     }
+    const attacked = await distortedImages({
+      dataset,
+      distortion: fgsm,
+      strength: 0.1,
+      network,
+      indices: [17],
+    });
+    const crops = await distortedImages({ dataset, distortion: fgsm, strength: 0, network, indices: [17] });
+    const labels = tf.tensor1d([dataset.test.labels[17]], 'int32');
+    const gradient = (images: Tensor4D) =>
+      taskLossGradient(images, labels, (x) => network.forward(normalise(x, dataset), { training: false }));
+    const byHand = fgsm.apply({ crops, strengths: tf.tensor1d([0.1]), gradient });
+    assert.ok(largest(valuesOf(attacked), valuesOf(byHand)) < 1e-6, 'another attack');
     await assert.rejects(distortedImages({ dataset, distortion: fgsm, strength: 0.1, indices: [0] }), {
       message: /FGSM attacks a network/,
     });

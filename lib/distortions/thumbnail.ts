@@ -30,6 +30,7 @@ export const thumbnail = {
     const matrices = thereAndBack(thumbnails, side).reshape([batch, 1, side, side]);
     const rows = tf.matMul(matrices, crops.transpose([0, 3, 1, 2])); // [batch, 3, side, side]
     const both = tf.matMul(rows, matrices, false, true).transpose([0, 2, 3, 1]).clipByValue(0, 1);
+    // The product with the identity is exact on a CPU; a GPU may round it.
     return tf.where(thumbnails.equal(side).reshape([batch, 1, 1, 1]), crops, both) as Tensor4D;
   },
 } satisfies TableDistortion;
