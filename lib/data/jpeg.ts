@@ -2,8 +2,8 @@ import pMap from 'p-map';
 import sharp from 'sharp';
 import { centreOffset } from './geometry';
 
-/** Images in sharp's hands at a time; its threads are libuv's, four by default. */
-const CONCURRENCY = 8;
+/** Images in sharp's hands at a time: two for each of libuv's threads, on which it works. */
+const CONCURRENCY = 2 * Number(process.env.UV_THREADPOOL_SIZE ?? 4);
 
 /**
  * The centre crops of source squares after a JPEG encoder and decoder, which subsample the colours (4:2:0).
