@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import fc from 'fast-check';
@@ -283,4 +285,41 @@ test('every loop and function begins with a check, behind its directives', () =>
     'class A { b() { !; } get c() { !; return 1; } }',
   );
   assert.equal(checked('if (a) b();'), 'if (a) b();');
+});
+
+test('native words go to a file that is gone at a good end, and are said by the next kernel after a bad one', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'stderr-'));
+  try {
+    const file = join(folder, 'kernel.log');
+    const start = (then: string) =>
+      spawnSync(
+        process.execPath,
+        [
+          '--import',
+          'tsx',
+          '--input-type',
+          'commonjs',
+          '-e',
+          `const { writeSync } = require('fs');
+          const { divertNativeStderr } = require('${join(__dirname, '..', 'lib', 'kernel', 'native-stderr')}');
+          const terminal = divertNativeStderr('${file}');
+          writeSync(terminal, 'for the terminal\\n');
+          writeSync(2, 'check failed\\n');
+          ${then}`,
+        ],
+        // A pipe, as a terminal, can be opened again.
+        { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] },
+      );
+    const said = ({ stdout, stderr }: { stdout: string; stderr: string }) => stdout + stderr;
+    assert.equal(said(start("process.kill(process.pid, 'SIGKILL');")), 'for the terminal\n');
+    assert.equal(readFileSync(file, 'utf8'), 'check failed\n');
+    assert.match(
+      said(start('')),
+      /^kernel: what the last one wrote before its end:\ncheck failed\n\nfor the terminal\n$/,
+    );
+    assert.equal(existsSync(file), false);
+    assert.equal(said(start('')), 'for the terminal\n');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

@@ -6,7 +6,14 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { type Answered, installTestKernelspec, python, root, TestKernel } from './support/kernel';
+import {
+  type Answered,
+  installTestKernelspec,
+  kernelCommand,
+  python,
+  root,
+  TestKernel,
+} from './support/kernel';
 import {
   bigValue,
   forgedAndBroken,
@@ -22,7 +29,7 @@ let folder: string;
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'notebooks-'));
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
-  kernel = await TestKernel.start({ cwd: folder });
+  kernel = await TestKernel.start({ cwd: folder, env: { TF_CPP_MIN_LOG_LEVEL: '2' } });
 });
 
 after(async () => {
@@ -54,6 +61,15 @@ async function fail(
   // biome-ignore lint/suspicious/noControlCharactersInRegex: colours begin with one
   const text = reply.traceback.join('\n').replace(/\x1b\[[\d;]*m/g, '');
   return { ename: reply.ename, evalue: reply.evalue, text, count: reply.execution_count };
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Code that every cell has, without an import. */
@@ -490,6 +506,11 @@ describe('the language', () => {
     assert.equal(await runToText('tf.scalar(true)'), 'Tensor bool []: true');
     assert.equal(await runToText('tf.memory().numTensors - before'), '2');
     assert.equal(await runToText('t.dispose(); t'), 'Tensor float32 [2, 4] (disposed)');
+    assert.doesNotMatch(
+      kernel.log,
+      /TensorFlow|oneDNN|absl/,
+      "what TensorFlow writes on the server's terminal",
+    );
   });
 
   test('a module written anew after its import makes the kernel ask for a restart, once', async () => {
@@ -506,6 +527,30 @@ describe('the language', () => {
 
 describe('life', () => {
   test('restarts leave no process', () => restarts(3));
+
+  test('a kernel ends with the program that started it, and one without sockets at once', async () => {
+    const [program = '', script = ''] = await kernelCommand();
+    const launch = `require('child_process').spawn(${JSON.stringify(program)}, [${JSON.stringify(script)}, '{connection_file}'], { stdio: 'ignore' }).unref(); setInterval(() => {}, 1e3)`;
+    const orphan = await TestKernel.start({
+      argv: [program, '-e', launch],
+      env: { JPY_PARENT_PID: String(process.pid) },
+    });
+    const pid = Number((await orphan.execute('process.pid')).outputs.at(-1)?.content.data['text/plain']);
+    await orphan.kill();
+    for (const end = Date.now() + 10_000; isAlive(pid) && Date.now() < end; ) await sleep(100);
+    assert.ok(!isAlive(pid));
+
+    const connection = JSON.stringify({
+      transport: 'tcp',
+      ip: '192.0.2.1',
+      shell_port: 1,
+      key: '',
+      signature_scheme: '',
+    });
+    await writeFile(join(folder, 'wrong.json'), connection);
+    const ended = promisify(execFile)(program, [script, join(folder, 'wrong.json')]);
+    await assert.rejects(ended, ({ code, stdout }) => code !== 0 && /^kernel: cannot listen: /.test(stdout));
+  });
 
   test('a kernel that computes ends when asked to', async () => {
     const busy = await TestKernel.start();
@@ -587,7 +632,7 @@ describe('Jupyter', () => {
     );
     const commands = [
       ['-m', 'nbconvert', '--to', 'notebook', '--execute', '--output', 'bad-done.ipynb', file],
-      ['-m', 'nbclient.cli', file],
+      ['-c', 'from nbclient.cli import main; main()', file],
     ];
     for (const { code, output } of await Promise.all(commands.map((command) => jupyter(...command)))) {
       assert.notEqual(code, 0);

@@ -11,7 +11,7 @@ import { encodeBundle, NotebookClient } from './notebook-client';
 import { redirectOutput } from './output';
 import { LoadedModules } from './rebuilt';
 import { Scripts } from './stack';
-import type { Presses, ToServer } from './thread';
+import type { ServerData, ToServer } from './thread';
 import type { Request } from './wire';
 
 /** The content of an `execute_reply`. */
@@ -50,11 +50,14 @@ export class Cells {
   #count = 0;
   #input: { readonly resolve: (answer: string) => void; readonly reject: (error: Error) => void } | undefined;
 
-  constructor(tell: (message: ToServer) => void, presses: Presses) {
+  constructor(
+    tell: (message: ToServer) => void,
+    { presses, terminal }: Pick<ServerData, 'presses' | 'terminal'>,
+  ) {
     this.#tell = tell;
     this.#interruption = new Interruption(presses, () => this.#interrupt());
     this.#scripts.install();
-    this.#redirect();
+    this.#redirect(terminal);
     const client = new NotebookClient({
       cell: () => this.#currentCell(),
       publish: (cell, type, content) => this.#publish(cell, type, content),
@@ -183,12 +186,12 @@ export class Cells {
     run.done(reply);
   }
 
-  /** Output without a cell, as before the first, goes where the process was told to write. */
-  #redirect(): void {
+  /** Output without a cell, as before the first, goes to the terminal. */
+  #redirect(terminal: number): void {
     redirectOutput((name, text) => {
       const cell = this.#currentCell();
       if (cell) this.#tell({ kind: 'stream', name, text, origin: cell.request.origin });
-      else writeSync(2, text);
+      else writeSync(terminal, text);
     });
   }
 

@@ -2,7 +2,7 @@
 interface Entry {
   readonly line: number;
   readonly source: string;
-  readonly output: string | null;
+  readonly output: string;
 }
 
 /** The cells of this session, as `history_request` asks for them. There is one session, number 1. */
@@ -10,7 +10,7 @@ export class History {
   readonly #entries: Entry[] = [];
 
   add(entry: Entry): void {
-    this.#entries.push(entry);
+    this.#entries.push({ ...entry, output: entry.output.slice(0, mostOutput) });
   }
 
   /** @returns the content of a `history_reply` */
@@ -55,6 +55,9 @@ export class History {
 }
 
 const session = 1;
+
+/** So much of what a cell showed is kept. */
+const mostOutput = 10_000;
 
 function last(entries: readonly Entry[], n: unknown): Entry[] {
   return typeof n === 'number' ? entries.slice(Math.max(0, entries.length - n)) : [...entries];

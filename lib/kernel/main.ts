@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeSync } from 'node:fs';
 import util from 'node:util';
 import { Worker } from 'node:worker_threads';
+import { divertNativeStderr } from './native-stderr';
 import { Session } from './session';
 import type { Connection, Presses, ServerData } from './thread';
 
@@ -12,11 +13,18 @@ import type { Connection, Presses, ServerData } from './thread';
 // Node 23 removed it; tfjs-node 4.22 calls it.
 Object.assign(util, { isNullOrUndefined: (value: unknown) => value === null || value === undefined });
 
-const connection: Connection = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8'));
+const connectionFile = process.argv[2] ?? '';
+const connection: Connection = JSON.parse(readFileSync(connectionFile, 'utf8'));
+// Before any thread can open a file of its own.
+const terminal = divertNativeStderr(`${connectionFile.replace(/\.json$/, '')}.log`);
 const presses: Presses = new Int32Array(new SharedArrayBuffer(4));
-const workerData: ServerData = { connection, presses };
+const workerData: ServerData = { connection, presses, terminal };
 const server = new Worker(require.resolve('./server'), { workerData });
-new Session(server, presses);
+server.on('error', (error) => {
+  writeSync(terminal, `kernel: ${error.stack}\n`);
+  process.exit(1);
+});
+new Session(server, { presses, terminal });
 
 // What a cell leaves behind must not end the kernel.
 process.on('uncaughtException', (error) => console.error('Uncaught:', error));

@@ -35,28 +35,36 @@ class Server {
   };
   readonly #publisher: Publisher;
   readonly #presses: Presses;
+  readonly #terminal: number;
   /** Of the request that the main thread is at. */
   #busy: Origin | undefined;
   #deaf: NodeJS.Timeout | undefined;
   #grace: NodeJS.Timeout | undefined;
 
-  constructor(session: Session, { connection, presses }: ServerData) {
+  constructor(session: Session, { connection, presses, terminal }: ServerData) {
     this.#session = session;
     this.#presses = presses;
+    this.#terminal = terminal;
     this.#wire = new Wire(connection);
     this.#publisher = new Publisher(this.#sockets.iopub, this.#wire);
   }
 
   async start({ transport, ip, ...ports }: Connection): Promise<void> {
-    const bind = (socket: Socket, port: number) => socket.bind(`${transport}://${ip}:${port}`);
     const { shell, control, stdin, iopub, hb } = this.#sockets;
-    await Promise.all([
-      bind(shell, ports.shell_port),
-      bind(control, ports.control_port),
-      bind(stdin, ports.stdin_port),
-      bind(iopub, ports.iopub_port),
-      bind(hb, ports.hb_port),
-    ]);
+    const bind = (socket: Socket, port: number) => socket.bind(`${transport}://${ip}:${port}`);
+    try {
+      await Promise.all([
+        bind(shell, ports.shell_port),
+        bind(control, ports.control_port),
+        bind(stdin, ports.stdin_port),
+        bind(iopub, ports.iopub_port),
+        bind(hb, ports.hb_port),
+      ]);
+    } catch (error) {
+      this.#log(`cannot listen: ${error instanceof Error ? error.message : error}`);
+      this.#end(1);
+      return;
+    }
     this.#session.on('message', (message: ToServer) => this.#fromSession(message));
     this.#serve(shell, (request) => this.#fromShell(request));
     this.#serve(control, (request) => this.#fromControl(request, 'control'));
@@ -72,7 +80,7 @@ class Server {
       try {
         request = this.#wire.decode(frames);
       } catch (error) {
-        log(`dropped a message: ${error instanceof Error ? error.message : error}`);
+        this.#log(`dropped a message: ${error instanceof Error ? error.message : error}`);
         continue;
       }
       handle(request);
@@ -113,7 +121,7 @@ class Server {
         this.#end();
         break;
       default:
-        log(`unknown message on ${channel}: ${request.type}`);
+        this.#log(`unknown message on ${channel}: ${request.type}`);
     }
   }
 
@@ -193,7 +201,11 @@ class Server {
     this.#grace = undefined;
   }
 
-  async #end(): Promise<void> {
+  #log(text: string): void {
+    writeSync(this.#terminal, `kernel: ${text}\n`);
+  }
+
+  async #end(code = 0): Promise<void> {
     this.#session.removeAllListeners('message');
     // What a busy main thread does not do, the system does.
     setTimeout(() => process.kill(process.pid, 'SIGKILL'), endMs);
@@ -202,7 +214,7 @@ class Server {
       ...Object.values(this.#outboxes).map((outbox) => outbox.empty()),
     ]);
     for (const socket of Object.values(this.#sockets)) socket.close();
-    this.#tell({ kind: 'shut down' });
+    this.#tell({ kind: 'shut down', code });
   }
 }
 
@@ -219,10 +231,6 @@ function endWithParent(end: () => void): void {
 
 const stuck =
   'The cell computes in a library that does not let itself be interrupted. Wait, or restart the kernel.\n';
-
-function log(text: string): void {
-  writeSync(2, `kernel: ${text}\n`);
-}
 
 if (parentPort) {
   const data: ServerData = workerData;

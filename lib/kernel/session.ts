@@ -1,7 +1,7 @@
 import { complete, inspect, isComplete } from './assist';
 import { Cells } from './cells';
 import { kernelInfo } from './kernel-info';
-import type { Presses, ToServer, ToSession } from './thread';
+import type { ServerData, ToServer, ToSession } from './thread';
 import type { Request } from './wire';
 
 /** The other thread. */
@@ -25,9 +25,9 @@ export class Session {
   /** What is being answered. */
   #request: Request | undefined;
 
-  constructor(server: ServerPort, presses: Presses) {
+  constructor(server: ServerPort, data: Pick<ServerData, 'presses' | 'terminal'>) {
     this.#server = server;
-    this.#cells = new Cells((message) => this.#tell(message), presses);
+    this.#cells = new Cells((message) => this.#tell(message), data);
     server.on('message', (message) => this.#take(message));
   }
 
@@ -44,7 +44,7 @@ export class Session {
         this.#cells.giveUp();
         break;
       case 'shut down':
-        process.exit(0);
+        process.exit(message.code);
     }
   }
 

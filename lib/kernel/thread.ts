@@ -10,7 +10,7 @@ export type ToSession =
   | { readonly kind: 'interrupt'; readonly press: number }
   /** The cell did not stop in time after an interrupt. To be answered with `taken`. */
   | { readonly kind: 'give up' }
-  | { readonly kind: 'shut down' };
+  | { readonly kind: 'shut down'; readonly code: number };
 
 export type ToServer =
   | { readonly kind: 'send'; readonly channel: 'shell' | 'iopub' | 'stdin'; readonly reply: Reply }
@@ -32,6 +32,8 @@ export type Presses = Int32Array<SharedArrayBuffer>;
 export interface ServerData {
   readonly connection: Connection;
   readonly presses: Presses;
+  /** Descriptor of the terminal of Jupyter's server. */
+  readonly terminal: number;
 }
 
 /** The connection file. */

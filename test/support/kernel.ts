@@ -246,9 +246,11 @@ export class TestKernel extends KernelClient {
     super(connection);
     this.process = process;
     this.#folder = folder;
-    process.stderr?.on('data', (chunk) => {
-      this.log += chunk;
-    });
+    for (const stream of [process.stdout, process.stderr]) {
+      stream?.on('data', (chunk) => {
+        this.log += chunk;
+      });
+    }
   }
 
   static async start({ argv, env, cwd }: StartOptions = {}): Promise<TestKernel> {
@@ -264,7 +266,7 @@ export class TestKernel extends KernelClient {
     const child = spawn(program, args, {
       cwd: cwd ?? folder,
       env: { ...process.env, ...env },
-      stdio: ['ignore', 'ignore', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe'],
     });
     const kernel = new TestKernel(connection, child, folder);
     await kernel.ready();
