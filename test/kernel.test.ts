@@ -327,7 +327,11 @@ Cell ${reply.execution_count}, line 7, column 27
     assert.equal((await fail("throw 'a word'")).evalue, "'a word'");
     assert.equal((await fail('throw undefined')).evalue, 'undefined');
     assert.equal((await fail('await Promise.reject(null)')).evalue, 'null');
-    assert.equal((await fail("throw Object.assign(new Error('x'), { stack: undefined })")).evalue, 'x');
+    assert.equal((await fail("throw Object.assign(new Error('x'), { stack: 7 })")).evalue, 'x');
+    assert.equal((await fail("throw Object.assign(new Error('x'), { message: 7 })")).evalue, '7');
+    const circular =
+      "const a = new Error('a'); const b = new Error('b', { cause: a }); a.cause = b; throw b;";
+    assert.equal((await fail(circular)).text.match(/Caused by:/g)?.length, 1);
   });
 
   test('what a failed cell came to is kept, and what it did not come to is unknown', async () => {
@@ -481,6 +485,20 @@ describe('the language', () => {
     await run("let value: string = 'a';");
     await run('let value: number = 2;');
     assert.equal(await runToText('value + 1'), '3');
+  });
+
+  test('names of earlier cells are found in every place', async () => {
+    await run('const width = 8, classes = 10; let free = 0;');
+    const code = `
+      const options = { width, classes, nested: { free } };
+      const { width: renamed, ...rest } = options;
+      ({ free } = { free: 5 });
+      const label = \`\${width} \${renamed}\`;
+      JSON.stringify({ options, rest, free, label })`;
+    assert.equal(
+      await runToText(code),
+      `'{"options":{"width":8,"classes":10,"nested":{"free":0}},"rest":{"classes":10,"nested":{"free":0}},"free":5,"label":"8 8"}'`,
+    );
   });
 
   test('checks for interrupts change no result', async () => {

@@ -70,10 +70,10 @@ export class Cells {
       directory: process.cwd(),
       globals: { declarations: promptDeclaration, values: { prompt } },
       onScript: (name, locate) => this.#scripts.setLocate(name, locate),
-    });
-    this.interpreter.tslab.setDisplay((bundle, displayId, update) => {
-      if (update && displayId) client.update(displayId, bundle);
-      else client.display(bundle, { displayId });
+      onDisplay(bundle, displayId, update) {
+        if (update && displayId) client.update(displayId, bundle);
+        else client.display(bundle, { displayId });
+      },
     });
   }
 

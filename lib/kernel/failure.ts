@@ -20,21 +20,26 @@ export function failureOf(error: unknown, scripts: Scripts): Failure {
     const evalue = inspect(error);
     return { ename: 'Thrown', evalue, traceback: [`${red('Thrown')}: ${evalue}`] };
   }
-  return { ename: error.name, evalue: error.message, traceback: traceback(error, scripts) };
+  const traceback = tracebackOf(error, scripts, new Set());
+  return { ename: String(error.name), evalue: String(error.message), traceback };
 }
 
-function traceback(error: Error, scripts: Scripts): string[] {
-  const frames = (error.stack ?? '').split('\n').filter((line) => /^ +at /.test(line));
+/** @param shown those that are in it already; an error may be its own cause */
+function tracebackOf(error: Error, scripts: Scripts, shown: Set<Error>): string[] {
+  shown.add(error);
+  const stack = typeof error.stack === 'string' ? error.stack : '';
+  const frames = stack.split('\n').filter((line) => /^ +at /.test(line));
   const cure = 'cure' in error && typeof error.cure === 'string' ? error.cure : undefined;
   const lines = [
-    `${red(error.name)}: ${error.message}`,
+    `${red(String(error.name))}: ${error.message}`,
     ...(cure ? [`What to do: ${cure}`] : []),
     ...blockOf(scripts.excerpt(frames.join('\n'))),
     ...blockOf(frames.join('\n')),
   ];
   const causes = error instanceof AggregateError ? error.errors : 'cause' in error ? [error.cause] : [];
   for (const cause of causes) {
-    if (cause instanceof Error) lines.push('', 'Caused by:', ...traceback(cause, scripts));
+    if (!(cause instanceof Error) || shown.has(cause)) continue;
+    lines.push('', 'Caused by:', ...tracebackOf(cause, scripts, shown));
   }
   return lines;
 }

@@ -1,8 +1,11 @@
 import type { Converter, ConvertResult } from 'tslab/dist/converter';
 import type { Executor } from 'tslab/dist/executor';
+import { type Completions, complete, inspect, isComplete } from './assist';
+import type { Locate } from './compiler';
 import { definedDeclarations } from './declarations';
+import type { MimeBundle } from './mime';
 import { awaitsAtTopLevel } from './top-level-await';
-import { type Locate, loadTslab, type Tslab } from './tslab';
+import { loadTslab, type ShowTslab, type Tslab } from './tslab';
 
 /** What came of a cell. */
 export type Outcome =
@@ -35,6 +38,8 @@ export interface InterpreterOptions {
   readonly globals: { readonly declarations: string; readonly values: Readonly<Record<string, unknown>> };
   /** Told the name of each script that is about to run. */
   readonly onScript: (name: string, locate: Locate) => void;
+  /** Shows what cells give to `tslab.display`. */
+  readonly onDisplay: ShowTslab;
 }
 
 /** Compiles and runs cells one after the other, in the main thread, all in one scope. */
@@ -47,7 +52,7 @@ export class Interpreter {
   #declarations: string;
   #cell: Cell | undefined;
 
-  constructor({ directory, globals, onScript }: InterpreterOptions) {
+  constructor({ directory, globals, onScript, onDisplay }: InterpreterOptions) {
     this.#declarations = globals.declarations;
     this.#onScript = onScript;
     const node: Converter = { ...this.#converter, convert: (_, source) => this.#convert(source) };
@@ -60,6 +65,7 @@ export class Interpreter {
       },
     );
     Object.assign(this.#executor.locals, globals.values);
+    this.#tslab.setDisplay(onDisplay);
   }
 
   async execute(source: string, script: string): Promise<Outcome> {
@@ -70,25 +76,29 @@ export class Interpreter {
     } catch (error) {
       cell.outcome = { kind: 'thrown', error };
     }
-    if (this.#cell === cell) this.#keepDeclarations();
+    if (this.#cell === cell) this.#keepDeclarations(cell.outcome.kind === 'value');
     const { diagnostics, outcome } = cell;
     return diagnostics.length > 0 ? { kind: 'diagnostics', diagnostics } : outcome;
   }
 
   /** Waits no longer for the cell that runs: its `execute` ends, or never does where it was broken off. */
   abandon(): void {
-    this.#keepDeclarations();
+    this.#keepDeclarations(false);
     this.#executor.interrupt();
   }
 
-  get tslab(): Tslab {
-    return this.#tslab;
+  /** @param position in UTF-16 units, as below */
+  complete(source: string, position: number): Completions {
+    return complete(this.#converter, { source, position, declarations: this.#declarations });
   }
-  get converter(): Converter {
-    return this.#converter;
+
+  inspect(source: string, position: number): MimeBundle | undefined {
+    const draft = { source, position, declarations: this.#declarations };
+    return inspect(this.#converter, this.#tslab.compiler, draft);
   }
-  get declarations(): string {
-    return this.#declarations;
+
+  isComplete(source: string): 'complete' | 'incomplete' | 'invalid' {
+    return isComplete(this.#tslab.compiler, source);
   }
 
   #convert(source: string): ConvertResult {
@@ -124,14 +134,13 @@ export class Interpreter {
     });
   }
 
-  /** The declarations of a cell stay also where it failed, but for what it did not come to. */
-  #keepDeclarations(): void {
-    const cell = this.#cell;
+  /** @param whole whether the cell came to its end; else only that stays which it came to */
+  #keepDeclarations(whole: boolean): void {
+    const declarations = this.#cell?.declarations;
     this.#cell = undefined;
-    if (cell?.declarations === undefined) return;
-    this.#declarations =
-      cell.outcome.kind === 'value'
-        ? cell.declarations
-        : definedDeclarations(this.#tslab.compiler, cell.declarations, this.#executor.locals);
+    if (declarations === undefined) return;
+    this.#declarations = whole
+      ? declarations
+      : definedDeclarations(this.#tslab.compiler, declarations, this.#executor.locals);
   }
 }

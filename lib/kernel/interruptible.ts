@@ -6,7 +6,7 @@ import type {
   Statement,
   TransformerFactory,
 } from '@tslab/typescript-for-tslab';
-import type { Compiler } from './tslab';
+import type { Compiler } from './compiler';
 
 /** The function that cells call in each turn of a loop and at the start of each function; it throws to stop them. */
 export const checkName = '__stopIfInterrupted__';

@@ -152,9 +152,6 @@ class Server {
         break;
       case 'taken':
         clearTimeout(this.#deaf);
-        break;
-      case 'interrupt':
-        this.#interrupt();
     }
   }
 

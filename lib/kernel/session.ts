@@ -1,4 +1,3 @@
-import { complete, inspect, isComplete } from './assist';
 import { Cells } from './cells';
 import { kernelInfo } from './kernel-info';
 import type { ServerData, ToServer, ToSession } from './thread';
@@ -113,7 +112,7 @@ export class Session {
   readonly #answers: Readonly<Record<string, ((content: Content) => object | undefined) | undefined>> = {
     kernel_info_request: () => kernelInfo(),
     is_complete_request: ({ code }) => {
-      const status = isComplete(this.#cells.interpreter.tslab.compiler, String(code));
+      const status = this.#cells.interpreter.isComplete(String(code));
       return status === 'incomplete' ? { status, indent: indentOf(String(code)) } : { status };
     },
     complete_request: (content) => this.#complete(content),
@@ -127,9 +126,8 @@ export class Session {
 
   #complete({ code, cursor_pos }: Content): object {
     const source = String(code);
-    const { converter, declarations } = this.#cells.interpreter;
-    const draft = { source, position: unitsBefore(source, cursor_pos), declarations };
-    const { start, end, matches } = complete(converter, draft);
+    const { interpreter } = this.#cells;
+    const { start, end, matches } = interpreter.complete(source, unitsBefore(source, cursor_pos));
     const place = { start: pointsBefore(source, start), end: pointsBefore(source, end) };
     return {
       status: 'ok',
@@ -142,9 +140,7 @@ export class Session {
 
   #inspect({ code, cursor_pos }: Content): object {
     const source = String(code);
-    const { converter, declarations, tslab } = this.#cells.interpreter;
-    const draft = { source, position: unitsBefore(source, cursor_pos), declarations };
-    const data = inspect(converter, tslab.compiler, draft);
+    const data = this.#cells.interpreter.inspect(source, unitsBefore(source, cursor_pos));
     return { status: 'ok', found: data !== undefined, data: data ?? {}, metadata: {} };
   }
 

@@ -4,7 +4,7 @@ import sharp from 'sharp';
 import { logoSvg } from './logo';
 
 /** The kernel's name, as notebooks keep it. */
-export const kernelName = 'stability-training';
+const kernelName = 'stability-training';
 
 export interface KernelspecOptions {
   /** Jupyter's folder of kernels, such as `~/.local/share/jupyter/kernels`. */

@@ -1,4 +1,4 @@
-import type { Locate } from './tslab';
+import type { Locate } from './compiler';
 
 interface Script {
   /** What users know it by: `Cell 3`, or a path. */

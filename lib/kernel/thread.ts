@@ -21,9 +21,7 @@ export type ToServer =
       readonly origin: Origin;
     }
   | { readonly kind: 'status'; readonly state: 'busy' | 'idle'; readonly origin: Origin }
-  | { readonly kind: 'taken' }
-  /** SIGINT came. */
-  | { readonly kind: 'interrupt' };
+  | { readonly kind: 'taken' };
 
 /** Memory of both threads: how often the cells were interrupted. The main thread sees it while it computes. */
 export type Presses = Int32Array<SharedArrayBuffer>;
