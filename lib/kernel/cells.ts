@@ -183,6 +183,7 @@ export class Cells {
   #finish(run: Run, reply: ExecuteReply): void {
     if (run !== this.#run) return;
     this.#run = undefined;
+    this.#modules.remember();
     run.done(reply);
   }
 

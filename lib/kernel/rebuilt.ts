@@ -10,16 +10,21 @@ const packages = `${sep}node_modules${sep}`;
 export class LoadedModules {
   readonly #times = new Map<string, number>();
 
-  /** @returns those that have changed since the last call */
-  changed(): string[] {
-    const changed: string[] = [];
+  /** Takes note of what has been loaded since the last call. */
+  remember(): void {
     for (const file of Object.keys(require.cache)) {
-      if (file.includes(packages)) continue;
-      const time = statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-      const known = this.#times.get(file);
-      this.#times.set(file, time);
-      if (known !== undefined && known !== time) changed.push(file);
+      if (!file.includes(packages) && !this.#times.has(file)) this.#times.set(file, timeOf(file));
     }
-    return changed;
   }
+
+  /** @returns those remembered that have changed, each change once */
+  changed(): string[] {
+    const changed = [...this.#times].filter(([file, time]) => timeOf(file) !== time);
+    for (const [file] of changed) this.#times.set(file, timeOf(file));
+    return changed.map(([file]) => file);
+  }
+}
+
+function timeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
