@@ -14,14 +14,19 @@ export const mark = { STABILITY_TRAINING_SET_UP: root };
 export async function takeTurn() {
   const file = inRoot('.jupyter', 'set-up.lock');
   fs.mkdirSync(inRoot('.jupyter'), { recursive: true });
+  // Linked to its place, the lock is never there without its holder's number in it.
+  const own = `${file}.${process.pid}`;
+  fs.writeFileSync(own, String(process.pid));
   for (let told = false; ; told = true) {
     try {
-      fs.writeFileSync(file, String(process.pid), { flag: 'wx' });
+      fs.linkSync(own, file);
+      fs.rmSync(own);
       break;
     } catch (error) {
       if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'EEXIST') throw error;
     }
-    const holder = fs.readFileSync(file, 'utf8');
+    const holder = textOf(file);
+    if (holder === '') continue; // ended just now
     if (/scripts\/(setup|start)\.mjs/.test(ofProcess(holder, 'cmdline'))) {
       if (!told) console.log(`Another set-up (process ${holder}) is at work here: waiting for it.`);
       await wait(500);
@@ -41,9 +46,12 @@ export async function takeTurn() {
  * @param {'cmdline' | 'environ'} what
  * @returns {string} empty where there is no such process, or it is somebody else's
  */
-function ofProcess(pid, what) {
+const ofProcess = (pid, what) => textOf(`/proc/${pid}/${what}`);
+
+/** @param {string} file @returns {string} empty where it cannot be read */
+function textOf(file) {
   try {
-    return fs.readFileSync(`/proc/${pid}/${what}`, 'utf8');
+    return fs.readFileSync(file, 'utf8');
   } catch {
     return '';
   }
