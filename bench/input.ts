@@ -2,7 +2,7 @@
  * What a batch costs before the network sees it – read, crop, distort, normalise – for each distortion, beside a
  * training step of the same images: `npm run bench:input [-- options]`.
  *
- *   --json            rows as JSON: name, imagesPerSecond, share, target
+ *   --json            rows as JSON: name, imagesPerSecond, share, cpuShare, target
  *   --only TEXT       the rows whose name has TEXT in it
  *   --batch N         images in a batch. Default: 32
  *   --precision P     of the training step, float32 or bfloat16. Default: float32
@@ -34,8 +34,10 @@ import { taskLoss } from '../lib/training/losses';
 interface Row {
   readonly name: string;
   readonly imagesPerSecond: number;
-  /** Of a training step of as many images, 0..1 (and above). */
+  /** Of the time of a training step of as many images, 0..1 (and above). */
   readonly share: number;
+  /** The same of the processor's time, reading thread and encoder included: what a busy machine does not change. */
+  readonly cpuShare: number;
   /** The largest share aimed at. */
   readonly target?: number;
 }
@@ -44,6 +46,23 @@ const CLASSES = 200;
 /** Batches of the input path, and steps of training, in a measurement. */
 const BATCHES = 12;
 const STEPS = 2;
+
+/** What so many images cost. */
+interface Cost {
+  readonly imagesPerSecond: number;
+  readonly cpuMsPerImage: number;
+}
+
+function stopwatch(): (images: number) => Cost {
+  const [started, cpu] = [performance.now(), process.cpuUsage()];
+  return (images) => {
+    const { user, system } = process.cpuUsage(cpu);
+    return {
+      imagesPerSecond: (1000 * images) / (performance.now() - started),
+      cpuMsPerImage: (user + system) / 1000 / images,
+    };
+  };
+}
 
 /** Squares of 256 px with waves and a little noise, as photographs have: JPEG's time depends on it. */
 function syntheticDataset(folder: string, images: number): ImageDataset {
@@ -65,7 +84,7 @@ function syntheticDataset(folder: string, images: number): ImageDataset {
   return openDataset(file, { cure: 'Run the benchmark again.' });
 }
 
-/** Runs the input path of one epoch of `dataset`; returns images a second, from when the reading thread is there. */
+/** Runs the input path of one epoch of `dataset`, from when the reading thread is there. */
 function inputPath(dataset: ImageDataset, network: ResNet18, batchSize: number, distortion?: Distortion) {
   const plan: ImagePlan = {
     distortion,
@@ -79,17 +98,17 @@ function inputPath(dataset: ImageDataset, network: ResNet18, batchSize: number, 
     return { x: normalise(crops, dataset).max(), distorted: normalise(distorted, dataset).max() };
   });
   return async () => {
-    let started: number | undefined;
+    let stop: ReturnType<typeof stopwatch> | undefined;
     const reading = { batchSize, order: { seed: 0, epoch: 1 } };
     for await (const batch of plannedBatches(dataset.train, dataset, plan, reading)) {
-      started ??= performance.now();
+      stop ??= stopwatch();
       tf.tidy(() => step(stepInputs(batch, dataset, plan)).distorted.dataSync());
     }
-    return (1000 * BATCHES * batchSize) / (performance.now() - (started as number));
+    return (stop as ReturnType<typeof stopwatch>)(BATCHES * batchSize);
   };
 }
 
-/** Runs some training steps on images that are there; returns images a second. */
+/** Runs some training steps on images that are there. */
 function trainingSteps(network: ResNet18, batchSize: number) {
   const optimizer = new Nesterov(network.parameters);
   const images = tf.randomNormal([batchSize, 224, 224, 3], 0, 1, 'float32', 1) as Tensor4D;
@@ -106,9 +125,9 @@ function trainingSteps(network: ResNet18, batchSize: number) {
     return { loss: value };
   });
   return async () => {
-    const started = performance.now();
+    const stop = stopwatch();
     for (let i = 0; i < STEPS; i++) tf.tidy(() => step({ images, labels }).loss.dataSync());
-    return (1000 * STEPS * batchSize) / (performance.now() - started);
+    return stop(STEPS * batchSize);
   };
 }
 
@@ -144,13 +163,14 @@ async function main(): Promise<void> {
     for (const kind of kinds.filter((kind) => (kind?.title ?? 'no distortion').includes(values.only))) {
       const input = inputPath(dataset, network, batchSize, kind);
       await input(); // records the step
-      const measured: { readonly input: number; readonly step: number }[] = [];
+      const measured: { readonly input: Cost; readonly step: Cost }[] = [];
       for (let i = 0; i < Number(values.repeats); i++)
         measured.push({ input: await input(), step: await train() });
       const row: Row = {
         name: kind?.title ?? 'no distortion',
-        imagesPerSecond: median(measured.map(({ input }) => input)),
-        share: median(measured.map(({ input, step }) => step / input)),
+        imagesPerSecond: median(measured.map(({ input }) => input.imagesPerSecond)),
+        share: median(measured.map(({ input, step }) => step.imagesPerSecond / input.imagesPerSecond)),
+        cpuShare: median(measured.map(({ input, step }) => input.cpuMsPerImage / step.cpuMsPerImage)),
         target: { device: 0.1, reader: 0.25, attack: undefined }[kind?.madeBy ?? 'device'],
       };
       if (values.json) console.log(JSON.stringify(row));
@@ -161,11 +181,11 @@ async function main(): Promise<void> {
   }
 }
 
-function print({ name, imagesPerSecond, share, target }: Row): void {
+function print({ name, imagesPerSecond, share, cpuShare, target }: Row): void {
   const percent = (part: number) => `${(100 * part).toFixed(1)} %`;
   const aim = target === undefined ? '' : `  (at most ${percent(target)})`;
   console.log(
-    `${name.padEnd(28)} ${imagesPerSecond.toFixed(0).padStart(6)} images/s  ${percent(share).padStart(7)} of a step${aim}`,
+    `${name.padEnd(28)} ${imagesPerSecond.toFixed(0).padStart(6)} images/s  ${percent(share).padStart(7)} of a step, ${percent(cpuShare).padStart(6)} of its processor time${aim}`,
   );
 }
 
