@@ -413,6 +413,20 @@ describe('interrupts', () => {
     await run('1');
   });
 
+  test('SIGINT is an interrupt, too', async () => {
+    for (const code of [
+      'for (;;);',
+      "import { setTimeout as nap } from 'timers/promises'; await 0; for (;;) await nap(5);",
+    ]) {
+      const id = await kernel.sendCell(code);
+      await kernel.message(({ type, parent }) => type === 'execute_input' && parent === id);
+      await sleep(500);
+      kernel.process.kill('SIGINT');
+      assert.equal((await kernel.answered(id)).reply.ename, 'Interrupted');
+      await run('1');
+    }
+  });
+
   test('with no cell running, what cells have left behind hears it', async () => {
     await run(`let heard = false; (${signal}).addEventListener('abort', () => { heard = true; });`);
     await kernel.control('interrupt_request');

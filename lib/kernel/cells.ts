@@ -168,8 +168,11 @@ export class Cells {
         return failureOfDiagnostics(label, outcome.diagnostics, this.#scripts);
       case 'thrown': {
         const { error } = outcome;
-        if (hasCode(error, 'ERR_SCRIPT_EXECUTION_INTERRUPTED')) this.#interruption.catchUp();
-        return failureOf(cell.signal.aborted && isAbort(error) ? new Interrupted() : error, this.#scripts);
+        // Node has broken the cell off: the message of the interrupt may wait behind it.
+        const broken = hasCode(error, 'ERR_SCRIPT_EXECUTION_INTERRUPTED');
+        if (broken) this.#interruption.catchUp();
+        const interrupted = broken || (cell.signal.aborted && isAbort(error));
+        return failureOf(interrupted ? new Interrupted() : error, this.#scripts);
       }
     }
   }
@@ -228,12 +231,9 @@ export class Cells {
   }
 }
 
-/** What an aborted signal leads to, and what Node throws in a cell that it breaks off. */
+/** What most calls end with when their signal is aborted. */
 function isAbort(error: unknown): boolean {
-  return (
-    (error instanceof Error && error.name === 'AbortError') ||
-    hasCode(error, 'ERR_SCRIPT_EXECUTION_INTERRUPTED')
-  );
+  return error instanceof Error && error.name === 'AbortError';
 }
 
 function hasCode(error: unknown, code: string): boolean {

@@ -35,6 +35,8 @@ export class Interruption {
   /** What was interrupted before is over: a new cell begins. */
   calm(): void {
     this.#calm = this.#handled;
+    // A SIGINT of our own that Node took for itself.
+    Atomics.store(this.#presses, 1, 0);
   }
 
   #stop(check: () => void): void {

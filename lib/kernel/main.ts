@@ -3,7 +3,7 @@ import util from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { divertNativeStderr } from './native-stderr';
 import { Session } from './session';
-import type { Connection, Presses, ServerData } from './thread';
+import type { Connection, Presses, ServerData, ToServer } from './thread';
 
 /*
  * The kernel's process: `node main.js <connection file>`, as the kernelspec says. The sockets live in a second thread;
@@ -17,7 +17,7 @@ const connectionFile = process.argv[2] ?? '';
 const connection: Connection = JSON.parse(readFileSync(connectionFile, 'utf8'));
 // Before any thread can open a file of its own.
 const terminal = divertNativeStderr(`${connectionFile.replace(/\.json$/, '')}.log`);
-const presses: Presses = new Int32Array(new SharedArrayBuffer(4));
+const presses: Presses = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT));
 const workerData: ServerData = { connection, presses, terminal };
 const server = new Worker(require.resolve('./server'), { workerData });
 server.on('error', (error) => {
@@ -29,5 +29,7 @@ new Session(server, { presses, terminal });
 // What a cell leaves behind must not end the kernel.
 process.on('uncaughtException', (error) => console.error('Uncaught:', error));
 process.on('unhandledRejection', (reason) => console.error('Unhandled rejection:', reason));
-// Interrupts come as messages. The signal is for what Node breaks off by itself, and must not end the kernel either.
-process.on('SIGINT', () => {});
+// Jupyter interrupts by a message; the signal means the same, as far as Node hears it while it computes.
+process.on('SIGINT', () => {
+  if (Atomics.exchange(presses, 1, 0) === 0) server.postMessage({ kind: 'interrupt' } satisfies ToServer);
+});

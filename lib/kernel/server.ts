@@ -152,6 +152,9 @@ class Server {
         break;
       case 'taken':
         clearTimeout(this.#deaf);
+        break;
+      case 'interrupt':
+        this.#interrupt();
     }
   }
 
@@ -187,6 +190,7 @@ class Server {
 
   /** The main thread computes, and not in a cell's own code. As long as the cell has not awaited, Node can break it. */
   #break(): void {
+    Atomics.store(this.#presses, 1, 1);
     process.kill(process.pid, 'SIGINT');
     this.#deaf = setTimeout(() => {
       if (this.#busy) this.#publisher.publishText('stderr', stuck, this.#busy);

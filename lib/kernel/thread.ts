@@ -21,9 +21,14 @@ export type ToServer =
       readonly origin: Origin;
     }
   | { readonly kind: 'status'; readonly state: 'busy' | 'idle'; readonly origin: Origin }
-  | { readonly kind: 'taken' };
+  | { readonly kind: 'taken' }
+  /** SIGINT came from outside. */
+  | { readonly kind: 'interrupt' };
 
-/** Memory of both threads: how often the cells were interrupted. The main thread sees it while it computes. */
+/**
+ * Memory of both threads: how often the cells were interrupted, which the main thread sees while it computes; and 1
+ * while a SIGINT of our own is under way.
+ */
 export type Presses = Int32Array<SharedArrayBuffer>;
 
 /** What the server's thread starts with. */
