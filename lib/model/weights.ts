@@ -55,7 +55,7 @@ export function setTorchWeights(network: ResNet18, weights: ReadonlyMap<string, 
   network.restore(snapshot);
 }
 
-/** Saves the weights as safetensors, which PyTorch's `load_state_dict` takes (`strict=False`: no batch counters). */
+/** Saves the weights as safetensors, which PyTorch's `load_state_dict` takes. */
 export function saveWeights(
   network: ResNet18,
   file: string,
