@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs';
 import { Cells } from './cells';
 import { kernelInfo } from './kernel-info';
 import type { ServerData, ToServer, ToSession } from './thread';
@@ -18,6 +19,7 @@ const underWayMs = 20;
 export class Session {
   readonly #server: ServerPort;
   readonly #cells: Cells;
+  readonly #terminal: number;
   readonly #queue: Request[] = [];
   /** Those queued behind a cell that failed. */
   readonly #aborted = new Set<Request>();
@@ -26,6 +28,7 @@ export class Session {
 
   constructor(server: ServerPort, data: Pick<ServerData, 'presses' | 'terminal'>) {
     this.#server = server;
+    this.#terminal = data.terminal;
     this.#cells = new Cells((message) => this.#tell(message), data);
     server.on('message', (message) => this.#take(message));
   }
@@ -82,6 +85,7 @@ export class Session {
 
   #answer(request: Request): void {
     const answer = this.#answers[request.type];
+    if (!answer) writeSync(this.#terminal, `kernel: unknown message on shell: ${request.type}\n`);
     try {
       this.#finish(answer?.(request.content));
     } catch (error) {
