@@ -31,13 +31,13 @@ Examples:
   npx stability-training kernel install
   npx stability-training kernel install --directory /usr/local/share/jupyter/kernels`,
   )
-  .action(({ directory }: { directory: string }) => {
+  .action(async ({ directory }: { directory: string }) => {
     const env = {
       TF_CPP_MIN_LOG_LEVEL: '2',
       TF_FORCE_GPU_ALLOW_GROWTH: 'true',
       UV_THREADPOOL_SIZE: String(Math.max(4, availableParallelism())),
     };
-    installKernelspec({ directory, env });
+    await installKernelspec({ directory, env });
     console.log(`Installed the kernel under ${join(directory, 'stability-training')}.`);
   });
 
