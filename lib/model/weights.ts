@@ -14,10 +14,11 @@ function transposed(
 ): StoredTensor {
   const order = orders[shape.length];
   if (order === undefined) return { shape, values };
-  return tf.tidy(() => {
-    const result = tf.tensor(values, [...shape], 'float32').transpose([...order]);
-    return { shape: result.shape, values: result.dataSync<'float32'>() } as unknown as never;
-  }) as unknown as StoredTensor;
+  // Only the tensor leaves the tidy: tfjs would walk through every number of an array.
+  const result = tf.tidy(() => tf.tensor(values, [...shape], 'float32').transpose([...order]));
+  const stored = { shape: result.shape, values: result.dataSync<'float32'>() };
+  result.dispose();
+  return stored;
 }
 
 /** Every weight and running statistic by torchvision's name, in torch's layout. */
