@@ -203,8 +203,7 @@ function version(): string {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     return `${version}+${commit.toString().trim()}`;
-  } catch (error) {
-    if (error instanceof UserError) throw error;
+  } catch {
     return version; // not a checkout, or no git
   }
 }
