@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { openCifar10 } from '../data/cifar10';
 import { type ImageDataset, subset } from '../data/dataset';
 import { distortionNamed, type Strength } from '../distortions';
-import { ArgumentError, UserError } from '../errors';
+import { ArgumentError } from '../errors';
 import { accuracyInterval, type EvaluationRow, evaluate } from '../evaluation/evaluate';
 import { currentKernel } from '../kernel/client';
 import { ResNet18 } from '../model/resnet18';
