@@ -14,7 +14,10 @@ import { DataError } from '../errors';
 import type { EvaluationRow } from '../evaluation/evaluate';
 import type { DeviceInfo } from '../tensorflow';
 import type { EpochResult } from '../training/train';
+import { type Claim, claimRun, type Owner, ownerOf } from './run-claim';
 import { parseSpec, type RunSpec, runId } from './spec';
+
+export type { Claim, Owner } from './run-claim';
 
 /** A finished run. */
 export interface RunRecord {
@@ -62,6 +65,21 @@ export class RunStore {
     const folder = join(this.directory, id);
     mkdirSync(folder, { recursive: true });
     return folder;
+  }
+
+  /**
+   * Claims a run for this process, so that processes and machines sharing the store do not work on it twice. The claim
+   * of a process of this machine ends with the process, one of another machine two minutes after its last sign of life.
+   *
+   * @returns undefined where another holds the claim
+   */
+  async claim(id: string): Promise<Claim | undefined> {
+    return claimRun(join(this.directory, id));
+  }
+
+  /** Who works on a run right now, or undefined. */
+  owner(id: string): Owner | undefined {
+    return ownerOf(join(this.directory, id));
   }
 
   weightsFile(id: string): string {

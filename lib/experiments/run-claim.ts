@@ -1,0 +1,223 @@
+/**
+ * Who works on a run, among the processes and machines that share a store.
+ *
+ * A claim is a file `claim.<n>` in the run's folder. The one with the highest n counts, and a claim that is released or
+ * whose holder is gone gives way to `claim.<n + 1>`, which the file system lets one process alone create. So nobody
+ * ever removes the claim that counts – removing is where locks made of one file let two processes in.
+ */
+import { createHash } from 'node:crypto';
+import {
+  closeSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { isRunning } from '../data/claim';
+import { DataError } from '../errors';
+import { ASIDE, roomFor } from '../files';
+
+/** The right to work on a run. */
+export interface Claim {
+  /** Aborts if the claim was lost: another machine found no sign of life for the length of the lease. */
+  readonly signal: AbortSignal;
+  release(): Promise<void>;
+}
+
+/** Who works on a run right now. */
+export interface Owner {
+  /** Number of the process. */
+  readonly process: number;
+  /** Whether it runs on this machine. */
+  readonly here: boolean;
+  /** Its last sign of life. */
+  readonly seen: Date;
+}
+
+/** What a claim's file holds. */
+interface Holder {
+  /** Tells machines apart, and containers that number their processes anew. */
+  readonly machine: string | undefined;
+  readonly process: number;
+  /** When the process began: its number may be another's by now. */
+  readonly started: string | undefined;
+}
+
+/** Without a sign of life for so long, a claim of another machine is void. Far above what a step of training takes. */
+export const LEASE_MS = 120_000;
+const HEARTBEAT_MS = 10_000;
+/** The time that a released claim's file is given. */
+const RELEASED = 0;
+
+/** Claims the run in `folder`, which is made if need be; undefined where another holds it. */
+export function claimRun(folder: string): Claim | undefined {
+  mkdirSync(folder, { recursive: true });
+  const last = newestClaim(folder);
+  if (last.owner !== undefined) return undefined;
+  const generation = last.generation + 1; // after the very claim that was seen to be void
+  const file = fileOf(folder, generation);
+  const holder = JSON.stringify(self());
+  try {
+    roomFor(file, () => writeFileSync(file, holder, { flag: 'wx' }));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined;
+    rmSync(file, { force: true });
+    throw error;
+  }
+  const [newest, ...older] = generations(folder);
+  if (newest !== generation) {
+    rmSync(file, { force: true }); // others were here since the folder was read
+    return undefined;
+  }
+  for (const each of older) rmSync(fileOf(folder, each), { force: true });
+  for (const name of readdirSync(folder)) {
+    if (name.endsWith(ASIDE)) rmSync(join(folder, name), { force: true });
+  }
+
+  const controller = new AbortController();
+  let seen = performance.now();
+  const lose = (cause?: unknown) => {
+    clearInterval(timer);
+    const reason = new DataError(`The claim on ${folder} was lost: another process works on this run now.`, {
+      cure: 'Let the other go on, or end it and start again.',
+      cause,
+    });
+    controller.abort(reason);
+  };
+  const timer = setInterval(() => {
+    try {
+      if (generations(folder)[0] !== generation) return lose();
+      writeFileSync(file, holder, { flag: 'r+' }); // the file system's clock, not ours, says when
+      seen = performance.now();
+    } catch (error) {
+      const gone = (error as NodeJS.ErrnoException).code === 'ENOENT';
+      if (gone || performance.now() - seen > LEASE_MS) lose(error);
+    }
+  }, HEARTBEAT_MS);
+  timer.unref();
+  return {
+    signal: controller.signal,
+    async release() {
+      clearInterval(timer);
+      try {
+        utimesSync(file, RELEASED, RELEASED);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      }
+    },
+  };
+}
+
+/** Who works on the run in `folder`, or undefined: nobody, or one that is gone. */
+export function ownerOf(folder: string): Owner | undefined {
+  return newestClaim(folder).owner;
+}
+
+/** The claim that counts, 0 where there was none yet, and its owner unless it is void. */
+function newestClaim(folder: string): { readonly generation: number; readonly owner?: Owner } {
+  const [generation = 0] = generations(folder);
+  if (generation === 0) return { generation };
+  const file = fileOf(folder, generation);
+  let seen: Date;
+  let text: string;
+  try {
+    seen = statSync(file).mtime;
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return newestClaim(folder); // a newer claim has just replaced it
+  }
+  if (seen.getTime() === RELEASED) return { generation };
+  const holder = parsed(text);
+  const { machine } = self();
+  const here = machine !== undefined && holder?.machine === machine;
+  const works = here ? isAlive(holder) : now(folder) - seen.getTime() <= LEASE_MS;
+  return works ? { generation, owner: { process: holder?.process ?? 0, here, seen } } : { generation };
+}
+
+function fileOf(folder: string, generation: number): string {
+  return join(folder, `claim.${generation}`);
+}
+
+/** Newest first. */
+function generations(folder: string): number[] {
+  let names: string[];
+  try {
+    names = readdirSync(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+  return names
+    .flatMap((name) => /^claim\.(\d+)$/.exec(name)?.[1] ?? [])
+    .map(Number)
+    .sort((a, b) => b - a);
+}
+
+/** Undefined for a claim whose holder has not written it yet. */
+function parsed(text: string): Holder | undefined {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+let own: Holder | undefined;
+function self(): Holder {
+  own ??= { machine: machineId(), process: process.pid, started: processState(process.pid)?.started };
+  return own;
+}
+
+/** Undefined where the system does not tell: there the lease alone decides. */
+function machineId(): string | undefined {
+  try {
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8');
+    return createHash('sha256')
+      .update(boot)
+      .update(readlinkSync('/proc/self/ns/pid'))
+      .digest('hex')
+      .slice(0, 16);
+  } catch {
+    return undefined;
+  }
+}
+
+function isAlive({ process: pid, started }: Holder): boolean {
+  if (!isRunning(pid)) return false;
+  const state = processState(pid);
+  return state === undefined || (!state.ended && state.started === started);
+}
+
+function processState(pid: number): { readonly ended: boolean; readonly started: string } | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' '); // from field 3, the state, on
+    return { ended: fields[0] === 'Z' || fields[0] === 'X', started: fields[19] };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The time by the clock that stamps the files, which is not each machine's own. */
+function now(folder: string): number {
+  const file = join(folder, `clock.${process.pid}${ASIDE}`);
+  try {
+    const descriptor = openSync(file, 'w');
+    try {
+      return fstatSync(descriptor).mtimeMs;
+    } finally {
+      closeSync(descriptor);
+      rmSync(file, { force: true });
+    }
+  } catch {
+    return Date.now(); // a folder that is only to be read
+  }
+}

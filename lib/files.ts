@@ -1,0 +1,112 @@
+/** Files that are there whole or not at all, and files of lines of which a torn one is passed over. */
+import { randomUUID } from 'node:crypto';
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { DataError } from './errors';
+
+/** What a file being written aside ends with; one that is left behind was begun by a process that was killed. */
+export const ASIDE = '.partial';
+
+const NO_ROOM = ['ENOSPC', 'EDQUOT', 'EFBIG'];
+
+/**
+ * Runs `write`, and says of a full disk what to do about it.
+ *
+ * @throws DataError if there is no room for `file`
+ */
+export function roomFor<T>(file: string, write: () => T): T {
+  try {
+    return write();
+  } catch (cause) {
+    if (!NO_ROOM.includes((cause as NodeJS.ErrnoException).code ?? '')) throw cause;
+    throw new DataError(`There is no room on the disk for ${file}.`, {
+      cure: 'Make room and start it again: it goes on from what is there.',
+      cause,
+    });
+  }
+}
+
+/**
+ * Writes a file aside, then renames it into place: whoever sees the name sees all of it, also after a loss of power.
+ *
+ * @param content Text, bytes, or several pieces one after the other.
+ * @throws DataError if the disk is full; what was there before is there still
+ */
+export function writeWhole(file: string, content: string | Uint8Array | readonly Uint8Array[]): void {
+  replaceWith(file, content, (aside) => renameSync(aside, file));
+}
+
+/** Like {@link writeWhole}; what was there before is kept as `previous`. */
+export function writeWholeKeeping(file: string, previous: string, content: readonly Uint8Array[]): void {
+  replaceWith(file, content, (aside) => {
+    if (existsSync(file)) renameSync(file, previous);
+    renameSync(aside, file);
+  });
+}
+
+function replaceWith(
+  file: string,
+  content: string | Uint8Array | readonly Uint8Array[],
+  replace: (aside: string) => void,
+): void {
+  const aside = `${file}.${randomUUID().slice(0, 8)}${ASIDE}`;
+  try {
+    roomFor(file, () => {
+      const descriptor = openSync(aside, 'wx');
+      try {
+        for (const piece of Array.isArray(content) ? content : [content]) writeFileSync(descriptor, piece);
+        fsyncSync(descriptor);
+      } finally {
+        closeSync(descriptor);
+      }
+      replace(aside);
+    });
+  } catch (error) {
+    rmSync(aside, { force: true });
+    throw error;
+  }
+}
+
+/**
+ * Adds a line of JSON, on a line of its own also where a kill cut the last one short.
+ *
+ * @throws DataError if the disk is full
+ */
+export function appendLine(file: string, value: unknown): void {
+  roomFor(file, () => {
+    const descriptor = openSync(file, 'a+');
+    try {
+      const { size } = fstatSync(descriptor);
+      const last = Buffer.from('\n');
+      if (size > 0) readSync(descriptor, last, 0, 1, size - 1);
+      writeFileSync(descriptor, `${last.toString() === '\n' ? '' : '\n'}${JSON.stringify(value)}\n`);
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+  });
+}
+
+/** The values of a file of JSON lines, none if it is not there; a line that was cut short is as if never begun. */
+export function readLines(file: string): unknown[] {
+  if (!existsSync(file)) return [];
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .flatMap((line) => {
+      try {
+        return [JSON.parse(line)];
+      } catch {
+        return [];
+      }
+    });
+}
