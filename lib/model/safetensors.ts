@@ -1,6 +1,8 @@
 /** The safetensors format: a little-endian length, a JSON header, and the tensors' bytes. */
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { DataError } from '../errors';
+import { writeWhole } from '../files';
 
 /** A float32 tensor as a file holds it. */
 export interface StoredTensor {
@@ -14,42 +16,57 @@ export interface TensorFile {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
+/** Key of the metadata: a checksum of all the rest of the header and of the tensors' bytes. */
+export const CHECKSUM = 'sha256';
+
 interface HeaderEntry {
   readonly dtype: string;
   readonly shape: readonly number[];
   readonly data_offsets: readonly [number, number];
 }
 
-/** Writes float32 tensors; the file appears whole or not at all. */
-export function writeSafetensors(file: string, { tensors, metadata }: TensorFile): void {
-  const header: Record<string, HeaderEntry | TensorFile['metadata']> = { __metadata__: metadata };
+type Header = Readonly<Record<string, HeaderEntry | TensorFile['metadata']>>;
+
+/**
+ * Writes float32 tensors with a checksum in the metadata; the file appears whole or not at all.
+ *
+ * @param write What takes the file's pieces to disk. Default: {@link writeWhole}.
+ * @throws DataError if the disk is full
+ */
+export function writeSafetensors(
+  file: string,
+  { tensors, metadata }: TensorFile,
+  write: (file: string, pieces: readonly Uint8Array[]) => void = writeWhole,
+): void {
+  const entries: Record<string, HeaderEntry> = {};
   let offset = 0;
   for (const [name, { shape, values }] of tensors) {
     const end = offset + values.byteLength;
-    header[name] = { dtype: 'F32', shape, data_offsets: [offset, end] };
+    entries[name] = { dtype: 'F32', shape, data_offsets: [offset, end] };
     offset = end;
   }
-  const json = JSON.stringify(header);
-  const padded = Buffer.from(json.padEnd(Math.ceil(Buffer.byteLength(json) / 8) * 8)); // tensors start 8-aligned
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(padded.length));
   const bytes = [...tensors.values()].map(({ values }) =>
     Buffer.from(values.buffer, values.byteOffset, values.byteLength),
   );
-  const aside = `${file}.${process.pid}.partial`;
-  try {
-    writeFileSync(aside, Buffer.concat([length, padded, ...bytes]), { flush: true });
-    renameSync(aside, file);
-  } catch (error) {
-    rmSync(aside, { force: true });
-    throw error;
-  }
+  const sum = checksum({ __metadata__: metadata, ...entries }, bytes);
+  const json = JSON.stringify({ __metadata__: { ...metadata, [CHECKSUM]: sum }, ...entries });
+  const padded = Buffer.from(json.padEnd(json.length + ((8 - (Buffer.byteLength(json) % 8)) % 8))); // tensors start 8-aligned
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(padded.length));
+  write(file, [length, padded, ...bytes]);
+}
+
+function checksum(header: Header, bytes: readonly Uint8Array[]): string {
+  const hash = createHash('sha256').update(JSON.stringify(header));
+  for (const piece of bytes) hash.update(piece);
+  return hash.digest('hex');
 }
 
 /**
  * Reads a file of float32 tensors. Integers (`num_batches_tracked`), which no computation here needs, are left out.
  *
- * @throws DataError if the file is missing, truncated, or not of this format
+ * @throws DataError if the file is missing, truncated, altered since it was written (where it has our checksum), or not
+ *   of this format
  */
 export function readSafetensors(file: string): TensorFile {
   let bytes: Buffer;
@@ -63,6 +80,13 @@ export function readSafetensors(file: string): TensorFile {
     const { __metadata__: metadata = {}, ...entries } = JSON.parse(bytes.toString('utf8', 8, start)) as {
       __metadata__?: Record<string, string>;
     } & Record<string, HeaderEntry>;
+    const { [CHECKSUM]: sum, ...others } = metadata;
+    if (
+      sum !== undefined &&
+      sum !== checksum({ __metadata__: others, ...entries }, [bytes.subarray(start)])
+    ) {
+      throw new Error('its bytes are not those that were written');
+    }
     const tensors = new Map<string, StoredTensor>();
     for (const [name, { dtype, shape, data_offsets }] of Object.entries(
       entries as Record<string, HeaderEntry>,

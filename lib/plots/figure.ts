@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { ArgumentError } from '../errors';
+import { writeWhole } from '../files';
 import { type MimeBundle, mimeBundle } from '../kernel/mime';
 import { type PictureSize, type PlotlyPayload, plotlyPath, renderSvg } from './plotly';
-import { saveWhole } from './save';
 
 /** What a {@link Figure} is made of. */
 export interface FigureParts extends PlotlyPayload {
@@ -62,7 +62,7 @@ export class Figure {
         cure: 'Give the file one of these endings.',
       });
     }
-    await saveWhole(path, await write());
+    writeWhole(path, await write());
   }
 
   async [mimeBundle](): Promise<MimeBundle> {

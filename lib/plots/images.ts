@@ -1,8 +1,8 @@
 import { extname } from 'node:path';
 import { ArgumentError } from '../errors';
+import { writeWhole } from '../files';
 import { type MimeBundle, mimeBundle } from '../kernel/mime';
 import { escapeXml } from './figure';
-import { saveWhole } from './save';
 import { font, sheet } from './style';
 import { textWidth } from './text-box';
 
@@ -98,7 +98,7 @@ export class ImageGrid {
         cure: 'Save images as .png.',
       });
     }
-    await saveWhole(path, await this.toPng());
+    writeWhole(path, await this.toPng());
   }
 
   async [mimeBundle](): Promise<MimeBundle> {

@@ -1,8 +1,8 @@
 import { extname } from 'node:path';
 import { ArgumentError } from '../errors';
+import { writeWhole } from '../files';
 import { type MimeBundle, mimeBundle } from '../kernel/mime';
 import { escapeXml } from './figure';
-import { saveWhole } from './save';
 
 /** What stands in a table's cell; `null` and a missing key are an empty cell: not computed. */
 export type Cell = string | number | boolean | null | undefined;
@@ -86,7 +86,7 @@ export class ResultsTable {
         cure: 'Give the file one of these endings.',
       });
     }
-    await saveWhole(path, ending === '.csv' ? this.toCsv() : `<meta charset="utf-8">\n${this.toHtml()}\n`);
+    writeWhole(path, ending === '.csv' ? this.toCsv() : `<meta charset="utf-8">\n${this.toHtml()}\n`);
   }
 
   [mimeBundle](): MimeBundle {

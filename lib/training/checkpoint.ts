@@ -1,7 +1,8 @@
 /** Where training stands, so that a killed run goes on to the same result. */
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { DataError } from '../errors';
-import { readSafetensors, type StoredTensor, writeSafetensors } from '../model/safetensors';
+import { writeWholeKeeping } from '../files';
+import { CHECKSUM, readSafetensors, type StoredTensor, writeSafetensors } from '../model/safetensors';
 import type { Variable } from '../tensorflow';
 import type { EpochResult } from './train';
 
@@ -20,7 +21,16 @@ export interface Progress {
 /** The values of the best epoch so far, by variable name. */
 export type Snapshot = ReadonlyMap<string, Float32Array>;
 
-/** Writes everything to one file, which appears whole or not at all. */
+/** Where the checkpoint before the newest is kept: `checkpoint.previous.safetensors` beside `checkpoint.safetensors`. */
+function previousOf(file: string): string {
+  return file.replace(/(\.[^./]*)?$/, '.previous$1');
+}
+
+/**
+ * Writes everything to one file, which appears whole or not at all; the one before it is kept, too.
+ *
+ * @throws DataError if the disk is full
+ */
 export function saveCheckpoint(
   file: string,
   progress: Progress,
@@ -33,22 +43,50 @@ export function saveCheckpoint(
     const kept = best?.get(variable.name);
     if (kept !== undefined) tensors.set(`best/${variable.name}`, { shape: variable.shape, values: kept });
   }
-  writeSafetensors(file, { tensors, metadata: { progress: JSON.stringify(progress) } });
+  const metadata = { progress: JSON.stringify(progress) };
+  writeSafetensors(file, { tensors, metadata }, (whole, pieces) =>
+    writeWholeKeeping(whole, previousOf(whole), pieces),
+  );
+}
+
+/** Removes the newest checkpoint and the one before it, for a run that is finished. */
+export function removeCheckpoint(file: string): void {
+  for (const each of [file, previousOf(file)]) rmSync(each, { force: true });
 }
 
 /**
- * Sets `variables` to a checkpoint's values.
+ * Sets `variables` to the newest checkpoint's values. One that is damaged is removed, and the one before it is taken:
+ * the result is the same, some steps are done again.
  *
- * @returns undefined if there is no such file
- * @throws DataError if the file is damaged or belongs to another run
+ * @param warn Is told of a damaged file, and what is done about it.
+ * @returns undefined if there is none to go on from
+ * @throws DataError if a file cannot be read or belongs to another run
  */
 export function loadCheckpoint(
   file: string,
   run: string,
   variables: readonly Variable[],
+  warn: (message: string) => void = console.warn,
 ): { readonly progress: Progress; readonly best?: Snapshot } | undefined {
-  if (!existsSync(file)) return undefined;
-  const { tensors, metadata } = readSafetensors(file);
+  for (const each of [file, previousOf(file)]) {
+    if (!existsSync(each)) continue;
+    try {
+      return read(each, run, variables);
+    } catch (error) {
+      if (!(error instanceof DamagedError)) throw error;
+      rmSync(each); // else the next save would keep it in place of a whole one
+      const before = each === file && existsSync(previousOf(file));
+      const next = before ? 'Training goes on from the one before it' : 'Training starts anew';
+      warn(`The checkpoint ${each} is damaged (${error.message}). ${next}.`);
+    }
+  }
+  return undefined;
+}
+
+class DamagedError extends DataError {}
+
+function read(file: string, run: string, variables: readonly Variable[]) {
+  const { tensors, metadata } = readWhole(file);
   const progress = JSON.parse(metadata.progress ?? '{}') as Progress;
   const missing = variables.find(({ name, shape }) => tensors.get(name)?.shape.join() !== shape.join());
   if (progress.run !== run || missing !== undefined) {
@@ -62,4 +100,17 @@ export function loadCheckpoint(
     .filter(([name]) => name.startsWith('best/'))
     .map(([name, { values }]) => [name.slice('best/'.length), values] as const);
   return { progress, best: best.length > 0 ? new Map(best) : undefined };
+}
+
+function readWhole(file: string) {
+  let content: ReturnType<typeof readSafetensors>;
+  try {
+    content = readSafetensors(file);
+  } catch (error) {
+    // A disk that does not answer says nothing about the file.
+    if (((error as Error).cause as NodeJS.ErrnoException).code !== undefined) throw error;
+    throw new DamagedError((error as Error).message, { cause: error });
+  }
+  if (content.metadata[CHECKSUM] === undefined) throw new DamagedError(`${file} has no checksum`);
+  return content;
 }

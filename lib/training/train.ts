@@ -31,9 +31,20 @@ export interface TrainOptions {
   /** Stops at the next batch, after a checkpoint. */
   readonly signal?: AbortSignal;
   /** Where to keep where training stands; a file of the same run is gone on from. Default: nowhere. */
-  readonly checkpoint?: { readonly file: string; readonly run: string };
+  readonly checkpoint?: CheckpointOptions;
+  /** Before the first batch, with the complete epochs of the checkpoint that is gone on from, if any. */
+  readonly onResume?: (history: readonly EpochResult[]) => void;
   readonly onBatch?: (event: BatchEvent) => void;
   readonly onEpoch?: (result: EpochResult) => void;
+}
+
+export interface CheckpointOptions {
+  /** The newest; the one before it is kept beside it, in case this one is damaged. */
+  readonly file: string;
+  /** Identifies what is trained; a checkpoint of something else is refused. */
+  readonly run: string;
+  /** Is told of a damaged checkpoint and what is done about it. Default: `console.warn`. */
+  readonly warn?: (message: string) => void;
 }
 
 /** After each batch. */
@@ -138,13 +149,14 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
 
   try {
     if (checkpoint !== undefined) {
-      const resumed = loadCheckpoint(checkpoint.file, checkpoint.run, variables);
+      const resumed = loadCheckpoint(checkpoint.file, checkpoint.run, variables, checkpoint.warn);
       if (resumed !== undefined) {
         position = resumed.progress;
         history.push(...resumed.progress.history);
         best = resumed.best;
       }
     }
+    options.onResume?.([...history]);
     for (let epoch = position.epoch + 1; epoch <= epochs; epoch++) {
       const started = performance.now();
       const firstBatch = position.batch;
