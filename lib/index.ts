@@ -39,7 +39,13 @@ export {
   specOf,
   type Treatment,
 } from './experiments/presets';
-export { type RunRecord, RunStore } from './experiments/run-store';
+export {
+  type Claim,
+  type Owner,
+  type RunProgress,
+  type RunRecord,
+  RunStore,
+} from './experiments/run-store';
 export { parseSpec, type RunSpec, runId, runTitle } from './experiments/spec';
 export { currentKernel, type KernelClient } from './kernel/client';
 export { type DisplayId, display, updateDisplay } from './kernel/display';
@@ -73,6 +79,7 @@ export { klDivergence, symmetricKlDivergence, taskLoss } from './training/losses
 export { type LossInput, type Method, methodLoss, type Passes } from './training/methods';
 export {
   type BatchEvent,
+  type CheckpointOptions,
   DivergenceError,
   type EpochResult,
   type TrainingResult,

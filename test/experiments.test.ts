@@ -145,7 +145,12 @@ describe('the laboratory', () => {
       record,
     );
     assert.equal(epochs, presets.smoke.epochs);
-    assert.deepEqual(readdirSync(join(folder, record.id)).sort(), ['record.json', 'weights.safetensors']);
+    assert.deepEqual(readdirSync(join(folder, record.id)).sort(), [
+      'history.jsonl',
+      'record.json',
+      'spec.json',
+      'weights.safetensors',
+    ]);
     assert.match(record.version, /^\d+\.\d+\.\d+/);
   });
 

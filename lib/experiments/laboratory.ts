@@ -1,17 +1,20 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { openCifar10 } from '../data/cifar10';
 import { type ImageDataset, subset } from '../data/dataset';
+import { openTifs } from '../data/tifs';
 import { distortionNamed, type Strength } from '../distortions';
 import { ArgumentError } from '../errors';
 import { accuracyInterval, type EvaluationRow, evaluate } from '../evaluation/evaluate';
 import { currentKernel } from '../kernel/client';
-import { ResNet18 } from '../model/resnet18';
+import { fastestPrecision, type Precision, ResNet18 } from '../model/resnet18';
 import { loadWeights, saveWeights } from '../model/weights';
 import { device } from '../tensorflow';
 import { type BatchEvent, type EpochResult, train } from '../training/train';
-import { type Preset, type PresetName, presetNamed, specOf, type Treatment } from './presets';
+import { type Job, TEST_SEED } from './plan';
+import { BASELINE, type Preset, type PresetName, presetNamed, specOf, type Treatment } from './presets';
 import { type RunRecord, RunStore } from './run-store';
 import { parseSpec, type RunSpec, runId, runTitle } from './spec';
 
@@ -25,6 +28,15 @@ export interface RunObserver {
   readonly onEnd?: (record: RunRecord) => void | Promise<void>;
 }
 
+/** What follows a job. */
+export interface JobObserver extends RunObserver {
+  /** After each strength that was tested now. */
+  readonly onRow?: (row: EvaluationRow) => void;
+}
+
+/** How often one looks whether another process has finished a run. */
+const WAIT_MS = 1000;
+
 export interface LaboratoryOptions {
   /** Default: `'laptop'`. */
   readonly preset?: PresetName;
@@ -32,7 +44,16 @@ export interface LaboratoryOptions {
   readonly store?: string;
   /** Default: 0. */
   readonly seed?: number;
+  /** Of the runs that are trained now. Default: what the hardware does fastest. */
+  readonly precision?: Precision;
+  /** Folder of TIFS, for the preset `paper`. Default: `data/tifs` of the project. */
+  readonly tifs?: string;
+  /** Stops what is being trained or tested. Default: the interrupt of the notebook's cell. */
+  readonly signal?: AbortSignal;
 }
+
+/** Where runs are kept unless one says otherwise. */
+export const RUNS = join(ROOT, 'data', 'runs');
 
 /**
  * Where experiments are done at one preset: data, runs on disk, and the three things one does with them – run,
@@ -43,12 +64,15 @@ export class Laboratory {
   readonly dataset: ImageDataset;
   readonly store: RunStore;
   readonly seed: number;
+  readonly precision: Precision;
+  readonly #signal?: AbortSignal;
 
   /** @throws ArgumentError for an unknown preset, DataError if the data set is not there */
-  constructor({ preset = 'laptop', store = join(ROOT, 'data', 'runs'), seed = 0 }: LaboratoryOptions = {}) {
+  constructor(options: LaboratoryOptions = {}) {
+    const { preset = 'laptop', store = RUNS, seed = 0, tifs = join(ROOT, 'data', 'tifs'), signal } = options;
     this.preset = presetNamed(preset);
-    const { dataset, test } = this.preset;
-    const whole = openCifar10();
+    const { dataset, test, network } = this.preset;
+    const whole = dataset.name === 'tifs' ? openTifs(tifs) : openCifar10();
     this.dataset = {
       ...whole,
       train: subset(whole.train, { count: dataset.train, seed: 0 }),
@@ -57,28 +81,79 @@ export class Laboratory {
     };
     this.store = new RunStore(store);
     this.seed = seed;
+    this.precision = options.precision ?? fastestPrecision(network.width);
+    this.#signal = signal;
+  }
+
+  get #stop(): AbortSignal | undefined {
+    return this.#signal ?? currentKernel()?.signal;
   }
 
   /** The run of a treatment: from disk, or trained now (from the baseline, which is trained first if need be). */
-  async run(treatment: Treatment, observer: RunObserver = {}): Promise<RunRecord> {
-    const spec = parseSpec(specOf(this.preset, treatment, this.seed));
+  run(treatment: Treatment, observer: RunObserver = {}): Promise<RunRecord> {
+    const { seed, precision } = this;
+    return this.runOf(specOf(this.preset, treatment, { seed, precision }), observer);
+  }
+
+  /**
+   * The run of a specification: from disk, or trained now, or, where another process is training it, awaited.
+   *
+   * @throws ArgumentError for a specification of another preset
+   */
+  async runOf(given: RunSpec, observer: RunObserver = {}): Promise<RunRecord> {
+    const spec = parseSpec(given);
     const id = runId(spec);
     let record = this.store.find(id);
-    if (record === undefined) {
+    while (record === undefined) {
       if (spec.from !== undefined && this.store.find(spec.from) === undefined) {
-        await this.run({ method: { kind: 'baseline' } });
+        const { seed, precision } = spec;
+        const baseline = specOf(this.preset, BASELINE, { seed, precision });
+        if (runId(baseline) !== spec.from) {
+          throw new ArgumentError(
+            `The run ${id} starts from ${spec.from}, which is not this preset's baseline.`,
+          );
+        }
+        await this.runOf(baseline);
       }
-      record = await this.#train(spec, id, observer);
+      const claim = await this.store.claim(id);
+      if (claim === undefined) {
+        await setTimeout(WAIT_MS, undefined, { signal: this.#stop });
+      } else {
+        try {
+          // It may have been finished between the look and the claim.
+          record = this.store.find(id) ?? (await this.#train(spec, id, observer, claim.signal));
+        } finally {
+          await claim.release();
+        }
+      }
+      record ??= this.store.find(id);
     }
     await observer.onEnd?.(record);
     return record;
   }
 
-  async #train(spec: RunSpec, id: string, { onBatch, onEpoch }: RunObserver): Promise<RunRecord> {
+  /** The run of a job, and the tests of it that are missing. */
+  async perform(
+    { spec, tests }: Pick<Job, 'spec' | 'tests'>,
+    observer: JobObserver = {},
+  ): Promise<RunRecord> {
+    const record = await this.runOf(spec, observer);
+    for (const test of tests) await this.evaluate(record, { ...test, onRow: observer.onRow });
+    return record;
+  }
+
+  async #train(
+    spec: RunSpec,
+    id: string,
+    { onBatch, onEpoch }: RunObserver,
+    lost: AbortSignal,
+  ): Promise<RunRecord> {
+    const stop = this.#stop;
+
     const network = this.#network(spec);
     try {
       if (spec.from !== undefined) loadWeights(network, this.store.weightsFile(spec.from));
-      const file = this.store.checkpointFile(id);
+      this.store.begin(spec);
       const { method, epochs, batchSize, learningRate, seed, distortion } = spec;
       const { history, bestEpoch } = await train({
         network,
@@ -89,10 +164,14 @@ export class Laboratory {
         batchSize,
         learningRate,
         seed,
-        signal: currentKernel()?.signal,
-        checkpoint: { file, run: id },
+        signal: stop ? AbortSignal.any([stop, lost]) : lost,
+        checkpoint: { file: this.store.checkpointFile(id), run: id },
+        onResume: (history) => this.store.setHistory(id, history),
         onBatch,
-        onEpoch,
+        onEpoch: (result) => {
+          this.store.addEpoch(id, result);
+          onEpoch?.(result);
+        },
       });
       saveWeights(network, this.store.weightsFile(id), { run: id, title: runTitle(spec) });
       const record: RunRecord = {
@@ -107,7 +186,6 @@ export class Laboratory {
         seconds: history.reduce((sum, { seconds }) => sum + seconds, 0),
       };
       this.store.save(record);
-      rmSync(file, { force: true });
       return record;
     } finally {
       network.dispose();
@@ -146,23 +224,23 @@ export class Laboratory {
     const known = new Map(
       this.store
         .evaluations(record.id)
-        .filter((row) => row.distortion === name && row.seed === this.seed && row.total === total)
+        .filter((row) => row.distortion === name && row.seed === TEST_SEED && row.total === total)
         .map((row) => [JSON.stringify(row.strength), row]),
     );
     const missing = wanted.filter((strength) => !known.has(JSON.stringify(strength)));
     if (missing.length > 0) {
       const network = this.network(record);
       try {
-        const { dataset, seed } = this;
-        const signal = currentKernel()?.signal;
-        for await (const row of evaluate({
+        const { dataset } = this;
+        const options = {
           network,
           dataset,
           distortion,
           strengths: missing,
-          seed,
-          signal,
-        })) {
+          seed: TEST_SEED,
+          signal: this.#stop,
+        };
+        for await (const row of evaluate(options)) {
           this.store.addEvaluation(record.id, row);
           known.set(JSON.stringify(row.strength), row);
           onRow?.(row);

@@ -1,18 +1,12 @@
 /** Runs on disk: a folder a run, named by its id. What is there is whole; what is begun is gone on from. */
-import {
-  appendFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../errors';
 import type { EvaluationRow } from '../evaluation/evaluate';
+import { appendLine, readLines, roomFor, writeWhole } from '../files';
 import type { DeviceInfo } from '../tensorflow';
+import { removeCheckpoint } from '../training/checkpoint';
 import type { EpochResult } from '../training/train';
 import { type Claim, claimRun, type Owner, ownerOf } from './run-claim';
 import { parseSpec, type RunSpec, runId } from './spec';
@@ -37,7 +31,19 @@ export interface RunRecord {
   readonly seconds: number;
 }
 
+/** Where a run stands that was begun, finished or not. */
+export interface RunProgress {
+  readonly id: string;
+  readonly spec: RunSpec;
+  /** The complete epochs so far. */
+  readonly history: readonly EpochResult[];
+  /** Who works on it right now, if anybody. */
+  readonly owner?: Owner;
+}
+
 const rowSchema = z.strictObject({
+  /** In the file alone, so that files of many runs make one table. */
+  run: z.string(),
   distortion: z.string(),
   strength: z.union([z.number(), z.null(), z.array(z.number()).readonly()]),
   seed: z.int(),
@@ -46,12 +52,18 @@ const rowSchema = z.strictObject({
 });
 
 /**
- * A folder of runs. In each run's folder:
+ * A folder of runs, which several processes and machines may share. In each run's folder:
  *
- *   record.json           the finished run
+ *   spec.json             what is run
+ *   history.jsonl         a complete epoch a line, while it trains
+ *   checkpoint.safetensors, checkpoint.previous.safetensors
+ *                         where an unfinished run stands, and where it stood before
  *   weights.safetensors   weights of the best epoch, in torch's layout
- *   checkpoint.safetensors  where an unfinished run stands
+ *   record.json           the finished run
  *   evaluations.jsonl     a row a line
+ *   claim.<n>             who works on it, or did
+ *
+ * Methods that write throw a DataError if the disk is full, and leave what was there as it was.
  */
 export class RunStore {
   readonly directory: string;
@@ -60,26 +72,9 @@ export class RunStore {
     this.directory = directory;
   }
 
-  /** The folder of a run, made if it is not there. */
+  /** The folder of a run, which is there once the run is begun or claimed. */
   folder(id: string): string {
-    const folder = join(this.directory, id);
-    mkdirSync(folder, { recursive: true });
-    return folder;
-  }
-
-  /**
-   * Claims a run for this process, so that processes and machines sharing the store do not work on it twice. The claim
-   * of a process of this machine ends with the process, one of another machine two minutes after its last sign of life.
-   *
-   * @returns undefined where another holds the claim
-   */
-  async claim(id: string): Promise<Claim | undefined> {
-    return claimRun(join(this.directory, id));
-  }
-
-  /** Who works on a run right now, or undefined. */
-  owner(id: string): Owner | undefined {
-    return ownerOf(join(this.directory, id));
+    return join(this.directory, id);
   }
 
   weightsFile(id: string): string {
@@ -91,79 +86,147 @@ export class RunStore {
   }
 
   /**
+   * Claims a run for this process, so that processes and machines sharing the store do not work on it twice. The claim
+   * of a process of this machine ends with the process, one of another machine two minutes after its last sign of life.
+   *
+   * @returns undefined where another holds the claim
+   */
+  async claim(id: string): Promise<Claim | undefined> {
+    return claimRun(this.folder(id));
+  }
+
+  /** Who works on a run right now, or undefined. */
+  owner(id: string): Owner | undefined {
+    return ownerOf(this.folder(id));
+  }
+
+  /** Makes the run's folder and writes down what is run, if that was not done before. @returns its id */
+  begin(spec: RunSpec): string {
+    const id = runId(spec);
+    const file = join(this.folder(id), 'spec.json');
+    roomFor(file, () => mkdirSync(this.folder(id), { recursive: true }));
+    if (!existsSync(file)) writeWhole(file, jsonText(spec));
+    return id;
+  }
+
+  /** The complete epochs, in place of what was written before: at the start and the resumption of training. */
+  setHistory(id: string, history: readonly EpochResult[]): void {
+    writeWhole(this.#historyFile(id), history.map((result) => `${JSON.stringify(result)}\n`).join(''));
+  }
+
+  /** One more complete epoch. */
+  addEpoch(id: string, result: EpochResult): void {
+    appendLine(this.#historyFile(id), result);
+  }
+
+  #historyFile(id: string): string {
+    return join(this.folder(id), 'history.jsonl');
+  }
+
+  /**
+   * Where a run stands, or undefined if it was never begun. Cheap: reads neither weights nor checkpoints.
+   *
+   * @throws DataError if its specification is damaged
+   */
+  progress(id: string): RunProgress | undefined {
+    const file = join(this.folder(id), 'spec.json');
+    if (!existsSync(file)) return undefined;
+    const spec = this.#specOf(id, file, this.#read(id, file));
+    return { id, spec, history: readLines(this.#historyFile(id)) as EpochResult[], owner: this.owner(id) };
+  }
+
+  /**
    * The record of a finished run, or undefined.
    *
    * @throws DataError if the record is damaged or of another version
    */
   find(id: string): RunRecord | undefined {
-    const file = join(this.directory, id, 'record.json');
+    const file = join(this.folder(id), 'record.json');
     if (!existsSync(file)) return undefined;
-    const cure = `Remove the folder ${join(this.directory, id)} to run it again.`;
-    let record: RunRecord;
-    try {
-      record = JSON.parse(readFileSync(file, 'utf8'));
-    } catch (cause) {
-      throw new DataError(`The run record ${file} is not whole.`, { cure, cause });
-    }
-    if (record.format !== 1) {
-      throw new DataError(`The run record ${file} has format ${record.format}; this version reads 1.`, {
-        cure,
+    const record = this.#read(id, file) as RunRecord;
+    if (record?.format !== 1) {
+      throw new DataError(`The run record ${file} has format ${record?.format}; this version reads 1.`, {
+        cure: this.#cure(id),
       });
     }
-    if (runId(parseSpec(record.spec)) !== id) {
-      throw new DataError(
-        `The run record ${file} does not belong to the run ${id}: its specification was changed.`,
-        { cure },
-      );
-    }
+    this.#specOf(id, file, record.spec);
     return record;
   }
 
+  /** @throws DataError if the file is not whole JSON */
+  #read(id: string, file: string): unknown {
+    const text = readFileSync(file, 'utf8');
+    try {
+      return JSON.parse(text);
+    } catch (cause) {
+      throw new DataError(`${file} is not whole.`, { cure: this.#cure(id), cause });
+    }
+  }
+
+  /** @throws DataError if the specification in the file is not that of the run */
+  #specOf(id: string, file: string, value: unknown): RunSpec {
+    const cure = this.#cure(id);
+    let spec: RunSpec;
+    try {
+      spec = parseSpec(value);
+    } catch (cause) {
+      throw new DataError(`${file} holds no specification of this version.`, { cure, cause });
+    }
+    if (runId(spec) === id) return spec;
+    throw new DataError(`${file} does not belong to the run ${id}: its specification was changed.`, { cure });
+  }
+
+  #cure(id: string): string {
+    return `Remove the folder ${this.folder(id)} to run it again.`;
+  }
+
+  /** Ends a run: its weights are there already, its checkpoints are not needed any more. */
   save(record: RunRecord): void {
-    const file = join(this.folder(record.id), 'record.json');
-    const aside = `${file}.${process.pid}.partial`;
-    writeFileSync(aside, `${JSON.stringify(record, undefined, 2)}\n`, { flush: true });
-    renameSync(aside, file);
+    this.begin(record.spec);
+    writeWhole(join(this.folder(record.id), 'record.json'), jsonText(record));
+    removeCheckpoint(this.checkpointFile(record.id));
   }
 
   /** All finished runs. */
   list(): RunRecord[] {
-    if (!existsSync(this.directory)) return [];
-    return readdirSync(this.directory)
+    return this.ids()
       .map((id) => this.find(id))
       .filter((record) => record !== undefined);
+  }
+
+  /** All runs that have a folder, finished or not. */
+  ids(): string[] {
+    if (!existsSync(this.directory)) return [];
+    return readdirSync(this.directory).filter((name) => /^[0-9a-f]{16}$/.test(name));
   }
 
   /**
    * What was counted. A line that a kill cut short is as if it had never been begun.
    *
-   * @throws DataError if a line is no evaluation
+   * @throws DataError if a line is no evaluation of this run
    */
   evaluations(id: string): EvaluationRow[] {
-    const file = join(this.directory, id, 'evaluations.jsonl');
-    if (!existsSync(file)) return [];
-    const lines = readFileSync(file, 'utf8').split('\n').filter(isWholeJson);
-    return lines.map((line) => {
-      const row = rowSchema.safeParse(JSON.parse(line));
-      if (row.success) return row.data;
-      throw new DataError(`${file} holds a line that is no evaluation: ${line}`, {
+    const file = this.#evaluationsFile(id);
+    return readLines(file).map((line) => {
+      const parsed = rowSchema.safeParse(line);
+      const { run, ...row } = parsed.data ?? {};
+      if (parsed.success && run === id) return row as EvaluationRow;
+      throw new DataError(`${file} holds a line that is no evaluation of this run: ${JSON.stringify(line)}`, {
         cure: 'Remove the file to evaluate again.',
-        cause: row.error,
+        cause: parsed.error,
       });
     });
   }
 
   addEvaluation(id: string, row: EvaluationRow): void {
-    // The newline in front ends a line that a kill cut short.
-    appendFileSync(join(this.folder(id), 'evaluations.jsonl'), `\n${JSON.stringify(row)}\n`);
+    appendLine(this.#evaluationsFile(id), { run: id, ...row });
+  }
+
+  #evaluationsFile(id: string): string {
+    return join(this.folder(id), 'evaluations.jsonl');
   }
 }
 
-function isWholeJson(line: string): boolean {
-  try {
-    JSON.parse(line);
-    return true;
-  } catch {
-    return false;
-  }
+function jsonText(value: unknown): string {
+  return `${JSON.stringify(value, undefined, 2)}\n`;
 }
