@@ -545,6 +545,21 @@ describe('the language', () => {
     );
   });
 
+  test('a file that was looked for in vain is found once it is there, and cells go on', async () => {
+    assert.match((await fail("import { size } from './later';")).evalue, /Cannot find module '\.\/later'/);
+    await writeFile(join(folder, 'later.ts'), 'export const size = 3;');
+    // TypeScript hears of the file in a while.
+    for (const end = Date.now() + 30_000; ; await sleep(200)) {
+      const { reply, outputs } = await kernel.execute("import { size } from './later';\nsize");
+      if (reply.status === 'ok') {
+        assert.equal(outputs.at(-1)?.content.data['text/plain'], '3');
+        break;
+      }
+      assert.match(reply.evalue, /Cannot find module '\.\/later'/);
+      assert.ok(Date.now() < end, 'it is not found');
+    }
+  });
+
   test('a module written anew after its import makes the kernel ask for a restart, once', async () => {
     const file = join(folder, 'built.js');
     await writeFile(file, 'exports.answer = 41;');
@@ -665,8 +680,9 @@ describe('Jupyter', () => {
       ['-m', 'nbconvert', '--to', 'notebook', '--execute', '--output', 'bad-done.ipynb', file],
       ['-c', 'from nbclient.cli import main; main()', file],
     ];
-    for (const { code, output } of await Promise.all(commands.map((command) => jupyter(...command)))) {
-      assert.notEqual(code, 0);
+    const ends = await Promise.all(commands.map((command) => jupyter(...command)));
+    for (const [index, { code, output }] of ends.entries()) {
+      assert.equal(code, 1, `${commands[index]}\n${output}`);
       assert.match(output, /> {4}2 \| list\[3\]\.toFixed\(a\);/);
       assert.match(output, /Cell 2, line 2, column 9/);
       assert.match(output, /TypeError.*: Cannot read properties of undefined \(reading 'toFixed'\)/);

@@ -16,14 +16,14 @@ export function compilerForTslab(original: Compiler, locates: Map<string, Locate
   const createWatchCompilerHost = (
     files: string[],
     options: object,
-    system: unknown,
+    system: Compiler['sys'],
     _: unknown,
     ...rest: unknown[]
   ) =>
     Reflect.apply(original.createWatchCompilerHost, original, [
       files,
       { ...options, inlineSourceMap: true },
-      system,
+      withOneTimer(system),
       plainBuilder(original),
       ...rest,
     ]);
@@ -57,6 +57,34 @@ function place(map: SourceMap, line: number, column: number): { line: number; co
   return 'originalLine' in entry
     ? { line: entry.originalLine + 1, column: entry.originalColumn + 1 }
     : undefined;
+}
+
+/**
+ * tslab keeps one timer, that of the update which the next cell starts, and refuses a second one. TypeScript has two:
+ * when a file appears that it has once looked for in vain, another timer waits to look again, and no cell would ever
+ * compile after that. The update looks again by itself, and it is always the last to be asked for before it runs: so
+ * the last timer counts.
+ */
+function withOneTimer(system: Compiler['sys']): Compiler['sys'] {
+  let last: unknown;
+  const clear = () => {
+    if (last) system.clearTimeout?.(last);
+    last = undefined;
+  };
+  return Object.assign(Object.create(system), {
+    setTimeout(update: () => void) {
+      clear();
+      last = system.setTimeout?.(() => {
+        // Before it: an update that fails must not be in the way of the next.
+        clear();
+        update();
+      }, 0);
+      return last;
+    },
+    clearTimeout(timer: unknown) {
+      if (timer === last) clear();
+    },
+  });
 }
 
 /**
