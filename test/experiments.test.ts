@@ -54,10 +54,10 @@ describe('a specification', () => {
   it('starts from the baseline of its own seed', () => {
     const treatment = { method: { kind: 'DA', probability: 1 }, distortion: noise } as const;
     const baselines = [0, 1].map((seed) =>
-      runId(specOf(presets.smoke, { method: { kind: 'baseline' } }, seed)),
+      runId(specOf(presets.smoke, { method: { kind: 'baseline' } }, { seed })),
     );
     assert.deepEqual(
-      [0, 1].map((seed) => specOf(presets.smoke, treatment, seed).from),
+      [0, 1].map((seed) => specOf(presets.smoke, treatment, { seed }).from),
       baselines,
     );
   });
@@ -204,7 +204,7 @@ describe('the laboratory', () => {
   it('refuses presets and distortions that there are not, and says which there are', async () => {
     assert.throws(() => new Laboratory({ preset: 'desktop' as PresetName }), {
       message: /"desktop"/,
-      cure: /smoke, laptop/,
+      cure: /smoke, laptop, paper/,
     });
     const fog = { ...treatment, distortion: { name: 'fog', strength: 1 } };
     await assert.rejects(laboratory.run(fog), { message: /"fog"/, cure: /gaussian-noise/ });

@@ -1,50 +1,64 @@
 import { distortionNamed } from '../distortions';
 import { ArgumentError } from '../errors';
-import type { Precision, Stem } from '../model/resnet18';
+import { fastestPrecision, type Precision, type Stem } from '../model/resnet18';
 import type { Method } from '../training/methods';
 import { type NamedDistortion, type RunSpec, runId } from './spec';
 
 /** The scale of an experiment. Presets share every line of code and differ in this alone. */
 export interface Preset {
   readonly name: PresetName;
-  readonly dataset: { readonly name: 'cifar10'; readonly train: number; readonly validation: number };
+  /** Training and validation images, a stratified part of the data set's. */
+  readonly dataset: RunSpec['dataset'];
   /** Test images, a stratified part of the official ones. */
   readonly test: number;
   readonly network: { readonly width: number; readonly stem: Stem };
-  /** Epochs of the baseline, and of each run that starts from it. */
+  /** Epochs of the baseline, and of each run that starts from it; DA20 has twice as many. */
   readonly baselineEpochs: number;
   readonly epochs: number;
   readonly batchSize: number;
   readonly learningRate: number;
-  readonly precision: Precision;
+  /** The figures test at every so-manieth strength of a test grid, and at the ends and the practical one. */
+  readonly testStride: number;
 }
 
-export type PresetName = 'smoke' | 'laptop';
+export type PresetName = 'smoke' | 'laptop' | 'paper';
 
 export const presets: Readonly<Record<PresetName, Preset>> = {
   /** Every line of code in seconds; its accuracies mean nothing. */
   smoke: {
     name: 'smoke',
-    dataset: { name: 'cifar10', train: 512, validation: 200 },
-    test: 200,
+    dataset: { name: 'cifar10', train: 256, validation: 100 },
+    test: 100,
     network: { width: 8, stem: 'small' },
     baselineEpochs: 2,
     epochs: 1,
     batchSize: 128,
     learningRate: 0.01,
-    precision: 'float32',
+    testStride: 100,
   },
-  /** Real CIFAR-10 on two CPU cores: the paper's effects in minutes a run. */
+  /** Real CIFAR-10 on two CPU cores: the paper's effects in about a minute a run, all of its figures in hours. */
   laptop: {
     name: 'laptop',
-    dataset: { name: 'cifar10', train: 25_000, validation: 2_000 },
-    test: 10_000,
+    dataset: { name: 'cifar10', train: 10_000, validation: 1_000 },
+    test: 2_000,
     network: { width: 16, stem: 'small' },
-    baselineEpochs: 6,
+    baselineEpochs: 20,
     epochs: 2,
     batchSize: 128,
     learningRate: 0.01,
-    precision: 'float32',
+    testStride: 2,
+  },
+  /** Sections 4.1 and 4.2 as printed, for a GPU. */
+  paper: {
+    name: 'paper',
+    dataset: { name: 'tifs', train: 90_000, validation: 10_000 },
+    test: 10_000,
+    network: { width: 64, stem: 'imagenet' },
+    baselineEpochs: 30,
+    epochs: 10,
+    batchSize: 128,
+    learningRate: 0.01,
+    testStride: 1,
   },
 };
 
@@ -69,12 +83,27 @@ export interface Treatment {
   readonly epochs?: number;
 }
 
+/** Which of a treatment's runs. */
+export interface RunChoice {
+  /** Default: 0. */
+  readonly seed?: number;
+  /** Default: what the hardware does fastest, see {@link fastestPrecision}. */
+  readonly precision?: Precision;
+}
+
 /** The specification of a run at a preset; all but the baseline start from the baseline of the same seed. */
-export function specOf(preset: Preset, { method, distortion, epochs }: Treatment, seed = 0): RunSpec {
-  const { dataset, network, batchSize, learningRate, precision } = preset;
+export function specOf(
+  preset: Preset,
+  { method, distortion, epochs }: Treatment,
+  { seed = 0, precision = fastestPrecision(preset.network.width) }: RunChoice = {},
+): RunSpec {
+  const { dataset, network, batchSize, learningRate } = preset;
   const shared = { dataset, network, batchSize, learningRate, precision, seed };
   if (method.kind === 'baseline') return { ...shared, method, epochs: epochs ?? preset.baselineEpochs };
   if (distortion !== undefined) distortionNamed(distortion.name);
-  const from = runId(specOf(preset, { method: { kind: 'baseline' } }, seed));
+  const from = runId(specOf(preset, BASELINE, { seed, precision }));
   return { ...shared, method, distortion, from, epochs: epochs ?? preset.epochs };
 }
+
+/** What every other run starts from. */
+export const BASELINE: Treatment = { method: { kind: 'baseline' } };

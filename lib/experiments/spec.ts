@@ -8,7 +8,7 @@ import { checkMethod, type Method, PAPER_MU } from '../training/methods';
 /** Everything that decides the outcome of a training run, besides the machine. */
 export interface RunSpec {
   readonly dataset: {
-    readonly name: 'cifar10';
+    readonly name: 'cifar10' | 'tifs';
     /** Training and validation images, a stratified part of the data set's. */
     readonly train: number;
     readonly validation: number;
@@ -37,7 +37,7 @@ const count = z.int().positive();
 const passes = z.enum(['joint', 'separate']).optional();
 
 const schema = z.strictObject({
-  dataset: z.strictObject({ name: z.literal('cifar10'), train: count, validation: count }),
+  dataset: z.strictObject({ name: z.enum(['cifar10', 'tifs']), train: count, validation: count }),
   network: z.strictObject({ width: count, stem: z.enum(['imagenet', 'small']) }),
   method: z.discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('baseline') }),

@@ -4,6 +4,7 @@ import {
   batchNorm,
   castTo,
   conv2d,
+  device,
   globalAveragePool,
   hashSeed,
   maxPool,
@@ -23,6 +24,15 @@ export type Stem = 'imagenet' | 'small';
 
 /** The number format of activations and convolutions; weights, statistics and losses stay float32. */
 export type Precision = 'float32' | 'bfloat16';
+
+/**
+ * The precision in which a network of this width trains fastest here: bfloat16 where the hardware has it. On a CPU it
+ * takes channels in blocks of 16; other widths are faster in float32.
+ */
+export function fastestPrecision(width: number): Precision {
+  const { kind, bfloat16 } = device();
+  return bfloat16 && (kind === 'gpu' || width % 16 === 0) ? 'bfloat16' : 'float32';
+}
 
 export interface ResNet18Options {
   readonly classes: number;

@@ -1,0 +1,144 @@
+/** Many runs, done wherever there are cores; finished work is found on disk and not repeated. */
+import type { FigureName } from './figures';
+import { Laboratory, RUNS } from './laboratory';
+import { costOf, type Job, type PlanOptions, planJobs } from './plan';
+import { RunStore } from './run-store';
+
+/** What happens to a job. */
+export interface JobEvent {
+  readonly job: Job;
+  readonly kind: 'started' | 'epoch' | 'tested' | 'done' | 'retried' | 'failed';
+  /** Why it was retried or failed; what the epoch brought. */
+  readonly message?: string;
+}
+
+export interface EngineContext {
+  /** Folder of the runs. */
+  readonly store: string;
+  readonly signal?: AbortSignal;
+}
+
+/** Does jobs somewhere. A job is idempotent: whole ones are passed over, begun ones gone on from. */
+export interface Engine {
+  readonly name: string;
+  /** Does the jobs, in their order as room allows, and tells what happens; ends when all are done or given up. */
+  run(jobs: readonly Job[], context: EngineContext): AsyncIterable<JobEvent>;
+}
+
+export interface SweepOptions extends PlanOptions {
+  /** Default: `data/runs` of the project. */
+  readonly store?: string;
+  /** Default: in this process. */
+  readonly engine?: Engine;
+  /** Stops it; what was done stays. Default: none. */
+  readonly signal?: AbortSignal;
+}
+
+/** Where a sweep stands. */
+export interface SweepProgress {
+  readonly jobs: number;
+  /** Jobs that are whole, those found on disk included. */
+  readonly done: number;
+  readonly failed: readonly { readonly job: Job; readonly message: string }[];
+  readonly running: readonly Job[];
+  /** Part of the work, 0..1, weighed by cost. */
+  readonly share: number;
+  /** Seconds to go at the pace so far; undefined before there is one. */
+  readonly remainingSeconds?: number;
+  readonly event?: JobEvent;
+}
+
+/**
+ * Does all runs and tests of some figures and tells after each event where it stands. Stopped or killed, the same call
+ * goes on.
+ *
+ * @throws the signal's reason when it aborts; ArgumentError for an unknown figure or preset
+ */
+export async function* sweep(
+  figures: readonly FigureName[] | 'all',
+  { store = RUNS, engine = inProcess(), signal, ...plan }: SweepOptions,
+): AsyncGenerator<SweepProgress, void, void> {
+  const jobs = planJobs(figures, plan);
+  const missing = jobs.filter((job) => !isWhole(new RunStore(store), job));
+  const started = performance.now();
+  const all = work(jobs);
+  const before = all - work(missing);
+  const running = new Map<string, Job>();
+  const failed: { job: Job; message: string }[] = [];
+  let done = jobs.length - missing.length;
+  let worked = 0;
+  const progress = (event?: JobEvent): SweepProgress => {
+    const seconds = (performance.now() - started) / 1000;
+    return {
+      jobs: jobs.length,
+      done,
+      failed: [...failed],
+      running: [...running.values()],
+      share: all === 0 ? 1 : (before + worked) / all,
+      remainingSeconds: worked > 0 ? (seconds / worked) * (all - before - worked) : undefined,
+      event,
+    };
+  };
+  yield progress();
+  if (missing.length === 0) return;
+  for await (const event of engine.run(missing, { store, signal })) {
+    const { job, kind, message = '' } = event;
+    if (kind === 'started') running.set(job.id, job);
+    if (kind === 'done' || kind === 'failed') {
+      running.delete(job.id);
+      worked += work([job]);
+      if (kind === 'done') done++;
+      else failed.push({ job, message });
+    }
+    yield progress(event);
+  }
+  signal?.throwIfAborted();
+}
+
+function work(jobs: readonly Job[]): number {
+  return jobs.reduce((sum, job) => {
+    const { trainingPasses, testPasses } = costOf(job);
+    return sum + trainingPasses + testPasses;
+  }, 0);
+}
+
+/** Whether a job's run and all of its tests are on disk. */
+export function isWhole(store: RunStore, { id, tests }: Job): boolean {
+  if (store.find(id) === undefined) return false;
+  const rows = new Set(
+    store.evaluations(id).map(({ distortion, strength }) => JSON.stringify([distortion, strength])),
+  );
+  return tests.every(({ distortion, strengths }) =>
+    strengths.every((strength) => rows.has(JSON.stringify([distortion, strength]))),
+  );
+}
+
+/** Runs the jobs here, one after the other. */
+export function inProcess(): Engine {
+  return {
+    name: 'in-process',
+    async *run(jobs, { store, signal }) {
+      const laboratories = new Map<string, Laboratory>();
+      for (const job of jobs) {
+        signal?.throwIfAborted();
+        yield { job, kind: 'started' };
+        try {
+          const laboratory =
+            laboratories.get(job.preset) ?? new Laboratory({ preset: job.preset, store, signal });
+          laboratories.set(job.preset, laboratory);
+          await laboratory.perform(job);
+        } catch (error) {
+          signal?.throwIfAborted();
+          yield { job, kind: 'failed', message: String(error) };
+          continue;
+        }
+        yield { job, kind: 'done' };
+      }
+    },
+  };
+}
+
+/** All figures, or those of a list such as `fig1a,supplement-3`. */
+export function figuresNamed(list: string): readonly FigureName[] | 'all' {
+  return list === 'all' ? 'all' : (list.split(',').map((name) => name.trim()) as FigureName[]);
+}
