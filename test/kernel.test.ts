@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -598,6 +598,13 @@ describe('life', () => {
     await assert.rejects(ended, ({ code, stdout }) => code !== 0 && /^kernel: cannot listen: /.test(stdout));
   });
 
+  test('what ends for a restart says so', async () => {
+    const again = await TestKernel.start();
+    await again.execute('1');
+    const { reply, code } = await again.shutDown({ restart: true });
+    assert.deepEqual([reply, code], [{ status: 'ok', restart: true }, 0]);
+  });
+
   test('a kernel that computes ends when asked to', async () => {
     const busy = await TestKernel.start();
     await busy.sendCell('for (;;);');
@@ -646,6 +653,28 @@ describe('Jupyter', () => {
     );
     return file;
   }
+
+  test('the command line installs the kernel, with its logos and environment', async () => {
+    const cli = join(root, 'dist', 'cli.js');
+    await promisify(execFile)(process.execPath, [cli, 'kernel', 'install', '--directory', folder]);
+    const installed = join(folder, 'stability-training');
+    assert.deepEqual((await readdir(installed)).sort(), [
+      'kernel.json',
+      'logo-32x32.png',
+      'logo-64x64.png',
+      'logo-svg.svg',
+    ]);
+    const { argv, env, interrupt_mode, language } = JSON.parse(
+      await readFile(join(installed, 'kernel.json'), 'utf8'),
+    );
+    assert.deepEqual([language, interrupt_mode], ['typescript', 'message']);
+    assert.equal(argv.at(-1), '{connection_file}');
+    assert.deepEqual(Object.keys(env), [
+      'TF_CPP_MIN_LOG_LEVEL',
+      'TF_FORCE_GPU_ALLOW_GROWTH',
+      'UV_THREADPOOL_SIZE',
+    ]);
+  });
 
   test("Jupyter's own test of kernels passes", async () => {
     const { code, output } = await jupyter(join(root, 'test', 'kernel_test.py'));

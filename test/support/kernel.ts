@@ -281,9 +281,11 @@ export class TestKernel extends KernelClient {
   }
 
   /** Asks it to end, and waits until it has. */
-  async shutDown(): Promise<{ readonly reply: Message['content']; readonly code: number | null }> {
+  async shutDown({
+    restart = false,
+  } = {}): Promise<{ readonly reply: Message['content']; readonly code: number | null }> {
     const ended = once(this.process, 'exit');
-    const reply = await this.control('shutdown_request', { restart: false });
+    const reply = await this.control('shutdown_request', { restart });
     const [code] = await ended;
     await this.kill();
     return { reply, code };
