@@ -1,0 +1,182 @@
+/** From records to curves: pure functions of what is on disk. */
+import { distortionNamed, strengthText } from '../distortions';
+import { accuracyInterval, type EvaluationRow } from '../evaluation/evaluate';
+import type { Precision } from '../model/resnet18';
+import { type CurveRule, type Family, type Panel, settingsOf, testStrengths } from './figures';
+import { TEST_SEED } from './plan';
+import { BASELINE, type Preset, specOf, type Treatment } from './presets';
+import type { RunRecord } from './run-store';
+import { runId, runTitle } from './spec';
+
+/** A finished run and what was counted of it. */
+export interface RunResult {
+  readonly record: RunRecord;
+  readonly rows: readonly EvaluationRow[];
+}
+
+/** Finished runs by id. */
+export type Results = ReadonlyMap<string, RunResult>;
+
+/** Accuracy at one test strength, of one run or over seeds; 0..1. */
+export interface AccuracyPoint {
+  readonly strength: number | null;
+  /** Mean over the seeds. */
+  readonly accuracy: number;
+  /** Of one run, the 95 % Wilson interval; of several seeds, from the lowest to the highest. */
+  readonly low: number;
+  readonly high: number;
+}
+
+/** What a panel draws of a curve. */
+export interface PanelCurve {
+  /** As the paper's legends: `best ST (σ=0.215, α=10)`. */
+  readonly label: string;
+  readonly rule: CurveRule | 'baseline';
+  /** The setting that was chosen. */
+  readonly chosen: SettingCurve;
+}
+
+/** One setting's accuracy against strength. */
+export interface SettingCurve {
+  readonly treatment: Treatment;
+  readonly runs: readonly RunRecord[];
+  readonly points: readonly AccuracyPoint[];
+}
+
+export interface PanelCurves {
+  readonly panel: Panel;
+  readonly baseline: PanelCurve;
+  /** Curves of the panel that can be chosen: of those families, every setting is there. */
+  readonly curves: readonly PanelCurve[];
+  /** From the lowest to the highest of all runs in the band; empty until they are all there. */
+  readonly band: readonly { readonly strength: number | null; readonly low: number; readonly high: number }[];
+  /** Settings that are there, of those the panel is made of. */
+  readonly computed: number;
+  readonly wanted: number;
+}
+
+/** Seeds that are looked for. */
+const SEEDS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
+const PRECISIONS: readonly Precision[] = ['bfloat16', 'float32'];
+
+/**
+ * Accuracy against strength of a setting, from all its seeds that were tested at every one of the strengths.
+ *
+ * Runs of the precision of which there are most seeds count; different precisions are not mixed.
+ *
+ * @returns undefined if there is none
+ */
+export function settingCurve(
+  treatment: Treatment,
+  { results, preset, test, strengths }: CurveSource,
+): SettingCurve | undefined {
+  const ofPrecision = PRECISIONS.map((precision) =>
+    SEEDS.flatMap((seed) => {
+      const result = results.get(runId(specOf(preset, treatment, { seed, precision })));
+      const rows = result && strengths.map((strength) => rowAt(result.rows, test, strength, preset.test));
+      return result && rows?.every((row) => row !== undefined) ? [{ record: result.record, rows }] : [];
+    }),
+  );
+  const runs = ofPrecision.reduce((a, b) => (b.length > a.length ? b : a));
+  if (runs.length === 0) return undefined;
+  const points = strengths.map((strength, at): AccuracyPoint => {
+    const rows = runs.map((run) => run.rows[at] as EvaluationRow);
+    if (rows.length === 1) return { strength, ...accuracyInterval(rows[0]) };
+    const accuracies = rows.map(({ correct, total }) => correct / total);
+    return {
+      strength,
+      accuracy: accuracies.reduce((sum, accuracy) => sum + accuracy) / accuracies.length,
+      low: Math.min(...accuracies),
+      high: Math.max(...accuracies),
+    };
+  });
+  return { treatment, runs: runs.map(({ record }) => record), points };
+}
+
+/** Where curves are taken from. */
+export interface CurveSource {
+  readonly results: Results;
+  readonly preset: Preset;
+  /** Name of the test distortion. */
+  readonly test: string;
+  readonly strengths: readonly (number | null)[];
+}
+
+function rowAt(rows: readonly EvaluationRow[], test: string, strength: number | null, total: number) {
+  return rows.find(
+    (row) =>
+      row.distortion === test && row.strength === strength && row.seed === TEST_SEED && row.total === total,
+  );
+}
+
+/** All settings of a family, those that are there; in the order of the grid. */
+export function familyCurves(family: Family, source: CurveSource): readonly SettingCurve[] {
+  return settingsOf(family, source.preset)
+    .map((treatment) => settingCurve(treatment, source))
+    .filter((curve) => curve !== undefined);
+}
+
+/** What a panel draws at a preset: undefined as long as there is no baseline. */
+export function panelCurves(panel: Panel, preset: Preset, results: Results): PanelCurves | undefined {
+  const source = { results, preset, test: panel.test, strengths: testStrengths(panel, preset) };
+  const baseline = settingCurve(BASELINE, source);
+  if (baseline === undefined) return undefined;
+  const { practical } = distortionNamed(panel.test);
+  const whole = (family: Family) => {
+    const curves = familyCurves(family, source);
+    return curves.length === settingsOf(family, preset).length ? curves : [];
+  };
+  const curves = panel.curves.flatMap((rule): PanelCurve[] => {
+    const settings = whole(rule);
+    if (settings.length === 0) return [];
+    const chosen = choose(settings, rule, practical as number);
+    return [{ label: curveLabel(rule, chosen), rule, chosen }];
+  });
+  const inBand = panel.band.map(whole);
+  const points = inBand.every((family) => family.length > 0)
+    ? inBand.flat().map((curve) => curve.points)
+    : [];
+  const band = (points[0] ?? []).map(({ strength }, at) => ({
+    strength,
+    low: Math.min(...points.map((of) => (of[at] as AccuracyPoint).accuracy)),
+    high: Math.max(...points.map((of) => (of[at] as AccuracyPoint).accuracy)),
+  }));
+  const wanted = new Map(
+    [...panel.curves, ...panel.band]
+      .flatMap((family) => settingsOf(family, preset))
+      .map((treatment) => [runId(specOf(preset, treatment, { precision: 'float32' })), treatment]),
+  );
+  const computed = [...wanted.values()].filter((treatment) => settingCurve(treatment, source) !== undefined);
+  return {
+    panel,
+    baseline: { label: 'baseline', rule: 'baseline', chosen: baseline },
+    curves,
+    band,
+    computed: computed.length + 1,
+    wanted: wanted.size + 1,
+  };
+}
+
+/** The setting that is best or worst at the deciding strength; of equals, the first of the grid. */
+function choose(settings: readonly SettingCurve[], { pick, at }: CurveRule, practical: number): SettingCurve {
+  const score = (curve: SettingCurve) => accuracyAt(curve, at ?? practical) * (pick === 'best' ? 1 : -1);
+  return settings.reduce((a, b) => (score(b) > score(a) ? b : a));
+}
+
+/**
+ * The accuracy of a curve at a strength it was tested at; 0..1.
+ *
+ * @throws RangeError if it was not tested there
+ */
+export function accuracyAt({ points }: Pick<SettingCurve, 'points'>, strength: number | null): number {
+  const point = points.find((one) => one.strength === strength);
+  if (point === undefined) throw new RangeError(`The curve was not tested at ${strength}.`);
+  return point.accuracy;
+}
+
+function curveLabel({ pick, at, method, extended, training }: CurveRule, { treatment, runs }: SettingCurve) {
+  const title = runTitle(treatment).replace(method, `${method}${extended ? ', twice the epochs' : ''}`);
+  const where = at === undefined ? '' : ` at ${strengthText(distortionNamed(training), at)}`;
+  const seeds = runs.length > 1 ? `, ${runs.length} seeds` : '';
+  return `${pick}${where} ${title}${seeds}`;
+}
