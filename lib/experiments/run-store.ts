@@ -201,21 +201,26 @@ export class RunStore {
   }
 
   /**
-   * What was counted. A line that a kill cut short is as if it had never been begun.
+   * What was counted. A line that a kill cut short is as if it had never been begun; of what two processes counted at
+   * the same time, one row is given.
    *
    * @throws DataError if a line is no evaluation of this run
    */
   evaluations(id: string): EvaluationRow[] {
     const file = this.#evaluationsFile(id);
-    return readLines(file).map((line) => {
+    const rows = readLines(file).map((line) => {
       const parsed = rowSchema.safeParse(line);
-      const { run, ...row } = parsed.data ?? {};
-      if (parsed.success && run === id) return row as EvaluationRow;
+      if (parsed.success && parsed.data.run === id) return parsed.data;
       throw new DataError(`${file} holds a line that is no evaluation of this run: ${JSON.stringify(line)}`, {
         cure: 'Remove the file to evaluate again.',
         cause: parsed.error,
       });
     });
+    const byKey = new Map<string, EvaluationRow>();
+    for (const { run: _, ...row } of rows) {
+      byKey.set(JSON.stringify([row.distortion, row.strength, row.seed, row.total]), row);
+    }
+    return [...byKey.values()];
   }
 
   addEvaluation(id: string, row: EvaluationRow): void {

@@ -108,7 +108,7 @@ function readWhole(file: string) {
     content = readSafetensors(file);
   } catch (error) {
     // A disk that does not answer says nothing about the file.
-    if (((error as Error).cause as NodeJS.ErrnoException).code !== undefined) throw error;
+    if (((error as Error).cause as NodeJS.ErrnoException).syscall !== undefined) throw error;
     throw new DamagedError((error as Error).message, { cause: error });
   }
   if (content.metadata[CHECKSUM] === undefined) throw new DamagedError(`${file} has no checksum`);

@@ -1,0 +1,63 @@
+/** How long the run store takes to list, and to look into, 10,000 runs of 30 epochs: `npm run bench:runs`. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { presets, specOf } from '../lib/experiments/presets';
+import { type RunRecord, RunStore } from '../lib/experiments/run-store';
+import { runId } from '../lib/experiments/spec';
+import { device } from '../lib/tensorflow';
+
+const RUNS = 10_000;
+const EPOCHS = 30;
+
+const directory = mkdtempSync(join(tmpdir(), 'runs-'));
+try {
+  const history = Array.from({ length: EPOCHS }, (_, index) => ({
+    epoch: index + 1,
+    epochs: EPOCHS,
+    trainLoss: 1.2345678901234567 / (index + 1),
+    validationAccuracy: 0.123456 + index / 100,
+    imagesPerSecond: 512.3456789,
+    waitingShare: 0.0123456789,
+    seconds: 17.654321,
+    best: true,
+  }));
+  const lines = history.map((result) => `${JSON.stringify(result)}\n`).join('');
+  const template = specOf(presets.laptop, {
+    method: { kind: 'ST', alpha: 0.1 },
+    distortion: { name: 'gaussian-noise', strength: 0.1 },
+  });
+  const store = new RunStore(directory);
+  for (let seed = 0; seed < RUNS; seed++) {
+    const spec = { ...template, seed };
+    const id = runId(spec);
+    const record: RunRecord = {
+      format: 1,
+      id,
+      spec,
+      history,
+      bestEpoch: EPOCHS,
+      device: device(),
+      version: '0.1.0+0000000',
+      finished: new Date().toISOString(),
+      seconds: 530,
+    };
+    // By hand: to flush each of so many files to disk would take minutes.
+    mkdirSync(store.folder(id));
+    writeFileSync(join(store.folder(id), 'spec.json'), JSON.stringify(spec));
+    writeFileSync(join(store.folder(id), 'history.jsonl'), lines);
+    writeFileSync(join(store.folder(id), 'record.json'), JSON.stringify(record, undefined, 2));
+    writeFileSync(join(store.folder(id), 'claim.1'), '');
+  }
+  const timed = (what: string, work: () => number) => {
+    const started = performance.now();
+    const count = work();
+    console.log(`${what} ${count} runs: ${((performance.now() - started) / 1000).toFixed(2)} s`);
+  };
+  for (const round of ['first', 'second']) {
+    timed(`${round} list() of`, () => store.list().length);
+    timed(`${round} progress() of`, () => store.ids().filter((id) => store.progress(id)).length);
+  }
+} finally {
+  rmSync(directory, { recursive: true });
+}

@@ -1,0 +1,444 @@
+/** The run store and the checkpoints: what a kill, a damaged file, a full disk or another process may do to them. */
+import assert from 'node:assert/strict';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  appendFileSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { after, describe, it, mock } from 'node:test';
+import { openCifar10 } from '../lib/data/cifar10';
+import { subset } from '../lib/data/dataset';
+import { gaussianNoise } from '../lib/distortions';
+import { presets, specOf } from '../lib/experiments/presets';
+import { LEASE_MS } from '../lib/experiments/run-claim';
+import { type RunRecord, RunStore } from '../lib/experiments/run-store';
+import { runId } from '../lib/experiments/spec';
+import { writeWhole } from '../lib/files';
+import { ResNet18 } from '../lib/model/resnet18';
+import { readSafetensors, writeSafetensors } from '../lib/model/safetensors';
+import { device } from '../lib/tensorflow';
+import { type EpochResult, type TrainOptions, train } from '../lib/training/train';
+
+const folder = mkdtempSync(join(tmpdir(), 'run-store-'));
+after(() => rmSync(folder, { recursive: true }));
+const newFolder = () => mkdtempSync(join(folder, 'x-'));
+
+const noise = { name: 'gaussian-noise', strength: 0.1 };
+const spec = specOf(presets.smoke, { method: { kind: 'ST', alpha: 0.1 }, distortion: noise });
+const id = runId(spec);
+const epochResult = (epoch: number): EpochResult => ({
+  epoch,
+  epochs: 3,
+  trainLoss: 2 / epoch,
+  validationAccuracy: epoch / 10,
+  imagesPerSecond: 100,
+  waitingShare: 0,
+  seconds: 1,
+  best: true,
+});
+const record: RunRecord = {
+  format: 1,
+  id,
+  spec,
+  history: [1, 2, 3].map(epochResult),
+  bestEpoch: 3,
+  device: device(),
+  version: '0.0.0',
+  finished: new Date(0).toISOString(),
+  seconds: 3,
+};
+const row = { distortion: 'gaussian-noise', strength: 0.1, seed: 0, correct: 5, total: 10 };
+
+describe('the run store', () => {
+  it('tells where a run stands from its beginning to its end', async () => {
+    const store = new RunStore(newFolder());
+    assert.equal(store.progress(id), undefined);
+    assert.deepEqual(store.ids(), []);
+    assert.equal(store.begin(spec), id);
+    assert.deepEqual(store.progress(id), { id, spec, history: [], owner: undefined });
+    const claim = await store.claim(id);
+    for (const result of record.history.slice(0, 2)) store.addEpoch(id, result);
+    appendFileSync(join(store.folder(id), 'history.jsonl'), '{"epoch":3,"epo'); // what a kill leaves
+    const { owner, history } = store.progress(id) ?? {};
+    assert.deepEqual(history, record.history.slice(0, 2));
+    assert.deepEqual([owner?.process, owner?.here], [process.pid, true]);
+    store.setHistory(id, record.history.slice(0, 1)); // gone on from after the first epoch
+    for (const result of record.history.slice(1)) store.addEpoch(id, result);
+    assert.deepEqual(store.progress(id)?.history, record.history);
+    assert.deepEqual(store.list(), []);
+    store.save(record);
+    await claim?.release();
+    assert.deepEqual(store.list(), [record]);
+    assert.equal(store.progress(id)?.owner, undefined);
+  });
+
+  it('tells a damaged and a changed specification of a run that is not finished', () => {
+    const store = new RunStore(newFolder());
+    store.begin(spec);
+    const file = join(store.folder(id), 'spec.json');
+    const whole = readFileSync(file, 'utf8');
+    for (const [text, message] of [
+      [whole.slice(0, 50), /not whole/],
+      [whole.replace('"alpha": 0.1', '"alpha": 0.2'), /specification was changed/],
+      [whole.replace('"epochs"', '"epoch"'), /no specification of this version/],
+    ] as const) {
+      writeFileSync(file, text);
+      assert.throws(() => store.progress(id), { name: 'DataError', message, cure: /Remove the folder/ });
+    }
+  });
+
+  it('keeps the rows of tests beside a torn line, each once, and refuses those of another run', () => {
+    const store = new RunStore(newFolder());
+    store.begin(spec);
+    const rows = [row, { ...row, strength: null, distortion: 'jpeg' }, { ...row, strength: [1, 2], seed: 1 }];
+    const file = join(store.folder(id), 'evaluations.jsonl');
+    store.addEvaluation(id, rows[0]);
+    appendFileSync(file, JSON.stringify({ run: id, ...rows[1] }).slice(0, -3));
+    assert.deepEqual(store.evaluations(id), rows.slice(0, 1));
+    for (const each of rows) store.addEvaluation(id, each);
+    assert.deepEqual(store.evaluations(id), rows);
+    appendFileSync(file, `${JSON.stringify({ run: 'another', ...row })}\n`);
+    assert.throws(() => store.evaluations(id), { name: 'DataError', message: /no evaluation of this run/ });
+  });
+
+  it('lists what is there and nothing else', () => {
+    const store = new RunStore(newFolder());
+    writeFileSync(join(store.directory, 'notes.txt'), 'mine');
+    mkdirSync(join(store.directory, '.hidden'));
+    store.begin(spec);
+    assert.deepEqual(store.ids(), [id]);
+    assert.deepEqual(store.list(), []);
+  });
+});
+
+/** A process that claims runs of a store as told: the winner of each prints its id. It lives until its input ends. */
+function claimant(store: string, ids: readonly string[]): ChildProcess {
+  const script = `
+    const { RunStore } = require('./lib/experiments/run-store.ts');
+    const store = new RunStore(${JSON.stringify(store)});
+    console.log('ready');
+    process.stdin.once('data', async () => {
+      for (const id of ${JSON.stringify(ids)}) if (await store.claim(id)) console.log(id);
+      console.log('done');
+    });`;
+  const args = ['--import', 'tsx', '--eval', script];
+  return spawn(process.execPath, args, { cwd: join(__dirname, '..'), stdio: ['pipe', 'pipe', 'ignore'] });
+}
+
+/** The lines that a process prints until one that is `last`. */
+async function linesUntil({ stdout }: ChildProcess, last: string): Promise<string[]> {
+  assert.ok(stdout);
+  const lines: string[] = [];
+  const reader = createInterface(stdout);
+  for await (const line of reader) {
+    if (line === last) break;
+    lines.push(line);
+  }
+  reader.close();
+  return lines;
+}
+
+/** A claim as a process of another machine leaves it, whose last sign of life was so long ago. */
+function foreignClaim(store: RunStore, run: string, generation: number, secondsAgo: number): void {
+  mkdirSync(store.folder(run), { recursive: true });
+  const file = join(store.folder(run), `claim.${generation}`);
+  writeFileSync(file, JSON.stringify({ machine: 'another', process: process.pid, started: '1' }));
+  const seen = Date.now() / 1000 - secondsAgo;
+  utimesSync(file, seen, seen);
+}
+
+describe('claims', () => {
+  const leaseSeconds = LEASE_MS / 1000;
+
+  it('of 200 runs, half of them left by others, go to exactly one of three processes each', async () => {
+    const store = new RunStore(newFolder());
+    const ids = Array.from({ length: 200 }, (_, index) => index.toString(16).padStart(16, '0'));
+    for (const each of ids.slice(100)) foreignClaim(store, each, 3, leaseSeconds + 10);
+    const processes = [1, 2, 3].map(() => claimant(store.directory, ids));
+    try {
+      await Promise.all(processes.map((each) => linesUntil(each, 'ready')));
+      const results = processes.map((each) => linesUntil(each, 'done'));
+      for (const each of processes) each.stdin?.write('go\n');
+      const won = await Promise.all(results);
+      assert.deepEqual(won.flat().sort(), ids);
+      assert.ok(won.filter((own) => own.length > 0).length > 1, 'one process took all: that was no race');
+      for (const each of ids) {
+        assert.deepEqual(readdirSync(store.folder(each)), [each < ids[100] ? 'claim.1' : 'claim.4']);
+      }
+    } finally {
+      for (const each of processes) each.kill('SIGKILL');
+    }
+  });
+
+  it('are free once released, and at once when the holder is killed', async () => {
+    const store = new RunStore(newFolder());
+    const first = await store.claim(id);
+    assert.ok(first);
+    assert.equal(await store.claim(id), undefined);
+    await first.release();
+    assert.equal(store.owner(id), undefined);
+
+    const holder = claimant(store.directory, [id]);
+    await linesUntil(holder, 'ready');
+    const lines = linesUntil(holder, 'done');
+    holder.stdin?.write('go\n');
+    assert.deepEqual(await lines, [id]);
+    assert.deepEqual([store.owner(id)?.process, store.owner(id)?.here], [holder.pid, true]);
+    assert.equal(await store.claim(id), undefined);
+    writeFileSync(join(store.folder(id), 'weights.safetensors.1.partial'), 'what a kill leaves');
+    holder.kill('SIGKILL');
+    await once(holder, 'exit');
+    assert.equal(store.owner(id), undefined);
+    const next = await store.claim(id);
+    assert.ok(next);
+    assert.deepEqual(readdirSync(store.folder(id)), ['claim.3']);
+    await first.release(); // of what is not its own any more: nothing
+    assert.ok(store.owner(id));
+    await next.release();
+  });
+
+  it('of another machine hold for the lease, also where the holder has not written its name yet', async () => {
+    const store = new RunStore(newFolder());
+    foreignClaim(store, id, 1, leaseSeconds - 30);
+    assert.equal(await store.claim(id), undefined);
+    assert.deepEqual([store.owner(id)?.process, store.owner(id)?.here], [process.pid, false]);
+    foreignClaim(store, id, 1, leaseSeconds + 30);
+    assert.equal(store.owner(id), undefined);
+    writeFileSync(join(store.folder(id), 'claim.1'), '');
+    assert.equal(await store.claim(id), undefined);
+    foreignClaim(store, id, 1, leaseSeconds + 30);
+    const claim = await store.claim(id);
+    assert.ok(claim);
+    await claim.release();
+  });
+
+  it('show signs of life, and tell their holder when they are lost', async () => {
+    mock.timers.enable({ apis: ['setInterval'] });
+    try {
+      const store = new RunStore(newFolder());
+      const claim = await store.claim(id);
+      assert.ok(claim);
+      const file = join(store.folder(id), 'claim.1');
+      utimesSync(file, 1000, 1000);
+      mock.timers.tick(LEASE_MS / 4);
+      assert.ok(statSync(file).mtimeMs > Date.now() - LEASE_MS / 4);
+      assert.equal(claim.signal.aborted, false);
+      foreignClaim(store, id, 2, 0);
+      mock.timers.tick(LEASE_MS / 4);
+      assert.equal(claim.signal.aborted, true);
+      assert.match(claim.signal.reason.message, /was lost/);
+      await claim.release();
+      assert.equal(store.owner(id)?.here, false);
+    } finally {
+      mock.timers.reset();
+    }
+  });
+});
+
+const whole = openCifar10();
+const dataset = {
+  ...whole,
+  train: subset(whole.train, { count: 300, seed: 1 }), // three batches
+  validation: subset(whole.validation, { count: 100, seed: 1 }),
+  test: subset(whole.test, { count: 100, seed: 1 }),
+};
+const options = {
+  dataset,
+  method: { kind: 'ST', alpha: 0.3 },
+  distortion: { kind: gaussianNoise, strength: 0.1 },
+  epochs: 3,
+} as const satisfies Partial<TrainOptions>;
+
+async function trained(more: Partial<TrainOptions> = {}) {
+  const network = new ResNet18({ classes: 10, width: 4, stem: 'small', seed: 1 });
+  try {
+    const { history } = await train({ ...options, ...more, network });
+    return {
+      history: history.map(({ epoch, trainLoss, validationAccuracy }) => [
+        epoch,
+        trainLoss,
+        validationAccuracy,
+      ]),
+      snapshot: network.snapshot(),
+    };
+  } finally {
+    network.dispose();
+  }
+}
+
+/** Trains until the second batch of epoch 3, with checkpoints after epochs 1 and 2 and at the stop. */
+async function stopped(checkpoint: { readonly file: string; readonly run: string }) {
+  const controller = new AbortController();
+  const onBatch: TrainOptions['onBatch'] = ({ epoch, batch }) => {
+    if (epoch === 3 && batch === 2) controller.abort(new Error('stopped by the test'));
+  };
+  await assert.rejects(trained({ checkpoint, onBatch, signal: controller.signal }), /stopped by the test/);
+}
+
+/** Ways in which a file ends up damaged. */
+const damages: Readonly<Record<string, (file: string) => void>> = {
+  truncated: (file) => truncateSync(file, Math.floor(statSync(file).size / 2)),
+  empty: (file) => truncateSync(file, 0),
+  'with a bit of a tensor flipped': (file) => flip(file, statSync(file).size - 1000),
+  'with a digit of the progress changed': (file) => {
+    const bytes = readFileSync(file);
+    const place = bytes.indexOf('lossSum') + 'lossSum\\":'.length;
+    bytes[place] ^= 1; // 0 ↔ 1, 2 ↔ 3, …: JSON as before
+    writeFileSync(file, bytes);
+  },
+  'without its checksum': (file) => {
+    const {
+      metadata: { progress },
+      tensors,
+    } = readSafetensors(file);
+    writeSafetensors(file, { tensors, metadata: { progress } });
+    const bytes = readFileSync(file);
+    bytes.write('sha255', bytes.indexOf('sha256'));
+    writeFileSync(file, bytes);
+  },
+};
+
+function flip(file: string, place: number): void {
+  const bytes = readFileSync(file);
+  bytes[place] ^= 0x10;
+  writeFileSync(file, bytes);
+}
+
+describe('checkpoints', async () => {
+  const undisturbed = trained();
+  const made = newFolder();
+  const base = { file: join(made, 'checkpoint.safetensors'), run: 'a run' };
+  const makes = undisturbed.then(() => stopped(base));
+
+  /** A copy of the checkpoints of a run that was stopped. */
+  async function copies() {
+    await makes;
+    const own = newFolder();
+    for (const name of readdirSync(made)) copyFileSync(join(made, name), join(own, name));
+    const file = join(own, 'checkpoint.safetensors');
+    const warnings: string[] = [];
+    const checkpoint = { file, run: 'a run', warn: (message: string) => void warnings.push(message) };
+    return { own, file, previous: join(own, 'checkpoint.previous.safetensors'), checkpoint, warnings };
+  }
+
+  for (const [how, damage] of Object.entries(damages)) {
+    it(`${how}: training goes on from the one before, to the same result, and says so`, async () => {
+      const { own, file, checkpoint, warnings } = await copies();
+      damage(file);
+      let complete = 0;
+      const onResume = (history: readonly EpochResult[]) => {
+        complete = history.length;
+      };
+      assert.deepEqual(await trained({ checkpoint, onResume }), await undisturbed);
+      assert.equal(complete, 2);
+      assert.equal(warnings.length, 1);
+      assert.match(warnings[0], /checkpoint\.safetensors is damaged .* goes on from the one before/);
+      assert.deepEqual(readdirSync(own).sort(), [
+        'checkpoint.previous.safetensors',
+        'checkpoint.safetensors',
+      ]);
+    });
+  }
+
+  it('of which the newest is missing, as after a kill between two renames, are gone on from the one before', async () => {
+    const { file, checkpoint, warnings } = await copies();
+    rmSync(file);
+    assert.deepEqual(await trained({ checkpoint }), await undisturbed);
+    assert.deepEqual(warnings, []);
+  });
+
+  it('both damaged: training starts anew, to the same result, and says so', async () => {
+    const { file, previous, checkpoint, warnings } = await copies();
+    for (const each of [file, previous]) damages.truncated(each);
+    let batches = 0;
+    assert.deepEqual(await trained({ checkpoint, onBatch: () => void batches++ }), await undisturbed);
+    assert.equal(batches, 9);
+    assert.match(warnings.join('\n'), /goes on from the one before.*\n.*previous.*starts anew/);
+  });
+
+  it('of another run are refused, also behind a damaged one, and are there still', async () => {
+    for (const damaged of [false, true]) {
+      const { file, previous, checkpoint } = await copies();
+      if (damaged) damages.truncated(file);
+      await assert.rejects(trained({ checkpoint: { ...checkpoint, run: 'another' } }), {
+        name: 'DataError',
+        message: /belongs to another run/,
+        cure: /Remove the file/,
+      });
+      assert.ok(existsSync(previous));
+    }
+  });
+});
+
+describe('a full disk', () => {
+  it('ends training with what to do about it; with more room it goes on to the same result', async (context) => {
+    const disk = newFolder();
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=900k', 'tmpfs', disk], { stdio: 'pipe' });
+    } catch {
+      return context.skip('mounting a small disk is not permitted here');
+    }
+    try {
+      const store = new RunStore(disk);
+      store.begin(spec);
+      const checkpoint = { file: store.checkpointFile(id), run: id };
+      const withHistory: Partial<TrainOptions> = {
+        checkpoint,
+        onResume: (history) => store.setHistory(id, history),
+        onEpoch: (result) => store.addEpoch(id, result),
+      };
+      const full = { name: 'DataError', message: /no room on the disk/, cure: /Make room/ };
+      await assert.rejects(trained(withHistory), full);
+      assert.deepEqual(readdirSync(store.folder(id)).sort(), [
+        'checkpoint.safetensors',
+        'history.jsonl',
+        'spec.json',
+      ]);
+      assert.equal(store.progress(id)?.history.length, 1);
+
+      writeFileSync(join(disk, 'all the rest'), Buffer.alloc(1)); // a page to grow in
+      assert.throws(() => {
+        for (;;) appendFileSync(join(disk, 'all the rest'), Buffer.alloc(4096));
+      }, /ENOSPC/);
+      assert.throws(() => store.save(record), full);
+      assert.throws(() => writeWhole(join(disk, 'a.svg'), 'x'.repeat(10_000)), full);
+      assert.throws(() => {
+        for (;;) store.addEvaluation(id, row);
+      }, full);
+      const rows = store.evaluations(id);
+      await assert.rejects(store.claim(id), full);
+      assert.equal(store.owner(id), undefined);
+      assert.equal(store.find(id), undefined);
+
+      execFileSync('mount', ['-o', 'remount,size=9m', disk]);
+      store.addEvaluation(id, { ...row, strength: 1 });
+      assert.deepEqual(store.evaluations(id), [...rows, { ...row, strength: 1 }]);
+      const claim = await store.claim(id);
+      assert.ok(claim);
+      assert.deepEqual(await trained(withHistory), await trained());
+      assert.deepEqual(
+        store.progress(id)?.history.map(({ epoch }) => epoch),
+        [1, 2, 3],
+      );
+      store.save(record);
+      await claim.release();
+      assert.deepEqual(store.list(), [record]);
+    } finally {
+      execFileSync('umount', [disk]);
+    }
+  });
+});
