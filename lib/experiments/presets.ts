@@ -39,10 +39,10 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
   /** Real CIFAR-10 on two CPU cores: the paper's effects in about a minute a run, all of its figures in hours. */
   laptop: {
     name: 'laptop',
-    dataset: { name: 'cifar10', train: 10_000, validation: 1_000 },
+    dataset: { name: 'cifar10', train: 15_000, validation: 1_000 },
     test: 2_000,
     network: { width: 16, stem: 'small' },
-    baselineEpochs: 20,
+    baselineEpochs: 12,
     epochs: 2,
     batchSize: 128,
     learningRate: 0.01,
