@@ -25,13 +25,28 @@ export { ArgumentError, DataError, UserError } from './errors';
 export { accuracyInterval, type EvaluateOptions, type EvaluationRow, evaluate } from './evaluation/evaluate';
 export { distortedImages, type PictureOptions } from './evaluation/pictures';
 export {
+  type CurveRule,
+  type Family,
+  type FigureName,
+  figureNames,
+  type Panel,
+  panels,
+  panelsOf,
+  panelTitle,
+  settingsOf,
+  testStrengths,
+} from './experiments/figures';
+export {
   curvePoints,
   type EvaluationOptions,
   Laboratory,
   type LaboratoryOptions,
   type RunObserver,
 } from './experiments/laboratory';
+export { type LocalOptions, localEngine } from './experiments/local';
+export { type Cost, costOf, type Job, type PlanOptions, planJobs } from './experiments/plan';
 export {
+  BASELINE,
   type Preset,
   type PresetName,
   presetNamed,
@@ -47,6 +62,16 @@ export {
   RunStore,
 } from './experiments/run-store';
 export { parseSpec, type RunSpec, runId, runTitle } from './experiments/spec';
+export {
+  type Engine,
+  type EngineContext,
+  inProcess,
+  isWhole,
+  type JobEvent,
+  type SweepOptions,
+  type SweepProgress,
+  sweep,
+} from './experiments/sweep';
 export { currentKernel, type KernelClient } from './kernel/client';
 export { type DisplayId, display, updateDisplay } from './kernel/display';
 export { progress } from './kernel/progress';

@@ -15,6 +15,7 @@ import { device } from '../tensorflow';
 import { type BatchEvent, type EpochResult, train } from '../training/train';
 import { type Job, TEST_SEED } from './plan';
 import { BASELINE, type Preset, type PresetName, presetNamed, specOf, type Treatment } from './presets';
+import { type Results, readResults } from './results';
 import { type RunRecord, RunStore } from './run-store';
 import { parseSpec, type RunSpec, runId, runTitle } from './spec';
 
@@ -190,6 +191,11 @@ export class Laboratory {
     } finally {
       network.dispose();
     }
+  }
+
+  /** All finished runs of this preset: the store's, and those that ship with the project. */
+  results(): Results {
+    return readResults(this.preset, this.store);
   }
 
   /** The network of a finished run; the caller's to dispose. */

@@ -1,12 +1,16 @@
 /** From records to curves: pure functions of what is on disk. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { distortionNamed, strengthText } from '../distortions';
+import { DataError } from '../errors';
 import { accuracyInterval, type EvaluationRow } from '../evaluation/evaluate';
+import { writeWhole } from '../files';
 import type { Precision } from '../model/resnet18';
 import { type CurveRule, type Family, type Panel, settingsOf, testStrengths } from './figures';
 import { TEST_SEED } from './plan';
 import { BASELINE, type Preset, specOf, type Treatment } from './presets';
-import type { RunRecord } from './run-store';
-import { runId, runTitle } from './spec';
+import type { RunRecord, RunStore } from './run-store';
+import { parseSpec, type RunSpec, runId, runTitle } from './spec';
 
 /** A finished run and what was counted of it. */
 export interface RunResult {
@@ -16,6 +20,48 @@ export interface RunResult {
 
 /** Finished runs by id. */
 export type Results = ReadonlyMap<string, RunResult>;
+
+const SHIPPED = join(__dirname, '..', '..', 'data', 'results');
+
+/**
+ * All finished runs of a preset: those of the store, and those that ship with the project, which were computed
+ * elsewhere (their records say where and when). Of a run in both, the store's.
+ *
+ * @throws DataError if a shipped line or a record is damaged
+ */
+export function readResults(preset: Preset, store: RunStore): Results {
+  const results = new Map<string, RunResult>();
+  const file = join(SHIPPED, `${preset.name}.jsonl`);
+  if (existsSync(file)) {
+    for (const [index, line] of readFileSync(file, 'utf8').trimEnd().split('\n').entries()) {
+      const result = JSON.parse(line) as RunResult;
+      if (runId(parseSpec(result.record.spec)) !== result.record.id) {
+        throw new DataError(`${file}, line ${index + 1}: the specification is not that of its run.`, {
+          cure: 'Restore the file from the repository.',
+        });
+      }
+      results.set(result.record.id, result);
+    }
+  }
+  for (const record of store.list()) {
+    results.set(record.id, { record, rows: store.evaluations(record.id) });
+  }
+  return results;
+}
+
+/** Writes results as they ship: a line a run, by id, so that a new run is a new line. */
+export function writeResults(preset: Preset, results: Results): string {
+  const file = join(SHIPPED, `${preset.name}.jsonl`);
+  const mine = [...results.values()]
+    .filter(({ record: { spec } }) => isOf(preset, spec))
+    .sort((a, b) => (a.record.id < b.record.id ? -1 : 1));
+  writeWhole(file, mine.map((result) => `${JSON.stringify(result)}\n`).join(''));
+  return file;
+}
+
+function isOf({ dataset, network }: Preset, spec: RunSpec): boolean {
+  return JSON.stringify([spec.dataset, spec.network]) === JSON.stringify([dataset, network]);
+}
 
 /** Accuracy at one test strength, of one run or over seeds; 0..1. */
 export interface AccuracyPoint {

@@ -1,0 +1,47 @@
+import { distortionNamed, distortions, strengthText } from '../distortions';
+import { type CurveRule, panelTitle } from '../experiments/figures';
+import type { PanelCurve, PanelCurves } from '../experiments/results';
+import type { Figure } from './figure';
+import { robustnessFigure } from './robustness';
+import { type ResultsTable, type Row, resultsTable } from './table';
+
+/** A panel of the paper: its curves with the chosen hyperparameters, the grey band of all ST runs, the baseline. */
+export function panelFigure({ panel, baseline, curves, band }: PanelCurves): Figure {
+  return robustnessFigure({
+    title: `Figure ${panel.id}: ${panelTitle(panel)}`,
+    distortion: distortions[panel.test],
+    curves: [baseline, ...curves].map(({ label, rule, chosen }) => ({
+      label,
+      method: rule === 'baseline' ? 'baseline' : rule.method,
+      variant: rule === 'baseline' ? 'best' : rule.pick,
+      group: rule === 'baseline' ? undefined : groupOf(rule),
+      points: chosen.points,
+      details: {
+        [chosen.runs.length > 1 ? 'runs' : 'run']: chosen.runs.map(({ id }) => id).join(', '),
+        [chosen.runs.length > 1 ? 'seeds' : 'seed']: chosen.runs.map(({ spec }) => spec.seed).join(', '),
+        'best epoch': chosen.runs.map(({ bestEpoch }) => bestEpoch).join(', '),
+      },
+    })),
+    band: band.length > 0 ? { points: band } : undefined,
+  });
+}
+
+/** Curves of one method that share a tint. */
+function groupOf({ training, probability, extended, at }: CurveRule): string {
+  return [training, probability, extended, at].join();
+}
+
+/** A panel's curves as numbers, in per cent: a row a curve, a column a test strength. */
+export function panelTable({ panel, baseline, curves }: PanelCurves): ResultsTable {
+  const distortion = distortionNamed(panel.test);
+  const percent = (accuracy: number) => Number((100 * accuracy).toFixed(1));
+  const row = ({ label, chosen }: PanelCurve): Row => ({
+    curve: label,
+    ...Object.fromEntries(
+      chosen.points.map(({ strength, accuracy }) => [strengthText(distortion, strength), percent(accuracy)]),
+    ),
+  });
+  return resultsTable([baseline, ...curves].map(row), {
+    title: `Figure ${panel.id}: accuracy on the test images (%)`,
+  });
+}
