@@ -55,6 +55,17 @@ export {
   type Treatment,
 } from './experiments/presets';
 export {
+  accuracyAt,
+  familyCurves,
+  type PanelCurve,
+  type PanelCurves,
+  panelCurves,
+  type Results,
+  type RunResult,
+  type SettingCurve,
+  settingCurve,
+} from './experiments/results';
+export {
   type Claim,
   type Owner,
   type RunProgress,
