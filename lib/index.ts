@@ -56,10 +56,13 @@ export {
 } from './experiments/presets';
 export {
   accuracyAt,
+  type FamilySummary,
   familyCurves,
+  figureFamilies,
   type PanelCurve,
   type PanelCurves,
   panelCurves,
+  provenance,
   type Results,
   type RunResult,
   type SettingCurve,

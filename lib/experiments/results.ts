@@ -6,8 +6,17 @@ import { DataError } from '../errors';
 import { accuracyInterval, type EvaluationRow } from '../evaluation/evaluate';
 import { writeWhole } from '../files';
 import type { Precision } from '../model/resnet18';
-import { type CurveRule, type Family, type Panel, settingsOf, testStrengths } from './figures';
-import { TEST_SEED } from './plan';
+import {
+  type CurveRule,
+  type Family,
+  type FigureName,
+  familiesOf,
+  type Panel,
+  panelsOf,
+  settingsOf,
+  testStrengths,
+} from './figures';
+import { costOf, TEST_SEED } from './plan';
 import { BASELINE, type Preset, specOf, type Treatment } from './presets';
 import type { RunRecord, RunStore } from './run-store';
 import { parseSpec, type RunSpec, runId, runTitle } from './spec';
@@ -225,4 +234,77 @@ function curveLabel({ pick, at, method, extended, training }: CurveRule, { treat
   const where = at === undefined ? '' : ` at ${strengthText(distortionNamed(training), at)}`;
   const seeds = runs.length > 1 ? `, ${runs.length} seeds` : '';
   return `${pick}${where} ${title}${seeds}`;
+}
+
+/** A family of a figure: how many of its settings are there, and what they cost. */
+export interface FamilySummary {
+  readonly family: Family;
+  readonly settings: number;
+  readonly computed: number;
+  /** Images through the network, forward and back, for one setting. */
+  readonly passes: number;
+  /** Mean seconds of training of the runs that are there, and on what; undefined without a run. */
+  readonly seconds?: number;
+  readonly device?: string;
+}
+
+/** What a figure is made of, family by family; the baseline is not counted. */
+export function figureFamilies(
+  figure: FigureName,
+  preset: Preset,
+  results: Results,
+): readonly FamilySummary[] {
+  const panels = panelsOf(figure);
+  const families = new Map(
+    panels.flatMap(familiesOf).map((family) => [JSON.stringify(settingsOf(family, preset)), family]),
+  );
+  // A family that is part of another, as DA with p = 1 of DA, is counted there.
+  const all = [...families.values()].filter(
+    (family) =>
+      !(family.probability !== undefined && [...families.values()].some((other) => includes(other, family))),
+  );
+  return all.map((family) => {
+    const settings = settingsOf(family, preset);
+    const source = { results, preset, test: panels[0].test, strengths: testStrengths(panels[0], preset) };
+    const runs = familyCurves(family, source).flatMap((curve) => curve.runs);
+    const { trainingPasses } = costOf({
+      spec: specOf(preset, settings[0], { precision: 'float32' }),
+      tests: [],
+      preset: preset.name,
+    });
+    return {
+      family,
+      settings: settings.length,
+      computed: familyCurves(family, source).length,
+      passes: Math.round(trainingPasses),
+      seconds: runs.length > 0 ? runs.reduce((sum, run) => sum + run.seconds, 0) / runs.length : undefined,
+      device: runs[0]?.device.name,
+    };
+  });
+}
+
+function includes(other: Family, { method, training, extended }: Family): boolean {
+  return (
+    other.probability === undefined &&
+    other.method === method &&
+    other.training === training &&
+    other.extended === extended
+  );
+}
+
+/** Where and when results were computed, in a sentence; what is said under every figure. */
+export function provenance(runs: readonly RunRecord[]): string {
+  if (runs.length === 0) return 'Nothing was computed yet.';
+  const distinct = (of: (run: RunRecord) => string) => [...new Set(runs.map(of))].sort();
+  const days = distinct((run) => run.finished.slice(0, 10));
+  const span = days.length === 1 ? `on ${days[0]}` : `from ${days[0]} to ${days[days.length - 1]}`;
+  const devices = distinct(
+    ({ device: { name, kind, threads, tensorflow } }) =>
+      `${name} (${kind === 'gpu' ? 'GPU' : `${threads} CPU threads`}, TensorFlow ${tensorflow})`,
+  );
+  const precisions = distinct((run) => run.spec.precision);
+  return (
+    `${runs.length} runs, trained ${span} in ${precisions.join(' and ')} on ${devices.join(' and ')}, ` +
+    `by version ${distinct((run) => run.version).join(', ')} of this library.`
+  );
 }

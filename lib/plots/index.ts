@@ -2,7 +2,7 @@ export type { CurvePoint, RobustnessBand, RobustnessCurve } from './curves';
 export { Figure } from './figure';
 export { ImageGrid, type ImageGridOptions, type ImageTensor, imageGrid } from './images';
 export { liveChart } from './live-chart';
-export { panelFigure, panelTable } from './panel';
+export { figureTable, panelFigure, panelTable } from './panel';
 export type { PictureSize, PlotlyPayload } from './plotly';
 export { type RobustnessFigureOptions, robustnessFigure } from './robustness';
 export type { TestDistortion } from './strength-axis';

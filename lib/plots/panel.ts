@@ -1,6 +1,7 @@
 import { distortionNamed, distortions, strengthText } from '../distortions';
-import { type CurveRule, panelTitle } from '../experiments/figures';
-import type { PanelCurve, PanelCurves } from '../experiments/results';
+import { type CurveRule, type FigureName, panelTitle } from '../experiments/figures';
+import type { Preset } from '../experiments/presets';
+import { figureFamilies, type PanelCurve, type PanelCurves, type Results } from '../experiments/results';
 import type { Figure } from './figure';
 import { robustnessFigure } from './robustness';
 import { type ResultsTable, type Row, resultsTable } from './table';
@@ -44,4 +45,19 @@ export function panelTable({ panel, baseline, curves }: PanelCurves): ResultsTab
   return resultsTable([baseline, ...curves].map(row), {
     title: `Figure ${panel.id}: accuracy on the test images (%)`,
   });
+}
+
+/** What a figure is made of: a row a family of runs, with what a run of it costs and how many are there. */
+export function figureTable(figure: FigureName, preset: Preset, results: Results): ResultsTable {
+  const rows = figureFamilies(figure, preset, results).map(
+    ({ family: { method, training, probability, extended }, settings, computed, passes, seconds }): Row => ({
+      method: `${method}${probability ? ` p=${probability}` : ''}${extended ? ', twice the epochs' : ''}`,
+      'trained on': distortionNamed(training).title,
+      settings,
+      'images a run': passes,
+      'seconds a run': seconds === undefined ? null : Math.round(seconds),
+      computed: `${computed} of ${settings}`,
+    }),
+  );
+  return resultsTable(rows, { title: `The runs of ${figure} at the preset ${preset.name}` });
 }
