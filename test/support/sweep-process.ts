@@ -1,20 +1,26 @@
 /**
- * A sweep in a process of its own, for tests to kill: `sweep-process.ts STORE FIGURES ENGINE`. Prints a line of JSON an
- * event: `{ kind, id, message }`.
+ * A sweep in a process of its own, for tests to kill: `sweep-process.ts STORE FIGURES ENGINE [JOBS]`. Prints a line of
+ * JSON an event: `{ kind, id, message }`. With JOBS, the first so many jobs alone.
  */
-
 import { localEngine } from '../../lib/experiments/local';
-import { figuresNamed, inProcess, sweep } from '../../lib/experiments/sweep';
+import { planJobs } from '../../lib/experiments/plan';
+import { type Engine, figuresNamed, inProcess, sweep } from '../../lib/experiments/sweep';
 
-const [store, figures, engine] = process.argv.slice(2);
+const [store, figures, name, jobs] = process.argv.slice(2);
 
 async function main(): Promise<void> {
-  const options = {
-    preset: 'smoke',
-    precision: 'float32',
-    store,
-    engine: engine === 'local' ? localEngine({ processes: 1 }) : inProcess(),
-  } as const;
+  const whole = name === 'local' ? localEngine({ processes: 1 }) : inProcess();
+  const plan = planJobs(figuresNamed(figures), { preset: 'smoke', precision: 'float32' });
+  const wanted = new Set(plan.slice(0, jobs ? Number(jobs) : plan.length).map(({ id }) => id));
+  const engine: Engine = {
+    name: whole.name,
+    run: (missing, context) =>
+      whole.run(
+        missing.filter(({ id }) => wanted.has(id)),
+        context,
+      ),
+  };
+  const options = { preset: 'smoke', precision: 'float32', store, engine } as const;
   for await (const { event, failed } of sweep(figuresNamed(figures), options)) {
     if (event) console.log(JSON.stringify({ kind: event.kind, id: event.job.id, message: event.message }));
     if (failed.length > 0) process.exitCode = 1;

@@ -15,11 +15,16 @@ export interface SweepLine {
   readonly message?: string;
 }
 
-/** A sweep at the smoke preset; `lines` grows as it tells what happens. */
-export function startSweep(store: string, figures: string, engine: 'in-process' | 'local' = 'in-process') {
+/** A sweep at the smoke preset, of the first `jobs` jobs if given; `lines` grows as it tells what happens. */
+export function startSweep(
+  store: string,
+  figures: string,
+  engine: 'in-process' | 'local' = 'in-process',
+  jobs = '',
+) {
   const child = spawn(
     process.execPath,
-    ['--import', 'tsx', join(__dirname, 'sweep-process.ts'), store, figures, engine],
+    ['--import', 'tsx', join(__dirname, 'sweep-process.ts'), store, figures, engine, jobs],
     { stdio: ['ignore', 'pipe', 'ignore'], env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '2' } },
   );
   const lines: SweepLine[] = [];
@@ -61,10 +66,10 @@ export function leftovers(directory: string): string[] {
  *
  * @returns how many kills were at which kind of moment
  */
-export async function killedSweep(directory: string, figures: string, kills: number) {
+export async function killedSweep(directory: string, figures: string, kills: number, jobs = '') {
   const moments: Record<string, number> = {};
   for (let kill = 0; kill < kills; kill++) {
-    const { child, lines, ended } = startSweep(directory, figures);
+    const { child, lines, ended } = startSweep(directory, figures, 'in-process', jobs);
     const isOver = () => child.exitCode !== null;
     while (lines.length === 0 && !isOver()) await setTimeout(20);
     await setTimeout(2000 * Math.random());
@@ -79,7 +84,7 @@ export async function killedSweep(directory: string, figures: string, kills: num
     const moment = momentOf(directory);
     moments[moment] = (moments[moment] ?? 0) + 1;
   }
-  const last = startSweep(directory, figures);
+  const last = startSweep(directory, figures, 'in-process', jobs);
   assert.deepEqual((await last.ended)[0], 0, JSON.stringify(last.lines));
   return moments;
 }
