@@ -155,13 +155,14 @@ export class Laboratory {
     try {
       if (spec.from !== undefined) loadWeights(network, this.store.weightsFile(spec.from));
       this.store.begin(spec);
-      const { method, epochs, batchSize, learningRate, seed, distortion } = spec;
+      const { method, epochs, epochsPerPass, batchSize, learningRate, seed, distortion } = spec;
       const { history, bestEpoch } = await train({
         network,
         dataset: this.dataset,
         method,
         distortion: distortion && { kind: distortionNamed(distortion.name), strength: distortion.strength },
         epochs,
+        epochsPerPass,
         batchSize,
         learningRate,
         seed,

@@ -121,8 +121,8 @@ export interface Cost {
 }
 
 /** What a job costs if nothing of it is there. */
-export function costOf({ spec, tests, preset }: Job): Cost {
-  const { method, distortion, epochs, dataset } = spec;
+export function costOf({ spec, tests, preset }: Pick<Job, 'spec' | 'tests' | 'preset'>): Cost {
+  const { method, distortion, epochs, epochsPerPass = 1, dataset } = spec;
   const isAttack = distortion !== undefined && distortionNamed(distortion.name).madeBy === 'attack';
   // ST and AT see every image twice; an attack goes forward and back once more.
   const passes = (method.kind === 'baseline' || method.kind === 'DA' ? 1 : 2) + (isAttack ? 1 : 0);
@@ -131,5 +131,8 @@ export function costOf({ spec, tests, preset }: Job): Cost {
     const perImage = distortionNamed(name).madeBy === 'attack' ? 4 / 3 : 1 / 3;
     return sum + strengths.length * test * perImage;
   }, 0);
-  return { trainingPasses: epochs * (dataset.train * passes + dataset.validation / 3), testPasses: images };
+  return {
+    trainingPasses: epochs * ((dataset.train / epochsPerPass) * passes + dataset.validation / 3),
+    testPasses: images,
+  };
 }

@@ -20,6 +20,8 @@ export interface RunSpec {
   /** Id of the run whose weights it starts from; a run without starts from random weights. */
   readonly from?: string;
   readonly epochs: number;
+  /** Epochs that make one pass through the training images. Default: 1. */
+  readonly epochsPerPass?: number;
   readonly batchSize: number;
   readonly learningRate: number;
   readonly precision: Precision;
@@ -51,6 +53,7 @@ const schema = z.strictObject({
     .optional(),
   from: z.string().optional(),
   epochs: count,
+  epochsPerPass: count.optional(),
   batchSize: count,
   learningRate: z.number().positive(),
   precision: z.enum(['float32', 'bfloat16']),
