@@ -146,6 +146,7 @@ describe('the laboratory', () => {
     );
     assert.equal(epochs, presets.smoke.epochs);
     assert.deepEqual(readdirSync(join(folder, record.id)).sort(), [
+      'claim.1',
       'history.jsonl',
       'record.json',
       'spec.json',
