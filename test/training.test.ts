@@ -210,6 +210,28 @@ describe('training', () => {
     assert.equal(tf.memory().numTensors, before);
   });
 
+  it('in parts of a pass sees the same batches as in whole passes, also after a stop', async () => {
+    const whole = await trained({ epochs: 2 });
+    const parts = await trained({ epochs: 6, epochsPerPass: 3 });
+    const losses = parts.history.map(({ trainLoss }) => trainLoss);
+    const means = [0, 3].map((start) => (losses[start] + losses[start + 1] + losses[start + 2]) / 3);
+    assert.deepEqual(
+      means.map((loss) => loss.toFixed(6)),
+      whole.history.map(({ trainLoss }) => trainLoss.toFixed(6)),
+    );
+    const checkpoint = { file: join(mkdtempSync(join(folder, 'parts-')), 'checkpoint'), run: 'parts' };
+    const controller = new AbortController();
+    const onEpoch = ({ epoch }: EpochResult) => void (epoch === 4 && controller.abort(new Error('stop')));
+    const options = { epochs: 6, epochsPerPass: 3, checkpoint };
+    await assert.rejects(trained({ ...options, onEpoch, signal: controller.signal }), /stop/);
+    const resumed = await trained(options);
+    assert.deepEqual(outcomes(resumed.history), outcomes(parts.history));
+    await assert.rejects(trained({ epochsPerPass: 2 }), {
+      name: 'ArgumentError',
+      message: /must divide the 3 batches of a pass, but got 2/,
+    });
+  });
+
   it('stopped at any batch, goes on from its checkpoint to the same result, and leaves no half-written file', async () => {
     const options = { method: { kind: 'ST', alpha: 0.3 }, distortion: noise(0.1), epochs: 2 } as const;
     const undisturbed = await trained(options);
@@ -226,7 +248,7 @@ describe('training', () => {
         trained({ ...options, checkpoint, onBatch, signal: controller.signal }),
         /stopped by the test/,
       );
-      assert.deepEqual(readdirSync(own), ['checkpoint.safetensors']);
+      assert.ok(readdirSync(own).every((file) => /^checkpoint(\.previous)?\.safetensors$/.test(file)));
       const resumed = await trained({ ...options, checkpoint });
       assert.deepEqual(
         outcomes(resumed.history),

@@ -5,7 +5,7 @@ import { setTimeout } from 'node:timers/promises';
 import { openCifar10 } from '../data/cifar10';
 import { type ImageDataset, subset } from '../data/dataset';
 import { openTifs } from '../data/tifs';
-import { distortionNamed, type Strength } from '../distortions';
+import { type Distortion, distortionNamed, type Strength } from '../distortions';
 import { ArgumentError } from '../errors';
 import { accuracyInterval, type EvaluationRow, evaluate } from '../evaluation/evaluate';
 import { currentKernel } from '../kernel/client';
@@ -86,12 +86,8 @@ export class Laboratory {
     this.#signal = signal;
   }
 
-  get #stop(): AbortSignal | undefined {
-    return this.#signal ?? currentKernel()?.signal;
-  }
-
   /** The run of a treatment: from disk, or trained now (from the baseline, which is trained first if need be). */
-  run(treatment: Treatment, observer: RunObserver = {}): Promise<RunRecord> {
+  async run(treatment: Treatment, observer: RunObserver = {}): Promise<RunRecord> {
     const { seed, precision } = this;
     return this.runOf(specOf(this.preset, treatment, { seed, precision }), observer);
   }
@@ -116,17 +112,10 @@ export class Laboratory {
         }
         await this.runOf(baseline);
       }
-      const claim = await this.store.claim(id);
-      if (claim === undefined) {
-        await setTimeout(WAIT_MS, undefined, { signal: this.#stop });
-      } else {
-        try {
-          // It may have been finished between the look and the claim.
-          record = this.store.find(id) ?? (await this.#train(spec, id, observer, claim.signal));
-        } finally {
-          await claim.release();
-        }
-      }
+      await this.#claimed(id, async (lost) => {
+        // It may have been finished between the look and the claim.
+        record = this.store.find(id) ?? (await this.#train(spec, id, observer, lost));
+      });
       record ??= this.store.find(id);
     }
     await observer.onEnd?.(record);
@@ -149,8 +138,6 @@ export class Laboratory {
     { onBatch, onEpoch }: RunObserver,
     lost: AbortSignal,
   ): Promise<RunRecord> {
-    const stop = this.#stop;
-
     const network = this.#network(spec);
     try {
       if (spec.from !== undefined) loadWeights(network, this.store.weightsFile(spec.from));
@@ -166,7 +153,7 @@ export class Laboratory {
         batchSize,
         learningRate,
         seed,
-        signal: stop ? AbortSignal.any([stop, lost]) : lost,
+        signal: this.#stopOr(lost),
         checkpoint: { file: this.store.checkpointFile(id), run: id },
         onResume: (history) => this.store.setHistory(id, history),
         onBatch,
@@ -228,35 +215,71 @@ export class Laboratory {
     const distortion = distortionNamed(name);
     const wanted = strengths ?? distortion.testGrid;
     const total = this.dataset.test.length;
-    const known = new Map(
-      this.store
-        .evaluations(record.id)
-        .filter((row) => row.distortion === name && row.seed === TEST_SEED && row.total === total)
-        .map((row) => [JSON.stringify(row.strength), row]),
-    );
-    const missing = wanted.filter((strength) => !known.has(JSON.stringify(strength)));
-    if (missing.length > 0) {
-      const network = this.network(record);
-      try {
-        const { dataset } = this;
-        const options = {
-          network,
-          dataset,
-          distortion,
-          strengths: missing,
-          seed: TEST_SEED,
-          signal: this.#stop,
-        };
-        for await (const row of evaluate(options)) {
-          this.store.addEvaluation(record.id, row);
-          known.set(JSON.stringify(row.strength), row);
-          onRow?.(row);
-        }
-      } finally {
-        network.dispose();
-      }
+    const look = () => {
+      const known = new Map(
+        this.store
+          .evaluations(record.id)
+          .filter((row) => row.distortion === name && row.seed === TEST_SEED && row.total === total)
+          .map((row) => [JSON.stringify(row.strength), row]),
+      );
+      return wanted.map((strength) => known.get(JSON.stringify(strength)));
+    };
+    let rows = look();
+    while (!rows.every((row) => row !== undefined)) {
+      await this.#claimed(record.id, async (lost) => {
+        rows = look(); // what was counted between the look and the claim
+        const missing = wanted.filter((_, at) => rows[at] === undefined);
+        if (missing.length > 0) await this.#count(record, distortion, missing, lost, onRow);
+      });
+      rows = look();
     }
-    return wanted.map((strength) => known.get(JSON.stringify(strength)) as EvaluationRow);
+    return rows;
+  }
+
+  async #count(
+    record: RunRecord,
+    distortion: Distortion,
+    strengths: readonly Strength[],
+    lost: AbortSignal,
+    onRow?: (row: EvaluationRow) => void,
+  ): Promise<void> {
+    const network = this.network(record);
+    try {
+      const { dataset } = this;
+      const signal = this.#stopOr(lost);
+      for await (const row of evaluate({
+        network,
+        dataset,
+        distortion,
+        strengths,
+        seed: TEST_SEED,
+        signal,
+      })) {
+        this.store.addEvaluation(record.id, row);
+        onRow?.(row);
+      }
+    } finally {
+      network.dispose();
+    }
+  }
+
+  /** Does something to a run that one process may do at a time; where another does it, waits a moment instead. */
+  async #claimed(id: string, work: (lost: AbortSignal) => Promise<void>): Promise<void> {
+    const claim = await this.store.claim(id);
+    if (claim === undefined) {
+      await setTimeout(WAIT_MS, undefined, { signal: this.#stopOr() });
+      return;
+    }
+    try {
+      await work(claim.signal);
+    } finally {
+      await claim.release();
+    }
+  }
+
+  #stopOr(lost?: AbortSignal): AbortSignal | undefined {
+    const stop = this.#signal ?? currentKernel()?.signal;
+    return stop && lost ? AbortSignal.any([stop, lost]) : (stop ?? lost);
   }
 }
 

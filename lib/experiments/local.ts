@@ -5,7 +5,8 @@ import { availableParallelism, freemem } from 'node:os';
 import { extname, join } from 'node:path';
 import type { WorkerMessage } from './local-worker';
 import type { Job } from './plan';
-import type { Engine, JobEvent } from './sweep';
+import { RunStore } from './run-store';
+import { type Engine, type JobEvent, takeNext } from './sweep';
 
 export interface LocalOptions {
   /** Default: one a card; without a card one a core, as far as there are two gigabytes of memory for each. */
@@ -31,6 +32,8 @@ export function localEngine({ processes, retries = 1 }: LocalOptions = {}): Engi
       const count = Math.max(1, Math.min(slots, jobs.length));
       const threads = Math.max(1, Math.floor(availableParallelism() / count));
       const waiting = jobs.map((job) => ({ job, retries }));
+      const runs = new RunStore(store);
+      const take = () => takeNext(waiting, runs);
       const events = new EventEmitter();
       const children = new Set<ChildProcess>();
       const tell = (event: JobEvent) => events.emit('event', event);
@@ -38,7 +41,7 @@ export function localEngine({ processes, retries = 1 }: LocalOptions = {}): Engi
       /** Does jobs one after the other in a child, and in another child if that one dies. */
       const slot = async (index: number) => {
         let child: ChildProcess | undefined;
-        for (let next = waiting.shift(); next && !signal?.aborted; next = waiting.shift()) {
+        for (let next = take(); next && !signal?.aborted; next = take()) {
           const { job } = next;
           child ??= startWorker(store, {
             TF_NUM_INTRAOP_THREADS: String(threads),

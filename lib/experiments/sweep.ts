@@ -113,13 +113,30 @@ export function isWhole(store: RunStore, { id, tests }: Job): boolean {
   );
 }
 
+/**
+ * Takes the job that is to be done next out of those that wait: the first that no other process works on and that need
+ * not wait for its baseline; else the first.
+ */
+export function takeNext<T extends { readonly job: Job }>(waiting: T[], store: RunStore): T | undefined {
+  const isReady = ({ job: { id, spec } }: T) =>
+    store.owner(id) === undefined && (spec.from === undefined || store.find(spec.from) !== undefined);
+  const isFree = ({ job: { id, spec } }: T) =>
+    store.owner(id) === undefined && (spec.from === undefined || store.owner(spec.from) === undefined);
+  const ready = waiting.findIndex(isReady);
+  const at = ready >= 0 ? ready : waiting.findIndex(isFree);
+  return waiting.splice(Math.max(0, at), 1)[0];
+}
+
 /** Runs the jobs here, one after the other. */
 export function inProcess(): Engine {
   return {
     name: 'in-process',
     async *run(jobs, { store, signal }) {
       const laboratories = new Map<string, Laboratory>();
-      for (const job of jobs) {
+      const waiting = jobs.map((job) => ({ job }));
+      const runs = new RunStore(store);
+      for (let next = takeNext(waiting, runs); next; next = takeNext(waiting, runs)) {
+        const { job } = next;
         signal?.throwIfAborted();
         yield { job, kind: 'started' };
         try {

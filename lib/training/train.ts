@@ -176,7 +176,9 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
       const pass = Math.ceil(epoch / epochsPerPass);
       const startAt = ((epoch - 1) % epochsPerPass) * batchCount + position.batch;
       const reading = { batchSize, order: { seed, epoch: pass }, startAt };
-      for await (const batch of plannedBatches(dataset.train, dataset, plan, reading)) {
+      // A stop after an epoch's last batch leaves its validation to be done, and no batch.
+      const rest = position.batch < batchCount ? plannedBatches(dataset.train, dataset, plan, reading) : [];
+      for await (const batch of rest) {
         waitMs += batch.waitMs;
         const loss = tf.tidy(() => step(stepInputs(batch, dataset, plan)).loss.dataSync()[0]);
         if (!Number.isFinite(loss)) {
