@@ -605,12 +605,22 @@ describe('life', () => {
     assert.deepEqual([reply, code], [{ status: 'ok', restart: true }, 0]);
   });
 
-  test('a kernel that computes ends when asked to', async () => {
+  test('a kernel that computes ends by itself when asked to', async () => {
     const busy = await TestKernel.start();
-    await busy.sendCell('for (;;);');
-    await sleep(1000);
-    const { reply } = await busy.shutDown();
-    assert.deepEqual(reply, { status: 'ok', restart: false });
+    const id = await busy.sendCell('for (;;);');
+    await busy.message(({ type, parent }) => type === 'execute_input' && parent === id);
+    const { reply, code } = await busy.shutDown();
+    assert.deepEqual([reply, code], [{ status: 'ok', restart: false }, 0]);
+  });
+
+  test('a kernel that is asked to end while it begins does so by itself', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const early = await TestKernel.start({ cwd: root });
+      // The main thread is loading TypeScript, or at the first cell.
+      if (round % 2 === 1) await early.sendCell("import * as tf from '@tensorflow/tfjs-node-gpu';");
+      const { reply, code } = await early.shutDown();
+      assert.deepEqual([reply, code], [{ status: 'ok', restart: false }, 0]);
+    }
   });
 });
 

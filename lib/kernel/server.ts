@@ -1,4 +1,5 @@
 import { writeSync } from 'node:fs';
+import { Session as Inspector } from 'node:inspector';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Reply as Heartbeat, Router, type Socket, XPublisher } from 'zeromq';
 import { kernelInfo } from './kernel-info';
@@ -10,8 +11,9 @@ import { type Origin, type Reply, type Request, Wire } from './wire';
 const graceMs = 5000;
 /** The main thread is deaf when it has not taken a message after so long. */
 const deafMs = 500;
-/** What the main thread has to end the process. */
-const endMs = 2000;
+/** What the main thread has to end the process by itself, and then at the next thing it does. */
+const endMs = 500;
+const killMs = 2000;
 
 type Session = NonNullable<typeof parentPort>;
 
@@ -208,8 +210,9 @@ class Server {
 
   async #end(code = 0): Promise<void> {
     this.#session.removeAllListeners('message');
-    // What a busy main thread does not do, the system does.
-    setTimeout(() => process.kill(process.pid, 'SIGKILL'), endMs);
+    setTimeout(() => endMainThread(code), endMs);
+    // What not even that ends, the system does.
+    setTimeout(() => process.kill(process.pid, 'SIGKILL'), killMs);
     await Promise.all([
       this.#publisher.empty(),
       ...Object.values(this.#outboxes).map((outbox) => outbox.empty()),
@@ -217,6 +220,13 @@ class Server {
     for (const socket of Object.values(this.#sockets)) socket.close();
     this.#tell({ kind: 'shut down', code });
   }
+}
+
+/** Ends the process from within what the main thread computes: TypeScript may be loading, or a cell's loop running. */
+function endMainThread(code: number): void {
+  const inspector = new Inspector();
+  inspector.connectToMainThread();
+  inspector.post('Runtime.evaluate', { expression: `process.exit(${code})` });
 }
 
 /** Calls `end` when the program that started this process has died. */
