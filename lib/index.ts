@@ -63,16 +63,16 @@ export {
   type PanelCurves,
   panelCurves,
   provenance,
-  type Results,
-  type RunResult,
   type SettingCurve,
   settingCurve,
 } from './experiments/results';
 export {
   type Claim,
   type Owner,
+  type Results,
   type RunProgress,
   type RunRecord,
+  type RunResult,
   RunStore,
 } from './experiments/run-store';
 export { parseSpec, type RunSpec, runId, runTitle } from './experiments/spec';

@@ -5,10 +5,10 @@
  */
 import { RUNS } from '../lib/experiments/laboratory';
 import { presetNamed } from '../lib/experiments/presets';
-import { readResults, writeResults } from '../lib/experiments/results';
+import { readResults, shippedResults, writeResults } from '../lib/experiments/results';
 import { RunStore } from '../lib/experiments/run-store';
 
 const [name = 'laptop', store = RUNS] = process.argv.slice(2);
 const preset = presetNamed(name);
-const results = readResults(preset, new RunStore(store));
+const results = readResults(new RunStore(store, shippedResults(preset)));
 console.log(`${writeResults(preset, results)}: ${results.size} runs.`);

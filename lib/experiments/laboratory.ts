@@ -15,8 +15,8 @@ import { device } from '../tensorflow';
 import { type BatchEvent, type EpochResult, train } from '../training/train';
 import { type Job, TEST_SEED } from './plan';
 import { BASELINE, type Preset, type PresetName, presetNamed, specOf, type Treatment } from './presets';
-import { type Results, readResults } from './results';
-import { type RunRecord, RunStore } from './run-store';
+import { readResults, shippedResults } from './results';
+import { type Results, type RunRecord, RunStore } from './run-store';
 import { parseSpec, type RunSpec, runId, runTitle } from './spec';
 
 const ROOT = join(__dirname, '..', '..');
@@ -47,6 +47,8 @@ export interface LaboratoryOptions {
   readonly seed?: number;
   /** Of the runs that are trained now. Default: what the hardware does fastest. */
   readonly precision?: Precision;
+  /** Compute anew, here, what ships with the project. Default: false. */
+  readonly retrain?: boolean;
   /** Folder of TIFS, for the preset `paper`. Default: `data/tifs` of the project. */
   readonly tifs?: string;
   /** Stops what is being trained or tested. Default: the interrupt of the notebook's cell. */
@@ -80,7 +82,7 @@ export class Laboratory {
       validation: subset(whole.validation, { count: dataset.validation, seed: 0 }),
       test: subset(whole.test, { count: test, seed: 0 }),
     };
-    this.store = new RunStore(store);
+    this.store = new RunStore(store, options.retrain ? undefined : shippedResults(this.preset));
     this.seed = seed;
     this.precision = options.precision ?? fastestPrecision(network.width);
     this.#signal = signal;
@@ -99,10 +101,18 @@ export class Laboratory {
    */
   async runOf(given: RunSpec, observer: RunObserver = {}): Promise<RunRecord> {
     const spec = parseSpec(given);
+    const record = this.store.find(runId(spec)) ?? (await this.#trained(spec, observer));
+    await observer.onEnd?.(record);
+    return record;
+  }
+
+  /** The run of a specification with its weights, which do not ship. */
+  async #trained(spec: RunSpec, observer: RunObserver = {}): Promise<RunRecord> {
     const id = runId(spec);
-    let record = this.store.find(id);
+    const here = () => (this.store.hasWeights(id) ? this.store.find(id) : undefined);
+    let record = here();
     while (record === undefined) {
-      if (spec.from !== undefined && this.store.find(spec.from) === undefined) {
+      if (spec.from !== undefined && !this.store.hasWeights(spec.from)) {
         const { seed, precision } = spec;
         const baseline = specOf(this.preset, BASELINE, { seed, precision });
         if (runId(baseline) !== spec.from) {
@@ -110,15 +120,14 @@ export class Laboratory {
             `The run ${id} starts from ${spec.from}, which is not this preset's baseline.`,
           );
         }
-        await this.runOf(baseline);
+        await this.#trained(baseline);
       }
       await this.#claimed(id, async (lost) => {
         // It may have been finished between the look and the claim.
-        record = this.store.find(id) ?? (await this.#train(spec, id, observer, lost));
+        record = here() ?? (await this.#train(spec, id, observer, lost));
       });
-      record ??= this.store.find(id);
+      record ??= here();
     }
-    await observer.onEnd?.(record);
     return record;
   }
 
@@ -183,11 +192,12 @@ export class Laboratory {
 
   /** All finished runs of this preset: the store's, and those that ship with the project. */
   results(): Results {
-    return readResults(this.preset, this.store);
+    return readResults(this.store);
   }
 
-  /** The network of a finished run; the caller's to dispose. */
-  network({ id, spec }: RunRecord): ResNet18 {
+  /** The network of a finished run, trained again where its weights are not here; the caller's to dispose. */
+  async network({ id, spec }: RunRecord): Promise<ResNet18> {
+    await this.#trained(spec);
     const network = this.#network(spec);
     try {
       loadWeights(network, this.store.weightsFile(id));
@@ -226,6 +236,7 @@ export class Laboratory {
     };
     let rows = look();
     while (!rows.every((row) => row !== undefined)) {
+      await this.#trained(record.spec);
       await this.#claimed(record.id, async (lost) => {
         rows = look(); // what was counted between the look and the claim
         const missing = wanted.filter((_, at) => rows[at] === undefined);
@@ -243,7 +254,7 @@ export class Laboratory {
     lost: AbortSignal,
     onRow?: (row: EvaluationRow) => void,
   ): Promise<void> {
-    const network = this.network(record);
+    const network = await this.network(record);
     try {
       const { dataset } = this;
       const signal = this.#stopOr(lost);
@@ -303,7 +314,7 @@ export function curvePoints(rows: readonly EvaluationRow[]) {
 }
 
 /** Package version and, from a checkout, the commit. */
-function version(): string {
+export function version(): string {
   const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
   try {
     const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], {

@@ -18,44 +18,35 @@ import {
 } from './figures';
 import { costOf, TEST_SEED } from './plan';
 import { BASELINE, type Preset, specOf, type Treatment } from './presets';
-import type { RunRecord, RunStore } from './run-store';
+import type { Results, RunRecord, RunResult, RunStore } from './run-store';
 import { parseSpec, type RunSpec, runId, runTitle } from './spec';
-
-/** A finished run and what was counted of it. */
-export interface RunResult {
-  readonly record: RunRecord;
-  readonly rows: readonly EvaluationRow[];
-}
-
-/** Finished runs by id. */
-export type Results = ReadonlyMap<string, RunResult>;
 
 const SHIPPED = join(__dirname, '..', '..', 'data', 'results');
 
 /**
- * All finished runs of a preset: those of the store, and those that ship with the project, which were computed
- * elsewhere (their records say where and when). Of a run in both, the store's.
+ * The results that ship with the project: computed elsewhere, their records say where and when.
  *
- * @throws DataError if a shipped line or a record is damaged
+ * @throws DataError if a line is damaged
  */
-export function readResults(preset: Preset, store: RunStore): Results {
-  const results = new Map<string, RunResult>();
+export function shippedResults(preset: Preset): Results {
   const file = join(SHIPPED, `${preset.name}.jsonl`);
-  if (existsSync(file)) {
-    for (const [index, line] of readFileSync(file, 'utf8').trimEnd().split('\n').entries()) {
+  if (!existsSync(file)) return new Map();
+  const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+  return new Map(
+    lines.map((line, index) => {
       const result = JSON.parse(line) as RunResult;
-      if (runId(parseSpec(result.record.spec)) !== result.record.id) {
-        throw new DataError(`${file}, line ${index + 1}: the specification is not that of its run.`, {
-          cure: 'Restore the file from the repository.',
-        });
-      }
-      results.set(result.record.id, result);
-    }
-  }
-  for (const record of store.list()) {
-    results.set(record.id, { record, rows: store.evaluations(record.id) });
-  }
-  return results;
+      const { id, spec } = result.record;
+      if (runId(parseSpec(spec)) === id) return [id, result];
+      throw new DataError(`${file}, line ${index + 1}: the specification is not that of its run.`, {
+        cure: 'Restore the file from the repository.',
+      });
+    }),
+  );
+}
+
+/** All finished runs of a store. */
+export function readResults(store: RunStore): Results {
+  return new Map(store.list().map((record) => [record.id, { record, rows: store.evaluations(record.id) }]));
 }
 
 /** Writes results as they ship: a line a run, by id, so that a new run is a new line. */
@@ -176,16 +167,13 @@ export function panelCurves(panel: Panel, preset: Preset, results: Results): Pan
   const source = { results, preset, test: panel.test, strengths: testStrengths(panel, preset) };
   const baseline = settingCurve(BASELINE, source);
   if (baseline === undefined) return undefined;
-  const { practical } = distortionNamed(panel.test);
   const whole = (family: Family) => {
     const curves = familyCurves(family, source);
     return curves.length === settingsOf(family, preset).length ? curves : [];
   };
-  const curves = panel.curves.flatMap((rule): PanelCurve[] => {
+  const curves = panel.curves.flatMap((rule) => {
     const settings = whole(rule);
-    if (settings.length === 0) return [];
-    const chosen = choose(settings, rule, practical as number);
-    return [{ label: curveLabel(rule, chosen), rule, chosen }];
+    return settings.length === 0 ? [] : [choose(settings, rule, panel.test)];
   });
   const inBand = panel.band.map(whole);
   const points = inBand.every((family) => family.length > 0)
@@ -212,10 +200,12 @@ export function panelCurves(panel: Panel, preset: Preset, results: Results): Pan
   };
 }
 
-/** The setting that is best or worst at the deciding strength; of equals, the first of the grid. */
-function choose(settings: readonly SettingCurve[], { pick, at }: CurveRule, practical: number): SettingCurve {
-  const score = (curve: SettingCurve) => accuracyAt(curve, at ?? practical) * (pick === 'best' ? 1 : -1);
-  return settings.reduce((a, b) => (score(b) > score(a) ? b : a));
+/** Of some settings, at least one, that which is best or worst at the deciding strength; of equals, the first. */
+export function choose(settings: readonly SettingCurve[], rule: CurveRule, test: string): PanelCurve {
+  const { pick, at = distortionNamed(test).practical as number } = rule;
+  const score = (curve: SettingCurve) => accuracyAt(curve, at) * (pick === 'best' ? 1 : -1);
+  const chosen = settings.reduce((a, b) => (score(b) > score(a) ? b : a));
+  return { label: curveLabel(rule, chosen), rule, chosen };
 }
 
 /**

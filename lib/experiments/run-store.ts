@@ -41,6 +41,15 @@ export interface RunProgress {
   readonly owner?: Owner;
 }
 
+/** A finished run and what was counted of it. */
+export interface RunResult {
+  readonly record: RunRecord;
+  readonly rows: readonly EvaluationRow[];
+}
+
+/** Finished runs by id. */
+export type Results = ReadonlyMap<string, RunResult>;
+
 const rowSchema = z.strictObject({
   /** In the file alone, so that files of many runs make one table. */
   run: z.string(),
@@ -67,9 +76,12 @@ const rowSchema = z.strictObject({
  */
 export class RunStore {
   readonly directory: string;
+  readonly #shipped: Results;
 
-  constructor(directory: string) {
+  /** @param shipped Runs that were finished elsewhere, as if they were here; their weights are not. Default: none. */
+  constructor(directory: string, shipped: Results = new Map()) {
     this.directory = directory;
+    this.#shipped = shipped;
   }
 
   /** The folder of a run, which is there once the run is begun or claimed. */
@@ -79,6 +91,11 @@ export class RunStore {
 
   weightsFile(id: string): string {
     return join(this.folder(id), 'weights.safetensors');
+  }
+
+  /** Whether the weights of a run are here. */
+  hasWeights(id: string): boolean {
+    return existsSync(this.weightsFile(id));
   }
 
   checkpointFile(id: string): string {
@@ -142,7 +159,7 @@ export class RunStore {
    */
   find(id: string): RunRecord | undefined {
     const file = join(this.folder(id), 'record.json');
-    if (!existsSync(file)) return undefined;
+    if (!existsSync(file)) return this.#shipped.get(id)?.record;
     const record = this.#read(id, file) as RunRecord;
     if (record?.format !== 1) {
       throw new DataError(`The run record ${file} has format ${record?.format}; this version reads 1.`, {
@@ -189,7 +206,7 @@ export class RunStore {
 
   /** All finished runs. */
   list(): RunRecord[] {
-    return this.ids()
+    return [...new Set([...this.ids(), ...this.#shipped.keys()])]
       .map((id) => this.find(id))
       .filter((record) => record !== undefined);
   }
@@ -217,7 +234,8 @@ export class RunStore {
       });
     });
     const byKey = new Map<string, EvaluationRow>();
-    for (const { run: _, ...row } of rows) {
+    const shipped = this.#shipped.get(id)?.rows ?? [];
+    for (const row of [...shipped, ...rows.map(({ run: _, ...row }) => row)]) {
       byKey.set(JSON.stringify([row.distortion, row.strength, row.seed, row.total]), row);
     }
     return [...byKey.values()];

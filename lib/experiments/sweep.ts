@@ -2,6 +2,8 @@
 import type { FigureName } from './figures';
 import { Laboratory, RUNS } from './laboratory';
 import { costOf, type Job, type PlanOptions, planJobs } from './plan';
+import { presetNamed } from './presets';
+import { shippedResults } from './results';
 import { RunStore } from './run-store';
 
 /** What happens to a job. */
@@ -59,7 +61,8 @@ export async function* sweep(
   { store = RUNS, engine = inProcess(), signal, ...plan }: SweepOptions,
 ): AsyncGenerator<SweepProgress, void, void> {
   const jobs = planJobs(figures, plan);
-  const missing = jobs.filter((job) => !isWhole(new RunStore(store), job));
+  const runs = new RunStore(store, shippedResults(presetNamed(plan.preset)));
+  const missing = jobs.filter((job) => !isWhole(runs, job));
   const started = performance.now();
   const all = work(jobs);
   const before = all - work(missing);

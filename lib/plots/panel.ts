@@ -1,7 +1,8 @@
 import { distortionNamed, distortions, strengthText } from '../distortions';
 import { type CurveRule, type FigureName, panelTitle } from '../experiments/figures';
 import type { Preset } from '../experiments/presets';
-import { figureFamilies, type PanelCurve, type PanelCurves, type Results } from '../experiments/results';
+import { figureFamilies, type PanelCurve, type PanelCurves } from '../experiments/results';
+import type { Results } from '../experiments/run-store';
 import type { Figure } from './figure';
 import { robustnessFigure } from './robustness';
 import { type ResultsTable, type Row, resultsTable } from './table';
