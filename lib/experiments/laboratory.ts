@@ -6,16 +6,17 @@ import { openCifar10 } from '../data/cifar10';
 import { type ImageDataset, subset } from '../data/dataset';
 import { openTifs } from '../data/tifs';
 import { type Distortion, distortionNamed, type Strength } from '../distortions';
-import { ArgumentError } from '../errors';
+import { ArgumentError, DataError } from '../errors';
 import { accuracyInterval, type EvaluationRow, evaluate } from '../evaluation/evaluate';
 import { currentKernel } from '../kernel/client';
 import { fastestPrecision, type Precision, ResNet18 } from '../model/resnet18';
 import { loadWeights, saveWeights } from '../model/weights';
 import { device } from '../tensorflow';
 import { type BatchEvent, type EpochResult, train } from '../training/train';
-import { type Job, TEST_SEED } from './plan';
+import { type FigureName, panelsOf } from './figures';
+import { inEitherPrecision, type Job, TEST_SEED } from './plan';
 import { BASELINE, type Preset, type PresetName, presetNamed, specOf, type Treatment } from './presets';
-import { readResults, shippedResults } from './results';
+import { type PanelCurves, panelCurves, readResults, shippedResults } from './results';
 import { type Results, type RunRecord, RunStore } from './run-store';
 import { parseSpec, type RunSpec, runId, runTitle } from './spec';
 
@@ -90,8 +91,12 @@ export class Laboratory {
 
   /** The run of a treatment: from disk, or trained now (from the baseline, which is trained first if need be). */
   async run(treatment: Treatment, observer: RunObserver = {}): Promise<RunRecord> {
-    const { seed, precision } = this;
-    return this.runOf(specOf(this.preset, treatment, { seed, precision }), observer);
+    const { seed, preset } = this;
+    const specs = inEitherPrecision(this.precision, (precision) =>
+      specOf(preset, treatment, { seed, precision }),
+    );
+    const known = specs.find((spec) => this.store.find(runId(spec)) !== undefined);
+    return this.runOf(known ?? specs[0], observer);
   }
 
   /**
@@ -188,6 +193,22 @@ export class Laboratory {
     } finally {
       network.dispose();
     }
+  }
+
+  /**
+   * The curves of a figure's panels, from all finished runs.
+   *
+   * @throws DataError if there is not even a baseline
+   */
+  panels(figure: FigureName): readonly PanelCurves[] {
+    const results = this.results();
+    return panelsOf(figure).map((panel) => {
+      const curves = panelCurves(panel, this.preset, results);
+      if (curves !== undefined) return curves;
+      throw new DataError(`No baseline of the preset ${this.preset.name} was tested for panel ${panel.id}.`, {
+        cure: `Compute the runs: npx stability-training sweep --preset ${this.preset.name} --figures ${figure}`,
+      });
+    });
   }
 
   /** All finished runs of this preset: the store's, and those that ship with the project. */

@@ -103,6 +103,11 @@ export function planJobs(figures: readonly FigureName[] | 'all', options: PlanOp
     }));
 }
 
+/** Something in a precision, then in the other: a run counts in whichever it was done. */
+export function inEitherPrecision<T>(first: Precision, make: (precision: Precision) => T): [T, T] {
+  return [make(first), make(first === 'float32' ? 'bfloat16' : 'float32')];
+}
+
 /** Whether a treatment's strength is the one of Table 2 that is nearest to the practical one. */
 export function isPracticalSetting({ distortion }: Treatment): boolean {
   if (distortion === undefined) return true;

@@ -282,19 +282,20 @@ function includes(other: Family, { method, training, extended }: Family): boolea
   );
 }
 
-/** Where and when results were computed, in a sentence; what is said under every figure. */
-export function provenance(runs: readonly RunRecord[]): string {
-  if (runs.length === 0) return 'Nothing was computed yet.';
-  const distinct = (of: (run: RunRecord) => string) => [...new Set(runs.map(of))].sort();
-  const days = distinct((run) => run.finished.slice(0, 10));
-  const span = days.length === 1 ? `on ${days[0]}` : `from ${days[0]} to ${days[days.length - 1]}`;
-  const devices = distinct(
-    ({ device: { name, kind, threads, tensorflow } }) =>
-      `${name} (${kind === 'gpu' ? 'GPU' : `${threads} CPU threads`}, TensorFlow ${tensorflow})`,
+/** Where and when the curves of some panels were computed, and how many of their settings: what is said under a figure. */
+export function provenance(panels: readonly PanelCurves[]): string {
+  const runs = panels.flatMap(({ baseline, curves }) =>
+    [baseline, ...curves].flatMap(({ chosen }) => chosen.runs),
   );
-  const precisions = distinct((run) => run.spec.precision);
-  return (
-    `${runs.length} runs, trained ${span} in ${precisions.join(' and ')} on ${devices.join(' and ')}, ` +
-    `by version ${distinct((run) => run.version).join(', ')} of this library.`
-  );
+  const distinct = (of: (run: RunRecord) => string) => [...new Set(runs.map(of))].sort().join(', ');
+  const days = [...new Set(runs.map(({ finished }) => finished.slice(0, 10)))].sort();
+  const computed = panels.map(({ panel, computed: there, wanted }) => `${panel.id}: ${there} of ${wanted}`);
+  const device = ({ device: { name, kind, threads, tensorflow } }: RunRecord) =>
+    `${name} (${kind === 'gpu' ? 'GPU' : `${threads} CPU threads`}, TensorFlow ${tensorflow})`;
+  return [
+    `Settings that were computed, of those the panel chooses from: ${computed.join('; ')}.`,
+    `Computed ${days[0] === days.at(-1) ? `on ${days[0]}` : `from ${days[0]} to ${days.at(-1)}`} ` +
+      `on ${distinct(device)} in ${distinct(({ spec }) => spec.precision)}, ` +
+      `by version ${distinct(({ version }) => version)}.`,
+  ].join('\n');
 }

@@ -1,7 +1,7 @@
 /** Many runs, done wherever there are cores; finished work is found on disk and not repeated. */
 import type { FigureName } from './figures';
 import { Laboratory, RUNS } from './laboratory';
-import { costOf, type Job, type PlanOptions, planJobs } from './plan';
+import { costOf, inEitherPrecision, type Job, type PlanOptions, planJobs } from './plan';
 import { presetNamed } from './presets';
 import { shippedResults } from './results';
 import { RunStore } from './run-store';
@@ -62,7 +62,8 @@ export async function* sweep(
 ): AsyncGenerator<SweepProgress, void, void> {
   const jobs = planJobs(figures, plan);
   const runs = new RunStore(store, shippedResults(presetNamed(plan.preset)));
-  const missing = jobs.filter((job) => !isWhole(runs, job));
+  const others = planJobs(figures, { ...plan, precision: otherPrecision(jobs[0]) });
+  const missing = jobs.filter((job, at) => !isWhole(runs, job) && !isWhole(runs, others[at]));
   const started = performance.now();
   const all = work(jobs);
   const before = all - work(missing);
@@ -96,6 +97,10 @@ export async function* sweep(
     yield progress(event);
   }
   signal?.throwIfAborted();
+}
+
+function otherPrecision(job: Job) {
+  return inEitherPrecision(job.spec.precision, (precision) => precision)[1];
 }
 
 function work(jobs: readonly Job[]): number {
