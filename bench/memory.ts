@@ -1,0 +1,124 @@
+/**
+ * What a training step of each method holds in memory: `npm run bench:memory [-- options]`.
+ *
+ *   --preset NAME     smoke, laptop or paper. Default: laptop
+ *   --repeats N       processes of each method, in turn. Default: 3
+ *   --json            the measurement as JSON, and nothing is written
+ *
+ * A process a measurement, so that none inherits what another left behind: its resident memory at the peak of some
+ * steps, above what it had before the network was made. On the CPU also where there is a card, as TensorFlow takes all
+ * of a card's memory at once. Writes data/results/memory.json, from which claim 29 is checked.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { dirname } from 'node:path';
+import { parseArgs } from 'node:util';
+import { subset } from '../lib/data/dataset';
+import { distortions } from '../lib/distortions';
+import { practicalTrainingStrength } from '../lib/experiments/figures';
+import { Laboratory, version } from '../lib/experiments/laboratory';
+import { MEMORY_FILE, type MemoryMeasurement, readMemory } from '../lib/experiments/memory';
+import { presetNamed } from '../lib/experiments/presets';
+import { writeWhole } from '../lib/files';
+import { ResNet18 } from '../lib/model/resnet18';
+import { tf } from '../lib/tensorflow';
+import type { Method } from '../lib/training/methods';
+import { train } from '../lib/training/train';
+
+/** Enough for the peak: the second and third step find what the first has left. */
+const STEPS = 4;
+const methods = {
+  baseline: { kind: 'baseline' },
+  DA: { kind: 'DA', probability: 1 },
+  ST: { kind: 'ST', alpha: 0.316 },
+} as const satisfies Record<string, Method>;
+
+const { values } = parseArgs({
+  options: {
+    preset: { type: 'string', default: 'laptop' },
+    repeats: { type: 'string', default: '3' },
+    json: { type: 'boolean', default: false },
+    child: { type: 'string' },
+  },
+});
+const preset = presetNamed(values.preset);
+
+/** Measures in this process; prints megabytes. */
+async function measure(name: keyof typeof methods): Promise<void> {
+  const { dataset, precision } = new Laboratory({ preset: preset.name });
+  const few = {
+    ...dataset,
+    train: subset(dataset.train, {
+      count: Math.min(STEPS * preset.batchSize, dataset.train.length),
+      seed: 0,
+    }),
+    validation: subset(dataset.validation, {
+      count: Math.min(preset.batchSize, dataset.validation.length),
+      seed: 0,
+    }),
+  };
+  // TensorFlow's own start: its libraries, threads and kernels.
+  tf.tidy(() => tf.matMul(tf.ones([256, 256]), tf.ones([256, 256])).dataSync());
+  const idle = process.memoryUsage.rss();
+  const network = new ResNet18({ ...preset.network, classes: dataset.classNames.length, precision });
+  const distortion = {
+    kind: distortions['gaussian-noise'],
+    strength: practicalTrainingStrength('gaussian-noise'),
+  };
+  const method = methods[name];
+  await train({
+    network,
+    dataset: few,
+    method,
+    distortion: method.kind === 'baseline' ? undefined : distortion,
+    epochs: 1,
+    batchSize: preset.batchSize,
+  });
+  console.log(JSON.stringify((1024 * process.resourceUsage().maxRSS - idle) / 1e6));
+}
+
+function measureAll(): MemoryMeasurement {
+  const names = Object.keys(methods) as (keyof typeof methods)[];
+  const megabytes = names.map((): number[] => []);
+  for (let repeat = 0; repeat < Number(values.repeats); repeat++) {
+    names.forEach((name, at) => {
+      const output = execFileSync(
+        process.execPath,
+        [...process.execArgv, __filename, '--preset', preset.name, '--child', name],
+        {
+          env: { ...process.env, CUDA_VISIBLE_DEVICES: '-1' },
+          stdio: ['ignore', 'pipe', 'inherit'],
+          encoding: 'utf8',
+        },
+      );
+      const last = output.trim().split('\n').at(-1) ?? '';
+      megabytes[at].push(Math.round(Number(last)));
+    });
+  }
+  return {
+    preset: preset.name,
+    batchSize: preset.batchSize,
+    precision: new Laboratory({ preset: preset.name }).precision,
+    device: cpus()[0]?.model.trim() ?? 'unknown',
+    version: version(),
+    peaks: names.map((method, at) => ({ method, megabytes: megabytes[at] })),
+  };
+}
+
+if (values.child !== undefined) {
+  void measure(values.child as keyof typeof methods);
+} else {
+  const measurement = measureAll();
+  if (values.json) {
+    console.log(JSON.stringify(measurement, undefined, 2));
+  } else {
+    for (const { method, megabytes } of measurement.peaks) {
+      console.log(`${method.padEnd(8)}  ${megabytes.join(', ')} MB above the idle process`);
+    }
+    const others = readMemory().filter((one) => one.preset !== preset.name);
+    mkdirSync(dirname(MEMORY_FILE), { recursive: true });
+    writeWhole(MEMORY_FILE, `${JSON.stringify([...others, measurement], undefined, 2)}\n`);
+    console.log(`Written to ${MEMORY_FILE}.`);
+  }
+}
