@@ -72,6 +72,8 @@ const rowSchema = z.strictObject({
  *   evaluations.jsonl     a row a line
  *   claim.<n>             who works on it, or did
  *
+ * and beside the folders failures.jsonl: a run that a sweep gave up, and why, a line.
+ *
  * Methods that write throw a DataError if the disk is full, and leave what was there as it was.
  */
 export class RunStore {
@@ -239,6 +241,22 @@ export class RunStore {
       byKey.set(JSON.stringify([row.distortion, row.strength, row.seed, row.total]), row);
     }
     return [...byKey.values()];
+  }
+
+  /** Writes down why a sweep gave a run up. */
+  addFailure(id: string, message: string): void {
+    roomFor(this.directory, () => mkdirSync(this.directory, { recursive: true }));
+    appendLine(this.#failuresFile, { run: id, message });
+  }
+
+  /** Why runs were given up, by id, the last time; also of runs that have been finished since. */
+  failures(): ReadonlyMap<string, string> {
+    const lines = readLines(this.#failuresFile) as { readonly run: string; readonly message: string }[];
+    return new Map(lines.map(({ run, message }) => [run, message]));
+  }
+
+  get #failuresFile(): string {
+    return join(this.directory, 'failures.jsonl');
   }
 
   addEvaluation(id: string, row: EvaluationRow): void {

@@ -1,4 +1,5 @@
 /** Many runs, done wherever there are cores; finished work is found on disk and not repeated. */
+import { currentKernel } from '../kernel/client';
 import type { FigureName } from './figures';
 import { Laboratory, RUNS } from './laboratory';
 import { costOf, inEitherPrecision, type Job, type PlanOptions, planJobs } from './plan';
@@ -32,7 +33,7 @@ export interface SweepOptions extends PlanOptions {
   readonly store?: string;
   /** Default: in this process. */
   readonly engine?: Engine;
-  /** Stops it; what was done stays. Default: none. */
+  /** Stops it; what was done stays. Default: the interrupt of the notebook's cell. */
   readonly signal?: AbortSignal;
 }
 
@@ -58,12 +59,9 @@ export interface SweepProgress {
  */
 export async function* sweep(
   figures: readonly FigureName[] | 'all',
-  { store = RUNS, engine = inProcess(), signal, ...plan }: SweepOptions,
+  { store = RUNS, engine = inProcess(), signal = currentKernel()?.signal, ...plan }: SweepOptions,
 ): AsyncGenerator<SweepProgress, void, void> {
-  const jobs = planJobs(figures, plan);
-  const runs = new RunStore(store, shippedResults(presetNamed(plan.preset)));
-  const others = planJobs(figures, { ...plan, precision: otherPrecision(jobs[0]) });
-  const missing = jobs.filter((job, at) => !isWhole(runs, job) && !isWhole(runs, others[at]));
+  const { jobs, missing, runs } = sweepJobs(figures, { store, ...plan });
   const started = performance.now();
   const all = work(jobs);
   const before = all - work(missing);
@@ -92,11 +90,26 @@ export async function* sweep(
       running.delete(job.id);
       worked += work([job]);
       if (kind === 'done') done++;
-      else failed.push({ job, message });
+      else {
+        failed.push({ job, message });
+        runs.addFailure(job.id, message);
+      }
     }
     yield progress(event);
   }
   signal?.throwIfAborted();
+}
+
+/** The jobs of some figures, and those of them that are whole in neither precision: what a sweep would do. */
+export function sweepJobs(
+  figures: readonly FigureName[] | 'all',
+  { store = RUNS, ...plan }: Pick<SweepOptions, 'store'> & PlanOptions,
+): { readonly jobs: readonly Job[]; readonly missing: readonly Job[]; readonly runs: RunStore } {
+  const jobs = planJobs(figures, plan);
+  const runs = new RunStore(store, shippedResults(presetNamed(plan.preset)));
+  const others = planJobs(figures, { ...plan, precision: otherPrecision(jobs[0]) });
+  const missing = jobs.filter((job, at) => !isWhole(runs, job) && !isWhole(runs, others[at]));
+  return { jobs, missing, runs };
 }
 
 function otherPrecision(job: Job) {

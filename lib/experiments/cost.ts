@@ -1,0 +1,68 @@
+/** What a sweep would do and cost, before it is begun. */
+import { ResNet18 } from '../model/resnet18';
+import type { FigureName } from './figures';
+import { costOf, type Job, type PlanOptions } from './plan';
+import { type Preset, presetNamed } from './presets';
+import { type Rate, SHAPES } from './rate';
+import { sweepJobs } from './sweep';
+
+/** One run of a sweep with its tests. */
+export interface JobCost {
+  readonly job: Job;
+  /** Whether it is on disk already, or ships. */
+  readonly whole: boolean;
+  /** Images through the network, forward and back, in training and tests; a forward pass is a third. */
+  readonly images: number;
+  /** Of training and tests together, on one device. */
+  readonly seconds: number;
+}
+
+export interface SweepCost {
+  readonly runs: readonly JobCost[];
+  /** Of the runs that are not whole yet. */
+  readonly toDo: {
+    readonly runs: number;
+    readonly images: number;
+    /** One run after the other on one device. */
+    readonly hours: number;
+    /** Weights that stay on disk, in bytes. */
+    readonly diskBytes: number;
+  };
+}
+
+/** The runs of some figures in the order in which a sweep does them, and what they cost at a rate. */
+export function sweepCost(
+  figures: readonly FigureName[] | 'all',
+  { rate, ...options }: PlanOptions & { readonly rate: Rate; readonly store?: string },
+): SweepCost {
+  const { jobs, missing } = sweepJobs(figures, options);
+  const open = new Set(missing);
+  const runs = jobs.map((job): JobCost => {
+    const { trainingPasses, testPasses } = costOf(job);
+    return {
+      job,
+      whole: !open.has(job),
+      images: trainingPasses + testPasses,
+      seconds: trainingPasses / rate.training + (3 * testPasses) / rate.test,
+    };
+  });
+  const sum = (of: (cost: JobCost) => number) =>
+    runs.reduce((total, cost) => total + (cost.whole ? 0 : of(cost)), 0);
+  return {
+    runs,
+    toDo: {
+      runs: missing.length,
+      images: sum(({ images }) => images),
+      hours: sum(({ seconds }) => seconds) / 3600,
+      diskBytes: missing.length * weightBytes(presetNamed(options.preset)),
+    },
+  };
+}
+
+/** Bytes of a network's weights and running statistics, float32 on disk. */
+function weightBytes({ network: shape, dataset }: Preset): number {
+  const network = new ResNet18({ ...shape, classes: SHAPES[dataset.name].classes });
+  const numbers = [...network.variables.values()].map(({ shape }) => shape.reduce((a, b) => a * b, 1));
+  network.dispose();
+  return 4 * numbers.reduce((a, b) => a + b);
+}

@@ -1,0 +1,67 @@
+/** Where a sweep stands, read from the store: whoever works on it, and wherever. */
+import type { FigureName } from './figures';
+import { costOf, type Job, type PlanOptions } from './plan';
+import type { Owner } from './run-store';
+import { sweepJobs } from './sweep';
+
+export interface JobStatus {
+  readonly job: Job;
+  /** `stopped`: begun, and nobody works on it. */
+  readonly state: 'whole' | 'running' | 'stopped' | 'failed' | 'waiting';
+  /** Complete epochs, of `job.spec.epochs`. */
+  readonly epoch: number;
+  /** Of the undistorted validation images after the last complete epoch, 0..1. */
+  readonly validationAccuracy?: number;
+  readonly owner?: Owner;
+  /** Why it was given up. */
+  readonly message?: string;
+}
+
+export interface SweepStatus {
+  readonly jobs: readonly JobStatus[];
+  readonly counts: Readonly<Record<JobStatus['state'], number>>;
+  /** Part of the work that is whole, 0..1, weighed by cost. */
+  readonly share: number;
+}
+
+export function sweepStatus(
+  figures: readonly FigureName[] | 'all',
+  options: PlanOptions & { readonly store?: string },
+): SweepStatus {
+  const { jobs, missing, runs } = sweepJobs(figures, options);
+  const open = new Set(missing);
+  const failures = runs.failures();
+  const statuses = jobs.map((job): JobStatus => {
+    const { id, spec } = job;
+    const history = runs.find(id)?.history ?? runs.progress(id)?.history ?? [];
+    const owner = runs.owner(id);
+    const message = failures.get(id);
+    const begun = history.length > 0;
+    const state = !open.has(job)
+      ? 'whole'
+      : owner !== undefined
+        ? 'running'
+        : message !== undefined
+          ? 'failed'
+          : begun
+            ? 'stopped'
+            : 'waiting';
+    return {
+      job,
+      state,
+      epoch: state === 'whole' ? spec.epochs : history.length,
+      validationAccuracy: history.at(-1)?.validationAccuracy,
+      ...(state !== 'whole' && { owner }),
+      ...(state === 'failed' && { message }),
+    };
+  });
+  const counts = { whole: 0, running: 0, stopped: 0, failed: 0, waiting: 0 };
+  for (const { state } of statuses) counts[state] += 1;
+  const work = (some: readonly JobStatus[]) =>
+    some.reduce((sum, { job }) => {
+      const { trainingPasses, testPasses } = costOf(job);
+      return sum + trainingPasses + testPasses;
+    }, 0);
+  const whole = statuses.filter(({ state }) => state === 'whole');
+  return { jobs: statuses, counts, share: work(whole) / work(statuses) };
+}
