@@ -1,5 +1,6 @@
 export type { CurvePoint, RobustnessBand, RobustnessCurve } from './curves';
 export { Figure } from './figure';
+export { evaluationsFrame, frame, frameTable, runsFrame } from './frames';
 export { ImageGrid, type ImageGridOptions, type ImageTensor, imageGrid } from './images';
 export { liveChart } from './live-chart';
 export { figureTable, panelFigure, panelTable } from './panel';
@@ -7,6 +8,7 @@ export type { PictureSize, PlotlyPayload } from './plotly';
 export { type RobustnessFigureOptions, robustnessFigure } from './robustness';
 export type { TestDistortion } from './strength-axis';
 export { type MethodName, methodLooks } from './style';
+export { bestTable, corruptionTable, robustnessTable, type SupplementName } from './summary';
 export { type Cell, ResultsTable, type Row, resultsTable, type TableOptions } from './table';
 export {
   type TrainingBatch,

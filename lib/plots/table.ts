@@ -18,7 +18,8 @@ export interface TableOptions {
 }
 
 /**
- * A small table of results that shows itself as HTML and as text and saves itself as CSV.
+ * A small table of results that shows itself as HTML and as text and saves itself as CSV: for what is to be read. Where
+ * runs are to be filtered, grouped or sorted first, take a frame: `runsFrame`, `evaluationsFrame`.
  *
  * Shown numbers have four significant digits (integers all of theirs); the CSV has the numbers as given.
  */

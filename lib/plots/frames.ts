@@ -1,0 +1,144 @@
+/**
+ * Results as data frames of danfo: to filter, group, sort and describe them.
+ *
+ * ```ts
+ * const runs = runsFrame(laboratory.results());
+ * runs.query(runs.column('method').values.map((method) => method === 'ST')); // danfo's `eq` is typed for numbers alone
+ * runs.groupby(['method', 'distortion']).col(['validation accuracy']).max();
+ * ```
+ */
+import type { DataFrame, NDframe } from 'danfojs-node';
+import type { Strength } from '../distortions';
+import type { Results } from '../experiments/run-store';
+import { runTitle } from '../experiments/spec';
+import { type MimeBundle, mimeBundle } from '../kernel/mime';
+import { PAPER_MU } from '../training/methods';
+import { type Cell, ResultsTable, type Row } from './table';
+
+/** A frame is shown up to so many rows. */
+const SHOWN = 20;
+
+/**
+ * A danfo frame of rows, one object a row, that shows itself in a notebook, as all frames made from it do.
+ *
+ * Where a cell is empty, a column of numbers has NaN, which danfo leaves out of means (`null` it counts as 0), and any
+ * other the empty text.
+ *
+ * @param columns Default: every key of the rows.
+ */
+export function frame(rows: readonly Row[], columns?: readonly string[]): DataFrame {
+  const { DataFrame } = danfo();
+  const names = columns ?? [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  const empty = names.map((name) =>
+    rows.every((row) => row[name] == null || typeof row[name] === 'number') ? Number.NaN : '',
+  );
+  const values = rows.map((row) => names.map((name, at) => row[name] ?? empty[at]));
+  return new DataFrame(values, { columns: [...names] });
+}
+
+/** Loaded with the first frame: danfo takes half a second. */
+function danfo(): typeof import('danfojs-node') {
+  const loaded: typeof import('danfojs-node') = require('danfojs-node');
+  // What danfo derives is of classes that it does not export; all of them inherit from this one.
+  (loaded.NDframe.prototype as NDframe & { [mimeBundle]?: () => MimeBundle })[mimeBundle] ??= bundle;
+  return loaded;
+}
+
+function bundle(this: NDframe): MimeBundle {
+  const { columns, rows } = frameTable(this);
+  const title = rows.length > SHOWN ? `the first ${SHOWN} of ${rows.length} rows` : undefined;
+  return new ResultsTable(columns, rows.slice(0, SHOWN), title)[mimeBundle]();
+}
+
+/**
+ * All of a frame or series as a table: `frameTable(frame).save('runs.csv')`. danfo's own CSV does not quote commas.
+ * An index of names, as that of `describe()`, becomes the first column.
+ */
+export function frameTable({ columns, index, values, $isSeries }: NDframe): ResultsTable {
+  const named = index.some((label) => typeof label === 'string');
+  const rows = (values as readonly unknown[]).map((row, at): Row => {
+    const cells = ($isSeries ? [row] : row) as readonly unknown[];
+    return {
+      ...(named && { '': String(index[at]) }),
+      ...Object.fromEntries(columns.map((column, of) => [column, cellOf(cells[of])])),
+    };
+  });
+  return new ResultsTable([...(named ? [''] : []), ...columns], rows);
+}
+
+function cellOf(value: unknown): Cell {
+  if (value == null || Number.isNaN(value)) return null;
+  return typeof value === 'number' || typeof value === 'boolean' ? value : String(value);
+}
+
+/** A strength takes two columns: the second is that of the second part of a composition. */
+function strengthCells(strength: Strength | undefined): Row {
+  const [first, second] = Array.isArray(strength) ? strength : [strength];
+  return { strength: first, 'second strength': second };
+}
+
+const RUN_COLUMNS = [
+  ...['run', 'title', 'method', 'distortion', 'strength', 'second strength', 'alpha', 'p', 'mu', 'seed'],
+  ...['training images', 'epochs', 'best epoch', 'validation accuracy', 'seconds', 'images/s'],
+  ...['precision', 'device', 'version', 'finished'],
+];
+
+/**
+ * The finished runs, a row a run: what was trained, how, and what came of it. Columns: the run's id and its `title` as in
+ * the paper's legends; `method`, training `distortion`, `strength` and `second strength` in the paper's units; `alpha` of ST, `p` of DA,
+ * `mu` of AT; `validation accuracy` of the best epoch, 0..1; `seconds` of training and validation, `images/s` of training; `precision`,
+ * `device`, `version` and the time it `finished`, ISO 8601.
+ */
+export function runsFrame(results: Results): DataFrame {
+  const rows = [...results.values()].map(({ record }): Row => {
+    const { id, spec, history, bestEpoch, device, seconds, version, finished } = record;
+    const { method, distortion, dataset, seed, epochs, precision } = spec;
+    const speeds = history.map(({ imagesPerSecond }) => imagesPerSecond);
+    return {
+      run: id,
+      title: runTitle(spec),
+      method: method.kind,
+      distortion: distortion?.name,
+      ...strengthCells(distortion?.strength),
+      alpha: 'alpha' in method ? method.alpha : null,
+      p: method.kind === 'DA' ? method.probability : null,
+      mu: method.kind === 'AT' ? (method.mu ?? PAPER_MU) : null,
+      seed,
+      'training images': dataset.train,
+      epochs,
+      'best epoch': bestEpoch,
+      'validation accuracy': history.find(({ epoch }) => epoch === bestEpoch)?.validationAccuracy,
+      seconds,
+      'images/s': speeds.length > 0 ? speeds.reduce((sum, speed) => sum + speed) / speeds.length : null,
+      precision,
+      device: device.name,
+      version,
+      finished,
+    };
+  });
+  return frame(rows, RUN_COLUMNS);
+}
+
+const EVALUATION_COLUMNS = [
+  ...['run', 'title', 'distortion', 'strength', 'second strength', 'seed', 'correct', 'total', 'accuracy'],
+];
+
+/**
+ * What was counted, a row a run and test strength: the run's id and `title`, the test `distortion` and its `strength` (none
+ * for the undistorted images of JPEG), the `seed` of the distortion, how many of `total` test images were `correct`, and that as
+ * `accuracy`, 0..1.
+ */
+export function evaluationsFrame(results: Results): DataFrame {
+  const rows = [...results.values()].flatMap(({ record: { id, spec }, rows }) =>
+    rows.map(
+      ({ strength, ...row }): Row => ({
+        run: id,
+        title: runTitle(spec),
+        ...row,
+        ...strengthCells(strength),
+        accuracy: row.correct / row.total,
+      }),
+    ),
+  );
+  return frame(rows, EVALUATION_COLUMNS);
+}

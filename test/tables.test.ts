@@ -1,0 +1,213 @@
+/** Data frames and summary tables of results: what they hold, and how they show and save themselves. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import type { EvaluationRow } from '../lib/evaluation/evaluate';
+import { panels, panelsOf, settingsOf, testStrengths } from '../lib/experiments/figures';
+import { planJobs } from '../lib/experiments/plan';
+import { presets } from '../lib/experiments/presets';
+import { panelCurves } from '../lib/experiments/results';
+import type { Results, RunRecord, RunResult } from '../lib/experiments/run-store';
+import type { RunSpec } from '../lib/experiments/spec';
+import { type MimeBundle, toMimeBundle } from '../lib/kernel/mime';
+import { evaluationsFrame, frame, frameTable, runsFrame } from '../lib/plots/frames';
+import { bestTable, corruptionTable, robustnessTable } from '../lib/plots/summary';
+
+const folder = mkdtempSync(join(tmpdir(), 'tables-'));
+after(() => rmSync(folder, { recursive: true }));
+
+const { smoke } = presets;
+
+/** Results as a sweep of these figures would leave them, each test with the accuracy that `accuracyOf` gives. */
+function resultsOf(
+  figures: Parameters<typeof planJobs>[0],
+  accuracyOf: (spec: RunSpec, test: string, strength: EvaluationRow['strength']) => number,
+): Results {
+  const jobs = planJobs(figures, { preset: 'smoke', precision: 'float32' });
+  return new Map(
+    jobs.map(({ id, spec, tests }): [string, RunResult] => {
+      const { epochs } = spec;
+      const record: RunRecord = {
+        format: 1,
+        id,
+        spec,
+        history: Array.from({ length: epochs }, (_, epoch) => ({
+          epoch: epoch + 1,
+          epochs,
+          trainLoss: 2,
+          validationAccuracy: 0.1 * (epoch + 1),
+          imagesPerSecond: 100 * (epoch + 1),
+          waitingShare: 0,
+          seconds: 3,
+          best: true,
+        })),
+        bestEpoch: epochs,
+        device: { name: 'a, b', kind: 'cpu', threads: 2, tensorflow: '2.21' } as RunRecord['device'],
+        version: '0.1.0',
+        finished: '2026-01-02T03:04:05.000Z',
+        seconds: 3 * epochs,
+      };
+      const rows = tests.flatMap(({ distortion, strengths }) =>
+        strengths.map((strength) => {
+          const correct = Math.round(smoke.test * accuracyOf(spec, distortion, strength));
+          return { distortion, strength, seed: 0, correct, total: smoke.test };
+        }),
+      );
+      return [id, { record, rows }];
+    }),
+  );
+}
+
+const results = resultsOf(['fig1a', 'fig2b'], () => 0.25);
+
+async function shown(value: unknown): Promise<MimeBundle> {
+  return toMimeBundle(value);
+}
+
+describe('the frame of the runs', () => {
+  const runs = runsFrame(results);
+
+  it('has a row a run, what is told of it in columns', () => {
+    assert.equal(runs.shape[0], results.size);
+    const row = (title: string) =>
+      frameTable(runs).rows.find((each) => each.title === title) ?? assert.fail(`no row ${title}`);
+    const { run: _, ...stability } = row('ST (ρ=90°, σ=0.01, α=0.316)');
+    assert.deepEqual(stability, {
+      title: 'ST (ρ=90°, σ=0.01, α=0.316)',
+      method: 'ST',
+      distortion: 'rotation+gaussian-noise',
+      strength: 90,
+      'second strength': 0.01,
+      alpha: 0.316,
+      p: null,
+      mu: null,
+      seed: 0,
+      'training images': 256,
+      epochs: 1,
+      'best epoch': 1,
+      'validation accuracy': 0.1,
+      seconds: 3,
+      'images/s': 100,
+      precision: 'float32',
+      device: 'a, b',
+      version: '0.1.0',
+      finished: '2026-01-02T03:04:05.000Z',
+    });
+    const baseline = row('baseline');
+    assert.deepEqual(
+      [baseline.distortion, baseline.strength, baseline.alpha, baseline['images/s'], baseline['best epoch']],
+      ['', null, null, 150, 2],
+    );
+  });
+
+  it('is grouped by danfo without counting empty cells', () => {
+    const means = runs.groupby(['method']).col(['alpha', 'p']).mean();
+    const alpha = Object.fromEntries(frameTable(means).rows.map((row) => [row.method, row.alpha_mean]));
+    assert.equal(Number(alpha.ST).toFixed(4), ((0.01 + 0.316 + 10) / 3).toFixed(4));
+    assert.equal(alpha.DA, null);
+    assert.equal(alpha.baseline, null);
+  });
+
+  it('shows itself as HTML, and so do what is derived from it and its series', async () => {
+    const html = async (value: unknown) => String((await shown(value))['text/html']);
+    assert.match(await html(runs), new RegExp(`the first 20 of ${results.size} rows`));
+    assert.equal((await html(runs)).match(/<tr>/g)?.length, 21);
+    const best = runs.sortValues('validation accuracy', { ascending: false }).head(3);
+    assert.equal((await html(best)).match(/<tr>/g)?.length, 4);
+    assert.match(await html(runs.loc({ columns: ['seconds'] }).describe()), />median</);
+    assert.match(await html(runs.column('title')), /<td[^>]*>ST \(ρ=90°, α=0.316\)</);
+    assert.match(String((await shown(best))['text/plain']), /^run +title/);
+  });
+
+  it('is saved as CSV with its commas quoted, empty cells empty', async () => {
+    const file = join(folder, 'runs.csv');
+    await frameTable(runs).save(file);
+    const [head, first] = readFileSync(file, 'utf8').split('\r\n');
+    assert.match(head, /^run,title,method,distortion,strength,second strength,alpha,/);
+    assert.match(first, /^[0-9a-f]{16},baseline,baseline,,,,,,,0,256,2,2,0.2,6,150,float32,"a, b",0.1.0,/);
+  });
+});
+
+describe('the frame of the evaluations', () => {
+  it('has a row a run and test strength', () => {
+    const frame = evaluationsFrame(results);
+    const rows = [...results.values()].flatMap((result) => result.rows);
+    assert.equal(frame.shape[0], rows.length);
+    assert.deepEqual([...new Set(frame.column('accuracy').values.flat())], [0.25]);
+    const one = frame.query(frame.column('distortion').values.map((name) => name === 'rotation'));
+    assert.equal(one.shape[0], rows.filter(({ distortion }) => distortion === 'rotation').length);
+  });
+
+  it('is empty of an empty store, with its columns', async () => {
+    const { rows, columns } = frameTable(evaluationsFrame(new Map()));
+    assert.deepEqual([rows.length, columns.length], [0, 9]);
+    assert.match(String((await shown(evaluationsFrame(new Map())))['text/html']), /accuracy/);
+  });
+});
+
+it('a frame of rows of one’s own has NaN where numbers are missing', () => {
+  const { values } = frame([{ a: 1, b: 'x' }, { a: null }, { b: 'y', a: 3 }]);
+  assert.deepEqual(values, [
+    [1, 'x'],
+    [Number.NaN, ''],
+    [3, 'y'],
+  ]);
+});
+
+describe('summary tables', () => {
+  const robust = resultsOf(['fig1a', 'supplement-1'], ({ method, distortion }, test, strength) => {
+    if (method.kind === 'baseline') return test === 'gaussian-noise' && strength === 0.05 ? 0.4 : 0.5;
+    if (method.kind === 'ST' && 'alpha' in method && method.alpha === 10) return 0.7;
+    return distortion?.strength === 1 ? 0.6 : 0.55;
+  });
+  const [panel] = panelsOf('fig1a');
+  const curves = panelCurves(panel, smoke, robust) ?? assert.fail('no curves');
+
+  it('name the best of each panel beside the baseline', () => {
+    const [row, ...more] = bestTable([curves]).rows;
+    assert.deepEqual(more, []);
+    const { best, ...rest } = row;
+    assert.match(String(best), /^ST \(σ=.*, α=10\)$/);
+    assert.deepEqual(rest, {
+      panel: '1a',
+      'trained → tested': 'Gaussian noise → Gaussian noise',
+      at: 'σ=0.05',
+      baseline: 40,
+      accuracy: 70,
+      gain: 30,
+    });
+  });
+
+  it('have clean accuracy beside robust accuracy and the area under the curve', () => {
+    const { rows } = robustnessTable(curves);
+    assert.equal(rows.length, 1 + panel.curves.length);
+    const [baseline, best] = rows;
+    assert.deepEqual([baseline.curve, baseline.clean, baseline['σ=0.05']], ['baseline', 50, 40]);
+    assert.deepEqual([best.clean, best['σ=0.05'], best['area under the curve']], [70, 70, 70]);
+    // One trapezoid: 0.4 at the practical strength, 0.5 at the strongest; σ = 0 has no place on a log axis.
+    assert.equal(testStrengths(panel, smoke).length, 3);
+    assert.equal(baseline['area under the curve'], 45);
+  });
+
+  it('have mean corruption errors as shares of the named baseline’s, the fewest first', () => {
+    const table = corruptionTable('supplement-1', smoke, robust);
+    const settings = panels
+      .filter(({ figure }) => figure === 'supplement-1')
+      .slice(0, 1)
+      .flatMap((each) => each.curves)
+      .flatMap((family) => settingsOf(family, smoke));
+    assert.equal(table.rows.length, new Set(settings.map((setting) => JSON.stringify(setting))).size);
+    const first = table.rows[0];
+    assert.match(String(first.run), /^ST \(σ=.*, α=10\)$/);
+    assert.equal(first.JPEG, 60); // 0.3 of errors where the baseline has 0.5
+    const errors = table.rows.map((row) => Number(row['mean corruption error']));
+    assert.deepEqual(
+      errors,
+      errors.toSorted((a, b) => a - b),
+    );
+    assert.match(table.title ?? '', /as per cent of the baseline's \(preset smoke, seeds 0\)/);
+    assert.equal(corruptionTable('supplement-2', smoke, robust).rows.length, 0);
+  });
+});
