@@ -1,10 +1,25 @@
 /** Every notebook, run from its first cell to its last by nbclient, at the preset `smoke` and with a store of its own. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { panels } from '../lib/experiments/figures';
+import { localEngine } from '../lib/experiments/local';
+import { presets } from '../lib/experiments/presets';
+import { type PanelCurves, panelCurves, readResults } from '../lib/experiments/results';
+import { RunStore } from '../lib/experiments/run-store';
+import { type SweepProgress, sweep } from '../lib/experiments/sweep';
+import { fingerprint } from '../scripts/notebooks.mjs';
 
 const ROOT = join(__dirname, '..');
 const NOTEBOOKS = join(ROOT, 'notebooks');
@@ -30,6 +45,22 @@ describe('notebooks at the preset smoke', () => {
   after(() => rmSync(folder, { recursive: true }));
   const store = join(folder, 'runs');
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules')); // where its cells find the library
+
+  it('have the runs of every figure, trained and tested', async () => {
+    const progress = [];
+    for await (const now of sweep('all', { preset: 'smoke', store, engine: localEngine() }))
+      progress.push(now);
+    const { done, jobs, failed } = progress[progress.length - 1] as SweepProgress;
+    assert.deepEqual(failed, []);
+    assert.equal(done, jobs);
+    const results = readResults(new RunStore(store));
+    for (const panel of panels) {
+      const drawn = panelCurves(panel, presets.smoke, results) as PanelCurves;
+      assert.equal(drawn.computed, drawn.wanted, panel.id);
+      assert.equal(drawn.curves.length, panel.curves.length, panel.id);
+      assert.ok(drawn.band.length > 0, panel.id);
+    }
+  });
 
   for (const name of readdirSync(NOTEBOOKS).filter((file) => file.endsWith('.ipynb'))) {
     it(`${name} runs without an error and draws its figures`, () => {
@@ -73,7 +104,15 @@ describe('notebooks at the preset smoke', () => {
         .cells.map((cell) => [cell.source].flat().join(''))
         .join('\n');
       if (source.includes('Laboratory('))
-        assert.ok(source.includes("Laboratory({ preset: 'laptop' })"), name);
+        assert.match(source, /Laboratory\(\{ preset: 'laptop'(, retrain)? \}\)/, name);
+    }
+  });
+
+  it('are committed with outputs of their own cells and of the results that ship', () => {
+    for (const name of readdirSync(NOTEBOOKS).filter((file) => file.endsWith('.ipynb'))) {
+      const notebook = read(join(NOTEBOOKS, name)) as Notebook & { metadata: { outputs_of?: string } };
+      assert.equal(notebook.metadata.outputs_of, fingerprint(notebook), `${name}: run npm run notebooks`);
+      assert.ok(statSync(join(NOTEBOOKS, name)).size < 2 * 2 ** 20, `${name} has more than 2 MB`);
     }
   });
 });

@@ -1,0 +1,74 @@
+// @ts-check
+/**
+ * Executes notebooks and saves them with their outputs: `npm run notebooks [-- NAME …]`, all of them by default.
+ *
+ * Each is saved with a fingerprint of what its outputs came from – its cells and the results that ship – by which
+ * `npm test` sees outputs that are out of date.
+ */
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import fs from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { inRoot } from './lib/paths.mjs';
+
+const folder = inRoot('notebooks');
+
+/**
+ * What a notebook's outputs come from.
+ *
+ * @param {{ cells: readonly { cell_type: string, source: string | readonly string[] }[] }} notebook
+ */
+export function fingerprint({ cells }) {
+  const hash = createHash('sha256');
+  const sources = cells
+    .filter((cell) => cell.cell_type === 'code')
+    .map((cell) => [cell.source].flat().join(''));
+  for (const source of sources) hash.update(source).update('\0');
+  const usesResults = sources.some((source) => /\.(panels|results)\(/.test(source));
+  const results = inRoot('data', 'results', 'laptop.jsonl');
+  if (usesResults && fs.existsSync(results)) hash.update(fs.readFileSync(results));
+  return hash.digest('hex').slice(0, 16);
+}
+
+/** @param {string} name without its ending */
+function execute(name) {
+  const file = path.join(folder, `${name}.ipynb`);
+  const jupyter = inRoot('.venv', 'bin', 'jupyter');
+  const aside = path.join(folder, `.${name}.executing.ipynb`); // beside it: its cells look for the library from there
+  try {
+    fs.copyFileSync(file, aside);
+    execFileSync(
+      jupyter,
+      ['nbconvert', '--to', 'notebook', '--execute', '--inplace', '--ExecutePreprocessor.timeout=-1', aside],
+      {
+        env: { ...process.env, JUPYTER_PATH: inRoot('.jupyter') },
+        stdio: ['ignore', 'inherit', 'inherit'],
+      },
+    );
+    const notebook = JSON.parse(fs.readFileSync(aside, 'utf8'));
+    for (const cell of notebook.cells) delete cell.metadata.execution; // times of day, which differ with every run
+    notebook.metadata.outputs_of = fingerprint(notebook);
+    fs.writeFileSync(aside, `${JSON.stringify(notebook, undefined, 1)}\n`);
+    fs.renameSync(aside, file);
+  } finally {
+    fs.rmSync(aside, { force: true });
+  }
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const known = fs
+    .readdirSync(folder)
+    .filter((name) => name.endsWith('.ipynb') && !name.startsWith('.'))
+    .map((name) => name.replace(/\.ipynb$/, ''));
+  const wanted = process.argv.slice(2);
+  const unknown = wanted.find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    console.error(`There is no notebook "${unknown}". There are ${known.join(', ')}.`);
+    process.exit(2);
+  }
+  for (const name of wanted.length > 0 ? wanted : known) {
+    console.log(name);
+    execute(name);
+  }
+}
