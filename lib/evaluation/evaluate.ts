@@ -17,6 +17,8 @@ export interface EvaluationRow {
 export interface EvaluateOptions {
   readonly network: ResNet18;
   readonly dataset: ImageDataset;
+  /** Of the same network, data set and distortion: its compiled steps are used and kept. Default: one of its own. */
+  readonly meter?: AccuracyMeter;
   /** Default: the data set's test images. */
   readonly split?: Split;
   readonly distortion: Distortion;
@@ -24,6 +26,7 @@ export interface EvaluateOptions {
   readonly strengths?: readonly Strength[];
   /** Default: 0. */
   readonly seed?: number;
+  /** Default: the interrupt of the notebook's cell. */
   readonly signal?: AbortSignal;
 }
 
@@ -35,14 +38,14 @@ export interface EvaluateOptions {
 export async function* evaluate(options: EvaluateOptions): AsyncGenerator<EvaluationRow, void, void> {
   const { network, dataset, split = dataset.test, distortion, seed = 0, signal } = options;
   const { strengths = distortion.testGrid } = options;
-  const meter = new AccuracyMeter(network, dataset, distortion);
+  const meter = options.meter ?? new AccuracyMeter(network, dataset, distortion);
   try {
     for (const strength of strengths) {
       const count = await meter.count(split, { strength, seed, signal });
       yield { distortion: distortion.name, strength, seed, ...count };
     }
   } finally {
-    meter.dispose();
+    if (options.meter === undefined) meter.dispose();
   }
 }
 

@@ -12,6 +12,7 @@ import { currentKernel } from '../kernel/client';
 import { fastestPrecision, type Precision, ResNet18 } from '../model/resnet18';
 import { loadWeights, saveWeights } from '../model/weights';
 import { device } from '../tensorflow';
+import { AccuracyMeter } from '../training/accuracy';
 import { type BatchEvent, type EpochResult, train } from '../training/train';
 import { type FigureName, panelsOf } from './figures';
 import { inEitherPrecision, type Job, TEST_SEED } from './plan';
@@ -70,6 +71,11 @@ export class Laboratory {
   readonly seed: number;
   readonly precision: Precision;
   readonly #signal?: AbortSignal;
+  readonly #benches = new Map<
+    Precision,
+    { readonly network: ResNet18; readonly meters: Map<string, AccuracyMeter> }
+  >();
+  #turn: Promise<void> = Promise.resolve();
 
   /** @throws ArgumentError for an unknown preset, DataError if the data set is not there */
   constructor(options: LaboratoryOptions = {}) {
@@ -275,24 +281,47 @@ export class Laboratory {
     lost: AbortSignal,
     onRow?: (row: EvaluationRow) => void,
   ): Promise<void> {
-    const network = await this.network(record);
+    const turn = this.#turn;
+    let done = () => {};
+    this.#turn = new Promise((resolve) => {
+      done = resolve;
+    });
     try {
+      await turn; // one run after the other has its weights in the network for tests
+      const { network, meters } = this.#bench(record.spec);
+      loadWeights(network, this.store.weightsFile(record.id));
       const { dataset } = this;
+      const meter = meters.get(distortion.name) ?? new AccuracyMeter(network, dataset, distortion);
+      meters.set(distortion.name, meter);
       const signal = this.#stopOr(lost);
-      for await (const row of evaluate({
-        network,
-        dataset,
-        distortion,
-        strengths,
-        seed: TEST_SEED,
-        signal,
-      })) {
+      const options = { network, dataset, meter, distortion, strengths, seed: TEST_SEED, signal };
+      for await (const row of evaluate(options)) {
         this.store.addEvaluation(record.id, row);
         onRow?.(row);
       }
     } finally {
+      done();
+    }
+  }
+
+  /** One network for all tests of a precision, with its compiled steps: to compile them takes longer than a small test. */
+  #bench(spec: RunSpec) {
+    const { precision } = spec;
+    const bench = this.#benches.get(precision) ?? {
+      network: this.#network(spec),
+      meters: new Map<string, AccuracyMeter>(),
+    };
+    this.#benches.set(precision, bench);
+    return bench;
+  }
+
+  /** Frees the networks and compiled steps that are kept for tests. */
+  dispose(): void {
+    for (const { network, meters } of this.#benches.values()) {
+      for (const meter of meters.values()) meter.dispose();
       network.dispose();
     }
+    this.#benches.clear();
   }
 
   /** Does something to a run that one process may do at a time; where another does it, waits a moment instead. */
