@@ -1,5 +1,5 @@
-/** Values of options, read from their text. */
-import { InvalidArgumentError } from 'commander';
+/** Values of options, read from their text. Nothing here waits for TensorFlow. */
+import { InvalidArgumentError, Option } from 'commander';
 
 /** A whole number from 0 on. */
 export function whole(text: string): number {
@@ -7,3 +7,55 @@ export function whole(text: string): number {
   if (text.trim() !== '' && Number.isInteger(value) && value >= 0) return value;
   throw new InvalidArgumentError(`Expected a whole number, but got "${text}".`);
 }
+
+export function number(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== '' && Number.isFinite(value)) return value;
+  throw new InvalidArgumentError(`Expected a number, but got "${text}".`);
+}
+
+export function positive(text: string): number {
+  const value = number(text);
+  if (value > 0) return value;
+  throw new InvalidArgumentError(`Expected a number above 0, but got "${text}".`);
+}
+
+/** `0,1,2` */
+export function wholes(text: string): number[] {
+  return text.split(',').map(whole);
+}
+
+/** A strength as it is written: `0.1`; `none`, for JPEG; of a composition, its parts' as in `30+0.1`. */
+export type StrengthText = number | null | readonly number[];
+
+export function strength(text: string): StrengthText {
+  if (text.trim() === 'none') return null;
+  const parts = text.split('+').map(number);
+  return parts.length === 1 ? parts[0] : parts;
+}
+
+/** `0,0.05,0.1` */
+export function strengths(text: string): StrengthText[] {
+  return text.split(',').map(strength);
+}
+
+export const presetOption = () =>
+  new Option('--preset <name>', 'the scale').choices(['smoke', 'laptop', 'paper']).default('laptop');
+
+export const storeOption = () =>
+  new Option('--store <folder>', "where the runs are (default: the project's data/runs)");
+
+export const figuresOption = () =>
+  new Option(
+    '--figures <names>',
+    'all, or a list of fig1a, fig1b, fig2a, fig2b, fig3a, fig3b, supplement-1 … supplement-5',
+  ).default('all');
+
+export const precisionOption = () =>
+  new Option(
+    '--precision <name>',
+    'numbers of the training (default: what the hardware does fastest)',
+  ).choices(['float32', 'bfloat16']);
+
+export const jsonOption = () =>
+  new Option('--json', 'print JSON, and nothing else, on stdout').default(false);

@@ -9,3 +9,26 @@ export function percent(share: number): string {
 export function epochText({ epoch, epochs, trainLoss, validationAccuracy, imagesPerSecond }: EpochResult) {
   return `epoch ${epoch} of ${epochs}: loss ${trainLoss.toFixed(3)}, ${percent(validationAccuracy)} of the validation images, ${imagesPerSecond.toFixed(0)} images/s`;
 }
+
+/** `40 s`, `12 min`, `3.4 h`, `2.5 days` */
+export function duration(seconds: number): string {
+  if (seconds < 90) return `${seconds < 10 ? seconds.toPrecision(2) : Math.round(seconds)} s`;
+  if (seconds < 90 * 60) return `${Math.round(seconds / 60)} min`;
+  const hours = seconds / 3600;
+  return hours < 48 ? `${hours.toFixed(1)} h` : `${(hours / 24).toFixed(1)} days`;
+}
+
+/** `45 MB`, `11 GB`: powers of ten. */
+export function bytesText(bytes: number): string {
+  const [unit, size] = bytes >= 1e9 ? ['GB', 1e9] : ['MB', 1e6];
+  return `${Number((bytes / size).toPrecision(2))} ${unit}`;
+}
+
+/** `1,234,567` */
+export function thousands(value: number): string {
+  return Math.round(value).toLocaleString('en-US');
+}
+
+export function printJson(value: unknown): void {
+  console.log(JSON.stringify(value, undefined, 2));
+}

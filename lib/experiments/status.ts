@@ -6,7 +6,7 @@ import { sweepJobs } from './sweep';
 
 export interface JobStatus {
   readonly job: Job;
-  /** `stopped`: begun, and nobody works on it. */
+  /** `stopped`: its training was begun, and nobody works on it. A trained run whose tests are missing is `waiting`. */
   readonly state: 'whole' | 'running' | 'stopped' | 'failed' | 'waiting';
   /** Complete epochs, of `job.spec.epochs`. */
   readonly epoch: number;
@@ -33,10 +33,11 @@ export function sweepStatus(
   const failures = runs.failures();
   const statuses = jobs.map((job): JobStatus => {
     const { id, spec } = job;
-    const history = runs.find(id)?.history ?? runs.progress(id)?.history ?? [];
+    const record = runs.find(id);
+    const { history } = record ?? runs.progress(id) ?? { history: [] };
     const owner = runs.owner(id);
     const message = failures.get(id);
-    const begun = history.length > 0;
+    const begun = record === undefined && history.length > 0;
     const state = !open.has(job)
       ? 'whole'
       : owner !== undefined

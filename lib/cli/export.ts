@@ -1,0 +1,144 @@
+/** `export`: a run for PyTorch. */
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { distortionNamed, strengthText } from '../distortions';
+import { DataError } from '../errors';
+import { accuracyInterval, type EvaluationRow } from '../evaluation/evaluate';
+import { Laboratory } from '../experiments/laboratory';
+import type { RunRecord } from '../experiments/run-store';
+import { runTitle } from '../experiments/spec';
+import { writeWhole } from '../files';
+import { findRun, openStore, presetOf } from './store';
+import { duration, percent, printJson } from './text';
+
+export interface ExportOptions {
+  readonly run: string;
+  readonly store?: string;
+  readonly out: string;
+  readonly json: boolean;
+}
+
+export function exportRun({ run: prefix, store, out, json }: ExportOptions): void {
+  const runs = openStore(store);
+  const record = findRun(runs, prefix);
+  const { id, spec } = record;
+  if (!runs.hasWeights(id)) {
+    throw new DataError(`The weights of the run ${id} are not in ${runs.directory}.`, {
+      cure: 'Export it where it was trained, or train it here with run.',
+    });
+  }
+  const { dataset } = new Laboratory({ preset: presetOf(spec).name, store });
+  const { name, classNames, cropSide, sourceSide, mean, deviation } = dataset;
+  const config = {
+    architecture: 'resnet18',
+    ...spec.network,
+    classes: classNames.length,
+    classNames,
+    input: { sourceSide, cropSide, mean, deviation },
+    dataset: name,
+    run: record,
+    evaluations: runs.evaluations(id),
+  };
+  mkdirSync(out, { recursive: true });
+  const files = ['weights.safetensors', 'config.json', 'README.md'].map((file) => join(out, file));
+  writeWhole(files[0], readFileSync(runs.weightsFile(id)));
+  writeWhole(files[1], `${JSON.stringify(config, undefined, 2)}\n`);
+  writeWhole(files[2], modelCard(record, config));
+  if (json) printJson({ run: id, files });
+  else console.log(`Exported ${runTitle(spec)}, seed ${spec.seed}, to ${out}.`);
+}
+
+interface CardConfig {
+  readonly width: number;
+  readonly stem: 'imagenet' | 'small';
+  readonly classes: number;
+  readonly dataset: string;
+  readonly input: Pick<Laboratory['dataset'], 'sourceSide' | 'cropSide' | 'mean' | 'deviation'>;
+  readonly evaluations: readonly EvaluationRow[];
+}
+
+function modelCard(record: RunRecord, { width, stem, classes, dataset, input, evaluations }: CardConfig) {
+  const { id, spec, history, bestEpoch, device, seconds, finished, version } = record;
+  const { method, distortion } = spec;
+  const rows = evaluations.map((row) => {
+    const { accuracy, low, high } = accuracyInterval(row);
+    const kind = distortionNamed(row.distortion);
+    return `| ${kind.title} | ${strengthText(kind, row.strength)} | ${percent(accuracy)} | ${percent(low)} … ${percent(high)} | ${row.total} |`;
+  });
+  const table =
+    rows.length === 0
+      ? 'It was not tested yet.'
+      : [
+          '| test distortion | strength | accuracy | 95 % interval | images |',
+          '|---|---|---|---|---|',
+          ...rows,
+        ].join('\n');
+  const numbers = (values: readonly number[]) => `(${values.map((value) => value.toFixed(4)).join(', ')})`;
+  return `---
+library_name: pytorch
+tags: [resnet18, robustness, stability-training]
+---
+
+# ResNet-18, ${runTitle(spec)}
+
+Trained by the method ${method.kind} of [*Achieving Generalizable Robustness of Deep Neural Networks by Stability Training*](https://arxiv.org/abs/1906.00735)
+(Laermann, Samek, Strodthoff 2019).
+
+| | |
+|---|---|
+| run | \`${id}\`, seed ${spec.seed} |
+| data | ${dataset}: ${spec.dataset.train} training and ${spec.dataset.validation} validation images, ${classes} classes |
+| network | ResNet-18, ${width} base channels, stem \`${stem}\` |
+| method | \`${JSON.stringify(method)}\` |
+| distortion | ${distortion ? `${distortionNamed(distortion.name).title}, ${strengthText(distortionNamed(distortion.name), distortion.strength)}` : 'none'} |
+| starts from | ${spec.from ? `the run \`${spec.from}\`` : 'random weights'} |
+| training | epoch ${bestEpoch} of ${spec.epochs}, batches of ${spec.batchSize}, learning rate ${spec.learningRate}, ${spec.precision} |
+| validation accuracy | ${percent(history[bestEpoch - 1].validationAccuracy)} |
+| computed | ${finished.slice(0, 10)} on ${device.name} in ${duration(seconds)}, version ${version} |
+
+## Accuracy on the test images
+
+${table}
+
+## Loading it in PyTorch
+
+\`weights.safetensors\` has torchvision's names and layout.
+
+\`\`\`python
+from safetensors.torch import load_file
+from torch import nn
+from torchvision.models import resnet18
+${networkPython(width, stem, classes)}
+network.load_state_dict(load_file("weights.safetensors"))
+network.eval()
+\`\`\`
+
+Images \`[batch, 3, ${input.cropSide}, ${input.cropSide}]\`: RGB, 0..1, the shorter side scaled to ${input.sourceSide} px, the centre crop of
+${input.cropSide} px, less the mean ${numbers(input.mean)}, divided by the deviation ${numbers(input.deviation)} of the channels.
+A distortion comes before that normalisation. \`config.json\` lists the classes in the order of the logits, and all numbers in full.
+`;
+}
+
+/** torchvision's own network; of another width or stem, put together from its blocks. */
+function networkPython(width: number, stem: 'imagenet' | 'small', classes: number): string {
+  if (width === 64 && stem === 'imagenet') return `\nnetwork = resnet18(num_classes=${classes})`;
+  const layers = [1, 2, 4, 8].map(
+    (factor, at) =>
+      `network.layer${at + 1} = network._make_layer(BasicBlock, ${factor * width}, 2${at === 0 ? '' : ', stride=2'})`,
+  );
+  const conv =
+    stem === 'imagenet'
+      ? 'kernel_size=7, stride=2, padding=3, bias=False'
+      : 'kernel_size=3, padding=1, bias=False';
+  return [
+    'from torchvision.models.resnet import BasicBlock',
+    '',
+    `network = resnet18(num_classes=${classes})`,
+    `network.inplanes = ${width}`,
+    `network.conv1 = nn.Conv2d(3, ${width}, ${conv})`,
+    ...(stem === 'small' ? ['network.maxpool = nn.Identity()'] : []),
+    `network.bn1 = nn.BatchNorm2d(${width})`,
+    ...layers,
+    `network.fc = nn.Linear(${8 * width}, ${classes})`,
+  ].join('\n');
+}

@@ -1,0 +1,77 @@
+/** `status`: where a sweep stands. */
+import { setTimeout } from 'node:timers/promises';
+import type { PresetName } from '../experiments/presets';
+import type { Owner } from '../experiments/run-store';
+import { type JobStatus, type SweepStatus, sweepStatus } from '../experiments/status';
+import { figuresNamed } from '../experiments/sweep';
+import type { Precision } from '../model/resnet18';
+import { resultsTable } from '../plots/table';
+import { duration, percent, printJson } from './text';
+
+export interface StatusOptions {
+  readonly preset: PresetName;
+  readonly figures: string;
+  readonly seeds: readonly number[];
+  readonly store?: string;
+  readonly precision?: Precision;
+  readonly all: boolean;
+  readonly watch: boolean;
+  readonly json: boolean;
+}
+
+const WATCH_MS = 5000;
+
+export async function status({ figures, all, watch, json, ...options }: StatusOptions): Promise<void> {
+  for (;;) {
+    const state = sweepStatus(figuresNamed(figures), options);
+    if (json) printJson(jsonOf(state));
+    else {
+      if (watch && process.stdout.isTTY) process.stdout.write('\x1b[H\x1b[2J');
+      console.log(textOf(state, all));
+    }
+    if (!watch || state.counts.whole === state.jobs.length) return;
+    await setTimeout(WATCH_MS);
+    if (!process.stdout.isTTY && !json) console.log();
+  }
+}
+
+function jsonOf({ jobs, counts, share }: SweepStatus) {
+  return {
+    runs: jobs.length,
+    ...counts,
+    share,
+    jobs: jobs.map(({ job: { id, title, spec }, ...rest }) => ({
+      id,
+      title,
+      seed: spec.seed,
+      epochs: spec.epochs,
+      ...rest,
+    })),
+  };
+}
+
+function textOf({ jobs, counts, share }: SweepStatus, all: boolean): string {
+  const told = jobs.filter(({ state }) => all || !['whole', 'waiting'].includes(state));
+  const rows = told.map(({ job: { id, title, spec }, state, epoch, validationAccuracy, ...rest }) => ({
+    id,
+    run: title,
+    seed: spec.seed,
+    state,
+    epoch: `${epoch} of ${spec.epochs}`,
+    validation: validationAccuracy === undefined ? '' : percent(validationAccuracy),
+    '': remark(rest),
+  }));
+  const numbers = Object.entries(counts).map(([state, count]) => `${count} ${state}`);
+  const summary = `${jobs.length} runs: ${numbers.join(', ')}; ${percent(share)} of the work is whole.`;
+  return rows.length === 0 ? summary : `${resultsTable(rows).toText()}\n\n${summary}`;
+}
+
+function remark({ owner, message }: Pick<JobStatus, 'owner' | 'message'>): string {
+  if (owner) return ownerText(owner);
+  return message?.split('\n', 1)[0] ?? '';
+}
+
+function ownerText({ process: number, here, seen }: Owner): string {
+  if (here) return `process ${number} of this machine`;
+  return `process ${number} of another machine, seen ${duration(Math.max(0, Date.now() - seen.getTime()) / 1000)} ago`;
+}

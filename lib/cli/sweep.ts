@@ -1,0 +1,180 @@
+/** `sweep`: all runs of some figures. */
+import { ArgumentError } from '../errors';
+import { sweepCost } from '../experiments/cost';
+import { localEngine } from '../experiments/local';
+import { type PresetName, presetNamed } from '../experiments/presets';
+import { measureRate, statedRate } from '../experiments/rate';
+import { rayEngine } from '../experiments/ray';
+import { type Engine, figuresNamed, inProcess, type SweepProgress, sweep } from '../experiments/sweep';
+import { type ProgressBar, progress } from '../kernel/progress';
+import type { Precision } from '../model/resnet18';
+import { resultsTable } from '../plots/table';
+import { Stopped, stopSignal } from './stop';
+import { openStore } from './store';
+import { writeEvents } from './tensorboard';
+import { bytesText, duration, percent, printJson, thousands } from './text';
+
+export interface SweepOptions {
+  readonly preset: PresetName;
+  readonly figures: string;
+  readonly seeds: readonly number[];
+  readonly store?: string;
+  readonly precision?: Precision;
+  readonly engine: 'in-process' | 'local' | 'ray';
+  readonly processes?: number;
+  readonly address?: string;
+  readonly gpusPerRun?: number;
+  readonly cpusPerRun?: number;
+  readonly dryRun: boolean;
+  readonly imagesPerSecond?: number;
+  readonly tensorboard?: string;
+  readonly json: boolean;
+}
+
+export async function sweepCommand(options: SweepOptions): Promise<void> {
+  const engine = engineOf(options);
+  if (options.dryRun) return dryRun(options);
+  const { preset, seeds, store, precision, json, tensorboard } = options;
+  let bar: ProgressBar | undefined;
+  let last: SweepProgress | undefined;
+  let stopped: unknown;
+  const signal = stopSignal();
+  try {
+    for await (const state of sweep(figuresNamed(options.figures), {
+      preset,
+      seeds,
+      store,
+      precision,
+      engine,
+      signal,
+    })) {
+      if (bar === undefined) {
+        const there = state.done;
+        console.error(`${there} of ${state.jobs} runs are on disk with their tests.`);
+        bar = progress({ total: state.jobs - there, label: 'runs', unit: 'runs' });
+      }
+      if (last) bar.advance(state.done + state.failed.length - last.done - last.failed.length);
+      bar.note(noteOf(state));
+      last = state;
+    }
+  } catch (error) {
+    if (!(error instanceof Stopped)) throw error;
+    stopped = error;
+  } finally {
+    bar?.close();
+  }
+  const { jobs = 0, done = 0, failed = [] } = last ?? {};
+  if (tensorboard) writeEvents(openStore(store), tensorboard);
+  if (json) {
+    printJson({
+      runs: jobs,
+      whole: done,
+      failed: failed.map(({ job: { id, title, spec }, message }) => ({
+        id,
+        title,
+        seed: spec.seed,
+        message,
+      })),
+      stopped: stopped !== undefined,
+    });
+  }
+  for (const { job, message } of failed) {
+    console.error(`Failed: ${job.id} ${job.title}, seed ${job.spec.seed}: ${message}`);
+  }
+  const whole = `${done} of ${jobs} runs are whole`;
+  if (stopped)
+    throw new Stopped(`Stopped: ${whole}.`, { cure: 'Run the same command again to go on from here.' });
+  if (failed.length > 0) {
+    console.error(
+      `${whole}, ${failed.length} failed.\n→ Run the same command again to try those that failed.`,
+    );
+    process.exitCode = 1;
+  } else if (!json) {
+    console.log(`All ${jobs} runs are whole.`);
+  }
+}
+
+/** @throws ArgumentError for an option of another engine */
+function engineOf({ engine, processes, address, gpusPerRun, cpusPerRun }: SweepOptions): Engine {
+  const owners = {
+    processes: 'local',
+    address: 'ray',
+    'gpus-per-run': 'ray',
+    'cpus-per-run': 'ray',
+  } as const;
+  const given = { processes, address, 'gpus-per-run': gpusPerRun, 'cpus-per-run': cpusPerRun };
+  for (const [name, owner] of Object.entries(owners)) {
+    if (given[name as keyof typeof given] !== undefined && engine !== owner) {
+      throw new ArgumentError(`--${name} is no option of the engine ${engine}.`, {
+        cure: `It goes with --engine ${owner}.`,
+      });
+    }
+  }
+  if (processes !== undefined && !Number.isInteger(processes)) {
+    throw new ArgumentError(`--processes must be a whole number, but is ${processes}.`);
+  }
+  switch (engine) {
+    case 'in-process':
+      return inProcess();
+    case 'local':
+      return localEngine({ processes });
+    case 'ray':
+      return rayEngine({ address, gpusPerRun, cpusPerRun });
+  }
+}
+
+function noteOf({ share, remainingSeconds, running, event }: SweepProgress): string {
+  const what =
+    event?.kind === 'epoch' && event.message
+      ? `${event.job.title} ${event.message}`
+      : running.map(({ title }) => title).join('; ');
+  const left = remainingSeconds === undefined ? '' : `, ${duration(remainingSeconds)} to go`;
+  return `${percent(share)} of the work${left}${what && `, ${what}`}`;
+}
+
+async function dryRun({ figures, json, imagesPerSecond, ...options }: SweepOptions): Promise<void> {
+  const { seeds, store, precision } = options;
+  const preset = presetNamed(options.preset);
+  const which = figuresNamed(figures);
+  if (imagesPerSecond === undefined) console.error('Timing some steps …');
+  const rate =
+    imagesPerSecond === undefined
+      ? await measureRate(preset, { precision, signal: stopSignal() })
+      : statedRate(imagesPerSecond);
+  const { runs, toDo } = sweepCost(which, { preset: preset.name, seeds, store, precision, rate });
+  if (json) {
+    return printJson({
+      preset: preset.name,
+      rate,
+      runs: runs.map(({ job: { id, title, spec, tests }, whole, images, seconds }) => ({
+        id,
+        title,
+        seed: spec.seed,
+        epochs: spec.epochs,
+        tests: tests.reduce((sum, { strengths }) => sum + strengths.length, 0),
+        images: Math.round(images),
+        seconds,
+        whole,
+      })),
+      toDo,
+    });
+  }
+  const rows = runs.map(({ job: { id, title, spec, tests }, whole, images, seconds }) => ({
+    id,
+    run: title,
+    seed: spec.seed,
+    epochs: spec.epochs,
+    tests: tests.reduce((sum, { strengths }) => sum + strengths.length, 0),
+    images: thousands(images),
+    time: whole ? 'on disk' : duration(seconds),
+  }));
+  console.log(resultsTable(rows).toText());
+  const pace = `${thousands(rate.training)} images/s in training and ${thousands(rate.test)} in tests`;
+  console.log(`
+${toDo.runs} of ${runs.length} runs to do: ${thousands(toDo.images)} images through the network forward and back, \
+${duration(3600 * toDo.hours)} one after the other,
+${bytesText(toDo.diskBytes)} of weights on disk (and while a run trains, up to nine times its own in checkpoints).
+At ${pace}, ${
+    rate.device ? `measured on ${rate.device.name} without reading and distorting the images` : 'as stated'
+  }.`);
+}

@@ -1,0 +1,45 @@
+/** `tensorboard`: what the runs of a store came to, as event files. */
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { distortionNamed } from '../distortions';
+import type { RunStore } from '../experiments/run-store';
+import { runTitle } from '../experiments/spec';
+import { tf } from '../tensorflow';
+import { openStore } from './store';
+
+export function tensorboard({ store, out }: { readonly store?: string; readonly out: string }): void {
+  const runs = writeEvents(openStore(store), out);
+  console.log(`Wrote ${runs} runs to ${out}: tensorboard --logdir ${out}`);
+}
+
+/**
+ * Writes a folder of event files for each run that has an epoch, finished or not.
+ *
+ * Scalars per epoch, and per test strength: its step is the strength's place in the test grid, as steps are whole numbers.
+ *
+ * @returns how many runs
+ */
+export function writeEvents(store: RunStore, out: string): number {
+  let runs = 0;
+  for (const id of store.ids()) {
+    const run = store.find(id) ?? store.progress(id);
+    if (run === undefined || run.history.length === 0) continue;
+    runs++;
+    const folder = join(out, `${runTitle(run.spec)}, seed ${run.spec.seed} ${id}`);
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder, { recursive: true });
+    const writer = tf.node.summaryFileWriter(folder);
+    for (const { epoch, trainLoss, validationAccuracy, imagesPerSecond } of run.history) {
+      writer.scalar('training/loss', trainLoss, epoch);
+      writer.scalar('validation/accuracy', validationAccuracy, epoch);
+      writer.scalar('training/images per second', imagesPerSecond, epoch);
+    }
+    for (const { distortion, strength, correct, total } of store.evaluations(id)) {
+      const { testGrid } = distortionNamed(distortion);
+      const place = testGrid.findIndex((of) => JSON.stringify(of) === JSON.stringify(strength));
+      if (place >= 0) writer.scalar(`test/${distortion}`, correct / total, place);
+    }
+    writer.flush();
+  }
+  return runs;
+}
