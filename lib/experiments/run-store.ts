@@ -1,5 +1,5 @@
 /** Runs on disk: a folder a run, named by its id. What is there is whole; what is begun is gone on from. */
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { DataError } from '../errors';
@@ -197,6 +197,16 @@ export class RunStore {
 
   #cure(id: string): string {
     return `Remove the folder ${this.folder(id)} to run it again.`;
+  }
+
+  /** When a run was begun, and when its record or a row of its tests was last written; undefined before that. */
+  times(id: string): { readonly begun?: Date; readonly written?: Date } {
+    const time = (file: string) => statSync(file, { throwIfNoEntry: false })?.mtime;
+    const record = time(join(this.folder(id), 'record.json'));
+    return {
+      begun: time(join(this.folder(id), 'spec.json')),
+      written: time(this.#evaluationsFile(id)) ?? record,
+    };
   }
 
   /** Ends a run: its weights are there already, its checkpoints are not needed any more. */

@@ -12,6 +12,13 @@ export interface JobStatus {
   readonly epoch: number;
   /** Of the undistorted validation images after the last complete epoch, 0..1. */
   readonly validationAccuracy?: number;
+  /** Strengths at which it was tested, and all of them. */
+  readonly tested: number;
+  readonly tests: number;
+  /** When it was begun; when its training ended. */
+  readonly begun?: Date;
+  readonly trained?: Date;
+  /** Who trains it. */
   readonly owner?: Owner;
   /** Why it was given up. */
   readonly message?: string;
@@ -24,6 +31,10 @@ export interface SweepStatus {
   readonly share: number;
 }
 
+/** Tests are not claimed: a trained run is taken for one that is tested if it had a row of late. */
+const TESTING_MS = 120_000;
+
+/** Reads the store alone: any number of processes may look, from any machine. */
 export function sweepStatus(
   figures: readonly FigureName[] | 'all',
   options: PlanOptions & { readonly store?: string },
@@ -36,23 +47,31 @@ export function sweepStatus(
     const record = runs.find(id);
     const { history } = record ?? runs.progress(id) ?? { history: [] };
     const owner = runs.owner(id);
+    const { begun, written } = runs.times(id);
+    const tests = job.tests.reduce((sum, { strengths }) => sum + strengths.length, 0);
+    const isWhole = !open.has(job);
+    const isTested = record && written && Date.now() - written.getTime() < TESTING_MS;
     const message = failures.get(id);
-    const begun = record === undefined && history.length > 0;
+    const isStopped = record === undefined && history.length > 0;
     const state = !open.has(job)
       ? 'whole'
-      : owner !== undefined
+      : owner !== undefined || isTested
         ? 'running'
         : message !== undefined
           ? 'failed'
-          : begun
+          : isStopped
             ? 'stopped'
             : 'waiting';
     return {
       job,
       state,
-      epoch: state === 'whole' ? spec.epochs : history.length,
+      epoch: isWhole ? spec.epochs : history.length,
       validationAccuracy: history.at(-1)?.validationAccuracy,
-      ...(state !== 'whole' && { owner }),
+      tested: isWhole ? tests : Math.min(tests, record ? runs.evaluations(id).length : 0),
+      tests,
+      begun,
+      trained: record && new Date(record.finished),
+      ...(!isWhole && { owner }),
       ...(state === 'failed' && { message }),
     };
   });
