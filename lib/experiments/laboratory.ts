@@ -222,9 +222,14 @@ export class Laboratory {
     return readResults(this.store);
   }
 
-  /** The network of a finished run, trained again where its weights are not here; the caller's to dispose. */
-  async network({ id, spec }: RunRecord): Promise<ResNet18> {
-    await this.#trained(spec);
+  /**
+   * The network of a finished run, trained again where its weights are not here; the caller's to dispose.
+   *
+   * @param observer Follows that training; `onEnd` comes once, trained or not.
+   */
+  async network({ id, spec }: RunRecord, observer: RunObserver = {}): Promise<ResNet18> {
+    const record = await this.#trained(spec, observer);
+    await observer.onEnd?.(record);
     const network = this.#network(spec);
     try {
       loadWeights(network, this.store.weightsFile(id));
