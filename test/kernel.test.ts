@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { link, mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import sharp from 'sharp';
 import {
   type Answered,
   installTestKernelspec,
@@ -411,6 +412,48 @@ describe('interrupts', () => {
     const { reply } = await kernel.answered(id);
     assert.equal(reply.ename, 'Interrupted');
     await run('1');
+  });
+
+  test("the library's long calls hear it without being given the signal, and the network stays", async () => {
+    await run(
+      `import * as st from 'stability-training';
+      const whole = st.openCifar10();
+      const few = (split: st.Split) => st.subset(split, { count: 100, seed: 0 });
+      const dataset = { ...whole, train: few(whole.train), validation: few(whole.validation) };
+      const distortion = st.distortions['gaussian-noise'];
+      const network = new st.ResNet18({ classes: 10, width: 4, stem: 'small' });
+      const variables = st.tf.memory().numTensors;`,
+      {},
+      120_000,
+    );
+    // Many pictures to build from: one by many names.
+    for (const name of ['cats', 'dogs']) await mkdir(join(folder, 'pictures', name), { recursive: true });
+    const picture = join(folder, 'picture.jpg');
+    await sharp({ create: { width: 2000, height: 2000, channels: 3, background: 'teal' } }).toFile(picture);
+    for (let index = 0; index < 600; index += 1) {
+      await link(picture, join(folder, 'pictures', index % 2 ? 'cats' : 'dogs', `${index}.jpg`));
+    }
+    // No code of a cell runs in them, which would be stopped in any case.
+    const calls = {
+      train:
+        "st.train({ network, dataset, method: { kind: 'baseline' }, epochs: 10_000, batchSize: 20, onBatch: note })",
+      evaluate: 'st.evaluate({ network, dataset, split: whole.train, distortion }).next(note())',
+      buildFolder: "st.buildFolder({ images: 'pictures', out: 'built', onProgress: note })",
+    };
+    await run("const note: () => undefined = console.log.bind(console, 'begun') as never;");
+    for (const [name, call] of Object.entries(calls)) {
+      const id = await kernel.sendCell(`await ${call}`);
+      await kernel.message(({ type, parent }) => type === 'stream' && parent === id);
+      await kernel.control('interrupt_request');
+      const { reply } = await kernel.answered(id);
+      assert.equal(reply.ename, 'Interrupted', `${name}: ${JSON.stringify(reply)}`);
+      assert.doesNotMatch(reply.evalue, /given up/, name);
+    }
+    assert.equal(await runToText('st.tf.memory().numTensors - variables'), '0');
+    const { stdout } = await run(
+      'for await (const { total } of st.evaluate({ network, dataset, split: few(whole.test), distortion, strengths: [0] })) console.log(total);',
+    );
+    assert.equal(stdout, '100\n');
   });
 
   test('SIGINT is an interrupt, too', async () => {

@@ -2,7 +2,8 @@ import { on } from 'node:events';
 import { extname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { ArgumentError, DataError } from '../errors';
-import type { BatchMessage, BatchTask } from './batch-worker';
+import { currentKernel } from '../kernel/client';
+import type { BatchAnswer, BatchTask } from './batch-worker';
 import type { Split } from './dataset';
 import { permutation } from './random';
 
@@ -32,16 +33,22 @@ export interface BatchOptions {
     readonly cropSide: number;
     readonly qualityOf: (index: number) => number | null;
   };
+  /** @default the interrupt of the notebook's cell */
   readonly signal?: AbortSignal;
 }
 
 /** Batches read before they are asked for. */
 const AHEAD = 3;
 
+/** Reading threads that wait for their next iteration: to start one takes longer than to read a thousand images. */
+const idle: Worker[] = [];
+const MOST_IDLE = 2;
+let tasks = 0;
+
 /**
  * All images of a split, batch by batch, each image once.
  *
- * A thread of its own reads a few batches ahead, also while this one is busy with a training step. It ends with the
+ * A thread of its own reads a few batches ahead, also while this one is busy with a training step. It stops with the
  * iteration: at the last batch, at a `break`, when `signal` aborts (the iteration then throws its reason).
  *
  * @throws ArgumentError for a batch size or start that is none; while iterating, DataError where an image is damaged
@@ -67,37 +74,46 @@ export function batches(split: Split, options: BatchOptions): AsyncGenerator<Bat
 async function* readAhead(
   split: Split,
   indices: Int32Array,
-  { batchSize, recode, signal }: BatchOptions,
+  { batchSize, recode, signal = currentKernel()?.signal }: BatchOptions,
 ): AsyncGenerator<Batch, void, void> {
   signal?.throwIfAborted();
   if (indices.length === 0) return;
   const { file, cure } = split.store;
   const positions = indices.map((index) => split.positions[index]);
   const qualities = recode && Uint8Array.from(indices, (index) => recode.qualityOf(index) ?? 0);
-  const worker = startWorker({
+  const worker = idle.pop() ?? startWorker();
+  const task = ++tasks;
+  worker.postMessage({
+    task,
     file,
     cure,
     positions,
     batchSize,
     recode: recode && qualities && { cropSide: recode.cropSide, qualities },
-  });
+  } satisfies BatchTask);
+  const askForNext = () => worker.postMessage(task);
+  let isAlive = true;
   try {
     const messages = on(worker, 'message', { signal, close: ['exit'] });
-    for (let ahead = 0; ahead < AHEAD; ahead++) worker.postMessage('next');
+    for (let ahead = 0; ahead < AHEAD; ahead++) askForNext();
     for (let start = 0; start < indices.length; start += batchSize) {
       const asked = performance.now();
       worker.ref();
-      const { value } = await messages.next();
+      let answer: BatchAnswer;
+      do {
+        const { value } = await messages.next();
+        isAlive = value !== undefined;
+        if (!isAlive) throw new Error('the thread that reads the images ended before its time');
+        answer = value[0];
+      } while (answer.task !== task); // what an iteration before did not wait for
       // Between batches the thread does not keep the process alive, should the iteration be left unfinished.
       worker.unref();
-      if (!value) throw new Error('the thread that reads the images ended before its time');
-      const message: BatchMessage = value[0];
-      if ('error' in message) throw new DataError(message.error.message, { cure: message.error.cure });
-      worker.postMessage('next');
+      if ('error' in answer) throw new DataError(answer.error.message, { cure: answer.error.cure });
+      askForNext();
       const chosen = indices.slice(start, start + batchSize);
       yield {
-        images: message.images,
-        recoded: message.recoded,
+        images: answer.images,
+        recoded: answer.recoded,
         labels: chosen.map((index) => split.labels[index]),
         indices: chosen,
         waitMs: performance.now() - asked,
@@ -107,13 +123,15 @@ async function* readAhead(
     signal?.throwIfAborted();
     throw error;
   } finally {
-    await worker.terminate();
+    worker.unref();
+    if (isAlive && idle.length < MOST_IDLE) idle.push(worker);
+    else void worker.terminate();
   }
 }
 
-function startWorker(workerData: BatchTask): Worker {
+function startWorker(): Worker {
   const extension = extname(__filename);
   // From the sources (tests), the thread needs the TypeScript loader that this one has.
   const execArgv = extension === '.ts' ? ['--require', require.resolve('tsx/cjs')] : [];
-  return new Worker(join(__dirname, `batch-worker${extension}`), { workerData, execArgv });
+  return new Worker(join(__dirname, `batch-worker${extension}`), { execArgv });
 }

@@ -22,6 +22,7 @@ export interface BuildOptions {
   readonly seed?: number;
   /** Leave out what is wrong, and record it in the manifest, instead of stopping. @default false */
   readonly skipBad?: boolean;
+  /** @default the interrupt of the notebook's cell */
   readonly signal?: AbortSignal;
   /** Called a few times a second. */
   readonly onProgress?: (progress: BuildProgress) => void;

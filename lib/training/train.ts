@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { ImageDataset } from '../data/dataset';
 import { ArgumentError, UserError } from '../errors';
+import { currentKernel } from '../kernel/client';
 import type { ResNet18 } from '../model/resnet18';
 import { compile, hashSeed, Nesterov, tf, valueAndGradients } from '../tensorflow';
 import { AccuracyMeter } from './accuracy';
@@ -33,7 +34,7 @@ export interface TrainOptions {
   readonly seed?: number;
   /** `'eager'` runs op by op, to debug. Default: `'compiled'`. */
   readonly execution?: 'compiled' | 'eager';
-  /** Stops at the next batch, after a checkpoint. */
+  /** Stops at the next batch, after a checkpoint. Default: the interrupt of the notebook's cell. */
   readonly signal?: AbortSignal;
   /** Where to keep where training stands; a file of the same run is gone on from. Default: nowhere. */
   readonly checkpoint?: CheckpointOptions;
@@ -105,7 +106,7 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
     epochsPerPass = 1,
     batchSize = 128,
     seed = 0,
-    signal,
+    signal = currentKernel()?.signal,
     checkpoint,
   } = options;
   checkMethod(method, distortion);
@@ -175,7 +176,7 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
       const plan = imagePlan(options, epoch);
       const pass = Math.ceil(epoch / epochsPerPass);
       const startAt = ((epoch - 1) % epochsPerPass) * batchCount + position.batch;
-      const reading = { batchSize, order: { seed, epoch: pass }, startAt };
+      const reading = { batchSize, order: { seed, epoch: pass }, startAt, signal };
       // A stop after an epoch's last batch leaves its validation to be done, and no batch.
       const rest = position.batch < batchCount ? plannedBatches(dataset.train, dataset, plan, reading) : [];
       for await (const batch of rest) {
@@ -201,10 +202,7 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
           imagesPerSecond,
         });
         await setImmediate(); // a step blocks the event loop: let interrupts and progress through
-        if (signal?.aborted) {
-          save();
-          throw signal.reason;
-        }
+        signal?.throwIfAborted();
         if (performance.now() - savedAt > CHECKPOINT_MS) save();
         if (position.batch === batchCount) break; // what is left of the pass is for the next epochs
       }
@@ -228,6 +226,9 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
       save();
       options.onEpoch?.(result);
     }
+  } catch (error) {
+    if (signal?.aborted && error === signal.reason) save();
+    throw error;
   } finally {
     meter.dispose();
     step.dispose();
