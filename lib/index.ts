@@ -25,6 +25,17 @@ export { ArgumentError, DataError, UserError } from './errors';
 export { accuracyInterval, type EvaluateOptions, type EvaluationRow, evaluate } from './evaluation/evaluate';
 export { distortedImages, type PictureOptions } from './evaluation/pictures';
 export {
+  type ClaimNumber,
+  type ClaimOptions,
+  type ClaimResult,
+  type ClaimRow,
+  checkClaims,
+  claims,
+  claimsTable,
+  type PaperClaim,
+  type Verdict,
+} from './experiments/claims';
+export {
   type CurveRule,
   type Family,
   type FigureName,
@@ -44,6 +55,14 @@ export {
   type RunObserver,
 } from './experiments/laboratory';
 export { type LocalOptions, localEngine } from './experiments/local';
+export {
+  areaUnderCurve,
+  bandWidth,
+  type CorruptionCurves,
+  type CorruptionError,
+  meanCorruptionError,
+} from './experiments/measures';
+export { type MemoryMeasurement, memoryOf } from './experiments/memory';
 export { type Cost, costOf, type Job, type PlanOptions, planJobs } from './experiments/plan';
 export {
   BASELINE,
