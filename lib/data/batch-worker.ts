@@ -1,11 +1,12 @@
-import { on } from 'node:events';
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import { UserError } from '../errors';
 import type * as Jpeg from './jpeg';
 import { openStore } from './store';
 
-/** What the reading thread is started with. */
+/** What the reading thread is given to read: the first message. Then each message with the task's number asks for a batch. */
 export interface BatchTask {
+  /** Its number, by which answers are known. */
+  readonly task: number;
   readonly file: string;
   readonly cure: string;
   /** Positions in the store, in the order in which they are to be read. */
@@ -15,32 +16,28 @@ export interface BatchTask {
   readonly recode?: { readonly cropSide: number; readonly qualities: Uint8Array };
 }
 
-/** What the reading thread answers to each message: the next batch's images, or why there is none. */
-export type BatchMessage =
+/** What the reading thread answers when it is asked: the next batch's images, or why there is none. */
+export type BatchAnswer = { readonly task: number } & (
   | { readonly images: Uint8Array<ArrayBuffer>; readonly recoded?: Uint8Array<ArrayBuffer> }
-  | { readonly error: { readonly message: string; readonly cure?: string } };
+  | { readonly error: { readonly message: string; readonly cure?: string } }
+);
 
-async function serve({ file, cure, positions, batchSize, recode }: BatchTask): Promise<void> {
-  if (!parentPort) throw new Error('batch-worker runs in a worker thread');
-  const requests = on(parentPort, 'message');
+type Answer = BatchAnswer extends infer A ? (A extends unknown ? Omit<A, 'task'> : never) : never;
+
+async function* answers({ file, cure, positions, batchSize, recode }: BatchTask): AsyncGenerator<Answer> {
   try {
     const store = openStore(file, { cure });
     const recodeBatch = recode && recoder(recode, store.header.side);
     for (let start = 0; start < positions.length; start += batchSize) {
-      await requests.next();
       const end = start + batchSize;
       const images = store.read(positions.subarray(start, end));
-      const recoded = await recodeBatch?.(images, start, end);
-      // Handed over, not copied.
-      const buffers = recoded ? [images.buffer, recoded.buffer] : [images.buffer];
-      parentPort.postMessage({ images, recoded } satisfies BatchMessage, buffers);
+      yield { images, recoded: await recodeBatch?.(images, start, end) };
     }
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    const { message, cure } = error;
-    parentPort.postMessage({ error: { message, cure } } satisfies BatchMessage);
+    const { message, cure: remedy } = error;
+    yield { error: { message, cure: remedy } };
   }
-  parentPort.close();
 }
 
 function recoder({ cropSide, qualities }: NonNullable<BatchTask['recode']>, side: number) {
@@ -50,4 +47,24 @@ function recoder({ cropSide, qualities }: NonNullable<BatchTask['recode']>, side
     recodeCrops(images, { side, cropSide, qualities: qualities.subarray(start, end) });
 }
 
-void serve(workerData as BatchTask);
+let current = 0;
+let batches: AsyncGenerator<Answer>;
+
+async function answer(task: number): Promise<void> {
+  if (task !== current) return; // a batch that nobody waits for any more
+  const { value, done } = await batches.next();
+  if (done) return;
+  // Handed over, not copied.
+  const buffers =
+    'images' in value ? [value.images.buffer, ...(value.recoded ? [value.recoded.buffer] : [])] : [];
+  parentPort?.postMessage({ task, ...value } satisfies BatchAnswer, buffers);
+}
+
+parentPort?.on('message', (message: BatchTask | number) => {
+  if (typeof message === 'number') {
+    void answer(message); // a generator answers in the order in which it is asked
+    return;
+  }
+  current = message.task;
+  batches = answers(message);
+});
