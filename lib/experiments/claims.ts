@@ -38,7 +38,7 @@ export interface PaperClaim {
   readonly place: string;
   /** What is compared, over which strengths, and how far apart counts. */
   readonly tolerance: string;
-  /** Whether the curves bear it out. */
+  /** Whether the curves bear it out; {@link checkClaims} asks. */
   readonly check: (evidence: Evidence) => Finding;
 }
 
@@ -118,10 +118,12 @@ class Evidence {
       const id = (treatment: Treatment) => runId(specOf(preset, treatment, { precision: 'float32' }));
       const there = new Set(curves.map(({ treatment }) => id(treatment)));
       const missing = settings.filter((treatment) => !there.has(id(treatment)));
-      const some = missing.slice(0, 3).map(runTitle).join(', ');
+      const some = `${missing.slice(0, 3).map(runTitle).join(', ')}${missing.length > 3 ? ', …' : ''}`;
       throw new NotComputed(
-        `Of ${familyText(family)}, tested with ${distortions[test].title}, ${missing.length} of ${settings.length} ` +
-          `settings are missing: ${some}${missing.length > 3 ? ', …' : ''}.`,
+        `${familyText(family)}, tested with ${distortions[test].title}: ` +
+          (curves.length === 0
+            ? `all ${settings.length} settings are missing.`
+            : `${missing.length} of ${settings.length} settings are missing: ${some}.`),
       );
     }
     this.#families.set(key, curves);
@@ -395,24 +397,30 @@ function all(...findings: readonly Finding[]): Finding {
  * A claim over several panels: holds if it does in each. One panel in which it does not decides; else all must be there.
  */
 function inEach(parts: readonly (readonly [name: string, check: () => Finding])[]): Finding {
-  const missing: string[] = [];
+  const missing: { readonly name: string; readonly reason: string }[] = [];
   const found = parts.flatMap(([name, check]) => {
     try {
       return [{ name, finding: check() }];
     } catch (error) {
       if (!(error instanceof NotComputed)) throw error;
-      missing.push(error.message);
+      missing.push({ name, reason: error.message });
       return [];
     }
   });
   const whole = all(...found.map(({ finding }) => finding));
-  if (missing.length > 0 && (whole.holds || whole.tied)) throw new NotComputed(missing.join(' '));
-  const notes = found.map(({ name, finding }) =>
-    finding.holds
-      ? `${name}: holds.`
-      : `${name}: ${finding.tied ? 'tied' : 'does not hold'}. ${finding.note}`,
-  );
-  return { ...whole, note: [...notes, ...missing].join(' ') };
+  if (missing.length > 0 && (whole.holds || whole.tied)) {
+    const names = missing.map(({ name }) => name).join(', ');
+    throw new NotComputed(
+      `Runs are missing in ${missing.length} of ${parts.length}: ${names}. ${missing[0].reason}`,
+    );
+  }
+  const notes = [
+    ...found.map(({ name, finding: { holds, tied, note } }) =>
+      holds ? `${name}: holds.` : `${name}: ${tied ? 'tied' : 'does not hold'}. ${note}`,
+    ),
+    ...missing.map(({ name }) => `${name}: not computed.`),
+  ];
+  return { ...whole, note: notes.join(' ') };
 }
 
 const TIES = 'Less than the root of both squared half intervals apart is a tie.';
