@@ -233,6 +233,14 @@ export function testStrengths(panel: Panel, { testStride }: Preset): readonly (n
  * Nearest on the scale of the axis; of two as near, the weaker one; never that of no distortion.
  */
 export function practicalTrainingStrength(training: TrainingName): number | readonly number[] {
+  const found = practicalStrengths.get(training) ?? nearestToPractical(training);
+  practicalStrengths.set(training, found);
+  return found;
+}
+
+const practicalStrengths = new Map<TrainingName, number | readonly number[]>();
+
+function nearestToPractical(training: TrainingName): number | readonly number[] {
   const { trainingGrid } = distortionNamed(training);
   const parts = training.split('+') as DistortionName[];
   const chosen = parts.map((name, part) => {

@@ -50,6 +50,17 @@ export function planJobs(figures: readonly FigureName[] | 'all', options: PlanOp
     { job: Omit<Job, 'tests'>; rank: number; tests: Map<string, Set<Strength>> }
   >();
 
+  const specs = new Map<string, { readonly spec: RunSpec; readonly id: string }>();
+  const specified = (treatment: Treatment, seed: number) => {
+    const key = JSON.stringify([treatment, seed]);
+    const known = specs.get(key);
+    if (known) return known; // panels share runs, and hashing each again took most of the time
+    const spec = specOf(preset, treatment, { seed, precision });
+    const made = { spec, id: runId(spec) };
+    specs.set(key, made);
+    return made;
+  };
+
   const add = (
     treatment: Treatment,
     seed: number,
@@ -57,8 +68,7 @@ export function planJobs(figures: readonly FigureName[] | 'all', options: PlanOp
     test: string,
     strengths: readonly Strength[],
   ) => {
-    const spec = specOf(preset, treatment, { seed, precision });
-    const id = runId(spec);
+    const { spec, id } = specified(treatment, seed);
     const entry = jobs.get(id) ?? {
       job: { id, title: runTitle(spec), preset: preset.name, spec },
       rank,

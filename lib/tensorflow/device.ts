@@ -15,8 +15,15 @@ export interface DeviceInfo {
   readonly bfloat16: boolean;
 }
 
+let known: DeviceInfo | undefined;
+
 /** The device that TensorFlow computes on. */
 export function device(): DeviceInfo {
+  known ??= look();
+  return known;
+}
+
+function look(): DeviceInfo {
   const isGpu = backend.isUsingGpuDevice;
   return {
     kind: isGpu ? 'gpu' : 'cpu',
