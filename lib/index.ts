@@ -95,6 +95,7 @@ export {
   RunStore,
 } from './experiments/run-store';
 export { parseSpec, type RunSpec, runId, runTitle } from './experiments/spec';
+export { type JobStatus, type SweepStatus, sweepStatus } from './experiments/status';
 export {
   type Engine,
   type EngineContext,

@@ -1,4 +1,5 @@
 export type { CurvePoint, RobustnessBand, RobustnessCurve } from './curves';
+export { type DashboardOptions, dashboard, type SweepView, sweepView } from './dashboard';
 export { Figure } from './figure';
 export { evaluationsFrame, frame, frameTable, runsFrame } from './frames';
 export { ImageGrid, type ImageGridOptions, type ImageTensor, imageGrid } from './images';

@@ -1,0 +1,219 @@
+/** Where a sweep stands, as one picture that is drawn again and again. */
+import { setTimeout as wait } from 'node:timers/promises';
+import type { FigureName } from '../experiments/figures';
+import { costOf } from '../experiments/plan';
+import { type JobStatus, type SweepStatus, sweepStatus } from '../experiments/status';
+import { type Engine, type SweepOptions, sweep } from '../experiments/sweep';
+import { currentKernel } from '../kernel/client';
+import { type DisplayId, display, updateDisplay } from '../kernel/display';
+import { type MimeBundle, mimeBundle } from '../kernel/mime';
+import { escapeXml } from './figure';
+import { type Row, resultsTable } from './table';
+
+export interface DashboardOptions extends Omit<SweepOptions, 'engine'> {
+  /** Does the sweep here. Default: none, one only looks at what other processes do. */
+  readonly engine?: Engine;
+  /** Seconds between two looks. Default: 3. */
+  readonly everySeconds?: number;
+}
+
+/** So much of the time at most is spent on looking. */
+const LOOKING_SHARE = 0.1;
+
+/**
+ * Shows where a sweep stands and draws it again in place until all of it is whole. It is read from the store: the cell
+ * can be run at any time, after the browser was closed or the kernel restarted, whichever process does the work. In a
+ * terminal there is a line when something changes.
+ *
+ * ```ts
+ * await dashboard('all', { preset: 'laptop' }); // look
+ * await dashboard(['fig1a'], { preset: 'laptop', engine: localEngine() }); // do what is missing, and look
+ * ```
+ *
+ * @returns where it stands at the end: all whole or, where an engine did it, the rest given up
+ * @throws the signal's reason when it aborts, as by the stop button; what was done stays
+ */
+export async function dashboard(
+  figures: readonly FigureName[] | 'all',
+  { engine, everySeconds = 3, signal = currentKernel()?.signal, ...plan }: DashboardOptions,
+): Promise<SweepStatus> {
+  const show = place();
+  const end = new AbortController();
+  const stop = signal ? AbortSignal.any([signal, end.signal]) : end.signal;
+  const work =
+    engine && perform(sweep(figures, { ...plan, engine, signal: stop })).finally(() => end.abort());
+  work?.catch(() => {}); // told below
+  try {
+    for (;;) {
+      const isLast = stop.aborted;
+      if (isLast) await work?.catch(() => {}); // until its processes have written down where they stand
+      const started = performance.now();
+      const status = sweepStatus(figures, plan);
+      await show(sweepView(status));
+      if (isLast) await work;
+      signal?.throwIfAborted();
+      if (isLast || (!engine && status.counts.whole === status.jobs.length)) return status;
+      const pause = Math.max(1000 * everySeconds, (performance.now() - started) / LOOKING_SHARE);
+      await wait(pause, undefined, { signal: stop }).catch(() => {});
+    }
+  } finally {
+    end.abort(); // where looking failed, the work ends, too
+  }
+}
+
+async function perform(events: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of events);
+}
+
+/** Draws views in one place of a notebook, or as lines of a terminal. */
+function place(): (view: SweepView) => Promise<void> {
+  let displayId: DisplayId | undefined;
+  let line = '';
+  return async (view) => {
+    if (currentKernel() === undefined) {
+      if (view.line !== line) console.log(view.line);
+      line = view.line;
+    } else if (displayId === undefined) {
+      displayId = await display(view);
+    } else {
+      await updateDisplay(displayId, view);
+    }
+  };
+}
+
+/** A picture of where a sweep stands: `await display(sweepView(sweepStatus('all', { preset: 'laptop' })))`. */
+export function sweepView(status: SweepStatus): SweepView {
+  return new SweepView(status, new Date());
+}
+
+/** See {@link sweepView}. */
+export class SweepView {
+  readonly status: SweepStatus;
+  /** When it was looked at. */
+  readonly at: Date;
+
+  constructor(status: SweepStatus, at: Date) {
+    this.status = status;
+    this.at = at;
+  }
+
+  /** The same in one line, which changes with what happens and not with time. */
+  get line(): string {
+    const running = this.#of('running').map(
+      (job) => `${job.job.title}, seed ${job.job.spec.seed} (${stage(job)})`,
+    );
+    return [`${this.#percent} of the work`, this.#counts, ...running].join('; ');
+  }
+
+  toText(): string {
+    return [
+      `${this.#percent} of the work is done${this.#remaining}`,
+      this.#counts,
+      ...this.#tables('toText'),
+    ].join('\n\n');
+  }
+
+  toHtml(): string {
+    const share = `width: ${100 * this.status.share}%; height: 100%; background: var(--jp-brand-color1, #1976d2)`;
+    const frame =
+      'max-width: 40em; height: 0.6em; margin: 0.4em 0; background: var(--jp-layout-color3, #bdbdbd)';
+    return [
+      `<div><strong>${this.#percent} of the work is done</strong>${escapeXml(this.#remaining)}</div>`,
+      `<div style="${frame}"><div style="${share}"></div></div>`,
+      `<div>${escapeXml(this.#counts)}</div>`,
+      ...this.#tables('toHtml'),
+      `<div style="opacity: 0.7">looked at ${this.at.toLocaleTimeString('en-GB')}</div>`,
+    ].join('\n');
+  }
+
+  [mimeBundle](): MimeBundle {
+    return { 'text/html': this.toHtml(), 'text/plain': this.toText() };
+  }
+
+  get #percent(): string {
+    // Not 100 % before it is.
+    return `${(Math.floor(1000 * this.status.share) / 10).toFixed(1)} %`;
+  }
+
+  get #remaining(): string {
+    const seconds = remainingSeconds(this.status, this.at);
+    return seconds === undefined ? '' : `, about ${duration(seconds)} to go`;
+  }
+
+  get #counts(): string {
+    const { counts, jobs } = this.status;
+    const told = Object.entries(counts).filter(([, count]) => count > 0);
+    const idle = counts.running === 0 && counts.whole < jobs.length ? '; nobody works on it' : '';
+    return `${jobs.length} runs: ${told.map(([state, count]) => `${count} ${state}`).join(', ')}${idle}`;
+  }
+
+  #of(state: JobStatus['state']): readonly JobStatus[] {
+    return this.status.jobs.filter((job) => job.state === state);
+  }
+
+  #tables(how: 'toHtml' | 'toText'): string[] {
+    const running = this.#of('running').map((status): Row => {
+      const { job, validationAccuracy, owner, begun } = status;
+      return {
+        run: job.title,
+        seed: job.spec.seed,
+        at: stage(status),
+        'validation accuracy (%)':
+          validationAccuracy === undefined ? null : Number((100 * validationAccuracy).toFixed(1)),
+        by: owner && `process ${owner.process}${owner.here ? '' : ' of another machine'}`,
+        for: begun && duration((this.at.getTime() - begun.getTime()) / 1000),
+      };
+    });
+    const failed = this.#of('failed').map(({ job, message }): Row => {
+      return { run: job.title, seed: job.spec.seed, why: message?.split('\n', 1)[0] };
+    });
+    return [
+      ...(running.length > 0 ? [resultsTable(running, { title: 'Now' })[how]()] : []),
+      ...(failed.length > 0 ? [resultsTable(failed, { title: 'Given up' })[how]()] : []),
+    ];
+  }
+}
+
+function stage({ job: { spec }, epoch, tested, tests, trained }: JobStatus): string {
+  return trained ? `${tested} of ${tests} tests` : `${epoch} of ${spec.epochs} epochs`;
+}
+
+/** So many runs that were finished last say how fast the work goes. */
+const LAST_RUNS = 12;
+/** A pause so many times the usual time between two ends is none of the work. */
+const PAUSE = 5;
+
+/**
+ * Seconds to go at the pace at which the last runs were finished; undefined before there are two, and while nobody
+ * works.
+ */
+export function remainingSeconds({ jobs, counts }: SweepStatus, now: Date): number | undefined {
+  const ends = jobs
+    .flatMap(({ job, state, trained }) =>
+      state === 'whole' && trained ? [{ job, at: trained.getTime() }] : [],
+    )
+    .sort((a, b) => b.at - a.at)
+    .slice(0, LAST_RUNS);
+  if (ends.length < 2 || counts.running === 0) return undefined;
+  const gaps = ends.slice(1).map(({ at }, index) => ends[index].at - at);
+  const usual = gaps.toSorted((a, b) => a - b)[Math.floor(gaps.length / 2)];
+  const pause = gaps.findIndex((gap) => gap > PAUSE * usual);
+  const stretch = pause >= 0 ? ends.slice(0, pause + 1) : ends;
+  const [oldest] = stretch.slice(-1);
+  const cost = ({ job }: { readonly job: JobStatus['job'] }) => {
+    const { trainingPasses, testPasses } = costOf(job);
+    return trainingPasses + testPasses;
+  };
+  const sum = (of: readonly { readonly job: JobStatus['job'] }[]) =>
+    of.reduce((all, each) => all + cost(each), 0);
+  const done = sum(stretch.slice(0, -1));
+  const open = sum(jobs.filter(({ state }) => state !== 'whole' && state !== 'failed'));
+  return done === 0 ? undefined : (open / done) * ((now.getTime() - oldest.at) / 1000);
+}
+
+/** `40 s`, `12 min`, `3 h 20 min` */
+function duration(seconds: number): string {
+  if (seconds < 60) return `${Math.max(0, Math.round(seconds))} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
