@@ -184,6 +184,25 @@ Exit codes: 0 some panel was drawn; 1 none, or an error.`,
     .action((options) => (require('./figures') as typeof import('./figures')).figures(options));
 
   program
+    .command('claims')
+    .description(
+      "What the paper's text says of its results, each sentence checked against the runs that are there.",
+    )
+    .addOption(presetOption())
+    .addOption(storeOption())
+    .addOption(jsonOption())
+    .addHelpText(
+      'after',
+      `
+Examples:
+  npx stability-training claims
+  npx stability-training claims --preset paper --store /shared/runs --json
+
+Exit codes: 0 they were checked, whatever came of it; 1 an error.`,
+    )
+    .action((options) => (require('./claims') as typeof import('./claims')).claimsCommand(options));
+
+  program
     .command('export')
     .description('The weights of a run for PyTorch: safetensors, a model card, config.json.')
     .requiredOption('--run <id>', 'the run, or how its id begins')

@@ -4,13 +4,12 @@ import { join } from 'node:path';
 import { DataError } from '../errors';
 import { figureNames, panelsOf, panelTitle } from '../experiments/figures';
 import { type PresetName, presetNamed } from '../experiments/presets';
-import { type PanelCurves, panelCurves, readResults, shippedResults } from '../experiments/results';
-import { RunStore } from '../experiments/run-store';
+import { type PanelCurves, panelCurves } from '../experiments/results';
 import { figuresNamed } from '../experiments/sweep';
 import { evaluationsFrame, frameTable, runsFrame } from '../plots/frames';
 import { panelFigure } from '../plots/panel';
 import { type ResultsTable, resultsTable } from '../plots/table';
-import { openStore } from './store';
+import { readAll } from './store';
 import { printJson } from './text';
 
 export interface FiguresOptions {
@@ -26,7 +25,7 @@ export async function figures({ preset: name, figures, store, out, html, json }:
   const preset = presetNamed(name);
   const named = figuresNamed(figures);
   const panels = (named === 'all' ? figureNames : named).flatMap(panelsOf);
-  const results = readResults(new RunStore(openStore(store).directory, shippedResults(preset)));
+  const results = readAll(preset, store);
   mkdirSync(out, { recursive: true });
   const drawn = [];
   for (const panel of panels) {

@@ -2,12 +2,18 @@
 import { ArgumentError, DataError } from '../errors';
 import { RUNS } from '../experiments/laboratory';
 import { type Preset, presets } from '../experiments/presets';
-import { type RunRecord, RunStore } from '../experiments/run-store';
+import { readResults, shippedResults } from '../experiments/results';
+import { type Results, type RunRecord, RunStore } from '../experiments/run-store';
 import type { RunSpec } from '../experiments/spec';
 
 /** The runs of a folder. Default: those of the project. */
 export function openStore(folder = RUNS): RunStore {
   return new RunStore(folder);
+}
+
+/** All finished runs of a preset: the store's, and those that ship with the project. */
+export function readAll(preset: Preset, folder = RUNS): Results {
+  return readResults(new RunStore(folder, shippedResults(preset)));
 }
 
 /**

@@ -14,7 +14,7 @@ const jobSchema = z.strictObject({
   id: z.string(),
   title: z.string(),
   preset: z.string().transform((name) => presetNamed(name).name),
-  spec: z.unknown().transform(parseSpec),
+  spec: z.looseObject({}),
   tests: z.array(
     z.strictObject({
       distortion: z.string().transform((name) => distortionNamed(name).name),
@@ -36,8 +36,9 @@ function parseJob(text: string): Job {
   if (!parsed.success) {
     throw new ArgumentError(`--job: this is no job:\n${z.prettifyError(parsed.error)}`, { cure });
   }
-  const { id, spec } = parsed.data;
-  if (runId(spec) === id) return parsed.data;
+  const job = { ...parsed.data, spec: parseSpec(parsed.data.spec) };
+  const { id, spec } = job;
+  if (runId(spec) === id) return job;
   throw new ArgumentError(`--job: the id ${id} is not that of the specification, ${runId(spec)}.`, { cure });
 }
 
