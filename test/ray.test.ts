@@ -1,0 +1,276 @@
+/** Sweeps on a Ray cluster: a real head on the loopback, and a second node that is lost on the way. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
+import { ArgumentError, UserError } from '../lib/errors';
+import { type Job, planJobs } from '../lib/experiments/plan';
+import { type RayOptions, rayEngine } from '../lib/experiments/ray';
+import { type JobEvent, sweep } from '../lib/experiments/sweep';
+import { stepsFor } from '../scripts/lib/steps.mjs';
+import { freePort, RayCluster, signal } from './support/ray';
+import { leftovers, outcome, startSweep } from './support/sweep';
+
+// The same for all: the number of threads may change how sums are rounded.
+const env = { TF_NUM_INTRAOP_THREADS: '1', OMP_NUM_THREADS: '1' };
+const plan = { preset: 'smoke', precision: 'float32' } as const;
+const dist = join(__dirname, '..', 'dist');
+/** A baseline, and the runs that start from it. */
+const [baseline, ...others] = planJobs(['fig1b'], plan);
+
+let folder: string;
+let cluster: RayCluster;
+
+before(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'ray-sweeps-'));
+  // The nodes run what is compiled.
+  const library = stepsFor('cpu').find(({ name }) => name === 'Library');
+  const work = { say: () => {}, signal: new AbortController().signal };
+  if (!library?.isDone()) await library?.make(work);
+  cluster = await RayCluster.start({ RAY_JOB_START_TIMEOUT_SECONDS: '20' });
+});
+
+after(() => {
+  cluster?.end();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** An engine on the cluster whose jobs are a line of shell, with the store and the job's id as `$1` and `$2`. */
+function shellEngine(script: string, options: RayOptions = {}) {
+  const command = ({ id }: Job, store: string) => ['sh', '-c', script, 'sh', store, id];
+  return rayEngine({ address: cluster.address, pollMs: 200, command, ...options });
+}
+
+/** Runs jobs to their end, and tells each event to `each` first. */
+async function eventsOf(
+  run: AsyncIterable<JobEvent>,
+  each: (event: JobEvent) => unknown = () => {},
+): Promise<JobEvent[]> {
+  const events: JobEvent[] = [];
+  for await (const event of run) {
+    events.push(event);
+    await each(event);
+  }
+  return events;
+}
+
+const kindsOf = (events: readonly JobEvent[], of?: Job) =>
+  events.filter(({ job }) => of === undefined || job.id === of.id).map(({ kind }) => kind);
+
+function emptyStore(): string {
+  return mkdtempSync(join(folder, 'store-'));
+}
+
+async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await wait(50);
+}
+
+describe('jobs that do little', { timeout: 180_000 }, () => {
+  test('a job that fails is tried again, then failed with the end of its log; what starts from it is not tried', async () => {
+    const store = emptyStore();
+    const engine = shellEngine(`seq 100; echo "it's over: $2" >&2; exit 7`, { retries: 1, keepLogs: true });
+    const events = await eventsOf(engine.run([others[0], baseline], { store }));
+    assert.deepEqual(kindsOf(events, baseline), ['started', 'retried', 'started', 'failed']);
+    assert.deepEqual(kindsOf(events, others[0]), ['failed']);
+    const [retried, failed] = events.filter(({ message }) => message?.includes('exit code 7'));
+    assert.match(retried.message ?? '', new RegExp(`\\n99\\n100\\nit's over: ${baseline.id}`));
+    assert.match(failed.message ?? '', new RegExp(`\\nit's over: ${baseline.id}\\n[^]*The same sweep`));
+    assert.doesNotMatch(failed.message ?? '', /\n50\n/);
+    const logs = readdirSync(join(store, baseline.id));
+    assert.equal(logs.length, 2);
+    for (const log of logs) assert.match(readFileSync(join(store, baseline.id, log), 'utf8'), /\n1\n2\n3\n/);
+  });
+
+  test('a job that somebody stops is done again', async () => {
+    const store = emptyStore();
+    const engine = shellEngine('test -e $1/begun || { touch $1/begun; sleep 600; }');
+    const events = await eventsOf(engine.run([baseline], { store }), async ({ kind }) => {
+      if (kind !== 'started' || existsSync(join(store, 'stopped'))) return;
+      await until(() => existsSync(join(store, 'begun')));
+      writeFileSync(join(store, 'stopped'), '');
+      const [running] = (await cluster.jobs()).filter(({ status }) => status === 'RUNNING');
+      await cluster.stopJob(running.id);
+    });
+    assert.deepEqual(kindsOf(events), ['started', 'retried', 'started', 'done']);
+  });
+
+  test('a job whose sweep was killed goes on and is picked up', async () => {
+    const store = emptyStore();
+    const script = `echo $$ >> ${store}/starts; until [ -e ${store}/go ]; do sleep 0.1; done`;
+    const [tsx, program] = ['tsx', join(__dirname, 'support', 'ray-process.ts')];
+    const args = ['--import', tsx, program, cluster.address, store, JSON.stringify(baseline), script];
+    const killed = spawn(process.execPath, args, { stdio: 'ignore' });
+    await until(() => existsSync(join(store, 'starts')));
+    killed.kill('SIGKILL');
+    await once(killed, 'close');
+    const before = (await cluster.jobs()).length;
+    const engine = shellEngine('exit 1', { retries: 0 });
+    const events = await eventsOf(engine.run([baseline], { store }), () =>
+      writeFileSync(join(store, 'go'), ''),
+    );
+    assert.deepEqual(kindsOf(events), ['started', 'done']);
+    assert.equal((await cluster.jobs()).length, before);
+    assert.equal(readFileSync(join(store, 'starts'), 'utf8').trim().split('\n').length, 1);
+  });
+
+  test('an abort stops what runs, which may write its checkpoint, and what waits', async () => {
+    const store = emptyStore();
+    const controller = new AbortController();
+    // Longer than the three seconds that Ray itself would leave it.
+    const engine = shellEngine(
+      'trap "sleep 5; touch $1/stopped-$2; exit" TERM; touch $1/begun-$2; sleep 600 & wait',
+    );
+    const earlier = new Set((await cluster.jobs()).map(({ id }) => id));
+    const ours = async () => (await cluster.jobs()).filter(({ id }) => !earlier.has(id));
+    const jobs = others.slice(0, 2);
+    let running = '';
+    const aborted = eventsOf(engine.run(jobs, { store, signal: controller.signal }), async ({ job }) => {
+      running = job.id;
+      await until(() => existsSync(join(store, `begun-${job.id}`)));
+      controller.abort(new UserError('Enough.'));
+    });
+    await assert.rejects(aborted, new UserError('Enough.'));
+    assert.deepEqual(
+      readdirSync(store).filter((name) => name.endsWith(running)),
+      [`begun-${running}`, `stopped-${running}`],
+    );
+    // What waited is told once it has room.
+    await until(async () => (await ours()).every(({ status }) => status === 'STOPPED'));
+    assert.equal((await ours()).length, 2);
+  });
+
+  test('a job that waits longer than Ray allows is queued again, and does not count as failed', async () => {
+    const store = emptyStore();
+    const engine = shellEngine('until [ -e $1/go ]; do sleep 0.1; done', { retries: 0 });
+    const timeouts = async () =>
+      (await cluster.jobs()).filter(({ errorType }) => errorType === 'JOB_SUPERVISOR_ACTOR_START_TIMEOUT');
+    assert.deepEqual(await timeouts(), []);
+    const events = await eventsOf(engine.run(others.slice(0, 2), { store }), async ({ kind }) => {
+      if (kind !== 'started') return;
+      if (existsSync(join(store, 'go'))) return;
+      await until(async () => (await timeouts()).length > 0);
+      writeFileSync(join(store, 'go'), '');
+    });
+    assert.deepEqual(kindsOf(events), ['started', 'done', 'started', 'done']);
+  });
+
+  test('answers that fail are asked for again; a dashboard that hangs does not hold up an abort', async () => {
+    const failing = { submits: 3, looks: 3, hangs: false };
+    const proxy = createServer((asked, answer) => {
+      if (failing.hangs) return;
+      const isSubmit = asked.method === 'POST' && asked.url === '/api/jobs/';
+      if (isSubmit && failing.submits-- > 0) {
+        answer.writeHead(503).end('busy');
+        return;
+      }
+      if (failing.submits < 0 && failing.looks-- > 0) {
+        asked.destroy();
+        return;
+      }
+      const { method, headers } = asked;
+      const forward = request(new URL(asked.url ?? '', cluster.address), { method, headers }, (from) => {
+        answer.writeHead(from.statusCode ?? 500, from.headers);
+        from.pipe(answer);
+      });
+      asked.pipe(forward);
+    });
+    proxy.listen(0, '127.0.0.1');
+    await once(proxy, 'listening');
+    try {
+      const address = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+      const store = emptyStore();
+      const whole = shellEngine('true', { address, retries: 0 });
+      assert.deepEqual(kindsOf(await eventsOf(whole.run([baseline], { store }))), ['started', 'done']);
+      assert.ok(failing.submits < 0 && failing.looks < 0);
+
+      const controller = new AbortController();
+      const hanging = shellEngine('echo $$ > $1/begun; exec sleep 600', { address });
+      const run = hanging.run([others[0]], { store, signal: controller.signal });
+      await assert.rejects(
+        eventsOf(run, async () => {
+          await until(() => existsSync(join(store, 'begun')));
+          failing.hangs = true;
+          controller.abort(new UserError('Enough.'));
+        }),
+        new UserError('Enough.'),
+      );
+      assert.ok(signal(Number(readFileSync(join(store, 'begun'), 'utf8')), 'SIGKILL'));
+    } finally {
+      proxy.closeAllConnections();
+      proxy.close();
+    }
+  });
+
+  test('what no node has, and what is no dashboard, is refused at once', async () => {
+    const first = (options: RayOptions) =>
+      eventsOf(shellEngine('true', options).run([baseline], { store: emptyStore() }));
+    await assert.rejects(first({ gpusPerRun: 1 }), ArgumentError);
+    await assert.rejects(first({ cpusPerRun: 64 }), /None of the 1 nodes at .* has 64 CPUs and 0 GPUs/);
+    const nowhere = `http://127.0.0.1:${await freePort()}`;
+    await assert.rejects(first({ address: nowhere }), new RegExp(`No Ray dashboard answers at ${nowhere}`));
+    let status = 200;
+    const other = createServer((_, answer) => answer.writeHead(status).end('<html>Hello</html>'));
+    other.listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    try {
+      const address = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
+      await assert.rejects(first({ address }), /is no Ray dashboard/);
+      status = 404;
+      await assert.rejects(first({ address }), /was answered with 404/);
+    } finally {
+      other.closeAllConnections();
+      other.close();
+    }
+  });
+});
+
+test('a sweep that loses a node comes to the weights and rows of a sweep in one process', async (context) => {
+  Object.assign(process.env, env);
+  const [alone, onRay] = [emptyStore(), emptyStore()];
+  const { ended, lines } = startSweep(alone, 'fig1b');
+  assert.equal((await ended)[0], 0, JSON.stringify(lines));
+
+  await cluster.addNode();
+  const engine = rayEngine({ address: cluster.address, env, pollMs: 500 });
+  const events: JobEvent[] = [];
+  let done = 0;
+  let lostAfter = 0;
+  let isOver = false;
+  const loseNode = async () => {
+    for (; lostAfter === 0 && !isOver; await wait(20)) {
+      if (done < 4) continue;
+      // Held first: it cannot have ended when its node is killed.
+      const [run] = cluster.onSecondNode(`${process.execPath} ${dist}`);
+      if (run === undefined || !signal(run, 'SIGSTOP')) continue;
+      if (!cluster.onSecondNode(process.execPath).includes(run)) continue;
+      lostAfter = done;
+      cluster.killNode();
+    }
+  };
+  const follow = async () => {
+    for await (const progress of sweep(['fig1b'], { ...plan, store: onRay, engine })) {
+      done = progress.done;
+      if (progress.event) events.push(progress.event);
+    }
+    isOver = true;
+  };
+  await Promise.all([follow(), loseNode()]);
+  const told = (wanted: JobEvent['kind']) =>
+    events.filter(({ kind }) => kind === wanted).map(({ message }) => message);
+  assert.deepEqual(told('failed'), []);
+  assert.ok(lostAfter >= 4 && lostAfter < done);
+  assert.ok(
+    told('retried').some((message) => message?.includes('died')),
+    told('retried').join('\n'),
+  );
+  context.diagnostic(`node lost after ${lostAfter} of ${done} runs; ${told('retried').length} done again`);
+  assert.equal(outcome(alone).size, 16);
+  assert.deepEqual(outcome(onRay), outcome(alone));
+  assert.deepEqual(leftovers(onRay), []);
+});

@@ -1,0 +1,14 @@
+/**
+ * A job on a Ray cluster in a process of its own, for tests to kill: `ray-process.ts ADDRESS STORE JOB SCRIPT`. Prints the
+ * kind of each event.
+ */
+import { rayEngine } from '../../lib/experiments/ray';
+
+const [address, store, job, script] = process.argv.slice(2);
+
+async function main(): Promise<void> {
+  const engine = rayEngine({ address, pollMs: 200, command: () => ['sh', '-c', script] });
+  for await (const { kind } of engine.run([JSON.parse(job)], { store })) console.log(kind);
+}
+
+void main();
