@@ -92,9 +92,9 @@ async function* readAhead(
     recode: recode && qualities && { cropSide: recode.cropSide, qualities },
   } satisfies BatchTask);
   const askForNext = () => worker.postMessage(task);
+  const messages = on(worker, 'message', { signal, close: ['exit'] });
   let isAlive = true;
   try {
-    const messages = on(worker, 'message', { signal, close: ['exit'] });
     for (let ahead = 0; ahead < AHEAD; ahead++) askForNext();
     for (let start = 0; start < indices.length; start += batchSize) {
       const asked = performance.now();
@@ -123,6 +123,7 @@ async function* readAhead(
     signal?.throwIfAborted();
     throw error;
   } finally {
+    await messages.return?.(); // takes its listeners off the thread
     worker.unref();
     if (isAlive && idle.length < MOST_IDLE) idle.push(worker);
     else void worker.terminate();

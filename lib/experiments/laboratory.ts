@@ -368,8 +368,15 @@ export function curvePoints(rows: readonly EvaluationRow[]) {
   });
 }
 
-/** Package version and, from a checkout, the commit. */
+let known: string | undefined;
+
+/** Package version and, from a checkout, the commit that this process began with. */
 export function version(): string {
+  known ??= lookUpVersion();
+  return known;
+}
+
+function lookUpVersion(): string {
   const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
   try {
     const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], {
