@@ -7,6 +7,7 @@ import { type Engine, type SweepOptions, sweep } from '../experiments/sweep';
 import { currentKernel } from '../kernel/client';
 import { type DisplayId, display, updateDisplay } from '../kernel/display';
 import { type MimeBundle, mimeBundle } from '../kernel/mime';
+import { duration } from './duration';
 import { escapeXml } from './figure';
 import { type Row, resultsTable } from './table';
 
@@ -82,8 +83,8 @@ function place(): (view: SweepView) => Promise<void> {
 }
 
 /** A picture of where a sweep stands: `await display(sweepView(sweepStatus('all', { preset: 'laptop' })))`. */
-export function sweepView(status: SweepStatus): SweepView {
-  return new SweepView(status, new Date());
+export function sweepView(status: SweepStatus, at = new Date()): SweepView {
+  return new SweepView(status, at);
 }
 
 /** See {@link sweepView}. */
@@ -161,7 +162,7 @@ export class SweepView {
         'validation accuracy (%)':
           validationAccuracy === undefined ? null : Number((100 * validationAccuracy).toFixed(1)),
         by: owner && `process ${owner.process}${owner.here ? '' : ' of another machine'}`,
-        for: begun && duration((this.at.getTime() - begun.getTime()) / 1000),
+        for: begun && duration(Math.max(0, this.at.getTime() - begun.getTime()) / 1000),
       };
     });
     const failed = this.#of('failed').map(({ job, message }): Row => {
@@ -209,11 +210,4 @@ export function remainingSeconds({ jobs, counts }: SweepStatus, now: Date): numb
   const done = sum(stretch.slice(0, -1));
   const open = sum(jobs.filter(({ state }) => state !== 'whole' && state !== 'failed'));
   return done === 0 ? undefined : (open / done) * ((now.getTime() - oldest.at) / 1000);
-}
-
-/** `40 s`, `12 min`, `3 h 20 min` */
-function duration(seconds: number): string {
-  if (seconds < 60) return `${Math.max(0, Math.round(seconds))} s`;
-  const minutes = Math.round(seconds / 60);
-  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
