@@ -52,15 +52,18 @@ function jsonOf({ jobs, counts, share }: SweepStatus) {
 
 function textOf({ jobs, counts, share }: SweepStatus, all: boolean): string {
   const told = jobs.filter(({ state }) => all || !['whole', 'waiting'].includes(state));
-  const rows = told.map(({ job: { id, title, spec }, state, epoch, validationAccuracy, ...rest }) => ({
-    id,
-    run: title,
-    seed: spec.seed,
-    state,
-    epoch: `${epoch} of ${spec.epochs}`,
-    validation: validationAccuracy === undefined ? '' : percent(validationAccuracy),
-    '': remark(rest),
-  }));
+  const rows = told.map(
+    ({ job: { id, title, spec }, state, epoch, validationAccuracy, tested, tests, ...rest }) => ({
+      id,
+      run: title,
+      seed: spec.seed,
+      state,
+      epoch: `${epoch} of ${spec.epochs}`,
+      tests: `${tested} of ${tests}`,
+      validation: validationAccuracy === undefined ? '' : percent(validationAccuracy),
+      '': remark(rest),
+    }),
+  );
   const numbers = Object.entries(counts).map(([state, count]) => `${count} ${state}`);
   const summary = `${jobs.length} runs: ${numbers.join(', ')}; ${percent(share)} of the work is whole.`;
   return rows.length === 0 ? summary : `${resultsTable(rows).toText()}\n\n${summary}`;

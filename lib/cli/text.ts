@@ -18,9 +18,9 @@ export function bytesText(bytes: number): string {
   return `${Number((bytes / size).toPrecision(2))} ${unit}`;
 }
 
-/** `1,234,567` */
+/** `1,234,567`, `6.9` */
 export function thousands(value: number): string {
-  return Math.round(value).toLocaleString('en-US');
+  return value.toLocaleString('en-US', { maximumFractionDigits: value < 100 ? 1 : 0 });
 }
 
 export function printJson(value: unknown): void {

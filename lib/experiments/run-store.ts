@@ -199,14 +199,9 @@ export class RunStore {
     return `Remove the folder ${this.folder(id)} to run it again.`;
   }
 
-  /** When a run was begun, and when its record or a row of its tests was last written; undefined before that. */
-  times(id: string): { readonly begun?: Date; readonly written?: Date } {
-    const time = (file: string) => statSync(file, { throwIfNoEntry: false })?.mtime;
-    const record = time(join(this.folder(id), 'record.json'));
-    return {
-      begun: time(join(this.folder(id), 'spec.json')),
-      written: time(this.#evaluationsFile(id)) ?? record,
-    };
+  /** When a run was begun; undefined before that. */
+  begun(id: string): Date | undefined {
+    return statSync(join(this.folder(id), 'spec.json'), { throwIfNoEntry: false })?.mtime;
   }
 
   /** Ends a run: its weights are there already, its checkpoints are not needed any more. */

@@ -1,4 +1,5 @@
 /** Where a sweep stands, read from the store: whoever works on it, and wherever. */
+import type { EvaluationRow } from '../evaluation/evaluate';
 import type { FigureName } from './figures';
 import { costOf, type Job, type PlanOptions } from './plan';
 import type { Owner } from './run-store';
@@ -18,7 +19,7 @@ export interface JobStatus {
   /** When it was begun; when its training ended. */
   readonly begun?: Date;
   readonly trained?: Date;
-  /** Who trains it. */
+  /** Who trains or tests it. */
   readonly owner?: Owner;
   /** Why it was given up. */
   readonly message?: string;
@@ -30,9 +31,6 @@ export interface SweepStatus {
   /** Part of the work that is whole, 0..1, weighed by cost. */
   readonly share: number;
 }
-
-/** Tests are not claimed: a trained run is taken for one that is tested if it had a row of late. */
-const TESTING_MS = 120_000;
 
 /** Reads the store alone: any number of processes may look, from any machine. */
 export function sweepStatus(
@@ -47,15 +45,13 @@ export function sweepStatus(
     const record = runs.find(id);
     const { history } = record ?? runs.progress(id) ?? { history: [] };
     const owner = runs.owner(id);
-    const { begun, written } = runs.times(id);
     const tests = job.tests.reduce((sum, { strengths }) => sum + strengths.length, 0);
     const isWhole = !open.has(job);
-    const isTested = record && written && Date.now() - written.getTime() < TESTING_MS;
     const message = failures.get(id);
     const isStopped = record === undefined && history.length > 0;
     const state = !open.has(job)
       ? 'whole'
-      : owner !== undefined || isTested
+      : owner !== undefined
         ? 'running'
         : message !== undefined
           ? 'failed'
@@ -67,9 +63,9 @@ export function sweepStatus(
       state,
       epoch: isWhole ? spec.epochs : history.length,
       validationAccuracy: history.at(-1)?.validationAccuracy,
-      tested: isWhole ? tests : Math.min(tests, record ? runs.evaluations(id).length : 0),
+      tested: isWhole ? tests : testedOf(job, record ? runs.evaluations(id) : []),
       tests,
-      begun,
+      begun: runs.begun(id),
       trained: record && new Date(record.finished),
       ...(!isWhole && { owner }),
       ...(state === 'failed' && { message }),
@@ -84,4 +80,14 @@ export function sweepStatus(
     }, 0);
   const whole = statuses.filter(({ state }) => state === 'whole');
   return { jobs: statuses, counts, share: work(whole) / work(statuses) };
+}
+
+/** How many of a job's tests are among the rows. */
+function testedOf({ tests }: Job, rows: readonly EvaluationRow[]): number {
+  const there = new Set(rows.map(({ distortion, strength }) => JSON.stringify([distortion, strength])));
+  return tests
+    .flatMap(({ distortion, strengths }) =>
+      strengths.map((strength) => JSON.stringify([distortion, strength])),
+    )
+    .filter((test) => there.has(test)).length;
 }
