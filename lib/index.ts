@@ -35,6 +35,7 @@ export {
   type PaperClaim,
   type Verdict,
 } from './experiments/claims';
+export { type JobCost, type SweepCost, sweepCost } from './experiments/cost';
 export {
   type CurveRule,
   type Family,
@@ -73,6 +74,7 @@ export {
   specOf,
   type Treatment,
 } from './experiments/presets';
+export { measureRate, type Rate, type RateOptions, statedRate } from './experiments/rate';
 export {
   accuracyAt,
   type FamilySummary,

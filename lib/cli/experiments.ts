@@ -7,11 +7,11 @@ import {
   positive,
   precisionOption,
   presetOption,
+  seedsOption,
   storeOption,
   strength,
   strengths,
   whole,
-  wholes,
 } from './options';
 
 export function addExperimentCommands(program: Command): void {
@@ -84,11 +84,8 @@ Exit codes: 0 done; 1 an error; 130 stopped: the same command goes on from there
     .description('Does all runs and tests of some figures. What is on disk is not done again.')
     .addOption(presetOption())
     .addOption(figuresOption())
-    .option(
-      '--seeds <numbers>',
-      'as in 0,1,2: the first for the whole grids, the others near the practical strengths',
-      wholes,
-      [0],
+    .addOption(
+      seedsOption('as in 0,1,2: the first for the whole grids, the others near the practical strengths'),
     )
     .addOption(storeOption())
     .addOption(precisionOption())
@@ -140,7 +137,7 @@ Exit codes: 0 all runs and tests are on disk; 1 some failed, or an error; 130 st
     .description('Where a sweep stands, whoever works on it: whole, running, stopped, failed, waiting.')
     .addOption(presetOption())
     .addOption(figuresOption())
-    .option('--seeds <numbers>', 'those of the sweep', wholes, [0])
+    .addOption(seedsOption('those of the sweep'))
     .addOption(storeOption())
     .addOption(precisionOption())
     .option('--all', 'list also the runs that are whole or wait', false)

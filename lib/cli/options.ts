@@ -21,7 +21,7 @@ export function positive(text: string): number {
 }
 
 /** `0,1,2` */
-export function wholes(text: string): number[] {
+function wholes(text: string): number[] {
   return text.split(',').map(whole);
 }
 
@@ -50,6 +50,9 @@ export const figuresOption = () =>
     '--figures <names>',
     'all, or a list of fig1a, fig1b, fig2a, fig2b, fig3a, fig3b, supplement-1 … supplement-5',
   ).default('all');
+
+export const seedsOption = (description: string) =>
+  new Option('--seeds <numbers>', description).argParser(wholes).default([0], '0');
 
 export const precisionOption = () =>
   new Option(
