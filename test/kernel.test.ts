@@ -392,9 +392,10 @@ describe('interrupts', () => {
 
   test('what obeys nothing is given up after five seconds, at once when pressed again', async () => {
     for (const presses of [1, 2]) {
-      const id = await kernel.sendCell('await new Promise(() => {});');
-      await kernel.message(({ type, parent }) => type === 'execute_input' && parent === id);
-      await sleep(200);
+      const id = await kernel.sendCell(
+        "const never = new Promise(() => {}); console.log('begun'); await never;",
+      );
+      await kernel.message(({ type, parent }) => type === 'stream' && parent === id);
       const start = performance.now();
       for (let press = 0; press < presses; press += 1) await kernel.control('interrupt_request');
       const { reply } = await kernel.answered(id);
@@ -751,6 +752,21 @@ describe('Jupyter', () => {
     assert.deepEqual(cells[1].outputs[1].data, { 'text/plain': ['42'] });
   });
 
+  test('jupyter execute runs a notebook of the project', async () => {
+    const file = join(folder, 'dataset.ipynb');
+    const source = await readFile(join(root, 'notebooks', '01-dataset.ipynb'), 'utf8');
+    assert.match(source, /preset: 'laptop'/);
+    await writeFile(file, source.replace("preset: 'laptop'", "preset: 'smoke', store: 'runs'"));
+    const { code, output } = await jupyter('-m', 'jupyter', 'execute', '--output=dataset-done', file);
+    assert.equal(code, 0, output);
+    const { cells } = JSON.parse(await readFile(join(folder, 'dataset-done.ipynb'), 'utf8'));
+    const outputs: { output_type: string; data?: object }[] = cells.flatMap(
+      (cell: { outputs?: object[] }) => cell.outputs ?? [],
+    );
+    assert.ok(outputs.every(({ output_type }) => output_type !== 'error'));
+    assert.ok(outputs.some(({ data = {} }) => 'image/png' in data || 'image/svg+xml' in data));
+  });
+
   test("nbconvert and nbclient fail at a failing cell with the user's line", async () => {
     const file = await notebook(
       'bad.ipynb',
@@ -760,7 +776,7 @@ describe('Jupyter', () => {
     );
     const commands = [
       ['-m', 'nbconvert', '--to', 'notebook', '--execute', '--output', 'bad-done.ipynb', file],
-      ['-c', 'from nbclient.cli import main; main()', file],
+      ['-m', 'jupyter', 'execute', file],
     ];
     const ends = await Promise.all(commands.map((command) => jupyter(...command)));
     for (const [index, { code, output }] of ends.entries()) {

@@ -1,5 +1,12 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { TestKernel } from '../support/kernel';
+import { promisify } from 'node:util';
+import * as tar from 'tar';
+import { root, TestKernel } from '../support/kernel';
 import {
   bigValue,
   forgedAndBroken,
@@ -38,3 +45,21 @@ test('200 interrupts at random moments of a cell like training', async (context)
 });
 
 test('100 restarts leave no process', () => restarts(100));
+
+for (const version of ['22', '24']) {
+  test(`Node ${version}, fetched through npm, passes the tests of the kernel`, async (context) => {
+    const folder = await mkdtemp(join(tmpdir(), 'node-'));
+    context.after(() => rm(folder, { recursive: true, force: true }));
+    const run = promisify(execFile);
+    // The binary as a package; its file is all that is taken.
+    const name = `node-${process.platform}-${process.arch}@${version}`;
+    const { stdout: tarball } = await run('npm', ['pack', name, '--silent'], { cwd: folder });
+    await tar.extract({ file: join(folder, tarball.trim()), cwd: folder, strip: 1 });
+    const node = join(folder, 'bin', 'node');
+    const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+    const args = ['--import', 'tsx', '--test', '--test-reporter=spec', 'test/kernel.test.ts'];
+    const options = { cwd: root, env, maxBuffer: 2 ** 27 };
+    const { stdout } = await run(node, args, options).catch((error) => assert.fail(error.stdout));
+    context.diagnostic(`${(await run(node, ['--version'])).stdout.trim()}: ${/tests \d+/.exec(stdout)}`);
+  });
+}
