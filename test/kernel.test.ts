@@ -424,8 +424,6 @@ describe('interrupts', () => {
       const distortion = st.distortions['gaussian-noise'];
       const network = new st.ResNet18({ classes: 10, width: 4, stem: 'small' });
       const variables = st.tf.memory().numTensors;`,
-      {},
-      120_000,
     );
     // Many pictures to build from: one by many names.
     for (const name of ['cats', 'dogs']) await mkdir(join(folder, 'pictures', name), { recursive: true });
