@@ -31,7 +31,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 addExperimentCommands(program);
 addDataCommands(program);
 
-program.parseAsync().catch((error: unknown) => {
+program.parseAsync().catch((thrown: unknown) => {
+  // Node's own timers reject with an error of theirs, whose cause is the reason of the signal.
+  const error = thrown instanceof Error && thrown.cause instanceof Stopped ? thrown.cause : thrown;
   if (!(error instanceof UserError)) throw error;
   // A build's message stops at a hundred problems; here they all are, a line each.
   if (error instanceof BuildError)

@@ -4,6 +4,7 @@ import { ArgumentError } from '../errors';
 import { accuracyInterval, type EvaluationRow } from '../evaluation/evaluate';
 import { Laboratory, type RunObserver } from '../experiments/laboratory';
 import { BASELINE, type PresetName, type Treatment } from '../experiments/presets';
+import type { RunRecord } from '../experiments/run-store';
 import { runTitle } from '../experiments/spec';
 import { type ProgressBar, progress } from '../kernel/progress';
 import type { Precision } from '../model/resnet18';
@@ -33,8 +34,8 @@ export async function run(options: RunOptions): Promise<void> {
   const { preset, seed, store, precision, json } = options;
   const treatment = treatmentOf(options);
   const laboratory = new Laboratory({ preset, seed, store, precision, signal: stopSignal() });
-  if (treatment.method.kind !== 'baseline') await laboratory.run(BASELINE, progressBar(BASELINE));
-  const record = await laboratory.run(treatment, progressBar(treatment));
+  if (treatment.method.kind !== 'baseline') await followed(laboratory, BASELINE);
+  const record = await followed(laboratory, treatment);
   if (json) return printJson(record);
   const { id, history, bestEpoch, seconds, device } = record;
   for (const result of history) console.log(epochText(result));
@@ -77,11 +78,11 @@ function treatmentOf(options: RunOptions): Treatment {
   };
 }
 
-/** A bar that goes through all batches of all epochs. */
-function progressBar(treatment: Treatment): RunObserver {
+/** A run with a bar that goes through all batches of all epochs. */
+async function followed(laboratory: Laboratory, treatment: Treatment): Promise<RunRecord> {
   let bar: ProgressBar | undefined;
   let accuracy = '';
-  return {
+  const observer: RunObserver = {
     onBatch({ epoch, epochs, batch, batches, loss }) {
       bar ??= progress({ total: epochs * batches, label: runTitle(treatment), unit: 'batches' });
       bar.advance((epoch - 1) * batches + batch - bar.done);
@@ -91,8 +92,8 @@ function progressBar(treatment: Treatment): RunObserver {
       accuracy = `, ${percent(validationAccuracy)}`;
       bar?.note(`epoch ${epoch}, loss ${trainLoss.toFixed(3)}${accuracy}`);
     },
-    onEnd: () => bar?.close(),
   };
+  return laboratory.run(treatment, observer).finally(() => bar?.close());
 }
 
 export interface EvaluateOptions {

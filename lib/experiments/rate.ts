@@ -82,7 +82,8 @@ export async function measureRate(preset: Preset, options: RateOptions = {}): Pr
     // The first step makes the graph and the device's buffers.
     for (let done = 0; ; done++) {
       tf.tidy(() => step({ images, labels }).result.dataSync());
-      await setImmediate(undefined, { signal });
+      await setImmediate();
+      signal?.throwIfAborted();
       if (done === 0) started = performance.now();
       const passed = (performance.now() - started) / 1000;
       if (done >= 3 && passed >= seconds) return (done * batchSize) / passed;
