@@ -31,13 +31,14 @@ const LOOKING_SHARE = 0.1;
  * await dashboard(['fig1a'], { preset: 'laptop', engine: localEngine() }); // do what is missing, and look
  * ```
  *
- * @returns where it stands at the end: all whole or, where an engine did it, the rest given up
+ * With an engine it ends with the engine's work, also where runs were given up. What it shows is {@link sweepView}.
+ *
  * @throws the signal's reason when it aborts, as by the stop button; what was done stays
  */
 export async function dashboard(
   figures: readonly FigureName[] | 'all',
   { engine, everySeconds = 3, signal = currentKernel()?.signal, ...plan }: DashboardOptions,
-): Promise<SweepStatus> {
+): Promise<void> {
   const show = place();
   const end = new AbortController();
   const stop = signal ? AbortSignal.any([signal, end.signal]) : end.signal;
@@ -53,7 +54,7 @@ export async function dashboard(
       await show(sweepView(status));
       if (isLast) await work;
       signal?.throwIfAborted();
-      if (isLast || (!engine && status.counts.whole === status.jobs.length)) return status;
+      if (isLast || (!engine && status.counts.whole === status.jobs.length)) return;
       const pause = Math.max(1000 * everySeconds, (performance.now() - started) / LOOKING_SHARE);
       await wait(pause, undefined, { signal: stop }).catch(() => {});
     }

@@ -84,13 +84,17 @@ const RUN_COLUMNS = [
 ];
 
 /**
- * The finished runs, a row a run: what was trained, how, and what came of it. Columns: the run's id and its `title` as in
- * the paper's legends; `method`, training `distortion`, `strength` and `second strength` in the paper's units; `alpha` of ST, `p` of DA,
- * `mu` of AT; `validation accuracy` of the best epoch, 0..1; `seconds` of training and validation, `images/s` of training; `precision`,
- * `device`, `version` and the time it `finished`, ISO 8601.
+ * The finished runs in the order in which they ended, a row a run: what was trained, how, and what came of it.
+ *
+ * Columns: the run's id and its `title` as in the paper's legends; `method`; training `distortion`, `strength` and
+ * `second strength` in the paper's units; `alpha` of ST, `p` of DA, `mu` of AT; `validation accuracy` of the best epoch,
+ * 0..1; `seconds` of training and validation, `images/s` of training; `precision`, `device`, `version`, and the time at
+ * which it `finished`, ISO 8601.
  */
 export function runsFrame(results: Results): DataFrame {
-  const rows = [...results.values()].map(({ record }): Row => {
+  const records = [...results.values()].map(({ record }) => record);
+  const inTime = records.toSorted((a, b) => (a.finished < b.finished ? -1 : 1));
+  const rows = inTime.map((record): Row => {
     const { id, spec, history, bestEpoch, device, seconds, version, finished } = record;
     const { method, distortion, dataset, seed, epochs, precision } = spec;
     const speeds = history.map(({ imagesPerSecond }) => imagesPerSecond);
@@ -124,9 +128,9 @@ const EVALUATION_COLUMNS = [
 ];
 
 /**
- * What was counted, a row a run and test strength: the run's id and `title`, the test `distortion` and its `strength` (none
- * for the undistorted images of JPEG), the `seed` of the distortion, how many of `total` test images were `correct`, and that as
- * `accuracy`, 0..1.
+ * What was counted, a row a run and test strength: the run's id and `title`, the test `distortion` and its `strength`
+ * (none for images without JPEG), the `seed` of the distortion, how many of `total` test images were `correct`, and that
+ * as `accuracy`, 0..1.
  */
 export function evaluationsFrame(results: Results): DataFrame {
   const rows = [...results.values()].flatMap(({ record: { id, spec }, rows }) =>

@@ -34,8 +34,8 @@ export function bestTable(panels: readonly PanelCurves[]): ResultsTable {
 }
 
 /**
- * Each curve of a panel: clean accuracy beside robust accuracy – at the practical strength, and as the area under the curve,
- * the mean accuracy along the figure's axis.
+ * Each curve of a panel: clean accuracy beside robust accuracy – at the practical strength, and as the area under the
+ * curve, the mean accuracy along the figure's axis.
  */
 export function robustnessTable({ panel, baseline, curves }: PanelCurves): ResultsTable {
   const distortion = distortions[panel.test];
@@ -55,8 +55,9 @@ export function robustnessTable({ panel, baseline, curves }: PanelCurves): Resul
 export type SupplementName = `supplement-${1 | 2 | 3 | 4 | 5}`;
 
 /**
- * Mean corruption errors of the settings of a figure of the supplement over its five test distortions: the fewest errors
- * first. 100 % is as many errors as the baseline's of the same preset; settings that are not tested at all five are left out.
+ * Mean corruption errors of the settings of a figure of the supplement over its five test distortions: the fewest
+ * errors first. 100 % is as many errors as the baseline's of the same preset; settings that are not tested at all five
+ * are left out.
  */
 export function corruptionTable(figure: SupplementName, preset: Preset, results: Results): ResultsTable {
   const panels = panelsOf(figure);
