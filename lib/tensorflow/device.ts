@@ -7,6 +7,7 @@ export interface DeviceInfo {
   readonly kind: 'cpu' | 'gpu';
   /** The processor's or the card's own name. */
   readonly name: string;
+  /** Threads that an op may take. */
   readonly threads: number;
   readonly tensorflow: string;
   readonly tfjs: string;
@@ -28,7 +29,7 @@ function look(): DeviceInfo {
   return {
     kind: isGpu ? 'gpu' : 'cpu',
     name: (isGpu ? gpuName() : undefined) ?? cpus()[0]?.model.trim() ?? 'unknown',
-    threads: availableParallelism(),
+    threads: Number(process.env.TF_NUM_INTRAOP_THREADS) || availableParallelism(),
     tensorflow: backend.binding.TF_Version,
     tfjs: tf.version_core,
     node: process.version,
