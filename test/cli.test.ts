@@ -171,7 +171,7 @@ describe('one run', () => {
 
     const python = join(root, '.venv-peer', 'bin', 'python');
     if (!existsSync(python)) return context.diagnostic('not loaded with PyTorch: there is no .venv-peer');
-    const code = /```python\n([^]*?)```/.exec(card)?.[1] as string;
+    const code = /```python\n([\s\S]*?)```/.exec(card)?.[1] as string;
     const loaded = execFileSync(python, ['-c', `${code}\nprint(network.fc.weight.shape)`], { cwd: out });
     assert.match(loaded.toString(), /\[10, 64\]/);
   });

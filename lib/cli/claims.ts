@@ -12,16 +12,14 @@ export interface ClaimsOptions {
   readonly json: boolean;
 }
 
-export function claimsCommand({ preset: name, store, json }: ClaimsOptions): void {
+export function claimsCommand({ preset: name, store, json }: ClaimsOptions) {
   const preset = presetNamed(name);
   const checked = checkClaims(preset, readAll(preset, store), { memory: memoryOf(name) });
-  if (json) {
-    return printJson(
-      checked.map((result, at) => {
-        const { statement, place, tolerance } = claims[at];
-        return { statement, place, tolerance, ...result };
-      }),
-    );
-  }
-  console.log(resultsTable(claimsTable(checked)).toText());
+  if (!json) return console.log(resultsTable(claimsTable(checked)).toText());
+  printJson(
+    checked.map((result, at) => {
+      const { statement, place, tolerance } = claims[at];
+      return { statement, place, tolerance, ...result };
+    }),
+  );
 }
