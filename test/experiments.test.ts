@@ -40,8 +40,10 @@ describe('a specification', () => {
           ...(name === 'fgsm' ? [{ kind: 'AT' }] : []),
         ] as Method[];
         for (const method of methods) {
-          const parsed = parseSpec(specOf(presets.smoke, { method, distortion: { name, strength } }));
+          const planned = specOf(presets.smoke, { method, distortion: { name, strength } });
+          const parsed = parseSpec(planned);
           assert.deepEqual(parsed.distortion, { name, strength });
+          assert.equal(runId(planned), runId(parsed), 'a default that the plan left out');
           ids.add(runId(parsed));
         }
       }

@@ -1,7 +1,7 @@
 import { distortionNamed } from '../distortions';
 import { ArgumentError } from '../errors';
 import { fastestPrecision, type Precision, type Stem } from '../model/resnet18';
-import type { Method } from '../training/methods';
+import { type Method, PAPER_MU } from '../training/methods';
 import { type NamedDistortion, type RunSpec, runId } from './spec';
 
 /** The scale of an experiment. Presets share every line of code and differ in this alone. */
@@ -114,7 +114,9 @@ export function specOf(
   if (method.kind === 'baseline') return { ...shared, method, epochs: epochs ?? preset.baselineEpochs };
   if (distortion !== undefined) distortionNamed(distortion.name);
   const from = runId(specOf(preset, BASELINE, { seed, precision }));
-  return { ...shared, method, distortion, from, epochs: epochs ?? preset.epochs };
+  // What decides the outcome is in the specification, and so in its id, by default or not.
+  const explicit = method.kind === 'AT' ? { ...method, mu: method.mu ?? PAPER_MU } : method;
+  return { ...shared, method: explicit, distortion, from, epochs: epochs ?? preset.epochs };
 }
 
 /** What every other run starts from. */

@@ -77,7 +77,7 @@ export async function* sweep(
       failed: [...failed],
       running: [...running.values()],
       share: all === 0 ? 1 : (before + worked) / all,
-      remainingSeconds: worked > 0 ? (seconds / worked) * (all - before - worked) : undefined,
+      remainingSeconds: worked > 0 ? (seconds / worked) * Math.max(0, all - before - worked) : undefined,
       event,
     };
   };
