@@ -7,10 +7,19 @@ import { after, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { openCifar10 } from '../lib/data/cifar10';
 import { subset } from '../lib/data/dataset';
-import { gaussianNoise } from '../lib/distortions';
+import { fgsm, gaussianNoise } from '../lib/distortions';
 import { type EvaluationRow, evaluate } from '../lib/evaluation/evaluate';
 import { ResNet18 } from '../lib/model/resnet18';
-import { randomNormal, type Scalar, type Tensor, type Tensor2D, type Tensor4D, tf } from '../lib/tensorflow';
+import {
+  type Graph,
+  randomNormal,
+  recordings,
+  type Scalar,
+  type Tensor,
+  type Tensor2D,
+  type Tensor4D,
+  tf,
+} from '../lib/tensorflow';
 import { AccuracyMeter } from '../lib/training/accuracy';
 import { klDivergence, symmetricKlDivergence, taskLoss } from '../lib/training/losses';
 import { type Method, methodLoss } from '../lib/training/methods';
@@ -282,6 +291,43 @@ describe('training', () => {
       message: /loss became (NaN|Infinity)/,
     });
   });
+});
+
+describe('what a step costs in ops, which varies with no machine', () => {
+  /** The recordings of a whole run: two batch sizes in training, one in validation. */
+  async function recorded(options: Partial<TrainOptions>) {
+    const graphs: Graph[] = [];
+    const note = (graph: unknown) => void graphs.push(graph as Graph);
+    recordings.subscribe(note);
+    try {
+      await trained({ epochs: 3, ...options });
+    } finally {
+      recordings.unsubscribe(note);
+    }
+    return graphs.map(({ nodes, placeholders, outputs, variables }) => ({
+      nodes: nodes.length,
+      feeds: placeholders.length,
+      fetches: outputs.length,
+      variables: variables.size,
+    }));
+  }
+  // An image's noise is an op of its own: 128 in the first batch, 44 in the last.
+  for (const { method, distortion, nodes } of [
+    { method: { kind: 'baseline' }, nodes: [698, 698, 316] },
+    { method: { kind: 'DA', probability: 0.5 }, distortion: noise(0.1), nodes: [837, 753, 316] },
+    { method: { kind: 'ST', alpha: 0.3 }, distortion: noise(0.1), nodes: [924, 840, 316] },
+    { method: { kind: 'AT' }, distortion: { kind: fgsm, strength: 0.01 }, nodes: [1087, 1087, 316] },
+  ] as const) {
+    it(`${method.kind}: three recordings a run, with nodes, feeds and fetches as counted`, async () => {
+      const training = { feeds: 4, fetches: 1, variables: 164 };
+      const [whole, rest, validation] = nodes;
+      assert.deepEqual(await recorded({ method, distortion }), [
+        { ...training, nodes: whole },
+        { ...training, nodes: rest },
+        { feeds: 4, fetches: 1, variables: 102, nodes: validation },
+      ]);
+    });
+  }
 });
 
 describe('evaluation', () => {

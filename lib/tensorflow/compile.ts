@@ -6,6 +6,7 @@
  * session runs that graph from then on: no dispatch from JavaScript, fused kernels, ops in parallel, buffers freed as
  * soon as they are dead. The same code, the same numbers.
  */
+import { channel } from 'node:diagnostics_channel';
 import { UserError } from '../errors';
 import { type Graph, type GraphNode, GraphSession, stepLine, type TensorSpec } from './graph';
 import {
@@ -21,6 +22,12 @@ import {
 import { type Variable, variableOf, WRITES } from './variable';
 
 export type NamedTensors = Readonly<Record<string, Tensor>>;
+
+/**
+ * Every recording is published here, as its {@link Graph}: `recordings.subscribe((graph) => …)` tells how many a run
+ * makes, and of how many nodes, feeds and fetches.
+ */
+export const recordings = channel('stability-training/recordings');
 
 /** A step that runs as a graph. Tensors given stay the caller's; tensors returned are the caller's to dispose. */
 export interface CompiledStep<I extends NamedTensors, O extends NamedTensors> {
@@ -56,6 +63,7 @@ export function compile<I extends NamedTensors, O extends NamedTensors>(
       const { graph, outputs } = record(step, inputs);
       recorded = { session: new GraphSession(graph), outputs };
       sessions.set(signature, recorded);
+      recordings.publish(graph);
     }
     const results = recorded.session.run(Object.values(inputs));
     return Object.fromEntries(recorded.outputs.map((name, index) => [name, results[index]])) as unknown as O;
