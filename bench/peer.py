@@ -10,7 +10,7 @@ up at its first request and kept for the next ones; `seconds` is the time of the
 - train: forward, cross-entropy, backward, SGD step, on one random batch.
 - evaluate: forward in inference mode, on one random batch.
 - st-epoch: `steps` epochs of stability training, from the data set's file through a DataLoader to a
-  checkpoint on disk; images/s count the reference images.
+  checkpoint on disk, validation included; images/s count the reference images.
 - memory: `steps` training steps in a fresh process. `peakBytes` is the most memory in use, less
   `importBytes`, which the process held once its modules were imported. On a GPU it is what tensors took.
 
@@ -26,7 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from itertools import islice
@@ -59,10 +59,12 @@ class Workload:
     threads: int
     device: Literal["cpu", "cuda"] = "cpu"
     compiled: bool = False
-    # st-epoch alone: raw uint8 squares `[n, side, side, 3]`, of which the centre is used, and labels `[n]`.
+    # st-epoch alone: raw uint8 squares `[n, side, side, 3]`, of which the centre is used, and labels `[n]`;
+    # the last ones are for validation.
     images: str = ""
     labels: str = ""
     side: int = 0
+    validation: int = 0
     workers: int = 0
 
     def __post_init__(self) -> None:
@@ -133,14 +135,15 @@ def evaluate(workload: Workload) -> Callable[[], int]:
 
 
 class Squares(Dataset):
-    """A file of raw uint8 squares; the centre crop of side `size`. Reads whole batches."""
+    """A part of a file of raw uint8 squares; the centre crop of side `size`. Reads whole batches."""
 
-    def __init__(self, workload: Workload) -> None:
+    def __init__(self, workload: Workload, part: slice) -> None:
         side, size = workload.side, workload.size
-        self.images = np.memmap(workload.images, np.uint8, "r").reshape(-1, side, side, 3)
-        self.labels = np.fromfile(workload.labels, np.uint8).astype(np.int64)
-        if len(self.images) != len(self.labels):
-            raise ValueError(f"{len(self.images)} images, but {len(self.labels)} labels")
+        images = np.memmap(workload.images, np.uint8, "r").reshape(-1, side, side, 3)
+        labels = np.fromfile(workload.labels, np.uint8).astype(np.int64)
+        if len(images) != len(labels):
+            raise ValueError(f"{len(images)} images, but {len(labels)} labels")
+        self.images, self.labels = images[part], labels[part]
         self.centre = slice((side - size) // 2, (side - size) // 2 + size)
 
     def __len__(self) -> int:
@@ -152,26 +155,41 @@ class Squares(Dataset):
 
 
 def stability_training(workload: Workload) -> Callable[..., int]:
-    """An epoch of stability training with Gaussian noise, or its first batches."""
+    """An epoch of stability training with Gaussian noise and its validation, or its first batches."""
     training, device = Training(workload), workload.device
-    squares = Squares(workload)
+    split = len(np.memmap(workload.labels, np.uint8, "r")) - workload.validation
+    squares, held_out = Squares(workload, slice(split)), Squares(workload, slice(split, None))
+    options = {"pin_memory": device == "cuda", "collate_fn": lambda batch: batch}
     loader = DataLoader(
         squares,
         workload.batch,
         shuffle=True,
         num_workers=workload.workers,
         persistent_workers=workload.workers > 0,
-        pin_memory=device == "cuda",
-        collate_fn=lambda batch: batch,
+        **options,
     )
+    validation = DataLoader(held_out, 2 * workload.batch, **options)
     mean = torch.tensor([0.4914, 0.4822, 0.4465], device=device).view(1, 3, 1, 1)
     deviation = torch.tensor([0.2470, 0.2435, 0.2616], device=device).view(1, 3, 1, 1)
 
-    def epoch(batches: int | None = None) -> int:
-        total = torch.zeros((), device=device)
-        for images, labels in islice(loader, batches):
+    def batches(of: DataLoader, count: int | None) -> Iterator[tuple[Tensor, Tensor]]:
+        for images, labels in islice(of, count):
             images = images.to(device, non_blocking=True).permute(0, 3, 1, 2).float().div_(255)
-            labels = labels.to(device, non_blocking=True)
+            yield images, labels.to(device, non_blocking=True)
+
+    @torch.inference_mode()
+    def validate(count: int | None) -> int:
+        training.network.eval()
+        correct = torch.zeros((), dtype=torch.int64, device=device)
+        for images, labels in batches(validation, count):
+            logits = training.logits(images.sub_(mean).div_(deviation))
+            correct += (logits.argmax(1) == labels).sum()
+        training.network.train()
+        return int(correct)
+
+    def epoch(count: int | None = None) -> int:
+        total = torch.zeros((), device=device)
+        for images, labels in batches(loader, count):
             noisy = (images + NOISE * torch.randn_like(images)).clamp_(0, 1)
             both = torch.cat([images, noisy]).sub_(mean).div_(deviation)
             reference, distorted = training.logits(both).chunk(2)
@@ -184,6 +202,7 @@ def stability_training(workload: Workload) -> Callable[..., int]:
             "network": training.network.state_dict(),
             "optimizer": training.optimizer.state_dict(),
             "loss": total.item() / len(squares),
+            "correct": validate(count),
         }
         with tempfile.TemporaryFile() as checkpoint:
             torch.save(state, checkpoint)
@@ -200,7 +219,7 @@ def warm(workload: Workload) -> Callable[[], int]:
         torch.set_float32_matmul_precision("high")
     if workload.task == "st-epoch":
         epoch = stability_training(workload)
-        epoch(batches=2)
+        epoch(count=2)
         return epoch
     step = train(workload) if workload.task == "train" else evaluate(workload)
     step()

@@ -114,6 +114,9 @@ function record<I extends NamedTensors, O extends NamedTensors>(
 /** Tensors made in JavaScript inside a step may have so many values; they are parameters of ops, not data. */
 const LARGEST_CONSTANT = 4096;
 
+/** Outputs of more values are let go at once, as long as the step is recorded. */
+const LARGEST_KEPT = 4096;
+
 function refusal(what: string, cure: string): UserError {
   return new UserError(`A compiled step cannot be recorded if it ${what} (${stepLine(new Error())}).`, {
     cure,
@@ -133,6 +136,8 @@ class Recorder {
   /** `node:output` by native tensor id. */
   readonly #names = new Map<number, string>();
   readonly #types = new Map<string, number>();
+  /** Specifications of outputs that were let go, by ids below zero, of which tfjs deletes nothing. */
+  readonly #released = new Map<number, TensorSpec>();
   readonly #made = new Map<
     number,
     TensorSpec & { readonly values: Float32Array | Int32Array | Uint8Array }
@@ -226,7 +231,7 @@ class Recorder {
     const inputs = inputIds.map((id) => this.#nameOf(id));
     const isWrite = WRITES.has(op);
     // A write must not happen now: recording leaves the variables as they are.
-    const outputs = isWrite ? [] : this.#real.executeOp(op, attributes, inputIds, count);
+    const outputs = isWrite ? [] : this.#outputsOf(op, attributes, inputIds, count);
     const name = `${op}_${this.#nodes.length}`;
     const order = inputs
       .filter((input) => this.#variables.has(input))
@@ -247,6 +252,47 @@ class Recorder {
       this.#types.set(output, dtype);
     });
     return outputs;
+  }
+
+  /**
+   * Runs the op for the shapes of its outputs, of which only small ones are kept: the tape holds all of a step until
+   * its end, which is twice what the graph needs. Ops that take a large one are run on zeros.
+   */
+  #outputsOf(op: string, attributes: readonly Attribute[], inputIds: readonly number[], count: number) {
+    const real = this.#real;
+    const zeros: number[] = [];
+    const ids = inputIds.map((id) => {
+      const released = this.#released.get(id);
+      if (released === undefined) return id;
+      zeros.push(this.#zeros(released));
+      return zeros[zeros.length - 1];
+    });
+    try {
+      return real.executeOp(op, attributes, ids, count).map((output) => {
+        const { id, shape, dtype } = output;
+        if (dtype === DataType.resource || shape.reduce((product, size) => product * size, 1) <= LARGEST_KEPT) {
+          return output;
+        }
+        real.deleteTensor(id);
+        const released = { id: -1 - this.#released.size, shape, dtype };
+        this.#released.set(released.id, released);
+        return released;
+      });
+    } finally {
+      for (const id of zeros) real.deleteTensor(id);
+    }
+  }
+
+  #zeros({ shape, dtype }: TensorSpec): number {
+    const { TF_ATTR_TYPE, TF_ATTR_BOOL } = this.#real;
+    const size = this.#real.createTensor([shape.length], DataType.int32, Int32Array.from(shape));
+    const attributes = [
+      { name: 'dtype', type: TF_ATTR_TYPE, value: dtype },
+      { name: 'init', type: TF_ATTR_BOOL, value: true },
+    ];
+    const [{ id }] = this.#real.executeOp('Empty', attributes, [size], 1);
+    this.#real.deleteTensor(size);
+    return id;
   }
 
   /** The nodes that must have run before `name` touches the variable `handle`. */

@@ -1,0 +1,55 @@
+/** A step measured in a process of its own, which has done nothing before and whose threads are its own. */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { randomStep, type StepShape } from './step';
+
+export interface Alone {
+  readonly imagesPerSecond: number;
+  /** The most memory held, less what the process held once its modules were there: bytes. */
+  readonly peakBytes: number;
+}
+
+const WARM_UP = 2;
+
+/**
+ * Some steps in a fresh process.
+ *
+ * @param options.seconds Least duration of the steps that are timed. Default: 3
+ * @param options.threads Default: one for each core.
+ */
+export function alone(
+  shape: StepShape,
+  {
+    seconds = 3,
+    threads = availableParallelism(),
+  }: { readonly seconds?: number; readonly threads?: number } = {},
+): Alone {
+  const threadLimits = { TF_NUM_INTRAOP_THREADS: String(threads), TF_NUM_INTEROP_THREADS: String(threads) };
+  const output = execFileSync(
+    process.execPath,
+    [...process.execArgv, __filename, JSON.stringify({ shape, seconds })],
+    { env: { ...process.env, ...threadLimits }, stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8' },
+  );
+  return JSON.parse(output.trim().split('\n').at(-1) ?? '') as Alone;
+}
+
+/** The most memory this process has held, bytes. (`maxRSS` would count the one that started it.) */
+function residentPeak(): number {
+  return 1024 * Number(/VmHWM:\s*(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]);
+}
+
+if (require.main === module) {
+  const { shape, seconds } = JSON.parse(process.argv[2]) as { shape: StepShape; seconds: number };
+  const imported = residentPeak();
+  const { run } = randomStep(shape);
+  run(WARM_UP);
+  const started = performance.now();
+  let steps = 0;
+  do {
+    run(1);
+    steps++;
+  } while (performance.now() - started < 1000 * seconds);
+  const imagesPerSecond = (1000 * steps * shape.batch) / (performance.now() - started);
+  console.log(JSON.stringify({ imagesPerSecond, peakBytes: residentPeak() - imported } satisfies Alone));
+}
