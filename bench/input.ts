@@ -20,7 +20,7 @@ import { StoreWriter } from '../lib/data/store-writer';
 import { compose, type Distortion, distortions, gaussianNoise, rotation } from '../lib/distortions';
 import { ArgumentError } from '../lib/errors';
 import { type Precision, ResNet18 } from '../lib/model/resnet18';
-import { compile, hashSeed, Nesterov, type Tensor4D, tf, valueAndGradients } from '../lib/tensorflow';
+import { compile, hashSeed, type Tensor4D, tf } from '../lib/tensorflow';
 import { normalise } from '../lib/training/images';
 import {
   type ImagePlan,
@@ -29,7 +29,7 @@ import {
   type StepInputs,
   stepInputs,
 } from '../lib/training/inputs';
-import { taskLoss } from '../lib/training/losses';
+import { CLASSES, randomStep } from './step';
 
 interface Row {
   readonly name: string;
@@ -42,7 +42,6 @@ interface Row {
   readonly target?: number;
 }
 
-const CLASSES = 200;
 /** Batches of the input path, and steps of training, in a measurement. */
 const BATCHES = 12;
 const STEPS = 2;
@@ -109,25 +108,12 @@ function inputPath(dataset: ImageDataset, network: ResNet18, batchSize: number, 
 }
 
 /** Runs some training steps on images that are there. */
-function trainingSteps(network: ResNet18, batchSize: number) {
-  const optimizer = new Nesterov(network.parameters);
-  const images = tf.randomNormal([batchSize, 224, 224, 3], 0, 1, 'float32', 1) as Tensor4D;
-  const labels = tf.tensor1d(
-    Int32Array.from({ length: batchSize }, (_, image) => image),
-    'int32',
-  );
-  const step = compile((inputs: { images: Tensor4D; labels: typeof labels }) => {
-    const { value, gradients } = valueAndGradients(
-      (read) => taskLoss(network.forward(inputs.images, { training: true, read }), inputs.labels),
-      network.parameters,
-    );
-    optimizer.apply(network.parameters, gradients);
-    return { loss: value };
-  });
+function trainingSteps(precision: Precision, batch: number) {
+  const { run } = randomStep({ task: 'train', width: 64, stem: 'imagenet', size: 224, batch, precision });
   return async () => {
     const stop = stopwatch();
-    for (let i = 0; i < STEPS; i++) tf.tidy(() => step({ images, labels }).loss.dataSync());
-    return stop(STEPS * batchSize);
+    run(STEPS);
+    return stop(STEPS * batch);
   };
 }
 
@@ -158,7 +144,7 @@ async function main(): Promise<void> {
       ...Object.values(distortions),
       compose([rotation, gaussianNoise]),
     ];
-    const train = trainingSteps(network, batchSize);
+    const train = trainingSteps(precision, batchSize);
     await train();
     for (const kind of kinds.filter((kind) => (kind?.title ?? 'no distortion').includes(values.only))) {
       const input = inputPath(dataset, network, batchSize, kind);

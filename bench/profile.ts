@@ -7,10 +7,9 @@
  * step runs the same kernels, fused and in parallel; its time beside the sum says what that brings.
  */
 import { parseArgs } from 'node:util';
-import { type Precision, ResNet18, type Stem } from '../lib/model/resnet18';
-import { compile, Nesterov, type Tensor1D, type Tensor4D, tf, valueAndGradients } from '../lib/tensorflow';
+import type { Precision, Stem } from '../lib/model/resnet18';
 import { type Binding, backend, nativeBinding } from '../lib/tensorflow/runtime';
-import { taskLoss } from '../lib/training/losses';
+import { randomStep, type StepShape } from './step';
 
 const { values } = parseArgs({
   options: {
@@ -23,37 +22,25 @@ const { values } = parseArgs({
   },
 });
 const [width, size, batch] = [values.width, values.size, values.batch].map(Number);
-const network = new ResNet18({
-  classes: 200,
+const shape: StepShape = {
+  task: 'train',
   width,
+  size,
+  batch,
   stem: values.stem as Stem,
   precision: values.precision as Precision,
-});
-const parameters = network.parameters;
-const optimizer = new Nesterov(parameters);
-const step = ({ images, labels }: { images: Tensor4D; labels: Tensor1D }) => {
-  const { value, gradients } = valueAndGradients(
-    (read) => taskLoss(network.forward(images, { training: true, read }), labels),
-    parameters,
-  );
-  optimizer.apply(parameters, gradients);
-  return { loss: value };
-};
-const inputs = {
-  images: tf.randomNormal([batch, size, size, 3], 0, 1, 'float32', 1) as Tensor4D,
-  labels: tf.zeros([batch], 'int32') as Tensor1D,
 };
 
 const median = (times: readonly number[]) => times.toSorted((a, b) => a - b)[times.length >> 1];
 function timed(execution: 'eager' | 'compiled', repeats = 5): number {
-  const run = compile(step, { execution });
+  const { run, dispose } = randomStep(shape, execution);
   const times: number[] = [];
   for (let i = -2; i < repeats; i++) {
     const started = performance.now();
-    tf.tidy(() => run(inputs).loss.dataSync());
+    run(1);
     if (i >= 0) times.push(performance.now() - started);
   }
-  run.dispose();
+  dispose();
   return median(times);
 }
 
@@ -74,8 +61,9 @@ const executeOp: Binding['executeOp'] = (op, attributes, inputIds, outputs) => {
 
 const [eager, compiled] = [timed('eager'), timed('compiled')];
 const repeats = 3;
+const { run } = randomStep(shape, 'eager');
 backend.binding = Object.create(nativeBinding, { executeOp: { value: executeOp } });
-for (let i = 0; i < repeats; i++) tf.tidy(() => step(inputs).loss.dataSync());
+run(repeats);
 backend.binding = nativeBinding;
 
 const sorted = [...entries].sort(([, a], [, b]) => b.milliseconds - a.milliseconds);

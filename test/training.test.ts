@@ -313,10 +313,10 @@ describe('what a step costs in ops, which varies with no machine', () => {
   }
   // An image's noise is an op of its own: 128 in the first batch, 44 in the last.
   for (const { method, distortion, nodes } of [
-    { method: { kind: 'baseline' }, nodes: [698, 698, 316] },
-    { method: { kind: 'DA', probability: 0.5 }, distortion: noise(0.1), nodes: [837, 753, 316] },
-    { method: { kind: 'ST', alpha: 0.3 }, distortion: noise(0.1), nodes: [924, 840, 316] },
-    { method: { kind: 'AT' }, distortion: { kind: fgsm, strength: 0.01 }, nodes: [1087, 1087, 316] },
+    { method: { kind: 'baseline' }, nodes: [680, 680, 307] },
+    { method: { kind: 'DA', probability: 0.5 }, distortion: noise(0.1), nodes: [819, 735, 307] },
+    { method: { kind: 'ST', alpha: 0.3 }, distortion: noise(0.1), nodes: [906, 822, 307] },
+    { method: { kind: 'AT' }, distortion: { kind: fgsm, strength: 0.01 }, nodes: [1051, 1051, 307] },
   ] as const) {
     it(`${method.kind}: three recordings a run, with nodes, feeds and fetches as counted`, async () => {
       const training = { feeds: 4, fetches: 1, variables: 164 };

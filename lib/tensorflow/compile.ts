@@ -270,7 +270,10 @@ class Recorder {
     try {
       return real.executeOp(op, attributes, ids, count).map((output) => {
         const { id, shape, dtype } = output;
-        if (dtype === DataType.resource || shape.reduce((product, size) => product * size, 1) <= LARGEST_KEPT) {
+        if (
+          dtype === DataType.resource ||
+          shape.reduce((product, size) => product * size, 1) <= LARGEST_KEPT
+        ) {
           return output;
         }
         real.deleteTensor(id);

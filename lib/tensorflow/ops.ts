@@ -110,33 +110,19 @@ export function slice(x: Tensor, begin: readonly number[], size: readonly number
   return executeOne('Slice', [x, ints(begin), ints(size)], [T(x), attribute.type('Index', DataType.int32)]);
 }
 
-const stridedAttributes = (x: Tensor) => [
+const subsampleAttributes = (x: Tensor, stride: number) => [
   T(x),
-  attribute.type('Index', DataType.int32),
-  attribute.int('begin_mask', 0b1111),
-  attribute.int('end_mask', 0b1111),
-  attribute.int('ellipsis_mask', 0),
-  attribute.int('new_axis_mask', 0),
-  attribute.int('shrink_axis_mask', 0),
+  attribute.int('ksize', [1, 1, 1, 1]),
+  attribute.int('strides', [1, stride, stride, 1]),
+  attribute.string('padding', 'VALID'),
+  attribute.string('data_format', 'NHWC'),
 ];
-const zeros4 = [0, 0, 0, 0];
 
-/** Every `stride`-th row and column. */
+/** Every `stride`-th row and column: the mean over windows of one pixel, many times faster than a strided slice. */
 const subsample = defineOp<{ x: Tensor }, { stride: number; shape: number[] }>('subsample', {
-  forward: ({ x }, { stride }) => [
-    executeOne(
-      'StridedSlice',
-      [x, ints(zeros4), ints(zeros4), ints([1, stride, stride, 1])],
-      stridedAttributes(x),
-    ),
-  ],
+  forward: ({ x }, { stride }) => [executeOne('AvgPool', [x], subsampleAttributes(x, stride))],
   gradient: (dy, _saved, { stride, shape }) => ({
-    x: () =>
-      executeOne(
-        'StridedSliceGrad',
-        [ints(shape), ints(zeros4), ints(zeros4), ints([1, stride, stride, 1]), dy],
-        stridedAttributes(dy),
-      ),
+    x: () => executeOne('AvgPoolGrad', [ints(shape), dy], subsampleAttributes(dy, stride)),
   }),
 });
 
