@@ -3,6 +3,7 @@ import { type Precision, ResNet18, type Stem } from '../lib/model/resnet18';
 import {
   compile,
   Nesterov,
+  normalTensor,
   type Scalar,
   type Tensor1D,
   type Tensor4D,
@@ -37,7 +38,7 @@ export function randomStep(
   const parameters = network.parameters;
   const optimizer = new Nesterov(parameters);
   const inputs = {
-    images: tf.randomNormal([batch, size, size, 3], 0, 1, 'float32', 1) as Tensor4D,
+    images: normalTensor([1, 2], [batch, size, size, 3], 1) as Tensor4D,
     labels: tf.randomUniform([batch], 0, CLASSES, 'int32', 1) as Tensor1D,
   };
   const step = compile(

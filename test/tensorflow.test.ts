@@ -16,13 +16,13 @@ import {
   dataTypeOf,
   globalAveragePool,
   hashSeed,
-  maxPool,
   mean,
   Nesterov,
   normalTensor,
   randomNormal,
   randomUniform,
   relu,
+  reluMaxPool,
   type Scalar,
   sum,
   type Tensor,
@@ -102,10 +102,10 @@ describe('gradients of native ops agree with finite differences', () => {
     }
   });
 
-  it('relu, maxPool, add, sum, mean, globalAveragePool', () => {
+  it('relu, reluMaxPool, add, sum, mean, globalAveragePool', () => {
     const apart = tf.range(0, 486).mul(37).mod(486).reshape([2, 9, 9, 3]); // no two values are neighbours
     checkGradient((x) => relu(x), [normal([50], 9).add(tf.sign(normal([50], 9)).mul(0.1))]);
-    checkGradient((x) => maxPool(x as Tensor4D), [apart], 1e-2);
+    checkGradient((x) => reluMaxPool(x as Tensor4D), [apart], 1e-2);
     checkGradient((a, b) => add(a, b), [normal([3, 4], 1), normal([3, 4], 2)]);
     checkGradient((x) => sum(x, [0, 2]), [normal([3, 4, 5], 1)]);
     checkGradient((x) => mean(x, [1]), [normal([3, 4, 5], 1)]);
@@ -121,7 +121,7 @@ describe('gradients of native ops agree with finite differences', () => {
 describe('native ops', () => {
   it('pool as torch pads: the maximum of each 3×3 window around every second pixel', () => {
     const x = tf.range(0, 25).reshape([1, 5, 5, 1]) as Tensor4D;
-    assert.deepEqual([...maxPool(x).dataSync()], [6, 8, 9, 16, 18, 19, 21, 23, 24]);
+    assert.deepEqual([...reluMaxPool(x).dataSync()], [6, 8, 9, 16, 18, 19, 21, 23, 24]);
   });
 
   it('move running statistics by a tenth, with the unbiased variance', () => {

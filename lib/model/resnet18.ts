@@ -7,9 +7,9 @@ import {
   device,
   globalAveragePool,
   hashSeed,
-  maxPool,
   normalTensor,
   relu,
+  reluMaxPool,
   type Tensor,
   type Tensor1D,
   type Tensor2D,
@@ -119,8 +119,8 @@ export class ResNet18 {
       conv2d(x, read(this.variable(`${name}.weight`)) as Tensor4D, { stride });
 
     const input = castTo(images, this.precision);
-    let x = relu(norm(conv(input, 'conv1', this.stem === 'imagenet' ? 2 : 1), 'bn1'));
-    if (this.stem === 'imagenet') x = maxPool(x);
+    const isLarge = this.stem === 'imagenet';
+    let x = (isLarge ? reluMaxPool : relu)(norm(conv(input, 'conv1', isLarge ? 2 : 1), 'bn1'));
     for (const { name, stride } of blocks(this.width)) {
       const shortcut = stride === 2 ? norm(conv(x, `${name}.downsample.0`, 2), `${name}.downsample.1`) : x;
       const inner = relu(norm(conv(x, `${name}.conv1`, stride), `${name}.bn1`));

@@ -8,9 +8,9 @@ export {
   conv2d,
   crossEntropy,
   globalAveragePool,
-  maxPool,
   mean,
   relu,
+  reluMaxPool,
   slice,
   sum,
 } from './ops';

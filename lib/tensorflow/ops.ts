@@ -180,12 +180,12 @@ const pool = defineOp<{ x: Tensor }, object>('max-pool', {
 });
 
 /**
- * Max-pooling, window 3, stride 2, torch's padding 1. The border is filled with zeros, which is the same as torch's
- * −∞ on an input that is nowhere negative (it follows a ReLU).
+ * ReLU, then max-pooling with window 3, stride 2, torch's padding 1. The border is filled with zeros, which after a ReLU
+ * is the same as torch's −∞. The padded tensor is the one that both gradients take, so that it is held once.
  */
-export function maxPool(x: Tensor4D): Tensor4D {
-  requireRank('maxPool', 'input', x, 4);
-  return pool({ x: pad({ x }, paddingOf(x.shape[1], 3, 2))[0] }, {})[0] as Tensor4D;
+export function reluMaxPool(x: Tensor4D): Tensor4D {
+  requireRank('reluMaxPool', 'input', x, 4);
+  return pool({ x: relu(pad({ x }, paddingOf(x.shape[1], 3, 2))[0]) }, {})[0] as Tensor4D;
 }
 
 /** torch's defaults of `BatchNorm2d`. */
