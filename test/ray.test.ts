@@ -21,6 +21,8 @@ import { leftovers, outcome, startSweep } from './support/sweep';
 const env = { TF_NUM_INTRAOP_THREADS: '1', OMP_NUM_THREADS: '1' };
 const plan = { preset: 'smoke', precision: 'float32' } as const;
 const dist = join(__dirname, '..', 'dist');
+/** What Ray says of a job that it gave up before it began. */
+const WAITED_TOO_LONG = 'JOB_SUPERVISOR_ACTOR_START_TIMEOUT';
 /** A baseline, and the runs that start from it. */
 const [baseline, ...others] = planJobs(['fig1b'], plan);
 
@@ -145,21 +147,24 @@ describe('jobs that do little', { timeout: 600_000 }, () => {
       readdirSync(store).filter((name) => name.endsWith(running)),
       [`begun-${running}`, `stopped-${running}`],
     );
-    // What waited is told once it has room.
-    await until(async () => (await ours()).every(({ status }) => status === 'STOPPED'));
+    // What waited is told once it has room; on a slow machine Ray may have given it up before.
+    const isOver = ({ status, errorType }: Awaited<ReturnType<typeof ours>>[number]) =>
+      status === 'STOPPED' || errorType === WAITED_TOO_LONG;
+    await until(async () => (await ours()).every(isOver));
     assert.equal((await ours()).length, 2);
+    assert.equal(readdirSync(store).length, 2, 'what waited has begun');
   });
 
   test('a job that waits longer than Ray allows is queued again, and does not count as failed', async () => {
     const store = emptyStore();
     const engine = shellEngine('until [ -e $1/go ]; do sleep 0.1; done', { retries: 0 });
     const timeouts = async () =>
-      (await cluster.jobs()).filter(({ errorType }) => errorType === 'JOB_SUPERVISOR_ACTOR_START_TIMEOUT');
-    assert.deepEqual(await timeouts(), []);
+      (await cluster.jobs()).filter(({ errorType }) => errorType === WAITED_TOO_LONG).length;
+    const before = await timeouts();
     const events = await eventsOf(engine.run(others.slice(0, 2), { store }), async ({ kind }) => {
       if (kind !== 'started') return;
       if (existsSync(join(store, 'go'))) return;
-      await until(async () => (await timeouts()).length > 0);
+      await until(async () => (await timeouts()) > before);
       writeFileSync(join(store, 'go'), '');
     });
     assert.deepEqual(kindsOf(events), ['started', 'done', 'started', 'done']);
