@@ -1,6 +1,6 @@
 /** The claims of the text over runs made up so that they are borne out, and each of them contradicted. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -13,10 +13,11 @@ import { areaUnderCurve, bandWidth, meanCorruptionError } from '../lib/experimen
 import { MEMORY_FILE, type MemoryMeasurement, memoryOf, readMemory } from '../lib/experiments/memory';
 import { type Job, planJobs, TEST_SEED } from '../lib/experiments/plan';
 import { BASELINE, presets, specOf } from '../lib/experiments/presets';
-import { settingCurve } from '../lib/experiments/results';
+import { settingCurve, shippedResults } from '../lib/experiments/results';
 import type { Results, RunRecord } from '../lib/experiments/run-store';
 import { type RunSpec, runId } from '../lib/experiments/spec';
 import { resultsTable } from '../lib/plots/table';
+import { readmeWith, resultsInShort } from '../scripts/ship-results';
 
 const preset = presets.laptop;
 const jobs = planJobs('all', { preset: 'laptop' });
@@ -491,4 +492,13 @@ describe('the memory of a training step', () => {
       'not computed',
     );
   });
+});
+
+it('stand in the README as the results that ship have them', () => {
+  const readme = readFileSync(join(__dirname, '..', 'README.md'), 'utf8');
+  assert.equal(
+    readme,
+    readmeWith(resultsInShort(preset, shippedResults(preset))),
+    'run npm run results, which writes them',
+  );
 });

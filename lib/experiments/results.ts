@@ -291,7 +291,7 @@ export function provenance(panels: readonly PanelCurves[]): string {
   const days = [...new Set(runs.map(({ finished }) => finished.slice(0, 10)))].sort();
   const computed = panels.map(({ panel, computed: there, wanted }) => `${panel.id}: ${there} of ${wanted}`);
   const device = ({ device: { name, kind, threads, tensorflow } }: RunRecord) =>
-    `${name} (${kind === 'gpu' ? 'GPU' : `${threads} CPU threads`}, TensorFlow ${tensorflow})`;
+    `${name} (${kind === 'gpu' ? 'GPU' : `${threads} CPU thread${threads === 1 ? '' : 's'}`}, TensorFlow ${tensorflow})`;
   return [
     `Settings that were computed, of those the panel chooses from: ${computed.join('; ')}.`,
     `Computed ${days[0] === days.at(-1) ? `on ${days[0]}` : `from ${days[0]} to ${days.at(-1)}`} ` +
