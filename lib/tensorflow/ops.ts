@@ -91,18 +91,24 @@ const convolve = defineOp<{ x: Tensor; filter: Tensor }, { stride: number; paddi
   },
 );
 
-const pad = defineOp<{ x: Tensor }, { before: number; after: number }>('pad', {
-  forward: ({ x }, { before, after }) => {
-    const paddings = tf.tensor2d([0, 0, before, after, before, after, 0, 0], [4, 2], 'int32');
-    return [executeOne('Pad', [x, paddings], [T(x), attribute.type('Tpaddings', DataType.int32)])];
-  },
-  gradient: (dy, _saved, { before, after }) => ({
-    x: () => {
-      const [n, height, width, channels] = dy.shape as [number, number, number, number];
-      const size = [n, height - before - after, width - before - after, channels];
-      return slice(dy, [0, before, before, 0], size);
-    },
-  }),
+interface Sides {
+  readonly before: number;
+  readonly after: number;
+}
+
+function padSides(x: Tensor, { before, after }: Sides): Tensor {
+  const paddings = tf.tensor2d([0, 0, before, after, before, after, 0, 0], [4, 2], 'int32');
+  return executeOne('Pad', [x, paddings], [T(x), attribute.type('Tpaddings', DataType.int32)]);
+}
+
+function withoutSides(x: Tensor, { before, after }: Sides): Tensor {
+  const [n, height, width, channels] = x.shape as [number, number, number, number];
+  return slice(x, [0, before, before, 0], [n, height - before - after, width - before - after, channels]);
+}
+
+const pad = defineOp<{ x: Tensor }, Sides>('pad', {
+  forward: ({ x }, sides) => [padSides(x, sides)],
+  gradient: (dy, _saved, sides) => ({ x: () => withoutSides(dy, sides) }),
 });
 
 /** `x[begin : begin + size]`; no gradient. */
@@ -127,7 +133,7 @@ const subsample = defineOp<{ x: Tensor }, { stride: number; shape: number[] }>('
 });
 
 /** The zeros that torch's symmetric padding `p` adds before and after, less those that no window reaches. */
-function paddingOf(size: number, window: number, stride: number): { before: number; after: number } {
+function paddingOf(size: number, window: number, stride: number): Sides {
   const before = (window - 1) / 2;
   const outputs = Math.floor((size + 2 * before - window) / stride) + 1;
   return { before, after: Math.max(0, (outputs - 1) * stride + window - size - before) };
@@ -173,19 +179,29 @@ const poolAttributes = (x: Tensor) => [
   attribute.string('data_format', 'NHWC'),
 ];
 
-const pool = defineOp<{ x: Tensor }, object>('max-pool', {
-  forward: ({ x }) => [executeOne('MaxPool', [x], poolAttributes(x))],
-  save: { inputs: ['x'], outputs: [true] },
-  gradient: (dy, [x, y]) => ({ x: () => executeOne('MaxPoolGrad', [x, y, dy], poolAttributes(dy)) }),
+/** Between them the padded map is the only one that is held: of the pool's gradient and of the ReLU's. */
+const reluPool = defineOp<{ x: Tensor }, Sides>('relu-max-pool', {
+  forward: ({ x }, sides) => {
+    const padded = padSides(reluOf(x), sides);
+    return [executeOne('MaxPool', [padded], poolAttributes(x)), padded];
+  },
+  save: { outputs: [true, true] },
+  gradient: (dy, [y, padded], sides) => ({
+    x: () =>
+      withoutSides(
+        reluGradient(executeOne('MaxPoolGrad', [padded, y, dy], poolAttributes(dy)), padded),
+        sides,
+      ),
+  }),
 });
 
 /**
  * ReLU, then max-pooling with window 3, stride 2, torch's padding 1. The border is filled with zeros, which after a ReLU
- * is the same as torch's −∞. The padded tensor is the one that both gradients take, so that it is held once.
+ * is the same as torch's −∞.
  */
 export function reluMaxPool(x: Tensor4D): Tensor4D {
   requireRank('reluMaxPool', 'input', x, 4);
-  return pool({ x: relu(pad({ x }, paddingOf(x.shape[1], 3, 2))[0]) }, {})[0] as Tensor4D;
+  return reluPool({ x }, paddingOf(x.shape[1], 3, 2))[0] as Tensor4D;
 }
 
 /** torch's defaults of `BatchNorm2d`. */
@@ -264,10 +280,13 @@ export function batchNorm(
   return { y: y as Tensor4D, moved: { mean: mean as Tensor1D, variance: variance as Tensor1D } };
 }
 
+const reluOf = (x: Tensor) => executeOne('Relu', [x], [T(x)]);
+const reluGradient = (dy: Tensor, y: Tensor) => executeOne('ReluGrad', [dy, y], [T(dy)]);
+
 const reluOp = defineOp<{ x: Tensor }, object>('relu', {
-  forward: ({ x }) => [executeOne('Relu', [x], [T(x)])],
+  forward: ({ x }) => [reluOf(x)],
   save: { outputs: [true] },
-  gradient: (dy, [y]) => ({ x: () => executeOne('ReluGrad', [dy, y], [T(dy)]) }),
+  gradient: (dy, [y]) => ({ x: () => reluGradient(dy, y) }),
 });
 
 /** max(x, 0). */
