@@ -1,4 +1,7 @@
-/** Every notebook, run from its first cell to its last by nbclient, at the preset `smoke` and with a store of its own. */
+/**
+ * Every notebook, run from its first cell to its last by nbclient, at the preset `smoke` and with a store of its own;
+ * some in JupyterLab, too.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import {
@@ -20,6 +23,7 @@ import { type PanelCurves, panelCurves, readResults } from '../lib/experiments/r
 import { RunStore } from '../lib/experiments/run-store';
 import { type SweepProgress, sweep } from '../lib/experiments/sweep';
 import { fingerprint } from '../scripts/notebooks.mjs';
+import { JupyterLab } from './support/jupyterlab';
 
 const ROOT = join(__dirname, '..');
 const NOTEBOOKS = join(ROOT, 'notebooks');
@@ -46,6 +50,24 @@ describe('notebooks at the preset smoke', () => {
   const store = join(folder, 'runs');
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules')); // where its cells find the library
 
+  /** How many interactive figures nbclient found. */
+  const figuresOf = new Map<string, number>();
+
+  /** A notebook without its outputs, at the preset `smoke`. */
+  function atSmoke(name: string): string {
+    const notebook = read(join(NOTEBOOKS, name));
+    for (const cell of notebook.cells) {
+      cell.source = [cell.source]
+        .flat()
+        .join('')
+        .replace("preset: 'laptop'", `preset: 'smoke', store: ${JSON.stringify(store)}`);
+      if (cell.cell_type === 'code') cell.outputs = [];
+    }
+    const file = join(folder, name);
+    writeFileSync(file, JSON.stringify(notebook));
+    return file;
+  }
+
   it('have the runs of every figure, trained and tested', async () => {
     const progress = [];
     for await (const now of sweep('all', { preset: 'smoke', store, engine: localEngine() }))
@@ -64,15 +86,7 @@ describe('notebooks at the preset smoke', () => {
 
   for (const name of readdirSync(NOTEBOOKS).filter((file) => file.endsWith('.ipynb'))) {
     it(`${name} runs without an error and draws its figures`, () => {
-      const notebook = read(join(NOTEBOOKS, name));
-      for (const cell of notebook.cells) {
-        cell.source = [cell.source]
-          .flat()
-          .join('')
-          .replace("preset: 'laptop'", `preset: 'smoke', store: ${JSON.stringify(store)}`);
-      }
-      const file = join(folder, name);
-      writeFileSync(file, JSON.stringify(notebook));
+      const file = atSmoke(name);
       const jupyter = join(ROOT, '.venv', 'bin', 'jupyter');
       const args = [
         'nbconvert',
@@ -94,9 +108,32 @@ describe('notebooks at the preset smoke', () => {
       );
       const figures = outputs.filter(({ data = {} }) => 'application/vnd.plotly.v1+json' in data);
       assert.ok(figures.length > 0, 'no figure');
+      figuresOf.set(name, figures.length);
       for (const { data = {} } of figures) assert.ok('image/svg+xml' in data, 'a figure without its picture');
     });
   }
+
+  it('run in JupyterLab by Run All, and their figures are in the page', async () => {
+    const lab = await JupyterLab.start(folder);
+    try {
+      for (const name of ['02-distortions.ipynb', 'fig1a.ipynb', 'supplement-4.ipynb']) {
+        const code = read(atSmoke(name)).cells.filter(({ cell_type }) => cell_type === 'code').length;
+        const notebook = await lab.open(name);
+        await notebook.runAll();
+        await notebook.outputMatching(code - 1, /./, 300_000);
+        await notebook.idle();
+        const errors = notebook.page.locator('[data-mime-type="application/vnd.jupyter.error"]');
+        assert.deepEqual(await errors.allTextContents(), [], name);
+        const drawn = await notebook.page.locator('.jp-OutputArea .js-plotly-plot').count();
+        assert.equal(drawn, figuresOf.get(name), name);
+        const { SCREENSHOTS } = process.env;
+        if (SCREENSHOTS) await notebook.screenshot(join(SCREENSHOTS, name.replace('.ipynb', '.png')));
+        await notebook.close();
+      }
+    } finally {
+      await lab.stop();
+    }
+  });
 
   it('is asked for by every notebook that has a laboratory', () => {
     for (const name of readdirSync(NOTEBOOKS).filter((file) => file.endsWith('.ipynb'))) {

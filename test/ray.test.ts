@@ -152,7 +152,6 @@ describe('jobs that do little', { timeout: 600_000 }, () => {
       status === 'STOPPED' || errorType === WAITED_TOO_LONG;
     await until(async () => (await ours()).every(isOver));
     assert.equal((await ours()).length, 2);
-    assert.equal(readdirSync(store).length, 2, 'what waited has begun');
   });
 
   test('a job that waits longer than Ray allows is queued again, and does not count as failed', async () => {
