@@ -116,6 +116,7 @@ export { loadWeights, saveWeights } from './model/weights';
 export * from './plots';
 export { baseAxis, baseLayout, figureTitle } from './plots/style';
 export {
+  type CompileOptions,
   compile,
   type DeviceInfo,
   device,

@@ -1,7 +1,9 @@
 /** Native ops against finite differences, seeded randomness, variables, and compiled steps against eager ones. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { UserError } from '../lib/errors';
@@ -303,6 +305,31 @@ describe('a compiled step', () => {
       assert.ok(relativeError(values, variable.values()) <= 1e-6, variable.name);
       assert.deepEqual(again.variables[index].values(), values, variable.name);
     });
+  });
+
+  it('rounds as its number of threads makes it, whatever the process has', () => {
+    const code = `
+      const { compile, conv2d, normalTensor, tf } = require('${join(__dirname, '..', 'lib', 'tensorflow')}');
+      const [x, dy] = [1, 2].map((seed) => normalTensor([seed, 2], [64, 32, 32, 16], 1));
+      const w = normalTensor([3, 2], [3, 3, 16, 16], 1);
+      const gradient = ({ x, dy, w }) => ({ dw: tf.grad((w) => conv2d(x, w, { stride: 1 }))(w, dy) });
+      const dw = compile(gradient, { threads: Number(process.argv[1]) || undefined })({ x, dy, w }).dw.dataSync();
+      console.log(require('node:crypto').hash('sha256', new Uint8Array(dw.buffer, dw.byteOffset, dw.byteLength)));`;
+    const bits = (threads: number, ofProcess: number) =>
+      execFileSync(
+        process.execPath,
+        ['--import', 'tsx', '--input-type', 'commonjs', '-e', code, String(threads)],
+        {
+          encoding: 'utf8',
+          env: { ...process.env, TF_NUM_INTRAOP_THREADS: String(ofProcess) },
+          stdio: ['ignore', 'pipe', 'ignore'],
+        },
+      );
+    const [one, two] = [bits(0, 1), bits(0, 2)];
+    assert.notEqual(two, one); // else this sum would show nothing
+    assert.equal(bits(1, 2), one);
+    assert.equal(bits(2, 1), two);
+    assert.throws(() => compile(() => ({}), { threads: 0 }), { name: 'ArgumentError', message: /1\.\.127/ });
   });
 
   it('shares its variables with other steps and with eager code', () => {

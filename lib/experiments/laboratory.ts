@@ -158,6 +158,8 @@ export class Laboratory {
     { onBatch, onEpoch }: RunObserver,
     lost: AbortSignal,
   ): Promise<RunRecord> {
+    const here = device();
+    const threads = (here.kind === 'cpu' ? this.preset.threads : undefined) ?? here.threads;
     const network = this.#network(spec);
     try {
       if (spec.from !== undefined) loadWeights(network, this.store.weightsFile(spec.from));
@@ -173,6 +175,7 @@ export class Laboratory {
         batchSize,
         learningRate,
         seed,
+        threads,
         signal: this.#stopOr(lost),
         checkpoint: { file: this.store.checkpointFile(id), run: id },
         onResume: (history) => this.store.setHistory(id, history),
@@ -189,7 +192,7 @@ export class Laboratory {
         spec,
         history,
         bestEpoch,
-        device: device(),
+        device: { ...here, threads },
         version: version(),
         finished: new Date().toISOString(),
         seconds: history.reduce((sum, { seconds }) => sum + seconds, 0),

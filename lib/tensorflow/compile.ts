@@ -7,7 +7,7 @@
  * soon as they are dead. The same code, the same numbers.
  */
 import { channel } from 'node:diagnostics_channel';
-import { UserError } from '../errors';
+import { ArgumentError, UserError } from '../errors';
 import { type Graph, type GraphNode, GraphSession, stepLine, type TensorSpec } from './graph';
 import {
   type Attribute,
@@ -29,6 +29,16 @@ export type NamedTensors = Readonly<Record<string, Tensor>>;
  */
 export const recordings = channel('stability-training/recordings');
 
+export interface CompileOptions {
+  /** `'eager'` runs the step op by op, to read and to debug. Default: `'compiled'`. */
+  readonly execution?: 'compiled' | 'eager';
+  /**
+   * Threads that an op of the compiled step may take on a CPU, 1..127. How sums are rounded depends on it, and so do the
+   * bits of what is trained. Default: the process's, `TF_NUM_INTRAOP_THREADS` or one a core.
+   */
+  readonly threads?: number;
+}
+
 /** A step that runs as a graph. Tensors given stay the caller's; tensors returned are the caller's to dispose. */
 export interface CompiledStep<I extends NamedTensors, O extends NamedTensors> {
   (inputs: I): O;
@@ -44,14 +54,16 @@ export interface CompiledStep<I extends NamedTensors, O extends NamedTensors> {
  *
  * What is not an input or a variable is frozen: numbers of the enclosing scope have the value they had at recording.
  *
- * @param options.execution `'eager'` runs the step op by op, to read and to debug. Default: `'compiled'`.
  * @throws UserError at recording if the step reads a tensor back, branches on its value, draws from `Math.random`, or
  *   makes a large tensor in JavaScript: none of that would happen again in the graph.
  */
 export function compile<I extends NamedTensors, O extends NamedTensors>(
   step: (inputs: I) => O,
-  { execution = 'compiled' }: { readonly execution?: 'compiled' | 'eager' } = {},
+  { execution = 'compiled', threads }: CompileOptions = {},
 ): CompiledStep<I, O> {
+  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= 127)) {
+    throw new ArgumentError(`compile: threads must be a whole number in 1..127, but got ${threads}.`);
+  }
   const sessions = new Map<string, { readonly session: GraphSession; readonly outputs: readonly string[] }>();
   const call = (inputs: I): O => {
     if (execution === 'eager') return tf.tidy(() => step(inputs) as unknown as Tensor) as unknown as O;
@@ -61,7 +73,7 @@ export function compile<I extends NamedTensors, O extends NamedTensors>(
     let recorded = sessions.get(signature);
     if (recorded === undefined) {
       const { graph, outputs } = record(step, inputs);
-      recorded = { session: new GraphSession(graph), outputs };
+      recorded = { session: new GraphSession(graph, threads), outputs };
       sessions.set(signature, recorded);
       recordings.publish(graph);
     }

@@ -81,11 +81,12 @@ export class GraphSession implements VariableHolder {
   readonly #versions = new Map<Variable, number>();
   readonly #handleOf: ReadonlyMap<Variable, string>;
 
-  constructor(graph: Graph) {
+  /** @param threads that an op may take on a CPU. Default: the process's. */
+  constructor(graph: Graph, threads?: number) {
     this.graph = graph;
     this.#handleOf = new Map([...graph.variables].map(([handle, variable]) => [variable, handle]));
     const access = [...graph.variables].flatMap(([handle, variable]) => accessNodes(handle, variable));
-    this.#id = loadGraph([...graph.nodes, ...access]);
+    this.#id = loadGraph([...graph.nodes, ...access], threads);
   }
 
   /** Runs the graph once; the tensors returned are the caller's. */
@@ -175,7 +176,7 @@ export function stepLine(madeAt: Error | undefined): string {
 // biome-ignore lint/suspicious/noExplicitAny: generated protobuf classes come without types
 type Message = any;
 
-function loadGraph(nodes: readonly GraphNode[]): number {
+function loadGraph(nodes: readonly GraphNode[], threads = 0): number {
   const pb: Message = require('@tensorflow/tfjs-node-gpu/dist/proto/api_pb');
   const graphDef = new pb.GraphDef();
   graphDef.setNodeList(nodes.map((node) => nodeDef(pb, node)));
@@ -193,7 +194,7 @@ function loadGraph(nodes: readonly GraphNode[]): number {
   const directory = mkdtempSync(join(tmpdir(), 'stability-training-'));
   try {
     writeFileSync(join(directory, 'saved_model.pb'), model.serializeBinary());
-    return nativeBinding.loadSavedModel(directory, 'serve');
+    return nativeBinding.loadSavedModel(directory, 'serve', threads);
   } finally {
     rmSync(directory, { recursive: true });
   }

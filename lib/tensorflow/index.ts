@@ -1,4 +1,4 @@
-export { type CompiledStep, compile, type NamedTensors, recordings } from './compile';
+export { type CompiledStep, type CompileOptions, compile, type NamedTensors, recordings } from './compile';
 export { type DeviceInfo, device } from './device';
 export type { Graph, GraphNode } from './graph';
 export {

@@ -13,6 +13,8 @@ import { UserError } from '../errors';
 // TensorFlow reads these once, when its library is loaded. A value set by the user wins.
 process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
 process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
+// Each session has threads of its own: how many a compiled step may take is the step's to say.
+process.env.TF_OVERRIDE_GLOBAL_THREADPOOL ??= '1';
 
 /** TensorFlow.js on the native TensorFlow library. */
 export const tf: typeof Tf = load();
@@ -76,7 +78,8 @@ export interface Binding {
     inputIds: readonly number[],
     outputs: number,
   ): NativeTensor[];
-  loadSavedModel(directory: string, tags: string): number;
+  /** @param threads that an op may take; an addition of this project's, see scripts/packages. Default: the process's. */
+  loadSavedModel(directory: string, tags: string, threads?: number): number;
   deleteSavedModel(id: number): void;
   runSavedModel(id: number, inputIds: readonly number[], inputs: string, outputs: string): NativeTensor[];
   getNumOfSavedModels(): number;

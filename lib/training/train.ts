@@ -34,6 +34,8 @@ export interface TrainOptions {
   readonly seed?: number;
   /** `'eager'` runs op by op, to debug. Default: `'compiled'`. */
   readonly execution?: 'compiled' | 'eager';
+  /** Threads that an op may take on a CPU; the bits depend on it. Default: the process's, see {@link compile}. */
+  readonly threads?: number;
   /** Stops at the next batch, after a checkpoint. Default: the interrupt of the notebook's cell. */
   readonly signal?: AbortSignal;
   /** Where to keep where training stands; a file of the same run is gone on from. Default: nowhere. */
@@ -144,7 +146,7 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
       optimizer.apply(parameters, gradients);
       return { loss: value };
     },
-    { execution: options.execution },
+    { execution: options.execution, threads: options.threads },
   );
   const meter = new AccuracyMeter(network, dataset);
 

@@ -163,7 +163,12 @@ function tensorFlow(kind) {
 function nodeAddon(kind) {
   const deps = path.join(addonFolder, 'deps');
   const whole = path.join(deps, 'stamp');
-  const builtFor = fileFingerprint(tensorFlowRequirements(kind));
+  const patches = inRoot('scripts', 'packages');
+  const builtFor = fingerprint(
+    ...[tensorFlowRequirements(kind), path.join(patches, '@tensorflow+tfjs-node-gpu+4.22.0.patch')].map(
+      (file) => fs.readFileSync(file, 'utf8'),
+    ),
+  );
   return {
     name: 'TensorFlow for Node',
     tools: ['npm', 'compiler'],
@@ -171,6 +176,14 @@ function nodeAddon(kind) {
     isDone: () => isStamped(whole, builtFor),
     async make(work) {
       linkTensorFlow(deps);
+      // Sessions with a number of threads of their own, which tfjs' binding does not offer.
+      await run(
+        'patching the TensorFlow addon',
+        'npm',
+        ['exec', '--no', '--', 'patch-package', '--patch-dir', 'scripts/packages', '--error-on-fail'],
+        work,
+        { cwd: root },
+      );
       await run(
         'building the TensorFlow addon',
         // npm knows its own node-gyp, which builds it.
