@@ -37,11 +37,13 @@ export function localEngine({ processes, retries = 1 }: LocalOptions = {}): Engi
       const events = new EventEmitter();
       const children = new Set<ChildProcess>();
       const tell = (event: JobEvent) => events.emit('event', event);
+      const left = new AbortController();
+      const stopped = AbortSignal.any([left.signal, ...(signal ? [signal] : [])]);
 
       /** Does jobs one after the other in a child, and in another child if that one dies. */
       const slot = async (index: number) => {
         let child: ChildProcess | undefined;
-        for (let next = take(); next && !signal?.aborted; next = take()) {
+        for (let next = take(); next && !stopped.aborted; next = take()) {
           const { job } = next;
           child ??= startWorker(store, {
             TF_NUM_INTRAOP_THREADS: String(threads),
@@ -57,7 +59,7 @@ export function localEngine({ processes, retries = 1 }: LocalOptions = {}): Engi
           }
           children.delete(child);
           child = undefined;
-          if (signal?.aborted) break;
+          if (stopped.aborted) break;
           if (next.retries > 0) {
             waiting.unshift({ job, retries: next.retries - 1 });
             tell({ job, kind: 'retried', message: end.message });
@@ -68,10 +70,9 @@ export function localEngine({ processes, retries = 1 }: LocalOptions = {}): Engi
         child?.disconnect();
       };
 
-      const stop = () => {
+      stopped.addEventListener('abort', () => {
         for (const child of children) child.kill('SIGTERM');
-      };
-      signal?.addEventListener('abort', stop);
+      });
       const received = on(events, 'event', { close: ['end'] });
       const all = Promise.all(Array.from({ length: count }, (_, index) => slot(index))).finally(() =>
         events.emit('end'),
@@ -81,8 +82,8 @@ export function localEngine({ processes, retries = 1 }: LocalOptions = {}): Engi
         await all;
         signal?.throwIfAborted();
       } finally {
-        signal?.removeEventListener('abort', stop);
-        stop(); // where the iteration was left early; a worker that is done has gone by itself
+        left.abort(); // a worker that is done has gone by itself; where the iteration was left early, none has
+        await Promise.allSettled([all]);
       }
     },
   };

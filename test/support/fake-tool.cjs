@@ -1,4 +1,5 @@
-// Plays npm, Python, node-pre-gyp and tsc for the tests of set-up: leaves behind what set-up looks for, in no time.
+// Plays npm, Python, patch-package, node-pre-gyp and tsc for the tests of set-up: leaves behind what set-up looks for,
+// in no time.
 // `FAKE_WORLD` names the folder of the test. There, `calls` gets a line for each call; an entry of `orders.json`
 // (tool → `hang`, or the text to fail with) makes a tool stop in the middle.
 const fs = require('node:fs');
@@ -36,7 +37,7 @@ function half(/** @type {string} */ call) {
 
 function npm() {
   if (args[0] === '--version') return;
-  if (args[0] === 'exec') return nodePreGyp();
+  if (args[0] === 'exec') return args.includes('patch-package') ? half('patch-package') : nodePreGyp();
   const modules = path.join(process.cwd(), 'node_modules');
   fs.rmSync(modules, { recursive: true, force: true });
   const addon = path.join(modules, '@tensorflow', 'tfjs-node-gpu');
