@@ -122,7 +122,7 @@ async function fill(
   knownProblems: number,
   { signal = currentKernel()?.signal, onProgress = () => {} }: BuildOptions,
 ): Promise<ReadonlyMap<PlannedImage, string>> {
-  const bad = new Map<PlannedImage, string>();
+  const failed: number[] = [];
   let done = 0;
   let reported = 0;
   let begun = { time: performance.now(), done: 0 };
@@ -137,7 +137,7 @@ async function fill(
       total: images.length,
       imagesPerSecond,
       secondsLeft,
-      problems: knownProblems + bad.size,
+      problems: knownProblems + failed.length,
     });
   };
 
@@ -149,18 +149,13 @@ async function fill(
   }
   begun = { time: performance.now(), done };
 
+  const squareAt = async (position: number) => toSquare(await images[position].read(), SIDE);
   let next = 0;
   const work = async () => {
     while (next < images.length && !signal?.aborted) {
       const position = next++;
       if (writer.has(position)) continue;
-      const image = images[position];
-      const square = await image
-        .read()
-        .then((encoded) => toSquare(encoded, SIDE))
-        .catch((error: unknown) => {
-          bad.set(image, `${image.path}: ${reasonOf(error)}`);
-        });
+      const square = await squareAt(position).catch(() => void failed.push(position));
       if (square) writer.write(position, square);
       done++;
       report();
@@ -171,6 +166,16 @@ async function fill(
   restore();
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
   signal?.throwIfAborted();
+
+  // libvips has one place for the messages of all its threads: once more, one by one, each image gets its own.
+  const bad = new Map<PlannedImage, string>();
+  for (const position of failed) {
+    const image = images[position];
+    const square = await squareAt(position).catch((error: unknown) => {
+      bad.set(image, `${image.path}: ${reasonOf(error)}`);
+    });
+    if (square) writer.write(position, square);
+  }
   return bad;
 }
 
