@@ -92,10 +92,10 @@ export class GraphSession implements VariableHolder {
   /** Runs the graph once; the tensors returned are the caller's. */
   run(inputs: readonly Tensor[]): Tensor[] {
     this.#bringVariables();
+    for (const variable of this.graph.written) variable.release(this);
     const results = this.#session(handles(inputs), this.graph.placeholders, this.graph.outputs);
     for (const variable of this.graph.written) {
       variable.version++;
-      variable.holder = this;
       this.#versions.set(variable, variable.version);
     }
     return results.map(adopt);

@@ -1,11 +1,11 @@
 export { type CompiledStep, type CompileOptions, compile, type NamedTensors, recordings } from './compile';
+export { conv2d } from './convolution';
 export { type DeviceInfo, device } from './device';
 export type { Graph, GraphNode } from './graph';
 export {
   add,
   batchNorm,
   castTo,
-  conv2d,
   crossEntropy,
   globalAveragePool,
   mean,

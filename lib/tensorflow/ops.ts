@@ -17,10 +17,12 @@ import {
   tf,
 } from './runtime';
 
-const T = (tensor: Tensor) => attribute.type('T', dataTypeOf(tensor));
-const ints = (values: readonly number[]) => tf.tensor1d([...values], 'int32');
+/** An op's attribute `T`: the type of its main input. */
+export const T = (tensor: Tensor) => attribute.type('T', dataTypeOf(tensor));
+/** A small int32 vector: axes, shapes, places. */
+export const ints = (values: readonly number[]) => tf.tensor1d([...values], 'int32');
 
-function requireRank(op: string, argument: string, tensor: Tensor, rank: number): void {
+export function requireRank(op: string, argument: string, tensor: Tensor, rank: number): void {
   if (tensor.rank !== rank) {
     throw new ArgumentError(`Error in ${op}: ${argument} must be rank ${rank}, but got rank ${tensor.rank}.`);
   }
@@ -57,46 +59,13 @@ export function castTo<X extends Tensor>(x: X, type: 'float32' | 'bfloat16' | 'i
   return (from === to ? x : castOp({ x }, { from, to })[0]) as X;
 }
 
-const convolveAttributes = (x: Tensor, stride: number, padding: 'SAME' | 'VALID') => [
-  T(x),
-  attribute.int('strides', [1, stride, stride, 1]),
-  attribute.string('padding', padding),
-  attribute.bool('use_cudnn_on_gpu', true),
-  attribute.string('data_format', 'NHWC'),
-  attribute.int('explicit_paddings', []),
-  attribute.int('dilations', [1, 1, 1, 1]),
-];
-
-const convolve = defineOp<{ x: Tensor; filter: Tensor }, { stride: number; padding: 'SAME' | 'VALID' }>(
-  'conv2d',
-  {
-    forward: ({ x, filter }, { stride, padding }) => [
-      executeOne('Conv2D', [x, filter], convolveAttributes(x, stride, padding)),
-    ],
-    save: { inputs: ['x', 'filter'] },
-    gradient: (dy, [x, filter], { stride, padding }) => ({
-      x: () =>
-        executeOne(
-          'Conv2DBackpropInput',
-          [ints(x.shape), filter, dy],
-          convolveAttributes(dy, stride, padding),
-        ),
-      filter: () =>
-        executeOne(
-          'Conv2DBackpropFilter',
-          [x, ints(filter.shape), dy],
-          convolveAttributes(dy, stride, padding),
-        ),
-    }),
-  },
-);
-
-interface Sides {
+/** Rows and columns added or taken on each side of a map. */
+export interface Sides {
   readonly before: number;
   readonly after: number;
 }
 
-function padSides(x: Tensor, { before, after }: Sides): Tensor {
+export function padSides(x: Tensor, { before, after }: Sides): Tensor {
   const paddings = tf.tensor2d([0, 0, before, after, before, after, 0, 0], [4, 2], 'int32');
   return executeOne('Pad', [x, paddings], [T(x), attribute.type('Tpaddings', DataType.int32)]);
 }
@@ -106,7 +75,8 @@ function withoutSides(x: Tensor, { before, after }: Sides): Tensor {
   return slice(x, [0, before, before, 0], [n, height - before - after, width - before - after, channels]);
 }
 
-const pad = defineOp<{ x: Tensor }, Sides>('pad', {
+/** `x` between zeros. */
+export const pad = defineOp<{ x: Tensor }, Sides>('pad', {
   forward: ({ x }, sides) => [padSides(x, sides)],
   gradient: (dy, _saved, sides) => ({ x: () => withoutSides(dy, sides) }),
 });
@@ -116,58 +86,11 @@ export function slice(x: Tensor, begin: readonly number[], size: readonly number
   return executeOne('Slice', [x, ints(begin), ints(size)], [T(x), attribute.type('Index', DataType.int32)]);
 }
 
-const subsampleAttributes = (x: Tensor, stride: number) => [
-  T(x),
-  attribute.int('ksize', [1, 1, 1, 1]),
-  attribute.int('strides', [1, stride, stride, 1]),
-  attribute.string('padding', 'VALID'),
-  attribute.string('data_format', 'NHWC'),
-];
-
-/** Every `stride`-th row and column: the mean over windows of one pixel, many times faster than a strided slice. */
-const subsample = defineOp<{ x: Tensor }, { stride: number; shape: number[] }>('subsample', {
-  forward: ({ x }, { stride }) => [executeOne('AvgPool', [x], subsampleAttributes(x, stride))],
-  gradient: (dy, _saved, { stride, shape }) => ({
-    x: () => executeOne('AvgPoolGrad', [ints(shape), dy], subsampleAttributes(dy, stride)),
-  }),
-});
-
 /** The zeros that torch's symmetric padding `p` adds before and after, less those that no window reaches. */
-function paddingOf(size: number, window: number, stride: number): Sides {
+export function paddingOf(size: number, window: number, stride: number): Sides {
   const before = (window - 1) / 2;
   const outputs = Math.floor((size + 2 * before - window) / stride) + 1;
   return { before, after: Math.max(0, (outputs - 1) * stride + window - size - before) };
-}
-
-/**
- * 2-D convolution with torch's geometry: padding `(window − 1) / 2` on every side, no bias.
- *
- * Explicit padding would fall out of oneDNN's fast kernels, so stride 1 uses `SAME`, stride 2 pads and uses `VALID`.
- * A strided 1×1 convolution takes every second pixel first: TensorFlow 2.21's gradient of the strided form writes
- * past its buffer when there are eight or fewer input channels.
- *
- * @param x `[batch, height, width, inChannels]`, square images
- * @param filter `[window, window, inChannels, outChannels]`, an odd window
- */
-export function conv2d(x: Tensor4D, filter: Tensor4D, { stride }: { readonly stride: 1 | 2 }): Tensor4D {
-  requireRank('conv2d', 'input', x, 4);
-  requireRank('conv2d', 'filter', filter, 4);
-  if (x.shape[3] !== filter.shape[2]) {
-    throw new ArgumentError(
-      `Error in conv2d: the input has ${x.shape[3]} channels, but the filter takes ${filter.shape[2]}.`,
-    );
-  }
-  const weights = castTo(filter, dataTypeOf(x) === DataType.bfloat16 ? 'bfloat16' : 'float32');
-  if (stride === 1) return convolve({ x, filter: weights }, { stride, padding: 'SAME' })[0] as Tensor4D;
-  const window = filter.shape[0];
-  const input =
-    window === 1
-      ? subsample({ x }, { stride, shape: x.shape })[0]
-      : pad({ x }, paddingOf(x.shape[1], window, stride))[0];
-  return convolve(
-    { x: input, filter: weights },
-    { stride: window === 1 ? 1 : stride, padding: 'VALID' },
-  )[0] as Tensor4D;
 }
 
 const poolAttributes = (x: Tensor) => [

@@ -50,6 +50,7 @@ export class Variable {
   /** The native handle of the resource. */
   readonly resource: number;
   #eagerVersion = 0;
+  #isReleased = false;
 
   /** @param initial The first value, a float32 tensor; it is copied and stays the caller's. */
   constructor(name: string, initial: Tensor, { trainable = true }: { readonly trainable?: boolean } = {}) {
@@ -140,11 +141,24 @@ export class Variable {
   take(valueId: number): void {
     nativeBinding.executeOp('AssignVariableOp', ASSIGN, [this.resource, valueId], 0);
     this.#eagerVersion = this.version;
+    this.#isReleased = false;
+  }
+
+  /** Lets the eager value go: `holder` has the newest, or is about to make it, and the next {@link sync} brings it. */
+  release(holder: VariableHolder): void {
+    this.holder = holder;
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    this.#eagerVersion = -1;
+    const nothing = nativeBinding.createTensor([0], DataType.float32, new Float32Array());
+    nativeBinding.executeOp('AssignVariableOp', ASSIGN, [this.resource, nothing], 0);
+    nativeBinding.deleteTensor(nothing);
   }
 
   /** Notes that an op wrote to the resource. */
   wrote(): void {
     this.version++;
     this.#eagerVersion = this.version;
+    this.#isReleased = false;
   }
 }

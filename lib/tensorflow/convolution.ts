@@ -1,0 +1,175 @@
+/**
+ * Convolution with torch's geometry, by the fastest of TensorFlow's kernels. Layout is `[batch, height, width,
+ * channels]` of maps, `[window, window, in, out]` of filters.
+ */
+import { ArgumentError } from '../errors';
+import { device } from './device';
+import { castTo, ints, pad, paddingOf, requireRank, slice, T } from './ops';
+import { attribute, DataType, dataTypeOf, defineOp, executeOne, type Tensor, type Tensor4D } from './runtime';
+
+type Shape = readonly [number, number, number, number];
+
+const onCpu = () => device().kind === 'cpu';
+
+interface Geometry {
+  readonly stride: number;
+  readonly padding: 'SAME' | 'VALID';
+}
+
+const convolveAttributes = (x: Tensor, { stride, padding }: Geometry) => [
+  T(x),
+  attribute.int('strides', [1, stride, stride, 1]),
+  attribute.string('padding', padding),
+  attribute.bool('use_cudnn_on_gpu', true),
+  attribute.string('data_format', 'NHWC'),
+  attribute.int('explicit_paddings', []),
+  attribute.int('dilations', [1, 1, 1, 1]),
+];
+
+const convolve = defineOp<{ x: Tensor; filter: Tensor }, Geometry>('conv2d', {
+  forward: ({ x, filter }, geometry) => [executeOne('Conv2D', [x, filter], convolveAttributes(x, geometry))],
+  save: { inputs: ['x', 'filter'] },
+  gradient: (dy, [x, filter], geometry) => ({
+    x: () => executeOne('Conv2DBackpropInput', [ints(x.shape), filter, dy], convolveAttributes(dy, geometry)),
+    filter: () =>
+      isFasterTapByTap(dy)
+        ? gradientTapByTap(x, filter, dy, geometry)
+        : executeOne('Conv2DBackpropFilter', [x, ints(filter.shape), dy], convolveAttributes(dy, geometry)),
+  }),
+});
+
+const subsampleAttributes = (x: Tensor, stride: number) => [
+  T(x),
+  attribute.int('ksize', [1, 1, 1, 1]),
+  attribute.int('strides', [1, stride, stride, 1]),
+  attribute.string('padding', 'VALID'),
+  attribute.string('data_format', 'NHWC'),
+];
+
+/** Every `stride`-th row and column: the mean over windows of one pixel, many times faster than a strided slice. */
+const subsample = defineOp<{ x: Tensor }, { stride: number; shape: number[] }>('subsample', {
+  forward: ({ x }, { stride }) => [executeOne('AvgPool', [x], subsampleAttributes(x, stride))],
+  gradient: (dy, _saved, { stride, shape }) => ({
+    x: () => executeOne('AvgPoolGrad', [ints(shape), dy], subsampleAttributes(dy, stride)),
+  }),
+});
+
+/**
+ * oneDNN's gradient of a filter is slow on small maps, in bfloat16 above all; there, one matrix product for each tap of
+ * the filter is faster. bench/RESULTS.md has both, map by map.
+ */
+function isFasterTapByTap(dy: Tensor): boolean {
+  const [, side, , outChannels] = dy.shape as Shape;
+  return onCpu() && outChannels >= 256 && side <= (dataTypeOf(dy) === DataType.bfloat16 ? 7 : 2);
+}
+
+/** Of each tap: the pixels that it saw, times the gradient of what it made of them. */
+function gradientTapByTap(x: Tensor, filter: Tensor, dy: Tensor, { stride, padding }: Geometry): Tensor {
+  const [window] = filter.shape as Shape;
+  const [batch, side] = dy.shape as Shape;
+  // By row, and by column: the first input that the tap sees, the first output that it serves, and how many.
+  const taps = Array.from({ length: window }, (_, tap) => {
+    if (padding === 'VALID') return { input: tap, output: 0, count: side };
+    const offset = tap - (window - 1) / 2;
+    return { input: Math.max(0, offset), output: Math.max(0, -offset), count: side - Math.abs(offset) };
+  });
+  const products = taps.flatMap((row) =>
+    taps.map((column) => {
+      const pixels = (map: Tensor, from: 'input' | 'output', step: number) => {
+        const reach = [row, column].map(({ count }) => step * (count - 1) + 1);
+        const part = slice(map, [0, row[from], column[from], 0], [batch, ...reach, channelsOf(map)]);
+        const every = step === 1 ? part : executeOne('AvgPool', [part], subsampleAttributes(part, step));
+        return reshape(every, [batch * row.count * column.count, channelsOf(map)]);
+      };
+      return matMul(pixels(x, 'input', stride), pixels(dy, 'output', 1), { transposeA: true });
+    }),
+  );
+  return reshape(stack(products, 0), filter.shape);
+}
+
+/**
+ * A 3×3 convolution of stride 1 on maps of 2×2, where every output sees every input: matrix products, with the quarter of
+ * the filter that lies on the map.
+ */
+const convolveTwoByTwo = defineOp<{ x: Tensor; filter: Tensor }, object>('conv2d-two-by-two', {
+  forward: ({ x, filter }) => [productsWithFilter(x, filter, (place) => 1 - place)],
+  save: { inputs: ['x', 'filter'] },
+  gradient: (dy, [x, filter]) => ({
+    x: () => {
+      // A convolution, too: of the map turned by 180°, with the filter's channels in exchange.
+      const axes = attribute.type('Tidx', DataType.int32);
+      const turned = executeOne('ReverseV2', [dy, ints([1, 2])], [T(dy), axes]);
+      const order = attribute.type('Tperm', DataType.int32);
+      const exchanged = executeOne('Transpose', [filter, ints([0, 1, 3, 2])], [T(filter), order]);
+      return productsWithFilter(turned, exchanged, (place) => place);
+    },
+    filter: () => gradientTapByTap(x, filter, dy, { stride: 1, padding: 'SAME' }),
+  }),
+});
+
+/** Products pay where there are more weights than pixels. */
+function isTwoByTwo(x: Tensor, filter: Tensor, stride: number): boolean {
+  const [window, , inChannels] = filter.shape as Shape;
+  return onCpu() && stride === 1 && window === 3 && x.shape[1] === 2 && x.shape[2] === 2 && inChannels >= 256;
+}
+
+/** For each pixel of the result: all of `x`, times the 2×2 taps of `filter` that begin at `first(row)`, `first(column)`. */
+function productsWithFilter(x: Tensor, filter: Tensor, first: (place: number) => number): Tensor {
+  const [batch] = x.shape as Shape;
+  const [, , inChannels, outChannels] = filter.shape as Shape;
+  const all = reshape(x, [batch, 4 * inChannels]);
+  const pixels = [0, 1].flatMap((row) =>
+    [0, 1].map((column) => {
+      const taps = slice(filter, [first(row), first(column), 0, 0], [2, 2, inChannels, outChannels]);
+      return matMul(all, reshape(taps, [4 * inChannels, outChannels]));
+    }),
+  );
+  return reshape(stack(pixels, 1), [batch, 2, 2, outChannels]);
+}
+
+const channelsOf = (map: Tensor) => (map.shape as Shape)[3];
+
+const reshape = (x: Tensor, shape: readonly number[]) =>
+  executeOne('Reshape', [x, ints(shape)], [T(x), attribute.type('Tshape', DataType.int32)]);
+
+const stack = (parts: readonly Tensor[], axis: number) =>
+  executeOne('Pack', parts, [attribute.int('N', parts.length), T(parts[0]), attribute.int('axis', axis)]);
+
+const matMul = (a: Tensor, b: Tensor, { transposeA = false } = {}) =>
+  executeOne(
+    'MatMul',
+    [a, b],
+    [T(a), attribute.bool('transpose_a', transposeA), attribute.bool('transpose_b', false)],
+  );
+
+/**
+ * 2-D convolution with torch's geometry: padding `(window − 1) / 2` on every side, no bias.
+ *
+ * Explicit padding would fall out of oneDNN's fast kernels, so stride 1 uses `SAME`, stride 2 pads and uses `VALID`.
+ * A strided 1×1 convolution takes every second pixel first: TensorFlow 2.21's gradient of the strided form writes
+ * past its buffer when there are eight or fewer input channels.
+ *
+ * @param x `[batch, height, width, inChannels]`, square images
+ * @param filter `[window, window, inChannels, outChannels]`, an odd window
+ */
+export function conv2d(x: Tensor4D, filter: Tensor4D, { stride }: { readonly stride: 1 | 2 }): Tensor4D {
+  requireRank('conv2d', 'input', x, 4);
+  requireRank('conv2d', 'filter', filter, 4);
+  if (x.shape[3] !== filter.shape[2]) {
+    throw new ArgumentError(
+      `Error in conv2d: the input has ${x.shape[3]} channels, but the filter takes ${filter.shape[2]}.`,
+    );
+  }
+  const weights = castTo(filter, dataTypeOf(x) === DataType.bfloat16 ? 'bfloat16' : 'float32');
+  const window = filter.shape[0];
+  if (isTwoByTwo(x, weights, stride)) return convolveTwoByTwo({ x, filter: weights }, {})[0] as Tensor4D;
+  if (stride === 1) return convolve({ x, filter: weights }, { stride, padding: 'SAME' })[0] as Tensor4D;
+  const input =
+    window === 1
+      ? subsample({ x }, { stride, shape: x.shape })[0]
+      : pad({ x }, paddingOf(x.shape[1], window, stride))[0];
+  return convolve(
+    { x: input, filter: weights },
+    { stride: window === 1 ? 1 : stride, padding: 'VALID' },
+  )[0] as Tensor4D;
+}
