@@ -33,7 +33,7 @@ const shape: StepShape = {
 
 const median = (times: readonly number[]) => times.toSorted((a, b) => a - b)[times.length >> 1];
 function timed(execution: 'eager' | 'compiled', repeats = 5): number {
-  const { run, dispose } = randomStep(shape, execution);
+  const { run, dispose } = randomStep(shape, { execution });
   const times: number[] = [];
   for (let i = -2; i < repeats; i++) {
     const started = performance.now();
@@ -61,7 +61,7 @@ const executeOp: Binding['executeOp'] = (op, attributes, inputIds, outputs) => {
 
 const [eager, compiled] = [timed('eager'), timed('compiled')];
 const repeats = 3;
-const { run } = randomStep(shape, 'eager');
+const { run } = randomStep(shape, { execution: 'eager' });
 backend.binding = Object.create(nativeBinding, { executeOp: { value: executeOp } });
 run(repeats);
 backend.binding = nativeBinding;

@@ -1,6 +1,7 @@
 /** The step that the benchmarks measure: ResNet-18 on one batch of random images. */
 import { type Precision, ResNet18, type Stem } from '../lib/model/resnet18';
 import {
+  type CompileOptions,
   compile,
   Nesterov,
   normalTensor,
@@ -32,7 +33,7 @@ export interface RandomStep {
 
 export function randomStep(
   { task, width, stem, size, batch, precision }: StepShape,
-  execution: 'compiled' | 'eager' = 'compiled',
+  options: CompileOptions = {},
 ): RandomStep {
   const network = new ResNet18({ classes: CLASSES, width, stem, precision });
   const parameters = network.parameters;
@@ -41,18 +42,15 @@ export function randomStep(
     images: normalTensor([1, 2], [batch, size, size, 3], 1) as Tensor4D,
     labels: tf.randomUniform([batch], 0, CLASSES, 'int32', 1) as Tensor1D,
   };
-  const step = compile(
-    ({ images, labels }: typeof inputs) => {
-      if (task === 'evaluate') return { result: network.forward(images, { training: false }) };
-      const { value, gradients } = valueAndGradients(
-        (read) => taskLoss(network.forward(images, { training: true, read }), labels),
-        parameters,
-      );
-      optimizer.apply(parameters, gradients);
-      return { result: value as Scalar };
-    },
-    { execution },
-  );
+  const step = compile(({ images, labels }: typeof inputs) => {
+    if (task === 'evaluate') return { result: network.forward(images, { training: false }) };
+    const { value, gradients } = valueAndGradients(
+      (read) => taskLoss(network.forward(images, { training: true, read }), labels),
+      parameters,
+    );
+    optimizer.apply(parameters, gradients);
+    return { result: value as Scalar };
+  }, options);
   return {
     run(steps) {
       for (let i = 0; i < steps; i++) tf.tidy(() => step(inputs).result.dataSync());

@@ -5,9 +5,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { laboratories } from '../lib/experiments/laboratory';
 import { localEngine } from '../lib/experiments/local';
 import { RunStore } from '../lib/experiments/run-store';
-import { sweep } from '../lib/experiments/sweep';
+import { sweep, sweepJobs } from '../lib/experiments/sweep';
 import { killedSweep, leftovers, outcome, startSweep } from './support/sweep';
 
 const folder = mkdtempSync(join(tmpdir(), 'sweep-'));
@@ -35,4 +36,17 @@ test('a sweep that is left early leaves no process at work, and its run to the n
   assert.ok(claim, 'nobody holds the run');
   await claim.release();
   assert.deepEqual(leftovers(store), []);
+});
+
+test('what ships is passed over, or computed anew', () => {
+  const store = join(folder, 'anew');
+  const plan = { preset: 'laptop', store } as const;
+  assert.deepEqual(sweepJobs(['fig1a'], plan).missing, []);
+  const { jobs, missing } = sweepJobs(['fig1a'], { ...plan, retrain: true });
+  assert.deepEqual(missing, jobs);
+  const laboratoryOf = laboratories({ store });
+  for (const job of missing) {
+    assert.equal(laboratoryOf(job).store.find(job.id), undefined);
+    assert.ok(laboratoryOf({ ...job, retrain: false }).store.find(job.id));
+  }
 });

@@ -91,6 +91,42 @@ describe('gradients of native ops agree with finite differences', () => {
     });
   }
 
+  // Where maps are small and channels many, conv2d is made of matrix products: of tfjs' own convolution it must differ
+  // in rounding alone.
+  for (const [side, inChannels, outChannels, stride] of [
+    [2, 256, 256, 1],
+    [2, 256, 384, 1],
+    [4, 128, 256, 2],
+    [3, 128, 256, 1],
+    [7, 64, 256, 1],
+    [14, 64, 256, 2],
+  ] as const) {
+    for (const precision of ['float32', 'bfloat16'] as const) {
+      it(`conv2d of ${side}×${side} maps, ${inChannels} → ${outChannels} channels, stride ${stride}, ${precision}`, () => {
+        const x = normal([3, side, side, inChannels], 1);
+        const filter = normal([3, 3, inChannels, outChannels], 2);
+        const outputs = side / stride;
+        const dy = normal([3, outputs, outputs, outChannels], 3);
+        const ours = (a: Tensor, b: Tensor) =>
+          castTo(conv2d(castTo(a, precision) as Tensor4D, b as Tensor4D, { stride }), 'float32');
+        const reference = (a: Tensor, b: Tensor) => {
+          const padded = a.pad([
+            [0, 0],
+            [1, 1],
+            [1, 1],
+            [0, 0],
+          ]) as Tensor4D;
+          return tf.conv2d(padded, b as Tensor4D, stride, 'valid') as Tensor;
+        };
+        const [got, expected] = [ours, reference].map((f) => [f(x, filter), ...tf.grads(f)([x, filter], dy)]);
+        got.forEach((tensor, index) => {
+          const error = relativeError(tensor.dataSync(), expected[index].dataSync());
+          assert.ok(error <= (precision === 'float32' ? 1e-5 : 2 ** -6), `${index}: relative error ${error}`);
+        });
+      });
+    }
+  }
+
   it('batchNorm, training and inference', () => {
     const [scale, offset] = [normal([4], 3), normal([4], 4)] as Tensor1D[];
     const [mean, variance] = [normal([4], 5), normal([4], 6).square().add(0.5)] as Tensor1D[];

@@ -7,6 +7,7 @@ import {
   positive,
   precisionOption,
   presetOption,
+  retrainOption,
   seedsOption,
   storeOption,
   strength,
@@ -39,6 +40,7 @@ export function addExperimentCommands(program: Command): void {
     .option('--epochs <number>', "epochs (default: the preset's)", whole)
     .option('--seed <number>', 'seed of everything random', whole, 0)
     .addOption(storeOption())
+    .addOption(retrainOption())
     .addOption(precisionOption())
     .addOption(jsonOption())
     .addHelpText(
@@ -88,6 +90,7 @@ Exit codes: 0 done; 1 an error; 130 stopped: the same command goes on from there
       seedsOption('as in 0,1,2: the first for the whole grids, the others near the practical strengths'),
     )
     .addOption(storeOption())
+    .addOption(retrainOption())
     .addOption(precisionOption())
     .addOption(
       new Option(

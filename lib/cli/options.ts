@@ -45,6 +45,9 @@ export const presetOption = () =>
 export const storeOption = () =>
   new Option('--store <folder>', "where the runs are (default: the project's data/runs)");
 
+export const retrainOption = () =>
+  new Option('--retrain', 'compute anew, here, what ships with the project').default(false);
+
 export const figuresOption = () =>
   new Option(
     '--figures <names>',

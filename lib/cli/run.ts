@@ -26,14 +26,15 @@ export interface RunOptions {
   readonly epochs?: number;
   readonly seed: number;
   readonly store?: string;
+  readonly retrain: boolean;
   readonly precision?: Precision;
   readonly json: boolean;
 }
 
 export async function run(options: RunOptions): Promise<void> {
-  const { preset, seed, store, precision, json } = options;
+  const { preset, seed, store, retrain, precision, json } = options;
   const treatment = treatmentOf(options);
-  const laboratory = new Laboratory({ preset, seed, store, precision, signal: stopSignal() });
+  const laboratory = new Laboratory({ preset, seed, store, retrain, precision, signal: stopSignal() });
   if (treatment.method.kind !== 'baseline') await followed(laboratory, BASELINE);
   const record = await followed(laboratory, treatment);
   if (json) return printJson(record);

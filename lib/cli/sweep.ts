@@ -19,6 +19,7 @@ export interface SweepOptions {
   readonly figures: string;
   readonly seeds: readonly number[];
   readonly store?: string;
+  readonly retrain: boolean;
   readonly precision?: Precision;
   readonly engine: 'in-process' | 'local' | 'ray';
   readonly processes?: number;
@@ -34,7 +35,7 @@ export interface SweepOptions {
 export async function sweepCommand(options: SweepOptions): Promise<void> {
   const engine = engineOf(options);
   if (options.dryRun) return dryRun(options);
-  const { preset, seeds, store, precision, json, tensorboard } = options;
+  const { preset, seeds, store, retrain, precision, json, tensorboard } = options;
   let bar: ProgressBar | undefined;
   let last: SweepProgress | undefined;
   let stopped: unknown;
@@ -44,6 +45,7 @@ export async function sweepCommand(options: SweepOptions): Promise<void> {
       preset,
       seeds,
       store,
+      retrain,
       precision,
       engine,
       signal,
@@ -133,7 +135,7 @@ function noteOf({ share, remainingSeconds, running, event }: SweepProgress): str
 }
 
 async function dryRun({ figures, json, imagesPerSecond, ...options }: SweepOptions): Promise<void> {
-  const { seeds, store, precision } = options;
+  const { seeds, store, retrain, precision } = options;
   const preset = presetNamed(options.preset);
   const which = figuresNamed(figures);
   if (imagesPerSecond === undefined) console.error('Timing some steps …');
@@ -141,7 +143,7 @@ async function dryRun({ figures, json, imagesPerSecond, ...options }: SweepOptio
     imagesPerSecond === undefined
       ? await measureRate(preset, { precision, signal: stopSignal() })
       : statedRate(imagesPerSecond);
-  const { runs, toDo } = sweepCost(which, { preset: preset.name, seeds, store, precision, rate });
+  const { runs, toDo } = sweepCost(which, { preset: preset.name, seeds, store, retrain, precision, rate });
   if (json) {
     return printJson({
       preset: preset.name,

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { distortionNamed } from '../distortions';
 import { ArgumentError } from '../errors';
-import { Laboratory } from '../experiments/laboratory';
+import { laboratories } from '../experiments/laboratory';
 import type { Job } from '../experiments/plan';
 import { presetNamed } from '../experiments/presets';
 import { parseSpec, runId } from '../experiments/spec';
@@ -13,6 +13,7 @@ import { epochText, percent } from './text';
 const jobSchema = z.strictObject({
   id: z.string(),
   title: z.string(),
+  retrain: z.boolean().optional(),
   preset: z.string().transform((name) => presetNamed(name).name),
   spec: z.looseObject({}),
   tests: z.array(
@@ -45,7 +46,7 @@ function parseJob(text: string): Job {
 /** Does the run and the tests of a job; what is on disk already is passed over. */
 export async function work({ store, job: text }: { readonly store: string; readonly job: string }) {
   const job = parseJob(text);
-  const laboratory = new Laboratory({ preset: job.preset, store, signal: stopSignal() });
+  const laboratory = laboratories({ store, signal: stopSignal() })(job);
   console.log(`${job.id} ${job.title}, seed ${job.spec.seed}`);
   await laboratory.perform(job, {
     onEpoch: (result) => console.log(epochText(result)),

@@ -4,7 +4,7 @@ import type { FigureName } from './figures';
 import { costOf, type Job, type PlanOptions } from './plan';
 import { type Preset, presetNamed } from './presets';
 import { type Rate, SHAPES } from './rate';
-import { sweepJobs } from './sweep';
+import { type SweepOptions, sweepJobs } from './sweep';
 
 /** One run of a sweep with its tests. */
 export interface JobCost {
@@ -33,7 +33,7 @@ export interface SweepCost {
 /** The runs of some figures in the order in which a sweep does them, and what they cost at a rate. */
 export function sweepCost(
   figures: readonly FigureName[] | 'all',
-  { rate, ...options }: PlanOptions & { readonly rate: Rate; readonly store?: string },
+  { rate, ...options }: PlanOptions & Pick<SweepOptions, 'store' | 'retrain'> & { readonly rate: Rate },
 ): SweepCost {
   const { jobs, missing } = sweepJobs(figures, options);
   const open = new Set(missing);

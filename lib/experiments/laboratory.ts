@@ -391,3 +391,16 @@ function lookUpVersion(): string {
     return version; // not a checkout, or no git
   }
 }
+
+/** The laboratory of a job, made once for all jobs of a kind. */
+export function laboratories(
+  options: Pick<LaboratoryOptions, 'store' | 'signal'>,
+): (job: Pick<Job, 'preset' | 'retrain'>) => Laboratory {
+  const made = new Map<string, Laboratory>();
+  return ({ preset, retrain }) => {
+    const key = JSON.stringify({ preset, retrain });
+    const laboratory = made.get(key) ?? new Laboratory({ preset, retrain, ...options });
+    made.set(key, laboratory);
+    return laboratory;
+  };
+}

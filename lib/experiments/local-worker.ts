@@ -1,6 +1,6 @@
 /** The child process of the local engine: takes a job, does it, says how it went, takes the next. */
 import { UserError } from '../errors';
-import { Laboratory } from './laboratory';
+import { laboratories } from './laboratory';
 import type { Job } from './plan';
 
 export type WorkerMessage =
@@ -9,14 +9,11 @@ export type WorkerMessage =
   | { readonly kind: 'failed'; readonly message: string };
 
 const stop = new AbortController();
-const laboratories = new Map<string, Laboratory>();
+const laboratoryOf = laboratories({ store: process.argv[2], signal: stop.signal });
 
-async function perform(job: Job, store: string): Promise<WorkerMessage> {
+async function perform(job: Job): Promise<WorkerMessage> {
   try {
-    const { preset } = job;
-    const laboratory = laboratories.get(preset) ?? new Laboratory({ preset, store, signal: stop.signal });
-    laboratories.set(preset, laboratory);
-    await laboratory.perform(job, {
+    await laboratoryOf(job).perform(job, {
       onEpoch: ({ epoch, epochs, validationAccuracy }) =>
         tell({
           kind: 'epoch',
@@ -46,7 +43,7 @@ const end = () => {
 process.on('SIGTERM', end).on('SIGINT', end).on('disconnect', end);
 process.on('message', (job: Job) => {
   busy = true;
-  void perform(job, process.argv[2]).then((message) => {
+  void perform(job).then((message) => {
     busy = false;
     tell(message);
   });

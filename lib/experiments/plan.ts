@@ -23,6 +23,8 @@ export interface Job {
   readonly preset: PresetName;
   readonly spec: RunSpec;
   readonly tests: readonly { readonly distortion: string; readonly strengths: readonly Strength[] }[];
+  /** Whether it is computed also where its results ship with the project. Default: false. */
+  readonly retrain?: boolean;
 }
 
 export interface PlanOptions {

@@ -1,7 +1,7 @@
 /** Many runs, done wherever there are cores; finished work is found on disk and not repeated. */
 import { currentKernel } from '../kernel/client';
 import type { FigureName } from './figures';
-import { Laboratory, RUNS } from './laboratory';
+import { laboratories, RUNS } from './laboratory';
 import { costOf, inEitherPrecision, type Job, type PlanOptions, planJobs } from './plan';
 import { presetNamed } from './presets';
 import { shippedResults } from './results';
@@ -31,6 +31,8 @@ export interface Engine {
 export interface SweepOptions extends PlanOptions {
   /** Default: `data/runs` of the project. */
   readonly store?: string;
+  /** Compute anew, here, what ships with the project. Default: false. */
+  readonly retrain?: boolean;
   /** Default: in this process. */
   readonly engine?: Engine;
   /** Stops it; what was done stays. Default: the interrupt of the notebook's cell. */
@@ -103,10 +105,10 @@ export async function* sweep(
 /** The jobs of some figures, and those of them that are whole in neither precision: what a sweep would do. */
 export function sweepJobs(
   figures: readonly FigureName[] | 'all',
-  { store = RUNS, ...plan }: Pick<SweepOptions, 'store'> & PlanOptions,
+  { store = RUNS, retrain = false, ...plan }: Pick<SweepOptions, 'store' | 'retrain'> & PlanOptions,
 ): { readonly jobs: readonly Job[]; readonly missing: readonly Job[]; readonly runs: RunStore } {
-  const jobs = planJobs(figures, plan);
-  const runs = new RunStore(store, shippedResults(presetNamed(plan.preset)));
+  const jobs = planJobs(figures, plan).map((job) => (retrain ? { ...job, retrain } : job));
+  const runs = new RunStore(store, retrain ? undefined : shippedResults(presetNamed(plan.preset)));
   const others = planJobs(figures, { ...plan, precision: otherPrecision(jobs[0]) });
   const missing = jobs.filter((job, at) => !isWhole(runs, job) && !isWhole(runs, others[at]));
   return { jobs, missing, runs };
@@ -153,7 +155,7 @@ export function inProcess(): Engine {
   return {
     name: 'in-process',
     async *run(jobs, { store, signal }) {
-      const laboratories = new Map<string, Laboratory>();
+      const laboratoryOf = laboratories({ store, signal });
       const waiting = jobs.map((job) => ({ job }));
       const runs = new RunStore(store);
       for (let next = takeNext(waiting, runs); next; next = takeNext(waiting, runs)) {
@@ -161,10 +163,7 @@ export function inProcess(): Engine {
         signal?.throwIfAborted();
         yield { job, kind: 'started' };
         try {
-          const laboratory =
-            laboratories.get(job.preset) ?? new Laboratory({ preset: job.preset, store, signal });
-          laboratories.set(job.preset, laboratory);
-          await laboratory.perform(job);
+          await laboratoryOf(job).perform(job);
         } catch (error) {
           signal?.throwIfAborted();
           yield { job, kind: 'failed', message: String(error) };
