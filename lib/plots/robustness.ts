@@ -8,7 +8,6 @@ import {
   baseLayout,
   escapeMarkup,
   figureTitle,
-  font,
   type Look,
   looksOf,
   sheet,
@@ -33,7 +32,7 @@ type Trace = Readonly<Record<string, unknown>>;
 
 const leastWidth = 720;
 const plotHeight = 330;
-const margin = { left: 70, right: 24, top: 70, axis: 76 };
+const margin = { left: 70, right: 24, top: 70, axis: 76, secondLine: 20 }; // the second one of `none (224)`
 const legendFont = { size: 14 } as const;
 const legendRow = 24;
 const legendSymbol = 50;
@@ -53,7 +52,8 @@ export function robustnessFigure(options: RobustnessFigureOptions): Figure {
   const widest = Math.max(...curves.map(({ label }) => textWidth(label, legendFont.size))) + legendSymbol;
   const plotWidth = Math.max(leastWidth - margin.left - margin.right, widest);
   const columns = widest < plotWidth / 2 ? 2 : 1;
-  const bottom = margin.axis + Math.ceil(entries / columns) * legendRow;
+  const axisRoom = margin.axis + (distortion.none ? margin.secondLine : 0);
+  const bottom = axisRoom + Math.ceil(entries / columns) * legendRow;
   const layout = {
     ...baseLayout,
     width: margin.left + plotWidth + margin.right,
@@ -64,7 +64,7 @@ export function robustnessFigure(options: RobustnessFigureOptions): Figure {
     yaxis: {
       ...baseAxis,
       gridcolor: sheet.grid,
-      title: { text: 'Accuracy on the test set (%)', font, standoff: 10 },
+      title: { text: 'Accuracy on the test set (%)', standoff: 10 },
       range: accuracyRange(curves, band),
     },
     legend: {
@@ -73,7 +73,7 @@ export function robustnessFigure(options: RobustnessFigureOptions): Figure {
       entrywidthmode: 'fraction',
       tracegroupgap: 0,
       x: 0,
-      y: -(margin.axis - 10) / plotHeight,
+      y: -(axisRoom - 10) / plotHeight,
       yanchor: 'top',
       font: legendFont,
     },

@@ -1,4 +1,4 @@
-import { baseAxis, font } from './style';
+import { baseAxis } from './style';
 
 /** What the horizontal axis of a robustness figure needs to know of the test distortion; a `Distortion` has it all. */
 export interface TestDistortion {
@@ -71,7 +71,7 @@ export function strengthAxis(distortion: TestDistortion, strengths: readonly num
       ...(isLog && {
         minor: { ticks: 'outside', ticklen: 3, tickmode: 'array', tickvals: minorTicks(strengths) },
       }),
-      title: { text: `${title} ${symbol}${unit ? ` (${unit})` : ''}`, font, standoff: 10 },
+      title: { text: `${title} ${symbol}${unit ? ` (${unit})` : ''}`, standoff: 10 },
     },
   };
 }

@@ -75,6 +75,7 @@ export const font = { family: 'Arial, "DejaVu Sans", sans-serif', size: 15, colo
 /** The settings that every Plotly layout begins with. */
 export const baseLayout = {
   font,
+  template: { layout: { xaxis: { title: { font } }, yaxis: { title: { font } } } }, // Plotly would take a larger one
   paper_bgcolor: sheet.background,
   plot_bgcolor: sheet.background,
   hoverlabel: { align: 'left', bgcolor: sheet.background, font: { ...font, size: 13 } },

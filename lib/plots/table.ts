@@ -4,7 +4,7 @@ import { writeWhole } from '../files';
 import { type MimeBundle, mimeBundle } from '../kernel/mime';
 import { escapeXml } from './figure';
 
-/** What stands in a table's cell; `null` and a missing key are an empty cell: not computed. */
+/** What stands in a table's cell, `\n` for a new line in HTML; `null` and a missing key are an empty cell: not computed. */
 export type Cell = string | number | boolean | null | undefined;
 
 /** One row: its cells by column name. */
@@ -36,7 +36,11 @@ export class ResultsTable {
 
   /** The table in aligned columns, numbers to the right. */
   toText(): string {
-    const lines = [this.columns, ...this.rows.map((row) => this.columns.map((column) => shown(row[column])))];
+    const oneLine = (cell: Cell) => shown(cell).replaceAll('\n', ' ');
+    const lines = [
+      this.columns,
+      ...this.rows.map((row) => this.columns.map((column) => oneLine(row[column]))),
+    ];
     const widths = this.columns.map((_, at) => Math.max(...lines.map((line) => line[at]?.length ?? 0)));
     const text = lines.map((line) =>
       line
@@ -50,15 +54,19 @@ export class ResultsTable {
   }
 
   toHtml(): string {
-    const cell = (tag: 'th' | 'td', content: string, at: number) =>
-      `<${tag} style="text-align: ${this.isNumeric(at) ? 'right' : 'left'}">${escapeXml(content)}</${tag}>`;
+    const cell = (tag: 'th' | 'td', content: string, at: number) => {
+      const html = escapeXml(content).replaceAll('\n', '<br>');
+      return `<${tag} style="text-align: ${this.isNumeric(at) ? 'right' : 'left'}">${html}</${tag}>`;
+    };
     const head = this.columns.map((column, at) => cell('th', column, at)).join('');
     const body = this.rows.map(
       (row) => `<tr>${this.columns.map((column, at) => cell('td', shown(row[column]), at)).join('')}</tr>`,
     );
     return [
       '<table>',
-      ...(this.title ? [`<caption>${escapeXml(this.title)}</caption>`] : []),
+      ...(this.title
+        ? [`<caption style="text-align: left; white-space: nowrap">${escapeXml(this.title)}</caption>`]
+        : []),
       `<thead><tr>${head}</tr></thead>`,
       '<tbody>',
       ...body,

@@ -65,7 +65,7 @@ export function trainingFigure({ title, method, history }: TrainingFigureOptions
     tick0: 0,
     dtick: [1, 2, 5, 10].find((step) => epochs / step <= 10) ?? 20,
     showgrid: false,
-    title: { text: 'Epoch', font, standoff: 8 },
+    title: { text: 'Epoch', standoff: 8 },
   });
   const layout = {
     ...baseLayout,
