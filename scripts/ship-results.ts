@@ -49,7 +49,7 @@ export function resultsInShort(preset: Preset, results: Results): string {
       ({ panel: { id, figure } }) => `[![Figure ${id}](${pictureOf(id)})](notebooks/${figure}.ipynb)`,
     ),
     '',
-    `At the preset \`${preset.name}\`, ${results.size} runs, ${hours.toFixed(1)} hours of training. ${provenance(drawn).split('\n')[1]}`,
+    `At the preset \`${preset.name}\`, ${results.size} runs, ${hours.toFixed(1)} hours of training. ${provenance(drawn).split('\n').slice(1).join(' ')}`,
     '',
     '| | the paper says | here |',
     '|---|---|---|',

@@ -392,7 +392,7 @@ describe('the claims of the text', () => {
     const rows = claimsTable(told);
     assert.match(
       rows[2].numbers,
-      /^best DA \(σ=0\.01, p=1\) at σ=0\.05: 7\d\.\d % \(\d\d\.\d–\d\d\.\d\); best DA \(.*p=0\.5\)/,
+      /^best DA \(σ=0\.01, p=1\) at σ=0\.05: 7\d\.\d % \(\d\d\.\d–\d\d\.\d\);\nbest DA \(.*p=0\.5\)/,
     );
     assert.match(rows[28].numbers, /^peak memory of ST: 505 MB \(500–510\)/);
     const text = resultsTable(rows, { columns: ['claim', 'statement', 'verdict'] }).toText();

@@ -353,7 +353,7 @@ class View {
       note:
         one <= NARROWER * other
           ? undefined
-          : `${a.what} is ${(one / other).toFixed(2)} times as wide as ${b.what}.`,
+          : `${a.what.replace(/^t/, 'T')} is ${(one / other).toFixed(2)} times as wide as ${b.what}.`,
     };
   }
 }
@@ -389,7 +389,7 @@ function all(...findings: readonly Finding[]): Finding {
     holds: failing.length === 0,
     tied: failing.length > 0 && failing.every(({ tied }) => tied),
     numbers: findings.flatMap(({ numbers }) => numbers),
-    note: notes.length > 0 ? notes.join(' ') : undefined,
+    note: notes.length > 0 ? notes.join('\n') : undefined,
   };
 }
 
@@ -416,11 +416,11 @@ function inEach(parts: readonly (readonly [name: string, check: () => Finding])[
   }
   const notes = [
     ...found.map(({ name, finding: { holds, tied, note } }) =>
-      holds ? `${name}: holds.` : `${name}: ${tied ? 'tied' : 'does not hold'}. ${note}`,
+      holds ? `${name}: holds.` : `${name}: ${tied ? 'tied' : 'does not hold'}.\n${note}`,
     ),
     ...missing.map(({ name }) => `${name}: not computed.`),
   ];
-  return { ...whole, note: notes.join(' ') };
+  return { ...whole, note: notes.join('\n') };
 }
 
 const TIES = 'Less than the root of both squared half intervals apart is a tie.';
@@ -959,7 +959,7 @@ export function claimsTable(results: readonly ClaimResult[]): readonly ClaimRow[
     claim: id,
     statement: claims.find((claim) => claim.id === id)?.statement ?? '',
     verdict: tied ? `${verdict} (tied)` : verdict,
-    numbers: numbers.map(numberText).join('; '),
+    numbers: numbers.map(numberText).join(';\n'),
     note: reason ?? note ?? '',
   }));
 }

@@ -293,9 +293,9 @@ export function provenance(panels: readonly PanelCurves[]): string {
   const device = ({ device: { name, kind, threads, tensorflow } }: RunRecord) =>
     `${name} (${kind === 'gpu' ? 'GPU' : `${threads} CPU thread${threads === 1 ? '' : 's'}`}, TensorFlow ${tensorflow})`;
   return [
-    `Settings that were computed, of those the panel chooses from: ${computed.join('; ')}.`,
-    `Computed ${days[0] === days.at(-1) ? `on ${days[0]}` : `from ${days[0]} to ${days.at(-1)}`} ` +
-      `on ${distinct(device)} in ${distinct(({ spec }) => spec.precision)}, ` +
-      `by version ${distinct(({ version }) => version)}.`,
+    `Settings computed, of those the panel chooses from: ${computed.join('; ')}.`,
+    `Computed ${days[0] === days.at(-1) ? `on ${days[0]}` : `from ${days[0]} to ${days.at(-1)}`}`,
+    `on ${distinct(device)} in ${distinct(({ spec }) => spec.precision)},`,
+    `by version ${distinct(({ version }) => version)}.`,
   ].join('\n');
 }
