@@ -523,6 +523,9 @@ describe('a table of results', () => {
     assert(!html.includes('<b>'));
     assert.equal(html.match(/<tr>/g)?.length, 3);
     assert.equal(html.match(/<t[hd] style="text-align: right">/g)?.length, 9);
+    const twoLines = resultsTable([{ note: 'one\ntwo' }]);
+    assert.match(twoLines.toHtml(), />one<br>two</);
+    assert.equal(twoLines.toText(), 'note\none two');
   });
 
   it('keeps every digit and every character in CSV', () => {
