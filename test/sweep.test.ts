@@ -40,7 +40,7 @@ test('a sweep that is left early leaves no process at work, and its run to the n
 
 test('what ships is passed over, or computed anew', () => {
   const store = join(folder, 'anew');
-  const plan = { preset: 'laptop', store } as const;
+  const plan = { preset: 'laptop', precision: 'bfloat16', store } as const;
   assert.deepEqual(sweepJobs(['fig1a'], plan).missing, []);
   const { jobs, missing } = sweepJobs(['fig1a'], { ...plan, retrain: true });
   assert.deepEqual(missing, jobs);

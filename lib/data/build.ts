@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs';
+import { promisify } from 'node:util';
 import { DataError } from '../errors';
 import type { SplitName } from './store';
 
@@ -36,6 +38,9 @@ export interface SourceImage {
   readonly path: string;
   read(): Promise<Uint8Array>;
 }
+
+/** The bytes of a file; of small ones at half the cost of `node:fs/promises`, which makes an object of each. */
+export const readImageFile: (path: string) => Promise<Uint8Array> = promisify(readFile);
 
 /** An image and its place in the data set. */
 export interface PlannedImage extends SourceImage {

@@ -24,17 +24,17 @@ export class ChannelStatistics {
     const { crop, offset, side, sums, squares } = this;
     this.pixels += crop * crop;
     for (let row = offset; row < offset + crop; row++) {
-      // Row by row in small integers, which are several times faster than large ones.
+      // Row by row in small integers, which are several times faster than large ones; `| 0` keeps V8 from checking that.
       let [red, green, blue, redSquared, greenSquared, blueSquared] = [0, 0, 0, 0, 0, 0];
       const start = (row * side + offset) * 3;
       for (let index = start; index < start + crop * 3; index += 3) {
         const [r, g, b] = [square[index], square[index + 1], square[index + 2]];
-        red += r;
-        green += g;
-        blue += b;
-        redSquared += r * r;
-        greenSquared += g * g;
-        blueSquared += b * b;
+        red = (red + r) | 0;
+        green = (green + g) | 0;
+        blue = (blue + b) | 0;
+        redSquared = (redSquared + r * r) | 0;
+        greenSquared = (greenSquared + g * g) | 0;
+        blueSquared = (blueSquared + b * b) | 0;
       }
       sums[0] += red;
       sums[1] += green;

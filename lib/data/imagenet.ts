@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { DataError } from '../errors';
-import type { SourceImage } from './build';
+import { readImageFile, type SourceImage } from './build';
 import { findLabels, LABEL_FILES, parseLabels } from './imagenet-labels';
 import { type TarEntry, TarFile } from './tar-file';
 import type { TifsClass } from './tifs-classes';
@@ -157,7 +157,7 @@ async function imagesIn(root: string, folder: string): Promise<readonly SourceIm
   const names = await readdir(join(root, folder));
   return names
     .filter((name) => /\.jpe?g$/i.test(name) && !name.startsWith('.'))
-    .map((name) => ({ name, path: join(folder, name), read: () => readFile(join(root, folder, name)) }));
+    .map((name) => ({ name, path: join(folder, name), read: () => readImageFile(join(root, folder, name)) }));
 }
 
 function missingImage(path: string): SourceImage {
