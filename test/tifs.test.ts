@@ -197,6 +197,17 @@ describe('a square out of an image', () => {
     }
   });
 
+  test('is made of all pixels of a large JPEG', async () => {
+    const grain = { type: 'gaussian', mean: 128, sigma: 40 } as const;
+    const jpeg = await sharp({
+      create: { width: 1000, height: 800, channels: 3, background: 'grey', noise: grain },
+    })
+      .jpeg()
+      .toBuffer();
+    const png = await sharp(jpeg).png({ compressionLevel: 1 }).toBuffer();
+    assert.ok((await toSquare(jpeg, 256)).equals(await toSquare(png, 256)));
+  });
+
   test('comes out right of every odd file of ImageNet', async () => {
     const square = async (name: keyof typeof ODD) => toSquare(await ODD[name](), 256);
     // 60 × 40 shows its middle 40 columns: 10 red, 20 green, 10 blue.
