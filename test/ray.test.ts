@@ -14,7 +14,8 @@ import { type Job, planJobs } from '../lib/experiments/plan';
 import { type RayOptions, rayEngine } from '../lib/experiments/ray';
 import { type JobEvent, sweep } from '../lib/experiments/sweep';
 import { stepsFor } from '../scripts/lib/steps.mjs';
-import { freePort, RayCluster, signal } from './support/ray';
+import { freePorts } from './support/ports';
+import { RayCluster, signal } from './support/ray';
 import { leftovers, outcome, startSweep } from './support/sweep';
 
 // The same for all: with another number of threads sums are rounded otherwise.
@@ -223,7 +224,7 @@ describe('jobs that do little', { timeout: 600_000 }, () => {
       eventsOf(shellEngine('true', options).run([baseline], { store: emptyStore() }));
     await assert.rejects(first({ gpusPerRun: 1 }), ArgumentError);
     await assert.rejects(first({ cpusPerRun: 64 }), /None of the 1 nodes at .* has 64 CPUs and 0 GPUs/);
-    const nowhere = `http://127.0.0.1:${await freePort()}`;
+    const nowhere = `http://127.0.0.1:${(await freePorts(1))[0]}`;
     await assert.rejects(first({ address: nowhere }), new RegExp(`No Ray dashboard answers at ${nowhere}`));
     let status = 200;
     const other = createServer((_, answer) => answer.writeHead(status).end('<html>Hello</html>'));

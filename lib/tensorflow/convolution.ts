@@ -11,7 +11,8 @@ type Shape = readonly [number, number, number, number];
 
 const onCpu = () => device().kind === 'cpu';
 
-interface Geometry {
+/** Of a convolution; what it takes is padded already where it says `VALID`. */
+export interface Geometry {
   readonly stride: number;
   readonly padding: 'SAME' | 'VALID';
 }
@@ -33,8 +34,8 @@ const convolve = defineOp<{ x: Tensor; filter: Tensor }, Geometry>('conv2d', {
     x: () => executeOne('Conv2DBackpropInput', [ints(x.shape), filter, dy], convolveAttributes(dy, geometry)),
     filter: () =>
       isFasterTapByTap(dy)
-        ? gradientTapByTap(x, filter, dy, geometry)
-        : executeOne('Conv2DBackpropFilter', [x, ints(filter.shape), dy], convolveAttributes(dy, geometry)),
+        ? filterGradientTapByTap(x, filter, dy, geometry)
+        : filterGradient(x, filter, dy, geometry),
   }),
 });
 
@@ -63,8 +64,18 @@ function isFasterTapByTap(dy: Tensor): boolean {
   return onCpu() && outChannels >= 256 && side <= (dataTypeOf(dy) === DataType.bfloat16 ? 7 : 2);
 }
 
-/** Of each tap: the pixels that it saw, times the gradient of what it made of them. */
-function gradientTapByTap(x: Tensor, filter: Tensor, dy: Tensor, { stride, padding }: Geometry): Tensor {
+/** The gradient of `filter` by TensorFlow's kernel for it. */
+export function filterGradient(x: Tensor, filter: Tensor, dy: Tensor, geometry: Geometry): Tensor {
+  return executeOne('Conv2DBackpropFilter', [x, ints(filter.shape), dy], convolveAttributes(dy, geometry));
+}
+
+/** {@link filterGradient}, of each tap: the pixels that it saw, times the gradient of what it made of them. */
+export function filterGradientTapByTap(
+  x: Tensor,
+  filter: Tensor,
+  dy: Tensor,
+  { stride, padding }: Geometry,
+): Tensor {
   const [window] = filter.shape as Shape;
   const [batch, side] = dy.shape as Shape;
   // By row, and by column: the first input that the tap sees, the first output that it serves, and how many.
@@ -103,7 +114,7 @@ const convolveTwoByTwo = defineOp<{ x: Tensor; filter: Tensor }, object>('conv2d
       const exchanged = executeOne('Transpose', [filter, ints([0, 1, 3, 2])], [T(filter), order]);
       return productsWithFilter(turned, exchanged, (place) => place);
     },
-    filter: () => gradientTapByTap(x, filter, dy, { stride: 1, padding: 'SAME' }),
+    filter: () => filterGradientTapByTap(x, filter, dy, { stride: 1, padding: 'SAME' }),
   }),
 });
 

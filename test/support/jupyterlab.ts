@@ -3,13 +3,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { launchBrowser } from './browser';
 import { installTestKernelspec, python, root } from './kernel';
+import { freePorts } from './ports';
 
 /** Cells of code as a notebook file of our kernel; each later output is empty. */
 export async function writeNotebook(file: string, cells: readonly string[]): Promise<void> {
@@ -50,7 +50,7 @@ export class JupyterLab {
     const settings = join(folder, 'settings', '@jupyterlab', 'notebook-extension');
     await mkdir(settings, { recursive: true });
     await writeFile(join(settings, 'tracker.jupyterlab-settings'), '{ "windowingMode": "none" }');
-    const port = await freePort();
+    const [port] = await freePorts(1);
     const token = randomUUID();
     let log = '';
     const server = spawn(
@@ -198,13 +198,4 @@ export class NotebookPage {
   close(): Promise<void> {
     return this.page.close();
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  assert.ok(typeof address === 'object' && address);
-  server.close();
-  return address.port;
 }

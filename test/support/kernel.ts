@@ -4,10 +4,10 @@ import { createHmac, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Dealer, Request as HeartbeatSocket, Subscriber } from 'zeromq';
+import { freePorts } from './ports';
 
 export const root = join(__dirname, '..', '..');
 export const python = join(root, '.venv', 'bin', 'python');
@@ -255,7 +255,7 @@ export class TestKernel extends KernelClient {
 
   static async start({ argv, env, cwd }: StartOptions = {}): Promise<TestKernel> {
     const folder = await mkdtemp(join(tmpdir(), 'kernel-'));
-    const [shell_port, control_port, stdin_port, iopub_port, hb_port] = await freePorts();
+    const [shell_port, control_port, stdin_port, iopub_port, hb_port] = await freePorts(5);
     const connection = { key: randomUUID(), shell_port, control_port, stdin_port, iopub_port, hb_port };
     const file = join(folder, 'connection.json');
     const common = { transport: 'tcp', ip: '127.0.0.1', signature_scheme: 'hmac-sha256' };
@@ -297,22 +297,4 @@ export class TestKernel extends KernelClient {
     this.disconnect();
     await rm(this.#folder, { recursive: true, force: true });
   }
-}
-
-async function freePorts(): Promise<[number, number, number, number, number]> {
-  // Open at the same time, so that they differ.
-  const servers = await Promise.all(
-    Array.from({ length: 5 }, async () => {
-      const server = createServer().listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => {
-    const address = server.address();
-    assert.ok(typeof address === 'object' && address);
-    server.close();
-    return address.port;
-  });
-  return ports as [number, number, number, number, number];
 }

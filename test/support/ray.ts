@@ -10,7 +10,6 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -18,6 +17,7 @@ import { run } from '../../scripts/lib/command.mjs';
 import type { SetupError } from '../../scripts/lib/errors.mjs';
 import { findPython } from '../../scripts/lib/machine.mjs';
 import { root } from './kernel';
+import { freePorts } from './ports';
 
 const venv = join(root, '.venv-ray');
 const ray = join(venv, 'bin', 'ray');
@@ -80,7 +80,7 @@ export class RayCluster {
     await installRay();
     // Ray's sockets lie in it, and their paths may have 107 bytes.
     const folder = mkdtempSync(join(tmpdir(), 'ray-'));
-    const [gcs, dashboard, client] = [await freePort(), await freePort(), await freePort()];
+    const [gcs, dashboard, client] = await freePorts(3);
     const cluster = new RayCluster(`http://127.0.0.1:${dashboard}`, `${HEAD}:${gcs}`, folder);
     try {
       await cluster.#startNode('head', env, [
@@ -151,14 +151,6 @@ export class RayCluster {
       timeout: 90_000,
     });
   }
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** The processes with a variable in their environment, and all below them: some of Ray's write over theirs. */
