@@ -24,6 +24,9 @@ export const WRITES: ReadonlySet<string> = new Set(['AssignVariableOp', 'Resourc
 const DTYPE = attribute.type('dtype', DataType.float32);
 const ASSIGN = [DTYPE, attribute.bool('validate_shape', false)];
 
+/** The version of an eager value that was let go. */
+const RELEASED = -1;
+
 let created = 0;
 const byResource = new Map<number, Variable>();
 
@@ -50,7 +53,6 @@ export class Variable {
   /** The native handle of the resource. */
   readonly resource: number;
   #eagerVersion = 0;
-  #isReleased = false;
 
   /** @param initial The first value, a float32 tensor; it is copied and stays the caller's. */
   constructor(name: string, initial: Tensor, { trainable = true }: { readonly trainable?: boolean } = {}) {
@@ -141,15 +143,13 @@ export class Variable {
   take(valueId: number): void {
     nativeBinding.executeOp('AssignVariableOp', ASSIGN, [this.resource, valueId], 0);
     this.#eagerVersion = this.version;
-    this.#isReleased = false;
   }
 
   /** Lets the eager value go: `holder` has the newest, or is about to make it, and the next {@link sync} brings it. */
   release(holder: VariableHolder): void {
     this.holder = holder;
-    if (this.#isReleased) return;
-    this.#isReleased = true;
-    this.#eagerVersion = -1;
+    if (this.#eagerVersion === RELEASED) return;
+    this.#eagerVersion = RELEASED;
     const nothing = nativeBinding.createTensor([0], DataType.float32, new Float32Array());
     nativeBinding.executeOp('AssignVariableOp', ASSIGN, [this.resource, nothing], 0);
     nativeBinding.deleteTensor(nothing);
@@ -159,6 +159,5 @@ export class Variable {
   wrote(): void {
     this.version++;
     this.#eagerVersion = this.version;
-    this.#isReleased = false;
   }
 }
