@@ -9,14 +9,15 @@ const REPEATS = 15;
 
 /** Batch, side of the result, channels in and out, stride. */
 const MAPS = [
-  ...([32, 128] as const).flatMap((batch) =>
-    (batch === 32 ? [56, 28, 14, 7] : [16, 8, 4, 2]).flatMap((side, stage) => {
-      const out = 64 * 2 ** stage;
-      const halving = stage === 0 ? [] : [{ batch, side, inChannels: out / 2, outChannels: out, stride: 2 }];
-      return [...halving, { batch, side, inChannels: out, outChannels: out, stride: 1 }];
-    }),
-  ),
-];
+  { batch: 32, sides: [56, 28, 14, 7] },
+  { batch: 128, sides: [16, 8, 4, 2] },
+].flatMap(({ batch, sides }) =>
+  sides.flatMap((side, stage) => {
+    const out = 64 * 2 ** stage;
+    const halving = stage === 0 ? [] : [{ batch, side, inChannels: out / 2, outChannels: out, stride: 2 }];
+    return [...halving, { batch, side, inChannels: out, outChannels: out, stride: 1 }];
+  }),
+);
 
 const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1];
 

@@ -39,7 +39,7 @@ export interface SourceImage {
   read(): Promise<Uint8Array>;
 }
 
-/** The bytes of a file; of small ones at half the cost of `node:fs/promises`, which makes an object of each. */
+/** The bytes of a file; of small ones at less cost than by `node:fs/promises`, which makes an object of each. */
 export const readImageFile: (path: string) => Promise<Uint8Array> = promisify(readFile);
 
 /** An image and its place in the data set. */

@@ -48,8 +48,10 @@ const subsampleAttributes = (x: Tensor, stride: number) => [
 ];
 
 /** Every `stride`-th row and column: the mean over windows of one pixel, many times faster than a strided slice. */
+const everyNth = (x: Tensor, stride: number) => executeOne('AvgPool', [x], subsampleAttributes(x, stride));
+
 const subsample = defineOp<{ x: Tensor }, { stride: number; shape: number[] }>('subsample', {
-  forward: ({ x }, { stride }) => [executeOne('AvgPool', [x], subsampleAttributes(x, stride))],
+  forward: ({ x }, { stride }) => [everyNth(x, stride)],
   gradient: (dy, _saved, { stride, shape }) => ({
     x: () => executeOne('AvgPoolGrad', [ints(shape), dy], subsampleAttributes(dy, stride)),
   }),
@@ -89,8 +91,10 @@ export function filterGradientTapByTap(
       const pixels = (map: Tensor, from: 'input' | 'output', step: number) => {
         const reach = [row, column].map(({ count }) => step * (count - 1) + 1);
         const part = slice(map, [0, row[from], column[from], 0], [batch, ...reach, channelsOf(map)]);
-        const every = step === 1 ? part : executeOne('AvgPool', [part], subsampleAttributes(part, step));
-        return reshape(every, [batch * row.count * column.count, channelsOf(map)]);
+        return reshape(step === 1 ? part : everyNth(part, step), [
+          batch * row.count * column.count,
+          channelsOf(map),
+        ]);
       };
       return matMul(pixels(x, 'input', stride), pixels(dy, 'output', 1), { transposeA: true });
     }),
