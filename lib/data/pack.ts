@@ -19,8 +19,8 @@ export const STORE = 'images.store';
 /** Side of the source squares: the paper's crops of 224 pixels come out of 256. */
 const SIDE = 256;
 
-/** Images being read and decoded at once: enough for every thread of libuv's pool, where sharp works. */
-const IN_FLIGHT = Math.max(8, 2 * availableParallelism());
+/** Images being read and decoded at once: so many that libuv's pool, where sharp works, never waits for this thread. */
+const IN_FLIGHT = Math.max(64, 2 * availableParallelism());
 
 /**
  * Packs images into a data set: a folder with the packed store, a manifest, and lists of the images' names.
