@@ -9,6 +9,7 @@ import fc from 'fast-check';
 import { UserError } from '../lib/errors';
 import {
   add,
+  addBias,
   batchNorm,
   castTo,
   compile,
@@ -16,6 +17,7 @@ import {
   crossEntropy,
   DataType,
   dataTypeOf,
+  foldBatchNorm,
   globalAveragePool,
   hashSeed,
   mean,
@@ -138,6 +140,24 @@ describe('gradients of native ops agree with finite differences', () => {
         ).y;
       checkGradient(f, [normal([3, 4, 4, 4], 2), scale, offset], 5e-3);
     }
+  });
+
+  it('batchNorm folded into the convolution before it, which changes nothing', () => {
+    const [x, filter] = [normal([2, 6, 6, 3], 1), normal([3, 3, 3, 4], 2)] as Tensor4D[];
+    const [scale, offset, mean] = [3, 4, 5].map((seed) => normal([4], seed) as Tensor1D);
+    const normalisation = { scale, offset, mean, variance: normal([4], 6).square().add(0.5) as Tensor1D };
+    const folded = (a: Tensor, b: Tensor, s: Tensor, o: Tensor) => {
+      const { filter, bias } = foldBatchNorm(b as Tensor4D, {
+        ...normalisation,
+        scale: s as Tensor1D,
+        offset: o as Tensor1D,
+      });
+      return addBias(conv2d(a as Tensor4D, filter, { stride: 1 }), bias);
+    };
+    const { y } = batchNorm({ x: conv2d(x, filter, { stride: 1 }), ...normalisation }, { training: false });
+    const error = relativeError(folded(x, filter, scale, offset).dataSync(), y.dataSync());
+    assert.ok(error <= 1e-6, `relative error ${error}`);
+    checkGradient(folded, [x, filter, scale, offset], 5e-3);
   });
 
   it('relu, reluMaxPool, add, sum, mean, globalAveragePool', () => {

@@ -4,9 +4,11 @@ export { type DeviceInfo, device } from './device';
 export type { Graph, GraphNode } from './graph';
 export {
   add,
+  addBias,
   batchNorm,
   castTo,
   crossEntropy,
+  foldBatchNorm,
   globalAveragePool,
   mean,
   relu,

@@ -19,6 +19,7 @@ import {
 
 /** An op's attribute `T`: the type of its main input. */
 export const T = (tensor: Tensor) => attribute.type('T', dataTypeOf(tensor));
+const NHWC = attribute.string('data_format', 'NHWC');
 /** A small int32 vector: axes, shapes, places. */
 export const ints = (values: readonly number[]) => tf.tensor1d([...values], 'int32');
 
@@ -99,7 +100,7 @@ const poolAttributes = (x: Tensor) => [
   attribute.int('strides', [1, 2, 2, 1]),
   attribute.string('padding', 'VALID'),
   attribute.int('explicit_paddings', []),
-  attribute.string('data_format', 'NHWC'),
+  NHWC,
 ];
 
 /** Between them the padded map is the only one that is held: of the pool's gradient and of the ReLU's. */
@@ -143,7 +144,7 @@ const batchNormAttributes = (x: Tensor, isTraining: boolean) => [
   T(x),
   attribute.type('U', DataType.float32),
   attribute.float('epsilon', BATCH_NORM_EPSILON),
-  attribute.string('data_format', 'NHWC'),
+  NHWC,
   attribute.bool('is_training', isTraining),
 ];
 
@@ -201,6 +202,34 @@ export function batchNorm(
   if (!training) return { y: batchNormInference({ ...inputs }, {})[0] as Tensor4D };
   const [y, mean, variance] = batchNormTraining({ ...inputs }, {});
   return { y: y as Tensor4D, moved: { mean: mean as Tensor1D, variance: variance as Tensor1D } };
+}
+
+/**
+ * Batch normalisation by fixed statistics, folded into the convolution before it: `batchNorm(conv2d(x, filter))` is
+ * `addBias(conv2d(x, folded.filter), folded.bias)`.
+ */
+export function foldBatchNorm(
+  filter: Tensor4D,
+  { scale, offset, mean, variance }: Readonly<Record<'scale' | 'offset' | 'mean' | 'variance', Tensor1D>>,
+): { readonly filter: Tensor4D; readonly bias: Tensor1D } {
+  const factor = scale.mul(variance.add(BATCH_NORM_EPSILON).rsqrt());
+  return { filter: filter.mul(factor), bias: offset.sub(mean.mul(factor)) };
+}
+
+const addBiasOp = defineOp<{ x: Tensor; bias: Tensor }, object>('add-bias', {
+  forward: ({ x, bias }) => [executeOne('BiasAdd', [x, bias], [T(x), NHWC])],
+  gradient: (dy) => ({
+    x: () => tf.clone(dy),
+    bias: () => executeOne('BiasAddGrad', [dy], [T(dy), NHWC]),
+  }),
+});
+
+/** `x + bias`, one number for each channel. */
+export function addBias(x: Tensor4D, bias: Tensor1D): Tensor4D {
+  requireRank('addBias', 'input', x, 4);
+  requireRank('addBias', 'bias', bias, 1);
+  const type = dataTypeOf(x) === DataType.bfloat16 ? 'bfloat16' : 'float32';
+  return addBiasOp({ x, bias: castTo(bias, type) }, {})[0] as Tensor4D;
 }
 
 const reluOf = (x: Tensor) => executeOne('Relu', [x], [T(x)]);
