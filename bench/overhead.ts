@@ -1,49 +1,76 @@
 /**
- * What a sweep adds to training and testing: the first job of a sweep at the preset laptop, the baseline with its tests,
- * from nothing; `npm run bench:overhead`, some minutes.
+ * What a sweep adds to training and testing: its first two jobs, from nothing; `npm run bench:overhead [-- options]`,
+ * some minutes.
  *
- * Before training lie the child process, the plan, the claim, the data set and the network; after it the weights and
- * the record. An epoch's seconds hold its validation and its checkpoint, as they would without a sweep.
+ *   --preset P        Default: laptop
+ *
+ * Before training lie the plan, the claim, the data set and the network, before the first job's the child process, too;
+ * after it the weights and the record. An epoch's seconds hold its validation and its checkpoint, as they would without
+ * a sweep.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { localEngine } from '../lib/experiments/local';
+import { presetNamed } from '../lib/experiments/presets';
 import { RunStore } from '../lib/experiments/run-store';
 import { sweep } from '../lib/experiments/sweep';
 
+const JOBS = 2;
+
 async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { preset: { type: 'string', default: 'laptop' } } });
   const store = mkdtempSync(join(tmpdir(), 'overhead-'));
   try {
-    const begun = performance.now();
-    const at = { trained: 0, tested: 0, done: 0 };
-    // The seed has no results that ship.
+    let last = performance.now();
+    /** Seconds since this was called last. */
+    const lap = () => {
+      const [before, now] = [last, performance.now()];
+      last = now;
+      return (now - before) / 1000;
+    };
+    let [toTrained, toTested] = [0, 0];
+    const seen = new Set<string>();
+    // The seed has no results that ship. One process: the jobs come one after the other.
     const options = {
-      preset: 'laptop',
+      preset: presetNamed(values.preset).name,
       seeds: [1000],
       store,
       engine: localEngine({ processes: 1 }),
-    } as const;
+    };
     for await (const { event } of sweep(['fig1a'], options)) {
-      const now = (performance.now() - begun) / 1000;
-      if (event?.kind === 'epoch') at.trained = now;
-      if (event?.kind === 'tested') at.tested = now;
       if (event?.kind === 'failed') throw new Error(event.message);
-      if (event?.kind === 'done') {
-        at.done = now;
-        break;
-      }
+      if (event?.kind === 'epoch') toTrained += lap();
+      if (event?.kind === 'tested') toTested += lap();
+      if (event?.kind !== 'done') continue;
+      const toDone = lap();
+      const run = new RunStore(store).list().find(({ id, seconds }) => seconds > 0 && !seen.has(id));
+      if (run === undefined) throw new Error('No run was recorded.');
+      seen.add(run.id);
+      report(`job ${seen.size}`, {
+        all: toTrained + toTested + toDone,
+        training: run.seconds,
+        tests: toTested,
+      });
+      [toTrained, toTested] = [0, 0];
+      if (seen.size === JOBS) break;
     }
-    const [{ seconds }] = new RunStore(store).list();
-    const tests = at.tested - at.trained;
-    const rest = at.done - seconds - tests;
-    console.log(
-      `all ${at.done.toFixed(1)} s: training ${seconds.toFixed(1)} s, tests ${tests.toFixed(1)} s, ` +
-        `the rest ${rest.toFixed(1)} s, ${((100 * rest) / seconds).toFixed(2)} % of training`,
-    );
   } finally {
     rmSync(store, { recursive: true });
   }
+}
+
+/** @param seconds of the whole job, of its training, of its tests */
+function report(
+  name: string,
+  { all, training, tests }: Readonly<Record<'all' | 'training' | 'tests', number>>,
+): void {
+  const rest = all - training - tests;
+  console.log(
+    `${name}: ${all.toFixed(1)} s, training ${training.toFixed(1)} s, tests ${tests.toFixed(1)} s, ` +
+      `the rest ${rest.toFixed(2)} s, ${((100 * rest) / training).toFixed(2)} % of training`,
+  );
 }
 
 void main();
