@@ -4,7 +4,7 @@
  */
 import { ArgumentError } from '../errors';
 import { device } from './device';
-import { castTo, ints, pad, paddingOf, requireRank, slice, T } from './ops';
+import { castLike, ints, NHWC, pad, paddingOf, requireRank, slice, T } from './ops';
 import { attribute, DataType, dataTypeOf, defineOp, executeOne, type Tensor, type Tensor4D } from './runtime';
 
 type Shape = readonly [number, number, number, number];
@@ -22,7 +22,7 @@ const convolveAttributes = (x: Tensor, { stride, padding }: Geometry) => [
   attribute.int('strides', [1, stride, stride, 1]),
   attribute.string('padding', padding),
   attribute.bool('use_cudnn_on_gpu', true),
-  attribute.string('data_format', 'NHWC'),
+  NHWC,
   attribute.int('explicit_paddings', []),
   attribute.int('dilations', [1, 1, 1, 1]),
 ];
@@ -44,7 +44,7 @@ const subsampleAttributes = (x: Tensor, stride: number) => [
   attribute.int('ksize', [1, 1, 1, 1]),
   attribute.int('strides', [1, stride, stride, 1]),
   attribute.string('padding', 'VALID'),
-  attribute.string('data_format', 'NHWC'),
+  NHWC,
 ];
 
 /** Every `stride`-th row and column: the mean over windows of one pixel, many times faster than a strided slice. */
@@ -175,7 +175,7 @@ export function conv2d(x: Tensor4D, filter: Tensor4D, { stride }: { readonly str
       `Error in conv2d: the input has ${x.shape[3]} channels, but the filter takes ${filter.shape[2]}.`,
     );
   }
-  const weights = castTo(filter, dataTypeOf(x) === DataType.bfloat16 ? 'bfloat16' : 'float32');
+  const weights = castLike(filter, x);
   const window = filter.shape[0];
   if (isTwoByTwo(x, weights, stride)) return convolveTwoByTwo({ x, filter: weights }, {})[0] as Tensor4D;
   if (stride === 1) return convolve({ x, filter: weights }, { stride, padding: 'SAME' })[0] as Tensor4D;

@@ -19,7 +19,8 @@ import {
 
 /** An op's attribute `T`: the type of its main input. */
 export const T = (tensor: Tensor) => attribute.type('T', dataTypeOf(tensor));
-const NHWC = attribute.string('data_format', 'NHWC');
+/** The layout of every map. */
+export const NHWC = attribute.string('data_format', 'NHWC');
 /** A small int32 vector: axes, shapes, places. */
 export const ints = (values: readonly number[]) => tf.tensor1d([...values], 'int32');
 
@@ -58,6 +59,11 @@ export function castTo<X extends Tensor>(x: X, type: 'float32' | 'bfloat16' | 'i
   const from = dataTypeOf(x);
   const to = DataType[type];
   return (from === to ? x : castOp({ x }, { from, to })[0]) as X;
+}
+
+/** `x` in the type of `other`, float32 or bfloat16. */
+export function castLike<X extends Tensor>(x: X, other: Tensor): X {
+  return castTo(x, dataTypeOf(other) === DataType.bfloat16 ? 'bfloat16' : 'float32');
 }
 
 /** Rows and columns added or taken on each side of a map. */
@@ -228,8 +234,7 @@ const addBiasOp = defineOp<{ x: Tensor; bias: Tensor }, object>('add-bias', {
 export function addBias(x: Tensor4D, bias: Tensor1D): Tensor4D {
   requireRank('addBias', 'input', x, 4);
   requireRank('addBias', 'bias', bias, 1);
-  const type = dataTypeOf(x) === DataType.bfloat16 ? 'bfloat16' : 'float32';
-  return addBiasOp({ x, bias: castTo(bias, type) }, {})[0] as Tensor4D;
+  return addBiasOp({ x, bias: castLike(bias, x) }, {})[0] as Tensor4D;
 }
 
 const reluOf = (x: Tensor) => executeOne('Relu', [x], [T(x)]);
