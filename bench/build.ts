@@ -1,8 +1,8 @@
 /**
  * The speed of building a data set from photographs of ImageNet's usual size, beside torchvision in a pool of as many
- * processes: `node --import tsx bench/build.ts [--json] [--images N] [--repeats N]`.
+ * processes: `npm run bench:build [-- --json --images N --repeats N]`.
  *
- * Ours is the whole build: decode, resize, checksums, channel statistics, the packed store and its manifest on disk.
+ * Ours is the whole build, as compiled: threads, decode, resize, checksums, channel statistics, the packed store and its manifest on disk.
  */
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
@@ -11,9 +11,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
+import { buildFolder } from '../dist/data/folder';
 import { openCifar10 } from '../lib/data/cifar10';
 import { readImages } from '../lib/data/dataset';
-import { buildFolder } from '../lib/data/folder';
 
 const PYTHON = join(__dirname, '..', '.venv-peer', 'bin', 'python');
 

@@ -20,6 +20,7 @@ import * as tar from 'tar';
 import { BuildError, type BuildProgress } from '../lib/data/build';
 import { readImages, type Split } from '../lib/data/dataset';
 import { buildFolder, openFolder } from '../lib/data/folder';
+import { plainJpegSize, plainJpegSquare } from '../lib/data/plain-jpeg';
 import { toSquare } from '../lib/data/square';
 import { openStore } from '../lib/data/store';
 import { buildTifs, openTifs } from '../lib/data/tifs';
@@ -42,6 +43,13 @@ function stripes(width: number, height: number, colours: readonly [string, strin
 }
 
 const RGB = ['#f00', '#0f0', '#00f'] as const;
+
+/** The centre square of side 256 that the fast decoder makes. */
+function plainSquare(encoded: Uint8Array): Uint8Array {
+  const square = new Uint8Array(256 * 256 * 3);
+  plainJpegSquare(encoded, 256, square);
+  return square;
+}
 
 const fixture = (name: string) => readFileSync(join(__dirname, 'fixtures/data', name));
 
@@ -151,7 +159,8 @@ const LAYOUTS: Record<string, (root: string, images: Collection) => void> = {
   },
 };
 
-const digest = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex');
+const digestOf = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+const digest = (path: string) => digestOf(readFileSync(path));
 const digests = (directory: string) =>
   readdirSync(directory)
     .sort()
@@ -183,17 +192,55 @@ function assertColour(
   });
 }
 
+/** On average less than `mean` apart, of 255, and by 8 at most. */
+function assertClose(actual: Uint8Array, expected: Uint8Array, mean: number, what: string): void {
+  const errors = actual.map((value, index) => Math.abs(value - expected[index]));
+  const seen = errors.reduce((sum, error) => sum + error, 0) / errors.length;
+  assert.ok(seen < mean, `${what}: mean absolute error ${seen} of 255`);
+  assert.ok(
+    errors.every((error) => error <= 8),
+    `${what}: more than 8 of 255 apart`,
+  );
+}
+
 describe('a square out of an image', () => {
   test('is what torchvision makes by Resize(256) and CenterCrop(256)', async () => {
-    for (const name of ['landscape', 'portrait']) {
-      const ours = await toSquare(fixture(`${name}.jpg`), 256);
+    for (const name of ['landscape', 'portrait', 'odd-rest']) {
       const theirs = await sharp(fixture(`${name}-torchvision.png`))
         .raw()
         .toBuffer();
-      const errors = ours.map((value, index) => Math.abs(value - theirs[index]));
-      const mean = errors.reduce((sum, error) => sum + error, 0) / errors.length;
-      assert.ok(mean < 0.15, `${name}: mean absolute error ${mean} of 255`); // 0.08 and 0.10 were seen
-      assert.ok(Math.max(...new Set(errors)) <= 4);
+      assertClose(await toSquare(fixture(`${name}.jpg`), 256), theirs, 0.15, `${name}, sharp`);
+      assertClose(plainSquare(fixture(`${name}.jpg`)), theirs, 0.3, `${name}, the fast decoder`);
+    }
+  });
+
+  test('is the fast decoder’s of a plain JPEG alone', async () => {
+    const photograph = fixture('landscape.jpg');
+    assert.deepEqual(plainJpegSize(photograph), { width: 480, height: 320 });
+    const large = () => stripes(120, 80, RGB);
+    for (const options of [{}, { chromaSubsampling: '4:4:4' }, { progressive: true }]) {
+      const file = await sharp(photograph)
+        .jpeg({ quality: 90, ...options })
+        .toBuffer();
+      assert.deepEqual(plainJpegSize(file), { width: 480, height: 320 });
+      assertClose(plainSquare(file), await toSquare(file, 256), 0.3, JSON.stringify(options));
+    }
+    const others = {
+      grey: await large().toColourspace('b-w').jpeg().toBuffer(),
+      cmyk: fixture('cmyk.jpg'),
+      png: await large().png().toBuffer(),
+      profile: await large().withIccProfile('p3').jpeg().toBuffer(),
+      turned: await large().withMetadata({ orientation: 6 }).jpeg().toBuffer(),
+      tiny: await ODD.tiny(),
+      panorama: await ODD.panorama(),
+      'cut off': photograph.subarray(0, -100),
+      'one byte': photograph.subarray(0, 1),
+      'headers alone': Buffer.concat([photograph.subarray(0, 100), photograph.subarray(-2)]),
+      empty: Buffer.alloc(0),
+    };
+    for (const [name, file] of Object.entries(others)) {
+      assert.equal(plainJpegSize(file), undefined, name);
+      assert.throws(() => plainSquare(file), /not a plain JPEG/, name);
     }
   });
 
@@ -490,6 +537,24 @@ describe('a folder of one’s own', () => {
     for (const split of [validation, testing]) {
       for (const label of [0, 1, 2]) assert.equal(split.labels.filter((l) => l === label).length, 13);
     }
+  });
+
+  test('has the squares of its photographs, whichever decoder made them', async () => {
+    const photographs = join(folder, 'photographs');
+    const files = ['landscape.jpg', 'portrait.jpg', 'odd-rest.jpg', 'landscape-torchvision.png', 'cmyk.jpg'];
+    for (const name of files)
+      for (const label of ['a', 'b']) write(join(photographs, label, name), fixture(name));
+    const out = await buildFolder({ images: photographs, out: newPlace() });
+    const { train, validation, test: testing } = openFolder(out);
+    const stored = [train, validation, testing].flatMap((split) =>
+      [...split.labels.keys()].map((index) => digestOf(readImages(split, [index]))),
+    );
+    const squares = await Promise.all(
+      files.map((name) =>
+        plainJpegSize(fixture(name)) ? plainSquare(fixture(name)) : toSquare(fixture(name), 256),
+      ),
+    );
+    assert.deepEqual(stored.sort(), squares.flatMap((square) => [digestOf(square), digestOf(square)]).sort());
   });
 
   test('is refused when it is none', async () => {

@@ -1,5 +1,4 @@
-import { readFile } from 'node:fs';
-import { promisify } from 'node:util';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { DataError } from '../errors';
 import type { SplitName } from './store';
 
@@ -30,17 +29,33 @@ export interface BuildOptions {
   readonly onProgress?: (progress: BuildProgress) => void;
 }
 
+/** Where an image's bytes lie: in a file of its own, or in a part of a larger one; in bytes. */
+export interface ImageFile {
+  readonly file: string;
+  readonly part?: { readonly start: number; readonly size: number };
+}
+
 /** An image as it lies on disk. */
-export interface SourceImage {
+export interface SourceImage extends ImageFile {
   /** What the data set calls it: the same wherever it lies. */
   readonly name: string;
   /** Where it lies, from the source folder on, for messages. */
   readonly path: string;
-  read(): Promise<Uint8Array>;
 }
 
-/** The bytes of a file; of small ones at less cost than by `node:fs/promises`, which makes an object of each. */
-export const readImageFile: (path: string) => Promise<Uint8Array> = promisify(readFile);
+/** The encoded image. @throws Error where it is missing or cut off */
+export function readImageFile({ file, part }: ImageFile): Uint8Array {
+  if (part === undefined) return readFileSync(file);
+  const bytes = new Uint8Array(part.size);
+  const descriptor = openSync(file, 'r');
+  try {
+    const count = readSync(descriptor, bytes, 0, part.size, part.start);
+    if (count < part.size) throw new Error(`truncated: ${count} of ${part.size} bytes`);
+    return bytes;
+  } finally {
+    closeSync(descriptor);
+  }
+}
 
 /** An image and its place in the data set. */
 export interface PlannedImage extends SourceImage {

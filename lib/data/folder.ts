@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { ArgumentError, DataError } from '../errors';
-import { type BuildOptions, type PlannedImage, readImageFile } from './build';
+import type { BuildOptions, PlannedImage } from './build';
 import { type ImageDataset, openDataset } from './dataset';
 import { pack, STORE } from './pack';
 import { permutation } from './random';
@@ -41,7 +41,7 @@ export async function buildFolder(options: FolderOptions): Promise<string> {
     for (const [rank, index] of order.entries()) {
       const split = rank < forTest ? 'test' : rank < forLearning ? 'train' : 'validation';
       const path = `${name}/${files[index]}`;
-      images.push({ name: path, path, read: () => readImageFile(join(root, path)), split, label });
+      images.push({ name: path, path, file: join(root, path), split, label });
     }
   }
   return pack({ name: basename(root), source: root, classNames, images, problems }, options);

@@ -17,3 +17,16 @@ export function cropSideOf(source: number): number {
 export function centreOffset(source: number, crop: number): number {
   return Math.floor((source - crop) / 2);
 }
+
+/**
+ * Where the centre square of an image lies once its shortest side has `side` pixels: its size then, and the square's
+ * corner, in pixels; to the pixel what torchvision's `Resize(side)` and `CenterCrop(side)` do.
+ */
+export function placementOf(size: { readonly width: number; readonly height: number }, side: number) {
+  const shortest = Math.min(size.width, size.height);
+  const resized = (length: number) => Math.floor((side * length) / shortest);
+  // Python rounds a half to the even number.
+  const corner = (margin: number) => (margin % 2 === 0 ? margin / 2 : 2 * Math.round(margin / 4));
+  const [width, height] = [resized(size.width), resized(size.height)];
+  return { width, height, left: corner(width - side), top: corner(height - side) };
+}

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { DataError } from '../errors';
-import { readImageFile, type SourceImage } from './build';
+import type { SourceImage } from './build';
 import { findLabels, LABEL_FILES, parseLabels } from './imagenet-labels';
 import { type TarEntry, TarFile } from './tar-file';
 import type { TifsClass } from './tifs-classes';
@@ -125,7 +125,7 @@ export class Imagenet {
     const found = new Map<string, SourceImage[]>(this.classes.map(({ wnid }) => [wnid, []]));
     for (const [name, wnid] of labels) {
       // One that has a label and is not there fails when it is read, like any that cannot be read.
-      if (wnid) found.get(wnid)?.push(byName.get(name) ?? missingImage(join(this.val, name)));
+      if (wnid) found.get(wnid)?.push(byName.get(name) ?? imageAt(this.root, join(this.val, name)));
     }
     return found;
   }
@@ -149,7 +149,8 @@ export class Imagenet {
   }
 
   private tarImage(tar: TarFile, entry: TarEntry): SourceImage {
-    return { name: basename(entry.name), path: `${tar.name}:${entry.name}`, read: () => tar.read(entry) };
+    const { name, start, size } = entry;
+    return { name: basename(name), path: `${tar.name}:${name}`, file: tar.file, part: { start, size } };
   }
 }
 
@@ -157,9 +158,9 @@ async function imagesIn(root: string, folder: string): Promise<readonly SourceIm
   const names = await readdir(join(root, folder));
   return names
     .filter((name) => /\.jpe?g$/i.test(name) && !name.startsWith('.'))
-    .map((name) => ({ name, path: join(folder, name), read: () => readImageFile(join(root, folder, name)) }));
+    .map((name) => imageAt(root, join(folder, name)));
 }
 
-function missingImage(path: string): SourceImage {
-  return { name: basename(path), path, read: () => Promise.reject(new Error('missing')) };
+function imageAt(root: string, path: string): SourceImage {
+  return { name: basename(path), path, file: join(root, path) };
 }

@@ -1,15 +1,17 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, extname, join, resolve } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
+import Piscina from 'piscina';
 import sharp from 'sharp';
 import { ArgumentError, DataError } from '../errors';
 import { currentKernel } from '../kernel/client';
-import { BuildError, type BuildOptions, type Plan, type PlannedImage } from './build';
+import { BuildError, type BuildOptions, type Plan, type PlannedImage, readImageFile } from './build';
 import { claim } from './claim';
 import { type BuildRecord, writeManifest } from './manifest';
 import { toSquare } from './square';
+import type { SquareTask } from './square-worker';
 import { SPLIT_NAMES, type SplitName, sha256Of } from './store';
 import { StoreWriter } from './store-writer';
 
@@ -19,8 +21,8 @@ export const STORE = 'images.store';
 /** Side of the source squares: the paper's crops of 224 pixels come out of 256. */
 const SIDE = 256;
 
-/** Images being read and decoded at once: so many that libuv's pool, where sharp works, never waits for this thread. */
-const IN_FLIGHT = Math.max(64, 2 * availableParallelism());
+/** Images in the hands of each decoding thread. */
+const TASKS_AHEAD = 8;
 
 /**
  * Packs images into a data set: a folder with the packed store, a manifest, and lists of the images' names.
@@ -149,34 +151,75 @@ async function fill(
   }
   begun = { time: performance.now(), done };
 
-  const squareAt = async (position: number) => toSquare(await images[position].read(), SIDE);
+  keepFreedMemory();
+  const threads = decodingThreads();
   let next = 0;
   const work = async () => {
+    const square = new Uint8Array(new SharedArrayBuffer(SIDE * SIDE * 3));
     while (next < images.length && !signal?.aborted) {
       const position = next++;
       if (writer.has(position)) continue;
-      const square = await squareAt(position).catch(() => void failed.push(position));
-      if (square) writer.write(position, square);
+      const { file, part } = images[position];
+      const task = { file, part, side: SIDE, into: square };
+      const isMade = await threads.run(task).then(
+        () => true,
+        () => false,
+      );
+      if (isMade) writer.write(position, square);
+      else failed.push(position);
       done++;
       report();
     }
   };
   const restore = singleImages();
-  const ends = await Promise.allSettled(Array.from({ length: IN_FLIGHT }, work));
+  const ends = await Promise.allSettled(Array.from({ length: 2 * TASKS_AHEAD * threads.maxThreads }, work));
   restore();
+  await threads.destroy();
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
   signal?.throwIfAborted();
 
-  // libvips has one place for the messages of all its threads: once more, one by one, each image gets its own.
+  // By sharp, which knows best what is wrong. libvips has one place for the messages of all its threads: one by one,
+  // each image gets its own.
   const bad = new Map<PlannedImage, string>();
+  const makeSquare = async (image: PlannedImage) => toSquare(readImageFile(image), SIDE);
   for (const position of failed) {
     const image = images[position];
-    const square = await squareAt(position).catch((error: unknown) => {
+    const square = await makeSquare(image).catch((error: unknown) => {
       bad.set(image, `${image.path}: ${reasonOf(error)}`);
     });
     if (square) writer.write(position, square);
   }
   return bad;
+}
+
+/** Threads that read and decode, one a core; they start with the first image. */
+function decodingThreads(): Piscina<SquareTask, void> {
+  const extension = extname(__filename);
+  return new Piscina({
+    filename: join(__dirname, `square-worker${extension}`),
+    name: 'square',
+    minThreads: 0,
+    // Collected often, since each small object left may hold an image's memory.
+    resourceLimits: { maxYoungGenerationSizeMb: 1 },
+    maxThreads: availableParallelism(),
+    // Never out of work while this thread is busy; sharp takes several images at once.
+    concurrentTasksPerWorker: TASKS_AHEAD,
+    // From the sources (tests), a thread needs the TypeScript loader that this one has.
+    execArgv: extension === '.ts' ? ['--require', require.resolve('tsx/cjs')] : [],
+  });
+}
+
+/**
+ * glibc maps what is larger than a threshold afresh each time, and page faults then take as long as the decoding. The
+ * threshold follows the largest block that was freed, up to 32 MB (mallopt(3), M_MMAP_THRESHOLD): free one.
+ */
+function keepFreedMemory(): void {
+  const block = new ArrayBuffer(30 * 2 ** 20);
+  const { port1, port2 } = new MessageChannel();
+  port1.postMessage(block, [block]);
+  // A message that nobody can receive any more is freed, and at once, as by the garbage collector it would not be.
+  port1.close();
+  port2.close();
 }
 
 /** Sets sharp to many images at once, each on one thread and seen once. @returns what undoes it */

@@ -1,12 +1,12 @@
 import sharp from 'sharp';
+import { placementOf } from './geometry';
 
 /** More than the largest image in ImageNet (61 megapixels); a larger one is refused before it is decoded. */
 const MOST_PIXELS = 100_000_000;
 
 /**
  * The centre square of an encoded image (JPEG, PNG, WebP, …, whatever its name says), its shortest side resized to
- * `side` pixels by an antialiased triangle filter, as torchvision's `Resize` does (bilinear, antialiased). Where an odd
- * number of columns is cut off, torchvision's `CenterCrop` may leave the odd one on the other side.
+ * `side` pixels by an antialiased triangle filter, as torchvision's `Resize(side)` and `CenterCrop(side)` do.
  *
  * Greyscale and CMYK become RGB (by the colour profile inside, if there is one), EXIF rotation is applied,
  * transparency falls on white.
@@ -16,10 +16,14 @@ const MOST_PIXELS = 100_000_000;
  */
 export async function toSquare(encoded: Uint8Array, side: number): Promise<Buffer> {
   // Not 'warning': photographs with a stray byte between two markers are whole, and ImageNet has some.
-  const square = await sharp(encoded, { failOn: 'error', limitInputPixels: MOST_PIXELS })
+  const image = sharp(encoded, { failOn: 'error', limitInputPixels: MOST_PIXELS });
+  const { autoOrient } = await image.metadata();
+  const { width, height, left, top } = placementOf(autoOrient, side);
+  const square = await image
     .autoOrient()
     // Else the decoder of a JPEG halves one of 512 pixels already; now only of 1024, where it matters little.
-    .resize(side, side, { fit: 'cover', kernel: 'linear', fastShrinkOnLoad: false })
+    .resize(width, height, { fit: 'fill', kernel: 'linear', fastShrinkOnLoad: false })
+    .extract({ left, top, width: side, height: side })
     .flatten({ background: 'white' })
     .toColourspace('srgb')
     .raw()

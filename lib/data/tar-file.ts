@@ -16,13 +16,14 @@ export class TarFile {
   private constructor(
     /** What messages call it. */
     readonly name: string,
+    readonly file: string,
     private readonly handle: FileHandle,
     private readonly size: number,
   ) {}
 
-  static async open(path: string, name: string): Promise<TarFile> {
-    const handle = await open(path);
-    return new TarFile(name, handle, (await handle.stat()).size);
+  static async open(file: string, name: string): Promise<TarFile> {
+    const handle = await open(file);
+    return new TarFile(name, file, handle, (await handle.stat()).size);
   }
 
   /** The files in it, or in the tar file at an entry of it, from header to header. */
@@ -40,7 +41,7 @@ export class TarFile {
     }
   }
 
-  async read({ start, size }: Omit<TarEntry, 'name'>): Promise<Buffer> {
+  private async read({ start, size }: Omit<TarEntry, 'name'>): Promise<Buffer> {
     const { buffer, bytesRead } = await this.handle.read(Buffer.alloc(size), 0, size, start);
     if (bytesRead < size) throw new Error(`truncated: ${bytesRead} of ${size} bytes`);
     return buffer;
