@@ -7,11 +7,10 @@ import Piscina from 'piscina';
 import sharp from 'sharp';
 import { ArgumentError, DataError } from '../errors';
 import { currentKernel } from '../kernel/client';
-import { BuildError, type BuildOptions, type Plan, type PlannedImage, readImageFile } from './build';
+import { BuildError, type BuildOptions, type Plan, type PlannedImage } from './build';
 import { claim } from './claim';
 import { type BuildRecord, writeManifest } from './manifest';
-import { toSquare } from './square';
-import type { SquareTask } from './square-worker';
+import { square as makeSquare, type SquareTask } from './square-worker';
 import { SPLIT_NAMES, type SplitName, sha256Of } from './store';
 import { StoreWriter } from './store-writer';
 
@@ -154,13 +153,17 @@ async function fill(
   keepFreedMemory();
   const threads = decodingThreads();
   let next = 0;
+  const newSquare = () => new Uint8Array(new SharedArrayBuffer(SIDE * SIDE * 3));
+  const taskOf = (position: number, into: SquareTask['into']) => {
+    const { file, part } = images[position];
+    return { file, part, side: SIDE, into };
+  };
   const work = async () => {
-    const square = new Uint8Array(new SharedArrayBuffer(SIDE * SIDE * 3));
+    const square = newSquare();
     while (next < images.length && !signal?.aborted) {
       const position = next++;
       if (writer.has(position)) continue;
-      const { file, part } = images[position];
-      const task = { file, part, side: SIDE, into: square };
+      const task = taskOf(position, square);
       const isMade = await threads.run(task).then(
         () => true,
         () => false,
@@ -178,16 +181,14 @@ async function fill(
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
   signal?.throwIfAborted();
 
-  // By sharp, which knows best what is wrong. libvips has one place for the messages of all its threads: one by one,
-  // each image gets its own.
+  // libvips has one place for the messages of all its threads: once more, one by one, each image gets its own.
   const bad = new Map<PlannedImage, string>();
-  const makeSquare = async (image: PlannedImage) => toSquare(readImageFile(image), SIDE);
+  const square = newSquare();
   for (const position of failed) {
     const image = images[position];
-    const square = await makeSquare(image).catch((error: unknown) => {
-      bad.set(image, `${image.path}: ${reasonOf(error)}`);
-    });
-    if (square) writer.write(position, square);
+    const problem = await makeSquare(taskOf(position, square)).then(() => undefined, reasonOf);
+    if (problem === undefined) writer.write(position, square);
+    else bad.set(image, `${image.path}: ${problem}`);
   }
   return bad;
 }

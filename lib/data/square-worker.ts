@@ -10,12 +10,21 @@ export interface SquareTask extends ImageFile {
   readonly into: Uint8Array<SharedArrayBuffer>;
 }
 
-/** Makes the centre square of an image, for a pool of threads. */
+/**
+ * Makes the centre square of an image, here or in a pool of threads: a plain JPEG's by the fast decoder, which knows less
+ * of what can be wrong with one, all others' by sharp.
+ *
+ * @throws Error that says what is wrong with the image
+ */
 export async function square({ side, into, ...image }: SquareTask): Promise<void> {
   const encoded = readImageFile(image);
   if (plainJpegSize(encoded)) {
-    plainJpegSquare(encoded, side, into);
-    return;
+    try {
+      plainJpegSquare(encoded, side, into);
+      return;
+    } catch {
+      // sharp says why.
+    }
   }
   // Loaded only where it is needed: sharp takes a while.
   const { toSquare } = require('./square') as typeof Square;
