@@ -1,8 +1,9 @@
 import { on } from 'node:events';
-import { extname, join } from 'node:path';
+import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { ArgumentError, DataError } from '../errors';
 import { currentKernel } from '../kernel/client';
+import { ownModule } from '../own-module';
 import type { BatchAnswer, BatchTask } from './batch-worker';
 import type { Split } from './dataset';
 import { permutation } from './random';
@@ -131,8 +132,6 @@ async function* readAhead(
 }
 
 function startWorker(): Worker {
-  const extension = extname(__filename);
-  // From the sources (tests), the thread needs the TypeScript loader that this one has.
-  const execArgv = extension === '.ts' ? ['--require', require.resolve('tsx/cjs')] : [];
-  return new Worker(join(__dirname, `batch-worker${extension}`), { execArgv });
+  const { file, execArgv } = ownModule(join(__dirname, 'batch-worker'));
+  return new Worker(file, { execArgv });
 }

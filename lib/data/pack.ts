@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { dirname, extname, join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import Piscina from 'piscina';
 import sharp from 'sharp';
 import { ArgumentError, DataError } from '../errors';
 import { currentKernel } from '../kernel/client';
+import { ownModule } from '../own-module';
 import { BuildError, type BuildOptions, type Plan, type PlannedImage } from './build';
 import { claim } from './claim';
 import { type BuildRecord, writeManifest } from './manifest';
@@ -195,9 +196,9 @@ async function fill(
 
 /** Threads that read and decode, one a core; they start with the first image. */
 function decodingThreads(): Piscina<SquareTask, void> {
-  const extension = extname(__filename);
+  const { file, execArgv } = ownModule(join(__dirname, 'square-worker'));
   return new Piscina({
-    filename: join(__dirname, `square-worker${extension}`),
+    filename: file,
     name: 'square',
     minThreads: 0,
     // Collected often, since each small object left may hold an image's memory.
@@ -205,8 +206,7 @@ function decodingThreads(): Piscina<SquareTask, void> {
     maxThreads: availableParallelism(),
     // Never out of work while this thread is busy; sharp takes several images at once.
     concurrentTasksPerWorker: TASKS_AHEAD,
-    // From the sources (tests), a thread needs the TypeScript loader that this one has.
-    execArgv: extension === '.ts' ? ['--require', require.resolve('tsx/cjs')] : [],
+    execArgv,
   });
 }
 

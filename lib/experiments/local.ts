@@ -2,7 +2,8 @@
 import { type ChildProcess, execFileSync, fork } from 'node:child_process';
 import { EventEmitter, on } from 'node:events';
 import { availableParallelism, freemem } from 'node:os';
-import { extname, join } from 'node:path';
+import { join } from 'node:path';
+import { ownModule } from '../own-module';
 import type { WorkerMessage } from './local-worker';
 import type { Job } from './plan';
 import { RunStore } from './run-store';
@@ -112,10 +113,8 @@ function performIn(child: ChildProcess, job: Job, tell: (event: JobEvent) => voi
 }
 
 function startWorker(store: string, env: NodeJS.ProcessEnv): ChildProcess {
-  const extension = extname(__filename);
-  // From the sources (tests), the child needs the TypeScript loader that this process has.
-  const execArgv = extension === '.ts' ? ['--require', require.resolve('tsx/cjs')] : [];
-  return fork(join(__dirname, `local-worker${extension}`), [store], {
+  const { file, execArgv } = ownModule(join(__dirname, 'local-worker'));
+  return fork(file, [store], {
     execArgv,
     env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '2', TF_FORCE_GPU_ALLOW_GROWTH: 'true', ...env },
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
