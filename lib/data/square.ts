@@ -7,6 +7,7 @@ const MOST_PIXELS = 100_000_000;
 /**
  * The centre square of an encoded image (JPEG, PNG, WebP, …, whatever its name says), its shortest side resized to
  * `side` pixels by an antialiased triangle filter, as torchvision's `Resize(side)` and `CenterCrop(side)` do.
+ * An image that has to be enlarged comes out up to a pixel aside of torchvision's.
  *
  * Greyscale and CMYK become RGB (by the colour profile inside, if there is one), EXIF rotation is applied,
  * transparency falls on white.
