@@ -1,5 +1,5 @@
 import { type ImageFile, readImageFile } from './build';
-import { plainJpegSize, plainJpegSquare } from './plain-jpeg';
+import { plainJpegSquare } from './plain-jpeg';
 import type * as Square from './square';
 
 /** What a thread that makes squares is asked for. */
@@ -18,13 +18,11 @@ export interface SquareTask extends ImageFile {
  */
 export async function square({ side, into, ...image }: SquareTask): Promise<void> {
   const encoded = readImageFile(image);
-  if (plainJpegSize(encoded)) {
-    try {
-      plainJpegSquare(encoded, side, into);
-      return;
-    } catch {
-      // sharp says why.
-    }
+  try {
+    plainJpegSquare(encoded, side, into);
+    return;
+  } catch {
+    // Not plain, or damaged: sharp makes it, or says why not.
   }
   // Loaded only where it is needed: sharp takes a while.
   const { toSquare } = require('./square') as typeof Square;
