@@ -51,6 +51,7 @@ export {
 export {
   curvePoints,
   type EvaluationOptions,
+  type JobEvent,
   Laboratory,
   type LaboratoryOptions,
   type RunObserver,
@@ -103,7 +104,6 @@ export {
   type EngineContext,
   inProcess,
   isWhole,
-  type JobEvent,
   type SweepOptions,
   type SweepProgress,
   sweep,

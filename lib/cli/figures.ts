@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DataError } from '../errors';
-import { figureNames, panelsOf, panelTitle } from '../experiments/figures';
+import { type FigureName, figureNames, panelsOf, panelTitle } from '../experiments/figures';
 import { type PresetName, presetNamed } from '../experiments/presets';
 import { type PanelCurves, panelCurves } from '../experiments/results';
 import { figuresNamed } from '../experiments/sweep';
@@ -24,7 +24,7 @@ export interface FiguresOptions {
 export async function figures({ preset: name, figures, store, out, html, json }: FiguresOptions) {
   const preset = presetNamed(name);
   const named = figuresNamed(figures);
-  const panels = (named === 'all' ? figureNames : named).flatMap(panelsOf);
+  const panels = (named === 'all' ? figureNames : (named as readonly FigureName[])).flatMap(panelsOf);
   const results = readAll(preset, store);
   mkdirSync(out, { recursive: true });
   const drawn = [];

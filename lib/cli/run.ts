@@ -52,7 +52,14 @@ function treatmentOf(options: RunOptions): Treatment {
   const { method: kind, alpha, probability, mu, distortion: name, strength, epochs } = options;
   const given = { alpha, probability, mu };
   const wanted = (
-    { baseline: [], DA: ['probability'], ST: ['alpha'], 'ST-sym': ['alpha'], AT: ['mu'] } as const
+    {
+      baseline: [],
+      control: [],
+      DA: ['probability'],
+      ST: ['alpha'],
+      'ST-sym': ['alpha'],
+      AT: ['mu'],
+    } as const
   )[kind] as readonly string[];
   for (const [key, value] of Object.entries(given)) {
     const cure = `Options of ${kind}: ${[...wanted, 'distortion', 'strength'].map((each) => `--${each}`).join(', ')}.`;

@@ -2,18 +2,18 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { distortionNamed } from '../distortions';
-import { ArgumentError } from '../errors';
+import { ArgumentError, DataError } from '../errors';
 import { laboratories } from '../experiments/laboratory';
 import type { Job } from '../experiments/plan';
 import { presetNamed } from '../experiments/presets';
 import { parseSpec, runId } from '../experiments/spec';
 import { stopSignal } from './stop';
-import { epochText, percent } from './text';
 
 const jobSchema = z.strictObject({
   id: z.string(),
   title: z.string(),
   retrain: z.boolean().optional(),
+  data: z.string().optional(),
   preset: z.string().transform((name) => presetNamed(name).name),
   spec: z.looseObject({}),
   tests: z.array(
@@ -48,10 +48,9 @@ export async function work({ store, job: text }: { readonly store: string; reado
   const job = parseJob(text);
   const laboratory = laboratories({ store, signal: stopSignal() })(job);
   console.log(`${job.id} ${job.title}, seed ${job.spec.seed}`);
-  await laboratory.perform(job, {
-    onEpoch: (result) => console.log(epochText(result)),
-    onRow: ({ distortion, strength, correct, total }) =>
-      console.log(`${distortion} at ${JSON.stringify(strength)}: ${percent(correct / total)}`),
-  });
+  for await (const { kind, message } of laboratory.perform([job])) {
+    if (kind === 'failed') throw new DataError(`The run was given up: ${message}`);
+    if (message !== undefined) console.log(message);
+  }
   console.log('whole');
 }

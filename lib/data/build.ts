@@ -21,6 +21,8 @@ export interface BuildOptions {
   readonly out: string;
   /** Decides which images go where. @default 0 */
   readonly seed?: number;
+  /** Side of the crop that the network sees, in pixels; the squares have an eighth more. @default 224 */
+  readonly side?: number;
   /** Leave out what is wrong, and record it in the manifest, instead of stopping. @default false */
   readonly skipBad?: boolean;
   /** @default the interrupt of the notebook's cell */

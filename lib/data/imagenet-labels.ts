@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import * as tar from 'tar';
-import type { TifsClass } from './tifs-classes';
+import type { ImagenetClass } from './tifs-classes';
 
 /*
  * The labels of ILSVRC2012's 50,000 validation images, which come apart from the images: in Kaggle's copy as
@@ -59,7 +59,7 @@ async function readGroundTruth(devkit: string): Promise<string> {
  */
 export function parseLabels(
   { path, text }: LabelFile,
-  classes: readonly TifsClass[],
+  classes: readonly ImagenetClass[],
 ): { readonly labels: ReadonlyMap<string, string | undefined>; readonly wrong: readonly string[] } {
   const lines = text.trimEnd().split(/\r?\n/);
   const fromKaggle = basename(path) === SOLUTION;

@@ -5,7 +5,7 @@ import { DataError } from '../errors';
 import type { SourceImage } from './build';
 import { findLabels, LABEL_FILES, parseLabels } from './imagenet-labels';
 import { type TarEntry, TarFile } from './tar-file';
-import type { TifsClass } from './tifs-classes';
+import type { ImagenetClass } from './tifs-classes';
 
 /** Images of each class, by WordNet id; a class that is missing has no entry. */
 export type ImagesByClass = ReadonlyMap<string, readonly SourceImage[]>;
@@ -36,7 +36,7 @@ export class Imagenet {
   /** @throws DataError where there is no such copy */
   constructor(
     directory: string,
-    private readonly classes: readonly TifsClass[],
+    private readonly classes: readonly ImagenetClass[],
     private readonly signal?: AbortSignal,
   ) {
     this.root = resolve(directory);

@@ -10,6 +10,7 @@ import { currentKernel } from '../kernel/client';
 import { ownModule } from '../own-module';
 import { BuildError, type BuildOptions, type Plan, type PlannedImage } from './build';
 import { claim } from './claim';
+import { sourceSideOf } from './geometry';
 import { type BuildRecord, writeManifest } from './manifest';
 import { square as makeSquare, type SquareTask } from './square-worker';
 import { SPLIT_NAMES, type SplitName, sha256Of } from './store';
@@ -17,9 +18,6 @@ import { StoreWriter } from './store-writer';
 
 /** Name of the packed store in a data set's folder. */
 export const STORE = 'images.store';
-
-/** Side of the source squares: the paper's crops of 224 pixels come out of 256. */
-const SIDE = 256;
 
 /** Images in the hands of each decoding thread. */
 const TASKS_AHEAD = 8;
@@ -36,7 +34,8 @@ const TASKS_AHEAD = 8;
 export async function pack(plan: Plan, options: BuildOptions): Promise<string> {
   const out = resolve(options.out);
   const partial = `${out}.partial`;
-  await checkPlace(out, plan.images.length * SIDE * SIDE * 3);
+  const side = squareSide(options);
+  await checkPlace(out, plan.images.length * side * side * 3);
   await mkdir(partial, { recursive: true });
   const release = claim(join(partial, 'builder'), `building ${out}`);
   try {
@@ -49,6 +48,12 @@ export async function pack(plan: Plan, options: BuildOptions): Promise<string> {
   }
   await rename(partial, out);
   return out;
+}
+
+/** Side of the source squares, in pixels. */
+function squareSide({ side = 224 }: Pick<BuildOptions, 'side'>): number {
+  if (Number.isInteger(side) && side >= 8 && side <= 1024) return sourceSideOf(side);
+  throw new ArgumentError(`side must be a whole number of pixels from 8 to 1024, but is ${side}`);
 }
 
 /** There must be nothing to overwrite, and room on the disk for what is not written yet. */
@@ -80,7 +85,9 @@ async function packInto(folder: string, plan: Plan, options: BuildOptions): Prom
     if (!images.some(({ split }) => split === 'train'))
       throw new BuildError(plan.source, [...leftOut, 'no training image']);
     const attempt = { ...plan, images };
-    const writer = new StoreWriter(join(folder, STORE), describe(attempt), { resume: true });
+    const writer = new StoreWriter(join(folder, STORE), describe(attempt, squareSide(options)), {
+      resume: true,
+    });
     try {
       const bad = await fill(writer, attempt, leftOut.length, options);
       leftOut.push(...[...bad.values()].sort());
@@ -104,12 +111,12 @@ function inOrder(images: readonly PlannedImage[]): readonly PlannedImage[] {
   return images.toSorted((a, b) => rank(a) - rank(b) || a.label - b.label || (a.name < b.name ? -1 : 1));
 }
 
-function describe({ name, classNames, wnids, images }: Plan) {
+function describe({ name, classNames, wnids, images }: Plan, side: number) {
   const labelsOf = (split: SplitName) =>
     images.filter((image) => image.split === split).map(({ label }) => label);
   return {
     name,
-    side: SIDE,
+    side,
     classNames,
     wnids,
     namesSha256: sha256Of(Buffer.from(images.map((image) => `${image.name}\n`).join(''))),
@@ -122,8 +129,10 @@ async function fill(
   writer: StoreWriter,
   { images }: Plan,
   knownProblems: number,
-  { signal = currentKernel()?.signal, onProgress = () => {} }: BuildOptions,
+  options: BuildOptions,
 ): Promise<ReadonlyMap<PlannedImage, string>> {
+  const { signal = currentKernel()?.signal, onProgress = () => {} } = options;
+  const side = squareSide(options);
   const failed: number[] = [];
   let done = 0;
   let reported = 0;
@@ -154,10 +163,10 @@ async function fill(
   keepFreedMemory();
   const threads = decodingThreads();
   let next = 0;
-  const newSquare = () => new Uint8Array(new SharedArrayBuffer(SIDE * SIDE * 3));
+  const newSquare = () => new Uint8Array(new SharedArrayBuffer(side * side * 3));
   const taskOf = (position: number, into: SquareTask['into']) => {
     const { file, part } = images[position];
-    return { file, part, side: SIDE, into };
+    return { file, part, side, into };
   };
   const work = async () => {
     const square = newSquare();

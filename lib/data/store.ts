@@ -111,6 +111,14 @@ export class Store {
     readonly cure: string,
   ) {}
 
+  /** Tells the pictures, their classes, splits and order, whatever the file's format: 16 hexadecimal digits. */
+  get digest(): string {
+    const { side, splits, labelsSha256, checksumsSha256 } = this.header;
+    const { train, validation, test } = splits;
+    const what = JSON.stringify([side, train, validation, test, labelsSha256, checksumsSha256]);
+    return sha256Of(Buffer.from(what)).slice(0, 16);
+  }
+
   /** Number of images. */
   get length(): number {
     return this.labels.length;

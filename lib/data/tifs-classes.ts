@@ -1,11 +1,14 @@
-/** One of the 200 classes of Tiny ImageNet, which are also those of TIFS (paper, Section 4.1). */
-export interface TifsClass {
+/** A class of ImageNet. */
+export interface ImagenetClass {
   /** WordNet id, the name of the class's folder in ImageNet. */
   readonly wnid: string;
   /** Its number in the ILSVRC2012 development kit, 1 to 1000, by which the ground truth file names it. */
-  readonly ilsvrcId: number;
+  readonly ilsvrcId?: number;
   readonly name: string;
 }
+
+/** One of the 200 classes of Tiny ImageNet, which are also those of TIFS (paper, Section 4.1). */
+export type TifsClass = Required<ImagenetClass>;
 
 const TABLE = `
 n01443537 450 goldfish

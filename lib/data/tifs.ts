@@ -8,7 +8,7 @@ import { pack, STORE } from './pack';
 import { permutation } from './random';
 import { TIFS_CLASSES } from './tifs-classes';
 
-export interface TifsOptions extends BuildOptions {
+export interface TifsOptions extends Omit<BuildOptions, 'side'> {
   /** A copy of ILSVRC2012, unpacked in any of the usual layouts, or the original tar files. */
   readonly imagenet: string;
   /** Training images of each class, drawn from its training images. @default 450 */

@@ -1,7 +1,7 @@
 import type { ImageDataset, Split } from '../data/dataset';
 import type { Distortion, Strength } from '../distortions';
 import type { ResNet18 } from '../model/resnet18';
-import { AccuracyMeter } from '../training/accuracy';
+import { AccuracyMeter, type Count } from '../training/accuracy';
 
 /** How many test images a network got right at one strength of one distortion. */
 export interface EvaluationRow {
@@ -12,6 +12,30 @@ export interface EvaluationRow {
   readonly seed: number;
   readonly correct: number;
   readonly total: number;
+  /** Which of the images: a bit each, the first the highest of the first byte, in base64. */
+  readonly answers?: string;
+}
+
+/** A count as a row. */
+export function rowOf(
+  what: Pick<EvaluationRow, 'distortion' | 'strength' | 'seed'>,
+  { correct, total, answers }: Count,
+): EvaluationRow {
+  return { ...what, correct, total, answers: packed(answers) };
+}
+
+/** `[n]` of 0 and 1 as bits in base64. */
+function packed(answers: Uint8Array): string {
+  const bytes = Buffer.alloc(Math.ceil(answers.length / 8));
+  for (const [image, right] of answers.entries()) bytes[image >> 3] |= right << (7 - (image & 7));
+  return bytes.toString('base64');
+}
+
+/** `[total]`: 1 for each image that was classified right, else 0; undefined where that was not kept. */
+export function answersOf({ answers, total }: EvaluationRow): Uint8Array | undefined {
+  if (answers === undefined) return undefined;
+  const bytes = Buffer.from(answers, 'base64');
+  return Uint8Array.from({ length: total }, (_, image) => (bytes[image >> 3] >> (7 - (image & 7))) & 1);
 }
 
 export interface EvaluateOptions {
@@ -42,7 +66,7 @@ export async function* evaluate(options: EvaluateOptions): AsyncGenerator<Evalua
   try {
     for (const strength of strengths) {
       const count = await meter.count(split, { strength, seed, signal });
-      yield { distortion: distortion.name, strength, seed, ...count };
+      yield rowOf({ distortion: distortion.name, strength, seed }, count);
     }
   } finally {
     if (options.meter === undefined) meter.dispose();

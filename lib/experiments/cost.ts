@@ -1,7 +1,6 @@
 /** What a sweep would do and cost, before it is begun. */
 import { ResNet18 } from '../model/resnet18';
-import type { FigureName } from './figures';
-import { costOf, type Job, type PlanOptions } from './plan';
+import { costOf, type Job, type PlanOptions, type SweepSubject } from './plan';
 import { type Preset, presetNamed } from './presets';
 import { type Rate, SHAPES } from './rate';
 import { type SweepOptions, sweepJobs } from './sweep';
@@ -32,7 +31,7 @@ export interface SweepCost {
 
 /** The runs of some figures in the order in which a sweep does them, and what they cost at a rate. */
 export function sweepCost(
-  figures: readonly FigureName[] | 'all',
+  figures: SweepSubject,
   { rate, ...options }: PlanOptions & Pick<SweepOptions, 'store' | 'retrain'> & { readonly rate: Rate },
 ): SweepCost {
   const { jobs, missing } = sweepJobs(figures, options);

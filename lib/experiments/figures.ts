@@ -1,6 +1,7 @@
 /** Figures 1–3 and S1–S5 of the paper as data: what each panel trains, tests and draws; and the grids of Table 2. */
-import { type DistortionName, distortionNamed, distortions } from '../distortions';
+import { type DistortionName, distortionNamed, distortions, type TableDistortion } from '../distortions';
 import { ArgumentError } from '../errors';
+import type { Reading } from '../training/methods';
 import type { Preset, Treatment } from './presets';
 
 /** Runs that differ in their hyperparameters alone: a row of Table 2, from which a curve is chosen. */
@@ -12,6 +13,8 @@ export interface Family {
   readonly probability?: number;
   /** Trained for twice the epochs: the paper's DA20. */
   readonly extended?: true;
+  /** Of Eq. 5, for ST and ST-sym. Default: the default one. */
+  readonly reading?: Partial<Reading>;
 }
 
 export type TrainingName = DistortionName | 'rotation+gaussian-noise';
@@ -193,7 +196,7 @@ export function settingsOf(family: Family, preset: Preset): readonly Treatment[]
     return methodsOf(family).map((of): Treatment => ({ method: of, distortion, ...epochs }));
   });
 
-  function methodsOf({ probability }: Family): readonly Treatment['method'][] {
+  function methodsOf({ probability, reading }: Family): readonly Treatment['method'][] {
     switch (method) {
       case 'DA':
         return (probability === undefined ? PROBABILITIES : [probability]).map((p) => ({
@@ -203,9 +206,21 @@ export function settingsOf(family: Family, preset: Preset): readonly Treatment[]
       case 'AT':
         return [{ kind: method }];
       default:
-        return ALPHAS.map((alpha) => ({ kind: method, alpha }));
+        return ALPHAS.map((alpha) => ({ kind: method, alpha, ...reading }));
     }
   }
+}
+
+/** A family whose stability loss is read in a certain way. */
+export function readAs<F extends Family>(family: F, reading: Partial<Reading> | undefined): F {
+  return reading && family.method.startsWith('ST') ? { ...family, reading } : family;
+}
+
+/** A panel whose stability losses are read in a certain way. */
+export function panelReadAs(panel: Panel, reading: Partial<Reading> | undefined): Panel {
+  const read = <F extends Family>(families: readonly F[]) =>
+    families.map((family) => readAs(family, reading));
+  return { ...panel, curves: read(panel.curves), band: read(panel.band) };
 }
 
 /** All families that a panel's curves and band are chosen from. */
@@ -220,11 +235,21 @@ export const unpictured: readonly Family[] = [of('ST', 'jpeg'), of('DA', 'jpeg')
  * The test strengths of a panel at a preset: every `testStride`-th of the test grid, its ends, the practical strength and
  * those that decide a choice.
  */
-export function testStrengths(panel: Panel, { testStride }: Preset): readonly (number | null)[] {
-  const { testGrid, practical } = distortions[panel.test];
-  const deciding = new Set<number | null>([practical, ...panel.curves.flatMap(({ at }) => at ?? [])]);
+export function testStrengths(panel: Panel, preset: Preset): readonly (number | null)[] {
+  const { practical } = distortions[panel.test];
+  return sparse(panel.test, preset, [practical, ...panel.curves.flatMap(({ at }) => at ?? [])]);
+}
+
+/** The strengths of a test grid that a preset tests at, with those that are asked for. */
+export function sparse(
+  test: DistortionName,
+  { testStride }: Preset,
+  deciding: readonly (number | null)[] = [distortions[test].practical],
+): readonly (number | null)[] {
+  const { testGrid } = distortions[test] as TableDistortion;
   return testGrid.filter(
-    (strength, index) => index % testStride === 0 || index === testGrid.length - 1 || deciding.has(strength),
+    (strength, index) =>
+      index % testStride === 0 || index === testGrid.length - 1 || deciding.includes(strength),
   );
 }
 

@@ -2,12 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { openCifar10 } from '../data/cifar10';
 import { type ImageDataset, subset } from '../data/dataset';
-import { openTifs } from '../data/tifs';
+import type { SplitName } from '../data/store';
 import { type Distortion, distortionNamed, type Strength } from '../distortions';
-import { ArgumentError, DataError } from '../errors';
-import { accuracyInterval, type EvaluationRow, evaluate } from '../evaluation/evaluate';
+import { ArgumentError, DataError, UserError } from '../errors';
+import { accuracyInterval, type EvaluationRow, rowOf } from '../evaluation/evaluate';
 import { currentKernel } from '../kernel/client';
 import { fastestPrecision, type Precision, ResNet18 } from '../model/resnet18';
 import { loadWeights, saveWeights } from '../model/weights';
@@ -15,10 +14,11 @@ import { device } from '../tensorflow';
 import { AccuracyMeter } from '../training/accuracy';
 import { type BatchEvent, type EpochResult, train } from '../training/train';
 import { type FigureName, panelsOf } from './figures';
-import { inEitherPrecision, type Job, TEST_SEED } from './plan';
-import { BASELINE, type Preset, type PresetName, presetNamed, specOf, type Treatment } from './presets';
+import { openPictures, presetAt } from './pictures';
+import { inEitherPrecision, type Job } from './plan';
+import { BASELINE, type Preset, type PresetName, specOf, type Treatment } from './presets';
 import { type PanelCurves, panelCurves, readResults, shippedResults } from './results';
-import { type Results, type RunRecord, RunStore } from './run-store';
+import { type Claim, type Results, type RunRecord, RunStore, TEST_SEED, testedRows } from './run-store';
 import { parseSpec, type RunSpec, runId, runTitle } from './spec';
 
 const ROOT = join(__dirname, '..', '..');
@@ -31,14 +31,18 @@ export interface RunObserver {
   readonly onEnd?: (record: RunRecord) => void | Promise<void>;
 }
 
-/** What follows a job. */
-export interface JobObserver extends RunObserver {
-  /** After each strength that was tested now. */
-  readonly onRow?: (row: EvaluationRow) => void;
+/** What happens to a job. */
+export interface JobEvent {
+  readonly job: Job;
+  readonly kind: 'started' | 'epoch' | 'tested' | 'done' | 'retried' | 'failed';
+  /** Why it was retried or failed; what the epoch brought, or what was tested. */
+  readonly message?: string;
 }
 
 /** How often one looks whether another process has finished a run. */
 const WAIT_MS = 1000;
+/** How often events are told while a run goes on. */
+const TELL_MS = 200;
 
 export interface LaboratoryOptions {
   /** Default: `'laptop'`. */
@@ -51,8 +55,8 @@ export interface LaboratoryOptions {
   readonly precision?: Precision;
   /** Compute anew, here, what ships with the project. Default: false. */
   readonly retrain?: boolean;
-  /** Folder of TIFS, for the preset `paper`. Default: `data/tifs` of the project. */
-  readonly tifs?: string;
+  /** Folder of a data set that was built. Default: the preset's own. */
+  readonly data?: string;
   /** Stops what is being trained or tested. Default: the interrupt of the notebook's cell. */
   readonly signal?: AbortSignal;
 }
@@ -65,34 +69,46 @@ export const RUNS = join(ROOT, 'data', 'runs');
  * evaluate, take a curve. What was computed before is not computed again.
  */
 export class Laboratory {
+  /** On the pictures that it works with. */
   readonly preset: Preset;
-  readonly dataset: ImageDataset;
   readonly store: RunStore;
   readonly seed: number;
   readonly precision: Precision;
+  readonly #data?: string;
   readonly #signal?: AbortSignal;
   readonly #benches = new Map<
     Precision,
     { readonly network: ResNet18; readonly meters: Map<string, AccuracyMeter> }
   >();
+  #dataset?: ImageDataset;
   #turn: Promise<void> = Promise.resolve();
 
-  /** @throws ArgumentError for an unknown preset, DataError if the data set is not there */
+  /** @throws ArgumentError for an unknown preset, DataError for a folder that is no data set */
   constructor(options: LaboratoryOptions = {}) {
-    const { preset = 'laptop', store = RUNS, seed = 0, tifs = join(ROOT, 'data', 'tifs'), signal } = options;
-    this.preset = presetNamed(preset);
-    const { dataset, test, network } = this.preset;
-    const whole = dataset.name === 'tifs' ? openTifs(tifs) : openCifar10();
-    this.dataset = {
-      ...whole,
-      train: subset(whole.train, { count: dataset.train, seed: 0 }),
-      validation: subset(whole.validation, { count: dataset.validation, seed: 0 }),
-      test: subset(whole.test, { count: test, seed: 0 }),
-    };
+    const { preset = 'laptop', store = RUNS, seed = 0, data, signal } = options;
+    this.preset = presetAt(preset, data);
     this.store = new RunStore(store, options.retrain ? undefined : shippedResults(this.preset));
     this.seed = seed;
-    this.precision = options.precision ?? fastestPrecision(network.width);
+    this.precision = options.precision ?? fastestPrecision(this.preset.network.width);
+    this.#data = data;
     this.#signal = signal;
+  }
+
+  /**
+   * The pictures; what was computed before can be looked at without.
+   *
+   * @throws DataError if they are not there
+   */
+  get dataset(): ImageDataset {
+    this.#dataset ??= this.#openDataset();
+    return this.#dataset;
+  }
+
+  #openDataset(): ImageDataset {
+    const { dataset } = this.preset;
+    const whole = openPictures(this.preset, this.#data);
+    const part = (split: SplitName) => subset(whole[split], { count: dataset[split], seed: 0 });
+    return { ...whole, train: part('train'), validation: part('validation'), test: part('test') };
   }
 
   /** The run of a treatment: from disk, or trained now (from the baseline, which is trained first if need be). */
@@ -133,7 +149,7 @@ export class Laboratory {
         }
         await this.#trained(baseline);
       }
-      await this.#claimed(id, async (lost) => {
+      await this.#claimed([id], async (lost) => {
         // It may have been finished between the look and the claim.
         record = here() ?? (await this.#train(spec, id, observer, lost));
       });
@@ -142,14 +158,63 @@ export class Laboratory {
     return record;
   }
 
-  /** The run of a job, and the tests of it that are missing. */
-  async perform(
-    { spec, tests }: Pick<Job, 'spec' | 'tests'>,
-    observer: JobObserver = {},
-  ): Promise<RunRecord> {
-    const record = await this.runOf(spec, observer);
-    for (const test of tests) await this.evaluate(record, { ...test, onRow: observer.onRow });
-    return record;
+  /**
+   * Does jobs, and tells what happens to each: first the runs, one after the other, then the tests that are missing, those
+   * of all runs together, so that distorted images are made once for all of them.
+   *
+   * @throws the signal's reason when it aborts
+   */
+  async *perform(jobs: readonly Job[]): AsyncGenerator<JobEvent, void, void> {
+    const events: JobEvent[] = [];
+    const trained = new Map<Job, RunRecord>();
+    for (const job of jobs) {
+      yield { job, kind: 'started' };
+      const onEpoch = (result: EpochResult) =>
+        events.push({ job, kind: 'epoch', message: epochText(result) });
+      const run = this.runOf(job.spec, { onEpoch }).then(
+        (record) => {
+          trained.set(job, record);
+        },
+        (error: unknown) => {
+          this.#stopOr()?.throwIfAborted();
+          events.push({ job, kind: 'failed', message: failureText(error) });
+        },
+      );
+      yield* this.#told(events, run);
+    }
+    const failed = new Set<Job>();
+    const distortions = new Set(jobs.flatMap(({ tests }) => tests.map(({ distortion }) => distortion)));
+    for (const distortion of distortions) {
+      const wanted = [...trained].flatMap(([job, record]) => {
+        const strengths = job.tests.find((test) => test.distortion === distortion)?.strengths;
+        return strengths === undefined || failed.has(job) ? [] : [{ job, record, strengths }];
+      });
+      const counted = this.#evaluateAll(wanted, distortion, ({ job }, { strength }) => {
+        events.push({ job, kind: 'tested', message: `${distortion} at ${JSON.stringify(strength)}` });
+      }).catch((error: unknown) => {
+        this.#stopOr()?.throwIfAborted();
+        for (const { job } of wanted) {
+          failed.add(job);
+          events.push({ job, kind: 'failed', message: failureText(error) });
+        }
+      });
+      yield* this.#told(events, counted);
+    }
+    for (const job of trained.keys()) if (!failed.has(job)) yield { job, kind: 'done' };
+  }
+
+  /** Tells events while some work goes on. */
+  async *#told(events: JobEvent[], work: Promise<void>): AsyncGenerator<JobEvent, void, void> {
+    let isOver = false;
+    const end = work.finally(() => {
+      isOver = true;
+    });
+    end.catch(() => {}); // awaited below
+    while (!isOver) {
+      await Promise.race([end, setTimeout(TELL_MS)]);
+      yield* events.splice(0);
+    }
+    await end;
   }
 
   async #train(
@@ -164,14 +229,13 @@ export class Laboratory {
     try {
       if (spec.from !== undefined) loadWeights(network, this.store.weightsFile(spec.from));
       this.store.begin(spec);
-      const { method, epochs, epochsPerPass, batchSize, learningRate, seed, distortion } = spec;
+      const { method, epochs, batchSize, learningRate, seed, distortion } = spec;
       const { history, bestEpoch } = await train({
         network,
         dataset: this.dataset,
         method,
         distortion: distortion && { kind: distortionNamed(distortion.name), strength: distortion.strength },
         epochs,
-        epochsPerPass,
         batchSize,
         learningRate,
         seed,
@@ -187,7 +251,7 @@ export class Laboratory {
       });
       saveWeights(network, this.store.weightsFile(id), { run: id, title: runTitle(spec) });
       const record: RunRecord = {
-        format: 1,
+        format: 2,
         id,
         spec,
         history,
@@ -255,57 +319,82 @@ export class Laboratory {
    */
   async evaluate(
     record: RunRecord,
-    { distortion: name, strengths, onRow }: EvaluationOptions,
+    { distortion, strengths = distortionNamed(distortion).testGrid, onRow }: EvaluationOptions,
   ): Promise<readonly EvaluationRow[]> {
-    const distortion = distortionNamed(name);
-    const wanted = strengths ?? distortion.testGrid;
-    const total = this.dataset.test.length;
-    const look = () => {
-      const known = new Map(
-        this.store
-          .evaluations(record.id)
-          .filter((row) => row.distortion === name && row.seed === TEST_SEED && row.total === total)
-          .map((row) => [JSON.stringify(row.strength), row]),
-      );
-      return wanted.map((strength) => known.get(JSON.stringify(strength)));
-    };
-    let rows = look();
-    while (!rows.every((row) => row !== undefined)) {
-      await this.#trained(record.spec);
-      await this.#claimed(record.id, async (lost) => {
-        rows = look(); // what was counted between the look and the claim
-        const missing = wanted.filter((_, at) => rows[at] === undefined);
-        if (missing.length > 0) await this.#count(record, distortion, missing, lost, onRow);
-      });
-      rows = look();
-    }
-    return rows;
+    await this.#evaluateAll([{ record, strengths }], distortion, (_, row) => onRow?.(row));
+    return this.#rows(record, distortion, strengths) as EvaluationRow[];
   }
 
-  async #count(
-    record: RunRecord,
-    distortion: Distortion,
-    strengths: readonly Strength[],
-    lost: AbortSignal,
-    onRow?: (row: EvaluationRow) => void,
+  /** What was counted, at each of some strengths. */
+  #rows({ id, spec }: RunRecord, distortion: string, strengths: readonly Strength[]) {
+    const row = testedRows(spec, this.store.evaluations(id));
+    return strengths.map((strength) => row({ distortion, strength }));
+  }
+
+  /** Counts what is missing of several runs, strength by strength, each on the same images; those that others hold, later. */
+  async #evaluateAll<T extends { readonly record: RunRecord; readonly strengths: readonly Strength[] }>(
+    wanted: readonly T[],
+    distortion: string,
+    onRow: (of: T, row: EvaluationRow) => void,
   ): Promise<void> {
+    const missingOf = ({ record, strengths }: T) => {
+      const rows = this.#rows(record, distortion, strengths);
+      return strengths.filter((_, at) => rows[at] === undefined);
+    };
+    for (;;) {
+      const open = wanted.filter((one) => missingOf(one).length > 0);
+      if (open.length === 0) return;
+      for (const { record } of open) await this.#trained(record.spec);
+      const ids = open.map(({ record }) => record.id);
+      await this.#claimed(ids, async (lost, held) => {
+        // What was counted between the look and the claim is not counted again.
+        const mine = open
+          .filter(({ record }) => held.has(record.id))
+          .map((one) => ({ one, missing: missingOf(one) }));
+        await this.#count(mine, distortionNamed(distortion), lost, onRow);
+      });
+    }
+  }
+
+  async #count<T extends { readonly record: RunRecord }>(
+    runs: readonly { readonly one: T; readonly missing: readonly Strength[] }[],
+    distortion: Distortion,
+    lost: AbortSignal,
+    onRow: (of: T, row: EvaluationRow) => void,
+  ): Promise<void> {
+    if (runs.length === 0) return;
     const turn = this.#turn;
     let done = () => {};
     this.#turn = new Promise((resolve) => {
       done = resolve;
     });
     try {
-      await turn; // one run after the other has its weights in the network for tests
-      const { network, meters } = this.#bench(record.spec);
-      loadWeights(network, this.store.weightsFile(record.id));
+      await turn; // one test after the other has its weights in the network for tests
       const { dataset } = this;
+      const { network, meters } = this.#bench(runs[0].one.record.spec);
       const meter = meters.get(distortion.name) ?? new AccuracyMeter(network, dataset, distortion);
       meters.set(distortion.name, meter);
       const signal = this.#stopOr(lost);
-      const options = { network, dataset, meter, distortion, strengths, seed: TEST_SEED, signal };
-      for await (const row of evaluate(options)) {
-        this.store.addEvaluation(record.id, row);
-        onRow?.(row);
+      const weights = runs.map(({ one }) => {
+        loadWeights(network, this.store.weightsFile(one.record.id));
+        return network.snapshot();
+      });
+      const strengths = new Map(
+        runs.flatMap(({ missing }) => missing).map((one) => [JSON.stringify(one), one]),
+      );
+      for (const strength of strengths.values()) {
+        const now = runs.flatMap(({ one, missing }, at) => (missing.includes(strength) ? [{ one, at }] : []));
+        const become = now.map(
+          ({ at }) =>
+            () =>
+              network.restore(weights[at]),
+        );
+        const counts = await meter.countEach(dataset.test, become, { strength, seed: TEST_SEED, signal });
+        for (const [index, { one }] of now.entries()) {
+          const row = rowOf({ distortion: distortion.name, strength, seed: TEST_SEED }, counts[index]);
+          this.store.addEvaluation(one.record.id, row);
+          onRow(one, row);
+        }
       }
     } finally {
       done();
@@ -332,17 +421,25 @@ export class Laboratory {
     this.#benches.clear();
   }
 
-  /** Does something to a run that one process may do at a time; where another does it, waits a moment instead. */
-  async #claimed(id: string, work: (lost: AbortSignal) => Promise<void>): Promise<void> {
-    const claim = await this.store.claim(id);
-    if (claim === undefined) {
-      await setTimeout(WAIT_MS, undefined, { signal: this.#stopOr() });
-      return;
-    }
+  /** Does something to runs that one process may do at a time; where others hold all of them, waits a moment instead. */
+  async #claimed(
+    ids: readonly string[],
+    work: (lost: AbortSignal, held: ReadonlySet<string>) => Promise<void>,
+  ): Promise<void> {
+    const claims = new Map<string, Claim>();
     try {
-      await work(claim.signal);
+      for (const id of ids) {
+        const claim = await this.store.claim(id);
+        if (claim !== undefined) claims.set(id, claim);
+      }
+      if (claims.size === 0) {
+        await setTimeout(WAIT_MS, undefined, { signal: this.#stopOr() });
+        return;
+      }
+      const lost = AbortSignal.any([...claims.values()].map(({ signal }) => signal));
+      await work(lost, new Set(claims.keys()));
     } finally {
-      await claim.release();
+      for (const claim of claims.values()) await claim.release();
     }
   }
 
@@ -392,14 +489,24 @@ function lookUpVersion(): string {
   }
 }
 
+/** What an epoch brought, in a line. */
+function epochText({ epoch, epochs, validationAccuracy }: EpochResult): string {
+  return `epoch ${epoch} of ${epochs}: ${(100 * validationAccuracy).toFixed(1)} % of the validation images`;
+}
+
+export function failureText(error: unknown): string {
+  const cure = error instanceof UserError && error.cure ? ` ${error.cure}` : '';
+  return `${error instanceof Error ? error.message : error}${cure}`;
+}
+
 /** The laboratory of a job, made once for all jobs of a kind. */
 export function laboratories(
   options: Pick<LaboratoryOptions, 'store' | 'signal'>,
-): (job: Pick<Job, 'preset' | 'retrain'>) => Laboratory {
+): (job: Pick<Job, 'preset' | 'data' | 'retrain'>) => Laboratory {
   const made = new Map<string, Laboratory>();
-  return ({ preset, retrain }) => {
-    const key = JSON.stringify({ preset, retrain });
-    const laboratory = made.get(key) ?? new Laboratory({ preset, retrain, ...options });
+  return ({ preset, data, retrain }) => {
+    const key = JSON.stringify({ preset, data, retrain });
+    const laboratory = made.get(key) ?? new Laboratory({ preset, data, retrain, ...options });
     made.set(key, laboratory);
     return laboratory;
   };

@@ -1,32 +1,20 @@
-/** The child process of the local engine: takes a job, does it, says how it went, takes the next. */
+/** The child process of the local engine: takes some jobs, does them, says how it goes, takes the next. */
 import { UserError } from '../errors';
-import { laboratories } from './laboratory';
+import { failureText, type JobEvent, laboratories } from './laboratory';
 import type { Job } from './plan';
 
-export type WorkerMessage =
-  | { readonly kind: 'epoch' | 'tested'; readonly message: string }
-  | { readonly kind: 'done' }
-  | { readonly kind: 'failed'; readonly message: string };
+/** What happens to a job, by its id; `over`: nothing more to those that were given. */
+export type WorkerMessage = (Omit<JobEvent, 'job'> & { readonly id: string }) | 'over';
 
 const stop = new AbortController();
 const laboratoryOf = laboratories({ store: process.argv[2], signal: stop.signal });
 
-async function perform(job: Job): Promise<WorkerMessage> {
+async function perform(jobs: readonly Job[]): Promise<void> {
   try {
-    await laboratoryOf(job).perform(job, {
-      onEpoch: ({ epoch, epochs, validationAccuracy }) =>
-        tell({
-          kind: 'epoch',
-          message: `epoch ${epoch} of ${epochs}: ${(100 * validationAccuracy).toFixed(1)} % of the validation images`,
-        }),
-      onRow: ({ distortion, strength }) =>
-        tell({ kind: 'tested', message: `${distortion} at ${JSON.stringify(strength)}` }),
-    });
-    return { kind: 'done' };
+    for await (const { job, ...event } of laboratoryOf(jobs[0]).perform(jobs)) tell({ id: job.id, ...event });
   } catch (error) {
     if (stop.signal.aborted) process.exit(0);
-    const cure = error instanceof UserError && error.cure ? ` ${error.cure}` : '';
-    return { kind: 'failed', message: `${error instanceof Error ? error.message : error}${cure}` };
+    for (const { id } of jobs) tell({ id, kind: 'failed', message: failureText(error) });
   }
 }
 
@@ -41,10 +29,10 @@ const end = () => {
   if (!busy) process.exit(0);
 };
 process.on('SIGTERM', end).on('SIGINT', end).on('disconnect', end);
-process.on('message', (job: Job) => {
+process.on('message', (jobs: readonly Job[]) => {
   busy = true;
-  void perform(job).then((message) => {
+  void perform(jobs).then(() => {
     busy = false;
-    tell(message);
+    tell('over');
   });
 });

@@ -4,10 +4,11 @@ import { EventEmitter, on } from 'node:events';
 import { availableParallelism, freemem } from 'node:os';
 import { join } from 'node:path';
 import { ownModule } from '../own-module';
+import type { JobEvent } from './laboratory';
 import type { WorkerMessage } from './local-worker';
 import type { Job } from './plan';
 import { RunStore } from './run-store';
-import { type Engine, type JobEvent, takeNext } from './sweep';
+import { type Engine, takeGroup } from './sweep';
 
 export interface LocalOptions {
   /** Default: one a card; without a card one a core, as far as there are two gigabytes of memory for each. */
@@ -32,9 +33,9 @@ export function localEngine({ processes, retries = 1 }: LocalOptions = {}): Engi
       const slots = processes ?? (cards > 0 ? cards : Math.min(availableParallelism(), byMemory));
       const count = Math.max(1, Math.min(slots, jobs.length));
       const threads = Math.max(1, Math.floor(availableParallelism() / count));
-      const waiting = jobs.map((job) => ({ job, retries }));
+      const waiting = jobs.map((job): Waiting => ({ job, retries }));
       const runs = new RunStore(store);
-      const take = () => takeNext(waiting, runs);
+      const take = () => takeGroup(waiting, runs, count);
       const events = new EventEmitter();
       const children = new Set<ChildProcess>();
       const tell = (event: JobEvent) => events.emit('event', event);
@@ -44,28 +45,26 @@ export function localEngine({ processes, retries = 1 }: LocalOptions = {}): Engi
       /** Does jobs one after the other in a child, and in another child if that one dies. */
       const slot = async (index: number) => {
         let child: ChildProcess | undefined;
-        for (let next = take(); next && !stopped.aborted; next = take()) {
-          const { job } = next;
+        for (let group = take(); group.length > 0 && !stopped.aborted; group = take()) {
           child ??= startWorker(store, {
             TF_NUM_INTRAOP_THREADS: String(threads),
             OMP_NUM_THREADS: String(threads),
             ...(cards > 0 && { CUDA_VISIBLE_DEVICES: String(index % cards) }),
           });
           children.add(child);
-          tell({ job, kind: 'started' });
-          const end = await performIn(child, job, tell);
-          if (end.kind !== 'died') {
-            tell({ job, kind: end.kind, message: end.message });
-            continue;
-          }
+          const { left: unfinished, death } = await performIn(child, group, tell);
+          if (death === undefined) continue;
           children.delete(child);
           child = undefined;
           if (stopped.aborted) break;
-          if (next.retries > 0) {
-            waiting.unshift({ job, retries: next.retries - 1 });
-            tell({ job, kind: 'retried', message: end.message });
-          } else {
-            tell({ job, kind: 'failed', message: `${end.message} That was the last attempt.` });
+          for (const { job, retries: rest } of unfinished.toReversed()) {
+            if (rest > 0) {
+              // Alone, so that a job that no process outlives takes no other with it.
+              waiting.unshift({ job, retries: rest - 1, alone: true });
+              tell({ job, kind: 'retried', message: death });
+            } else {
+              tell({ job, kind: 'failed', message: `${death} That was the last attempt.` });
+            }
           }
         }
         child?.disconnect();
@@ -90,25 +89,40 @@ export function localEngine({ processes, retries = 1 }: LocalOptions = {}): Engi
   };
 }
 
-type End = { readonly kind: 'done' | 'failed' | 'died'; readonly message?: string };
+interface Waiting {
+  readonly job: Job;
+  readonly retries: number;
+  readonly alone?: boolean;
+}
 
-function performIn(child: ChildProcess, job: Job, tell: (event: JobEvent) => void): Promise<End> {
+/** Has a child do some jobs. @returns those that its death left unfinished, and how it died */
+function performIn(
+  child: ChildProcess,
+  group: readonly Waiting[],
+  tell: (event: JobEvent) => void,
+): Promise<{ readonly left: readonly Waiting[]; readonly death?: string }> {
+  const open = new Map(group.map((waiting) => [waiting.job.id, waiting]));
   return new Promise((resolve) => {
     const onMessage = (message: WorkerMessage) => {
-      const { kind } = message;
-      if (kind === 'done' || kind === 'failed') end({ ...message, kind });
-      else tell({ job, ...message, kind });
+      if (message === 'over') return end();
+      const { id, ...event } = message;
+      const { job } = open.get(id) as Waiting;
+      if (event.kind === 'done' || event.kind === 'failed') open.delete(id);
+      tell({ job, ...event });
     };
     const onExit = (code: number | null, by: string | null) =>
-      end({ kind: 'died', message: `Its process ended with ${by ?? `exit code ${code}`}.` });
-    const end = (how: End) => {
+      end(`Its process ended with ${by ?? `exit code ${code}`}.`);
+    const end = (death?: string) => {
       child.off('message', onMessage).off('exit', onExit);
-      resolve(how);
+      resolve({ left: [...open.values()], death });
     };
     child.on('message', onMessage).on('exit', onExit);
-    child.send(job, (error) => {
-      if (error) end({ kind: 'died', message: `Its process did not take the job: ${error.message}.` });
-    });
+    child.send(
+      group.map(({ job }) => job),
+      (error) => {
+        if (error) end(`Its process did not take the job: ${error.message}.`);
+      },
+    );
   });
 }
 

@@ -12,7 +12,7 @@ const peakSchema = z.strictObject({
 });
 
 const measurementSchema = z.strictObject({
-  preset: z.enum(['smoke', 'laptop', 'paper']),
+  preset: z.enum(['smoke', 'laptop', 'photos', 'paper']),
   batchSize: z.int().positive(),
   precision: z.enum(['float32', 'bfloat16']),
   /** The processor's name: memory is that of the process, on a CPU, also where there is a card. */

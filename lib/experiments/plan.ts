@@ -1,19 +1,25 @@
 /** From figures to the runs and tests they need: each once, the most telling first. */
 import { distortionNamed, distortions, type Strength } from '../distortions';
 import type { Precision } from '../model/resnet18';
+import type { Reading } from '../training/methods';
 import {
   type Family,
   type FigureName,
   familiesOf,
   figureNames,
+  panelReadAs,
   panelsOf,
   practicalTrainingStrength,
+  readAs,
   settingsOf,
+  sparse,
   testStrengths,
   unpictured,
 } from './figures';
-import { BASELINE, type PresetName, presetNamed, specOf, type Treatment } from './presets';
+import { presetAt } from './pictures';
+import { BASELINE, CONTROL, type Preset, type PresetName, specOf, type Treatment } from './presets';
 import { type RunSpec, runId, runTitle } from './spec';
+import { isStudy, type StudyName, studyOf } from './studies';
 
 /** One run with its tests: what is handed to a process or a node. Plain JSON. */
 export interface Job {
@@ -21,6 +27,8 @@ export interface Job {
   readonly id: string;
   readonly title: string;
   readonly preset: PresetName;
+  /** Folder of the data set. Default: the preset's own. */
+  readonly data?: string;
   readonly spec: RunSpec;
   readonly tests: readonly { readonly distortion: string; readonly strengths: readonly Strength[] }[];
   /** Whether it is computed also where its results ship with the project. Default: false. */
@@ -29,24 +37,28 @@ export interface Job {
 
 export interface PlanOptions {
   readonly preset: PresetName;
+  /** Folder of the data set. Default: the preset's own. */
+  readonly data?: string;
   /** Seeds at the training strengths nearest to the practical ones; the first of them everywhere. Default: `[0]`. */
   readonly seeds?: readonly number[];
+  /** Of the stability loss. Default: the default one. */
+  readonly reading?: Partial<Reading>;
   /** Default: what the hardware does fastest. */
   readonly precision?: Precision;
 }
 
-/** Seed of the test images' distortions: the same pictures for every network, whatever its own seed. */
-export const TEST_SEED = 0;
+/** Figures and studies, or all figures. */
+export type SweepSubject = readonly (FigureName | StudyName)[] | 'all';
 
 /**
  * The jobs of some figures, in the order in which they are best done: baselines, then practical strengths, then the rest of the grids, then further seeds.
  * A run that several panels share is one job with the tests of all of them.
  *
- * @param figures Default: all, and the runs of Table 2 that no panel shows.
+ * @param subject `'all'`: all figures, and the runs of Table 2 that no panel shows.
  */
-export function planJobs(figures: readonly FigureName[] | 'all', options: PlanOptions): readonly Job[] {
-  const { seeds = [0], precision } = options;
-  const preset = presetNamed(options.preset);
+export function planJobs(subject: SweepSubject, options: PlanOptions): readonly Job[] {
+  const { seeds = [0], reading, precision, data } = options;
+  const preset = presetAt(options.preset, data);
   const jobs = new Map<
     string,
     { job: Omit<Job, 'tests'>; rank: number; tests: Map<string, Set<Strength>> }
@@ -72,7 +84,7 @@ export function planJobs(figures: readonly FigureName[] | 'all', options: PlanOp
   ) => {
     const { spec, id } = specified(treatment, seed);
     const entry = jobs.get(id) ?? {
-      job: { id, title: runTitle(spec), preset: preset.name, spec },
+      job: { id, title: runTitle(spec), preset: preset.name, ...(data !== undefined && { data }), spec },
       rank,
       tests: new Map<string, Set<Strength>>(),
     };
@@ -86,6 +98,7 @@ export function planJobs(figures: readonly FigureName[] | 'all', options: PlanOp
   const addFamilies = (families: readonly Family[], test: string, strengths: readonly Strength[]) => {
     seeds.forEach((seed, round) => {
       add(BASELINE, seed, 3 * round, test, strengths);
+      for (const control of controlsOf(families, preset)) add(control, seed, 3 * round + 1, test, strengths);
       for (const family of families) {
         for (const treatment of settingsOf(family, preset)) {
           const isPractical = isPracticalSetting(treatment);
@@ -97,12 +110,27 @@ export function planJobs(figures: readonly FigureName[] | 'all', options: PlanOp
     });
   };
 
-  for (const panel of (figures === 'all' ? figureNames : figures).flatMap(panelsOf)) {
-    addFamilies(familiesOf(panel), panel.test, testStrengths(panel, preset));
+  const names = subject === 'all' ? figureNames : subject;
+  for (const name of names) {
+    if (isStudy(name)) {
+      for (const [round, seed] of seeds.entries()) {
+        for (const { treatment, test } of studyOf(name)) {
+          const strengths = sparse(test, preset);
+          add(BASELINE, seed, 3 * round, test, strengths);
+          add(treatment, seed, 3 * round + 1, test, strengths);
+        }
+      }
+      continue;
+    }
+    for (const panel of panelsOf(name)) {
+      const families = familiesOf(panelReadAs(panel, reading));
+      addFamilies(families, panel.test, testStrengths(panel, preset));
+    }
   }
-  if (figures === 'all') {
+  if (subject === 'all') {
     const { none, practical } = distortions.jpeg;
-    addFamilies(unpictured, 'jpeg', [none, practical]);
+    const families = unpictured.map((family) => readAs(family, reading));
+    addFamilies(families, 'jpeg', [none, practical]);
   }
   return [...jobs.values()]
     .sort((a, b) => a.rank - b.rank)
@@ -113,6 +141,12 @@ export function planJobs(figures: readonly FigureName[] | 'all', options: PlanOp
         strengths: sortedAsTested(distortion, strengths),
       })),
     }));
+}
+
+/** The controls of some families: the baseline trained on for as many epochs as theirs. */
+export function controlsOf(families: readonly Family[], preset: Preset): readonly Treatment[] {
+  const isExtended = families.some(({ extended }) => extended);
+  return isExtended ? [CONTROL, { ...CONTROL, epochs: 2 * preset.epochs }] : [CONTROL];
 }
 
 /** Something in a precision, then in the other: a run counts in whichever it was done. */
@@ -138,18 +172,15 @@ export interface Cost {
 }
 
 /** What a job costs if nothing of it is there. */
-export function costOf({ spec, tests, preset }: Pick<Job, 'spec' | 'tests' | 'preset'>): Cost {
-  const { method, distortion, epochs, epochsPerPass = 1, dataset } = spec;
+export function costOf({ spec, tests }: Pick<Job, 'spec' | 'tests'>): Cost {
+  const { method, distortion, epochs, dataset } = spec;
   const isAttack = distortion !== undefined && distortionNamed(distortion.name).madeBy === 'attack';
   // ST and AT see every image twice; an attack goes forward and back once more.
-  const passes = (method.kind === 'baseline' || method.kind === 'DA' ? 1 : 2) + (isAttack ? 1 : 0);
-  const { test } = presetNamed(preset);
+  const isPaired = method.kind === 'ST' || method.kind === 'ST-sym' || method.kind === 'AT';
+  const passes = (isPaired ? 2 : 1) + (isAttack ? 1 : 0);
   const images = tests.reduce((sum, { distortion: name, strengths }) => {
     const perImage = distortionNamed(name).madeBy === 'attack' ? 4 / 3 : 1 / 3;
-    return sum + strengths.length * test * perImage;
+    return sum + strengths.length * dataset.test * perImage;
   }, 0);
-  return {
-    trainingPasses: epochs * ((dataset.train / epochsPerPass) * passes + dataset.validation / 3),
-    testPasses: images,
-  };
+  return { trainingPasses: epochs * (dataset.train * passes + dataset.validation / 3), testPasses: images };
 }

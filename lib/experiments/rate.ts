@@ -35,10 +35,11 @@ export interface RateOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Crop and classes of a data set, known without its files. */
-export const SHAPES: Readonly<Record<Preset['dataset']['name'], { side: number; classes: number }>> = {
-  cifar10: { side: 28, classes: 10 },
-  tifs: { side: 224, classes: TIFS_CLASSES.length },
+/** Crop and classes of the presets' own data sets, known without their files. */
+export const SHAPES: Readonly<Record<string, { side: number; classes: number }>> = {
+  'CIFAR-10': { side: 28, classes: 10 },
+  Imagenette: { side: 64, classes: 10 },
+  TIFS: { side: 224, classes: TIFS_CLASSES.length },
 };
 
 /** A forward pass is about a third of a step: what a stated rate of training says of testing. */

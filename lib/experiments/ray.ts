@@ -5,9 +5,10 @@ import { join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { ArgumentError } from '../errors';
 import { writeWhole } from '../files';
+import type { JobEvent } from './laboratory';
 import type { Job } from './plan';
 import { RayDashboard, type RayJob } from './ray-dashboard';
-import type { Engine, JobEvent } from './sweep';
+import type { Engine } from './sweep';
 
 export interface RayOptions {
   /** The cluster's dashboard. Default: `http://127.0.0.1:8265`. */

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { distortionNamed, strengthText } from '../distortions';
 import { DataError } from '../errors';
-import { accuracyInterval, type EvaluationRow } from '../evaluation/evaluate';
+import { accuracyInterval } from '../evaluation/evaluate';
 import { writeWhole } from '../files';
 import type { Precision } from '../model/resnet18';
 import {
@@ -16,10 +16,10 @@ import {
   settingsOf,
   testStrengths,
 } from './figures';
-import { costOf, TEST_SEED } from './plan';
+import { costOf } from './plan';
 import { BASELINE, type Preset, specOf, type Treatment } from './presets';
-import type { Results, RunRecord, RunResult, RunStore } from './run-store';
-import { parseSpec, type RunSpec, runId, runTitle } from './spec';
+import { type Results, type RunRecord, type RunResult, type RunStore, testedRows } from './run-store';
+import { canonicalJson, parseSpec, type RunSpec, runId, runTitle } from './spec';
 
 const SHIPPED = join(__dirname, '..', '..', 'data', 'results');
 
@@ -60,7 +60,7 @@ export function writeResults(preset: Preset, results: Results): string {
 }
 
 function isOf({ dataset, network }: Preset, spec: RunSpec): boolean {
-  return JSON.stringify([spec.dataset, spec.network]) === JSON.stringify([dataset, network]);
+  return canonicalJson([spec.dataset, spec.network]) === canonicalJson([dataset, network]);
 }
 
 /** Accuracy at one test strength, of one run or over seeds; 0..1. */
@@ -101,8 +101,6 @@ export interface PanelCurves {
   readonly wanted: number;
 }
 
-/** Seeds that are looked for. */
-const SEEDS = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 const PRECISIONS: readonly Precision[] = ['bfloat16', 'float32'];
 
 /**
@@ -117,16 +115,16 @@ export function settingCurve(
   { results, preset, test, strengths }: CurveSource,
 ): SettingCurve | undefined {
   const ofPrecision = PRECISIONS.map((precision) =>
-    SEEDS.flatMap((seed) => {
-      const result = results.get(runId(specOf(preset, treatment, { seed, precision })));
-      const rows = result && strengths.map((strength) => rowAt(result.rows, test, strength, preset.test));
-      return result && rows?.every((row) => row !== undefined) ? [{ record: result.record, rows }] : [];
+    runsOf(results, specOf(preset, treatment, { precision })).flatMap(({ record, rows }) => {
+      const row = testedRows(record.spec, rows);
+      const tested = strengths.map((strength) => row({ distortion: test, strength }));
+      return tested.every((one) => one !== undefined) ? [{ record, rows: tested }] : [];
     }),
   );
   const runs = ofPrecision.reduce((a, b) => (b.length > a.length ? b : a));
   if (runs.length === 0) return undefined;
   const points = strengths.map((strength, at): AccuracyPoint => {
-    const rows = runs.map((run) => run.rows[at] as EvaluationRow);
+    const rows = runs.map((run) => run.rows[at]);
     if (rows.length === 1) return { strength, ...accuracyInterval(rows[0]) };
     const accuracies = rows.map(({ correct, total }) => correct / total);
     return {
@@ -148,11 +146,27 @@ export interface CurveSource {
   readonly strengths: readonly (number | null)[];
 }
 
-function rowAt(rows: readonly EvaluationRow[], test: string, strength: number | null, total: number) {
-  return rows.find(
-    (row) =>
-      row.distortion === test && row.strength === strength && row.seed === TEST_SEED && row.total === total,
-  );
+/** The runs of a specification in all seeds, each from the baseline of its seed; by seed. */
+function runsOf(results: Results, spec: RunSpec): readonly RunResult[] {
+  let index = bySetting.get(results);
+  if (index === undefined) {
+    const made = new Map<string, RunResult[]>();
+    for (const result of results.values()) {
+      const key = settingKey(result.record.spec);
+      made.set(key, [...(made.get(key) ?? []), result]);
+    }
+    index = made;
+    bySetting.set(results, index);
+  }
+  const runs = index.get(settingKey(spec)) ?? [];
+  return runs.toSorted((a, b) => a.record.spec.seed - b.record.spec.seed);
+}
+
+const bySetting = new WeakMap<Results, ReadonlyMap<string, readonly RunResult[]>>();
+
+/** What the runs of one setting have in common; all of them start from a baseline of their own, or none does. */
+function settingKey({ seed: _, from, ...setting }: RunSpec): string {
+  return canonicalJson({ ...setting, from: from !== undefined });
 }
 
 /** All settings of a family, those that are there; in the order of the grid. */
@@ -260,7 +274,6 @@ export function figureFamilies(
     const { trainingPasses } = costOf({
       spec: specOf(preset, settings[0], { precision: 'float32' }),
       tests: [],
-      preset: preset.name,
     });
     return {
       family,

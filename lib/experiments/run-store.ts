@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { Strength } from '../distortions';
 import { DataError } from '../errors';
 import type { EvaluationRow } from '../evaluation/evaluate';
 import { appendLine, readLines, roomFor, writeWhole } from '../files';
@@ -16,7 +17,7 @@ export type { Claim, Owner } from './run-claim';
 /** A finished run. */
 export interface RunRecord {
   /** Version of the record's form. */
-  readonly format: 1;
+  readonly format: 2;
   readonly id: string;
   readonly spec: RunSpec;
   readonly history: readonly EpochResult[];
@@ -41,6 +42,27 @@ export interface RunProgress {
   readonly owner?: Owner;
 }
 
+/** Seed of the test images' distortions: the same pictures for every network, whatever its own seed. */
+export const TEST_SEED = 0;
+
+/** What one test is. */
+export interface Test {
+  /** Name of the test distortion. */
+  readonly distortion: string;
+  readonly strength: Strength;
+}
+
+/** The rows of a run's tests: the one rule for "is it tested?". @returns the row of a test, or undefined */
+export function testedRows(
+  { dataset }: Pick<RunSpec, 'dataset'>,
+  rows: readonly EvaluationRow[],
+): (test: Test) => EvaluationRow | undefined {
+  const key = ({ distortion, strength }: Test) => JSON.stringify([distortion, strength]);
+  const counted = rows.filter(({ seed, total }) => seed === TEST_SEED && total === dataset.test);
+  const known = new Map(counted.map((row) => [key(row), row]));
+  return (test) => known.get(key(test));
+}
+
 /** A finished run and what was counted of it. */
 export interface RunResult {
   readonly record: RunRecord;
@@ -50,15 +72,18 @@ export interface RunResult {
 /** Finished runs by id. */
 export type Results = ReadonlyMap<string, RunResult>;
 
-const rowSchema = z.strictObject({
-  /** In the file alone, so that files of many runs make one table. */
-  run: z.string(),
-  distortion: z.string(),
-  strength: z.union([z.number(), z.null(), z.array(z.number()).readonly()]),
-  seed: z.int(),
-  correct: z.int().nonnegative(),
-  total: z.int().positive(),
-});
+const rowSchema = z
+  .strictObject({
+    /** In the file alone, so that files of many runs make one table. */
+    run: z.string(),
+    distortion: z.string(),
+    strength: z.union([z.number(), z.null(), z.array(z.number()).readonly()]),
+    seed: z.int(),
+    correct: z.int().nonnegative(),
+    total: z.int().positive(),
+    answers: z.string().optional(),
+  })
+  .refine(({ correct, total }) => correct <= total, 'more images are right than there are');
 
 /**
  * A folder of runs, which several processes and machines may share. In each run's folder:
@@ -163,8 +188,8 @@ export class RunStore {
     const file = join(this.folder(id), 'record.json');
     if (!existsSync(file)) return this.#shipped.get(id)?.record;
     const record = this.#read(id, file) as RunRecord;
-    if (record?.format !== 1) {
-      throw new DataError(`The run record ${file} has format ${record?.format}; this version reads 1.`, {
+    if (record?.format !== 2) {
+      throw new DataError(`The run record ${file} has format ${record?.format}; this version reads 2.`, {
         cure: this.#cure(id),
       });
     }

@@ -3,16 +3,11 @@ import { z } from 'zod';
 import { distortionNamed, strengthText } from '../distortions';
 import { ArgumentError } from '../errors';
 import type { Precision, Stem } from '../model/resnet18';
-import { checkMethod, type Method, PAPER_MU } from '../training/methods';
+import { checkMethod, DEFAULT_READING, type Method, PAPER_MU, type Reading } from '../training/methods';
 
 /** Everything that decides the outcome of a training run, besides the machine. */
 export interface RunSpec {
-  readonly dataset: {
-    readonly name: 'cifar10' | 'tifs';
-    /** Training and validation images, a stratified part of the data set's. */
-    readonly train: number;
-    readonly validation: number;
-  };
+  readonly dataset: DatasetPart;
   readonly network: { readonly width: number; readonly stem: Stem };
   readonly method: Method;
   /** What the images are distorted by in training; the baseline has none. */
@@ -20,12 +15,20 @@ export interface RunSpec {
   /** Id of the run whose weights it starts from; a run without starts from random weights. */
   readonly from?: string;
   readonly epochs: number;
-  /** Epochs that make one pass through the training images. Default: 1. */
-  readonly epochsPerPass?: number;
   readonly batchSize: number;
   readonly learningRate: number;
   readonly precision: Precision;
   readonly seed: number;
+}
+
+/** The part of a data set that is trained, selected and tested with: of each split so many images, stratified. */
+export interface DatasetPart {
+  readonly name: string;
+  /** Tells the pictures and their order, see {@link Store.digest}; unknown until the data set is at hand. */
+  readonly digest?: string;
+  readonly train: number;
+  readonly validation: number;
+  readonly test: number;
 }
 
 /** A distortion of Table 1, or a composition such as `rotation+gaussian-noise` with a strength for each part. */
@@ -36,24 +39,36 @@ export interface NamedDistortion {
 }
 
 const count = z.int().positive();
-const passes = z.enum(['joint', 'separate']).optional();
+const passes = z.enum(['joint', 'separate']);
+const stability = {
+  alpha: z.number(),
+  divergence: z.enum(['mean', 'sum']),
+  reference: z.enum(['attached', 'detached']),
+  passes,
+};
 
 const schema = z.strictObject({
-  dataset: z.strictObject({ name: z.enum(['cifar10', 'tifs']), train: count, validation: count }),
+  dataset: z.strictObject({
+    name: z.string().min(1),
+    digest: z.string().optional(),
+    train: count,
+    validation: count,
+    test: count,
+  }),
   network: z.strictObject({ width: count, stem: z.enum(['imagenet', 'small']) }),
   method: z.discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('baseline') }),
+    z.strictObject({ kind: z.literal('control') }),
     z.strictObject({ kind: z.literal('DA'), probability: z.number() }),
-    z.strictObject({ kind: z.literal('ST'), alpha: z.number(), passes }),
-    z.strictObject({ kind: z.literal('ST-sym'), alpha: z.number(), passes }),
-    z.strictObject({ kind: z.literal('AT'), mu: z.number().default(PAPER_MU), passes }),
+    z.strictObject({ kind: z.literal('ST'), ...stability }),
+    z.strictObject({ kind: z.literal('ST-sym'), ...stability }),
+    z.strictObject({ kind: z.literal('AT'), mu: z.number(), passes }),
   ]),
   distortion: z
     .strictObject({ name: z.string(), strength: z.union([z.number(), z.array(z.number()).readonly()]) })
     .optional(),
   from: z.string().optional(),
   epochs: count,
-  epochsPerPass: count.optional(),
   batchSize: count,
   learningRate: z.number().positive(),
   precision: z.enum(['float32', 'bfloat16']),
@@ -81,7 +96,8 @@ export function runId(spec: RunSpec): string {
   return createHash('sha256').update(canonicalJson(spec)).digest('hex').slice(0, 16);
 }
 
-function canonicalJson(value: unknown): string {
+/** JSON with the keys in order: equal for equal values. */
+export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_key, part) =>
     part !== null && typeof part === 'object' && !Array.isArray(part)
       ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
@@ -91,18 +107,28 @@ function canonicalJson(value: unknown): string {
 
 /** Names a run as the paper's legends do: `ST (σ=0.1, α=0.1)`. */
 export function runTitle({ method, distortion }: Pick<RunSpec, 'method' | 'distortion'>): string {
-  if (method.kind === 'baseline' || distortion === undefined) return 'baseline';
+  if (method.kind === 'baseline' || method.kind === 'control' || distortion === undefined) return method.kind;
   const strength = strengthText(distortionNamed(distortion.name), distortion.strength);
   return `${method.kind} (${strength}, ${weightText(method)})`;
 }
 
-function weightText(method: Exclude<Method, { kind: 'baseline' }>): string {
+function weightText(method: Exclude<Method, { kind: 'baseline' | 'control' }>): string {
   switch (method.kind) {
     case 'DA':
       return `p=${method.probability}`;
     case 'AT':
       return `μ=${method.mu ?? PAPER_MU}`;
     default:
-      return `α=${method.alpha}`;
+      return [`α=${method.alpha}`, ...readingWords(method)].join(', ');
   }
+}
+
+/** What is other than by default in a reading of Eq. 5. */
+function readingWords(reading: Partial<Reading>): readonly string[] {
+  const { divergence, reference, passes } = { ...DEFAULT_READING, ...reading };
+  return [
+    ...(divergence === 'sum' ? ['KL summed'] : []),
+    ...(reference === 'detached' ? ['reference detached'] : []),
+    ...(passes === 'separate' ? ['two passes'] : []),
+  ];
 }

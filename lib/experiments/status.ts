@@ -1,8 +1,7 @@
 /** Where a sweep stands, read from the store: whoever works on it, and wherever. */
 import type { EvaluationRow } from '../evaluation/evaluate';
-import type { FigureName } from './figures';
-import { costOf, type Job, type PlanOptions } from './plan';
-import type { Owner } from './run-store';
+import { costOf, type Job, type PlanOptions, type SweepSubject } from './plan';
+import { type Owner, testedRows } from './run-store';
 import { sweepJobs } from './sweep';
 
 export interface JobStatus {
@@ -34,7 +33,7 @@ export interface SweepStatus {
 
 /** Reads the store alone: any number of processes may look, from any machine. */
 export function sweepStatus(
-  figures: readonly FigureName[] | 'all',
+  figures: SweepSubject,
   options: PlanOptions & { readonly store?: string },
 ): SweepStatus {
   const { jobs, missing, runs } = sweepJobs(figures, options);
@@ -83,11 +82,9 @@ export function sweepStatus(
 }
 
 /** How many of a job's tests are among the rows. */
-function testedOf({ tests }: Job, rows: readonly EvaluationRow[]): number {
-  const there = new Set(rows.map(({ distortion, strength }) => JSON.stringify([distortion, strength])));
+function testedOf({ spec, tests }: Job, rows: readonly EvaluationRow[]): number {
+  const row = testedRows(spec, rows);
   return tests
-    .flatMap(({ distortion, strengths }) =>
-      strengths.map((strength) => JSON.stringify([distortion, strength])),
-    )
-    .filter((test) => there.has(test)).length;
+    .flatMap(({ distortion, strengths }) => strengths.map((strength) => ({ distortion, strength })))
+    .filter((test) => row(test) !== undefined).length;
 }

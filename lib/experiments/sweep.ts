@@ -1,19 +1,10 @@
 /** Many runs, done wherever there are cores; finished work is found on disk and not repeated. */
 import { currentKernel } from '../kernel/client';
-import type { FigureName } from './figures';
-import { laboratories, RUNS } from './laboratory';
-import { costOf, inEitherPrecision, type Job, type PlanOptions, planJobs } from './plan';
+import { type JobEvent, laboratories, RUNS } from './laboratory';
+import { costOf, inEitherPrecision, type Job, type PlanOptions, planJobs, type SweepSubject } from './plan';
 import { presetNamed } from './presets';
 import { shippedResults } from './results';
-import { RunStore } from './run-store';
-
-/** What happens to a job. */
-export interface JobEvent {
-  readonly job: Job;
-  readonly kind: 'started' | 'epoch' | 'tested' | 'done' | 'retried' | 'failed';
-  /** Why it was retried or failed; what the epoch brought. */
-  readonly message?: string;
-}
+import { RunStore, testedRows } from './run-store';
 
 export interface EngineContext {
   /** Folder of the runs. */
@@ -60,7 +51,7 @@ export interface SweepProgress {
  * @throws the signal's reason when it aborts; ArgumentError for an unknown figure or preset
  */
 export async function* sweep(
-  figures: readonly FigureName[] | 'all',
+  figures: SweepSubject,
   { store = RUNS, engine = inProcess(), signal = currentKernel()?.signal, ...plan }: SweepOptions,
 ): AsyncGenerator<SweepProgress, void, void> {
   const { jobs, missing, runs } = sweepJobs(figures, { store, ...plan });
@@ -104,7 +95,7 @@ export async function* sweep(
 
 /** The jobs of some figures, and those of them that are whole in neither precision: what a sweep would do. */
 export function sweepJobs(
-  figures: readonly FigureName[] | 'all',
+  figures: SweepSubject,
   { store = RUNS, retrain = false, ...plan }: Pick<SweepOptions, 'store' | 'retrain'> & PlanOptions,
 ): { readonly jobs: readonly Job[]; readonly missing: readonly Job[]; readonly runs: RunStore } {
   const jobs = planJobs(figures, plan).map((job) => (retrain ? { ...job, retrain } : job));
@@ -126,13 +117,11 @@ function work(jobs: readonly Job[]): number {
 }
 
 /** Whether a job's run and all of its tests are on disk. */
-export function isWhole(store: RunStore, { id, tests }: Job): boolean {
+export function isWhole(store: RunStore, { id, spec, tests }: Job): boolean {
   if (store.find(id) === undefined) return false;
-  const rows = new Set(
-    store.evaluations(id).map(({ distortion, strength }) => JSON.stringify([distortion, strength])),
-  );
+  const row = testedRows(spec, store.evaluations(id));
   return tests.every(({ distortion, strengths }) =>
-    strengths.every((strength) => rows.has(JSON.stringify([distortion, strength]))),
+    strengths.every((strength) => row({ distortion, strength }) !== undefined),
   );
 }
 
@@ -150,6 +139,42 @@ export function takeNext<T extends { readonly job: Job }>(waiting: T[], store: R
   return waiting.splice(Math.max(0, at), 1)[0];
 }
 
+/** Runs that are tested together, on distorted images that are made once for all of them. */
+const TESTED_TOGETHER = 8;
+
+/**
+ * Takes the jobs that are to be done next: as many as are tested together, of those whose baseline is there.
+ *
+ * @param shares Among so many workers the waiting jobs are shared.
+ */
+export function takeGroup<T extends { readonly job: Job; readonly alone?: boolean }>(
+  waiting: T[],
+  store: RunStore,
+  shares: number,
+): T[] {
+  const most = Math.min(TESTED_TOGETHER, Math.ceil(waiting.length / shares));
+  const first = takeNext(waiting, store);
+  if (first === undefined) return [];
+  const group = [first];
+  const { from } = first.job.spec;
+  if (first.alone || from === undefined || store.find(from) === undefined) return group;
+  const { preset, data, retrain } = first.job;
+  const kind = JSON.stringify([preset, data, retrain]);
+  while (group.length < most) {
+    const next = waiting.findIndex(
+      ({ job, alone }) =>
+        !alone &&
+        JSON.stringify([job.preset, job.data, job.retrain]) === kind &&
+        job.spec.from !== undefined &&
+        store.find(job.spec.from) !== undefined &&
+        store.owner(job.id) === undefined,
+    );
+    if (next < 0) break;
+    group.push(waiting.splice(next, 1)[0]);
+  }
+  return group;
+}
+
 /** Runs the jobs here, one after the other. */
 export function inProcess(): Engine {
   return {
@@ -158,24 +183,18 @@ export function inProcess(): Engine {
       const laboratoryOf = laboratories({ store, signal });
       const waiting = jobs.map((job) => ({ job }));
       const runs = new RunStore(store);
-      for (let next = takeNext(waiting, runs); next; next = takeNext(waiting, runs)) {
-        const { job } = next;
+      while (waiting.length > 0) {
         signal?.throwIfAborted();
-        yield { job, kind: 'started' };
-        try {
-          await laboratoryOf(job).perform(job);
-        } catch (error) {
-          signal?.throwIfAborted();
-          yield { job, kind: 'failed', message: String(error) };
-          continue;
-        }
-        yield { job, kind: 'done' };
+        const group = takeGroup(waiting, runs, 1).map(({ job }) => job);
+        for await (const event of laboratoryOf(group[0]).perform(group)) yield event;
       }
     },
   };
 }
 
-/** All figures, or those of a list such as `fig1a,supplement-3`. */
-export function figuresNamed(list: string): readonly FigureName[] | 'all' {
-  return list === 'all' ? 'all' : (list.split(',').map((name) => name.trim()) as FigureName[]);
+/** All figures, or the figures and studies of a list such as `fig1a,supplement-3,readings`. */
+export function figuresNamed(list: string): SweepSubject {
+  return list === 'all'
+    ? 'all'
+    : (list.split(',').map((name) => name.trim()) as Exclude<SweepSubject, 'all'>);
 }

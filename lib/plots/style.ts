@@ -13,8 +13,8 @@ export function escapeMarkup(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }
 
-/** How a network was trained: the paper's names. */
-export type MethodName = 'baseline' | 'DA' | 'ST' | 'ST-sym' | 'AT';
+/** How a network was trained: the paper's names, and the control of this project. */
+export type MethodName = 'baseline' | 'control' | 'DA' | 'ST' | 'ST-sym' | 'AT';
 
 /** How a curve is told from others. */
 export interface Look {
@@ -29,6 +29,11 @@ export const methodLooks: Readonly<Record<MethodName, readonly [Look, Look, Look
     { colour: '#1a1a1a', marker: 'circle' },
     { colour: '#555555', marker: 'circle' },
     { colour: '#808080', marker: 'circle' },
+  ],
+  control: [
+    { colour: '#7f7f7f', marker: 'line-ew' },
+    { colour: '#a0a0a0', marker: 'line-ew' },
+    { colour: '#bdbdbd', marker: 'line-ew' },
   ],
   DA: [
     { colour: '#d55e00', marker: 'square' },

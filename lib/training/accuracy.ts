@@ -3,14 +3,16 @@ import type { ImageDataset, Split } from '../data/dataset';
 import { type Distortion, isNone, type Strength } from '../distortions';
 import { ArgumentError } from '../errors';
 import type { ResNet18 } from '../model/resnet18';
-import { compile, hashSeed, type Tensor4D, tf } from '../tensorflow';
+import { compile, hashSeed, type Tensor1D, type Tensor4D, tf } from '../tensorflow';
 import { normalise } from './images';
 import { type ImagePlan, imagePair, plannedBatches, type StepInputs, stepInputs } from './inputs';
 
-/** How many of how many images were classified right. */
+/** How many of how many images were classified right, and which. */
 export interface Count {
   readonly correct: number;
   readonly total: number;
+  /** `[total]`: 1 for each image of the split that was classified right, else 0. */
+  readonly answers: Uint8Array;
 }
 
 export interface CountOptions {
@@ -25,6 +27,12 @@ export interface CountOptions {
 /** Images a batch at evaluation: as many as keep the memory of a training step. */
 const BATCH_SIZE = 250;
 
+/** Distorted images that several networks are shown are made for so many bytes at a time. */
+const SHARED_BYTES = 256 * 2 ** 20;
+
+/** Images as a network takes them, normalised, with their labels. */
+type Shown = { readonly images: Tensor4D; readonly labels: Tensor1D };
+
 /**
  * Counts right answers of a network, with its running statistics, on distorted images.
  *
@@ -34,38 +42,112 @@ const BATCH_SIZE = 250;
 export class AccuracyMeter {
   readonly #dataset: ImageDataset;
   readonly #distortion?: Distortion;
-  readonly #step;
+  readonly #steps;
 
   /** @param distortion Default: none, only undistorted images are counted. */
   constructor(network: ResNet18, dataset: ImageDataset, distortion?: Distortion) {
     this.#dataset = dataset;
     this.#distortion = distortion;
     const f = (images: Tensor4D) => network.forward(images, { training: false });
-    const stepWith = (kind?: Distortion) =>
+    const images = (kind?: Distortion) =>
       compile((inputs: StepInputs) => {
         const { distorted } = imagePair(inputs, { dataset, distortion: kind, f });
-        return { correct: f(normalise(distorted, dataset)).argMax(1).equal(inputs.labels).sum() };
+        return { images: normalise(distorted, dataset) };
       });
-    this.#step = { clean: stepWith(), distorted: stepWith(distortion) };
+    const answers = compile(({ images, labels }: Shown) => ({
+      right: f(images).argMax(1).equal(labels).cast('int32'),
+    }));
+    this.#steps = { clean: images(), distorted: images(distortion), answers };
   }
 
   /** @throws ArgumentError if the strength is not one of the distortion */
-  async count(split: Split, { strength, seed = 0, signal }: CountOptions = {}): Promise<Count> {
+  async count(split: Split, options: CountOptions = {}): Promise<Count> {
+    const [count] = await this.countEach(split, [() => {}], options);
+    return count;
+  }
+
+  /**
+   * Counts for several networks in turn on the same distorted images, which are made once; for each network, under an
+   * attack.
+   *
+   * @param become Each gives the meter's network the weights of one of them; called again for each part of the images.
+   * @throws ArgumentError if the strength is not one of the distortion
+   */
+  async countEach(
+    split: Split,
+    become: readonly (() => void)[],
+    { strength, seed = 0, signal }: CountOptions = {},
+  ): Promise<readonly Count[]> {
     const plan = testPlan(this.#distortion, strength, seed);
-    const step = plan.distortion === undefined ? this.#step.clean : this.#step.distorted;
-    let correct = 0;
-    const options = { batchSize: BATCH_SIZE, order: 'sequential', signal } as const;
-    for await (const batch of plannedBatches(split, this.#dataset, plan, options)) {
-      correct += tf.tidy(() => step(stepInputs(batch, this.#dataset, plan)).correct.dataSync()[0]);
-      await setImmediate(); // a batch blocks the event loop: let interrupts and progress through
+    const answers = become.map(() => new Uint8Array(split.length));
+    const count = async (shown: readonly Shown[], of: Uint8Array, start: number) => {
+      let at = start;
+      for (const each of shown) {
+        of.set(
+          tf.tidy(() => this.#steps.answers(each).right.dataSync()),
+          at,
+        );
+        at += each.labels.size;
+        await setImmediate(); // a batch blocks the event loop: let interrupts and progress through
+      }
+    };
+    if (plan.distortion?.madeBy === 'attack' && become.length > 1) {
+      for (const [index, load] of become.entries()) {
+        load();
+        answers[index].set((await this.count(split, { strength, seed, signal })).answers);
+      }
+    } else {
+      let start = 0;
+      for await (const shown of this.#shown(split, plan, { many: become.length > 1, signal })) {
+        try {
+          for (const [index, load] of become.entries()) {
+            load();
+            await count(shown, answers[index], start);
+            signal?.throwIfAborted();
+          }
+        } finally {
+          tf.dispose(shown as Shown[]);
+        }
+        start += shown.reduce((sum, { labels }) => sum + labels.size, 0);
+      }
     }
-    return { correct, total: split.length };
+    return answers.map((of) => ({
+      correct: of.reduce((sum, right) => sum + right, 0),
+      total: split.length,
+      answers: of,
+    }));
+  }
+
+  /** The distorted images of a split, part by part, as batches; the caller's to dispose. */
+  async *#shown(
+    split: Split,
+    plan: ImagePlan,
+    { many, signal }: { readonly many: boolean; readonly signal?: AbortSignal },
+  ): AsyncGenerator<readonly Shown[], void, void> {
+    const { cropSide } = this.#dataset;
+    const step = plan.distortion === undefined ? this.#steps.clean : this.#steps.distorted;
+    const bytes = BATCH_SIZE * cropSide ** 2 * 3 * 4;
+    const batches = many ? Math.max(1, Math.floor(SHARED_BYTES / bytes)) : 1;
+    const options = { batchSize: BATCH_SIZE, order: 'sequential', signal } as const;
+    let part: Shown[] = [];
+    for await (const batch of plannedBatches(split, this.#dataset, plan, options)) {
+      part.push(
+        tf.tidy(() => {
+          const inputs = stepInputs(batch, this.#dataset, plan);
+          return { images: step(inputs).images as Tensor4D, labels: inputs.labels };
+        }),
+      );
+      await setImmediate();
+      if (part.length < batches) continue;
+      yield part;
+      part = [];
+    }
+    if (part.length > 0) yield part;
   }
 
   /** Frees the compiled steps. */
   dispose(): void {
-    this.#step.clean.dispose();
-    this.#step.distorted.dispose();
+    for (const step of Object.values(this.#steps)) step.dispose();
   }
 }
 

@@ -4,6 +4,7 @@ import {
   mean,
   type Scalar,
   sum,
+  type Tensor,
   type Tensor1D,
   type Tensor2D,
   type Tensor4D,
@@ -32,6 +33,14 @@ export function klDivergence(logits: Tensor2D, otherLogits: Tensor2D): Scalar {
   const logP = tf.logSoftmax(logits);
   const logQ = tf.logSoftmax(otherLogits);
   return mean(sum<Tensor1D>(logP.exp().mul(logP.sub(logQ)), [1]), [0]);
+}
+
+/** A tensor as it is, through which no gradient flows: torch's `detach`. */
+export function detached<T extends Tensor>(x: T): T {
+  return tf.customGrad((of) => ({
+    value: (of as Tensor).clone(),
+    gradFunc: (dy) => tf.zerosLike(dy as Tensor),
+  }))(x) as T;
 }
 
 /** ½ (D_KL(P ‖ P′) + D_KL(P′ ‖ P)), for distortions that leave no image the reference (Eq. 6). */

@@ -2,27 +2,59 @@ import type { Distortion, Strength } from '../distortions';
 import { ArgumentError } from '../errors';
 import type { Scalar, Tensor1D, Tensor2D, Tensor4D } from '../tensorflow';
 import { tf } from '../tensorflow';
-import { klDivergence, symmetricKlDivergence, taskLoss } from './losses';
+import { detached, klDivergence, symmetricKlDivergence, taskLoss } from './losses';
 
 /** How a network is trained. */
 export type Method =
   /** L₀ on undistorted images. */
   | { readonly kind: 'baseline' }
+  /** The baseline trained on, as long as the treatments: what their gains are compared with. */
+  | { readonly kind: 'control' }
   /** Data augmentation: L₀ where each image is distorted with this probability p, 0..1. */
   | { readonly kind: 'DA'; readonly probability: number }
   /** Stability training: L₀(x) + α D(f(x), f(x′)), α ≥ 0 (Eq. 1), with the divergence of Eq. 4 or Eq. 6. */
-  | { readonly kind: 'ST' | 'ST-sym'; readonly alpha: number; readonly passes?: Passes }
+  | ({ readonly kind: 'ST' | 'ST-sym'; readonly alpha: number } & Partial<Reading>)
   /** Adversarial training: μ L₀(x) + (1 − μ) L₀(x′), 0 ≤ μ ≤ 1 (Eq. 7), x′ by FGSM. μ by default: 0.5, the paper's. */
   | { readonly kind: 'AT'; readonly mu?: number; readonly passes?: Passes };
 
 /** Eq. 7's μ in the paper's experiments. */
 export const PAPER_MU = 0.5;
 
+/** How Eq. 5 is read where the paper leaves it open. */
+export interface Reading {
+  /**
+   * The divergence of an image is averaged over the C classes, as PyTorch's `nn.KLDivLoss()` does by default, so that the
+   * weight of Eq. 5's sum is α / C; or summed over them, as printed. Default: `'mean'`.
+   */
+  readonly divergence: 'mean' | 'sum';
+  /** Whether the divergence moves P(y | x), the answer to the reference image, too. Default: `'attached'`. */
+  readonly reference: 'attached' | 'detached';
+  readonly passes: Passes;
+}
+
 /**
  * Whether x and x′ go through the network as one batch of twice the size, or one after the other: batch
  * normalisation then sees the statistics of both together, or of each by itself. Default: `'joint'`.
  */
 export type Passes = 'joint' | 'separate';
+
+/** The reading that bears out the paper's results. */
+export const DEFAULT_READING: Reading = { divergence: 'mean', reference: 'attached', passes: 'joint' };
+/** Eq. 5 to the letter. */
+export const AS_PRINTED: Reading = { ...DEFAULT_READING, divergence: 'sum' };
+
+/** A method with all that decides its result, by default or not. */
+export function explicitMethod(method: Method): Method {
+  switch (method.kind) {
+    case 'ST':
+    case 'ST-sym':
+      return { ...DEFAULT_READING, ...method };
+    case 'AT':
+      return { mu: PAPER_MU, passes: DEFAULT_READING.passes, ...method };
+    default:
+      return method;
+  }
+}
 
 /** What the images are distorted by in training. */
 export interface TrainingDistortion {
@@ -47,7 +79,8 @@ export function checkMethod(method: Method, distortion?: TrainingDistortion): vo
     const { mu = PAPER_MU } = method;
     if (!(mu >= 0 && mu <= 1)) throw new ArgumentError(`AT: the weight μ must be in 0..1, but got ${mu}.`);
   }
-  if ((method.kind === 'baseline') !== (distortion === undefined)) {
+  const isUndistorted = method.kind === 'baseline' || method.kind === 'control';
+  if (isUndistorted !== (distortion === undefined)) {
     throw new ArgumentError(`The method ${method.kind} ${distortion ? 'takes no' : 'needs a'} distortion.`);
   }
   if (distortion !== undefined) checkDistortion(method, distortion);
@@ -82,14 +115,18 @@ export function methodLoss(method: Method, { reference, distorted, labels, f }: 
     passes === 'separate' ? [f(reference), f(distorted)] : bothAtOnce(f, reference, distorted);
   switch (method.kind) {
     case 'baseline':
+    case 'control':
       return taskLoss(f(reference), labels);
     case 'DA':
       return taskLoss(f(distorted), labels);
     case 'ST':
     case 'ST-sym': {
-      const divergence = method.kind === 'ST' ? klDivergence : symmetricKlDivergence;
-      const [logits, distortedLogits] = bothLogits(method.passes);
-      return taskLoss(logits, labels).add(divergence(logits, distortedLogits).mul(method.alpha));
+      const { divergence, reference: gradient, passes } = { ...DEFAULT_READING, ...method };
+      const [logits, distortedLogits] = bothLogits(passes);
+      const kl = method.kind === 'ST' ? klDivergence : symmetricKlDivergence;
+      const compared = gradient === 'detached' ? detached(logits) : logits;
+      const weight = divergence === 'mean' ? method.alpha / logits.shape[1] : method.alpha;
+      return taskLoss(logits, labels).add(kl(compared, distortedLogits).mul(weight));
     }
     case 'AT': {
       const { mu = PAPER_MU, passes } = method;

@@ -21,11 +21,6 @@ export interface TrainOptions {
   /** What makes x′ of x; needed by every method but the baseline. */
   readonly distortion?: TrainingDistortion;
   readonly epochs: number;
-  /**
-   * Epochs that make one pass through the training images. More than one looks at the validation images, and can keep the weights, more often than
-   * the paper does, where passes are few. It must divide the number of batches. Default: 1.
-   */
-  readonly epochsPerPass?: number;
   /** Default: 128, the paper's. */
   readonly batchSize?: number;
   /** Default: 0.01, the paper's, all the way. */
@@ -105,7 +100,6 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
     method,
     distortion,
     epochs,
-    epochsPerPass = 1,
     batchSize = 128,
     seed = 0,
     signal = currentKernel()?.signal,
@@ -115,12 +109,7 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
   if (!(Number.isInteger(epochs) && epochs >= 1)) {
     throw new ArgumentError(`train: epochs must be a whole number above 0, but got ${epochs}.`);
   }
-  const batchCount = Math.ceil(dataset.train.length / batchSize) / epochsPerPass;
-  if (!Number.isInteger(batchCount)) {
-    throw new ArgumentError(
-      `train: epochsPerPass must divide the ${batchCount * epochsPerPass} batches of a pass, but got ${epochsPerPass}.`,
-    );
-  }
+  const batchCount = Math.ceil(dataset.train.length / batchSize);
   signal?.throwIfAborted();
 
   const parameters = network.parameters;
@@ -176,12 +165,8 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
       let waitMs = 0;
       let seen = 0;
       const plan = imagePlan(options, epoch);
-      const pass = Math.ceil(epoch / epochsPerPass);
-      const startAt = ((epoch - 1) % epochsPerPass) * batchCount + position.batch;
-      const reading = { batchSize, order: { seed, epoch: pass }, startAt, signal };
-      // A stop after an epoch's last batch leaves its validation to be done, and no batch.
-      const rest = position.batch < batchCount ? plannedBatches(dataset.train, dataset, plan, reading) : [];
-      for await (const batch of rest) {
+      const reading = { batchSize, order: { seed, epoch }, startAt: position.batch, signal };
+      for await (const batch of plannedBatches(dataset.train, dataset, plan, reading)) {
         waitMs += batch.waitMs;
         const loss = tf.tidy(() => step(stepInputs(batch, dataset, plan)).loss.dataSync()[0]);
         if (!Number.isFinite(loss)) {
@@ -206,7 +191,6 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
         await setImmediate(); // a step blocks the event loop: let interrupts and progress through
         signal?.throwIfAborted();
         if (performance.now() - savedAt > CHECKPOINT_MS) save();
-        if (position.batch === batchCount) break; // what is left of the pass is for the next epochs
       }
       const trained = performance.now() - started;
       const { correct, total } = await meter.count(dataset.validation, { signal });

@@ -1,0 +1,42 @@
+/** The pictures of a preset: its own data set, or any that was built. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { openCifar10 } from '../data/cifar10';
+import type { ImageDataset } from '../data/dataset';
+import { openFolder } from '../data/folder';
+import { openImagenette } from '../data/imagenette';
+import { STORE } from '../data/pack';
+import { openTifs } from '../data/tifs';
+import { type Preset, type PresetName, presetNamed, presetOn } from './presets';
+
+const DATA = join(__dirname, '..', '..', 'data');
+
+/** Where a preset's own data set lies, and what opens it. */
+const OWN: Readonly<Record<string, { readonly file: string; readonly open: () => ImageDataset }>> = {
+  'CIFAR-10': { file: join(DATA, 'cifar10', 'cifar10.store'), open: () => openCifar10() },
+  Imagenette: {
+    file: join(DATA, 'imagenette', STORE),
+    open: () => openImagenette(join(DATA, 'imagenette')),
+  },
+  TIFS: { file: join(DATA, 'tifs', STORE), open: () => openTifs(join(DATA, 'tifs')) },
+};
+
+/**
+ * The data set in a folder; by default the preset's own.
+ *
+ * @throws DataError that says how to get it where it is not there
+ */
+export function openPictures({ dataset }: Preset, folder?: string): ImageDataset {
+  return folder === undefined ? OWN[dataset.name].open() : openFolder(folder);
+}
+
+/**
+ * A preset on the pictures in a folder; by default on its own, and where those are not there as it was published.
+ *
+ * @throws ArgumentError if there is no such preset; DataError if a folder is given and is no data set
+ */
+export function presetAt(name: PresetName, folder?: string): Preset {
+  const preset = presetNamed(name);
+  if (folder === undefined && !existsSync(OWN[preset.dataset.name].file)) return preset;
+  return presetOn(preset, openPictures(preset, folder));
+}
