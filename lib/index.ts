@@ -25,7 +25,7 @@ export { ArgumentError, DataError, UserError } from './errors';
 export { accuracyInterval, type EvaluateOptions, type EvaluationRow, evaluate } from './evaluation/evaluate';
 export { distortedImages, type PictureOptions } from './evaluation/pictures';
 export {
-  type ClaimNumber,
+  type ClaimDifference,
   type ClaimOptions,
   type ClaimResult,
   type ClaimRow,
@@ -34,6 +34,7 @@ export {
   claimsTable,
   type PaperClaim,
   type Verdict,
+  verdictCounts,
 } from './experiments/claims';
 export { type JobCost, type SweepCost, sweepCost } from './experiments/cost';
 export {
@@ -59,7 +60,6 @@ export {
 export { type LocalOptions, localEngine } from './experiments/local';
 export {
   areaUnderCurve,
-  bandWidth,
   type CorruptionCurves,
   type CorruptionError,
   meanCorruptionError,

@@ -18,8 +18,8 @@ export function claimsCommand({ preset: name, store, json }: ClaimsOptions) {
   if (!json) return console.log(resultsTable(claimsTable(checked)).toText());
   printJson(
     checked.map((result, at) => {
-      const { statement, place, tolerance } = claims[at];
-      return { statement, place, tolerance, ...result };
+      const { statement, place, rule } = claims[at];
+      return { statement, place, rule, ...result };
     }),
   );
 }

@@ -21,11 +21,11 @@ export function rowOf(
   what: Pick<EvaluationRow, 'distortion' | 'strength' | 'seed'>,
   { correct, total, answers }: Count,
 ): EvaluationRow {
-  return { ...what, correct, total, answers: packed(answers) };
+  return { ...what, correct, total, answers: packedAnswers(answers) };
 }
 
 /** `[n]` of 0 and 1 as bits in base64. */
-function packed(answers: Uint8Array): string {
+export function packedAnswers(answers: Uint8Array): string {
   const bytes = Buffer.alloc(Math.ceil(answers.length / 8));
   for (const [image, right] of answers.entries()) bytes[image >> 3] |= right << (7 - (image & 7));
   return bytes.toString('base64');
@@ -35,7 +35,9 @@ function packed(answers: Uint8Array): string {
 export function answersOf({ answers, total }: EvaluationRow): Uint8Array | undefined {
   if (answers === undefined) return undefined;
   const bytes = Buffer.from(answers, 'base64');
-  return Uint8Array.from({ length: total }, (_, image) => (bytes[image >> 3] >> (7 - (image & 7))) & 1);
+  const unpacked = new Uint8Array(total);
+  for (let image = 0; image < total; image++) unpacked[image] = (bytes[image >> 3] >> (7 - (image & 7))) & 1;
+  return unpacked;
 }
 
 export interface EvaluateOptions {

@@ -77,18 +77,3 @@ export function meanCorruptionError(curves: readonly CorruptionCurves[], baselin
   if (each.length === 0) throw new ArgumentError('meanCorruptionError: expected at least one distortion.');
   return { value: mean(each.map(({ value }) => value)), each, baseline };
 }
-
-/** Width of a family of runs, 0..1: highest less lowest accuracy at each strength, and of that the mean. */
-export function bandWidth(
-  runs: readonly { readonly points: Points }[],
-  strengths: readonly (number | null)[],
-): number {
-  return mean(
-    strengths.map((strength) => {
-      const accuracies = runs.flatMap(({ points }) =>
-        points.filter((point) => point.strength === strength).map(({ accuracy }) => accuracy),
-      );
-      return Math.max(...accuracies) - Math.min(...accuracies);
-    }),
-  );
-}

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { distortionNamed, strengthText } from '../distortions';
 import { DataError } from '../errors';
-import { accuracyInterval } from '../evaluation/evaluate';
+import { accuracyInterval, type EvaluationRow } from '../evaluation/evaluate';
 import { writeWhole } from '../files';
 import type { Precision } from '../model/resnet18';
 import {
@@ -16,10 +16,10 @@ import {
   settingsOf,
   testStrengths,
 } from './figures';
-import { costOf } from './plan';
+import { controlsOf, costOf } from './plan';
 import { BASELINE, type Preset, specOf, type Treatment } from './presets';
 import { type Results, type RunRecord, type RunResult, type RunStore, testedRows } from './run-store';
-import { canonicalJson, parseSpec, type RunSpec, runId, runTitle } from './spec';
+import { canonicalJson, parseSpec, type RunSpec, runId, runTitle, settingKey } from './spec';
 
 const SHIPPED = join(__dirname, '..', '..', 'data', 'results');
 
@@ -77,7 +77,7 @@ export interface AccuracyPoint {
 export interface PanelCurve {
   /** As the paper's legends: `best ST (σ=0.215, α=10)`. */
   readonly label: string;
-  readonly rule: CurveRule | 'baseline';
+  readonly rule: CurveRule | 'baseline' | 'control';
   /** The setting that was chosen. */
   readonly chosen: SettingCurve;
 }
@@ -86,12 +86,17 @@ export interface PanelCurve {
 export interface SettingCurve {
   readonly treatment: Treatment;
   readonly runs: readonly RunRecord[];
+  /** Mean over the runs, at each test strength. */
   readonly points: readonly AccuracyPoint[];
+  /** What was counted: of each run, in the order of the points. */
+  readonly rows: readonly (readonly EvaluationRow[])[];
 }
 
 export interface PanelCurves {
   readonly panel: Panel;
   readonly baseline: PanelCurve;
+  /** The baseline trained on, for as many epochs as the treatments: those that are there. */
+  readonly controls: readonly PanelCurve[];
   /** Curves of the panel that can be chosen: of those families, every setting is there. */
   readonly curves: readonly PanelCurve[];
   /** From the lowest to the highest of all runs in the band; empty until they are all there. */
@@ -123,6 +128,14 @@ export function settingCurve(
   );
   const runs = ofPrecision.reduce((a, b) => (b.length > a.length ? b : a));
   if (runs.length === 0) return undefined;
+  return settingOf(treatment, strengths, runs);
+}
+
+function settingOf(
+  treatment: Treatment,
+  strengths: readonly (number | null)[],
+  runs: readonly { readonly record: RunRecord; readonly rows: readonly EvaluationRow[] }[],
+): SettingCurve {
   const points = strengths.map((strength, at): AccuracyPoint => {
     const rows = runs.map((run) => run.rows[at]);
     if (rows.length === 1) return { strength, ...accuracyInterval(rows[0]) };
@@ -134,7 +147,21 @@ export function settingCurve(
       high: Math.max(...accuracies),
     };
   });
-  return { treatment, runs: runs.map(({ record }) => record), points };
+  return { treatment, runs: runs.map(({ record }) => record), points, rows: runs.map(({ rows }) => rows) };
+}
+
+/** Curves over the seeds that all of them have, so that no curve is another's luck; as they are where they have none. */
+function ofCommonSeeds(curves: readonly SettingCurve[]): readonly SettingCurve[] {
+  const [first, ...others] = curves.map(({ runs }) => runs.map(({ spec }) => spec.seed));
+  const seeds = first.filter((seed) => others.every((of) => of.includes(seed)));
+  if (seeds.length === 0) return curves;
+  return curves.map(({ treatment, points, runs, rows }) =>
+    settingOf(
+      treatment,
+      points.map(({ strength }) => strength),
+      runs.flatMap((record, at) => (seeds.includes(record.spec.seed) ? [{ record, rows: rows[at] }] : [])),
+    ),
+  );
 }
 
 /** Where curves are taken from. */
@@ -164,11 +191,6 @@ function runsOf(results: Results, spec: RunSpec): readonly RunResult[] {
 
 const bySetting = new WeakMap<Results, ReadonlyMap<string, readonly RunResult[]>>();
 
-/** What the runs of one setting have in common; all of them start from a baseline of their own, or none does. */
-function settingKey({ seed: _, from, ...setting }: RunSpec): string {
-  return canonicalJson({ ...setting, from: from !== undefined });
-}
-
 /** All settings of a family, those that are there; in the order of the grid. */
 export function familyCurves(family: Family, source: CurveSource): readonly SettingCurve[] {
   return settingsOf(family, source.preset)
@@ -185,9 +207,17 @@ export function panelCurves(panel: Panel, preset: Preset, results: Results): Pan
     const curves = familyCurves(family, source);
     return curves.length === settingsOf(family, preset).length ? curves : [];
   };
-  const curves = panel.curves.flatMap((rule) => {
+  const chosen = panel.curves.flatMap((rule) => {
     const settings = whole(rule);
-    return settings.length === 0 ? [] : [choose(settings, rule, panel.test)];
+    return settings.length === 0 ? [] : [{ rule, chosen: choose(settings, rule, panel.test) }];
+  });
+  const controls = controlsOf(familiesOf(panel), preset).flatMap((treatment) => {
+    return settingCurve(treatment, source) ?? [];
+  });
+  const drawn = ofCommonSeeds([baseline, ...controls, ...chosen.map(({ chosen }) => chosen)]);
+  const curves = chosen.map(({ rule }, at): PanelCurve => {
+    const curve = drawn[1 + controls.length + at];
+    return { label: curveLabel(rule, curve), rule, chosen: curve };
   });
   const inBand = panel.band.map(whole);
   const points = inBand.every((family) => family.length > 0)
@@ -206,7 +236,12 @@ export function panelCurves(panel: Panel, preset: Preset, results: Results): Pan
   const computed = [...wanted.values()].filter((treatment) => settingCurve(treatment, source) !== undefined);
   return {
     panel,
-    baseline: { label: 'baseline', rule: 'baseline', chosen: baseline },
+    baseline: { label: 'baseline', rule: 'baseline', chosen: drawn[0] },
+    controls: controls.map(({ treatment: { epochs } }, at) => ({
+      label: `control${epochs === undefined ? '' : ', twice the epochs'}`,
+      rule: 'control',
+      chosen: drawn[1 + at],
+    })),
     curves,
     band,
     computed: computed.length + 1,
@@ -215,11 +250,14 @@ export function panelCurves(panel: Panel, preset: Preset, results: Results): Pan
 }
 
 /** Of some settings, at least one, that which is best or worst at the deciding strength; of equals, the first. */
-export function choose(settings: readonly SettingCurve[], rule: CurveRule, test: string): PanelCurve {
+export function choose(
+  settings: readonly SettingCurve[],
+  rule: Pick<CurveRule, 'pick' | 'at'>,
+  test: string,
+): SettingCurve {
   const { pick, at = distortionNamed(test).practical as number } = rule;
   const score = (curve: SettingCurve) => accuracyAt(curve, at) * (pick === 'best' ? 1 : -1);
-  const chosen = settings.reduce((a, b) => (score(b) > score(a) ? b : a));
-  return { label: curveLabel(rule, chosen), rule, chosen };
+  return settings.reduce((a, b) => (score(b) > score(a) ? b : a));
 }
 
 /**
@@ -233,7 +271,11 @@ export function accuracyAt({ points }: Pick<SettingCurve, 'points'>, strength: n
   return point.accuracy;
 }
 
-function curveLabel({ pick, at, method, extended, training }: CurveRule, { treatment, runs }: SettingCurve) {
+/** As the paper's legends: `best ST (σ=0.215, α=10)`. */
+export function curveLabel(
+  { pick, at, method, extended, training }: CurveRule,
+  { treatment, runs }: SettingCurve,
+) {
   const title = runTitle(treatment).replace(method, `${method}${extended ? ', twice the epochs' : ''}`);
   const where = at === undefined ? '' : ` at ${strengthText(distortionNamed(training), at)}`;
   const seeds = runs.length > 1 ? `, ${runs.length} seeds` : '';

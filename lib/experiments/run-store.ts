@@ -52,14 +52,18 @@ export interface Test {
   readonly strength: Strength;
 }
 
+/** Whether a row is of a run's tests, on all of its test images. */
+export function isTest({ dataset }: Pick<RunSpec, 'dataset'>, { seed, total }: EvaluationRow): boolean {
+  return seed === TEST_SEED && total === dataset.test;
+}
+
 /** The rows of a run's tests: the one rule for "is it tested?". @returns the row of a test, or undefined */
 export function testedRows(
   { dataset }: Pick<RunSpec, 'dataset'>,
   rows: readonly EvaluationRow[],
 ): (test: Test) => EvaluationRow | undefined {
   const key = ({ distortion, strength }: Test) => JSON.stringify([distortion, strength]);
-  const counted = rows.filter(({ seed, total }) => seed === TEST_SEED && total === dataset.test);
-  const known = new Map(counted.map((row) => [key(row), row]));
+  const known = new Map(rows.filter((row) => isTest({ dataset }, row)).map((row) => [key(row), row]));
   return (test) => known.get(key(test));
 }
 

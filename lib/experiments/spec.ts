@@ -96,6 +96,11 @@ export function runId(spec: RunSpec): string {
   return createHash('sha256').update(canonicalJson(spec)).digest('hex').slice(0, 16);
 }
 
+/** What the runs of one setting have in common, whatever their seed; each starts from a baseline of its own, or none does. */
+export function settingKey({ seed: _, from, ...setting }: RunSpec): string {
+  return canonicalJson({ ...setting, from: from !== undefined });
+}
+
 /** JSON with the keys in order: equal for equal values. */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_key, part) =>

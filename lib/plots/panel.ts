@@ -8,15 +8,15 @@ import { robustnessFigure } from './robustness';
 import { type ResultsTable, type Row, resultsTable } from './table';
 
 /** A panel of the paper: its curves with the chosen hyperparameters, the grey band of all ST runs, the baseline. */
-export function panelFigure({ panel, baseline, curves, band }: PanelCurves): Figure {
+export function panelFigure({ panel, baseline, controls, curves, band }: PanelCurves): Figure {
   return robustnessFigure({
     title: `Figure ${panel.id}: ${panelTitle(panel)}`,
     distortion: distortions[panel.test],
-    curves: [baseline, ...curves].map(({ label, rule, chosen }) => ({
+    curves: [baseline, ...controls, ...curves].map(({ label, rule, chosen }) => ({
       label,
-      method: rule === 'baseline' ? 'baseline' : rule.method,
-      variant: rule === 'baseline' ? 'best' : rule.pick,
-      group: rule === 'baseline' ? undefined : groupOf(rule),
+      method: typeof rule === 'string' ? rule : rule.method,
+      variant: typeof rule === 'string' ? 'best' : rule.pick,
+      group: typeof rule === 'string' ? label : groupOf(rule),
       points: chosen.points,
       details: {
         [chosen.runs.length > 1 ? 'runs' : 'run']: chosen.runs.map(({ id }) => id).join(', '),
@@ -34,7 +34,7 @@ function groupOf({ training, probability, extended, at }: CurveRule): string {
 }
 
 /** A panel's curves as numbers, in per cent: a row a curve, a column a test strength. */
-export function panelTable({ panel, baseline, curves }: PanelCurves): ResultsTable {
+export function panelTable({ panel, baseline, controls, curves }: PanelCurves): ResultsTable {
   const distortion = distortionNamed(panel.test);
   const percent = (accuracy: number) => Number((100 * accuracy).toFixed(1));
   const row = ({ label, chosen }: PanelCurve): Row => ({
@@ -43,7 +43,7 @@ export function panelTable({ panel, baseline, curves }: PanelCurves): ResultsTab
       chosen.points.map(({ strength, accuracy }) => [strengthText(distortion, strength), percent(accuracy)]),
     ),
   });
-  return resultsTable([baseline, ...curves].map(row), {
+  return resultsTable([baseline, ...controls, ...curves].map(row), {
     title: `Figure ${panel.id}: accuracy on the test images (%)`,
   });
 }
