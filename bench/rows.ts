@@ -96,15 +96,14 @@ function speed(shape: StepShape, target: number): RowPlan {
  * second of a run, since the peer's has had its warm-up, too.
  */
 function epoch(precision: Precision, target: number): RowPlan {
-  const { network: shape, dataset, epochsPerPass = 1, batchSize } = presets.laptop;
+  const { network: shape, dataset, batchSize } = presets.laptop;
   return {
     name: `ST epoch ${precision}, laptop preset, data to checkpoint`,
     unit: 'images/s',
     target,
     async open({ peer, device }) {
       const whole = openCifar10();
-      const images = dataset.train / epochsPerPass;
-      const split = subset(whole.train, { count: images, seed: 0 });
+      const split = subset(whole.train, { count: dataset.train, seed: 0 });
       const validation = subset(whole.validation, { count: dataset.validation, seed: 0 });
       const folder = mkdtempSync(join(tmpdir(), 'bench-epoch-'));
       const files = { images: join(folder, 'images'), labels: join(folder, 'labels') };
@@ -131,7 +130,7 @@ function epoch(precision: Precision, target: number): RowPlan {
         network.dispose();
         rmSync(join(folder, 'checkpoint'));
         rmSync(join(folder, 'checkpoint.previous'));
-        return (1000 * images) / (ends[1] - ends[0]);
+        return (1000 * split.length) / (ends[1] - ends[0]);
       };
       const ask = async () =>
         (

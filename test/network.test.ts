@@ -19,6 +19,7 @@ import {
   valueAndGradients,
 } from '../lib/tensorflow';
 import { taskLoss } from '../lib/training/losses';
+import { type Method, methodLoss } from '../lib/training/methods';
 import {
   type Formula,
   fixtureJson,
@@ -46,7 +47,13 @@ interface Case {
 
 const { cases } = fixtureJson<{ cases: readonly Case[] }>('resnet18/cases.json');
 
-function networkOf({ width, stem, classes, weightsFile, weights }: Case): ResNet18 {
+function networkOf({
+  width,
+  stem,
+  classes,
+  weightsFile,
+  weights,
+}: Pick<Case, 'width' | 'stem' | 'classes' | 'weightsFile' | 'weights'>): ResNet18 {
   const network = new ResNet18({ width, stem, classes });
   const torch = new Map<string, StoredTensor>(weightsFile === undefined ? [] : fixtureTensors(weightsFile));
   for (const [name, formula] of Object.entries(weights)) torch.set(name, formulaTensor(formula));
@@ -138,6 +145,68 @@ for (const reference of cases) {
     });
   }
 }
+
+interface StabilityFixture extends Pick<Case, 'width' | 'stem' | 'classes' | 'weightsFile' | 'tensorsFile'> {
+  readonly images: Formula;
+  /** The distorted images less the images. */
+  readonly noise: Formula;
+  readonly labels: number[];
+  readonly rows: readonly (Pick<Case, 'name' | 'gradientNorms'> & {
+    readonly method: Method;
+    readonly loss: number;
+  })[];
+}
+
+describe('stability training of ResNet-18', () => {
+  const fixture = fixtureJson<StabilityFixture>('resnet18/stability.json');
+  const expected = fixtureTensors(fixture.tensorsFile);
+  const tensor = (formula: Formula) => {
+    const { shape, values } = formulaTensor(formula);
+    return tf.tensor4d(values, shape as [number, number, number, number]);
+  };
+
+  for (const { name, method, loss, gradientNorms } of fixture.rows) {
+    it(`${name}: has PyTorch's loss, every gradient and the running statistics`, () => {
+      const network = networkOf({ ...fixture, weights: {} });
+      const parameters = network.parameters;
+      type Inputs = { images: Tensor4D; noise: Tensor4D; labels: Tensor1D };
+      const step = compile(({ images, noise, labels }: Inputs) => {
+        const pair = { reference: images, distorted: images.add<Tensor4D>(noise) };
+        const { value, gradients } = valueAndGradients((read) => {
+          const f = (x: Tensor4D) => network.forward(x, { training: true, read });
+          return methodLoss(method, { ...pair, labels, f });
+        }, parameters);
+        return {
+          loss: value,
+          ...Object.fromEntries(gradients.map((gradient, i) => [parameters[i].name, gradient])),
+        };
+      });
+      const { loss: ourLoss, ...gradients } = step({
+        images: tensor(fixture.images),
+        noise: tensor(fixture.noise),
+        labels: tf.tensor1d(fixture.labels, 'int32'),
+      });
+      assert.ok(Math.abs(ourLoss.dataSync()[0] - loss) <= 1e-4 * loss, `${ourLoss.dataSync()[0]}, ${loss}`);
+      const close = (values: Float32Array, key: string) => {
+        const error = relativeError(sampled(values), expected.get(`${name}.${key}`)?.values ?? []);
+        assert.ok(error <= 1e-4, `${key}: relative error ${error}`);
+      };
+      const statistics = [...torchWeights(network)].filter(([key]) => key.includes('running_'));
+      assert.equal(statistics.length, 40);
+      for (const [key, { values }] of statistics) close(values, `after.${key}`);
+      for (const [key, gradient] of Object.entries(gradients))
+        network.variable(key).assign(gradient as Tensor);
+      const inTorchLayout = torchWeights(network);
+      for (const [key, torchNorm] of Object.entries(gradientNorms)) {
+        const { values } = inTorchLayout.get(key) as StoredTensor;
+        close(values, `gradient.${key}`);
+        assert.ok(Math.abs(norm(values) - torchNorm) <= 1e-4 * torchNorm, `norm of the gradient of ${key}`);
+      }
+      step.dispose();
+      network.dispose();
+    });
+  }
+});
 
 describe('memory', () => {
   // TensorFlow 2.21's gradient of a strided 1×1 convolution writes past its buffer at few channels; glibc would abort.

@@ -4,11 +4,12 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { openCifar10 } from '../lib/data/cifar10';
 import { subset } from '../lib/data/dataset';
-import { fgsm, gaussianNoise } from '../lib/distortions';
-import { type EvaluationRow, evaluate } from '../lib/evaluation/evaluate';
+import { type Distortion, fgsm, gaussianNoise, jpeg, rotation } from '../lib/distortions';
+import { answersOf, type EvaluationRow, evaluate, rowOf } from '../lib/evaluation/evaluate';
 import { ResNet18 } from '../lib/model/resnet18';
 import {
   type Graph,
@@ -22,7 +23,15 @@ import {
 } from '../lib/tensorflow';
 import { AccuracyMeter } from '../lib/training/accuracy';
 import { klDivergence, symmetricKlDivergence, taskLoss } from '../lib/training/losses';
-import { type Method, methodLoss } from '../lib/training/methods';
+import {
+  AS_PRINTED,
+  checkMethod,
+  DEFAULT_READING,
+  explicitMethod,
+  type Method,
+  methodLoss,
+  type Reading,
+} from '../lib/training/methods';
 import { type EpochResult, type TrainOptions, train } from '../lib/training/train';
 import { fixtureJson } from './support/fixtures';
 
@@ -30,6 +39,8 @@ interface LossRow {
   readonly loss: string;
   readonly alpha?: number;
   readonly mu?: number;
+  readonly divergence?: Reading['divergence'];
+  readonly reference?: Reading['reference'];
   readonly value: number;
   readonly gradient: number[][];
   readonly distortedGradient: number[][];
@@ -44,7 +55,13 @@ interface LossCase {
 const losses = fixtureJson<{ labels: number[]; cases: readonly LossCase[] }>('resnet18/losses.json');
 
 /** Our loss of each name in the fixture, as a function of both logits. */
-function ourLoss({ loss, alpha = 0, mu }: LossRow): (a: Tensor2D, b: Tensor2D) => Scalar {
+function ourLoss({
+  loss,
+  alpha = 0,
+  mu,
+  divergence,
+  reference,
+}: LossRow): (a: Tensor2D, b: Tensor2D) => Scalar {
   const labels = tf.tensor1d(losses.labels, 'int32');
   const method = (of: Method) => (a: Tensor2D, b: Tensor2D) =>
     // The network is the identity on "images" that are logits; two passes keep them apart.
@@ -58,8 +75,8 @@ function ourLoss({ loss, alpha = 0, mu }: LossRow): (a: Tensor2D, b: Tensor2D) =
     crossEntropy: (a) => taskLoss(a, labels),
     kl: klDivergence,
     symmetricKl: symmetricKlDivergence,
-    stabilityTraining: method({ kind: 'ST', alpha }),
-    symmetricStabilityTraining: method({ kind: 'ST-sym', alpha }),
+    stabilityTraining: method({ kind: 'ST', alpha, divergence, reference }),
+    symmetricStabilityTraining: method({ kind: 'ST-sym', alpha, divergence, reference }),
     adversarialTraining: method({ kind: 'AT', mu }),
   };
   return byName[loss];
@@ -81,7 +98,7 @@ describe('losses', () => {
         const close = (actual: number, expected: number, what: string) =>
           assert.ok(
             Math.abs(actual - expected) <= 1e-4 * Math.abs(expected) + rounding,
-            `${row.loss} α=${row.alpha} ${what}: ${actual}, PyTorch ${expected}`,
+            `${row.loss} α=${row.alpha} ${row.divergence} ${row.reference} ${what}: ${actual}, PyTorch ${expected}`,
           );
         close(value.dataSync()[0], row.value, 'value');
         grads.forEach((gradient, index) => {
@@ -110,7 +127,75 @@ describe('losses', () => {
     );
   });
 
-  it('ST with α = 0 is the baseline, one pass with both halves is two passes where the network has no batch norm', () => {
+  /** A method's loss of logits and its gradients to them: the network is the identity. */
+  function lossOf(method: Method, logits: readonly number[], distortedLogits: readonly number[]) {
+    return tf.tidy(() => {
+      const labels = tf.tensor1d([0, 2], 'int32');
+      const batches: number[] = [];
+      const f = (x: Tensor4D) => {
+        batches.push(x.shape[0]);
+        return x as Tensor as Tensor2D;
+      };
+      const { value, grads } = tf.valueAndGrads((a: Tensor, b: Tensor) =>
+        methodLoss(method, { reference: a as Tensor4D, distorted: b as Tensor4D, labels, f }),
+      )([logitsOf(logits), logitsOf(distortedLogits)]);
+      const [reference, distorted] = grads.map((gradient) => [...gradient.dataSync()]);
+      return { loss: { value: value.dataSync()[0], reference, distorted }, batches };
+    });
+  }
+  const kinds = ['ST', 'ST-sym'] as const;
+  const [first, second] = [
+    [1, -2, 0.5, 3, 0, -1],
+    [0.5, 1, -1, 2, 2, -2],
+  ];
+
+  it('the mean over C classes with α is the sum with α / C, to the last bit; neither rewards a divergence', () => {
+    const alphas = fc.double({ min: 0, max: 100, noNaN: true });
+    fc.assert(
+      fc.property(six, six, alphas, (a, b, alpha) => {
+        const task = lossOf({ kind: 'ST', alpha: 0 }, a, b).loss.value;
+        for (const kind of kinds) {
+          for (const reference of ['attached', 'detached'] as const) {
+            const { loss } = lossOf({ kind, alpha, ...DEFAULT_READING, reference }, a, b);
+            const summed = lossOf({ kind, alpha: alpha / 3, ...AS_PRINTED, reference }, a, b);
+            assert.deepEqual(loss, summed.loss);
+            assert.ok(loss.value >= task - 1e-5 * (1 + alpha), `${loss.value} < ${task}`);
+          }
+        }
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('a detached reference has the gradient of L₀ alone; the value and the gradient to x′ stay', () => {
+    const alone = lossOf({ kind: 'ST', alpha: 0 }, first, second).loss.reference;
+    for (const kind of kinds) {
+      const attached = lossOf({ kind, alpha: 3 }, first, second).loss;
+      const detached = lossOf({ kind, alpha: 3, reference: 'detached' }, first, second).loss;
+      assert.deepEqual(detached, { ...attached, reference: alone }, kind);
+      assert.notDeepEqual(attached.reference, alone, kind);
+    }
+  });
+
+  it('what a method leaves out is the default reading; one pass and two are the same without batch norm', () => {
+    const stability = { kind: 'ST', alpha: 2 } as const;
+    assert.deepEqual(explicitMethod(stability), { ...stability, ...DEFAULT_READING });
+    assert.deepEqual(explicitMethod({ ...stability, ...AS_PRINTED }), { ...stability, ...AS_PRINTED });
+    assert.deepEqual(explicitMethod({ kind: 'AT' }), { kind: 'AT', mu: 0.5, passes: 'joint' });
+    assert.deepEqual(explicitMethod({ kind: 'control' }), { kind: 'control' });
+    for (const method of [stability, { kind: 'ST-sym', alpha: 2 }, { kind: 'AT' }] as const) {
+      const [byDefault, explicit, separate] = [
+        method,
+        explicitMethod(method),
+        { ...method, passes: 'separate' } as const,
+      ].map((each) => lossOf(each, first, second));
+      assert.deepEqual(explicit, byDefault);
+      assert.deepEqual(separate.loss, byDefault.loss);
+      assert.deepEqual([byDefault.batches, separate.batches], [[4], [2, 2]]);
+    }
+  });
+
+  it('ST with α = 0 is the baseline, DA with p = 1 and AT with μ = 0 are the baseline on x′', () => {
     const labels = tf.tensor1d([0, 2], 'int32');
     const [reference, distorted] = [
       randomNormal(
@@ -130,10 +215,6 @@ describe('losses', () => {
     const input = { reference, distorted: distorted as Tensor4D, labels, f };
     const value = (method: Method) => methodLoss(method, input).dataSync()[0];
     assert.equal(value({ kind: 'ST', alpha: 0 }), value({ kind: 'baseline' }));
-    assert.equal(
-      value({ kind: 'ST-sym', alpha: 2, passes: 'separate' }),
-      value({ kind: 'ST-sym', alpha: 2 }),
-    );
     const onDistorted = methodLoss(
       { kind: 'baseline' },
       { ...input, reference: input.distorted },
@@ -141,7 +222,6 @@ describe('losses', () => {
     assert.equal(value({ kind: 'DA', probability: 1 }), onDistorted);
     assert.equal(value({ kind: 'AT', mu: 0 }), onDistorted);
     assert.equal(value({ kind: 'AT', mu: 1 }), value({ kind: 'baseline' }));
-    assert.equal(value({ kind: 'AT' }), value({ kind: 'AT', mu: 0.5 }));
   });
 });
 
@@ -219,32 +299,27 @@ describe('training', () => {
     assert.equal(tf.memory().numTensors, before);
   });
 
-  it('in parts of a pass sees the same batches as in whole passes, also after a stop', async () => {
-    const whole = await trained({ epochs: 2 });
-    const parts = await trained({ epochs: 6, epochsPerPass: 3 });
-    const losses = parts.history.map(({ trainLoss }) => trainLoss);
-    const means = [0, 3].map((start) => (losses[start] + losses[start + 1] + losses[start + 2]) / 3);
-    assert.deepEqual(
-      means.map((loss) => loss.toFixed(6)),
-      whole.history.map(({ trainLoss }) => trainLoss.toFixed(6)),
-    );
-    const checkpoint = { file: join(mkdtempSync(join(folder, 'parts-')), 'checkpoint'), run: 'parts' };
-    const controller = new AbortController();
-    const onEpoch = ({ epoch }: EpochResult) => void (epoch === 4 && controller.abort(new Error('stop')));
-    const options = { epochs: 6, epochsPerPass: 3, checkpoint };
-    await assert.rejects(trained({ ...options, onEpoch, signal: controller.signal }), /stop/);
-    const resumed = await trained(options);
-    assert.deepEqual(outcomes(resumed.history), outcomes(parts.history));
-    await assert.rejects(trained({ epochsPerPass: 2 }), {
-      name: 'ArgumentError',
-      message: /must divide the 3 batches of a pass, but got 2/,
-    });
+  it('a control is the baseline trained on from the same weights', async () => {
+    const start = smallNetwork(3);
+    const weights = start.snapshot();
+    start.dispose();
+    const from = async (method: Method) => {
+      const network = smallNetwork(4);
+      network.restore(weights);
+      return trained({ network, method });
+    };
+    const [control, baseline] = [await from({ kind: 'control' }), await from({ kind: 'baseline' })];
+    assert.deepEqual(outcomes(control.history), outcomes(baseline.history));
+    assert.deepEqual(control.snapshot, baseline.snapshot);
+    assert.notDeepEqual(control.snapshot, weights);
+    assert.notDeepEqual(control.snapshot, (await trained({ method: { kind: 'control' } })).snapshot);
   });
 
   it('stopped at any batch, goes on from its checkpoint to the same result, and leaves no half-written file', async () => {
     const options = { method: { kind: 'ST', alpha: 0.3 }, distortion: noise(0.1), epochs: 2 } as const;
     const undisturbed = await trained(options);
-    for (const stopAt of [1, 3, 4]) {
+    // The third and the sixth batch are the smaller ones that end an epoch.
+    for (const stopAt of [1, 2, 3, 4, 5, 6]) {
       const own = mkdtempSync(join(folder, 'stop-'));
       const checkpoint = { file: join(own, 'checkpoint.safetensors'), run: 'a run' };
       const controller = new AbortController();
@@ -281,8 +356,19 @@ describe('training', () => {
     );
     await refused({ method: { kind: 'ST', alpha: 1 }, distortion: noise(-0.1) }, /σ must be .* -0\.1/);
     await refused({ method: { kind: 'ST', alpha: 1 } }, /needs a distortion/);
-    await refused({ method: { kind: 'baseline' }, distortion: noise(0.1) }, /takes no distortion/);
+    for (const kind of ['baseline', 'control'] as const) {
+      await refused({ method: { kind }, distortion: noise(0.1) }, /takes no distortion/);
+    }
     await refused({ epochs: 0 }, /epochs .* 0/);
+    const unknown = { kind: 'mixup' } as unknown as Method;
+    await refused({ method: unknown }, /no method "mixup"/);
+    for (const distortion of [undefined, noise(0.1)]) {
+      assert.throws(() => checkMethod(unknown, distortion), {
+        name: 'ArgumentError',
+        message: 'There is no method "mixup".',
+        cure: 'The methods are baseline, control, DA, ST, ST-sym, AT.',
+      });
+    }
   });
 
   it('ends with a clear error when the loss is no number any more', async () => {
@@ -294,7 +380,7 @@ describe('training', () => {
 });
 
 describe('what a step costs in ops, which varies with no machine', () => {
-  /** The recordings of a whole run: two batch sizes in training, one in validation. */
+  /** The recordings of a whole run: two batch sizes in training; in validation the images, then the answers. */
   async function recorded(options: Partial<TrainOptions>) {
     const graphs: Graph[] = [];
     const note = (graph: unknown) => void graphs.push(graph as Graph);
@@ -313,18 +399,19 @@ describe('what a step costs in ops, which varies with no machine', () => {
   }
   // An image's noise is an op of its own: 128 in the first batch, 44 in the last.
   for (const { method, distortion, nodes } of [
-    { method: { kind: 'baseline' }, nodes: [680, 680, 307] },
-    { method: { kind: 'DA', probability: 0.5 }, distortion: noise(0.1), nodes: [819, 735, 307] },
-    { method: { kind: 'ST', alpha: 0.3 }, distortion: noise(0.1), nodes: [906, 822, 307] },
-    { method: { kind: 'AT' }, distortion: { kind: fgsm, strength: 0.01 }, nodes: [1051, 1051, 307] },
+    { method: { kind: 'baseline' }, nodes: [680, 680] },
+    { method: { kind: 'DA', probability: 0.5 }, distortion: noise(0.1), nodes: [819, 735] },
+    { method: { kind: 'ST', alpha: 0.3 }, distortion: noise(0.1), nodes: [906, 822] },
+    { method: { kind: 'AT' }, distortion: { kind: fgsm, strength: 0.01 }, nodes: [1051, 1051] },
   ] as const) {
-    it(`${method.kind}: three recordings a run, with nodes, feeds and fetches as counted`, async () => {
+    it(`${method.kind}: four recordings a run, with nodes, feeds and fetches as counted`, async () => {
       const training = { feeds: 4, fetches: 1, variables: 164 };
-      const [whole, rest, validation] = nodes;
+      const [whole, rest] = nodes;
       assert.deepEqual(await recorded({ method, distortion }), [
         { ...training, nodes: whole },
         { ...training, nodes: rest },
-        { feeds: 4, fetches: 1, variables: 102, nodes: validation },
+        { feeds: 4, fetches: 1, variables: 0, nodes: 15 },
+        { feeds: 2, fetches: 1, variables: 102, nodes: 293 },
       ]);
     });
   }
@@ -347,5 +434,112 @@ describe('evaluation', () => {
     await assert.rejects(meter.count(dataset.test, { strength: Number.NaN }), { name: 'ArgumentError' });
     meter.dispose();
     network.dispose();
+  });
+
+  it('a row holds which images were right', () => {
+    const what = { distortion: 'jpeg', strength: 30, seed: 2 };
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(0, 1), { maxLength: 40 }), (bits) => {
+        const [correct, total] = [bits.filter((right) => right === 1).length, bits.length];
+        const answers = Uint8Array.from(bits);
+        const row = JSON.parse(JSON.stringify(rowOf(what, { correct, total, answers }))) as EvaluationRow;
+        assert.deepEqual(answersOf(row), answers);
+        assert.deepEqual(row, { ...what, correct, total, answers: row.answers });
+      }),
+    );
+    const nine = { correct: 3, total: 9, answers: Uint8Array.from([1, 0, 0, 0, 0, 0, 0, 1, 1]) };
+    assert.equal(rowOf(what, nine).answers, Buffer.from([0b10000001, 0b10000000]).toString('base64'));
+    assert.equal(answersOf({ ...what, correct: 3, total: 9 }), undefined);
+  });
+});
+
+describe('several networks, counted together', () => {
+  const shape = { classes: 10, width: 8, stem: 'small' } as const;
+  const seeds = [1, 2, 3];
+  const weightsOf = (options: ConstructorParameters<typeof ResNet18>[0]) => {
+    const network = new ResNet18(options);
+    const weights = network.snapshot();
+    network.dispose();
+    return weights;
+  };
+
+  for (const distortion of [gaussianNoise, jpeg, rotation, fgsm] as readonly Distortion[]) {
+    it(`under ${distortion.title}: as each alone, and no tensor is left`, async () => {
+      const before = tf.memory().numTensors;
+      const network = new ResNet18(shape);
+      const meter = new AccuracyMeter(network, dataset, distortion);
+      const become = seeds
+        .map((seed) => weightsOf({ ...shape, seed }))
+        .map((weights) => () => network.restore(weights));
+      for (const strength of [distortion.practical, distortion.none]) {
+        const together = await meter.countEach(dataset.test, become, { strength, seed: 5 });
+        for (const [index, count] of together.entries()) {
+          const own = new ResNet18({ ...shape, seed: seeds[index] });
+          const ownMeter = new AccuracyMeter(own, dataset, distortion);
+          assert.deepEqual(count, await ownMeter.count(dataset.test, { strength, seed: 5 }));
+          ownMeter.dispose();
+          own.dispose();
+          const { answers, correct, total } = count;
+          const right = answers.reduce((sum, answer) => sum + answer, 0);
+          assert.deepEqual([right, answers.length, total], [correct, 100, 100]);
+        }
+        assert.equal(new Set(together.map(({ answers }) => String(answers))).size, 3, 'the networks differ');
+      }
+      meter.dispose();
+      network.dispose();
+      assert.equal(tf.memory().numTensors, before);
+    });
+  }
+
+  describe('on so many images that their pictures are made in two parts', () => {
+    const many = subset(whole.train, { count: 28_600, seed: 1 }); // 114 batches of 250, then one of 100
+    const tiny = { classes: 10, width: 4, stem: 'imagenet' } as const;
+    const weights = [1, 2].map((seed) => weightsOf({ ...tiny, seed }));
+    const network = new ResNet18(tiny);
+    const meter = new AccuracyMeter(network, dataset, gaussianNoise);
+    const options = { strength: 0.2 };
+    after(() => {
+      meter.dispose();
+      network.dispose();
+    });
+
+    it('as each alone', async () => {
+      const before = tf.memory().numTensors;
+      const loaded: number[] = [];
+      const become = weights.map((each, index) => () => {
+        loaded.push(index);
+        network.restore(each);
+      });
+      const together = await meter.countEach(many, become, options);
+      assert.deepEqual(loaded, [0, 1, 0, 1]);
+      for (const [index, each] of weights.entries()) {
+        network.restore(each);
+        assert.deepEqual(together[index], await meter.count(many, options));
+      }
+      assert.equal(tf.memory().numTensors, before);
+    });
+
+    it('an abort stops it, while pictures are counted or made, and leaves no tensor', async () => {
+      const before = tf.memory().numTensors;
+      const counting = new AbortController();
+      let loads = 0;
+      const stop = () => {
+        loads += 1;
+        counting.abort(new Error('stopped by the test'));
+      };
+      const stopped = meter.countEach(many, [stop, stop], { ...options, signal: counting.signal });
+      await assert.rejects(stopped, /stopped by the test/);
+      assert.equal(loads, 1);
+      assert.equal(tf.memory().numTensors, before);
+
+      const making = new AbortController();
+      const never = () => assert.fail('no picture was to be counted');
+      const unseen = meter.countEach(many, [never, never], { ...options, signal: making.signal });
+      const rejected = assert.rejects(unseen, /stopped by the test/);
+      while (tf.memory().numTensors === before) await setImmediate();
+      making.abort(new Error('stopped by the test'));
+      await rejected;
+      assert.equal(tf.memory().numTensors, before);
+    });
   });
 });

@@ -130,19 +130,23 @@ export class AccuracyMeter {
     const batches = many ? Math.max(1, Math.floor(SHARED_BYTES / bytes)) : 1;
     const options = { batchSize: BATCH_SIZE, order: 'sequential', signal } as const;
     let part: Shown[] = [];
-    for await (const batch of plannedBatches(split, this.#dataset, plan, options)) {
-      part.push(
-        tf.tidy(() => {
-          const inputs = stepInputs(batch, this.#dataset, plan);
-          return { images: step(inputs).images as Tensor4D, labels: inputs.labels };
-        }),
-      );
-      await setImmediate();
-      if (part.length < batches) continue;
-      yield part;
-      part = [];
+    try {
+      for await (const batch of plannedBatches(split, this.#dataset, plan, options)) {
+        part.push(
+          tf.tidy(() => {
+            const inputs = stepInputs(batch, this.#dataset, plan);
+            return { images: step(inputs).images as Tensor4D, labels: inputs.labels };
+          }),
+        );
+        await setImmediate();
+        if (part.length < batches) continue;
+        yield part;
+        part = [];
+      }
+      if (part.length > 0) yield part;
+    } finally {
+      tf.dispose(part); // what an abort left unseen
     }
-    if (part.length > 0) yield part;
   }
 
   /** Frees the compiled steps. */

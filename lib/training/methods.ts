@@ -62,8 +62,25 @@ export interface TrainingDistortion {
   readonly strength: Strength;
 }
 
-/** @throws ArgumentError if a hyperparameter is out of its range, or the method and the distortion do not go together */
+const KINDS: readonly string[] = [
+  'baseline',
+  'control',
+  'DA',
+  'ST',
+  'ST-sym',
+  'AT',
+] satisfies readonly Method['kind'][];
+
+/**
+ * @throws ArgumentError if there is no such method, a hyperparameter is out of its range, or the method and the distortion
+ *   do not go together
+ */
 export function checkMethod(method: Method, distortion?: TrainingDistortion): void {
+  if (!KINDS.includes(method.kind)) {
+    throw new ArgumentError(`There is no method "${method.kind}".`, {
+      cure: `The methods are ${KINDS.join(', ')}.`,
+    });
+  }
   if (method.kind === 'DA' && !(method.probability >= 0 && method.probability <= 1)) {
     throw new ArgumentError(`DA: the probability p must be in 0..1, but got ${method.probability}.`);
   }

@@ -18,7 +18,7 @@ export interface TrainOptions {
   readonly network: ResNet18;
   readonly dataset: ImageDataset;
   readonly method: Method;
-  /** What makes x′ of x; needed by every method but the baseline. */
+  /** What makes x′ of x; needed by every method but baseline and control. */
   readonly distortion?: TrainingDistortion;
   readonly epochs: number;
   /** Default: 128, the paper's. */

@@ -36,6 +36,17 @@ the distorted ones, mean over the batch, with its gradients to both, to 12 digit
 Each logit is a float32. `crossEntropy` is L0 (Eq. 3), `kl` KL(p‖p′) (Eq. 4, 5),
 `symmetricKl` ½(KL(p‖p′) + KL(p′‖p)) (Eq. 6), `stabilityTraining` L0 + α·kl and
 `symmetricStabilityTraining` L0 + α·symmetricKl (Eq. 1), `adversarialTraining` μL0(x) + (1 − μ)L0(x′) (Eq. 7).
+`divergence`: the KL of these two is summed over the classes ('sum', `KLDivLoss(reduction="batchmean")`) or averaged
+over them, too ('mean', `reduction="mean"`, PyTorch's default). `reference`: 'detached' where every KL has the
+reference's logits detached.
+
+`stability.json` and its `tensorsFile`: stability training's loss on the network of `weightsFile`, batch
+normalisation in training mode.
+
+- `images`, already normalised, by formula; the distorted ones are `images` + `noise`; `labels`.
+- `rows`: `method`, of which `passes` says whether the images go through the network as one batch with the
+  distorted ones ('joint') or before them ('separate'); its `loss`; `gradientNorms` as above; of the tensors
+  `<name>.gradient.<weight>` and, the running statistics afterwards, `<name>.after.<statistic>`, both sampled.
 
 `attacks.json` and its `tensorsFile`: FGSM and PGD on the network of `weightsFile`, normalisation
 (`mean`, `deviation` of each channel) inside.
@@ -52,12 +63,14 @@ from copy import deepcopy
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 import torch
 from fixtures import Fixtures, Formula, formula, rounded
 from network import ResNet18, Stem
 from torch import Tensor
-from torch.nn.functional import cross_entropy, kl_div, log_softmax
+from torch.nn import KLDivLoss
+from torch.nn.functional import cross_entropy, log_softmax
 from torchvision.models import ResNet, resnet18
 
 BATCH = 8
@@ -258,9 +271,20 @@ def network_case(case: Case, weights_file: str | None, fixtures: Fixtures) -> di
     }
 
 
-def divergence(p: Tensor, q: Tensor) -> Tensor:
-    """KL(p‖q) of logits, mean over the batch."""
-    return kl_div(log_softmax(q, 1), log_softmax(p, 1), reduction="batchmean", log_target=True)
+REDUCTIONS = {"sum": "batchmean", "mean": "mean"}
+
+
+def divergence(p: Tensor, q: Tensor, over_classes: str = "sum") -> Tensor:
+    """KL(p‖q) of logits, summed or averaged over the classes, mean over the batch."""
+    with catch_warnings():
+        simplefilter("ignore")  # "mean" is not the mathematical KL, and it is what is wanted
+        loss = KLDivLoss(reduction=REDUCTIONS[over_classes], log_target=True)
+        return loss(log_softmax(q, 1), log_softmax(p, 1))
+
+
+def symmetric_divergence(p: Tensor, q: Tensor, over_classes: str = "sum") -> Tensor:
+    """½ (KL(p‖q) + KL(q‖p)) of logits."""
+    return (divergence(p, q, over_classes) + divergence(q, p, over_classes)) / 2
 
 
 def loss_cases() -> dict[str, Any]:
@@ -282,12 +306,25 @@ def loss_cases() -> dict[str, Any]:
     for name, (reference, distorted) in logits.items():
         a, b = (x.double().requires_grad_() for x in (reference, distorted))
         l0 = cross_entropy(a, labels)
-        kl = divergence(a, b)
-        symmetric = (kl + divergence(b, a)) / 2
-        losses = [("crossEntropy", {}, l0), ("kl", {}, kl), ("symmetricKl", {}, symmetric)]
-        for alpha in (0.01, 0.316, 10):
-            losses.append(("stabilityTraining", {"alpha": alpha}, l0 + alpha * kl))
-            losses.append(("symmetricStabilityTraining", {"alpha": alpha}, l0 + alpha * symmetric))
+        losses = [
+            ("crossEntropy", {}, l0),
+            ("kl", {}, divergence(a, b)),
+            ("symmetricKl", {}, symmetric_divergence(a, b)),
+        ]
+        for alpha, over_classes, reference_is in (
+            (0.01, "sum", "attached"),
+            (0.316, "sum", "attached"),
+            (10, "sum", "attached"),
+            (10, "sum", "detached"),
+            (10, "mean", "attached"),
+            (10, "mean", "detached"),
+        ):
+            reading = {"alpha": alpha, "divergence": over_classes, "reference": reference_is}
+            compared = a.detach() if reference_is == "detached" else a
+            kl = divergence(compared, b, over_classes)
+            symmetric = symmetric_divergence(compared, b, over_classes)
+            losses.append(("stabilityTraining", reading, l0 + alpha * kl))
+            losses.append(("symmetricStabilityTraining", reading, l0 + alpha * symmetric))
         adversarial = 0.5 * l0 + 0.5 * cross_entropy(b, labels)
         losses.append(("adversarialTraining", {"mu": 0.5}, adversarial))
         rows = []
@@ -313,6 +350,87 @@ def loss_cases() -> dict[str, Any]:
             }
         )
     return {"labels": labels.tolist(), "cases": cases}
+
+
+STABILITY = {
+    f"{kind}-{passes}": {
+        "kind": kind,
+        "alpha": alpha,
+        "divergence": over_classes,
+        "reference": reference,
+        "passes": passes,
+    }
+    for kind, alpha, over_classes, reference, passes in (
+        ("ST", 10, "mean", "attached", "joint"),
+        ("ST", 10, "mean", "detached", "separate"),
+        ("ST-sym", 1, "sum", "detached", "joint"),
+        ("ST-sym", 1, "sum", "attached", "separate"),
+    )
+}
+
+
+def stability(
+    network: ResNet, x: Tensor, distorted: Tensor, labels: Tensor, method: dict[str, Any]
+) -> dict[str, Any]:
+    """The loss, its gradients and the running statistics afterwards, in the network's own precision."""
+    network.train()
+    x, distorted = (images.to(network.fc.weight.dtype).permute(0, 3, 1, 2) for images in (x, distorted))
+    if method["passes"] == "joint":
+        logits, other = network(torch.cat([x, distorted])).chunk(2)
+    else:
+        logits, other = network(x), network(distorted)
+    compared = logits.detach() if method["reference"] == "detached" else logits
+    distance = symmetric_divergence if method["kind"] == "ST-sym" else divergence
+    kl = distance(compared, other, method["divergence"])
+    loss = cross_entropy(logits, labels) + method["alpha"] * kl
+    names, parameters = zip(*network.named_parameters())
+    gradients = torch.autograd.grad(loss, parameters)
+    running = {name: b.clone() for name, b in network.named_buffers() if b.is_floating_point()}
+    return {"loss": loss.item(), "gradient": dict(zip(names, gradients)), "after": running}
+
+
+def stability_cases(weights_file: str, fixtures: Fixtures) -> dict[str, Any]:
+    """`stability.json`, and its tensors."""
+    case = WIDTH_8
+    formulas = weights_formula(case.network())
+    shape = [BATCH, case.image_size, case.image_size, 3]
+    images, noise = formula(920, shape, 2), formula(921, shape, 0.5)
+    labels = labels_of(922, BATCH, case.classes)
+    x, distorted = images.tensor(), images.tensor() + noise.tensor()
+
+    rows, tensors = [], {}
+    for name, method in STABILITY.items():
+        exact = stability(load(case.network(), formulas).double(), x, distorted, labels, method)
+        others = {"float32": load(case.network(), formulas)}
+        for seed in range(3):
+            others[f"perturbed {seed}"] = perturbed(load(case.network(), formulas).double(), seed)
+        for other, network in others.items():
+            actual = stability(network, x, distorted, labels, method)
+            found = {
+                group: max(relative(actual[group][key], tensor) for key, tensor in exact[group].items())
+                for group in ("gradient", "after")
+            }
+            print(name, other, " ".join(f"{group} {value:.1e}" for group, value in found.items()))
+            assert max(found.values()) < TOLERANCE / 2
+        for group in ("gradient", "after"):
+            for key, tensor in exact[group].items():
+                tensors[f"{name}.{group}.{key}"] = sample(tensor).float()
+        norms = {key: rounded(g.norm().item()) for key, g in exact["gradient"].items()}
+        rows.append({"name": name, "method": method, "loss": rounded(exact["loss"]), "gradientNorms": norms})
+
+    tensors_file = "resnet18/stability.safetensors"
+    fixtures.tensors(tensors_file, tensors)
+    return {
+        "weightsFile": weights_file,
+        "width": case.width,
+        "stem": case.stem,
+        "classes": case.classes,
+        "images": images,
+        "noise": noise,
+        "labels": labels.tolist(),
+        "tensorsFile": tensors_file,
+        "rows": rows,
+    }
 
 
 MEAN, DEVIATION = [0.4914, 0.4822, 0.4465], [0.247, 0.2435, 0.2616]
@@ -391,6 +509,7 @@ def main() -> None:
     cases = [network_case(case, weights_file if case.width == 8 else None, fixtures) for case in CASES]
     fixtures.json("resnet18/cases.json", {"optimizer": OPTIMIZER, "cases": cases})
     fixtures.json("resnet18/losses.json", loss_cases())
+    fixtures.json("resnet18/stability.json", stability_cases(weights_file, fixtures))
     fixtures.json("resnet18/attacks.json", attack_case(weights_file, fixtures))
     fixtures.finish()
 
