@@ -93,9 +93,9 @@ Exit codes: 0 the run is on disk; 1 an error; 130 stopped: the same command goes
       'after',
       `
 Examples:
-  npx stability-training evaluate --run 9bc48b404b05df64 --distortion gaussian-noise
-  npx stability-training evaluate --run 9bc4 --distortion jpeg --strengths none,30,10
-  npx stability-training evaluate --run 9bc4 --distortion pgd-20 --strengths 0.001
+  npx stability-training evaluate --run fa8a15d027f60b7f --distortion gaussian-noise
+  npx stability-training evaluate --run fa8a --distortion jpeg --strengths none,30,10
+  npx stability-training evaluate --run fa8a --distortion pgd-20 --strengths 0.001
 
 Exit codes: 0 done; 1 an error; 130 stopped: the same command goes on from there.`,
     )
@@ -244,7 +244,7 @@ Exit codes: 0 they were checked, whatever came of it; 1 an error.`,
       'after',
       `
 Example:
-  npx stability-training export --run 9bc48b404b05df64 --out exported
+  npx stability-training export --run fa8a15d027f60b7f --out exported
 
 Exit codes: 0 done; 1 an error.`,
     )

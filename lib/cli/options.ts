@@ -32,18 +32,15 @@ function wholes(text: string): number[] {
   return text.split(',').map(whole);
 }
 
-/** A strength as it is written: `0.1`; `none`, for JPEG; of a composition, its parts' as in `30+0.1`. */
-export type StrengthText = number | null | readonly number[];
-
-export function strength(text: string): StrengthText {
-  if (text.trim() === 'none') return null;
+/** A strength as it is written: `0.1`; of a composition, its parts' as in `30+0.1`. */
+export function strength(text: string): number | readonly number[] {
   const parts = text.split('+').map(number);
   return parts.length === 1 ? parts[0] : parts;
 }
 
-/** `0,0.05,0.1` */
-export function strengths(text: string): StrengthText[] {
-  return text.split(',').map(strength);
+/** Test strengths, `0,0.05,0.1`; `none` is no JPEG. */
+export function strengths(text: string): (number | null | readonly number[])[] {
+  return text.split(',').map((each) => (each.trim() === 'none' ? null : strength(each)));
 }
 
 export const presetOption = () =>

@@ -5,12 +5,11 @@ import { accuracyInterval, type EvaluationRow } from '../evaluation/evaluate';
 import { Laboratory, type RunObserver } from '../experiments/laboratory';
 import { BASELINE, type PresetName, specOf, type Treatment } from '../experiments/presets';
 import { testedRows } from '../experiments/run-store';
-import { parseSpec, runTitle } from '../experiments/spec';
+import { type NamedDistortion, parseSpec, runTitle } from '../experiments/spec';
 import { type ProgressBar, progress } from '../kernel/progress';
 import type { Precision } from '../model/resnet18';
 import { resultsTable } from '../plots/table';
 import type { Method, Reading } from '../training/methods';
-import type { StrengthText } from './options';
 import { stopSignal } from './stop';
 import { findRun } from './store';
 import { duration, epochText, percent, printJson } from './text';
@@ -22,7 +21,7 @@ export interface RunOptions extends Partial<Reading> {
   readonly probability?: number;
   readonly mu?: number;
   readonly distortion?: string;
-  readonly strength?: StrengthText;
+  readonly strength?: NamedDistortion['strength'];
   readonly epochs?: number;
   readonly seed: number;
   readonly data?: string;
@@ -69,11 +68,6 @@ function treatmentOf(options: RunOptions): Treatment {
     if (value === undefined && needs.some((each) => each === key)) {
       throw new ArgumentError(`The method ${kind} needs --${key}.`, { cure });
     }
-  }
-  if (strength === null) {
-    throw new ArgumentError('--strength none is for tests alone.', {
-      cure: 'Give a number; undistorted images are trained on by the methods baseline and control.',
-    });
   }
   const method = {
     kind,
@@ -126,7 +120,7 @@ async function followed<T>(of: Treatment, work: (observer: RunObserver) => Promi
 export interface EvaluateOptions {
   readonly run: string;
   readonly distortion: string;
-  readonly strengths?: readonly StrengthText[];
+  readonly strengths?: readonly Strength[];
   readonly data?: string;
   readonly store?: string;
   readonly json: boolean;

@@ -140,7 +140,7 @@ export class RunStore {
 
   /** @param shipped Runs that were finished elsewhere, as if they were here; their weights are not. Default: none. */
   constructor(directory: string, shipped: Results = new Map()) {
-    if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() === false) {
+    if (existsSync(directory) && !statSync(directory).isDirectory()) {
       throw new DataError(`${directory} is a file, where the folder of the runs was expected.`, {
         cure: 'Name another folder for the runs.',
       });
