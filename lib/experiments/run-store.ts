@@ -138,12 +138,18 @@ export class RunStore {
   readonly directory: string;
   readonly #shipped: Results;
 
-  /** @param shipped Runs that were finished elsewhere, as if they were here; their weights are not. Default: none. */
+  /**
+   * @param shipped Runs that were finished elsewhere, as if they were here; their weights are not. Default: none.
+   * @throws DataError if the folder is a file
+   */
   constructor(directory: string, shipped: Results = new Map()) {
-    if (existsSync(directory) && !statSync(directory).isDirectory()) {
-      throw new DataError(`${directory} is a file, where the folder of the runs was expected.`, {
-        cure: 'Name another folder for the runs.',
-      });
+    if (isNoFolder(directory)) {
+      throw new DataError(
+        `${directory} cannot be the folder of the runs: it, or what it lies in, is a file.`,
+        {
+          cure: 'Name another folder for the runs.',
+        },
+      );
     }
     this.directory = directory;
     this.#shipped = shipped;
@@ -365,6 +371,14 @@ export function orIfBad<T>(read: () => T, otherwise: (error: DataError) => T): T
 /** Says which file is passed over, and why. */
 export function passedOver({ message, cure }: DataError): undefined {
   console.warn(`Passed over: ${message}${cure === undefined ? '' : `\n→ ${cure}`}`);
+}
+
+function isNoFolder(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() === false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOTDIR';
+  }
 }
 
 function jsonText(value: unknown): string {
