@@ -71,7 +71,7 @@ describe('the time to go', () => {
       ),
     };
     const text = sweepView(view, now).toText();
-    assert.match(text, /^DA .* 0 +1 of 1 epochs +45\.7 +process 77 of another machine +65 min$/m);
+    assert.match(text, /^ST .* 0 +1 of 1 epochs +45\.7 +process 77 of another machine +65 min$/m);
     assert.match(text, /^0\.0 % of the work is done, about \d+ min to go/);
     assert.match(sweepView(view, now).toHtml(), /<td[^>]*>&#60;Out of memory.&#62;<\/td>/);
   });
