@@ -463,14 +463,14 @@ describe('a sweep', () => {
       'runs.csv',
     ]);
     const lines = (name: string) => readFileSync(join(out, name), 'utf8').trimEnd().split('\r\n');
-    // Eight curves and the band, at three strengths.
-    assert.equal(lines('figure-1a.csv').length, 1 + 9 * 3);
+    // Seven curves, the baseline, two controls and the band, at three strengths.
+    assert.equal(lines('figure-1a.csv').length, 1 + 11 * 3);
     assert.equal(lines('runs.csv').length, 1 + runs.list().length);
     assert.match(readFileSync(join(out, 'figure-1a.svg'), 'utf8'), /^<svg .*Figure 1a/);
 
     const claims = await json('claims', ...smoke);
     assert.equal(claims[0].id, 1);
-    assert.ok(['holds', 'does not hold'].includes(claims[0].verdict));
+    assert.ok(['holds', 'contradicted', 'undecided'].includes(claims[0].verdict));
     assert.match(claims[0].place, /1a/);
     assert.ok(claims.some(({ verdict }: { verdict: string }) => verdict === 'not computed'));
   });

@@ -19,8 +19,7 @@ export interface ClaimsOptions {
 export function claimsCommand({ preset: name, divergence, data, store, json }: ClaimsOptions) {
   const preset = presetAt(name, data);
   const reading = divergence && { divergence };
-  const options = { memory: memoryOf(name), reading };
-  const checked = checkClaims(preset, readAll(preset, store), options);
+  const checked = checkClaims(preset, readAll(preset, store), { memory: memoryOf(name), reading });
   if (!json) return console.log(resultsTable(claimsTable(checked)).toText());
   printJson(
     checked.map((result, at) => {

@@ -68,9 +68,9 @@ export async function figures(options: FiguresOptions): Promise<void> {
 }
 
 /** A row a curve and test strength, as exact as they were computed. */
-function numbersOf({ panel, baseline, curves, band }: PanelCurves): ResultsTable {
+function numbersOf({ panel, baseline, controls, curves, band }: PanelCurves): ResultsTable {
   return resultsTable([
-    ...[baseline, ...curves].flatMap(({ label, chosen: { points, runs } }) =>
+    ...[baseline, ...controls, ...curves].flatMap(({ label, chosen: { points, runs } }) =>
       points.map((point) => ({
         panel: panel.id,
         curve: label,
