@@ -27,6 +27,10 @@ const WATCH_MS = 5000;
 export async function status(options: StatusOptions): Promise<void> {
   const { figures, divergence, all, watch, json, ...plan } = options;
   const subject = figuresNamed(figures);
+  let isRead = true;
+  process.stdout.once('error', () => {
+    isRead = false; // as head does that has enough
+  });
   for (;;) {
     const state = sweepStatus(subject, { ...plan, reading: divergence && { divergence } });
     if (json) printJson(jsonOf(state));
@@ -36,7 +40,7 @@ export async function status(options: StatusOptions): Promise<void> {
     }
     if (!watch || state.counts.whole === state.jobs.length) return;
     await setTimeout(WATCH_MS);
-    if (process.stdout.destroyed) return; // nobody reads any more
+    if (!isRead) return;
     if (!process.stdout.isTTY && !json) console.log();
   }
 }
