@@ -22,10 +22,9 @@ The notebooks are opened by "npm start" in the project folder.
 Exit codes: 0 done; 1 an error, or some runs failed; 130 stopped by Ctrl-C (what was done is kept).`,
   );
 
-// Whoever reads may have enough, as head does.
+// Whoever reads may have enough, as head does: the work goes on without.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
-  process.exit(0);
 });
 
 addExperimentCommands(program);

@@ -5,6 +5,7 @@ import {
   existsSync,
   fstatSync,
   fsyncSync,
+  mkdirSync,
   openSync,
   readFileSync,
   readSync,
@@ -18,17 +19,25 @@ import { DataError } from './errors';
 export const ASIDE = '.partial';
 
 const NO_ROOM = ['ENOSPC', 'EDQUOT', 'EFBIG'];
+const UNWRITABLE: Readonly<Record<string, string>> = {
+  EROFS: 'the disk is mounted read-only',
+  EACCES: 'it may not be written to',
+  EPERM: 'it may not be written to',
+  ENOTDIR: 'what should be a folder on the way is a file',
+};
 
 /**
- * Runs `write`, and says of a full disk what to do about it.
+ * Runs `write`, and says of a full disk, or of a place that cannot be written to, what to do about it.
  *
- * @throws DataError if there is no room for `file`
+ * @throws DataError if there is no room for `file`, or it cannot be written
  */
 export function roomFor<T>(file: string, write: () => T): T {
   try {
     return write();
   } catch (cause) {
-    if (!NO_ROOM.includes((cause as NodeJS.ErrnoException).code ?? '')) throw cause;
+    const { code = '' } = cause as NodeJS.ErrnoException;
+    if (code in UNWRITABLE) throw unwritable(file, UNWRITABLE[code], cause);
+    if (!NO_ROOM.includes(code)) throw cause;
     throw new DataError(`There is no room on the disk for ${file}.`, {
       cure: 'Make room and start it again: it goes on from what is there.',
       cause,
@@ -36,11 +45,37 @@ export function roomFor<T>(file: string, write: () => T): T {
   }
 }
 
+function unwritable(path: string, reason: string, cause?: unknown): DataError {
+  return new DataError(`${path} cannot be written: ${reason}.`, {
+    cure: 'Name another folder, or make this one a folder that you may write to.',
+    cause,
+  });
+}
+
+/**
+ * Makes a folder and those above it, unless they are there.
+ *
+ * @throws DataError if there is no room for it, or it cannot be made
+ */
+export function makeFolder(path: string): void {
+  roomFor(path, () => {
+    try {
+      mkdirSync(path, { recursive: true });
+    } catch (cause) {
+      const { code = '' } = cause as NodeJS.ErrnoException;
+      if (code === 'EEXIST') throw unwritable(path, 'it is a file', cause);
+      // What Node says of a folder on a disk that is mounted read-only, and of a link to nowhere.
+      if (code === 'ENOENT') throw unwritable(path, 'it cannot be made there', cause);
+      throw cause;
+    }
+  });
+}
+
 /**
  * Writes a file aside, then renames it into place: whoever sees the name sees all of it, also after a loss of power.
  *
  * @param content Text, bytes, or several pieces one after the other.
- * @throws DataError if the disk is full; what was there before is there still
+ * @throws DataError if the disk is full or cannot be written to; what was there before is there still
  */
 export function writeWhole(file: string, content: string | Uint8Array | readonly Uint8Array[]): void {
   replaceWith(file, content, (aside) => renameSync(aside, file));
@@ -80,7 +115,7 @@ function replaceWith(
 /**
  * Adds a line of JSON, on a line of its own also where a kill cut the last one short.
  *
- * @throws DataError if the disk is full
+ * @throws DataError if the disk is full or cannot be written to
  */
 export function appendLine(file: string, value: unknown): void {
   roomFor(file, () => {

@@ -1,20 +1,28 @@
 /** The command line as a user has it: processes, their output, their exit codes. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
+  appendFileSync,
+  copyFileSync,
+  cpSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, describe, it } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
+import { STORE } from '../lib/data/pack';
+import { StoreWriter } from '../lib/data/store-writer';
 import { planJobs } from '../lib/experiments/plan';
 import { RunStore } from '../lib/experiments/run-store';
 import { isWhole } from '../lib/experiments/sweep';
@@ -27,9 +35,13 @@ const store = join(folder, 'runs');
 const runs = new RunStore(store);
 const smoke = ['--preset', 'smoke', '--store', store];
 
-function start(...args: string[]) {
-  const child = spawn(process.execPath, ['--import', 'tsx', join(root, 'lib', 'cli.ts'), ...args], {
+const start = (...args: string[]) => startIn(root, ...args);
+
+/** The command line of a project, which may be a copy of this one. */
+function startIn(project: string, ...args: string[]) {
+  const child = spawn(process.execPath, ['--import', 'tsx', join(project, 'lib', 'cli.ts'), ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    cwd: project,
   });
   const ended = Promise.all([
     text(child.stdout),
@@ -48,7 +60,25 @@ async function json(...args: string[]) {
   return JSON.parse(out);
 }
 
-const jobs = planJobs(['fig1a'], { preset: 'smoke' });
+// A seed of two digits: whatever a sweep did is found again.
+/** A command that must fail with a sentence and a cure, and without a stack. @returns what it says */
+async function refused(...args: string[]): Promise<string> {
+  const { out, err, code } = await call(...args);
+  assert.equal(code, 1, `${args.join(' ')}\n${err}`);
+  assert.doesNotMatch(err, /^ {4}at /m);
+  assert.equal(out, '');
+  return err;
+}
+
+const newFolder = () => mkdtempSync(join(folder, 'x-'));
+/** A plain file, where a folder is expected. */
+function plainFile(): string {
+  const file = join(newFolder(), 'file');
+  writeFileSync(file, '');
+  return file;
+}
+
+const jobs = planJobs(['fig1a'], { preset: 'smoke', seeds: [12] });
 const whole = () => jobs.filter((job) => isWhole(runs, job)).length;
 
 describe('help and refusals', () => {
@@ -66,51 +96,97 @@ describe('help and refusals', () => {
   });
 
   it('a wrong option is named with what was expected', async () => {
-    const refused: [string[], RegExp][] = [
+    const all: [string[], RegExp][] = [
       [['sweep', '--engine', 'cloud'], /cloud.*in-process, local, ray/],
       [['sweep', '--engine', 'ray', '--processes', '2'], /--processes .* ray\.\n→ .*--engine local/],
       [['sweep', '--figures', 'fig9', '--dry-run', '--images-per-second', '9'], /"fig9"\.\n→ .*fig1a/],
       [['sweep', '--seeds', '0,one'], /--seeds.*whole number.*"one"/],
+      [['run', '--method', 'baseline', '--epochs', '0'], /--epochs.*above 0/],
+      [['run', '--method', 'baseline', '--seed', '99999999999999999999'], /--seed.*whole number/],
+      [
+        ['run', '--method', 'baseline', '--distortion', 'rotation', '--strength', '10'],
+        /--distortion is no option of the method baseline/,
+      ],
+      [['run', '--method', 'control', '--strength', '10'], /--strength is no option of the method control/],
+      [
+        ['run', '--method', 'DA', '--probability', '1', '--divergence', 'sum'],
+        /--divergence is no option of the method DA/,
+      ],
+      [['run', '--method', 'ST', '--alpha', '1', '--divergence', 'max'], /max.*mean, sum/],
+      [
+        ['run', '--method', 'DA', '--probability', '1', '--distortion', 'jpeg', '--strength', 'none'],
+        /--strength.*number.*"none"/,
+      ],
+      [
+        ['figures', '--figures', 'fig1a,readings', '--out', folder],
+        /readings is no figure but a study\.\n→ /,
+      ],
       [
         ['run', '--method', 'DA', '--alpha', '1'],
         /--alpha is no option of the method DA\.\n→ .*--probability/,
       ],
       [['run', '--method', 'ST', '--distortion', 'jpeg', '--strength', '9'], /needs --alpha/],
+      [['run', '--method', 'ST', '--alpha', '1'], /needs --distortion/],
       [['evaluate', '--run', 'abc', '--distortion', 'fog', '--store', store], /no distortion "fog"/],
-      [['evaluate', '--run', 'abc', '--distortion', 'jpeg', '--store', store], /no such run/],
       [['work', '--store', store, '--job', '{'], /--job: no JSON/],
       [['work', '--store', store, '--job', '{"id": 3}'], /--job: .*\n.*id/],
     ];
-    for (const [args, message] of refused) {
-      const { out, err, code } = await call(...args);
-      assert.equal(code, 1, args.join(' '));
-      assert.match(err, message);
-      assert.doesNotMatch(err, /^ {4}at /m);
-      assert.equal(out, '');
+    for (const [args, message] of all) assert.match(await refused(...args), message);
+  });
+
+  it('a hyperparameter out of range is refused before the baseline is trained', async () => {
+    const empty = join(newFolder(), 'runs');
+    const where = ['--preset', 'smoke', '--store', empty];
+    const noise = ['--distortion', 'gaussian-noise', '--strength'];
+    const all: [string[], RegExp][] = [
+      [['--method', 'ST', '--alpha', '-1', ...noise, '0.2'], /α must be .* -1/],
+      [['--method', 'DA', '--probability', '7', ...noise, '0.2'], /p must be .* 7/],
+      [['--method', 'DA', '--probability', '1', ...noise, '-0.2'], /σ must be .* -0\.2/],
+      [
+        ['--method', 'ST', '--alpha', '1', '--distortion', 'channel-swap', '--strength', '1'],
+        /no distortion "channel-swap"/,
+      ],
+      [['--method', 'AT', '--distortion', 'jpeg', '--strength', '30'], /AT trains on adversarial examples/],
+    ];
+    for (const [args, message] of all) assert.match(await refused('run', ...where, ...args), message);
+    assert.ok(!existsSync(empty));
+  });
+
+  it('a place that cannot be used is named, with what to do', async () => {
+    const file = plainFile();
+    for (const where of [file, join(file, 'runs')]) {
+      const args = ['--preset', 'smoke', '--store', where];
+      const isFile = new RegExp(`${where} cannot be the folder of the runs: .* is a file\\.\n→ Name another`);
+      assert.match(await refused('run', '--method', 'baseline', ...args), isFile);
+      assert.match(await refused('status', ...args), isFile);
     }
+    assert.match(
+      await refused('figures', '--preset', 'smoke', '--store', store, '--out', file),
+      new RegExp(`${file} cannot be written: it is a file\\.\n→ `),
+    );
   });
 });
 
 describe('a dry run', () => {
-  it('lists the 245 runs of the paper and what they cost, without TIFS', async () => {
+  it('lists the 245 runs of the paper and its controls, and what they cost, without TIFS', async () => {
     const { runs, toDo } = await json(
       ...['sweep', '--preset', 'paper', '--dry-run', '--images-per-second', '2500', '--store', store],
     );
-    assert.equal(runs.length, 245);
-    assert.equal(new Set(runs.map(({ id }: { id: string }) => id)).size, 245);
+    assert.equal(runs.length, 247, 'those of Table 2, and the controls of 10 and 20 epochs');
+    assert.equal(new Set(runs.map(({ id }: { id: string }) => id)).size, 247);
     assert.ok(runs.every(({ seed }: { seed: number }) => seed === 0));
     const title = runs.map(({ title }: { title: string }) => title);
     assert.equal(title[0], 'baseline');
     assert.equal(title.filter((one: string) => one.startsWith('AT (ε=')).length, 7);
-    assert.equal(toDo.runs, 245);
+    assert.equal(toDo.runs, 247);
     // A step costs three forward passes, so that at a stated rate the hours are those of the images.
     assert.ok(Math.abs(toDo.hours * 3600 * 2500 - toDo.images) < 1e-6 * toDo.images);
     // torchvision's resnet18 with 200 classes: 11,279,112 parameters and 9,600 running statistics.
-    assert.equal(toDo.diskBytes, 245 * 4 * (11_279_112 + 9_600));
+    assert.equal(toDo.diskBytes, 247 * 4 * (11_279_112 + 9_600));
   });
 
   it('measures the rate where none is given', async () => {
-    const { rate, runs } = await json('sweep', ...smoke, '--figures', 'fig1a', '--dry-run');
+    const { rate, runs } = await json('sweep', ...smoke, '--figures', 'fig1a', '--seeds', '12', '--dry-run');
     assert.ok(rate.training > 0 && rate.test > rate.training, JSON.stringify(rate));
     assert.ok(rate.device.name.length > 0);
     assert.equal(runs.length, jobs.length);
@@ -133,6 +209,13 @@ describe('one run', () => {
     const { id, history, spec } = await json('run', ...smoke, ...treatment);
     assert.equal(history.length, 1);
     assert.deepEqual(runs.find(id)?.spec, spec);
+    assert.deepEqual(spec.method, {
+      kind: 'ST',
+      alpha: 0.316,
+      divergence: 'mean',
+      reference: 'attached',
+      passes: 'joint',
+    });
     const again = await call('run', ...smoke, ...treatment);
     assert.match(again.out, new RegExp(`ST \\(σ=0.215, α=0.316\\), seed 0: epoch 1 is kept.*\nRun ${id}`));
 
@@ -177,17 +260,131 @@ describe('one run', () => {
   });
 });
 
+describe('a reading of the loss, a control', () => {
+  const noise = ['--distortion', 'gaussian-noise', '--strength', '0.215'];
+
+  it('are run as asked for', async () => {
+    const reading = ['--divergence', 'sum', '--reference', 'detached', '--passes', 'separate'];
+    const { spec } = await json('run', ...smoke, '--method', 'ST-sym', '--alpha', '1', ...noise, ...reading);
+    assert.deepEqual(spec.method, {
+      kind: 'ST-sym',
+      alpha: 1,
+      divergence: 'sum',
+      reference: 'detached',
+      passes: 'separate',
+    });
+    const control = await json('run', ...smoke, '--method', 'control');
+    assert.deepEqual(control.spec.method, { kind: 'control' });
+    assert.equal(control.spec.from, spec.from);
+    assert.equal(control.spec.epochs, 1);
+  });
+
+  it('are planned, and asked after', async () => {
+    const plan = ['--preset', 'smoke', '--figures', 'fig1a', '--divergence', 'sum'];
+    const { runs } = await json('sweep', ...plan, '--store', store, '--dry-run', '--images-per-second', '9');
+    const titles: string[] = runs.map(({ title }: { title: string }) => title);
+    assert.equal(titles.filter((title) => title.startsWith('ST (')).length, 12);
+    assert.ok(titles.every((title) => !title.startsWith('ST (') || title.endsWith(', KL summed)')));
+    const told = await json('status', ...plan, '--store', store);
+    assert.deepEqual(
+      told.jobs.map(({ id }: { id: string }) => id),
+      runs.map(({ id }: { id: string }) => id),
+    );
+    const study = await json('status', '--preset', 'smoke', '--figures', 'readings,weight', '--store', store);
+    assert.equal(study.runs, 1 + 3 * 8 + 2 * 9 - 2, 'α = 10, summed, is in both');
+  });
+});
+
+/** A built data set of noise: squares of 32 px, as many images of each class in each split. */
+function builtData(name: string, classNames: readonly string[], seed: number): string {
+  const data = newFolder();
+  const side = 32;
+  const each = (count: number) => classNames.flatMap((_, label) => Array<number>(count).fill(label));
+  const labels = { train: each(20), validation: each(4), test: each(4) };
+  const writer = new StoreWriter(join(data, STORE), { name, side, classNames, labels });
+  const square = Uint8Array.from({ length: side * side * 3 }, (_, at) => (at * seed) % 251);
+  const images = 28 * classNames.length;
+  for (let position = 0; position < images; position++) writer.write(position, square);
+  writer.finish();
+  return data;
+}
+
+describe('a data set of one’s own', () => {
+  const own = join(folder, 'own');
+  const data = builtData('pets', ['cat', 'dog', 'hamster'], 7);
+  const other = builtData('cars', ['fast', 'slow'], 11);
+  const where = ['--preset', 'smoke', '--store', own];
+  let id = '';
+
+  it('is trained and tested with, planned and drawn', async () => {
+    const { spec, ...record } = await json('run', ...where, '--data', data, '--method', 'baseline');
+    id = record.id;
+    const { digest, ...part } = spec.dataset;
+    assert.deepEqual(part, { name: 'pets', train: 60, validation: 12, test: 12 });
+    assert.match(digest, /^[0-9a-f]{16}$/);
+    const plan = [...where, '--figures', 'fig1a', '--data', data];
+    const rows = await json(
+      ...['evaluate', '--run', id, '--store', own, '--data', data],
+      ...['--distortion', 'gaussian-noise', '--strengths', '0,0.05,1'],
+    );
+    assert.equal(rows[0].total, 12);
+    assert.equal((await json('status', ...plan)).whole, 1);
+    const dry = await json('sweep', ...plan, '--dry-run');
+    const stated = ['--figures', 'fig1a', '--dry-run', '--images-per-second', '9'];
+    const { toDo } = await json('sweep', '--preset', 'smoke', '--store', newFolder(), ...stated);
+    // Of the last layer, 64 weights and a bias for each of seven classes less; its baseline is whole.
+    const bytesOf = ({ runs, diskBytes }: { runs: number; diskBytes: number }) => diskBytes / runs;
+    assert.equal(bytesOf(toDo) - bytesOf(dry.toDo), 4 * 65 * 7);
+    assert.equal(toDo.runs - dry.toDo.runs, 1);
+    const out = join(folder, 'figures of pets');
+    const { panels } = await json('figures', ...plan, '--out', out, '--no-html');
+    assert.deepEqual([panels[0].panel, panels[0].computed], ['1a', 1]);
+    assert.equal((await json('claims', ...where, '--data', data))[0].verdict, 'not computed');
+    const exported = join(folder, 'exported pets');
+    await json('export', '--run', id, '--store', own, '--data', data, '--out', exported);
+    const config = JSON.parse(readFileSync(join(exported, 'config.json'), 'utf8'));
+    assert.deepEqual([config.dataset, config.classNames], ['pets', ['cat', 'dog', 'hamster']]);
+  });
+
+  it('is not taken for another: both are named, and how to name the right one', async () => {
+    const both = (here: string) =>
+      new RegExp(
+        `${id} is of the data set pets \\(.*, but here is ${here} \\(.* classes, .* px\\.\n→ .*--data`,
+      );
+    const asked = ['--run', id, '--store', own];
+    const fog = ['--distortion', 'rotation', '--strengths', '30'];
+    assert.match(await refused('evaluate', ...asked, ...fog), both('CIFAR-10'));
+    assert.match(await refused('evaluate', ...asked, ...fog, '--data', other), both('cars'));
+    const out = join(folder, 'not exported');
+    assert.match(await refused('export', ...asked, '--out', out, '--data', other), both('cars'));
+    assert.ok(!existsSync(out));
+    // What was counted is told without the pictures.
+    const counted = ['--distortion', 'gaussian-noise', '--strengths', '0.05'];
+    assert.equal((await json('evaluate', ...asked, ...counted)).length, 1);
+    assert.match(await refused('run', ...where, '--method', 'baseline', '--data', folder), /→ /);
+  });
+
+  it('goes to the children of a sweep by its absolute path', () => {
+    const [job] = planJobs(['fig1a'], { preset: 'smoke', data: relative(process.cwd(), data) });
+    assert.equal(job.data, data);
+  });
+});
+
 describe('a sweep', () => {
   const blocked = jobs.at(-1) as (typeof jobs)[number];
-  const sweep = ['sweep', ...smoke, '--figures', 'fig1a'];
-  const status = () => json('status', ...smoke, '--figures', 'fig1a');
+  const seeded = ['--figures', 'fig1a', '--seeds', '12'];
+  const sweep = ['sweep', ...smoke, ...seeded];
+  const status = () => json('status', ...smoke, ...seeded);
 
   it('work does one job, and nothing where it is whole', async () => {
     const file = join(folder, 'job.json');
     writeFileSync(file, JSON.stringify(jobs[1]));
     const first = await call('work', '--store', store, '--job', `@${file}`);
     assert.equal(first.code, 0, first.err);
-    assert.match(first.out, /^epoch 1 of 1: loss .*\n(gaussian-noise at .*\n){3}whole\n$/m);
+    assert.match(
+      first.out,
+      /^epoch 1 of 1: .* of the validation images\n(gaussian-noise at .*\n){3}whole\n$/m,
+    );
     assert.ok(isWhole(runs, jobs[1]));
     const again = await call('work', '--store', store, '--job', JSON.stringify(jobs[1]));
     assert.equal(again.code, 0, again.err);
@@ -201,12 +398,15 @@ describe('a sweep', () => {
     child.kill('SIGINT');
     const { out, err, code } = await ended;
     assert.equal(code, 130, err);
-    assert.match(err, new RegExp(`Stopped: ${whole()} of 29 runs are whole\\.\n→ .*same command again`));
+    assert.match(
+      err,
+      new RegExp(`Stopped: ${whole()} of ${jobs.length} runs are whole\\.\n→ .*same command again`),
+    );
     assert.equal(out, '');
     const told = await status();
     assert.equal(told.whole, whole());
     assert.deepEqual([told.running, told.failed], [0, 0], JSON.stringify(told));
-    assert.equal(told.whole + told.stopped + told.waiting, 29);
+    assert.equal(told.whole + told.stopped + told.waiting, jobs.length);
     assert.ok(told.share > 0 && told.share < 1);
   });
 
@@ -215,15 +415,18 @@ describe('a sweep', () => {
     const { out, err, code } = await call(...sweep, '--engine', 'local', '--processes', '1', '--json');
     assert.equal(code, 1, err);
     const { whole, failed } = JSON.parse(out);
-    assert.equal(whole, 28);
+    assert.equal(whole, jobs.length - 1);
     assert.deepEqual(
       failed.map(({ id }: { id: string }) => id),
       [blocked.id],
     );
-    assert.match(err, new RegExp(`Failed: ${blocked.id} .*\n.*28 of 29 runs are whole, 1 failed`));
-    const { failed: count, jobs } = await status();
+    assert.match(
+      err,
+      new RegExp(`Failed: ${blocked.id} .*\n.*${jobs.length - 1} of ${jobs.length} runs are whole, 1 failed`),
+    );
+    const { failed: count, jobs: all } = await status();
     assert.equal(count, 1);
-    const { state, message } = jobs.find(({ id }: { id: string }) => id === blocked.id);
+    const { state, message } = all.find(({ id }: { id: string }) => id === blocked.id);
     assert.equal(state, 'failed');
     assert.equal(message, failed[0].message);
   });
@@ -233,12 +436,12 @@ describe('a sweep', () => {
     const logs = join(folder, 'logs');
     const { code, out, err } = await call(...sweep, '--engine', 'in-process', '--tensorboard', logs);
     assert.equal(code, 0, err);
-    assert.match(out, /All 29 runs are whole/);
+    assert.match(out, new RegExp(`All ${jobs.length} runs are whole`));
     const { whole, share } = await status();
-    assert.deepEqual([whole, share], [29, 1]);
+    assert.deepEqual([whole, share], [jobs.length, 1]);
     const names = readdirSync(logs);
     assert.equal(names.length, runs.list().length);
-    const baseline = names.find((name) => name.startsWith('baseline')) as string;
+    const baseline = names.find((name) => name.startsWith('baseline, seed 12')) as string;
     const [events] = readdirSync(join(logs, baseline));
     const records = tfRecords(readFileSync(join(logs, baseline, events)));
     const tags = ['training/loss', 'validation/accuracy', 'test/gaussian-noise'];
@@ -260,16 +463,217 @@ describe('a sweep', () => {
       'runs.csv',
     ]);
     const lines = (name: string) => readFileSync(join(out, name), 'utf8').trimEnd().split('\r\n');
-    // Eight curves and the band, at three strengths.
-    assert.equal(lines('figure-1a.csv').length, 1 + 9 * 3);
+    // Seven curves, the baseline, two controls and the band, at three strengths.
+    assert.equal(lines('figure-1a.csv').length, 1 + 11 * 3);
     assert.equal(lines('runs.csv').length, 1 + runs.list().length);
     assert.match(readFileSync(join(out, 'figure-1a.svg'), 'utf8'), /^<svg .*Figure 1a/);
 
     const claims = await json('claims', ...smoke);
     assert.equal(claims[0].id, 1);
-    assert.ok(['holds', 'does not hold'].includes(claims[0].verdict));
+    assert.ok(['holds', 'contradicted', 'undecided'].includes(claims[0].verdict));
     assert.match(claims[0].place, /1a/);
     assert.ok(claims.some(({ verdict }: { verdict: string }) => verdict === 'not computed'));
+  });
+});
+
+describe('what is given up', () => {
+  it('takes with it what starts from it, by every engine', async () => {
+    const [baseline, ...dependents] = jobs;
+    for (const engine of [
+      ['--engine', 'in-process'],
+      ['--engine', 'local', '--processes', '2'],
+    ]) {
+      const broken = newFolder();
+      symlinkSync(join(folder, 'a disk that is not there'), join(broken, baseline.id));
+      const args = ['sweep', '--preset', 'smoke', '--figures', 'fig1a', '--seeds', '12', '--store', broken];
+      const { out, code } = await call(...args, ...engine, '--json');
+      assert.equal(code, 1);
+      const { failed } = JSON.parse(out) as { failed: { id: string; message: string }[] };
+      assert.equal(failed.length, jobs.length);
+      const first = failed.find(({ id }) => id === baseline.id);
+      assert.match(first?.message ?? '', /cannot be written: .* Name another folder/);
+      const others = failed.filter((each) => each !== first);
+      // A process of the local engine may have begun with one of them.
+      const tried = others.filter(({ message }) => message !== 'The baseline that it starts from failed.');
+      assert.ok(tried.length <= (engine.includes('local') ? 1 : 0), JSON.stringify(tried));
+      assert.deepEqual(readdirSync(broken).sort(), [baseline.id, 'failures.jsonl'].sort());
+      assert.equal(dependents.length, others.length);
+    }
+  });
+});
+
+describe('a store that is mounted read-only', () => {
+  it('is named with what to do', async (context) => {
+    const disk = newFolder();
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=20m', 'tmpfs', disk], { stdio: 'pipe' });
+    } catch {
+      return context.skip('mounting a small disk is not permitted here');
+    }
+    try {
+      cpSync(runs.folder(jobs[0].id), join(disk, jobs[0].id), { recursive: true });
+      execFileSync('mount', ['-o', 'remount,ro', disk]);
+      const where = ['--preset', 'smoke', '--store', disk];
+      const readOnly = new RegExp(`${disk}/.* cannot be written: .*\n→ Name another folder`);
+      assert.match(await refused('run', ...where, '--method', 'baseline', '--seed', '9'), readOnly);
+      const noise = ['--distortion', 'gaussian-noise', '--strengths', '0.123'];
+      assert.match(await refused('evaluate', '--run', jobs[0].id, '--store', disk, ...noise), readOnly);
+      assert.match(
+        await refused('sweep', ...where, '--figures', 'fig1a', '--engine', 'in-process'),
+        readOnly,
+      );
+      assert.equal((await json('status', ...where, '--figures', 'fig1a', '--seeds', '12')).whole, 1);
+    } finally {
+      execFileSync('umount', [disk]);
+    }
+  });
+});
+
+describe('a reader who has enough', () => {
+  it('does not end the work', async () => {
+    const out = join(folder, 'figures for nobody');
+    const args = ['figures', ...smoke, '--figures', 'fig1a,supplement-1', '--out', out, '--no-html'];
+    const { child, ended } = start(...args);
+    child.stdout.once('data', () => child.stdout.destroy());
+    child.stdout.on('error', () => {});
+    const [code] = await Promise.all([once(child, 'close').then(([each]) => each), ended.catch(() => {})]);
+    assert.equal(code, 0);
+    assert.deepEqual(
+      readdirSync(out)
+        .filter((name) => name.endsWith('.csv'))
+        .sort(),
+      ['evaluations.csv', 'figure-1a.csv', 'figure-S1a.csv', 'runs.csv'],
+    );
+  });
+});
+
+describe('damaged files', () => {
+  const damaged = join(folder, 'damaged');
+  const { id } = jobs.find(({ spec }) => spec.method.kind === 'ST') ?? assert.fail();
+  const where = ['--preset', 'smoke', '--store', damaged];
+  const plan = [...where, '--figures', 'fig1a', '--seeds', '12'];
+  const file = (name: string) => join(damaged, id, name);
+
+  it('weights are not exported, whatever is wrong with them', async () => {
+    for (const job of jobs) cpSync(runs.folder(job.id), join(damaged, job.id), { recursive: true });
+    const whole = readFileSync(file('weights.safetensors'));
+    const args = ['export', '--run', id, '--store', damaged, '--out', join(folder, 'nothing')];
+    for (const bytes of [1000, 0]) {
+      truncateSync(file('weights.safetensors'), bytes);
+      assert.match(await refused(...args), /weights\.safetensors is not a whole safetensors file/);
+    }
+    writeFileSync(file('weights.safetensors'), whole);
+    copyFileSync(join(folder, 'exported pets', 'weights.safetensors'), file('weights.safetensors'));
+    assert.match(await refused(...args), /fc\.weight has shape \[3,64\]|has shape/);
+    assert.ok(!existsSync(join(folder, 'nothing')));
+    writeFileSync(file('weights.safetensors'), whole);
+  });
+
+  it('a record is named, and hides no other run', async () => {
+    const whole = readFileSync(file('record.json'), 'utf8');
+    const { history: _, ...withoutHistory } = JSON.parse(whole);
+    const broken: [string, RegExp][] = [
+      [JSON.stringify(withoutHistory), /record\.json is no whole record:\n.*expected array.*\n.*at history/],
+      [whole.replace('"format": 2', '"format": 1'), /record\.json is a record of format 1, .* reads 2/],
+      ['', /record\.json is not whole/],
+    ];
+    for (const [text, message] of broken) {
+      writeFileSync(file('record.json'), text);
+      const { jobs: told, whole: count } = await json('status', ...plan);
+      assert.equal(count, jobs.length - 1);
+      const { state, message: why } = told.find((job: { id: string }) => job.id === id);
+      assert.equal(state, 'failed');
+      assert.match(why, message);
+      const out = newFolder();
+      const drawn = await call('figures', ...plan.slice(0, 6), '--out', out, '--no-html', '--json');
+      assert.equal(drawn.code, 0, drawn.err);
+      assert.match(drawn.err, message);
+      assert.match(drawn.err, new RegExp(`→ Move the folder ${join(damaged, id)} elsewhere`));
+      assert.equal(JSON.parse(drawn.out).panels[0].computed, 28);
+    }
+    const [, message] = broken[2];
+    const out = newFolder();
+    const logs = await call('tensorboard', '--store', damaged, '--out', out);
+    assert.equal(logs.code, 0, logs.err);
+    assert.match(logs.out, new RegExp(`Wrote ${jobs.length - 1} runs`));
+    assert.match(logs.err, message);
+    assert.match(await refused('export', '--run', id, '--store', damaged, '--out', out), message);
+    const swept = await call('sweep', ...plan, '--engine', 'in-process');
+    assert.equal(swept.code, 1);
+    assert.match(swept.err, message);
+    assert.equal(readFileSync(file('record.json'), 'utf8'), '', 'nothing is deleted');
+    writeFileSync(file('record.json'), whole);
+  });
+
+  it('an evaluation with more right answers than images is refused', async () => {
+    const row = { run: id, distortion: 'gaussian-noise', strength: 0.123, seed: 0, correct: 999, total: 100 };
+    appendFileSync(file('evaluations.jsonl'), `${JSON.stringify(row)}\n`);
+    const noise = ['--distortion', 'gaussian-noise', '--strengths', '0.123'];
+    const args = ['evaluate', '--run', id, '--store', damaged, ...noise];
+    assert.match(await refused(...args), /holds a line that is no evaluation .*999.*\n→ Remove the file/);
+  });
+});
+
+describe('results that ship', () => {
+  /** A copy of the project with which the runs of this file's store ship. */
+  function shippingProject(): string {
+    const project = newFolder();
+    for (const name of ['lib', 'package.json', 'tsconfig.json']) {
+      cpSync(join(root, name), join(project, name), { recursive: true });
+    }
+    symlinkSync(join(root, 'node_modules'), join(project, 'node_modules'));
+    mkdirSync(join(project, 'data', 'results'), { recursive: true });
+    symlinkSync(join(root, 'data', 'cifar10'), join(project, 'data', 'cifar10'));
+    const lines = jobs.map(({ id }) => ({ record: runs.find(id), rows: runs.evaluations(id) }));
+    const file = join(project, 'data', 'results', 'smoke.jsonl');
+    writeFileSync(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    return project;
+  }
+
+  it('are found by their id, and trained where their weights are needed', async () => {
+    const project = shippingProject();
+    const empty = join(project, 'runs');
+    const [{ id: baseline }, { id, title, spec }] = jobs.filter(
+      ({ spec: { method } }) => method.kind === 'baseline' || method.kind === 'ST',
+    );
+    const shipped = async (...args: string[]) => {
+      const { out, err, code } = await startIn(project, ...args, '--store', empty).ended;
+      assert.doesNotMatch(err, /^ {4}at /m);
+      return { out, err, code };
+    };
+    const noise = ['--run', id, '--distortion', 'gaussian-noise', '--json', '--strengths'];
+    const { total, correct } =
+      runs.evaluations(id).find(({ strength }) => strength === 0.05) ?? assert.fail();
+    const there = await shipped('evaluate', ...noise, '0.05');
+    assert.equal(there.code, 0, there.err);
+    const [row] = JSON.parse(there.out);
+    assert.deepEqual([row.correct, row.total], [correct, total]);
+    assert.ok(!existsSync(empty), 'nothing is trained for that');
+
+    const out = join(project, 'exported');
+    const refusal = await shipped('export', '--run', id, '--out', out);
+    assert.equal(refusal.code, 1);
+    const command = /ships with the project, its weights do not\.\n→ .*stability-training (run --retrain .*)/;
+    const cure = command.exec(refusal.err)?.[1] ?? assert.fail(refusal.err);
+    const plan = ['--preset', 'smoke', '--figures', 'fig1a', '--seeds', '12'];
+    assert.equal(JSON.parse((await shipped('status', ...plan, '--json')).out).whole, jobs.length);
+    const anew = ['sweep', ...plan, '--retrain', '--dry-run', '--images-per-second', '9', '--json'];
+    assert.equal(JSON.parse((await shipped(...anew)).out).toDo.runs, jobs.length);
+    assert.match((await shipped('evaluate', '--run', 'ffffff', '--distortion', 'jpeg')).err, /no such run/);
+
+    const trained = await shipped(...cure.split(' '));
+    assert.match(trained.out, new RegExp(`Run ${id}`), trained.err);
+    assert.equal((await shipped('export', '--run', id, '--out', out)).code, 0);
+
+    rmSync(empty, { recursive: true });
+    const more = await shipped('evaluate', ...noise, '0.05,0.123');
+    assert.equal(more.code, 0, more.err);
+    assert.match(more.err, new RegExp(`The weights of ${id} are not here: it is trained again`));
+    assert.deepEqual(
+      JSON.parse(more.out).map((one: { total: number }) => one.total),
+      [total, total],
+    );
+    assert.deepEqual(readdirSync(empty).sort(), [baseline, id].sort(), `${title} ${spec.seed}`);
   });
 });
 

@@ -71,7 +71,7 @@ describe('the time to go', () => {
       ),
     };
     const text = sweepView(view, now).toText();
-    assert.match(text, /^DA .* 0 +1 of 1 epochs +45\.7 +process 77 of another machine +65 min$/m);
+    assert.match(text, /^ST .* 0 +1 of 1 epochs +45\.7 +process 77 of another machine +65 min$/m);
     assert.match(text, /^0\.0 % of the work is done, about \d+ min to go/);
     assert.match(sweepView(view, now).toHtml(), /<td[^>]*>&#60;Out of memory.&#62;<\/td>/);
   });
@@ -86,12 +86,12 @@ it('with an engine does the sweep, told in a terminal line by line, and ends wit
   const lines = log.mock.calls.map(({ arguments: [line] }) => String(line));
   log.mock.restore();
   assert.equal(sweepStatus(['fig1b'], { ...plan, store }).counts.whole, 2);
-  assert.match(lines[0], /^0\.0 % of the work; 16 runs: 16 waiting; nobody works on it$/);
+  assert.match(lines[0], /^0\.0 % of the work; 17 runs: 17 waiting; nobody works on it$/);
   assert.ok(
     lines.some((line) => /1 running.*baseline, seed 0 \(\d of 2 epochs\)/.test(line)),
     lines.join('\n'),
   );
-  assert.match(lines.at(-1) ?? '', /16 runs: 2 whole/);
+  assert.match(lines.at(-1) ?? '', /17 runs: 2 whole/);
   assert.equal(new Set(lines).size, lines.length, 'a line is printed only when something changed');
 });
 
@@ -149,7 +149,7 @@ await dashboard(['fig1b'], options);`;
   const again = await kernel.execute(code, {}, 240_000);
   assert.equal(again.reply.status, 'ok', JSON.stringify(again.reply));
   const last = again.outputs.findLast(({ type }) => type === 'update_display_data') ?? again.outputs[0];
-  assert.match(html(last), /16 runs: 16 whole</);
+  assert.match(html(last), /17 runs: 17 whole</);
   assert.match(html(last), /100\.0 % of the work is done/);
   assert.equal(again.outputs.filter(({ type }) => type === 'display_data').length, 1);
   assert.equal((await sweep.ended)[0], 0);

@@ -10,7 +10,10 @@ import { curvePoints, Laboratory } from '../lib/experiments/laboratory';
 import { type PresetName, presets, specOf } from '../lib/experiments/presets';
 import { RunStore } from '../lib/experiments/run-store';
 import { parseSpec, type RunSpec, runId, runTitle } from '../lib/experiments/spec';
-import type { Method } from '../lib/training/methods';
+import { ResNet18 } from '../lib/model/resnet18';
+import { AccuracyMeter } from '../lib/training/accuracy';
+import { AS_PRINTED, type Method } from '../lib/training/methods';
+import { train } from '../lib/training/train';
 
 const noise = { name: 'gaussian-noise', strength: 0.1 };
 const fgsm = { name: 'fgsm', strength: 0.001 };
@@ -24,7 +27,10 @@ describe('a specification', () => {
       { seed: 1 },
       { epochs: 2 },
       { precision: 'bfloat16' },
-      { method: { kind: 'ST', alpha: 0.2 } },
+      { method: { ...spec.method, alpha: 0.2 } as Method },
+      { method: { ...spec.method, divergence: 'sum' } as Method },
+      { dataset: { ...spec.dataset, digest: '0123456789abcdef' } },
+      { dataset: { ...spec.dataset, test: 99 } },
       { distortion: { ...noise, strength: 0.2 } },
     ];
     const ids = new Set([spec, ...changes.map((change) => ({ ...spec, ...change }))].map(runId));
@@ -49,8 +55,10 @@ describe('a specification', () => {
       }
     }
     assert.equal(ids.size, 4 + 3 + 3 + 2 * 7 + 3 + 3 + 12);
-    const at = (mu?: number) => runId(parseSpec({ ...spec, method: { kind: 'AT', mu }, distortion: fgsm }));
-    assert.equal(at(), at(0.5));
+    const id = (method: Method) => runId(specOf(presets.smoke, { method, distortion: fgsm }));
+    assert.equal(id({ kind: 'AT' }), id({ kind: 'AT', mu: 0.5, passes: 'joint' }));
+    const explicit = { divergence: 'mean', reference: 'attached', passes: 'joint' } as const;
+    assert.equal(id({ kind: 'ST', alpha: 1 }), id({ kind: 'ST', alpha: 1, ...explicit }));
   });
 
   it('starts from the baseline of its own seed', () => {
@@ -73,6 +81,11 @@ describe('a specification', () => {
     assert.equal(runTitle({ method: { kind: 'baseline' } }), 'baseline');
     assert.equal(runTitle({ method: { kind: 'AT' }, distortion: fgsm }), 'AT (ε=0.001, μ=0.5)');
     assert.equal(
+      runTitle({ method: { kind: 'ST', alpha: 10, ...AS_PRINTED, passes: 'separate' }, distortion: noise }),
+      'ST (σ=0.1, α=10, KL summed, two passes)',
+    );
+    assert.equal(runTitle({ method: { kind: 'control' } }), 'control');
+    assert.equal(
       runTitle({
         method: { kind: 'ST-sym', alpha: 10 },
         distortion: { name: 'rotation+gaussian-noise', strength: [90, 0.01] },
@@ -86,10 +99,12 @@ describe('a specification', () => {
     const { epochs: _, ...withoutEpochs } = spec;
     const refused: [unknown, RegExp][] = [
       [{ ...spec, epoch: 3 }, /Unrecognized key.*"epoch"/],
-      [{ ...spec, method: { kind: 'ST', alpha: 0.1, beta: 2 } }, /Unrecognized key.*"beta"/],
+      [{ ...spec, method: { ...spec.method, beta: 2 } }, /Unrecognized key.*"beta"/],
       [withoutEpochs, /epochs/],
       [{ ...spec, epochs: '3' }, /epochs/],
-      [{ ...spec, method: { kind: 'ST', alpha: -0.1 } }, /α must be .* -0\.1/],
+      [{ ...spec, method: { ...spec.method, divergence: 'max' } }, /"mean"\|"sum"/],
+      [{ ...spec, dataset: { ...spec.dataset, test: 0 } }, /dataset\.test/],
+      [{ ...spec, method: { ...spec.method, alpha: -0.1 } }, /α must be .* -0\.1/],
       [{ ...spec, method: { kind: 'DA', probability: 2 } }, /p must be .* 2/],
       [{ ...spec, distortion: { ...noise, strength: -1 } }, /σ must be .* -1/],
       [{ ...spec, distortion: { ...noise, name: 'fog' } }, /no distortion "fog"/],
@@ -99,8 +114,8 @@ describe('a specification', () => {
       [{ ...spec, distortion: { name: 'jpeg', strength: 0 } }, /q must be .* 0/],
       [{ ...spec, distortion: { name: 'rotation+gaussian-noise', strength: [30] } }, /list of 2 numbers/],
       [{ ...spec, distortion: { name: 'pgd-20', strength: 0.1 } }, /for testing alone/],
-      [{ ...spec, method: { kind: 'AT' } }, /AT trains on adversarial examples/],
-      [{ ...spec, method: { kind: 'AT', mu: 2 }, distortion: fgsm }, /μ must be .* 2/],
+      [{ ...spec, method: { kind: 'AT', mu: 0.5, passes: 'joint' } }, /AT trains on adversarial examples/],
+      [{ ...spec, method: { kind: 'AT', mu: 2, passes: 'joint' }, distortion: fgsm }, /μ must be .* 2/],
       [{ ...spec, method: { kind: 'AT', alpha: 1 }, distortion: fgsm }, /Unrecognized key.*"alpha"/],
       ['spec', /expected object/],
     ];
@@ -195,19 +210,60 @@ describe('the laboratory', () => {
     for (const [text, message] of [
       [whole.slice(0, 50), /not whole/],
       [whole.replace('"alpha": 0.1', '"alpha": 0.2'), /specification was changed/],
-      [whole.replace('"format": 1', '"format": 0'), /format 0/],
+      [whole.replace('"format": 2', '"format": 1'), /format 1, .* reads 2/],
+      [whole.replace('"bestEpoch": 1', '"bestEpoch": 2'), /best epoch is not in the history/],
     ] as const) {
       writeFileSync(file, text);
-      assert.throws(() => store.find(id), { name: 'DataError', message, cure: /Remove the folder/ });
+      assert.throws(() => store.find(id), {
+        name: 'DataError',
+        message,
+        cure: /Move the folder .* elsewhere/,
+      });
     }
     writeFileSync(file, whole);
     assert.equal(store.find(id)?.id, id);
   });
 
+  it('refuses a run of another data set, and names both', async () => {
+    const dataset = { ...presets.smoke.dataset, name: 'pets', digest: '0123456789abcdef' };
+    const record = await laboratory.run(treatment);
+    const other = { ...record, spec: { ...record.spec, dataset } };
+    const refusal = {
+      name: 'DataError',
+      message:
+        /of the data set pets \(0123456789abcdef; .* but here is CIFAR-10 \(.*, 10 classes, squares of 32 px/,
+      cure: /--data/,
+    };
+    assert.throws(() => laboratory.datasetOf(other.spec), refusal);
+    await assert.rejects(laboratory.runOf(other.spec), refusal);
+    await assert.rejects(laboratory.evaluate(other, { distortion: 'rotation', strengths: [1] }), refusal);
+  });
+
+  it('trains and counts with a network of the data set’s classes alone, and batches of at least an image', async () => {
+    const { dataset } = laboratory;
+    const network = new ResNet18({ classes: 5, width: 4, stem: 'small' });
+    const options = { dataset, method: { kind: 'baseline' }, epochs: 1 } as const;
+    const classes = {
+      name: 'ArgumentError',
+      message: 'The network has 5 classes, but the data set CIFAR-10 has 10.',
+    };
+    await assert.rejects(train({ ...options, network }), classes);
+    assert.throws(() => new AccuracyMeter(network, dataset), classes);
+    network.dispose();
+    const fitting = new ResNet18({ classes: 10, width: 4, stem: 'small' });
+    for (const batchSize of [0, -4, 1.5]) {
+      await assert.rejects(train({ ...options, network: fitting, batchSize }), {
+        name: 'ArgumentError',
+        message: `train: batchSize must be a whole number above 0, but got ${batchSize}.`,
+      });
+    }
+    fitting.dispose();
+  });
+
   it('refuses presets and distortions that there are not, and says which there are', async () => {
     assert.throws(() => new Laboratory({ preset: 'desktop' as PresetName }), {
       message: /"desktop"/,
-      cure: /smoke, laptop, paper/,
+      cure: /smoke, laptop, photos, paper/,
     });
     const fog = { ...treatment, distortion: { name: 'fog', strength: 1 } };
     await assert.rejects(laboratory.run(fog), { message: /"fog"/, cure: /gaussian-noise/ });

@@ -51,7 +51,7 @@ const epochResult = (epoch: number): EpochResult => ({
   best: true,
 });
 const record: RunRecord = {
-  format: 1,
+  format: 2,
   id,
   spec,
   history: [1, 2, 3].map(epochResult),
@@ -97,7 +97,11 @@ describe('the run store', () => {
       [whole.replace('"epochs"', '"epoch"'), /no specification of this version/],
     ] as const) {
       writeFileSync(file, text);
-      assert.throws(() => store.progress(id), { name: 'DataError', message, cure: /Remove the folder/ });
+      assert.throws(() => store.progress(id), {
+        name: 'DataError',
+        message,
+        cure: /Move the folder .* elsewhere/,
+      });
     }
   });
 

@@ -1,14 +1,17 @@
 /** A sweep that is killed goes on to the same results, one that is left stops; test/soak/sweep.ts is the long form. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { laboratories } from '../lib/experiments/laboratory';
 import { localEngine } from '../lib/experiments/local';
-import { RunStore } from '../lib/experiments/run-store';
-import { sweep, sweepJobs } from '../lib/experiments/sweep';
+import { planJobs } from '../lib/experiments/plan';
+import { type RunRecord, RunStore } from '../lib/experiments/run-store';
+import { type RunSpec, runId } from '../lib/experiments/spec';
+import { sweep, sweepJobs, takeDependents, takeGroup } from '../lib/experiments/sweep';
+import { device } from '../lib/tensorflow';
 import { killedSweep, leftovers, outcome, startSweep } from './support/sweep';
 
 const folder = mkdtempSync(join(tmpdir(), 'sweep-'));
@@ -38,15 +41,45 @@ test('a sweep that is left early leaves no process at work, and its run to the n
   assert.deepEqual(leftovers(store), []);
 });
 
-test('what ships is passed over, or computed anew', () => {
+test('what is to be computed anew is told to the laboratory that does it', () => {
   const store = join(folder, 'anew');
-  const plan = { preset: 'laptop', precision: 'bfloat16', store } as const;
-  assert.deepEqual(sweepJobs(['fig1a'], plan).missing, []);
-  const { jobs, missing } = sweepJobs(['fig1a'], { ...plan, retrain: true });
+  const plan = { preset: 'smoke', store, retrain: true } as const;
+  const { jobs, missing } = sweepJobs(['fig1b'], plan);
   assert.deepEqual(missing, jobs);
   const laboratoryOf = laboratories({ store });
-  for (const job of missing) {
-    assert.equal(laboratoryOf(job).store.find(job.id), undefined);
-    assert.ok(laboratoryOf({ ...job, retrain: false }).store.find(job.id));
-  }
+  for (const job of missing) assert.equal(laboratoryOf(job).store.find(job.id), undefined);
+  assert.notEqual(laboratoryOf(jobs[0]), laboratoryOf({ ...jobs[0], retrain: undefined }));
 });
+
+test('as many jobs are taken at a time as are tested together, none before its baseline', () => {
+  const runs = new RunStore(join(folder, 'groups'));
+  const waiting = planJobs(['fig1a'], { preset: 'smoke' }).map((job) => ({ job }));
+  const [baseline, ...others] = waiting;
+  const { bestEpoch: _, ...unfinished } = finishedRecord(baseline.job.spec);
+  const left = [...waiting];
+  assert.deepEqual(takeGroup(left, runs, 2), [baseline]);
+  assert.deepEqual(takeDependents([...others], runs, baseline.job).length, others.length);
+  runs.begin(baseline.job.spec);
+  writeFileSync(join(runs.folder(baseline.job.id), 'record.json'), JSON.stringify(unfinished));
+  assert.equal(takeGroup([...others], runs, 2).length, 1, 'a damaged record is no baseline');
+  runs.save({ ...unfinished, bestEpoch: 1 });
+  assert.deepEqual(takeGroup([...others], runs, 2), others.slice(0, 8));
+  assert.deepEqual(takeGroup(others.slice(0, 6), runs, 2), others.slice(0, 3), 'shared by two');
+  assert.deepEqual(takeDependents([...others], runs, baseline.job), [], 'its tests failed alone');
+});
+
+/** A finished run that was never trained. */
+function finishedRecord(spec: RunSpec): RunRecord {
+  const epoch = { epoch: 1, epochs: 1, trainLoss: 1, validationAccuracy: 0.1, best: true };
+  return {
+    format: 2,
+    id: runId(spec),
+    spec,
+    history: [{ ...epoch, imagesPerSecond: 1, waitingShare: 0, seconds: 1 }],
+    bestEpoch: 1,
+    device: device(),
+    version: '0.0.0',
+    finished: new Date(0).toISOString(),
+    seconds: 1,
+  };
+}

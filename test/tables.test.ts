@@ -30,7 +30,7 @@ function resultsOf(
     jobs.map(({ id, spec, tests }): [string, RunResult] => {
       const { epochs } = spec;
       const record: RunRecord = {
-        format: 1,
+        format: 2,
         id,
         spec,
         history: Array.from({ length: epochs }, (_, epoch) => ({
@@ -51,8 +51,8 @@ function resultsOf(
       };
       const rows = tests.flatMap(({ distortion, strengths }) =>
         strengths.map((strength) => {
-          const correct = Math.round(smoke.test * accuracyOf(spec, distortion, strength));
-          return { distortion, strength, seed: 0, correct, total: smoke.test };
+          const correct = Math.round(smoke.dataset.test * accuracyOf(spec, distortion, strength));
+          return { distortion, strength, seed: 0, correct, total: smoke.dataset.test };
         }),
       );
       return [id, { record, rows }];

@@ -1,20 +1,25 @@
 /** `claims`: the text's sentences beside the runs' numbers. */
 import { checkClaims, claims, claimsTable } from '../experiments/claims';
 import { memoryOf } from '../experiments/memory';
-import { type PresetName, presetNamed } from '../experiments/presets';
+import { presetAt } from '../experiments/pictures';
+import type { PresetName } from '../experiments/presets';
 import { resultsTable } from '../plots/table';
+import type { Reading } from '../training/methods';
 import { readAll } from './store';
 import { printJson } from './text';
 
 export interface ClaimsOptions {
   readonly preset: PresetName;
+  readonly divergence?: Reading['divergence'];
+  readonly data?: string;
   readonly store?: string;
   readonly json: boolean;
 }
 
-export function claimsCommand({ preset: name, store, json }: ClaimsOptions) {
-  const preset = presetNamed(name);
-  const checked = checkClaims(preset, readAll(preset, store), { memory: memoryOf(name) });
+export function claimsCommand({ preset: name, divergence, data, store, json }: ClaimsOptions) {
+  const preset = presetAt(name, data);
+  const reading = divergence && { divergence };
+  const checked = checkClaims(preset, readAll(preset, store), { memory: memoryOf(name), reading });
   if (!json) return console.log(resultsTable(claimsTable(checked)).toText());
   printJson(
     checked.map((result, at) => {

@@ -1,6 +1,9 @@
 /** The commands of experiments. What they do is loaded when one of them runs: --help does not wait for TensorFlow. */
 import { type Command, Option } from 'commander';
 import {
+  count,
+  dataOption,
+  divergenceOption,
   figuresOption,
   jsonOption,
   number,
@@ -12,6 +15,7 @@ import {
   storeOption,
   strength,
   strengths,
+  subjectOption,
   whole,
 } from './options';
 
@@ -22,23 +26,37 @@ export function addExperimentCommands(program: Command): void {
     .addOption(presetOption())
     .addOption(
       new Option('--method <name>', 'how it is trained')
-        .choices(['baseline', 'DA', 'ST', 'ST-sym', 'AT'])
+        .choices(['baseline', 'control', 'DA', 'ST', 'ST-sym', 'AT'])
         .makeOptionMandatory(),
     )
     .option('--alpha <number>', 'weight α of the stability loss, for ST and ST-sym', number)
     .option('--probability <number>', 'p of DA, 0..1', number)
     .option('--mu <number>', 'weight μ of AT, 0..1 (default: 0.5)', number)
+    .addOption(divergenceOption())
+    .addOption(
+      new Option(
+        '--reference <name>',
+        'whether the stability loss moves the answer to the undistorted image, too (default: attached)',
+      ).choices(['attached', 'detached']),
+    )
+    .addOption(
+      new Option(
+        '--passes <name>',
+        'whether both images go through the network in one batch, for ST, ST-sym and AT (default: joint)',
+      ).choices(['joint', 'separate']),
+    )
     .option(
       '--distortion <name>',
-      'what the training images are distorted by, for every method but the baseline',
+      'what the training images are distorted by, for every method but baseline and control',
     )
     .option(
       '--strength <number>',
       "its strength in the paper's units; of a composition as in 30+0.1",
       strength,
     )
-    .option('--epochs <number>', "epochs (default: the preset's)", whole)
+    .option('--epochs <number>', "epochs (default: the preset's)", count)
     .option('--seed <number>', 'seed of everything random', whole, 0)
+    .addOption(dataOption())
     .addOption(storeOption())
     .addOption(retrainOption())
     .addOption(precisionOption())
@@ -52,6 +70,7 @@ Examples:
   npx stability-training run --method baseline
   npx stability-training run --method ST --alpha 0.316 --distortion gaussian-noise --strength 0.215
   npx stability-training run --method DA --probability 1 --distortion rotation --strength 90 --seed 1 --json
+  npx stability-training run --method control --data data/mine
 
 Exit codes: 0 the run is on disk; 1 an error; 130 stopped: the same command goes on from there.`,
     )
@@ -60,22 +79,23 @@ Exit codes: 0 the run is on disk; 1 an error; 130 stopped: the same command goes
   program
     .command('evaluate')
     .description('Accuracy of a run on the test images against the strength of a distortion.')
-    .requiredOption('--run <id>', 'the run, or how its id begins')
+    .requiredOption('--run <id>', 'the run, in the store or of those that ship, or how its id begins')
     .requiredOption('--distortion <name>', 'what the test images are distorted by')
     .option(
       '--strengths <numbers>',
       "as in 0,0.05,0.1; none is no JPEG (default: the distortion's test grid)",
       strengths,
     )
+    .addOption(dataOption())
     .addOption(storeOption())
     .addOption(jsonOption())
     .addHelpText(
       'after',
       `
 Examples:
-  npx stability-training evaluate --run 9bc48b404b05df64 --distortion gaussian-noise
-  npx stability-training evaluate --run 9bc4 --distortion jpeg --strengths none,30,10
-  npx stability-training evaluate --run 9bc4 --distortion pgd-20 --strengths 0.001
+  npx stability-training evaluate --run fa8a15d027f60b7f --distortion gaussian-noise
+  npx stability-training evaluate --run fa8a --distortion jpeg --strengths none,30,10
+  npx stability-training evaluate --run fa8a --distortion pgd-20 --strengths 0.001
 
 Exit codes: 0 done; 1 an error; 130 stopped: the same command goes on from there.`,
     )
@@ -85,10 +105,12 @@ Exit codes: 0 done; 1 an error; 130 stopped: the same command goes on from there
     .command('sweep')
     .description('Does all runs and tests of some figures. What is on disk is not done again.')
     .addOption(presetOption())
-    .addOption(figuresOption())
+    .addOption(subjectOption())
     .addOption(
       seedsOption('as in 0,1,2: the first for the whole grids, the others near the practical strengths'),
     )
+    .addOption(divergenceOption())
+    .addOption(dataOption())
     .addOption(storeOption())
     .addOption(retrainOption())
     .addOption(precisionOption())
@@ -125,6 +147,8 @@ Exit codes: 0 done; 1 an error; 130 stopped: the same command goes on from there
       `
 Examples:
   npx stability-training sweep --figures fig1a
+  npx stability-training sweep --figures fig1a --data data/mine
+  npx stability-training sweep --figures readings --seeds 0,1,2
   npx stability-training sweep --preset paper --dry-run
   npx stability-training sweep --preset paper --dry-run --images-per-second 2500 --json
   npx stability-training sweep --preset paper --engine local --processes 8 --seeds 0,1,2
@@ -139,8 +163,10 @@ Exit codes: 0 all runs and tests are on disk; 1 some failed, or an error; 130 st
     .command('status')
     .description('Where a sweep stands, whoever works on it: whole, running, stopped, failed, waiting.')
     .addOption(presetOption())
-    .addOption(figuresOption())
+    .addOption(subjectOption())
     .addOption(seedsOption('those of the sweep'))
+    .addOption(divergenceOption())
+    .addOption(dataOption())
     .addOption(storeOption())
     .addOption(precisionOption())
     .option('--all', 'list also the runs that are whole or wait', false)
@@ -165,6 +191,8 @@ Exit codes: 0 it was told; 1 an error.`,
     )
     .addOption(presetOption())
     .addOption(figuresOption())
+    .addOption(divergenceOption())
+    .addOption(dataOption())
     .addOption(storeOption())
     .requiredOption('--out <folder>', 'where the files go')
     .option('--no-html', 'leave out the interactive pages, 10 MB each')
@@ -189,6 +217,8 @@ Exit codes: 0 some panel was drawn; 1 none, or an error.`,
       "What the paper's text says of its results, each sentence checked against the runs that are there.",
     )
     .addOption(presetOption())
+    .addOption(divergenceOption())
+    .addOption(dataOption())
     .addOption(storeOption())
     .addOption(jsonOption())
     .addHelpText(
@@ -205,7 +235,8 @@ Exit codes: 0 they were checked, whatever came of it; 1 an error.`,
   program
     .command('export')
     .description('The weights of a run for PyTorch: safetensors, a model card, config.json.')
-    .requiredOption('--run <id>', 'the run, or how its id begins')
+    .requiredOption('--run <id>', 'the run, in the store or of those that ship, or how its id begins')
+    .addOption(dataOption())
     .addOption(storeOption())
     .requiredOption('--out <folder>', 'where the files go')
     .addOption(jsonOption())
@@ -213,7 +244,7 @@ Exit codes: 0 they were checked, whatever came of it; 1 an error.`,
       'after',
       `
 Example:
-  npx stability-training export --run 9bc48b404b05df64 --out exported
+  npx stability-training export --run fa8a15d027f60b7f --out exported
 
 Exit codes: 0 done; 1 an error.`,
     )

@@ -1,34 +1,40 @@
 /** `export`: a run for PyTorch. */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ImageDataset } from '../data/dataset';
 import { distortionNamed, strengthText } from '../distortions';
 import { DataError } from '../errors';
 import { accuracyInterval, type EvaluationRow } from '../evaluation/evaluate';
-import { Laboratory } from '../experiments/laboratory';
 import type { RunRecord } from '../experiments/run-store';
-import { runTitle } from '../experiments/spec';
-import { writeWhole } from '../files';
-import { findRun, openStore, presetOf } from './store';
+import { type RunSpec, runTitle } from '../experiments/spec';
+import { makeFolder, writeWhole } from '../files';
+import { findRun, openStore } from './store';
 import { duration, percent, printJson } from './text';
 
 export interface ExportOptions {
   readonly run: string;
+  readonly data?: string;
   readonly store?: string;
   readonly out: string;
   readonly json: boolean;
 }
 
-export function exportRun({ run: prefix, store, out, json }: ExportOptions): void {
-  const runs = openStore(store);
-  const record = findRun(runs, prefix);
+export async function exportRun({ run: prefix, data, store, out, json }: ExportOptions): Promise<void> {
+  const { record, laboratory } = findRun(prefix, { data, store });
   const { id, spec } = record;
+  const runs = laboratory.store;
   if (!runs.hasWeights(id)) {
-    throw new DataError(`The weights of the run ${id} are not in ${runs.directory}.`, {
-      cure: 'Export it where it was trained, or train it here with run.',
+    if (openStore(store).isFinished(id)) {
+      throw new DataError(`The weights of the run ${id} are not in ${runs.directory}.`, {
+        cure: 'Export it where it was trained, or move its folder elsewhere and run it again.',
+      });
+    }
+    throw new DataError(`The record of the run ${id} ships with the project, its weights do not.`, {
+      cure: `Train it here: npx stability-training ${runCommand(laboratory.preset.name, spec)}`,
     });
   }
-  const { dataset } = new Laboratory({ preset: presetOf(spec).name, store });
-  const { name, classNames, cropSide, sourceSide, mean, deviation } = dataset;
+  const { name, classNames, cropSide, sourceSide, mean, deviation } = laboratory.datasetOf(spec);
+  (await laboratory.network(record)).dispose(); // damaged weights are not handed on
   const config = {
     architecture: 'resnet18',
     ...spec.network,
@@ -37,9 +43,9 @@ export function exportRun({ run: prefix, store, out, json }: ExportOptions): voi
     input: { sourceSide, cropSide, mean, deviation },
     dataset: name,
     run: record,
-    evaluations: runs.evaluations(id),
+    evaluations: runs.evaluations(id).map(({ answers: _, ...row }) => row),
   };
-  mkdirSync(out, { recursive: true });
+  makeFolder(out);
   const files = ['weights.safetensors', 'config.json', 'README.md'].map((file) => join(out, file));
   writeWhole(files[0], readFileSync(runs.weightsFile(id)));
   writeWhole(files[1], `${JSON.stringify(config, undefined, 2)}\n`);
@@ -48,12 +54,27 @@ export function exportRun({ run: prefix, store, out, json }: ExportOptions): voi
   else console.log(`Exported ${runTitle(spec)}, seed ${spec.seed}, to ${out}.`);
 }
 
+/** The command that trains a run which ships. */
+function runCommand(preset: string, { method, distortion, epochs, precision, seed }: RunSpec): string {
+  const { kind, ...hyperparameters } = method;
+  const options = {
+    preset,
+    method: kind,
+    ...hyperparameters,
+    ...(distortion && { distortion: distortion.name, strength: [distortion.strength].flat().join('+') }),
+    ...{ epochs, precision, seed },
+  };
+  return `run --retrain ${Object.entries(options)
+    .map(([name, value]) => `--${name} ${value}`)
+    .join(' ')}`;
+}
+
 interface CardConfig {
   readonly width: number;
   readonly stem: 'imagenet' | 'small';
   readonly classes: number;
   readonly dataset: string;
-  readonly input: Pick<Laboratory['dataset'], 'sourceSide' | 'cropSide' | 'mean' | 'deviation'>;
+  readonly input: Pick<ImageDataset, 'sourceSide' | 'cropSide' | 'mean' | 'deviation'>;
   readonly evaluations: readonly EvaluationRow[];
 }
 

@@ -1,32 +1,45 @@
 /** `figures`: the panels of the paper from what is on disk. */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { DataError } from '../errors';
-import { type FigureName, figureNames, panelsOf, panelTitle } from '../experiments/figures';
-import { type PresetName, presetNamed } from '../experiments/presets';
+import { ArgumentError, DataError } from '../errors';
+import { figureNames, panelReadAs, panelsOf, panelTitle } from '../experiments/figures';
+import { presetAt } from '../experiments/pictures';
+import type { PresetName } from '../experiments/presets';
 import { type PanelCurves, panelCurves } from '../experiments/results';
+import { isStudy } from '../experiments/studies';
 import { figuresNamed } from '../experiments/sweep';
+import { makeFolder } from '../files';
 import { evaluationsFrame, frameTable, runsFrame } from '../plots/frames';
 import { panelFigure } from '../plots/panel';
 import { type ResultsTable, resultsTable } from '../plots/table';
+import type { Reading } from '../training/methods';
 import { readAll } from './store';
 import { printJson } from './text';
 
 export interface FiguresOptions {
   readonly preset: PresetName;
   readonly figures: string;
+  readonly divergence?: Reading['divergence'];
+  readonly data?: string;
   readonly store?: string;
   readonly out: string;
   readonly html: boolean;
   readonly json: boolean;
 }
 
-export async function figures({ preset: name, figures, store, out, html, json }: FiguresOptions) {
-  const preset = presetNamed(name);
+export async function figures(options: FiguresOptions): Promise<void> {
+  const { preset: name, figures, divergence, data, store, out, html, json } = options;
   const named = figuresNamed(figures);
-  const panels = (named === 'all' ? figureNames : (named as readonly FigureName[])).flatMap(panelsOf);
+  const panels = (named === 'all' ? figureNames : named)
+    .flatMap((each) => {
+      if (!isStudy(each)) return panelsOf(each);
+      throw new ArgumentError(`${each} is no figure but a study.`, {
+        cure: 'sweep and status take it, and evaluations.csv of any figures has its results.',
+      });
+    })
+    .map((panel) => panelReadAs(panel, divergence && { divergence }));
+  const preset = presetAt(name, data);
   const results = readAll(preset, store);
-  mkdirSync(out, { recursive: true });
+  makeFolder(out);
   const drawn = [];
   for (const panel of panels) {
     const curves = panelCurves(panel, preset, results);
@@ -45,7 +58,7 @@ export async function figures({ preset: name, figures, store, out, html, json }:
   }
   if (drawn.length === 0) {
     throw new DataError('No panel has a baseline yet.', {
-      cure: `Compute the runs: npx stability-training sweep --preset ${name} --figures ${figures}`,
+      cure: `Compute the runs: npx stability-training sweep --preset ${name} --figures ${figures}${data === undefined ? '' : ` --data ${data}`}`,
     });
   }
   const tables = { runs: join(out, 'runs.csv'), evaluations: join(out, 'evaluations.csv') };
@@ -55,9 +68,9 @@ export async function figures({ preset: name, figures, store, out, html, json }:
 }
 
 /** A row a curve and test strength, as exact as they were computed. */
-function numbersOf({ panel, baseline, curves, band }: PanelCurves): ResultsTable {
+function numbersOf({ panel, baseline, controls, curves, band }: PanelCurves): ResultsTable {
   return resultsTable([
-    ...[baseline, ...curves].flatMap(({ label, chosen: { points, runs } }) =>
+    ...[baseline, ...controls, ...curves].flatMap(({ label, chosen: { points, runs } }) =>
       points.map((point) => ({
         panel: panel.id,
         curve: label,

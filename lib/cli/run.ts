@@ -3,28 +3,28 @@ import { distortionNamed, type Strength, strengthText } from '../distortions';
 import { ArgumentError } from '../errors';
 import { accuracyInterval, type EvaluationRow } from '../evaluation/evaluate';
 import { Laboratory, type RunObserver } from '../experiments/laboratory';
-import { BASELINE, type PresetName, type Treatment } from '../experiments/presets';
-import type { RunRecord } from '../experiments/run-store';
-import { runTitle } from '../experiments/spec';
+import { BASELINE, type PresetName, specOf, type Treatment } from '../experiments/presets';
+import { testedRows } from '../experiments/run-store';
+import { type NamedDistortion, parseSpec, runTitle } from '../experiments/spec';
 import { type ProgressBar, progress } from '../kernel/progress';
 import type { Precision } from '../model/resnet18';
 import { resultsTable } from '../plots/table';
-import type { Method } from '../training/methods';
-import type { StrengthText } from './options';
+import type { Method, Reading } from '../training/methods';
 import { stopSignal } from './stop';
-import { findRun, openStore, presetOf } from './store';
+import { findRun } from './store';
 import { duration, epochText, percent, printJson } from './text';
 
-export interface RunOptions {
+export interface RunOptions extends Partial<Reading> {
   readonly preset: PresetName;
   readonly method: Method['kind'];
   readonly alpha?: number;
   readonly probability?: number;
   readonly mu?: number;
   readonly distortion?: string;
-  readonly strength?: StrengthText;
+  readonly strength?: NamedDistortion['strength'];
   readonly epochs?: number;
   readonly seed: number;
+  readonly data?: string;
   readonly store?: string;
   readonly retrain: boolean;
   readonly precision?: Precision;
@@ -32,11 +32,14 @@ export interface RunOptions {
 }
 
 export async function run(options: RunOptions): Promise<void> {
-  const { preset, seed, store, retrain, precision, json } = options;
+  const { preset, seed, data, store, retrain, precision, json } = options;
   const treatment = treatmentOf(options);
-  const laboratory = new Laboratory({ preset, seed, store, retrain, precision, signal: stopSignal() });
-  if (treatment.method.kind !== 'baseline') await followed(laboratory, BASELINE);
-  const record = await followed(laboratory, treatment);
+  const laboratory = new Laboratory({ preset, seed, data, store, retrain, precision, signal: stopSignal() });
+  // What is wrong with it is said before the baseline is trained.
+  parseSpec(specOf(laboratory.preset, treatment, { seed, precision: laboratory.precision }));
+  const trained = (of: Treatment) => followed(of, (observer) => laboratory.run(of, observer));
+  if (treatment.method.kind !== 'baseline') await trained(BASELINE);
+  const record = await trained(treatment);
   if (json) return printJson(record);
   const { id, history, bestEpoch, seconds, device } = record;
   for (const result of history) console.log(epochText(result));
@@ -49,31 +52,22 @@ export async function run(options: RunOptions): Promise<void> {
 
 /** @throws ArgumentError for a hyperparameter that is missing or is another method's */
 function treatmentOf(options: RunOptions): Treatment {
-  const { method: kind, alpha, probability, mu, distortion: name, strength, epochs } = options;
-  const given = { alpha, probability, mu };
-  const wanted = (
-    {
-      baseline: [],
-      control: [],
-      DA: ['probability'],
-      ST: ['alpha'],
-      'ST-sym': ['alpha'],
-      AT: ['mu'],
-    } as const
-  )[kind] as readonly string[];
-  for (const [key, value] of Object.entries(given)) {
-    const cure = `Options of ${kind}: ${[...wanted, 'distortion', 'strength'].map((each) => `--${each}`).join(', ')}.`;
-    if (value !== undefined && !wanted.includes(key)) {
+  const { method: kind, distortion: name, strength, epochs } = options;
+  const { alpha, probability, mu, divergence, reference, passes } = options;
+  const given = { alpha, probability, mu, divergence, reference, passes };
+  const { needs = [], takes = [] } = METHOD_OPTIONS[kind];
+  const known: readonly string[] = [...needs, ...takes];
+  const cure =
+    known.length === 0
+      ? `${kind} takes none of them.`
+      : `Options of ${kind}: ${known.map((each) => `--${each}`).join(', ')}.`;
+  for (const [key, value] of Object.entries({ ...given, distortion: name, strength })) {
+    if (value !== undefined && !known.includes(key)) {
       throw new ArgumentError(`--${key} is no option of the method ${kind}.`, { cure });
     }
-    if (value === undefined && wanted.includes(key) && key !== 'mu') {
+    if (value === undefined && needs.some((each) => each === key)) {
       throw new ArgumentError(`The method ${kind} needs --${key}.`, { cure });
     }
-  }
-  if ((name === undefined) !== (strength === undefined)) {
-    throw new ArgumentError('--distortion and --strength go together.', {
-      cure: 'Give both, as in --distortion gaussian-noise --strength 0.1; the baseline takes neither.',
-    });
   }
   const method = {
     kind,
@@ -81,18 +75,37 @@ function treatmentOf(options: RunOptions): Treatment {
   };
   return {
     method: method as Method,
-    ...(name !== undefined && { distortion: { name, strength: strength as number | readonly number[] } }),
+    ...(name !== undefined && strength !== undefined && { distortion: { name, strength } }),
     epochs,
   };
 }
 
-/** A run with a bar that goes through all batches of all epochs. */
-async function followed(laboratory: Laboratory, treatment: Treatment): Promise<RunRecord> {
+type MethodOption = keyof Pick<
+  RunOptions,
+  'alpha' | 'probability' | 'mu' | 'distortion' | 'strength' | keyof Reading
+>;
+
+const METHOD_OPTIONS: Readonly<
+  Record<
+    Method['kind'],
+    { readonly needs?: readonly MethodOption[]; readonly takes?: readonly MethodOption[] }
+  >
+> = {
+  baseline: {},
+  control: {},
+  DA: { needs: ['probability', 'distortion', 'strength'] },
+  ST: { needs: ['alpha', 'distortion', 'strength'], takes: ['divergence', 'reference', 'passes'] },
+  'ST-sym': { needs: ['alpha', 'distortion', 'strength'], takes: ['divergence', 'reference', 'passes'] },
+  AT: { needs: ['distortion', 'strength'], takes: ['mu', 'passes'] },
+};
+
+/** A training with a bar that goes through all batches of all epochs. */
+async function followed<T>(of: Treatment, work: (observer: RunObserver) => Promise<T>): Promise<T> {
   let bar: ProgressBar | undefined;
   let accuracy = '';
   const observer: RunObserver = {
     onBatch({ epoch, epochs, batch, batches, loss }) {
-      bar ??= progress({ total: epochs * batches, label: runTitle(treatment), unit: 'batches' });
+      bar ??= progress({ total: epochs * batches, label: runTitle(of), unit: 'batches' });
       bar.advance((epoch - 1) * batches + batch - bar.done);
       bar.note(`epoch ${epoch}, loss ${loss.toFixed(3)}${accuracy}`);
     },
@@ -101,23 +114,31 @@ async function followed(laboratory: Laboratory, treatment: Treatment): Promise<R
       bar?.note(`epoch ${epoch}, loss ${trainLoss.toFixed(3)}${accuracy}`);
     },
   };
-  return laboratory.run(treatment, observer).finally(() => bar?.close());
+  return work(observer).finally(() => bar?.close());
 }
 
 export interface EvaluateOptions {
   readonly run: string;
   readonly distortion: string;
-  readonly strengths?: readonly StrengthText[];
+  readonly strengths?: readonly Strength[];
+  readonly data?: string;
   readonly store?: string;
   readonly json: boolean;
 }
 
-export async function evaluate({ run: prefix, distortion, strengths, store, json }: EvaluateOptions) {
+export async function evaluate(options: EvaluateOptions): Promise<void> {
+  const { run: prefix, distortion, strengths, data, store, json } = options;
   const kind = distortionNamed(distortion);
   const wanted: readonly Strength[] = strengths ?? kind.testGrid;
   for (const strength of wanted) kind.check(strength);
-  const record = findRun(openStore(store), prefix);
-  const laboratory = new Laboratory({ preset: presetOf(record.spec).name, store, signal: stopSignal() });
+  const { record, laboratory } = findRun(prefix, { data, store, signal: stopSignal() });
+  const row = testedRows(record.spec, laboratory.store.evaluations(record.id));
+  const isTested = wanted.every((strength) => row({ distortion, strength }) !== undefined);
+  if (!isTested && !laboratory.store.hasWeights(record.id)) {
+    console.error(`The weights of ${record.id} are not here: it is trained again, its baseline first.`);
+    const network = await followed(record.spec, (observer) => laboratory.network(record, observer));
+    network.dispose();
+  }
   const bar = progress({ total: wanted.length, label: runTitle(record.spec), unit: 'strengths' });
   const onRow = (row: EvaluationRow) => {
     bar.advance();

@@ -6,12 +6,15 @@ import { type JobStatus, type SweepStatus, sweepStatus } from '../experiments/st
 import { figuresNamed } from '../experiments/sweep';
 import type { Precision } from '../model/resnet18';
 import { resultsTable } from '../plots/table';
+import type { Reading } from '../training/methods';
 import { duration, percent, printJson } from './text';
 
 export interface StatusOptions {
   readonly preset: PresetName;
   readonly figures: string;
   readonly seeds: readonly number[];
+  readonly divergence?: Reading['divergence'];
+  readonly data?: string;
   readonly store?: string;
   readonly precision?: Precision;
   readonly all: boolean;
@@ -21,9 +24,15 @@ export interface StatusOptions {
 
 const WATCH_MS = 5000;
 
-export async function status({ figures, all, watch, json, ...options }: StatusOptions): Promise<void> {
+export async function status(options: StatusOptions): Promise<void> {
+  const { figures, divergence, all, watch, json, ...plan } = options;
+  const subject = figuresNamed(figures);
+  let isRead = true;
+  process.stdout.once('error', () => {
+    isRead = false; // as head does that has enough
+  });
   for (;;) {
-    const state = sweepStatus(figuresNamed(figures), options);
+    const state = sweepStatus(subject, { ...plan, reading: divergence && { divergence } });
     if (json) printJson(jsonOf(state));
     else {
       if (watch && process.stdout.isTTY) process.stdout.write('\x1b[H\x1b[2J');
@@ -31,6 +40,7 @@ export async function status({ figures, all, watch, json, ...options }: StatusOp
     }
     if (!watch || state.counts.whole === state.jobs.length) return;
     await setTimeout(WATCH_MS);
+    if (!isRead) return;
     if (!process.stdout.isTTY && !json) console.log();
   }
 }

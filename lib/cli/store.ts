@@ -1,10 +1,10 @@
 /** What commands find in a store. */
 import { ArgumentError, DataError } from '../errors';
-import { RUNS } from '../experiments/laboratory';
-import { type Preset, presets } from '../experiments/presets';
+import { Laboratory, type LaboratoryOptions, RUNS } from '../experiments/laboratory';
+import { type Preset, type PresetName, presets } from '../experiments/presets';
 import { readResults, shippedResults } from '../experiments/results';
 import { type Results, type RunRecord, RunStore } from '../experiments/run-store';
-import type { RunSpec } from '../experiments/spec';
+import { canonicalJson, type RunSpec } from '../experiments/spec';
 
 /** The runs of a folder. Default: those of the project. */
 export function openStore(folder = RUNS): RunStore {
@@ -17,32 +17,46 @@ export function readAll(preset: Preset, folder = RUNS): Results {
 }
 
 /**
- * The finished run whose id begins so.
+ * The finished run whose id begins so, in the store or else among those that ship, and a laboratory at its preset.
  *
- * @throws ArgumentError if there is none or more than one
+ * @throws ArgumentError if there is none or more than one; DataError if its files are damaged
  */
-export function findRun(store: RunStore, prefix: string): RunRecord {
-  const ids = store.ids().filter((id) => id.startsWith(prefix));
-  const cure = 'status --all --json and runs.csv of figures list the ids.';
+export function findRun(
+  prefix: string,
+  options: Pick<LaboratoryOptions, 'data' | 'store' | 'signal'>,
+): { readonly record: RunRecord; readonly laboratory: Laboratory } {
+  const store = openStore(options.store);
+  const beginsSo = (id: string) => id.startsWith(prefix);
+  let shipped: Results = new Map();
+  let ids = store.ids().filter(beginsSo);
+  if (ids.length === 0) {
+    shipped = new Map(Object.values(presets).flatMap((preset) => [...shippedResults(preset)]));
+    ids = [...shipped.keys()].filter(beginsSo);
+  }
+  const [id] = ids;
   if (ids.length > 1) {
     throw new ArgumentError(`--run ${prefix}: ${ids.length} runs begin so: ${ids.slice(0, 5).join(', ')}.`, {
       cure: 'Give more of the id.',
     });
   }
-  if (ids.length === 0) {
-    throw new ArgumentError(`--run ${prefix}: there is no such run in ${store.directory}.`, { cure });
+  if (id === undefined) {
+    throw new ArgumentError(
+      `--run ${prefix}: there is no such run in ${store.directory}, and none that ships.`,
+      { cure: 'status --all --json and runs.csv of figures list the ids.' },
+    );
   }
-  const record = store.find(ids[0]);
-  if (record !== undefined) return record;
-  throw new DataError(`The run ${ids[0]} is not finished.`, { cure: 'Finish it with run or sweep first.' });
+  const record = store.find(id) ?? shipped.get(id)?.record;
+  if (record !== undefined) {
+    return { record, laboratory: new Laboratory({ ...options, preset: presetOf(record.spec) }) };
+  }
+  throw new DataError(`The run ${id} is not finished.`, { cure: 'Finish it with run or sweep first.' });
 }
 
-/** The preset that a run is of. @throws ArgumentError if it is of none */
-export function presetOf({ dataset, network }: RunSpec): Preset {
-  const found = Object.values(presets).find(
-    (preset) => JSON.stringify([preset.dataset, preset.network]) === JSON.stringify([dataset, network]),
-  );
-  if (found !== undefined) return found;
+/** The preset of a run, whatever its pictures. @throws ArgumentError if it is of none */
+function presetOf({ network, batchSize }: RunSpec): PresetName {
+  const scaleOf = (of: Pick<RunSpec, 'network' | 'batchSize'>) => canonicalJson([of.network, of.batchSize]);
+  const found = Object.values(presets).find((preset) => scaleOf(preset) === scaleOf({ network, batchSize }));
+  if (found !== undefined) return found.name;
   throw new ArgumentError('The run is of no preset of this version.', {
     cure: 'Evaluate it with the version that its record names.',
   });

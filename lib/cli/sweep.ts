@@ -9,6 +9,7 @@ import { type Engine, figuresNamed, inProcess, type SweepProgress, sweep } from 
 import { type ProgressBar, progress } from '../kernel/progress';
 import type { Precision } from '../model/resnet18';
 import { resultsTable } from '../plots/table';
+import type { Reading } from '../training/methods';
 import { Stopped, stopSignal } from './stop';
 import { openStore } from './store';
 import { writeEvents } from './tensorboard';
@@ -18,6 +19,8 @@ export interface SweepOptions {
   readonly preset: PresetName;
   readonly figures: string;
   readonly seeds: readonly number[];
+  readonly divergence?: Reading['divergence'];
+  readonly data?: string;
   readonly store?: string;
   readonly retrain: boolean;
   readonly precision?: Precision;
@@ -35,21 +38,14 @@ export interface SweepOptions {
 export async function sweepCommand(options: SweepOptions): Promise<void> {
   const engine = engineOf(options);
   if (options.dryRun) return dryRun(options);
-  const { preset, seeds, store, retrain, precision, json, tensorboard } = options;
+  const { json, tensorboard } = options;
   let bar: ProgressBar | undefined;
   let last: SweepProgress | undefined;
   let stopped: unknown;
   const signal = stopSignal();
   try {
-    for await (const state of sweep(figuresNamed(options.figures), {
-      preset,
-      seeds,
-      store,
-      retrain,
-      precision,
-      engine,
-      signal,
-    })) {
+    const what = { ...planOf(options), engine, signal };
+    for await (const state of sweep(figuresNamed(options.figures), what)) {
       if (bar === undefined) {
         const there = state.done;
         console.error(`${there} of ${state.jobs} runs are on disk with their tests.`);
@@ -66,7 +62,7 @@ export async function sweepCommand(options: SweepOptions): Promise<void> {
     bar?.close();
   }
   const { jobs = 0, done = 0, failed = [] } = last ?? {};
-  if (tensorboard) writeEvents(openStore(store), tensorboard);
+  if (tensorboard) writeEvents(openStore(options.store), tensorboard);
   if (json) {
     printJson({
       runs: jobs,
@@ -94,6 +90,11 @@ export async function sweepCommand(options: SweepOptions): Promise<void> {
   } else if (!json) {
     console.log(`All ${jobs} runs are whole.`);
   }
+}
+
+/** What is done, wherever. */
+function planOf({ preset, seeds, divergence, data, store, retrain, precision }: SweepOptions) {
+  return { preset, seeds, reading: divergence && { divergence }, data, store, retrain, precision };
 }
 
 /** @throws ArgumentError for an option of another engine */
@@ -134,16 +135,17 @@ function noteOf({ share, remainingSeconds, running, event }: SweepProgress): str
   return `${percent(share)} of the work${left}${what && `, ${what}`}`;
 }
 
-async function dryRun({ figures, json, imagesPerSecond, ...options }: SweepOptions): Promise<void> {
-  const { seeds, store, retrain, precision } = options;
+async function dryRun(options: SweepOptions): Promise<void> {
+  const { figures, json, imagesPerSecond } = options;
+  const { precision, data } = options;
   const preset = presetNamed(options.preset);
   const which = figuresNamed(figures);
   if (imagesPerSecond === undefined) console.error('Timing some steps …');
   const rate =
     imagesPerSecond === undefined
-      ? await measureRate(preset, { precision, signal: stopSignal() })
+      ? await measureRate(preset, { precision, data, signal: stopSignal() })
       : statedRate(imagesPerSecond);
-  const { runs, toDo } = sweepCost(which, { preset: preset.name, seeds, store, retrain, precision, rate });
+  const { runs, toDo } = sweepCost(which, { ...planOf(options), rate });
   if (json) {
     return printJson({
       preset: preset.name,

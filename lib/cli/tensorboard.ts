@@ -1,9 +1,10 @@
 /** `tensorboard`: what the runs of a store came to, as event files. */
-import { mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { distortionNamed } from '../distortions';
-import type { RunStore } from '../experiments/run-store';
+import { orIfBad, passedOver, type RunStore } from '../experiments/run-store';
 import { runTitle } from '../experiments/spec';
+import { makeFolder } from '../files';
 import { tf } from '../tensorflow';
 import { openStore } from './store';
 
@@ -22,19 +23,23 @@ export function tensorboard({ store, out }: { readonly store?: string; readonly 
 export function writeEvents(store: RunStore, out: string): number {
   let runs = 0;
   for (const id of store.ids()) {
-    const run = store.find(id) ?? store.progress(id);
-    if (run === undefined || run.history.length === 0) continue;
+    const read = orIfBad(() => {
+      const run = store.find(id) ?? store.progress(id);
+      return run && { run, rows: store.evaluations(id) };
+    }, passedOver);
+    if (read === undefined || read.run.history.length === 0) continue;
+    const { run, rows } = read;
     runs++;
     const folder = join(out, `${runTitle(run.spec)}, seed ${run.spec.seed} ${id}`);
     rmSync(folder, { recursive: true, force: true });
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     const writer = tf.node.summaryFileWriter(folder);
     for (const { epoch, trainLoss, validationAccuracy, imagesPerSecond } of run.history) {
       writer.scalar('training/loss', trainLoss, epoch);
       writer.scalar('validation/accuracy', validationAccuracy, epoch);
       writer.scalar('training/images per second', imagesPerSecond, epoch);
     }
-    for (const { distortion, strength, correct, total } of store.evaluations(id)) {
+    for (const { distortion, strength, correct, total } of rows) {
       const { testGrid } = distortionNamed(distortion);
       const place = testGrid.findIndex((of) => JSON.stringify(of) === JSON.stringify(strength));
       if (place >= 0) writer.scalar(`test/${distortion}`, correct / total, place);

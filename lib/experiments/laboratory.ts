@@ -19,7 +19,7 @@ import { inEitherPrecision, type Job } from './plan';
 import { BASELINE, type Preset, type PresetName, specOf, type Treatment } from './presets';
 import { type PanelCurves, panelCurves, readResults, shippedResults } from './results';
 import { type Claim, type Results, type RunRecord, RunStore, TEST_SEED, testedRows } from './run-store';
-import { parseSpec, type RunSpec, runId, runTitle } from './spec';
+import { canonicalJson, type DatasetPart, parseSpec, type RunSpec, runId, runTitle } from './spec';
 
 const ROOT = join(__dirname, '..', '..');
 
@@ -111,6 +111,24 @@ export class Laboratory {
     return { ...whole, train: part('train'), validation: part('validation'), test: part('test') };
   }
 
+  /**
+   * The pictures of a run.
+   *
+   * @throws DataError if it was made with others than are here, or they are not there
+   */
+  datasetOf(spec: RunSpec): ImageDataset {
+    const [of, here] = [spec.dataset, this.preset.dataset];
+    const isAway = here.digest === undefined; // opening it says how to get it
+    if (canonicalJson(of) === canonicalJson(here) || (isAway && of.name === here.name)) return this.dataset;
+    const shape = ({ classNames, sourceSide }: ImageDataset) =>
+      `, ${classNames.length} classes, squares of ${sourceSide} px`;
+    throw new DataError(
+      `The run ${runId(spec)} is of the data set ${partText(of)}, but here is ${partText(here)}` +
+        `${isAway ? '' : shape(this.dataset)}.`,
+      { cure: `Name the folder of ${of.name}: --data on the command line, data of a Laboratory.` },
+    );
+  }
+
   /** The run of a treatment: from disk, or trained now (from the baseline, which is trained first if need be). */
   async run(treatment: Treatment, observer: RunObserver = {}): Promise<RunRecord> {
     const { seed, preset } = this;
@@ -124,7 +142,7 @@ export class Laboratory {
   /**
    * The run of a specification: from disk, or trained now, or, where another process is training it, awaited.
    *
-   * @throws ArgumentError for a specification of another preset
+   * @throws ArgumentError for a specification of another preset, DataError for one of another data set
    */
   async runOf(given: RunSpec, observer: RunObserver = {}): Promise<RunRecord> {
     const spec = parseSpec(given);
@@ -138,6 +156,7 @@ export class Laboratory {
     const id = runId(spec);
     const here = () => (this.store.hasWeights(id) ? this.store.find(id) : undefined);
     let record = here();
+    if (record === undefined) this.datasetOf(spec);
     while (record === undefined) {
       if (spec.from !== undefined && !this.store.hasWeights(spec.from)) {
         const { seed, precision } = spec;
@@ -307,8 +326,9 @@ export class Laboratory {
     }
   }
 
-  #network({ network, precision, seed }: RunSpec): ResNet18 {
-    return new ResNet18({ ...network, classes: this.dataset.classNames.length, precision, seed });
+  #network(spec: RunSpec): ResNet18 {
+    const { network, precision, seed } = spec;
+    return new ResNet18({ ...network, classes: this.datasetOf(spec).classNames.length, precision, seed });
   }
 
   /**
@@ -344,7 +364,10 @@ export class Laboratory {
     for (;;) {
       const open = wanted.filter((one) => missingOf(one).length > 0);
       if (open.length === 0) return;
-      for (const { record } of open) await this.#trained(record.spec);
+      for (const { record } of open) {
+        this.datasetOf(record.spec);
+        await this.#trained(record.spec);
+      }
       const ids = open.map(({ record }) => record.id);
       await this.#claimed(ids, async (lost, held) => {
         // What was counted between the look and the claim is not counted again.
@@ -489,11 +512,16 @@ function lookUpVersion(): string {
   }
 }
 
+function partText({ name, digest, train, validation, test }: DatasetPart): string {
+  return `${name} (${digest ?? 'not at hand'}; ${train} + ${validation} + ${test} images)`;
+}
+
 /** What an epoch brought, in a line. */
 function epochText({ epoch, epochs, validationAccuracy }: EpochResult): string {
   return `epoch ${epoch} of ${epochs}: ${(100 * validationAccuracy).toFixed(1)} % of the validation images`;
 }
 
+/** What went wrong and what to do about it, in a line. */
 export function failureText(error: unknown): string {
   const cure = error instanceof UserError && error.cure ? ` ${error.cure}` : '';
   return `${error instanceof Error ? error.message : error}${cure}`;

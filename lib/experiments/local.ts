@@ -8,7 +8,7 @@ import type { JobEvent } from './laboratory';
 import type { WorkerMessage } from './local-worker';
 import type { Job } from './plan';
 import { RunStore } from './run-store';
-import { type Engine, takeGroup } from './sweep';
+import { type Engine, takeDependents, takeGroup } from './sweep';
 
 export interface LocalOptions {
   /** Default: one a card; without a card one a core, as far as there are two gigabytes of memory for each. */
@@ -38,7 +38,10 @@ export function localEngine({ processes, retries = 1 }: LocalOptions = {}): Engi
       const take = () => takeGroup(waiting, runs, count);
       const events = new EventEmitter();
       const children = new Set<ChildProcess>();
-      const tell = (event: JobEvent) => events.emit('event', event);
+      const tell = (event: JobEvent) => {
+        events.emit('event', event);
+        if (event.kind === 'failed') for (const each of takeDependents(waiting, runs, event.job)) tell(each);
+      };
       const left = new AbortController();
       const stopped = AbortSignal.any([left.signal, ...(signal ? [signal] : [])]);
 

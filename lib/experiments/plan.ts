@@ -1,4 +1,5 @@
 /** From figures to the runs and tests they need: each once, the most telling first. */
+import { resolve } from 'node:path';
 import { distortionNamed, distortions, type Strength } from '../distortions';
 import type { Precision } from '../model/resnet18';
 import type { Reading } from '../training/methods';
@@ -27,7 +28,7 @@ export interface Job {
   readonly id: string;
   readonly title: string;
   readonly preset: PresetName;
-  /** Folder of the data set. Default: the preset's own. */
+  /** Folder of the data set, an absolute path. Default: the preset's own. */
   readonly data?: string;
   readonly spec: RunSpec;
   readonly tests: readonly { readonly distortion: string; readonly strengths: readonly Strength[] }[];
@@ -57,7 +58,8 @@ export type SweepSubject = readonly (FigureName | StudyName)[] | 'all';
  * @param subject `'all'`: all figures, and the runs of Table 2 that no panel shows.
  */
 export function planJobs(subject: SweepSubject, options: PlanOptions): readonly Job[] {
-  const { seeds = [0], reading, precision, data } = options;
+  const { seeds = [0], reading, precision } = options;
+  const data = options.data === undefined ? undefined : resolve(options.data);
   const preset = presetAt(options.preset, data);
   const jobs = new Map<
     string,

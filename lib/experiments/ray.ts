@@ -8,7 +8,7 @@ import { writeWhole } from '../files';
 import type { JobEvent } from './laboratory';
 import type { Job } from './plan';
 import { RayDashboard, type RayJob } from './ray-dashboard';
-import type { Engine } from './sweep';
+import { BASELINE_FAILED, type Engine } from './sweep';
 
 export interface RayOptions {
   /** The cluster's dashboard. Default: `http://127.0.0.1:8265`. */
@@ -130,7 +130,7 @@ export function rayEngine({
             if (task.id !== undefined) continue;
             const { from } = job.spec;
             const baseline = from !== undefined && planned.has(from) ? outcome.get(from) : 'done';
-            if (baseline === 'failed') yield end(task, 'failed', 'The baseline that it starts from failed.');
+            if (baseline === 'failed') yield end(task, 'failed', BASELINE_FAILED);
             if (baseline !== 'done') continue;
             const id = nextSubmission(job, folder, known);
             // One that is there already is of an earlier sweep that was killed.

@@ -9,7 +9,6 @@ import { createHash } from 'node:crypto';
 import {
   closeSync,
   fstatSync,
-  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -22,7 +21,7 @@ import {
 import { join } from 'node:path';
 import { isRunning } from '../data/claim';
 import { DataError } from '../errors';
-import { ASIDE, roomFor } from '../files';
+import { ASIDE, makeFolder, roomFor } from '../files';
 
 /** The right to work on a run. */
 export interface Claim {
@@ -58,7 +57,7 @@ const RELEASED = 0;
 
 /** Claims the run in `folder`, which is made if need be; undefined where another holds it. */
 export function claimRun(folder: string): Claim | undefined {
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const last = newestClaim(folder);
   if (last.owner !== undefined) return undefined;
   const generation = last.generation + 1; // after the very claim that was seen to be void

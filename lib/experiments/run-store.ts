@@ -1,11 +1,11 @@
 /** Runs on disk: a folder a run, named by its id. What is there is whole; what is begun is gone on from. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Strength } from '../distortions';
-import { DataError } from '../errors';
+import { DataError, UserError } from '../errors';
 import type { EvaluationRow } from '../evaluation/evaluate';
-import { appendLine, readLines, roomFor, writeWhole } from '../files';
+import { appendLine, makeFolder, readLines, writeWhole } from '../files';
 import type { DeviceInfo } from '../tensorflow';
 import { removeCheckpoint } from '../training/checkpoint';
 import type { EpochResult } from '../training/train';
@@ -89,6 +89,35 @@ const rowSchema = z
   })
   .refine(({ correct, total }) => correct <= total, 'more images are right than there are');
 
+const count = z.int().positive();
+const share = z.number().min(0).max(1);
+
+const epochSchema = z.strictObject({
+  epoch: count,
+  epochs: count,
+  trainLoss: z.number(),
+  validationAccuracy: share,
+  imagesPerSecond: z.number(),
+  waitingShare: share,
+  seconds: z.number(),
+  best: z.boolean(),
+});
+
+const FORMAT = 2;
+const recordSchema = z
+  .strictObject({
+    format: z.literal(FORMAT),
+    id: z.string(),
+    spec: z.unknown(),
+    history: z.array(epochSchema).readonly(),
+    bestEpoch: count,
+    device: z.looseObject({ kind: z.enum(['cpu', 'gpu']), name: z.string(), threads: count }),
+    version: z.string(),
+    finished: z.iso.datetime(),
+    seconds: z.number(),
+  })
+  .refine(({ history, bestEpoch }) => bestEpoch <= history.length, 'the best epoch is not in the history');
+
 /**
  * A folder of runs, which several processes and machines may share. In each run's folder:
  *
@@ -109,8 +138,19 @@ export class RunStore {
   readonly directory: string;
   readonly #shipped: Results;
 
-  /** @param shipped Runs that were finished elsewhere, as if they were here; their weights are not. Default: none. */
+  /**
+   * @param shipped Runs that were finished elsewhere, as if they were here; their weights are not. Default: none.
+   * @throws DataError if the folder is a file
+   */
   constructor(directory: string, shipped: Results = new Map()) {
+    if (isNoFolder(directory)) {
+      throw new DataError(
+        `${directory} cannot be the folder of the runs: it, or what it lies in, is a file.`,
+        {
+          cure: 'Name another folder for the runs.',
+        },
+      );
+    }
     this.directory = directory;
     this.#shipped = shipped;
   }
@@ -152,7 +192,7 @@ export class RunStore {
   begin(spec: RunSpec): string {
     const id = runId(spec);
     const file = join(this.folder(id), 'spec.json');
-    roomFor(file, () => mkdirSync(this.folder(id), { recursive: true }));
+    makeFolder(this.folder(id));
     if (!existsSync(file)) writeWhole(file, jsonText(spec));
     return id;
   }
@@ -180,7 +220,8 @@ export class RunStore {
     const file = join(this.folder(id), 'spec.json');
     if (!existsSync(file)) return undefined;
     const spec = this.#specOf(id, file, this.#read(id, file));
-    return { id, spec, history: readLines(this.#historyFile(id)) as EpochResult[], owner: this.owner(id) };
+    const history = readLines(this.#historyFile(id)).filter((line) => epochSchema.safeParse(line).success);
+    return { id, spec, history: history as EpochResult[], owner: this.owner(id) };
   }
 
   /**
@@ -191,14 +232,28 @@ export class RunStore {
   find(id: string): RunRecord | undefined {
     const file = join(this.folder(id), 'record.json');
     if (!existsSync(file)) return this.#shipped.get(id)?.record;
-    const record = this.#read(id, file) as RunRecord;
-    if (record?.format !== 2) {
-      throw new DataError(`The run record ${file} has format ${record?.format}; this version reads 2.`, {
-        cure: this.#cure(id),
-      });
+    const value = this.#read(id, file) as RunRecord | null;
+    const cure = this.#cure(id);
+    if (value?.format !== FORMAT) {
+      throw new DataError(
+        `${file} is a record of format ${value?.format}, written by version ${value?.version}; this version reads ${FORMAT}.`,
+        { cure },
+      );
     }
-    this.#specOf(id, file, record.spec);
-    return record;
+    const parsed = recordSchema.safeParse(value);
+    if (!parsed.success) {
+      throw new DataError(`${file} is no whole record:\n${z.prettifyError(parsed.error)}`, { cure });
+    }
+    this.#specOf(id, file, value.spec);
+    return value;
+  }
+
+  /** Whether a run is finished; one whose record is damaged or of another version is not. */
+  isFinished(id: string): boolean {
+    return orIfBad(
+      () => this.find(id) !== undefined,
+      () => false,
+    );
   }
 
   /** @throws DataError if the file is not whole JSON */
@@ -218,14 +273,15 @@ export class RunStore {
     try {
       spec = parseSpec(value);
     } catch (cause) {
-      throw new DataError(`${file} holds no specification of this version.`, { cure, cause });
+      const reason = cause instanceof UserError ? ` ${cause.message}` : '';
+      throw new DataError(`${file} holds no specification of this version.${reason}`, { cure, cause });
     }
     if (runId(spec) === id) return spec;
     throw new DataError(`${file} does not belong to the run ${id}: its specification was changed.`, { cure });
   }
 
   #cure(id: string): string {
-    return `Remove the folder ${this.folder(id)} to run it again.`;
+    return `Move the folder ${this.folder(id)} elsewhere: nothing in it is lost, and this version can run it again.`;
   }
 
   /** When a run was begun; undefined before that. */
@@ -240,14 +296,14 @@ export class RunStore {
     removeCheckpoint(this.checkpointFile(record.id));
   }
 
-  /** All finished runs. */
+  /** All finished runs. Those whose records are damaged or of another version are passed over, each with a warning. */
   list(): RunRecord[] {
     return [...new Set([...this.ids(), ...this.#shipped.keys()])]
-      .map((id) => this.find(id))
+      .map((id) => orIfBad(() => this.find(id), passedOver))
       .filter((record) => record !== undefined);
   }
 
-  /** All runs that have a folder, finished or not. */
+  /** All runs that have a folder, finished or not, also those whose files are damaged. */
   ids(): string[] {
     if (!existsSync(this.directory)) return [];
     return readdirSync(this.directory).filter((name) => /^[0-9a-f]{16}$/.test(name));
@@ -279,7 +335,7 @@ export class RunStore {
 
   /** Writes down why a sweep gave a run up. */
   addFailure(id: string, message: string): void {
-    roomFor(this.directory, () => mkdirSync(this.directory, { recursive: true }));
+    makeFolder(this.directory);
     appendLine(this.#failuresFile, { run: id, message });
   }
 
@@ -299,6 +355,29 @@ export class RunStore {
 
   #evaluationsFile(id: string): string {
     return join(this.folder(id), 'evaluations.jsonl');
+  }
+}
+
+/** What is read of one run, or what is made of the error where its files are damaged or of another version. */
+export function orIfBad<T>(read: () => T, otherwise: (error: DataError) => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof DataError) return otherwise(error);
+    throw error;
+  }
+}
+
+/** Says which file is passed over, and why. */
+export function passedOver({ message, cure }: DataError): undefined {
+  console.warn(`Passed over: ${message}${cure === undefined ? '' : `\n→ ${cure}`}`);
+}
+
+function isNoFolder(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() === false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOTDIR';
   }
 }
 

@@ -1,7 +1,8 @@
 /** Where a sweep stands, read from the store: whoever works on it, and wherever. */
 import type { EvaluationRow } from '../evaluation/evaluate';
+import { failureText } from './laboratory';
 import { costOf, type Job, type PlanOptions, type SweepSubject } from './plan';
-import { type Owner, testedRows } from './run-store';
+import { type Owner, orIfBad, testedRows } from './run-store';
 import { sweepJobs } from './sweep';
 
 export interface JobStatus {
@@ -20,7 +21,7 @@ export interface JobStatus {
   readonly trained?: Date;
   /** Who trains or tests it. */
   readonly owner?: Owner;
-  /** Why it was given up. */
+  /** Why it was given up, or what is wrong with its files. */
   readonly message?: string;
 }
 
@@ -39,7 +40,7 @@ export function sweepStatus(
   const { jobs, missing, runs } = sweepJobs(figures, options);
   const open = new Set(missing);
   const failures = runs.failures();
-  const statuses = jobs.map((job): JobStatus => {
+  const statusOf = (job: Job): JobStatus => {
     const { id, spec } = job;
     const record = runs.find(id);
     const { history } = record ?? runs.progress(id) ?? { history: [] };
@@ -69,7 +70,16 @@ export function sweepStatus(
       ...(!isWhole && { owner }),
       ...(state === 'failed' && { message }),
     };
-  });
+  };
+  const statuses = jobs.map((job) =>
+    orIfBad(
+      () => statusOf(job),
+      (error): JobStatus => {
+        const tests = job.tests.reduce((sum, { strengths }) => sum + strengths.length, 0);
+        return { job, state: 'failed', epoch: 0, tested: 0, tests, message: failureText(error) };
+      },
+    ),
+  );
   const counts = { whole: 0, running: 0, stopped: 0, failed: 0, waiting: 0 };
   for (const { state } of statuses) counts[state] += 1;
   const work = (some: readonly JobStatus[]) =>

@@ -1,10 +1,14 @@
 /** Many runs, done wherever there are cores; finished work is found on disk and not repeated. */
+
+import { ArgumentError } from '../errors';
 import { currentKernel } from '../kernel/client';
+import { type FigureName, figureNames } from './figures';
 import { type JobEvent, laboratories, RUNS } from './laboratory';
 import { costOf, inEitherPrecision, type Job, type PlanOptions, planJobs, type SweepSubject } from './plan';
 import { presetNamed } from './presets';
 import { shippedResults } from './results';
-import { RunStore, testedRows } from './run-store';
+import { orIfBad, RunStore, testedRows } from './run-store';
+import { type StudyName, studyNames } from './studies';
 
 export interface EngineContext {
   /** Folder of the runs. */
@@ -37,7 +41,7 @@ export interface SweepProgress {
   readonly done: number;
   readonly failed: readonly { readonly job: Job; readonly message: string }[];
   readonly running: readonly Job[];
-  /** Part of the work, 0..1, weighed by cost. */
+  /** Part of the work that is whole, 0..1, weighed by cost. */
   readonly share: number;
   /** Seconds to go at the pace so far; undefined before there is one. */
   readonly remainingSeconds?: number;
@@ -62,6 +66,7 @@ export async function* sweep(
   const failed: { job: Job; message: string }[] = [];
   let done = jobs.length - missing.length;
   let worked = 0;
+  let givenUp = 0;
   const progress = (event?: JobEvent): SweepProgress => {
     const seconds = (performance.now() - started) / 1000;
     return {
@@ -70,7 +75,8 @@ export async function* sweep(
       failed: [...failed],
       running: [...running.values()],
       share: all === 0 ? 1 : (before + worked) / all,
-      remainingSeconds: worked > 0 ? (seconds / worked) * Math.max(0, all - before - worked) : undefined,
+      remainingSeconds:
+        worked > 0 ? (seconds / worked) * Math.max(0, all - before - worked - givenUp) : undefined,
       event,
     };
   };
@@ -81,9 +87,11 @@ export async function* sweep(
     if (kind === 'started') running.set(job.id, job);
     if (kind === 'done' || kind === 'failed') {
       running.delete(job.id);
-      worked += work([job]);
-      if (kind === 'done') done++;
-      else {
+      if (kind === 'done') {
+        worked += work([job]);
+        done++;
+      } else {
+        givenUp += work([job]);
         failed.push({ job, message });
         runs.addFailure(job.id, message);
       }
@@ -118,8 +126,12 @@ function work(jobs: readonly Job[]): number {
 
 /** Whether a job's run and all of its tests are on disk. */
 export function isWhole(store: RunStore, { id, spec, tests }: Job): boolean {
-  if (store.find(id) === undefined) return false;
-  const row = testedRows(spec, store.evaluations(id));
+  if (!store.isFinished(id)) return false;
+  const rows = orIfBad(
+    () => store.evaluations(id),
+    () => [],
+  );
+  const row = testedRows(spec, rows);
   return tests.every(({ distortion, strengths }) =>
     strengths.every((strength) => row({ distortion, strength }) !== undefined),
   );
@@ -131,7 +143,7 @@ export function isWhole(store: RunStore, { id, spec, tests }: Job): boolean {
  */
 export function takeNext<T extends { readonly job: Job }>(waiting: T[], store: RunStore): T | undefined {
   const isReady = ({ job: { id, spec } }: T) =>
-    store.owner(id) === undefined && (spec.from === undefined || store.find(spec.from) !== undefined);
+    store.owner(id) === undefined && (spec.from === undefined || store.isFinished(spec.from));
   const isFree = ({ job: { id, spec } }: T) =>
     store.owner(id) === undefined && (spec.from === undefined || store.owner(spec.from) === undefined);
   const ready = waiting.findIndex(isReady);
@@ -157,7 +169,7 @@ export function takeGroup<T extends { readonly job: Job; readonly alone?: boolea
   if (first === undefined) return [];
   const group = [first];
   const { from } = first.job.spec;
-  if (first.alone || from === undefined || store.find(from) === undefined) return group;
+  if (first.alone || from === undefined || !store.isFinished(from)) return group;
   const { preset, data, retrain } = first.job;
   const kind = JSON.stringify([preset, data, retrain]);
   while (group.length < most) {
@@ -166,7 +178,7 @@ export function takeGroup<T extends { readonly job: Job; readonly alone?: boolea
         !alone &&
         JSON.stringify([job.preset, job.data, job.retrain]) === kind &&
         job.spec.from !== undefined &&
-        store.find(job.spec.from) !== undefined &&
+        store.isFinished(job.spec.from) &&
         store.owner(job.id) === undefined,
     );
     if (next < 0) break;
@@ -174,6 +186,25 @@ export function takeGroup<T extends { readonly job: Job; readonly alone?: boolea
   }
   return group;
 }
+
+/**
+ * Takes out of those that wait the jobs that start from a run that was given up: what they fail with.
+ *
+ * @param failed A job that was given up; if its run is finished all the same, what starts from it can be done.
+ */
+export function takeDependents<T extends { readonly job: Job }>(
+  waiting: T[],
+  store: RunStore,
+  failed: Job,
+): readonly JobEvent[] {
+  if (store.isFinished(failed.id)) return [];
+  const dependents = waiting.filter(({ job }) => job.spec.from === failed.id);
+  for (const each of dependents) waiting.splice(waiting.indexOf(each), 1);
+  return dependents.map(({ job }) => ({ job, kind: 'failed', message: BASELINE_FAILED }));
+}
+
+/** Why a run is given up that was not tried. */
+export const BASELINE_FAILED = 'The baseline that it starts from failed.';
 
 /** Runs the jobs here, one after the other. */
 export function inProcess(): Engine {
@@ -186,15 +217,28 @@ export function inProcess(): Engine {
       while (waiting.length > 0) {
         signal?.throwIfAborted();
         const group = takeGroup(waiting, runs, 1).map(({ job }) => job);
-        for await (const event of laboratoryOf(group[0]).perform(group)) yield event;
+        for await (const event of laboratoryOf(group[0]).perform(group)) {
+          yield event;
+          if (event.kind === 'failed') yield* takeDependents(waiting, runs, event.job);
+        }
       }
     },
   };
 }
 
-/** All figures, or the figures and studies of a list such as `fig1a,supplement-3,readings`. */
+/**
+ * All figures, or the figures and studies of a list such as `fig1a,supplement-3,readings`.
+ *
+ * @throws ArgumentError if there is no figure or study of a name
+ */
 export function figuresNamed(list: string): SweepSubject {
-  return list === 'all'
-    ? 'all'
-    : (list.split(',').map((name) => name.trim()) as Exclude<SweepSubject, 'all'>);
+  if (list === 'all') return list;
+  const known: readonly (FigureName | StudyName)[] = [...figureNames, ...studyNames];
+  return list.split(',').map((name) => {
+    const found = known.find((each) => each === name.trim());
+    if (found !== undefined) return found;
+    throw new ArgumentError(`There is no figure or study "${name.trim()}".`, {
+      cure: `The figures are ${figureNames.join(', ')}; the studies ${studyNames.join(', ')}.`,
+    });
+  });
 }

@@ -1,7 +1,6 @@
 /** Where a sweep stands, as one picture that is drawn again and again. */
 import { setTimeout as wait } from 'node:timers/promises';
-import type { FigureName } from '../experiments/figures';
-import { costOf } from '../experiments/plan';
+import { costOf, type SweepSubject } from '../experiments/plan';
 import { type JobStatus, type SweepStatus, sweepStatus } from '../experiments/status';
 import { type Engine, type SweepOptions, sweep } from '../experiments/sweep';
 import { currentKernel } from '../kernel/client';
@@ -36,7 +35,7 @@ const LOOKING_SHARE = 0.1;
  * @throws the signal's reason when it aborts, as by the stop button; what was done stays
  */
 export async function dashboard(
-  figures: readonly FigureName[] | 'all',
+  figures: SweepSubject,
   { engine, everySeconds = 3, signal = currentKernel()?.signal, ...plan }: DashboardOptions,
 ): Promise<void> {
   const show = place();

@@ -44,8 +44,12 @@ export class AccuracyMeter {
   readonly #distortion?: Distortion;
   readonly #steps;
 
-  /** @param distortion Default: none, only undistorted images are counted. */
+  /**
+   * @param distortion Default: none, only undistorted images are counted.
+   * @throws ArgumentError if the network has other classes than the data set
+   */
   constructor(network: ResNet18, dataset: ImageDataset, distortion?: Distortion) {
+    checkClasses(network, dataset);
     this.#dataset = dataset;
     this.#distortion = distortion;
     const f = (images: Tensor4D) => network.forward(images, { training: false });
@@ -153,6 +157,17 @@ export class AccuracyMeter {
   dispose(): void {
     for (const step of Object.values(this.#steps)) step.dispose();
   }
+}
+
+/** @throws ArgumentError if a network that tells its number of classes has another than the data set */
+export function checkClasses(network: Pick<ResNet18, 'classes'>, { name, classNames }: ImageDataset): void {
+  // A network of one's own need not tell.
+  const classes: number | undefined = network.classes;
+  if (classes === undefined || classes === classNames.length) return;
+  throw new ArgumentError(
+    `The network has ${classes} classes, but the data set ${name} has ${classNames.length}.`,
+    { cure: `Make the network with classes: ${classNames.length}.` },
+  );
 }
 
 /**

@@ -4,7 +4,7 @@ import { ArgumentError, UserError } from '../errors';
 import { currentKernel } from '../kernel/client';
 import type { ResNet18 } from '../model/resnet18';
 import { compile, hashSeed, Nesterov, tf, valueAndGradients } from '../tensorflow';
-import { AccuracyMeter } from './accuracy';
+import { AccuracyMeter, checkClasses } from './accuracy';
 import { loadCheckpoint, type Snapshot, saveCheckpoint } from './checkpoint';
 import { normalise } from './images';
 import { type ImagePlan, imagePair, plannedBatches, type StepInputs, stepInputs } from './inputs';
@@ -106,8 +106,12 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
     checkpoint,
   } = options;
   checkMethod(method, distortion);
+  checkClasses(network, dataset);
   if (!(Number.isInteger(epochs) && epochs >= 1)) {
     throw new ArgumentError(`train: epochs must be a whole number above 0, but got ${epochs}.`);
+  }
+  if (!(Number.isInteger(batchSize) && batchSize >= 1)) {
+    throw new ArgumentError(`train: batchSize must be a whole number above 0, but got ${batchSize}.`);
   }
   const batchCount = Math.ceil(dataset.train.length / batchSize);
   signal?.throwIfAborted();
