@@ -5,6 +5,7 @@ import {
   existsSync,
   fstatSync,
   fsyncSync,
+  mkdirSync,
   openSync,
   readFileSync,
   readSync,
@@ -18,22 +19,55 @@ import { DataError } from './errors';
 export const ASIDE = '.partial';
 
 const NO_ROOM = ['ENOSPC', 'EDQUOT', 'EFBIG'];
+const NO_PLACE: Readonly<Record<string, string>> = {
+  EROFS: 'its disk is read-only',
+  EACCES: 'you have no right to',
+  EPERM: 'you have no right to',
+  ENOTDIR: 'a file lies where one of its folders should',
+};
+
+/** What a failed call of the file system means for `file`: a DataError if a user can act on it, else the error as it is. */
+export function writingError(file: string, cause: unknown): unknown {
+  const { code = '' } = cause as NodeJS.ErrnoException;
+  if (NO_ROOM.includes(code)) {
+    return new DataError(`There is no room on the disk for ${file}.`, {
+      cure: 'Make room and start it again: it goes on from what is there.',
+      cause,
+    });
+  }
+  const reason = NO_PLACE[code];
+  if (reason === undefined) return cause;
+  return new DataError(`${file} cannot be written: ${reason}.`, { cure: 'Choose another place.', cause });
+}
 
 /**
- * Runs `write`, and says of a full disk what to do about it.
+ * Runs `write`, and says of a full disk or a place that cannot be written what to do about it.
  *
- * @throws DataError if there is no room for `file`
+ * @throws DataError if there is no room for `file`, or it cannot be written
  */
 export function roomFor<T>(file: string, write: () => T): T {
   try {
     return write();
   } catch (cause) {
-    if (!NO_ROOM.includes((cause as NodeJS.ErrnoException).code ?? '')) throw cause;
-    throw new DataError(`There is no room on the disk for ${file}.`, {
-      cure: 'Make room and start it again: it goes on from what is there.',
-      cause,
-    });
+    throw writingError(file, cause);
   }
+}
+
+/**
+ * Makes a folder and those around it, unless they are there.
+ *
+ * @throws DataError if there is no room for it, or it cannot be made there
+ */
+export function makeFolder(folder: string): void {
+  roomFor(folder, () => {
+    try {
+      mkdirSync(folder, { recursive: true });
+    } catch (error) {
+      // A file lies there; and what Node says of a read-only disk.
+      const code = { EEXIST: 'ENOTDIR', ENOENT: 'EROFS' }[(error as NodeJS.ErrnoException).code ?? ''];
+      throw code === undefined ? error : Object.assign(error as NodeJS.ErrnoException, { code });
+    }
+  });
 }
 
 /**

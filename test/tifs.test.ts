@@ -309,7 +309,7 @@ describe('TIFS', () => {
   before(async () => {
     images = await collect();
     LAYOUTS.torchvision(imagenet, images);
-    reference = await buildTifs({ imagenet, out: newPlace(), ...COUNTS });
+    reference = await buildTifs({ from: imagenet, out: newPlace(), ...COUNTS });
   });
 
   test('has the 200 classes of Tiny ImageNet', () => {
@@ -369,7 +369,7 @@ describe('TIFS', () => {
     for (const layout of ['devkit', 'kaggle', 'tars']) {
       const root = join(folder, layout);
       LAYOUTS[layout](root, images);
-      const out = await buildTifs({ imagenet: root, out: newPlace(), ...COUNTS });
+      const out = await buildTifs({ from: root, out: newPlace(), ...COUNTS });
       assert.deepEqual(digests(out), digests(reference), layout);
       rmSync(out, { recursive: true });
       rmSync(root, { recursive: true });
@@ -377,7 +377,7 @@ describe('TIFS', () => {
   });
 
   test('another seed draws other images', async () => {
-    const out = await buildTifs({ imagenet, out: newPlace(), ...COUNTS, seed: 1 });
+    const out = await buildTifs({ from: imagenet, out: newPlace(), ...COUNTS, seed: 1 });
     const lists = [reference, out].map((directory) =>
       readFileSync(join(directory, 'train.txt'), 'utf8').split('\n'),
     );
@@ -415,7 +415,7 @@ describe('TIFS', () => {
       /ground_truth.txt: no label for ILSVRC2012_val_00000101.JPEG and 1 more/,
       /1 images? for testing needed, but there are 0/,
     ];
-    await assert.rejects(buildTifs({ imagenet: root, out, ...COUNTS }), (error) => {
+    await assert.rejects(buildTifs({ from: root, out, ...COUNTS }), (error) => {
       assert.ok(error instanceof BuildError);
       const all = error.problems.join('\n');
       for (const pattern of expected) assert.match(all, pattern);
@@ -427,7 +427,7 @@ describe('TIFS', () => {
     assert.ok(!existsSync(out) && !existsSync(`${out}.partial`));
 
     const counts = Object.entries(COUNTS).flatMap(([split, count]) => [`--${split}`, String(count)]);
-    const command = ['tifs', 'build', '--imagenet', root, '--out', out, ...counts];
+    const command = ['data', 'tifs', '--from', root, '--out', out, ...counts];
     const { status, stderr } = spawnSync(
       process.execPath,
       ['--import', 'tsx', join(__dirname, '../lib/cli.ts'), ...command],
@@ -439,7 +439,7 @@ describe('TIFS', () => {
 
     const progress: BuildProgress[] = [];
     await buildTifs({
-      imagenet: root,
+      from: root,
       out,
       ...COUNTS,
       skipBad: true,
@@ -458,7 +458,7 @@ describe('TIFS', () => {
 
     rmSync(labels);
     await assert.rejects(
-      buildTifs({ imagenet: root, out, ...COUNTS }),
+      buildTifs({ from: root, out, ...COUNTS }),
       (error) => error instanceof BuildError && /val: no labels for its images/.test(error.message),
     );
     rmSync(root, { recursive: true });
@@ -470,7 +470,7 @@ describe('TIFS', () => {
     const file = join(root, 'ILSVRC2012_img_train.tar');
     truncateSync(file, readFileSync(file).length / 2);
     await assert.rejects(
-      buildTifs({ imagenet: root, out: newPlace(), ...COUNTS }),
+      buildTifs({ from: root, out: newPlace(), ...COUNTS }),
       (error) =>
         error instanceof BuildError &&
         /ILSVRC2012_img_train.tar: truncated: n\d+.tar should end at/.test(error.message),
@@ -486,24 +486,24 @@ describe('TIFS', () => {
       pattern: RegExp,
     ) => assert.rejects(build, (error) => error instanceof kind && pattern.test(error.message));
     await nothing(
-      buildTifs({ imagenet: folder, out }),
+      buildTifs({ from: folder, out }),
       DataError,
       /no copy of ILSVRC2012: expected .* but found neither/,
     );
     await nothing(
-      buildTifs({ imagenet, out: reference, ...COUNTS }),
+      buildTifs({ from: imagenet, out: reference, ...COUNTS }),
       ArgumentError,
       /but there are files in it/,
     );
     for (const counts of [{ train: 0 }, { validation: 1.5 }, { test: -1 }]) {
-      await nothing(buildTifs({ imagenet, out, ...counts }), ArgumentError, /must be a whole number/);
+      await nothing(buildTifs({ from: imagenet, out, ...counts }), ArgumentError, /must be a whole number/);
     }
     const full = mock.method(fsPromises, 'statfs', async () => ({ bavail: 1000, bsize: 4096 }));
     try {
       await nothing(
-        buildTifs({ imagenet, out, ...COUNTS }),
+        buildTifs({ from: imagenet, out, ...COUNTS }),
         DataError,
-        /needs 0.2 GB, but only 0.0 GB are free/,
+        /needs 157.3 MB, but only 4.1 MB are free/,
       );
     } finally {
       full.mock.restore();
@@ -511,7 +511,7 @@ describe('TIFS', () => {
     assert.ok(!existsSync(out) && !existsSync(`${out}.partial`));
     assert.throws(
       () => openTifs(out),
-      (error) => error instanceof DataError && /tifs build/.test(error.cure ?? ''),
+      (error) => error instanceof DataError && /data tifs --from/.test(error.cure ?? ''),
     );
   });
 });
@@ -529,7 +529,7 @@ describe('a folder of one’s own', () => {
     }
     write(join(own, 'apple', '.DS_Store'), 'not an image');
     write(join(own, 'read-me.txt'), 'not a class');
-    reference = await buildFolder({ images: own, out: newPlace() });
+    reference = await buildFolder({ from: own, out: newPlace() });
   });
 
   test('becomes a data set with its folders as classes', () => {
@@ -546,7 +546,7 @@ describe('a folder of one’s own', () => {
     const files = ['landscape.jpg', 'portrait.jpg', 'odd-rest.jpg', 'landscape-torchvision.png', 'cmyk.jpg'];
     for (const name of files)
       for (const label of ['a', 'b']) write(join(photographs, label, name), fixture(name));
-    const out = await buildFolder({ images: photographs, out: newPlace() });
+    const out = await buildFolder({ from: photographs, out: newPlace() });
     const { train, validation, test: testing } = openFolder(out);
     const stored = [train, validation, testing].flatMap((split) =>
       [...split.labels.keys()].map((index) => digestOf(readImages(split, [index]))),
@@ -562,15 +562,15 @@ describe('a folder of one’s own', () => {
   test('is refused when it is none', async () => {
     const out = newPlace();
     await assert.rejects(
-      buildFolder({ images: join(own, 'apple'), out }),
+      buildFolder({ from: join(own, 'apple'), out }),
       /expected a folder of images for each class/,
     );
-    await assert.rejects(buildFolder({ images: join(own, 'none'), out }), DataError);
-    await assert.rejects(buildFolder({ images: own, out, test: 0.6, validation: 0.5 }), ArgumentError);
+    await assert.rejects(buildFolder({ from: join(own, 'none'), out }), DataError);
+    await assert.rejects(buildFolder({ from: own, out, test: 0.6, validation: 0.5 }), ArgumentError);
     const small = join(folder, 'small');
     for (const name of ['a/1', 'a/2', 'b/1', 'b/2', 'b/3']) write(join(small, name), await ODD.png());
     mkdirSync(join(small, 'b/nested'));
-    await assert.rejects(buildFolder({ images: small, out }), (error) => {
+    await assert.rejects(buildFolder({ from: small, out }), (error) => {
       assert.ok(error instanceof BuildError);
       assert.deepEqual(error.problems, [
         'a: at least 3 images needed, but there are 2',
@@ -586,17 +586,17 @@ describe('a folder of one’s own', () => {
     const controller = new AbortController();
     const reason = new Error('enough');
     const onProgress = ({ done }: BuildProgress) => done > 0 && controller.abort(reason);
-    await assert.rejects(buildFolder({ images: own, out, signal: controller.signal, onProgress }), reason);
+    await assert.rejects(buildFolder({ from: own, out, signal: controller.signal, onProgress }), reason);
     assert.ok(!existsSync(out));
     let first: BuildProgress | undefined;
-    await buildFolder({ images: own, out, onProgress: (progress) => (first ??= progress) });
+    await buildFolder({ from: own, out, onProgress: (progress) => (first ??= progress) });
     assert.ok((first?.done ?? 0) > 0);
     assert.deepEqual(digests(out), digests(reference));
   });
 
   test('two builds of the same place do not meet', async () => {
     const out = newPlace();
-    const builds = await Promise.allSettled([1, 2].map(() => buildFolder({ images: own, out })));
+    const builds = await Promise.allSettled([1, 2].map(() => buildFolder({ from: own, out })));
     assert.deepEqual(builds.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
     const { reason } = builds.find(({ status }) => status === 'rejected') as PromiseRejectedResult;
     assert.match(reason.message, /is building/);
@@ -607,7 +607,7 @@ describe('a folder of one’s own', () => {
     const rounds = process.env.SOAK ? 20 : 3;
     const run = (out: string, killAfter?: number) =>
       new Promise<void>((resolve) => {
-        const script = `require('./lib/data/folder').buildFolder(${JSON.stringify({ images: own, out })})`;
+        const script = `require('./lib/data/folder').buildFolder(${JSON.stringify({ from: own, out })})`;
         const child = spawn(process.execPath, ['--require', 'tsx/cjs', '-e', script], { stdio: 'inherit' });
         const timer =
           killAfter === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfter);

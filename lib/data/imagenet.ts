@@ -154,7 +154,8 @@ export class Imagenet {
   }
 }
 
-async function imagesIn(root: string, folder: string): Promise<readonly SourceImage[]> {
+/** The JPEGs in a folder of `root`. */
+export async function imagesIn(root: string, folder: string): Promise<readonly SourceImage[]> {
   const names = await readdir(join(root, folder));
   return names
     .filter((name) => /\.jpe?g$/i.test(name) && !name.startsWith('.'))

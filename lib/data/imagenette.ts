@@ -1,17 +1,41 @@
-import { join } from 'node:path';
-import { currentKernel } from '../kernel/client';
-import type { BuildOptions, PlannedImage, SourceImage } from './build';
+import { createReadStream, existsSync, statSync } from 'node:fs';
+import { mkdir, readdir } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import * as tar from 'tar';
+import { DataError } from '../errors';
+import { writingError } from '../files';
+import { type BuildOptions, type Plan, type PlannedImage, reasonOf, type SourceImage } from './build';
 import { type ImageDataset, openDataset } from './dataset';
-import { Imagenet } from './imagenet';
+import { download, type Published } from './download';
+import { sourceSideOf } from './geometry';
+import { imagesIn } from './imagenet';
 import { pack, STORE } from './pack';
 import { sha256Of } from './store';
 
-export interface ImagenetteOptions extends Omit<BuildOptions, 'seed'> {
-  /** The unpacked archive: a folder with `train/<wnid>/` and `val/<wnid>/`. */
-  readonly from: string;
+export interface ImagenetteOptions extends Omit<BuildOptions, 'seed' | 'skipBad'> {
+  /**
+   * A published archive (`imagenette2-160.tgz` and its like), or the folder that it was unpacked to.
+   *
+   * @default downloaded (99 MB for the default side)
+   */
+  readonly from?: string;
   /** Side of the crop that the network sees, in pixels. @default 64 */
   readonly side?: number;
+  /** What is downloaded. @default the smallest published archive whose pictures need not be enlarged */
+  readonly published?: Published;
+  /** Called for each piece that arrives: the bytes that are there, of all, as far as the server says how many. */
+  readonly onDownload?: (done: number, total: number | undefined) => void;
 }
+
+const SITE = 'https://s3.amazonaws.com/fast-ai-imageclas';
+
+/** What is published, with the pictures' shortest side in pixels. */
+const ARCHIVES = [
+  { side: 160, url: `${SITE}/imagenette2-160.tgz`, md5: 'e793b78cc4c9e9a4ccc0c1155377a412' },
+  { side: 320, url: `${SITE}/imagenette2-320.tgz`, md5: '3df6f0d01a2c9592104656642f5e78a3' },
+  { side: Number.POSITIVE_INFINITY, url: `${SITE}/imagenette2.tgz`, md5: 'fe2fc210e6bb7c5664d602c3cd71e612' },
+];
 
 /** Imagenette's classes, ten of ImageNet's. */
 const CLASSES = [
@@ -32,32 +56,96 @@ const CLASSES = [
  * the test set; of its `train`, {@link validationPart a tenth} is for validation.
  *
  * @returns the folder, for `openImagenette`
- * @throws BuildError that lists every problem at once; DataError where there is no such folder, or no room
+ * @throws BuildError that lists every problem at once; DataError where there is no such archive or folder, it cannot be
+ *   downloaded, or there is no room
  */
 export async function buildImagenette(options: ImagenetteOptions): Promise<string> {
-  const { from, side = 64, signal = currentKernel()?.signal } = options;
-  const source = new Imagenet(from, CLASSES, signal);
-  const training = await source.trainingImages();
-  const testing = await source.validationImages();
-  const images = CLASSES.flatMap(({ wnid }, label) => {
-    const learning = training.get(wnid) ?? [];
+  const { side = 64 } = options;
+  return pack(
+    async (workplace, signal) => {
+      const unpacked = join(workplace, 'source');
+      const source = options.from ?? (await downloaded(workplace, { ...options, side, signal }));
+      if (!existsSync(source))
+        throw new DataError(`${source}: there is no such archive or folder`, { cure: CURE });
+      if (statSync(source).isDirectory()) return planOf(await rootOf(source));
+      await unpack(source, unpacked, signal);
+      return planOf(await rootOf(unpacked, source));
+    },
+    { ...options, side },
+  );
+}
+
+const CURE =
+  'Leave `--from` out to download it, or give an archive (imagenette2-160.tgz), or a folder that holds train/ and val/.';
+
+/** Downloads the archive. @returns the file */
+async function downloaded(
+  workplace: string,
+  options: ImagenetteOptions & { readonly side: number; readonly signal: AbortSignal },
+): Promise<string> {
+  const { side, signal, out, onDownload } = options;
+  const fitting = ARCHIVES.find((archive) => archive.side >= sourceSideOf(side)) ?? ARCHIVES[0];
+  const published = options.published ?? fitting;
+  const name = basename(new URL(published.url).pathname);
+  const file = join(workplace, name);
+  await download(published, file, {
+    signal,
+    onProgress: onDownload,
+    cure: `Start it again: it goes on from what has arrived. Or fetch ${published.url} elsewhere, then \`npx stability-training data imagenette --from ${name} --out ${out}\`.`,
+  });
+  return file;
+}
+
+async function unpack(archive: string, folder: string, signal: AbortSignal): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  try {
+    // Strict: else what cannot be written is passed over.
+    await pipeline(createReadStream(archive), tar.extract({ cwd: folder, strict: true }), { signal });
+  } catch (cause) {
+    signal.throwIfAborted();
+    const error = writingError(folder, cause);
+    if (error !== cause) throw error;
+    throw new DataError(`${archive}: cannot be unpacked: ${(cause as Error).message}`, {
+      cure: `It may be cut short: fetch it again. ${CURE}`,
+      cause,
+    });
+  }
+}
+
+/** The folder with `train` and `val`: `folder` itself or one inside, as the archives have it. */
+async function rootOf(folder: string, name = folder): Promise<string> {
+  const isRoot = (path: string) => existsSync(join(path, 'train')) && existsSync(join(path, 'val'));
+  const inside = (await readdir(folder)).sort().map((each) => join(folder, each));
+  const root = [folder, ...inside].find(isRoot);
+  if (root !== undefined) return resolve(root);
+  throw new DataError(`${name}: no Imagenette: expected train/ and val/, there or in a folder inside`, {
+    cure: CURE,
+  });
+}
+
+async function planOf(root: string): Promise<Plan> {
+  const problems: string[] = [];
+  const images: PlannedImage[] = [];
+  for (const [label, { wnid, name }] of CLASSES.entries()) {
+    const found = async (part: string) => {
+      const path = join(part, wnid);
+      const inPart = await imagesIn(root, path).catch(reasonOf);
+      if (typeof inPart !== 'string' && inPart.length > 0) return inPart;
+      problems.push(`${path}: ${typeof inPart === 'string' ? inPart : 'no images'} (${name})`);
+      return [];
+    };
+    const learning = await found('train');
     const validation = validationPart(learning);
     const planned = (split: PlannedImage['split']) => (image: SourceImage) => ({ ...image, split, label });
-    return [
+    images.push(
       ...learning.filter((image) => !validation.has(image)).map(planned('train')),
       ...[...validation].map(planned('validation')),
-      ...(testing.get(wnid) ?? []).map(planned('test')),
-    ];
-  });
-  const plan = {
-    name: 'Imagenette',
-    source: source.root,
-    classNames: CLASSES.map(({ name }) => name),
-    wnids: CLASSES.map(({ wnid }) => wnid),
-    images,
-    problems: source.problems,
-  };
-  return pack(plan, { ...options, side });
+      ...(await found('val')).map(planned('test')),
+    );
+  }
+  const classNames = CLASSES.map(({ name }) => name);
+  const wnids = CLASSES.map(({ wnid }) => wnid);
+  return { name: 'Imagenette', source: root, classNames, wnids, images, problems, cure: CURE };
 }
 
 /** Of a class's training images, the tenth whose names have the lowest SHA-256: the same for every copy. */
