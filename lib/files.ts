@@ -21,8 +21,8 @@ export const ASIDE = '.partial';
 const NO_ROOM = ['ENOSPC', 'EDQUOT', 'EFBIG'];
 const NO_PLACE: Readonly<Record<string, string>> = {
   EROFS: 'its disk is read-only',
-  EACCES: 'you have no right to',
-  EPERM: 'you have no right to',
+  EACCES: 'you have no right to it',
+  EPERM: 'you have no right to it',
   ENOTDIR: 'a file lies where one of its folders should',
 };
 
@@ -37,13 +37,13 @@ export function writingError(file: string, cause: unknown): unknown {
   }
   const reason = NO_PLACE[code];
   if (reason === undefined) return cause;
-  return new DataError(`${file} cannot be written: ${reason}.`, { cure: 'Choose another place.', cause });
+  return new DataError(`${file} cannot be used: ${reason}.`, { cure: 'Choose another place.', cause });
 }
 
 /**
- * Runs `write`, and says of a full disk or a place that cannot be written what to do about it.
+ * Runs `write`, and says of a full disk or a place that cannot be used what to do about it.
  *
- * @throws DataError if there is no room for `file`, or it cannot be written
+ * @throws DataError if there is no room for `file`, or it cannot be used
  */
 export function roomFor<T>(file: string, write: () => T): T {
   try {

@@ -1,17 +1,18 @@
-import { createReadStream, existsSync, statSync } from 'node:fs';
-import { mkdir, readdir } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { createReadStream, createWriteStream, existsSync, statSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import * as tar from 'tar';
+import { createGunzip } from 'node:zlib';
 import { DataError } from '../errors';
 import { writingError } from '../files';
 import { type BuildOptions, type Plan, type PlannedImage, reasonOf, type SourceImage } from './build';
 import { type ImageDataset, openDataset } from './dataset';
 import { download, type Published } from './download';
 import { sourceSideOf } from './geometry';
-import { imagesIn } from './imagenet';
+import { imagesIn, isImage } from './imagenet';
 import { pack, STORE } from './pack';
 import { sha256Of } from './store';
+import { TarFile } from './tar-file';
 
 export interface ImagenetteOptions extends Omit<BuildOptions, 'seed' | 'skipBad'> {
   /**
@@ -63,13 +64,16 @@ export async function buildImagenette(options: ImagenetteOptions): Promise<strin
   const { side = 64 } = options;
   return pack(
     async (workplace, signal) => {
-      const unpacked = join(workplace, 'source');
       const source = options.from ?? (await downloaded(workplace, { ...options, side, signal }));
-      if (!existsSync(source))
+      const kind = statSync(source, { throwIfNoEntry: false });
+      if (kind === undefined)
         throw new DataError(`${source}: there is no such archive or folder`, { cure: CURE });
-      if (statSync(source).isDirectory()) return planOf(await rootOf(source));
-      await unpack(source, unpacked, signal);
-      return planOf(await rootOf(unpacked, source));
+      if (kind.isDirectory()) {
+        const root = await rootOf(source);
+        return planOf(root, (path) => imagesIn(root, path));
+      }
+      const images = await unpack(source, join(workplace, 'source'), signal);
+      return planOf(source, async (path) => images.get(path) ?? []);
     },
     { ...options, side },
   );
@@ -96,42 +100,65 @@ async function downloaded(
   return file;
 }
 
-async function unpack(archive: string, folder: string, signal: AbortSignal): Promise<void> {
-  await mkdir(folder, { recursive: true });
+/** Unpacks an archive into a tar file, read in place. @returns its images by folder, as `train/n01440764` */
+async function unpack(archive: string, file: string, signal: AbortSignal) {
+  const images = new Map<string, SourceImage[]>();
   try {
-    // Strict: else what cannot be written is passed over.
-    await pipeline(createReadStream(archive), tar.extract({ cwd: folder, strict: true }), { signal });
+    await pipeline(createReadStream(archive), createGunzip(), createWriteStream(file), { signal });
+    const unpacked = await TarFile.open(file, archive);
+    try {
+      for await (const { name: path, start, size } of unpacked.entries()) {
+        signal.throwIfAborted();
+        const [name, wnid, part] = path.split('/').reverse();
+        if (!isImage(name)) continue;
+        const folder = `${part}/${wnid}`;
+        if (!images.has(folder)) images.set(folder, []);
+        images.get(folder)?.push({ name, path, file, part: { start, size } });
+      }
+    } finally {
+      await unpacked.close();
+    }
   } catch (cause) {
     signal.throwIfAborted();
-    const error = writingError(folder, cause);
+    const error = writingError(file, cause);
     if (error !== cause) throw error;
     throw new DataError(`${archive}: cannot be unpacked: ${(cause as Error).message}`, {
       cure: `It may be cut short: fetch it again. ${CURE}`,
       cause,
     });
   }
+  if (images.size === 0) throw notThere(archive);
+  return images;
 }
 
 /** The folder with `train` and `val`: `folder` itself or one inside, as the archives have it. */
-async function rootOf(folder: string, name = folder): Promise<string> {
+async function rootOf(folder: string): Promise<string> {
   const isRoot = (path: string) => existsSync(join(path, 'train')) && existsSync(join(path, 'val'));
   const inside = (await readdir(folder)).sort().map((each) => join(folder, each));
   const root = [folder, ...inside].find(isRoot);
-  if (root !== undefined) return resolve(root);
-  throw new DataError(`${name}: no Imagenette: expected train/ and val/, there or in a folder inside`, {
+  if (root === undefined) throw notThere(folder);
+  return root;
+}
+
+function notThere(source: string): DataError {
+  return new DataError(`${source}: no Imagenette: expected train/ and val/, there or in a folder inside`, {
     cure: CURE,
   });
 }
 
-async function planOf(root: string): Promise<Plan> {
+/** @param imagesAt - the images of a class in a folder, as `train/n01440764` */
+async function planOf(
+  source: string,
+  imagesAt: (folder: string) => Promise<readonly SourceImage[]>,
+): Promise<Plan> {
   const problems: string[] = [];
   const images: PlannedImage[] = [];
   for (const [label, { wnid, name }] of CLASSES.entries()) {
     const found = async (part: string) => {
-      const path = join(part, wnid);
-      const inPart = await imagesIn(root, path).catch(reasonOf);
-      if (typeof inPart !== 'string' && inPart.length > 0) return inPart;
-      problems.push(`${path}: ${typeof inPart === 'string' ? inPart : 'no images'} (${name})`);
+      const folder = `${part}/${wnid}`;
+      const inFolder = await imagesAt(folder).catch(reasonOf);
+      if (typeof inFolder !== 'string' && inFolder.length > 0) return inFolder;
+      problems.push(`${folder}: ${typeof inFolder === 'string' ? inFolder : 'no images'} (${name})`);
       return [];
     };
     const learning = await found('train');
@@ -145,7 +172,7 @@ async function planOf(root: string): Promise<Plan> {
   }
   const classNames = CLASSES.map(({ name }) => name);
   const wnids = CLASSES.map(({ wnid }) => wnid);
-  return { name: 'Imagenette', source: root, classNames, wnids, images, problems, cure: CURE };
+  return { name: 'Imagenette', source, classNames, wnids, images, problems, cure: CURE };
 }
 
 /** Of a class's training images, the tenth whose names have the lowest SHA-256: the same for every copy. */

@@ -29,8 +29,8 @@ const TASKS_AHEAD = 8;
  * It grows in `<out>.partial` and takes its name when it is complete. The run after one that was killed or aborted goes
  * on where that one was, and the result has the same bytes.
  *
- * @param planOf - says what is to be built. It may keep files in the folder `workplace` until the build is complete, and
- *   has its `source` to itself, which is gone after each attempt.
+ * @param planOf - says what is to be built. It may keep files in the folder `workplace` until the build is complete; its
+ *   `source` is gone after each attempt.
  * @returns the folder
  * @throws BuildError that lists every problem at once; then nothing remains of the build
  */
@@ -60,7 +60,7 @@ export async function pack(
       const isUseless = error instanceof BuildError || (await readdir(workplace)).length === 1; // the lock
       if (isUseless) await rm(workplace, { recursive: true });
     }
-    throw writingError(out, error);
+    throw writingError((error as NodeJS.ErrnoException).path ?? out, error);
   } finally {
     await lock.release();
   }
@@ -129,9 +129,9 @@ async function packInto(folder: string, first: Plan, options: BuildOptions): Pro
     try {
       const found = await fill(writer, attempt, leftOut.length, options);
       const problems = [...leftOut, ...[...found.values()].sort()];
-      if (trained.size === 1)
-        problems.push('training images of two classes needed, but there are those of one');
-      if (trained.size === 1 || (problems.length > 0 && !skipBad)) {
+      const isOneClass = trained.size === 1;
+      if (isOneClass && skipBad) problems.push('training images of one class are left, but two are needed');
+      if (problems.length > 0 && (isOneClass || !skipBad)) {
         throw new BuildError(plan.source, problems, plan.cure);
       }
       if (found.size === 0) {
