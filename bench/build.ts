@@ -74,7 +74,7 @@ async function main(): Promise<void> {
   const ours = async () => {
     const out = join(folder, 'data');
     const started = performance.now();
-    await buildFolder({ images, out });
+    await buildFolder({ from: images, out });
     const rate = (1000 * count) / (performance.now() - started);
     rmSync(out, { recursive: true });
     return rate;

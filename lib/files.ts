@@ -19,54 +19,53 @@ import { DataError } from './errors';
 export const ASIDE = '.partial';
 
 const NO_ROOM = ['ENOSPC', 'EDQUOT', 'EFBIG'];
-const UNWRITABLE: Readonly<Record<string, string>> = {
-  EROFS: 'the disk is mounted read-only',
-  EACCES: 'it may not be written to',
-  EPERM: 'it may not be written to',
-  ENOTDIR: 'what should be a folder on the way is a file',
+const NO_PLACE: Readonly<Record<string, string>> = {
+  EROFS: 'its disk is read-only',
+  EACCES: 'you have no right to it',
+  EPERM: 'you have no right to it',
+  ENOTDIR: 'a file lies where one of its folders should',
 };
 
+/** What a failed call of the file system means for `file`: a DataError if a user can act on it, else the error as it is. */
+export function writingError(file: string, cause: unknown): unknown {
+  const { code = '' } = cause as NodeJS.ErrnoException;
+  if (NO_ROOM.includes(code)) {
+    return new DataError(`There is no room on the disk for ${file}.`, {
+      cure: 'Make room and start it again: it goes on from what is there.',
+      cause,
+    });
+  }
+  const reason = NO_PLACE[code];
+  if (reason === undefined) return cause;
+  return new DataError(`${file} cannot be used: ${reason}.`, { cure: 'Choose another place.', cause });
+}
+
 /**
- * Runs `write`, and says of a full disk, or of a place that cannot be written to, what to do about it.
+ * Runs `write`, and says of a full disk or a place that cannot be used what to do about it.
  *
- * @throws DataError if there is no room for `file`, or it cannot be written
+ * @throws DataError if there is no room for `file`, or it cannot be used
  */
 export function roomFor<T>(file: string, write: () => T): T {
   try {
     return write();
   } catch (cause) {
-    const { code = '' } = cause as NodeJS.ErrnoException;
-    if (code in UNWRITABLE) throw unwritable(file, UNWRITABLE[code], cause);
-    if (!NO_ROOM.includes(code)) throw cause;
-    throw new DataError(`There is no room on the disk for ${file}.`, {
-      cure: 'Make room and start it again: it goes on from what is there.',
-      cause,
-    });
+    throw writingError(file, cause);
   }
 }
 
-function unwritable(path: string, reason: string, cause?: unknown): DataError {
-  return new DataError(`${path} cannot be written: ${reason}.`, {
-    cure: 'Name another folder, or make this one a folder that you may write to.',
-    cause,
-  });
-}
-
 /**
- * Makes a folder and those above it, unless they are there.
+ * Makes a folder and those around it, unless they are there.
  *
- * @throws DataError if there is no room for it, or it cannot be made
+ * @throws DataError if there is no room for it, or it cannot be made there
  */
-export function makeFolder(path: string): void {
-  roomFor(path, () => {
+export function makeFolder(folder: string): void {
+  roomFor(folder, () => {
     try {
-      mkdirSync(path, { recursive: true });
-    } catch (cause) {
-      const { code = '' } = cause as NodeJS.ErrnoException;
-      if (code === 'EEXIST') throw unwritable(path, 'it is a file', cause);
-      // What Node says of a folder on a disk that is mounted read-only, and of a link to nowhere.
-      if (code === 'ENOENT') throw unwritable(path, 'it cannot be made there', cause);
-      throw cause;
+      mkdirSync(folder, { recursive: true });
+    } catch (error) {
+      // A file lies there; and what Node says of a read-only disk.
+      const code = { EEXIST: 'ENOTDIR', ENOENT: 'EROFS' }[(error as NodeJS.ErrnoException).code ?? ''];
+      throw code === undefined ? error : Object.assign(error as NodeJS.ErrnoException, { code });
     }
   });
 }
@@ -75,7 +74,7 @@ export function makeFolder(path: string): void {
  * Writes a file aside, then renames it into place: whoever sees the name sees all of it, also after a loss of power.
  *
  * @param content Text, bytes, or several pieces one after the other.
- * @throws DataError if the disk is full or cannot be written to; what was there before is there still
+ * @throws DataError if the disk is full; what was there before is there still
  */
 export function writeWhole(file: string, content: string | Uint8Array | readonly Uint8Array[]): void {
   replaceWith(file, content, (aside) => renameSync(aside, file));
@@ -115,7 +114,7 @@ function replaceWith(
 /**
  * Adds a line of JSON, on a line of its own also where a kill cut the last one short.
  *
- * @throws DataError if the disk is full or cannot be written to
+ * @throws DataError if the disk is full
  */
 export function appendLine(file: string, value: unknown): void {
   roomFor(file, () => {

@@ -6,6 +6,7 @@ export { BuildError, type BuildProgress } from './data/build';
 export { installCifar10, openCifar10 } from './data/cifar10';
 export { type ImageDataset, readImages, type Split, subset } from './data/dataset';
 export { buildFolder, type FolderOptions, openFolder } from './data/folder';
+export { buildImagenette, type ImagenetteOptions, openImagenette } from './data/imagenette';
 export { buildTifs, openTifs, type TifsOptions } from './data/tifs';
 export { TIFS_CLASSES, type TifsClass } from './data/tifs-classes';
 export {
@@ -89,7 +90,7 @@ export {
   settingCurve,
 } from './experiments/results';
 export {
-  type Claim,
+  type Lock,
   type Owner,
   type Results,
   type RunProgress,

@@ -162,7 +162,7 @@ describe('help and refusals', () => {
     }
     assert.match(
       await refused('figures', '--preset', 'smoke', '--store', store, '--out', file),
-      new RegExp(`${file} cannot be written: it is a file\\.\n→ `),
+      new RegExp(`${file} cannot be used: a file lies where one of its folders should\\.\n→ `),
     );
   });
 });
@@ -491,7 +491,7 @@ describe('what is given up', () => {
       const { failed } = JSON.parse(out) as { failed: { id: string; message: string }[] };
       assert.equal(failed.length, jobs.length);
       const first = failed.find(({ id }) => id === baseline.id);
-      assert.match(first?.message ?? '', /cannot be written: .* Name another folder/);
+      assert.match(first?.message ?? '', /cannot be used: .* Choose another place/);
       const others = failed.filter((each) => each !== first);
       // A process of the local engine may have begun with one of them.
       const tried = others.filter(({ message }) => message !== 'The baseline that it starts from failed.');
@@ -514,7 +514,7 @@ describe('a store that is mounted read-only', () => {
       cpSync(runs.folder(jobs[0].id), join(disk, jobs[0].id), { recursive: true });
       execFileSync('mount', ['-o', 'remount,ro', disk]);
       const where = ['--preset', 'smoke', '--store', disk];
-      const readOnly = new RegExp(`${disk}/.* cannot be written: .*\n→ Name another folder`);
+      const readOnly = new RegExp(`${disk}/.* cannot be used: .*\n→ Choose another place`);
       assert.match(await refused('run', ...where, '--method', 'baseline', '--seed', '9'), readOnly);
       const noise = ['--distortion', 'gaussian-noise', '--strengths', '0.123'];
       assert.match(await refused('evaluate', '--run', jobs[0].id, '--store', disk, ...noise), readOnly);

@@ -437,7 +437,7 @@ describe('interrupts', () => {
       train:
         "st.train({ network, dataset, method: { kind: 'baseline' }, epochs: 10_000, batchSize: 20, onBatch: note })",
       evaluate: 'st.evaluate({ network, dataset, split: whole.train, distortion }).next(note())',
-      buildFolder: "st.buildFolder({ images: 'pictures', out: 'built', onProgress: note })",
+      buildFolder: "st.buildFolder({ from: 'pictures', out: 'built', onProgress: note })",
     };
     await run("const note: () => undefined = console.log.bind(console, 'begun') as never;");
     for (const [name, call] of Object.entries(calls)) {

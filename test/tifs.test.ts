@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import {
   existsSync,
   mkdirSync,
@@ -8,6 +9,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -15,6 +17,7 @@ import fsPromises from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { after, before, describe, mock, test } from 'node:test';
+import { Worker } from 'node:worker_threads';
 import sharp from 'sharp';
 import * as tar from 'tar';
 import { BuildError, type BuildProgress } from '../lib/data/build';
@@ -25,7 +28,8 @@ import { toSquare } from '../lib/data/square';
 import { openStore } from '../lib/data/store';
 import { buildTifs, openTifs } from '../lib/data/tifs';
 import { TIFS_CLASSES } from '../lib/data/tifs-classes';
-import { ArgumentError, DataError } from '../lib/errors';
+import { ArgumentError, DataError, UserError } from '../lib/errors';
+import { lockFolder } from '../lib/lock';
 
 const folder = mkdtempSync(join(tmpdir(), 'tifs-test-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -289,6 +293,21 @@ describe('a square out of an image', () => {
     assertColour(colourOf(await toSquare(deep, 256), 0.35, 0.65), [0, 255, 0], 1, '16 bits');
   });
 
+  test('is enlarged as Pillow does by its bilinear filter, whatever the file type', async () => {
+    const columns = Buffer.from([0, 100, 0, 100].flatMap((value) => [value, value, value]));
+    const two = await sharp(columns, { raw: { width: 2, height: 2, channels: 3 } })
+      .png()
+      .toBuffer();
+    const row = [0, 0, 0, 25, 25, 25, 75, 75, 75, 100, 100, 100];
+    assert.deepEqual([...(await toSquare(two, 4))], [row, row, row, row].flat());
+    const photograph = await sharp(fixture('landscape.jpg')).resize(224, 200, { fit: 'fill' }).toBuffer();
+    const jpeg = await sharp(photograph).jpeg({ quality: 95 }).toBuffer();
+    const fast = plainSquare(jpeg);
+    const turned = await sharp(jpeg).rotate(270).withMetadata({ orientation: 6 }).png().toBuffer();
+    for (const file of [jpeg, await sharp(jpeg).png().toBuffer(), turned])
+      assertClose(await toSquare(file, 256), fast, FAST, 'enlarged');
+  });
+
   test('is refused of a truncated image, of no image, and of one too large to decode', async () => {
     const whole = fixture('landscape.jpg');
     await assert.rejects(toSquare(whole.subarray(0, whole.length / 2), 256), /premature end|truncated/i);
@@ -309,7 +328,7 @@ describe('TIFS', () => {
   before(async () => {
     images = await collect();
     LAYOUTS.torchvision(imagenet, images);
-    reference = await buildTifs({ imagenet, out: newPlace(), ...COUNTS });
+    reference = await buildTifs({ from: imagenet, out: newPlace(), ...COUNTS });
   });
 
   test('has the 200 classes of Tiny ImageNet', () => {
@@ -369,7 +388,7 @@ describe('TIFS', () => {
     for (const layout of ['devkit', 'kaggle', 'tars']) {
       const root = join(folder, layout);
       LAYOUTS[layout](root, images);
-      const out = await buildTifs({ imagenet: root, out: newPlace(), ...COUNTS });
+      const out = await buildTifs({ from: root, out: newPlace(), ...COUNTS });
       assert.deepEqual(digests(out), digests(reference), layout);
       rmSync(out, { recursive: true });
       rmSync(root, { recursive: true });
@@ -377,7 +396,7 @@ describe('TIFS', () => {
   });
 
   test('another seed draws other images', async () => {
-    const out = await buildTifs({ imagenet, out: newPlace(), ...COUNTS, seed: 1 });
+    const out = await buildTifs({ from: imagenet, out: newPlace(), ...COUNTS, seed: 1 });
     const lists = [reference, out].map((directory) =>
       readFileSync(join(directory, 'train.txt'), 'utf8').split('\n'),
     );
@@ -415,7 +434,7 @@ describe('TIFS', () => {
       /ground_truth.txt: no label for ILSVRC2012_val_00000101.JPEG and 1 more/,
       /1 images? for testing needed, but there are 0/,
     ];
-    await assert.rejects(buildTifs({ imagenet: root, out, ...COUNTS }), (error) => {
+    await assert.rejects(buildTifs({ from: root, out, ...COUNTS }), (error) => {
       assert.ok(error instanceof BuildError);
       const all = error.problems.join('\n');
       for (const pattern of expected) assert.match(all, pattern);
@@ -427,7 +446,7 @@ describe('TIFS', () => {
     assert.ok(!existsSync(out) && !existsSync(`${out}.partial`));
 
     const counts = Object.entries(COUNTS).flatMap(([split, count]) => [`--${split}`, String(count)]);
-    const command = ['tifs', 'build', '--imagenet', root, '--out', out, ...counts];
+    const command = ['data', 'tifs', '--from', root, '--out', out, ...counts];
     const { status, stderr } = spawnSync(
       process.execPath,
       ['--import', 'tsx', join(__dirname, '../lib/cli.ts'), ...command],
@@ -439,7 +458,7 @@ describe('TIFS', () => {
 
     const progress: BuildProgress[] = [];
     await buildTifs({
-      imagenet: root,
+      from: root,
       out,
       ...COUNTS,
       skipBad: true,
@@ -458,7 +477,7 @@ describe('TIFS', () => {
 
     rmSync(labels);
     await assert.rejects(
-      buildTifs({ imagenet: root, out, ...COUNTS }),
+      buildTifs({ from: root, out, ...COUNTS }),
       (error) => error instanceof BuildError && /val: no labels for its images/.test(error.message),
     );
     rmSync(root, { recursive: true });
@@ -470,7 +489,7 @@ describe('TIFS', () => {
     const file = join(root, 'ILSVRC2012_img_train.tar');
     truncateSync(file, readFileSync(file).length / 2);
     await assert.rejects(
-      buildTifs({ imagenet: root, out: newPlace(), ...COUNTS }),
+      buildTifs({ from: root, out: newPlace(), ...COUNTS }),
       (error) =>
         error instanceof BuildError &&
         /ILSVRC2012_img_train.tar: truncated: n\d+.tar should end at/.test(error.message),
@@ -486,24 +505,24 @@ describe('TIFS', () => {
       pattern: RegExp,
     ) => assert.rejects(build, (error) => error instanceof kind && pattern.test(error.message));
     await nothing(
-      buildTifs({ imagenet: folder, out }),
+      buildTifs({ from: folder, out }),
       DataError,
       /no copy of ILSVRC2012: expected .* but found neither/,
     );
     await nothing(
-      buildTifs({ imagenet, out: reference, ...COUNTS }),
+      buildTifs({ from: imagenet, out: reference, ...COUNTS }),
       ArgumentError,
       /but there are files in it/,
     );
     for (const counts of [{ train: 0 }, { validation: 1.5 }, { test: -1 }]) {
-      await nothing(buildTifs({ imagenet, out, ...counts }), ArgumentError, /must be a whole number/);
+      await nothing(buildTifs({ from: imagenet, out, ...counts }), ArgumentError, /must be a whole number/);
     }
     const full = mock.method(fsPromises, 'statfs', async () => ({ bavail: 1000, bsize: 4096 }));
     try {
       await nothing(
-        buildTifs({ imagenet, out, ...COUNTS }),
+        buildTifs({ from: imagenet, out, ...COUNTS }),
         DataError,
-        /needs 0.2 GB, but only 0.0 GB are free/,
+        /needs 157.3 MB, but only 4.1 MB are free/,
       );
     } finally {
       full.mock.restore();
@@ -511,7 +530,7 @@ describe('TIFS', () => {
     assert.ok(!existsSync(out) && !existsSync(`${out}.partial`));
     assert.throws(
       () => openTifs(out),
-      (error) => error instanceof DataError && /tifs build/.test(error.cure ?? ''),
+      (error) => error instanceof DataError && /data tifs --from/.test(error.cure ?? ''),
     );
   });
 });
@@ -529,7 +548,7 @@ describe('a folder of one’s own', () => {
     }
     write(join(own, 'apple', '.DS_Store'), 'not an image');
     write(join(own, 'read-me.txt'), 'not a class');
-    reference = await buildFolder({ images: own, out: newPlace() });
+    reference = await buildFolder({ from: own, out: newPlace() });
   });
 
   test('becomes a data set with its folders as classes', () => {
@@ -546,7 +565,7 @@ describe('a folder of one’s own', () => {
     const files = ['landscape.jpg', 'portrait.jpg', 'odd-rest.jpg', 'landscape-torchvision.png', 'cmyk.jpg'];
     for (const name of files)
       for (const label of ['a', 'b']) write(join(photographs, label, name), fixture(name));
-    const out = await buildFolder({ images: photographs, out: newPlace() });
+    const out = await buildFolder({ from: photographs, out: newPlace() });
     const { train, validation, test: testing } = openFolder(out);
     const stored = [train, validation, testing].flatMap((split) =>
       [...split.labels.keys()].map((index) => digestOf(readImages(split, [index]))),
@@ -562,15 +581,15 @@ describe('a folder of one’s own', () => {
   test('is refused when it is none', async () => {
     const out = newPlace();
     await assert.rejects(
-      buildFolder({ images: join(own, 'apple'), out }),
+      buildFolder({ from: join(own, 'apple'), out }),
       /expected a folder of images for each class/,
     );
-    await assert.rejects(buildFolder({ images: join(own, 'none'), out }), DataError);
-    await assert.rejects(buildFolder({ images: own, out, test: 0.6, validation: 0.5 }), ArgumentError);
+    await assert.rejects(buildFolder({ from: join(own, 'none'), out }), DataError);
+    await assert.rejects(buildFolder({ from: own, out, test: 0.6, validation: 0.5 }), ArgumentError);
     const small = join(folder, 'small');
     for (const name of ['a/1', 'a/2', 'b/1', 'b/2', 'b/3']) write(join(small, name), await ODD.png());
     mkdirSync(join(small, 'b/nested'));
-    await assert.rejects(buildFolder({ images: small, out }), (error) => {
+    await assert.rejects(buildFolder({ from: small, out }), (error) => {
       assert.ok(error instanceof BuildError);
       assert.deepEqual(error.problems, [
         'a: at least 3 images needed, but there are 2',
@@ -581,22 +600,182 @@ describe('a folder of one’s own', () => {
     assert.ok(!existsSync(`${out}.partial`));
   });
 
+  test('has squares for the side that is asked for', async () => {
+    const { cropSide, sourceSide } = openFolder(await buildFolder({ from: own, out: newPlace(), side: 28 }));
+    assert.deepEqual([cropSide, sourceSide], [28, 32]);
+  });
+
+  /** Writes a tree: so many pictures of each class, all different. */
+  async function tree(root: string, counts: Readonly<Record<string, number>>): Promise<string> {
+    for (const [index, [name, count]] of Object.entries(counts).entries()) {
+      for (let picture = 0; picture < count; picture++) {
+        const background = { r: 40 * index, g: 20 * picture, b: 100 };
+        const image = sharp({ create: { width: 40, height: 36, channels: 3, background } });
+        write(join(root, name, `${picture}.png`), await image.png().toBuffer());
+      }
+    }
+    return root;
+  }
+  const digestAt = (directory: string) => openFolder(directory).train.store.digest;
+
+  test('of which bad pictures are left out, is what the good ones alone give', async () => {
+    const good = await tree(join(folder, 'good'), { a: 5, b: 4 });
+    const expected = digestAt(await buildFolder({ from: good, out: newPlace(), side: 28 }));
+    const from = await tree(join(folder, 'mixed'), { a: 5, b: 4, c: 1, d: 1 });
+    for (const name of [
+      '__MACOSX/text',
+      'a/0-bad.png',
+      'a/9-bad.png',
+      'd/bad.png',
+      'd/worse.png',
+      'd/worst.png',
+    ])
+      write(join(from, name), 'no picture');
+    const out = newPlace();
+    const command = ['data', 'folder', '--from', from, '--out', out, '--side', '28', '--skip-bad'];
+    const { stdout, stderr } = spawnSync(
+      process.execPath,
+      ['--import', 'tsx', join(__dirname, '../lib/cli.ts'), ...command],
+      { encoding: 'utf8' },
+    );
+    assert.match(stdout, /^Built .*8 problems: "leftOut" in its manifest.json/, stderr);
+    assert.equal(digestAt(out), expected);
+    assert.deepEqual(openFolder(out).classNames, ['a', 'b']);
+    const { leftOut } = JSON.parse(readFileSync(join(out, 'manifest.json'), 'utf8'));
+    for (const [index, line] of [
+      '__MACOSX: at least 3 images needed, but there are 1',
+      'c: at least 3 images needed, but there are 1',
+      'd: at least 3 images needed, but there are 1',
+      'a/0-bad.png: ',
+    ].entries())
+      assert.ok(leftOut[index].startsWith(line), leftOut[index]);
+    assert.match(leftOut[3], /unsupported image format \(JPEG, PNG/);
+    write(join(from, 'b/0.png'), 'no picture');
+    write(join(from, 'b/1.png'), 'no picture');
+    await assert.rejects(
+      buildFolder({ from, out: newPlace(), skipBad: true }),
+      (error) => error instanceof BuildError && /images of one class are left/.test(error.message),
+    );
+  });
+
+  test('lists what is neither picture nor folder, and is built of the rest', {
+    timeout: 60_000,
+  }, async () => {
+    const from = await tree(join(folder, 'odd'), { a: 3, b: 3 });
+    symlinkSync('/nowhere', join(from, 'dangling'));
+    symlinkSync('circle', join(from, 'circle'));
+    symlinkSync(join(own, 'read-me.txt'), join(from, 'read-me.txt'));
+    symlinkSync(join(from, 'a'), join(from, 'linked'));
+    execFileSync('mkfifo', [join(from, 'pipe'), join(from, 'a', 'pipe.jpg')]);
+    // Elsewhere there are no names that are not UTF-8.
+    const isLinux = process.platform === 'linux';
+    if (isLinux) mkdirSync(Buffer.concat([Buffer.from(`${from}/`), Buffer.from([0xff, 0xfe])]));
+    symlinkSync('/dev/zero', join(from, 'b', 'device.png'));
+    const out = newPlace();
+    await assert.rejects(buildFolder({ from, out }), (error) => {
+      assert.ok(error instanceof BuildError);
+      assert.deepEqual(error.problems.toSorted(), [
+        'a/pipe.jpg: not a file',
+        'b/device.png: not a file',
+        'circle: a link that leads to itself',
+        'dangling: missing',
+        'linked/pipe.jpg: not a file',
+        'pipe: neither a folder nor a file',
+        ...(isLinux ? ['\ufffd\ufffd: missing'] : []),
+      ]);
+      return true;
+    });
+    assert.ok(!existsSync(`${out}.partial`));
+    const { classNames, train } = openFolder(await buildFolder({ from, out, skipBad: true }));
+    assert.deepEqual([classNames, train.length], [['a', 'b', 'linked'], 3]);
+  });
+
+  test('keeps the splits that its folders say', async () => {
+    const counts = { 'train/a': 4, 'train/b': 3, 'val/a': 2, 'val/b': 1, 'test/a': 1, 'test/b': 2 };
+    const from = await tree(join(folder, 'splits'), counts);
+    const {
+      classNames,
+      train,
+      validation,
+      test: testing,
+    } = openFolder(await buildFolder({ from, out: newPlace() }));
+    assert.deepEqual(classNames, ['a', 'b']);
+    assert.deepEqual(
+      [train, validation, testing].map(({ labels }) => [...labels].join('')),
+      ['0000111', '001', '011'],
+    );
+    write(join(from, 'train', 'c', '0.png'), await ODD.png());
+    await assert.rejects(
+      buildFolder({ from, out: newPlace() }),
+      (error) =>
+        error instanceof BuildError && /c: images needed in .*but there are 1, 0, 0/.test(error.message),
+    );
+    rmSync(join(from, 'test'), { recursive: true });
+    await assert.rejects(
+      buildFolder({ from, out: newPlace() }),
+      (error) =>
+        error instanceof DataError &&
+        /but found train and val$/.test(error.message) &&
+        /data imagenette --from/.test(error.cure ?? ''),
+    );
+  });
+
+  test('is refused a place that cannot be used, and the file there is kept', async () => {
+    const file = newPlace();
+    writeFileSync(file, 'mine');
+    for (const [out, message] of [
+      [file, /expected no such folder, or an empty one, but it is a file/],
+      [join(file, 'x'), /cannot be used: a file lies where one of its folders should/],
+    ] as const) {
+      await assert.rejects(
+        buildFolder({ from: own, out }),
+        (error) => error instanceof UserError && message.test(error.message) && !!error.cure,
+      );
+    }
+    assert.equal(readFileSync(file, 'utf8'), 'mine');
+    assert.ok(!existsSync(`${file}.partial`));
+  });
+
+  test('is built after a killed build whose number another process has, or waits for another machine’s', async () => {
+    const from = await tree(join(folder, 'few'), { a: 3, b: 3 });
+    const out = newPlace();
+    const place = join(`${out}.partial`, 'lock');
+    const lock = lockFolder(place);
+    const holder = JSON.parse(readFileSync(join(place, 'claim.1'), 'utf8'));
+    const held = (what: object) =>
+      writeFileSync(join(place, 'claim.1'), JSON.stringify({ ...holder, ...what }));
+    held({ machine: 'another' });
+    await assert.rejects(
+      buildFolder({ from, out }),
+      (error) =>
+        error instanceof DataError &&
+        /of another machine or container is building .*; its last sign of life was \d s ago/.test(
+          error.message,
+        ) &&
+        /if it was killed, start again in 1[12]\d s/.test(error.cure ?? ''),
+    );
+    held({ started: '1' }); // this process's number, but begun at another time
+    await buildFolder({ from, out });
+    await lock?.release();
+    assert.ok(!existsSync(`${out}.partial`));
+  });
+
   test('an aborted build is resumed', async () => {
     const out = newPlace();
     const controller = new AbortController();
     const reason = new Error('enough');
     const onProgress = ({ done }: BuildProgress) => done > 0 && controller.abort(reason);
-    await assert.rejects(buildFolder({ images: own, out, signal: controller.signal, onProgress }), reason);
+    await assert.rejects(buildFolder({ from: own, out, signal: controller.signal, onProgress }), reason);
     assert.ok(!existsSync(out));
     let first: BuildProgress | undefined;
-    await buildFolder({ images: own, out, onProgress: (progress) => (first ??= progress) });
+    await buildFolder({ from: own, out, onProgress: (progress) => (first ??= progress) });
     assert.ok((first?.done ?? 0) > 0);
     assert.deepEqual(digests(out), digests(reference));
   });
 
   test('two builds of the same place do not meet', async () => {
     const out = newPlace();
-    const builds = await Promise.allSettled([1, 2].map(() => buildFolder({ images: own, out })));
+    const builds = await Promise.allSettled([1, 2].map(() => buildFolder({ from: own, out })));
     assert.deepEqual(builds.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
     const { reason } = builds.find(({ status }) => status === 'rejected') as PromiseRejectedResult;
     assert.match(reason.message, /is building/);
@@ -607,7 +786,7 @@ describe('a folder of one’s own', () => {
     const rounds = process.env.SOAK ? 20 : 3;
     const run = (out: string, killAfter?: number) =>
       new Promise<void>((resolve) => {
-        const script = `require('./lib/data/folder').buildFolder(${JSON.stringify({ images: own, out })})`;
+        const script = `require('./lib/data/folder').buildFolder(${JSON.stringify({ from: own, out })})`;
         const child = spawn(process.execPath, ['--require', 'tsx/cjs', '-e', script], { stdio: 'inherit' });
         const timer =
           killAfter === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfter);
@@ -635,4 +814,31 @@ describe('a folder of one’s own', () => {
     }
     assert.ok(killed > 0, 'no build was killed before its end');
   });
+});
+
+test('of eight threads that lock a folder of an ended process at the same moment, one gets it', async () => {
+  const folders = Array.from({ length: 30 }, newPlace);
+  const lockFile = JSON.stringify(join(__dirname, '../lib/lock.ts'));
+  const opening = `require('tsx/cjs'); const { lockFolder } = require(${lockFile});`;
+  const left = `${opening} for (const each of ${JSON.stringify(folders)}) lockFolder(each); process.exit();`;
+  execFileSync(process.execPath, ['-e', left], { cwd: join(__dirname, '..') });
+  const arrived = new Int32Array(new SharedArrayBuffer(4 * folders.length));
+  const script = `${opening}
+    const { parentPort, workerData: { folders, arrived } } = require('node:worker_threads');
+    const got = folders.map((folder, round) => {
+      Atomics.add(arrived, round, 1);
+      while (Atomics.load(arrived, round) < 8);
+      return lockFolder(folder) !== undefined;
+    });
+    parentPort.postMessage(got);
+    process.exit();`;
+  const results = await Promise.all(
+    Array.from({ length: 8 }, async () => {
+      const worker = new Worker(script, { eval: true, workerData: { folders, arrived } });
+      const [got] = (await once(worker, 'message')) as [boolean[]];
+      return got;
+    }),
+  );
+  const winners = folders.map((_, round) => results.filter((got) => got[round]).length);
+  assert.deepEqual(new Set(winners), new Set([1]));
 });

@@ -2,12 +2,12 @@
 import { availableParallelism, homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import type { BuildOptions } from '../data/build';
 import { buildFolder } from '../data/folder';
+import { buildImagenette, type ImagenetteOptions } from '../data/imagenette';
 import { buildTifs } from '../data/tifs';
-import { type ProgressBar, progress } from '../kernel/progress';
+import { type ProgressBar, type ProgressOptions, progress } from '../kernel/progress';
 import { installKernelspec } from '../kernel/spec';
-import { whole } from './options';
+import { number, whole } from './options';
 import { stopSignal } from './stop';
 
 export function addDataCommands(program: Command): void {
@@ -34,15 +34,37 @@ Examples:
       console.log(`Installed the kernel under ${join(directory, 'stability-training')}.`);
     });
 
-  program
-    .command('tifs')
-    .description("The paper's data set, from your own copy of ILSVRC2012.")
-    .command('build')
+  const data = program
+    .command('data')
+    .description('Builds a data set. Killed, a build goes on where it was.');
+
+  data
+    .command('imagenette')
     .description(
-      'Builds TIFS: 200 classes, squares of 256 pixels, in one file. Killed, it goes on where it was.',
+      "Imagenette: 13,394 photographs of ten of ImageNet's classes, downloaded unless they are here.",
+    )
+    .option(
+      '--from <path>',
+      'a published archive, or the folder that it was unpacked to (default: downloaded)',
+    )
+    .requiredOption('--out <folder>', 'where the data set goes')
+    .option('--side <pixels>', 'side of the crop that the network sees', whole, 64)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  npx stability-training data imagenette --out data/imagenette
+  npx stability-training data imagenette --from imagenette2-160.tgz --out data/imagenette`,
+    )
+    .action((options) => building((shared) => buildImagenette({ ...options, ...shared })));
+
+  data
+    .command('tifs')
+    .description(
+      "TIFS, the paper's data set: 200 classes, squares of 256 pixels, from your own copy of ILSVRC2012.",
     )
     .requiredOption(
-      '--imagenet <folder>',
+      '--from <folder>',
       'ILSVRC2012: unpacked in any of the usual layouts, or the original tar files',
     )
     .requiredOption('--out <folder>', 'where the data set goes')
@@ -55,44 +77,60 @@ Examples:
       'after',
       `
 Example:
-  npx stability-training tifs build --imagenet /data/ILSVRC2012 --out data/tifs`,
+  npx stability-training data tifs --from /data/ILSVRC2012 --out data/tifs`,
     )
     .action((options) => building((shared) => buildTifs({ ...options, ...shared })));
 
-  program
+  data
     .command('folder')
-    .description('A data set of your own pictures.')
-    .command('build')
-    .description('Builds a data set from a tree of pictures, CLASS/PICTURE.')
-    .requiredOption('--images <folder>', 'the tree')
+    .description(
+      'Your own pictures: a tree CLASS/PICTURE, or train, validation and test with such a tree each.',
+    )
+    .requiredOption('--from <folder>', 'the tree')
     .requiredOption('--out <folder>', 'where the data set goes')
-    .option('--validation <share>', 'part of each class for validation, 0..1', Number, 0.1)
-    .option('--test <share>', 'part of each class for the test, 0..1', Number, 0.1)
+    .option('--side <pixels>', 'side of the crop that the network sees', whole, 224)
+    .option('--validation <share>', 'part of each class for validation, 0..1', number, 0.1)
+    .option('--test <share>', 'part of each class for the test, 0..1', number, 0.1)
     .option('--seed <number>', 'decides which images go where', whole, 0)
     .option('--skip-bad', 'leave out pictures that are wrong, and record them, instead of stopping', false)
     .addHelpText(
       'after',
       `
 Example:
-  npx stability-training folder build --images pictures --out data/mine`,
+  npx stability-training data folder --from pictures --out data/mine`,
     )
     .action((options) => building((shared) => buildFolder({ ...options, ...shared })));
 }
 
 /** Runs a build with a progress bar; Ctrl-C stops it where it can go on later. */
 async function building(
-  build: (options: Pick<BuildOptions, 'signal' | 'onProgress'>) => Promise<string>,
+  build: (options: Pick<ImagenetteOptions, 'signal' | 'onProgress' | 'onDownload'>) => Promise<string>,
 ): Promise<void> {
-  let bar: ProgressBar | undefined;
+  let bar: (ProgressBar & { readonly label: string }) | undefined;
+  let leftOut = 0;
+  const show = (options: ProgressOptions & { readonly label: string }, done: number) => {
+    if (bar?.label !== options.label) {
+      bar?.close();
+      bar = Object.assign(progress(options), { label: options.label });
+    }
+    bar.advance(done - bar.done);
+  };
   const folder = await build({
     signal: stopSignal(),
+    onDownload(done, total) {
+      const megabytes = (bytes: number) => Math.floor(bytes / 1e6);
+      show({ label: 'download', unit: 'MB', total: total && megabytes(total) }, megabytes(done));
+    },
     onProgress({ done, total, problems }) {
-      bar ??= progress({ total, label: 'images', unit: 'images' });
-      bar.advance(done - bar.done);
-      if (problems > 0) bar.note(`${problems} problems`);
+      show({ label: 'images', unit: 'images', total }, done);
+      leftOut = problems;
+      if (problems > 0) bar?.note(`${problems} problems`);
     },
   }).finally(() => bar?.close());
-  console.log(`Built ${folder}.`);
+  const problems = `${leftOut} problem${leftOut === 1 ? '' : 's'}`;
+  console.log(
+    `Built ${folder}.${leftOut > 0 ? ` ${problems}: "leftOut" in its manifest.json lists what is left out.` : ''}`,
+  );
 }
 
 /** Where Jupyter looks for the kernels of a user. */

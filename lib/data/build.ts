@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { DataError } from '../errors';
 import type { SplitName } from './store';
 
@@ -45,8 +45,12 @@ export interface SourceImage extends ImageFile {
   readonly path: string;
 }
 
-/** The encoded image. @throws Error where it is missing or cut off */
+/** The encoded image. @throws Error where it is missing, cut off or no file */
 export function readImageFile({ file, part }: ImageFile): Uint8Array {
+  const kind = statSync(file);
+  if (kind.isDirectory()) throw new Error('a folder, where an image was expected');
+  // Reading a pipe or a device may last for ever.
+  if (!kind.isFile()) throw new Error('not a file');
   if (part === undefined) return readFileSync(file);
   const bytes = new Uint8Array(part.size);
   const descriptor = openSync(file, 'r');
@@ -77,6 +81,20 @@ export interface Plan {
   readonly images: readonly PlannedImage[];
   /** What is known to be wrong before an image is read, one sentence each, with the path. */
   readonly problems: readonly string[];
+  /** What to do about problems. @default mend them or leave these images out */
+  readonly cure?: string;
+  /** What is to be built where some images turn out to be bad, by their paths. @default the same without them */
+  readonly without?: (bad: ReadonlySet<string>) => Plan;
+}
+
+/** Why something cannot be read, for a list of problems. */
+export function reasonOf(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT') return 'missing';
+  if (code === 'ELOOP') return 'a link that leads to itself';
+  if (code === 'EACCES') return 'not to be read by you';
+  const [first] = message.split('\n');
+  return /unsupported image format/.test(first) ? `${first} (JPEG, PNG, WebP, AVIF, TIFF, GIF, SVG)` : first;
 }
 
 /** Some of the images that a data set is to be made of are wrong. */
@@ -85,14 +103,13 @@ export class BuildError extends DataError {
     source: string,
     /** All that is wrong, one sentence each, with the path. */
     readonly problems: readonly string[],
+    cure = 'Mend them, or go on without these images: `skipBad: true`, on the command line `--skip-bad`.',
   ) {
     const shown = problems.slice(0, 100).map((problem) => `\n  ${problem}`);
     const more = problems.length > 100 ? `\n  … and ${problems.length - 100} more` : '';
     super(
       `${source}: ${problems.length} problem${problems.length === 1 ? '' : 's'}:${shown.join('')}${more}`,
-      {
-        cure: 'Mend them, or go on without these images: `skipBad: true`, on the command line `--skip-bad`.',
-      },
+      { cure },
     );
   }
 }

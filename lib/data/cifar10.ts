@@ -10,7 +10,7 @@ import * as tar from 'tar';
 import { z } from 'zod';
 import { DataError } from '../errors';
 import { currentKernel } from '../kernel/client';
-import { isRunning } from './claim';
+import { lockFolder, ownerOf } from '../lock';
 import { type ImageDataset, openDataset } from './dataset';
 import { stratifiedSample } from './random';
 import { openStore } from './store';
@@ -60,6 +60,8 @@ const VALIDATION_IMAGES = 5_000;
 /** Decides which training images are for validation. Fixed: it is part of what "CIFAR-10" means here. */
 const SPLIT_SEED = 0;
 
+/** How the name of a folder begins in which an installation works. */
+const WORKSPACE = '.installing-';
 const DEFAULT_DIRECTORY = join(__dirname, '..', '..', 'data', 'cifar10');
 const CURE = 'Run `npm start` or `await installCifar10()`, which builds it anew.';
 
@@ -87,7 +89,8 @@ export async function installCifar10(options: InstallOptions = {}): Promise<stri
   const total = (TRAINING_STRIPS.length + 1) * STRIP_IMAGES;
   await removeDeadWorkspaces(directory);
   await mkdir(directory, { recursive: true });
-  const workspace = await mkdtemp(join(directory, `.installing-${process.pid}-`));
+  const workspace = await mkdtemp(join(directory, WORKSPACE));
+  const lock = lockFolder(workspace);
   try {
     onProgress({ step: 'downloading', done: 0, total });
     const tarball = options.tarball ?? (await download(workspace, signal));
@@ -103,6 +106,7 @@ export async function installCifar10(options: InstallOptions = {}): Promise<stri
     await rename(packed, store);
   } finally {
     await rm(workspace, { recursive: true, force: true });
+    await lock?.release();
   }
   return store;
 }
@@ -121,10 +125,9 @@ function isWhole(store: string): boolean {
 /** What installations left that were killed. */
 async function removeDeadWorkspaces(directory: string): Promise<void> {
   const entries = existsSync(directory) ? await readdir(directory) : [];
-  for (const entry of entries) {
-    const owner = /^\.installing-(\d+)-/.exec(entry)?.[1];
-    if (owner && !isRunning(Number(owner)))
-      await rm(join(directory, entry), { recursive: true, force: true });
+  for (const entry of entries.filter((name) => name.startsWith(WORKSPACE))) {
+    const workspace = join(directory, entry);
+    if (ownerOf(workspace) === undefined) await rm(workspace, { recursive: true, force: true });
   }
 }
 

@@ -1,22 +1,32 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { ArgumentError, DataError } from '../errors';
-import type { BuildOptions, PlannedImage } from './build';
+import { type BuildOptions, type Plan, type PlannedImage, reasonOf, type SourceImage } from './build';
 import { type ImageDataset, openDataset } from './dataset';
 import { pack, STORE } from './pack';
 import { permutation } from './random';
+import { SPLIT_NAMES, type SplitName } from './store';
 
 export interface FolderOptions extends BuildOptions {
-  /** A folder of folders of images; each inner folder is a class and gives it its name. */
-  readonly images: string;
+  /**
+   * A folder of folders of images; each inner folder is a class and gives it its name. Or the folders `train`,
+   * `validation` (or `val`) and `test`, each with the classes inside: then these are the splits.
+   */
+  readonly from: string;
   /** Share of each class's images for validation, 0 to 1, at least one image. @default 0.1 */
   readonly validation?: number;
   /** Share of each class's images for testing, 0 to 1, at least one image. @default 0.1 */
   readonly test?: number;
 }
 
+/** An image of a class, and its split where the folder says it. */
+interface ClassImage extends SourceImage {
+  readonly split?: SplitName;
+}
+
 /**
- * Builds a data set of one's own pictures, `class-name/image`, in the same way as TIFS.
+ * Builds a data set of one's own pictures, `class-name/image`, in the same way as TIFS. With `skipBad`, it is what the
+ * good images alone would give, and a class of which too few are good is left out.
  *
  * @returns the folder, for `openFolder`
  * @throws BuildError that lists every problem at once; DataError where there are no such folders, or no room
@@ -28,23 +38,11 @@ export async function buildFolder(options: FolderOptions): Promise<string> {
       `buildFolder: validation and test must be shares above 0 that leave some for training, but are ${validation} and ${test}`,
     );
   }
-  const root = resolve(options.images);
-  const classNames = await classesIn(root);
-  const problems: string[] = [];
-  const images: PlannedImage[] = [];
-  for (const [label, name] of classNames.entries()) {
-    const files = (await readdir(join(root, name))).filter((file) => !file.startsWith('.')).sort();
-    if (files.length < 3) problems.push(`${name}: at least 3 images needed, but there are ${files.length}`);
-    const forTest = Math.max(1, Math.round(files.length * test));
-    const forLearning = files.length - Math.max(1, Math.round(files.length * validation));
-    const order = permutation(files.length, [seed, name]);
-    for (const [rank, index] of order.entries()) {
-      const split = rank < forTest ? 'test' : rank < forLearning ? 'train' : 'validation';
-      const path = `${name}/${files[index]}`;
-      images.push({ name: path, path, file: join(root, path), split, label });
-    }
-  }
-  return pack({ name: basename(root), source: root, classNames, images, problems }, options);
+  const root = resolve(options.from);
+  return pack(async () => {
+    const { classes, problems } = await read(root);
+    return planOf(root, classes, problems, { validation, test, seed });
+  }, options);
 }
 
 /**
@@ -54,24 +52,114 @@ export async function buildFolder(options: FolderOptions): Promise<string> {
  */
 export function openFolder(directory: string): ImageDataset {
   return openDataset(join(directory, STORE), {
-    cure: 'Build it (anew): `await buildFolder({ images, out })`.',
+    cure: 'Build it (anew): `npx stability-training data folder --from PICTURES --out DIR`.',
   });
 }
 
-async function classesIn(root: string): Promise<readonly string[]> {
-  const entries = await readdir(root, { withFileTypes: true }).catch((cause) => {
-    throw new DataError(`${root}: cannot be read: ${cause.message}`, { cause });
+function planOf(
+  root: string,
+  classes: ReadonlyMap<string, readonly ClassImage[]>,
+  known: readonly string[],
+  options: Required<Pick<FolderOptions, 'validation' | 'test' | 'seed'>>,
+): Plan {
+  const problems = [...known];
+  const classNames: string[] = [];
+  const images: PlannedImage[] = [];
+  for (const [name, found] of classes) {
+    const planned = withSplits(found, name, options).map((image) => ({ ...image, label: classNames.length }));
+    const counts = SPLIT_NAMES.map((split) => planned.filter((image) => image.split === split).length);
+    if (counts.every((count) => count > 0)) {
+      classNames.push(name);
+      images.push(...planned);
+    } else if (found.some(({ split }) => split !== undefined)) {
+      problems.push(
+        `${name}: images needed in train, validation and test, but there are ${counts.join(', ')}`,
+      );
+    } else {
+      problems.push(`${name}: at least 3 images needed, but there are ${found.length}`);
+    }
+  }
+  const without = (bad: ReadonlySet<string>) => {
+    const good = [...classes].map(
+      ([name, found]) => [name, found.filter(({ path }) => !bad.has(path))] as const,
+    );
+    return planOf(root, new Map(good), known, options);
+  };
+  return { name: basename(root), source: root, classNames, images, problems, without };
+}
+
+/** Draws the splits of a class's images, unless the folder says them. */
+function withSplits(
+  images: readonly ClassImage[],
+  name: string,
+  { validation, test, seed }: Required<Pick<FolderOptions, 'validation' | 'test' | 'seed'>>,
+) {
+  const forTest = Math.max(1, Math.round(images.length * test));
+  const forLearning = images.length - Math.max(1, Math.round(images.length * validation));
+  return [...permutation(images.length, [seed, name])].map((index, rank) => {
+    const drawn: SplitName = rank < forTest ? 'test' : rank < forLearning ? 'train' : 'validation';
+    return { ...images[index], split: images[index].split ?? drawn };
   });
-  const folders = entries
-    .filter((entry) => !entry.isFile() && !entry.name.startsWith('.'))
-    .map(({ name }) => name);
-  if (folders.length < 2) {
+}
+
+/** The images in a tree, class by class. */
+async function read(root: string) {
+  const problems: string[] = [];
+  /** The names in a folder, unless they are hidden; its plain files alone, or all but those. */
+  const namesIn = async (path: string, isWanted: (isFile: boolean) => boolean) => {
+    const entries = await readdir(join(root, path), { withFileTypes: true });
+    const wanted = entries.filter((entry) => !entry.name.startsWith('.') && isWanted(entry.isFile()));
+    return wanted.map(({ name }) => name).sort();
+  };
+  const top = await namesIn('', (isFile) => !isFile).catch((cause) => {
+    throw new DataError(`${root}: cannot be read: ${reasonOf(cause)}`, { cause });
+  });
+  const splits = splitsIn(root, top);
+  const classes = new Map<string, ClassImage[]>();
+  for (const [folder, split] of splits) {
+    for (const name of folder === '' ? top : await namesIn(folder, (isFile) => !isFile)) {
+      const path = join(folder, name);
+      try {
+        const kind = await stat(join(root, path));
+        if (kind.isFile()) continue;
+        if (!kind.isDirectory()) throw new Error('neither a folder nor a file');
+        const images = (await namesIn(path, () => true)).map((file) => {
+          const image = join(path, file);
+          return { name: image, path: image, file: join(root, image), split };
+        });
+        classes.set(name, [...(classes.get(name) ?? []), ...images]);
+      } catch (error) {
+        problems.push(`${path}: ${reasonOf(error)}`);
+      }
+    }
+  }
+  if (classes.size + problems.length < 2) {
     throw new DataError(
-      `${root}: expected a folder of images for each class, at least two, but found ${folders.length}`,
-      {
-        cure: 'Sort the images into folders that are named after their classes.',
-      },
+      `${root}: expected a folder of images for each class, at least two, but found ${classes.size}`,
+      { cure: 'Sort the images into folders that are named after their classes.' },
     );
   }
-  return folders.sort();
+  return { classes: new Map([...classes].sort(([a], [b]) => (a < b ? -1 : 1))), problems };
+}
+
+/** The folders that hold the classes, each with its split; the root itself where splits are to be drawn. */
+function splitsIn(
+  root: string,
+  folders: readonly string[],
+): readonly (readonly [string, SplitName | undefined])[] {
+  const names: Readonly<Record<string, SplitName>> = {
+    train: 'train',
+    validation: 'validation',
+    val: 'validation',
+    test: 'test',
+  };
+  if (folders.length === 0 || !folders.every((name) => name in names)) return [['', undefined]];
+  const splits = folders.map((name) => [name, names[name]] as const);
+  if (folders.length === 3 && new Set(splits.map(([, split]) => split)).size === 3) return splits;
+  throw new DataError(
+    `${root}: expected the splits train, validation and test, or folders of classes, but found ${folders.join(' and ')}`,
+    {
+      cure: 'Give all three splits, or the classes alone: then the splits are drawn. Imagenette: `npx stability-training data imagenette --from FOLDER --out DIR`.',
+    },
+  );
 }

@@ -154,11 +154,13 @@ export class Imagenet {
   }
 }
 
-async function imagesIn(root: string, folder: string): Promise<readonly SourceImage[]> {
+/** Whether a file in a folder of ImageNet's is an image of it, by its name. */
+export const isImage = (name: string) => /\.jpe?g$/i.test(name) && !name.startsWith('.');
+
+/** The images in a folder of `root`. */
+export async function imagesIn(root: string, folder: string): Promise<readonly SourceImage[]> {
   const names = await readdir(join(root, folder));
-  return names
-    .filter((name) => /\.jpe?g$/i.test(name) && !name.startsWith('.'))
-    .map((name) => imageAt(root, join(folder, name)));
+  return names.filter(isImage).map((name) => imageAt(root, join(folder, name)));
 }
 
 function imageAt(root: string, path: string): SourceImage {

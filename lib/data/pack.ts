@@ -1,15 +1,16 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
+import { readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import Piscina from 'piscina';
 import sharp from 'sharp';
 import { ArgumentError, DataError } from '../errors';
+import { writingError } from '../files';
 import { currentKernel } from '../kernel/client';
+import { LEASE_MS, lockFolder, ownerOf } from '../lock';
 import { ownModule } from '../own-module';
-import { BuildError, type BuildOptions, type Plan, type PlannedImage } from './build';
-import { claim } from './claim';
+import { BuildError, type BuildOptions, type Plan, type PlannedImage, reasonOf } from './build';
 import { sourceSideOf } from './geometry';
 import { type BuildRecord, writeManifest } from './manifest';
 import { square as makeSquare, type SquareTask } from './square-worker';
@@ -28,26 +29,57 @@ const TASKS_AHEAD = 8;
  * It grows in `<out>.partial` and takes its name when it is complete. The run after one that was killed or aborted goes
  * on where that one was, and the result has the same bytes.
  *
+ * @param planOf - says what is to be built. It may keep files in the folder `workplace` until the build is complete; its
+ *   `source` is gone after each attempt.
  * @returns the folder
  * @throws BuildError that lists every problem at once; then nothing remains of the build
  */
-export async function pack(plan: Plan, options: BuildOptions): Promise<string> {
+export async function pack(
+  planOf: (workplace: string, signal: AbortSignal) => Promise<Plan>,
+  options: BuildOptions,
+): Promise<string> {
   const out = resolve(options.out);
-  const partial = `${out}.partial`;
-  const side = squareSide(options);
-  await checkPlace(out, plan.images.length * side * side * 3);
-  await mkdir(partial, { recursive: true });
-  const release = claim(join(partial, 'builder'), `building ${out}`);
+  squareSide(options);
+  const workplace = `${out}.partial`;
+  const lockPlace = join(workplace, 'lock');
+  const lock = lockFolder(lockPlace);
+  if (lock === undefined) throw lockedError(out, lockPlace);
+  const { signal = currentKernel()?.signal } = options;
+  const stop = signal === undefined ? lock.signal : AbortSignal.any([signal, lock.signal]);
+  const source = join(workplace, 'source');
   try {
-    await packInto(partial, plan, options);
+    await checkPlace(out);
+    await rm(source, { recursive: true, force: true });
+    const data = join(workplace, 'data');
+    await packInto(data, await planOf(workplace, stop), { ...options, signal: stop });
+    await rename(data, out);
+    await rm(workplace, { recursive: true });
   } catch (error) {
-    if (error instanceof BuildError) await rm(partial, { recursive: true });
-    throw error;
+    if (!lock.signal.aborted) {
+      await rm(source, { recursive: true, force: true });
+      const isUseless = error instanceof BuildError || (await readdir(workplace)).length === 1; // the lock
+      if (isUseless) await rm(workplace, { recursive: true });
+    }
+    throw writingError((error as NodeJS.ErrnoException).path ?? out, error);
   } finally {
-    release();
+    await lock.release();
   }
-  await rename(partial, out);
   return out;
+}
+
+function lockedError(out: string, lockPlace: string): DataError {
+  const owner = ownerOf(lockPlace);
+  if (owner === undefined || owner.here) {
+    const who = owner === undefined ? 'another process' : `process ${owner.process}`;
+    return new DataError(`${who} is building ${out}`, { cure: 'Wait for it to end, or end it.' });
+  }
+  const silence = Math.max(0, Date.now() - owner.seen.getTime());
+  return new DataError(
+    `process ${owner.process} of another machine or container is building ${out}; its last sign of life was ${Math.round(silence / 1000)} s ago`,
+    {
+      cure: `Wait for it to end; if it was killed, start again in ${Math.ceil((LEASE_MS - silence) / 1000)} s.`,
+    },
+  );
 }
 
 /** Side of the source squares, in pixels. */
@@ -56,52 +88,66 @@ function squareSide({ side = 224 }: Pick<BuildOptions, 'side'>): number {
   throw new ArgumentError(`side must be a whole number of pixels from 8 to 1024, but is ${side}`);
 }
 
-/** There must be nothing to overwrite, and room on the disk for what is not written yet. */
-async function checkPlace(out: string, bytes: number): Promise<void> {
-  if (existsSync(out) && (await readdir(out)).length > 0) {
-    throw new ArgumentError(`${out}: expected no such folder, or an empty one, but there are files in it`, {
-      cure: 'Choose another folder, or delete this one.',
-    });
-  }
-  const aside = join(`${out}.partial`, `${STORE}.partial`);
-  const written = existsSync(aside) ? (await stat(aside)).blocks * 512 : 0;
-  let folder = out;
-  while (!existsSync(folder)) folder = dirname(folder);
-  const { bavail, bsize } = await statfs(folder);
-  if (bytes - written > bavail * bsize) {
-    const gigabytes = (count: number) => `${(count / 1e9).toFixed(1)} GB`;
-    throw new DataError(
-      `${out}: the data set needs ${gigabytes(bytes - written)}, but only ${gigabytes(bavail * bsize)} are free there`,
-      { cure: 'Make room, or choose a folder on another disk.' },
-    );
-  }
+/** There must be nothing to overwrite. */
+async function checkPlace(out: string): Promise<void> {
+  if (!existsSync(out)) return;
+  const isFolder = (await stat(out)).isDirectory();
+  if (isFolder && (await readdir(out)).length === 0) return;
+  const found = isFolder ? 'there are files in it' : 'it is a file';
+  throw new ArgumentError(`${out}: expected no such folder, or an empty one, but ${found}`, {
+    cure: 'Choose another folder, or delete this one.',
+  });
 }
 
-async function packInto(folder: string, plan: Plan, options: BuildOptions): Promise<void> {
+/** There must be room on the disk for what is not written yet. */
+async function checkRoom(folder: string, bytes: number, { out }: BuildOptions): Promise<void> {
+  const aside = join(folder, `${STORE}.partial`);
+  const missing = bytes - (existsSync(aside) ? (await stat(aside)).blocks * 512 : 0);
+  const { bavail, bsize } = await statfs(dirname(folder));
+  if (missing <= bavail * bsize) return;
+  const text = (count: number) =>
+    count < 1e9 ? `${(count / 1e6).toFixed(1)} MB` : `${(count / 1e9).toFixed(1)} GB`;
+  throw new DataError(
+    `${out}: the data set needs ${text(missing)}, but only ${text(bavail * bsize)} are free there`,
+    { cure: 'Make room, or choose a folder on another disk.' },
+  );
+}
+
+async function packInto(folder: string, first: Plan, options: BuildOptions): Promise<void> {
   const { seed = 0, skipBad = false } = options;
-  const leftOut = [...plan.problems];
-  let images = inOrder(plan.images);
-  for (;;) {
-    if (!images.some(({ split }) => split === 'train'))
-      throw new BuildError(plan.source, [...leftOut, 'no training image']);
-    const attempt = { ...plan, images };
-    const writer = new StoreWriter(join(folder, STORE), describe(attempt, squareSide(options)), {
-      resume: true,
-    });
+  const side = squareSide(options);
+  await checkRoom(folder, first.images.length * side * side * 3, options);
+  const bad = new Map<string, string>();
+  for (let plan = first; ; ) {
+    const leftOut = [...plan.problems, ...[...bad.values()].sort()];
+    const attempt = { ...plan, images: inOrder(plan.images) };
+    const trained = new Set(
+      attempt.images.filter(({ split }) => split === 'train').map(({ label }) => label),
+    );
+    if (trained.size === 0) throw new BuildError(plan.source, [...leftOut, 'no training image'], plan.cure);
+    const writer = new StoreWriter(join(folder, STORE), describe(attempt, side), { resume: true });
     try {
-      const bad = await fill(writer, attempt, leftOut.length, options);
-      leftOut.push(...[...bad.values()].sort());
-      if (leftOut.length > 0 && !skipBad) throw new BuildError(plan.source, leftOut);
-      if (bad.size === 0) {
+      const found = await fill(writer, attempt, leftOut.length, options);
+      const problems = [...leftOut, ...[...found.values()].sort()];
+      const isOneClass = trained.size === 1;
+      if (isOneClass && skipBad) problems.push('training images of one class are left, but two are needed');
+      if (problems.length > 0 && (isOneClass || !skipBad)) {
+        throw new BuildError(plan.source, problems, plan.cure);
+      }
+      if (found.size === 0) {
         const record: BuildRecord = { seed, header: writer.finish(), checksums: writer.checksums, leftOut };
         await writeManifest(folder, attempt, record);
         return;
       }
       // All that follow a bad one have another place without it: begin again.
-      images = images.filter((image) => !bad.has(image));
+      for (const [path, problem] of found) bad.set(path, problem);
     } finally {
       writer.close();
     }
+    plan = plan.without?.(new Set(bad.keys())) ?? {
+      ...plan,
+      images: plan.images.filter(({ path }) => !bad.has(path)),
+    };
   }
 }
 
@@ -124,14 +170,14 @@ function describe({ name, classNames, wnids, images }: Plan, side: number) {
   };
 }
 
-/** Writes all images that are not written yet. @returns what is wrong with the bad ones */
+/** Writes all images that are not written yet. @returns what is wrong with the bad ones, by their paths */
 async function fill(
   writer: StoreWriter,
   { images }: Plan,
   knownProblems: number,
   options: BuildOptions,
-): Promise<ReadonlyMap<PlannedImage, string>> {
-  const { signal = currentKernel()?.signal, onProgress = () => {} } = options;
+): Promise<ReadonlyMap<string, string>> {
+  const { signal, onProgress = () => {} } = options;
   const side = squareSide(options);
   const failed: number[] = [];
   let done = 0;
@@ -192,13 +238,13 @@ async function fill(
   signal?.throwIfAborted();
 
   // libvips has one place for the messages of all its threads: once more, one by one, each image gets its own.
-  const bad = new Map<PlannedImage, string>();
+  const bad = new Map<string, string>();
   const square = newSquare();
   for (const position of failed) {
     const image = images[position];
     const problem = await makeSquare(taskOf(position, square)).then(() => undefined, reasonOf);
     if (problem === undefined) writer.write(position, square);
-    else bad.set(image, `${image.path}: ${problem}`);
+    else bad.set(image.path, `${image.path}: ${problem}`);
   }
   return bad;
 }
@@ -242,11 +288,4 @@ function singleImages(): () => void {
     sharp.concurrency(threads);
     sharp.cache({ memory: memory.max, files: files.max, items: items.max });
   };
-}
-
-function reasonOf(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'ENOENT') return 'missing';
-  if (code === 'EISDIR') return 'a folder, where an image was expected';
-  return message.split('\n')[0];
 }

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { ArgumentError } from '../errors';
-import { currentKernel } from '../kernel/client';
-import type { BuildOptions, PlannedImage, SourceImage } from './build';
+import type { BuildOptions, Plan, PlannedImage, SourceImage } from './build';
 import { type ImageDataset, openDataset } from './dataset';
 import { Imagenet } from './imagenet';
 import { pack, STORE } from './pack';
@@ -10,7 +9,7 @@ import { TIFS_CLASSES } from './tifs-classes';
 
 export interface TifsOptions extends Omit<BuildOptions, 'side'> {
   /** A copy of ILSVRC2012, unpacked in any of the usual layouts, or the original tar files. */
-  readonly imagenet: string;
+  readonly from: string;
   /** Training images of each class, drawn from its training images. @default 450 */
   readonly train?: number;
   /** Validation images of each class, drawn from its training images, too. @default 50 */
@@ -27,34 +26,34 @@ export interface TifsOptions extends Omit<BuildOptions, 'side'> {
  * @throws BuildError that lists every problem at once; DataError where there is no ILSVRC2012, or no room
  */
 export async function buildTifs(options: TifsOptions): Promise<string> {
-  const {
-    imagenet,
-    train = 450,
-    validation = 50,
-    test = 50,
-    seed = 0,
-    signal = currentKernel()?.signal,
-  } = options;
+  const { train = 450, validation = 50, test = 50 } = options;
   for (const [name, count] of Object.entries({ train, validation, test })) {
     if (!(Number.isInteger(count) && count >= 1)) {
       throw new ArgumentError(`buildTifs: ${name} must be a whole number from 1 on, but is ${count}`);
     }
   }
-  const source = new Imagenet(imagenet, TIFS_CLASSES, signal);
+  return pack((_, signal) => planOf({ ...options, train, validation, test }, signal), options);
+}
+
+async function planOf(
+  { from, train, validation, test, seed = 0 }: TifsOptions & Record<'train' | 'validation' | 'test', number>,
+  signal: AbortSignal,
+): Promise<Plan> {
+  const source = new Imagenet(from, TIFS_CLASSES, signal);
   try {
     const training = await source.trainingImages();
     const testing = await source.validationImages();
     const problems = [...source.problems];
     const images = TIFS_CLASSES.flatMap(({ wnid, name }, label) => {
       // The first of a class's images in an order that the seed decides.
-      const draw = (from: readonly SourceImage[] | undefined, count: number, purpose: string) => {
-        if (!from) return []; // The class is missing, which is a problem already.
-        if (from.length < count) {
+      const draw = (found: readonly SourceImage[] | undefined, count: number, purpose: string) => {
+        if (!found) return []; // The class is missing, which is a problem already.
+        if (found.length < count) {
           problems.push(
-            `${wnid} (${name}): ${count} images for ${purpose} needed, but there are ${from.length}`,
+            `${wnid} (${name}): ${count} images for ${purpose} needed, but there are ${found.length}`,
           );
         }
-        const sorted = from.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+        const sorted = found.toSorted((a, b) => (a.name < b.name ? -1 : 1));
         return [...permutation(sorted.length, [seed, wnid, purpose])]
           .slice(0, count)
           .map((index) => sorted[index]);
@@ -69,7 +68,7 @@ export async function buildTifs(options: TifsOptions): Promise<string> {
     });
     const classNames = TIFS_CLASSES.map(({ name }) => name);
     const wnids = TIFS_CLASSES.map(({ wnid }) => wnid);
-    return await pack({ name: 'TIFS', source: source.root, classNames, wnids, images, problems }, options);
+    return { name: 'TIFS', source: source.root, classNames, wnids, images, problems };
   } finally {
     await source.close();
   }
@@ -82,6 +81,6 @@ export async function buildTifs(options: TifsOptions): Promise<string> {
  */
 export function openTifs(directory: string): ImageDataset {
   return openDataset(join(directory, STORE), {
-    cure: 'Build it (anew): `npx stability-training tifs build --imagenet DIR --out DIR`.',
+    cure: 'Build it (anew): `npx stability-training data tifs --from ILSVRC2012 --out data/tifs`.',
   });
 }

@@ -18,7 +18,7 @@ import { openPictures, presetAt } from './pictures';
 import { inEitherPrecision, type Job } from './plan';
 import { BASELINE, type Preset, type PresetName, specOf, type Treatment } from './presets';
 import { type PanelCurves, panelCurves, readResults, shippedResults } from './results';
-import { type Claim, type Results, type RunRecord, RunStore, TEST_SEED, testedRows } from './run-store';
+import { type Lock, type Results, type RunRecord, RunStore, TEST_SEED, testedRows } from './run-store';
 import { canonicalJson, type DatasetPart, parseSpec, type RunSpec, runId, runTitle } from './spec';
 
 const ROOT = join(__dirname, '..', '..');
@@ -449,7 +449,7 @@ export class Laboratory {
     ids: readonly string[],
     work: (lost: AbortSignal, held: ReadonlySet<string>) => Promise<void>,
   ): Promise<void> {
-    const claims = new Map<string, Claim>();
+    const claims = new Map<string, Lock>();
     try {
       for (const id of ids) {
         const claim = await this.store.claim(id);

@@ -6,13 +6,13 @@ import type { Strength } from '../distortions';
 import { DataError, UserError } from '../errors';
 import type { EvaluationRow } from '../evaluation/evaluate';
 import { appendLine, makeFolder, readLines, writeWhole } from '../files';
+import { type Lock, lockFolder, type Owner, ownerOf } from '../lock';
 import type { DeviceInfo } from '../tensorflow';
 import { removeCheckpoint } from '../training/checkpoint';
 import type { EpochResult } from '../training/train';
-import { type Claim, claimRun, type Owner, ownerOf } from './run-claim';
 import { parseSpec, type RunSpec, runId } from './spec';
 
-export type { Claim, Owner } from './run-claim';
+export type { Lock, Owner } from '../lock';
 
 /** A finished run. */
 export interface RunRecord {
@@ -179,8 +179,8 @@ export class RunStore {
    *
    * @returns undefined where another holds the claim
    */
-  async claim(id: string): Promise<Claim | undefined> {
-    return claimRun(this.folder(id));
+  async claim(id: string): Promise<Lock | undefined> {
+    return lockFolder(this.folder(id));
   }
 
   /** Who works on a run right now, or undefined. */

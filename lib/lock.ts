@@ -1,9 +1,9 @@
 /**
- * Who works on a run, among the processes and machines that share a store.
+ * Who works in a folder, among the processes and machines that share it: on a run, on a data set.
  *
- * A claim is a file `claim.<n>` in the run's folder. The one with the highest n counts, and a claim that is released or
- * whose holder is gone gives way to `claim.<n + 1>`, which the file system lets one process alone create. So nobody
- * ever removes the claim that counts – removing is where locks made of one file let two processes in.
+ * A lock is a file `claim.<n>` in the folder. The one with the highest n counts, and a lock that is released or whose
+ * holder is gone gives way to `claim.<n + 1>`, which the file system lets one process alone create. So nobody ever
+ * removes the lock that counts – removing is where locks made of one file let two processes in.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -19,18 +19,17 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { isRunning } from '../data/claim';
-import { DataError } from '../errors';
-import { ASIDE, makeFolder, roomFor } from '../files';
+import { DataError } from './errors';
+import { ASIDE, makeFolder, roomFor } from './files';
 
-/** The right to work on a run. */
-export interface Claim {
-  /** Aborts if the claim was lost: another machine found no sign of life for the length of the lease. */
+/** The right to work in a folder. */
+export interface Lock {
+  /** Aborts if the lock was lost: another machine found no sign of life for the length of the lease. */
   readonly signal: AbortSignal;
   release(): Promise<void>;
 }
 
-/** Who works on a run right now. */
+/** Who works in a folder right now. */
 export interface Owner {
   /** Number of the process. */
   readonly process: number;
@@ -40,7 +39,7 @@ export interface Owner {
   readonly seen: Date;
 }
 
-/** What a claim's file holds. */
+/** What a lock's file holds. */
 interface Holder {
   /** Tells machines apart, and containers that number their processes anew. */
   readonly machine: string | undefined;
@@ -49,29 +48,35 @@ interface Holder {
   readonly started: string | undefined;
 }
 
-/** Without a sign of life for so long, a claim of another machine is void. Far above what a step of training takes. */
+/** Without a sign of life for so long, a lock of another machine is void. Far above what a step of training takes. */
 export const LEASE_MS = 120_000;
 const HEARTBEAT_MS = 10_000;
-/** The time that a released claim's file is given. */
+/** The time that a released lock's file is given. */
 const RELEASED = 0;
 
-/** Claims the run in `folder`, which is made if need be; undefined where another holds it. */
-export function claimRun(folder: string): Claim | undefined {
+/**
+ * Locks `folder`, which is made if need be, and removes the files that a killed holder was writing aside.
+ *
+ * @returns undefined where another holds it
+ * @throws DataError if there is no room for it, or it cannot be written
+ */
+export function lockFolder(folder: string): Lock | undefined {
   makeFolder(folder);
-  const last = newestClaim(folder);
+  const last = newest(folder);
   if (last.owner !== undefined) return undefined;
-  const generation = last.generation + 1; // after the very claim that was seen to be void
+  const generation = last.generation + 1; // after the very lock that was seen to be void
   const file = fileOf(folder, generation);
   const holder = JSON.stringify(self());
   try {
     roomFor(file, () => writeFileSync(file, holder, { flag: 'wx' }));
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined;
+    // Another was faster; ENOENT: it has done its work and removed the folder.
+    if (['EEXIST', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
     rmSync(file, { force: true });
     throw error;
   }
-  const [newest, ...older] = generations(folder);
-  if (newest !== generation) {
+  const [first, ...older] = generations(folder);
+  if (first !== generation) {
     rmSync(file, { force: true }); // others were here since the folder was read
     return undefined;
   }
@@ -84,7 +89,7 @@ export function claimRun(folder: string): Claim | undefined {
   let seen = performance.now();
   const lose = (cause?: unknown) => {
     clearInterval(timer);
-    const reason = new DataError(`The claim on ${folder} was lost: another process works on this run now.`, {
+    const reason = new DataError(`The lock on ${folder} was lost: another process works there now.`, {
       cure: 'Let the other go on, or end it and start again.',
       cause,
     });
@@ -114,13 +119,13 @@ export function claimRun(folder: string): Claim | undefined {
   };
 }
 
-/** Who works on the run in `folder`, or undefined: nobody, or one that is gone. */
+/** Who works in `folder`, or undefined: nobody, or one that is gone. */
 export function ownerOf(folder: string): Owner | undefined {
-  return newestClaim(folder).owner;
+  return newest(folder).owner;
 }
 
-/** The claim that counts, 0 where there was none yet, and its owner unless it is void. */
-function newestClaim(folder: string): { readonly generation: number; readonly owner?: Owner } {
+/** The lock that counts, 0 where there was none yet, and its owner unless it is void. */
+function newest(folder: string): { readonly generation: number; readonly owner?: Owner } {
   const [generation = 0] = generations(folder);
   if (generation === 0) return { generation };
   const file = fileOf(folder, generation);
@@ -131,7 +136,7 @@ function newestClaim(folder: string): { readonly generation: number; readonly ow
     text = readFileSync(file, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    return newestClaim(folder); // a newer claim has just replaced it
+    return newest(folder); // a newer lock has just replaced it
   }
   if (seen.getTime() === RELEASED) return { generation };
   const holder = parsed(text);
@@ -160,7 +165,7 @@ function generations(folder: string): number[] {
     .sort((a, b) => b - a);
 }
 
-/** Undefined for a claim whose holder has not written it yet. */
+/** Undefined for a lock whose holder has not written it yet. */
 function parsed(text: string): Holder | undefined {
   try {
     return JSON.parse(text);
@@ -190,7 +195,11 @@ function machineId(): string | undefined {
 }
 
 function isAlive({ process: pid, started }: Holder): boolean {
-  if (!isRunning(pid)) return false;
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
+  }
   const state = processState(pid);
   return state === undefined || (!state.ended && state.started === started);
 }
