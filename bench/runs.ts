@@ -32,7 +32,7 @@ try {
     const spec = { ...template, seed };
     const id = runId(spec);
     const record: RunRecord = {
-      format: 1,
+      format: 2,
       id,
       spec,
       history,

@@ -1,34 +1,45 @@
 /**
- * Adds the finished runs of a store to those that ship: `npm run results -- [PRESET] [STORE]`; then draws their panels
- * beside them and writes what they say into the README.
+ * Adds the finished runs of a store to those that ship: `npm run results [-- STORE]`; with them the weights that
+ * notebooks show pictures with; draws the panels that are whole, and writes what the runs say into the README.
  *
- * PRESET is `laptop` by default, STORE `data/runs`.
+ * STORE is `data/runs` by default.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { checkClaims, claimsTable } from '../lib/experiments/claims';
+import {
+  type ClaimResult,
+  checkClaims,
+  claims,
+  type Verdict,
+  verdictCounts,
+} from '../lib/experiments/claims';
 import { panels } from '../lib/experiments/figures';
 import { RUNS } from '../lib/experiments/laboratory';
 import { memoryOf } from '../lib/experiments/memory';
-import { type Preset, presetNamed } from '../lib/experiments/presets';
+import { BASELINE, type Preset, presets } from '../lib/experiments/presets';
 import {
   type PanelCurves,
   panelCurves,
   provenance,
   readResults,
+  settingCurve,
   shippedResults,
   writeResults,
 } from '../lib/experiments/results';
-import { type Results, RunStore } from '../lib/experiments/run-store';
+import { type Results, RunStore, SHIPPED, shippedWeightsFile } from '../lib/experiments/run-store';
 import { writeWhole } from '../lib/files';
+import { readSafetensors, writeSafetensors } from '../lib/model/safetensors';
 import { panelFigure } from '../lib/plots/panel';
 
 const ROOT = join(__dirname, '..');
 const README = join(ROOT, 'README.md');
 const BLOCK = /(?<=<!-- results: written by npm run results -->\n)[\s\S]*(?=<!-- end of results -->)/;
 
+/** Whose results ship: photographs first, the paper's kind of picture. */
+const SHIPPING = [presets.photos, presets.laptop];
+
 /** Where the picture of a panel lies, from the project's root. */
-const pictureOf = (id: string) => `data/results/${id}.svg`;
+const pictureOf = ({ name }: Preset, id: string) => `data/results/${name}-${id}.svg`;
 
 /** The panels of Figures 1 to 3 whose every curve is there. */
 function wholePanels(preset: Preset, results: Results): readonly PanelCurves[] {
@@ -38,25 +49,89 @@ function wholePanels(preset: Preset, results: Results): readonly PanelCurves[] {
     .filter(({ curves, panel }) => curves.length === panel.curves.length);
 }
 
+/** The runs whose weights ship: the baseline, and of each panel of Figures 1 to 3 the best ST and the best DA. */
+function shownRuns(preset: Preset, results: Results): ReadonlyMap<string, { readonly isBaseline: boolean }> {
+  const baseline = settingCurve(BASELINE, { results, preset, test: 'gaussian-noise', strengths: [0] });
+  const best = wholePanels(preset, results).flatMap(({ curves }) =>
+    ['ST', 'DA'].flatMap((method) => {
+      const found = curves.find(
+        ({ rule }) => typeof rule !== 'string' && rule.method === method && rule.pick === 'best',
+      );
+      return found?.chosen.runs[0].id ?? [];
+    }),
+  );
+  const shown = new Map<string, { readonly isBaseline: boolean }>();
+  for (const id of best) shown.set(id, { isBaseline: false });
+  for (const { id } of baseline?.runs.slice(0, 1) ?? []) shown.set(id, { isBaseline: true });
+  return shown;
+}
+
+/**
+ * Copies weights from the store. What a network in bfloat16 computes with filters in half the bytes is the same, bit for
+ * bit, since it rounds them itself; from the baseline others are trained, so that it ships as it is.
+ */
+function shipWeights(preset: Preset, results: Results, store: RunStore): void {
+  mkdirSync(join(SHIPPED, 'weights'), { recursive: true });
+  for (const [id, { isBaseline }] of shownRuns(preset, results)) {
+    const from = store.weightsFile(id);
+    if (!existsSync(from)) continue; // shipped before, from another store
+    const { tensors, metadata } = readSafetensors(from);
+    const isHalved = !isBaseline && results.get(id)?.record.spec.precision === 'bfloat16';
+    const kept = [...tensors].map(
+      ([name, tensor]) =>
+        [
+          name,
+          { ...tensor, dtype: isHalved && tensor.shape.length === 4 ? 'BF16' : 'F32' } as const,
+        ] as const,
+    );
+    const { sha256: _, ...rest } = metadata;
+    writeSafetensors(shippedWeightsFile(id), { tensors: new Map(kept), metadata: rest });
+  }
+}
+
 /** What the README says of the results. */
-export function resultsInShort(preset: Preset, results: Results): string {
-  const drawn = wholePanels(preset, results);
-  const verdicts = claimsTable(checkClaims(preset, results, { memory: memoryOf(preset.name) }));
-  const hours = [...results.values()].reduce((sum, { record }) => sum + record.seconds, 0) / 3600;
+export function resultsInShort(shipped: ReadonlyMap<Preset, Results>): string {
+  const there = [...shipped].filter(([, results]) => results.size > 0);
+  const checked = there.map(([preset, results]) => ({
+    preset,
+    found: checkClaims(preset, results, { memory: memoryOf(preset.name) }),
+  }));
   return [
     '',
-    ...drawn.map(
-      ({ panel: { id, figure } }) => `[![Figure ${id}](${pictureOf(id)})](notebooks/${figure}.ipynb)`,
+    ...there.flatMap(([preset, results]) => [
+      ...wholePanels(preset, results).map(
+        ({ panel: { id, figure } }) =>
+          `[![Figure ${id} at the preset ${preset.name}](${pictureOf(preset, id)})](notebooks/${figure}.ipynb)`,
+      ),
+    ]),
+    '',
+    ...there.map(([preset, results]) => summary(preset, results)),
+    '',
+    ...checked.map(({ preset, found }) => `${countsText(found)} at \`${preset.name}\`.`),
+    '',
+    `| | the paper says | ${checked.map(({ preset }) => preset.name).join(' | ')} |`,
+    `|---|---|${checked.map(() => '---|').join('')}`,
+    ...claims.map(
+      ({ id, statement }, at) =>
+        `| ${id} | ${statement} | ${checked.map(({ found }) => found[at].verdict).join(' | ')} |`,
     ),
-    '',
-    `At the preset \`${preset.name}\`, ${results.size} runs, ${hours.toFixed(1)} hours of training. ${provenance(drawn).split('\n').slice(1).join(' ')}`,
-    '',
-    '| | the paper says | here |',
-    '|---|---|---|',
-    ...verdicts.map(({ claim, statement, verdict }) => `| ${claim} | ${statement} | ${verdict} |`),
     '',
     '',
   ].join('\n');
+}
+
+function summary(preset: Preset, results: Results): string {
+  const hours = [...results.values()].reduce((sum, { record }) => sum + record.seconds, 0) / 3600;
+  const drawn = panels.flatMap((panel) => panelCurves(panel, preset, results) ?? []);
+  const { name, digest } = preset.dataset;
+  const where = drawn.length > 0 ? provenance(drawn).split('\n').slice(1).join(' ') : '';
+  return `At the preset \`${preset.name}\` (${name}, pictures \`${digest}\`), ${results.size} runs, ${hours.toFixed(1)} hours of training. ${where}\n`;
+}
+
+function countsText(found: readonly ClaimResult[]): string {
+  const counts = verdictCounts(found);
+  const texts = (Object.keys(counts) as Verdict[]).map((verdict) => `${counts[verdict]} ${verdict}`);
+  return `Of 29 statements: ${texts.join(', ')}`;
 }
 
 /** The README with what it is to say of the results. */
@@ -64,15 +139,24 @@ export function readmeWith(block: string): string {
   return readFileSync(README, 'utf8').replace(BLOCK, () => block);
 }
 
-async function main([name = 'laptop', store = RUNS]: readonly string[]): Promise<void> {
-  const preset = presetNamed(name);
-  const results = readResults(new RunStore(store, shippedResults(preset)));
-  console.log(`${writeResults(preset, results)}: ${results.size} runs.`);
-  const shipped = shippedResults(preset);
-  for (const curves of wholePanels(preset, shipped)) {
-    await panelFigure(curves).save(join(ROOT, pictureOf(curves.panel.id)));
+/** What ships, by preset. */
+export function allShipped(): ReadonlyMap<Preset, Results> {
+  return new Map(SHIPPING.map((preset) => [preset, shippedResults(preset)]));
+}
+
+async function main([folder = RUNS]: readonly string[]): Promise<void> {
+  for (const file of readdirSync(SHIPPED)) if (file.endsWith('.svg')) rmSync(join(SHIPPED, file));
+  for (const preset of SHIPPING) {
+    const store = new RunStore(folder, shippedResults(preset));
+    const results = readResults(store);
+    console.log(`${writeResults(preset, results).join(', ')}`);
+    const shipped = shippedResults(preset);
+    shipWeights(preset, shipped, store);
+    for (const curves of wholePanels(preset, shipped)) {
+      await panelFigure(curves).save(join(ROOT, pictureOf(preset, curves.panel.id)));
+    }
   }
-  if (name === 'laptop') writeWhole(README, readmeWith(resultsInShort(preset, shipped)));
+  writeWhole(README, readmeWith(resultsInShort(allShipped())));
 }
 
 if (require.main === module) void main(process.argv.slice(2));

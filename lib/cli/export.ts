@@ -23,7 +23,8 @@ export async function exportRun({ run: prefix, data, store, out, json }: ExportO
   const { record, laboratory } = findRun(prefix, { data, store });
   const { id, spec } = record;
   const runs = laboratory.store;
-  if (!runs.hasWeights(id)) {
+  const weights = runs.weights(id);
+  if (weights === undefined) {
     if (openStore(store).isFinished(id)) {
       throw new DataError(`The weights of the run ${id} are not in ${runs.directory}.`, {
         cure: 'Export it where it was trained, or move its folder elsewhere and run it again.',
@@ -47,7 +48,7 @@ export async function exportRun({ run: prefix, data, store, out, json }: ExportO
   };
   makeFolder(out);
   const files = ['weights.safetensors', 'config.json', 'README.md'].map((file) => join(out, file));
-  writeWhole(files[0], readFileSync(runs.weightsFile(id)));
+  writeWhole(files[0], readFileSync(weights));
   writeWhole(files[1], `${JSON.stringify(config, undefined, 2)}\n`);
   writeWhole(files[2], modelCard(record, config));
   if (json) printJson({ run: id, files });

@@ -134,7 +134,7 @@ export async function evaluate(options: EvaluateOptions): Promise<void> {
   const { record, laboratory } = findRun(prefix, { data, store, signal: stopSignal() });
   const row = testedRows(record.spec, laboratory.store.evaluations(record.id));
   const isTested = wanted.every((strength) => row({ distortion, strength }) !== undefined);
-  if (!isTested && !laboratory.store.hasWeights(record.id)) {
+  if (!isTested && laboratory.store.weights(record.id) === undefined) {
     console.error(`The weights of ${record.id} are not here: it is trained again, its baseline first.`);
     const network = await followed(record.spec, (observer) => laboratory.network(record, observer));
     network.dispose();

@@ -154,11 +154,11 @@ export class Laboratory {
   /** The run of a specification with its weights, which do not ship. */
   async #trained(spec: RunSpec, observer: RunObserver = {}): Promise<RunRecord> {
     const id = runId(spec);
-    const here = () => (this.store.hasWeights(id) ? this.store.find(id) : undefined);
+    const here = () => (this.store.weights(id) === undefined ? undefined : this.store.find(id));
     let record = here();
     if (record === undefined) this.datasetOf(spec);
     while (record === undefined) {
-      if (spec.from !== undefined && !this.store.hasWeights(spec.from)) {
+      if (spec.from !== undefined && this.store.weights(spec.from) === undefined) {
         const { seed, precision } = spec;
         const baseline = specOf(this.preset, BASELINE, { seed, precision });
         if (runId(baseline) !== spec.from) {
@@ -246,7 +246,7 @@ export class Laboratory {
     const threads = (here.kind === 'cpu' ? this.preset.threads : undefined) ?? here.threads;
     const network = this.#network(spec);
     try {
-      if (spec.from !== undefined) loadWeights(network, this.store.weightsFile(spec.from));
+      if (spec.from !== undefined) loadWeights(network, this.store.weights(spec.from) as string);
       this.store.begin(spec);
       const { method, epochs, batchSize, learningRate, seed, distortion } = spec;
       const { history, bestEpoch } = await train({
@@ -318,7 +318,7 @@ export class Laboratory {
     await observer.onEnd?.(record);
     const network = this.#network(spec);
     try {
-      loadWeights(network, this.store.weightsFile(id));
+      loadWeights(network, this.store.weights(id) as string);
       return network;
     } catch (error) {
       network.dispose();
@@ -399,7 +399,7 @@ export class Laboratory {
       meters.set(distortion.name, meter);
       const signal = this.#stopOr(lost);
       const weights = runs.map(({ one }) => {
-        loadWeights(network, this.store.weightsFile(one.record.id));
+        loadWeights(network, this.store.weights(one.record.id) as string);
         return network.snapshot();
       });
       const strengths = new Map(

@@ -103,6 +103,13 @@ const epochSchema = z.strictObject({
   best: z.boolean(),
 });
 
+/** Where the results lie that ship with the project. */
+export const SHIPPED = join(__dirname, '..', '..', 'data', 'results');
+
+export function shippedWeightsFile(id: string): string {
+  return join(SHIPPED, 'weights', `${id}.safetensors`);
+}
+
 const FORMAT = 2;
 const recordSchema = z
   .strictObject({
@@ -160,13 +167,15 @@ export class RunStore {
     return join(this.directory, id);
   }
 
+  /** Where the weights of a run that is trained here are kept. */
   weightsFile(id: string): string {
     return join(this.folder(id), 'weights.safetensors');
   }
 
-  /** Whether the weights of a run are here. */
-  hasWeights(id: string): boolean {
-    return existsSync(this.weightsFile(id));
+  /** Where the weights of a run are read from: here, else where they ship; undefined where they are in neither place. */
+  weights(id: string): string | undefined {
+    const files = [this.weightsFile(id), ...(this.#shipped.has(id) ? [shippedWeightsFile(id)] : [])];
+    return files.find((file) => existsSync(file));
   }
 
   checkpointFile(id: string): string {

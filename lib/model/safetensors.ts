@@ -4,10 +4,12 @@ import { readFileSync } from 'node:fs';
 import { DataError } from '../errors';
 import { writeWhole } from '../files';
 
-/** A float32 tensor as a file holds it. */
+/** A tensor as a file holds it. */
 export interface StoredTensor {
   readonly shape: readonly number[];
   readonly values: Float32Array;
+  /** In half the bytes: the upper half of each float32, rounded to the nearest. Default: `'F32'`. */
+  readonly dtype?: 'F32' | 'BF16';
 }
 
 export interface TensorFile {
@@ -28,7 +30,7 @@ interface HeaderEntry {
 type Header = Readonly<Record<string, HeaderEntry | TensorFile['metadata']>>;
 
 /**
- * Writes float32 tensors with a checksum in the metadata; the file appears whole or not at all.
+ * Writes tensors with a checksum in the metadata; the file appears whole or not at all.
  *
  * @param write What takes the file's pieces to disk. Default: {@link writeWhole}.
  * @throws DataError if the disk is full
@@ -40,14 +42,15 @@ export function writeSafetensors(
 ): void {
   const entries: Record<string, HeaderEntry> = {};
   let offset = 0;
-  for (const [name, { shape, values }] of tensors) {
-    const end = offset + values.byteLength;
-    entries[name] = { dtype: 'F32', shape, data_offsets: [offset, end] };
+  const bytes = [...tensors.values()].map(({ values, dtype }) => {
+    const { buffer, byteOffset, byteLength } = dtype === 'BF16' ? upperHalves(values) : values;
+    return Buffer.from(buffer, byteOffset, byteLength);
+  });
+  for (const [index, [name, { shape, dtype = 'F32' }]] of [...tensors].entries()) {
+    const end = offset + bytes[index].length;
+    entries[name] = { dtype, shape, data_offsets: [offset, end] };
     offset = end;
   }
-  const bytes = [...tensors.values()].map(({ values }) =>
-    Buffer.from(values.buffer, values.byteOffset, values.byteLength),
-  );
   const sum = checksum({ __metadata__: metadata, ...entries }, bytes);
   const json = JSON.stringify({ __metadata__: { ...metadata, [CHECKSUM]: sum }, ...entries });
   const padded = Buffer.from(json.padEnd(json.length + ((8 - (Buffer.byteLength(json) % 8)) % 8))); // tensors start 8-aligned
@@ -63,7 +66,7 @@ function checksum(header: Header, bytes: readonly Uint8Array[]): string {
 }
 
 /**
- * Reads a file of float32 tensors. Integers (`num_batches_tracked`), which no computation here needs, are left out.
+ * Reads a file of float32 tensors, or bfloat16 ones, which it widens. Integers (`num_batches_tracked`), which no computation here needs, are left out.
  *
  * @throws DataError if the file is missing, truncated, altered since it was written (where it has our checksum), or not
  *   of this format
@@ -92,17 +95,21 @@ export function readSafetensors(file: string): TensorFile {
       entries as Record<string, HeaderEntry>,
     )) {
       if (/^[IU]\d+$/.test(dtype)) continue;
-      if (dtype !== 'F32') throw new Error(`tensor "${name}" is ${dtype}, but float32 (F32) is needed`);
+      if (dtype !== 'F32' && dtype !== 'BF16') {
+        throw new Error(`tensor "${name}" is ${dtype}, but float32 or bfloat16 (F32, BF16) is needed`);
+      }
       const [begin, end] = data_offsets;
-      const expected = 4 * shape.reduce((product, size) => product * size, 1);
+      const expected = (dtype === 'F32' ? 4 : 2) * shape.reduce((product, size) => product * size, 1);
       if (end - begin !== expected || start + end > bytes.length) {
         throw new Error(
           `tensor "${name}" needs ${expected} bytes at ${start + begin}, and the file has ${bytes.length}`,
         );
       }
+      const { buffer } = new Uint8Array(bytes.subarray(start + begin, start + end));
       tensors.set(name, {
         shape,
-        values: new Float32Array(new Uint8Array(bytes.subarray(start + begin, start + end)).buffer),
+        values: dtype === 'F32' ? new Float32Array(buffer) : widened(buffer),
+        dtype,
       });
     }
     return { tensors, metadata };
@@ -112,4 +119,14 @@ export function readSafetensors(file: string): TensorFile {
       cause,
     });
   }
+}
+
+/** float32 → bfloat16, to the nearest, ties to even, as TensorFlow and PyTorch round. */
+function upperHalves(values: Float32Array): Uint16Array {
+  const bits = new Uint32Array(values.slice().buffer);
+  return Uint16Array.from(bits, (word) => (word + 0x7fff + ((word >>> 16) & 1)) >>> 16);
+}
+
+function widened(buffer: ArrayBuffer): Float32Array {
+  return new Float32Array(Uint32Array.from(new Uint16Array(buffer), (half) => half << 16).buffer);
 }
