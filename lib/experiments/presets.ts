@@ -9,6 +9,7 @@ import { type DatasetPart, type NamedDistortion, type RunSpec, runId } from './s
 export interface Preset {
   readonly name: PresetName;
   readonly dataset: DatasetPart;
+  readonly classes: number;
   readonly network: { readonly width: number; readonly stem: Stem };
   /** Epochs of the baseline, and of each run that starts from it; DA20 has twice as many. */
   readonly baselineEpochs: number;
@@ -35,6 +36,7 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
   smoke: {
     name: 'smoke',
     dataset: { ...CIFAR10, train: 256, validation: 100, test: 100 },
+    classes: 10,
     network: { width: 8, stem: 'small' },
     baselineEpochs: 2,
     epochs: 1,
@@ -46,6 +48,7 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
   laptop: {
     name: 'laptop',
     dataset: { ...CIFAR10, train: 10_240, validation: 2_000, test: 5_000 },
+    classes: 10,
     network: { width: 16, stem: 'small' },
     ...EPOCHS,
     batchSize: 32, // so that an epoch has 320 steps; the paper's has 703
@@ -57,6 +60,7 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
   photos: {
     name: 'photos',
     dataset: { name: 'Imagenette', digest: 'c85d24c8cf38082b', train: 8_522, validation: 947, test: 3_925 },
+    classes: 10,
     network: { width: 16, stem: 'imagenet' },
     ...EPOCHS,
     batchSize: 32,
@@ -68,6 +72,7 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
   paper: {
     name: 'paper',
     dataset: { name: 'TIFS', train: 90_000, validation: 10_000, test: 10_000 },
+    classes: 200,
     network: { width: 64, stem: 'imagenet' },
     ...EPOCHS,
     batchSize: 128,
@@ -100,6 +105,7 @@ export function presetOn(preset: Preset, dataset: ImageDataset): Preset {
   const part = (split: keyof typeof most) => Math.min(counts[split], most[split]);
   return {
     ...preset,
+    classes: dataset.classNames.length,
     dataset: {
       name,
       digest: train.store.digest,

@@ -124,6 +124,8 @@ export interface SettingCurve {
 
 export interface PanelCurves {
   readonly panel: Panel;
+  /** Accuracy of who guesses: 1 / C. */
+  readonly chance: number;
   readonly baseline: PanelCurve;
   /** The baseline trained on, for as many epochs as the treatments: those that are there. */
   readonly controls: readonly PanelCurve[];
@@ -266,6 +268,7 @@ export function panelCurves(panel: Panel, preset: Preset, results: Results): Pan
   const computed = [...wanted.values()].filter((treatment) => settingCurve(treatment, source) !== undefined);
   return {
     panel,
+    chance: 1 / preset.classes,
     baseline: { label: 'baseline', rule: 'baseline', chosen: drawn[0] },
     controls: controls.map(({ treatment: { epochs } }, at) => ({
       label: `control${epochs === undefined ? '' : ', twice the epochs'}`,

@@ -8,10 +8,11 @@ import { robustnessFigure } from './robustness';
 import { type ResultsTable, type Row, resultsTable } from './table';
 
 /** A panel of the paper: its curves with the chosen hyperparameters, the grey band of all ST runs, the baseline. */
-export function panelFigure({ panel, baseline, controls, curves, band }: PanelCurves): Figure {
+export function panelFigure({ panel, chance, baseline, controls, curves, band }: PanelCurves): Figure {
   return robustnessFigure({
     title: `Figure ${panel.id}: ${panelTitle(panel)}`,
     distortion: distortions[panel.test],
+    chance,
     curves: [baseline, ...controls, ...curves].map(({ label, rule, chosen }) => ({
       label,
       method: typeof rule === 'string' ? rule : rule.method,

@@ -25,6 +25,8 @@ export interface RobustnessFigureOptions {
   readonly curves: readonly RobustnessCurve[];
   /** Drawn grey behind the curves. */
   readonly band?: RobustnessBand;
+  /** Accuracy of who guesses, 0..1: a dotted line. Default: none. */
+  readonly chance?: number;
 }
 
 const ruler = { color: sheet.quiet } as const;
@@ -45,7 +47,7 @@ const legendSymbol = 50;
  * @throws ArgumentError for a curve without points, strengths out of order or given twice, numbers out of range.
  */
 export function robustnessFigure(options: RobustnessFigureOptions): Figure {
-  const { title, distortion, curves, band } = options;
+  const { title, distortion, curves, band, chance } = options;
   const strengths = checkedStrengths(distortion, curves, band);
   const axis = strengthAxis(distortion, strengths);
   const entries = curves.length + (band ? 1 : 0);
@@ -65,7 +67,7 @@ export function robustnessFigure(options: RobustnessFigureOptions): Figure {
       ...baseAxis,
       gridcolor: sheet.grid,
       title: { text: 'Accuracy on the test set (%)', standoff: 10 },
-      range: accuracyRange(curves, band),
+      range: accuracyRange(options),
     },
     legend: {
       orientation: 'h',
@@ -79,8 +81,12 @@ export function robustnessFigure(options: RobustnessFigureOptions): Figure {
     },
     showlegend: true,
     hovermode: 'closest',
-    shapes: [practicalLine(distortion.practical), ...breakShapes(axis)],
-    annotations: [practicalLabel(distortion, axis)],
+    shapes: [
+      practicalLine(distortion.practical),
+      ...breakShapes(axis),
+      ...(chance === undefined ? [] : [chanceLine(chance)]),
+    ],
+    annotations: [practicalLabel(distortion, axis), ...(chance === undefined ? [] : [chanceLabel(chance)])],
   } satisfies Partial<Layout>;
   return new Figure({
     data: [
@@ -161,13 +167,13 @@ function areaTrace(points: RobustnessBand['points'], axis: StrengthAxis, colour:
 }
 
 /** Whole fives around all curves; from zero where they come near it. */
-function accuracyRange(curves: readonly RobustnessCurve[], band?: RobustnessBand): [number, number] {
+function accuracyRange({ curves, band, chance }: RobustnessFigureOptions): [number, number] {
   const points = [...curves.flatMap((curve) => curve.points), ...(band?.points ?? [])];
   const values = points.flatMap((point) => [
     point.low ?? ('accuracy' in point ? point.accuracy : 1),
     point.high ?? ('accuracy' in point ? point.accuracy : 0),
   ]);
-  const lowest = Math.floor(Math.min(...values) * 20 - 0.2) * 5;
+  const lowest = Math.floor(Math.min(...values, chance ?? 1) * 20 - 0.2) * 5;
   return [lowest <= 20 ? 0 : lowest, Math.min(Math.ceil(Math.max(...values) * 20 + 0.2) * 5, 101)];
 }
 
@@ -181,6 +187,33 @@ function practicalLine(practical: number): Trace {
     y1: 1,
     layer: 'below',
     line: { ...ruler, width: 1.5, dash: 'dash' },
+  };
+}
+
+function chanceLine(chance: number): Trace {
+  const y = percent(chance);
+  return {
+    type: 'line',
+    xref: 'paper',
+    x0: 0,
+    x1: 1,
+    y0: y,
+    y1: y,
+    layer: 'below',
+    line: { ...ruler, width: 1.2, dash: 'dot' },
+  };
+}
+
+function chanceLabel(chance: number): Trace {
+  return {
+    text: `chance: ${percent(chance, 1)} %`,
+    xref: 'paper',
+    x: 1,
+    xanchor: 'right',
+    y: percent(chance),
+    yanchor: 'bottom',
+    showarrow: false,
+    font: { size: 12, color: sheet.quiet },
   };
 }
 
