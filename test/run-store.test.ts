@@ -115,8 +115,36 @@ describe('the run store', () => {
     assert.deepEqual(store.evaluations(id), rows.slice(0, 1));
     for (const each of rows) store.addEvaluation(id, each);
     assert.deepEqual(store.evaluations(id), rows);
-    appendFileSync(file, `${JSON.stringify({ run: 'another', ...row })}\n`);
-    assert.throws(() => store.evaluations(id), { name: 'DataError', message: /no evaluation of this run/ });
+    const whole = readFileSync(file, 'utf8');
+    const wrong = [
+      { run: 'another', ...row },
+      { run: id, ...row, correct: 999 },
+    ];
+    for (const each of wrong) {
+      writeFileSync(file, `${whole}${JSON.stringify(each)}\n`);
+      assert.throws(() => store.evaluations(id), { name: 'DataError', message: /no evaluation of this run/ });
+    }
+  });
+
+  it('passes over records that are damaged or of another version, names them, and keeps them', (context) => {
+    const store = new RunStore(newFolder());
+    store.save(record);
+    const other = { ...spec, seed: 1 };
+    const gone = runId(other);
+    store.save({ ...record, id: gone, spec: other });
+    const file = join(store.folder(gone), 'record.json');
+    const older = readFileSync(file, 'utf8').replace('"format": 2', '"format": 1');
+    writeFileSync(file, older);
+    const warn = context.mock.method(console, 'warn', () => {});
+    assert.deepEqual(store.list(), [record]);
+    assert.equal(store.isFinished(gone), false);
+    const [message] = warn.mock.calls.map(({ arguments: [text] }) => String(text));
+    assert.match(
+      message,
+      new RegExp(`${file} is a record of format 1, written by version 0\\.0\\.0; .* reads 2`),
+    );
+    assert.match(message, /\n→ Move the folder .* elsewhere/);
+    assert.equal(readFileSync(file, 'utf8'), older);
   });
 
   it('lists what is there and nothing else', () => {
