@@ -741,6 +741,12 @@ describe('a folder of one’s own', () => {
         error instanceof BuildError && /c: images needed in .*but there are 1, 0, 0/.test(error.message),
     );
     rmSync(join(from, 'test'), { recursive: true });
+    symlinkSync('/nowhere', join(from, 'test'));
+    await assert.rejects(
+      buildFolder({ from, out: newPlace() }),
+      (error) => error instanceof BuildError && /test: missing/.test(error.message),
+    );
+    rmSync(join(from, 'test'));
     await assert.rejects(
       buildFolder({ from, out: newPlace() }),
       (error) =>
@@ -857,7 +863,8 @@ test('of eight threads that lock a folder of an ended process at the same moment
     const { parentPort, workerData: { folders, arrived } } = require('node:worker_threads');
     const got = folders.map((folder, round) => {
       Atomics.add(arrived, round, 1);
-      while (Atomics.load(arrived, round) < 8);
+      Atomics.notify(arrived, round);
+      for (let count; (count = Atomics.load(arrived, round)) < 8; ) Atomics.wait(arrived, round, count);
       return lockFolder(folder) !== undefined;
     });
     parentPort.postMessage(got);
