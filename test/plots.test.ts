@@ -304,7 +304,7 @@ describe('a robustness figure', () => {
         },
       ],
       [/the band at strength 0.1/, { band: { points: [{ strength: 0.1, low: 0.6, high: 0.5 }] } }],
-      [/one of baseline, DA, ST/, { curves: [curve(strengths, good, { method: 'TS' as 'ST' })] }],
+      [/one of baseline, control, DA, ST/, { curves: [curve(strengths, good, { method: 'TS' as 'ST' })] }],
       [/practical strength/, { distortion: { ...gauss, practical: 0 } }],
       [
         /at most 3 groups of ST/,

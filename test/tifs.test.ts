@@ -25,6 +25,7 @@ import { readImages, type Split } from '../lib/data/dataset';
 import { buildFolder, openFolder } from '../lib/data/folder';
 import { plainJpegSize, plainJpegSquare } from '../lib/data/plain-jpeg';
 import { toSquare } from '../lib/data/square';
+import { square as makeSquare } from '../lib/data/square-worker';
 import { openStore } from '../lib/data/store';
 import { buildTifs, openTifs } from '../lib/data/tifs';
 import { TIFS_CLASSES } from '../lib/data/tifs-classes';
@@ -222,13 +223,14 @@ describe('a square out of an image', () => {
 
   test('is the fast decoder’s of a plain JPEG alone', async () => {
     const photograph = fixture('landscape.jpg');
-    assert.deepEqual(plainJpegSize(photograph), { width: 480, height: 320 });
+    assert.deepEqual(plainJpegSize(photograph), { width: 480, height: 320, isOneScan: true });
     const large = () => stripes(120, 80, RGB);
     for (const options of [{}, { chromaSubsampling: '4:4:4' }, { progressive: true }]) {
       const file = await sharp(photograph)
         .jpeg({ quality: 90, ...options })
         .toBuffer();
-      assert.deepEqual(plainJpegSize(file), { width: 480, height: 320 });
+      const isOneScan = !('progressive' in options);
+      assert.deepEqual(plainJpegSize(file), { width: 480, height: 320, isOneScan });
       assertClose(plainSquare(file), await toSquare(file, 256), FAST, JSON.stringify(options));
     }
     const others = {
@@ -306,6 +308,34 @@ describe('a square out of an image', () => {
     const turned = await sharp(jpeg).rotate(270).withMetadata({ orientation: 6 }).png().toBuffer();
     for (const file of [jpeg, await sharp(jpeg).png().toBuffer(), turned])
       assertClose(await toSquare(file, 256), fast, FAST, 'enlarged');
+  });
+
+  test('is refused of a JPEG that was cut short, also where an end mark was put behind it', async () => {
+    const photograph = fixture('landscape.jpg');
+    const end = photograph.subarray(-2);
+    const square = new Uint8Array(new SharedArrayBuffer(64 * 64 * 3));
+    const file = join(folder, 'cut.jpg');
+    const made = (encoded: Uint8Array, isAlone: boolean) => {
+      writeFileSync(file, encoded);
+      return makeSquare({ file, side: 64, into: square }, isAlone);
+    };
+    const kinds = {
+      plain: photograph,
+      full: await sharp(photograph).jpeg({ chromaSubsampling: '4:4:4' }).toBuffer(),
+      turned: await sharp(photograph).jpeg().withMetadata({ orientation: 6 }).toBuffer(),
+    };
+    for (const [kind, whole] of Object.entries(kinds)) {
+      for (const share of kind === 'turned' ? [0.3, 0.6] : [0.3, 0.6, 0.95, 0.99]) {
+        const cut = Buffer.concat([whole.subarray(0, whole.length * share), end]);
+        await assert.rejects(made(cut, true), /premature end of data/, `${kind}, ${share}`);
+        await assert.rejects(made(cut, false), `${kind}, ${share}`);
+      }
+      await made(whole, false);
+    }
+    // A stray byte between two markers: whole all the same, but only alone it can be told.
+    const { turned } = kinds;
+    const stray = Buffer.concat([turned.subarray(0, 2), turned.subarray(2, -2), Buffer.from([0, 0]), end]);
+    await made(stray, true);
   });
 
   test('is refused of a truncated image, of no image, and of one too large to decode', async () => {
@@ -711,6 +741,12 @@ describe('a folder of one’s own', () => {
         error instanceof BuildError && /c: images needed in .*but there are 1, 0, 0/.test(error.message),
     );
     rmSync(join(from, 'test'), { recursive: true });
+    symlinkSync('/nowhere', join(from, 'test'));
+    await assert.rejects(
+      buildFolder({ from, out: newPlace() }),
+      (error) => error instanceof BuildError && /test: missing/.test(error.message),
+    );
+    rmSync(join(from, 'test'));
     await assert.rejects(
       buildFolder({ from, out: newPlace() }),
       (error) =>
@@ -803,7 +839,7 @@ describe('a folder of one’s own', () => {
     let killed = 0;
     for (let round = 0; round < rounds; round++) {
       const out = newPlace();
-      for (let kill = 0; kill < 2 && !existsSync(out); kill++) await run(out, Math.random() * duration);
+      for (let kill = 0; kill < 2 && !existsSync(out); kill++) await run(out, Math.random() * 0.7 * duration);
       if (!existsSync(out)) {
         killed++;
         await run(out);
@@ -827,7 +863,8 @@ test('of eight threads that lock a folder of an ended process at the same moment
     const { parentPort, workerData: { folders, arrived } } = require('node:worker_threads');
     const got = folders.map((folder, round) => {
       Atomics.add(arrived, round, 1);
-      while (Atomics.load(arrived, round) < 8);
+      Atomics.notify(arrived, round);
+      for (let count; (count = Atomics.load(arrived, round)) < 8; ) Atomics.wait(arrived, round, count);
       return lockFolder(folder) !== undefined;
     });
     parentPort.postMessage(got);

@@ -70,7 +70,7 @@ function planOf(
     const counts = SPLIT_NAMES.map((split) => planned.filter((image) => image.split === split).length);
     if (counts.every((count) => count > 0)) {
       classNames.push(name);
-      images.push(...planned);
+      for (const image of planned) images.push(image);
     } else if (found.some(({ split }) => split !== undefined)) {
       problems.push(
         `${name}: images needed in train, validation and test, but there are ${counts.join(', ')}`,
@@ -105,7 +105,7 @@ function withSplits(
 /** The images in a tree, class by class. */
 async function read(root: string) {
   const problems: string[] = [];
-  /** The names in a folder, unless they are hidden; its plain files alone, or all but those. */
+  /** The names in a folder that are not hidden. */
   const namesIn = async (path: string, isWanted: (isFile: boolean) => boolean) => {
     const entries = await readdir(join(root, path), { withFileTypes: true });
     const wanted = entries.filter((entry) => !entry.name.startsWith('.') && isWanted(entry.isFile()));
@@ -117,7 +117,11 @@ async function read(root: string) {
   const splits = splitsIn(root, top);
   const classes = new Map<string, ClassImage[]>();
   for (const [folder, split] of splits) {
-    for (const name of folder === '' ? top : await namesIn(folder, (isFile) => !isFile)) {
+    const inside = await namesIn(folder, (isFile) => !isFile).catch((error) => {
+      problems.push(`${folder}: ${reasonOf(error)}`);
+      return [];
+    });
+    for (const name of inside) {
       const path = join(folder, name);
       try {
         const kind = await stat(join(root, path));
@@ -153,7 +157,7 @@ function splitsIn(
     val: 'validation',
     test: 'test',
   };
-  if (folders.length === 0 || !folders.every((name) => name in names)) return [['', undefined]];
+  if (folders.length === 0 || !folders.every((name) => Object.hasOwn(names, name))) return [['', undefined]];
   const splits = folders.map((name) => [name, names[name]] as const);
   if (folders.length === 3 && new Set(splits.map(([, split]) => split)).size === 3) return splits;
   throw new DataError(

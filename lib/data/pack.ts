@@ -242,7 +242,7 @@ async function fill(
   const square = newSquare();
   for (const position of failed) {
     const image = images[position];
-    const problem = await makeSquare(taskOf(position, square)).then(() => undefined, reasonOf);
+    const problem = await makeSquare(taskOf(position, square), true).then(() => undefined, reasonOf);
     if (problem === undefined) writer.write(position, square);
     else bad.set(image.path, `${image.path}: ${problem}`);
   }

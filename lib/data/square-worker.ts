@@ -1,5 +1,5 @@
 import { type ImageFile, readImageFile } from './build';
-import { plainJpegSquare } from './plain-jpeg';
+import { CutShortError, plainJpegSquare } from './plain-jpeg';
 import type * as Square from './square';
 
 /** What a thread that makes squares is asked for. */
@@ -14,17 +14,19 @@ export interface SquareTask extends ImageFile {
  * Makes the centre square of an image, here or in a pool of threads: a plain JPEG's by the fast decoder, which knows less
  * of what can be wrong with one, all others' by sharp.
  *
+ * @param isAlone - whether no other image is decoded meanwhile; else one in doubt is refused
  * @throws Error that says what is wrong with the image
  */
-export async function square({ side, into, ...image }: SquareTask): Promise<void> {
+export async function square({ side, into, ...image }: SquareTask, isAlone = false): Promise<void> {
   const encoded = readImageFile(image);
   try {
     plainJpegSquare(encoded, side, into);
     return;
-  } catch {
+  } catch (error) {
+    if (error instanceof CutShortError) throw error;
     // Not plain, or damaged: sharp makes it, or says why not.
   }
   // Loaded only where it is needed: sharp takes a while.
   const { toSquare } = require('./square') as typeof Square;
-  into.set(await toSquare(encoded, side));
+  into.set(await toSquare(encoded, side, isAlone));
 }

@@ -1,4 +1,4 @@
-import sharp from 'sharp';
+import sharp, { type FailOnOptions } from 'sharp';
 import { placementOf } from './geometry';
 
 /** More than the largest image in ImageNet (61 megapixels); a larger one is refused before it is decoded. */
@@ -11,12 +11,24 @@ const MOST_PIXELS = 100_000_000;
  * Greyscale and CMYK become RGB (by the colour profile inside, if there is one), EXIF rotation is applied,
  * transparency falls on white.
  *
+ * @param isAlone - whether no other image is decoded meanwhile: libvips has one place for all messages, and only by its
+ *   own is a JPEG with a stray byte, which is whole, told from a damaged one; else both are refused
  * @returns `[side, side, 3]` uint8
  * @throws Error that says what is wrong with the image
  */
-export async function toSquare(encoded: Uint8Array, side: number): Promise<Buffer> {
-  // Not 'warning': photographs with a stray byte between two markers are whole, and ImageNet has some.
-  const image = sharp(encoded, { failOn: 'error', limitInputPixels: MOST_PIXELS });
+export async function toSquare(encoded: Uint8Array, side: number, isAlone = true): Promise<Buffer> {
+  const isJpeg = encoded[0] === 0xff && encoded[1] === 0xd8;
+  try {
+    return await decoded(encoded, side, isJpeg ? 'warning' : 'error');
+  } catch (error) {
+    // Photographs with a stray byte between two markers are whole, and ImageNet has some.
+    if (!isJpeg || !isAlone || /premature end/i.test((error as Error).message)) throw error;
+    return await decoded(encoded, side, 'error');
+  }
+}
+
+async function decoded(encoded: Uint8Array, side: number, failOn: FailOnOptions): Promise<Buffer> {
+  const image = sharp(encoded, { failOn, limitInputPixels: MOST_PIXELS });
   const { autoOrient } = await image.metadata();
   const { width, height, left, top } = placementOf(autoOrient, side);
   image.autoOrient();
