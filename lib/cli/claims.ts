@@ -1,8 +1,8 @@
 /** `claims`: the text's sentences beside the runs' numbers. */
 import { checkClaims, claims, claimsTable } from '../experiments/claims';
 import { memoryOf } from '../experiments/memory';
-import { presetAt } from '../experiments/pictures';
-import type { PresetName } from '../experiments/presets';
+import { presetShown } from '../experiments/pictures';
+import { type PresetName, presetNamed } from '../experiments/presets';
 import { resultsTable } from '../plots/table';
 import type { Reading } from '../training/methods';
 import { readAll } from './store';
@@ -17,9 +17,9 @@ export interface ClaimsOptions {
 }
 
 export function claimsCommand({ preset: name, divergence, data, store, json }: ClaimsOptions) {
-  const preset = presetAt(name, data);
+  const results = readAll(presetNamed(name), store);
   const reading = divergence && { divergence };
-  const checked = checkClaims(preset, readAll(preset, store), { memory: memoryOf(name), reading });
+  const checked = checkClaims(presetShown(name, results, data), results, { memory: memoryOf(name), reading });
   if (!json) return console.log(resultsTable(claimsTable(checked)).toText());
   printJson(
     checked.map((result, at) => {

@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import { ArgumentError, DataError } from '../errors';
 import { figureNames, panelReadAs, panelsOf, panelTitle } from '../experiments/figures';
-import { presetAt } from '../experiments/pictures';
-import type { PresetName } from '../experiments/presets';
+import { presetShown } from '../experiments/pictures';
+import { type PresetName, presetNamed } from '../experiments/presets';
 import { type PanelCurves, panelCurves } from '../experiments/results';
 import { isStudy } from '../experiments/studies';
 import { figuresNamed } from '../experiments/sweep';
@@ -37,8 +37,8 @@ export async function figures(options: FiguresOptions): Promise<void> {
       });
     })
     .map((panel) => panelReadAs(panel, divergence && { divergence }));
-  const preset = presetAt(name, data);
-  const results = readAll(preset, store);
+  const results = readAll(presetNamed(name), store);
+  const preset = presetShown(name, results, data);
   makeFolder(out);
   const drawn = [];
   for (const panel of panels) {

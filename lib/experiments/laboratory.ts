@@ -12,9 +12,12 @@ import { fastestPrecision, type Precision, ResNet18 } from '../model/resnet18';
 import { loadWeights, saveWeights } from '../model/weights';
 import { device } from '../tensorflow';
 import { AccuracyMeter } from '../training/accuracy';
+import type { Reading } from '../training/methods';
 import { type BatchEvent, type EpochResult, train } from '../training/train';
-import { type FigureName, panelsOf } from './figures';
-import { openPictures, presetAt } from './pictures';
+import { type ClaimOptions, type ClaimResult, checkClaims } from './claims';
+import { type FigureName, panelReadAs, panelsOf } from './figures';
+import { memoryOf } from './memory';
+import { openPictures, presetAt, presetShown } from './pictures';
 import { inEitherPrecision, type Job } from './plan';
 import { BASELINE, type Preset, type PresetName, specOf, type Treatment } from './presets';
 import { type PanelCurves, panelCurves, readResults, shippedResults } from './results';
@@ -288,19 +291,32 @@ export class Laboratory {
   }
 
   /**
-   * The curves of a figure's panels, from all finished runs.
+   * The curves of a figure's panels, from all finished runs, those that ship included.
    *
+   * @param reading Of the stability loss. Default: the default one.
    * @throws DataError if there is not even a baseline
    */
-  panels(figure: FigureName): readonly PanelCurves[] {
+  panels(figure: FigureName, reading?: Partial<Reading>): readonly PanelCurves[] {
     const results = this.results();
+    const preset = this.#shownPreset(results);
     return panelsOf(figure).map((panel) => {
-      const curves = panelCurves(panel, this.preset, results);
+      const curves = panelCurves(panelReadAs(panel, reading), preset, results);
       if (curves !== undefined) return curves;
-      throw new DataError(`No baseline of the preset ${this.preset.name} was tested for panel ${panel.id}.`, {
-        cure: `Compute the runs: npx stability-training sweep --preset ${this.preset.name} --figures ${figure}`,
+      throw new DataError(`No baseline of the preset ${preset.name} was tested for panel ${panel.id}.`, {
+        cure: `Compute the runs: npx stability-training sweep --preset ${preset.name} --figures ${figure}`,
       });
     });
+  }
+
+  /** The claims of the paper's text, checked against all finished runs, those that ship included. */
+  claims(options: Omit<ClaimOptions, 'memory'> = {}): readonly ClaimResult[] {
+    const results = this.results();
+    const memory = memoryOf(this.preset.name);
+    return checkClaims(this.#shownPreset(results), results, { memory, ...options });
+  }
+
+  #shownPreset(results: Results): Preset {
+    return presetShown(this.preset.name, results, this.#data);
   }
 
   /** All finished runs of this preset: the store's, and those that ship with the project. */

@@ -8,6 +8,8 @@ import { openImagenette } from '../data/imagenette';
 import { STORE } from '../data/pack';
 import { openTifs } from '../data/tifs';
 import { type Preset, type PresetName, presetNamed, presetOn } from './presets';
+import type { Results } from './run-store';
+import { canonicalJson } from './spec';
 
 const DATA = join(__dirname, '..', '..', 'data');
 
@@ -39,4 +41,17 @@ export function presetAt(name: PresetName, folder?: string): Preset {
   const preset = presetNamed(name);
   if (folder === undefined && !existsSync(OWN[preset.dataset.name].file)) return preset;
   return presetOn(preset, openPictures(preset, folder));
+}
+
+/**
+ * The preset whose results are looked at: on the pictures at hand, unless no baseline was trained on them; then, for a
+ * preset's own data set, as it was published. Pictures made of other files than those are other pictures.
+ *
+ * @throws as {@link presetAt}
+ */
+export function presetShown(name: PresetName, results: Results, folder?: string): Preset {
+  const here = presetAt(name, folder);
+  const part = canonicalJson(here.dataset);
+  const isThere = [...results.values()].some(({ record: { spec } }) => canonicalJson(spec.dataset) === part);
+  return folder !== undefined || isThere ? here : presetNamed(name);
 }
