@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { DataError } from '../lib/errors';
 import { ResNet18, type Stem } from '../lib/model/resnet18';
-import type { StoredTensor } from '../lib/model/safetensors';
+import { readSafetensors, type StoredTensor, writeSafetensors } from '../lib/model/safetensors';
 import { loadWeights, saveWeights, setTorchWeights, torchWeights } from '../lib/model/weights';
 import {
   compile,
@@ -298,6 +298,29 @@ describe('weights on disk', () => {
     assert.deepEqual(readdirSync(folder), ['weights.safetensors']);
     network.dispose();
     other.dispose();
+  });
+
+  it('with filters in half the bytes, answer alike to the last bit in bfloat16', () => {
+    const network = new ResNet18({ classes: 3, width: 16, precision: 'bfloat16', seed: 5 });
+    const images = tf.randomUniform([4, 32, 32, 3], 0, 1, 'float32', 1) as Tensor4D;
+    const logits = () => network.forward(images, { training: false }).dataSync();
+    const half = join(folder, 'half.safetensors');
+    const tensors = new Map(
+      [...torchWeights(network)].map(([name, tensor]) => [
+        name,
+        { ...tensor, dtype: tensor.shape.length === 4 ? ('BF16' as const) : ('F32' as const) },
+      ]),
+    );
+    writeSafetensors(half, { tensors, metadata: {} });
+    const before = logits();
+    loadWeights(network, half);
+    assert.deepEqual(logits(), before);
+    const filter = readSafetensors(half).tensors.get('conv1.weight');
+    assert.equal(filter?.dtype, 'BF16');
+    assert.ok(filter.values.every((value) => Math.fround(value) === value));
+    rmSync(half);
+    network.dispose();
+    images.dispose();
   });
 
   it('of another network, or truncated, are refused and change nothing', () => {
