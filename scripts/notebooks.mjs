@@ -25,9 +25,13 @@ export function fingerprint({ cells }) {
     .filter((cell) => cell.cell_type === 'code')
     .map((cell) => [cell.source].flat().join(''));
   for (const source of sources) hash.update(source).update('\0');
-  const usesResults = sources.some((source) => /\.(panels|results)\(/.test(source));
-  const results = inRoot('data', 'results', 'laptop.jsonl');
-  if (usesResults && fs.existsSync(results)) hash.update(fs.readFileSync(results));
+  if (sources.some((source) => source.includes('.results('))) {
+    for (const preset of ['laptop', 'photos']) {
+      const results = inRoot('data', 'results', `${preset}.jsonl`);
+      hash.update(`${preset}\0`);
+      if (fs.existsSync(results)) hash.update(fs.readFileSync(results));
+    }
+  }
   return hash.digest('hex').slice(0, 16);
 }
 

@@ -4,7 +4,7 @@ export { Figure } from './figure';
 export { evaluationsFrame, frame, frameTable, runsFrame } from './frames';
 export { ImageGrid, type ImageGridOptions, type ImageTensor, imageGrid } from './images';
 export { liveChart } from './live-chart';
-export { figureTable, panelFigure, panelTable } from './panel';
+export { figureTable, panelFigure, panelTable, showFigure } from './panel';
 export type { PictureSize, PlotlyPayload } from './plotly';
 export { type RobustnessFigureOptions, robustnessFigure } from './robustness';
 export type { TestDistortion } from './strength-axis';

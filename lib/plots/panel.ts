@@ -1,8 +1,15 @@
 import { distortionNamed, distortions, strengthText } from '../distortions';
-import { type CurveRule, type FigureName, panelTitle } from '../experiments/figures';
+import { type CurveRule, type FigureName, panelsOf, panelTitle } from '../experiments/figures';
 import type { Preset } from '../experiments/presets';
-import { figureFamilies, type PanelCurve, type PanelCurves } from '../experiments/results';
+import {
+  figureFamilies,
+  type PanelCurve,
+  type PanelCurves,
+  panelCurves,
+  provenance,
+} from '../experiments/results';
 import type { Results } from '../experiments/run-store';
+import { display } from '../kernel/display';
 import type { Figure } from './figure';
 import { robustnessFigure } from './robustness';
 import { type ResultsTable, type Row, resultsTable } from './table';
@@ -47,6 +54,20 @@ export function panelTable({ panel, baseline, controls, curves }: PanelCurves): 
   return resultsTable([baseline, ...controls, ...curves].map(row), {
     title: `Figure ${panel.id}: accuracy on the test images (%)`,
   });
+}
+
+/**
+ * Shows a figure under the cell that runs: where its results come from and, as far as they are there, each panel and its
+ * numbers.
+ */
+export async function showFigure(figure: FigureName, preset: Preset, results: Results): Promise<void> {
+  const panels = panelsOf(figure).flatMap((panel) => panelCurves(panel, preset, results) ?? []);
+  const text = panels.length > 0 ? provenance(panels) : `Nothing of ${figure} is computed yet.`;
+  console.log(`Preset ${preset.name}, ${preset.dataset.name}. ${text}`);
+  for (const panel of panels) {
+    await display(panelFigure(panel));
+    await display(panelTable(panel));
+  }
 }
 
 /** What a figure is made of: a row a family of runs, with what a run of it costs and how many are there. */
