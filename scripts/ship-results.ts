@@ -123,9 +123,8 @@ export function resultsInShort(shipped: ReadonlyMap<Preset, Results>): string {
 function summary(preset: Preset, results: Results): string {
   const hours = [...results.values()].reduce((sum, { record }) => sum + record.seconds, 0) / 3600;
   const drawn = panels.flatMap((panel) => panelCurves(panel, preset, results) ?? []);
-  const { name, digest } = preset.dataset;
   const where = drawn.length > 0 ? provenance(drawn).split('\n').slice(1).join(' ') : '';
-  return `At the preset \`${preset.name}\` (${name}, pictures \`${digest}\`), ${results.size} runs, ${hours.toFixed(1)} hours of training. ${where}\n`;
+  return `At the preset \`${preset.name}\`, ${results.size} runs, ${hours.toFixed(1)} hours of training. ${where}\n`;
 }
 
 function countsText(found: readonly ClaimResult[]): string {

@@ -383,6 +383,7 @@ export function provenance(panels: readonly PanelCurves[]): string {
   return [
     `Settings computed, of those the panel chooses from: ${computed.join('; ')}.`,
     `Computed ${days[0] === days.at(-1) ? `on ${days[0]}` : `from ${days[0]} to ${days.at(-1)}`}`,
+    `from the pictures of ${distinct(({ spec: { dataset } }) => `${dataset.name} ${dataset.digest}`)}`,
     `on ${distinct(device)} in ${distinct(({ spec }) => spec.precision)},`,
     `by version ${distinct(({ version }) => version)}.`,
   ].join('\n');

@@ -1,13 +1,9 @@
 import { distortionNamed, distortions, strengthText } from '../distortions';
-import { type CurveRule, type FigureName, panelsOf, panelTitle } from '../experiments/figures';
+import { DataError } from '../errors';
+import { type CurveRule, type FigureName, panelTitle } from '../experiments/figures';
+import type { Laboratory } from '../experiments/laboratory';
 import type { Preset } from '../experiments/presets';
-import {
-  figureFamilies,
-  type PanelCurve,
-  type PanelCurves,
-  panelCurves,
-  provenance,
-} from '../experiments/results';
+import { figureFamilies, type PanelCurve, type PanelCurves, provenance } from '../experiments/results';
 import type { Results } from '../experiments/run-store';
 import { display } from '../kernel/display';
 import type { Figure } from './figure';
@@ -57,13 +53,19 @@ export function panelTable({ panel, baseline, controls, curves }: PanelCurves): 
 }
 
 /**
- * Shows a figure under the cell that runs: where its results come from and, as far as they are there, each panel and its
- * numbers.
+ * Shows a figure under the cell that runs, as far as it is computed: where its results come from, and each panel with its
+ * numbers. Where nothing is, it says how to compute it.
  */
-export async function showFigure(figure: FigureName, preset: Preset, results: Results): Promise<void> {
-  const panels = panelsOf(figure).flatMap((panel) => panelCurves(panel, preset, results) ?? []);
-  const text = panels.length > 0 ? provenance(panels) : `Nothing of ${figure} is computed yet.`;
-  console.log(`Preset ${preset.name}, ${preset.dataset.name}. ${text}`);
+export async function showFigure(figure: FigureName, laboratory: Laboratory): Promise<void> {
+  let panels: readonly PanelCurves[];
+  try {
+    panels = laboratory.panels(figure);
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error;
+    console.log(`${error.message}\n→ ${error.cure}`);
+    return;
+  }
+  console.log(`Preset ${laboratory.preset.name}. ${provenance(panels)}`);
   for (const panel of panels) {
     await display(panelFigure(panel));
     await display(panelTable(panel));
