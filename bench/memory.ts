@@ -1,7 +1,7 @@
 /**
  * What a training step of each method holds in memory: `npm run bench:memory [-- options]`.
  *
- *   --preset NAME     smoke, laptop or paper. Default: laptop
+ *   --preset NAME     smoke, laptop, photos or paper. Default: laptop
  *   --repeats N       processes of each method, in turn. Default: 3
  *   --json            the measurement as JSON, and nothing is written
  *
