@@ -59,12 +59,6 @@ export {
   type RunObserver,
 } from './experiments/laboratory';
 export { type LocalOptions, localEngine } from './experiments/local';
-export {
-  areaUnderCurve,
-  type CorruptionCurves,
-  type CorruptionError,
-  meanCorruptionError,
-} from './experiments/measures';
 export { type MemoryMeasurement, memoryOf } from './experiments/memory';
 export { type Cost, costOf, type Job, type PlanOptions, planJobs } from './experiments/plan';
 export {

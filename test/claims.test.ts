@@ -18,13 +18,11 @@ import {
 } from '../lib/experiments/claims';
 import { decide, holm, SeedDeviations } from '../lib/experiments/claims/statistics';
 import { panels } from '../lib/experiments/figures';
-import { areaUnderCurve, meanCorruptionError } from '../lib/experiments/measures';
 import { MEMORY_FILE, type MemoryMeasurement, memoryOf, readMemory } from '../lib/experiments/memory';
 import { type Job, planJobs } from '../lib/experiments/plan';
-import { BASELINE, presets, specOf } from '../lib/experiments/presets';
-import { settingCurve } from '../lib/experiments/results';
+import { presets } from '../lib/experiments/presets';
 import { type Results, type RunRecord, TEST_SEED } from '../lib/experiments/run-store';
-import { type RunSpec, runId } from '../lib/experiments/spec';
+import type { RunSpec } from '../lib/experiments/spec';
 import { resultsTable } from '../lib/plots/table';
 import { hashSeed } from '../lib/tensorflow';
 import { allShipped, readmeWith, resultsInShort } from '../scripts/ship-results';
@@ -488,59 +486,6 @@ describe('statistics', () => {
     ).of('rotation', 30);
     assert.ok(Math.sqrt(own.variance) > 0.04 && own.freedom > 8);
     assert.equal(new SeedDeviations(new Map()).of('rotation', 30).variance, Number.POSITIVE_INFINITY);
-  });
-});
-
-describe('measures of curves', () => {
-  const points = (accuracies: readonly number[], strengths: readonly (number | null)[]) =>
-    accuracies.map((accuracy, at) => ({ strength: strengths[at], accuracy }));
-
-  it('areas are means along the axis', () => {
-    const { rotation, jpeg, fgsm } = distortions;
-    assert.equal(areaUnderCurve(points([1, 0.5, 0], [0, 90, 180]), rotation), 0.5);
-    assert.equal(areaUnderCurve(points([1, 1, 0], [0, 90, 180]), rotation), 0.75);
-    assert.equal(areaUnderCurve(points([0.9, 0.8, 0.4], [null, 100, 0]), jpeg).toFixed(6), '0.600000');
-    assert.equal(
-      areaUnderCurve(points([0.9, 0.8, 0.8, 0.2], [0, 0.01, 0.1, 1]), fgsm).toFixed(6),
-      '0.650000',
-    );
-    assert.throws(() => areaUnderCurve(points([1, 1], [0, 0.1]), fgsm), /two are needed/);
-  });
-
-  it('errors are relative to a baseline that is named', () => {
-    const { rotation, jpeg } = distortions;
-    const error = meanCorruptionError(
-      [
-        {
-          test: rotation,
-          points: points([1, 0.8, 0.6], [0, 90, 180]),
-          baseline: points([0, 0.4, 0.4], [0, 90, 180]),
-        },
-        { test: jpeg, points: points([1, 0.5], [null, 10]), baseline: points([1, 0.75], [null, 10]) },
-      ],
-      'the baseline of seed 0',
-    );
-    assert.deepEqual(
-      error.each.map(({ test, value }) => [test, value.toFixed(6)]),
-      [
-        ['rotation', '0.500000'],
-        ['jpeg', '2.000000'],
-      ],
-    );
-    assert.equal(error.value.toFixed(6), '1.250000');
-    assert.equal(error.baseline, 'the baseline of seed 0');
-    const other = { test: rotation, points: points([1], [0]), baseline: points([1], [90]) };
-    assert.throws(() => meanCorruptionError([other], 'it'), /other strengths/);
-    assert.throws(() => meanCorruptionError([], 'it'), /at least one/);
-  });
-
-  it('of the baseline itself, the error is 1', () => {
-    const strengths = distortions.rotation.testGrid;
-    const results = resultsOf(paper);
-    const own = settingCurve(BASELINE, { results, preset, test: 'rotation', strengths });
-    assert.ok(own && results.has(runId(specOf(preset, BASELINE))));
-    const curves = { test: distortions.rotation, points: own.points, baseline: own.points };
-    assert.equal(meanCorruptionError([curves], 'itself').value, 1);
   });
 });
 

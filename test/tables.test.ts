@@ -1,19 +1,16 @@
-/** Data frames and summary tables of results: what they hold, and how they show and save themselves. */
+/** Data frames of results: what they hold, and how they show and save themselves. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import type { EvaluationRow } from '../lib/evaluation/evaluate';
-import { panels, panelsOf, settingsOf, testStrengths } from '../lib/experiments/figures';
 import { planJobs } from '../lib/experiments/plan';
 import { presets } from '../lib/experiments/presets';
-import { panelCurves } from '../lib/experiments/results';
 import type { Results, RunRecord, RunResult } from '../lib/experiments/run-store';
 import type { RunSpec } from '../lib/experiments/spec';
 import { type MimeBundle, toMimeBundle } from '../lib/kernel/mime';
 import { evaluationsFrame, frame, frameTable, runsFrame } from '../lib/plots/frames';
-import { bestTable, corruptionTable, robustnessTable } from '../lib/plots/summary';
 
 const folder = mkdtempSync(join(tmpdir(), 'tables-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -154,60 +151,4 @@ it('a frame of rows of one’s own has NaN where numbers are missing', () => {
     [Number.NaN, ''],
     [3, 'y'],
   ]);
-});
-
-describe('summary tables', () => {
-  const robust = resultsOf(['fig1a', 'supplement-1'], ({ method, distortion }, test, strength) => {
-    if (method.kind === 'baseline') return test === 'gaussian-noise' && strength === 0.05 ? 0.4 : 0.5;
-    if (method.kind === 'ST' && 'alpha' in method && method.alpha === 10) return 0.7;
-    return distortion?.strength === 1 ? 0.6 : 0.55;
-  });
-  const [panel] = panelsOf('fig1a');
-  const curves = panelCurves(panel, smoke, robust) ?? assert.fail('no curves');
-
-  it('name the best of each panel beside the baseline', () => {
-    const [row, ...more] = bestTable([curves]).rows;
-    assert.deepEqual(more, []);
-    const { best, ...rest } = row;
-    assert.match(String(best), /^ST \(σ=.*, α=10\)$/);
-    assert.deepEqual(rest, {
-      panel: '1a',
-      'trained → tested': 'Gaussian noise → Gaussian noise',
-      at: 'σ=0.05',
-      baseline: 40,
-      accuracy: 70,
-      gain: 30,
-    });
-  });
-
-  it('have clean accuracy beside robust accuracy and the area under the curve', () => {
-    const { rows } = robustnessTable(curves);
-    assert.equal(rows.length, 1 + panel.curves.length);
-    const [baseline, best] = rows;
-    assert.deepEqual([baseline.curve, baseline.clean, baseline['σ=0.05']], ['baseline', 50, 40]);
-    assert.deepEqual([best.clean, best['σ=0.05'], best['area under the curve']], [70, 70, 70]);
-    // One trapezoid: 0.4 at the practical strength, 0.5 at the strongest; σ = 0 has no place on a log axis.
-    assert.equal(testStrengths(panel, smoke).length, 3);
-    assert.equal(baseline['area under the curve'], 45);
-  });
-
-  it('have mean corruption errors as shares of the named baseline’s, the fewest first', () => {
-    const table = corruptionTable('supplement-1', smoke, robust);
-    const settings = panels
-      .filter(({ figure }) => figure === 'supplement-1')
-      .slice(0, 1)
-      .flatMap((each) => each.curves)
-      .flatMap((family) => settingsOf(family, smoke));
-    assert.equal(table.rows.length, new Set(settings.map((setting) => JSON.stringify(setting))).size);
-    const first = table.rows[0];
-    assert.match(String(first.run), /^ST \(σ=.*, α=10\)$/);
-    assert.equal(first.JPEG, 60); // 0.3 of errors where the baseline has 0.5
-    const errors = table.rows.map((row) => Number(row['mean corruption error']));
-    assert.deepEqual(
-      errors,
-      errors.toSorted((a, b) => a - b),
-    );
-    assert.match(table.title ?? '', /as per cent of the baseline's \(preset smoke, seeds 0\)/);
-    assert.equal(corruptionTable('supplement-2', smoke, robust).rows.length, 0);
-  });
 });

@@ -9,7 +9,6 @@ export type { PictureSize, PlotlyPayload } from './plotly';
 export { type RobustnessFigureOptions, robustnessFigure } from './robustness';
 export type { TestDistortion } from './strength-axis';
 export { type MethodName, methodLooks } from './style';
-export { bestTable, corruptionTable, robustnessTable, type SupplementName } from './summary';
 export { type Cell, ResultsTable, type Row, resultsTable, type TableOptions } from './table';
 export {
   type TrainingBatch,
