@@ -1,6 +1,6 @@
 /**
  * Adds the finished runs of a store to those that ship: `npm run results [-- STORE]`; with them the weights that
- * notebooks show pictures with; draws the panels that are whole, and writes what the runs say into the README.
+ * notebooks show pictures with; draws their panels, and writes what the runs say into the README.
  *
  * STORE is `data/runs` by default.
  */
@@ -41,12 +41,12 @@ const SHIPPING = [presets.photos, presets.laptop];
 /** Where the picture of a panel lies, from the project's root. */
 const pictureOf = ({ name }: Preset, id: string) => `data/results/${name}-${id}.svg`;
 
-/** The panels of Figures 1 to 3 whose every curve is there. */
-function wholePanels(preset: Preset, results: Results): readonly PanelCurves[] {
+/** The panels of Figures 1 to 3 whose stability training is there; curves that still lack runs come when those are there. */
+function drawnPanels(preset: Preset, results: Results): readonly PanelCurves[] {
   return panels
     .filter(({ id }) => !id.startsWith('S'))
     .flatMap((panel) => panelCurves(panel, preset, results) ?? [])
-    .filter(({ curves, panel }) => curves.length === panel.curves.length);
+    .filter(({ band }) => band.length > 0);
 }
 
 /** What notebook 00 shows beside the baseline. */
@@ -60,7 +60,7 @@ function shownRuns(preset: Preset, results: Results): ReadonlyMap<string, { read
   const first = (treatment: Treatment) =>
     settingCurve(treatment, { results, preset, test: 'gaussian-noise', strengths: [0] })?.runs.slice(0, 1) ??
     [];
-  const best = wholePanels(preset, results).flatMap(({ curves }) =>
+  const best = drawnPanels(preset, results).flatMap(({ curves }) =>
     ['ST', 'DA'].flatMap((method) => {
       const found = curves.find(
         ({ rule }) => typeof rule !== 'string' && rule.method === method && rule.pick === 'best',
@@ -108,7 +108,7 @@ export function resultsInShort(shipped: ReadonlyMap<Preset, Results>): string {
   return [
     '',
     ...there.flatMap(([preset, results]) => [
-      ...wholePanels(preset, results).map(
+      ...drawnPanels(preset, results).map(
         ({ panel: { id, figure } }) =>
           `[![Figure ${id} at the preset ${preset.name}](${pictureOf(preset, id)})](notebooks/${figure}.ipynb)`,
       ),
@@ -160,7 +160,7 @@ async function main([folder = RUNS]: readonly string[]): Promise<void> {
     console.log(`${writeResults(preset, results).join(', ')}`);
     const shipped = shippedResults(preset);
     shipWeights(preset, shipped, store);
-    for (const curves of wholePanels(preset, shipped)) {
+    for (const curves of drawnPanels(preset, shipped)) {
       await panelFigure(curves).save(join(ROOT, pictureOf(preset, curves.panel.id)));
     }
   }
