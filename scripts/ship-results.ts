@@ -116,7 +116,7 @@ export function resultsInShort(shipped: ReadonlyMap<Preset, Results>): string {
     '',
     ...there.map(([preset, results]) => summary(preset, results)),
     '',
-    ...checked.map(({ preset, found }) => `${countsText(found)} at \`${preset.name}\`.`),
+    ...checked.map(({ preset, found }) => `- \`${preset.name}\`: ${countsText(found)}.`),
     '',
     `| | the paper says | ${checked.map(({ preset }) => preset.name).join(' | ')} |`,
     `|---|---|${checked.map(() => '---|').join('')}`,
@@ -139,7 +139,7 @@ function summary(preset: Preset, results: Results): string {
 function countsText(found: readonly ClaimResult[]): string {
   const counts = verdictCounts(found);
   const texts = (Object.keys(counts) as Verdict[]).map((verdict) => `${counts[verdict]} ${verdict}`);
-  return `Of 29 statements: ${texts.join(', ')}`;
+  return `of ${found.length} statements, ${texts.join(', ')}`;
 }
 
 /** The README with what it is to say of the results. */
