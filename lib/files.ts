@@ -26,7 +26,7 @@ const NO_PLACE: Readonly<Record<string, string>> = {
   ENOTDIR: 'a file lies where one of its folders should',
 };
 
-/** What a failed call of the file system means for `file`: a DataError if a user can act on it, else the error as it is. */
+/** Turns an error of the file system about `file` into a DataError with a cure, where a user can mend it; else returns it as it is. */
 export function writingError(file: string, cause: unknown): unknown {
   const { code = '' } = cause as NodeJS.ErrnoException;
   if (NO_ROOM.includes(code)) {

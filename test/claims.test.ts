@@ -21,7 +21,7 @@ import { panels } from '../lib/experiments/figures';
 import { MEMORY_FILE, type MemoryMeasurement, memoryOf, readMemory } from '../lib/experiments/memory';
 import { type Job, planJobs } from '../lib/experiments/plan';
 import { presets } from '../lib/experiments/presets';
-import { type Results, type RunRecord, TEST_SEED } from '../lib/experiments/run-store';
+import { type Results, type RunRecord, type RunResult, TEST_SEED } from '../lib/experiments/run-store';
 import type { RunSpec } from '../lib/experiments/spec';
 import { resultsTable } from '../lib/plots/table';
 import { hashSeed } from '../lib/tensorflow';
@@ -84,10 +84,7 @@ function nested(correct: number): string {
 }
 
 /** Runs as they would be on disk. */
-function resultsOf(
-  world: World,
-  of: readonly Job[] = jobs,
-): Map<string, { record: RunRecord; rows: never[] }> {
+function resultsOf(world: World, of: readonly Job[] = jobs): Map<string, RunResult> {
   return new Map(
     of.map(({ id, spec, tests }) => {
       const rows = tests.flatMap(({ distortion, strengths }) =>
@@ -119,7 +116,7 @@ function resultsOf(
         finished: '2026-01-01T00:00:00Z',
         seconds: 1,
       };
-      return [id, { record, rows: rows as never[] }];
+      return [id, { record, rows }];
     }),
   );
 }
@@ -486,6 +483,23 @@ describe('statistics', () => {
     ).of('rotation', 30);
     assert.ok(Math.sqrt(own.variance) > 0.04 && own.freedom > 8);
     assert.equal(new SeedDeviations(new Map()).of('rotation', 30).variance, Number.POSITIVE_INFINITY);
+  });
+
+  it('of one preset are not those of another whose runs lie in the same store', () => {
+    const results = resultsOf(paper, jobsOf(claims[1]));
+    const erratic: Results = new Map(
+      [...results].map(([id, { record, rows }]) => {
+        const dataset = { ...record.spec.dataset, digest: '0123456789abcdef' };
+        const correct = record.spec.seed === 0 ? 0 : IMAGES;
+        const other = rows.map((row) => ({ ...row, correct, answers: nested(correct) }));
+        return [
+          `other ${id}`,
+          { record: { ...record, spec: { ...record.spec, dataset } }, rows: other },
+        ] as const;
+      }),
+    );
+    const alone = checkClaims(preset, results, { only: [2] });
+    assert.deepEqual(checkClaims(preset, new Map([...results, ...erratic]), { only: [2] }), alone);
   });
 });
 

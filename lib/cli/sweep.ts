@@ -2,7 +2,8 @@
 import { ArgumentError } from '../errors';
 import { sweepCost } from '../experiments/cost';
 import { localEngine } from '../experiments/local';
-import { type PresetName, presetNamed } from '../experiments/presets';
+import { presetAt } from '../experiments/pictures';
+import type { PresetName } from '../experiments/presets';
 import { measureRate, statedRate } from '../experiments/rate';
 import { rayEngine } from '../experiments/ray';
 import { type Engine, figuresNamed, inProcess, type SweepProgress, sweep } from '../experiments/sweep';
@@ -138,12 +139,12 @@ function noteOf({ share, remainingSeconds, running, event }: SweepProgress): str
 async function dryRun(options: SweepOptions): Promise<void> {
   const { figures, json, imagesPerSecond } = options;
   const { precision, data } = options;
-  const preset = presetNamed(options.preset);
+  const preset = presetAt(options.preset, data);
   const which = figuresNamed(figures);
   if (imagesPerSecond === undefined) console.error('Timing some steps …');
   const rate =
     imagesPerSecond === undefined
-      ? await measureRate(preset, { precision, data, signal: stopSignal() })
+      ? await measureRate(preset, { precision, signal: stopSignal() })
       : statedRate(imagesPerSecond);
   const { runs, toDo } = sweepCost(which, { ...planOf(options), rate });
   if (json) {

@@ -68,7 +68,10 @@ function enlarged(pixels: Buffer, size: { readonly width: number; readonly heigh
   return square;
 }
 
-/** Between which two of `from` pixels each of `count` lies, `start` and on, of the `to` that they become: `high`'s share. */
+/**
+ * Along one axis of `from` pixels that is enlarged to `to`: for each of the `count` new pixels from `start` on, the two old
+ * ones that it lies between, and the share of the second.
+ */
 function neighbours(from: number, to: number, start: number, count: number) {
   const places = Float64Array.from(
     { length: count },

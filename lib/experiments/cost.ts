@@ -1,8 +1,9 @@
 /** What a sweep would do and cost, before it is begun. */
 import { ResNet18 } from '../model/resnet18';
+import { presetAt } from './pictures';
 import { costOf, type Job, type PlanOptions, type SweepSubject } from './plan';
-import { type Preset, presetNamed } from './presets';
-import { type Rate, shapeOf } from './rate';
+import type { Preset } from './presets';
+import type { Rate } from './rate';
 import { type SweepOptions, sweepJobs } from './sweep';
 
 /** One run of a sweep with its tests. */
@@ -53,14 +54,14 @@ export function sweepCost(
       runs: missing.length,
       images: sum(({ images }) => images),
       hours: sum(({ seconds }) => seconds) / 3600,
-      diskBytes: missing.length * weightBytes(presetNamed(options.preset), options.data),
+      diskBytes: missing.length * weightBytes(presetAt(options.preset, options.data)),
     },
   };
 }
 
 /** Bytes of a network's weights and running statistics, float32 on disk. */
-function weightBytes(preset: Preset, data: string | undefined): number {
-  const network = new ResNet18({ ...preset.network, classes: shapeOf(preset, data).classes });
+function weightBytes({ network: shape, classes }: Preset): number {
+  const network = new ResNet18({ ...shape, classes });
   const numbers = [...network.variables.values()].map(({ shape }) => shape.reduce((a, b) => a * b, 1));
   network.dispose();
   return 4 * numbers.reduce((a, b) => a + b);

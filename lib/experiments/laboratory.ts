@@ -12,10 +12,9 @@ import { fastestPrecision, type Precision, ResNet18 } from '../model/resnet18';
 import { loadWeights, saveWeights } from '../model/weights';
 import { device } from '../tensorflow';
 import { AccuracyMeter } from '../training/accuracy';
-import type { Reading } from '../training/methods';
 import { type BatchEvent, type EpochResult, train } from '../training/train';
 import { type ClaimOptions, type ClaimResult, checkClaims } from './claims';
-import { type FigureName, panelReadAs, panelsOf } from './figures';
+import { type FigureName, panelsOf } from './figures';
 import { memoryOf } from './memory';
 import { openPictures, presetAt, presetShown } from './pictures';
 import { inEitherPrecision, type Job } from './plan';
@@ -154,7 +153,7 @@ export class Laboratory {
     return record;
   }
 
-  /** The run of a specification with its weights, which do not ship. */
+  /** The run of a specification with its weights; trained again where a record ships without. */
   async #trained(spec: RunSpec, observer: RunObserver = {}): Promise<RunRecord> {
     const id = runId(spec);
     const here = () => (this.store.weights(id) === undefined ? undefined : this.store.find(id));
@@ -293,14 +292,13 @@ export class Laboratory {
   /**
    * The curves of a figure's panels, from all finished runs, those that ship included.
    *
-   * @param reading Of the stability loss. Default: the default one.
    * @throws DataError if there is not even a baseline
    */
-  panels(figure: FigureName, reading?: Partial<Reading>): readonly PanelCurves[] {
+  panels(figure: FigureName): readonly PanelCurves[] {
     const results = this.results();
     const preset = this.#shownPreset(results);
     return panelsOf(figure).map((panel) => {
-      const curves = panelCurves(panelReadAs(panel, reading), preset, results);
+      const curves = panelCurves(panel, preset, results);
       if (curves !== undefined) return curves;
       throw new DataError(`No baseline of the preset ${preset.name} was tested for panel ${panel.id}.`, {
         cure: `Compute the runs: npx stability-training sweep --preset ${preset.name} --figures ${figure}`,

@@ -44,7 +44,7 @@ export function presetAt(name: PresetName, folder?: string): Preset {
 }
 
 /**
- * The preset whose results are looked at: on the pictures at hand, unless no baseline was trained on them; then, for a
+ * The preset whose results are looked at: on the pictures at hand, unless no run was made with them; then, for a
  * preset's own data set, as it was published. Pictures made of other files than those are other pictures.
  *
  * @throws as {@link presetAt}

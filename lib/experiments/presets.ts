@@ -10,6 +10,8 @@ export interface Preset {
   readonly name: PresetName;
   readonly dataset: DatasetPart;
   readonly classes: number;
+  /** Side S of the crop that the network sees, in pixels. */
+  readonly cropSide: number;
   readonly network: { readonly width: number; readonly stem: Stem };
   /** Epochs of the baseline, and of each run that starts from it; DA20 has twice as many. */
   readonly baselineEpochs: number;
@@ -37,6 +39,7 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
     name: 'smoke',
     dataset: { ...CIFAR10, train: 256, validation: 100, test: 100 },
     classes: 10,
+    cropSide: 28,
     network: { width: 8, stem: 'small' },
     baselineEpochs: 2,
     epochs: 1,
@@ -49,6 +52,7 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
     name: 'laptop',
     dataset: { ...CIFAR10, train: 10_240, validation: 2_000, test: 5_000 },
     classes: 10,
+    cropSide: 28,
     network: { width: 16, stem: 'small' },
     ...EPOCHS,
     batchSize: 32, // so that an epoch has 320 steps; the paper's has 703
@@ -61,6 +65,7 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
     name: 'photos',
     dataset: { name: 'Imagenette', digest: 'c85d24c8cf38082b', train: 8_522, validation: 947, test: 3_925 },
     classes: 10,
+    cropSide: 64,
     network: { width: 16, stem: 'imagenet' },
     ...EPOCHS,
     batchSize: 32,
@@ -73,6 +78,7 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
     name: 'paper',
     dataset: { name: 'TIFS', train: 90_000, validation: 10_000, test: 10_000 },
     classes: 200,
+    cropSide: 224,
     network: { width: 64, stem: 'imagenet' },
     ...EPOCHS,
     batchSize: 128,
@@ -106,6 +112,7 @@ export function presetOn(preset: Preset, dataset: ImageDataset): Preset {
   return {
     ...preset,
     classes: dataset.classNames.length,
+    cropSide: dataset.cropSide,
     dataset: {
       name,
       digest: train.store.digest,

@@ -1,6 +1,5 @@
 /** How fast this device trains and tests at a preset. Needs no data set: the images are random. */
 import { setImmediate } from 'node:timers/promises';
-import { TIFS_CLASSES } from '../data/tifs-classes';
 import { fastestPrecision, type Precision, ResNet18 } from '../model/resnet18';
 import {
   compile,
@@ -15,7 +14,6 @@ import {
   valueAndGradients,
 } from '../tensorflow';
 import { taskLoss } from '../training/losses';
-import { openPictures } from './pictures';
 import type { Preset } from './presets';
 
 /** Images a second, those in a step as such: reading and distorting them is not counted. */
@@ -33,23 +31,7 @@ export interface RateOptions {
   readonly precision?: Precision;
   /** For each of both, at least; three steps are made at least. Default: 2. */
   readonly seconds?: number;
-  /** Folder of the data set. Default: the preset's own, which need not be there. */
-  readonly data?: string;
   readonly signal?: AbortSignal;
-}
-
-/** Crop and classes of the presets' own data sets, known without their files. */
-const SHAPES: Readonly<Record<string, { side: number; classes: number }>> = {
-  'CIFAR-10': { side: 28, classes: 10 },
-  Imagenette: { side: 64, classes: 10 },
-  TIFS: { side: 224, classes: TIFS_CLASSES.length },
-};
-
-/** Crop and classes of a preset's pictures: its own, or those in a folder. */
-export function shapeOf(preset: Preset, data?: string): { readonly side: number; readonly classes: number } {
-  if (data === undefined) return SHAPES[preset.dataset.name];
-  const { cropSide, classNames } = openPictures(preset, data);
-  return { side: cropSide, classes: classNames.length };
 }
 
 /** A forward pass is about a third of a step: what a stated rate of training says of testing. */
@@ -59,9 +41,8 @@ export function statedRate(imagesPerSecond: number): Rate {
 
 /** Times compiled training steps and forward passes of a preset's network. */
 export async function measureRate(preset: Preset, options: RateOptions = {}): Promise<Rate> {
-  const { network: shape, learningRate } = preset;
-  const { precision = fastestPrecision(shape.width), seconds = 2, data, signal } = options;
-  const { side, classes } = shapeOf(preset, data);
+  const { network: shape, classes, cropSide: side, learningRate } = preset;
+  const { precision = fastestPrecision(shape.width), seconds = 2, signal } = options;
   const on = device();
   // A CPU is as fast with fewer images of 224 px, and a step of 128 takes many seconds.
   const batchSize = on.kind === 'cpu' && side > 64 ? Math.min(32, preset.batchSize) : preset.batchSize;

@@ -89,7 +89,8 @@ export function writeResults(preset: Preset, results: Results): readonly string[
   return [write(recordsFile(preset.name), records), write(answersFile(preset.name), answers)];
 }
 
-function isOf({ dataset, network }: Preset, spec: RunSpec): boolean {
+/** Whether a run is of a preset, on the same pictures. */
+export function isOf({ dataset, network }: Preset, spec: RunSpec): boolean {
   return canonicalJson([spec.dataset, spec.network]) === canonicalJson([dataset, network]);
 }
 
@@ -151,12 +152,15 @@ export function settingCurve(
   treatment: Treatment,
   { results, preset, test, strengths }: CurveSource,
 ): SettingCurve | undefined {
+  const bySetting = runsBySetting(results);
   const ofPrecision = PRECISIONS.map((precision) =>
-    runsOf(results, specOf(preset, treatment, { precision })).flatMap(({ record, rows }) => {
-      const row = testedRows(record.spec, rows);
-      const tested = strengths.map((strength) => row({ distortion: test, strength }));
-      return tested.every((one) => one !== undefined) ? [{ record, rows: tested }] : [];
-    }),
+    (bySetting.get(settingKey(specOf(preset, treatment, { precision }))) ?? []).flatMap(
+      ({ record, rows }) => {
+        const row = testedRows(record.spec, rows);
+        const tested = strengths.map((strength) => row({ distortion: test, strength }));
+        return tested.every((one) => one !== undefined) ? [{ record, rows: tested }] : [];
+      },
+    ),
   );
   const runs = ofPrecision.reduce((a, b) => (b.length > a.length ? b : a));
   if (runs.length === 0) return undefined;
@@ -205,20 +209,19 @@ export interface CurveSource {
   readonly strengths: readonly (number | null)[];
 }
 
-/** The runs of a specification in all seeds, each from the baseline of its seed; by seed. */
-function runsOf(results: Results, spec: RunSpec): readonly RunResult[] {
-  let index = bySetting.get(results);
-  if (index === undefined) {
-    const made = new Map<string, RunResult[]>();
-    for (const result of results.values()) {
-      const key = settingKey(result.record.spec);
-      made.set(key, [...(made.get(key) ?? []), result]);
-    }
-    index = made;
-    bySetting.set(results, index);
+/** The runs of each setting, by its {@link settingKey}; in the order of their seeds. */
+export function runsBySetting(results: Results): ReadonlyMap<string, readonly RunResult[]> {
+  const known = bySetting.get(results);
+  if (known !== undefined) return known;
+  const made = new Map<string, RunResult[]>();
+  for (const result of [...results.values()].sort((a, b) => a.record.spec.seed - b.record.spec.seed)) {
+    const key = settingKey(result.record.spec);
+    const runs = made.get(key);
+    if (runs) runs.push(result);
+    else made.set(key, [result]);
   }
-  const runs = index.get(settingKey(spec)) ?? [];
-  return runs.toSorted((a, b) => a.record.spec.seed - b.record.spec.seed);
+  bySetting.set(results, made);
+  return made;
 }
 
 const bySetting = new WeakMap<Results, ReadonlyMap<string, readonly RunResult[]>>();

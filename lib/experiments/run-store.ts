@@ -146,7 +146,7 @@ export class RunStore {
   readonly #shipped: Results;
 
   /**
-   * @param shipped Runs that were finished elsewhere, as if they were here; their weights are not. Default: none.
+   * @param shipped Runs that were finished elsewhere, as if they were here; the weights of some ship, too. Default: none.
    * @throws DataError if the folder is a file
    */
   constructor(directory: string, shipped: Results = new Map()) {

@@ -96,7 +96,7 @@ export function runId(spec: RunSpec): string {
   return createHash('sha256').update(canonicalJson(spec)).digest('hex').slice(0, 16);
 }
 
-/** What the runs of one setting have in common, whatever their seed; each starts from a baseline of its own, or none does. */
+/** Names a setting: runs that differ in their seed alone, and so in the baseline that they start from, have the same key. */
 export function settingKey({ seed: _, from, ...setting }: RunSpec): string {
   return canonicalJson({ ...setting, from: from !== undefined });
 }

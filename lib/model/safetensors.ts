@@ -66,7 +66,8 @@ function checksum(header: Header, bytes: readonly Uint8Array[]): string {
 }
 
 /**
- * Reads a file of float32 tensors, or bfloat16 ones, which it widens. Integers (`num_batches_tracked`), which no computation here needs, are left out.
+ * Reads a file of float32 tensors; widens bfloat16 ones, and leaves out integers (`num_batches_tracked`), which no
+ * computation here needs.
  *
  * @throws DataError if the file is missing, truncated, altered since it was written (where it has our checksum), or not
  *   of this format

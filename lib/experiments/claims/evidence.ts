@@ -3,7 +3,15 @@ import { type DistortionName, distortionNamed, distortions, strengthText } from 
 import { DEFAULT_READING, type Reading } from '../../training/methods';
 import { type Family, type Panel, panels, readAs, settingsOf, testStrengths } from '../figures';
 import { BASELINE, CONTROL, type Preset, specOf, type Treatment } from '../presets';
-import { accuracyAt, choose, curveLabel, familyCurves, type SettingCurve, settingCurve } from '../results';
+import {
+  accuracyAt,
+  choose,
+  curveLabel,
+  familyCurves,
+  isOf,
+  type SettingCurve,
+  settingCurve,
+} from '../results';
 import type { Results } from '../run-store';
 import { runId, runTitle } from '../spec';
 import {
@@ -87,7 +95,7 @@ export class Evidence {
     this.preset = preset;
     this.results = results;
     this.reading = reading;
-    this.deviations = new SeedDeviations(ofReading(results, reading));
+    this.deviations = new SeedDeviations(runsOf(preset, results, reading));
   }
 
   /** The curves over the strengths of a panel. */
@@ -127,14 +135,20 @@ export class Evidence {
   }
 }
 
-/** Runs whose stability loss, if they have one, is read in a certain way: how erratic they are is their reading's. */
-function ofReading(results: Results, reading: Partial<Reading>): Results {
+/** The preset's runs, of those with a stability loss the ones that read it so: how erratic runs are is their reading's. */
+function runsOf(preset: Preset, results: Results, reading: Partial<Reading>): Results {
   const { divergence } = { ...DEFAULT_READING, ...reading };
   return new Map(
-    [...results].filter(([, { record }]) => {
-      const { method } = record.spec;
-      return !('divergence' in method) || method.divergence === divergence;
-    }),
+    [...results].filter(
+      ([
+        ,
+        {
+          record: { spec },
+        },
+      ]) => {
+        return isOf(preset, spec) && !('divergence' in spec.method && spec.method.divergence !== divergence);
+      },
+    ),
   );
 }
 
@@ -374,7 +388,7 @@ function decidedBy({ estimate: found, claimed }: Comparison): string {
   return wouldDecide(found, Math.min(...claimed.map((bound) => Math.abs(found.value - bound))));
 }
 
-/** A claim over several panels, each of which must bear it out. One that contradicts it decides; else all must be there. */
+/** A claim that every one of several panels must bear out. A panel that contradicts it decides; else all must be computed. */
 export function inEach(parts: readonly (readonly [name: string, check: () => Finding])[]): {
   readonly finding: Finding;
   readonly note: string;

@@ -9,9 +9,8 @@
  */
 import { jStat } from 'jstat';
 import { answersOf, type EvaluationRow } from '../../evaluation/evaluate';
-import type { SettingCurve } from '../results';
+import { runsBySetting, type SettingCurve } from '../results';
 import { isTest, type Results } from '../run-store';
-import { settingKey } from '../spec';
 
 /** A setting's accuracy at one test strength, and how often it counts. */
 export interface Term {
@@ -48,6 +47,8 @@ interface Spread {
  * The deviation of a run's accuracy over seeds, by test distortion and strength, pooled over all settings that have
  * several: in the table of settings × seeds, what is left once the means of rows and columns are taken out – a seed's
  * baseline is common to all of its runs.
+ *
+ * The results must be of one preset, on the same pictures.
  */
 export class SeedDeviations {
   readonly #cells = new Map<string, Spread>();
@@ -75,24 +76,19 @@ export class SeedDeviations {
 
 const cellKey = (test: string, strength: number | null) => `${test} ${strength}`;
 
-/** Settings with the same seeds make a table each: by test and strength, `[setting][seed]`. */
+/** Settings with the same seeds, in one precision, make a table each: by test and strength, `[setting][seed]`. */
 function tablesOf(results: Results): Iterable<ReadonlyMap<string, readonly (readonly number[])[]>> {
-  const settings = new Map<string, { seed: number; rows: readonly EvaluationRow[] }[]>();
-  for (const { record, rows } of results.values()) {
-    const key = settingKey(record.spec);
-    const tests = rows.filter((row) => isTest(record.spec, row));
-    settings.set(key, [...(settings.get(key) ?? []), { seed: record.spec.seed, rows: tests }]);
-  }
   const tables = new Map<string, Map<string, number[][]>>();
-  for (const runs of settings.values()) {
+  for (const runs of runsBySetting(results).values()) {
     if (runs.length < 2) continue;
-    const inOrder = runs.toSorted((a, b) => a.seed - b.seed);
-    const seeds = JSON.stringify(inOrder.map(({ seed }) => seed));
-    const table = tables.get(seeds) ?? new Map<string, number[][]>();
-    tables.set(seeds, table);
-    const byTest = inOrder.map(
-      ({ rows }) => new Map(rows.map((row) => [cellKey(row.distortion, row.strength as number | null), row])),
-    );
+    const [{ precision }] = runs.map(({ record }) => record.spec);
+    const kind = JSON.stringify([precision, ...runs.map(({ record }) => record.spec.seed)]);
+    const table = tables.get(kind) ?? new Map<string, number[][]>();
+    tables.set(kind, table);
+    const byTest = runs.map(({ record, rows }) => {
+      const tests = rows.filter((row) => isTest(record.spec, row));
+      return new Map(tests.map((row) => [cellKey(row.distortion, row.strength as number | null), row]));
+    });
     for (const key of byTest[0].keys()) {
       const row = byTest.map((of) => of.get(key));
       if (!row.every((one) => one !== undefined)) continue;
@@ -169,7 +165,7 @@ interface WeightedRows {
   readonly weight: number;
 }
 
-/** Of the sum, over draws of test images: by each image's own sum; where the answers were not kept, as if rows were independent. */
+/** How much the sum would vary over other test images. Where the answers were not kept, rows count as independent. */
 function imageVariance(rows: readonly WeightedRows[], images: number): number {
   const sums = new Float64Array(images);
   for (const { runs, weight } of rows) {
