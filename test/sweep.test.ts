@@ -58,6 +58,11 @@ test('as many jobs are taken at a time as are tested together, none before its b
   const { bestEpoch: _, ...unfinished } = finishedRecord(baseline.job.spec);
   const left = [...waiting];
   assert.deepEqual(takeGroup(left, runs, 2), [baseline]);
+  assert.deepEqual(
+    takeGroup(left, runs, 2, new Set([baseline.job.id])),
+    [],
+    'all wait for what another is at',
+  );
   assert.deepEqual(takeDependents([...others], runs, baseline.job).length, others.length);
   runs.begin(baseline.job.spec);
   writeFileSync(join(runs.folder(baseline.job.id), 'record.json'), JSON.stringify(unfinished));

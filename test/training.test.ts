@@ -21,7 +21,7 @@ import {
   type Tensor4D,
   tf,
 } from '../lib/tensorflow';
-import { AccuracyMeter } from '../lib/training/accuracy';
+import { AccuracyMeter, type CountOfOne } from '../lib/training/accuracy';
 import { klDivergence, symmetricKlDivergence, taskLoss } from '../lib/training/losses';
 import {
   AS_PRINTED,
@@ -463,6 +463,12 @@ describe('several networks, counted together', () => {
     return weights;
   };
 
+  const counted = async (counting: AsyncIterable<CountOfOne>) => {
+    const counts: CountOfOne[] = [];
+    for await (const one of counting) counts.push(one);
+    return counts;
+  };
+
   for (const distortion of [gaussianNoise, jpeg, rotation, fgsm] as readonly Distortion[]) {
     it(`under ${distortion.title}: as each alone, and no tensor is left`, async () => {
       const before = tf.memory().numTensors;
@@ -471,8 +477,11 @@ describe('several networks, counted together', () => {
       const become = seeds
         .map((seed) => weightsOf({ ...shape, seed }))
         .map((weights) => () => network.restore(weights));
-      for (const strength of [distortion.practical, distortion.none]) {
-        const together = await meter.countEach(dataset.test, become, { strength, seed: 5 });
+      const strengths = [distortion.practical, distortion.none];
+      const networks = become.map((each) => ({ become: each, strengths }));
+      const counts = await counted(meter.countEach(dataset.test, networks, { seed: 5 }));
+      for (const strength of strengths) {
+        const together = counts.filter((one) => one.strength === strength).map(({ count }) => count);
         for (const [index, count] of together.entries()) {
           const own = new ResNet18({ ...shape, seed: seeds[index] });
           const ownMeter = new AccuracyMeter(own, dataset, distortion);
@@ -497,7 +506,8 @@ describe('several networks, counted together', () => {
     const weights = [1, 2].map((seed) => weightsOf({ ...tiny, seed }));
     const network = new ResNet18(tiny);
     const meter = new AccuracyMeter(network, dataset, gaussianNoise);
-    const options = { strength: 0.2 };
+    const strength = 0.2;
+    const of = (become: () => void) => ({ become, strengths: [strength] });
     after(() => {
       meter.dispose();
       network.dispose();
@@ -510,11 +520,15 @@ describe('several networks, counted together', () => {
         loaded.push(index);
         network.restore(each);
       });
-      const together = await meter.countEach(many, become, options);
+      const together = await counted(meter.countEach(many, become.map(of)));
       assert.deepEqual(loaded, [0, 1, 0, 1]);
       for (const [index, each] of weights.entries()) {
         network.restore(each);
-        assert.deepEqual(together[index], await meter.count(many, options));
+        assert.deepEqual(together[index], {
+          network: index,
+          strength,
+          count: await meter.count(many, { strength }),
+        });
       }
       assert.equal(tf.memory().numTensors, before);
     });
@@ -527,14 +541,14 @@ describe('several networks, counted together', () => {
         loads += 1;
         counting.abort(new Error('stopped by the test'));
       };
-      const stopped = meter.countEach(many, [stop, stop], { ...options, signal: counting.signal });
+      const stopped = counted(meter.countEach(many, [stop, stop].map(of), { signal: counting.signal }));
       await assert.rejects(stopped, /stopped by the test/);
       assert.equal(loads, 1);
       assert.equal(tf.memory().numTensors, before);
 
       const making = new AbortController();
       const never = () => assert.fail('no picture was to be counted');
-      const unseen = meter.countEach(many, [never, never], { ...options, signal: making.signal });
+      const unseen = counted(meter.countEach(many, [never, never].map(of), { signal: making.signal }));
       const rejected = assert.rejects(unseen, /stopped by the test/);
       while (tf.memory().numTensors === before) await setImmediate();
       making.abort(new Error('stopped by the test'));

@@ -66,8 +66,8 @@ export async function* evaluate(options: EvaluateOptions): AsyncGenerator<Evalua
   const { strengths = distortion.testGrid } = options;
   const meter = options.meter ?? new AccuracyMeter(network, dataset, distortion);
   try {
-    for (const strength of strengths) {
-      const count = await meter.count(split, { strength, seed, signal });
+    const networks = [{ become: () => {}, strengths }];
+    for await (const { strength, count } of meter.countEach(split, networks, { seed, signal })) {
       yield rowOf({ distortion: distortion.name, strength, seed }, count);
     }
   } finally {

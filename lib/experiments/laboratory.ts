@@ -416,22 +416,16 @@ export class Laboratory {
         loadWeights(network, this.store.weights(one.record.id) as string);
         return network.snapshot();
       });
-      const strengths = new Map(
-        runs.flatMap(({ missing }) => missing).map((one) => [JSON.stringify(one), one]),
-      );
-      for (const strength of strengths.values()) {
-        const now = runs.flatMap(({ one, missing }, at) => (missing.includes(strength) ? [{ one, at }] : []));
-        const become = now.map(
-          ({ at }) =>
-            () =>
-              network.restore(weights[at]),
-        );
-        const counts = await meter.countEach(dataset.test, become, { strength, seed: TEST_SEED, signal });
-        for (const [index, { one }] of now.entries()) {
-          const row = rowOf({ distortion: distortion.name, strength, seed: TEST_SEED }, counts[index]);
-          this.store.addEvaluation(one.record.id, row);
-          onRow(one, row);
-        }
+      const networks = runs.map(({ missing }, at) => ({
+        become: () => network.restore(weights[at]),
+        strengths: missing,
+      }));
+      for await (const counted of meter.countEach(dataset.test, networks, { seed: TEST_SEED, signal })) {
+        const { one } = runs[counted.network];
+        const what = { distortion: distortion.name, strength: counted.strength, seed: TEST_SEED };
+        const row = rowOf(what, counted.count);
+        this.store.addEvaluation(one.record.id, row);
+        onRow(one, row);
       }
     } finally {
       done();

@@ -1,6 +1,6 @@
 /** Runs in child processes of this machine: one a card, or as many as cores and memory allow. */
 import { type ChildProcess, execFileSync, fork } from 'node:child_process';
-import { EventEmitter, on } from 'node:events';
+import { EventEmitter, on, once } from 'node:events';
 import { availableParallelism, freemem } from 'node:os';
 import { join } from 'node:path';
 import { ownModule } from '../own-module';
@@ -35,20 +35,32 @@ export function localEngine({ processes, retries = 1 }: LocalOptions = {}): Engi
       const threads = Math.max(1, Math.floor(availableParallelism() / count));
       const waiting = jobs.map((job): Waiting => ({ job, retries }));
       const runs = new RunStore(store);
-      const take = () => takeGroup(waiting, runs, count);
       const events = new EventEmitter();
       const children = new Set<ChildProcess>();
+      const inHand = new Set<string>();
       const tell = (event: JobEvent) => {
+        if (['done', 'failed', 'retried'].includes(event.kind)) inHand.delete(event.job.id);
         events.emit('event', event);
         if (event.kind === 'failed') for (const each of takeDependents(waiting, runs, event.job)) tell(each);
       };
       const left = new AbortController();
       const stopped = AbortSignal.any([left.signal, ...(signal ? [signal] : [])]);
 
+      /** The jobs that are to be done next, once there are some that need not wait for a baseline; none at the end. */
+      const take = async (): Promise<readonly Waiting[]> => {
+        while (waiting.length > 0 && !stopped.aborted) {
+          const group = takeGroup(waiting, runs, count, inHand);
+          for (const { job } of group) inHand.add(job.id);
+          if (group.length > 0) return group;
+          await once(events, 'event', { signal: stopped }).catch(() => {}); // an abort ends the loop
+        }
+        return [];
+      };
+
       /** Does jobs one after the other in a child, and in another child if that one dies. */
       const slot = async (index: number) => {
         let child: ChildProcess | undefined;
-        for (let group = take(); group.length > 0 && !stopped.aborted; group = take()) {
+        for (let group = await take(); group.length > 0; group = await take()) {
           child ??= startWorker(store, {
             TF_NUM_INTRAOP_THREADS: String(threads),
             OMP_NUM_THREADS: String(threads),

@@ -181,8 +181,9 @@ export function costOf({ spec, tests }: Pick<Job, 'spec' | 'tests'>): Cost {
   const isPaired = method.kind === 'ST' || method.kind === 'ST-sym' || method.kind === 'AT';
   const passes = (isPaired ? 2 : 1) + (isAttack ? 1 : 0);
   const images = tests.reduce((sum, { distortion: name, strengths }) => {
-    const perImage = distortionNamed(name).madeBy === 'attack' ? 4 / 3 : 1 / 3;
-    return sum + strengths.length * dataset.test * perImage;
+    // An attack's gradient at an image serves all strengths.
+    const gradient = distortionNamed(name).madeBy === 'attack' ? 1 : 0;
+    return sum + dataset.test * (gradient + strengths.length / 3);
   }, 0);
   return { trainingPasses: epochs * (dataset.train * passes + dataset.validation / 3), testPasses: images };
 }

@@ -139,16 +139,25 @@ export function isWhole(store: RunStore, { id, spec, tests }: Job): boolean {
 
 /**
  * Takes the job that is to be done next out of those that wait: the first that no other process works on and that need
- * not wait for its baseline; else the first.
+ * not wait for its baseline; else the first whose baseline is not in the hands of this sweep.
  */
-export function takeNext<T extends { readonly job: Job }>(waiting: T[], store: RunStore): T | undefined {
-  const isReady = ({ job: { id, spec } }: T) =>
-    store.owner(id) === undefined && (spec.from === undefined || store.isFinished(spec.from));
-  const isFree = ({ job: { id, spec } }: T) =>
-    store.owner(id) === undefined && (spec.from === undefined || store.owner(spec.from) === undefined);
-  const ready = waiting.findIndex(isReady);
-  const at = ready >= 0 ? ready : waiting.findIndex(isFree);
-  return waiting.splice(Math.max(0, at), 1)[0];
+function takeNext<T extends { readonly job: Job }>(
+  waiting: T[],
+  store: RunStore,
+  inHand: ReadonlySet<string>,
+): T | undefined {
+  const conditions: ((job: Job) => boolean)[] = [
+    ({ id, spec: { from } }) =>
+      store.owner(id) === undefined && (from === undefined || store.isFinished(from)),
+    ({ id, spec: { from = id } }) =>
+      store.owner(id) === undefined && store.owner(from) === undefined && !inHand.has(from),
+    ({ spec: { from = '' } }) => !inHand.has(from),
+  ];
+  for (const condition of conditions) {
+    const at = waiting.findIndex(({ job }) => condition(job));
+    if (at >= 0) return waiting.splice(at, 1)[0];
+  }
+  return undefined;
 }
 
 /** Runs that are tested together, on distorted images that are made once for all of them. */
@@ -158,14 +167,17 @@ const TESTED_TOGETHER = 8;
  * Takes the jobs that are to be done next: as many as are tested together, of those whose baseline is there.
  *
  * @param shares Among so many workers the waiting jobs are shared.
+ * @param inHand Runs that another worker of the sweep is at: what starts from one waits for it.
+ * @returns none if all that wait have to wait on
  */
 export function takeGroup<T extends { readonly job: Job; readonly alone?: boolean }>(
   waiting: T[],
   store: RunStore,
   shares: number,
+  inHand: ReadonlySet<string> = new Set(),
 ): T[] {
   const most = Math.min(TESTED_TOGETHER, Math.ceil(waiting.length / shares));
-  const first = takeNext(waiting, store);
+  const first = takeNext(waiting, store, inHand);
   if (first === undefined) return [];
   const group = [first];
   const { from } = first.job.spec;

@@ -5,7 +5,14 @@ import { ArgumentError } from '../errors';
 import type { ResNet18 } from '../model/resnet18';
 import { compile, hashSeed, type Tensor1D, type Tensor4D, tf } from '../tensorflow';
 import { normalise } from './images';
-import { type ImagePlan, imagePair, plannedBatches, type StepInputs, stepInputs } from './inputs';
+import {
+  cropGradient,
+  type ImagePlan,
+  imagePair,
+  plannedBatches,
+  type StepInputs,
+  stepInputs,
+} from './inputs';
 
 /** How many of how many images were classified right, and which. */
 export interface Count {
@@ -22,6 +29,22 @@ export interface CountOptions {
   readonly seed?: number;
   /** Default: the interrupt of the notebook's cell. */
   readonly signal?: AbortSignal;
+}
+
+/** One of several networks that are counted together. */
+export interface Counted {
+  /** Gives the meter's network its weights; called again for each part of the images. */
+  readonly become: () => void;
+  /** Strengths of the distortion that it is counted at. */
+  readonly strengths: readonly Strength[];
+}
+
+/** What one of several networks got right at one strength. */
+export interface CountOfOne {
+  /** Its place in the list. */
+  readonly network: number;
+  readonly strength: Strength;
+  readonly count: Count;
 }
 
 /** Images a batch at evaluation: as many as keep the memory of a training step. */
@@ -61,65 +84,113 @@ export class AccuracyMeter {
     const answers = compile(({ images, labels }: Shown) => ({
       right: f(images).argMax(1).equal(labels).cast('int32'),
     }));
-    this.#steps = { clean: images(), distorted: images(distortion), answers };
+    const gradient = compile((inputs: StepInputs) => ({ gradient: cropGradient(inputs, { dataset, f }) }));
+    this.#steps = { clean: images(), distorted: images(distortion), answers, gradient };
   }
 
   /** @throws ArgumentError if the strength is not one of the distortion */
-  async count(split: Split, options: CountOptions = {}): Promise<Count> {
-    const [count] = await this.countEach(split, [() => {}], options);
-    return count;
+  async count(split: Split, { strength, seed = 0, signal }: CountOptions = {}): Promise<Count> {
+    const plan = testPlan(this.#distortion, strength, seed);
+    const [answers] =
+      plan.distortion?.madeBy === 'attack'
+        ? await this.#attacked(split, [plan], signal)
+        : await this.#answered(split, plan, [() => {}], signal);
+    return countOf(answers);
   }
 
   /**
-   * Counts for several networks in turn on the same distorted images, which are made once; for each network, under an
-   * attack.
+   * Counts for several networks on the same distorted images, which are made once, strength by strength; under an attack
+   * network by network, whose gradient at the undistorted images serves all strengths.
    *
-   * @param become Each gives the meter's network the weights of one of them; called again for each part of the images.
-   * @throws ArgumentError if the strength is not one of the distortion
+   * @throws ArgumentError if a strength is not one of the distortion
    */
-  async countEach(
+  async *countEach(
     split: Split,
-    become: readonly (() => void)[],
-    { strength, seed = 0, signal }: CountOptions = {},
-  ): Promise<readonly Count[]> {
-    const plan = testPlan(this.#distortion, strength, seed);
-    const answers = become.map(() => new Uint8Array(split.length));
-    const count = async (shown: readonly Shown[], of: Uint8Array, start: number) => {
-      let at = start;
-      for (const each of shown) {
-        of.set(
-          tf.tidy(() => this.#steps.answers(each).right.dataSync()),
-          at,
-        );
-        at += each.labels.size;
-        await setImmediate(); // a batch blocks the event loop: let interrupts and progress through
+    networks: readonly Counted[],
+    { seed = 0, signal }: Omit<CountOptions, 'strength'> = {},
+  ): AsyncGenerator<CountOfOne, void, void> {
+    const planOf = (strength: Strength) => testPlan(this.#distortion, strength, seed);
+    if (this.#distortion?.madeBy === 'attack') {
+      for (const [network, { become, strengths }] of networks.entries()) {
+        become();
+        const all = await this.#attacked(split, strengths.map(planOf), signal);
+        for (const [at, strength] of strengths.entries())
+          yield { network, strength, count: countOf(all[at]) };
       }
-    };
-    if (plan.distortion?.madeBy === 'attack' && become.length > 1) {
-      for (const [index, load] of become.entries()) {
-        load();
-        answers[index].set((await this.count(split, { strength, seed, signal })).answers);
-      }
-    } else {
-      let start = 0;
-      for await (const shown of this.#shown(split, plan, { many: become.length > 1, signal })) {
-        try {
-          for (const [index, load] of become.entries()) {
-            load();
-            await count(shown, answers[index], start);
-            signal?.throwIfAborted();
-          }
-        } finally {
-          tf.dispose(shown as Shown[]);
-        }
-        start += shown.reduce((sum, { labels }) => sum + labels.size, 0);
-      }
+      return;
     }
-    return answers.map((of) => ({
-      correct: of.reduce((sum, right) => sum + right, 0),
-      total: split.length,
-      answers: of,
-    }));
+    const wanted = new Map(
+      networks.flatMap(({ strengths }) => strengths).map((strength) => [JSON.stringify(strength), strength]),
+    );
+    for (const [key, strength] of wanted) {
+      const now = [...networks.keys()].filter((network) =>
+        networks[network].strengths.some((one) => JSON.stringify(one) === key),
+      );
+      const become = now.map((network) => networks[network].become);
+      const all = await this.#answered(split, planOf(strength), become, signal);
+      for (const [at, network] of now.entries()) yield { network, strength, count: countOf(all[at]) };
+    }
+  }
+
+  /** The answers of each network on the same distorted images. */
+  async #answered(
+    split: Split,
+    plan: ImagePlan,
+    become: readonly (() => void)[],
+    signal?: AbortSignal,
+  ): Promise<readonly Uint8Array[]> {
+    const answers = become.map(() => new Uint8Array(split.length));
+    let start = 0;
+    for await (const part of this.#shown(split, plan, { many: become.length > 1, signal })) {
+      try {
+        for (const [network, load] of become.entries()) {
+          load();
+          let at = start;
+          for (const shown of part) {
+            answers[network].set(this.#right(shown), at);
+            at += shown.labels.size;
+            await setImmediate(); // a batch blocks the event loop: let interrupts and progress through
+          }
+          signal?.throwIfAborted();
+        }
+      } finally {
+        tf.dispose(part as Shown[]);
+      }
+      start += part.reduce((sum, { labels }) => sum + labels.size, 0);
+    }
+    return answers;
+  }
+
+  /** The answers of the network as it is, attacked by each plan. */
+  async #attacked(
+    split: Split,
+    plans: readonly ImagePlan[],
+    signal?: AbortSignal,
+  ): Promise<readonly Uint8Array[]> {
+    const answers = plans.map(() => new Uint8Array(split.length));
+    let start = 0;
+    const options = { batchSize: BATCH_SIZE, order: 'sequential', signal } as const;
+    for await (const batch of plannedBatches(split, this.#dataset, UNDISTORTED, options)) {
+      const inputsOf = (plan: ImagePlan) => stepInputs(batch, this.#dataset, plan);
+      const { gradient } = tf.tidy(() => this.#steps.gradient(inputsOf(UNDISTORTED)));
+      for (const [at, plan] of plans.entries()) {
+        tf.tidy(() => {
+          const inputs = inputsOf(plan);
+          const step = plan.distortion === undefined ? this.#steps.clean : this.#steps.distorted;
+          const { images } = step({ ...inputs, ...(plan.distortion && { gradient }) });
+          answers[at].set(this.#right({ images: images as Tensor4D, labels: inputs.labels }), start);
+        });
+        await setImmediate();
+      }
+      gradient.dispose();
+      start += batch.labels.length;
+    }
+    return answers;
+  }
+
+  /** `[batch]`: 1 for each image that the network classifies right, else 0. */
+  #right(shown: Shown): Uint8Array {
+    return Uint8Array.from(tf.tidy(() => this.#steps.answers(shown).right.dataSync()));
   }
 
   /** The distorted images of a split, part by part, as batches; the caller's to dispose. */
@@ -168,6 +239,11 @@ export function checkClasses(network: Pick<ResNet18, 'classes'>, { name, classNa
     `The network has ${classes} classes, but the data set ${name} has ${classNames.length}.`,
     { cure: `Make the network with classes: ${classNames.length}.` },
   );
+}
+
+/** Answers, counted. */
+function countOf(answers: Uint8Array): Count {
+  return { correct: answers.reduce((sum, right) => sum + right, 0), total: answers.length, answers };
 }
 
 /**

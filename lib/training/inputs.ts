@@ -48,6 +48,8 @@ export type StepInputs = {
   readonly strengths: Tensor;
   /** `[batch, S, S, 3]`, uint8: there where the reader makes the distortion. */
   readonly recoded?: Tensor4D;
+  /** `[batch, S, S, 3]`: ∇ₓ L₀ at the crops, where it was computed before. */
+  readonly gradient?: Tensor4D;
 };
 
 /** A batch as tensors; the caller's to dispose (or a tidy's). */
@@ -75,22 +77,27 @@ function strengthTensor(strengths: readonly Strength[]): Tensor {
   return tf.tensor(values as number[] | number[][], undefined, 'float32');
 }
 
+/** The network that an attack is made on, and how its images are cut and normalised. */
+interface NetworkOnImages {
+  readonly dataset: Pick<ImageDataset, 'cropSide' | 'mean' | 'deviation'>;
+  /** Normalised images → logits. */
+  readonly f: LossInput['f'];
+}
+
+/** ∇ₓ L₀ of a network at a batch's crops, `[batch, S, S, 3]`: the same for all strengths of an attack. */
+export function cropGradient(
+  { squares, labels }: Pick<StepInputs, 'squares' | 'labels'>,
+  { dataset, f }: NetworkOnImages,
+): Tensor4D {
+  return taskLossGradient(centreCrops(squares, dataset.cropSide), labels, (x) => f(normalise(x, dataset)));
+}
+
 /**
  * The images of a step: crops x and distorted crops x′, both `[batch, S, S, 3]`, 0..1; without a distortion the same.
- *
- * @param options.f The network that an attack is made on: normalised images → logits.
  */
 export function imagePair(
-  { squares, labels, seeds, strengths, recoded }: StepInputs,
-  {
-    dataset,
-    distortion,
-    f,
-  }: {
-    readonly dataset: Pick<ImageDataset, 'cropSide' | 'mean' | 'deviation'>;
-    readonly distortion?: Distortion;
-    readonly f: LossInput['f'];
-  },
+  { squares, labels, seeds, strengths, recoded, gradient }: StepInputs,
+  { dataset, distortion, f }: NetworkOnImages & { readonly distortion?: Distortion },
 ): { readonly crops: Tensor4D; readonly distorted: Tensor4D } {
   const crops = centreCrops(squares, dataset.cropSide);
   const distorted = distortion?.apply({
@@ -99,7 +106,8 @@ export function imagePair(
     recoded: recoded === undefined ? crops : unitFloats(recoded),
     strengths,
     seeds,
-    gradient: (images) => taskLossGradient(images, labels, (x) => f(normalise(x, dataset))),
+    gradient: (images) =>
+      (images === crops && gradient) || taskLossGradient(images, labels, (x) => f(normalise(x, dataset))),
   });
   return { crops, distorted: distorted ?? crops };
 }
