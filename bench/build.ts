@@ -13,7 +13,7 @@ import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
 import { buildFolder } from '../dist/data/folder';
-import { openCifar10 } from '../lib/data/cifar10';
+import { openCifar10 } from '../lib/data/build/cifar10';
 import { readImages } from '../lib/data/dataset';
 
 const PYTHON = join(__dirname, '..', '.venv-peer', 'bin', 'python');

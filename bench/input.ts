@@ -15,20 +15,20 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { StoreWriter } from '../lib/data/build/store-writer';
 import { type ImageDataset, openDataset } from '../lib/data/dataset';
-import { StoreWriter } from '../lib/data/store-writer';
 import { compose, type Distortion, distortions, gaussianNoise, rotation } from '../lib/distortions';
-import { ArgumentError } from '../lib/errors';
-import { type Precision, ResNet18 } from '../lib/model/resnet18';
-import { compile, hashSeed, type Tensor4D, tf } from '../lib/tensorflow';
-import { normalise } from '../lib/training/images';
+import { normalise } from '../lib/evaluation/crops';
 import {
   type ImagePlan,
   imagePair,
   plannedBatches,
   type StepInputs,
   stepInputs,
-} from '../lib/training/inputs';
+} from '../lib/evaluation/inputs';
+import { ArgumentError } from '../lib/io/errors';
+import { type Precision, ResNet18 } from '../lib/model/resnet18';
+import { compile, hashSeed, type Tensor4D, tf } from '../lib/tensorflow';
 import { CLASSES, randomStep } from './step';
 
 interface Row {

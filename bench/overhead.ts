@@ -12,10 +12,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { localEngine } from '../lib/experiments/local';
-import { presetNamed } from '../lib/experiments/presets';
-import { RunStore } from '../lib/experiments/run-store';
-import { sweep } from '../lib/experiments/sweep';
+import { presetNamed } from '../lib/runs/presets';
+import { RunStore } from '../lib/runs/run-store';
+import { localEngine } from '../lib/sweep/engines/local';
+import { sweep } from '../lib/sweep/sweep';
 
 const JOBS = 2;
 

@@ -2,11 +2,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openCifar10 } from '../lib/data/cifar10';
+import { openCifar10 } from '../lib/data/build/cifar10';
 import { readImages, subset } from '../lib/data/dataset';
 import { gaussianNoise } from '../lib/distortions';
-import { presets } from '../lib/experiments/presets';
 import { type Precision, ResNet18 } from '../lib/model/resnet18';
+import { presets } from '../lib/runs/presets';
 import { train } from '../lib/training/train';
 import { alone } from './alone';
 import type { Peer } from './peer';

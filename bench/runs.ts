@@ -2,9 +2,9 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { presets, specOf } from '../lib/experiments/presets';
-import { type RunRecord, RunStore } from '../lib/experiments/run-store';
-import { runId } from '../lib/experiments/spec';
+import { presets, specOf } from '../lib/runs/presets';
+import { type RunRecord, RunStore } from '../lib/runs/run-store';
+import { runId } from '../lib/runs/spec';
 import { device } from '../lib/tensorflow';
 
 const RUNS = 10_000;

@@ -1,4 +1,6 @@
 /** The step that the benchmarks measure: ResNet-18 on one batch of random images. */
+
+import { taskLoss } from '../lib/model/losses';
 import { type Precision, ResNet18, type Stem } from '../lib/model/resnet18';
 import {
   type CompileOptions,
@@ -11,7 +13,6 @@ import {
   tf,
   valueAndGradients,
 } from '../lib/tensorflow';
-import { taskLoss } from '../lib/training/losses';
 
 export const CLASSES = 200;
 

@@ -2,13 +2,13 @@
 
 export type { Batch, BatchOptions } from './data/batches';
 export { batches } from './data/batches';
-export { BuildError, type BuildProgress } from './data/build';
-export { installCifar10, openCifar10 } from './data/cifar10';
+export { BuildError, type BuildProgress } from './data/build/build';
+export { installCifar10, openCifar10 } from './data/build/cifar10';
+export { buildFolder, type FolderOptions, openFolder } from './data/build/folder';
+export { buildImagenette, type ImagenetteOptions, openImagenette } from './data/build/imagenette';
+export { buildTifs, openTifs, type TifsOptions } from './data/build/tifs';
+export { TIFS_CLASSES, type TifsClass } from './data/build/tifs-classes';
 export { type ImageDataset, readImages, type Split, subset } from './data/dataset';
-export { buildFolder, type FolderOptions, openFolder } from './data/folder';
-export { buildImagenette, type ImagenetteOptions, openImagenette } from './data/imagenette';
-export { buildTifs, openTifs, type TifsOptions } from './data/tifs';
-export { TIFS_CLASSES, type TifsClass } from './data/tifs-classes';
 export {
   type Composition,
   compose,
@@ -22,9 +22,17 @@ export {
   strengthText,
   type TableDistortion,
 } from './distortions';
-export { ArgumentError, DataError, UserError } from './errors';
+export { AccuracyMeter, type Count } from './evaluation/accuracy';
+export { centreCrops, normalise } from './evaluation/crops';
 export { accuracyInterval, type EvaluateOptions, type EvaluationRow, evaluate } from './evaluation/evaluate';
 export { distortedImages, type PictureOptions } from './evaluation/pictures';
+export { ArgumentError, DataError, UserError } from './io/errors';
+export { klDivergence, symmetricKlDivergence, taskLoss } from './model/losses';
+export { type Precision, type Read, ResNet18, type ResNet18Options, type Stem } from './model/resnet18';
+export { loadWeights, saveWeights } from './model/weights';
+export { currentKernel, type KernelClient } from './notebook/client';
+export { type DisplayId, display, updateDisplay } from './notebook/display';
+export { progress } from './notebook/progress';
 export {
   type ClaimDifference,
   type ClaimOptions,
@@ -36,8 +44,7 @@ export {
   type PaperClaim,
   type Verdict,
   verdictCounts,
-} from './experiments/claims';
-export { type JobCost, type SweepCost, sweepCost } from './experiments/cost';
+} from './paper/claims';
 export {
   type CurveRule,
   type Family,
@@ -49,28 +56,8 @@ export {
   panelTitle,
   settingsOf,
   testStrengths,
-} from './experiments/figures';
-export {
-  curvePoints,
-  type EvaluationOptions,
-  type JobEvent,
-  Laboratory,
-  type LaboratoryOptions,
-  type RunObserver,
-} from './experiments/laboratory';
-export { type LocalOptions, localEngine } from './experiments/local';
-export { type MemoryMeasurement, memoryOf } from './experiments/memory';
-export { type Cost, costOf, type Job, type PlanOptions, planJobs } from './experiments/plan';
-export {
-  BASELINE,
-  type Preset,
-  type PresetName,
-  presetNamed,
-  presets,
-  specOf,
-  type Treatment,
-} from './experiments/presets';
-export { measureRate, type Rate, type RateOptions, statedRate } from './experiments/rate';
+} from './paper/figures';
+export { type MemoryMeasurement, memoryOf } from './paper/memory';
 export {
   accuracyAt,
   type FamilySummary,
@@ -82,7 +69,26 @@ export {
   provenance,
   type SettingCurve,
   settingCurve,
-} from './experiments/results';
+} from './paper/panel-curves';
+export * from './plots';
+export { baseAxis, baseLayout, figureTitle } from './plots/style';
+export {
+  curvePoints,
+  type EvaluationOptions,
+  type JobEvent,
+  Laboratory,
+  type LaboratoryOptions,
+  type RunObserver,
+} from './runs/laboratory';
+export {
+  BASELINE,
+  type Preset,
+  type PresetName,
+  presetNamed,
+  presets,
+  specOf,
+  type Treatment,
+} from './runs/presets';
 export {
   type Lock,
   type Owner,
@@ -91,9 +97,13 @@ export {
   type RunRecord,
   type RunResult,
   RunStore,
-} from './experiments/run-store';
-export { parseSpec, type RunSpec, runId, runTitle } from './experiments/spec';
-export { type JobStatus, type SweepStatus, sweepStatus } from './experiments/status';
+} from './runs/run-store';
+export { parseSpec, type RunSpec, runId, runTitle } from './runs/spec';
+export { type JobCost, type SweepCost, sweepCost } from './sweep/cost';
+export { type LocalOptions, localEngine } from './sweep/engines/local';
+export { type Cost, costOf, type Job, type PlanOptions, planJobs } from './sweep/plan';
+export { measureRate, type Rate, type RateOptions, statedRate } from './sweep/rate';
+export { type JobStatus, type SweepStatus, sweepStatus } from './sweep/status';
 export {
   type Engine,
   type EngineContext,
@@ -102,14 +112,7 @@ export {
   type SweepOptions,
   type SweepProgress,
   sweep,
-} from './experiments/sweep';
-export { currentKernel, type KernelClient } from './kernel/client';
-export { type DisplayId, display, updateDisplay } from './kernel/display';
-export { progress } from './kernel/progress';
-export { type Precision, type Read, ResNet18, type ResNet18Options, type Stem } from './model/resnet18';
-export { loadWeights, saveWeights } from './model/weights';
-export * from './plots';
-export { baseAxis, baseLayout, figureTitle } from './plots/style';
+} from './sweep/sweep';
 export {
   type CompileOptions,
   compile,
@@ -130,9 +133,6 @@ export {
   Variable,
   valueAndGradients,
 } from './tensorflow';
-export { AccuracyMeter, type Count } from './training/accuracy';
-export { centreCrops, normalise } from './training/images';
-export { klDivergence, symmetricKlDivergence, taskLoss } from './training/losses';
 export { type LossInput, type Method, methodLoss, type Passes } from './training/methods';
 export {
   type BatchEvent,

@@ -6,17 +6,11 @@
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  type ClaimResult,
-  checkClaims,
-  claims,
-  type Verdict,
-  verdictCounts,
-} from '../lib/experiments/claims';
-import { panels } from '../lib/experiments/figures';
-import { RUNS } from '../lib/experiments/laboratory';
-import { memoryOf } from '../lib/experiments/memory';
-import { BASELINE, type Preset, presets, type Treatment } from '../lib/experiments/presets';
+import { writeWhole } from '../lib/io/files';
+import { readSafetensors, writeSafetensors } from '../lib/model/safetensors';
+import { type ClaimResult, checkClaims, claims, type Verdict, verdictCounts } from '../lib/paper/claims';
+import { panels } from '../lib/paper/figures';
+import { memoryOf } from '../lib/paper/memory';
 import {
   type PanelCurves,
   panelCurves,
@@ -25,11 +19,11 @@ import {
   settingCurve,
   shippedResults,
   writeResults,
-} from '../lib/experiments/results';
-import { type Results, RunStore, SHIPPED, shippedWeightsFile } from '../lib/experiments/run-store';
-import { writeWhole } from '../lib/files';
-import { readSafetensors, writeSafetensors } from '../lib/model/safetensors';
+} from '../lib/paper/panel-curves';
 import { panelFigure } from '../lib/plots/panel';
+import { RUNS } from '../lib/runs/laboratory';
+import { BASELINE, type Preset, presets, type Treatment } from '../lib/runs/presets';
+import { type Results, RunStore, SHIPPED, shippedWeightsFile } from '../lib/runs/run-store';
 
 const ROOT = join(__dirname, '..');
 const README = join(ROOT, 'README.md');

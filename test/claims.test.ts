@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { distortionNamed, distortions, type Strength } from '../lib/distortions';
-import { DataError } from '../lib/errors';
 import { packedAnswers } from '../lib/evaluation/evaluate';
+import { DataError } from '../lib/io/errors';
 import {
   type ClaimResult,
   checkClaims,
@@ -15,15 +15,15 @@ import {
   claimsTable,
   type PaperClaim,
   verdictCounts,
-} from '../lib/experiments/claims';
-import { decide, holm, SeedDeviations } from '../lib/experiments/claims/statistics';
-import { panels } from '../lib/experiments/figures';
-import { MEMORY_FILE, type MemoryMeasurement, memoryOf, readMemory } from '../lib/experiments/memory';
-import { type Job, planJobs } from '../lib/experiments/plan';
-import { presets } from '../lib/experiments/presets';
-import { type Results, type RunRecord, type RunResult, TEST_SEED } from '../lib/experiments/run-store';
-import type { RunSpec } from '../lib/experiments/spec';
+} from '../lib/paper/claims';
+import { decide, holm, SeedDeviations } from '../lib/paper/claims/statistics';
+import { panels } from '../lib/paper/figures';
+import { MEMORY_FILE, type MemoryMeasurement, memoryOf, readMemory } from '../lib/paper/memory';
 import { resultsTable } from '../lib/plots/table';
+import { presets } from '../lib/runs/presets';
+import { type Results, type RunRecord, type RunResult, TEST_SEED } from '../lib/runs/run-store';
+import type { RunSpec } from '../lib/runs/spec';
+import { type Job, planJobs } from '../lib/sweep/plan';
 import { hashSeed } from '../lib/tensorflow';
 import { allShipped, readmeWith, resultsInShort } from '../scripts/ship-results';
 

@@ -21,12 +21,12 @@ import { join, relative } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, describe, it } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { STORE } from '../lib/data/pack';
-import { StoreWriter } from '../lib/data/store-writer';
-import { planJobs } from '../lib/experiments/plan';
-import { RunStore } from '../lib/experiments/run-store';
-import { isWhole } from '../lib/experiments/sweep';
+import { STORE } from '../lib/data/build/pack';
+import { StoreWriter } from '../lib/data/build/store-writer';
 import { readSafetensors } from '../lib/model/safetensors';
+import { RunStore } from '../lib/runs/run-store';
+import { planJobs } from '../lib/sweep/plan';
+import { isWhole } from '../lib/sweep/sweep';
 
 const root = join(__dirname, '..');
 const folder = mkdtempSync(join(tmpdir(), 'cli-'));
@@ -39,10 +39,14 @@ const start = (...args: string[]) => startIn(root, ...args);
 
 /** The command line of a project, which may be a copy of this one. */
 function startIn(project: string, ...args: string[]) {
-  const child = spawn(process.execPath, ['--import', 'tsx', join(project, 'lib', 'cli.ts'), ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    cwd: project,
-  });
+  const child = spawn(
+    process.execPath,
+    ['--import', 'tsx', join(project, 'lib', 'cli', 'main.ts'), ...args],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      cwd: project,
+    },
+  );
   const ended = Promise.all([
     text(child.stdout),
     text(child.stderr),

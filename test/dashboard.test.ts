@@ -4,11 +4,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { localEngine } from '../lib/experiments/local';
-import { costOf, planJobs } from '../lib/experiments/plan';
-import { type JobStatus, type SweepStatus, sweepStatus } from '../lib/experiments/status';
-import type { Engine } from '../lib/experiments/sweep';
 import { dashboard, remainingSeconds, sweepView } from '../lib/plots/dashboard';
+import { localEngine } from '../lib/sweep/engines/local';
+import { costOf, planJobs } from '../lib/sweep/plan';
+import { type JobStatus, type SweepStatus, sweepStatus } from '../lib/sweep/status';
+import type { Engine } from '../lib/sweep/sweep';
 import { root, TestKernel } from './support/kernel';
 import { startSweep } from './support/sweep';
 

@@ -17,13 +17,13 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import fc from 'fast-check';
 import { type Batch, type BatchOptions, batches } from '../lib/data/batches';
-import { installCifar10, openCifar10 } from '../lib/data/cifar10';
+import { installCifar10, openCifar10 } from '../lib/data/build/cifar10';
+import { StoreWriter } from '../lib/data/build/store-writer';
 import { openDataset, readImages, type Split, subset } from '../lib/data/dataset';
 import { cropSideOf, sourceSideOf } from '../lib/data/geometry';
 import { permutation, stratifiedSample } from '../lib/data/random';
 import { encodeHeader, openStore, PREAMBLE_BYTES } from '../lib/data/store';
-import { StoreWriter } from '../lib/data/store-writer';
-import { ArgumentError, DataError } from '../lib/errors';
+import { ArgumentError, DataError } from '../lib/io/errors';
 
 const folder = mkdtempSync(join(tmpdir(), 'data-test-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -252,7 +252,7 @@ describe('the packed store', () => {
       '--require',
       'tsx/cjs',
       '-e',
-      `const { StoreWriter } = require('./lib/data/store-writer');
+      `const { StoreWriter } = require('./lib/data/build/store-writer');
        const labels = { train: [0, 0, 0], validation: [], test: [] };
        const writer = new StoreWriter(${JSON.stringify(target)}, { name: 'x', side: 8, classNames: ['a'], labels });
        writer.write(0, new Uint8Array(192).fill(9));

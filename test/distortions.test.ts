@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import fc from 'fast-check';
 import { type Batch, batches } from '../lib/data/batches';
-import { openCifar10 } from '../lib/data/cifar10';
+import { openCifar10 } from '../lib/data/build/cifar10';
+import { StoreWriter } from '../lib/data/build/store-writer';
 import { openDataset, readImages, type Split, subset } from '../lib/data/dataset';
 import { recodeCrops } from '../lib/data/jpeg';
-import { StoreWriter } from '../lib/data/store-writer';
 import {
   compose,
   type Distortion,
@@ -29,8 +29,11 @@ import {
 import { ascend } from '../lib/distortions/pgd';
 import { shiftedCrops } from '../lib/distortions/random-crop';
 import { rotate } from '../lib/distortions/rotation';
+import { AccuracyMeter } from '../lib/evaluation/accuracy';
+import { centreCrops, normalise } from '../lib/evaluation/crops';
 import { type EvaluationRow, evaluate } from '../lib/evaluation/evaluate';
 import { distortedImages } from '../lib/evaluation/pictures';
+import { taskLoss, taskLossGradient } from '../lib/model/losses';
 import { ResNet18 } from '../lib/model/resnet18';
 import { loadWeights } from '../lib/model/weights';
 import {
@@ -42,9 +45,6 @@ import {
   tf,
   uint8Tensor,
 } from '../lib/tensorflow';
-import { AccuracyMeter } from '../lib/training/accuracy';
-import { centreCrops, normalise } from '../lib/training/images';
-import { taskLoss, taskLossGradient } from '../lib/training/losses';
 import type { Method } from '../lib/training/methods';
 import { train } from '../lib/training/train';
 import { type Formula, fixtureArrays, fixtureJson, formulaTensor } from './support/fixtures';

@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { distortionNamed, distortions, type Strength } from '../lib/distortions';
+import { AccuracyMeter } from '../lib/evaluation/accuracy';
 import { accuracyInterval } from '../lib/evaluation/evaluate';
-import { curvePoints, Laboratory } from '../lib/experiments/laboratory';
-import { type PresetName, presets, specOf } from '../lib/experiments/presets';
-import { RunStore } from '../lib/experiments/run-store';
-import { parseSpec, type RunSpec, runId, runTitle } from '../lib/experiments/spec';
 import { ResNet18 } from '../lib/model/resnet18';
-import { AccuracyMeter } from '../lib/training/accuracy';
+import { curvePoints, Laboratory } from '../lib/runs/laboratory';
+import { type PresetName, presets, specOf } from '../lib/runs/presets';
+import { RunStore } from '../lib/runs/run-store';
+import { parseSpec, type RunSpec, runId, runTitle } from '../lib/runs/spec';
 import { AS_PRINTED, type Method } from '../lib/training/methods';
 import { train } from '../lib/training/train';
 

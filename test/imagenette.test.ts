@@ -17,11 +17,11 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import sharp from 'sharp';
 import * as tar from 'tar';
-import { BuildError } from '../lib/data/build';
-import { buildImagenette, type ImagenetteOptions, openImagenette } from '../lib/data/imagenette';
-import { ArgumentError, DataError } from '../lib/errors';
-import { openPictures } from '../lib/experiments/pictures';
-import { presets } from '../lib/experiments/presets';
+import { BuildError } from '../lib/data/build/build';
+import { buildImagenette, type ImagenetteOptions, openImagenette } from '../lib/data/build/imagenette';
+import { ArgumentError, DataError } from '../lib/io/errors';
+import { openPictures } from '../lib/runs/preset-pictures';
+import { presets } from '../lib/runs/presets';
 
 const folder = mkdtempSync(join(tmpdir(), 'imagenette-test-'));
 after(() => rmSync(folder, { recursive: true }));

@@ -5,16 +5,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import fc from 'fast-check';
-import { type KernelClient, setCurrentKernel } from '../lib/kernel/client';
-import { definedDeclarations } from '../lib/kernel/declarations';
-import { display, updateDisplay } from '../lib/kernel/display';
-import { History } from '../lib/kernel/history';
-import { checkName, interruptible } from '../lib/kernel/interruptible';
-import { mimeBundle, toMimeBundle } from '../lib/kernel/mime';
-import { Outbox } from '../lib/kernel/outbox';
-import { barText, progress } from '../lib/kernel/progress';
-import { awaitsAtTopLevel } from '../lib/kernel/top-level-await';
-import { Wire } from '../lib/kernel/wire';
+import { History } from '../lib/kernel/cells/history';
+import { definedDeclarations } from '../lib/kernel/compiler/declarations';
+import { checkName, interruptible } from '../lib/kernel/compiler/interruptible';
+import { awaitsAtTopLevel } from '../lib/kernel/compiler/top-level-await';
+import { Outbox } from '../lib/kernel/wire/outbox';
+import { Wire } from '../lib/kernel/wire/wire';
+import { type KernelClient, setCurrentKernel } from '../lib/notebook/client';
+import { display, updateDisplay } from '../lib/notebook/display';
+import { mimeBundle, toMimeBundle } from '../lib/notebook/mime';
+import { barText, progress } from '../lib/notebook/progress';
 
 const compiler: typeof import('@tslab/typescript-for-tslab') = require('@tslab/typescript-for-tslab');
 
@@ -124,8 +124,8 @@ describe('in a notebook', () => {
 describe('in a terminal', () => {
   test('a bar that no one watches writes a last line, display writes text', () => {
     const code = `
-      const { progress } = require('${join(__dirname, '..', 'lib', 'kernel', 'progress')}');
-      const { display } = require('${join(__dirname, '..', 'lib', 'kernel', 'display')}');
+      const { progress } = require('${join(__dirname, '..', 'lib', 'notebook', 'progress')}');
+      const { display } = require('${join(__dirname, '..', 'lib', 'notebook', 'display')}');
       for (const a of progress([1, 2], { label: 'outer' })) for (const b of progress([1, 2])) {}
       display({ a: 1 });`;
     const { stdout, stderr } = spawnSync(
@@ -301,7 +301,7 @@ test('native words go to a file that is gone at a good end, and are said by the 
           'commonjs',
           '-e',
           `const { writeSync } = require('fs');
-          const { divertNativeStderr } = require('${join(__dirname, '..', 'lib', 'kernel', 'native-stderr')}');
+          const { divertNativeStderr } = require('${join(__dirname, '..', 'lib', 'kernel', 'cells', 'native-stderr')}');
           const terminal = divertNativeStderr('${file}');
           writeSync(terminal, 'for the terminal\\n');
           writeSync(2, 'check failed\\n');

@@ -707,7 +707,7 @@ describe('Jupyter', () => {
   }
 
   test('the command line installs the kernel, with its logos and environment', async () => {
-    const cli = join(root, 'dist', 'cli.js');
+    const cli = join(root, 'dist', 'cli', 'main.js');
     await promisify(execFile)(process.execPath, [cli, 'kernel', 'install', '--directory', folder]);
     const installed = join(folder, 'stability-training');
     assert.deepEqual((await readdir(installed)).sort(), [

@@ -5,7 +5,8 @@ import { mkdtempSync, readdirSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { DataError } from '../lib/errors';
+import { DataError } from '../lib/io/errors';
+import { taskLoss } from '../lib/model/losses';
 import { ResNet18, type Stem } from '../lib/model/resnet18';
 import { readSafetensors, type StoredTensor, writeSafetensors } from '../lib/model/safetensors';
 import { loadWeights, saveWeights, setTorchWeights, torchWeights } from '../lib/model/weights';
@@ -18,7 +19,6 @@ import {
   tf,
   valueAndGradients,
 } from '../lib/tensorflow';
-import { taskLoss } from '../lib/training/losses';
 import { type Method, methodLoss } from '../lib/training/methods';
 import {
   type Formula,
@@ -214,7 +214,7 @@ describe('memory', () => {
     const program = `
       const { ResNet18 } = require('./lib/model/resnet18');
       const { compile, tf, valueAndGradients } = require('./lib/tensorflow');
-      const { taskLoss } = require('./lib/training/losses');
+      const { taskLoss } = require('./lib/model/losses');
       for (const stem of ['imagenet', 'small']) for (const width of [4, 8, 12, 16, 64]) {
         const network = new ResNet18({ classes: 10, width, stem });
         const side = stem === 'small' && width < 64 ? 56 : 64;

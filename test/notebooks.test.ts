@@ -16,12 +16,12 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { panels } from '../lib/experiments/figures';
-import { localEngine } from '../lib/experiments/local';
-import { presets } from '../lib/experiments/presets';
-import { type PanelCurves, panelCurves, readResults } from '../lib/experiments/results';
-import { RunStore } from '../lib/experiments/run-store';
-import { type SweepProgress, sweep } from '../lib/experiments/sweep';
+import { panels } from '../lib/paper/figures';
+import { type PanelCurves, panelCurves, readResults } from '../lib/paper/panel-curves';
+import { presets } from '../lib/runs/presets';
+import { RunStore } from '../lib/runs/run-store';
+import { localEngine } from '../lib/sweep/engines/local';
+import { type SweepProgress, sweep } from '../lib/sweep/sweep';
 import { fingerprint } from '../scripts/notebooks.mjs';
 import { JupyterLab } from './support/jupyterlab';
 

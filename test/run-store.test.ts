@@ -20,16 +20,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, describe, it, mock } from 'node:test';
-import { openCifar10 } from '../lib/data/cifar10';
+import { openCifar10 } from '../lib/data/build/cifar10';
 import { subset } from '../lib/data/dataset';
 import { gaussianNoise } from '../lib/distortions';
-import { presets, specOf } from '../lib/experiments/presets';
-import { type RunRecord, RunStore } from '../lib/experiments/run-store';
-import { runId } from '../lib/experiments/spec';
-import { writeWhole } from '../lib/files';
-import { LEASE_MS } from '../lib/lock';
+import { writeWhole } from '../lib/io/files';
+import { LEASE_MS } from '../lib/io/lock';
 import { ResNet18 } from '../lib/model/resnet18';
 import { readSafetensors, writeSafetensors } from '../lib/model/safetensors';
+import { presets, specOf } from '../lib/runs/presets';
+import { type RunRecord, RunStore } from '../lib/runs/run-store';
+import { runId } from '../lib/runs/spec';
 import { device } from '../lib/tensorflow';
 import { type EpochResult, type TrainOptions, train } from '../lib/training/train';
 
@@ -160,7 +160,7 @@ describe('the run store', () => {
 /** A process that claims runs of a store as told: the winner of each prints its id. It lives until its input ends. */
 function claimant(store: string, ids: readonly string[]): ChildProcess {
   const script = `
-    const { RunStore } = require('./lib/experiments/run-store.ts');
+    const { RunStore } = require('./lib/runs/run-store.ts');
     const store = new RunStore(${JSON.stringify(store)});
     console.log('ready');
     process.stdin.once('data', async () => {

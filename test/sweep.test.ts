@@ -5,12 +5,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { laboratories } from '../lib/experiments/laboratory';
-import { localEngine } from '../lib/experiments/local';
-import { planJobs } from '../lib/experiments/plan';
-import { type RunRecord, RunStore } from '../lib/experiments/run-store';
-import { type RunSpec, runId } from '../lib/experiments/spec';
-import { sweep, sweepJobs, takeDependents, takeGroup } from '../lib/experiments/sweep';
+import { laboratories } from '../lib/runs/laboratory';
+import { type RunRecord, RunStore } from '../lib/runs/run-store';
+import { type RunSpec, runId } from '../lib/runs/spec';
+import { localEngine } from '../lib/sweep/engines/local';
+import { planJobs } from '../lib/sweep/plan';
+import { sweep, sweepJobs, takeDependents, takeGroup } from '../lib/sweep/sweep';
 import { device } from '../lib/tensorflow';
 import { killedSweep, leftovers, outcome, startSweep } from './support/sweep';
 

@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import type { EvaluationRow } from '../lib/evaluation/evaluate';
-import { planJobs } from '../lib/experiments/plan';
-import { presets } from '../lib/experiments/presets';
-import type { Results, RunRecord, RunResult } from '../lib/experiments/run-store';
-import type { RunSpec } from '../lib/experiments/spec';
-import { type MimeBundle, toMimeBundle } from '../lib/kernel/mime';
+import { type MimeBundle, toMimeBundle } from '../lib/notebook/mime';
 import { evaluationsFrame, frame, frameTable, runsFrame } from '../lib/plots/frames';
+import { presets } from '../lib/runs/presets';
+import type { Results, RunRecord, RunResult } from '../lib/runs/run-store';
+import type { RunSpec } from '../lib/runs/spec';
+import { planJobs } from '../lib/sweep/plan';
 
 const folder = mkdtempSync(join(tmpdir(), 'tables-'));
 after(() => rmSync(folder, { recursive: true }));

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { UserError } from '../lib/errors';
+import { UserError } from '../lib/io/errors';
 import {
   add,
   addBias,

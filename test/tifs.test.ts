@@ -20,17 +20,17 @@ import { after, before, describe, mock, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import sharp from 'sharp';
 import * as tar from 'tar';
-import { BuildError, type BuildProgress } from '../lib/data/build';
+import { BuildError, type BuildProgress } from '../lib/data/build/build';
+import { buildFolder, openFolder } from '../lib/data/build/folder';
+import { plainJpegSize, plainJpegSquare } from '../lib/data/build/plain-jpeg';
+import { toSquare } from '../lib/data/build/square';
+import { square as makeSquare } from '../lib/data/build/square-worker';
+import { buildTifs, openTifs } from '../lib/data/build/tifs';
+import { TIFS_CLASSES } from '../lib/data/build/tifs-classes';
 import { readImages, type Split } from '../lib/data/dataset';
-import { buildFolder, openFolder } from '../lib/data/folder';
-import { plainJpegSize, plainJpegSquare } from '../lib/data/plain-jpeg';
-import { toSquare } from '../lib/data/square';
-import { square as makeSquare } from '../lib/data/square-worker';
 import { openStore } from '../lib/data/store';
-import { buildTifs, openTifs } from '../lib/data/tifs';
-import { TIFS_CLASSES } from '../lib/data/tifs-classes';
-import { ArgumentError, DataError, UserError } from '../lib/errors';
-import { lockFolder } from '../lib/lock';
+import { ArgumentError, DataError, UserError } from '../lib/io/errors';
+import { lockFolder } from '../lib/io/lock';
 
 const folder = mkdtempSync(join(tmpdir(), 'tifs-test-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -479,7 +479,7 @@ describe('TIFS', () => {
     const command = ['data', 'tifs', '--from', root, '--out', out, ...counts];
     const { status, stderr } = spawnSync(
       process.execPath,
-      ['--import', 'tsx', join(__dirname, '../lib/cli.ts'), ...command],
+      ['--import', 'tsx', join(__dirname, '../lib/cli/main.ts'), ...command],
       { encoding: 'utf8' },
     );
     assert.equal(status, 1, stderr);
@@ -665,7 +665,7 @@ describe('a folder of one’s own', () => {
     const command = ['data', 'folder', '--from', from, '--out', out, '--side', '28', '--skip-bad'];
     const { stdout, stderr } = spawnSync(
       process.execPath,
-      ['--import', 'tsx', join(__dirname, '../lib/cli.ts'), ...command],
+      ['--import', 'tsx', join(__dirname, '../lib/cli/main.ts'), ...command],
       { encoding: 'utf8' },
     );
     assert.match(stdout, /^Built .*8 problems: "leftOut" in its manifest.json/, stderr);
@@ -822,7 +822,7 @@ describe('a folder of one’s own', () => {
     const rounds = process.env.SOAK ? 20 : 3;
     const run = (out: string, killAfter?: number) =>
       new Promise<void>((resolve) => {
-        const script = `require('./lib/data/folder').buildFolder(${JSON.stringify({ from: own, out })})`;
+        const script = `require('./lib/data/build/folder').buildFolder(${JSON.stringify({ from: own, out })})`;
         const child = spawn(process.execPath, ['--require', 'tsx/cjs', '-e', script], { stdio: 'inherit' });
         const timer =
           killAfter === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfter);
@@ -854,7 +854,7 @@ describe('a folder of one’s own', () => {
 
 test('of eight threads that lock a folder of an ended process at the same moment, one gets it', async () => {
   const folders = Array.from({ length: 30 }, newPlace);
-  const lockFile = JSON.stringify(join(__dirname, '../lib/lock.ts'));
+  const lockFile = JSON.stringify(join(__dirname, '../lib/io/lock.ts'));
   const opening = `require('tsx/cjs'); const { lockFolder } = require(${lockFile});`;
   const left = `${opening} for (const each of ${JSON.stringify(folders)}) lockFolder(each); process.exit();`;
   execFileSync(process.execPath, ['-e', left], { cwd: join(__dirname, '..') });

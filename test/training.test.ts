@@ -6,10 +6,12 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
-import { openCifar10 } from '../lib/data/cifar10';
+import { openCifar10 } from '../lib/data/build/cifar10';
 import { subset } from '../lib/data/dataset';
 import { type Distortion, fgsm, gaussianNoise, jpeg, rotation } from '../lib/distortions';
+import { AccuracyMeter, type CountOfOne } from '../lib/evaluation/accuracy';
 import { answersOf, type EvaluationRow, evaluate, rowOf } from '../lib/evaluation/evaluate';
+import { klDivergence, symmetricKlDivergence, taskLoss } from '../lib/model/losses';
 import { ResNet18 } from '../lib/model/resnet18';
 import {
   type Graph,
@@ -21,8 +23,6 @@ import {
   type Tensor4D,
   tf,
 } from '../lib/tensorflow';
-import { AccuracyMeter, type CountOfOne } from '../lib/training/accuracy';
-import { klDivergence, symmetricKlDivergence, taskLoss } from '../lib/training/losses';
 import {
   AS_PRINTED,
   checkMethod,

@@ -1,9 +1,9 @@
 /** `claims`: the text's sentences beside the runs' numbers. */
-import { checkClaims, claims, claimsTable } from '../experiments/claims';
-import { memoryOf } from '../experiments/memory';
-import { presetShown } from '../experiments/pictures';
-import { type PresetName, presetNamed } from '../experiments/presets';
+import { checkClaims, claims, claimsTable } from '../paper/claims';
+import { memoryOf } from '../paper/memory';
 import { resultsTable } from '../plots/table';
+import { presetShown } from '../runs/preset-pictures';
+import { type PresetName, presetNamed } from '../runs/presets';
 import type { Reading } from '../training/methods';
 import { readAll } from './store';
 import { printJson } from './text';

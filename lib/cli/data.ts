@@ -2,11 +2,11 @@
 import { availableParallelism, homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { buildFolder } from '../data/folder';
-import { buildImagenette, type ImagenetteOptions } from '../data/imagenette';
-import { buildTifs } from '../data/tifs';
-import { type ProgressBar, type ProgressOptions, progress } from '../kernel/progress';
+import { buildFolder } from '../data/build/folder';
+import { buildImagenette, type ImagenetteOptions } from '../data/build/imagenette';
+import { buildTifs } from '../data/build/tifs';
 import { installKernelspec } from '../kernel/spec';
+import { type ProgressBar, type ProgressOptions, progress } from '../notebook/progress';
 import { number, whole } from './options';
 import { stopSignal } from './stop';
 

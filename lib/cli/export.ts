@@ -3,11 +3,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ImageDataset } from '../data/dataset';
 import { distortionNamed, strengthText } from '../distortions';
-import { DataError } from '../errors';
 import { accuracyInterval, type EvaluationRow } from '../evaluation/evaluate';
-import type { RunRecord } from '../experiments/run-store';
-import { type RunSpec, runTitle } from '../experiments/spec';
-import { makeFolder, writeWhole } from '../files';
+import { DataError } from '../io/errors';
+import { makeFolder, writeWhole } from '../io/files';
+import type { RunRecord } from '../runs/run-store';
+import { type RunSpec, runTitle } from '../runs/spec';
 import { findRun, openStore } from './store';
 import { duration, percent, printJson } from './text';
 

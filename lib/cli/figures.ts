@@ -1,16 +1,16 @@
 /** `figures`: the panels of the paper from what is on disk. */
 import { join } from 'node:path';
-import { ArgumentError, DataError } from '../errors';
-import { figureNames, panelReadAs, panelsOf, panelTitle } from '../experiments/figures';
-import { presetShown } from '../experiments/pictures';
-import { type PresetName, presetNamed } from '../experiments/presets';
-import { type PanelCurves, panelCurves } from '../experiments/results';
-import { isStudy } from '../experiments/studies';
-import { figuresNamed } from '../experiments/sweep';
-import { makeFolder } from '../files';
+import { ArgumentError, DataError } from '../io/errors';
+import { makeFolder } from '../io/files';
+import { figureNames, panelReadAs, panelsOf, panelTitle } from '../paper/figures';
+import { type PanelCurves, panelCurves } from '../paper/panel-curves';
+import { isStudy } from '../paper/studies';
 import { evaluationsFrame, frameTable, runsFrame } from '../plots/frames';
 import { panelFigure } from '../plots/panel';
 import { type ResultsTable, resultsTable } from '../plots/table';
+import { presetShown } from '../runs/preset-pictures';
+import { type PresetName, presetNamed } from '../runs/presets';
+import { figuresNamed } from '../sweep/sweep';
 import type { Reading } from '../training/methods';
 import { readAll } from './store';
 import { printJson } from './text';

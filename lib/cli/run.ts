@@ -1,14 +1,14 @@
 /** `run` and `evaluate`: one network. */
 import { distortionNamed, type Strength, strengthText } from '../distortions';
-import { ArgumentError } from '../errors';
 import { accuracyInterval, type EvaluationRow } from '../evaluation/evaluate';
-import { Laboratory, type RunObserver } from '../experiments/laboratory';
-import { BASELINE, type PresetName, specOf, type Treatment } from '../experiments/presets';
-import { testedRows } from '../experiments/run-store';
-import { type NamedDistortion, parseSpec, runTitle } from '../experiments/spec';
-import { type ProgressBar, progress } from '../kernel/progress';
+import { ArgumentError } from '../io/errors';
 import type { Precision } from '../model/resnet18';
+import { type ProgressBar, progress } from '../notebook/progress';
 import { resultsTable } from '../plots/table';
+import { Laboratory, type RunObserver } from '../runs/laboratory';
+import { BASELINE, type PresetName, specOf, type Treatment } from '../runs/presets';
+import { testedRows } from '../runs/run-store';
+import { type NamedDistortion, parseSpec, runTitle } from '../runs/spec';
 import type { Method, Reading } from '../training/methods';
 import { stopSignal } from './stop';
 import { findRun } from './store';

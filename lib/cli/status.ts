@@ -1,11 +1,11 @@
 /** `status`: where a sweep stands. */
 import { setTimeout } from 'node:timers/promises';
-import type { PresetName } from '../experiments/presets';
-import type { Owner } from '../experiments/run-store';
-import { type JobStatus, type SweepStatus, sweepStatus } from '../experiments/status';
-import { figuresNamed } from '../experiments/sweep';
 import type { Precision } from '../model/resnet18';
 import { resultsTable } from '../plots/table';
+import type { PresetName } from '../runs/presets';
+import type { Owner } from '../runs/run-store';
+import { type JobStatus, type SweepStatus, sweepStatus } from '../sweep/status';
+import { figuresNamed } from '../sweep/sweep';
 import type { Reading } from '../training/methods';
 import { duration, percent, printJson } from './text';
 

@@ -1,5 +1,5 @@
 /** How a command is stopped: by Ctrl-C, or by whoever started it (SIGTERM). */
-import { UserError } from '../errors';
+import { UserError } from '../io/errors';
 
 /** The command was stopped; what it had done is on disk. Its exit code is 130. */
 export class Stopped extends UserError {}

@@ -1,10 +1,10 @@
 /** What commands find in a store. */
-import { ArgumentError, DataError } from '../errors';
-import { Laboratory, type LaboratoryOptions, RUNS } from '../experiments/laboratory';
-import { type Preset, type PresetName, presets } from '../experiments/presets';
-import { readResults, shippedResults } from '../experiments/results';
-import { type Results, type RunRecord, RunStore } from '../experiments/run-store';
-import { canonicalJson, type RunSpec } from '../experiments/spec';
+import { ArgumentError, DataError } from '../io/errors';
+import { readResults, shippedResults } from '../paper/panel-curves';
+import { Laboratory, type LaboratoryOptions, RUNS } from '../runs/laboratory';
+import { type Preset, type PresetName, presets } from '../runs/presets';
+import { type Results, type RunRecord, RunStore } from '../runs/run-store';
+import { canonicalJson, type RunSpec } from '../runs/spec';
 
 /** The runs of a folder. Default: those of the project. */
 export function openStore(folder = RUNS): RunStore {

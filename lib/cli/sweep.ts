@@ -1,15 +1,15 @@
 /** `sweep`: all runs of some figures. */
-import { ArgumentError } from '../errors';
-import { sweepCost } from '../experiments/cost';
-import { localEngine } from '../experiments/local';
-import { presetAt } from '../experiments/pictures';
-import type { PresetName } from '../experiments/presets';
-import { measureRate, statedRate } from '../experiments/rate';
-import { rayEngine } from '../experiments/ray';
-import { type Engine, figuresNamed, inProcess, type SweepProgress, sweep } from '../experiments/sweep';
-import { type ProgressBar, progress } from '../kernel/progress';
+import { ArgumentError } from '../io/errors';
 import type { Precision } from '../model/resnet18';
+import { type ProgressBar, progress } from '../notebook/progress';
 import { resultsTable } from '../plots/table';
+import { presetAt } from '../runs/preset-pictures';
+import type { PresetName } from '../runs/presets';
+import { sweepCost } from '../sweep/cost';
+import { localEngine } from '../sweep/engines/local';
+import { rayEngine } from '../sweep/engines/ray';
+import { measureRate, statedRate } from '../sweep/rate';
+import { type Engine, figuresNamed, inProcess, type SweepProgress, sweep } from '../sweep/sweep';
 import type { Reading } from '../training/methods';
 import { Stopped, stopSignal } from './stop';
 import { openStore } from './store';

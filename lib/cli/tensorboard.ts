@@ -2,9 +2,9 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { distortionNamed } from '../distortions';
-import { orIfBad, passedOver, type RunStore } from '../experiments/run-store';
-import { runTitle } from '../experiments/spec';
-import { makeFolder } from '../files';
+import { makeFolder } from '../io/files';
+import { orIfBad, passedOver, type RunStore } from '../runs/run-store';
+import { runTitle } from '../runs/spec';
 import { tf } from '../tensorflow';
 import { openStore } from './store';
 

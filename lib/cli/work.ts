@@ -2,11 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { distortionNamed } from '../distortions';
-import { ArgumentError, DataError } from '../errors';
-import { laboratories } from '../experiments/laboratory';
-import type { Job } from '../experiments/plan';
-import { presetNamed } from '../experiments/presets';
-import { parseSpec, runId } from '../experiments/spec';
+import { ArgumentError, DataError } from '../io/errors';
+import { laboratories } from '../runs/laboratory';
+import { presetNamed } from '../runs/presets';
+import { parseSpec, runId } from '../runs/spec';
+import type { Job } from '../sweep/plan';
 import { stopSignal } from './stop';
 
 const jobSchema = z.strictObject({

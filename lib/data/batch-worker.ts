@@ -1,5 +1,5 @@
 import { parentPort } from 'node:worker_threads';
-import { UserError } from '../errors';
+import { UserError } from '../io/errors';
 import type * as Jpeg from './jpeg';
 import { openStore } from './store';
 

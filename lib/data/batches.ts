@@ -1,9 +1,9 @@
 import { on } from 'node:events';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { ArgumentError, DataError } from '../errors';
-import { currentKernel } from '../kernel/client';
-import { ownModule } from '../own-module';
+import { ArgumentError, DataError } from '../io/errors';
+import { ownModule } from '../io/project';
+import { currentKernel } from '../notebook/client';
 import type { BatchAnswer, BatchTask } from './batch-worker';
 import type { Split } from './dataset';
 import { permutation } from './random';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
-import { ArgumentError, DataError } from '../errors';
+import { ArgumentError, DataError } from '../io/errors';
 
 /*
  * The packed store: one file that holds a data set as uint8 squares, so that any batch is a few reads.

@@ -1,4 +1,4 @@
-import { ArgumentError } from '../errors';
+import { ArgumentError } from '../io/errors';
 import { type Tensor4D, tf } from '../tensorflow';
 import type { Distortion, DistortionInput, Strength, TableDistortion } from './distortion';
 

@@ -1,4 +1,4 @@
-import { ArgumentError } from '../errors';
+import { ArgumentError } from '../io/errors';
 import type { Tensor, Tensor2D, Tensor4D } from '../tensorflow';
 
 /** Names of the distortions of Table 1. */

@@ -1,4 +1,4 @@
-import { ArgumentError } from '../errors';
+import { ArgumentError } from '../io/errors';
 import { type Composition, compose } from './composition';
 import type { Distortion, DistortionName, Strength, TableDistortion } from './distortion';
 import { fgsm } from './fgsm';

@@ -1,4 +1,4 @@
-import { ArgumentError } from '../errors';
+import { ArgumentError } from '../io/errors';
 import { randomUniform, type Tensor, type Tensor4D, tf } from '../tensorflow';
 import type { Distortion, Uses } from './distortion';
 import { fgsm } from './fgsm';

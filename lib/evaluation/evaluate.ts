@@ -1,7 +1,7 @@
 import type { ImageDataset, Split } from '../data/dataset';
 import type { Distortion, Strength } from '../distortions';
 import type { ResNet18 } from '../model/resnet18';
-import { AccuracyMeter, type Count } from '../training/accuracy';
+import { AccuracyMeter, type Count } from './accuracy';
 
 /** How many test images a network got right at one strength of one distortion. */
 export interface EvaluationRow {

@@ -1,10 +1,10 @@
 import { type ImageDataset, readImages, type Split } from '../data/dataset';
 import type { Distortion, Strength } from '../distortions';
-import { ArgumentError } from '../errors';
+import { ArgumentError } from '../io/errors';
 import type { ResNet18 } from '../model/resnet18';
 import { type Tensor4D, tf } from '../tensorflow';
-import { testPlan } from '../training/accuracy';
-import { imagePair, recodedBy, stepInputs } from '../training/inputs';
+import { testPlan } from './accuracy';
+import { imagePair, recodedBy, stepInputs } from './inputs';
 
 export interface PictureOptions {
   readonly dataset: ImageDataset;

@@ -1,9 +1,9 @@
 import { readFileSync, writeSync } from 'node:fs';
 import util from 'node:util';
 import { Worker } from 'node:worker_threads';
-import { divertNativeStderr } from './native-stderr';
-import { Session } from './session';
-import type { Connection, Presses, ServerData, ToServer } from './thread';
+import { divertNativeStderr } from './cells/native-stderr';
+import { Session } from './cells/session';
+import type { Connection, Presses, ServerData, ToServer } from './wire/thread';
 
 /*
  * The kernel's process: `node main.js <connection file>`, as the kernelspec says. The sockets live in a second thread;

@@ -1,8 +1,8 @@
 /** The safetensors format: a little-endian length, a JSON header, and the tensors' bytes. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { DataError } from '../errors';
-import { writeWhole } from '../files';
+import { DataError } from '../io/errors';
+import { writeWhole } from '../io/files';
 
 /** A tensor as a file holds it. */
 export interface StoredTensor {

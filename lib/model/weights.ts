@@ -1,5 +1,5 @@
 /** Weights in torch's layout and names, so that files go to and from `torchvision.models.resnet18`. */
-import { DataError } from '../errors';
+import { DataError } from '../io/errors';
 import { tf } from '../tensorflow';
 import type { ResNet18 } from './resnet18';
 import { readSafetensors, type StoredTensor, writeSafetensors } from './safetensors';

@@ -1,4 +1,4 @@
-import { ArgumentError } from '../errors';
+import { ArgumentError } from '../io/errors';
 import { isUndistorted, type TestDistortion } from './strength-axis';
 import { looksOf, type MethodName } from './style';
 

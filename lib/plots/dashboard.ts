@@ -1,11 +1,11 @@
 /** Where a sweep stands, as one picture that is drawn again and again. */
 import { setTimeout as wait } from 'node:timers/promises';
-import { costOf, type SweepSubject } from '../experiments/plan';
-import { type JobStatus, type SweepStatus, sweepStatus } from '../experiments/status';
-import { type Engine, type SweepOptions, sweep } from '../experiments/sweep';
-import { currentKernel } from '../kernel/client';
-import { type DisplayId, display, updateDisplay } from '../kernel/display';
-import { type MimeBundle, mimeBundle } from '../kernel/mime';
+import { currentKernel } from '../notebook/client';
+import { type DisplayId, display, updateDisplay } from '../notebook/display';
+import { type MimeBundle, mimeBundle } from '../notebook/mime';
+import { costOf, type SweepSubject } from '../sweep/plan';
+import { type JobStatus, type SweepStatus, sweepStatus } from '../sweep/status';
+import { type Engine, type SweepOptions, sweep } from '../sweep/sweep';
 import { duration } from './duration';
 import { escapeXml } from './figure';
 import { type Row, resultsTable } from './table';

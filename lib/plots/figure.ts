@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
-import { ArgumentError } from '../errors';
-import { writeWhole } from '../files';
-import { type MimeBundle, mimeBundle } from '../kernel/mime';
+import { ArgumentError } from '../io/errors';
+import { writeWhole } from '../io/files';
+import { type MimeBundle, mimeBundle } from '../notebook/mime';
 import { type PictureSize, type PlotlyPayload, plotlyPath, renderSvg } from './plotly';
 
 /** What a {@link Figure} is made of. */

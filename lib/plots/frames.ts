@@ -9,9 +9,9 @@
  */
 import type { DataFrame, NDframe } from 'danfojs-node';
 import type { Strength } from '../distortions';
-import type { Results } from '../experiments/run-store';
-import { runTitle } from '../experiments/spec';
-import { type MimeBundle, mimeBundle } from '../kernel/mime';
+import { type MimeBundle, mimeBundle } from '../notebook/mime';
+import type { Results } from '../runs/run-store';
+import { runTitle } from '../runs/spec';
 import { PAPER_MU } from '../training/methods';
 import { type Cell, ResultsTable, type Row } from './table';
 

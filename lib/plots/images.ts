@@ -1,7 +1,7 @@
 import { extname } from 'node:path';
-import { ArgumentError } from '../errors';
-import { writeWhole } from '../files';
-import { type MimeBundle, mimeBundle } from '../kernel/mime';
+import { ArgumentError } from '../io/errors';
+import { writeWhole } from '../io/files';
+import { type MimeBundle, mimeBundle } from '../notebook/mime';
 import { escapeXml } from './figure';
 import { font, sheet } from './style';
 import { textWidth } from './text-box';

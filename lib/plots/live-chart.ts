@@ -1,6 +1,6 @@
-import type { RunObserver } from '../experiments/laboratory';
-import type { Treatment } from '../experiments/presets';
-import { runTitle } from '../experiments/spec';
+import type { RunObserver } from '../runs/laboratory';
+import type { Treatment } from '../runs/presets';
+import { runTitle } from '../runs/spec';
 import { trainingChart } from './training-chart';
 
 /**

@@ -1,11 +1,11 @@
 import { distortionNamed, distortions, strengthText } from '../distortions';
-import { DataError } from '../errors';
-import { type CurveRule, type FigureName, panelTitle } from '../experiments/figures';
-import type { Laboratory } from '../experiments/laboratory';
-import type { Preset } from '../experiments/presets';
-import { figureFamilies, type PanelCurve, type PanelCurves, provenance } from '../experiments/results';
-import type { Results } from '../experiments/run-store';
-import { display } from '../kernel/display';
+import { DataError } from '../io/errors';
+import { display } from '../notebook/display';
+import { type CurveRule, type FigureName, panelTitle } from '../paper/figures';
+import { figureFamilies, type PanelCurve, type PanelCurves, provenance } from '../paper/panel-curves';
+import type { Laboratory } from '../runs/laboratory';
+import type { Preset } from '../runs/presets';
+import type { Results } from '../runs/run-store';
 import type { Figure } from './figure';
 import { robustnessFigure } from './robustness';
 import { type ResultsTable, type Row, resultsTable } from './table';

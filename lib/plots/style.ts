@@ -1,4 +1,4 @@
-import { ArgumentError } from '../errors';
+import { ArgumentError } from '../io/errors';
 
 /**
  * One look for every picture: the same colour for a method everywhere.

@@ -1,7 +1,7 @@
 import { extname } from 'node:path';
-import { ArgumentError } from '../errors';
-import { writeWhole } from '../files';
-import { type MimeBundle, mimeBundle } from '../kernel/mime';
+import { ArgumentError } from '../io/errors';
+import { writeWhole } from '../io/files';
+import { type MimeBundle, mimeBundle } from '../notebook/mime';
 import { escapeXml } from './figure';
 
 /** What stands in a table's cell, `\n` for a new line in HTML; `null` and a missing key are an empty cell: not computed. */

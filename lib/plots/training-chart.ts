@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { currentKernel, type KernelClient } from '../kernel/client';
-import { mimeBundle } from '../kernel/mime';
-import { type ProgressBar, progress } from '../kernel/progress';
+import { currentKernel, type KernelClient } from '../notebook/client';
+import { mimeBundle } from '../notebook/mime';
+import { type ProgressBar, progress } from '../notebook/progress';
 import type { MethodName } from './style';
 import { epochLine, type TrainingEpoch, trainingFigure } from './training-figure';
 

@@ -1,5 +1,5 @@
 import type { Layout } from 'plotly.js-dist';
-import { ArgumentError } from '../errors';
+import { ArgumentError } from '../io/errors';
 import { Figure } from './figure';
 import {
   baseAxis,

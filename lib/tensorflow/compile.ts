@@ -7,7 +7,7 @@
  * soon as they are dead. The same code, the same numbers.
  */
 import { channel } from 'node:diagnostics_channel';
-import { ArgumentError, UserError } from '../errors';
+import { ArgumentError, UserError } from '../io/errors';
 import { type Graph, type GraphNode, GraphSession, stepLine, type TensorSpec } from './graph';
 import {
   type Attribute,

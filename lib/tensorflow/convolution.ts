@@ -2,7 +2,7 @@
  * Convolution with torch's geometry, by the fastest of TensorFlow's kernels. Layout is `[batch, height, width,
  * channels]` of maps, `[window, window, in, out]` of filters.
  */
-import { ArgumentError } from '../errors';
+import { ArgumentError } from '../io/errors';
 import { device } from './device';
 import { castLike, ints, NHWC, pad, paddingOf, requireRank, slice, T } from './ops';
 import { attribute, DataType, dataTypeOf, defineOp, executeOne, type Tensor, type Tensor4D } from './runtime';

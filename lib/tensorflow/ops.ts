@@ -2,7 +2,7 @@
  * The differentiable native ops that the network and its losses are made of. Layout is `[batch, height, width,
  * channels]`; `bfloat16` tensors flow through all of them unseen (see {@link castTo}).
  */
-import { ArgumentError } from '../errors';
+import { ArgumentError } from '../io/errors';
 import {
   attribute,
   DataType,

@@ -1,4 +1,4 @@
-import { ArgumentError } from '../errors';
+import { ArgumentError } from '../io/errors';
 import { attribute, backend, DataType, handles, type Scalar, type Tensor, tf } from './runtime';
 import { Variable } from './variable';
 

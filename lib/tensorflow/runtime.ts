@@ -8,7 +8,7 @@
 import { createRequire } from 'node:module';
 import type * as util from 'node:util';
 import type * as Tf from '@tensorflow/tfjs-node-gpu';
-import { UserError } from '../errors';
+import { UserError } from '../io/errors';
 
 // TensorFlow reads these once, when its library is loaded. A value set by the user wins.
 process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';

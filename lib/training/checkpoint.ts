@@ -1,7 +1,7 @@
 /** Where training stands, so that a killed run goes on to the same result. */
 import { existsSync, rmSync } from 'node:fs';
-import { DataError } from '../errors';
-import { writeWholeKeeping } from '../files';
+import { DataError } from '../io/errors';
+import { writeWholeKeeping } from '../io/files';
 import { CHECKSUM, readSafetensors, type StoredTensor, writeSafetensors } from '../model/safetensors';
 import type { Variable } from '../tensorflow';
 import type { EpochResult } from './train';

@@ -1,8 +1,8 @@
 import type { Distortion, Strength } from '../distortions';
-import { ArgumentError } from '../errors';
+import { ArgumentError } from '../io/errors';
+import { detached, klDivergence, symmetricKlDivergence, taskLoss } from '../model/losses';
 import type { Scalar, Tensor1D, Tensor2D, Tensor4D } from '../tensorflow';
 import { tf } from '../tensorflow';
-import { detached, klDivergence, symmetricKlDivergence, taskLoss } from './losses';
 
 /** How a network is trained. */
 export type Method =

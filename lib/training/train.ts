@@ -1,13 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
 import type { ImageDataset } from '../data/dataset';
-import { ArgumentError, UserError } from '../errors';
-import { currentKernel } from '../kernel/client';
+import { AccuracyMeter, checkClasses } from '../evaluation/accuracy';
+import { normalise } from '../evaluation/crops';
+import { type ImagePlan, imagePair, plannedBatches, type StepInputs, stepInputs } from '../evaluation/inputs';
+import { ArgumentError, UserError } from '../io/errors';
 import type { ResNet18 } from '../model/resnet18';
+import { currentKernel } from '../notebook/client';
 import { compile, hashSeed, Nesterov, tf, valueAndGradients } from '../tensorflow';
-import { AccuracyMeter, checkClasses } from './accuracy';
 import { loadCheckpoint, type Snapshot, saveCheckpoint } from './checkpoint';
-import { normalise } from './images';
-import { type ImagePlan, imagePair, plannedBatches, type StepInputs, stepInputs } from './inputs';
 import { checkMethod, type Method, methodLoss, type TrainingDistortion } from './methods';
 
 /** The loss is no number any more. */

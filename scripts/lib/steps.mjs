@@ -315,7 +315,7 @@ function defaultData() {
     megabytes: 700,
     isDone: () => isStamped(whole, state()),
     async make({ say, signal }) {
-      const { installCifar10 } = require(inRoot('dist', 'data', 'cifar10.js'));
+      const { installCifar10 } = require(inRoot('dist', 'data', 'build', 'cifar10.js'));
       /** @param {{readonly step: string, readonly done: number, readonly total: number}} progress */
       const onProgress = ({ step, done, total }) => say(done ? `${step} ${done} of ${total} images` : step);
       await installCifar10({ signal, onProgress });

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { planJobs } from '../../lib/experiments/plan';
+import { planJobs } from '../../lib/sweep/plan';
 import { killedSweep, leftovers, outcome, startSweep } from '../support/sweep';
 
 /* The long form of what test/sweep.test.ts shows in short. */

@@ -105,7 +105,7 @@ function tsc() {
     onProgress({ step: 'packing', done: 1, total: 2 });
     fs.mkdirSync('data/cifar10', { recursive: true });
     fs.writeFileSync('data/cifar10/cifar10.store', 'images'); };`;
-  write(path.join(out, 'data', 'cifar10.js'), data);
+  write(path.join(out, 'data', 'build', 'cifar10.js'), data);
 }
 
 const tools = { npm, python, tsc, 'g++': () => {}, make: () => {} };

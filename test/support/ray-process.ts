@@ -2,7 +2,7 @@
  * A job on a Ray cluster in a process of its own, for tests to kill: `ray-process.ts ADDRESS STORE JOB SCRIPT`. Prints the
  * kind of each event.
  */
-import { rayEngine } from '../../lib/experiments/ray';
+import { rayEngine } from '../../lib/sweep/engines/ray';
 
 const [address, store, job, script] = process.argv.slice(2);
 

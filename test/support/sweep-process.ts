@@ -2,9 +2,9 @@
  * A sweep in a process of its own, for tests to kill: `sweep-process.ts STORE FIGURES ENGINE [JOBS]`. Prints a line of
  * JSON an event: `{ kind, id, message }`. With JOBS, the first so many jobs alone.
  */
-import { localEngine } from '../../lib/experiments/local';
-import { planJobs } from '../../lib/experiments/plan';
-import { type Engine, figuresNamed, inProcess, sweep } from '../../lib/experiments/sweep';
+import { localEngine } from '../../lib/sweep/engines/local';
+import { planJobs } from '../../lib/sweep/plan';
+import { type Engine, figuresNamed, inProcess, sweep } from '../../lib/sweep/sweep';
 
 const [store, figures, name, jobs] = process.argv.slice(2);
 

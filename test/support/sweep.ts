@@ -6,8 +6,8 @@ import { readdirSync, readFileSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
-import { RunStore } from '../../lib/experiments/run-store';
-import { ASIDE } from '../../lib/files';
+import { ASIDE } from '../../lib/io/files';
+import { RunStore } from '../../lib/runs/run-store';
 
 export interface SweepLine {
   readonly kind: string;

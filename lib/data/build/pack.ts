@@ -1,0 +1,291 @@
+import { existsSync } from 'node:fs';
+import { readdir, rename, rm, stat, statfs } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import Piscina from 'piscina';
+import sharp from 'sharp';
+import { ArgumentError, DataError } from '../../io/errors';
+import { writingError } from '../../io/files';
+import { LEASE_MS, lockFolder, ownerOf } from '../../io/lock';
+import { ownModule } from '../../io/project';
+import { currentKernel } from '../../notebook/client';
+import { sourceSideOf } from '../geometry';
+import { SPLIT_NAMES, type SplitName, sha256Of } from '../store';
+import { BuildError, type BuildOptions, type Plan, type PlannedImage, reasonOf } from './build';
+import { type BuildRecord, writeManifest } from './manifest';
+import { square as makeSquare, type SquareTask } from './square-worker';
+import { StoreWriter } from './store-writer';
+
+/** Name of the packed store in a data set's folder. */
+export const STORE = 'images.store';
+
+/** Images in the hands of each decoding thread. */
+const TASKS_AHEAD = 8;
+
+/**
+ * Packs images into a data set: a folder with the packed store, a manifest, and lists of the images' names.
+ *
+ * It grows in `<out>.partial` and takes its name when it is complete. The run after one that was killed or aborted goes
+ * on where that one was, and the result has the same bytes.
+ *
+ * @param planOf - says what is to be built. It may keep files in the folder `workplace` until the build is complete; its
+ *   `source` is gone after each attempt.
+ * @returns the folder
+ * @throws BuildError that lists every problem at once; then nothing remains of the build
+ */
+export async function pack(
+  planOf: (workplace: string, signal: AbortSignal) => Promise<Plan>,
+  options: BuildOptions,
+): Promise<string> {
+  const out = resolve(options.out);
+  squareSide(options);
+  const workplace = `${out}.partial`;
+  const lockPlace = join(workplace, 'lock');
+  const lock = lockFolder(lockPlace);
+  if (lock === undefined) throw lockedError(out, lockPlace);
+  const { signal = currentKernel()?.signal } = options;
+  const stop = signal === undefined ? lock.signal : AbortSignal.any([signal, lock.signal]);
+  const source = join(workplace, 'source');
+  try {
+    await checkPlace(out);
+    await rm(source, { recursive: true, force: true });
+    const data = join(workplace, 'data');
+    await packInto(data, await planOf(workplace, stop), { ...options, signal: stop });
+    await rename(data, out);
+    await rm(workplace, { recursive: true });
+  } catch (error) {
+    if (!lock.signal.aborted) {
+      await rm(source, { recursive: true, force: true });
+      const isUseless = error instanceof BuildError || (await readdir(workplace)).length === 1; // the lock
+      if (isUseless) await rm(workplace, { recursive: true });
+    }
+    throw writingError((error as NodeJS.ErrnoException).path ?? out, error);
+  } finally {
+    await lock.release();
+  }
+  return out;
+}
+
+function lockedError(out: string, lockPlace: string): DataError {
+  const owner = ownerOf(lockPlace);
+  if (owner === undefined || owner.here) {
+    const who = owner === undefined ? 'another process' : `process ${owner.process}`;
+    return new DataError(`${who} is building ${out}`, { cure: 'Wait for it to end, or end it.' });
+  }
+  const silence = Math.max(0, Date.now() - owner.seen.getTime());
+  return new DataError(
+    `process ${owner.process} of another machine or container is building ${out}; its last sign of life was ${Math.round(silence / 1000)} s ago`,
+    {
+      cure: `Wait for it to end; if it was killed, start again in ${Math.ceil((LEASE_MS - silence) / 1000)} s.`,
+    },
+  );
+}
+
+/** Side of the source squares, in pixels. */
+function squareSide({ side = 224 }: Pick<BuildOptions, 'side'>): number {
+  if (Number.isInteger(side) && side >= 8 && side <= 1024) return sourceSideOf(side);
+  throw new ArgumentError(`side must be a whole number of pixels from 8 to 1024, but is ${side}`);
+}
+
+/** There must be nothing to overwrite. */
+async function checkPlace(out: string): Promise<void> {
+  if (!existsSync(out)) return;
+  const isFolder = (await stat(out)).isDirectory();
+  if (isFolder && (await readdir(out)).length === 0) return;
+  const found = isFolder ? 'there are files in it' : 'it is a file';
+  throw new ArgumentError(`${out}: expected no such folder, or an empty one, but ${found}`, {
+    cure: 'Choose another folder, or delete this one.',
+  });
+}
+
+/** There must be room on the disk for what is not written yet. */
+async function checkRoom(folder: string, bytes: number, { out }: BuildOptions): Promise<void> {
+  const aside = join(folder, `${STORE}.partial`);
+  const missing = bytes - (existsSync(aside) ? (await stat(aside)).blocks * 512 : 0);
+  const { bavail, bsize } = await statfs(dirname(folder));
+  if (missing <= bavail * bsize) return;
+  const text = (count: number) =>
+    count < 1e9 ? `${(count / 1e6).toFixed(1)} MB` : `${(count / 1e9).toFixed(1)} GB`;
+  throw new DataError(
+    `${out}: the data set needs ${text(missing)}, but only ${text(bavail * bsize)} are free there`,
+    { cure: 'Make room, or choose a folder on another disk.' },
+  );
+}
+
+async function packInto(folder: string, first: Plan, options: BuildOptions): Promise<void> {
+  const { seed = 0, skipBad = false } = options;
+  const side = squareSide(options);
+  await checkRoom(folder, first.images.length * side * side * 3, options);
+  const bad = new Map<string, string>();
+  for (let plan = first; ; ) {
+    const leftOut = [...plan.problems, ...[...bad.values()].sort()];
+    const attempt = { ...plan, images: inOrder(plan.images) };
+    const trained = new Set(
+      attempt.images.filter(({ split }) => split === 'train').map(({ label }) => label),
+    );
+    if (trained.size === 0) throw new BuildError(plan.source, [...leftOut, 'no training image'], plan.cure);
+    const writer = new StoreWriter(join(folder, STORE), describe(attempt, side), { resume: true });
+    try {
+      const found = await fill(writer, attempt, leftOut.length, options);
+      const problems = [...leftOut, ...[...found.values()].sort()];
+      const isOneClass = trained.size === 1;
+      if (isOneClass && skipBad) problems.push('training images of one class are left, but two are needed');
+      if (problems.length > 0 && (isOneClass || !skipBad)) {
+        throw new BuildError(plan.source, problems, plan.cure);
+      }
+      if (found.size === 0) {
+        const record: BuildRecord = { seed, header: writer.finish(), checksums: writer.checksums, leftOut };
+        await writeManifest(folder, attempt, record);
+        return;
+      }
+      // All that follow a bad one have another place without it: begin again.
+      for (const [path, problem] of found) bad.set(path, problem);
+    } finally {
+      writer.close();
+    }
+    plan = plan.without?.(new Set(bad.keys())) ?? {
+      ...plan,
+      images: plan.images.filter(({ path }) => !bad.has(path)),
+    };
+  }
+}
+
+/** Split by split, class by class, name by name: whatever the order in which they were found. */
+function inOrder(images: readonly PlannedImage[]): readonly PlannedImage[] {
+  const rank = ({ split }: PlannedImage) => SPLIT_NAMES.indexOf(split);
+  return images.toSorted((a, b) => rank(a) - rank(b) || a.label - b.label || (a.name < b.name ? -1 : 1));
+}
+
+function describe({ name, classNames, wnids, images }: Plan, side: number) {
+  const labelsOf = (split: SplitName) =>
+    images.filter((image) => image.split === split).map(({ label }) => label);
+  return {
+    name,
+    side,
+    classNames,
+    wnids,
+    namesSha256: sha256Of(Buffer.from(images.map((image) => `${image.name}\n`).join(''))),
+    labels: { train: labelsOf('train'), validation: labelsOf('validation'), test: labelsOf('test') },
+  };
+}
+
+/** Writes all images that are not written yet. @returns what is wrong with the bad ones, by their paths */
+async function fill(
+  writer: StoreWriter,
+  { images }: Plan,
+  knownProblems: number,
+  options: BuildOptions,
+): Promise<ReadonlyMap<string, string>> {
+  const { signal, onProgress = () => {} } = options;
+  const side = squareSide(options);
+  const failed: number[] = [];
+  let done = 0;
+  let reported = 0;
+  let begun = { time: performance.now(), done: 0 };
+  const report = () => {
+    const now = performance.now();
+    if (now - reported < 200 && done < images.length) return;
+    reported = now;
+    const imagesPerSecond = ((done - begun.done) / (now - begun.time)) * 1000;
+    const secondsLeft = (images.length - done) / imagesPerSecond;
+    onProgress({
+      done,
+      total: images.length,
+      imagesPerSecond,
+      secondsLeft,
+      problems: knownProblems + failed.length,
+    });
+  };
+
+  for (const _ of writer.recover()) {
+    done++;
+    report();
+    if (done % 64 === 0) await setImmediate();
+    signal?.throwIfAborted();
+  }
+  begun = { time: performance.now(), done };
+
+  keepFreedMemory();
+  const threads = decodingThreads();
+  let next = 0;
+  const newSquare = () => new Uint8Array(new SharedArrayBuffer(side * side * 3));
+  const taskOf = (position: number, into: SquareTask['into']) => {
+    const { file, part } = images[position];
+    return { file, part, side, into };
+  };
+  const work = async () => {
+    const square = newSquare();
+    while (next < images.length && !signal?.aborted) {
+      const position = next++;
+      if (writer.has(position)) continue;
+      const task = taskOf(position, square);
+      const isMade = await threads.run(task).then(
+        () => true,
+        () => false,
+      );
+      if (isMade) writer.write(position, square);
+      else failed.push(position);
+      done++;
+      report();
+    }
+  };
+  const restore = singleImages();
+  const ends = await Promise.allSettled(Array.from({ length: 2 * TASKS_AHEAD * threads.maxThreads }, work));
+  restore();
+  await threads.destroy();
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
+  signal?.throwIfAborted();
+
+  // libvips has one place for the messages of all its threads: once more, one by one, each image gets its own.
+  const bad = new Map<string, string>();
+  const square = newSquare();
+  for (const position of failed) {
+    const image = images[position];
+    const problem = await makeSquare(taskOf(position, square), true).then(() => undefined, reasonOf);
+    if (problem === undefined) writer.write(position, square);
+    else bad.set(image.path, `${image.path}: ${problem}`);
+  }
+  return bad;
+}
+
+/** Threads that read and decode, one a core; they start with the first image. */
+function decodingThreads(): Piscina<SquareTask, void> {
+  const { file, execArgv } = ownModule(join(__dirname, 'square-worker'));
+  return new Piscina({
+    filename: file,
+    name: 'square',
+    minThreads: 0,
+    // Collected often, since each small object left may hold an image's memory.
+    resourceLimits: { maxYoungGenerationSizeMb: 1 },
+    maxThreads: availableParallelism(),
+    // Never out of work while this thread is busy; sharp takes several images at once.
+    concurrentTasksPerWorker: TASKS_AHEAD,
+    execArgv,
+  });
+}
+
+/**
+ * glibc maps what is larger than a threshold afresh each time, and page faults then take as long as the decoding. The
+ * threshold follows the largest block that was freed, up to 32 MB (mallopt(3), M_MMAP_THRESHOLD): free one.
+ */
+function keepFreedMemory(): void {
+  const block = new ArrayBuffer(30 * 2 ** 20);
+  const { port1, port2 } = new MessageChannel();
+  port1.postMessage(block, [block]);
+  // A message that nobody can receive any more is freed, and at once, as by the garbage collector it would not be.
+  port1.close();
+  port2.close();
+}
+
+/** Sets sharp to many images at once, each on one thread and seen once. @returns what undoes it */
+function singleImages(): () => void {
+  const threads = sharp.concurrency();
+  const { memory, files, items } = sharp.cache();
+  sharp.concurrency(1);
+  sharp.cache(false);
+  return () => {
+    sharp.concurrency(threads);
+    sharp.cache({ memory: memory.max, files: files.max, items: items.max });
+  };
+}

@@ -1,0 +1,106 @@
+import { FastResizeFilter, ResizeFit, Transformer } from '@napi-rs/image';
+import { placementOf } from '../geometry';
+
+/** Sides in pixels between which the two decoders were compared. */
+const [SHORTEST, LONGEST] = [64, 2048];
+
+/** Markers of a JPEG file (ITU T.81, table B.1). */
+const SOI = 0xffd8;
+const EXIF = 0xffe1;
+const ICC = 0xffe2;
+const ADOBE = 0xffee;
+const EOI = 0xffd9;
+const SOS = 0xffda;
+const [SOF0, SOF2] = [0xffc0, 0xffc2];
+
+/** Brightness and two colours, each as `id HV`: colours for every pixel, for every second of a row, or of both ways. */
+const COMPONENTS = ['1 11, 2 11, 3 11', '1 21, 2 11, 3 11', '1 22, 2 11, 3 11'];
+
+/**
+ * What may follow a picture of one scan unseen. The decoder would fill up in flat colour, without a word, what a file
+ * lacks that was cut short and has an end mark all the same; so it meets a wrong restart interval instead.
+ */
+const GUARD = Uint8Array.from([...new Array(32).fill(0), 0xff, 0xdd, 0, 3, 0, EOI >> 8, EOI & 0xff]);
+
+/** A JPEG ends before its picture does. */
+export class CutShortError extends Error {}
+
+/** What is known of a plain JPEG, its size in pixels. */
+export interface PlainJpeg {
+  readonly width: number;
+  readonly height: number;
+  /** Whether all of the picture comes in one go, from top to bottom. */
+  readonly isOneScan: boolean;
+}
+
+/**
+ * The size of a photograph as most are: a whole JPEG file of brightness and two colours of 8 bits, with no colour
+ * profile and no EXIF, of 64 to 2048 pixels a side. The fast decoder makes of it what sharp's does, but for rounding.
+ *
+ * @returns `undefined` for every other file
+ */
+export function plainJpegSize(encoded: Uint8Array): PlainJpeg | undefined {
+  const bytes = new DataView(encoded.buffer, encoded.byteOffset, encoded.byteLength);
+  if (bytes.byteLength < 4 || bytes.getUint16(0) !== SOI) return;
+  // A truncated file would be filled up in grey without a word.
+  if (bytes.getUint16(bytes.byteLength - 2) !== EOI) return;
+  let size: PlainJpeg | undefined;
+  // Segment by segment up to the image itself.
+  for (let at = 2; at + 20 <= bytes.byteLength; at += 2 + bytes.getUint16(at + 2)) {
+    const marker = bytes.getUint16(at);
+    if (marker === SOS) return size && { ...size, isOneScan: size.isOneScan && bytes.getUint8(at + 4) === 3 };
+    if (marker === EXIF || marker === ICC || marker === ADOBE || marker < 0xffc0) return;
+    if (marker < SOF0 || marker > SOF2) continue;
+    const [height, width] = [bytes.getUint16(at + 5), bytes.getUint16(at + 7)];
+    const components = [10, 13, 16].map(
+      (component) => `${bytes.getUint8(at + component)} ${bytes.getUint8(at + component + 1).toString(16)}`,
+    );
+    if (bytes.getUint8(at + 4) !== 8 || bytes.getUint8(at + 9) !== 3) return;
+    if (!COMPONENTS.includes(components.join(', '))) return;
+    if (Math.min(width, height) < SHORTEST || Math.max(width, height) > LONGEST) return;
+    size = { width, height, isOneScan: marker !== SOF2 };
+  }
+  return;
+}
+
+/**
+ * The centre square of a plain JPEG, as `toSquare` makes it, in three quarters of the time, on this thread. Beside
+ * torchvision's square, values differ by 0.2 of 255 on average and by 8 at most, sharp's by 0.1 and 3.
+ *
+ * @param side - a multiple of four
+ * @param square - `[side, side, 3]`, where it is written to; it begins at a multiple of four bytes
+ * @throws Error where the file is not plain, or damaged; CutShortError where that is sure
+ */
+export function plainJpegSquare(encoded: Uint8Array, side: number, square: Uint8Array): void {
+  const size = plainJpegSize(encoded);
+  if (size === undefined || side % 4 !== 0) throw new Error('not a plain JPEG, or not for this side');
+  const { width, height, left, top } = placementOf(size, side);
+  let rgba: Uint8Array;
+  try {
+    rgba = new Transformer(size.isOneScan ? guarded(encoded) : encoded)
+      .fastResize({ width, height, fit: ResizeFit.Fill, filter: FastResizeFilter.Bilinear })
+      .crop(left, top, side, side)
+      .rawPixelsSync();
+  } catch (cause) {
+    // What the decoder says of the guard.
+    throw /DRI/.test((cause as Error).message) ? new CutShortError('premature end of data') : cause;
+  }
+  if (rgba.length !== side * side * 4) throw new Error(`decoded to ${rgba.length} bytes`);
+  // Without alpha, four pixels at a time: little endian, as every machine is that TensorFlow runs on.
+  const from = new Uint32Array(rgba.buffer, rgba.byteOffset, side * side);
+  const to = new Uint32Array(square.buffer, square.byteOffset, (side * side * 3) / 4);
+  for (let pixel = 0, word = 0; pixel < from.length; pixel += 4, word += 3) {
+    const [a, b, c, d] = [from[pixel], from[pixel + 1], from[pixel + 2], from[pixel + 3]];
+    to[word] = (a & 0xffffff) | (b << 24);
+    to[word + 1] = ((b >>> 8) & 0xffff) | (c << 16);
+    to[word + 2] = ((c >>> 16) & 0xff) | (d << 8);
+  }
+}
+
+/** The file with the guard in place of its end mark. */
+function guarded(encoded: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(encoded.length - 2 + GUARD.length);
+  bytes.set(encoded);
+  bytes.set(GUARD, encoded.length - 2);
+  return bytes;
+}

@@ -1,0 +1,85 @@
+import sharp, { type FailOnOptions } from 'sharp';
+import { placementOf } from '../geometry';
+
+/** More than the largest image in ImageNet (61 megapixels); a larger one is refused before it is decoded. */
+const MOST_PIXELS = 100_000_000;
+
+/**
+ * The centre square of an encoded image (JPEG, PNG, WebP, …, whatever its name says), its shortest side resized to
+ * `side` pixels by an antialiased triangle filter, as torchvision's `Resize(side)` and `CenterCrop(side)` do.
+ *
+ * Greyscale and CMYK become RGB (by the colour profile inside, if there is one), EXIF rotation is applied,
+ * transparency falls on white.
+ *
+ * @param isAlone - whether no other image is decoded meanwhile: libvips has one place for all messages, and only by its
+ *   own is a JPEG with a stray byte, which is whole, told from a damaged one; else both are refused
+ * @returns `[side, side, 3]` uint8
+ * @throws Error that says what is wrong with the image
+ */
+export async function toSquare(encoded: Uint8Array, side: number, isAlone = true): Promise<Buffer> {
+  const isJpeg = encoded[0] === 0xff && encoded[1] === 0xd8;
+  try {
+    return await decoded(encoded, side, isJpeg ? 'warning' : 'error');
+  } catch (error) {
+    // Photographs with a stray byte between two markers are whole, and ImageNet has some.
+    if (!isJpeg || !isAlone || /premature end/i.test((error as Error).message)) throw error;
+    return await decoded(encoded, side, 'error');
+  }
+}
+
+async function decoded(encoded: Uint8Array, side: number, failOn: FailOnOptions): Promise<Buffer> {
+  const image = sharp(encoded, { failOn, limitInputPixels: MOST_PIXELS });
+  const { autoOrient } = await image.metadata();
+  const { width, height, left, top } = placementOf(autoOrient, side);
+  image.autoOrient();
+  const isEnlarged = Math.min(autoOrient.width, autoOrient.height) < side;
+  if (!isEnlarged) {
+    image
+      // Else the decoder of a JPEG halves one of 512 pixels already; now only of 1024, where it matters little.
+      .resize(width, height, { fit: 'fill', kernel: 'linear', fastShrinkOnLoad: false })
+      .extract({ left, top, width: side, height: side });
+  }
+  const pixels = await image.flatten({ background: 'white' }).toColourspace('srgb').raw().toBuffer();
+  const expected = isEnlarged ? autoOrient : { width: side, height: side };
+  if (pixels.length !== expected.width * expected.height * 3) {
+    throw new Error(`decoded to ${pixels.length} bytes`);
+  }
+  return isEnlarged ? enlarged(pixels, autoOrient, side) : pixels;
+}
+
+/** The centre square of an image that is smaller. By ourselves, since sharp's comes out half a pixel aside. */
+function enlarged(pixels: Buffer, size: { readonly width: number; readonly height: number }, side: number) {
+  const { width, height, left, top } = placementOf(size, side);
+  const columns = neighbours(size.width, width, left, side);
+  const rows = neighbours(size.height, height, top, side);
+  const square = Buffer.alloc(side * side * 3);
+  for (let y = 0, at = 0; y < side; y++) {
+    const [upper, lower, down] = [rows.low[y] * size.width, rows.high[y] * size.width, rows.share[y]];
+    for (let x = 0; x < side; x++) {
+      const [low, high, right] = [columns.low[x], columns.high[x], columns.share[x]];
+      const corners = [3 * (upper + low), 3 * (upper + high), 3 * (lower + low), 3 * (lower + high)];
+      for (let channel = 0; channel < 3; channel++) {
+        const above = pixels[corners[0] + channel] * (1 - right) + pixels[corners[1] + channel] * right;
+        const below = pixels[corners[2] + channel] * (1 - right) + pixels[corners[3] + channel] * right;
+        square[at++] = above * (1 - down) + below * down + 0.5;
+      }
+    }
+  }
+  return square;
+}
+
+/**
+ * Along one axis of `from` pixels that is enlarged to `to`: for each of the `count` new pixels from `start` on, the two old
+ * ones that it lies between, and the share of the second.
+ */
+function neighbours(from: number, to: number, start: number, count: number) {
+  const places = Float64Array.from(
+    { length: count },
+    (_, index) => ((start + index + 0.5) * from) / to - 0.5,
+  );
+  return {
+    low: Int32Array.from(places, (place) => Math.max(Math.floor(place), 0)),
+    high: Int32Array.from(places, (place) => Math.min(Math.floor(place) + 1, from - 1)),
+    share: places.map((place) => place - Math.floor(place)),
+  };
+}

@@ -1,0 +1,204 @@
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { ArgumentError } from '../../io/errors';
+import {
+  type ChannelTriple,
+  encodeHeader,
+  layoutOf,
+  PREAMBLE_BYTES,
+  SPLIT_NAMES,
+  type SplitName,
+  type StoreHeader,
+  sha256Of,
+} from '../store';
+import { ChannelStatistics } from './channel-statistics';
+
+/** What is known of a data set before its first image is read. */
+export interface StoreDescription {
+  readonly name: string;
+  /** Side of the squares in pixels. */
+  readonly side: number;
+  readonly classNames: readonly string[];
+  /** WordNet ids of the classes, where there are any. */
+  readonly wnids?: readonly string[];
+  /** SHA-256 of the images' names, where they have names. */
+  readonly namesSha256?: string;
+  /** The class of each image, split by split. */
+  readonly labels: Readonly<Record<SplitName, ArrayLike<number>>>;
+}
+
+/**
+ * Writes a packed store image by image, in any order, in constant memory, and gathers the channel mean and
+ * deviation of the training images on the way.
+ *
+ * The file grows aside, as `<file>.partial`, and takes its name in `finish`: whoever sees the name sees a whole store.
+ */
+export class StoreWriter {
+  /** CRC-32 of the images written so far, by position. */
+  readonly checksums: Uint32Array;
+  private readonly aside: string;
+  private readonly descriptor: number;
+  private readonly labels: Uint16Array;
+  private readonly written: Uint8Array;
+  private readonly headerBytes: number;
+  private readonly layout: ReturnType<typeof layoutOf>;
+  private readonly statistics: ChannelStatistics;
+  private closed = false;
+
+  /**
+   * @param options.resume - go on with the file that a killed writer of the same description left: see `recover`
+   * @throws ArgumentError where there is no training image, or a label is not one of the classes
+   */
+  constructor(
+    private readonly file: string,
+    private readonly description: StoreDescription,
+    { resume = false }: { readonly resume?: boolean } = {},
+  ) {
+    const { labels, side, classNames } = description;
+    const all = SPLIT_NAMES.flatMap((split) => Array.from(labels[split]));
+    const wrong = all.find((label) => !(label in classNames));
+    if (wrong !== undefined) {
+      throw new ArgumentError(
+        `label ${wrong}: expected one of 0 to ${classNames.length - 1}, the classes' numbers`,
+      );
+    }
+    if (labels.train.length === 0) throw new ArgumentError(`${description.name}: no training image`);
+
+    this.labels = Uint16Array.from(all);
+    this.checksums = new Uint32Array(all.length);
+    this.written = new Uint8Array(all.length);
+    this.statistics = new ChannelStatistics(side);
+    const header = this.header([0, 0, 0], [0, 0, 0]);
+    // The statistics come last: leave room for them.
+    const longest = PREAMBLE_BYTES + Buffer.byteLength(JSON.stringify(header)) + 256;
+    this.headerBytes = Math.ceil(longest / 4096) * 4096 - PREAMBLE_BYTES;
+    this.layout = layoutOf(this.headerBytes, all.length, side);
+
+    this.aside = `${file}.partial`;
+    mkdirSync(dirname(file), { recursive: true });
+    const goOn = resume && existsSync(this.aside);
+    this.descriptor = openSync(this.aside, goOn ? 'r+' : 'w+');
+    const draft = Buffer.concat([encodeHeader(header, this.headerBytes), bytesOf(this.labels)]);
+    if (goOn && this.readBytes(0, draft.length).equals(draft)) return;
+    ftruncateSync(this.descriptor, 0);
+    ftruncateSync(this.descriptor, this.layout.end);
+    writeSync(this.descriptor, draft, 0, null, 0);
+  }
+
+  /**
+   * Takes over the images in the file of a killed writer, those that match their checksum. Yields now and then, so that
+   * the caller can do other things between.
+   */
+  *recover(): Generator<void, void, void> {
+    const { checksums, pixels, imageBytes } = this.layout;
+    const table = new Uint32Array(
+      Uint8Array.from(this.readBytes(checksums, this.checksums.byteLength)).buffer,
+    );
+    for (const [position, checksum] of table.entries()) {
+      if (checksum === 0) continue;
+      const square = this.readBytes(pixels + position * imageBytes, imageBytes);
+      if (crc32(square) === checksum) this.take(position, square, checksum);
+      yield;
+    }
+  }
+
+  /** Whether the image at a position is there. */
+  has(position: number): boolean {
+    return this.written[position] === 1;
+  }
+
+  /**
+   * @param position - of the image in the store: training, validation and test images follow each other
+   * @param square - `[side, side, 3]`
+   */
+  write(position: number, square: Uint8Array): void {
+    const { checksums, pixels, imageBytes } = this.layout;
+    if (this.written[position] !== 0) {
+      throw new ArgumentError(`image ${position}: no such image, or written already`);
+    }
+    if (square.length !== imageBytes) {
+      throw new ArgumentError(`image ${position}: expected ${imageBytes} bytes, but got ${square.length}`);
+    }
+    const checksum = crc32(square);
+    writeSync(this.descriptor, square, 0, imageBytes, pixels + position * imageBytes);
+    // Behind the pixels, so that a checksum in the file vouches for them, whenever the process is killed.
+    writeSync(this.descriptor, bytesOf(Uint32Array.of(checksum)), 0, 4, checksums + 4 * position);
+    this.take(position, square, checksum);
+  }
+
+  /**
+   * Completes the file and gives it its name.
+   *
+   * @returns what the store says about itself
+   */
+  finish(): StoreHeader {
+    const missing = this.written.indexOf(0);
+    if (missing >= 0) throw new Error(`image ${missing} was not written`);
+    const { mean, deviation } = this.statistics.result();
+    writeSync(this.descriptor, bytesOf(this.checksums), 0, null, this.layout.checksums);
+    const header = this.header(mean, deviation);
+    writeSync(this.descriptor, encodeHeader(header, this.headerBytes), 0, null, 0);
+    fsyncSync(this.descriptor);
+    this.close();
+    renameSync(this.aside, this.file);
+    return header;
+  }
+
+  /** Ends the writing; a file that was not finished stays aside, for a writer that resumes. */
+  close(): void {
+    if (!this.closed) closeSync(this.descriptor);
+    this.closed = true;
+  }
+
+  /** Gives up: nothing remains. */
+  abandon(): void {
+    this.close();
+    rmSync(this.aside, { force: true });
+  }
+
+  private take(position: number, square: Uint8Array, checksum: number): void {
+    this.checksums[position] = checksum;
+    this.written[position] = 1;
+    if (position < this.description.labels.train.length) this.statistics.add(square);
+  }
+
+  private readBytes(position: number, length: number): Buffer {
+    const bytes = Buffer.alloc(length);
+    readSync(this.descriptor, bytes, 0, length, position);
+    return bytes;
+  }
+
+  private header(mean: ChannelTriple, deviation: ChannelTriple): StoreHeader {
+    const { name, side, classNames, wnids, namesSha256, labels } = this.description;
+    return {
+      format: 1,
+      name,
+      side,
+      classNames,
+      wnids,
+      namesSha256,
+      splits: { train: labels.train.length, validation: labels.validation.length, test: labels.test.length },
+      mean,
+      deviation,
+      labelsSha256: sha256Of(bytesOf(this.labels)),
+      checksumsSha256: sha256Of(bytesOf(this.checksums)),
+    };
+  }
+}
+
+// Little endian, as every machine is that TensorFlow runs on.
+function bytesOf(numbers: Uint16Array | Uint32Array): Uint8Array {
+  return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
+}

@@ -1,0 +1,86 @@
+import { join } from 'node:path';
+import { ArgumentError } from '../../io/errors';
+import { type ImageDataset, openDataset } from '../dataset';
+import { permutation } from '../random';
+import type { BuildOptions, Plan, PlannedImage, SourceImage } from './build';
+import { Imagenet } from './imagenet';
+import { pack, STORE } from './pack';
+import { TIFS_CLASSES } from './tifs-classes';
+
+export interface TifsOptions extends Omit<BuildOptions, 'side'> {
+  /** A copy of ILSVRC2012, unpacked in any of the usual layouts, or the original tar files. */
+  readonly from: string;
+  /** Training images of each class, drawn from its training images. @default 450 */
+  readonly train?: number;
+  /** Validation images of each class, drawn from its training images, too. @default 50 */
+  readonly validation?: number;
+  /** Test images of each class, drawn from its official validation images. @default 50, which are all */
+  readonly test?: number;
+}
+
+/**
+ * Builds TIFS, the paper's data set (Section 4.1): the 200 classes of Tiny ImageNet at full size, shortest side 256,
+ * centre square; 90,000 training, 10,000 validation, 10,000 test images, in 21.6 GB.
+ *
+ * @returns the folder, for `openTifs`
+ * @throws BuildError that lists every problem at once; DataError where there is no ILSVRC2012, or no room
+ */
+export async function buildTifs(options: TifsOptions): Promise<string> {
+  const { train = 450, validation = 50, test = 50 } = options;
+  for (const [name, count] of Object.entries({ train, validation, test })) {
+    if (!(Number.isInteger(count) && count >= 1)) {
+      throw new ArgumentError(`buildTifs: ${name} must be a whole number from 1 on, but is ${count}`);
+    }
+  }
+  return pack((_, signal) => planOf({ ...options, train, validation, test }, signal), options);
+}
+
+async function planOf(
+  { from, train, validation, test, seed = 0 }: TifsOptions & Record<'train' | 'validation' | 'test', number>,
+  signal: AbortSignal,
+): Promise<Plan> {
+  const source = new Imagenet(from, TIFS_CLASSES, signal);
+  try {
+    const training = await source.trainingImages();
+    const testing = await source.validationImages();
+    const problems = [...source.problems];
+    const images = TIFS_CLASSES.flatMap(({ wnid, name }, label) => {
+      // The first of a class's images in an order that the seed decides.
+      const draw = (found: readonly SourceImage[] | undefined, count: number, purpose: string) => {
+        if (!found) return []; // The class is missing, which is a problem already.
+        if (found.length < count) {
+          problems.push(
+            `${wnid} (${name}): ${count} images for ${purpose} needed, but there are ${found.length}`,
+          );
+        }
+        const sorted = found.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+        return [...permutation(sorted.length, [seed, wnid, purpose])]
+          .slice(0, count)
+          .map((index) => sorted[index]);
+      };
+      const learning = draw(training.get(wnid), train + validation, 'training and validation');
+      const planned = (split: PlannedImage['split']) => (image: SourceImage) => ({ ...image, split, label });
+      return [
+        ...learning.slice(0, train).map(planned('train')),
+        ...learning.slice(train).map(planned('validation')),
+        ...draw(testing.get(wnid), test, 'testing').map(planned('test')),
+      ];
+    });
+    const classNames = TIFS_CLASSES.map(({ name }) => name);
+    const wnids = TIFS_CLASSES.map(({ wnid }) => wnid);
+    return { name: 'TIFS', source: source.root, classNames, wnids, images, problems };
+  } finally {
+    await source.close();
+  }
+}
+
+/**
+ * Opens a TIFS that `buildTifs` built.
+ *
+ * @throws DataError where it is missing or damaged
+ */
+export function openTifs(directory: string): ImageDataset {
+  return openDataset(join(directory, STORE), {
+    cure: 'Build it (anew): `npx stability-training data tifs --from ILSVRC2012 --out data/tifs`.',
+  });
+}

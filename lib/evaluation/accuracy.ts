@@ -1,0 +1,274 @@
+import { setImmediate } from 'node:timers/promises';
+import type { ImageDataset, Split } from '../data/dataset';
+import { type Distortion, isNone, type Strength } from '../distortions';
+import { ArgumentError } from '../io/errors';
+import type { ResNet18 } from '../model/resnet18';
+import { compile, hashSeed, type Tensor1D, type Tensor4D, tf } from '../tensorflow';
+import { normalise } from './crops';
+import {
+  cropGradient,
+  type ImagePlan,
+  imagePair,
+  plannedBatches,
+  type StepInputs,
+  stepInputs,
+} from './inputs';
+
+/** How many of how many images were classified right, and which. */
+export interface Count {
+  readonly correct: number;
+  readonly total: number;
+  /** `[total]`: 1 for each image of the split that was classified right, else 0. */
+  readonly answers: Uint8Array;
+}
+
+export interface CountOptions {
+  /** A strength of the distortion. Default: that of no distortion. */
+  readonly strength?: Strength;
+  /** Seed of the images' random distortions. Default: 0. */
+  readonly seed?: number;
+  /** Default: the interrupt of the notebook's cell. */
+  readonly signal?: AbortSignal;
+}
+
+/** One of several networks that are counted together. */
+export interface Counted {
+  /** Gives the meter's network its weights; called again for each part of the images. */
+  readonly become: () => void;
+  /** Strengths of the distortion that it is counted at. */
+  readonly strengths: readonly Strength[];
+}
+
+/** What one of several networks got right at one strength. */
+export interface CountOfOne {
+  /** Its place in the list. */
+  readonly network: number;
+  readonly strength: Strength;
+  readonly count: Count;
+}
+
+/** Images a batch at evaluation: as many as keep the memory of a training step. */
+const BATCH_SIZE = 250;
+
+/** Distorted images that several networks are shown are made for so many bytes at a time. */
+const SHARED_BYTES = 256 * 2 ** 20;
+
+/** Images as a network takes them, normalised, with their labels. */
+type Shown = { readonly images: Tensor4D; readonly labels: Tensor1D };
+
+/**
+ * Counts right answers of a network, with its running statistics, on distorted images.
+ *
+ * The distortion of an image is seeded by (seed, image, distortion, strength), so that every network sees the same
+ * pictures, whatever the batch. An attack is made on the network itself.
+ */
+export class AccuracyMeter {
+  readonly #dataset: ImageDataset;
+  readonly #distortion?: Distortion;
+  readonly #steps;
+
+  /**
+   * @param distortion Default: none, only undistorted images are counted.
+   * @throws ArgumentError if the network has other classes than the data set
+   */
+  constructor(network: ResNet18, dataset: ImageDataset, distortion?: Distortion) {
+    checkClasses(network, dataset);
+    this.#dataset = dataset;
+    this.#distortion = distortion;
+    const f = (images: Tensor4D) => network.forward(images, { training: false });
+    const images = (kind?: Distortion) =>
+      compile((inputs: StepInputs) => {
+        const { distorted } = imagePair(inputs, { dataset, distortion: kind, f });
+        return { images: normalise(distorted, dataset) };
+      });
+    const answers = compile(({ images, labels }: Shown) => ({
+      right: f(images).argMax(1).equal(labels).cast('int32'),
+    }));
+    const gradient = compile((inputs: StepInputs) => ({ gradient: cropGradient(inputs, { dataset, f }) }));
+    this.#steps = { clean: images(), distorted: images(distortion), answers, gradient };
+  }
+
+  /** @throws ArgumentError if the strength is not one of the distortion */
+  async count(split: Split, { strength, seed = 0, signal }: CountOptions = {}): Promise<Count> {
+    const plan = testPlan(this.#distortion, strength, seed);
+    const [answers] =
+      plan.distortion?.madeBy === 'attack'
+        ? await this.#attacked(split, [plan], signal)
+        : await this.#answered(split, plan, [() => {}], signal);
+    return countOf(answers);
+  }
+
+  /**
+   * Counts for several networks on the same distorted images, which are made once, strength by strength; under an attack
+   * network by network, whose gradient at the undistorted images serves all strengths.
+   *
+   * @throws ArgumentError if a strength is not one of the distortion
+   */
+  async *countEach(
+    split: Split,
+    networks: readonly Counted[],
+    { seed = 0, signal }: Omit<CountOptions, 'strength'> = {},
+  ): AsyncGenerator<CountOfOne, void, void> {
+    const planOf = (strength: Strength) => testPlan(this.#distortion, strength, seed);
+    if (this.#distortion?.madeBy === 'attack') {
+      for (const [network, { become, strengths }] of networks.entries()) {
+        become();
+        const all = await this.#attacked(split, strengths.map(planOf), signal);
+        for (const [at, strength] of strengths.entries())
+          yield { network, strength, count: countOf(all[at]) };
+      }
+      return;
+    }
+    const wanted = new Map(
+      networks.flatMap(({ strengths }) => strengths).map((strength) => [JSON.stringify(strength), strength]),
+    );
+    for (const [key, strength] of wanted) {
+      const now = [...networks.keys()].filter((network) =>
+        networks[network].strengths.some((one) => JSON.stringify(one) === key),
+      );
+      const become = now.map((network) => networks[network].become);
+      const all = await this.#answered(split, planOf(strength), become, signal);
+      for (const [at, network] of now.entries()) yield { network, strength, count: countOf(all[at]) };
+    }
+  }
+
+  /** The answers of each network on the same distorted images. */
+  async #answered(
+    split: Split,
+    plan: ImagePlan,
+    become: readonly (() => void)[],
+    signal?: AbortSignal,
+  ): Promise<readonly Uint8Array[]> {
+    const answers = become.map(() => new Uint8Array(split.length));
+    let start = 0;
+    for await (const part of this.#shown(split, plan, { many: become.length > 1, signal })) {
+      try {
+        for (const [network, load] of become.entries()) {
+          load();
+          let at = start;
+          for (const shown of part) {
+            answers[network].set(this.#right(shown), at);
+            at += shown.labels.size;
+            await setImmediate(); // a batch blocks the event loop: let interrupts and progress through
+          }
+          signal?.throwIfAborted();
+        }
+      } finally {
+        tf.dispose(part as Shown[]);
+      }
+      start += part.reduce((sum, { labels }) => sum + labels.size, 0);
+    }
+    return answers;
+  }
+
+  /** The answers of the network as it is, attacked by each plan. */
+  async #attacked(
+    split: Split,
+    plans: readonly ImagePlan[],
+    signal?: AbortSignal,
+  ): Promise<readonly Uint8Array[]> {
+    const answers = plans.map(() => new Uint8Array(split.length));
+    let start = 0;
+    const options = { batchSize: BATCH_SIZE, order: 'sequential', signal } as const;
+    for await (const batch of plannedBatches(split, this.#dataset, UNDISTORTED, options)) {
+      const inputsOf = (plan: ImagePlan) => stepInputs(batch, this.#dataset, plan);
+      const { gradient } = tf.tidy(() => this.#steps.gradient(inputsOf(UNDISTORTED)));
+      for (const [at, plan] of plans.entries()) {
+        tf.tidy(() => {
+          const inputs = inputsOf(plan);
+          const step = plan.distortion === undefined ? this.#steps.clean : this.#steps.distorted;
+          const { images } = step({ ...inputs, ...(plan.distortion && { gradient }) });
+          answers[at].set(this.#right({ images: images as Tensor4D, labels: inputs.labels }), start);
+        });
+        await setImmediate();
+      }
+      gradient.dispose();
+      start += batch.labels.length;
+    }
+    return answers;
+  }
+
+  /** `[batch]`: 1 for each image that the network classifies right, else 0. */
+  #right(shown: Shown): Uint8Array {
+    return Uint8Array.from(tf.tidy(() => this.#steps.answers(shown).right.dataSync()));
+  }
+
+  /** The distorted images of a split, part by part, as batches; the caller's to dispose. */
+  async *#shown(
+    split: Split,
+    plan: ImagePlan,
+    { many, signal }: { readonly many: boolean; readonly signal?: AbortSignal },
+  ): AsyncGenerator<readonly Shown[], void, void> {
+    const { cropSide } = this.#dataset;
+    const step = plan.distortion === undefined ? this.#steps.clean : this.#steps.distorted;
+    const bytes = BATCH_SIZE * cropSide ** 2 * 3 * 4;
+    const batches = many ? Math.max(1, Math.floor(SHARED_BYTES / bytes)) : 1;
+    const options = { batchSize: BATCH_SIZE, order: 'sequential', signal } as const;
+    let part: Shown[] = [];
+    try {
+      for await (const batch of plannedBatches(split, this.#dataset, plan, options)) {
+        part.push(
+          tf.tidy(() => {
+            const inputs = stepInputs(batch, this.#dataset, plan);
+            return { images: step(inputs).images as Tensor4D, labels: inputs.labels };
+          }),
+        );
+        await setImmediate();
+        if (part.length < batches) continue;
+        yield part;
+        part = [];
+      }
+      if (part.length > 0) yield part;
+    } finally {
+      tf.dispose(part); // what an abort left unseen
+    }
+  }
+
+  /** Frees the compiled steps. */
+  dispose(): void {
+    for (const step of Object.values(this.#steps)) step.dispose();
+  }
+}
+
+/** @throws ArgumentError if a network that tells its number of classes has another than the data set */
+export function checkClasses(network: Pick<ResNet18, 'classes'>, { name, classNames }: ImageDataset): void {
+  // A network of one's own need not tell.
+  const classes: number | undefined = network.classes;
+  if (classes === undefined || classes === classNames.length) return;
+  throw new ArgumentError(
+    `The network has ${classes} classes, but the data set ${name} has ${classNames.length}.`,
+    { cure: `Make the network with classes: ${classNames.length}.` },
+  );
+}
+
+/** Answers, counted. */
+function countOf(answers: Uint8Array): Count {
+  return { correct: answers.reduce((sum, right) => sum + right, 0), total: answers.length, answers };
+}
+
+/**
+ * How test images are distorted at one strength; at that of no distortion, and by default, not at all.
+ *
+ * @throws ArgumentError if the strength is not one of the distortion
+ */
+export function testPlan(
+  distortion: Distortion | undefined,
+  strength: Strength | undefined,
+  seed: number,
+): ImagePlan {
+  if (strength === undefined) return UNDISTORTED;
+  if (distortion === undefined) {
+    throw new ArgumentError(`A strength of ${JSON.stringify(strength)}, but no distortion.`);
+  }
+  distortion.check(strength);
+  if (isNone(distortion, strength)) return UNDISTORTED;
+  const { name } = distortion;
+  const strengths = [strength].flat() as number[];
+  return {
+    distortion,
+    strengthOf: () => strength,
+    seedOf: (image) => hashSeed(seed, image, name, ...strengths),
+  };
+}
+
+const UNDISTORTED: ImagePlan = { strengthOf: () => 0, seedOf: () => [0, 0] };

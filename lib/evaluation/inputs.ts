@@ -1,0 +1,113 @@
+/** From a batch that was read to the images x and x′ of a step. */
+import { type Batch, type BatchOptions, batches } from '../data/batches';
+import type { ImageDataset, Split } from '../data/dataset';
+import { recodeCrops } from '../data/jpeg';
+import type { Distortion, Strength } from '../distortions';
+import { taskLossGradient } from '../model/losses';
+import { type Tensor, type Tensor1D, type Tensor2D, type Tensor4D, tf, uint8Tensor } from '../tensorflow';
+import type { LossInput } from '../training/methods';
+import { centreCrops, normalise, unitFloats } from './crops';
+
+/** How each image is distorted; an image is known by its place in the split. */
+export interface ImagePlan {
+  readonly distortion?: Distortion;
+  readonly strengthOf: (image: number) => Strength;
+  readonly seedOf: (image: number) => readonly [number, number];
+}
+
+/** The batches of a split, with what the reading thread has to do for the plan. */
+export function plannedBatches(
+  split: Split,
+  { cropSide }: ImageDataset,
+  { distortion, strengthOf }: ImagePlan,
+  options: Omit<BatchOptions, 'recode'>,
+): AsyncGenerator<Batch, void, void> {
+  const qualityOf = (image: number) => strengthOf(image) as number | null;
+  const recode = distortion?.madeBy === 'reader' ? { cropSide, qualityOf } : undefined;
+  return batches(split, { ...options, recode });
+}
+
+/** What the reading thread does for the plan, for images that were read without it. */
+export async function recodedBy(
+  { distortion, strengthOf }: ImagePlan,
+  { sourceSide: side, cropSide }: Pick<ImageDataset, 'sourceSide' | 'cropSide'>,
+  images: Uint8Array,
+  indices: readonly number[],
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  if (distortion?.madeBy !== 'reader') return undefined;
+  const qualities = Uint8Array.from(indices, (image) => (strengthOf(image) as number | null) ?? 0);
+  return recodeCrops(images, { side, cropSide, qualities });
+}
+
+/** What a compiled step is given of a batch; see DistortionInput. */
+export type StepInputs = {
+  readonly squares: Tensor4D;
+  /** `[batch]`, int32 */
+  readonly labels: Tensor1D;
+  readonly seeds: Tensor2D;
+  readonly strengths: Tensor;
+  /** `[batch, S, S, 3]`, uint8: there where the reader makes the distortion. */
+  readonly recoded?: Tensor4D;
+  /** `[batch, S, S, 3]`: ∇ₓ L₀ at the crops, where it was computed before. */
+  readonly gradient?: Tensor4D;
+};
+
+/** A batch as tensors; the caller's to dispose (or a tidy's). */
+export function stepInputs(
+  { images, recoded, labels, indices }: Pick<Batch, 'images' | 'recoded' | 'labels' | 'indices'>,
+  { sourceSide, cropSide }: Pick<ImageDataset, 'sourceSide' | 'cropSide'>,
+  { strengthOf, seedOf }: ImagePlan,
+): StepInputs {
+  const count = labels.length;
+  const pictures = (bytes: Uint8Array, side: number) =>
+    uint8Tensor(bytes, [count, side, side, 3]) as Tensor4D;
+  const order = [...indices];
+  return {
+    squares: pictures(images, sourceSide),
+    labels: tf.tensor1d(labels, 'int32'),
+    seeds: tf.tensor2d(Int32Array.from(order.flatMap(seedOf)), [count, 2], 'int32'),
+    strengths: strengthTensor(order.map(strengthOf)),
+    ...(recoded && { recoded: pictures(recoded, cropSide) }),
+  };
+}
+
+/** `[batch]`, of a composition `[batch, parts]`. Where no number stands for no distortion, none is needed here. */
+function strengthTensor(strengths: readonly Strength[]): Tensor {
+  const values = strengths.map((strength) => strength ?? 0);
+  return tf.tensor(values as number[] | number[][], undefined, 'float32');
+}
+
+/** The network that an attack is made on, and how its images are cut and normalised. */
+interface NetworkOnImages {
+  readonly dataset: Pick<ImageDataset, 'cropSide' | 'mean' | 'deviation'>;
+  /** Normalised images → logits. */
+  readonly f: LossInput['f'];
+}
+
+/** ∇ₓ L₀ of a network at a batch's crops, `[batch, S, S, 3]`: the same for all strengths of an attack. */
+export function cropGradient(
+  { squares, labels }: Pick<StepInputs, 'squares' | 'labels'>,
+  { dataset, f }: NetworkOnImages,
+): Tensor4D {
+  return taskLossGradient(centreCrops(squares, dataset.cropSide), labels, (x) => f(normalise(x, dataset)));
+}
+
+/**
+ * The images of a step: crops x and distorted crops x′, both `[batch, S, S, 3]`, 0..1; without a distortion the same.
+ */
+export function imagePair(
+  { squares, labels, seeds, strengths, recoded, gradient }: StepInputs,
+  { dataset, distortion, f }: NetworkOnImages & { readonly distortion?: Distortion },
+): { readonly crops: Tensor4D; readonly distorted: Tensor4D } {
+  const crops = centreCrops(squares, dataset.cropSide);
+  const distorted = distortion?.apply({
+    squares,
+    crops,
+    recoded: recoded === undefined ? crops : unitFloats(recoded),
+    strengths,
+    seeds,
+    gradient: (images) =>
+      (images === crops && gradient) || taskLossGradient(images, labels, (x) => f(normalise(x, dataset))),
+  });
+  return { crops, distorted: distorted ?? crops };
+}

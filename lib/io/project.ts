@@ -1,0 +1,16 @@
+import { extname, join } from 'node:path';
+
+/** A path in the project's folder. */
+export function inProject(...path: readonly string[]): string {
+  return join(__dirname, '..', '..', ...path);
+}
+
+/**
+ * A module that is to run in a thread or process of its own, by its path without extension: its file, and what Node has
+ * to be told to load it. Compiled, that is nothing; from the sources (tests) it is the TypeScript loader.
+ */
+export function ownModule(path: string): { readonly file: string; readonly execArgv: string[] } {
+  const extension = extname(__filename);
+  const execArgv = extension === '.ts' ? ['--require', require.resolve('tsx/cjs')] : [];
+  return { file: `${path}${extension}`, execArgv };
+}

@@ -1,0 +1,41 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { setMaxListeners } from 'node:events';
+import type { Request } from '../wire/wire';
+
+/** What stops the loops of a cell that is interrupted. */
+export class Interrupted extends Error {
+  constructor(
+    message = 'The cell was interrupted.',
+    readonly cure?: string,
+  ) {
+    super(message);
+    this.name = 'Interrupted';
+    // Where the kernel made it says nothing.
+    this.stack = `${this.name}: ${this.message}`;
+  }
+}
+
+/** A cell that runs or has run. */
+export class Cell {
+  readonly request: Request;
+  readonly number: number;
+  readonly #controller = new AbortController();
+
+  constructor(request: Request, number: number) {
+    this.request = request;
+    this.number = number;
+    // As many loops as there are may wait for it.
+    setMaxListeners(0, this.signal);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  interrupt(): void {
+    this.#controller.abort(new Interrupted());
+  }
+}
+
+/** The cell that started what is going on, also when that goes on after the cell has ended. */
+export const currentCell = new AsyncLocalStorage<Cell>();

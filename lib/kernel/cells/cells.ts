@@ -1,0 +1,254 @@
+import { writeSync } from 'node:fs';
+import { relative } from 'node:path';
+import { setCurrentKernel } from '../../notebook/client';
+import { toMimeBundle } from '../../notebook/mime';
+import { Interpreter, type Outcome } from '../compiler/interpreter';
+import { Scripts } from '../compiler/stack';
+import type { ServerData, ToServer } from '../wire/thread';
+import type { Request } from '../wire/wire';
+import { Cell, currentCell, Interrupted } from './cell';
+import { type Failure, failureOf, failureOfDiagnostics } from './failure';
+import { History } from './history';
+import { Interruption } from './interruption';
+import { encodeBundle, NotebookClient } from './notebook-client';
+import { redirectOutput } from './output';
+import { LoadedModules } from './rebuilt';
+
+/** The content of an `execute_reply`. */
+export type ExecuteReply =
+  | {
+      readonly status: 'ok';
+      readonly execution_count: number;
+      readonly payload: [];
+      readonly user_expressions: object;
+    }
+  | ({ readonly status: 'error'; readonly execution_count: number } & Failure);
+
+interface Run {
+  readonly cell: Cell;
+  readonly script: string;
+  readonly label: string;
+  readonly source: string;
+  /** Shows no result. */
+  readonly quiet: boolean;
+  /** Counts and is remembered. */
+  readonly kept: boolean;
+  readonly done: (reply: ExecuteReply) => void;
+}
+
+/** Runs cells, one at a time, and sends what they show. */
+export class Cells {
+  readonly history = new History();
+  readonly interpreter: Interpreter;
+  readonly #tell: (message: ToServer) => void;
+  readonly #scripts = new Scripts();
+  readonly #modules = new LoadedModules();
+  readonly #interruption: Interruption;
+  #run: Run | undefined;
+  /** All so far: what they have started may go on. */
+  readonly #cells: Cell[] = [];
+  #count = 0;
+  #input: { readonly resolve: (answer: string) => void; readonly reject: (error: Error) => void } | undefined;
+
+  constructor(
+    tell: (message: ToServer) => void,
+    { presses, terminal }: Pick<ServerData, 'presses' | 'terminal'>,
+  ) {
+    this.#tell = tell;
+    this.#interruption = new Interruption(presses, () => this.#interrupt());
+    this.#scripts.install();
+    this.#redirect(terminal);
+    const client = new NotebookClient({
+      cell: () => this.#currentCell(),
+      publish: (cell, type, content) => this.#publish(cell, type, content),
+      ask: (cell, prompt, password) => this.#ask(cell, prompt, password),
+    });
+    setCurrentKernel(client);
+    const prompt = (message = '', options?: { readonly password?: boolean }) =>
+      client.input(message, options);
+    this.interpreter = new Interpreter({
+      directory: process.cwd(),
+      globals: { declarations: promptDeclaration, values: { prompt } },
+      onScript: (name, locate) => this.#scripts.setLocate(name, locate),
+      onDisplay(bundle, displayId, update) {
+        if (update && displayId) client.update(displayId, bundle);
+        else client.display(bundle, { displayId });
+      },
+    });
+  }
+
+  /** @param done is called once, whatever becomes of the cell */
+  execute(request: Request, done: Run['done']): void {
+    const { code, silent, store_history } = request.content;
+    const source = String(code);
+    const kept = silent !== true && store_history !== false;
+    if (kept) this.#count += 1;
+    const cell = new Cell(request, this.#count);
+    this.#cells.push(cell);
+    const script = `cell-${this.#cells.length}`;
+    const label = this.#scripts.addCell(script, cell.number, source);
+    const run: Run = { cell, script, label, source, quiet: silent === true, kept, done };
+    this.#run = run;
+    if (!run.quiet) this.#publish(cell, 'execute_input', { code: source, execution_count: cell.number });
+    this.#hintAtRestart(cell);
+    this.#interruption.calm();
+    currentCell.run(cell, async () => {
+      try {
+        await this.#execute(run);
+      } catch (error) {
+        this.#fail(run, failureOf(error, this.#scripts));
+      }
+    });
+  }
+
+  interrupt(press: number): void {
+    this.#interruption.handle(press);
+  }
+
+  /** Waits no longer for a cell that did not stop. */
+  giveUp(): void {
+    const run = this.#run;
+    // The cell that was meant may have ended by itself.
+    if (!run?.cell.signal.aborted) return;
+    this.interpreter.abandon();
+    this.#fail(run, failureOf(new Interrupted(givenUp.message, givenUp.cure), this.#scripts));
+  }
+
+  takeInput(content: Readonly<Record<string, unknown>>): void {
+    this.#input?.resolve(String(content.value));
+    this.#input = undefined;
+  }
+
+  async #execute(run: Run): Promise<void> {
+    const { cell, script, source, quiet, kept } = run;
+    const outcome = await this.interpreter.execute(source, script);
+    const value = outcome.kind === 'value' ? outcome.value : undefined;
+    const data = value == null ? undefined : encodeBundle(await toMimeBundle(value));
+    if (run !== this.#run) return;
+    if (kept) this.history.add({ line: cell.number, source, output: String(data?.['text/plain'] ?? '') });
+    const failure = this.#failureOf(run, outcome);
+    if (failure) return this.#fail(run, failure);
+    if (data && !quiet) {
+      this.#publish(cell, 'execute_result', { execution_count: cell.number, data, metadata: {} });
+    }
+    const user_expressions = await this.#evaluate(cell.request.content.user_expressions ?? {});
+    this.#finish(run, { status: 'ok', execution_count: cell.number, payload: [], user_expressions });
+  }
+
+  async #evaluate(expressions: object): Promise<object> {
+    const results: Record<string, object> = {};
+    for (const [name, expression] of Object.entries(expressions)) {
+      const script = 'user-expression';
+      const outcome = await this.interpreter.execute(`(${expression})`, script);
+      results[name] =
+        outcome.kind === 'value'
+          ? { status: 'ok', data: encodeBundle(await toMimeBundle(outcome.value)), metadata: {} }
+          : {
+              status: 'error',
+              ...(outcome.kind === 'thrown'
+                ? failureOf(outcome.error, this.#scripts)
+                : failureOfDiagnostics(name, outcome.diagnostics, this.#scripts)),
+            };
+    }
+    return results;
+  }
+
+  /** With no cell running it is meant for what the last ones have started. */
+  #interrupt(): void {
+    for (const cell of this.#run ? [this.#run.cell] : this.#cells) cell.interrupt();
+    this.#input?.reject(new Interrupted());
+    this.#input = undefined;
+  }
+
+  #failureOf({ cell, label }: Run, outcome: Outcome): Failure | undefined {
+    switch (outcome.kind) {
+      case 'value':
+        return undefined;
+      case 'diagnostics':
+        return failureOfDiagnostics(label, outcome.diagnostics, this.#scripts);
+      case 'thrown': {
+        const { error } = outcome;
+        // Node has broken the cell off: the message of the interrupt may wait behind it.
+        const broken = hasCode(error, 'ERR_SCRIPT_EXECUTION_INTERRUPTED');
+        if (broken) this.#interruption.catchUp();
+        const interrupted = broken || (cell.signal.aborted && isAbort(error));
+        return failureOf(interrupted ? new Interrupted() : error, this.#scripts);
+      }
+    }
+  }
+
+  #fail(run: Run, failure: Failure): void {
+    if (run !== this.#run) return;
+    this.#publish(run.cell, 'error', failure);
+    this.#finish(run, { status: 'error', execution_count: run.cell.number, ...failure });
+  }
+
+  #finish(run: Run, reply: ExecuteReply): void {
+    if (run !== this.#run) return;
+    this.#run = undefined;
+    this.#modules.remember();
+    run.done(reply);
+  }
+
+  /** Output without a cell, as before the first, goes to the terminal. */
+  #redirect(terminal: number): void {
+    redirectOutput((name, text) => {
+      const cell = this.#currentCell();
+      if (cell) this.#tell({ kind: 'stream', name, text, origin: cell.request.origin });
+      else writeSync(terminal, text);
+    });
+  }
+
+  #hintAtRestart({ request: { origin } }: Cell): void {
+    const [first, ...others] = this.#modules.changed();
+    if (!first) return;
+    const more = others.length > 0 ? ` and ${others.length} more` : '';
+    const text = `${relative(process.cwd(), first)}${more} changed after it was imported: restart the kernel to use the new one.\n`;
+    this.#tell({ kind: 'stream', name: 'stderr', text, origin });
+  }
+
+  #ask(cell: Cell, prompt: string, password: boolean): Promise<string> {
+    if (this.#input) throw new Error(`Cannot ask “${prompt}” while another question waits for its answer.`);
+    const reply = {
+      type: 'input_request',
+      content: JSON.stringify({ prompt, password }),
+      origin: cell.request.origin,
+    };
+    return new Promise((resolve, reject) => {
+      this.#input = { resolve, reject };
+      this.#tell({ kind: 'send', channel: 'stdin', reply });
+    });
+  }
+
+  /** The one that started what is going on. */
+  #currentCell(): Cell | undefined {
+    return currentCell.getStore() ?? this.#cells.at(-1);
+  }
+
+  #publish(cell: Cell, type: string, content: object): void {
+    const reply = { type, content: JSON.stringify(content), origin: cell.request.origin };
+    this.#tell({ kind: 'send', channel: 'iopub', reply });
+  }
+}
+
+/** What most calls end with when their signal is aborted. */
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError';
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}
+
+const givenUp = {
+  message: 'The cell did not stop, so it was given up; what it does may go on.',
+  cure: 'Restart the kernel to be sure that it ends. What takes long stops at once if it is given `currentKernel().signal`.',
+};
+
+const promptDeclaration = `
+/**
+ * Asks the person at the notebook for a line of text.
+ * @param options with \`password\` the answer is not shown
+ */
+declare function prompt(message?: string, options?: { readonly password?: boolean }): Promise<string>;
+`;

@@ -1,0 +1,79 @@
+import { inspect } from 'node:util';
+import type { Diagnostic } from '../compiler/interpreter';
+import type { Scripts } from '../compiler/stack';
+
+/** What an `error` message holds. */
+export interface Failure {
+  readonly ename: string;
+  readonly evalue: string;
+  readonly traceback: readonly string[];
+}
+
+const red = (text: string) => `\x1b[1;31m${text}\x1b[0m`;
+
+/**
+ * An error as a cell shows it: what went wrong and the cure, where one is given; then the line of the cell; then the
+ * stack; then what caused it.
+ */
+export function failureOf(error: unknown, scripts: Scripts): Failure {
+  if (!(error instanceof Error)) {
+    const evalue = inspect(error);
+    return { ename: 'Thrown', evalue, traceback: [`${red('Thrown')}: ${evalue}`] };
+  }
+  const traceback = tracebackOf(error, scripts, new Set());
+  return { ename: String(error.name), evalue: String(error.message), traceback };
+}
+
+/** @param shown those that are in it already; an error may be its own cause */
+function tracebackOf(error: Error, scripts: Scripts, shown: Set<Error>): string[] {
+  shown.add(error);
+  const stack = typeof error.stack === 'string' ? error.stack : '';
+  const frames = stack.split('\n').filter((line) => /^ +at /.test(line));
+  const cure = 'cure' in error && typeof error.cure === 'string' ? error.cure : undefined;
+  const lines = [
+    `${red(String(error.name))}: ${error.message}`,
+    ...(cure ? [`What to do: ${cure}`] : []),
+    ...blockOf(scripts.excerpt(frames.join('\n'))),
+    ...blockOf(frames.join('\n')),
+  ];
+  const causes = error instanceof AggregateError ? error.errors : 'cause' in error ? [error.cause] : [];
+  for (const cause of causes) {
+    if (!(cause instanceof Error) || shown.has(cause)) continue;
+    lines.push('', 'Caused by:', ...tracebackOf(cause, scripts, shown));
+  }
+  return lines;
+}
+
+function blockOf(text: string | undefined): string[] {
+  return text ? ['', ...text.split('\n')] : [];
+}
+
+const mostDiagnostics = 10;
+
+/** What the compiler objects to, each with its line. */
+export function failureOfDiagnostics(
+  cell: string,
+  diagnostics: readonly Diagnostic[],
+  scripts: Scripts,
+): Failure {
+  const texts = diagnostics.map(({ file, line, column, text }) => {
+    const place = `${file ?? cell}:${line}:${column}`;
+    return { place, text, excerpt: file ? undefined : scripts.excerpt(place) };
+  });
+  const ename = 'TypeScriptError';
+  const more = texts.length - mostDiagnostics;
+  return {
+    ename,
+    evalue: texts.map(({ place, text }) => `${place}: ${text}`).join('\n'),
+    traceback: [
+      ...texts
+        .slice(0, mostDiagnostics)
+        .flatMap(({ place, text, excerpt }, index) => [
+          ...(index > 0 ? [''] : []),
+          `${red(ename)}: ${text}`,
+          ...(excerpt ?? place).split('\n'),
+        ]),
+      ...(more > 0 ? ['', `and ${more} more`] : []),
+    ],
+  };
+}

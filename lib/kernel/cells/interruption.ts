@@ -1,0 +1,49 @@
+import { checkName } from '../compiler/interruptible';
+import type { Presses } from '../wire/thread';
+import { currentCell, Interrupted } from './cell';
+
+/** Stops the code of interrupted cells at its next check, however deep it computes. */
+export class Interruption {
+  readonly #presses: Presses;
+  readonly #onPress: () => void;
+  #handled = 0;
+  /** Up to this press nothing is left that should stop. */
+  #calm = 0;
+
+  /** @param onPress is called once for each press; it aborts the signals of the cells that are meant */
+  constructor(presses: Presses, onPress: () => void) {
+    this.#presses = presses;
+    this.#onPress = onPress;
+    const check = () => {
+      // A plain read: this runs in every turn of every loop.
+      if (presses[0] !== this.#calm) this.#stop(check);
+    };
+    Object.defineProperty(globalThis, checkName, { value: check });
+  }
+
+  handle(press: number): void {
+    if (press <= this.#handled) return;
+    this.#handled = press;
+    this.#onPress();
+  }
+
+  /** Takes a press whose message waits behind what was broken off. */
+  catchUp(): void {
+    this.handle(this.#presses[0] ?? 0);
+  }
+
+  /** What was interrupted before is over: a new cell begins. */
+  calm(): void {
+    this.#calm = this.#handled;
+    // A SIGINT of our own that Node took for itself.
+    Atomics.store(this.#presses, 1, 0);
+  }
+
+  #stop(check: () => void): void {
+    this.catchUp();
+    if (!currentCell.getStore()?.signal.aborted) return;
+    const error = new Interrupted();
+    Error.captureStackTrace(error, check);
+    throw error;
+  }
+}

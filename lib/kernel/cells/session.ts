@@ -1,0 +1,178 @@
+import { writeSync } from 'node:fs';
+import { kernelInfo } from '../wire/kernel-info';
+import type { ServerData, ToServer, ToSession } from '../wire/thread';
+import type { Request } from '../wire/wire';
+import { Cells } from './cells';
+
+/** The other thread. */
+export interface ServerPort {
+  postMessage(message: ToServer): void;
+  on(event: 'message', listener: (message: ToSession) => void): void;
+}
+
+type Content = Readonly<Record<string, unknown>>;
+
+/** What a client has sent before it can know that a cell failed is here after so long. */
+const underWayMs = 20;
+
+/** Answers requests, one after the other, on the main thread. */
+export class Session {
+  readonly #server: ServerPort;
+  readonly #cells: Cells;
+  readonly #terminal: number;
+  readonly #queue: Request[] = [];
+  /** Those queued behind a cell that failed. */
+  readonly #aborted = new Set<Request>();
+  /** What is being answered. */
+  #request: Request | undefined;
+
+  constructor(server: ServerPort, data: Pick<ServerData, 'presses' | 'terminal'>) {
+    this.#server = server;
+    this.#terminal = data.terminal;
+    this.#cells = new Cells((message) => this.#tell(message), data);
+    server.on('message', (message) => this.#take(message));
+  }
+
+  #take(message: ToSession): void {
+    switch (message.kind) {
+      case 'request':
+        this.#takeRequest(message.request);
+        break;
+      case 'interrupt':
+        this.#cells.interrupt(message.press);
+        break;
+      case 'give up':
+        this.#tell({ kind: 'taken' });
+        this.#cells.giveUp();
+        break;
+      case 'shut down':
+        process.exit(message.code);
+    }
+  }
+
+  #takeRequest(request: Request): void {
+    if (request.type === 'input_reply') {
+      this.#cells.takeInput(request.content);
+      return;
+    }
+    this.#queue.push(request);
+    this.#next();
+  }
+
+  #next(): void {
+    if (this.#request) return;
+    const request = this.#queue.shift();
+    if (!request) return;
+    this.#request = request;
+    this.#tell({ kind: 'status', state: 'busy', origin: request.origin });
+    if (this.#aborted.delete(request)) this.#finish({ status: 'aborted' });
+    else if (request.type === 'execute_request') this.#execute(request);
+    else this.#answer(request);
+  }
+
+  #execute(request: Request): void {
+    this.#cells.execute(request, (reply) => {
+      if (reply.status === 'ok' || request.content.stop_on_error === false) {
+        this.#finish(reply);
+        return;
+      }
+      setTimeout(() => {
+        for (const queued of this.#queue) if (queued.type === 'execute_request') this.#aborted.add(queued);
+        this.#finish(reply);
+      }, underWayMs);
+    });
+  }
+
+  #answer(request: Request): void {
+    const answer = this.#answers[request.type];
+    if (!answer) writeSync(this.#terminal, `kernel: unknown message on shell: ${request.type}\n`);
+    try {
+      this.#finish(answer?.(request.content));
+    } catch (error) {
+      const { name, message, stack = '' } = error instanceof Error ? error : new Error(String(error));
+      this.#finish({ status: 'error', ename: name, evalue: message, traceback: stack.split('\n') });
+    }
+  }
+
+  /** @param reply none for a message that has none */
+  #finish(reply: object | undefined): void {
+    const request = this.#request;
+    if (!request) return;
+    this.#request = undefined;
+    const { type, origin } = request;
+    if (reply) {
+      const content = JSON.stringify(reply);
+      this.#tell({
+        kind: 'send',
+        channel: 'shell',
+        reply: { type: type.replace(/_request$/, '_reply'), content, origin },
+      });
+    }
+    this.#tell({ kind: 'status', state: 'idle', origin });
+    // Lets an interrupt come in between.
+    setImmediate(() => this.#next());
+  }
+
+  readonly #answers: Readonly<Record<string, ((content: Content) => object | undefined) | undefined>> = {
+    kernel_info_request: () => kernelInfo(),
+    is_complete_request: ({ code }) => {
+      const status = this.#cells.interpreter.isComplete(String(code));
+      return status === 'incomplete' ? { status, indent: indentOf(String(code)) } : { status };
+    },
+    complete_request: (content) => this.#complete(content),
+    inspect_request: (content) => this.#inspect(content),
+    history_request: (content) => this.#cells.history.answer(content),
+    comm_info_request: () => ({ status: 'ok', comms: {} }),
+    comm_open: ({ comm_id }) => this.#refuseComm(comm_id),
+    comm_msg: () => undefined,
+    comm_close: () => undefined,
+  };
+
+  #complete({ code, cursor_pos }: Content): object {
+    const source = String(code);
+    const { interpreter } = this.#cells;
+    const { start, end, matches } = interpreter.complete(source, unitsBefore(source, cursor_pos));
+    const place = { start: pointsBefore(source, start), end: pointsBefore(source, end) };
+    return {
+      status: 'ok',
+      matches: matches.map(({ text }) => text),
+      cursor_start: place.start,
+      cursor_end: place.end,
+      metadata: { _jupyter_types_experimental: matches.map((match) => ({ ...match, ...place })) },
+    };
+  }
+
+  #inspect({ code, cursor_pos }: Content): object {
+    const source = String(code);
+    const data = this.#cells.interpreter.inspect(source, unitsBefore(source, cursor_pos));
+    return { status: 'ok', found: data !== undefined, data: data ?? {}, metadata: {} };
+  }
+
+  /** No code of ours talks over comms. */
+  #refuseComm(comm_id: unknown): undefined {
+    const origin = this.#request?.origin;
+    if (!origin) return undefined;
+    const reply = { type: 'comm_close', content: JSON.stringify({ comm_id, data: {} }), origin };
+    this.#tell({ kind: 'send', channel: 'iopub', reply });
+    return undefined;
+  }
+
+  #tell(message: ToServer): void {
+    this.#server.postMessage(message);
+  }
+}
+
+/** Jupyter counts Unicode characters, TypeScript the 16-bit units of a string. */
+function unitsBefore(text: string, points: unknown): number {
+  return typeof points === 'number' ? [...text].slice(0, points).join('').length : text.length;
+}
+
+function pointsBefore(text: string, units: number): number {
+  return [...text.slice(0, units)].length;
+}
+
+/** Of the next line: that of the last, and one step more after an opening bracket. */
+function indentOf(source: string): string {
+  const last = source.trimEnd().split('\n').at(-1) ?? '';
+  return `${/^\s*/.exec(last)?.[0]}${/[([{]$/.test(last) ? '  ' : ''}`;
+}

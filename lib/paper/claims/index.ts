@@ -1,0 +1,146 @@
+/** What the paper's text says of its results, checked against the runs of a preset that are there. */
+
+import type { Preset } from '../../runs/presets';
+import type { Results } from '../../runs/run-store';
+import { DEFAULT_READING, type Reading } from '../../training/methods';
+import type { MemoryMeasurement } from '../memory';
+import { type Comparison, Evidence, NotComputed, type Outcome, outcomeOf, type Verdict } from './evidence';
+import { claims, type PaperClaim } from './statements';
+import { mean } from './statistics';
+
+export type { Verdict } from './evidence';
+export { claims, type PaperClaim } from './statements';
+
+/** A difference that a verdict rests on, with its 95 % interval: of accuracies, 0..1, unless there is a unit. */
+export interface ClaimDifference {
+  /** `best ST (σ=0.215, α=10) − baseline, mean over σ=0 … 1`. */
+  readonly what: string;
+  readonly value: number;
+  /** None where every setting was run with one seed alone. */
+  readonly low?: number;
+  readonly high?: number;
+  /** The seeds whose runs were compared, and on how many test images. */
+  readonly seeds?: readonly number[];
+  readonly images?: number;
+  readonly unit?: 'MB';
+}
+
+export interface ClaimResult {
+  readonly id: number;
+  readonly verdict: Verdict;
+  /** How the stability loss of the runs is read. */
+  readonly reading: Reading;
+  /** The comparisons that decide, or keep it undecided; of `count`. */
+  readonly differences: readonly ClaimDifference[];
+  readonly count: number;
+  /** What would decide it, where it is undecided. */
+  readonly wouldDecide?: string;
+  /** Why it is not computed: which runs are missing. */
+  readonly reason?: string;
+  /** Of a claim over several panels, each panel's verdict. */
+  readonly note?: string;
+}
+
+export interface ClaimOptions {
+  /** Of the stability loss, in the runs that are compared. Default: the default one. */
+  readonly reading?: Partial<Reading>;
+  /** Of the same preset; without it, claim 29 is not computed. */
+  readonly memory?: MemoryMeasurement;
+  /** Which, by their ids. Default: all. */
+  readonly only?: readonly number[];
+}
+
+/** Checks the claims of the text against the runs of a preset that are there. */
+export function checkClaims(
+  preset: Preset,
+  results: Results,
+  { reading, memory, only = claims.map(({ id }) => id) }: ClaimOptions = {},
+): readonly ClaimResult[] {
+  const evidence = new Evidence(preset, results, reading);
+  const wanted = claims.filter(({ id }) => only.includes(id));
+  const shared = { reading: { ...DEFAULT_READING, ...reading } };
+  return wanted.map(({ id, check }): ClaimResult => {
+    try {
+      const outcome =
+        check === undefined
+          ? memoryOutcome(memory?.preset === preset.name ? memory : undefined)
+          : outcomeFrom(check(evidence));
+      return { id, ...shared, ...outcome };
+    } catch (error) {
+      if (!(error instanceof NotComputed)) throw error;
+      return { id, ...shared, verdict: 'not computed', differences: [], count: 0, reason: error.message };
+    }
+  });
+}
+
+type Found = Omit<ClaimResult, 'id' | 'reading'>;
+
+function outcomeFrom(checked: ReturnType<NonNullable<PaperClaim['check']>>): Found {
+  const { finding, note } = 'finding' in checked ? checked : { finding: checked, note: undefined };
+  const { deciding, ...outcome }: Outcome = outcomeOf(finding);
+  return { ...outcome, differences: deciding.map(differenceOf), ...(note !== undefined && { note }) };
+}
+
+function differenceOf({ what, estimate, decision }: Comparison): ClaimDifference {
+  const { value, seeds, images } = estimate;
+  const { low, high } = decision;
+  return { what, value, ...(Number.isFinite(low) && { low, high }), seeds, images };
+}
+
+/** Section 2's claim: peak memory of a training step above the idle process, repeat by repeat. */
+function memoryOutcome(memory: MemoryMeasurement | undefined): Found {
+  const repeats = (method: string) => memory?.peaks.find((peak) => peak.method === method)?.megabytes;
+  const [stability, augmented] = [repeats('ST'), repeats('DA')];
+  if (stability === undefined || augmented === undefined) {
+    throw new NotComputed('Memory was not measured at this preset: npm run bench:memory.');
+  }
+  const difference = {
+    what: 'peak memory of ST − of DA, from the least to the most of the repeats',
+    value: mean(stability) - mean(augmented),
+    low: Math.min(...stability) - Math.max(...augmented),
+    high: Math.max(...stability) - Math.min(...augmented),
+    unit: 'MB',
+  } as const;
+  const verdict = difference.low > 0 ? 'holds' : difference.high < 0 ? 'contradicted' : 'undecided';
+  return { verdict, differences: [difference], count: 1 };
+}
+
+/** A claim as a row of a table. */
+export interface ClaimRow {
+  readonly claim: number;
+  readonly statement: string;
+  readonly verdict: string;
+  readonly differences: string;
+  readonly seeds: string;
+  readonly note: string;
+  readonly [column: string]: string | number;
+}
+
+/** Results as rows for display: differences in points of accuracy. */
+export function claimsTable(results: readonly ClaimResult[]): readonly ClaimRow[] {
+  return results.map(({ id, verdict, differences, wouldDecide, reason, note }) => ({
+    claim: id,
+    statement: claims.find((claim) => claim.id === id)?.statement ?? '',
+    verdict,
+    differences: differences.map(differenceText).join(';\n'),
+    seeds: [...new Set(differences.map(({ seeds }) => (seeds ?? []).length))].filter(Boolean).join(', '),
+    note: [reason, note, wouldDecide && `Would decide: ${wouldDecide}.`].filter(Boolean).join('\n'),
+  }));
+}
+
+/** How many claims have each verdict. */
+export function verdictCounts(results: readonly ClaimResult[]): Readonly<Record<Verdict, number>> {
+  const counts = { holds: 0, contradicted: 0, undecided: 0, 'not computed': 0 };
+  for (const { verdict } of results) counts[verdict] += 1;
+  return counts;
+}
+
+/** `best DA (σ=0.0464, p=1) − baseline at σ=0.05: +1.3 points (−0.2 to +2.8)`. */
+function differenceText({ what, value, low, high, unit }: ClaimDifference): string {
+  const text = (number: number) => {
+    const shown = unit === undefined ? (100 * number).toFixed(1) : String(Math.round(number));
+    return number < 0 ? shown.replace('-', '−') : `+${shown}`;
+  };
+  const interval = low === undefined || high === undefined ? '' : ` (${text(low)} to ${text(high)})`;
+  return `${what}: ${text(value)} ${unit ?? 'points'}${interval}`;
+}

@@ -1,0 +1,272 @@
+/**
+ * How sure a comparison of accuracies is.
+ *
+ * Whatever is compared is a weighted sum of accuracies, such as the mean of (ST − baseline) over some strengths. It is
+ * taken seed by seed from the runs of that seed, and image by image from the same distorted images, so that what all
+ * runs share – the luck of the baseline that they start from, hard images – does not count. Two things are left open:
+ * which images were drawn, estimated from the images' own differences; and what another seed would have trained,
+ * estimated from all settings that have several seeds.
+ */
+import { jStat } from 'jstat';
+import { answersOf, type EvaluationRow } from '../../evaluation/evaluate';
+import { isTest, type Results } from '../../runs/run-store';
+import { runsBySetting, type SettingCurve } from '../panel-curves';
+
+/** A setting's accuracy at one test strength, and how often it counts. */
+export interface Term {
+  readonly curve: SettingCurve;
+  readonly strength: number | null;
+  readonly weight: number;
+}
+
+/** A weighted sum of accuracies, 0..1 each, and how sure it is. */
+export interface Estimate {
+  /** Mean over the seeds that all of its settings have. */
+  readonly value: number;
+  readonly seeds: readonly number[];
+  readonly images: number;
+  /** Variance that the choice of images leaves open, and that of the seeds. */
+  readonly variance: { readonly images: number; readonly seeds: number };
+  /** Degrees of freedom of both together (Welch and Satterthwaite). */
+  readonly freedom: number;
+}
+
+/** So sure an interval is, and a verdict: to either side half of the rest. */
+export const CONFIDENCE = 0.95;
+const LEVEL = (1 - CONFIDENCE) / 2;
+
+/** With fewer degrees of freedom a deviation is taken from more cells: all strengths of a test, then all tests. */
+const LEAST_FREEDOM = 8;
+
+interface Spread {
+  readonly squares: number;
+  readonly freedom: number;
+}
+
+/**
+ * The deviation of a run's accuracy over seeds, by test distortion and strength, pooled over all settings that have
+ * several: in the table of settings × seeds, what is left once the means of rows and columns are taken out – a seed's
+ * baseline is common to all of its runs.
+ *
+ * The results must be of one preset, on the same pictures.
+ */
+export class SeedDeviations {
+  readonly #cells = new Map<string, Spread>();
+
+  constructor(results: Results) {
+    for (const table of tablesOf(results)) {
+      for (const [key, accuracies] of table) {
+        const cell = twoWayResiduals(accuracies);
+        for (const of of [key, key.slice(0, key.indexOf(' ')), '']) {
+          const { squares, freedom } = this.#cells.get(of) ?? { squares: 0, freedom: 0 };
+          this.#cells.set(of, { squares: squares + cell.squares, freedom: freedom + cell.freedom });
+        }
+      }
+    }
+  }
+
+  /** The variance is infinite as long as no two settings have two seeds: nobody knows what another seed would do. */
+  of(test: string, strength: number | null): { readonly variance: number; readonly freedom: number } {
+    const cells = [cellKey(test, strength), test, ''].map((key) => this.#cells.get(key));
+    const found = cells.find((cell) => cell && cell.freedom >= LEAST_FREEDOM) ?? cells.at(-1);
+    if (found === undefined) return { variance: Number.POSITIVE_INFINITY, freedom: 1 };
+    return { variance: found.squares / found.freedom, freedom: found.freedom };
+  }
+}
+
+const cellKey = (test: string, strength: number | null) => `${test} ${strength}`;
+
+/** Settings with the same seeds, in one precision, make a table each: by test and strength, `[setting][seed]`. */
+function tablesOf(results: Results): Iterable<ReadonlyMap<string, readonly (readonly number[])[]>> {
+  const tables = new Map<string, Map<string, number[][]>>();
+  for (const runs of runsBySetting(results).values()) {
+    if (runs.length < 2) continue;
+    const [{ precision }] = runs.map(({ record }) => record.spec);
+    const kind = JSON.stringify([precision, ...runs.map(({ record }) => record.spec.seed)]);
+    const table = tables.get(kind) ?? new Map<string, number[][]>();
+    tables.set(kind, table);
+    const byTest = runs.map(({ record, rows }) => {
+      const tests = rows.filter((row) => isTest(record.spec, row));
+      return new Map(tests.map((row) => [cellKey(row.distortion, row.strength as number | null), row]));
+    });
+    for (const key of byTest[0].keys()) {
+      const row = byTest.map((of) => of.get(key));
+      if (!row.every((one) => one !== undefined)) continue;
+      table.set(key, [...(table.get(key) ?? []), row.map(({ correct, total }) => correct / total)]);
+    }
+  }
+  return tables.values();
+}
+
+function twoWayResiduals(table: readonly (readonly number[])[]): Spread {
+  const columns = table[0].map((_, column) => mean(table.map((row) => row[column])));
+  const all = mean(columns);
+  const squares = table.map((row) => {
+    const own = mean(row);
+    return sum(row.map((value, column) => (value - own - columns[column] + all) ** 2));
+  });
+  return { squares: sum(squares), freedom: (table.length - 1) * (columns.length - 1) };
+}
+
+/** The weighted sum over the seeds that all settings have; undefined where they have none in common. */
+export function estimate(
+  test: string,
+  terms: readonly Term[],
+  deviations: SeedDeviations,
+): Estimate | undefined {
+  const curves = [...new Set(terms.map(({ curve }) => curve))];
+  const [first, ...others] = curves.map((curve) => curve.runs.map(({ spec }) => spec.seed));
+  const seeds = first.filter((seed) => others.every((of) => of.includes(seed)));
+  if (seeds.length === 0) return undefined;
+  const rows = terms.map(({ curve, strength, weight }) => {
+    const at = curve.points.findIndex((point) => point.strength === strength);
+    if (at < 0) throw new RangeError(`The curve was not tested at ${strength}.`);
+    const runs = seeds.map((seed) => curve.rows[curve.runs.findIndex(({ spec }) => spec.seed === seed)][at]);
+    return { runs, weight: weight / seeds.length };
+  });
+  const value = sum(rows.flatMap(({ runs, weight }) => runs.map((row) => weight * accuracyOf(row))));
+  const images = rows[0].runs[0].total;
+
+  // A run's luck is the same at all strengths, as far as is known: deviations add, not their squares.
+  let ofSeeds = 0;
+  let freedom = Number.POSITIVE_INFINITY;
+  for (const curve of curves) {
+    const weights = new Map<number | null, number>(); // a curve may stand on both sides
+    for (const { strength, weight } of terms.filter((term) => term.curve === curve)) {
+      weights.set(strength, (weights.get(strength) ?? 0) + weight);
+    }
+    let deviation = 0;
+    for (const [strength, weight] of weights) {
+      if (weight === 0) continue;
+      const known = deviations.of(test, strength);
+      deviation += Math.abs(weight) * Math.sqrt(known.variance);
+      freedom = Math.min(freedom, known.freedom);
+    }
+    ofSeeds += deviation ** 2 / seeds.length;
+  }
+  const ofImages = imageVariance(rows, images);
+  return {
+    value,
+    seeds,
+    images,
+    variance: { images: ofImages, seeds: ofSeeds },
+    freedom:
+      Number.isFinite(ofSeeds) && ofImages + ofSeeds > 0 ? welch(ofImages, images - 1, ofSeeds, freedom) : 1,
+  };
+}
+
+/** Degrees of freedom of the sum of two variances. */
+function welch(one: number, itsFreedom: number, other: number, otherFreedom: number): number {
+  return (one + other) ** 2 / (one ** 2 / itsFreedom + other ** 2 / otherFreedom);
+}
+
+interface WeightedRows {
+  readonly runs: readonly EvaluationRow[];
+  readonly weight: number;
+}
+
+/** How much the sum would vary over other test images. Where the answers were not kept, rows count as independent. */
+function imageVariance(rows: readonly WeightedRows[], images: number): number {
+  const sums = new Float64Array(images);
+  for (const { runs, weight } of rows) {
+    for (const row of runs) {
+      const answers = answersOf(row);
+      if (answers === undefined) {
+        const apart = rows.flatMap((of) =>
+          of.runs.map((one) => of.weight ** 2 * accuracyOf(one) * (1 - accuracyOf(one))),
+        );
+        return sum(apart) / images;
+      }
+      for (let image = 0; image < images; image++) sums[image] += weight * answers[image];
+    }
+  }
+  const centre = mean(sums);
+  let squares = 0;
+  for (const one of sums) squares += (one - centre) ** 2;
+  return squares / (images - 1) / images;
+}
+
+/** What a sum is claimed to lie between; one end may be infinite. */
+export type Range = readonly [low: number, high: number];
+
+export interface Decision {
+  /** The 95 % interval. */
+  readonly low: number;
+  readonly high: number;
+  /** How likely such a sum would be at least, if it did not lie in the range; and if it did. */
+  readonly pHolds: number;
+  readonly pBroken: number;
+}
+
+/** How far an estimate bears out that the sum lies in a range, and how far that it does not. */
+export function decide({ value, variance, freedom }: Estimate, [low, high]: Range): Decision {
+  const deviation = Math.sqrt(variance.images + variance.seeds);
+  const half = deviation * jStat.studentt.inv(1 - LEVEL, freedom);
+  /** That a value so high or higher comes of a sum at the bound. */
+  const pAbove = (bound: number) => {
+    if (!Number.isFinite(bound)) return bound > 0 ? 1 : 0;
+    if (deviation === 0) return value > bound ? 0 : 1;
+    return jStat.studentt.cdf((bound - value) / deviation, freedom);
+  };
+  const pBelow = (bound: number) => {
+    if (!Number.isFinite(bound)) return bound > 0 ? 0 : 1;
+    if (deviation === 0) return value < bound ? 0 : 1;
+    return jStat.studentt.cdf((value - bound) / deviation, freedom);
+  };
+  return {
+    low: value - half,
+    high: value + half,
+    pHolds: Math.max(pAbove(low), pBelow(high)),
+    pBroken: Math.min(
+      low === Number.NEGATIVE_INFINITY ? 1 : pBelow(low),
+      high === Number.POSITIVE_INFINITY ? 1 : pAbove(high),
+    ),
+  };
+}
+
+/**
+ * Which of several findings are sure although they are several (Holm 1979): from the surest on, each against the level
+ * divided by how many are left.
+ */
+export function holm(probabilities: readonly number[]): readonly boolean[] {
+  const order = probabilities.map((_, at) => at).sort((a, b) => probabilities[a] - probabilities[b]);
+  const sure = probabilities.map(() => false);
+  for (const [rank, at] of order.entries()) {
+    if (probabilities[at] > LEVEL / (probabilities.length - rank)) break;
+    sure[at] = true;
+  }
+  return sure;
+}
+
+export const isSure = (probability: number) => probability <= LEVEL;
+
+/**
+ * What would decide an estimate that lies so far from a bound: seeds, as far as they go; else test images.
+ *
+ * @returns a phrase such as `about 6 seeds`
+ */
+export function wouldDecide({ variance, seeds, images }: Estimate, distance: number): string {
+  if (!Number.isFinite(variance.seeds))
+    return 'a second seed of some settings, which tells how far seeds differ';
+  const wanted = (Math.abs(distance) / jStat.studentt.inv(1 - LEVEL, 1e6)) ** 2;
+  const perSeed = variance.seeds * seeds.length;
+  if (variance.images < wanted) {
+    return `about ${Math.max(seeds.length + 1, Math.ceil(perSeed / (wanted - variance.images)))} seeds`;
+  }
+  if (wanted < 1e-7) return 'no number of seeds or test images: the two are as good as the same';
+  return `about ${Math.ceil((2 * variance.images * images) / wanted / 1000)},000 test images and ${Math.ceil((2 * perSeed) / wanted)} seeds`;
+}
+
+function accuracyOf({ correct, total }: EvaluationRow): number {
+  return correct / total;
+}
+
+export function mean(values: ArrayLike<number>): number {
+  return sum(values) / values.length;
+}
+
+function sum(values: ArrayLike<number>): number {
+  let total = 0;
+  for (let at = 0; at < values.length; at++) total += values[at];
+  return total;
+}

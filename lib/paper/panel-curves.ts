@@ -1,0 +1,393 @@
+/** From records to curves: pure functions of what is on disk. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { distortionNamed, strengthText } from '../distortions';
+import { accuracyInterval, type EvaluationRow } from '../evaluation/evaluate';
+import { DataError } from '../io/errors';
+import { readLines, writeWhole } from '../io/files';
+import type { Precision } from '../model/resnet18';
+import { BASELINE, type Preset, specOf, type Treatment } from '../runs/presets';
+import {
+  type Results,
+  type RunRecord,
+  type RunResult,
+  type RunStore,
+  SHIPPED,
+  testedRows,
+} from '../runs/run-store';
+import { canonicalJson, parseSpec, type RunSpec, runId, runTitle, settingKey } from '../runs/spec';
+import { controlsOf, costOf } from '../sweep/plan';
+import {
+  type CurveRule,
+  type Family,
+  type FigureName,
+  familiesOf,
+  type Panel,
+  panelsOf,
+  settingsOf,
+  testStrengths,
+} from './figures';
+
+const recordsFile = (name: string) => join(SHIPPED, `${name}.jsonl`);
+/** Which images each run got right, test by test in the order of its rows: apart, since few look at it. */
+const answersFile = (name: string) => join(SHIPPED, `${name}.answers.jsonl`);
+
+/**
+ * The results that ship with the project: computed elsewhere, their records say where and when.
+ *
+ * @throws DataError if a line is damaged
+ */
+export function shippedResults({ name }: Preset): Results {
+  const answers = new Map(
+    (readLines(answersFile(name)) as { run: string; answers: string[] }[]).map((line) => [
+      line.run,
+      line.answers,
+    ]),
+  );
+  const file = recordsFile(name);
+  if (!existsSync(file)) return new Map();
+  const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+  return new Map(
+    lines.map((line, index) => {
+      const { record, rows } = JSON.parse(line) as RunResult;
+      if (runId(parseSpec(record.spec)) !== record.id) {
+        throw new DataError(`${file}, line ${index + 1}: the specification is not that of its run.`, {
+          cure: 'Restore the file from the repository.',
+        });
+      }
+      const its = answers.get(record.id);
+      return [
+        record.id,
+        { record, rows: its ? rows.map((row, at) => ({ ...row, answers: its[at] })) : rows },
+      ];
+    }),
+  );
+}
+
+/** All finished runs of a store. */
+export function readResults(store: RunStore): Results {
+  return new Map(store.list().map((record) => [record.id, { record, rows: store.evaluations(record.id) }]));
+}
+
+/** Writes results as they ship: a line a run, by id, so that a new run is a new line. @returns the files */
+export function writeResults(preset: Preset, results: Results): readonly string[] {
+  const mine = [...results.values()]
+    .filter(({ record: { spec } }) => isOf(preset, spec))
+    .sort((a, b) => (a.record.id < b.record.id ? -1 : 1));
+  const records = mine.map(({ record, rows }) => ({
+    record,
+    rows: rows.map(({ answers: _, ...row }) => row),
+  }));
+  const answers = mine.map(({ record: { id }, rows }) => ({
+    run: id,
+    answers: rows.map((row) => row.answers),
+  }));
+  const write = (file: string, lines: readonly object[]) => {
+    writeWhole(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    return file;
+  };
+  return [write(recordsFile(preset.name), records), write(answersFile(preset.name), answers)];
+}
+
+/** Whether a run is of a preset, on the same pictures. */
+export function isOf({ dataset, network }: Preset, spec: RunSpec): boolean {
+  return canonicalJson([spec.dataset, spec.network]) === canonicalJson([dataset, network]);
+}
+
+/** Accuracy at one test strength, of one run or over seeds; 0..1. */
+export interface AccuracyPoint {
+  readonly strength: number | null;
+  /** Mean over the seeds. */
+  readonly accuracy: number;
+  /** Of one run, the 95 % Wilson interval; of several seeds, from the lowest to the highest. */
+  readonly low: number;
+  readonly high: number;
+}
+
+/** What a panel draws of a curve. */
+export interface PanelCurve {
+  /** As the paper's legends: `best ST (σ=0.215, α=10)`. */
+  readonly label: string;
+  readonly rule: CurveRule | 'baseline' | 'control';
+  /** The setting that was chosen. */
+  readonly chosen: SettingCurve;
+}
+
+/** One setting's accuracy against strength. */
+export interface SettingCurve {
+  readonly treatment: Treatment;
+  readonly runs: readonly RunRecord[];
+  /** Mean over the runs, at each test strength. */
+  readonly points: readonly AccuracyPoint[];
+  /** What was counted: of each run, in the order of the points. */
+  readonly rows: readonly (readonly EvaluationRow[])[];
+}
+
+export interface PanelCurves {
+  readonly panel: Panel;
+  /** Accuracy of who guesses: 1 / C. */
+  readonly chance: number;
+  readonly baseline: PanelCurve;
+  /** The baseline trained on, for as many epochs as the treatments: those that are there. */
+  readonly controls: readonly PanelCurve[];
+  /** Curves of the panel that can be chosen: of those families, every setting is there. */
+  readonly curves: readonly PanelCurve[];
+  /** From the lowest to the highest of all runs in the band; empty until they are all there. */
+  readonly band: readonly { readonly strength: number | null; readonly low: number; readonly high: number }[];
+  /** Settings that are there, of those the panel is made of. */
+  readonly computed: number;
+  readonly wanted: number;
+}
+
+const PRECISIONS: readonly Precision[] = ['bfloat16', 'float32'];
+
+/**
+ * Accuracy against strength of a setting, from all its seeds that were tested at every one of the strengths.
+ *
+ * Runs of the precision of which there are most seeds count; different precisions are not mixed.
+ *
+ * @returns undefined if there is none
+ */
+export function settingCurve(
+  treatment: Treatment,
+  { results, preset, test, strengths }: CurveSource,
+): SettingCurve | undefined {
+  const bySetting = runsBySetting(results);
+  const ofPrecision = PRECISIONS.map((precision) =>
+    (bySetting.get(settingKey(specOf(preset, treatment, { precision }))) ?? []).flatMap(
+      ({ record, rows }) => {
+        const row = testedRows(record.spec, rows);
+        const tested = strengths.map((strength) => row({ distortion: test, strength }));
+        return tested.every((one) => one !== undefined) ? [{ record, rows: tested }] : [];
+      },
+    ),
+  );
+  const runs = ofPrecision.reduce((a, b) => (b.length > a.length ? b : a));
+  if (runs.length === 0) return undefined;
+  return settingOf(treatment, strengths, runs);
+}
+
+function settingOf(
+  treatment: Treatment,
+  strengths: readonly (number | null)[],
+  runs: readonly { readonly record: RunRecord; readonly rows: readonly EvaluationRow[] }[],
+): SettingCurve {
+  const points = strengths.map((strength, at): AccuracyPoint => {
+    const rows = runs.map((run) => run.rows[at]);
+    if (rows.length === 1) return { strength, ...accuracyInterval(rows[0]) };
+    const accuracies = rows.map(({ correct, total }) => correct / total);
+    return {
+      strength,
+      accuracy: accuracies.reduce((sum, accuracy) => sum + accuracy) / accuracies.length,
+      low: Math.min(...accuracies),
+      high: Math.max(...accuracies),
+    };
+  });
+  return { treatment, runs: runs.map(({ record }) => record), points, rows: runs.map(({ rows }) => rows) };
+}
+
+/** Curves over the seeds that all of them have, so that no curve is another's luck; as they are where they have none. */
+function ofCommonSeeds(curves: readonly SettingCurve[]): readonly SettingCurve[] {
+  const [first, ...others] = curves.map(({ runs }) => runs.map(({ spec }) => spec.seed));
+  const seeds = first.filter((seed) => others.every((of) => of.includes(seed)));
+  if (seeds.length === 0) return curves;
+  return curves.map(({ treatment, points, runs, rows }) =>
+    settingOf(
+      treatment,
+      points.map(({ strength }) => strength),
+      runs.flatMap((record, at) => (seeds.includes(record.spec.seed) ? [{ record, rows: rows[at] }] : [])),
+    ),
+  );
+}
+
+/** Where curves are taken from. */
+export interface CurveSource {
+  readonly results: Results;
+  readonly preset: Preset;
+  /** Name of the test distortion. */
+  readonly test: string;
+  readonly strengths: readonly (number | null)[];
+}
+
+/** The runs of each setting, by its {@link settingKey}; in the order of their seeds. */
+export function runsBySetting(results: Results): ReadonlyMap<string, readonly RunResult[]> {
+  const known = bySetting.get(results);
+  if (known !== undefined) return known;
+  const made = new Map<string, RunResult[]>();
+  for (const result of [...results.values()].sort((a, b) => a.record.spec.seed - b.record.spec.seed)) {
+    const key = settingKey(result.record.spec);
+    const runs = made.get(key);
+    if (runs) runs.push(result);
+    else made.set(key, [result]);
+  }
+  bySetting.set(results, made);
+  return made;
+}
+
+const bySetting = new WeakMap<Results, ReadonlyMap<string, readonly RunResult[]>>();
+
+/** All settings of a family, those that are there; in the order of the grid. */
+export function familyCurves(family: Family, source: CurveSource): readonly SettingCurve[] {
+  return settingsOf(family, source.preset)
+    .map((treatment) => settingCurve(treatment, source))
+    .filter((curve) => curve !== undefined);
+}
+
+/** What a panel draws at a preset: undefined as long as there is no baseline. */
+export function panelCurves(panel: Panel, preset: Preset, results: Results): PanelCurves | undefined {
+  const source = { results, preset, test: panel.test, strengths: testStrengths(panel, preset) };
+  const baseline = settingCurve(BASELINE, source);
+  if (baseline === undefined) return undefined;
+  const whole = (family: Family) => {
+    const curves = familyCurves(family, source);
+    return curves.length === settingsOf(family, preset).length ? curves : [];
+  };
+  const chosen = panel.curves.flatMap((rule) => {
+    const settings = whole(rule);
+    return settings.length === 0 ? [] : [{ rule, chosen: choose(settings, rule, panel.test) }];
+  });
+  const controls = controlsOf(familiesOf(panel), preset).flatMap((treatment) => {
+    return settingCurve(treatment, source) ?? [];
+  });
+  const drawn = ofCommonSeeds([baseline, ...controls, ...chosen.map(({ chosen }) => chosen)]);
+  const curves = chosen.map(({ rule }, at): PanelCurve => {
+    const curve = drawn[1 + controls.length + at];
+    return { label: curveLabel(rule, curve), rule, chosen: curve };
+  });
+  const inBand = panel.band.map(whole);
+  const points = inBand.every((family) => family.length > 0)
+    ? inBand.flat().map((curve) => curve.points)
+    : [];
+  const band = (points[0] ?? []).map(({ strength }, at) => ({
+    strength,
+    low: Math.min(...points.map((of) => (of[at] as AccuracyPoint).accuracy)),
+    high: Math.max(...points.map((of) => (of[at] as AccuracyPoint).accuracy)),
+  }));
+  const wanted = new Map(
+    [...panel.curves, ...panel.band]
+      .flatMap((family) => settingsOf(family, preset))
+      .map((treatment) => [runId(specOf(preset, treatment, { precision: 'float32' })), treatment]),
+  );
+  const computed = [...wanted.values()].filter((treatment) => settingCurve(treatment, source) !== undefined);
+  return {
+    panel,
+    chance: 1 / preset.classes,
+    baseline: { label: 'baseline', rule: 'baseline', chosen: drawn[0] },
+    controls: controls.map(({ treatment: { epochs } }, at) => ({
+      label: `control${epochs === undefined ? '' : ', twice the epochs'}`,
+      rule: 'control',
+      chosen: drawn[1 + at],
+    })),
+    curves,
+    band,
+    computed: computed.length + 1,
+    wanted: wanted.size + 1,
+  };
+}
+
+/** Of some settings, at least one, that which is best or worst at the deciding strength; of equals, the first. */
+export function choose(
+  settings: readonly SettingCurve[],
+  rule: Pick<CurveRule, 'pick' | 'at'>,
+  test: string,
+): SettingCurve {
+  const { pick, at = distortionNamed(test).practical as number } = rule;
+  const score = (curve: SettingCurve) => accuracyAt(curve, at) * (pick === 'best' ? 1 : -1);
+  return settings.reduce((a, b) => (score(b) > score(a) ? b : a));
+}
+
+/**
+ * The accuracy of a curve at a strength it was tested at; 0..1.
+ *
+ * @throws RangeError if it was not tested there
+ */
+export function accuracyAt({ points }: Pick<SettingCurve, 'points'>, strength: number | null): number {
+  const point = points.find((one) => one.strength === strength);
+  if (point === undefined) throw new RangeError(`The curve was not tested at ${strength}.`);
+  return point.accuracy;
+}
+
+/** As the paper's legends: `best ST (σ=0.215, α=10)`. */
+export function curveLabel(
+  { pick, at, method, extended, training }: CurveRule,
+  { treatment, runs }: SettingCurve,
+) {
+  const title = runTitle(treatment).replace(method, `${method}${extended ? ', twice the epochs' : ''}`);
+  const where = at === undefined ? '' : ` at ${strengthText(distortionNamed(training), at)}`;
+  const seeds = runs.length > 1 ? `, ${runs.length} seeds` : '';
+  return `${pick}${where} ${title}${seeds}`;
+}
+
+/** A family of a figure: how many of its settings are there, and what they cost. */
+export interface FamilySummary {
+  readonly family: Family;
+  readonly settings: number;
+  readonly computed: number;
+  /** Images through the network, forward and back, for one setting. */
+  readonly passes: number;
+  /** Mean seconds of training of the runs that are there, and on what; undefined without a run. */
+  readonly seconds?: number;
+  readonly device?: string;
+}
+
+/** What a figure is made of, family by family; the baseline is not counted. */
+export function figureFamilies(
+  figure: FigureName,
+  preset: Preset,
+  results: Results,
+): readonly FamilySummary[] {
+  const panels = panelsOf(figure);
+  const families = new Map(
+    panels.flatMap(familiesOf).map((family) => [JSON.stringify(settingsOf(family, preset)), family]),
+  );
+  // A family that is part of another, as DA with p = 1 of DA, is counted there.
+  const all = [...families.values()].filter(
+    (family) =>
+      !(family.probability !== undefined && [...families.values()].some((other) => includes(other, family))),
+  );
+  return all.map((family) => {
+    const settings = settingsOf(family, preset);
+    const source = { results, preset, test: panels[0].test, strengths: testStrengths(panels[0], preset) };
+    const runs = familyCurves(family, source).flatMap((curve) => curve.runs);
+    const { trainingPasses } = costOf({
+      spec: specOf(preset, settings[0], { precision: 'float32' }),
+      tests: [],
+    });
+    return {
+      family,
+      settings: settings.length,
+      computed: familyCurves(family, source).length,
+      passes: Math.round(trainingPasses),
+      seconds: runs.length > 0 ? runs.reduce((sum, run) => sum + run.seconds, 0) / runs.length : undefined,
+      device: runs[0]?.device.name,
+    };
+  });
+}
+
+function includes(other: Family, { method, training, extended }: Family): boolean {
+  return (
+    other.probability === undefined &&
+    other.method === method &&
+    other.training === training &&
+    other.extended === extended
+  );
+}
+
+/** Where and when the curves of some panels were computed, and how many of their settings: what is said under a figure. */
+export function provenance(panels: readonly PanelCurves[]): string {
+  const runs = panels.flatMap(({ baseline, curves }) =>
+    [baseline, ...curves].flatMap(({ chosen }) => chosen.runs),
+  );
+  const distinct = (of: (run: RunRecord) => string) => [...new Set(runs.map(of))].sort().join(', ');
+  const days = [...new Set(runs.map(({ finished }) => finished.slice(0, 10)))].sort();
+  const computed = panels.map(({ panel, computed: there, wanted }) => `${panel.id}: ${there} of ${wanted}`);
+  const device = ({ device: { name, kind, threads, tensorflow } }: RunRecord) =>
+    `${name} (${kind === 'gpu' ? 'GPU' : `${threads} CPU thread${threads === 1 ? '' : 's'}`}, TensorFlow ${tensorflow})`;
+  return [
+    `Settings computed, of those the panel chooses from: ${computed.join('; ')}.`,
+    `Computed ${days[0] === days.at(-1) ? `on ${days[0]}` : `from ${days[0]} to ${days.at(-1)}`}`,
+    `from the pictures of ${distinct(({ spec: { dataset } }) => `${dataset.name} ${dataset.digest}`)}`,
+    `on ${distinct(device)} in ${distinct(({ spec }) => spec.precision)},`,
+    `by version ${distinct(({ version }) => version)}.`,
+  ].join('\n');
+}

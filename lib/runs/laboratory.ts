@@ -1,0 +1,547 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
+import { type ImageDataset, subset } from '../data/dataset';
+import type { SplitName } from '../data/store';
+import { type Distortion, distortionNamed, type Strength } from '../distortions';
+import { AccuracyMeter } from '../evaluation/accuracy';
+import { accuracyInterval, type EvaluationRow, rowOf } from '../evaluation/evaluate';
+import { ArgumentError, DataError, UserError } from '../io/errors';
+import { inProject } from '../io/project';
+import { fastestPrecision, type Precision, ResNet18 } from '../model/resnet18';
+import { loadWeights, saveWeights } from '../model/weights';
+import { currentKernel } from '../notebook/client';
+import { type ClaimOptions, type ClaimResult, checkClaims } from '../paper/claims';
+import { type FigureName, panelsOf } from '../paper/figures';
+import { memoryOf } from '../paper/memory';
+import { type PanelCurves, panelCurves, readResults, shippedResults } from '../paper/panel-curves';
+import { inEitherPrecision, type Job } from '../sweep/plan';
+import { device } from '../tensorflow';
+import { type BatchEvent, type EpochResult, train } from '../training/train';
+import { openPictures, presetAt, presetShown } from './preset-pictures';
+import { BASELINE, type Preset, type PresetName, specOf, type Treatment } from './presets';
+import { type Lock, type Results, type RunRecord, RunStore, TEST_SEED, testedRows } from './run-store';
+import { canonicalJson, type DatasetPart, parseSpec, type RunSpec, runId, runTitle } from './spec';
+
+/** What follows a run while it trains: a live chart, or nothing. */
+export interface RunObserver {
+  readonly onBatch?: (event: BatchEvent) => void;
+  readonly onEpoch?: (result: EpochResult) => void;
+  /** Once, with the finished run; also if it was on disk already. */
+  readonly onEnd?: (record: RunRecord) => void | Promise<void>;
+}
+
+/** What happens to a job. */
+export interface JobEvent {
+  readonly job: Job;
+  readonly kind: 'started' | 'epoch' | 'tested' | 'done' | 'retried' | 'failed';
+  /** Why it was retried or failed; what the epoch brought, or what was tested. */
+  readonly message?: string;
+}
+
+/** How often one looks whether another process has finished a run. */
+const WAIT_MS = 1000;
+/** How often events are told while a run goes on. */
+const TELL_MS = 200;
+
+export interface LaboratoryOptions {
+  /** Default: `'laptop'`. */
+  readonly preset?: PresetName;
+  /** Folder of the runs. Default: `data/runs` of the project. */
+  readonly store?: string;
+  /** Default: 0. */
+  readonly seed?: number;
+  /** Of the runs that are trained now. Default: what the hardware does fastest. */
+  readonly precision?: Precision;
+  /** Compute anew, here, what ships with the project. Default: false. */
+  readonly retrain?: boolean;
+  /** Folder of a data set that was built. Default: the preset's own. */
+  readonly data?: string;
+  /** Stops what is being trained or tested. Default: the interrupt of the notebook's cell. */
+  readonly signal?: AbortSignal;
+}
+
+/** Where runs are kept unless one says otherwise. */
+export const RUNS = inProject('data', 'runs');
+
+/**
+ * Where experiments are done at one preset: data, runs on disk, and the three things one does with them – run,
+ * evaluate, take a curve. What was computed before is not computed again.
+ */
+export class Laboratory {
+  /** On the pictures that it works with. */
+  readonly preset: Preset;
+  readonly store: RunStore;
+  readonly seed: number;
+  readonly precision: Precision;
+  readonly #data?: string;
+  readonly #signal?: AbortSignal;
+  readonly #benches = new Map<
+    Precision,
+    { readonly network: ResNet18; readonly meters: Map<string, AccuracyMeter> }
+  >();
+  #dataset?: ImageDataset;
+  #turn: Promise<void> = Promise.resolve();
+
+  /** @throws ArgumentError for an unknown preset, DataError for a folder that is no data set */
+  constructor(options: LaboratoryOptions = {}) {
+    const { preset = 'laptop', store = RUNS, seed = 0, data, signal } = options;
+    this.preset = presetAt(preset, data);
+    this.store = new RunStore(store, options.retrain ? undefined : shippedResults(this.preset));
+    this.seed = seed;
+    this.precision = options.precision ?? fastestPrecision(this.preset.network.width);
+    this.#data = data;
+    this.#signal = signal;
+  }
+
+  /**
+   * The pictures; what was computed before can be looked at without.
+   *
+   * @throws DataError if they are not there
+   */
+  get dataset(): ImageDataset {
+    this.#dataset ??= this.#openDataset();
+    return this.#dataset;
+  }
+
+  #openDataset(): ImageDataset {
+    const { dataset } = this.preset;
+    const whole = openPictures(this.preset, this.#data);
+    const part = (split: SplitName) => subset(whole[split], { count: dataset[split], seed: 0 });
+    return { ...whole, train: part('train'), validation: part('validation'), test: part('test') };
+  }
+
+  /**
+   * The pictures of a run.
+   *
+   * @throws DataError if it was made with others than are here, or they are not there
+   */
+  datasetOf(spec: RunSpec): ImageDataset {
+    const [of, here] = [spec.dataset, this.preset.dataset];
+    const isAway = here.digest === undefined; // opening it says how to get it
+    if (canonicalJson(of) === canonicalJson(here) || (isAway && of.name === here.name)) return this.dataset;
+    const shape = ({ classNames, sourceSide }: ImageDataset) =>
+      `, ${classNames.length} classes, squares of ${sourceSide} px`;
+    throw new DataError(
+      `The run ${runId(spec)} is of the data set ${partText(of)}, but here is ${partText(here)}` +
+        `${isAway ? '' : shape(this.dataset)}.`,
+      { cure: `Name the folder of ${of.name}: --data on the command line, data of a Laboratory.` },
+    );
+  }
+
+  /** The run of a treatment: from disk, or trained now (from the baseline, which is trained first if need be). */
+  async run(treatment: Treatment, observer: RunObserver = {}): Promise<RunRecord> {
+    const { seed, preset } = this;
+    const specs = inEitherPrecision(this.precision, (precision) =>
+      specOf(preset, treatment, { seed, precision }),
+    );
+    const known = specs.find((spec) => this.store.find(runId(spec)) !== undefined);
+    return this.runOf(known ?? specs[0], observer);
+  }
+
+  /**
+   * The run of a specification: from disk, or trained now, or, where another process is training it, awaited.
+   *
+   * @throws ArgumentError for a specification of another preset, DataError for one of another data set
+   */
+  async runOf(given: RunSpec, observer: RunObserver = {}): Promise<RunRecord> {
+    const spec = parseSpec(given);
+    const record = this.store.find(runId(spec)) ?? (await this.#trained(spec, observer));
+    await observer.onEnd?.(record);
+    return record;
+  }
+
+  /** The run of a specification with its weights; trained again where a record ships without. */
+  async #trained(spec: RunSpec, observer: RunObserver = {}): Promise<RunRecord> {
+    const id = runId(spec);
+    const here = () => (this.store.weights(id) === undefined ? undefined : this.store.find(id));
+    let record = here();
+    if (record === undefined) this.datasetOf(spec);
+    while (record === undefined) {
+      if (spec.from !== undefined && this.store.weights(spec.from) === undefined) {
+        const { seed, precision } = spec;
+        const baseline = specOf(this.preset, BASELINE, { seed, precision });
+        if (runId(baseline) !== spec.from) {
+          throw new ArgumentError(
+            `The run ${id} starts from ${spec.from}, which is not this preset's baseline.`,
+          );
+        }
+        await this.#trained(baseline);
+      }
+      await this.#claimed([id], async (lost) => {
+        // It may have been finished between the look and the claim.
+        record = here() ?? (await this.#train(spec, id, observer, lost));
+      });
+      record ??= here();
+    }
+    return record;
+  }
+
+  /**
+   * Does jobs, and tells what happens to each: first the runs, one after the other, then the tests that are missing, those
+   * of all runs together, so that distorted images are made once for all of them.
+   *
+   * @throws the signal's reason when it aborts
+   */
+  async *perform(jobs: readonly Job[]): AsyncGenerator<JobEvent, void, void> {
+    const events: JobEvent[] = [];
+    const trained = new Map<Job, RunRecord>();
+    for (const job of jobs) {
+      yield { job, kind: 'started' };
+      const onEpoch = (result: EpochResult) =>
+        events.push({ job, kind: 'epoch', message: epochText(result) });
+      const run = this.runOf(job.spec, { onEpoch }).then(
+        (record) => {
+          trained.set(job, record);
+        },
+        (error: unknown) => {
+          this.#stopOr()?.throwIfAborted();
+          events.push({ job, kind: 'failed', message: failureText(error) });
+        },
+      );
+      yield* this.#told(events, run);
+    }
+    const failed = new Set<Job>();
+    const distortions = new Set(jobs.flatMap(({ tests }) => tests.map(({ distortion }) => distortion)));
+    for (const distortion of distortions) {
+      const wanted = [...trained].flatMap(([job, record]) => {
+        const strengths = job.tests.find((test) => test.distortion === distortion)?.strengths;
+        return strengths === undefined || failed.has(job) ? [] : [{ job, record, strengths }];
+      });
+      const counted = this.#evaluateAll(wanted, distortion, ({ job }, { strength }) => {
+        events.push({ job, kind: 'tested', message: `${distortion} at ${JSON.stringify(strength)}` });
+      }).catch((error: unknown) => {
+        this.#stopOr()?.throwIfAborted();
+        for (const { job } of wanted) {
+          failed.add(job);
+          events.push({ job, kind: 'failed', message: failureText(error) });
+        }
+      });
+      yield* this.#told(events, counted);
+    }
+    for (const job of trained.keys()) if (!failed.has(job)) yield { job, kind: 'done' };
+  }
+
+  /** Tells events while some work goes on. */
+  async *#told(events: JobEvent[], work: Promise<void>): AsyncGenerator<JobEvent, void, void> {
+    let isOver = false;
+    const end = work.finally(() => {
+      isOver = true;
+    });
+    end.catch(() => {}); // awaited below
+    while (!isOver) {
+      await Promise.race([end, setTimeout(TELL_MS)]);
+      yield* events.splice(0);
+    }
+    await end;
+  }
+
+  async #train(
+    spec: RunSpec,
+    id: string,
+    { onBatch, onEpoch }: RunObserver,
+    lost: AbortSignal,
+  ): Promise<RunRecord> {
+    const here = device();
+    const threads = (here.kind === 'cpu' ? this.preset.threads : undefined) ?? here.threads;
+    const network = this.#network(spec);
+    try {
+      if (spec.from !== undefined) loadWeights(network, this.store.weights(spec.from) as string);
+      this.store.begin(spec);
+      const { method, epochs, batchSize, learningRate, seed, distortion } = spec;
+      const { history, bestEpoch } = await train({
+        network,
+        dataset: this.dataset,
+        method,
+        distortion: distortion && { kind: distortionNamed(distortion.name), strength: distortion.strength },
+        epochs,
+        batchSize,
+        learningRate,
+        seed,
+        threads,
+        signal: this.#stopOr(lost),
+        checkpoint: { file: this.store.checkpointFile(id), run: id },
+        onResume: (history) => this.store.setHistory(id, history),
+        onBatch,
+        onEpoch: (result) => {
+          this.store.addEpoch(id, result);
+          onEpoch?.(result);
+        },
+      });
+      saveWeights(network, this.store.weightsFile(id), { run: id, title: runTitle(spec) });
+      const record: RunRecord = {
+        format: 2,
+        id,
+        spec,
+        history,
+        bestEpoch,
+        device: { ...here, threads },
+        version: version(),
+        finished: new Date().toISOString(),
+        seconds: history.reduce((sum, { seconds }) => sum + seconds, 0),
+      };
+      this.store.save(record);
+      return record;
+    } finally {
+      network.dispose();
+    }
+  }
+
+  /**
+   * The curves of a figure's panels, from all finished runs, those that ship included.
+   *
+   * @throws DataError if there is not even a baseline
+   */
+  panels(figure: FigureName): readonly PanelCurves[] {
+    const results = this.results();
+    const preset = this.#shownPreset(results);
+    return panelsOf(figure).map((panel) => {
+      const curves = panelCurves(panel, preset, results);
+      if (curves !== undefined) return curves;
+      throw new DataError(`No baseline of the preset ${preset.name} was tested for panel ${panel.id}.`, {
+        cure: `Compute the runs: npx stability-training sweep --preset ${preset.name} --figures ${figure}`,
+      });
+    });
+  }
+
+  /** The claims of the paper's text, checked against all finished runs, those that ship included. */
+  claims(options: Omit<ClaimOptions, 'memory'> = {}): readonly ClaimResult[] {
+    const results = this.results();
+    const memory = memoryOf(this.preset.name);
+    return checkClaims(this.#shownPreset(results), results, { memory, ...options });
+  }
+
+  #shownPreset(results: Results): Preset {
+    return presetShown(this.preset.name, results, this.#data);
+  }
+
+  /** All finished runs of this preset: the store's, and those that ship with the project. */
+  results(): Results {
+    return readResults(this.store);
+  }
+
+  /**
+   * The network of a finished run, trained again where its weights are not here; the caller's to dispose.
+   *
+   * @param observer Follows that training; `onEnd` comes once, trained or not.
+   */
+  async network({ id, spec }: RunRecord, observer: RunObserver = {}): Promise<ResNet18> {
+    const record = await this.#trained(spec, observer);
+    await observer.onEnd?.(record);
+    const network = this.#network(spec);
+    try {
+      loadWeights(network, this.store.weights(id) as string);
+      return network;
+    } catch (error) {
+      network.dispose();
+      throw error;
+    }
+  }
+
+  #network(spec: RunSpec): ResNet18 {
+    const { network, precision, seed } = spec;
+    return new ResNet18({ ...network, classes: this.datasetOf(spec).classNames.length, precision, seed });
+  }
+
+  /**
+   * Accuracy on the test images against the strength of a distortion; strengths that were counted before come from disk.
+   *
+   * @param options.strengths Default: the distortion's test grid.
+   * @param options.onRow After each strength.
+   */
+  async evaluate(
+    record: RunRecord,
+    { distortion, strengths = distortionNamed(distortion).testGrid, onRow }: EvaluationOptions,
+  ): Promise<readonly EvaluationRow[]> {
+    await this.#evaluateAll([{ record, strengths }], distortion, (_, row) => onRow?.(row));
+    return this.#rows(record, distortion, strengths) as EvaluationRow[];
+  }
+
+  /** What was counted, at each of some strengths. */
+  #rows({ id, spec }: RunRecord, distortion: string, strengths: readonly Strength[]) {
+    const row = testedRows(spec, this.store.evaluations(id));
+    return strengths.map((strength) => row({ distortion, strength }));
+  }
+
+  /** Counts what is missing of several runs, strength by strength, each on the same images; those that others hold, later. */
+  async #evaluateAll<T extends { readonly record: RunRecord; readonly strengths: readonly Strength[] }>(
+    wanted: readonly T[],
+    distortion: string,
+    onRow: (of: T, row: EvaluationRow) => void,
+  ): Promise<void> {
+    const missingOf = ({ record, strengths }: T) => {
+      const rows = this.#rows(record, distortion, strengths);
+      return strengths.filter((_, at) => rows[at] === undefined);
+    };
+    for (;;) {
+      const open = wanted.filter((one) => missingOf(one).length > 0);
+      if (open.length === 0) return;
+      for (const { record } of open) {
+        this.datasetOf(record.spec);
+        await this.#trained(record.spec);
+      }
+      const ids = open.map(({ record }) => record.id);
+      await this.#claimed(ids, async (lost, held) => {
+        // What was counted between the look and the claim is not counted again.
+        const mine = open
+          .filter(({ record }) => held.has(record.id))
+          .map((one) => ({ one, missing: missingOf(one) }));
+        await this.#count(mine, distortionNamed(distortion), lost, onRow);
+      });
+    }
+  }
+
+  async #count<T extends { readonly record: RunRecord }>(
+    runs: readonly { readonly one: T; readonly missing: readonly Strength[] }[],
+    distortion: Distortion,
+    lost: AbortSignal,
+    onRow: (of: T, row: EvaluationRow) => void,
+  ): Promise<void> {
+    if (runs.length === 0) return;
+    const turn = this.#turn;
+    let done = () => {};
+    this.#turn = new Promise((resolve) => {
+      done = resolve;
+    });
+    try {
+      await turn; // one test after the other has its weights in the network for tests
+      const { dataset } = this;
+      const { network, meters } = this.#bench(runs[0].one.record.spec);
+      const meter = meters.get(distortion.name) ?? new AccuracyMeter(network, dataset, distortion);
+      meters.set(distortion.name, meter);
+      const signal = this.#stopOr(lost);
+      const weights = runs.map(({ one }) => {
+        loadWeights(network, this.store.weights(one.record.id) as string);
+        return network.snapshot();
+      });
+      const networks = runs.map(({ missing }, at) => ({
+        become: () => network.restore(weights[at]),
+        strengths: missing,
+      }));
+      for await (const counted of meter.countEach(dataset.test, networks, { seed: TEST_SEED, signal })) {
+        const { one } = runs[counted.network];
+        const what = { distortion: distortion.name, strength: counted.strength, seed: TEST_SEED };
+        const row = rowOf(what, counted.count);
+        this.store.addEvaluation(one.record.id, row);
+        onRow(one, row);
+      }
+    } finally {
+      done();
+    }
+  }
+
+  /** One network for all tests of a precision, with its compiled steps: to compile them takes longer than a small test. */
+  #bench(spec: RunSpec) {
+    const { precision } = spec;
+    const bench = this.#benches.get(precision) ?? {
+      network: this.#network(spec),
+      meters: new Map<string, AccuracyMeter>(),
+    };
+    this.#benches.set(precision, bench);
+    return bench;
+  }
+
+  /** Frees the networks and compiled steps that are kept for tests. */
+  dispose(): void {
+    for (const { network, meters } of this.#benches.values()) {
+      for (const meter of meters.values()) meter.dispose();
+      network.dispose();
+    }
+    this.#benches.clear();
+  }
+
+  /** Does something to runs that one process may do at a time; where others hold all of them, waits a moment instead. */
+  async #claimed(
+    ids: readonly string[],
+    work: (lost: AbortSignal, held: ReadonlySet<string>) => Promise<void>,
+  ): Promise<void> {
+    const claims = new Map<string, Lock>();
+    try {
+      for (const id of ids) {
+        const claim = await this.store.claim(id);
+        if (claim !== undefined) claims.set(id, claim);
+      }
+      if (claims.size === 0) {
+        await setTimeout(WAIT_MS, undefined, { signal: this.#stopOr() });
+        return;
+      }
+      const lost = AbortSignal.any([...claims.values()].map(({ signal }) => signal));
+      await work(lost, new Set(claims.keys()));
+    } finally {
+      for (const claim of claims.values()) await claim.release();
+    }
+  }
+
+  #stopOr(lost?: AbortSignal): AbortSignal | undefined {
+    const stop = this.#signal ?? currentKernel()?.signal;
+    return stop && lost ? AbortSignal.any([stop, lost]) : (stop ?? lost);
+  }
+}
+
+export interface EvaluationOptions {
+  /** Name of the test distortion. */
+  readonly distortion: string;
+  readonly strengths?: readonly Strength[];
+  readonly onRow?: (row: EvaluationRow) => void;
+}
+
+/**
+ * Rows as a curve's points, with what the number of test images leaves open.
+ *
+ * @throws ArgumentError for rows of a composition, whose strengths have no place on one axis
+ */
+export function curvePoints(rows: readonly EvaluationRow[]) {
+  return rows.map(({ strength, ...row }) => {
+    if (strength === null || typeof strength === 'number') return { strength, ...accuracyInterval(row) };
+    throw new ArgumentError(`A curve cannot have the strength [${strength}] of ${row.distortion}.`);
+  });
+}
+
+let known: string | undefined;
+
+/** Package version and, from a checkout, the commit that this process began with. */
+export function version(): string {
+  known ??= lookUpVersion();
+  return known;
+}
+
+function lookUpVersion(): string {
+  const { version } = JSON.parse(readFileSync(inProject('package.json'), 'utf8')) as { version: string };
+  try {
+    const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], {
+      cwd: inProject(),
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    return `${version}+${commit.toString().trim()}`;
+  } catch {
+    return version; // not a checkout, or no git
+  }
+}
+
+function partText({ name, digest, train, validation, test }: DatasetPart): string {
+  return `${name} (${digest ?? 'not at hand'}; ${train} + ${validation} + ${test} images)`;
+}
+
+/** What an epoch brought, in a line. */
+function epochText({ epoch, epochs, validationAccuracy }: EpochResult): string {
+  return `epoch ${epoch} of ${epochs}: ${(100 * validationAccuracy).toFixed(1)} % of the validation images`;
+}
+
+/** What went wrong and what to do about it, in a line. */
+export function failureText(error: unknown): string {
+  const cure = error instanceof UserError && error.cure ? ` ${error.cure}` : '';
+  return `${error instanceof Error ? error.message : error}${cure}`;
+}
+
+/** The laboratory of a job, made once for all jobs of a kind. */
+export function laboratories(
+  options: Pick<LaboratoryOptions, 'store' | 'signal'>,
+): (job: Pick<Job, 'preset' | 'data' | 'retrain'>) => Laboratory {
+  const made = new Map<string, Laboratory>();
+  return ({ preset, data, retrain }) => {
+    const key = JSON.stringify({ preset, data, retrain });
+    const laboratory = made.get(key) ?? new Laboratory({ preset, data, retrain, ...options });
+    made.set(key, laboratory);
+    return laboratory;
+  };
+}

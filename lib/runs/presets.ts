@@ -1,0 +1,176 @@
+import type { ImageDataset } from '../data/dataset';
+import { distortionNamed } from '../distortions';
+import { ArgumentError } from '../io/errors';
+import { fastestPrecision, type Precision, type Stem } from '../model/resnet18';
+import { checkMethod, explicitMethod, type Method } from '../training/methods';
+import { type DatasetPart, type NamedDistortion, type RunSpec, runId } from './spec';
+
+/** The scale of an experiment. Presets share every line of code and differ in this alone. */
+export interface Preset {
+  readonly name: PresetName;
+  readonly dataset: DatasetPart;
+  readonly classes: number;
+  /** Side S of the crop that the network sees, in pixels. */
+  readonly cropSide: number;
+  readonly network: { readonly width: number; readonly stem: Stem };
+  /** Epochs of the baseline, and of each run that starts from it; DA20 has twice as many. */
+  readonly baselineEpochs: number;
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly learningRate: number;
+  /**
+   * Threads that an op may take in training on a CPU, so that every machine and every engine rounds sums alike. Default:
+   * the process's; the results are then those of so many cores.
+   */
+  readonly threads?: number;
+  /** The figures test at every so-manieth strength of a test grid, and at the ends and the practical one. */
+  readonly testStride: number;
+}
+
+export type PresetName = 'smoke' | 'laptop' | 'photos' | 'paper';
+
+/** Section 4.2. */
+const EPOCHS = { baselineEpochs: 30, epochs: 10 } as const;
+const CIFAR10 = { name: 'CIFAR-10', digest: '8758c9fbd39b3893' } as const;
+
+export const presets: Readonly<Record<PresetName, Preset>> = {
+  /** Every line of code in seconds; its accuracies mean nothing. */
+  smoke: {
+    name: 'smoke',
+    dataset: { ...CIFAR10, train: 256, validation: 100, test: 100 },
+    classes: 10,
+    cropSide: 28,
+    network: { width: 8, stem: 'small' },
+    baselineEpochs: 2,
+    epochs: 1,
+    batchSize: 128,
+    learningRate: 0.01,
+    testStride: 100,
+  },
+  /** Real CIFAR-10 on two CPU cores, without a download. */
+  laptop: {
+    name: 'laptop',
+    dataset: { ...CIFAR10, train: 10_240, validation: 2_000, test: 5_000 },
+    classes: 10,
+    cropSide: 28,
+    network: { width: 16, stem: 'small' },
+    ...EPOCHS,
+    batchSize: 32, // so that an epoch has 320 steps; the paper's has 703
+    learningRate: 0.01,
+    threads: 1, // with two a run is a tenth faster, but two of them at a time slower
+    testStride: 1,
+  },
+  /** The paper's kind of picture on two CPU cores: ten of ImageNet's classes, 64 px. */
+  photos: {
+    name: 'photos',
+    dataset: { name: 'Imagenette', digest: 'c85d24c8cf38082b', train: 8_522, validation: 947, test: 3_925 },
+    classes: 10,
+    cropSide: 64,
+    network: { width: 16, stem: 'imagenet' },
+    ...EPOCHS,
+    batchSize: 32,
+    learningRate: 0.01,
+    threads: 1,
+    testStride: 1,
+  },
+  /** Sections 4.1 and 4.2 as printed, for a GPU. */
+  paper: {
+    name: 'paper',
+    dataset: { name: 'TIFS', train: 90_000, validation: 10_000, test: 10_000 },
+    classes: 200,
+    cropSide: 224,
+    network: { width: 64, stem: 'imagenet' },
+    ...EPOCHS,
+    batchSize: 128,
+    learningRate: 0.01,
+    testStride: 1,
+  },
+};
+
+/** @throws ArgumentError if there is no preset of that name */
+export function presetNamed(name: string): Preset {
+  const known = presets as Readonly<Record<string, Preset | undefined>>;
+  const preset = Object.hasOwn(known, name) ? known[name] : undefined;
+  if (preset === undefined) {
+    throw new ArgumentError(`There is no preset "${name}".`, {
+      cure: `The presets are ${Object.keys(presets).join(', ')}.`,
+    });
+  }
+  return preset;
+}
+
+/**
+ * A preset on the pictures of a data set: on its own, as many as it takes; on another, all of them.
+ *
+ * Its own data set may have been made of other files, which the digest then tells.
+ */
+export function presetOn(preset: Preset, dataset: ImageDataset): Preset {
+  const { name, train, validation, test } = dataset;
+  const most = { train: train.length, validation: validation.length, test: test.length };
+  const counts = name === preset.dataset.name ? preset.dataset : most;
+  const part = (split: keyof typeof most) => Math.min(counts[split], most[split]);
+  return {
+    ...preset,
+    classes: dataset.classNames.length,
+    cropSide: dataset.cropSide,
+    dataset: {
+      name,
+      digest: train.store.digest,
+      train: part('train'),
+      validation: part('validation'),
+      test: part('test'),
+    },
+  };
+}
+
+/** What a run is beyond its preset. */
+export interface Treatment {
+  readonly method: Method;
+  /** Every method but the baseline needs one. */
+  readonly distortion?: NamedDistortion;
+  /** Default: the preset's. */
+  readonly epochs?: number;
+}
+
+/** Which of a treatment's runs. */
+export interface RunChoice {
+  /** Default: 0. */
+  readonly seed?: number;
+  /** Default: what the hardware does fastest, see {@link fastestPrecision}. */
+  readonly precision?: Precision;
+}
+
+/** The specification of a run at a preset; all but the baseline start from the baseline of the same seed. */
+export function specOf(
+  preset: Preset,
+  { method, distortion, epochs }: Treatment,
+  { seed = 0, precision = fastestPrecision(preset.network.width) }: RunChoice = {},
+): RunSpec {
+  const { dataset, network, batchSize, learningRate } = preset;
+  const shared = {
+    dataset,
+    network,
+    batchSize,
+    learningRate,
+    precision,
+    seed,
+  };
+  if (method.kind === 'baseline') return { ...shared, method, epochs: epochs ?? preset.baselineEpochs };
+  checkMethod(
+    method,
+    distortion && { kind: distortionNamed(distortion.name), strength: distortion.strength },
+  );
+  const from = runId(specOf(preset, BASELINE, { seed, precision }));
+  return {
+    ...shared,
+    method: explicitMethod(method), // what decides the outcome is in the id, by default or not
+    ...(distortion && { distortion }),
+    from,
+    epochs: epochs ?? preset.epochs,
+  };
+}
+
+/** What every other run starts from. */
+export const BASELINE: Treatment = { method: { kind: 'baseline' } };
+/** What gains are compared with: the baseline, trained on as long as the treatments without any. */
+export const CONTROL: Treatment = { method: { kind: 'control' } };

@@ -1,0 +1,396 @@
+/** Runs on disk: a folder a run, named by its id. What is there is whole; what is begun is gone on from. */
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { Strength } from '../distortions';
+import type { EvaluationRow } from '../evaluation/evaluate';
+import { DataError, UserError } from '../io/errors';
+import { appendLine, makeFolder, readLines, writeWhole } from '../io/files';
+import { type Lock, lockFolder, type Owner, ownerOf } from '../io/lock';
+import { inProject } from '../io/project';
+import type { DeviceInfo } from '../tensorflow';
+import { removeCheckpoint } from '../training/checkpoint';
+import type { EpochResult } from '../training/train';
+import { parseSpec, type RunSpec, runId } from './spec';
+
+export type { Lock, Owner } from '../io/lock';
+
+/** A finished run. */
+export interface RunRecord {
+  /** Version of the record's form. */
+  readonly format: 2;
+  readonly id: string;
+  readonly spec: RunSpec;
+  readonly history: readonly EpochResult[];
+  /** The epoch whose weights were kept. */
+  readonly bestEpoch: number;
+  readonly device: DeviceInfo;
+  /** Version of this package and, from a checkout, the commit. */
+  readonly version: string;
+  /** When it ended, ISO 8601. */
+  readonly finished: string;
+  /** Seconds of training and validation. */
+  readonly seconds: number;
+}
+
+/** Where a run stands that was begun, finished or not. */
+export interface RunProgress {
+  readonly id: string;
+  readonly spec: RunSpec;
+  /** The complete epochs so far. */
+  readonly history: readonly EpochResult[];
+  /** Who works on it right now, if anybody. */
+  readonly owner?: Owner;
+}
+
+/** Seed of the test images' distortions: the same pictures for every network, whatever its own seed. */
+export const TEST_SEED = 0;
+
+/** What one test is. */
+export interface Test {
+  /** Name of the test distortion. */
+  readonly distortion: string;
+  readonly strength: Strength;
+}
+
+/** Whether a row is of a run's tests, on all of its test images. */
+export function isTest({ dataset }: Pick<RunSpec, 'dataset'>, { seed, total }: EvaluationRow): boolean {
+  return seed === TEST_SEED && total === dataset.test;
+}
+
+/** The rows of a run's tests: the one rule for "is it tested?". @returns the row of a test, or undefined */
+export function testedRows(
+  { dataset }: Pick<RunSpec, 'dataset'>,
+  rows: readonly EvaluationRow[],
+): (test: Test) => EvaluationRow | undefined {
+  const key = ({ distortion, strength }: Test) => JSON.stringify([distortion, strength]);
+  const known = new Map(rows.filter((row) => isTest({ dataset }, row)).map((row) => [key(row), row]));
+  return (test) => known.get(key(test));
+}
+
+/** A finished run and what was counted of it. */
+export interface RunResult {
+  readonly record: RunRecord;
+  readonly rows: readonly EvaluationRow[];
+}
+
+/** Finished runs by id. */
+export type Results = ReadonlyMap<string, RunResult>;
+
+const rowSchema = z
+  .strictObject({
+    /** In the file alone, so that files of many runs make one table. */
+    run: z.string(),
+    distortion: z.string(),
+    strength: z.union([z.number(), z.null(), z.array(z.number()).readonly()]),
+    seed: z.int(),
+    correct: z.int().nonnegative(),
+    total: z.int().positive(),
+    answers: z.string().optional(),
+  })
+  .refine(({ correct, total }) => correct <= total, 'more images are right than there are');
+
+const count = z.int().positive();
+const share = z.number().min(0).max(1);
+
+const epochSchema = z.strictObject({
+  epoch: count,
+  epochs: count,
+  trainLoss: z.number(),
+  validationAccuracy: share,
+  imagesPerSecond: z.number(),
+  waitingShare: share,
+  seconds: z.number(),
+  best: z.boolean(),
+});
+
+/** Where the results lie that ship with the project. */
+export const SHIPPED = inProject('data', 'results');
+
+export function shippedWeightsFile(id: string): string {
+  return join(SHIPPED, 'weights', `${id}.safetensors`);
+}
+
+const FORMAT = 2;
+const recordSchema = z
+  .strictObject({
+    format: z.literal(FORMAT),
+    id: z.string(),
+    spec: z.unknown(),
+    history: z.array(epochSchema).readonly(),
+    bestEpoch: count,
+    device: z.looseObject({ kind: z.enum(['cpu', 'gpu']), name: z.string(), threads: count }),
+    version: z.string(),
+    finished: z.iso.datetime(),
+    seconds: z.number(),
+  })
+  .refine(({ history, bestEpoch }) => bestEpoch <= history.length, 'the best epoch is not in the history');
+
+/**
+ * A folder of runs, which several processes and machines may share. In each run's folder:
+ *
+ *   spec.json             what is run
+ *   history.jsonl         a complete epoch a line, while it trains
+ *   checkpoint.safetensors, checkpoint.previous.safetensors
+ *                         where an unfinished run stands, and where it stood before
+ *   weights.safetensors   weights of the best epoch, in torch's layout
+ *   record.json           the finished run
+ *   evaluations.jsonl     a row a line
+ *   claim.<n>             who works on it, or did
+ *
+ * and beside the folders failures.jsonl: a run that a sweep gave up, and why, a line.
+ *
+ * Methods that write throw a DataError if the disk is full, and leave what was there as it was.
+ */
+export class RunStore {
+  readonly directory: string;
+  readonly #shipped: Results;
+
+  /**
+   * @param shipped Runs that were finished elsewhere, as if they were here; the weights of some ship, too. Default: none.
+   * @throws DataError if the folder is a file
+   */
+  constructor(directory: string, shipped: Results = new Map()) {
+    if (isNoFolder(directory)) {
+      throw new DataError(
+        `${directory} cannot be the folder of the runs: it, or what it lies in, is a file.`,
+        {
+          cure: 'Name another folder for the runs.',
+        },
+      );
+    }
+    this.directory = directory;
+    this.#shipped = shipped;
+  }
+
+  /** The folder of a run, which is there once the run is begun or claimed. */
+  folder(id: string): string {
+    return join(this.directory, id);
+  }
+
+  /** Where the weights of a run that is trained here are kept. */
+  weightsFile(id: string): string {
+    return join(this.folder(id), 'weights.safetensors');
+  }
+
+  /** Where the weights of a run are read from: here, else where they ship; undefined where they are in neither place. */
+  weights(id: string): string | undefined {
+    const files = [this.weightsFile(id), ...(this.#shipped.has(id) ? [shippedWeightsFile(id)] : [])];
+    return files.find((file) => existsSync(file));
+  }
+
+  checkpointFile(id: string): string {
+    return join(this.folder(id), 'checkpoint.safetensors');
+  }
+
+  /**
+   * Claims a run for this process, so that processes and machines sharing the store do not work on it twice. The claim
+   * of a process of this machine ends with the process, one of another machine two minutes after its last sign of life.
+   *
+   * @returns undefined where another holds the claim
+   */
+  async claim(id: string): Promise<Lock | undefined> {
+    return lockFolder(this.folder(id));
+  }
+
+  /** Who works on a run right now, or undefined. */
+  owner(id: string): Owner | undefined {
+    return ownerOf(this.folder(id));
+  }
+
+  /** Makes the run's folder and writes down what is run, if that was not done before. @returns its id */
+  begin(spec: RunSpec): string {
+    const id = runId(spec);
+    const file = join(this.folder(id), 'spec.json');
+    makeFolder(this.folder(id));
+    if (!existsSync(file)) writeWhole(file, jsonText(spec));
+    return id;
+  }
+
+  /** The complete epochs, in place of what was written before: at the start and the resumption of training. */
+  setHistory(id: string, history: readonly EpochResult[]): void {
+    writeWhole(this.#historyFile(id), history.map((result) => `${JSON.stringify(result)}\n`).join(''));
+  }
+
+  /** One more complete epoch. */
+  addEpoch(id: string, result: EpochResult): void {
+    appendLine(this.#historyFile(id), result);
+  }
+
+  #historyFile(id: string): string {
+    return join(this.folder(id), 'history.jsonl');
+  }
+
+  /**
+   * Where a run stands, or undefined if it was never begun. Cheap: reads neither weights nor checkpoints.
+   *
+   * @throws DataError if its specification is damaged
+   */
+  progress(id: string): RunProgress | undefined {
+    const file = join(this.folder(id), 'spec.json');
+    if (!existsSync(file)) return undefined;
+    const spec = this.#specOf(id, file, this.#read(id, file));
+    const history = readLines(this.#historyFile(id)).filter((line) => epochSchema.safeParse(line).success);
+    return { id, spec, history: history as EpochResult[], owner: this.owner(id) };
+  }
+
+  /**
+   * The record of a finished run, or undefined.
+   *
+   * @throws DataError if the record is damaged or of another version
+   */
+  find(id: string): RunRecord | undefined {
+    const file = join(this.folder(id), 'record.json');
+    if (!existsSync(file)) return this.#shipped.get(id)?.record;
+    const value = this.#read(id, file) as RunRecord | null;
+    const cure = this.#cure(id);
+    if (value?.format !== FORMAT) {
+      throw new DataError(
+        `${file} is a record of format ${value?.format}, written by version ${value?.version}; this version reads ${FORMAT}.`,
+        { cure },
+      );
+    }
+    const parsed = recordSchema.safeParse(value);
+    if (!parsed.success) {
+      throw new DataError(`${file} is no whole record:\n${z.prettifyError(parsed.error)}`, { cure });
+    }
+    this.#specOf(id, file, value.spec);
+    return value;
+  }
+
+  /** Whether a run is finished; one whose record is damaged or of another version is not. */
+  isFinished(id: string): boolean {
+    return orIfBad(
+      () => this.find(id) !== undefined,
+      () => false,
+    );
+  }
+
+  /** @throws DataError if the file is not whole JSON */
+  #read(id: string, file: string): unknown {
+    const text = readFileSync(file, 'utf8');
+    try {
+      return JSON.parse(text);
+    } catch (cause) {
+      throw new DataError(`${file} is not whole.`, { cure: this.#cure(id), cause });
+    }
+  }
+
+  /** @throws DataError if the specification in the file is not that of the run */
+  #specOf(id: string, file: string, value: unknown): RunSpec {
+    const cure = this.#cure(id);
+    let spec: RunSpec;
+    try {
+      spec = parseSpec(value);
+    } catch (cause) {
+      const reason = cause instanceof UserError ? ` ${cause.message}` : '';
+      throw new DataError(`${file} holds no specification of this version.${reason}`, { cure, cause });
+    }
+    if (runId(spec) === id) return spec;
+    throw new DataError(`${file} does not belong to the run ${id}: its specification was changed.`, { cure });
+  }
+
+  #cure(id: string): string {
+    return `Move the folder ${this.folder(id)} elsewhere: nothing in it is lost, and this version can run it again.`;
+  }
+
+  /** When a run was begun; undefined before that. */
+  begun(id: string): Date | undefined {
+    return statSync(join(this.folder(id), 'spec.json'), { throwIfNoEntry: false })?.mtime;
+  }
+
+  /** Ends a run: its weights are there already, its checkpoints are not needed any more. */
+  save(record: RunRecord): void {
+    this.begin(record.spec);
+    writeWhole(join(this.folder(record.id), 'record.json'), jsonText(record));
+    removeCheckpoint(this.checkpointFile(record.id));
+  }
+
+  /** All finished runs. Those whose records are damaged or of another version are passed over, each with a warning. */
+  list(): RunRecord[] {
+    return [...new Set([...this.ids(), ...this.#shipped.keys()])]
+      .map((id) => orIfBad(() => this.find(id), passedOver))
+      .filter((record) => record !== undefined);
+  }
+
+  /** All runs that have a folder, finished or not, also those whose files are damaged. */
+  ids(): string[] {
+    if (!existsSync(this.directory)) return [];
+    return readdirSync(this.directory).filter((name) => /^[0-9a-f]{16}$/.test(name));
+  }
+
+  /**
+   * What was counted. A line that a kill cut short is as if it had never been begun; of what two processes counted at
+   * the same time, one row is given.
+   *
+   * @throws DataError if a line is no evaluation of this run
+   */
+  evaluations(id: string): EvaluationRow[] {
+    const file = this.#evaluationsFile(id);
+    const rows = readLines(file).map((line) => {
+      const parsed = rowSchema.safeParse(line);
+      if (parsed.success && parsed.data.run === id) return parsed.data;
+      throw new DataError(`${file} holds a line that is no evaluation of this run: ${JSON.stringify(line)}`, {
+        cure: 'Remove the file to evaluate again.',
+        cause: parsed.error,
+      });
+    });
+    const byKey = new Map<string, EvaluationRow>();
+    const shipped = this.#shipped.get(id)?.rows ?? [];
+    for (const row of [...shipped, ...rows.map(({ run: _, ...row }) => row)]) {
+      byKey.set(JSON.stringify([row.distortion, row.strength, row.seed, row.total]), row);
+    }
+    return [...byKey.values()];
+  }
+
+  /** Writes down why a sweep gave a run up. */
+  addFailure(id: string, message: string): void {
+    makeFolder(this.directory);
+    appendLine(this.#failuresFile, { run: id, message });
+  }
+
+  /** Why runs were given up, by id, the last time; also of runs that have been finished since. */
+  failures(): ReadonlyMap<string, string> {
+    const lines = readLines(this.#failuresFile) as { readonly run: string; readonly message: string }[];
+    return new Map(lines.map(({ run, message }) => [run, message]));
+  }
+
+  get #failuresFile(): string {
+    return join(this.directory, 'failures.jsonl');
+  }
+
+  addEvaluation(id: string, row: EvaluationRow): void {
+    appendLine(this.#evaluationsFile(id), { run: id, ...row });
+  }
+
+  #evaluationsFile(id: string): string {
+    return join(this.folder(id), 'evaluations.jsonl');
+  }
+}
+
+/** What is read of one run, or what is made of the error where its files are damaged or of another version. */
+export function orIfBad<T>(read: () => T, otherwise: (error: DataError) => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof DataError) return otherwise(error);
+    throw error;
+  }
+}
+
+/** Says which file is passed over, and why. */
+export function passedOver({ message, cure }: DataError): undefined {
+  console.warn(`Passed over: ${message}${cure === undefined ? '' : `\n→ ${cure}`}`);
+}
+
+function isNoFolder(path: string): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() === false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOTDIR';
+  }
+}
+
+function jsonText(value: unknown): string {
+  return `${JSON.stringify(value, undefined, 2)}\n`;
+}

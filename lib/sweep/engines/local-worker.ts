@@ -1,0 +1,38 @@
+/** The child process of the local engine: takes some jobs, does them, says how it goes, takes the next. */
+import { UserError } from '../../io/errors';
+import { failureText, type JobEvent, laboratories } from '../../runs/laboratory';
+import type { Job } from '../plan';
+
+/** What happens to a job, by its id; `over`: nothing more to those that were given. */
+export type WorkerMessage = (Omit<JobEvent, 'job'> & { readonly id: string }) | 'over';
+
+const stop = new AbortController();
+const laboratoryOf = laboratories({ store: process.argv[2], signal: stop.signal });
+
+async function perform(jobs: readonly Job[]): Promise<void> {
+  try {
+    for await (const { job, ...event } of laboratoryOf(jobs[0]).perform(jobs)) tell({ id: job.id, ...event });
+  } catch (error) {
+    if (stop.signal.aborted) process.exit(0);
+    for (const { id } of jobs) tell({ id, kind: 'failed', message: failureText(error) });
+  }
+}
+
+function tell(message: WorkerMessage): void {
+  if (process.connected) process.send?.(message);
+}
+
+// Asked to stop, or left alone by a parent that is gone: training writes its checkpoint first.
+let busy = false;
+const end = () => {
+  stop.abort(new UserError('Stopped.'));
+  if (!busy) process.exit(0);
+};
+process.on('SIGTERM', end).on('SIGINT', end).on('disconnect', end);
+process.on('message', (jobs: readonly Job[]) => {
+  busy = true;
+  void perform(jobs).then(() => {
+    busy = false;
+    tell('over');
+  });
+});

@@ -1,0 +1,120 @@
+/** The REST API of a Ray cluster's dashboard, as far as it is about jobs. */
+import { request as http } from 'node:http';
+import { request as https } from 'node:https';
+import { text as textOf } from 'node:stream/consumers';
+import { UserError } from '../../io/errors';
+
+/** A job as the cluster knows it. */
+export interface RayJob {
+  readonly submission_id: string | null;
+  readonly status: 'PENDING' | 'RUNNING' | 'STOPPED' | 'SUCCEEDED' | 'FAILED';
+  readonly message: string | null;
+  readonly error_type: string | null;
+}
+
+/** A job as it is submitted. */
+export interface RaySubmission {
+  readonly submission_id: string;
+  /** A line for a shell. */
+  readonly entrypoint: string;
+  readonly entrypoint_num_cpus: number;
+  readonly entrypoint_num_gpus: number;
+  readonly runtime_env: { readonly env_vars: Readonly<Record<string, string>> };
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+interface Limits {
+  readonly signal?: AbortSignal;
+  /** Default: 30 seconds. */
+  readonly timeoutMs?: number;
+}
+
+interface Request extends Limits {
+  readonly method?: 'GET' | 'POST';
+  readonly body?: object;
+}
+
+/** All calls throw a UserError if no dashboard answers, or not as one does. */
+export class RayDashboard {
+  readonly address: string;
+
+  constructor(address: string) {
+    this.address = address;
+  }
+
+  /** What each living node has, by Ray's names: `CPU`, `GPU`. */
+  async nodes(): Promise<readonly Readonly<Record<string, number>>[]> {
+    type Node = {
+      readonly raylet: { readonly state: string; readonly resourcesTotal: Record<string, number> };
+    };
+    const { data } = await this.#call<{ readonly data?: { readonly summary: readonly Node[] } }>(
+      '/nodes?view=summary',
+    );
+    const alive = (data?.summary ?? []).filter(({ raylet }) => raylet.state === 'ALIVE');
+    return alive.map(({ raylet }) => raylet.resourcesTotal);
+  }
+
+  /** All submitted jobs, ended ones too, by submission. */
+  async jobs(limits?: Limits): Promise<ReadonlyMap<string, RayJob>> {
+    const all = await this.#call<readonly RayJob[]>('/api/jobs/', limits);
+    return new Map(all.flatMap((each) => (each.submission_id ? [[each.submission_id, each]] : [])));
+  }
+
+  async submit(job: RaySubmission): Promise<void> {
+    await this.#call('/api/jobs/', { method: 'POST', body: job });
+  }
+
+  /** Asks a job to stop; one that has no room yet ends once it has. */
+  async stop(id: string, limits: Limits): Promise<void> {
+    await this.#call(`/api/jobs/${id}/stop`, { method: 'POST', ...limits });
+  }
+
+  /** What a job printed. */
+  async log(id: string): Promise<string> {
+    return (await this.#call<{ readonly logs: string | null }>(`/api/jobs/${id}/logs`)).logs ?? '';
+  }
+
+  async #call<T>(path: string, request: Request = {}): Promise<T> {
+    const url = new URL(path, this.address);
+    let answer: Answer;
+    try {
+      answer = await send(url, request);
+    } catch (cause) {
+      const cure = 'Start the cluster (ray start --head), or give the address of its dashboard.';
+      throw new UserError(`No Ray dashboard answers at ${this.address}.`, { cure, cause });
+    }
+    const { status, text } = answer;
+    try {
+      if (status === 200) return JSON.parse(text) as T;
+    } catch (cause) {
+      throw new UserError(`What answers at ${url} is no Ray dashboard.`, {
+        cure: 'Give the address of the dashboard, by default port 8265 of the head node.',
+        cause,
+      });
+    }
+    throw new UserError(
+      `${request.method ?? 'GET'} ${url} was answered with ${status}: ${text.slice(-500)}`,
+      {
+        cure: "The address must be that of a dashboard of Ray 2; its reasons are in the head node's logs.",
+      },
+    );
+  }
+}
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+/** Not by fetch: it sends Sec-Fetch-Mode, by which Ray takes it for a browser, from which it accepts no job. */
+function send(url: URL, { method, body, signal, timeoutMs = 30_000 }: Request): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const timeout = AbortSignal.timeout(timeoutMs);
+    const options = { method, signal: signal ? AbortSignal.any([signal, timeout]) : timeout };
+    const request = (url.protocol === 'https:' ? https : http)(url, options, (response) => {
+      textOf(response).then((text) => resolve({ status: response.statusCode ?? 0, text }), reject);
+    });
+    request.on('error', reject);
+    request.end(body && JSON.stringify(body));
+  });
+}

@@ -1,0 +1,227 @@
+/** Runs as jobs of a Ray cluster, through its dashboard. No Python of ours is involved. */
+import { createHash } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { ArgumentError } from '../../io/errors';
+import { writeWhole } from '../../io/files';
+import { inProject } from '../../io/project';
+import type { JobEvent } from '../../runs/laboratory';
+import type { Job } from '../plan';
+import { BASELINE_FAILED, type Engine } from '../sweep';
+import { RayDashboard, type RayJob } from './ray-dashboard';
+
+export interface RayOptions {
+  /** The cluster's dashboard. Default: `http://127.0.0.1:8265`. */
+  readonly address?: string;
+  /** Cards that a run has to itself; a part of one is allowed. Default: 0. */
+  readonly gpusPerRun?: number;
+  /** Cores that Ray counts for a run. Default: 1. */
+  readonly cpusPerRun?: number;
+  /** How often a job is submitted again that failed, was stopped or whose node was lost. Default: 2. */
+  readonly retries?: number;
+  /** Variables of the runs' environment, beside the node's own. Default: as many threads as `cpusPerRun`. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** The command that does a job, the same on every node. Default: this project's command line. */
+  readonly command?: (job: Job, store: string) => readonly string[];
+  /** Write the log of a job that failed into its run's folder, as `<submission>.log`. Default: false. */
+  readonly keepLogs?: boolean;
+  /** Milliseconds between two looks at the cluster. Default: 2000. */
+  readonly pollMs?: number;
+}
+
+/** A job of the sweep until it is done or given up. */
+interface Task {
+  readonly job: Job;
+  retries: number;
+  /** The submission that does it now. */
+  id?: string;
+  /** Whether that one's start was told. */
+  told: boolean;
+  /** How often in a row the cluster did not take it. */
+  refusals: number;
+}
+
+/** A dashboard that is silent for so many looks is taken for gone, a job refused so often for impossible. */
+const PATIENCE = 10;
+/** Ray fails what waits for room longer than 15 minutes; so it is given a few at a time, and those again. */
+const QUEUED = 8;
+const WAITED_TOO_LONG = 'JOB_SUPERVISOR_ACTOR_START_TIMEOUT';
+/** Time for a stopped run to write its checkpoint. */
+const STOP_SECONDS = 30;
+const LOG_LINES = 20;
+
+const hasEnded = ({ status }: RayJob) => !['PENDING', 'RUNNING'].includes(status);
+
+/**
+ * Submits jobs as the cluster takes them; one that starts from a baseline waits for it. Store and project must be at
+ * the same path on every node. When this process is killed its jobs go on, and the same sweep picks them up.
+ *
+ * @throws UserError if no dashboard answers; ArgumentError if no node has the cores and cards that a run asks for
+ */
+export function rayEngine({
+  address = 'http://127.0.0.1:8265',
+  gpusPerRun = 0,
+  cpusPerRun = 1,
+  retries = 2,
+  env,
+  command = workCommand,
+  keepLogs = false,
+  pollMs = 2000,
+}: RayOptions = {}): Engine {
+  const dashboard = new RayDashboard(address);
+  const threads = String(Math.max(1, Math.floor(cpusPerRun)));
+  const env_vars = {
+    TF_NUM_INTRAOP_THREADS: threads,
+    OMP_NUM_THREADS: threads,
+    TF_CPP_MIN_LOG_LEVEL: '2',
+    TF_FORCE_GPU_ALLOW_GROWTH: 'true',
+    RAY_JOB_STOP_WAIT_TIME_S: String(STOP_SECONDS),
+    ...env,
+  };
+
+  return {
+    name: 'ray',
+    async *run(jobs, { store, signal }) {
+      signal?.throwIfAborted();
+      await refuseImpossible();
+      const folder = resolve(store);
+      const tasks = new Set(jobs.map((job): Task => ({ job, retries, told: false, refusals: 0 })));
+      const planned = new Set(jobs.map(({ id }) => id));
+      const outcome = new Map<string, 'done' | 'failed'>();
+      const live = new Set<string>(); // submissions that may be on the cluster
+      const end = (task: Task, kind: 'done' | 'failed', message?: string): JobEvent => {
+        tasks.delete(task);
+        outcome.set(task.job.id, kind);
+        return { job: task.job, kind, message };
+      };
+      try {
+        for (let silent = 0; tasks.size > 0; await wait(pollMs, undefined, { signal })) {
+          let known: ReadonlyMap<string, RayJob>;
+          try {
+            known = await dashboard.jobs({ signal });
+            silent = 0;
+          } catch (error) {
+            if (++silent === PATIENCE) throw error;
+            continue;
+          }
+          for (const task of tasks) {
+            const { job, id } = task;
+            if (id === undefined) continue;
+            const seen = known.get(id); // nothing if the cluster's head was started anew
+            if (seen?.status === 'PENDING') continue;
+            const waitedTooLong = seen?.error_type === WAITED_TOO_LONG;
+            if (seen && !waitedTooLong && !task.told) yield { job, kind: 'started' };
+            task.told = true;
+            if (seen && !hasEnded(seen)) continue;
+            live.delete(id);
+            Object.assign(task, { id: undefined, told: false });
+            if (waitedTooLong) continue;
+            if (seen?.status === 'SUCCEEDED') {
+              yield end(task, 'done');
+              continue;
+            }
+            const message = await reasonOf(id, seen, join(folder, job.id));
+            if (task.retries-- > 0) yield { job, kind: 'retried', message };
+            else yield end(task, 'failed', `${message}\nThe same sweep tries it again.`);
+          }
+          let queued = [...live].filter((id) => known.get(id)?.status === 'PENDING').length;
+          for (const task of tasks) {
+            const { job } = task;
+            if (task.id !== undefined) continue;
+            const { from } = job.spec;
+            const baseline = from !== undefined && planned.has(from) ? outcome.get(from) : 'done';
+            if (baseline === 'failed') yield end(task, 'failed', BASELINE_FAILED);
+            if (baseline !== 'done') continue;
+            const id = nextSubmission(job, folder, known);
+            // One that is there already is of an earlier sweep that was killed.
+            if (!known.has(id) && queued++ >= QUEUED) continue;
+            live.add(id);
+            try {
+              if (!known.has(id)) await submit(id, job, folder);
+              Object.assign(task, { id, refusals: 0 });
+            } catch (error) {
+              // If it came through in spite of the error, the next look shows it.
+              if (++task.refusals === PATIENCE) yield end(task, 'failed', String(error));
+            }
+          }
+        }
+      } catch (error) {
+        signal?.throwIfAborted(); // the reason of the signal, not of the wait that it cut short
+        throw error;
+      } finally {
+        await stop([...live]); // aborted, or the iteration was left early
+      }
+    },
+  };
+
+  async function refuseImpossible(): Promise<void> {
+    const nodes = await dashboard.nodes();
+    if (nodes.some(({ CPU = 0, GPU = 0 }) => CPU >= cpusPerRun && GPU >= gpusPerRun)) return;
+    throw new ArgumentError(
+      `None of the ${nodes.length} nodes at ${address} has ${cpusPerRun} CPUs and ${gpusPerRun} GPUs for a run.`,
+      { cure: 'Ask for less with cpusPerRun and gpusPerRun, or add a node that has them.' },
+    );
+  }
+
+  function submit(id: string, job: Job, folder: string): Promise<void> {
+    return dashboard.submit({
+      submission_id: id,
+      entrypoint: command(job, folder).map(quoted).join(' '),
+      entrypoint_num_cpus: cpusPerRun,
+      entrypoint_num_gpus: gpusPerRun,
+      runtime_env: { env_vars },
+      metadata: { run: job.id, title: job.title },
+    });
+  }
+
+  /** Why a job failed, with the last lines that it printed; where its node is gone, without them. */
+  async function reasonOf(id: string, seen: RayJob | undefined, folder: string): Promise<string> {
+    const reason = seen
+      ? (seen.message ?? seen.status).split('\n')[0]
+      : 'The cluster does not know it any more.';
+    const log = await dashboard.log(id).catch(() => '');
+    if (keepLogs && log !== '') {
+      mkdirSync(folder, { recursive: true });
+      writeWhole(join(folder, `${id}.log`), log);
+    }
+    return [reason, ...log.trimEnd().split('\n').slice(-LOG_LINES)].join('\n').trimEnd();
+  }
+
+  /** Stops jobs and waits for their end; a dashboard that hangs is not waited for. */
+  async function stop(ids: readonly string[]): Promise<void> {
+    const limits = { timeoutMs: 5000 };
+    const asked = await Promise.allSettled(ids.map((id) => dashboard.stop(id, limits)));
+    if (asked.every(({ status }) => status === 'rejected')) return;
+    const until = performance.now() + 1000 * STOP_SECONDS;
+    while (performance.now() < until) {
+      const known = await dashboard.jobs(limits).catch(() => new Map<string, RayJob>());
+      const going = ids.map((id) => known.get(id)).filter((seen) => seen && !hasEnded(seen));
+      if (going.length === 0) return;
+      await wait(pollMs);
+    }
+  }
+}
+
+function workCommand(job: Job, store: string): readonly string[] {
+  const cli = inProject('dist', 'cli', 'main.js'); // also where this file runs from its source
+  return [process.execPath, cli, 'work', '--store', store, '--job', JSON.stringify(job)];
+}
+
+/**
+ * The name under which a job is on the cluster or is to be submitted: of the work and the store, so that a sweep finds
+ * what an earlier one began, and the first number that no ended attempt has.
+ */
+function nextSubmission(job: Job, store: string, known: ReadonlyMap<string, RayJob>): string {
+  const work = createHash('sha256').update(JSON.stringify([job, store]));
+  const name = `${job.id}-${work.digest('hex').slice(0, 8)}`;
+  for (let attempt = 1; ; attempt++) {
+    const earlier = known.get(`${name}-${attempt}`);
+    if (earlier === undefined || !hasEnded(earlier)) return `${name}-${attempt}`;
+  }
+}
+
+/** For the shell that Ray runs an entrypoint with. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
