@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
-import { buildFolder } from '../dist/data/folder';
+import { buildFolder } from '../dist/data/build/folder';
 import { openCifar10 } from '../lib/data/build/cifar10';
 import { readImages } from '../lib/data/dataset';
 

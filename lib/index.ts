@@ -24,7 +24,13 @@ export {
 } from './distortions';
 export { AccuracyMeter, type Count } from './evaluation/accuracy';
 export { centreCrops, normalise } from './evaluation/crops';
-export { accuracyInterval, type EvaluateOptions, type EvaluationRow, evaluate } from './evaluation/evaluate';
+export {
+  accuracyInterval,
+  curvePoints,
+  type EvaluateOptions,
+  type EvaluationRow,
+  evaluate,
+} from './evaluation/evaluate';
 export { distortedImages, type PictureOptions } from './evaluation/pictures';
 export { ArgumentError, DataError, UserError } from './io/errors';
 export { klDivergence, symmetricKlDivergence, taskLoss } from './model/losses';
@@ -40,6 +46,7 @@ export {
   type ClaimRow,
   checkClaims,
   claims,
+  claimsOf,
   claimsTable,
   type PaperClaim,
   type Verdict,
@@ -72,10 +79,9 @@ export {
 } from './paper/panel-curves';
 export * from './plots';
 export { baseAxis, baseLayout, figureTitle } from './plots/style';
+export { type Cost, costOf, isWhole, type Job, type JobEvent } from './runs/job';
 export {
-  curvePoints,
   type EvaluationOptions,
-  type JobEvent,
   Laboratory,
   type LaboratoryOptions,
   type RunObserver,
@@ -100,19 +106,13 @@ export {
 } from './runs/run-store';
 export { parseSpec, type RunSpec, runId, runTitle } from './runs/spec';
 export { type JobCost, type SweepCost, sweepCost } from './sweep/cost';
+export type { Engine, EngineContext } from './sweep/engines/engine';
+export { inProcess } from './sweep/engines/in-process';
 export { type LocalOptions, localEngine } from './sweep/engines/local';
-export { type Cost, costOf, type Job, type PlanOptions, planJobs } from './sweep/plan';
+export { type PlanOptions, planJobs } from './sweep/plan';
 export { measureRate, type Rate, type RateOptions, statedRate } from './sweep/rate';
 export { type JobStatus, type SweepStatus, sweepStatus } from './sweep/status';
-export {
-  type Engine,
-  type EngineContext,
-  inProcess,
-  isWhole,
-  type SweepOptions,
-  type SweepProgress,
-  sweep,
-} from './sweep/sweep';
+export { type SweepOptions, type SweepProgress, sweep } from './sweep/sweep';
 export {
   type CompileOptions,
   compile,
@@ -133,12 +133,12 @@ export {
   Variable,
   valueAndGradients,
 } from './tensorflow';
+export type { EpochResult } from './training/checkpoint';
 export { type LossInput, type Method, methodLoss, type Passes } from './training/methods';
 export {
   type BatchEvent,
   type CheckpointOptions,
   DivergenceError,
-  type EpochResult,
   type TrainingResult,
   type TrainOptions,
   train,

@@ -11,19 +11,12 @@ import { readSafetensors, writeSafetensors } from '../lib/model/safetensors';
 import { type ClaimResult, checkClaims, claims, type Verdict, verdictCounts } from '../lib/paper/claims';
 import { panels } from '../lib/paper/figures';
 import { memoryOf } from '../lib/paper/memory';
-import {
-  type PanelCurves,
-  panelCurves,
-  provenance,
-  readResults,
-  settingCurve,
-  shippedResults,
-  writeResults,
-} from '../lib/paper/panel-curves';
+import { type PanelCurves, panelCurves, provenance, settingCurve } from '../lib/paper/panel-curves';
 import { panelFigure } from '../lib/plots/panel';
 import { RUNS } from '../lib/runs/laboratory';
 import { BASELINE, type Preset, presets, type Treatment } from '../lib/runs/presets';
 import { type Results, RunStore, SHIPPED, shippedWeightsFile } from '../lib/runs/run-store';
+import { readResults, shippedResults, writeResults } from '../lib/runs/shipped-results';
 
 const ROOT = join(__dirname, '..');
 const README = join(ROOT, 'README.md');

@@ -20,10 +20,11 @@ import { decide, holm, SeedDeviations } from '../lib/paper/claims/statistics';
 import { panels } from '../lib/paper/figures';
 import { MEMORY_FILE, type MemoryMeasurement, memoryOf, readMemory } from '../lib/paper/memory';
 import { resultsTable } from '../lib/plots/table';
+import type { Job } from '../lib/runs/job';
 import { presets } from '../lib/runs/presets';
 import { type Results, type RunRecord, type RunResult, TEST_SEED } from '../lib/runs/run-store';
 import type { RunSpec } from '../lib/runs/spec';
-import { type Job, planJobs } from '../lib/sweep/plan';
+import { planJobs } from '../lib/sweep/plan';
 import { hashSeed } from '../lib/tensorflow';
 import { allShipped, readmeWith, resultsInShort } from '../scripts/ship-results';
 

@@ -24,9 +24,9 @@ import { setTimeout } from 'node:timers/promises';
 import { STORE } from '../lib/data/build/pack';
 import { StoreWriter } from '../lib/data/build/store-writer';
 import { readSafetensors } from '../lib/model/safetensors';
+import { isWhole } from '../lib/runs/job';
 import { RunStore } from '../lib/runs/run-store';
 import { planJobs } from '../lib/sweep/plan';
-import { isWhole } from '../lib/sweep/sweep';
 
 const root = join(__dirname, '..');
 const folder = mkdtempSync(join(tmpdir(), 'cli-'));

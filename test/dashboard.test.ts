@@ -5,10 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { dashboard, remainingSeconds, sweepView } from '../lib/plots/dashboard';
+import { costOf } from '../lib/runs/job';
+import type { Engine } from '../lib/sweep/engines/engine';
 import { localEngine } from '../lib/sweep/engines/local';
-import { costOf, planJobs } from '../lib/sweep/plan';
+import { planJobs } from '../lib/sweep/plan';
 import { type JobStatus, type SweepStatus, sweepStatus } from '../lib/sweep/status';
-import type { Engine } from '../lib/sweep/sweep';
 import { root, TestKernel } from './support/kernel';
 import { startSweep } from './support/sweep';
 

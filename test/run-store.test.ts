@@ -31,7 +31,8 @@ import { presets, specOf } from '../lib/runs/presets';
 import { type RunRecord, RunStore } from '../lib/runs/run-store';
 import { runId } from '../lib/runs/spec';
 import { device } from '../lib/tensorflow';
-import { type EpochResult, type TrainOptions, train } from '../lib/training/train';
+import type { EpochResult } from '../lib/training/checkpoint';
+import { type TrainOptions, train } from '../lib/training/train';
 
 const folder = mkdtempSync(join(tmpdir(), 'run-store-'));
 after(() => rmSync(folder, { recursive: true }));

@@ -8,9 +8,10 @@ import { after, test } from 'node:test';
 import { laboratories } from '../lib/runs/laboratory';
 import { type RunRecord, RunStore } from '../lib/runs/run-store';
 import { type RunSpec, runId } from '../lib/runs/spec';
+import { takeDependents, takeGroup } from '../lib/sweep/engines/engine';
 import { localEngine } from '../lib/sweep/engines/local';
 import { planJobs } from '../lib/sweep/plan';
-import { sweep, sweepJobs, takeDependents, takeGroup } from '../lib/sweep/sweep';
+import { sweep, sweepJobs } from '../lib/sweep/sweep';
 import { device } from '../lib/tensorflow';
 import { killedSweep, leftovers, outcome, startSweep } from './support/sweep';
 

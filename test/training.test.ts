@@ -23,6 +23,7 @@ import {
   type Tensor4D,
   tf,
 } from '../lib/tensorflow';
+import type { EpochResult } from '../lib/training/checkpoint';
 import {
   AS_PRINTED,
   checkMethod,
@@ -32,7 +33,7 @@ import {
   methodLoss,
   type Reading,
 } from '../lib/training/methods';
-import { type EpochResult, type TrainOptions, train } from '../lib/training/train';
+import { type TrainOptions, train } from '../lib/training/train';
 import { fixtureJson } from './support/fixtures';
 
 interface LossRow {

@@ -10,7 +10,7 @@ import { panelFigure } from '../plots/panel';
 import { type ResultsTable, resultsTable } from '../plots/table';
 import { presetShown } from '../runs/preset-pictures';
 import { type PresetName, presetNamed } from '../runs/presets';
-import { figuresNamed } from '../sweep/sweep';
+import { figuresNamed } from '../sweep/plan';
 import type { Reading } from '../training/methods';
 import { readAll } from './store';
 import { printJson } from './text';

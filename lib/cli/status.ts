@@ -4,8 +4,8 @@ import type { Precision } from '../model/resnet18';
 import { resultsTable } from '../plots/table';
 import type { PresetName } from '../runs/presets';
 import type { Owner } from '../runs/run-store';
+import { figuresNamed } from '../sweep/plan';
 import { type JobStatus, type SweepStatus, sweepStatus } from '../sweep/status';
-import { figuresNamed } from '../sweep/sweep';
 import type { Reading } from '../training/methods';
 import { duration, percent, printJson } from './text';
 

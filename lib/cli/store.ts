@@ -1,9 +1,9 @@
 /** What commands find in a store. */
 import { ArgumentError, DataError } from '../io/errors';
-import { readResults, shippedResults } from '../paper/panel-curves';
 import { Laboratory, type LaboratoryOptions, RUNS } from '../runs/laboratory';
 import { type Preset, type PresetName, presets } from '../runs/presets';
 import { type Results, type RunRecord, RunStore } from '../runs/run-store';
+import { readResults, shippedResults } from '../runs/shipped-results';
 import { canonicalJson, type RunSpec } from '../runs/spec';
 
 /** The runs of a folder. Default: those of the project. */

@@ -1,5 +1,5 @@
 /** Words and numbers as the commands print them. */
-import type { EpochResult } from '../training/train';
+import type { EpochResult } from '../training/checkpoint';
 
 export { duration } from '../plots/duration';
 

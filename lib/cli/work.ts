@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { distortionNamed } from '../distortions';
 import { ArgumentError, DataError } from '../io/errors';
+import type { Job } from '../runs/job';
 import { laboratories } from '../runs/laboratory';
 import { presetNamed } from '../runs/presets';
 import { parseSpec, runId } from '../runs/spec';
-import type { Job } from '../sweep/plan';
 import { stopSignal } from './stop';
 
 const jobSchema = z.strictObject({

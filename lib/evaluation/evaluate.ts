@@ -1,5 +1,6 @@
 import type { ImageDataset, Split } from '../data/dataset';
 import type { Distortion, Strength } from '../distortions';
+import { ArgumentError } from '../io/errors';
 import type { ResNet18 } from '../model/resnet18';
 import { AccuracyMeter, type Count } from './accuracy';
 
@@ -95,4 +96,16 @@ export function accuracyInterval({ correct, total }: Pick<EvaluationRow, 'correc
     low: Math.max(0, Math.min(accuracy, centre - half)),
     high: Math.min(1, Math.max(accuracy, centre + half)),
   };
+}
+
+/**
+ * Rows as a curve's points, with what the number of test images leaves open.
+ *
+ * @throws ArgumentError for rows of a composition, whose strengths have no place on one axis
+ */
+export function curvePoints(rows: readonly EvaluationRow[]) {
+  return rows.map(({ strength, ...row }) => {
+    if (strength === null || typeof strength === 'number') return { strength, ...accuracyInterval(row) };
+    throw new ArgumentError(`A curve cannot have the strength [${strength}] of ${row.distortion}.`);
+  });
 }

@@ -5,7 +5,6 @@ import { recodeCrops } from '../data/jpeg';
 import type { Distortion, Strength } from '../distortions';
 import { taskLossGradient } from '../model/losses';
 import { type Tensor, type Tensor1D, type Tensor2D, type Tensor4D, tf, uint8Tensor } from '../tensorflow';
-import type { LossInput } from '../training/methods';
 import { centreCrops, normalise, unitFloats } from './crops';
 
 /** How each image is distorted; an image is known by its place in the split. */
@@ -81,7 +80,7 @@ function strengthTensor(strengths: readonly Strength[]): Tensor {
 interface NetworkOnImages {
   readonly dataset: Pick<ImageDataset, 'cropSide' | 'mean' | 'deviation'>;
   /** Normalised images → logits. */
-  readonly f: LossInput['f'];
+  readonly f: (images: Tensor4D) => Tensor2D;
 }
 
 /** ∇ₓ L₀ of a network at a batch's crops, `[batch, S, S, 3]`: the same for all strengths of an attack. */

@@ -19,3 +19,9 @@ export class ArgumentError extends UserError {}
 
 /** Something on disk is not what it should be: truncated, altered, of another version, missing. */
 export class DataError extends UserError {}
+
+/** What went wrong and what to do about it, in a line. */
+export function failureText(error: unknown): string {
+  const cure = error instanceof UserError && error.cure ? ` ${error.cure}` : '';
+  return `${error instanceof Error ? error.message : error}${cure}`;
+}

@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 
 /** A path in the project's folder. */
@@ -13,4 +15,25 @@ export function ownModule(path: string): { readonly file: string; readonly execA
   const extension = extname(__filename);
   const execArgv = extension === '.ts' ? ['--require', require.resolve('tsx/cjs')] : [];
   return { file: `${path}${extension}`, execArgv };
+}
+
+let known: string | undefined;
+
+/** Package version and, from a checkout, the commit that this process began with. */
+export function version(): string {
+  known ??= lookUpVersion();
+  return known;
+}
+
+function lookUpVersion(): string {
+  const { version } = JSON.parse(readFileSync(inProject('package.json'), 'utf8')) as { version: string };
+  try {
+    const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], {
+      cwd: inProject(),
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    return `${version}+${commit.toString().trim()}`;
+  } catch {
+    return version; // not a checkout, or no git
+  }
 }

@@ -1,7 +1,7 @@
 /** Figures 1–3 and S1–S5 of the paper as data: what each panel trains, tests and draws; and the grids of Table 2. */
 import { type DistortionName, distortionNamed, distortions, type TableDistortion } from '../distortions';
 import { ArgumentError } from '../io/errors';
-import type { Preset, Treatment } from '../runs/presets';
+import { CONTROL, type Preset, type Treatment } from '../runs/presets';
 import type { Reading } from '../training/methods';
 
 /** Runs that differ in their hyperparameters alone: a row of Table 2, from which a curve is chosen. */
@@ -281,4 +281,10 @@ function nearestToPractical(training: TrainingName): number | readonly number[] 
       );
   });
   return parts.length === 1 ? (chosen[0] as number) : chosen;
+}
+
+/** The controls of some families: the baseline trained on for as many epochs as theirs. */
+export function controlsOf(families: readonly Family[], preset: Preset): readonly Treatment[] {
+  const isExtended = families.some(({ extended }) => extended);
+  return isExtended ? [CONTROL, { ...CONTROL, epochs: 2 * preset.epochs }] : [CONTROL];
 }

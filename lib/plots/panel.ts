@@ -2,7 +2,13 @@ import { distortionNamed, distortions, strengthText } from '../distortions';
 import { DataError } from '../io/errors';
 import { display } from '../notebook/display';
 import { type CurveRule, type FigureName, panelTitle } from '../paper/figures';
-import { figureFamilies, type PanelCurve, type PanelCurves, provenance } from '../paper/panel-curves';
+import {
+  figureCurves,
+  figureFamilies,
+  type PanelCurve,
+  type PanelCurves,
+  provenance,
+} from '../paper/panel-curves';
 import type { Laboratory } from '../runs/laboratory';
 import type { Preset } from '../runs/presets';
 import type { Results } from '../runs/run-store';
@@ -59,7 +65,7 @@ export function panelTable({ panel, baseline, controls, curves }: PanelCurves): 
 export async function showFigure(figure: FigureName, laboratory: Laboratory): Promise<void> {
   let panels: readonly PanelCurves[];
   try {
-    panels = laboratory.panels(figure);
+    panels = figureCurves(figure, laboratory);
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
     console.log(`${error.message}\n→ ${error.cure}`);

@@ -1,27 +1,31 @@
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { type ImageDataset, subset } from '../data/dataset';
 import type { SplitName } from '../data/store';
 import { type Distortion, distortionNamed, type Strength } from '../distortions';
 import { AccuracyMeter } from '../evaluation/accuracy';
-import { accuracyInterval, type EvaluationRow, rowOf } from '../evaluation/evaluate';
-import { ArgumentError, DataError, UserError } from '../io/errors';
-import { inProject } from '../io/project';
+import { type EvaluationRow, rowOf } from '../evaluation/evaluate';
+import { ArgumentError, DataError, failureText } from '../io/errors';
+import { inProject, version } from '../io/project';
 import { fastestPrecision, type Precision, ResNet18 } from '../model/resnet18';
 import { loadWeights, saveWeights } from '../model/weights';
 import { currentKernel } from '../notebook/client';
-import { type ClaimOptions, type ClaimResult, checkClaims } from '../paper/claims';
-import { type FigureName, panelsOf } from '../paper/figures';
-import { memoryOf } from '../paper/memory';
-import { type PanelCurves, panelCurves, readResults, shippedResults } from '../paper/panel-curves';
-import { inEitherPrecision, type Job } from '../sweep/plan';
 import { device } from '../tensorflow';
-import { type BatchEvent, type EpochResult, train } from '../training/train';
+import type { EpochResult } from '../training/checkpoint';
+import { type BatchEvent, train } from '../training/train';
+import type { Job, JobEvent } from './job';
 import { openPictures, presetAt, presetShown } from './preset-pictures';
 import { BASELINE, type Preset, type PresetName, specOf, type Treatment } from './presets';
 import { type Lock, type Results, type RunRecord, RunStore, TEST_SEED, testedRows } from './run-store';
-import { canonicalJson, type DatasetPart, parseSpec, type RunSpec, runId, runTitle } from './spec';
+import { readResults, shippedResults } from './shipped-results';
+import {
+  canonicalJson,
+  type DatasetPart,
+  inEitherPrecision,
+  parseSpec,
+  type RunSpec,
+  runId,
+  runTitle,
+} from './spec';
 
 /** What follows a run while it trains: a live chart, or nothing. */
 export interface RunObserver {
@@ -29,14 +33,6 @@ export interface RunObserver {
   readonly onEpoch?: (result: EpochResult) => void;
   /** Once, with the finished run; also if it was on disk already. */
   readonly onEnd?: (record: RunRecord) => void | Promise<void>;
-}
-
-/** What happens to a job. */
-export interface JobEvent {
-  readonly job: Job;
-  readonly kind: 'started' | 'epoch' | 'tested' | 'done' | 'retried' | 'failed';
-  /** Why it was retried or failed; what the epoch brought, or what was tested. */
-  readonly message?: string;
 }
 
 /** How often one looks whether another process has finished a run. */
@@ -287,37 +283,15 @@ export class Laboratory {
     }
   }
 
-  /**
-   * The curves of a figure's panels, from all finished runs, those that ship included.
-   *
-   * @throws DataError if there is not even a baseline
-   */
-  panels(figure: FigureName): readonly PanelCurves[] {
-    const results = this.results();
-    const preset = this.#shownPreset(results);
-    return panelsOf(figure).map((panel) => {
-      const curves = panelCurves(panel, preset, results);
-      if (curves !== undefined) return curves;
-      throw new DataError(`No baseline of the preset ${preset.name} was tested for panel ${panel.id}.`, {
-        cure: `Compute the runs: npx stability-training sweep --preset ${preset.name} --figures ${figure}`,
-      });
-    });
-  }
-
-  /** The claims of the paper's text, checked against all finished runs, those that ship included. */
-  claims(options: Omit<ClaimOptions, 'memory'> = {}): readonly ClaimResult[] {
-    const results = this.results();
-    const memory = memoryOf(this.preset.name);
-    return checkClaims(this.#shownPreset(results), results, { memory, ...options });
-  }
-
-  #shownPreset(results: Results): Preset {
-    return presetShown(this.preset.name, results, this.#data);
-  }
-
   /** All finished runs of this preset: the store's, and those that ship with the project. */
   results(): Results {
     return readResults(this.store);
+  }
+
+  /** The finished runs that are looked at, and the preset that they are of: see {@link presetShown}. */
+  shown(): { readonly preset: Preset; readonly results: Results } {
+    const results = this.results();
+    return { preset: presetShown(this.preset.name, results, this.#data), results };
   }
 
   /**
@@ -485,39 +459,6 @@ export interface EvaluationOptions {
   readonly onRow?: (row: EvaluationRow) => void;
 }
 
-/**
- * Rows as a curve's points, with what the number of test images leaves open.
- *
- * @throws ArgumentError for rows of a composition, whose strengths have no place on one axis
- */
-export function curvePoints(rows: readonly EvaluationRow[]) {
-  return rows.map(({ strength, ...row }) => {
-    if (strength === null || typeof strength === 'number') return { strength, ...accuracyInterval(row) };
-    throw new ArgumentError(`A curve cannot have the strength [${strength}] of ${row.distortion}.`);
-  });
-}
-
-let known: string | undefined;
-
-/** Package version and, from a checkout, the commit that this process began with. */
-export function version(): string {
-  known ??= lookUpVersion();
-  return known;
-}
-
-function lookUpVersion(): string {
-  const { version } = JSON.parse(readFileSync(inProject('package.json'), 'utf8')) as { version: string };
-  try {
-    const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], {
-      cwd: inProject(),
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    return `${version}+${commit.toString().trim()}`;
-  } catch {
-    return version; // not a checkout, or no git
-  }
-}
-
 function partText({ name, digest, train, validation, test }: DatasetPart): string {
   return `${name} (${digest ?? 'not at hand'}; ${train} + ${validation} + ${test} images)`;
 }
@@ -525,12 +466,6 @@ function partText({ name, digest, train, validation, test }: DatasetPart): strin
 /** What an epoch brought, in a line. */
 function epochText({ epoch, epochs, validationAccuracy }: EpochResult): string {
   return `epoch ${epoch} of ${epochs}: ${(100 * validationAccuracy).toFixed(1)} % of the validation images`;
-}
-
-/** What went wrong and what to do about it, in a line. */
-export function failureText(error: unknown): string {
-  const cure = error instanceof UserError && error.cure ? ` ${error.cure}` : '';
-  return `${error instanceof Error ? error.message : error}${cure}`;
 }
 
 /** The laboratory of a job, made once for all jobs of a kind. */

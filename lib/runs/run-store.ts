@@ -9,8 +9,7 @@ import { appendLine, makeFolder, readLines, writeWhole } from '../io/files';
 import { type Lock, lockFolder, type Owner, ownerOf } from '../io/lock';
 import { inProject } from '../io/project';
 import type { DeviceInfo } from '../tensorflow';
-import { removeCheckpoint } from '../training/checkpoint';
-import type { EpochResult } from '../training/train';
+import { type EpochResult, removeCheckpoint } from '../training/checkpoint';
 import { parseSpec, type RunSpec, runId } from './spec';
 
 export type { Lock, Owner } from '../io/lock';

@@ -137,3 +137,8 @@ function readingWords(reading: Partial<Reading>): readonly string[] {
     ...(passes === 'separate' ? ['two passes'] : []),
   ];
 }
+
+/** Something in a precision, then in the other: a run counts in whichever it was done. */
+export function inEitherPrecision<T>(first: Precision, make: (precision: Precision) => T): [T, T] {
+  return [make(first), make(first === 'float32' ? 'bfloat16' : 'float32')];
+}

@@ -1,8 +1,9 @@
 /** What a sweep would do and cost, before it is begun. */
 import { ResNet18 } from '../model/resnet18';
+import { costOf, type Job } from '../runs/job';
 import { presetAt } from '../runs/preset-pictures';
 import type { Preset } from '../runs/presets';
-import { costOf, type Job, type PlanOptions, type SweepSubject } from './plan';
+import type { PlanOptions, SweepSubject } from './plan';
 import type { Rate } from './rate';
 import { type SweepOptions, sweepJobs } from './sweep';
 

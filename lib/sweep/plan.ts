@@ -1,8 +1,10 @@
 /** From figures to the runs and tests they need: each once, the most telling first. */
 import { resolve } from 'node:path';
 import { distortionNamed, distortions, type Strength } from '../distortions';
+import { ArgumentError } from '../io/errors';
 import type { Precision } from '../model/resnet18';
 import {
+  controlsOf,
   type Family,
   type FigureName,
   familiesOf,
@@ -16,25 +18,12 @@ import {
   testStrengths,
   unpictured,
 } from '../paper/figures';
-import { isStudy, type StudyName, studyOf } from '../paper/studies';
+import { isStudy, type StudyName, studyNames, studyOf } from '../paper/studies';
+import type { Job } from '../runs/job';
 import { presetAt } from '../runs/preset-pictures';
-import { BASELINE, CONTROL, type Preset, type PresetName, specOf, type Treatment } from '../runs/presets';
+import { BASELINE, type PresetName, specOf, type Treatment } from '../runs/presets';
 import { type RunSpec, runId, runTitle } from '../runs/spec';
 import type { Reading } from '../training/methods';
-
-/** One run with its tests: what is handed to a process or a node. Plain JSON. */
-export interface Job {
-  /** The run's. */
-  readonly id: string;
-  readonly title: string;
-  readonly preset: PresetName;
-  /** Folder of the data set, an absolute path. Default: the preset's own. */
-  readonly data?: string;
-  readonly spec: RunSpec;
-  readonly tests: readonly { readonly distortion: string; readonly strengths: readonly Strength[] }[];
-  /** Whether it is computed also where its results ship with the project. Default: false. */
-  readonly retrain?: boolean;
-}
 
 export interface PlanOptions {
   readonly preset: PresetName;
@@ -145,17 +134,6 @@ export function planJobs(subject: SweepSubject, options: PlanOptions): readonly 
     }));
 }
 
-/** The controls of some families: the baseline trained on for as many epochs as theirs. */
-export function controlsOf(families: readonly Family[], preset: Preset): readonly Treatment[] {
-  const isExtended = families.some(({ extended }) => extended);
-  return isExtended ? [CONTROL, { ...CONTROL, epochs: 2 * preset.epochs }] : [CONTROL];
-}
-
-/** Something in a precision, then in the other: a run counts in whichever it was done. */
-export function inEitherPrecision<T>(first: Precision, make: (precision: Precision) => T): [T, T] {
-  return [make(first), make(first === 'float32' ? 'bfloat16' : 'float32')];
-}
-
 /** Whether a treatment's strength is the one of Table 2 that is nearest to the practical one. */
 export function isPracticalSetting({ distortion }: Treatment): boolean {
   if (distortion === undefined) return true;
@@ -167,23 +145,19 @@ function sortedAsTested(distortion: string, strengths: ReadonlySet<Strength>): r
   return distortionNamed(distortion).testGrid.filter((strength) => strengths.has(strength));
 }
 
-/** Work as images through the network forward and back; a forward pass alone is a third. */
-export interface Cost {
-  readonly trainingPasses: number;
-  readonly testPasses: number;
-}
-
-/** What a job costs if nothing of it is there. */
-export function costOf({ spec, tests }: Pick<Job, 'spec' | 'tests'>): Cost {
-  const { method, distortion, epochs, dataset } = spec;
-  const isAttack = distortion !== undefined && distortionNamed(distortion.name).madeBy === 'attack';
-  // ST and AT see every image twice; an attack goes forward and back once more.
-  const isPaired = method.kind === 'ST' || method.kind === 'ST-sym' || method.kind === 'AT';
-  const passes = (isPaired ? 2 : 1) + (isAttack ? 1 : 0);
-  const images = tests.reduce((sum, { distortion: name, strengths }) => {
-    // An attack's gradient at an image serves all strengths.
-    const gradient = distortionNamed(name).madeBy === 'attack' ? 1 : 0;
-    return sum + dataset.test * (gradient + strengths.length / 3);
-  }, 0);
-  return { trainingPasses: epochs * (dataset.train * passes + dataset.validation / 3), testPasses: images };
+/**
+ * All figures, or the figures and studies of a list such as `fig1a,supplement-3,readings`.
+ *
+ * @throws ArgumentError if there is no figure or study of a name
+ */
+export function figuresNamed(list: string): SweepSubject {
+  if (list === 'all') return list;
+  const known: readonly (FigureName | StudyName)[] = [...figureNames, ...studyNames];
+  return list.split(',').map((name) => {
+    const found = known.find((each) => each === name.trim());
+    if (found !== undefined) return found;
+    throw new ArgumentError(`There is no figure or study "${name.trim()}".`, {
+      cure: `The figures are ${figureNames.join(', ')}; the studies ${studyNames.join(', ')}.`,
+    });
+  });
 }

@@ -1,8 +1,9 @@
 /** Where a sweep stands, read from the store: whoever works on it, and wherever. */
 import type { EvaluationRow } from '../evaluation/evaluate';
-import { failureText } from '../runs/laboratory';
+import { failureText } from '../io/errors';
+import { costOf, type Job } from '../runs/job';
 import { type Owner, orIfBad, testedRows } from '../runs/run-store';
-import { costOf, type Job, type PlanOptions, type SweepSubject } from './plan';
+import type { PlanOptions, SweepSubject } from './plan';
 import { sweepJobs } from './sweep';
 
 export interface JobStatus {

@@ -4,7 +4,23 @@ import { DataError } from '../io/errors';
 import { writeWholeKeeping } from '../io/files';
 import { CHECKSUM, readSafetensors, type StoredTensor, writeSafetensors } from '../model/safetensors';
 import type { Variable } from '../tensorflow';
-import type { EpochResult } from './train';
+
+/** After each epoch, counted from 1. */
+export interface EpochResult {
+  readonly epoch: number;
+  readonly epochs: number;
+  /** Mean over the epoch's batches. */
+  readonly trainLoss: number;
+  /** Of the undistorted validation images, 0..1. */
+  readonly validationAccuracy: number;
+  /** Training images a second, validation not counted. */
+  readonly imagesPerSecond: number;
+  /** Part of the training time, 0..1, spent waiting for batches to be read. */
+  readonly waitingShare: number;
+  readonly seconds: number;
+  /** Whether no earlier epoch was as good. */
+  readonly best: boolean;
+}
 
 /** What training knows besides the values of its variables. */
 export interface Progress {

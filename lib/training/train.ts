@@ -7,7 +7,7 @@ import { ArgumentError, UserError } from '../io/errors';
 import type { ResNet18 } from '../model/resnet18';
 import { currentKernel } from '../notebook/client';
 import { compile, hashSeed, Nesterov, tf, valueAndGradients } from '../tensorflow';
-import { loadCheckpoint, type Snapshot, saveCheckpoint } from './checkpoint';
+import { type EpochResult, loadCheckpoint, type Snapshot, saveCheckpoint } from './checkpoint';
 import { checkMethod, type Method, methodLoss, type TrainingDistortion } from './methods';
 
 /** The loss is no number any more. */
@@ -58,23 +58,6 @@ export interface BatchEvent {
   readonly batches: number;
   readonly loss: number;
   readonly imagesPerSecond: number;
-}
-
-/** After each epoch, counted from 1. */
-export interface EpochResult {
-  readonly epoch: number;
-  readonly epochs: number;
-  /** Mean over the epoch's batches. */
-  readonly trainLoss: number;
-  /** Of the undistorted validation images, 0..1. */
-  readonly validationAccuracy: number;
-  /** Training images a second, validation not counted. */
-  readonly imagesPerSecond: number;
-  /** Part of the training time, 0..1, spent waiting for batches to be read. */
-  readonly waitingShare: number;
-  readonly seconds: number;
-  /** Whether no earlier epoch was as good. */
-  readonly best: boolean;
 }
 
 export interface TrainingResult {

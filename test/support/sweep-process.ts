@@ -2,9 +2,12 @@
  * A sweep in a process of its own, for tests to kill: `sweep-process.ts STORE FIGURES ENGINE [JOBS]`. Prints a line of
  * JSON an event: `{ kind, id, message }`. With JOBS, the first so many jobs alone.
  */
+
+import type { Engine } from '../../lib/sweep/engines/engine';
+import { inProcess } from '../../lib/sweep/engines/in-process';
 import { localEngine } from '../../lib/sweep/engines/local';
-import { planJobs } from '../../lib/sweep/plan';
-import { type Engine, figuresNamed, inProcess, sweep } from '../../lib/sweep/sweep';
+import { figuresNamed, planJobs } from '../../lib/sweep/plan';
+import { sweep } from '../../lib/sweep/sweep';
 
 const [store, figures, name, jobs] = process.argv.slice(2);
 

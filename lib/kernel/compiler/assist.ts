@@ -1,7 +1,7 @@
 import type { Node, QuickInfo } from '@tslab/typescript-for-tslab';
 import type { Converter } from 'tslab/dist/converter';
 import type { MimeBundle } from '../../notebook/mime';
-import type { Compiler } from './compiler';
+import type { Compiler } from './interruptible';
 
 /** A cell as far as it is written; positions count UTF-16 units. */
 export interface Draft {

@@ -1,8 +1,6 @@
 import { SourceMap } from 'node:module';
 import type * as Typescript from '@tslab/typescript-for-tslab';
-import { interruptible } from './interruptible';
-
-export type Compiler = typeof Typescript;
+import { type Compiler, interruptible } from './interruptible';
 
 /** From a place in the script that runs to the place in what the user wrote; lines and columns count from 1. */
 export type Locate = (line: number, column: number) => { line: number; column: number } | undefined;

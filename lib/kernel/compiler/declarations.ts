@@ -1,4 +1,4 @@
-import type { Compiler } from './compiler';
+import type { Compiler } from './interruptible';
 
 /**
  * Declarations without those of names that should have a value and have none: a cell that failed did not come to them.

@@ -1,3 +1,4 @@
+import type * as Typescript from '@tslab/typescript-for-tslab';
 import type {
   Block,
   ConciseBody,
@@ -6,7 +7,9 @@ import type {
   Statement,
   TransformerFactory,
 } from '@tslab/typescript-for-tslab';
-import type { Compiler } from './compiler';
+
+/** TypeScript, as a value. */
+export type Compiler = typeof Typescript;
 
 /** The function that cells call in each turn of a loop and at the start of each function; it throws to stop them. */
 export const checkName = '__stopIfInterrupted__';

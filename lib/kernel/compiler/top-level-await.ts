@@ -1,5 +1,5 @@
 import type { Node } from '@tslab/typescript-for-tslab';
-import type { Compiler } from './compiler';
+import type { Compiler } from './interruptible';
 
 /** Whether code awaits outside its functions. tslab does not see a `for await` there. */
 export function awaitsAtTopLevel(compiler: Compiler, source: string): boolean {

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import type { MimeBundle } from '../../notebook/mime';
-import { type Compiler, compilerForTslab, type Locate } from './compiler';
+import { compilerForTslab, type Locate } from './compiler';
+import type { Compiler } from './interruptible';
 
 /*
  * The one file that reaches into tslab: to its compiler of cells (the converter), to what runs the result (the

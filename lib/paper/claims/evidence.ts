@@ -2,6 +2,7 @@
 import { type DistortionName, distortionNamed, distortions, strengthText } from '../../distortions';
 import { BASELINE, CONTROL, type Preset, specOf, type Treatment } from '../../runs/presets';
 import type { Results } from '../../runs/run-store';
+import { isOf } from '../../runs/shipped-results';
 import { runId, runTitle } from '../../runs/spec';
 import { DEFAULT_READING, type Reading } from '../../training/methods';
 import { type Family, type Panel, panels, readAs, settingsOf, testStrengths } from '../figures';
@@ -10,7 +11,6 @@ import {
   choose,
   curveLabel,
   familyCurves,
-  isOf,
   type SettingCurve,
   settingCurve,
 } from '../panel-curves';

@@ -1,9 +1,10 @@
 /** What the paper's text says of its results, checked against the runs of a preset that are there. */
 
+import type { Laboratory } from '../../runs/laboratory';
 import type { Preset } from '../../runs/presets';
 import type { Results } from '../../runs/run-store';
 import { DEFAULT_READING, type Reading } from '../../training/methods';
-import type { MemoryMeasurement } from '../memory';
+import { type MemoryMeasurement, memoryOf } from '../memory';
 import { type Comparison, Evidence, NotComputed, type Outcome, outcomeOf, type Verdict } from './evidence';
 import { claims, type PaperClaim } from './statements';
 import { mean } from './statistics';
@@ -71,6 +72,15 @@ export function checkClaims(
       return { id, ...shared, verdict: 'not computed', differences: [], count: 0, reason: error.message };
     }
   });
+}
+
+/** Checks the claims of the text against all finished runs of a laboratory, those that ship included. */
+export function claimsOf(
+  laboratory: Laboratory,
+  options: Omit<ClaimOptions, 'memory'> = {},
+): readonly ClaimResult[] {
+  const { preset, results } = laboratory.shown();
+  return checkClaims(preset, results, { memory: memoryOf(preset.name), ...options });
 }
 
 type Found = Omit<ClaimResult, 'id' | 'reading'>;

@@ -1,7 +1,7 @@
 /** The child process of the local engine: takes some jobs, does them, says how it goes, takes the next. */
-import { UserError } from '../../io/errors';
-import { failureText, type JobEvent, laboratories } from '../../runs/laboratory';
-import type { Job } from '../plan';
+import { failureText, UserError } from '../../io/errors';
+import type { Job, JobEvent } from '../../runs/job';
+import { laboratories } from '../../runs/laboratory';
 
 /** What happens to a job, by its id; `over`: nothing more to those that were given. */
 export type WorkerMessage = (Omit<JobEvent, 'job'> & { readonly id: string }) | 'over';

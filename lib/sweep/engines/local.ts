@@ -4,10 +4,9 @@ import { EventEmitter, on, once } from 'node:events';
 import { availableParallelism, freemem } from 'node:os';
 import { join } from 'node:path';
 import { ownModule } from '../../io/project';
-import type { JobEvent } from '../../runs/laboratory';
+import type { Job, JobEvent } from '../../runs/job';
 import { RunStore } from '../../runs/run-store';
-import type { Job } from '../plan';
-import { type Engine, takeDependents, takeGroup } from '../sweep';
+import { type Engine, takeDependents, takeGroup } from './engine';
 import type { WorkerMessage } from './local-worker';
 
 export interface LocalOptions {

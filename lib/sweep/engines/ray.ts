@@ -6,9 +6,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { ArgumentError } from '../../io/errors';
 import { writeWhole } from '../../io/files';
 import { inProject } from '../../io/project';
-import type { JobEvent } from '../../runs/laboratory';
-import type { Job } from '../plan';
-import { BASELINE_FAILED, type Engine } from '../sweep';
+import type { Job, JobEvent } from '../../runs/job';
+import { BASELINE_FAILED, type Engine } from './engine';
 import { RayDashboard, type RayJob } from './ray-dashboard';
 
 export interface RayOptions {

@@ -1,0 +1,97 @@
+/** What does the jobs of a sweep, and which of them it takes next. */
+import type { Job, JobEvent } from '../../runs/job';
+import type { RunStore } from '../../runs/run-store';
+
+export interface EngineContext {
+  /** Folder of the runs. */
+  readonly store: string;
+  readonly signal?: AbortSignal;
+}
+
+/** Does jobs somewhere. A job is idempotent: whole ones are passed over, begun ones gone on from. */
+export interface Engine {
+  readonly name: string;
+  /** Does the jobs, in their order as room allows, and tells what happens; ends when all are done or given up. */
+  run(jobs: readonly Job[], context: EngineContext): AsyncIterable<JobEvent>;
+}
+
+/**
+ * Takes the job that is to be done next out of those that wait: the first that no other process works on and that need
+ * not wait for its baseline; else the first whose baseline is not in the hands of this sweep.
+ */
+function takeNext<T extends { readonly job: Job }>(
+  waiting: T[],
+  store: RunStore,
+  inHand: ReadonlySet<string>,
+): T | undefined {
+  const conditions: ((job: Job) => boolean)[] = [
+    ({ id, spec: { from } }) =>
+      store.owner(id) === undefined && (from === undefined || store.isFinished(from)),
+    ({ id, spec: { from = id } }) =>
+      store.owner(id) === undefined && store.owner(from) === undefined && !inHand.has(from),
+    ({ spec: { from = '' } }) => !inHand.has(from),
+  ];
+  for (const condition of conditions) {
+    const at = waiting.findIndex(({ job }) => condition(job));
+    if (at >= 0) return waiting.splice(at, 1)[0];
+  }
+  return undefined;
+}
+
+/** Runs that are tested together, on distorted images that are made once for all of them. */
+const TESTED_TOGETHER = 8;
+
+/**
+ * Takes the jobs that are to be done next: as many as are tested together, of those whose baseline is there.
+ *
+ * @param shares Among so many workers the waiting jobs are shared.
+ * @param inHand Runs that another worker of the sweep is at: what starts from one waits for it.
+ * @returns none if all that wait have to wait on
+ */
+export function takeGroup<T extends { readonly job: Job; readonly alone?: boolean }>(
+  waiting: T[],
+  store: RunStore,
+  shares: number,
+  inHand: ReadonlySet<string> = new Set(),
+): T[] {
+  const most = Math.min(TESTED_TOGETHER, Math.ceil(waiting.length / shares));
+  const first = takeNext(waiting, store, inHand);
+  if (first === undefined) return [];
+  const group = [first];
+  const { from } = first.job.spec;
+  if (first.alone || from === undefined || !store.isFinished(from)) return group;
+  const { preset, data, retrain } = first.job;
+  const kind = JSON.stringify([preset, data, retrain]);
+  while (group.length < most) {
+    const next = waiting.findIndex(
+      ({ job, alone }) =>
+        !alone &&
+        JSON.stringify([job.preset, job.data, job.retrain]) === kind &&
+        job.spec.from !== undefined &&
+        store.isFinished(job.spec.from) &&
+        store.owner(job.id) === undefined,
+    );
+    if (next < 0) break;
+    group.push(waiting.splice(next, 1)[0]);
+  }
+  return group;
+}
+
+/**
+ * Takes out of those that wait the jobs that start from a run that was given up: what they fail with.
+ *
+ * @param failed A job that was given up; if its run is finished all the same, what starts from it can be done.
+ */
+export function takeDependents<T extends { readonly job: Job }>(
+  waiting: T[],
+  store: RunStore,
+  failed: Job,
+): readonly JobEvent[] {
+  if (store.isFinished(failed.id)) return [];
+  const dependents = waiting.filter(({ job }) => job.spec.from === failed.id);
+  for (const each of dependents) waiting.splice(waiting.indexOf(each), 1);
+  return dependents.map(({ job }) => ({ job, kind: 'failed', message: BASELINE_FAILED }));
+}
+
+/** Why a run is given up that was not tried. */
+export const BASELINE_FAILED = 'The baseline that it starts from failed.';

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { before, describe, it } from 'node:test';
+import { inProject } from '../lib/io/project';
+
+/** Each room may import from those above it; `kernel` from the two leaves alone. */
+const ROOMS = [
+  'io',
+  'notebook',
+  'tensorflow',
+  'data',
+  'distortions',
+  'model',
+  'evaluation',
+  'training',
+  'runs',
+  'paper',
+  'sweep',
+  'plots',
+  'kernel',
+  'cli',
+  'index.ts',
+];
+const LEAVES = ['io', 'notebook'];
+
+const roomOf = (file: string) => file.split('/')[1];
+
+describe('the library', () => {
+  /** What each file of the library imports of the library, types included, as the compiler resolves it. */
+  const imports = new Map<string, string[]>();
+
+  before(() => {
+    const tsc = inProject('node_modules', 'typescript', 'bin', 'tsc');
+    const args = [tsc, '-p', 'tsconfig.json', '--noEmit', '--explainFiles'];
+    const told = execFileSync(process.execPath, args, {
+      cwd: inProject(),
+      encoding: 'utf8',
+      maxBuffer: 2 ** 26,
+    });
+    let imported = '';
+    for (const line of told.split('\n')) {
+      if (/^\S/.test(line)) imported = line;
+      const importer = line.match(/^ +Imported via .* from file '(lib\/[^']+)'/)?.[1];
+      if (!imported.startsWith('lib/')) continue;
+      if (!imports.has(imported)) imports.set(imported, []);
+      if (importer !== undefined) imports.set(importer, [...(imports.get(importer) ?? []), imported]);
+    }
+  });
+
+  it('is read whole, as the compiler reads it', () => {
+    assert.ok(imports.size > 100, `${imports.size} files`);
+    assert.ok(imports.get('lib/runs/laboratory.ts')?.includes('lib/io/errors.ts'));
+    for (const file of imports.keys()) assert.ok(ROOMS.includes(roomOf(file)), `${file} is in no room`);
+  });
+
+  it('imports one way, from room to room', () => {
+    const wrong = [...imports].flatMap(([file, targets]) =>
+      targets
+        .filter((target) => {
+          const [from, to] = [roomOf(file), roomOf(target)];
+          if (from === to) return false;
+          if (from === 'notebook') return to !== 'io';
+          if (from === 'kernel') return !LEAVES.includes(to);
+          return ROOMS.indexOf(to) > ROOMS.indexOf(from);
+        })
+        .map((target) => `${file} → ${target}`),
+    );
+    assert.deepEqual(wrong, []);
+  });
+
+  it('has no circle of imports, types included', () => {
+    const [done, path] = [new Set<string>(), [] as string[]];
+    const visit = (file: string): void => {
+      assert.ok(!path.includes(file), [...path.slice(path.indexOf(file)), file].join(' → '));
+      if (done.has(file)) return;
+      path.push(file);
+      for (const target of imports.get(file) ?? []) visit(target);
+      path.pop();
+      done.add(file);
+    };
+    for (const file of imports.keys()) visit(file);
+  });
+
+  it('knows what is inside TensorFlow.js in one folder alone', () => {
+    const told = execFileSync('grep', ['-rlE', "'@tensorflow/|from '@tensorflow", inProject('lib')], {
+      encoding: 'utf8',
+    });
+    for (const file of told.trim().split('\n')) assert.match(file, /\/lib\/tensorflow\//);
+  });
+});
