@@ -77,6 +77,7 @@ export {
   type SettingCurve,
   settingCurve,
 } from './paper/panel-curves';
+export { studyCurves } from './paper/studies';
 export * from './plots';
 export { baseAxis, baseLayout, figureTitle } from './plots/style';
 export { type Cost, costOf, isWhole, type Job, type JobEvent } from './runs/job';

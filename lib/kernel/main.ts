@@ -19,7 +19,7 @@ const connection: Connection = JSON.parse(readFileSync(connectionFile, 'utf8'));
 const terminal = divertNativeStderr(`${connectionFile.replace(/\.json$/, '')}.log`);
 const presses: Presses = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT));
 const workerData: ServerData = { connection, presses, terminal };
-const server = new Worker(require.resolve('./server'), { workerData });
+const server = new Worker(require.resolve('./wire/server'), { workerData });
 server.on('error', (error) => {
   writeSync(terminal, `kernel: ${error.stack}\n`);
   process.exit(1);

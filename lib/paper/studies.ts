@@ -1,7 +1,10 @@
 /** What is asked beside the paper's figures: how the readings of Eq. 5 differ, and what the weight of its divergence does. */
 import type { DistortionName } from '../distortions';
+import type { Laboratory } from '../runs/laboratory';
 import type { Treatment } from '../runs/presets';
 import { AS_PRINTED, type Reading } from '../training/methods';
+import { sparse } from './figures';
+import { type SettingCurve, settingCurve } from './panel-curves';
 
 export const studyNames = ['readings', 'weight'] as const;
 export type StudyName = (typeof studyNames)[number];
@@ -44,6 +47,18 @@ export function studyOf(name: StudyName): readonly StudySetting[] {
     : PLACES.filter(({ test }) => test === 'gaussian-noise').flatMap((place) =>
         WEIGHTS.map((alpha) => setting(place, alpha, AS_PRINTED)),
       );
+}
+
+/** A study's runs and what was counted of them, as far as they are there. */
+export function studyCurves(
+  name: StudyName,
+  laboratory: Laboratory,
+): readonly (StudySetting & { readonly curve?: SettingCurve })[] {
+  const { preset, results } = laboratory.shown();
+  return studyOf(name).map(({ treatment, test }) => {
+    const strengths = sparse(test, preset);
+    return { treatment, test, curve: settingCurve(treatment, { results, preset, test, strengths }) };
+  });
 }
 
 export function isStudy(name: string): name is StudyName {
