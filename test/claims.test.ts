@@ -370,6 +370,13 @@ describe('the claims of the text', () => {
     assert.equal(of(found, 1).differences[0].low, undefined);
   });
 
+  it('are undecided while of the second seed the baseline alone is there', () => {
+    const begun = jobs.filter(({ spec: { seed, method } }) => seed === 0 || method.kind === 'baseline');
+    const found = checkClaims(preset, resultsOf(paper, begun), { memory: memory(500) });
+    assert.deepEqual(verdictCounts(found), { holds: 1, contradicted: 0, undecided: 28, 'not computed': 0 });
+    assert.match(of(found, 1).wouldDecide ?? '', /second seed/);
+  });
+
   it('count the spread of the seeds', () => {
     /** ST trained with Gauss, under FGSM: the same mean, and a spread of the seeds. */
     const verdictAt = (spread: number) => {

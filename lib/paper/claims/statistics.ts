@@ -57,6 +57,7 @@ export class SeedDeviations {
     for (const table of tablesOf(results)) {
       for (const [key, accuracies] of table) {
         const cell = twoWayResiduals(accuracies);
+        if (cell.freedom === 0) continue; // one setting alone: its seed's luck is the baseline's
         for (const of of [key, key.slice(0, key.indexOf(' ')), '']) {
           const { squares, freedom } = this.#cells.get(of) ?? { squares: 0, freedom: 0 };
           this.#cells.set(of, { squares: squares + cell.squares, freedom: freedom + cell.freedom });
