@@ -123,8 +123,9 @@ export class AccuracyMeter {
       networks.flatMap(({ strengths }) => strengths).map((strength) => [JSON.stringify(strength), strength]),
     );
     for (const [key, strength] of wanted) {
-      const now = [...networks.keys()].filter((network) =>
-        networks[network].strengths.some((one) => JSON.stringify(one) === key),
+      // A network that names a strength twice is told twice.
+      const now = networks.flatMap(({ strengths }, network) =>
+        strengths.filter((one) => JSON.stringify(one) === key).map(() => network),
       );
       const become = now.map((network) => networks[network].become);
       const all = await this.#answered(split, planOf(strength), become, signal);
