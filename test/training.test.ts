@@ -501,6 +501,22 @@ describe('several networks, counted together', () => {
     });
   }
 
+  it('under an attack, an abort stops it between two strengths, and leaves no tensor', async () => {
+    const network = new ResNet18(shape);
+    const meter = new AccuracyMeter(network, dataset, fgsm);
+    const strengths = [0.001, 0.01, 0.1];
+    const before = tf.memory().numTensors;
+    const attacking = new AbortController();
+    const networks = [
+      { become: () => setTimeout(() => attacking.abort(new Error('stopped by the test'))), strengths },
+    ];
+    const stopped = counted(meter.countEach(dataset.test, networks, { signal: attacking.signal }));
+    await assert.rejects(stopped, /stopped by the test/);
+    assert.equal(tf.memory().numTensors, before);
+    meter.dispose();
+    network.dispose();
+  });
+
   describe('on so many images that their pictures are made in two parts', () => {
     const many = subset(whole.train, { count: 28_600, seed: 1 }); // 114 batches of 250, then one of 100
     const tiny = { classes: 10, width: 4, stem: 'imagenet' } as const;

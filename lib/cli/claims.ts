@@ -1,11 +1,9 @@
 /** `claims`: the text's sentences beside the runs' numbers. */
-import { checkClaims, claims, claimsTable } from '../paper/claims';
-import { memoryOf } from '../paper/memory';
+import { claims, claimsOf, claimsTable } from '../paper/claims';
 import { resultsTable } from '../plots/table';
-import { presetShown } from '../runs/preset-pictures';
-import { type PresetName, presetNamed } from '../runs/presets';
+import { Laboratory } from '../runs/laboratory';
+import type { PresetName } from '../runs/presets';
 import type { Reading } from '../training/methods';
-import { readAll } from './store';
 import { printJson } from './text';
 
 export interface ClaimsOptions {
@@ -16,10 +14,9 @@ export interface ClaimsOptions {
   readonly json: boolean;
 }
 
-export function claimsCommand({ preset: name, divergence, data, store, json }: ClaimsOptions) {
-  const results = readAll(presetNamed(name), store);
+export function claimsCommand({ preset, divergence, data, store, json }: ClaimsOptions) {
   const reading = divergence && { divergence };
-  const checked = checkClaims(presetShown(name, results, data), results, { memory: memoryOf(name), reading });
+  const checked = claimsOf(new Laboratory({ preset, data, store }), { reading });
   if (!json) return console.log(resultsTable(claimsTable(checked)).toText());
   printJson(
     checked.map((result, at) => {

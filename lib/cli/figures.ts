@@ -8,11 +8,10 @@ import { isStudy } from '../paper/studies';
 import { evaluationsFrame, frameTable, runsFrame } from '../plots/frames';
 import { panelFigure } from '../plots/panel';
 import { type ResultsTable, resultsTable } from '../plots/table';
-import { presetShown } from '../runs/preset-pictures';
-import { type PresetName, presetNamed } from '../runs/presets';
+import { Laboratory } from '../runs/laboratory';
+import type { PresetName } from '../runs/presets';
 import { figuresNamed } from '../sweep/plan';
 import type { Reading } from '../training/methods';
-import { readAll } from './store';
 import { printJson } from './text';
 
 export interface FiguresOptions {
@@ -37,8 +36,7 @@ export async function figures(options: FiguresOptions): Promise<void> {
       });
     })
     .map((panel) => panelReadAs(panel, divergence && { divergence }));
-  const results = readAll(presetNamed(name), store);
-  const preset = presetShown(name, results, data);
+  const { preset, results } = new Laboratory({ preset: name, data, store }).shown();
   makeFolder(out);
   const drawn = [];
   for (const panel of panels) {

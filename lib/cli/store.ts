@@ -1,19 +1,14 @@
 /** What commands find in a store. */
 import { ArgumentError, DataError } from '../io/errors';
 import { Laboratory, type LaboratoryOptions, RUNS } from '../runs/laboratory';
-import { type Preset, type PresetName, presets } from '../runs/presets';
+import { type PresetName, presets } from '../runs/presets';
 import { type Results, type RunRecord, RunStore } from '../runs/run-store';
-import { readResults, shippedResults } from '../runs/shipped-results';
+import { shippedResults } from '../runs/shipped-results';
 import { canonicalJson, type RunSpec } from '../runs/spec';
 
 /** The runs of a folder. Default: those of the project. */
 export function openStore(folder = RUNS): RunStore {
   return new RunStore(folder);
-}
-
-/** All finished runs of a preset: the store's, and those that ship with the project. */
-export function readAll(preset: Preset, folder = RUNS): Results {
-  return readResults(new RunStore(folder, shippedResults(preset)));
 }
 
 /**

@@ -1,8 +1,10 @@
 import { setImmediate } from 'node:timers/promises';
+import type { Batch } from '../data/batches';
 import type { ImageDataset, Split } from '../data/dataset';
 import { type Distortion, isNone, type Strength } from '../distortions';
 import { ArgumentError } from '../io/errors';
 import type { ResNet18 } from '../model/resnet18';
+import { currentKernel } from '../notebook/client';
 import { compile, hashSeed, type Tensor1D, type Tensor4D, tf } from '../tensorflow';
 import { normalise } from './crops';
 import {
@@ -89,7 +91,8 @@ export class AccuracyMeter {
   }
 
   /** @throws ArgumentError if the strength is not one of the distortion */
-  async count(split: Split, { strength, seed = 0, signal }: CountOptions = {}): Promise<Count> {
+  async count(split: Split, options: CountOptions = {}): Promise<Count> {
+    const { strength, seed = 0, signal = currentKernel()?.signal } = options;
     const plan = testPlan(this.#distortion, strength, seed);
     const [answers] =
       plan.distortion?.madeBy === 'attack'
@@ -99,15 +102,15 @@ export class AccuracyMeter {
   }
 
   /**
-   * Counts for several networks on the same distorted images, which are made once, strength by strength; under an attack
-   * network by network, whose gradient at the undistorted images serves all strengths.
+   * Counts the right answers of several networks. Distorted images are made once for all networks, strength by strength;
+   * an attack goes network by network and computes the gradient at an image once for all strengths.
    *
    * @throws ArgumentError if a strength is not one of the distortion
    */
   async *countEach(
     split: Split,
     networks: readonly Counted[],
-    { seed = 0, signal }: Omit<CountOptions, 'strength'> = {},
+    { seed = 0, signal = currentKernel()?.signal }: Omit<CountOptions, 'strength'> = {},
   ): AsyncGenerator<CountOfOne, void, void> {
     const planOf = (strength: Strength) => testPlan(this.#distortion, strength, seed);
     if (this.#distortion?.madeBy === 'attack') {
@@ -170,28 +173,49 @@ export class AccuracyMeter {
   ): Promise<readonly Uint8Array[]> {
     const answers = plans.map(() => new Uint8Array(split.length));
     let start = 0;
-    const options = { batchSize: BATCH_SIZE, order: 'sequential', signal } as const;
-    for await (const batch of plannedBatches(split, this.#dataset, UNDISTORTED, options)) {
-      const inputsOf = (plan: ImagePlan) => stepInputs(batch, this.#dataset, plan);
-      const { gradient } = tf.tidy(() => this.#steps.gradient(inputsOf(UNDISTORTED)));
-      for (const [at, plan] of plans.entries()) {
-        tf.tidy(() => {
-          const inputs = inputsOf(plan);
-          const step = plan.distortion === undefined ? this.#steps.clean : this.#steps.distorted;
-          const { images } = step({ ...inputs, ...(plan.distortion && { gradient }) });
-          answers[at].set(this.#right({ images: images as Tensor4D, labels: inputs.labels }), start);
-        });
-        await setImmediate();
+    for await (const batch of this.#batches(split, UNDISTORTED, signal)) {
+      const { gradient } = tf.tidy(() => this.#steps.gradient(stepInputs(batch, this.#dataset, UNDISTORTED)));
+      try {
+        for (const [at, plan] of plans.entries()) {
+          answers[at].set(
+            tf.tidy(() => this.#right(this.#distort(batch, plan, gradient as Tensor4D))),
+            start,
+          );
+          await setImmediate(); // as above; a batch is seen at every strength
+          signal?.throwIfAborted();
+        }
+      } finally {
+        gradient.dispose();
       }
-      gradient.dispose();
       start += batch.labels.length;
     }
     return answers;
   }
 
   /** `[batch]`: 1 for each image that the network classifies right, else 0. */
-  #right(shown: Shown): Uint8Array {
-    return Uint8Array.from(tf.tidy(() => this.#steps.answers(shown).right.dataSync()));
+  #right(shown: Shown) {
+    return tf.tidy(() => this.#steps.answers(shown).right.dataSync());
+  }
+
+  #batches(split: Split, plan: ImagePlan, signal?: AbortSignal) {
+    const options = { batchSize: BATCH_SIZE, order: 'sequential', signal } as const;
+    return plannedBatches(split, this.#dataset, plan, options);
+  }
+
+  /**
+   * A batch's images, distorted as planned; the caller's to dispose.
+   *
+   * @param gradient Of an attack, at the undistorted images.
+   */
+  #distort(batch: Batch, plan: ImagePlan, gradient?: Tensor4D): Shown {
+    return tf.tidy(() => {
+      const inputs = stepInputs(batch, this.#dataset, plan);
+      const { images } =
+        plan.distortion === undefined
+          ? this.#steps.clean(inputs)
+          : this.#steps.distorted({ ...inputs, ...(gradient && { gradient }) });
+      return { images: images as Tensor4D, labels: inputs.labels };
+    });
   }
 
   /** The distorted images of a split, part by part, as batches; the caller's to dispose. */
@@ -200,20 +224,12 @@ export class AccuracyMeter {
     plan: ImagePlan,
     { many, signal }: { readonly many: boolean; readonly signal?: AbortSignal },
   ): AsyncGenerator<readonly Shown[], void, void> {
-    const { cropSide } = this.#dataset;
-    const step = plan.distortion === undefined ? this.#steps.clean : this.#steps.distorted;
-    const bytes = BATCH_SIZE * cropSide ** 2 * 3 * 4;
+    const bytes = BATCH_SIZE * this.#dataset.cropSide ** 2 * 3 * 4;
     const batches = many ? Math.max(1, Math.floor(SHARED_BYTES / bytes)) : 1;
-    const options = { batchSize: BATCH_SIZE, order: 'sequential', signal } as const;
     let part: Shown[] = [];
     try {
-      for await (const batch of plannedBatches(split, this.#dataset, plan, options)) {
-        part.push(
-          tf.tidy(() => {
-            const inputs = stepInputs(batch, this.#dataset, plan);
-            return { images: step(inputs).images as Tensor4D, labels: inputs.labels };
-          }),
-        );
+      for await (const batch of this.#batches(split, plan, signal)) {
+        part.push(this.#distort(batch, plan));
         await setImmediate();
         if (part.length < batches) continue;
         yield part;

@@ -86,9 +86,14 @@ interface NetworkOnImages {
 /** ∇ₓ L₀ of a network at a batch's crops, `[batch, S, S, 3]`: the same for all strengths of an attack. */
 export function cropGradient(
   { squares, labels }: Pick<StepInputs, 'squares' | 'labels'>,
-  { dataset, f }: NetworkOnImages,
+  network: NetworkOnImages,
 ): Tensor4D {
-  return taskLossGradient(centreCrops(squares, dataset.cropSide), labels, (x) => f(normalise(x, dataset)));
+  return gradientAt(centreCrops(squares, network.dataset.cropSide), labels, network);
+}
+
+/** ∇ₓ L₀ at images `[batch, S, S, 3]`, 0..1. */
+function gradientAt(images: Tensor4D, labels: Tensor1D, { dataset, f }: NetworkOnImages): Tensor4D {
+  return taskLossGradient(images, labels, (x) => f(normalise(x, dataset)));
 }
 
 /**
@@ -96,17 +101,16 @@ export function cropGradient(
  */
 export function imagePair(
   { squares, labels, seeds, strengths, recoded, gradient }: StepInputs,
-  { dataset, distortion, f }: NetworkOnImages & { readonly distortion?: Distortion },
+  { distortion, ...network }: NetworkOnImages & { readonly distortion?: Distortion },
 ): { readonly crops: Tensor4D; readonly distorted: Tensor4D } {
-  const crops = centreCrops(squares, dataset.cropSide);
+  const crops = centreCrops(squares, network.dataset.cropSide);
   const distorted = distortion?.apply({
     squares,
     crops,
     recoded: recoded === undefined ? crops : unitFloats(recoded),
     strengths,
     seeds,
-    gradient: (images) =>
-      (images === crops && gradient) || taskLossGradient(images, labels, (x) => f(normalise(x, dataset))),
+    gradient: (images) => (images === crops && gradient) || gradientAt(images, labels, network),
   });
   return { crops, distorted: distorted ?? crops };
 }

@@ -8,8 +8,8 @@ export function inProject(...path: readonly string[]): string {
 }
 
 /**
- * A module that is to run in a thread or process of its own, by its path without extension: its file, and what Node has
- * to be told to load it. Compiled, that is nothing; from the sources (tests) it is the TypeScript loader.
+ * Finds a module that runs in a thread or process of its own, by its path without extension: its file, and the arguments
+ * that Node needs to load it. Compiled it needs none; from the sources (in tests) it needs the TypeScript loader.
  */
 export function ownModule(path: string): { readonly file: string; readonly execArgv: string[] } {
   const extension = extname(__filename);

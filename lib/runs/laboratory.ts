@@ -288,7 +288,7 @@ export class Laboratory {
     return readResults(this.store);
   }
 
-  /** The finished runs that are looked at, and the preset that they are of: see {@link presetShown}. */
+  /** The finished runs to look at, and the preset that they belong to: see {@link presetShown}. */
   shown(): { readonly preset: Preset; readonly results: Results } {
     const results = this.results();
     return { preset: presetShown(this.preset.name, results, this.#data), results };

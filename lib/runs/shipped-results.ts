@@ -48,7 +48,7 @@ export function readResults(store: RunStore): Results {
   return new Map(store.list().map((record) => [record.id, { record, rows: store.evaluations(record.id) }]));
 }
 
-/** Writes results as they ship: a line a run, by id, so that a new run is a new line. @returns the files */
+/** Writes results as they ship: one line for each run, in the order of ids, so that a new run adds a line. @returns the files */
 export function writeResults(preset: Preset, results: Results): readonly string[] {
   const mine = [...results.values()]
     .filter(({ record: { spec } }) => isOf(preset, spec))

@@ -37,8 +37,8 @@ export interface SweepProgress {
 }
 
 /**
- * Does all runs and tests of some figures and tells after each event where it stands. Stopped or killed, the same call
- * goes on.
+ * Trains and tests all runs of some figures, and tells after each event where the sweep stands. The same call resumes a
+ * sweep that was stopped or killed.
  *
  * @throws the signal's reason when it aborts; ArgumentError for an unknown figure or preset
  */
@@ -89,7 +89,7 @@ export async function* sweep(
   signal?.throwIfAborted();
 }
 
-/** The jobs of some figures, and those of them that are whole in neither precision: what a sweep would do. */
+/** Plans a sweep: the jobs of some figures, and those of them that are whole in neither precision. */
 export function sweepJobs(
   figures: SweepSubject,
   { store = RUNS, retrain = false, ...plan }: Pick<SweepOptions, 'store' | 'retrain'> & PlanOptions,

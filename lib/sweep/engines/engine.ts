@@ -11,13 +11,13 @@ export interface EngineContext {
 /** Does jobs somewhere. A job is idempotent: whole ones are passed over, begun ones gone on from. */
 export interface Engine {
   readonly name: string;
-  /** Does the jobs, in their order as room allows, and tells what happens; ends when all are done or given up. */
+  /** Does the jobs in their order, as many at a time as there is room for, and tells what happens to each. */
   run(jobs: readonly Job[], context: EngineContext): AsyncIterable<JobEvent>;
 }
 
 /**
- * Takes the job that is to be done next out of those that wait: the first that no other process works on and that need
- * not wait for its baseline; else the first whose baseline is not in the hands of this sweep.
+ * Takes the next job: the first that no process works on and whose baseline is finished; else the first whose baseline
+ * no worker of this sweep trains.
  */
 function takeNext<T extends { readonly job: Job }>(
   waiting: T[],
@@ -42,11 +42,11 @@ function takeNext<T extends { readonly job: Job }>(
 const TESTED_TOGETHER = 8;
 
 /**
- * Takes the jobs that are to be done next: as many as are tested together, of those whose baseline is there.
+ * Takes the next jobs: as many as are tested together, of those whose baseline is finished.
  *
  * @param shares Among so many workers the waiting jobs are shared.
  * @param inHand Runs that another worker of the sweep is at: what starts from one waits for it.
- * @returns none if all that wait have to wait on
+ * @returns an empty list if every job has to wait for its baseline
  */
 export function takeGroup<T extends { readonly job: Job; readonly alone?: boolean }>(
   waiting: T[],

@@ -45,7 +45,7 @@ export function localEngine({ processes, retries = 1 }: LocalOptions = {}): Engi
       const left = new AbortController();
       const stopped = AbortSignal.any([left.signal, ...(signal ? [signal] : [])]);
 
-      /** The jobs that are to be done next, once there are some that need not wait for a baseline; none at the end. */
+      /** Takes the next jobs, after waiting for a baseline if all need one; takes none at the end. */
       const take = async (): Promise<readonly Waiting[]> => {
         while (waiting.length > 0 && !stopped.aborted) {
           const group = takeGroup(waiting, runs, count, inHand);
