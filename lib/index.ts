@@ -68,7 +68,6 @@ export { type MemoryMeasurement, memoryOf } from './paper/memory';
 export {
   accuracyAt,
   type FamilySummary,
-  familyCurves,
   figureFamilies,
   type PanelCurve,
   type PanelCurves,

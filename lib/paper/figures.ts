@@ -58,115 +58,81 @@ export type FigureName = (typeof figureNames)[number];
 export const ALPHAS = [0.01, 0.316, 10] as const;
 export const PROBABILITIES = [0.5, 1] as const;
 
-const BOTH = 'rotation+gaussian-noise';
+export const GAUSS = 'gaussian-noise';
+export const BOTH = 'rotation+gaussian-noise';
 
-const best = (family: Family, at?: number): CurveRule => ({ ...family, pick: 'best', ...(at && { at }) });
-const worst = (family: Family): CurveRule => ({ ...family, pick: 'worst' });
-const bestAndWorst = (family: Family) => [best(family), worst(family)];
-const of = (method: Family['method'], training: TrainingName, more: Partial<Family> = {}): Family => ({
-  method,
+/** The families of the methods; of DA both p, or one. */
+export const st = (training: TrainingName): Family => ({ method: 'ST', training });
+export const sym = (training: TrainingName): Family => ({ method: 'ST-sym', training });
+export const at = (training: TrainingName): Family => ({ method: 'AT', training });
+export const da = (training: TrainingName, probability?: number): Family => ({
+  method: 'DA',
   training,
-  ...more,
+  ...(probability !== undefined && { probability }),
 });
+export const da20 = (training: TrainingName): Family => ({ ...da(training), extended: true });
 
 /** ST, and where the reference image is not special (section 2) ST-sym as well. */
-const stabilityFamilies = (training: TrainingName): Family[] =>
-  distortionNamed(training).category === 'noise'
-    ? [of('ST', training)]
-    : [of('ST', training), of('ST-sym', training)];
+export const stabilityOf = (training: TrainingName): readonly Family[] =>
+  distortionNamed(training).category === 'noise' ? [st(training)] : [st(training), sym(training)];
+
+const best = (family: Family, at?: number): CurveRule => ({ ...family, pick: 'best', ...(at && { at }) });
+const bestAndWorst = (family: Family): readonly CurveRule[] => [best(family), { ...family, pick: 'worst' }];
+
+const panel = (
+  figure: FigureName,
+  id: string,
+  training: Panel['training'],
+  test: DistortionName,
+  curves: readonly CurveRule[],
+): Panel => ({ id, figure, training, test, curves, band: stabilityOf(training[0]) });
 
 const FIGURES: readonly Panel[] = [
-  {
-    id: '1a',
-    figure: 'fig1a',
-    training: ['gaussian-noise'],
-    test: 'gaussian-noise',
-    curves: [
-      ...bestAndWorst(of('ST', 'gaussian-noise')),
-      ...bestAndWorst(of('DA', 'gaussian-noise', { probability: 1 })),
-      best(of('DA', 'gaussian-noise', { probability: 0.5 })),
-      ...bestAndWorst(of('DA', 'gaussian-noise', { extended: true })),
-    ],
-    band: [of('ST', 'gaussian-noise')],
-  },
-  {
-    id: '1b',
-    figure: 'fig1b',
-    training: ['thumbnail'],
-    test: 'jpeg',
-    curves: [...bestAndWorst(of('ST', 'thumbnail')), ...bestAndWorst(of('DA', 'thumbnail'))],
-    band: [of('ST', 'thumbnail')],
-  },
-  {
-    id: '2a',
-    figure: 'fig2a',
-    training: ['fgsm', 'gaussian-noise'],
-    test: 'fgsm',
-    curves: [
-      ...bestAndWorst(of('ST', 'fgsm')),
-      best(of('ST', 'fgsm'), 0.1),
-      best(of('ST', 'gaussian-noise')),
-      ...bestAndWorst(of('DA', 'fgsm')),
-      ...bestAndWorst(of('AT', 'fgsm')),
-      best(of('AT', 'fgsm'), 0.1),
-    ],
-    band: [of('ST', 'fgsm')],
-  },
-  {
-    id: '2b',
-    figure: 'fig2b',
-    training: [BOTH, 'rotation'],
-    test: 'rotation',
-    curves: [
-      ...bestAndWorst(of('ST', BOTH)),
-      best(of('ST', 'rotation')),
-      ...bestAndWorst(of('ST-sym', BOTH)),
-      ...bestAndWorst(of('DA', BOTH)),
-      best(of('DA', 'rotation')),
-    ],
-    band: stabilityFamilies(BOTH),
-  },
-  {
-    id: '3a',
-    figure: 'fig3a',
-    training: ['rotation'],
-    test: 'rotation',
-    curves: [
-      ...bestAndWorst(of('ST', 'rotation')),
-      ...bestAndWorst(of('ST-sym', 'rotation')),
-      best(of('DA', 'rotation', { probability: 1 })),
-      best(of('DA', 'rotation', { probability: 0.5 })),
-    ],
-    band: stabilityFamilies('rotation'),
-  },
-  {
-    id: '3b',
-    figure: 'fig3b',
-    training: ['random-crop'],
-    test: 'rotation',
-    curves: [
-      ...bestAndWorst(of('ST', 'random-crop')),
-      ...bestAndWorst(of('ST-sym', 'random-crop')),
-      ...bestAndWorst(of('DA', 'random-crop')),
-    ],
-    band: stabilityFamilies('random-crop'),
-  },
+  panel('fig1a', '1a', [GAUSS], GAUSS, [
+    ...bestAndWorst(st(GAUSS)),
+    ...bestAndWorst(da(GAUSS, 1)),
+    best(da(GAUSS, 0.5)),
+    ...bestAndWorst(da20(GAUSS)),
+  ]),
+  panel('fig1b', '1b', ['thumbnail'], 'jpeg', [st('thumbnail'), da('thumbnail')].flatMap(bestAndWorst)),
+  panel('fig2a', '2a', ['fgsm', GAUSS], 'fgsm', [
+    ...bestAndWorst(st('fgsm')),
+    best(st('fgsm'), 0.1),
+    best(st(GAUSS)),
+    ...bestAndWorst(da('fgsm')),
+    ...bestAndWorst(at('fgsm')),
+    best(at('fgsm'), 0.1),
+  ]),
+  panel('fig2b', '2b', [BOTH, 'rotation'], 'rotation', [
+    ...bestAndWorst(st(BOTH)),
+    best(st('rotation')),
+    ...bestAndWorst(sym(BOTH)),
+    ...bestAndWorst(da(BOTH)),
+    best(da('rotation')),
+  ]),
+  panel('fig3a', '3a', ['rotation'], 'rotation', [
+    ...bestAndWorst(st('rotation')),
+    ...bestAndWorst(sym('rotation')),
+    best(da('rotation', 1)),
+    best(da('rotation', 0.5)),
+  ]),
+  panel(
+    'fig3b',
+    '3b',
+    ['random-crop'],
+    'rotation',
+    [st('random-crop'), sym('random-crop'), da('random-crop')].flatMap(bestAndWorst),
+  ),
 ];
 
 /** The supplement: one training distortion a figure, each against the five test distortions. */
-const SUPPLEMENT: readonly Panel[] = (
-  ['gaussian-noise', 'thumbnail', 'rotation', 'random-crop', BOTH] as const
-).flatMap((training, figure) =>
-  (['gaussian-noise', 'jpeg', 'thumbnail', 'rotation', 'random-crop'] as const).map(
-    (test, panel): Panel => ({
-      id: `S${figure + 1}${'abcde'[panel]}`,
-      figure: `supplement-${(figure + 1) as 1 | 2 | 3 | 4 | 5}`,
-      training: [training],
-      test,
-      curves: [...stabilityFamilies(training), of('DA', training)].flatMap(bestAndWorst),
-      band: stabilityFamilies(training),
+const SUPPLEMENT = ([GAUSS, 'thumbnail', 'rotation', 'random-crop', BOTH] as const).flatMap(
+  (training, figure) =>
+    ([GAUSS, 'jpeg', 'thumbnail', 'rotation', 'random-crop'] as const).map((test, place) => {
+      const number = (figure + 1) as 1 | 2 | 3 | 4 | 5;
+      const curves = [...stabilityOf(training), da(training)].flatMap(bestAndWorst);
+      return panel(`supplement-${number}`, `S${number}${'abcde'[place]}`, [training], test, curves);
     }),
-  ),
 );
 
 /** Every panel of the paper. */
@@ -229,7 +195,7 @@ export function familiesOf({ curves, band }: Panel): readonly Family[] {
 }
 
 /** JPEG as training distortion is in Table 2, but in no panel. */
-export const unpictured: readonly Family[] = [of('ST', 'jpeg'), of('DA', 'jpeg')];
+export const unpictured: readonly Family[] = [st('jpeg'), da('jpeg')];
 
 /**
  * The test strengths of a panel at a preset: every `testStride`-th of the test grid, its ends, the practical strength and

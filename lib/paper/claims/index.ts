@@ -5,8 +5,16 @@ import type { Preset } from '../../runs/presets';
 import type { Results } from '../../runs/run-store';
 import { DEFAULT_READING, type Reading } from '../../training/methods';
 import { type MemoryMeasurement, memoryOf } from '../memory';
-import { type Comparison, Evidence, NotComputed, type Outcome, outcomeOf, type Verdict } from './evidence';
-import { claims, type PaperClaim } from './statements';
+import {
+  type Comparison,
+  Evidence,
+  type Finding,
+  NotComputed,
+  outcomeOf,
+  type Place,
+  type Verdict,
+} from './evidence';
+import { claims } from './statements';
 import { mean } from './statistics';
 
 export type { Verdict } from './evidence';
@@ -60,13 +68,11 @@ export function checkClaims(
   const evidence = new Evidence(preset, results, reading);
   const wanted = claims.filter(({ id }) => only.includes(id));
   const shared = { reading: { ...DEFAULT_READING, ...reading } };
-  return wanted.map(({ id, check }): ClaimResult => {
+  return wanted.map(({ id, panels: [panel], rows, inEach }): ClaimResult => {
     try {
-      const outcome =
-        check === undefined
-          ? memoryOutcome(memory?.preset === preset.name ? memory : undefined)
-          : outcomeFrom(check(evidence));
-      return { id, ...shared, ...outcome };
+      if (rows) return { id, ...shared, ...found(evidence.find(panel, rows)) };
+      if (inEach) return { id, ...shared, ...foundInEach(inEach, evidence) };
+      return { id, ...shared, ...memoryFound(memory?.preset === preset.name ? memory : undefined) };
     } catch (error) {
       if (!(error instanceof NotComputed)) throw error;
       return { id, ...shared, verdict: 'not computed', differences: [], count: 0, reason: error.message };
@@ -85,10 +91,35 @@ export function claimsOf(
 
 type Found = Omit<ClaimResult, 'id' | 'reading'>;
 
-function outcomeFrom(checked: ReturnType<NonNullable<PaperClaim['check']>>): Found {
-  const { finding, note } = 'finding' in checked ? checked : { finding: checked, note: undefined };
-  const { deciding, ...outcome }: Outcome = outcomeOf(finding);
-  return { ...outcome, differences: deciding.map(differenceOf), ...(note !== undefined && { note }) };
+function found(finding: Finding): Found {
+  const { deciding, ...outcome } = outcomeOf(finding);
+  return { ...outcome, differences: deciding.map(differenceOf) };
+}
+
+/** A claim that every one of several tests must bear out. A test that contradicts it decides; else all must be computed. */
+function foundInEach(places: readonly Place[], evidence: Evidence): Found {
+  const missing: { readonly title: string; readonly reason: string }[] = [];
+  const there = places.flatMap(({ title, on, rows }) => {
+    try {
+      return [{ title, finding: evidence.find(on, rows) }];
+    } catch (error) {
+      if (!(error instanceof NotComputed)) throw error;
+      missing.push({ title, reason: error.message });
+      return [];
+    }
+  });
+  const finding = there.flatMap((one) => one.finding);
+  if (missing.length > 0 && outcomeOf(finding).verdict !== 'contradicted') {
+    const titles = missing.map(({ title }) => title).join(', ');
+    throw new NotComputed(
+      `Runs are missing in ${missing.length} of ${places.length}: ${titles}. ${missing[0].reason}`,
+    );
+  }
+  const verdicts = [
+    ...there.map((one) => `${one.title}: ${outcomeOf(one.finding).verdict}`),
+    ...missing.map(({ title }) => `${title}: not computed`),
+  ];
+  return { ...found(finding), note: `${verdicts.join('; ')}.` };
 }
 
 function differenceOf({ what, estimate, decision }: Comparison): ClaimDifference {
@@ -98,7 +129,7 @@ function differenceOf({ what, estimate, decision }: Comparison): ClaimDifference
 }
 
 /** Section 2's claim: peak memory of a training step above the idle process, repeat by repeat. */
-function memoryOutcome(memory: MemoryMeasurement | undefined): Found {
+function memoryFound(memory: MemoryMeasurement | undefined): Found {
   const repeats = (method: string) => memory?.peaks.find((peak) => peak.method === method)?.megabytes;
   const [stability, augmented] = [repeats('ST'), repeats('DA')];
   if (stability === undefined || augmented === undefined) {

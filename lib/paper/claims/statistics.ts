@@ -10,7 +10,7 @@
 import { jStat } from 'jstat';
 import { answersOf, type EvaluationRow } from '../../evaluation/evaluate';
 import { isTest, type Results } from '../../runs/run-store';
-import { runsBySetting, type SettingCurve } from '../panel-curves';
+import { commonSeeds, runsBySetting, type SettingCurve } from '../panel-curves';
 
 /** A setting's accuracy at one test strength, and how often it counts. */
 export interface Term {
@@ -115,8 +115,7 @@ export function estimate(
   deviations: SeedDeviations,
 ): Estimate | undefined {
   const curves = [...new Set(terms.map(({ curve }) => curve))];
-  const [first, ...others] = curves.map((curve) => curve.runs.map(({ spec }) => spec.seed));
-  const seeds = first.filter((seed) => others.every((of) => of.includes(seed)));
+  const seeds = commonSeeds(curves);
   if (seeds.length === 0) return undefined;
   const rows = terms.map(({ curve, strength, weight }) => {
     const at = curve.points.findIndex((point) => point.strength === strength);
