@@ -43,7 +43,6 @@ export {
   type ClaimDifference,
   type ClaimOptions,
   type ClaimResult,
-  type ClaimRow,
   checkClaims,
   claims,
   claimsOf,
@@ -67,14 +66,12 @@ export {
 export { type MemoryMeasurement, memoryOf } from './paper/memory';
 export {
   accuracyAt,
-  type FamilySummary,
   figureFamilies,
   type PanelCurve,
   type PanelCurves,
   panelCurves,
   provenance,
   type SettingCurve,
-  settingCurve,
 } from './paper/panel-curves';
 export * from './plots';
 export { baseAxis, baseLayout, figureTitle } from './plots/style';

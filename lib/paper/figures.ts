@@ -38,21 +38,8 @@ export interface Panel {
   readonly band: readonly Family[];
 }
 
-export const figureNames = [
-  'fig1a',
-  'fig1b',
-  'fig2a',
-  'fig2b',
-  'fig3a',
-  'fig3b',
-  'supplement-1',
-  'supplement-2',
-  'supplement-3',
-  'supplement-4',
-  'supplement-5',
-] as const;
-
-export type FigureName = (typeof figureNames)[number];
+/** The page of a notebook: a panel of Figures 1 to 3, or one of the supplement's figures. */
+export type FigureName = `fig${1 | 2 | 3}${'a' | 'b'}` | `supplement-${1 | 2 | 3 | 4 | 5}`;
 
 /** α of ST and p of DA (section 4.3, Table 2). */
 export const ALPHAS = [0.01, 0.316, 10] as const;
@@ -80,22 +67,34 @@ const best = (family: Family, at?: number): CurveRule => ({ ...family, pick: 'be
 const bestAndWorst = (family: Family): readonly CurveRule[] => [best(family), { ...family, pick: 'worst' }];
 
 const panel = (
-  figure: FigureName,
   id: string,
   training: Panel['training'],
   test: DistortionName,
   curves: readonly CurveRule[],
-): Panel => ({ id, figure, training, test, curves, band: stabilityOf(training[0]) });
+): Panel => {
+  const figure = (id.startsWith('S') ? `supplement-${id[1]}` : `fig${id}`) as FigureName;
+  return { id, figure, training, test, curves, band: stabilityOf(training[0]) };
+};
 
-const FIGURES: readonly Panel[] = [
-  panel('fig1a', '1a', [GAUSS], GAUSS, [
+/** The supplement: one training distortion a figure, each against the five test distortions. */
+const SUPPLEMENT = ([GAUSS, 'thumbnail', 'rotation', 'random-crop', BOTH] as const).flatMap(
+  (training, figure) =>
+    ([GAUSS, 'jpeg', 'thumbnail', 'rotation', 'random-crop'] as const).map((test, place) => {
+      const curves = [...stabilityOf(training), da(training)].flatMap(bestAndWorst);
+      return panel(`S${figure + 1}${'abcde'[place]}`, [training], test, curves);
+    }),
+);
+
+/** Every panel of the paper. */
+export const panels: readonly Panel[] = [
+  panel('1a', [GAUSS], GAUSS, [
     ...bestAndWorst(st(GAUSS)),
     ...bestAndWorst(da(GAUSS, 1)),
     best(da(GAUSS, 0.5)),
     ...bestAndWorst(da20(GAUSS)),
   ]),
-  panel('fig1b', '1b', ['thumbnail'], 'jpeg', [st('thumbnail'), da('thumbnail')].flatMap(bestAndWorst)),
-  panel('fig2a', '2a', ['fgsm', GAUSS], 'fgsm', [
+  panel('1b', ['thumbnail'], 'jpeg', [st('thumbnail'), da('thumbnail')].flatMap(bestAndWorst)),
+  panel('2a', ['fgsm', GAUSS], 'fgsm', [
     ...bestAndWorst(st('fgsm')),
     best(st('fgsm'), 0.1),
     best(st(GAUSS)),
@@ -103,40 +102,29 @@ const FIGURES: readonly Panel[] = [
     ...bestAndWorst(at('fgsm')),
     best(at('fgsm'), 0.1),
   ]),
-  panel('fig2b', '2b', [BOTH, 'rotation'], 'rotation', [
+  panel('2b', [BOTH, 'rotation'], 'rotation', [
     ...bestAndWorst(st(BOTH)),
     best(st('rotation')),
     ...bestAndWorst(sym(BOTH)),
     ...bestAndWorst(da(BOTH)),
     best(da('rotation')),
   ]),
-  panel('fig3a', '3a', ['rotation'], 'rotation', [
+  panel('3a', ['rotation'], 'rotation', [
     ...bestAndWorst(st('rotation')),
     ...bestAndWorst(sym('rotation')),
     best(da('rotation', 1)),
     best(da('rotation', 0.5)),
   ]),
-  panel(
-    'fig3b',
-    '3b',
-    ['random-crop'],
-    'rotation',
-    [st('random-crop'), sym('random-crop'), da('random-crop')].flatMap(bestAndWorst),
-  ),
+  panel('3b', ['random-crop'], 'rotation', [
+    ...bestAndWorst(st('random-crop')),
+    ...bestAndWorst(sym('random-crop')),
+    ...bestAndWorst(da('random-crop')),
+  ]),
+  ...SUPPLEMENT,
 ];
 
-/** The supplement: one training distortion a figure, each against the five test distortions. */
-const SUPPLEMENT = ([GAUSS, 'thumbnail', 'rotation', 'random-crop', BOTH] as const).flatMap(
-  (training, figure) =>
-    ([GAUSS, 'jpeg', 'thumbnail', 'rotation', 'random-crop'] as const).map((test, place) => {
-      const number = (figure + 1) as 1 | 2 | 3 | 4 | 5;
-      const curves = [...stabilityOf(training), da(training)].flatMap(bestAndWorst);
-      return panel(`supplement-${number}`, `S${number}${'abcde'[place]}`, [training], test, curves);
-    }),
-);
-
-/** Every panel of the paper. */
-export const panels: readonly Panel[] = [...FIGURES, ...SUPPLEMENT];
+/** The figures in the order of the paper. */
+export const figureNames: readonly FigureName[] = [...new Set(panels.map(({ figure }) => figure))];
 
 /** @throws ArgumentError if there is no figure of that name */
 export function panelsOf(figure: FigureName): readonly Panel[] {
@@ -154,15 +142,8 @@ export function panelTitle({ training, test }: Pick<Panel, 'training' | 'test'>)
 
 /** The settings of a family: its distortion's training grid times its method's hyperparameters (Table 2). */
 export function settingsOf(family: Family, preset: Preset): readonly Treatment[] {
-  const { method, training, extended } = family;
-  const { trainingGrid } = distortionNamed(training);
-  const epochs = extended && { epochs: 2 * preset.epochs };
-  return trainingGrid.flatMap((strength) => {
-    const distortion = { name: training, strength: strength as number | readonly number[] };
-    return methodsOf(family).map((of): Treatment => ({ method: of, distortion, ...epochs }));
-  });
-
-  function methodsOf({ probability, reading }: Family): readonly Treatment['method'][] {
+  const { method, training, probability, extended, reading } = family;
+  const methods = (): readonly Treatment['method'][] => {
     switch (method) {
       case 'DA':
         return (probability === undefined ? PROBABILITIES : [probability]).map((p) => ({
@@ -174,7 +155,12 @@ export function settingsOf(family: Family, preset: Preset): readonly Treatment[]
       default:
         return ALPHAS.map((alpha) => ({ kind: method, alpha, ...reading }));
     }
-  }
+  };
+  const epochs = extended && { epochs: 2 * preset.epochs };
+  return distortionNamed(training).trainingGrid.flatMap((strength) => {
+    const distortion = { name: training, strength: strength as number | readonly number[] };
+    return methods().map((of): Treatment => ({ method: of, distortion, ...epochs }));
+  });
 }
 
 /** A family whose stability loss is read in a certain way. */
@@ -225,7 +211,7 @@ export function sparse(
  */
 export function practicalTrainingStrength(training: TrainingName): number | readonly number[] {
   const found = practicalStrengths.get(training) ?? nearestToPractical(training);
-  practicalStrengths.set(training, found);
+  practicalStrengths.set(training, found); // a plan asks for every run
   return found;
 }
 

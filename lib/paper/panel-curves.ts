@@ -67,32 +67,6 @@ export interface PanelCurves {
 
 const PRECISIONS: readonly Precision[] = ['bfloat16', 'float32'];
 
-/**
- * Accuracy against strength of a setting, from all its seeds that were tested at every one of the strengths.
- *
- * Runs of the precision of which there are most seeds count; different precisions are not mixed.
- *
- * @returns undefined if there is none
- */
-export function settingCurve(
-  treatment: Treatment,
-  { results, preset, test, strengths }: CurveSource,
-): SettingCurve | undefined {
-  const bySetting = runsBySetting(results);
-  const ofPrecision = PRECISIONS.map((precision) =>
-    (bySetting.get(settingKey(specOf(preset, treatment, { precision }))) ?? []).flatMap(
-      ({ record, rows }) => {
-        const row = testedRows(record.spec, rows);
-        const tested = strengths.map((strength) => row({ distortion: test, strength }));
-        return tested.every((one) => one !== undefined) ? [{ record, rows: tested }] : [];
-      },
-    ),
-  );
-  const runs = ofPrecision.reduce((a, b) => (b.length > a.length ? b : a));
-  if (runs.length === 0) return undefined;
-  return settingOf(treatment, strengths, runs);
-}
-
 function settingOf(
   treatment: Treatment,
   strengths: readonly (number | null)[],
@@ -165,11 +139,32 @@ export class SettingCurves {
     this.source = source;
   }
 
-  /** As {@link settingCurve}. */
+  /**
+   * Accuracy against strength of a setting, from all its seeds that were tested at every one of the strengths; undefined
+   * if there is none.
+   *
+   * Runs of the precision of which there are most seeds count; different precisions are not mixed.
+   */
   of(treatment: Treatment): SettingCurve | undefined {
     const key = JSON.stringify(treatment);
-    if (!this.#known.has(key)) this.#known.set(key, settingCurve(treatment, this.source));
+    if (!this.#known.has(key)) this.#known.set(key, this.#curve(treatment));
     return this.#known.get(key);
+  }
+
+  #curve(treatment: Treatment): SettingCurve | undefined {
+    const { results, preset, test, strengths } = this.source;
+    const bySetting = runsBySetting(results);
+    const ofPrecision = PRECISIONS.map((precision) =>
+      (bySetting.get(settingKey(specOf(preset, treatment, { precision }))) ?? []).flatMap(
+        ({ record, rows }) => {
+          const row = testedRows(record.spec, rows);
+          const tested = strengths.map((strength) => row({ distortion: test, strength }));
+          return tested.every((one) => one !== undefined) ? [{ record, rows: tested }] : [];
+        },
+      ),
+    );
+    const runs = ofPrecision.reduce((a, b) => (b.length > a.length ? b : a));
+    return runs.length > 0 ? settingOf(treatment, strengths, runs) : undefined;
   }
 
   /** Of the settings of a family, the curves of those that are there, and those that are missing; in the grid's order. */
@@ -281,23 +276,13 @@ export function curveLabel(
   return `${pick}${where} ${title}${seeds}`;
 }
 
-/** A family of a figure: how many of its settings are there, and what they cost. */
-export interface FamilySummary {
-  readonly family: Family;
-  readonly settings: number;
-  readonly computed: number;
-  /** Images through the network, forward and back, for one setting. */
-  readonly passes: number;
-  /** Mean seconds of training of the runs that are there; undefined without a run. */
-  readonly seconds?: number;
-}
-
-/** What a figure is made of, family by family; the baseline is not counted. */
-export function figureFamilies(
-  figure: FigureName,
-  preset: Preset,
-  results: Results,
-): readonly FamilySummary[] {
+/**
+ * What a figure is made of, family by family; the baseline is not counted.
+ *
+ * @returns `passes`: images through the network, forward and back, for one setting; `seconds`: mean of training of the
+ *   runs that are there
+ */
+export function figureFamilies(figure: FigureName, preset: Preset, results: Results) {
   const panels = panelsOf(figure);
   const [{ test }] = panels;
   const there = new SettingCurves({ results, preset, test, strengths: testStrengths(panels[0], preset) });

@@ -1,7 +1,7 @@
 /** What claims are checked against: the curves of a preset's runs, and comparisons between them. */
 import { type DistortionName, distortionNamed, distortions, strengthText } from '../../distortions';
 import { BASELINE, CONTROL, type Preset } from '../../runs/presets';
-import type { Results } from '../../runs/run-store';
+import type { Results, RunRecord } from '../../runs/run-store';
 import { isOf } from '../../runs/shipped-results';
 import { type RunSpec, runTitle } from '../../runs/spec';
 import { DEFAULT_READING, type Reading } from '../../training/methods';
@@ -100,24 +100,18 @@ export interface Place {
   readonly rows: readonly Row[];
 }
 
-/** A difference of accuracies, 0..1, or another weighted sum of them, and what the claim says of it. */
-export interface Comparison {
+/** A difference of accuracies, 0..1, or another weighted sum of them, and how far it is as the claim says. */
+export interface Comparison extends Decision {
   /** `best ST (σ=0.215, α=10) − baseline, mean over σ=0 … 1`. */
   readonly what: string;
   readonly estimate: Estimate;
-  readonly decision: Decision;
   readonly claimed: Range;
+  /** Default: the claim needs it to hold surely. Optional, it only must not be broken surely. */
+  readonly isOptional?: boolean;
 }
 
 /** What a claim rests on: it holds if every one of these does. */
-export type Finding = readonly Item[];
-
-interface Item extends Pick<Decision, 'pHolds' | 'pBroken'> {
-  /** Whether the claim needs it to hold surely; else it only must not be broken surely. */
-  readonly isNeeded: boolean;
-  /** The comparison, or of several the surest. */
-  readonly comparison: Comparison;
-}
+export type Finding = readonly Comparison[];
 
 export type Verdict = 'holds' | 'contradicted' | 'undecided' | 'not computed';
 
@@ -126,8 +120,8 @@ export interface Outcome {
   readonly verdict: Exclude<Verdict, 'not computed'>;
   /** How many comparisons it rests on. */
   readonly count: number;
-  /** Those that decide, or keep it undecided. */
-  readonly deciding: readonly Comparison[];
+  /** Those that decide, or keep it undecided; at most three. */
+  readonly deciding: Finding;
   /** What would decide it, where it is undecided. */
   readonly wouldDecide?: string;
 }
@@ -145,16 +139,14 @@ type Pair = readonly [NamedCurve, NamedCurve];
 
 /** The runs of a preset, and how far seeds differ. */
 export class Evidence {
-  readonly #preset: Preset;
-  readonly #results: Results;
+  readonly #from: Pick<CurveSource, 'preset' | 'results'>;
   readonly #reading: Partial<Reading>;
   readonly #deviations: SeedDeviations;
   readonly #tested = new Map<Test, SettingCurves>();
 
   /** @param reading Of the stability loss, in the runs that are compared. Default: the default one. */
   constructor(preset: Preset, results: Results, reading: Partial<Reading> = {}) {
-    this.#preset = preset;
-    this.#results = results;
+    this.#from = { preset, results };
     this.#reading = reading;
     this.#deviations = new SeedDeviations(runsOf(preset, results, reading));
   }
@@ -167,10 +159,10 @@ export class Evidence {
   }
 
   #curvesOn(on: Test): SettingCurves {
-    const [preset, results] = [this.#preset, this.#results];
-    if (typeof on !== 'string') return new SettingCurves({ preset, results, ...on });
+    if (typeof on !== 'string') return new SettingCurves({ ...this.#from, ...on });
     const panel = panels.find(({ id }) => id === on) as Panel;
-    return new SettingCurves({ preset, results, test: panel.test, strengths: testStrengths(panel, preset) });
+    const strengths = testStrengths(panel, this.#from.preset);
+    return new SettingCurves({ ...this.#from, test: panel.test, strengths });
   }
 
   #findRow([one, relation, other, where]: Row, tested: SettingCurves): Finding {
@@ -179,17 +171,19 @@ export class Evidence {
     const [these, those] = [curves(one), curves(other)];
     const { test } = tested.source;
     const strengths = strengthsAt(where, tested.source);
-    if (relation === 'narrower') return [itemOf(this.#widths(these, those, strengths, test))];
+    if (relation === 'narrower') return [this.#widths(these, those, strengths, test)];
 
     const pairs = these.flatMap((a) => those.map((b): Pair => (relation === 'below' ? [b, a] : [a, b])));
     const { mean, each, some }: Claimed = relations[relation === 'below' ? 'above' : relation];
     const atEach = (pair: Pair, claimed: Range) =>
       strengths.map((strength) => this.#difference(...pair, [strength], claimed, test));
     if (some) return [surestOf(pairs.flatMap((pair) => atEach(pair, some)))];
-    return pairs.flatMap((pair) => [
-      ...(mean ? [itemOf(this.#difference(...pair, strengths, mean, test))] : []),
-      ...(each && !(mean && strengths.length === 1) ? atEach(pair, each).map((at) => itemOf(at, !mean)) : []),
-    ]);
+    return pairs.flatMap((pair) => {
+      if (!mean) return atEach(pair, each as Range);
+      const average = this.#difference(...pair, strengths, mean, test);
+      const guards = each && strengths.length > 1 ? atEach(pair, each) : [];
+      return [average, ...guards.map((one) => ({ ...one, isOptional: true }))];
+    });
   }
 
   #named(side: Side, tested: SettingCurves): readonly NamedCurve[] {
@@ -229,25 +223,17 @@ export class Evidence {
 
   #compared(what: string, terms: readonly Term[], claimed: Range, test: DistortionName): Comparison {
     const found = estimate(test, terms, this.#deviations);
-    if (found !== undefined) return { what, estimate: found, decision: decide(found, claimed), claimed };
+    if (found !== undefined) return { what, estimate: found, claimed, ...decide(found, claimed) };
     throw new NotComputed(`The runs of “${what}” are missing: no seed has all of them.`);
   }
 }
 
-/** The preset's runs, of those with a stability loss the ones that read it so: how erratic runs are is their reading's. */
+/** The preset's runs; of those with a stability loss, the ones that read it so, since readings differ in how far seeds do. */
 function runsOf(preset: Preset, results: Results, reading: Partial<Reading>): Results {
   const { divergence } = { ...DEFAULT_READING, ...reading };
   const isRead = ({ method }: RunSpec) => !('divergence' in method) || method.divergence === divergence;
-  return new Map(
-    [...results].filter(
-      ([
-        ,
-        {
-          record: { spec },
-        },
-      ]) => isOf(preset, spec) && isRead(spec),
-    ),
-  );
+  const isWanted = ({ spec }: RunRecord) => isOf(preset, spec) && isRead(spec);
+  return new Map([...results].filter(([, { record }]) => isWanted(record)));
 }
 
 /** The curves of all settings of a family. @throws NotComputed if one is missing */
@@ -269,18 +255,10 @@ function wholeFamily(family: Family, tested: SettingCurves): readonly SettingCur
 
 function strengthsAt(where: Where | undefined, { test, strengths }: CurveSource): Strengths {
   const { none, practical } = distortions[test];
-  switch (where) {
-    case undefined:
-      return strengths;
-    case 'none':
-      return [none];
-    case 'practical':
-      return [practical];
-    case 'up to the practical':
-      return strengths.slice(0, strengths.indexOf(practical) + 1);
-    default:
-      return strengths.filter((strength) => strength !== null && where(strength));
-  }
+  if (where === 'none') return [none];
+  if (where === 'practical') return [practical];
+  if (where === 'up to the practical') return strengths.slice(0, strengths.indexOf(practical) + 1);
+  return where ? strengths.filter((strength) => strength !== null && where(strength)) : strengths;
 }
 
 /** `σ=0.05`, `σ=0 … 0.05`. */
@@ -306,23 +284,15 @@ function widthTerms(of: readonly NamedCurve[], strength: number | null, weight: 
   ];
 }
 
-function itemOf(comparison: Comparison, isNeeded = true): Item {
-  return { ...comparison.decision, isNeeded, comparison };
-}
-
 /** Some comparison is as claimed: surely so although there are many; or surely none is. */
-function surestOf(comparisons: readonly Comparison[]): Item {
-  const [surest] = comparisons.toSorted((a, b) => a.decision.pHolds - b.decision.pHolds);
+function surestOf(comparisons: Finding): Comparison {
+  const [surest] = comparisons.toSorted((a, b) => a.pHolds - b.pHolds);
   return {
-    pHolds: Math.min(1, comparisons.length * surest.decision.pHolds),
-    pBroken: Math.max(...comparisons.map(({ decision }) => decision.pBroken)),
-    isNeeded: true,
-    comparison: surest,
+    ...surest,
+    pHolds: Math.min(1, comparisons.length * surest.pHolds),
+    pBroken: Math.max(...comparisons.map(({ pBroken }) => pBroken)),
   };
 }
-
-/** Shown of a claim at most. */
-const SHOWN = 3;
 
 /**
  * A claim holds if each of its comparisons surely does, which needs no correction: the least sure one decides (an
@@ -332,12 +302,12 @@ export function outcomeOf(finding: Finding): Outcome {
   const count = finding.length;
   const isBroken = holm(finding.map(({ pBroken }) => pBroken));
   const broken = finding.filter((_, at) => isBroken[at]).toSorted((a, b) => a.pBroken - b.pBroken);
-  const shown = (items: readonly Item[]) => items.slice(0, SHOWN).map(({ comparison }) => comparison);
-  if (broken.length > 0) return { verdict: 'contradicted', count, deciding: shown(broken) };
-  const needed = finding.filter(({ isNeeded }) => isNeeded).toSorted((a, b) => b.pHolds - a.pHolds);
+  if (broken.length > 0) return { verdict: 'contradicted', count, deciding: broken.slice(0, 3) };
+  const needed = finding.filter(({ isOptional }) => !isOptional).toSorted((a, b) => b.pHolds - a.pHolds);
   const open = needed.filter(({ pHolds }) => !isSure(pHolds));
-  if (open.length === 0) return { verdict: 'holds', count, deciding: shown(needed.slice(0, 1)) };
-  const [{ estimate, claimed }] = shown(open);
+  if (open.length === 0) return { verdict: 'holds', count, deciding: needed.slice(0, 1) };
+  const [{ estimate, claimed }] = open;
   const distance = Math.min(...claimed.map((bound) => Math.abs(estimate.value - bound)));
-  return { verdict: 'undecided', count, deciding: shown(open), wouldDecide: wouldDecide(estimate, distance) };
+  const decider = wouldDecide(estimate, distance);
+  return { verdict: 'undecided', count, deciding: open.slice(0, 3), wouldDecide: decider };
 }

@@ -122,9 +122,8 @@ function foundInEach(places: readonly Place[], evidence: Evidence): Found {
   return { ...found(finding), note: `${verdicts.join('; ')}.` };
 }
 
-function differenceOf({ what, estimate, decision }: Comparison): ClaimDifference {
+function differenceOf({ what, estimate, low, high }: Comparison): ClaimDifference {
   const { value, seeds, images } = estimate;
-  const { low, high } = decision;
   return { what, value, ...(Number.isFinite(low) && { low, high }), seeds, images };
 }
 
@@ -146,19 +145,8 @@ function memoryFound(memory: MemoryMeasurement | undefined): Found {
   return { verdict, differences: [difference], count: 1 };
 }
 
-/** A claim as a row of a table. */
-export interface ClaimRow {
-  readonly claim: number;
-  readonly statement: string;
-  readonly verdict: string;
-  readonly differences: string;
-  readonly seeds: string;
-  readonly note: string;
-  readonly [column: string]: string | number;
-}
-
-/** Results as rows for display: differences in points of accuracy. */
-export function claimsTable(results: readonly ClaimResult[]): readonly ClaimRow[] {
+/** A row a claim, for display: differences in points of accuracy. */
+export function claimsTable(results: readonly ClaimResult[]) {
   return results.map(({ id, verdict, differences, wouldDecide, reason, note }) => ({
     claim: id,
     statement: claims.find((claim) => claim.id === id)?.statement ?? '',

@@ -68,9 +68,8 @@ const SAME_JPEG = { jpeg: { test: 'jpeg', strengths: [NO_JPEG, QUALITY] } } as c
 /** Panels in which they are of different categories. */
 const CROSS = ['S1d', 'S1e', 'S2d', 'S2e', 'S3a', 'S3b', 'S3c', 'S4a', 'S4b', 'S4c'];
 
-const STATEMENTS: Readonly<Record<number, Omit<PaperClaim, 'id'>>> = {
+const STATEMENTS: Readonly<Record<number, Omit<PaperClaim, 'id' | 'panels'> & Partial<PaperClaim>>> = {
   1: {
-    panels: ['1a'],
     statement: 'DA with p=1 beats ST at the practical σ alone, and is worse elsewhere.',
     place: 'Section 5, Fig. 1a: “We observe in Fig. 1a that DA without reintroducing the reference image …”',
     rule: `${BESTS}: DA above ST at the practical σ, ST above DA where σ is more than ${NEAR} times weaker or stronger. ${ABOVE}`,
@@ -80,21 +79,18 @@ const STATEMENTS: Readonly<Record<number, Omit<PaperClaim, 'id'>>> = {
     ],
   },
   2: {
-    panels: ['1a'],
     statement: 'The worst DA model with p=1 falls far below the baseline at σ=0: catastrophic forgetting.',
     place: 'Section 5, Fig. 1a: “Even more importantly, an unfavorable hyperparameter choice for DA …”',
     rule: `At least ${pointsOf(FAR)} below.`,
     rows: [['baseline', 'far above', worst(da(GAUSS, 1)), 'none']],
   },
   3: {
-    panels: ['1a'],
     statement: 'DA with p=0.5 is below DA with p=1 at the practical σ.',
     place: 'Section 5, Fig. 1a: “This issue can be mitigated to some degree by the reintroduction …”',
     rule: `${BESTS}. ${ABOVE}`,
     rows: [[best(da(GAUSS, 1)), 'above', best(da(GAUSS, 0.5)), 'practical']],
   },
   4: {
-    panels: ['1a'],
     statement: 'Twice the epochs barely move DA’s best and lift its worst by a sizable amount.',
     place: 'Section 5, Fig. 1a: “It only marginally improves the best-performing result found at 10 epochs.”',
     rule: `At the practical σ, over both p: the best at most ${pointsOf(MARGIN)} apart, the worst at least ${pointsOf(FAR)} higher.`,
@@ -104,7 +100,6 @@ const STATEMENTS: Readonly<Record<number, Omit<PaperClaim, 'id'>>> = {
     ],
   },
   5: {
-    panels: ['1a'],
     statement: 'The ST band is considerably narrower than DA’s range, also after twice the epochs.',
     place: 'Section 5, Fig. 1a: “… the ST range as illustrated by the area shaded in gray in Fig. 1a …”',
     rule: `Mean width over all σ at most ${NARROWER} of DA’s, of the paper’s 10 epochs and of 20.`,
@@ -114,14 +109,12 @@ const STATEMENTS: Readonly<Record<number, Omit<PaperClaim, 'id'>>> = {
     ],
   },
   6: {
-    panels: ['1b'],
     statement: 'Thumbnail → JPEG: even DA’s best is below the baseline (by nearly 10 points in the paper).',
     place: 'Section 5, Fig. 1b: “Even the best possible model trained via data augmentation …”',
     rule: `At the practical q. ${ABOVE}`,
     rows: [['baseline', 'above', best(da('thumbnail')), 'practical']],
   },
   7: {
-    panels: ['1b'],
     statement: 'Thumbnail → JPEG: no ST run is below the baseline.',
     place: 'Section 5, Fig. 1b: “ST, on the other hand, did not show any worsening impact.”',
     rule: `Every run, every q. Nowhere more than a point below.`,
@@ -142,21 +135,18 @@ const STATEMENTS: Readonly<Record<number, Omit<PaperClaim, 'id'>>> = {
     inEach: NOISE_TESTS.filter((test) => test !== 'fgsm').map((test) => bestWith(da, test, test)),
   },
   10: {
-    panels: ['2a'],
     statement: 'FGSM: DA’s best is about the baseline.',
     place: 'Section 5, Fig. 2a: “… DA is unable to generalize at all, performing similar to baseline.”',
     rule: `At every ε at most ${pointsOf(MARGIN)} apart.`,
     rows: [[best(da('fgsm')), 'about', 'baseline']],
   },
   11: {
-    panels: ['2a'],
     statement: 'FGSM: ST’s best is above the baseline everywhere.',
     place: 'Section 5, Fig. 2a: “ST offers a significant improvement compared to baseline performance …”',
     rule: `Over all ε. ${ABOVE}`,
     rows: [[best(st('fgsm')), 'above', ['baseline', 'control']]],
   },
   12: {
-    panels: ['2a'],
     statement: 'FGSM: AT gains little at low ε and passes ST in mid-range.',
     place: 'Section 5, Fig. 2a: “Standard adversarial training offers no to marginal improvements …”',
     rule: `AT’s best at most ${pointsOf(MARGINAL)} above the baseline, at ε ≤ ${LOW_EPSILON}; above ST’s best at ε from ${MID_EPSILON.from} to ${MID_EPSILON.to}. ${ABOVE}`,
@@ -166,7 +156,6 @@ const STATEMENTS: Readonly<Record<number, Omit<PaperClaim, 'id'>>> = {
     ],
   },
   13: {
-    panels: ['2a'],
     statement: 'Selected at ε=0.1, AT loses at low and gains at mid to high ε; ST hardly moves.',
     place: 'Section 5, Fig. 2a: “Here we see, that adversarial training sacrifices performance …”',
     rule: `Against the best at the practical ε: AT below at ε ≤ ${LOW_EPSILON} and above from ${MID_EPSILON.from} on; ST at every ε at most ${pointsOf(MARGIN)} apart. ${ABOVE}`,
@@ -177,42 +166,36 @@ const STATEMENTS: Readonly<Record<number, Omit<PaperClaim, 'id'>>> = {
     ],
   },
   14: {
-    panels: ['2a'],
     statement: 'FGSM: no ST run is below the baseline.',
     place: 'Section 5, Fig. 2a: “As the gray ST band indicates, ST performance never drops below …”',
     rule: `Every run, every ε. Nowhere more than a point below.`,
     rows: [[runs(st('fgsm')), 'nowhere below', 'baseline']],
   },
   15: {
-    panels: ['2a'],
     statement: 'ST trained with Gaussian noise beats the baseline under FGSM.',
     place: 'Section 5, Fig. 2a: “Interestingly, even ST with Gaussian noise leads to an increased …”',
     rule: `Its best, over all ε. ${ABOVE}`,
     rows: [[best(st(GAUSS)), 'above', ['baseline', 'control']]],
   },
   16: {
-    panels: ['3a'],
     statement: 'Rotation: ST-sym is above ST wherever there is rotation.',
     place: 'Section 5, Fig. 3a: “Across all intensity levels ρ > 0, the symmetrical objective …”',
     rule: `${BESTS}, over all ρ > 0. ${ABOVE}`,
     rows: [[best(sym('rotation')), 'above', best(st('rotation')), (ρ) => ρ > 0]],
   },
   17: {
-    panels: ['3a'],
     statement: 'Rotation: at ρ=0, ST is at or above ST-sym.',
     place: 'Section 5, Fig. 3a: “Even the increased performance of the original ST objective at ρ = 0 …”',
     rule: `${BESTS}. Nowhere more than a point below.`,
     rows: [[best(st('rotation')), 'nowhere below', best(sym('rotation')), 'none']],
   },
   18: {
-    panels: ['3a'],
     statement: 'Rotation: DA with p=0.5 is below DA with p=1.',
     place: 'Section 5, Fig. 3a: “While the reintroduction of the reference image showed improvements …”',
     rule: `${BESTS}, over all ρ. ${ABOVE}`,
     rows: [[best(da('rotation', 1)), 'above', best(da('rotation', 0.5))]],
   },
   19: {
-    panels: ['3a'],
     statement: 'Rotation: up to the practical 30°, ST-sym is the best of all.',
     place: 'Section 5, Fig. 3a: “In the range up to rotations in the practical scenario, …”',
     rule: `Its best above every other curve of the panel, over 0 < ρ ≤ 30° (ρ=0 is claim 17’s). ${ABOVE}`,
@@ -227,7 +210,6 @@ const STATEMENTS: Readonly<Record<number, Omit<PaperClaim, 'id'>>> = {
     ],
   },
   20: {
-    panels: ['3a'],
     statement:
       'Rotation: the worst ST-sym model drops below the baseline at ρ=0, the worst ST model does not.',
     place: 'Section 5, Fig. 3a: “However, it is interesting to note that the performance of the worst …”',
@@ -238,7 +220,6 @@ const STATEMENTS: Readonly<Record<number, Omit<PaperClaim, 'id'>>> = {
     ],
   },
   21: {
-    panels: ['3b'],
     statement: 'Crops → rotation: ST-sym is the best of all over the whole range.',
     place: 'Section 5, Fig. 3b: “Again, we observe that symmetrical ST offers the best performance …”',
     rule: `Its best above the best ST, the best DA and the baseline, over all ρ. ${ABOVE}`,
@@ -251,7 +232,6 @@ const STATEMENTS: Readonly<Record<number, Omit<PaperClaim, 'id'>>> = {
     ],
   },
   22: {
-    panels: ['3b'],
     statement: 'Crops → rotation: no ST run is below the baseline, some DA run is.',
     place: 'Section 5, Fig. 3b: “Also, the gray area shows that no ST model drops below baseline …”',
     rule: `Every run of ST, ST-sym and DA, every ρ. Nowhere more than a point below.`,
@@ -289,7 +269,6 @@ const STATEMENTS: Readonly<Record<number, Omit<PaperClaim, 'id'>>> = {
       })),
   },
   25: {
-    panels: ['2b'],
     statement: 'Under rotation, ST gains over the whole range, and adding Gaussian noise changes nothing.',
     place: 'Section 5, Fig. 2b: “As shown in Fig. 2b, regular ST offers some improvements …”',
     rule: `The best ST trained with rotation above the baseline over all ρ; with both at every ρ at most ${pointsOf(MARGIN)} from it. ${ABOVE}`,
@@ -299,7 +278,6 @@ const STATEMENTS: Readonly<Record<number, Omit<PaperClaim, 'id'>>> = {
     ],
   },
   26: {
-    panels: ['2b'],
     statement: 'Adding Gaussian noise, DA gains at mid to high ρ and loses in the practical range.',
     place: 'Section 5, Fig. 2b: “Data augmentation performs well when trained solely with rotation …”',
     rule: `The best DA with both above the best with rotation alone from ρ=${MID_ANGLE}° on, and below up to 30°. ${ABOVE}`,
@@ -309,7 +287,6 @@ const STATEMENTS: Readonly<Record<number, Omit<PaperClaim, 'id'>>> = {
     ],
   },
   27: {
-    panels: ['2b'],
     statement: 'With rotation and Gaussian noise, ST-sym is the best of all over the whole range.',
     place: 'Section 5, Fig. 2b: “The symmetrical stability loss offers the best performance …”',
     rule: `Its best above every other curve of the panel, over all ρ. ${ABOVE}`,
@@ -323,22 +300,21 @@ const STATEMENTS: Readonly<Record<number, Omit<PaperClaim, 'id'>>> = {
     ],
   },
   28: {
-    panels: ['2b'],
     statement: 'With rotation and Gaussian noise, the ST band is considerably narrower than DA’s range.',
     place: 'Section 5, Fig. 2b: “Also in this setting, the ST band is still considerably smaller …”',
     rule: `Mean width over all ρ, of ST and ST-sym together, at most ${NARROWER} of DA’s.`,
     rows: [[runs(stabilityOf(BOTH)), 'narrower', runs(da(BOTH))]],
   },
   29: {
-    panels: [],
     statement: 'ST needs more memory than DA: it holds the results of both batches.',
     place: 'Section 2: “Note that stability training leads to increased memory requirements …”',
     rule: 'Peak memory of a training step above the idle process: the least of ST’s repeats above the most of DA’s.',
   },
 };
 
-/** The statements in the order of their ids. */
+/** The statements in the order of their ids; where no panels are named, of the one that the place names. */
 export const claims: readonly PaperClaim[] = Object.entries(STATEMENTS).map(([id, statement]) => ({
   id: Number(id),
+  panels: [...(/(?<=Fig\. )\w+/.exec(statement.place) ?? [])],
   ...statement,
 }));

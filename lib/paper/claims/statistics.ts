@@ -201,25 +201,16 @@ export interface Decision {
 export function decide({ value, variance, freedom }: Estimate, [low, high]: Range): Decision {
   const deviation = Math.sqrt(variance.images + variance.seeds);
   const half = deviation * jStat.studentt.inv(1 - LEVEL, freedom);
-  /** That a value so high or higher comes of a sum at the bound. */
-  const pAbove = (bound: number) => {
-    if (!Number.isFinite(bound)) return bound > 0 ? 1 : 0;
-    if (deviation === 0) return value > bound ? 0 : 1;
-    return jStat.studentt.cdf((bound - value) / deviation, freedom);
-  };
-  const pBelow = (bound: number) => {
-    if (!Number.isFinite(bound)) return bound > 0 ? 0 : 1;
-    if (deviation === 0) return value < bound ? 0 : 1;
-    return jStat.studentt.cdf((value - bound) / deviation, freedom);
-  };
+  /** That a value so far beyond a bound comes of a sum at the bound: of its distance, which is negative beyond. */
+  const p = (distance: number) =>
+    Number.isFinite(distance) && deviation > 0
+      ? jStat.studentt.cdf(distance / deviation, freedom)
+      : Number(distance >= 0);
   return {
     low: value - half,
     high: value + half,
-    pHolds: Math.max(pAbove(low), pBelow(high)),
-    pBroken: Math.min(
-      low === Number.NEGATIVE_INFINITY ? 1 : pBelow(low),
-      high === Number.POSITIVE_INFINITY ? 1 : pAbove(high),
-    ),
+    pHolds: Math.max(p(low - value), p(value - high)),
+    pBroken: Math.min(p(value - low), p(high - value)),
   };
 }
 
