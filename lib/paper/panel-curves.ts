@@ -254,15 +254,16 @@ export function choose(
   return settings.reduce((a, b) => (score(b) > score(a) ? b : a));
 }
 
-/**
- * The accuracy of a curve at a strength it was tested at; 0..1.
- *
- * @throws RangeError if it was not tested there
- */
-export function accuracyAt({ points }: Pick<SettingCurve, 'points'>, strength: number | null): number {
-  const point = points.find((one) => one.strength === strength);
-  if (point === undefined) throw new RangeError(`The curve was not tested at ${strength}.`);
-  return point.accuracy;
+/** Which point of a curve is at a strength. @throws RangeError if it was not tested there */
+export function placeOf({ points }: Pick<SettingCurve, 'points'>, strength: number | null): number {
+  const place = points.findIndex((point) => point.strength === strength);
+  if (place < 0) throw new RangeError(`The curve was not tested at ${strength}.`);
+  return place;
+}
+
+/** The accuracy of a curve at a strength, 0..1. @throws RangeError if it was not tested there */
+export function accuracyAt(curve: Pick<SettingCurve, 'points'>, strength: number | null): number {
+  return curve.points[placeOf(curve, strength)].accuracy;
 }
 
 /** As the paper's legends: `best ST (σ=0.215, α=10)`. */

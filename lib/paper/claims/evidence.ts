@@ -19,12 +19,9 @@ import {
   decide,
   type Estimate,
   estimate,
-  holm,
-  isSure,
   type Range,
   SeedDeviations,
   type Term,
-  wouldDecide,
 } from './statistics';
 
 /** "About", "never below", "barely", "hardly": inside so many points. */
@@ -112,19 +109,6 @@ export interface Comparison extends Decision {
 
 /** What a claim rests on: it holds if every one of these does. */
 export type Finding = readonly Comparison[];
-
-export type Verdict = 'holds' | 'contradicted' | 'undecided' | 'not computed';
-
-/** What comes of a finding. */
-export interface Outcome {
-  readonly verdict: Exclude<Verdict, 'not computed'>;
-  /** How many comparisons it rests on. */
-  readonly count: number;
-  /** Those that decide, or keep it undecided; at most three. */
-  readonly deciding: Finding;
-  /** What would decide it, where it is undecided. */
-  readonly wouldDecide?: string;
-}
 
 /** Runs that a claim rests on are missing. */
 export class NotComputed extends Error {}
@@ -292,22 +276,4 @@ function surestOf(comparisons: Finding): Comparison {
     pHolds: Math.min(1, comparisons.length * surest.pHolds),
     pBroken: Math.max(...comparisons.map(({ pBroken }) => pBroken)),
   };
-}
-
-/**
- * A claim holds if each of its comparisons surely does, which needs no correction: the least sure one decides (an
- * intersection–union test, Berger 1982). That one of many breaks it is corrected for their number (Holm).
- */
-export function outcomeOf(finding: Finding): Outcome {
-  const count = finding.length;
-  const isBroken = holm(finding.map(({ pBroken }) => pBroken));
-  const broken = finding.filter((_, at) => isBroken[at]).toSorted((a, b) => a.pBroken - b.pBroken);
-  if (broken.length > 0) return { verdict: 'contradicted', count, deciding: broken.slice(0, 3) };
-  const needed = finding.filter(({ isOptional }) => !isOptional).toSorted((a, b) => b.pHolds - a.pHolds);
-  const open = needed.filter(({ pHolds }) => !isSure(pHolds));
-  if (open.length === 0) return { verdict: 'holds', count, deciding: needed.slice(0, 1) };
-  const [{ estimate, claimed }] = open;
-  const distance = Math.min(...claimed.map((bound) => Math.abs(estimate.value - bound)));
-  const decider = wouldDecide(estimate, distance);
-  return { verdict: 'undecided', count, deciding: open.slice(0, 3), wouldDecide: decider };
 }

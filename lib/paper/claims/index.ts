@@ -5,20 +5,13 @@ import type { Preset } from '../../runs/presets';
 import type { Results } from '../../runs/run-store';
 import { DEFAULT_READING, type Reading } from '../../training/methods';
 import { type MemoryMeasurement, memoryOf } from '../memory';
-import {
-  type Comparison,
-  Evidence,
-  type Finding,
-  NotComputed,
-  outcomeOf,
-  type Place,
-  type Verdict,
-} from './evidence';
+import { type Comparison, Evidence, type Finding, NotComputed, type Place } from './evidence';
 import { claims } from './statements';
-import { mean } from './statistics';
+import { holm, isSure, mean, wouldDecide } from './statistics';
 
-export type { Verdict } from './evidence';
 export { claims, type PaperClaim } from './statements';
+
+export type Verdict = 'holds' | 'contradicted' | 'undecided' | 'not computed';
 
 /** A difference that a verdict rests on, with its 95 % interval: of accuracies, 0..1, unless there is a unit. */
 export interface ClaimDifference {
@@ -91,9 +84,23 @@ export function claimsOf(
 
 type Found = Omit<ClaimResult, 'id' | 'reading'>;
 
+/**
+ * A claim holds if each of its comparisons surely does, which needs no correction: the least sure one decides (an
+ * intersection–union test, Berger 1982). That one of many breaks it is corrected for their number (Holm).
+ */
 function found(finding: Finding): Found {
-  const { deciding, ...outcome } = outcomeOf(finding);
-  return { ...outcome, differences: deciding.map(differenceOf) };
+  const count = finding.length;
+  const isBroken = holm(finding.map(({ pBroken }) => pBroken));
+  const broken = finding.filter((_, at) => isBroken[at]).toSorted((a, b) => a.pBroken - b.pBroken);
+  const differences = (deciding: Finding) => deciding.slice(0, 3).map(differenceOf);
+  if (broken.length > 0) return { verdict: 'contradicted', count, differences: differences(broken) };
+  const needed = finding.filter(({ isOptional }) => !isOptional).toSorted((a, b) => b.pHolds - a.pHolds);
+  const open = needed.filter(({ pHolds }) => !isSure(pHolds));
+  if (open.length === 0) return { verdict: 'holds', count, differences: differences(needed.slice(0, 1)) };
+  const [{ estimate, claimed }] = open;
+  const distance = Math.min(...claimed.map((bound) => Math.abs(estimate.value - bound)));
+  const decider = wouldDecide(estimate, distance);
+  return { verdict: 'undecided', count, wouldDecide: decider, differences: differences(open) };
 }
 
 /** A claim that every one of several tests must bear out. A test that contradicts it decides; else all must be computed. */
@@ -108,18 +115,18 @@ function foundInEach(places: readonly Place[], evidence: Evidence): Found {
       return [];
     }
   });
-  const finding = there.flatMap((one) => one.finding);
-  if (missing.length > 0 && outcomeOf(finding).verdict !== 'contradicted') {
+  const all = found(there.flatMap(({ finding }) => finding));
+  if (missing.length > 0 && all.verdict !== 'contradicted') {
     const titles = missing.map(({ title }) => title).join(', ');
     throw new NotComputed(
       `Runs are missing in ${missing.length} of ${places.length}: ${titles}. ${missing[0].reason}`,
     );
   }
   const verdicts = [
-    ...there.map((one) => `${one.title}: ${outcomeOf(one.finding).verdict}`),
+    ...there.map(({ title, finding }) => `${title}: ${found(finding).verdict}`),
     ...missing.map(({ title }) => `${title}: not computed`),
   ];
-  return { ...found(finding), note: `${verdicts.join('; ')}.` };
+  return { ...all, note: `${verdicts.join('; ')}.` };
 }
 
 function differenceOf({ what, estimate, low, high }: Comparison): ClaimDifference {

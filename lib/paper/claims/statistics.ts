@@ -10,7 +10,7 @@
 import { jStat } from 'jstat';
 import { answersOf, type EvaluationRow } from '../../evaluation/evaluate';
 import { isTest, type Results } from '../../runs/run-store';
-import { commonSeeds, runsBySetting, type SettingCurve } from '../panel-curves';
+import { commonSeeds, placeOf, runsBySetting, type SettingCurve } from '../panel-curves';
 
 /** A setting's accuracy at one test strength, and how often it counts. */
 export interface Term {
@@ -117,14 +117,12 @@ export function estimate(
   const curves = [...new Set(terms.map(({ curve }) => curve))];
   const seeds = commonSeeds(curves);
   if (seeds.length === 0) return undefined;
-  const rows = terms.map(({ curve, strength, weight }) => {
-    const at = curve.points.findIndex((point) => point.strength === strength);
-    if (at < 0) throw new RangeError(`The curve was not tested at ${strength}.`);
-    const runs = seeds.map((seed) => curve.rows[curve.runs.findIndex(({ spec }) => spec.seed === seed)][at]);
-    return { runs, weight: weight / seeds.length };
+  const rows = terms.flatMap(({ curve, strength, weight }) => {
+    const at = placeOf(curve, strength);
+    const isShared = (_: unknown, run: number) => seeds.includes(curve.runs[run].spec.seed);
+    return curve.rows.filter(isShared).map((of) => ({ row: of[at], weight: weight / seeds.length }));
   });
-  const value = sum(rows.flatMap(({ runs, weight }) => runs.map((row) => weight * accuracyOf(row))));
-  const images = rows[0].runs[0].total;
+  const images = rows[0].row.total;
 
   // A run's luck is the same at all strengths, as far as is known: deviations add, not their squares.
   let ofSeeds = 0;
@@ -145,7 +143,7 @@ export function estimate(
   }
   const ofImages = imageVariance(rows, images);
   return {
-    value,
+    value: sum(rows.map(({ row, weight }) => weight * accuracyOf(row))),
     seeds,
     images,
     variance: { images: ofImages, seeds: ofSeeds },
@@ -159,30 +157,22 @@ function welch(one: number, itsFreedom: number, other: number, otherFreedom: num
   return (one + other) ** 2 / (one ** 2 / itsFreedom + other ** 2 / otherFreedom);
 }
 
-interface WeightedRows {
-  readonly runs: readonly EvaluationRow[];
-  readonly weight: number;
-}
-
 /** How much the sum would vary over other test images. Where the answers were not kept, rows count as independent. */
-function imageVariance(rows: readonly WeightedRows[], images: number): number {
+function imageVariance(
+  rows: readonly { readonly row: EvaluationRow; readonly weight: number }[],
+  images: number,
+): number {
   const sums = new Float64Array(images);
-  for (const { runs, weight } of rows) {
-    for (const row of runs) {
-      const answers = answersOf(row);
-      if (answers === undefined) {
-        const apart = rows.flatMap((of) =>
-          of.runs.map((one) => of.weight ** 2 * accuracyOf(one) * (1 - accuracyOf(one))),
-        );
-        return sum(apart) / images;
-      }
-      for (let image = 0; image < images; image++) sums[image] += weight * answers[image];
+  for (const { row, weight } of rows) {
+    const answers = answersOf(row);
+    if (answers === undefined) {
+      const apart = rows.map((one) => one.weight ** 2 * accuracyOf(one.row) * (1 - accuracyOf(one.row)));
+      return sum(apart) / images;
     }
+    for (let image = 0; image < images; image++) sums[image] += weight * answers[image];
   }
   const centre = mean(sums);
-  let squares = 0;
-  for (const one of sums) squares += (one - centre) ** 2;
-  return squares / (images - 1) / images;
+  return sum(sums.map((one) => (one - centre) ** 2)) / (images - 1) / images;
 }
 
 /** What a sum is claimed to lie between; one end may be infinite. */
