@@ -36,8 +36,8 @@ export const NARROWER = 0.75;
 const [LESS, MORE] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
 
 /**
- * What the difference of two curves is claimed to lie between: its mean over the strengths; it at each of them; it at
- * some strength of some curve. Where there is a mean, the strengths only must not be surely otherwise.
+ * What the difference of two curves is claimed to lie between: in the mean over the strengths; at each of them; at some
+ * strength of some curve. Beside a mean, no single strength needs to be sure, but none may surely be otherwise.
  */
 interface Claimed {
   readonly mean?: Range;
@@ -56,10 +56,10 @@ const relations = {
   'somewhere below': { some: [LESS, 0] },
 } as const satisfies Readonly<Record<string, Claimed>>;
 
-/** `below`: the other way round `above`. `narrower`: the runs lie closer together, see {@link NARROWER}. */
+/** `below` is `above` with the sides exchanged; `narrower`: the runs lie closer together, see {@link NARROWER}. */
 type Relation = keyof typeof relations | 'below' | 'narrower';
 
-/** A curve: the best or the worst of some families, as the figures choose it; or the curve of each of their settings. */
+/** A curve: of some families the best or the worst, as the figures choose it; or the curves of all their settings. */
 type Side =
   | 'baseline'
   | 'control'
@@ -71,6 +71,7 @@ type Side =
     };
 
 type Families = Family | readonly Family[];
+/** The sides of a comparison. */
 export const best = (of: Families, at?: number): Side => ({ pick: 'best', of: [of].flat(), at });
 export const worst = (of: Families): Side => ({ pick: 'worst', of: [of].flat() });
 export const runs = (of: Families): Side => ({ pick: 'every', of: [of].flat() });
@@ -78,7 +79,7 @@ export const runs = (of: Families): Side => ({ pick: 'every', of: [of].flat() })
 /** At which test strengths: those for which something holds, no JPEG being none of them. Default: all of them. */
 type Where = 'none' | 'practical' | 'up to the practical' | ((strength: number) => boolean);
 
-/** What is compared with what, each of the one side with each of the other. */
+/** A comparison: each curve of the one side with each of the other. */
 export type Row = readonly [
   these: Side | readonly Side[],
   relation: Relation,
@@ -97,13 +98,13 @@ export interface Place {
   readonly rows: readonly Row[];
 }
 
-/** A difference of accuracies, 0..1, or another weighted sum of them, and how far it is as the claim says. */
+/** A difference of accuracies, 0..1, or another weighted sum of them, and whether it is what the claim says. */
 export interface Comparison extends Decision {
   /** `best ST (σ=0.215, α=10) − baseline, mean over σ=0 … 1`. */
   readonly what: string;
   readonly estimate: Estimate;
   readonly claimed: Range;
-  /** Default: the claim needs it to hold surely. Optional, it only must not be broken surely. */
+  /** It need not hold surely, but must not be broken surely. Default: false. */
   readonly isOptional?: boolean;
 }
 
@@ -195,7 +196,7 @@ export class Evidence {
     return this.#compared(`${a.label} − ${b.label}${where}`, terms, claimed, test);
   }
 
-  /** How far apart the runs of two sides lie at each strength, from the lowest to the highest; mean over the strengths. */
+  /** The width of the runs of a side is that from the lowest to the highest at a strength, mean over the strengths. */
   #widths(these: readonly NamedCurve[], those: readonly NamedCurve[], at: Strengths, test: DistortionName) {
     const terms = at.flatMap((strength) => [
       ...widthTerms(those, strength, NARROWER / at.length),
@@ -212,7 +213,7 @@ export class Evidence {
   }
 }
 
-/** The preset's runs; of those with a stability loss, the ones that read it so, since readings differ in how far seeds do. */
+/** The preset's runs; with a stability loss those of the reading's divergence: seeds differ more with one than the other. */
 function runsOf(preset: Preset, results: Results, reading: Partial<Reading>): Results {
   const { divergence } = { ...DEFAULT_READING, ...reading };
   const isRead = ({ method }: RunSpec) => !('divergence' in method) || method.divergence === divergence;

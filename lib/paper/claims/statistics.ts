@@ -9,10 +9,10 @@
  */
 import { jStat } from 'jstat';
 import { answersOf, type EvaluationRow } from '../../evaluation/evaluate';
-import { isTest, type Results } from '../../runs/run-store';
+import { isTest, type Results, testedRows } from '../../runs/run-store';
 import { commonSeeds, placeOf, runsBySetting, type SettingCurve } from '../panel-curves';
 
-/** A setting's accuracy at one test strength, and how often it counts. */
+/** A setting's accuracy at one test strength, and its weight in a sum. */
 export interface Term {
   readonly curve: SettingCurve;
   readonly strength: number | null;
@@ -31,9 +31,8 @@ export interface Estimate {
   readonly freedom: number;
 }
 
-/** So sure an interval is, and a verdict: to either side half of the rest. */
-export const CONFIDENCE = 0.95;
-const LEVEL = (1 - CONFIDENCE) / 2;
+/** Of an interval of 95 %, what is left on either side; a finding is sure from there on. */
+const LEVEL = (1 - 0.95) / 2;
 
 /** With fewer degrees of freedom a deviation is taken from more cells: all strengths of a test, then all tests. */
 const LEAST_FREEDOM = 8;
@@ -85,14 +84,12 @@ function tablesOf(results: Results): Iterable<ReadonlyMap<string, readonly (read
     const kind = JSON.stringify([precision, ...runs.map(({ record }) => record.spec.seed)]);
     const table = tables.get(kind) ?? new Map<string, number[][]>();
     tables.set(kind, table);
-    const byTest = runs.map(({ record, rows }) => {
-      const tests = rows.filter((row) => isTest(record.spec, row));
-      return new Map(tests.map((row) => [cellKey(row.distortion, row.strength as number | null), row]));
-    });
-    for (const key of byTest[0].keys()) {
-      const row = byTest.map((of) => of.get(key));
+    const rowsOf = runs.map(({ record, rows }) => testedRows(record.spec, rows));
+    for (const test of runs[0].rows.filter((row) => isTest(runs[0].record.spec, row))) {
+      const row = rowsOf.map((of) => of(test));
       if (!row.every((one) => one !== undefined)) continue;
-      table.set(key, [...(table.get(key) ?? []), row.map(({ correct, total }) => correct / total)]);
+      const key = cellKey(test.distortion, test.strength as number | null);
+      table.set(key, [...(table.get(key) ?? []), row.map(accuracyOf)]);
     }
   }
   return tables.values();
@@ -182,8 +179,9 @@ export interface Decision {
   /** The 95 % interval. */
   readonly low: number;
   readonly high: number;
-  /** How likely such a sum would be at least, if it did not lie in the range; and if it did. */
+  /** Probability of such an estimate, or one that lies deeper in the range, if the sum were outside of it. */
   readonly pHolds: number;
+  /** Probability of such an estimate, or one that lies farther from the range, if the sum were inside of it. */
   readonly pBroken: number;
 }
 
@@ -191,7 +189,7 @@ export interface Decision {
 export function decide({ value, variance, freedom }: Estimate, [low, high]: Range): Decision {
   const deviation = Math.sqrt(variance.images + variance.seeds);
   const half = deviation * jStat.studentt.inv(1 - LEVEL, freedom);
-  /** That a value so far beyond a bound comes of a sum at the bound: of its distance, which is negative beyond. */
+  /** Probability that a sum at a bound is estimated so far beyond it: of the distance to the bound, negative beyond it. */
   const p = (distance: number) =>
     Number.isFinite(distance) && deviation > 0
       ? jStat.studentt.cdf(distance / deviation, freedom)
@@ -204,10 +202,7 @@ export function decide({ value, variance, freedom }: Estimate, [low, high]: Rang
   };
 }
 
-/**
- * Which of several findings are sure although they are several (Holm 1979): from the surest on, each against the level
- * divided by how many are left.
- */
+/** Which of several findings are sure, corrected for their number (Holm 1979): each against the level over how many are left. */
 export function holm(probabilities: readonly number[]): readonly boolean[] {
   const order = probabilities.map((_, at) => at).sort((a, b) => probabilities[a] - probabilities[b]);
   const sure = probabilities.map(() => false);
