@@ -38,17 +38,18 @@ export interface Panel {
   readonly band: readonly Family[];
 }
 
-/** The page of a notebook: a panel of Figures 1 to 3, or one of the supplement's figures. */
+/** A notebook's figure: a panel of Figures 1 to 3, or a whole figure of the supplement. */
 export type FigureName = `fig${1 | 2 | 3}${'a' | 'b'}` | `supplement-${1 | 2 | 3 | 4 | 5}`;
 
 /** α of ST and p of DA (section 4.3, Table 2). */
-export const ALPHAS = [0.01, 0.316, 10] as const;
-export const PROBABILITIES = [0.5, 1] as const;
+const ALPHAS = [0.01, 0.316, 10] as const;
+const PROBABILITIES = [0.5, 1] as const;
 
+/** Training distortions that are named often. */
 export const GAUSS = 'gaussian-noise';
 export const BOTH = 'rotation+gaussian-noise';
 
-/** The families of the methods; of DA both p, or one. */
+/** The families of the methods, of DA with both p or with one; DA20 is trained for twice the epochs. */
 export const st = (training: TrainingName): Family => ({ method: 'ST', training });
 export const sym = (training: TrainingName): Family => ({ method: 'ST-sym', training });
 export const at = (training: TrainingName): Family => ({ method: 'AT', training });
@@ -66,6 +67,7 @@ export const stabilityOf = (training: TrainingName): readonly Family[] =>
 const best = (family: Family, at?: number): CurveRule => ({ ...family, pick: 'best', ...(at && { at }) });
 const bestAndWorst = (family: Family): readonly CurveRule[] => [best(family), { ...family, pick: 'worst' }];
 
+/** A panel whose band is all stability training with its first training distortion. */
 const panel = (
   id: string,
   training: Panel['training'],

@@ -21,7 +21,7 @@ import {
 } from './figures';
 
 /** Accuracy at one test strength, of one run or over seeds; 0..1. */
-export interface AccuracyPoint {
+interface AccuracyPoint {
   readonly strength: number | null;
   /** Mean over the seeds. */
   readonly accuracy: number;
