@@ -43,7 +43,6 @@ export {
   type ClaimDifference,
   type ClaimOptions,
   type ClaimResult,
-  type ClaimRow,
   checkClaims,
   claims,
   claimsOf,
@@ -67,15 +66,12 @@ export {
 export { type MemoryMeasurement, memoryOf } from './paper/memory';
 export {
   accuracyAt,
-  type FamilySummary,
-  familyCurves,
   figureFamilies,
   type PanelCurve,
   type PanelCurves,
   panelCurves,
   provenance,
   type SettingCurve,
-  settingCurve,
 } from './paper/panel-curves';
 export { studyCurves } from './paper/studies';
 export * from './plots';

@@ -11,7 +11,7 @@ import { readSafetensors, writeSafetensors } from '../lib/model/safetensors';
 import { type ClaimResult, checkClaims, claims, type Verdict, verdictCounts } from '../lib/paper/claims';
 import { panels } from '../lib/paper/figures';
 import { memoryOf } from '../lib/paper/memory';
-import { type PanelCurves, panelCurves, provenance, settingCurve } from '../lib/paper/panel-curves';
+import { type PanelCurves, panelCurves, provenance, SettingCurves } from '../lib/paper/panel-curves';
 import { panelFigure } from '../lib/plots/panel';
 import { RUNS } from '../lib/runs/laboratory';
 import { BASELINE, type Preset, presets, type Treatment } from '../lib/runs/presets';
@@ -44,9 +44,8 @@ const SHOWN_FIRST: Treatment = {
 
 /** The runs whose weights ship: the baseline, what notebook 00 shows, and of each panel of Figures 1 to 3 the best ST and DA. */
 function shownRuns(preset: Preset, results: Results): ReadonlyMap<string, { readonly isBaseline: boolean }> {
-  const first = (treatment: Treatment) =>
-    settingCurve(treatment, { results, preset, test: 'gaussian-noise', strengths: [0] })?.runs.slice(0, 1) ??
-    [];
+  const curves = new SettingCurves({ results, preset, test: 'gaussian-noise', strengths: [0] });
+  const first = (treatment: Treatment) => curves.of(treatment)?.runs.slice(0, 1) ?? [];
   const best = drawnPanels(preset, results).flatMap(({ curves }) =>
     ['ST', 'DA'].flatMap((method) => {
       const found = curves.find(

@@ -38,139 +38,95 @@ export interface Panel {
   readonly band: readonly Family[];
 }
 
-export const figureNames = [
-  'fig1a',
-  'fig1b',
-  'fig2a',
-  'fig2b',
-  'fig3a',
-  'fig3b',
-  'supplement-1',
-  'supplement-2',
-  'supplement-3',
-  'supplement-4',
-  'supplement-5',
-] as const;
-
-export type FigureName = (typeof figureNames)[number];
+/** A notebook's figure: a panel of Figures 1 to 3, or a whole figure of the supplement. */
+export type FigureName = `fig${1 | 2 | 3}${'a' | 'b'}` | `supplement-${1 | 2 | 3 | 4 | 5}`;
 
 /** α of ST and p of DA (section 4.3, Table 2). */
-export const ALPHAS = [0.01, 0.316, 10] as const;
-export const PROBABILITIES = [0.5, 1] as const;
+const ALPHAS = [0.01, 0.316, 10] as const;
+const PROBABILITIES = [0.5, 1] as const;
 
-const BOTH = 'rotation+gaussian-noise';
+/** Training distortions that are named often. */
+export const GAUSS = 'gaussian-noise';
+export const BOTH = 'rotation+gaussian-noise';
 
-const best = (family: Family, at?: number): CurveRule => ({ ...family, pick: 'best', ...(at && { at }) });
-const worst = (family: Family): CurveRule => ({ ...family, pick: 'worst' });
-const bestAndWorst = (family: Family) => [best(family), worst(family)];
-const of = (method: Family['method'], training: TrainingName, more: Partial<Family> = {}): Family => ({
-  method,
+/** The families of the methods, of DA with both p or with one; DA20 is trained for twice the epochs. */
+export const st = (training: TrainingName): Family => ({ method: 'ST', training });
+export const sym = (training: TrainingName): Family => ({ method: 'ST-sym', training });
+export const at = (training: TrainingName): Family => ({ method: 'AT', training });
+export const da = (training: TrainingName, probability?: number): Family => ({
+  method: 'DA',
   training,
-  ...more,
+  ...(probability !== undefined && { probability }),
 });
+export const da20 = (training: TrainingName): Family => ({ ...da(training), extended: true });
 
 /** ST, and where the reference image is not special (section 2) ST-sym as well. */
-const stabilityFamilies = (training: TrainingName): Family[] =>
-  distortionNamed(training).category === 'noise'
-    ? [of('ST', training)]
-    : [of('ST', training), of('ST-sym', training)];
+export const stabilityOf = (training: TrainingName): readonly Family[] =>
+  distortionNamed(training).category === 'noise' ? [st(training)] : [st(training), sym(training)];
 
-const FIGURES: readonly Panel[] = [
-  {
-    id: '1a',
-    figure: 'fig1a',
-    training: ['gaussian-noise'],
-    test: 'gaussian-noise',
-    curves: [
-      ...bestAndWorst(of('ST', 'gaussian-noise')),
-      ...bestAndWorst(of('DA', 'gaussian-noise', { probability: 1 })),
-      best(of('DA', 'gaussian-noise', { probability: 0.5 })),
-      ...bestAndWorst(of('DA', 'gaussian-noise', { extended: true })),
-    ],
-    band: [of('ST', 'gaussian-noise')],
-  },
-  {
-    id: '1b',
-    figure: 'fig1b',
-    training: ['thumbnail'],
-    test: 'jpeg',
-    curves: [...bestAndWorst(of('ST', 'thumbnail')), ...bestAndWorst(of('DA', 'thumbnail'))],
-    band: [of('ST', 'thumbnail')],
-  },
-  {
-    id: '2a',
-    figure: 'fig2a',
-    training: ['fgsm', 'gaussian-noise'],
-    test: 'fgsm',
-    curves: [
-      ...bestAndWorst(of('ST', 'fgsm')),
-      best(of('ST', 'fgsm'), 0.1),
-      best(of('ST', 'gaussian-noise')),
-      ...bestAndWorst(of('DA', 'fgsm')),
-      ...bestAndWorst(of('AT', 'fgsm')),
-      best(of('AT', 'fgsm'), 0.1),
-    ],
-    band: [of('ST', 'fgsm')],
-  },
-  {
-    id: '2b',
-    figure: 'fig2b',
-    training: [BOTH, 'rotation'],
-    test: 'rotation',
-    curves: [
-      ...bestAndWorst(of('ST', BOTH)),
-      best(of('ST', 'rotation')),
-      ...bestAndWorst(of('ST-sym', BOTH)),
-      ...bestAndWorst(of('DA', BOTH)),
-      best(of('DA', 'rotation')),
-    ],
-    band: stabilityFamilies(BOTH),
-  },
-  {
-    id: '3a',
-    figure: 'fig3a',
-    training: ['rotation'],
-    test: 'rotation',
-    curves: [
-      ...bestAndWorst(of('ST', 'rotation')),
-      ...bestAndWorst(of('ST-sym', 'rotation')),
-      best(of('DA', 'rotation', { probability: 1 })),
-      best(of('DA', 'rotation', { probability: 0.5 })),
-    ],
-    band: stabilityFamilies('rotation'),
-  },
-  {
-    id: '3b',
-    figure: 'fig3b',
-    training: ['random-crop'],
-    test: 'rotation',
-    curves: [
-      ...bestAndWorst(of('ST', 'random-crop')),
-      ...bestAndWorst(of('ST-sym', 'random-crop')),
-      ...bestAndWorst(of('DA', 'random-crop')),
-    ],
-    band: stabilityFamilies('random-crop'),
-  },
-];
+const best = (family: Family, at?: number): CurveRule => ({ ...family, pick: 'best', ...(at && { at }) });
+const bestAndWorst = (family: Family): readonly CurveRule[] => [best(family), { ...family, pick: 'worst' }];
+
+/** A panel whose band is all stability training with its first training distortion. */
+const panel = (
+  id: string,
+  training: Panel['training'],
+  test: DistortionName,
+  curves: readonly CurveRule[],
+): Panel => {
+  const figure = (id.startsWith('S') ? `supplement-${id[1]}` : `fig${id}`) as FigureName;
+  return { id, figure, training, test, curves, band: stabilityOf(training[0]) };
+};
 
 /** The supplement: one training distortion a figure, each against the five test distortions. */
-const SUPPLEMENT: readonly Panel[] = (
-  ['gaussian-noise', 'thumbnail', 'rotation', 'random-crop', BOTH] as const
-).flatMap((training, figure) =>
-  (['gaussian-noise', 'jpeg', 'thumbnail', 'rotation', 'random-crop'] as const).map(
-    (test, panel): Panel => ({
-      id: `S${figure + 1}${'abcde'[panel]}`,
-      figure: `supplement-${(figure + 1) as 1 | 2 | 3 | 4 | 5}`,
-      training: [training],
-      test,
-      curves: [...stabilityFamilies(training), of('DA', training)].flatMap(bestAndWorst),
-      band: stabilityFamilies(training),
+const SUPPLEMENT = ([GAUSS, 'thumbnail', 'rotation', 'random-crop', BOTH] as const).flatMap(
+  (training, figure) =>
+    ([GAUSS, 'jpeg', 'thumbnail', 'rotation', 'random-crop'] as const).map((test, place) => {
+      const curves = [...stabilityOf(training), da(training)].flatMap(bestAndWorst);
+      return panel(`S${figure + 1}${'abcde'[place]}`, [training], test, curves);
     }),
-  ),
 );
 
 /** Every panel of the paper. */
-export const panels: readonly Panel[] = [...FIGURES, ...SUPPLEMENT];
+export const panels: readonly Panel[] = [
+  panel('1a', [GAUSS], GAUSS, [
+    ...bestAndWorst(st(GAUSS)),
+    ...bestAndWorst(da(GAUSS, 1)),
+    best(da(GAUSS, 0.5)),
+    ...bestAndWorst(da20(GAUSS)),
+  ]),
+  panel('1b', ['thumbnail'], 'jpeg', [st('thumbnail'), da('thumbnail')].flatMap(bestAndWorst)),
+  panel('2a', ['fgsm', GAUSS], 'fgsm', [
+    ...bestAndWorst(st('fgsm')),
+    best(st('fgsm'), 0.1),
+    best(st(GAUSS)),
+    ...bestAndWorst(da('fgsm')),
+    ...bestAndWorst(at('fgsm')),
+    best(at('fgsm'), 0.1),
+  ]),
+  panel('2b', [BOTH, 'rotation'], 'rotation', [
+    ...bestAndWorst(st(BOTH)),
+    best(st('rotation')),
+    ...bestAndWorst(sym(BOTH)),
+    ...bestAndWorst(da(BOTH)),
+    best(da('rotation')),
+  ]),
+  panel('3a', ['rotation'], 'rotation', [
+    ...bestAndWorst(st('rotation')),
+    ...bestAndWorst(sym('rotation')),
+    best(da('rotation', 1)),
+    best(da('rotation', 0.5)),
+  ]),
+  panel('3b', ['random-crop'], 'rotation', [
+    ...bestAndWorst(st('random-crop')),
+    ...bestAndWorst(sym('random-crop')),
+    ...bestAndWorst(da('random-crop')),
+  ]),
+  ...SUPPLEMENT,
+];
+
+/** The figures in the order of the paper. */
+export const figureNames: readonly FigureName[] = [...new Set(panels.map(({ figure }) => figure))];
 
 /** @throws ArgumentError if there is no figure of that name */
 export function panelsOf(figure: FigureName): readonly Panel[] {
@@ -188,15 +144,8 @@ export function panelTitle({ training, test }: Pick<Panel, 'training' | 'test'>)
 
 /** The settings of a family: its distortion's training grid times its method's hyperparameters (Table 2). */
 export function settingsOf(family: Family, preset: Preset): readonly Treatment[] {
-  const { method, training, extended } = family;
-  const { trainingGrid } = distortionNamed(training);
-  const epochs = extended && { epochs: 2 * preset.epochs };
-  return trainingGrid.flatMap((strength) => {
-    const distortion = { name: training, strength: strength as number | readonly number[] };
-    return methodsOf(family).map((of): Treatment => ({ method: of, distortion, ...epochs }));
-  });
-
-  function methodsOf({ probability, reading }: Family): readonly Treatment['method'][] {
+  const { method, training, probability, extended, reading } = family;
+  const methods = (): readonly Treatment['method'][] => {
     switch (method) {
       case 'DA':
         return (probability === undefined ? PROBABILITIES : [probability]).map((p) => ({
@@ -208,7 +157,12 @@ export function settingsOf(family: Family, preset: Preset): readonly Treatment[]
       default:
         return ALPHAS.map((alpha) => ({ kind: method, alpha, ...reading }));
     }
-  }
+  };
+  const epochs = extended && { epochs: 2 * preset.epochs };
+  return distortionNamed(training).trainingGrid.flatMap((strength) => {
+    const distortion = { name: training, strength: strength as number | readonly number[] };
+    return methods().map((of): Treatment => ({ method: of, distortion, ...epochs }));
+  });
 }
 
 /** A family whose stability loss is read in a certain way. */
@@ -229,7 +183,7 @@ export function familiesOf({ curves, band }: Panel): readonly Family[] {
 }
 
 /** JPEG as training distortion is in Table 2, but in no panel. */
-export const unpictured: readonly Family[] = [of('ST', 'jpeg'), of('DA', 'jpeg')];
+export const unpictured: readonly Family[] = [st('jpeg'), da('jpeg')];
 
 /**
  * The test strengths of a panel at a preset: every `testStride`-th of the test grid, its ends, the practical strength and
@@ -259,7 +213,7 @@ export function sparse(
  */
 export function practicalTrainingStrength(training: TrainingName): number | readonly number[] {
   const found = practicalStrengths.get(training) ?? nearestToPractical(training);
-  practicalStrengths.set(training, found);
+  practicalStrengths.set(training, found); // a plan asks for every run
   return found;
 }
 

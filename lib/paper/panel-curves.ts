@@ -1,5 +1,5 @@
 /** From records to curves: pure functions of what is on disk. */
-import { distortionNamed, strengthText } from '../distortions';
+import { type DistortionName, distortionNamed, distortions, strengthText } from '../distortions';
 import { accuracyInterval, type EvaluationRow } from '../evaluation/evaluate';
 import { DataError } from '../io/errors';
 import type { Precision } from '../model/resnet18';
@@ -7,7 +7,7 @@ import { costOf } from '../runs/job';
 import type { Laboratory } from '../runs/laboratory';
 import { BASELINE, type Preset, specOf, type Treatment } from '../runs/presets';
 import { type Results, type RunRecord, type RunResult, testedRows } from '../runs/run-store';
-import { runId, runTitle, settingKey } from '../runs/spec';
+import { runTitle, settingKey } from '../runs/spec';
 import {
   type CurveRule,
   controlsOf,
@@ -21,7 +21,7 @@ import {
 } from './figures';
 
 /** Accuracy at one test strength, of one run or over seeds; 0..1. */
-export interface AccuracyPoint {
+interface AccuracyPoint {
   readonly strength: number | null;
   /** Mean over the seeds. */
   readonly accuracy: number;
@@ -67,32 +67,6 @@ export interface PanelCurves {
 
 const PRECISIONS: readonly Precision[] = ['bfloat16', 'float32'];
 
-/**
- * Accuracy against strength of a setting, from all its seeds that were tested at every one of the strengths.
- *
- * Runs of the precision of which there are most seeds count; different precisions are not mixed.
- *
- * @returns undefined if there is none
- */
-export function settingCurve(
-  treatment: Treatment,
-  { results, preset, test, strengths }: CurveSource,
-): SettingCurve | undefined {
-  const bySetting = runsBySetting(results);
-  const ofPrecision = PRECISIONS.map((precision) =>
-    (bySetting.get(settingKey(specOf(preset, treatment, { precision }))) ?? []).flatMap(
-      ({ record, rows }) => {
-        const row = testedRows(record.spec, rows);
-        const tested = strengths.map((strength) => row({ distortion: test, strength }));
-        return tested.every((one) => one !== undefined) ? [{ record, rows: tested }] : [];
-      },
-    ),
-  );
-  const runs = ofPrecision.reduce((a, b) => (b.length > a.length ? b : a));
-  if (runs.length === 0) return undefined;
-  return settingOf(treatment, strengths, runs);
-}
-
 function settingOf(
   treatment: Treatment,
   strengths: readonly (number | null)[],
@@ -112,10 +86,15 @@ function settingOf(
   return { treatment, runs: runs.map(({ record }) => record), points, rows: runs.map(({ rows }) => rows) };
 }
 
+/** The seeds that all of some curves have, in order. */
+export function commonSeeds(curves: readonly SettingCurve[]): readonly number[] {
+  const [first, ...others] = curves.map(({ runs }) => runs.map(({ spec }) => spec.seed));
+  return first.filter((seed) => others.every((of) => of.includes(seed)));
+}
+
 /** Curves over the seeds that all of them have, so that no curve is another's luck; as they are where they have none. */
 function ofCommonSeeds(curves: readonly SettingCurve[]): readonly SettingCurve[] {
-  const [first, ...others] = curves.map(({ runs }) => runs.map(({ spec }) => spec.seed));
-  const seeds = first.filter((seed) => others.every((of) => of.includes(seed)));
+  const seeds = commonSeeds(curves);
   if (seeds.length === 0) return curves;
   return curves.map(({ treatment, points, runs, rows }) =>
     settingOf(
@@ -130,8 +109,7 @@ function ofCommonSeeds(curves: readonly SettingCurve[]): readonly SettingCurve[]
 export interface CurveSource {
   readonly results: Results;
   readonly preset: Preset;
-  /** Name of the test distortion. */
-  readonly test: string;
+  readonly test: DistortionName;
   readonly strengths: readonly (number | null)[];
 }
 
@@ -152,49 +130,81 @@ export function runsBySetting(results: Results): ReadonlyMap<string, readonly Ru
 
 const bySetting = new WeakMap<Results, ReadonlyMap<string, readonly RunResult[]>>();
 
-/** All settings of a family, those that are there; in the order of the grid. */
-export function familyCurves(family: Family, source: CurveSource): readonly SettingCurve[] {
-  return settingsOf(family, source.preset)
-    .map((treatment) => settingCurve(treatment, source))
-    .filter((curve) => curve !== undefined);
+/** The curves of a preset at one test distortion, each made once. */
+export class SettingCurves {
+  readonly source: CurveSource;
+  readonly #known = new Map<string, SettingCurve | undefined>();
+
+  constructor(source: CurveSource) {
+    this.source = source;
+  }
+
+  /**
+   * Accuracy against strength of a setting, from all its seeds that were tested at every one of the strengths; undefined
+   * if there is none.
+   *
+   * Runs of the precision of which there are most seeds count; different precisions are not mixed.
+   */
+  of(treatment: Treatment): SettingCurve | undefined {
+    const key = JSON.stringify(treatment);
+    if (!this.#known.has(key)) this.#known.set(key, this.#curve(treatment));
+    return this.#known.get(key);
+  }
+
+  #curve(treatment: Treatment): SettingCurve | undefined {
+    const { results, preset, test, strengths } = this.source;
+    const bySetting = runsBySetting(results);
+    const ofPrecision = PRECISIONS.map((precision) =>
+      (bySetting.get(settingKey(specOf(preset, treatment, { precision }))) ?? []).flatMap(
+        ({ record, rows }) => {
+          const row = testedRows(record.spec, rows);
+          const tested = strengths.map((strength) => row({ distortion: test, strength }));
+          return tested.every((one) => one !== undefined) ? [{ record, rows: tested }] : [];
+        },
+      ),
+    );
+    const runs = ofPrecision.reduce((a, b) => (b.length > a.length ? b : a));
+    return runs.length > 0 ? settingOf(treatment, strengths, runs) : undefined;
+  }
+
+  /** Of the settings of a family, the curves of those that are there, and those that are missing; in the grid's order. */
+  ofFamily(family: Family): {
+    readonly curves: readonly SettingCurve[];
+    readonly missing: readonly Treatment[];
+  } {
+    const settings = settingsOf(family, this.source.preset);
+    return {
+      curves: settings.flatMap((treatment) => this.of(treatment) ?? []),
+      missing: settings.filter((treatment) => this.of(treatment) === undefined),
+    };
+  }
 }
 
 /** What a panel draws at a preset: undefined as long as there is no baseline. */
 export function panelCurves(panel: Panel, preset: Preset, results: Results): PanelCurves | undefined {
-  const source = { results, preset, test: panel.test, strengths: testStrengths(panel, preset) };
-  const baseline = settingCurve(BASELINE, source);
+  const there = new SettingCurves({
+    results,
+    preset,
+    test: panel.test,
+    strengths: testStrengths(panel, preset),
+  });
+  const baseline = there.of(BASELINE);
   if (baseline === undefined) return undefined;
   const whole = (family: Family) => {
-    const curves = familyCurves(family, source);
-    return curves.length === settingsOf(family, preset).length ? curves : [];
+    const { curves, missing } = there.ofFamily(family);
+    return missing.length === 0 ? [curves] : [];
   };
-  const chosen = panel.curves.flatMap((rule) => {
-    const settings = whole(rule);
-    return settings.length === 0 ? [] : [{ rule, chosen: choose(settings, rule, panel.test) }];
-  });
-  const controls = controlsOf(familiesOf(panel), preset).flatMap((treatment) => {
-    return settingCurve(treatment, source) ?? [];
-  });
-  const drawn = ofCommonSeeds([baseline, ...controls, ...chosen.map(({ chosen }) => chosen)]);
-  const curves = chosen.map(({ rule }, at): PanelCurve => {
-    const curve = drawn[1 + controls.length + at];
-    return { label: curveLabel(rule, curve), rule, chosen: curve };
-  });
-  const inBand = panel.band.map(whole);
-  const points = inBand.every((family) => family.length > 0)
-    ? inBand.flat().map((curve) => curve.points)
-    : [];
-  const band = (points[0] ?? []).map(({ strength }, at) => ({
-    strength,
-    low: Math.min(...points.map((of) => (of[at] as AccuracyPoint).accuracy)),
-    high: Math.max(...points.map((of) => (of[at] as AccuracyPoint).accuracy)),
-  }));
-  const wanted = new Map(
-    [...panel.curves, ...panel.band]
-      .flatMap((family) => settingsOf(family, preset))
-      .map((treatment) => [runId(specOf(preset, treatment, { precision: 'float32' })), treatment]),
+  const families = familiesOf(panel);
+  const controls = controlsOf(families, preset).flatMap((treatment) => there.of(treatment) ?? []);
+  const chosen = panel.curves.flatMap((rule) =>
+    whole(rule).map((settings) => ({ rule, curve: choose(settings, rule, panel.test) })),
   );
-  const computed = [...wanted.values()].filter((treatment) => settingCurve(treatment, source) !== undefined);
+  const drawn = ofCommonSeeds([baseline, ...controls, ...chosen.map(({ curve }) => curve)]);
+  const inBand = panel.band.flatMap(whole);
+  const band = inBand.length === panel.band.length ? inBand.flat() : [];
+  const wanted = new Map(
+    families.flatMap((family) => settingsOf(family, preset)).map((one) => [JSON.stringify(one), one]),
+  );
   return {
     panel,
     chance: 1 / preset.classes,
@@ -204,9 +214,15 @@ export function panelCurves(panel: Panel, preset: Preset, results: Results): Pan
       rule: 'control',
       chosen: drawn[1 + at],
     })),
-    curves,
-    band,
-    computed: computed.length + 1,
+    curves: chosen.map(({ rule }, at) => {
+      const curve = drawn[1 + controls.length + at];
+      return { label: curveLabel(rule, curve), rule, chosen: curve };
+    }),
+    band: (band[0]?.points ?? []).map(({ strength }, at) => {
+      const accuracies = band.map(({ points }) => points[at].accuracy);
+      return { strength, low: Math.min(...accuracies), high: Math.max(...accuracies) };
+    }),
+    computed: [...wanted.values()].filter((treatment) => there.of(treatment) !== undefined).length + 1,
     wanted: wanted.size + 1,
   };
 }
@@ -230,23 +246,24 @@ export function figureCurves(figure: FigureName, laboratory: Laboratory): readon
 /** Of some settings, at least one, that which is best or worst at the deciding strength; of equals, the first. */
 export function choose(
   settings: readonly SettingCurve[],
-  rule: Pick<CurveRule, 'pick' | 'at'>,
-  test: string,
+  { pick, at }: Pick<CurveRule, 'pick' | 'at'>,
+  test: DistortionName,
 ): SettingCurve {
-  const { pick, at = distortionNamed(test).practical as number } = rule;
-  const score = (curve: SettingCurve) => accuracyAt(curve, at) * (pick === 'best' ? 1 : -1);
+  const score = (curve: SettingCurve) =>
+    accuracyAt(curve, at ?? distortions[test].practical) * (pick === 'best' ? 1 : -1);
   return settings.reduce((a, b) => (score(b) > score(a) ? b : a));
 }
 
-/**
- * The accuracy of a curve at a strength it was tested at; 0..1.
- *
- * @throws RangeError if it was not tested there
- */
-export function accuracyAt({ points }: Pick<SettingCurve, 'points'>, strength: number | null): number {
-  const point = points.find((one) => one.strength === strength);
-  if (point === undefined) throw new RangeError(`The curve was not tested at ${strength}.`);
-  return point.accuracy;
+/** Which point of a curve is at a strength. @throws RangeError if it was not tested there */
+export function placeOf({ points }: Pick<SettingCurve, 'points'>, strength: number | null): number {
+  const place = points.findIndex((point) => point.strength === strength);
+  if (place < 0) throw new RangeError(`The curve was not tested at ${strength}.`);
+  return place;
+}
+
+/** The accuracy of a curve at a strength, 0..1. @throws RangeError if it was not tested there */
+export function accuracyAt(curve: Pick<SettingCurve, 'points'>, strength: number | null): number {
+  return curve.points[placeOf(curve, strength)].accuracy;
 }
 
 /** As the paper's legends: `best ST (σ=0.215, α=10)`. */
@@ -260,59 +277,30 @@ export function curveLabel(
   return `${pick}${where} ${title}${seeds}`;
 }
 
-/** A family of a figure: how many of its settings are there, and what they cost. */
-export interface FamilySummary {
-  readonly family: Family;
-  readonly settings: number;
-  readonly computed: number;
-  /** Images through the network, forward and back, for one setting. */
-  readonly passes: number;
-  /** Mean seconds of training of the runs that are there, and on what; undefined without a run. */
-  readonly seconds?: number;
-  readonly device?: string;
-}
-
-/** What a figure is made of, family by family; the baseline is not counted. */
-export function figureFamilies(
-  figure: FigureName,
-  preset: Preset,
-  results: Results,
-): readonly FamilySummary[] {
+/**
+ * What a figure is made of, family by family; the baseline is not counted.
+ *
+ * @returns `passes`: images through the network, forward and back, for one setting; `seconds`: mean of training of the
+ *   runs that are there
+ */
+export function figureFamilies(figure: FigureName, preset: Preset, results: Results) {
   const panels = panelsOf(figure);
-  const families = new Map(
-    panels.flatMap(familiesOf).map((family) => [JSON.stringify(settingsOf(family, preset)), family]),
-  );
-  // A family that is part of another, as DA with p = 1 of DA, is counted there.
-  const all = [...families.values()].filter(
-    (family) =>
-      !(family.probability !== undefined && [...families.values()].some((other) => includes(other, family))),
-  );
-  return all.map((family) => {
+  const [{ test }] = panels;
+  const there = new SettingCurves({ results, preset, test, strengths: testStrengths(panels[0], preset) });
+  const families = new Map(panels.flatMap(familiesOf).map((family) => [JSON.stringify(family), family]));
+  return [...families.values()].map((family) => {
     const settings = settingsOf(family, preset);
-    const source = { results, preset, test: panels[0].test, strengths: testStrengths(panels[0], preset) };
-    const runs = familyCurves(family, source).flatMap((curve) => curve.runs);
-    const { trainingPasses } = costOf({
-      spec: specOf(preset, settings[0], { precision: 'float32' }),
-      tests: [],
-    });
+    const { curves } = there.ofFamily(family);
+    const seconds = curves.flatMap(({ runs }) => runs.map((run) => run.seconds));
+    const spec = specOf(preset, settings[0], { precision: 'float32' });
     return {
       family,
       settings: settings.length,
-      computed: familyCurves(family, source).length,
-      passes: Math.round(trainingPasses),
-      seconds: runs.length > 0 ? runs.reduce((sum, run) => sum + run.seconds, 0) / runs.length : undefined,
-      device: runs[0]?.device.name,
+      computed: curves.length,
+      passes: Math.round(costOf({ spec, tests: [] }).trainingPasses),
+      seconds: seconds.length > 0 ? seconds.reduce((sum, one) => sum + one) / seconds.length : undefined,
     };
   });
-}
-
-function includes(other: Family, { method, training, extended }: Family): boolean {
-  return (
-    other.probability === undefined &&
-    other.method === method &&
-    other.training === training &&
-    other.extended === extended
-  );
 }
 
 /** Where and when the curves of some panels were computed, and how many of their settings: what is said under a figure. */

@@ -16,14 +16,14 @@ export interface StudySetting {
 }
 
 /** Every reading of Eq. 5, the default one first. */
-export const readings: readonly Reading[] = (['mean', 'sum'] as const).flatMap((divergence) =>
+const readings: readonly Reading[] = (['mean', 'sum'] as const).flatMap((divergence) =>
   (['attached', 'detached'] as const).flatMap((reference) =>
     (['joint', 'separate'] as const).map((passes) => ({ divergence, reference, passes })),
   ),
 );
 
 /** Where the readings are compared: the paper's largest α, at which they differ most, and strong distortions. */
-export const READINGS_ALPHA = 10;
+const READINGS_ALPHA = 10;
 const PLACES = [
   { test: 'gaussian-noise', strength: 0.215 },
   { test: 'gaussian-noise', strength: 1 },
@@ -31,7 +31,7 @@ const PLACES = [
 ] as const;
 
 /** Weights of the summed divergence, 0.001 to 10 in half decades. */
-export const WEIGHTS: readonly number[] = [0.001, 0.00316, 0.01, 0.0316, 0.1, 0.316, 1, 3.16, 10];
+const WEIGHTS: readonly number[] = [0.001, 0.00316, 0.01, 0.0316, 0.1, 0.316, 1, 3.16, 10];
 
 /** The runs of a study; each is done for every seed asked for. */
 export function studyOf(name: StudyName): readonly StudySetting[] {

@@ -5,12 +5,13 @@ import type { Preset } from '../../runs/presets';
 import type { Results } from '../../runs/run-store';
 import { DEFAULT_READING, type Reading } from '../../training/methods';
 import { type MemoryMeasurement, memoryOf } from '../memory';
-import { type Comparison, Evidence, NotComputed, type Outcome, outcomeOf, type Verdict } from './evidence';
-import { claims, type PaperClaim } from './statements';
-import { mean } from './statistics';
+import { type Comparison, Evidence, type Finding, NotComputed, type Place } from './evidence';
+import { claims } from './statements';
+import { holm, isSure, mean, wouldDecide } from './statistics';
 
-export type { Verdict } from './evidence';
 export { claims, type PaperClaim } from './statements';
+
+export type Verdict = 'holds' | 'contradicted' | 'undecided' | 'not computed';
 
 /** A difference that a verdict rests on, with its 95 % interval: of accuracies, 0..1, unless there is a unit. */
 export interface ClaimDifference {
@@ -60,13 +61,11 @@ export function checkClaims(
   const evidence = new Evidence(preset, results, reading);
   const wanted = claims.filter(({ id }) => only.includes(id));
   const shared = { reading: { ...DEFAULT_READING, ...reading } };
-  return wanted.map(({ id, check }): ClaimResult => {
+  return wanted.map(({ id, panels: [panel], rows, inEach }): ClaimResult => {
     try {
-      const outcome =
-        check === undefined
-          ? memoryOutcome(memory?.preset === preset.name ? memory : undefined)
-          : outcomeFrom(check(evidence));
-      return { id, ...shared, ...outcome };
+      if (rows) return { id, ...shared, ...found(evidence.find(panel, rows)) };
+      if (inEach) return { id, ...shared, ...foundInEach(inEach, evidence) };
+      return { id, ...shared, ...memoryFound(memory?.preset === preset.name ? memory : undefined) };
     } catch (error) {
       if (!(error instanceof NotComputed)) throw error;
       return { id, ...shared, verdict: 'not computed', differences: [], count: 0, reason: error.message };
@@ -85,20 +84,58 @@ export function claimsOf(
 
 type Found = Omit<ClaimResult, 'id' | 'reading'>;
 
-function outcomeFrom(checked: ReturnType<NonNullable<PaperClaim['check']>>): Found {
-  const { finding, note } = 'finding' in checked ? checked : { finding: checked, note: undefined };
-  const { deciding, ...outcome }: Outcome = outcomeOf(finding);
-  return { ...outcome, differences: deciding.map(differenceOf), ...(note !== undefined && { note }) };
+/**
+ * A claim holds if each of its comparisons surely does, which needs no correction: the least sure one decides (an
+ * intersection–union test, Berger 1982). That one of many breaks it is corrected for their number (Holm).
+ */
+function found(finding: Finding): Found {
+  const count = finding.length;
+  const isBroken = holm(finding.map(({ pBroken }) => pBroken));
+  const broken = finding.filter((_, at) => isBroken[at]).toSorted((a, b) => a.pBroken - b.pBroken);
+  const differences = (deciding: Finding) => deciding.slice(0, 3).map(differenceOf);
+  if (broken.length > 0) return { verdict: 'contradicted', count, differences: differences(broken) };
+  const needed = finding.filter(({ isOptional }) => !isOptional).toSorted((a, b) => b.pHolds - a.pHolds);
+  const open = needed.filter(({ pHolds }) => !isSure(pHolds));
+  if (open.length === 0) return { verdict: 'holds', count, differences: differences(needed.slice(0, 1)) };
+  const [{ estimate, claimed }] = open;
+  const distance = Math.min(...claimed.map((bound) => Math.abs(estimate.value - bound)));
+  const decider = wouldDecide(estimate, distance);
+  return { verdict: 'undecided', count, wouldDecide: decider, differences: differences(open) };
 }
 
-function differenceOf({ what, estimate, decision }: Comparison): ClaimDifference {
+/** A claim that every one of several tests must bear out. A test that contradicts it decides; else all must be computed. */
+function foundInEach(places: readonly Place[], evidence: Evidence): Found {
+  const missing: { readonly title: string; readonly reason: string }[] = [];
+  const there = places.flatMap(({ title, on, rows }) => {
+    try {
+      return [{ title, finding: evidence.find(on, rows) }];
+    } catch (error) {
+      if (!(error instanceof NotComputed)) throw error;
+      missing.push({ title, reason: error.message });
+      return [];
+    }
+  });
+  const all = found(there.flatMap(({ finding }) => finding));
+  if (missing.length > 0 && all.verdict !== 'contradicted') {
+    const titles = missing.map(({ title }) => title).join(', ');
+    throw new NotComputed(
+      `Runs are missing in ${missing.length} of ${places.length}: ${titles}. ${missing[0].reason}`,
+    );
+  }
+  const verdicts = [
+    ...there.map(({ title, finding }) => `${title}: ${found(finding).verdict}`),
+    ...missing.map(({ title }) => `${title}: not computed`),
+  ];
+  return { ...all, note: `${verdicts.join('; ')}.` };
+}
+
+function differenceOf({ what, estimate, low, high }: Comparison): ClaimDifference {
   const { value, seeds, images } = estimate;
-  const { low, high } = decision;
   return { what, value, ...(Number.isFinite(low) && { low, high }), seeds, images };
 }
 
 /** Section 2's claim: peak memory of a training step above the idle process, repeat by repeat. */
-function memoryOutcome(memory: MemoryMeasurement | undefined): Found {
+function memoryFound(memory: MemoryMeasurement | undefined): Found {
   const repeats = (method: string) => memory?.peaks.find((peak) => peak.method === method)?.megabytes;
   const [stability, augmented] = [repeats('ST'), repeats('DA')];
   if (stability === undefined || augmented === undefined) {
@@ -115,19 +152,8 @@ function memoryOutcome(memory: MemoryMeasurement | undefined): Found {
   return { verdict, differences: [difference], count: 1 };
 }
 
-/** A claim as a row of a table. */
-export interface ClaimRow {
-  readonly claim: number;
-  readonly statement: string;
-  readonly verdict: string;
-  readonly differences: string;
-  readonly seeds: string;
-  readonly note: string;
-  readonly [column: string]: string | number;
-}
-
-/** Results as rows for display: differences in points of accuracy. */
-export function claimsTable(results: readonly ClaimResult[]): readonly ClaimRow[] {
+/** A row a claim, for display: differences in points of accuracy. */
+export function claimsTable(results: readonly ClaimResult[]) {
   return results.map(({ id, verdict, differences, wouldDecide, reason, note }) => ({
     claim: id,
     statement: claims.find((claim) => claim.id === id)?.statement ?? '',

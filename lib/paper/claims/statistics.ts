@@ -9,10 +9,10 @@
  */
 import { jStat } from 'jstat';
 import { answersOf, type EvaluationRow } from '../../evaluation/evaluate';
-import { isTest, type Results } from '../../runs/run-store';
-import { runsBySetting, type SettingCurve } from '../panel-curves';
+import { isTest, type Results, testedRows } from '../../runs/run-store';
+import { commonSeeds, placeOf, runsBySetting, type SettingCurve } from '../panel-curves';
 
-/** A setting's accuracy at one test strength, and how often it counts. */
+/** A setting's accuracy at one test strength, and its weight in a sum. */
 export interface Term {
   readonly curve: SettingCurve;
   readonly strength: number | null;
@@ -31,9 +31,8 @@ export interface Estimate {
   readonly freedom: number;
 }
 
-/** So sure an interval is, and a verdict: to either side half of the rest. */
-export const CONFIDENCE = 0.95;
-const LEVEL = (1 - CONFIDENCE) / 2;
+/** Of an interval of 95 %, what is left on either side; a finding is sure from there on. */
+const LEVEL = (1 - 0.95) / 2;
 
 /** With fewer degrees of freedom a deviation is taken from more cells: all strengths of a test, then all tests. */
 const LEAST_FREEDOM = 8;
@@ -86,14 +85,12 @@ function tablesOf(results: Results): Iterable<ReadonlyMap<string, readonly (read
     const kind = JSON.stringify([precision, ...runs.map(({ record }) => record.spec.seed)]);
     const table = tables.get(kind) ?? new Map<string, number[][]>();
     tables.set(kind, table);
-    const byTest = runs.map(({ record, rows }) => {
-      const tests = rows.filter((row) => isTest(record.spec, row));
-      return new Map(tests.map((row) => [cellKey(row.distortion, row.strength as number | null), row]));
-    });
-    for (const key of byTest[0].keys()) {
-      const row = byTest.map((of) => of.get(key));
+    const rowsOf = runs.map(({ record, rows }) => testedRows(record.spec, rows));
+    for (const test of runs[0].rows.filter((row) => isTest(runs[0].record.spec, row))) {
+      const row = rowsOf.map((of) => of(test));
       if (!row.every((one) => one !== undefined)) continue;
-      table.set(key, [...(table.get(key) ?? []), row.map(({ correct, total }) => correct / total)]);
+      const key = cellKey(test.distortion, test.strength as number | null);
+      table.set(key, [...(table.get(key) ?? []), row.map(accuracyOf)]);
     }
   }
   return tables.values();
@@ -116,17 +113,14 @@ export function estimate(
   deviations: SeedDeviations,
 ): Estimate | undefined {
   const curves = [...new Set(terms.map(({ curve }) => curve))];
-  const [first, ...others] = curves.map((curve) => curve.runs.map(({ spec }) => spec.seed));
-  const seeds = first.filter((seed) => others.every((of) => of.includes(seed)));
+  const seeds = commonSeeds(curves);
   if (seeds.length === 0) return undefined;
-  const rows = terms.map(({ curve, strength, weight }) => {
-    const at = curve.points.findIndex((point) => point.strength === strength);
-    if (at < 0) throw new RangeError(`The curve was not tested at ${strength}.`);
-    const runs = seeds.map((seed) => curve.rows[curve.runs.findIndex(({ spec }) => spec.seed === seed)][at]);
-    return { runs, weight: weight / seeds.length };
+  const rows = terms.flatMap(({ curve, strength, weight }) => {
+    const at = placeOf(curve, strength);
+    const isShared = (_: unknown, run: number) => seeds.includes(curve.runs[run].spec.seed);
+    return curve.rows.filter(isShared).map((of) => ({ row: of[at], weight: weight / seeds.length }));
   });
-  const value = sum(rows.flatMap(({ runs, weight }) => runs.map((row) => weight * accuracyOf(row))));
-  const images = rows[0].runs[0].total;
+  const images = rows[0].row.total;
 
   // A run's luck is the same at all strengths, as far as is known: deviations add, not their squares.
   let ofSeeds = 0;
@@ -147,7 +141,7 @@ export function estimate(
   }
   const ofImages = imageVariance(rows, images);
   return {
-    value,
+    value: sum(rows.map(({ row, weight }) => weight * accuracyOf(row))),
     seeds,
     images,
     variance: { images: ofImages, seeds: ofSeeds },
@@ -161,30 +155,22 @@ function welch(one: number, itsFreedom: number, other: number, otherFreedom: num
   return (one + other) ** 2 / (one ** 2 / itsFreedom + other ** 2 / otherFreedom);
 }
 
-interface WeightedRows {
-  readonly runs: readonly EvaluationRow[];
-  readonly weight: number;
-}
-
 /** How much the sum would vary over other test images. Where the answers were not kept, rows count as independent. */
-function imageVariance(rows: readonly WeightedRows[], images: number): number {
+function imageVariance(
+  rows: readonly { readonly row: EvaluationRow; readonly weight: number }[],
+  images: number,
+): number {
   const sums = new Float64Array(images);
-  for (const { runs, weight } of rows) {
-    for (const row of runs) {
-      const answers = answersOf(row);
-      if (answers === undefined) {
-        const apart = rows.flatMap((of) =>
-          of.runs.map((one) => of.weight ** 2 * accuracyOf(one) * (1 - accuracyOf(one))),
-        );
-        return sum(apart) / images;
-      }
-      for (let image = 0; image < images; image++) sums[image] += weight * answers[image];
+  for (const { row, weight } of rows) {
+    const answers = answersOf(row);
+    if (answers === undefined) {
+      const apart = rows.map((one) => one.weight ** 2 * accuracyOf(one.row) * (1 - accuracyOf(one.row)));
+      return sum(apart) / images;
     }
+    for (let image = 0; image < images; image++) sums[image] += weight * answers[image];
   }
   const centre = mean(sums);
-  let squares = 0;
-  for (const one of sums) squares += (one - centre) ** 2;
-  return squares / (images - 1) / images;
+  return sum(sums.map((one) => (one - centre) ** 2)) / (images - 1) / images;
 }
 
 /** What a sum is claimed to lie between; one end may be infinite. */
@@ -194,8 +180,9 @@ export interface Decision {
   /** The 95 % interval. */
   readonly low: number;
   readonly high: number;
-  /** How likely such a sum would be at least, if it did not lie in the range; and if it did. */
+  /** Probability of such an estimate, or one that lies deeper in the range, if the sum were outside of it. */
   readonly pHolds: number;
+  /** Probability of such an estimate, or one that lies farther from the range, if the sum were inside of it. */
   readonly pBroken: number;
 }
 
@@ -203,32 +190,20 @@ export interface Decision {
 export function decide({ value, variance, freedom }: Estimate, [low, high]: Range): Decision {
   const deviation = Math.sqrt(variance.images + variance.seeds);
   const half = deviation * jStat.studentt.inv(1 - LEVEL, freedom);
-  /** That a value so high or higher comes of a sum at the bound. */
-  const pAbove = (bound: number) => {
-    if (!Number.isFinite(bound)) return bound > 0 ? 1 : 0;
-    if (deviation === 0) return value > bound ? 0 : 1;
-    return jStat.studentt.cdf((bound - value) / deviation, freedom);
-  };
-  const pBelow = (bound: number) => {
-    if (!Number.isFinite(bound)) return bound > 0 ? 0 : 1;
-    if (deviation === 0) return value < bound ? 0 : 1;
-    return jStat.studentt.cdf((value - bound) / deviation, freedom);
-  };
+  /** Probability that a sum at a bound is estimated so far beyond it: of the distance to the bound, negative beyond it. */
+  const p = (distance: number) =>
+    Number.isFinite(distance) && deviation > 0
+      ? jStat.studentt.cdf(distance / deviation, freedom)
+      : Number(distance >= 0);
   return {
     low: value - half,
     high: value + half,
-    pHolds: Math.max(pAbove(low), pBelow(high)),
-    pBroken: Math.min(
-      low === Number.NEGATIVE_INFINITY ? 1 : pBelow(low),
-      high === Number.POSITIVE_INFINITY ? 1 : pAbove(high),
-    ),
+    pHolds: Math.max(p(low - value), p(value - high)),
+    pBroken: Math.min(p(value - low), p(high - value)),
   };
 }
 
-/**
- * Which of several findings are sure although they are several (Holm 1979): from the surest on, each against the level
- * divided by how many are left.
- */
+/** Which of several findings are sure, corrected for their number (Holm 1979): each against the level over how many are left. */
 export function holm(probabilities: readonly number[]): readonly boolean[] {
   const order = probabilities.map((_, at) => at).sort((a, b) => probabilities[a] - probabilities[b]);
   const sure = probabilities.map(() => false);
