@@ -3,7 +3,7 @@ import { distortionNamed, strengthText } from '../distortions';
 import { accuracyInterval, type EvaluationRow } from '../evaluation/evaluate';
 import { DataError } from '../io/errors';
 import type { Precision } from '../model/resnet18';
-import { costOf } from '../runs/job';
+import { workOf } from '../runs/job';
 import type { Laboratory } from '../runs/laboratory';
 import { BASELINE, type Preset, specOf, type Treatment } from '../runs/presets';
 import { type Results, type RunRecord, type RunResult, testedRows } from '../runs/run-store';
@@ -291,15 +291,12 @@ export function figureFamilies(
     const settings = settingsOf(family, preset);
     const source = { results, preset, test: panels[0].test, strengths: testStrengths(panels[0], preset) };
     const runs = familyCurves(family, source).flatMap((curve) => curve.runs);
-    const { trainingPasses } = costOf({
-      spec: specOf(preset, settings[0], { precision: 'float32' }),
-      tests: [],
-    });
+    const spec = specOf(preset, settings[0], { precision: 'float32' });
     return {
       family,
       settings: settings.length,
       computed: familyCurves(family, source).length,
-      passes: Math.round(trainingPasses),
+      passes: Math.round(workOf([{ spec, tests: [] }])),
       seconds: runs.length > 0 ? runs.reduce((sum, run) => sum + run.seconds, 0) / runs.length : undefined,
       device: runs[0]?.device.name,
     };

@@ -1,10 +1,21 @@
-/** What a sweep would do and cost, before it is begun. */
-import { ResNet18 } from '../model/resnet18';
-import { costOf, type Job } from '../runs/job';
+/** What a sweep would do and cost, before it is begun. Needs no data set: a step is timed on random images. */
+import { setImmediate } from 'node:timers/promises';
+import { taskLoss } from '../model/losses';
+import { fastestPrecision, type Precision, ResNet18 } from '../model/resnet18';
+import { type Job, workOf } from '../runs/job';
 import { presetAt } from '../runs/preset-pictures';
 import type { Preset } from '../runs/presets';
+import {
+  compile,
+  type DeviceInfo,
+  device,
+  hashSeed,
+  Nesterov,
+  randomNormal,
+  tf,
+  valueAndGradients,
+} from '../tensorflow';
 import type { PlanOptions, SweepSubject } from './plan';
-import type { Rate } from './rate';
 import { type SweepOptions, sweepJobs } from './sweep';
 
 /** One run of a sweep with its tests. */
@@ -18,6 +29,7 @@ export interface JobCost {
   readonly seconds: number;
 }
 
+/** The runs of some figures in the order in which a sweep does them, and what is left to do. */
 export interface SweepCost {
   readonly runs: readonly JobCost[];
   /** Of the runs that are not whole yet. */
@@ -31,33 +43,28 @@ export interface SweepCost {
   };
 }
 
-/** The runs of some figures in the order in which a sweep does them, and what they cost at a rate. */
+/**
+ * What the runs of some figures cost.
+ *
+ * @param options.imagesPerSecond Forward, back and the optimizer: of a stated rate or {@link measureRate}.
+ */
 export function sweepCost(
   figures: SweepSubject,
-  { rate, ...options }: PlanOptions & Pick<SweepOptions, 'store' | 'retrain'> & { readonly rate: Rate },
+  {
+    imagesPerSecond,
+    ...options
+  }: PlanOptions & Pick<SweepOptions, 'store' | 'retrain'> & { readonly imagesPerSecond: number },
 ): SweepCost {
   const { jobs, missing } = sweepJobs(figures, options);
   const open = new Set(missing);
   const runs = jobs.map((job): JobCost => {
-    const { trainingPasses, testPasses } = costOf(job);
-    return {
-      job,
-      whole: !open.has(job),
-      images: trainingPasses + testPasses,
-      seconds: trainingPasses / rate.training + (3 * testPasses) / rate.test,
-    };
+    const images = workOf([job]);
+    return { job, whole: !open.has(job), images, seconds: images / imagesPerSecond };
   });
-  const sum = (of: (cost: JobCost) => number) =>
-    runs.reduce((total, cost) => total + (cost.whole ? 0 : of(cost)), 0);
-  return {
-    runs,
-    toDo: {
-      runs: missing.length,
-      images: sum(({ images }) => images),
-      hours: sum(({ seconds }) => seconds) / 3600,
-      diskBytes: missing.length * weightBytes(presetAt(options.preset, options.data)),
-    },
-  };
+  const images = workOf(missing);
+  const hours = images / imagesPerSecond / 3600;
+  const diskBytes = missing.length * weightBytes(presetAt(options.preset, options.data));
+  return { runs, toDo: { runs: missing.length, images, hours, diskBytes } };
 }
 
 /** Bytes of a network's weights and running statistics, float32 on disk. */
@@ -66,4 +73,63 @@ function weightBytes({ network: shape, classes }: Preset): number {
   const numbers = [...network.variables.values()].map(({ shape }) => shape.reduce((a, b) => a * b, 1));
   network.dispose();
   return 4 * numbers.reduce((a, b) => a + b);
+}
+
+/** A step is timed for so long, three times at least. */
+const TIMED_SECONDS = 2;
+
+/**
+ * Times compiled training steps of a preset's network on this device: images a second, reading and distorting them not
+ * counted.
+ *
+ * @throws the signal's reason when it aborts
+ */
+export async function measureRate(
+  preset: Preset,
+  { precision, signal }: { readonly precision?: Precision; readonly signal?: AbortSignal } = {},
+): Promise<{ readonly imagesPerSecond: number; readonly device: DeviceInfo }> {
+  const { network: shape, classes, cropSide: side, learningRate } = preset;
+  const on = device();
+  // A CPU is as fast with fewer images of 224 px, and a step of 128 takes many seconds.
+  const batchSize = on.kind === 'cpu' && side > 64 ? Math.min(32, preset.batchSize) : preset.batchSize;
+  const network = new ResNet18({ ...shape, classes, precision: precision ?? fastestPrecision(shape.width) });
+  const { parameters } = network;
+  const optimizer = new Nesterov(parameters, { learningRate });
+  const inputs = tf.tidy(() => {
+    const seeds = Array.from({ length: batchSize }, (_, image) => hashSeed(0, image));
+    return {
+      images: randomNormal(tf.tensor2d(seeds, [batchSize, 2], 'int32'), [side, side, 3]),
+      labels: tf.tensor1d(
+        seeds.map((_, image) => image % classes),
+        'int32',
+      ),
+    };
+  });
+  const step = compile(({ images, labels }: typeof inputs) => {
+    const { value, gradients } = valueAndGradients(
+      (read) => taskLoss(network.forward(images, { training: true, read }), labels),
+      parameters,
+    );
+    optimizer.apply(parameters, gradients);
+    return { loss: value };
+  });
+  try {
+    let started = 0;
+    // The first step makes the graph and the device's buffers.
+    for (let done = 0; ; done++) {
+      tf.tidy(() => step(inputs).loss.dataSync());
+      await setImmediate();
+      signal?.throwIfAborted();
+      if (done === 0) started = performance.now();
+      const seconds = (performance.now() - started) / 1000;
+      if (done >= 3 && seconds >= TIMED_SECONDS) {
+        return { imagesPerSecond: (done * batchSize) / seconds, device: on };
+      }
+    }
+  } finally {
+    step.dispose();
+    optimizer.dispose();
+    network.dispose();
+    tf.dispose(Object.values(inputs));
+  }
 }

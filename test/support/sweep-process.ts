@@ -24,9 +24,9 @@ async function main(): Promise<void> {
       ),
   };
   const options = { preset: 'smoke', precision: 'float32', store, engine } as const;
-  for await (const { event, failed } of sweep(figuresNamed(figures), options)) {
+  for await (const { event } of sweep(figuresNamed(figures), options)) {
     if (event) console.log(JSON.stringify({ kind: event.kind, id: event.job.id, message: event.message }));
-    if (failed.length > 0) process.exitCode = 1;
+    if (event?.kind === 'failed') process.exitCode = 1;
   }
 }
 

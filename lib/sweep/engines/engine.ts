@@ -1,4 +1,5 @@
 /** What does the jobs of a sweep, and which of them it takes next. */
+import { EventEmitter, on } from 'node:events';
 import type { Job, JobEvent } from '../../runs/job';
 import type { RunStore } from '../../runs/run-store';
 
@@ -95,3 +96,30 @@ export function takeDependents<T extends { readonly job: Job }>(
 
 /** Why a run is given up that was not tried. */
 export const BASELINE_FAILED = 'The baseline that it starts from failed.';
+
+/**
+ * The events that some work emits while it goes on.
+ *
+ * @param work Stops at the signal that it is given: the sweep was aborted, or the iteration left early.
+ * @throws what the work throws, or the signal's reason
+ */
+export async function* told(
+  work: (events: EventEmitter, stopped: AbortSignal) => Promise<void>,
+  signal?: AbortSignal,
+): AsyncGenerator<JobEvent, void, void> {
+  signal?.throwIfAborted();
+  const left = new AbortController();
+  const stopped = AbortSignal.any([left.signal, ...(signal ? [signal] : [])]);
+  const events = new EventEmitter();
+  const received = on(events, 'event', { close: ['end'] });
+  const end = work(events, stopped).finally(() => events.emit('end'));
+  end.catch(() => {}); // awaited below, once all that was told is taken
+  try {
+    for await (const [event] of received) yield event as JobEvent;
+    await end;
+    signal?.throwIfAborted();
+  } finally {
+    left.abort();
+    await Promise.allSettled([end]);
+  }
+}
