@@ -104,7 +104,7 @@ export {
   RunStore,
 } from './runs/run-store';
 export { parseSpec, type RunSpec, runId, runTitle } from './runs/spec';
-export type { Engine, EngineContext } from './sweep/engines/engine';
+export type { Engine } from './sweep/engines/engine';
 export { inProcess } from './sweep/engines/in-process';
 export { type LocalOptions, localEngine } from './sweep/engines/local';
 export { type PlanOptions, planJobs } from './sweep/plan';

@@ -79,7 +79,7 @@ describe('the time to go', () => {
 it('with an engine does the sweep, told in a terminal line by line, and ends with it', async (context) => {
   const store = join(folder, 'terminal');
   const all = localEngine({ processes: 1 });
-  const two: Engine = { name: 'two', run: (jobs, to) => all.run(jobs.slice(0, 2), to) };
+  const two: Engine = { run: (jobs, to) => all.run(jobs.slice(0, 2), to) };
   const log = context.mock.method(console, 'log', () => {});
   await dashboard(['fig1b'], { ...plan, store, engine: two, everySeconds: 0.1 });
   const lines = log.mock.calls.map(({ arguments: [line] }) => String(line));
@@ -99,7 +99,6 @@ it('stops the work with the signal', async (context) => {
   const controller = new AbortController();
   const engine = localEngine({ processes: 1 });
   const stopping: Engine = {
-    name: 'stopping',
     async *run(jobs, to) {
       for await (const event of engine.run(jobs, to)) {
         yield event;

@@ -116,9 +116,13 @@ export class RunStore {
     return join(this.directory, id);
   }
 
+  #file(id: string, name: string): string {
+    return join(this.folder(id), name);
+  }
+
   /** Where the weights of a run that is trained here are kept. */
   weightsFile(id: string): string {
-    return join(this.folder(id), 'weights.safetensors');
+    return this.#file(id, 'weights.safetensors');
   }
 
   /** Where the weights of a run are read from: here, else where they ship; undefined where they are in neither place. */
@@ -128,7 +132,7 @@ export class RunStore {
   }
 
   checkpointFile(id: string): string {
-    return join(this.folder(id), 'checkpoint.safetensors');
+    return this.#file(id, 'checkpoint.safetensors');
   }
 
   /**
@@ -149,7 +153,7 @@ export class RunStore {
   /** Makes the run's folder and writes down what is run, if that was not done before. @returns its id */
   begin(spec: RunSpec): string {
     const id = runId(spec);
-    const file = join(this.folder(id), 'spec.json');
+    const file = this.#file(id, 'spec.json');
     makeFolder(this.folder(id));
     if (!existsSync(file)) writeWhole(file, jsonText(spec));
     return id;
@@ -157,16 +161,15 @@ export class RunStore {
 
   /** The complete epochs, in place of what was written before: at the start and the resumption of training. */
   setHistory(id: string, history: readonly EpochResult[]): void {
-    writeWhole(this.#historyFile(id), history.map((result) => `${JSON.stringify(result)}\n`).join(''));
+    writeWhole(
+      this.#file(id, 'history.jsonl'),
+      history.map((result) => `${JSON.stringify(result)}\n`).join(''),
+    );
   }
 
   /** One more complete epoch. */
   addEpoch(id: string, result: EpochResult): void {
-    appendLine(this.#historyFile(id), result);
-  }
-
-  #historyFile(id: string): string {
-    return join(this.folder(id), 'history.jsonl');
+    appendLine(this.#file(id, 'history.jsonl'), result);
   }
 
   /**
@@ -175,10 +178,12 @@ export class RunStore {
    * @throws DataError if its specification is damaged
    */
   progress(id: string): Pick<RunRecord, 'id' | 'spec' | 'history'> | undefined {
-    const file = join(this.folder(id), 'spec.json');
+    const file = this.#file(id, 'spec.json');
     if (!existsSync(file)) return undefined;
     const spec = this.#specOf(id, file, this.#read(id, file));
-    const history = readLines(this.#historyFile(id)).filter((line) => epochSchema.safeParse(line).success);
+    const history = readLines(this.#file(id, 'history.jsonl')).filter(
+      (line) => epochSchema.safeParse(line).success,
+    );
     return { id, spec, history: history as EpochResult[] };
   }
 
@@ -188,7 +193,7 @@ export class RunStore {
    * @throws DataError if the record is damaged or of another version
    */
   find(id: string): RunRecord | undefined {
-    const file = join(this.folder(id), 'record.json');
+    const file = this.#file(id, 'record.json');
     if (!existsSync(file)) return this.#shipped.get(id)?.record;
     const value = this.#read(id, file) as RunRecord | null;
     const cure = this.#cure(id);
@@ -244,13 +249,13 @@ export class RunStore {
 
   /** When a run was begun; undefined before that. */
   begun(id: string): Date | undefined {
-    return statSync(join(this.folder(id), 'spec.json'), { throwIfNoEntry: false })?.mtime;
+    return statSync(this.#file(id, 'spec.json'), { throwIfNoEntry: false })?.mtime;
   }
 
   /** Ends a run: its weights are there already, its checkpoints are not needed any more. */
   save(record: RunRecord): void {
     this.begin(record.spec);
-    writeWhole(join(this.folder(record.id), 'record.json'), jsonText(record));
+    writeWhole(this.#file(record.id, 'record.json'), jsonText(record));
     removeCheckpoint(this.checkpointFile(record.id));
   }
 
@@ -274,7 +279,7 @@ export class RunStore {
    * @throws DataError if a line is no evaluation of this run
    */
   evaluations(id: string): EvaluationRow[] {
-    const file = this.#evaluationsFile(id);
+    const file = this.#file(id, 'evaluations.jsonl');
     const rows = readLines(file).map((line) => {
       const parsed = rowSchema.safeParse(line);
       if (parsed.success && parsed.data.run === id) return parsed.data;
@@ -292,11 +297,7 @@ export class RunStore {
   }
 
   addEvaluation(id: string, row: EvaluationRow): void {
-    appendLine(this.#evaluationsFile(id), { run: id, ...row });
-  }
-
-  #evaluationsFile(id: string): string {
-    return join(this.folder(id), 'evaluations.jsonl');
+    appendLine(this.#file(id, 'evaluations.jsonl'), { run: id, ...row });
   }
 }
 

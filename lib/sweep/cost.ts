@@ -9,9 +9,9 @@ import {
   compile,
   type DeviceInfo,
   device,
-  hashSeed,
   Nesterov,
-  randomNormal,
+  type Tensor1D,
+  type Tensor4D,
   tf,
   valueAndGradients,
 } from '../tensorflow';
@@ -29,24 +29,11 @@ export interface JobCost {
   readonly seconds: number;
 }
 
-/** The runs of some figures in the order in which a sweep does them, and what is left to do. */
-export interface SweepCost {
-  readonly runs: readonly JobCost[];
-  /** Of the runs that are not whole yet. */
-  readonly toDo: {
-    readonly runs: number;
-    readonly images: number;
-    /** One run after the other on one device. */
-    readonly hours: number;
-    /** Weights that stay on disk, in bytes. */
-    readonly diskBytes: number;
-  };
-}
-
 /**
- * What the runs of some figures cost.
+ * What the runs of some figures cost, in the order in which a sweep does them, and all together those that are not whole
+ * yet: hours one after the other on one device, bytes of weights that stay on disk.
  *
- * @param options.imagesPerSecond Forward, back and the optimizer: of a stated rate or {@link measureRate}.
+ * @param options.imagesPerSecond Forward, back and the optimizer; see {@link measureRate}.
  */
 export function sweepCost(
   figures: SweepSubject,
@@ -54,7 +41,7 @@ export function sweepCost(
     imagesPerSecond,
     ...options
   }: PlanOptions & Pick<SweepOptions, 'store' | 'retrain'> & { readonly imagesPerSecond: number },
-): SweepCost {
+) {
   const { jobs, missing } = sweepJobs(figures, options);
   const open = new Set(missing);
   const runs = jobs.map((job): JobCost => {
@@ -95,17 +82,9 @@ export async function measureRate(
   const network = new ResNet18({ ...shape, classes, precision: precision ?? fastestPrecision(shape.width) });
   const { parameters } = network;
   const optimizer = new Nesterov(parameters, { learningRate });
-  const inputs = tf.tidy(() => {
-    const seeds = Array.from({ length: batchSize }, (_, image) => hashSeed(0, image));
-    return {
-      images: randomNormal(tf.tensor2d(seeds, [batchSize, 2], 'int32'), [side, side, 3]),
-      labels: tf.tensor1d(
-        seeds.map((_, image) => image % classes),
-        'int32',
-      ),
-    };
-  });
-  const step = compile(({ images, labels }: typeof inputs) => {
+  const images = tf.randomNormal([batchSize, side, side, 3]) as Tensor4D;
+  const labels = tf.zeros([batchSize], 'int32') as Tensor1D;
+  const step = compile(({ images, labels }: { images: Tensor4D; labels: Tensor1D }) => {
     const { value, gradients } = valueAndGradients(
       (read) => taskLoss(network.forward(images, { training: true, read }), labels),
       parameters,
@@ -117,7 +96,7 @@ export async function measureRate(
     let started = 0;
     // The first step makes the graph and the device's buffers.
     for (let done = 0; ; done++) {
-      tf.tidy(() => step(inputs).loss.dataSync());
+      tf.tidy(() => step({ images, labels }).loss.dataSync());
       await setImmediate();
       signal?.throwIfAborted();
       if (done === 0) started = performance.now();
@@ -130,6 +109,6 @@ export async function measureRate(
     step.dispose();
     optimizer.dispose();
     network.dispose();
-    tf.dispose(Object.values(inputs));
+    tf.dispose([images, labels]);
   }
 }

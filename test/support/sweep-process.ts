@@ -16,7 +16,6 @@ async function main(): Promise<void> {
   const plan = planJobs(figuresNamed(figures), { preset: 'smoke', precision: 'float32' });
   const wanted = new Set(plan.slice(0, jobs ? Number(jobs) : plan.length).map(({ id }) => id));
   const engine: Engine = {
-    name: whole.name,
     run: (missing, context) =>
       whole.run(
         missing.filter(({ id }) => wanted.has(id)),

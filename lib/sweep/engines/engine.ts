@@ -3,17 +3,17 @@ import { EventEmitter, on } from 'node:events';
 import type { Job, JobEvent } from '../../runs/job';
 import type { RunStore } from '../../runs/run-store';
 
-export interface EngineContext {
-  /** Folder of the runs. */
-  readonly store: string;
-  readonly signal?: AbortSignal;
-}
-
 /** Does jobs somewhere. A job is idempotent: whole ones are passed over, begun ones gone on from. */
 export interface Engine {
-  readonly name: string;
-  /** Does the jobs, in their order as room allows, and tells what happens; ends when all are done or given up. */
-  run(jobs: readonly Job[], context: EngineContext): AsyncIterable<JobEvent>;
+  /**
+   * Does the jobs, in their order as room allows, and tells what happens; ends when all are done or given up.
+   *
+   * @param to.store Folder of the runs.
+   */
+  run(
+    jobs: readonly Job[],
+    to: { readonly store: string; readonly signal?: AbortSignal },
+  ): AsyncIterable<JobEvent>;
 }
 
 /**

@@ -5,7 +5,6 @@ import { type Engine, takeDependents, takeGroup, told } from './engine';
 /** Runs the jobs here, one after the other. */
 export function inProcess(): Engine {
   return {
-    name: 'in-process',
     run: (jobs, { store, signal }) =>
       told(async (events, stopped) => {
         const laboratoryOf = laboratories({ store, signal: stopped });

@@ -24,7 +24,6 @@ const RETRIES = 1;
  */
 export function localEngine({ processes }: LocalOptions = {}): Engine {
   return {
-    name: 'local',
     run: (jobs, { store, signal }) =>
       told(async (events, stopped) => {
         const cards = cardCount();

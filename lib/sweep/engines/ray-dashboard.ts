@@ -12,17 +12,6 @@ export interface RayJob {
   readonly error_type: string | null;
 }
 
-/** A job as it is submitted. */
-export interface RaySubmission {
-  readonly submission_id: string;
-  /** A line for a shell. */
-  readonly entrypoint: string;
-  readonly entrypoint_num_cpus: number;
-  readonly entrypoint_num_gpus: number;
-  readonly runtime_env: { readonly env_vars: Readonly<Record<string, string>> };
-  readonly metadata: Readonly<Record<string, string>>;
-}
-
 interface Request {
   readonly method?: 'GET' | 'POST';
   readonly body?: object;
@@ -57,7 +46,8 @@ export class RayDashboard {
     return new Map(all.flatMap((each) => (each.submission_id ? [[each.submission_id, each]] : [])));
   }
 
-  async submit(job: RaySubmission): Promise<void> {
+  /** @param job As Ray's API of jobs takes it. */
+  async submit(job: object): Promise<void> {
     await this.#call('/api/jobs/', { method: 'POST', body: job });
   }
 

@@ -69,7 +69,6 @@ export function rayEngine({
   };
 
   return {
-    name: 'ray',
     async *run(jobs, { store, signal }) {
       signal?.throwIfAborted();
       await refuseImpossible();
