@@ -30,7 +30,7 @@ export interface RunObserver extends Pick<TrainOptions, 'onBatch' | 'onEpoch'> {
   readonly onEnd?: (record: RunRecord) => void | Promise<void>;
 }
 
-/** How often one looks whether another process has finished a run. */
+/** Milliseconds between two looks whether another process has finished a run. */
 const WAIT_MS = 1000;
 
 export interface LaboratoryOptions {
@@ -80,7 +80,7 @@ export class Laboratory {
   }
 
   /**
-   * The pictures; what was computed before can be looked at without.
+   * The pictures. What was computed before can be looked at without them.
    *
    * @throws DataError if they are not there
    */
@@ -92,7 +92,7 @@ export class Laboratory {
   /**
    * The pictures of a run.
    *
-   * @throws DataError if it was made with others than are here, or they are not there
+   * @throws DataError if it was trained on other pictures than those here, or none are here
    */
   datasetOf(spec: RunSpec): ImageDataset {
     const [of, here] = [spec.dataset, this.preset.dataset];

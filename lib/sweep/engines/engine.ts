@@ -18,7 +18,7 @@ export interface Engine {
 
 /**
  * Takes the job that is to be done next out of those that wait: the first that no other process works on and that need
- * not wait for its baseline; else the first whose baseline is not in the hands of this sweep.
+ * not wait for its baseline; else the first whose baseline no worker of this sweep trains.
  */
 function takeNext<T extends { readonly job: Job }>(
   waiting: T[],
@@ -46,7 +46,7 @@ const TESTED_TOGETHER = 8;
  * Takes the jobs that are to be done next: as many as are tested together, of those whose baseline is there.
  *
  * @param shares Among so many workers the waiting jobs are shared.
- * @param inHand Runs that another worker of the sweep is at: what starts from one waits for it.
+ * @param inHand Runs that another worker of the sweep trains or tests: what starts from one waits for it.
  * @returns none if all that wait have to wait on
  */
 export function takeGroup<T extends { readonly job: Job; readonly alone?: boolean }>(

@@ -15,7 +15,7 @@ export interface LocalOptions {
 }
 
 const BYTES_A_PROCESS = 2 * 2 ** 30;
-/** How often a job is tried again whose process died: a crash, no memory left. */
+/** A job is tried so often again whose process died: a crash, no memory left. */
 const RETRIES = 1;
 
 /**
@@ -127,7 +127,7 @@ function startWorker(store: string, signal: AbortSignal, env: NodeJS.ProcessEnv)
     env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '2', TF_FORCE_GPU_ALLOW_GROWTH: 'true', ...env },
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     signal,
-  }).on('error', () => {}); // the signal's; whoever cannot be started takes no jobs, either
+  }).on('error', () => {}); // an abort, or no process could be started: both show when it is given jobs
 }
 
 /** NVIDIA cards of this machine. */

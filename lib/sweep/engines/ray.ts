@@ -25,22 +25,22 @@ interface Task {
   retries: number;
   /** The submission that does it now. */
   id?: string;
-  /** Whether that one's start was told. */
+  /** Whether its start was reported. */
   told: boolean;
-  /** How often in a row the cluster did not take it. */
+  /** Submissions in a row that failed. */
   refusals: number;
 }
 
-/** A dashboard that is silent for so many looks is taken for gone, a job refused so often for impossible. */
+/** The sweep ends after so many looks in a row that fail; a job fails after so many submissions in a row that fail. */
 const PATIENCE = 10;
-/** How often a job is submitted again that failed, was stopped or whose node was lost. */
+/** A job is submitted so often again that failed, was stopped or whose node was lost. */
 const RETRIES = 2;
 /** Milliseconds between two looks at the cluster. */
 const POLL_MS = 2000;
-/** Ray fails what waits for room longer than 15 minutes; so it is given a few at a time, and those again. */
+/** Jobs that wait on the cluster at most: Ray fails one that waits longer than 15 minutes, and it is submitted again. */
 const QUEUED = 8;
 const WAITED_TOO_LONG = 'JOB_SUPERVISOR_ACTOR_START_TIMEOUT';
-/** Time for a stopped run to write its checkpoint. */
+/** A stopped run has so long to write its checkpoint. */
 const STOP_SECONDS = 30;
 const LOG_LINES = 20;
 
