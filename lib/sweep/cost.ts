@@ -2,7 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { taskLoss } from '../model/losses';
 import { fastestPrecision, type Precision, ResNet18 } from '../model/resnet18';
-import { type Job, workOf } from '../runs/job';
+import { workOf } from '../runs/job';
 import { presetAt } from '../runs/preset-pictures';
 import type { Preset } from '../runs/presets';
 import {
@@ -18,22 +18,13 @@ import {
 import type { PlanOptions, SweepSubject } from './plan';
 import { type SweepOptions, sweepJobs } from './sweep';
 
-/** One run of a sweep with its tests. */
-export interface JobCost {
-  readonly job: Job;
-  /** Whether it is on disk already, or ships. */
-  readonly whole: boolean;
-  /** Images through the network, forward and back, in training and tests; a forward pass is a third. */
-  readonly images: number;
-  /** Of training and tests together, on one device. */
-  readonly seconds: number;
-}
-
 /**
- * What the runs of some figures cost, in the order in which a sweep does them, and all together those that are not whole
- * yet: hours one after the other on one device, bytes of weights that stay on disk.
+ * What the runs of some figures with their tests cost on one device, in the order in which a sweep does them, and all
+ * together (`toDo`) those that are not whole yet.
  *
  * @param options.imagesPerSecond Forward, back and the optimizer; see {@link measureRate}.
+ * @returns of each run: `whole`, on disk already or shipped; `images` through the network, forward and back, see
+ *   {@link workOf}; `seconds`. Of those to do: how many `runs`, `images`, `hours`, and the bytes of weights that stay on disk
  */
 export function sweepCost(
   figures: SweepSubject,
@@ -44,7 +35,7 @@ export function sweepCost(
 ) {
   const { jobs, missing } = sweepJobs(figures, options);
   const open = new Set(missing);
-  const runs = jobs.map((job): JobCost => {
+  const runs = jobs.map((job) => {
     const images = workOf([job]);
     return { job, whole: !open.has(job), images, seconds: images / imagesPerSecond };
   });
