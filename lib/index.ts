@@ -76,7 +76,7 @@ export {
 export { studyCurves } from './paper/studies';
 export * from './plots';
 export { baseAxis, baseLayout, figureTitle } from './plots/style';
-export { type Cost, costOf, isWhole, type Job, type JobEvent } from './runs/job';
+export { isWhole, type Job, type JobEvent } from './runs/job';
 export {
   type EvaluationOptions,
   Laboratory,
@@ -96,18 +96,15 @@ export {
   type Lock,
   type Owner,
   type Results,
-  type RunProgress,
   type RunRecord,
   type RunResult,
   RunStore,
 } from './runs/run-store';
 export { parseSpec, type RunSpec, runId, runTitle } from './runs/spec';
-export { type JobCost, type SweepCost, sweepCost } from './sweep/cost';
-export type { Engine, EngineContext } from './sweep/engines/engine';
+export type { Engine } from './sweep/engines/engine';
 export { inProcess } from './sweep/engines/in-process';
 export { type LocalOptions, localEngine } from './sweep/engines/local';
 export { type PlanOptions, planJobs } from './sweep/plan';
-export { measureRate, type Rate, type RateOptions, statedRate } from './sweep/rate';
 export { type JobStatus, type SweepStatus, sweepStatus } from './sweep/status';
 export { type SweepOptions, type SweepProgress, sweep } from './sweep/sweep';
 export {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { dashboard, remainingSeconds, sweepView } from '../lib/plots/dashboard';
-import { costOf } from '../lib/runs/job';
+import { workOf } from '../lib/runs/job';
 import type { Engine } from '../lib/sweep/engines/engine';
 import { localEngine } from '../lib/sweep/engines/local';
 import { planJobs } from '../lib/sweep/plan';
@@ -22,8 +22,6 @@ describe('the time to go', () => {
   const jobs = planJobs(['fig1b'], plan);
   const now = new Date('2026-01-02T12:00:00Z');
   const ago = (minutes: number) => new Date(now.getTime() - 60_000 * minutes);
-  const cost = (some: typeof jobs) =>
-    some.reduce((sum, job) => sum + costOf(job).trainingPasses + costOf(job).testPasses, 0);
   /** The first jobs whole, ended so many minutes ago each; the next one runs. */
   const status = (ends: readonly number[], running = 1): SweepStatus => ({
     jobs: jobs.map((job, index): JobStatus => {
@@ -40,7 +38,7 @@ describe('the time to go', () => {
     const seconds = remainingSeconds(status([8, 6, 4, 2]), now);
     assert.equal(
       Math.round(seconds ?? 0),
-      Math.round((8 * 60 * cost(jobs.slice(4))) / cost(jobs.slice(1, 4))),
+      Math.round((8 * 60 * workOf(jobs.slice(4))) / workOf(jobs.slice(1, 4))),
     );
   });
 
@@ -48,7 +46,7 @@ describe('the time to go', () => {
     const seconds = remainingSeconds(status([900, 898, 6, 4, 2]), now);
     assert.equal(
       Math.round(seconds ?? 0),
-      Math.round((6 * 60 * cost(jobs.slice(5))) / cost(jobs.slice(3, 5))),
+      Math.round((6 * 60 * workOf(jobs.slice(5))) / workOf(jobs.slice(3, 5))),
     );
   });
 
@@ -81,7 +79,7 @@ describe('the time to go', () => {
 it('with an engine does the sweep, told in a terminal line by line, and ends with it', async (context) => {
   const store = join(folder, 'terminal');
   const all = localEngine({ processes: 1 });
-  const two: Engine = { name: 'two', run: (jobs, to) => all.run(jobs.slice(0, 2), to) };
+  const two: Engine = { run: (jobs, to) => all.run(jobs.slice(0, 2), to) };
   const log = context.mock.method(console, 'log', () => {});
   await dashboard(['fig1b'], { ...plan, store, engine: two, everySeconds: 0.1 });
   const lines = log.mock.calls.map(({ arguments: [line] }) => String(line));
@@ -101,7 +99,6 @@ it('stops the work with the signal', async (context) => {
   const controller = new AbortController();
   const engine = localEngine({ processes: 1 });
   const stopping: Engine = {
-    name: 'stopping',
     async *run(jobs, to) {
       for await (const event of engine.run(jobs, to)) {
         yield event;

@@ -20,7 +20,7 @@ import * as tar from 'tar';
 import { BuildError } from '../lib/data/build/build';
 import { buildImagenette, type ImagenetteOptions, openImagenette } from '../lib/data/build/imagenette';
 import { ArgumentError, DataError } from '../lib/io/errors';
-import { openPictures } from '../lib/runs/preset-pictures';
+import { picturesOf } from '../lib/runs/preset-pictures';
 import { presets } from '../lib/runs/presets';
 
 const folder = mkdtempSync(join(tmpdir(), 'imagenette-test-'));
@@ -197,7 +197,7 @@ describe('Imagenette', () => {
       (error) => error instanceof DataError && error.cure?.endsWith(cure) === true,
     );
     assert.equal(presets.photos.dataset.name, 'Imagenette');
-    assert.throws(() => openPictures(presets.photos, join(folder, 'none')), DataError);
+    assert.throws(() => picturesOf(presets.photos, join(folder, 'none')), DataError);
   });
 });
 

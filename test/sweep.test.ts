@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { laboratories } from '../lib/runs/laboratory';
+import { laboratories } from '../lib/runs/job';
 import { type RunRecord, RunStore } from '../lib/runs/run-store';
 import { type RunSpec, runId } from '../lib/runs/spec';
 import { takeDependents, takeGroup } from '../lib/sweep/engines/engine';

@@ -2,22 +2,22 @@
 import { ArgumentError } from '../io/errors';
 import type { Precision } from '../model/resnet18';
 import { type ProgressBar, progress } from '../notebook/progress';
+import { dashboard, type SweepView } from '../plots/dashboard';
 import { resultsTable } from '../plots/table';
 import { presetAt } from '../runs/preset-pictures';
 import type { PresetName } from '../runs/presets';
-import { sweepCost } from '../sweep/cost';
+import { measureRate, sweepCost } from '../sweep/cost';
 import type { Engine } from '../sweep/engines/engine';
 import { inProcess } from '../sweep/engines/in-process';
 import { localEngine } from '../sweep/engines/local';
 import { rayEngine } from '../sweep/engines/ray';
 import { figuresNamed } from '../sweep/plan';
-import { measureRate, statedRate } from '../sweep/rate';
-import { type SweepProgress, sweep } from '../sweep/sweep';
+import type { SweepStatus } from '../sweep/status';
 import type { Reading } from '../training/methods';
 import { Stopped, stopSignal } from './stop';
 import { openStore } from './store';
 import { writeEvents } from './tensorboard';
-import { bytesText, duration, percent, printJson, thousands } from './text';
+import { bytesText, duration, printJson, thousands } from './text';
 
 export interface SweepOptions {
   readonly preset: PresetName;
@@ -44,28 +44,32 @@ export async function sweepCommand(options: SweepOptions): Promise<void> {
   if (options.dryRun) return dryRun(options);
   const { json, tensorboard } = options;
   let bar: ProgressBar | undefined;
-  let last: SweepProgress | undefined;
+  let there = 0;
+  let last: SweepStatus | undefined;
   let stopped: unknown;
-  const signal = stopSignal();
-  try {
-    const what = { ...planOf(options), engine, signal };
-    for await (const state of sweep(figuresNamed(options.figures), what)) {
-      if (bar === undefined) {
-        const there = state.done;
-        console.error(`${there} of ${state.jobs} runs are on disk with their tests.`);
-        bar = progress({ total: state.jobs - there, label: 'runs', unit: 'runs' });
-      }
-      if (last) bar.advance(state.done + state.failed.length - last.done - last.failed.length);
-      bar.note(noteOf(state));
-      last = state;
+  const show = ({ status, line, remaining }: SweepView) => {
+    const { jobs, counts } = status;
+    if (bar === undefined) {
+      there = counts.whole;
+      console.error(`${there} of ${jobs.length} runs are on disk with their tests.`);
+      bar = progress({ total: jobs.length - there, label: 'runs', unit: 'runs' });
     }
+    bar.advance(counts.whole - there - bar.done);
+    bar.note(`${line}${remaining}`);
+    last = status;
+  };
+  try {
+    const what = { ...planOf(options), engine, signal: stopSignal(), show };
+    await dashboard(figuresNamed(options.figures), what);
   } catch (error) {
     if (!(error instanceof Stopped)) throw error;
     stopped = error;
   } finally {
     bar?.close();
   }
-  const { jobs = 0, done = 0, failed = [] } = last ?? {};
+  const jobs = last?.jobs.length ?? 0;
+  const done = last?.counts.whole ?? 0;
+  const failed = last?.jobs.filter(({ state }) => state === 'failed') ?? [];
   if (tensorboard) writeEvents(openStore(options.store), tensorboard);
   if (json) {
     printJson({
@@ -130,49 +134,31 @@ function engineOf({ engine, processes, address, gpusPerRun, cpusPerRun }: SweepO
   }
 }
 
-function noteOf({ share, remainingSeconds, running, event }: SweepProgress): string {
-  const what =
-    event?.kind === 'epoch' && event.message
-      ? `${event.job.title} ${event.message}`
-      : running.map(({ title }) => title).join('; ');
-  const left = remainingSeconds === undefined ? '' : `, ${duration(remainingSeconds)} to go`;
-  return `${percent(share)} of the work${left}${what && `, ${what}`}`;
-}
-
 async function dryRun(options: SweepOptions): Promise<void> {
-  const { figures, json, imagesPerSecond } = options;
-  const { precision, data } = options;
+  const { figures, json, precision, data, imagesPerSecond: stated } = options;
   const preset = presetAt(options.preset, data);
-  const which = figuresNamed(figures);
-  if (imagesPerSecond === undefined) console.error('Timing some steps …');
-  const rate =
-    imagesPerSecond === undefined
+  const subject = figuresNamed(figures);
+  if (stated === undefined) console.error('Timing some steps …');
+  const { imagesPerSecond, device } =
+    stated === undefined
       ? await measureRate(preset, { precision, signal: stopSignal() })
-      : statedRate(imagesPerSecond);
-  const { runs, toDo } = sweepCost(which, { ...planOf(options), rate });
-  if (json) {
-    return printJson({
-      preset: preset.name,
-      rate,
-      runs: runs.map(({ job: { id, title, spec, tests }, whole, images, seconds }) => ({
-        id,
-        title,
-        seed: spec.seed,
-        epochs: spec.epochs,
-        tests: tests.reduce((sum, { strengths }) => sum + strengths.length, 0),
-        images: Math.round(images),
-        seconds,
-        whole,
-      })),
-      toDo,
-    });
-  }
-  const rows = runs.map(({ job: { id, title, spec, tests }, whole, images, seconds }) => ({
+      : { imagesPerSecond: stated };
+  const { runs, toDo } = sweepCost(subject, { ...planOf(options), imagesPerSecond });
+  // A forward pass is about a third of a step.
+  const rate = { training: imagesPerSecond, test: 3 * imagesPerSecond, device };
+  const told = runs.map(({ job: { id, title, spec, tests }, whole, images, seconds }) => ({
     id,
-    run: title,
+    title,
     seed: spec.seed,
     epochs: spec.epochs,
     tests: tests.reduce((sum, { strengths }) => sum + strengths.length, 0),
+    images: Math.round(images),
+    seconds,
+    whole,
+  }));
+  if (json) return printJson({ preset: preset.name, rate, runs: told, toDo });
+  const rows = told.map(({ id, title: run, seconds, whole, images, ...row }) => ({
+    ...{ id, run, ...row },
     images: thousands(images),
     time: whole ? 'on disk' : duration(seconds),
   }));

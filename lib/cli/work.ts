@@ -3,8 +3,7 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { distortionNamed } from '../distortions';
 import { ArgumentError, DataError } from '../io/errors';
-import type { Job } from '../runs/job';
-import { laboratories } from '../runs/laboratory';
+import { type Job, laboratories, perform } from '../runs/job';
 import { presetNamed } from '../runs/presets';
 import { parseSpec, runId } from '../runs/spec';
 import { stopSignal } from './stop';
@@ -48,9 +47,9 @@ export async function work({ store, job: text }: { readonly store: string; reado
   const job = parseJob(text);
   const laboratory = laboratories({ store, signal: stopSignal() })(job);
   console.log(`${job.id} ${job.title}, seed ${job.spec.seed}`);
-  for await (const { kind, message } of laboratory.perform([job])) {
+  await perform(laboratory, [job], ({ kind, message }) => {
     if (kind === 'failed') throw new DataError(`The run was given up: ${message}`);
     if (message !== undefined) console.log(message);
-  }
+  });
   console.log('whole');
 }

@@ -3,7 +3,7 @@ import { type DistortionName, distortionNamed, distortions, strengthText } from 
 import { accuracyInterval, type EvaluationRow } from '../evaluation/evaluate';
 import { DataError } from '../io/errors';
 import type { Precision } from '../model/resnet18';
-import { costOf } from '../runs/job';
+import { workOf } from '../runs/job';
 import type { Laboratory } from '../runs/laboratory';
 import { BASELINE, type Preset, specOf, type Treatment } from '../runs/presets';
 import { type Results, type RunRecord, type RunResult, testedRows } from '../runs/run-store';
@@ -297,7 +297,7 @@ export function figureFamilies(figure: FigureName, preset: Preset, results: Resu
       family,
       settings: settings.length,
       computed: curves.length,
-      passes: Math.round(costOf({ spec, tests: [] }).trainingPasses),
+      passes: Math.round(workOf([{ spec, tests: [] }])),
       seconds: seconds.length > 0 ? seconds.reduce((sum, one) => sum + one) / seconds.length : undefined,
     };
   });

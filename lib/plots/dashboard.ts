@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { currentKernel } from '../notebook/client';
 import { type DisplayId, display, updateDisplay } from '../notebook/display';
 import { type MimeBundle, mimeBundle } from '../notebook/mime';
-import { costOf } from '../runs/job';
+import { workOf } from '../runs/job';
 import type { Engine } from '../sweep/engines/engine';
 import type { SweepSubject } from '../sweep/plan';
 import { type JobStatus, type SweepStatus, sweepStatus } from '../sweep/status';
@@ -17,6 +17,8 @@ export interface DashboardOptions extends Omit<SweepOptions, 'engine'> {
   readonly engine?: Engine;
   /** Seconds between two looks. Default: 3. */
   readonly everySeconds?: number;
+  /** Draws each look. Default: in one place of a notebook, in a terminal as a line where something changed. */
+  readonly show?: (view: SweepView) => void | Promise<void>;
 }
 
 /** So much of the time at most is spent on looking. */
@@ -38,9 +40,8 @@ const LOOKING_SHARE = 0.1;
  */
 export async function dashboard(
   figures: SweepSubject,
-  { engine, everySeconds = 3, signal = currentKernel()?.signal, ...plan }: DashboardOptions,
+  { engine, everySeconds = 3, show = place(), signal = currentKernel()?.signal, ...plan }: DashboardOptions,
 ): Promise<void> {
-  const show = place();
   const end = new AbortController();
   const stop = signal ? AbortSignal.any([signal, end.signal]) : end.signal;
   const work =
@@ -110,7 +111,7 @@ export class SweepView {
 
   toText(): string {
     return [
-      `${this.#percent} of the work is done${this.#remaining}`,
+      `${this.#percent} of the work is done${this.remaining}`,
       this.#counts,
       ...this.#tables('toText'),
     ].join('\n\n');
@@ -121,7 +122,7 @@ export class SweepView {
     const frame =
       'max-width: 40em; height: 0.6em; margin: 0.4em 0; background: var(--jp-layout-color3, #bdbdbd)';
     return [
-      `<div><strong>${this.#percent} of the work is done</strong>${escapeXml(this.#remaining)}</div>`,
+      `<div><strong>${this.#percent} of the work is done</strong>${escapeXml(this.remaining)}</div>`,
       `<div style="${frame}"><div style="${share}"></div></div>`,
       `<div>${escapeXml(this.#counts)}</div>`,
       ...this.#tables('toHtml'),
@@ -138,7 +139,8 @@ export class SweepView {
     return `${(Math.floor(1000 * this.status.share) / 10).toFixed(1)} %`;
   }
 
-  get #remaining(): string {
+  /** `, about 20 min to go`, or nothing where that is not known. */
+  get remaining(): string {
     const seconds = remainingSeconds(this.status, this.at);
     return seconds === undefined ? '' : `, about ${duration(seconds)} to go`;
   }
@@ -203,12 +205,7 @@ export function remainingSeconds({ jobs, counts }: SweepStatus, now: Date): numb
   const pause = gaps.findIndex((gap) => gap > PAUSE * usual);
   const stretch = pause >= 0 ? ends.slice(0, pause + 1) : ends;
   const [oldest] = stretch.slice(-1);
-  const cost = ({ job }: { readonly job: JobStatus['job'] }) => {
-    const { trainingPasses, testPasses } = costOf(job);
-    return trainingPasses + testPasses;
-  };
-  const sum = (of: readonly { readonly job: JobStatus['job'] }[]) =>
-    of.reduce((all, each) => all + cost(each), 0);
+  const sum = (of: readonly Pick<JobStatus, 'job'>[]) => workOf(of.map(({ job }) => job));
   const done = sum(stretch.slice(0, -1));
   const open = sum(jobs.filter(({ state }) => state !== 'whole' && state !== 'failed'));
   return done === 0 ? undefined : (open / done) * ((now.getTime() - oldest.at) / 1000);

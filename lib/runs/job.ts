@@ -1,7 +1,10 @@
 /** One run with its tests: what is planned, handed to a process or a machine, and done. */
 import { distortionNamed, type Strength } from '../distortions';
+import { failureText } from '../io/errors';
+import type { EpochResult } from '../training/checkpoint';
+import { Laboratory, type LaboratoryOptions } from './laboratory';
 import type { PresetName } from './presets';
-import { orIfBad, type RunStore, testedRows } from './run-store';
+import { orIfBad, type RunRecord, type RunStore, testedRows } from './run-store';
 import type { RunSpec } from './spec';
 
 /** One run with its tests: what is handed to a process or a node. Plain JSON. */
@@ -26,6 +29,72 @@ export interface JobEvent {
   readonly message?: string;
 }
 
+/** Makes the laboratory of a job, once for all jobs of a kind. */
+export function laboratories(
+  options: Pick<LaboratoryOptions, 'store' | 'signal'>,
+): (job: Pick<Job, 'preset' | 'data' | 'retrain'>) => Laboratory {
+  const made = new Map<string, Laboratory>();
+  return ({ preset, data, retrain }) => {
+    const key = JSON.stringify({ preset, data, retrain });
+    const laboratory = made.get(key) ?? new Laboratory({ preset, data, retrain, ...options });
+    made.set(key, laboratory);
+    return laboratory;
+  };
+}
+
+/**
+ * Does jobs, and tells what happens to each: first the runs, one after the other, then the tests that are missing, those
+ * of all runs together, so that distorted images are made once for all of them.
+ *
+ * @throws the signal's reason when it aborts
+ */
+export async function perform(
+  laboratory: Laboratory,
+  jobs: readonly Job[],
+  tell: (event: JobEvent) => void,
+): Promise<void> {
+  const trained = new Map<Job, RunRecord>();
+  const fail = (error: unknown, failed: readonly Job[]) => {
+    laboratory.stopSignal()?.throwIfAborted();
+    for (const job of failed) {
+      trained.delete(job);
+      tell({ job, kind: 'failed', message: failureText(error) });
+    }
+  };
+  for (const job of jobs) {
+    tell({ job, kind: 'started' });
+    const onEpoch = (result: EpochResult) => tell({ job, kind: 'epoch', message: epochText(result) });
+    try {
+      trained.set(job, await laboratory.runOf(job.spec, { onEpoch }));
+    } catch (error) {
+      fail(error, [job]);
+    }
+  }
+  const distortions = new Set(jobs.flatMap(({ tests }) => tests.map(({ distortion }) => distortion)));
+  for (const distortion of distortions) {
+    const wanted = [...trained].flatMap(([job, record]) => {
+      const strengths = job.tests.find((test) => test.distortion === distortion)?.strengths;
+      return strengths === undefined ? [] : [{ job, record, strengths }];
+    });
+    try {
+      await laboratory.evaluateAll(wanted, distortion, ({ job }, { strength }) =>
+        tell({ job, kind: 'tested', message: `${distortion} at ${JSON.stringify(strength)}` }),
+      );
+    } catch (error) {
+      fail(
+        error,
+        wanted.map(({ job }) => job),
+      );
+    }
+  }
+  for (const job of trained.keys()) tell({ job, kind: 'done' });
+}
+
+/** What an epoch brought, in a line. */
+function epochText({ epoch, epochs, validationAccuracy }: EpochResult): string {
+  return `epoch ${epoch} of ${epochs}: ${(100 * validationAccuracy).toFixed(1)} % of the validation images`;
+}
+
 /** Whether a job's run and all of its tests are on disk. */
 export function isWhole(store: RunStore, { id, spec, tests }: Job): boolean {
   if (!store.isFinished(id)) return false;
@@ -39,23 +108,22 @@ export function isWhole(store: RunStore, { id, spec, tests }: Job): boolean {
   );
 }
 
-/** Work as images through the network forward and back; a forward pass alone is a third. */
-export interface Cost {
-  readonly trainingPasses: number;
-  readonly testPasses: number;
+/**
+ * What jobs cost from their beginning: images through the network, forward and back, in training and tests. A forward
+ * pass counts a third.
+ */
+export function workOf(jobs: readonly Pick<Job, 'spec' | 'tests'>[]): number {
+  return jobs.reduce((sum, { spec, tests }) => {
+    const { method, distortion, epochs, dataset } = spec;
+    // ST and AT see every image twice; an attack goes forward and back once more.
+    const isPaired = method.kind === 'ST' || method.kind === 'ST-sym' || method.kind === 'AT';
+    const passes = (isPaired ? 2 : 1) + (distortion !== undefined && isAttack(distortion.name) ? 1 : 0);
+    const training = epochs * (dataset.train * passes + dataset.validation / 3);
+    // An attack's gradient at an image serves all strengths.
+    const gradients = tests.filter(({ distortion }) => isAttack(distortion)).length;
+    const forward = tests.reduce((count, { strengths }) => count + strengths.length, 0) / 3;
+    return sum + training + dataset.test * (gradients + forward);
+  }, 0);
 }
 
-/** What a job costs if nothing of it is there. */
-export function costOf({ spec, tests }: Pick<Job, 'spec' | 'tests'>): Cost {
-  const { method, distortion, epochs, dataset } = spec;
-  const isAttack = distortion !== undefined && distortionNamed(distortion.name).madeBy === 'attack';
-  // ST and AT see every image twice; an attack goes forward and back once more.
-  const isPaired = method.kind === 'ST' || method.kind === 'ST-sym' || method.kind === 'AT';
-  const passes = (isPaired ? 2 : 1) + (isAttack ? 1 : 0);
-  const images = tests.reduce((sum, { distortion: name, strengths }) => {
-    // An attack's gradient at an image serves all strengths.
-    const gradient = distortionNamed(name).madeBy === 'attack' ? 1 : 0;
-    return sum + dataset.test * (gradient + strengths.length / 3);
-  }, 0);
-  return { trainingPasses: epochs * (dataset.train * passes + dataset.validation / 3), testPasses: images };
-}
+const isAttack = (distortion: string) => distortionNamed(distortion).madeBy === 'attack';

@@ -1,21 +1,17 @@
 import { setTimeout } from 'node:timers/promises';
-import { type ImageDataset, subset } from '../data/dataset';
-import type { SplitName } from '../data/store';
-import { type Distortion, distortionNamed, type Strength } from '../distortions';
-import { AccuracyMeter } from '../evaluation/accuracy';
-import { type EvaluationRow, rowOf } from '../evaluation/evaluate';
-import { ArgumentError, DataError, failureText } from '../io/errors';
+import type { ImageDataset } from '../data/dataset';
+import { distortionNamed, type Strength } from '../distortions';
+import type { EvaluationRow } from '../evaluation/evaluate';
+import { ArgumentError, DataError } from '../io/errors';
 import { inProject, version } from '../io/project';
 import { fastestPrecision, type Precision, ResNet18 } from '../model/resnet18';
 import { loadWeights, saveWeights } from '../model/weights';
 import { currentKernel } from '../notebook/client';
 import { device } from '../tensorflow';
-import type { EpochResult } from '../training/checkpoint';
-import { type BatchEvent, train } from '../training/train';
-import type { Job, JobEvent } from './job';
-import { openPictures, presetAt, presetShown } from './preset-pictures';
+import { type TrainOptions, train } from '../training/train';
+import { picturesOf, presetAt, presetShown } from './preset-pictures';
 import { BASELINE, type Preset, type PresetName, specOf, type Treatment } from './presets';
-import { type Lock, type Results, type RunRecord, RunStore, TEST_SEED, testedRows } from './run-store';
+import { type Lock, type Results, type RunRecord, RunStore, testedRows } from './run-store';
 import { readResults, shippedResults } from './shipped-results';
 import {
   canonicalJson,
@@ -26,19 +22,16 @@ import {
   runId,
   runTitle,
 } from './spec';
+import { TestBench } from './test-bench';
 
 /** What follows a run while it trains: a live chart, or nothing. */
-export interface RunObserver {
-  readonly onBatch?: (event: BatchEvent) => void;
-  readonly onEpoch?: (result: EpochResult) => void;
+export interface RunObserver extends Pick<TrainOptions, 'onBatch' | 'onEpoch'> {
   /** Once, with the finished run; also if it was on disk already. */
   readonly onEnd?: (record: RunRecord) => void | Promise<void>;
 }
 
-/** How often one looks whether another process has finished a run. */
+/** Milliseconds between two looks whether another process has finished a run. */
 const WAIT_MS = 1000;
-/** How often events are told while a run goes on. */
-const TELL_MS = 200;
 
 export interface LaboratoryOptions {
   /** Default: `'laptop'`. */
@@ -72,12 +65,8 @@ export class Laboratory {
   readonly precision: Precision;
   readonly #data?: string;
   readonly #signal?: AbortSignal;
-  readonly #benches = new Map<
-    Precision,
-    { readonly network: ResNet18; readonly meters: Map<string, AccuracyMeter> }
-  >();
+  readonly #benches = new Map<Precision, TestBench>();
   #dataset?: ImageDataset;
-  #turn: Promise<void> = Promise.resolve();
 
   /** @throws ArgumentError for an unknown preset, DataError for a folder that is no data set */
   constructor(options: LaboratoryOptions = {}) {
@@ -91,26 +80,19 @@ export class Laboratory {
   }
 
   /**
-   * The pictures; what was computed before can be looked at without.
+   * The pictures. What was computed before can be looked at without them.
    *
    * @throws DataError if they are not there
    */
   get dataset(): ImageDataset {
-    this.#dataset ??= this.#openDataset();
+    this.#dataset ??= picturesOf(this.preset, this.#data);
     return this.#dataset;
-  }
-
-  #openDataset(): ImageDataset {
-    const { dataset } = this.preset;
-    const whole = openPictures(this.preset, this.#data);
-    const part = (split: SplitName) => subset(whole[split], { count: dataset[split], seed: 0 });
-    return { ...whole, train: part('train'), validation: part('validation'), test: part('test') };
   }
 
   /**
    * The pictures of a run.
    *
-   * @throws DataError if it was made with others than are here, or they are not there
+   * @throws DataError if it was trained on other pictures than those here, or none are here
    */
   datasetOf(spec: RunSpec): ImageDataset {
     const [of, here] = [spec.dataset, this.preset.dataset];
@@ -173,65 +155,6 @@ export class Laboratory {
     return record;
   }
 
-  /**
-   * Does jobs, and tells what happens to each: first the runs, one after the other, then the tests that are missing, those
-   * of all runs together, so that distorted images are made once for all of them.
-   *
-   * @throws the signal's reason when it aborts
-   */
-  async *perform(jobs: readonly Job[]): AsyncGenerator<JobEvent, void, void> {
-    const events: JobEvent[] = [];
-    const trained = new Map<Job, RunRecord>();
-    for (const job of jobs) {
-      yield { job, kind: 'started' };
-      const onEpoch = (result: EpochResult) =>
-        events.push({ job, kind: 'epoch', message: epochText(result) });
-      const run = this.runOf(job.spec, { onEpoch }).then(
-        (record) => {
-          trained.set(job, record);
-        },
-        (error: unknown) => {
-          this.#stopOr()?.throwIfAborted();
-          events.push({ job, kind: 'failed', message: failureText(error) });
-        },
-      );
-      yield* this.#told(events, run);
-    }
-    const failed = new Set<Job>();
-    const distortions = new Set(jobs.flatMap(({ tests }) => tests.map(({ distortion }) => distortion)));
-    for (const distortion of distortions) {
-      const wanted = [...trained].flatMap(([job, record]) => {
-        const strengths = job.tests.find((test) => test.distortion === distortion)?.strengths;
-        return strengths === undefined || failed.has(job) ? [] : [{ job, record, strengths }];
-      });
-      const counted = this.#evaluateAll(wanted, distortion, ({ job }, { strength }) => {
-        events.push({ job, kind: 'tested', message: `${distortion} at ${JSON.stringify(strength)}` });
-      }).catch((error: unknown) => {
-        this.#stopOr()?.throwIfAborted();
-        for (const { job } of wanted) {
-          failed.add(job);
-          events.push({ job, kind: 'failed', message: failureText(error) });
-        }
-      });
-      yield* this.#told(events, counted);
-    }
-    for (const job of trained.keys()) if (!failed.has(job)) yield { job, kind: 'done' };
-  }
-
-  /** Tells events while some work goes on. */
-  async *#told(events: JobEvent[], work: Promise<void>): AsyncGenerator<JobEvent, void, void> {
-    let isOver = false;
-    const end = work.finally(() => {
-      isOver = true;
-    });
-    end.catch(() => {}); // awaited below
-    while (!isOver) {
-      await Promise.race([end, setTimeout(TELL_MS)]);
-      yield* events.splice(0);
-    }
-    await end;
-  }
-
   async #train(
     spec: RunSpec,
     id: string,
@@ -255,7 +178,7 @@ export class Laboratory {
         learningRate,
         seed,
         threads,
-        signal: this.#stopOr(lost),
+        signal: this.stopSignal(lost),
         checkpoint: { file: this.store.checkpointFile(id), run: id },
         onResume: (history) => this.store.setHistory(id, history),
         onBatch,
@@ -327,7 +250,7 @@ export class Laboratory {
     record: RunRecord,
     { distortion, strengths = distortionNamed(distortion).testGrid, onRow }: EvaluationOptions,
   ): Promise<readonly EvaluationRow[]> {
-    await this.#evaluateAll([{ record, strengths }], distortion, (_, row) => onRow?.(row));
+    await this.evaluateAll([{ record, strengths }], distortion, (_, row) => onRow?.(row));
     return this.#rows(record, distortion, strengths) as EvaluationRow[];
   }
 
@@ -337,8 +260,13 @@ export class Laboratory {
     return strengths.map((strength) => row({ distortion, strength }));
   }
 
-  /** Counts what is missing of several runs, strength by strength, each on the same images; those that others hold, later. */
-  async #evaluateAll<T extends { readonly record: RunRecord; readonly strengths: readonly Strength[] }>(
+  /**
+   * Counts what is missing of several runs, strength by strength, each on the same images; those that other processes
+   * work on, later.
+   *
+   * @param onRow After each strength of each run.
+   */
+  async evaluateAll<T extends { readonly record: RunRecord; readonly strengths: readonly Strength[] }>(
     wanted: readonly T[],
     distortion: string,
     onRow: (of: T, row: EvaluationRow) => void,
@@ -356,72 +284,29 @@ export class Laboratory {
       }
       const ids = open.map(({ record }) => record.id);
       await this.#claimed(ids, async (lost, held) => {
-        // What was counted between the look and the claim is not counted again.
-        const mine = open
-          .filter(({ record }) => held.has(record.id))
-          .map((one) => ({ one, missing: missingOf(one) }));
-        await this.#count(mine, distortionNamed(distortion), lost, onRow);
+        const mine = open.filter(({ record }) => held.has(record.id));
+        const tested = mine.map((one) => ({
+          weights: this.store.weights(one.record.id) as string,
+          strengths: missingOf(one), // others may have counted between the look and the lock
+          onRow: (row: EvaluationRow) => {
+            this.store.addEvaluation(one.record.id, row);
+            onRow(one, row);
+          },
+        }));
+        await this.#bench(mine[0].record.spec).count(
+          tested,
+          distortionNamed(distortion),
+          this.stopSignal(lost),
+        );
       });
     }
   }
 
-  async #count<T extends { readonly record: RunRecord }>(
-    runs: readonly { readonly one: T; readonly missing: readonly Strength[] }[],
-    distortion: Distortion,
-    lost: AbortSignal,
-    onRow: (of: T, row: EvaluationRow) => void,
-  ): Promise<void> {
-    if (runs.length === 0) return;
-    const turn = this.#turn;
-    let done = () => {};
-    this.#turn = new Promise((resolve) => {
-      done = resolve;
-    });
-    try {
-      await turn; // one test after the other has its weights in the network for tests
-      const { dataset } = this;
-      const { network, meters } = this.#bench(runs[0].one.record.spec);
-      const meter = meters.get(distortion.name) ?? new AccuracyMeter(network, dataset, distortion);
-      meters.set(distortion.name, meter);
-      const signal = this.#stopOr(lost);
-      const weights = runs.map(({ one }) => {
-        loadWeights(network, this.store.weights(one.record.id) as string);
-        return network.snapshot();
-      });
-      const networks = runs.map(({ missing }, at) => ({
-        become: () => network.restore(weights[at]),
-        strengths: missing,
-      }));
-      for await (const counted of meter.countEach(dataset.test, networks, { seed: TEST_SEED, signal })) {
-        const { one } = runs[counted.network];
-        const what = { distortion: distortion.name, strength: counted.strength, seed: TEST_SEED };
-        const row = rowOf(what, counted.count);
-        this.store.addEvaluation(one.record.id, row);
-        onRow(one, row);
-      }
-    } finally {
-      done();
-    }
-  }
-
-  /** One network for all tests of a precision, with its compiled steps: to compile them takes longer than a small test. */
-  #bench(spec: RunSpec) {
-    const { precision } = spec;
-    const bench = this.#benches.get(precision) ?? {
-      network: this.#network(spec),
-      meters: new Map<string, AccuracyMeter>(),
-    };
-    this.#benches.set(precision, bench);
+  /** One network for all tests of a precision. */
+  #bench(spec: RunSpec): TestBench {
+    const bench = this.#benches.get(spec.precision) ?? new TestBench(this.#network(spec), this.dataset);
+    this.#benches.set(spec.precision, bench);
     return bench;
-  }
-
-  /** Frees the networks and compiled steps that are kept for tests. */
-  dispose(): void {
-    for (const { network, meters } of this.#benches.values()) {
-      for (const meter of meters.values()) meter.dispose();
-      network.dispose();
-    }
-    this.#benches.clear();
   }
 
   /** Does something to runs that one process may do at a time; where others hold all of them, waits a moment instead. */
@@ -436,7 +321,7 @@ export class Laboratory {
         if (claim !== undefined) claims.set(id, claim);
       }
       if (claims.size === 0) {
-        await setTimeout(WAIT_MS, undefined, { signal: this.#stopOr() });
+        await setTimeout(WAIT_MS, undefined, { signal: this.stopSignal() });
         return;
       }
       const lost = AbortSignal.any([...claims.values()].map(({ signal }) => signal));
@@ -446,7 +331,8 @@ export class Laboratory {
     }
   }
 
-  #stopOr(lost?: AbortSignal): AbortSignal | undefined {
+  /** What stops the work at hand: the laboratory's signal or the cell's interrupt, and a lock that was lost. */
+  stopSignal(lost?: AbortSignal): AbortSignal | undefined {
     const stop = this.#signal ?? currentKernel()?.signal;
     return stop && lost ? AbortSignal.any([stop, lost]) : (stop ?? lost);
   }
@@ -461,22 +347,4 @@ export interface EvaluationOptions {
 
 function partText({ name, digest, train, validation, test }: DatasetPart): string {
   return `${name} (${digest ?? 'not at hand'}; ${train} + ${validation} + ${test} images)`;
-}
-
-/** What an epoch brought, in a line. */
-function epochText({ epoch, epochs, validationAccuracy }: EpochResult): string {
-  return `epoch ${epoch} of ${epochs}: ${(100 * validationAccuracy).toFixed(1)} % of the validation images`;
-}
-
-/** The laboratory of a job, made once for all jobs of a kind. */
-export function laboratories(
-  options: Pick<LaboratoryOptions, 'store' | 'signal'>,
-): (job: Pick<Job, 'preset' | 'data' | 'retrain'>) => Laboratory {
-  const made = new Map<string, Laboratory>();
-  return ({ preset, data, retrain }) => {
-    const key = JSON.stringify({ preset, data, retrain });
-    const laboratory = made.get(key) ?? new Laboratory({ preset, data, retrain, ...options });
-    made.set(key, laboratory);
-    return laboratory;
-  };
 }

@@ -5,7 +5,8 @@ import { openFolder } from '../data/build/folder';
 import { openImagenette } from '../data/build/imagenette';
 import { STORE } from '../data/build/pack';
 import { openTifs } from '../data/build/tifs';
-import type { ImageDataset } from '../data/dataset';
+import { type ImageDataset, subset } from '../data/dataset';
+import type { SplitName } from '../data/store';
 import { inProject } from '../io/project';
 import { type Preset, type PresetName, presetNamed, presetOn } from './presets';
 import type { Results } from './run-store';
@@ -26,8 +27,15 @@ const OWN: Readonly<Record<string, { readonly file: string; readonly open: () =>
  *
  * @throws DataError that says how to get it where it is not there
  */
-export function openPictures({ dataset }: Preset, folder?: string): ImageDataset {
+function openPictures({ dataset }: Preset, folder?: string): ImageDataset {
   return folder === undefined ? OWN[dataset.name].open() : openFolder(folder);
+}
+
+/** The part of {@link openPictures} that a preset takes: of each split so many images, stratified. */
+export function picturesOf(preset: Preset, folder?: string): ImageDataset {
+  const whole = openPictures(preset, folder);
+  const part = (split: SplitName) => subset(whole[split], { count: preset.dataset[split], seed: 0 });
+  return { ...whole, train: part('train'), validation: part('validation'), test: part('test') };
 }
 
 /**

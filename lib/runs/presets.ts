@@ -23,7 +23,7 @@ export interface Preset {
    * the process's; the results are then those of so many cores.
    */
   readonly threads?: number;
-  /** The figures test at every so-manieth strength of a test grid, and at the ends and the practical one. */
+  /** The figures test at every n-th strength of a test grid, at its two ends and at the practical strength. */
   readonly testStride: number;
 }
 

@@ -10,6 +10,7 @@ import { type Lock, lockFolder, type Owner, ownerOf } from '../io/lock';
 import { inProject } from '../io/project';
 import type { DeviceInfo } from '../tensorflow';
 import { type EpochResult, removeCheckpoint } from '../training/checkpoint';
+import { epochSchema, FORMAT, recordSchema, rowSchema } from './record-forms';
 import { parseSpec, type RunSpec, runId } from './spec';
 
 export type { Lock, Owner } from '../io/lock';
@@ -30,16 +31,6 @@ export interface RunRecord {
   readonly finished: string;
   /** Seconds of training and validation. */
   readonly seconds: number;
-}
-
-/** Where a run stands that was begun, finished or not. */
-export interface RunProgress {
-  readonly id: string;
-  readonly spec: RunSpec;
-  /** The complete epochs so far. */
-  readonly history: readonly EpochResult[];
-  /** Who works on it right now, if anybody. */
-  readonly owner?: Owner;
 }
 
 /** Seed of the test images' distortions: the same pictures for every network, whatever its own seed. */
@@ -76,54 +67,12 @@ export interface RunResult {
 /** Finished runs by id. */
 export type Results = ReadonlyMap<string, RunResult>;
 
-const rowSchema = z
-  .strictObject({
-    /** In the file alone, so that files of many runs make one table. */
-    run: z.string(),
-    distortion: z.string(),
-    strength: z.union([z.number(), z.null(), z.array(z.number()).readonly()]),
-    seed: z.int(),
-    correct: z.int().nonnegative(),
-    total: z.int().positive(),
-    answers: z.string().optional(),
-  })
-  .refine(({ correct, total }) => correct <= total, 'more images are right than there are');
-
-const count = z.int().positive();
-const share = z.number().min(0).max(1);
-
-const epochSchema = z.strictObject({
-  epoch: count,
-  epochs: count,
-  trainLoss: z.number(),
-  validationAccuracy: share,
-  imagesPerSecond: z.number(),
-  waitingShare: share,
-  seconds: z.number(),
-  best: z.boolean(),
-});
-
 /** Where the results lie that ship with the project. */
 export const SHIPPED = inProject('data', 'results');
 
 export function shippedWeightsFile(id: string): string {
   return join(SHIPPED, 'weights', `${id}.safetensors`);
 }
-
-const FORMAT = 2;
-const recordSchema = z
-  .strictObject({
-    format: z.literal(FORMAT),
-    id: z.string(),
-    spec: z.unknown(),
-    history: z.array(epochSchema).readonly(),
-    bestEpoch: count,
-    device: z.looseObject({ kind: z.enum(['cpu', 'gpu']), name: z.string(), threads: count }),
-    version: z.string(),
-    finished: z.iso.datetime(),
-    seconds: z.number(),
-  })
-  .refine(({ history, bestEpoch }) => bestEpoch <= history.length, 'the best epoch is not in the history');
 
 /**
  * A folder of runs, which several processes and machines may share. In each run's folder:
@@ -137,7 +86,7 @@ const recordSchema = z
  *   evaluations.jsonl     a row a line
  *   claim.<n>             who works on it, or did
  *
- * and beside the folders failures.jsonl: a run that a sweep gave up, and why, a line.
+ * and beside the folders failures.jsonl, where a sweep writes down what it gave up.
  *
  * Methods that write throw a DataError if the disk is full, and leave what was there as it was.
  */
@@ -167,9 +116,13 @@ export class RunStore {
     return join(this.directory, id);
   }
 
+  #file(id: string, name: string): string {
+    return join(this.folder(id), name);
+  }
+
   /** Where the weights of a run that is trained here are kept. */
   weightsFile(id: string): string {
-    return join(this.folder(id), 'weights.safetensors');
+    return this.#file(id, 'weights.safetensors');
   }
 
   /** Where the weights of a run are read from: here, else where they ship; undefined where they are in neither place. */
@@ -179,7 +132,7 @@ export class RunStore {
   }
 
   checkpointFile(id: string): string {
-    return join(this.folder(id), 'checkpoint.safetensors');
+    return this.#file(id, 'checkpoint.safetensors');
   }
 
   /**
@@ -200,7 +153,7 @@ export class RunStore {
   /** Makes the run's folder and writes down what is run, if that was not done before. @returns its id */
   begin(spec: RunSpec): string {
     const id = runId(spec);
-    const file = join(this.folder(id), 'spec.json');
+    const file = this.#file(id, 'spec.json');
     makeFolder(this.folder(id));
     if (!existsSync(file)) writeWhole(file, jsonText(spec));
     return id;
@@ -208,29 +161,30 @@ export class RunStore {
 
   /** The complete epochs, in place of what was written before: at the start and the resumption of training. */
   setHistory(id: string, history: readonly EpochResult[]): void {
-    writeWhole(this.#historyFile(id), history.map((result) => `${JSON.stringify(result)}\n`).join(''));
+    writeWhole(
+      this.#file(id, 'history.jsonl'),
+      history.map((result) => `${JSON.stringify(result)}\n`).join(''),
+    );
   }
 
   /** One more complete epoch. */
   addEpoch(id: string, result: EpochResult): void {
-    appendLine(this.#historyFile(id), result);
-  }
-
-  #historyFile(id: string): string {
-    return join(this.folder(id), 'history.jsonl');
+    appendLine(this.#file(id, 'history.jsonl'), result);
   }
 
   /**
-   * Where a run stands, or undefined if it was never begun. Cheap: reads neither weights nor checkpoints.
+   * Where a run stands: its complete epochs so far. Undefined if it was never begun. Cheap: reads neither weights nor checkpoints.
    *
    * @throws DataError if its specification is damaged
    */
-  progress(id: string): RunProgress | undefined {
-    const file = join(this.folder(id), 'spec.json');
+  progress(id: string): Pick<RunRecord, 'id' | 'spec' | 'history'> | undefined {
+    const file = this.#file(id, 'spec.json');
     if (!existsSync(file)) return undefined;
     const spec = this.#specOf(id, file, this.#read(id, file));
-    const history = readLines(this.#historyFile(id)).filter((line) => epochSchema.safeParse(line).success);
-    return { id, spec, history: history as EpochResult[], owner: this.owner(id) };
+    const history = readLines(this.#file(id, 'history.jsonl')).filter(
+      (line) => epochSchema.safeParse(line).success,
+    );
+    return { id, spec, history: history as EpochResult[] };
   }
 
   /**
@@ -239,7 +193,7 @@ export class RunStore {
    * @throws DataError if the record is damaged or of another version
    */
   find(id: string): RunRecord | undefined {
-    const file = join(this.folder(id), 'record.json');
+    const file = this.#file(id, 'record.json');
     if (!existsSync(file)) return this.#shipped.get(id)?.record;
     const value = this.#read(id, file) as RunRecord | null;
     const cure = this.#cure(id);
@@ -295,13 +249,13 @@ export class RunStore {
 
   /** When a run was begun; undefined before that. */
   begun(id: string): Date | undefined {
-    return statSync(join(this.folder(id), 'spec.json'), { throwIfNoEntry: false })?.mtime;
+    return statSync(this.#file(id, 'spec.json'), { throwIfNoEntry: false })?.mtime;
   }
 
   /** Ends a run: its weights are there already, its checkpoints are not needed any more. */
   save(record: RunRecord): void {
     this.begin(record.spec);
-    writeWhole(join(this.folder(record.id), 'record.json'), jsonText(record));
+    writeWhole(this.#file(record.id, 'record.json'), jsonText(record));
     removeCheckpoint(this.checkpointFile(record.id));
   }
 
@@ -325,7 +279,7 @@ export class RunStore {
    * @throws DataError if a line is no evaluation of this run
    */
   evaluations(id: string): EvaluationRow[] {
-    const file = this.#evaluationsFile(id);
+    const file = this.#file(id, 'evaluations.jsonl');
     const rows = readLines(file).map((line) => {
       const parsed = rowSchema.safeParse(line);
       if (parsed.success && parsed.data.run === id) return parsed.data;
@@ -342,28 +296,8 @@ export class RunStore {
     return [...byKey.values()];
   }
 
-  /** Writes down why a sweep gave a run up. */
-  addFailure(id: string, message: string): void {
-    makeFolder(this.directory);
-    appendLine(this.#failuresFile, { run: id, message });
-  }
-
-  /** Why runs were given up, by id, the last time; also of runs that have been finished since. */
-  failures(): ReadonlyMap<string, string> {
-    const lines = readLines(this.#failuresFile) as { readonly run: string; readonly message: string }[];
-    return new Map(lines.map(({ run, message }) => [run, message]));
-  }
-
-  get #failuresFile(): string {
-    return join(this.directory, 'failures.jsonl');
-  }
-
   addEvaluation(id: string, row: EvaluationRow): void {
-    appendLine(this.#evaluationsFile(id), { run: id, ...row });
-  }
-
-  #evaluationsFile(id: string): string {
-    return join(this.folder(id), 'evaluations.jsonl');
+    appendLine(this.#file(id, 'evaluations.jsonl'), { run: id, ...row });
   }
 }
 

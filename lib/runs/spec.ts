@@ -24,7 +24,7 @@ export interface RunSpec {
 /** The part of a data set that is trained, selected and tested with: of each split so many images, stratified. */
 export interface DatasetPart {
   readonly name: string;
-  /** Tells the pictures and their order, see {@link Store.digest}; unknown until the data set is at hand. */
+  /** Hash of the pictures and their order, see {@link Store.digest}; missing until the data set is on disk. */
   readonly digest?: string;
   readonly train: number;
   readonly validation: number;

@@ -1,63 +1,48 @@
-/** What a sweep would do and cost, before it is begun. */
-import { ResNet18 } from '../model/resnet18';
-import { costOf, type Job } from '../runs/job';
+/** What a sweep would do and cost, before it is begun. Needs no data set: a step is timed on random images. */
+import { setImmediate } from 'node:timers/promises';
+import { taskLoss } from '../model/losses';
+import { fastestPrecision, type Precision, ResNet18 } from '../model/resnet18';
+import { workOf } from '../runs/job';
 import { presetAt } from '../runs/preset-pictures';
 import type { Preset } from '../runs/presets';
+import {
+  compile,
+  type DeviceInfo,
+  device,
+  Nesterov,
+  type Tensor1D,
+  type Tensor4D,
+  tf,
+  valueAndGradients,
+} from '../tensorflow';
 import type { PlanOptions, SweepSubject } from './plan';
-import type { Rate } from './rate';
 import { type SweepOptions, sweepJobs } from './sweep';
 
-/** One run of a sweep with its tests. */
-export interface JobCost {
-  readonly job: Job;
-  /** Whether it is on disk already, or ships. */
-  readonly whole: boolean;
-  /** Images through the network, forward and back, in training and tests; a forward pass is a third. */
-  readonly images: number;
-  /** Of training and tests together, on one device. */
-  readonly seconds: number;
-}
-
-export interface SweepCost {
-  readonly runs: readonly JobCost[];
-  /** Of the runs that are not whole yet. */
-  readonly toDo: {
-    readonly runs: number;
-    readonly images: number;
-    /** One run after the other on one device. */
-    readonly hours: number;
-    /** Weights that stay on disk, in bytes. */
-    readonly diskBytes: number;
-  };
-}
-
-/** The runs of some figures in the order in which a sweep does them, and what they cost at a rate. */
+/**
+ * What the runs of some figures with their tests cost on one device, in the order in which a sweep does them, and all
+ * together (`toDo`) those that are not whole yet.
+ *
+ * @param options.imagesPerSecond Forward, back and the optimizer; see {@link measureRate}.
+ * @returns of each run: `whole`, on disk already or shipped; `images` through the network, forward and back, see
+ *   {@link workOf}; `seconds`. Of those to do: how many `runs`, `images`, `hours`, and the bytes of weights that stay on disk
+ */
 export function sweepCost(
   figures: SweepSubject,
-  { rate, ...options }: PlanOptions & Pick<SweepOptions, 'store' | 'retrain'> & { readonly rate: Rate },
-): SweepCost {
+  {
+    imagesPerSecond,
+    ...options
+  }: PlanOptions & Pick<SweepOptions, 'store' | 'retrain'> & { readonly imagesPerSecond: number },
+) {
   const { jobs, missing } = sweepJobs(figures, options);
   const open = new Set(missing);
-  const runs = jobs.map((job): JobCost => {
-    const { trainingPasses, testPasses } = costOf(job);
-    return {
-      job,
-      whole: !open.has(job),
-      images: trainingPasses + testPasses,
-      seconds: trainingPasses / rate.training + (3 * testPasses) / rate.test,
-    };
+  const runs = jobs.map((job) => {
+    const images = workOf([job]);
+    return { job, whole: !open.has(job), images, seconds: images / imagesPerSecond };
   });
-  const sum = (of: (cost: JobCost) => number) =>
-    runs.reduce((total, cost) => total + (cost.whole ? 0 : of(cost)), 0);
-  return {
-    runs,
-    toDo: {
-      runs: missing.length,
-      images: sum(({ images }) => images),
-      hours: sum(({ seconds }) => seconds) / 3600,
-      diskBytes: missing.length * weightBytes(presetAt(options.preset, options.data)),
-    },
-  };
+  const images = workOf(missing);
+  const hours = images / imagesPerSecond / 3600;
+  const diskBytes = missing.length * weightBytes(presetAt(options.preset, options.data));
+  return { runs, toDo: { runs: missing.length, images, hours, diskBytes } };
 }
 
 /** Bytes of a network's weights and running statistics, float32 on disk. */
@@ -66,4 +51,55 @@ function weightBytes({ network: shape, classes }: Preset): number {
   const numbers = [...network.variables.values()].map(({ shape }) => shape.reduce((a, b) => a * b, 1));
   network.dispose();
   return 4 * numbers.reduce((a, b) => a + b);
+}
+
+/** A step is timed for so long, three times at least. */
+const TIMED_SECONDS = 2;
+
+/**
+ * Times compiled training steps of a preset's network on this device: images a second, reading and distorting them not
+ * counted.
+ *
+ * @throws the signal's reason when it aborts
+ */
+export async function measureRate(
+  preset: Preset,
+  { precision, signal }: { readonly precision?: Precision; readonly signal?: AbortSignal } = {},
+): Promise<{ readonly imagesPerSecond: number; readonly device: DeviceInfo }> {
+  const { network: shape, classes, cropSide: side, learningRate } = preset;
+  const on = device();
+  // A CPU is as fast with fewer images of 224 px, and a step of 128 takes many seconds.
+  const batchSize = on.kind === 'cpu' && side > 64 ? Math.min(32, preset.batchSize) : preset.batchSize;
+  const network = new ResNet18({ ...shape, classes, precision: precision ?? fastestPrecision(shape.width) });
+  const { parameters } = network;
+  const optimizer = new Nesterov(parameters, { learningRate });
+  const images = tf.randomNormal([batchSize, side, side, 3]) as Tensor4D;
+  const labels = tf.zeros([batchSize], 'int32') as Tensor1D;
+  const step = compile(({ images, labels }: { images: Tensor4D; labels: Tensor1D }) => {
+    const { value, gradients } = valueAndGradients(
+      (read) => taskLoss(network.forward(images, { training: true, read }), labels),
+      parameters,
+    );
+    optimizer.apply(parameters, gradients);
+    return { loss: value };
+  });
+  try {
+    let started = 0;
+    // The first step makes the graph and the device's buffers.
+    for (let done = 0; ; done++) {
+      tf.tidy(() => step({ images, labels }).loss.dataSync());
+      await setImmediate();
+      signal?.throwIfAborted();
+      if (done === 0) started = performance.now();
+      const seconds = (performance.now() - started) / 1000;
+      if (done >= 3 && seconds >= TIMED_SECONDS) {
+        return { imagesPerSecond: (done * batchSize) / seconds, device: on };
+      }
+    }
+  } finally {
+    step.dispose();
+    optimizer.dispose();
+    network.dispose();
+    tf.dispose([images, labels]);
+  }
 }

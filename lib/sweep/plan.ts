@@ -135,7 +135,7 @@ export function planJobs(subject: SweepSubject, options: PlanOptions): readonly 
 }
 
 /** Whether a treatment's strength is the one of Table 2 that is nearest to the practical one. */
-export function isPracticalSetting({ distortion }: Treatment): boolean {
+function isPracticalSetting({ distortion }: Treatment): boolean {
   if (distortion === undefined) return true;
   const practical = practicalTrainingStrength(distortion.name as Family['training']);
   return JSON.stringify(practical) === JSON.stringify(distortion.strength);

@@ -1,10 +1,9 @@
 /** Where a sweep stands, read from the store: whoever works on it, and wherever. */
-import type { EvaluationRow } from '../evaluation/evaluate';
 import { failureText } from '../io/errors';
-import { costOf, type Job } from '../runs/job';
+import { type Job, workOf } from '../runs/job';
 import { type Owner, orIfBad, testedRows } from '../runs/run-store';
 import type { PlanOptions, SweepSubject } from './plan';
-import { sweepJobs } from './sweep';
+import { failuresIn, type SweepOptions, sweepJobs } from './sweep';
 
 export interface JobStatus {
   readonly job: Job;
@@ -36,66 +35,46 @@ export interface SweepStatus {
 /** Reads the store alone: any number of processes may look, from any machine. */
 export function sweepStatus(
   figures: SweepSubject,
-  options: PlanOptions & { readonly store?: string },
+  options: PlanOptions & Pick<SweepOptions, 'store' | 'retrain'>,
 ): SweepStatus {
   const { jobs, missing, runs } = sweepJobs(figures, options);
   const open = new Set(missing);
-  const failures = runs.failures();
-  const statusOf = (job: Job): JobStatus => {
+  const failures = failuresIn(runs.directory);
+  const statusOf = (job: Job, tests: JobStatus['tests']): JobStatus => {
     const { id, spec } = job;
     const record = runs.find(id);
     const { history } = record ?? runs.progress(id) ?? { history: [] };
-    const owner = runs.owner(id);
-    const tests = job.tests.reduce((sum, { strengths }) => sum + strengths.length, 0);
-    const isWhole = !open.has(job);
-    const message = failures.get(id);
-    const isStopped = record === undefined && history.length > 0;
-    const state = !open.has(job)
-      ? 'whole'
-      : owner !== undefined
-        ? 'running'
-        : message !== undefined
-          ? 'failed'
-          : isStopped
-            ? 'stopped'
-            : 'waiting';
-    return {
+    const shared = {
       job,
-      state,
-      epoch: isWhole ? spec.epochs : history.length,
       validationAccuracy: history.at(-1)?.validationAccuracy,
-      tested: isWhole ? tests : testedOf(job, record ? runs.evaluations(id) : []),
       tests,
       begun: runs.begun(id),
       trained: record && new Date(record.finished),
-      ...(!isWhole && { owner }),
-      ...(state === 'failed' && { message }),
     };
+    if (!open.has(job)) return { ...shared, state: 'whole', epoch: spec.epochs, tested: tests };
+    const row = testedRows(spec, record ? runs.evaluations(id) : []);
+    const tested = job.tests.flatMap(({ distortion, strengths }) =>
+      strengths.filter((strength) => row({ distortion, strength }) !== undefined),
+    ).length;
+    const owner = runs.owner(id);
+    const message = failures.get(id);
+    const begun = { ...shared, epoch: history.length, tested };
+    if (owner !== undefined) return { ...begun, state: 'running', owner };
+    if (message !== undefined) return { ...begun, state: 'failed', message };
+    return { ...begun, state: record === undefined && history.length > 0 ? 'stopped' : 'waiting' };
   };
-  const statuses = jobs.map((job) =>
-    orIfBad(
-      () => statusOf(job),
-      (error): JobStatus => {
-        const tests = job.tests.reduce((sum, { strengths }) => sum + strengths.length, 0);
-        return { job, state: 'failed', epoch: 0, tested: 0, tests, message: failureText(error) };
-      },
-    ),
-  );
+  const statuses = jobs.map((job) => {
+    const tests = job.tests.reduce((sum, { strengths }) => sum + strengths.length, 0);
+    return orIfBad(
+      () => statusOf(job, tests),
+      (error): JobStatus => ({
+        ...{ job, state: 'failed', epoch: 0, tested: 0, tests },
+        message: failureText(error),
+      }),
+    );
+  });
   const counts = { whole: 0, running: 0, stopped: 0, failed: 0, waiting: 0 };
   for (const { state } of statuses) counts[state] += 1;
-  const work = (some: readonly JobStatus[]) =>
-    some.reduce((sum, { job }) => {
-      const { trainingPasses, testPasses } = costOf(job);
-      return sum + trainingPasses + testPasses;
-    }, 0);
-  const whole = statuses.filter(({ state }) => state === 'whole');
-  return { jobs: statuses, counts, share: work(whole) / work(statuses) };
-}
-
-/** How many of a job's tests are among the rows. */
-function testedOf({ spec, tests }: Job, rows: readonly EvaluationRow[]): number {
-  const row = testedRows(spec, rows);
-  return tests
-    .flatMap(({ distortion, strengths }) => strengths.map((strength) => ({ distortion, strength })))
-    .filter((test) => row(test) !== undefined).length;
+  const whole = statuses.filter(({ state }) => state === 'whole').map(({ job }) => job);
+  return { jobs: statuses, counts, share: workOf(whole) / workOf(jobs) };
 }

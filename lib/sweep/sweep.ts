@@ -1,7 +1,8 @@
 /** Many runs, done wherever there are cores; finished work is found on disk and not repeated. */
-
+import { join } from 'node:path';
+import { appendLine, makeFolder, readLines } from '../io/files';
 import { currentKernel } from '../notebook/client';
-import { costOf, isWhole, type Job, type JobEvent } from '../runs/job';
+import { isWhole, type Job, type JobEvent } from '../runs/job';
 import { RUNS } from '../runs/laboratory';
 import { presetNamed } from '../runs/presets';
 import { RunStore } from '../runs/run-store';
@@ -22,17 +23,12 @@ export interface SweepOptions extends PlanOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Where a sweep stands. */
+/** What a sweep does; `sweepStatus` reads from the store where it stands. */
 export interface SweepProgress {
   readonly jobs: number;
   /** Jobs that are whole, those found on disk included. */
   readonly done: number;
-  readonly failed: readonly { readonly job: Job; readonly message: string }[];
-  readonly running: readonly Job[];
-  /** Part of the work that is whole, 0..1, weighed by cost. */
-  readonly share: number;
-  /** Seconds to go at the pace so far; undefined before there is one. */
-  readonly remainingSeconds?: number;
+  /** What happened last; nothing at the beginning. */
   readonly event?: JobEvent;
 }
 
@@ -46,45 +42,14 @@ export async function* sweep(
   figures: SweepSubject,
   { store = RUNS, engine = inProcess(), signal = currentKernel()?.signal, ...plan }: SweepOptions,
 ): AsyncGenerator<SweepProgress, void, void> {
-  const { jobs, missing, runs } = sweepJobs(figures, { store, ...plan });
-  const started = performance.now();
-  const all = work(jobs);
-  const before = all - work(missing);
-  const running = new Map<string, Job>();
-  const failed: { job: Job; message: string }[] = [];
+  const { jobs, missing } = sweepJobs(figures, { store, ...plan });
   let done = jobs.length - missing.length;
-  let worked = 0;
-  let givenUp = 0;
-  const progress = (event?: JobEvent): SweepProgress => {
-    const seconds = (performance.now() - started) / 1000;
-    return {
-      jobs: jobs.length,
-      done,
-      failed: [...failed],
-      running: [...running.values()],
-      share: all === 0 ? 1 : (before + worked) / all,
-      remainingSeconds:
-        worked > 0 ? (seconds / worked) * Math.max(0, all - before - worked - givenUp) : undefined,
-      event,
-    };
-  };
-  yield progress();
+  yield { jobs: jobs.length, done };
   if (missing.length === 0) return;
   for await (const event of engine.run(missing, { store, signal })) {
-    const { job, kind, message = '' } = event;
-    if (kind === 'started') running.set(job.id, job);
-    if (kind === 'done' || kind === 'failed') {
-      running.delete(job.id);
-      if (kind === 'done') {
-        worked += work([job]);
-        done++;
-      } else {
-        givenUp += work([job]);
-        failed.push({ job, message });
-        runs.addFailure(job.id, message);
-      }
-    }
-    yield progress(event);
+    if (event.kind === 'done') done++;
+    if (event.kind === 'failed') addFailure(store, event);
+    yield { jobs: jobs.length, done, event };
   }
   signal?.throwIfAborted();
 }
@@ -96,18 +61,22 @@ export function sweepJobs(
 ): { readonly jobs: readonly Job[]; readonly missing: readonly Job[]; readonly runs: RunStore } {
   const jobs = planJobs(figures, plan).map((job) => (retrain ? { ...job, retrain } : job));
   const runs = new RunStore(store, retrain ? undefined : shippedResults(presetNamed(plan.preset)));
-  const others = planJobs(figures, { ...plan, precision: otherPrecision(jobs[0]) });
+  const [, precision] = inEitherPrecision(jobs[0].spec.precision, (each) => each);
+  const others = planJobs(figures, { ...plan, precision });
   const missing = jobs.filter((job, at) => !isWhole(runs, job) && !isWhole(runs, others[at]));
   return { jobs, missing, runs };
 }
 
-function otherPrecision(job: Job) {
-  return inEitherPrecision(job.spec.precision, (precision) => precision)[1];
+/** A line a run that a sweep gave up, beside the folders of the runs. */
+const failuresFile = (store: string) => join(store, 'failures.jsonl');
+
+function addFailure(store: string, { job, message = '' }: JobEvent): void {
+  makeFolder(store);
+  appendLine(failuresFile(store), { run: job.id, message });
 }
 
-function work(jobs: readonly Job[]): number {
-  return jobs.reduce((sum, job) => {
-    const { trainingPasses, testPasses } = costOf(job);
-    return sum + trainingPasses + testPasses;
-  }, 0);
+/** Why runs were given up the last time, by id; also of runs that have been finished since. */
+export function failuresIn(store: string): ReadonlyMap<string, string> {
+  const lines = readLines(failuresFile(store)) as { readonly run: string; readonly message: string }[];
+  return new Map(lines.map(({ run, message }) => [run, message]));
 }

@@ -7,7 +7,7 @@ import { rayEngine } from '../../lib/sweep/engines/ray';
 const [address, store, job, script] = process.argv.slice(2);
 
 async function main(): Promise<void> {
-  const engine = rayEngine({ address, pollMs: 200, command: () => ['sh', '-c', script] });
+  const engine = rayEngine({ address, command: () => ['sh', '-c', script] });
   for await (const { kind } of engine.run([JSON.parse(job)], { store })) console.log(kind);
 }
 

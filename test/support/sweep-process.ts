@@ -16,7 +16,6 @@ async function main(): Promise<void> {
   const plan = planJobs(figuresNamed(figures), { preset: 'smoke', precision: 'float32' });
   const wanted = new Set(plan.slice(0, jobs ? Number(jobs) : plan.length).map(({ id }) => id));
   const engine: Engine = {
-    name: whole.name,
     run: (missing, context) =>
       whole.run(
         missing.filter(({ id }) => wanted.has(id)),
@@ -24,9 +23,9 @@ async function main(): Promise<void> {
       ),
   };
   const options = { preset: 'smoke', precision: 'float32', store, engine } as const;
-  for await (const { event, failed } of sweep(figuresNamed(figures), options)) {
+  for await (const { event } of sweep(figuresNamed(figures), options)) {
     if (event) console.log(JSON.stringify({ kind: event.kind, id: event.job.id, message: event.message }));
-    if (failed.length > 0) process.exitCode = 1;
+    if (event?.kind === 'failed') process.exitCode = 1;
   }
 }
 

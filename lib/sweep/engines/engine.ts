@@ -1,18 +1,20 @@
 /** What does the jobs of a sweep, and which of them it takes next. */
+import { EventEmitter, on } from 'node:events';
 import type { Job, JobEvent } from '../../runs/job';
 import type { RunStore } from '../../runs/run-store';
 
-export interface EngineContext {
-  /** Folder of the runs. */
-  readonly store: string;
-  readonly signal?: AbortSignal;
-}
-
 /** Does jobs somewhere. A job is idempotent: whole ones are passed over, begun ones gone on from. */
 export interface Engine {
-  readonly name: string;
-  /** Does the jobs in their order, as many at a time as there is room for, and tells what happens to each. */
-  run(jobs: readonly Job[], context: EngineContext): AsyncIterable<JobEvent>;
+  /**
+   * Does the jobs in their order, as many at a time as there is room for, and tells what happens to each; ends when all
+   * are done or given up.
+   *
+   * @param to.store Folder of the runs.
+   */
+  run(
+    jobs: readonly Job[],
+    to: { readonly store: string; readonly signal?: AbortSignal },
+  ): AsyncIterable<JobEvent>;
 }
 
 /**
@@ -45,7 +47,7 @@ const TESTED_TOGETHER = 8;
  * Takes the next jobs: as many as are tested together, of those whose baseline is finished.
  *
  * @param shares Among so many workers the waiting jobs are shared.
- * @param inHand Runs that another worker of the sweep is at: what starts from one waits for it.
+ * @param inHand Runs that another worker of the sweep trains or tests: what starts from one waits for it.
  * @returns an empty list if every job has to wait for its baseline
  */
 export function takeGroup<T extends { readonly job: Job; readonly alone?: boolean }>(
@@ -95,3 +97,30 @@ export function takeDependents<T extends { readonly job: Job }>(
 
 /** Why a run is given up that was not tried. */
 export const BASELINE_FAILED = 'The baseline that it starts from failed.';
+
+/**
+ * The events that some work emits while it goes on.
+ *
+ * @param work Stops at the signal that it is given: the sweep was aborted, or the iteration left early.
+ * @throws what the work throws, or the signal's reason
+ */
+export async function* told(
+  work: (events: EventEmitter, stopped: AbortSignal) => Promise<void>,
+  signal?: AbortSignal,
+): AsyncGenerator<JobEvent, void, void> {
+  signal?.throwIfAborted();
+  const left = new AbortController();
+  const stopped = AbortSignal.any([left.signal, ...(signal ? [signal] : [])]);
+  const events = new EventEmitter();
+  const received = on(events, 'event', { close: ['end'] });
+  const end = work(events, stopped).finally(() => events.emit('end'));
+  end.catch(() => {}); // awaited below, once all that was told is taken
+  try {
+    for await (const [event] of received) yield event as JobEvent;
+    await end;
+    signal?.throwIfAborted();
+  } finally {
+    left.abort();
+    await Promise.allSettled([end]);
+  }
+}

@@ -1,7 +1,6 @@
 /** The child process of the local engine: takes some jobs, does them, says how it goes, takes the next. */
 import { failureText, UserError } from '../../io/errors';
-import type { Job, JobEvent } from '../../runs/job';
-import { laboratories } from '../../runs/laboratory';
+import { type Job, type JobEvent, laboratories, perform } from '../../runs/job';
 
 /** What happens to a job, by its id; `over`: nothing more to those that were given. */
 export type WorkerMessage = (Omit<JobEvent, 'job'> & { readonly id: string }) | 'over';
@@ -9,9 +8,9 @@ export type WorkerMessage = (Omit<JobEvent, 'job'> & { readonly id: string }) | 
 const stop = new AbortController();
 const laboratoryOf = laboratories({ store: process.argv[2], signal: stop.signal });
 
-async function perform(jobs: readonly Job[]): Promise<void> {
+async function work(jobs: readonly Job[]): Promise<void> {
   try {
-    for await (const { job, ...event } of laboratoryOf(jobs[0]).perform(jobs)) tell({ id: job.id, ...event });
+    await perform(laboratoryOf(jobs[0]), jobs, ({ job, ...event }) => tell({ id: job.id, ...event }));
   } catch (error) {
     if (stop.signal.aborted) process.exit(0);
     for (const { id } of jobs) tell({ id, kind: 'failed', message: failureText(error) });
@@ -31,7 +30,7 @@ const end = () => {
 process.on('SIGTERM', end).on('SIGINT', end).on('disconnect', end);
 process.on('message', (jobs: readonly Job[]) => {
   busy = true;
-  void perform(jobs).then(() => {
+  void work(jobs).then(() => {
     busy = false;
     tell('over');
   });

@@ -1,105 +1,84 @@
 /** Runs in child processes of this machine: one a card, or as many as cores and memory allow. */
 import { type ChildProcess, execFileSync, fork } from 'node:child_process';
-import { EventEmitter, on, once } from 'node:events';
+import { once } from 'node:events';
 import { availableParallelism, freemem } from 'node:os';
 import { join } from 'node:path';
 import { ownModule } from '../../io/project';
 import type { Job, JobEvent } from '../../runs/job';
 import { RunStore } from '../../runs/run-store';
-import { type Engine, takeDependents, takeGroup } from './engine';
+import { type Engine, takeDependents, takeGroup, told } from './engine';
 import type { WorkerMessage } from './local-worker';
 
 export interface LocalOptions {
   /** Default: one a card; without a card one a core, as far as there are two gigabytes of memory for each. */
   readonly processes?: number;
-  /** How often a job is tried again whose process died (a crash, no memory left). Default: 1. */
-  readonly retries?: number;
 }
 
 const BYTES_A_PROCESS = 2 * 2 ** 30;
+/** A job is tried so often again whose process died: a crash, no memory left. */
+const RETRIES = 1;
 
 /**
  * One thread for each of several networks trains more images a second than several threads for one small network; and
  * this process stays free to answer.
  */
-export function localEngine({ processes, retries = 1 }: LocalOptions = {}): Engine {
+export function localEngine({ processes }: LocalOptions = {}): Engine {
   return {
-    name: 'local',
-    async *run(jobs, { store, signal }) {
-      signal?.throwIfAborted();
-      const cards = cardCount();
-      const byMemory = Math.max(1, Math.floor(freemem() / BYTES_A_PROCESS));
-      const slots = processes ?? (cards > 0 ? cards : Math.min(availableParallelism(), byMemory));
-      const count = Math.max(1, Math.min(slots, jobs.length));
-      const threads = Math.max(1, Math.floor(availableParallelism() / count));
-      const waiting = jobs.map((job): Waiting => ({ job, retries }));
-      const runs = new RunStore(store);
-      const events = new EventEmitter();
-      const children = new Set<ChildProcess>();
-      const inHand = new Set<string>();
-      const tell = (event: JobEvent) => {
-        if (['done', 'failed', 'retried'].includes(event.kind)) inHand.delete(event.job.id);
-        events.emit('event', event);
-        if (event.kind === 'failed') for (const each of takeDependents(waiting, runs, event.job)) tell(each);
-      };
-      const left = new AbortController();
-      const stopped = AbortSignal.any([left.signal, ...(signal ? [signal] : [])]);
+    run: (jobs, { store, signal }) =>
+      told(async (events, stopped) => {
+        const cards = cardCount();
+        const byMemory = Math.max(1, Math.floor(freemem() / BYTES_A_PROCESS));
+        const slots = processes ?? (cards > 0 ? cards : Math.min(availableParallelism(), byMemory));
+        const count = Math.max(1, Math.min(slots, jobs.length));
+        const threads = String(Math.max(1, Math.floor(availableParallelism() / count)));
+        const waiting = jobs.map((job): Waiting => ({ job, retries: RETRIES }));
+        const runs = new RunStore(store);
+        const inHand = new Set<string>();
+        const tell = (event: JobEvent) => {
+          if (['done', 'failed', 'retried'].includes(event.kind)) inHand.delete(event.job.id);
+          events.emit('event', event);
+          if (event.kind === 'failed') takeDependents(waiting, runs, event.job).forEach(tell);
+        };
 
-      /** Takes the next jobs, after waiting for a baseline if all need one; takes none at the end. */
-      const take = async (): Promise<readonly Waiting[]> => {
-        while (waiting.length > 0 && !stopped.aborted) {
-          const group = takeGroup(waiting, runs, count, inHand);
-          for (const { job } of group) inHand.add(job.id);
-          if (group.length > 0) return group;
-          await once(events, 'event', { signal: stopped }).catch(() => {}); // an abort ends the loop
-        }
-        return [];
-      };
+        /** Takes the next jobs, after waiting for a baseline if all need one; takes none at the end. */
+        const take = async (): Promise<readonly Waiting[]> => {
+          while (waiting.length > 0 && !stopped.aborted) {
+            const group = takeGroup(waiting, runs, count, inHand);
+            for (const { job } of group) inHand.add(job.id);
+            if (group.length > 0) return group;
+            await once(events, 'event', { signal: stopped }).catch(() => {}); // an abort ends the loop
+          }
+          return [];
+        };
 
-      /** Does jobs one after the other in a child, and in another child if that one dies. */
-      const slot = async (index: number) => {
-        let child: ChildProcess | undefined;
-        for (let group = await take(); group.length > 0; group = await take()) {
-          child ??= startWorker(store, {
-            TF_NUM_INTRAOP_THREADS: String(threads),
-            OMP_NUM_THREADS: String(threads),
-            ...(cards > 0 && { CUDA_VISIBLE_DEVICES: String(index % cards) }),
-          });
-          children.add(child);
-          const { left: unfinished, death } = await performIn(child, group, tell);
-          if (death === undefined) continue;
-          children.delete(child);
-          child = undefined;
-          if (stopped.aborted) break;
-          for (const { job, retries: rest } of unfinished.toReversed()) {
-            if (rest > 0) {
-              // Alone, so that a job that no process outlives takes no other with it.
-              waiting.unshift({ job, retries: rest - 1, alone: true });
-              tell({ job, kind: 'retried', message: death });
-            } else {
-              tell({ job, kind: 'failed', message: `${death} That was the last attempt.` });
+        /** Does jobs one after the other in a child, and in another child if that one dies. */
+        const slot = async (_: unknown, index: number) => {
+          let child: ChildProcess | undefined;
+          for (let group = await take(); group.length > 0; group = await take()) {
+            child ??= startWorker(store, stopped, {
+              TF_NUM_INTRAOP_THREADS: threads,
+              OMP_NUM_THREADS: threads,
+              ...(cards > 0 && { CUDA_VISIBLE_DEVICES: String(index % cards) }),
+            });
+            const { left, death } = await performIn(child, group, tell);
+            if (death === undefined) continue;
+            child = undefined;
+            if (stopped.aborted) break;
+            for (const { job, retries } of left.toReversed()) {
+              if (retries > 0) {
+                // Alone, so that a job that no process outlives takes no other with it.
+                waiting.unshift({ job, retries: retries - 1, alone: true });
+                tell({ job, kind: 'retried', message: death });
+              } else {
+                tell({ job, kind: 'failed', message: `${death} That was the last attempt.` });
+              }
             }
           }
-        }
-        child?.disconnect();
-      };
+          child?.disconnect();
+        };
 
-      stopped.addEventListener('abort', () => {
-        for (const child of children) child.kill('SIGTERM');
-      });
-      const received = on(events, 'event', { close: ['end'] });
-      const all = Promise.all(Array.from({ length: count }, (_, index) => slot(index))).finally(() =>
-        events.emit('end'),
-      );
-      try {
-        for await (const [event] of received) yield event as JobEvent;
-        await all;
-        signal?.throwIfAborted();
-      } finally {
-        left.abort(); // a worker that is done has gone by itself; where the iteration was left early, none has
-        await Promise.allSettled([all]);
-      }
-    },
+        await Promise.all(Array.from({ length: count }, slot));
+      }, signal),
   };
 }
 
@@ -140,13 +119,15 @@ function performIn(
   });
 }
 
-function startWorker(store: string, env: NodeJS.ProcessEnv): ChildProcess {
+/** A child that does jobs until it is disconnected, or asked to end by the signal: it writes its checkpoint first. */
+function startWorker(store: string, signal: AbortSignal, env: NodeJS.ProcessEnv): ChildProcess {
   const { file, execArgv } = ownModule(join(__dirname, 'local-worker'));
   return fork(file, [store], {
     execArgv,
     env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '2', TF_FORCE_GPU_ALLOW_GROWTH: 'true', ...env },
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-  });
+    signal,
+  }).on('error', () => {}); // an abort, or no process could be started: both show when it is given jobs
 }
 
 /** NVIDIA cards of this machine. */

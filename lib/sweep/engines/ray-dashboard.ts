@@ -12,26 +12,12 @@ export interface RayJob {
   readonly error_type: string | null;
 }
 
-/** A job as it is submitted. */
-export interface RaySubmission {
-  readonly submission_id: string;
-  /** A line for a shell. */
-  readonly entrypoint: string;
-  readonly entrypoint_num_cpus: number;
-  readonly entrypoint_num_gpus: number;
-  readonly runtime_env: { readonly env_vars: Readonly<Record<string, string>> };
-  readonly metadata: Readonly<Record<string, string>>;
-}
-
-interface Limits {
+interface Request {
+  readonly method?: 'GET' | 'POST';
+  readonly body?: object;
   readonly signal?: AbortSignal;
   /** Default: 30 seconds. */
   readonly timeoutMs?: number;
-}
-
-interface Request extends Limits {
-  readonly method?: 'GET' | 'POST';
-  readonly body?: object;
 }
 
 /** All calls throw a UserError if no dashboard answers, or not as one does. */
@@ -55,17 +41,18 @@ export class RayDashboard {
   }
 
   /** All submitted jobs, ended ones too, by submission. */
-  async jobs(limits?: Limits): Promise<ReadonlyMap<string, RayJob>> {
+  async jobs(limits?: Request): Promise<ReadonlyMap<string, RayJob>> {
     const all = await this.#call<readonly RayJob[]>('/api/jobs/', limits);
     return new Map(all.flatMap((each) => (each.submission_id ? [[each.submission_id, each]] : [])));
   }
 
-  async submit(job: RaySubmission): Promise<void> {
+  /** @param job As Ray's API of jobs takes it. */
+  async submit(job: object): Promise<void> {
     await this.#call('/api/jobs/', { method: 'POST', body: job });
   }
 
   /** Asks a job to stop; one that has no room yet ends once it has. */
-  async stop(id: string, limits: Limits): Promise<void> {
+  async stop(id: string, limits: Request): Promise<void> {
     await this.#call(`/api/jobs/${id}/stop`, { method: 'POST', ...limits });
   }
 
@@ -76,14 +63,10 @@ export class RayDashboard {
 
   async #call<T>(path: string, request: Request = {}): Promise<T> {
     const url = new URL(path, this.address);
-    let answer: Answer;
-    try {
-      answer = await send(url, request);
-    } catch (cause) {
+    const { status, text } = await send(url, request).catch((cause: unknown) => {
       const cure = 'Start the cluster (ray start --head), or give the address of its dashboard.';
       throw new UserError(`No Ray dashboard answers at ${this.address}.`, { cure, cause });
-    }
-    const { status, text } = answer;
+    });
     try {
       if (status === 200) return JSON.parse(text) as T;
     } catch (cause) {
@@ -101,13 +84,11 @@ export class RayDashboard {
   }
 }
 
-interface Answer {
-  readonly status: number;
-  readonly text: string;
-}
-
 /** Not by fetch: it sends Sec-Fetch-Mode, by which Ray takes it for a browser, from which it accepts no job. */
-function send(url: URL, { method, body, signal, timeoutMs = 30_000 }: Request): Promise<Answer> {
+function send(
+  url: URL,
+  { method, body, signal, timeoutMs = 30_000 }: Request,
+): Promise<{ readonly status: number; readonly text: string }> {
   return new Promise((resolve, reject) => {
     const timeout = AbortSignal.timeout(timeoutMs);
     const options = { method, signal: signal ? AbortSignal.any([signal, timeout]) : timeout };

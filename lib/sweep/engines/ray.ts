@@ -1,10 +1,8 @@
 /** Runs as jobs of a Ray cluster, through its dashboard. No Python of ours is involved. */
 import { createHash } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { ArgumentError } from '../../io/errors';
-import { writeWhole } from '../../io/files';
 import { inProject } from '../../io/project';
 import type { Job, JobEvent } from '../../runs/job';
 import { BASELINE_FAILED, type Engine } from './engine';
@@ -17,16 +15,8 @@ export interface RayOptions {
   readonly gpusPerRun?: number;
   /** Cores that Ray counts for a run. Default: 1. */
   readonly cpusPerRun?: number;
-  /** How often a job is submitted again that failed, was stopped or whose node was lost. Default: 2. */
-  readonly retries?: number;
-  /** Variables of the runs' environment, beside the node's own. Default: as many threads as `cpusPerRun`. */
-  readonly env?: Readonly<Record<string, string>>;
   /** The command that does a job, the same on every node. Default: this project's command line. */
   readonly command?: (job: Job, store: string) => readonly string[];
-  /** Write the log of a job that failed into its run's folder, as `<submission>.log`. Default: false. */
-  readonly keepLogs?: boolean;
-  /** Milliseconds between two looks at the cluster. Default: 2000. */
-  readonly pollMs?: number;
 }
 
 /** A job of the sweep until it is done or given up. */
@@ -35,18 +25,22 @@ interface Task {
   retries: number;
   /** The submission that does it now. */
   id?: string;
-  /** Whether that one's start was told. */
+  /** Whether its start was reported. */
   told: boolean;
-  /** How often in a row the cluster did not take it. */
+  /** Submissions in a row that failed. */
   refusals: number;
 }
 
-/** A dashboard that is silent for so many looks is taken for gone, a job refused so often for impossible. */
+/** The sweep ends after so many looks in a row that fail; a job fails after so many submissions in a row that fail. */
 const PATIENCE = 10;
-/** Ray fails what waits for room longer than 15 minutes; so it is given a few at a time, and those again. */
+/** A job is submitted so often again that failed, was stopped or whose node was lost. */
+const RETRIES = 2;
+/** Milliseconds between two looks at the cluster. */
+const POLL_MS = 2000;
+/** Jobs that wait on the cluster at most: Ray fails one that waits longer than 15 minutes, and it is submitted again. */
 const QUEUED = 8;
 const WAITED_TOO_LONG = 'JOB_SUPERVISOR_ACTOR_START_TIMEOUT';
-/** Time for a stopped run to write its checkpoint. */
+/** A stopped run has so long to write its checkpoint. */
 const STOP_SECONDS = 30;
 const LOG_LINES = 20;
 
@@ -62,11 +56,7 @@ export function rayEngine({
   address = 'http://127.0.0.1:8265',
   gpusPerRun = 0,
   cpusPerRun = 1,
-  retries = 2,
-  env,
   command = workCommand,
-  keepLogs = false,
-  pollMs = 2000,
 }: RayOptions = {}): Engine {
   const dashboard = new RayDashboard(address);
   const threads = String(Math.max(1, Math.floor(cpusPerRun)));
@@ -76,16 +66,14 @@ export function rayEngine({
     TF_CPP_MIN_LOG_LEVEL: '2',
     TF_FORCE_GPU_ALLOW_GROWTH: 'true',
     RAY_JOB_STOP_WAIT_TIME_S: String(STOP_SECONDS),
-    ...env,
   };
 
   return {
-    name: 'ray',
     async *run(jobs, { store, signal }) {
       signal?.throwIfAborted();
       await refuseImpossible();
       const folder = resolve(store);
-      const tasks = new Set(jobs.map((job): Task => ({ job, retries, told: false, refusals: 0 })));
+      const tasks = new Set(jobs.map((job): Task => ({ job, retries: RETRIES, told: false, refusals: 0 })));
       const planned = new Set(jobs.map(({ id }) => id));
       const outcome = new Map<string, 'done' | 'failed'>();
       const live = new Set<string>(); // submissions that may be on the cluster
@@ -95,7 +83,7 @@ export function rayEngine({
         return { job: task.job, kind, message };
       };
       try {
-        for (let silent = 0; tasks.size > 0; await wait(pollMs, undefined, { signal })) {
+        for (let silent = 0; tasks.size > 0; await wait(POLL_MS, undefined, { signal })) {
           let known: ReadonlyMap<string, RayJob>;
           try {
             known = await dashboard.jobs({ signal });
@@ -120,7 +108,7 @@ export function rayEngine({
               yield end(task, 'done');
               continue;
             }
-            const message = await reasonOf(id, seen, join(folder, job.id));
+            const message = await reasonOf(id, seen);
             if (task.retries-- > 0) yield { job, kind: 'retried', message };
             else yield end(task, 'failed', `${message}\nThe same sweep tries it again.`);
           }
@@ -175,15 +163,11 @@ export function rayEngine({
   }
 
   /** Why a job failed, with the last lines that it printed; where its node is gone, without them. */
-  async function reasonOf(id: string, seen: RayJob | undefined, folder: string): Promise<string> {
+  async function reasonOf(id: string, seen: RayJob | undefined): Promise<string> {
     const reason = seen
       ? (seen.message ?? seen.status).split('\n')[0]
       : 'The cluster does not know it any more.';
     const log = await dashboard.log(id).catch(() => '');
-    if (keepLogs && log !== '') {
-      mkdirSync(folder, { recursive: true });
-      writeWhole(join(folder, `${id}.log`), log);
-    }
     return [reason, ...log.trimEnd().split('\n').slice(-LOG_LINES)].join('\n').trimEnd();
   }
 
@@ -197,7 +181,7 @@ export function rayEngine({
       const known = await dashboard.jobs(limits).catch(() => new Map<string, RayJob>());
       const going = ids.map((id) => known.get(id)).filter((seen) => seen && !hasEnded(seen));
       if (going.length === 0) return;
-      await wait(pollMs);
+      await wait(POLL_MS);
     }
   }
 }

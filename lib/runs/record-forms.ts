@@ -1,0 +1,49 @@
+/** The forms of a run's files, checked as they are read. */
+import { z } from 'zod';
+
+/** A line of `evaluations.jsonl`. */
+export const rowSchema = z
+  .strictObject({
+    /** In the file alone, so that files of many runs make one table. */
+    run: z.string(),
+    distortion: z.string(),
+    strength: z.union([z.number(), z.null(), z.array(z.number()).readonly()]),
+    seed: z.int(),
+    correct: z.int().nonnegative(),
+    total: z.int().positive(),
+    answers: z.string().optional(),
+  })
+  .refine(({ correct, total }) => correct <= total, 'more images are right than there are');
+
+const count = z.int().positive();
+const share = z.number().min(0).max(1);
+
+/** A line of `history.jsonl`. */
+export const epochSchema = z.strictObject({
+  epoch: count,
+  epochs: count,
+  trainLoss: z.number(),
+  validationAccuracy: share,
+  imagesPerSecond: z.number(),
+  waitingShare: share,
+  seconds: z.number(),
+  best: z.boolean(),
+});
+
+/** Version of the form of `record.json`. */
+export const FORMAT = 2;
+
+/** `record.json`, without what a specification is. */
+export const recordSchema = z
+  .strictObject({
+    format: z.literal(FORMAT),
+    id: z.string(),
+    spec: z.unknown(),
+    history: z.array(epochSchema).readonly(),
+    bestEpoch: count,
+    device: z.looseObject({ kind: z.enum(['cpu', 'gpu']), name: z.string(), threads: count }),
+    version: z.string(),
+    finished: z.iso.datetime(),
+    seconds: z.number(),
+  })
+  .refine(({ history, bestEpoch }) => bestEpoch <= history.length, 'the best epoch is not in the history');

@@ -1,0 +1,56 @@
+/** Tests of several runs together: each image is distorted once for all of them. */
+import type { ImageDataset } from '../data/dataset';
+import type { Distortion, Strength } from '../distortions';
+import { AccuracyMeter } from '../evaluation/accuracy';
+import { type EvaluationRow, rowOf } from '../evaluation/evaluate';
+import type { ResNet18 } from '../model/resnet18';
+import { loadWeights } from '../model/weights';
+import { TEST_SEED } from './run-store';
+
+/** A run to be tested: where its weights are, and at which strengths. */
+export interface Tested {
+  readonly weights: string;
+  readonly strengths: readonly Strength[];
+  readonly onRow: (row: EvaluationRow) => void;
+}
+
+/** A network with its compiled steps, which take longer to compile than a small test; one run after the other is in it. */
+export class TestBench {
+  readonly #network: ResNet18;
+  readonly #dataset: ImageDataset;
+  readonly #meters = new Map<string, AccuracyMeter>();
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(network: ResNet18, dataset: ImageDataset) {
+    this.#network = network;
+    this.#dataset = dataset;
+  }
+
+  /**
+   * Counts strength by strength, all runs on the same images; waits for what was begun before.
+   *
+   * @throws the signal's reason when it aborts
+   */
+  count(runs: readonly Tested[], distortion: Distortion, signal?: AbortSignal): Promise<void> {
+    const counted = this.#last.then(() => this.#count(runs, distortion, signal));
+    this.#last = counted.catch(() => {});
+    return counted;
+  }
+
+  async #count(runs: readonly Tested[], distortion: Distortion, signal?: AbortSignal): Promise<void> {
+    const network = this.#network;
+    const { test } = this.#dataset;
+    const { name } = distortion;
+    const meter = this.#meters.get(name) ?? new AccuracyMeter(network, this.#dataset, distortion);
+    this.#meters.set(name, meter);
+    const networks = runs.map(({ weights, strengths }) => {
+      loadWeights(network, weights);
+      const values = network.snapshot();
+      return { become: () => network.restore(values), strengths };
+    });
+    for await (const counted of meter.countEach(test, networks, { seed: TEST_SEED, signal })) {
+      const what = { distortion: name, strength: counted.strength, seed: TEST_SEED };
+      runs[counted.network].onRow(rowOf(what, counted.count));
+    }
+  }
+}
