@@ -22,6 +22,9 @@ const COMPONENTS = ['1 11, 2 11, 3 11', '1 21, 2 11, 3 11', '1 22, 2 11, 3 11'];
  */
 const GUARD = Uint8Array.from([...new Array(32).fill(0), 0xff, 0xdd, 0, 3, 0, EOI >> 8, EOI & 0xff]);
 
+/** A JPEG ends before its picture does, which sharp does not always see. */
+export class CutShortError extends Error {}
+
 /**
  * The size in pixels of a photograph as most are: a whole JPEG file of brightness and two colours of 8 bits, with no
  * colour profile and no EXIF, of 64 to 2048 pixels a side; and whether all of the picture comes in one scan. The fast
@@ -59,16 +62,22 @@ export function plainJpegSize(encoded: Uint8Array) {
  *
  * @param side - a multiple of four
  * @param square - `[side, side, 3]`, where it is written to; it begins at a multiple of four bytes
- * @throws Error where the file is not plain, or damaged
+ * @throws Error where the file is not plain, or damaged; CutShortError where that is sure
  */
 export function plainJpegSquare(encoded: Uint8Array, side: number, square: Uint8Array): void {
   const size = plainJpegSize(encoded);
   if (size === undefined || side % 4 !== 0) throw new Error('not a plain JPEG, or not for this side');
   const { width, height, left, top } = placementOf(size, side);
-  const rgba = new Transformer(size.isOneScan ? Buffer.concat([encoded.subarray(0, -2), GUARD]) : encoded)
-    .fastResize({ width, height, fit: ResizeFit.Fill, filter: FastResizeFilter.Bilinear })
-    .crop(left, top, side, side)
-    .rawPixelsSync();
+  let rgba: Uint8Array;
+  try {
+    rgba = new Transformer(size.isOneScan ? Buffer.concat([encoded.subarray(0, -2), GUARD]) : encoded)
+      .fastResize({ width, height, fit: ResizeFit.Fill, filter: FastResizeFilter.Bilinear })
+      .crop(left, top, side, side)
+      .rawPixelsSync();
+  } catch (cause) {
+    // What the decoder says of the guard.
+    throw /DRI/.test((cause as Error).message) ? new CutShortError('premature end of data') : cause;
+  }
   if (rgba.length !== side * side * 4) throw new Error(`decoded to ${rgba.length} bytes`);
   // Without alpha, four pixels at a time: little endian, as every machine is that TensorFlow runs on.
   const from = new Uint32Array(rgba.buffer, rgba.byteOffset, side * side);

@@ -1,5 +1,5 @@
 import { type ImageFile, readImageFile } from './build';
-import { plainJpegSquare } from './plain-jpeg';
+import { CutShortError, plainJpegSquare } from './plain-jpeg';
 import type * as Square from './square';
 
 /** What a thread that makes squares is asked for. */
@@ -21,7 +21,8 @@ export async function square({ side, into, ...image }: SquareTask, isAlone = fal
   const encoded = readImageFile(image);
   try {
     plainJpegSquare(encoded, side, into);
-  } catch {
+  } catch (error) {
+    if (error instanceof CutShortError) throw error;
     // Not plain, or damaged: sharp makes it, or says why not. Loaded only where it is needed: it takes a while.
     const { toSquare } = require('./square') as typeof Square;
     into.set(await toSquare(encoded, side, isAlone));
