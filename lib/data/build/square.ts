@@ -54,17 +54,17 @@ async function decoded(encoded: Uint8Array, side: number, failOn: FailOnOptions)
 /** The centre square of an image that is smaller. By ourselves, since sharp's comes out half a pixel aside. */
 function enlarged(pixels: Buffer, size: { readonly width: number; readonly height: number }, side: number) {
   const { width, height, left, top } = placementOf(size, side);
-  const along = (start: number, from: number, to: number) =>
-    Array.from({ length: side }, (_, index) => neighbours(start + index, from, to));
-  const columns = along(left, size.width, width);
+  const columns = neighbours(size.width, width, left, side);
+  const rows = neighbours(size.height, height, top, side);
   const square = Buffer.alloc(side * side * 3);
-  let at = 0;
-  for (const [upper, lower, down] of along(top, size.height, height)) {
-    for (const [low, high, right] of columns) {
+  for (let y = 0, at = 0; y < side; y++) {
+    const [upper, lower, down] = [rows.low[y] * size.width, rows.high[y] * size.width, rows.share[y]];
+    for (let x = 0; x < side; x++) {
+      const [low, high, right] = [columns.low[x], columns.high[x], columns.share[x]];
+      const corners = [3 * (upper + low), 3 * (upper + high), 3 * (lower + low), 3 * (lower + high)];
       for (let channel = 0; channel < 3; channel++) {
-        const pixel = (row: number, column: number) => pixels[3 * (row * size.width + column) + channel];
-        const above = pixel(upper, low) * (1 - right) + pixel(upper, high) * right;
-        const below = pixel(lower, low) * (1 - right) + pixel(lower, high) * right;
+        const above = pixels[corners[0] + channel] * (1 - right) + pixels[corners[1] + channel] * right;
+        const below = pixels[corners[2] + channel] * (1 - right) + pixels[corners[3] + channel] * right;
         square[at++] = above * (1 - down) + below * down + 0.5;
       }
     }
@@ -72,9 +72,18 @@ function enlarged(pixels: Buffer, size: { readonly width: number; readonly heigh
   return square;
 }
 
-/** The two of `from` old pixels that a new one of `to` lies between, and the share of the second. */
-function neighbours(index: number, from: number, to: number) {
-  const place = ((index + 0.5) * from) / to - 0.5;
-  const low = Math.floor(place);
-  return [Math.max(low, 0), Math.min(low + 1, from - 1), place - low] as const;
+/**
+ * Along one axis of `from` pixels that is enlarged to `to`: for each of the `count` new pixels from `start` on, the two old
+ * ones that it lies between, and the share of the second.
+ */
+function neighbours(from: number, to: number, start: number, count: number) {
+  const places = Float64Array.from(
+    { length: count },
+    (_, index) => ((start + index + 0.5) * from) / to - 0.5,
+  );
+  return {
+    low: Int32Array.from(places, (place) => Math.max(Math.floor(place), 0)),
+    high: Int32Array.from(places, (place) => Math.min(Math.floor(place) + 1, from - 1)),
+    share: places.map((place) => place - Math.floor(place)),
+  };
 }
