@@ -626,7 +626,9 @@ describe('results that ship', () => {
     }
     symlinkSync(join(root, 'node_modules'), join(project, 'node_modules'));
     mkdirSync(join(project, 'data', 'results'), { recursive: true });
-    symlinkSync(join(root, 'data', 'cifar10'), join(project, 'data', 'cifar10'));
+    for (const name of ['cifar10', 'tiny-imagenet-classes.json']) {
+      symlinkSync(join(root, 'data', name), join(project, 'data', name));
+    }
     const lines = jobs.map(({ id }) => ({ record: runs.find(id), rows: runs.evaluations(id) }));
     const file = join(project, 'data', 'results', 'smoke.jsonl');
     writeFileSync(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
-import { ArgumentError, DataError } from '../io/errors';
+import { DataError } from '../io/errors';
 
 /*
  * The packed store: one file that holds a data set as uint8 squares, so that any batch is a few reads.
@@ -119,11 +119,6 @@ export class Store {
     return sha256Of(Buffer.from(what)).slice(0, 16);
   }
 
-  /** Number of images. */
-  get length(): number {
-    return this.labels.length;
-  }
-
   /** Position of the first image of a split. */
   startOf(split: SplitName): number {
     const { train, validation } = this.header.splits;
@@ -131,51 +126,36 @@ export class Store {
   }
 
   /**
-   * Reads the images at `positions`, each checked against its checksum, one after the other.
+   * Reads the images at `positions`, each checked against its checksum.
    *
-   * @param into - `[positions.length, side, side, 3]`, filled and returned; by default a new array.
-   * @throws ArgumentError where a position is not one of the store's; DataError where an image is damaged.
+   * @returns `[positions.length, side, side, 3]`
+   * @throws DataError where an image is damaged
    */
-  read(
-    positions: ArrayLike<number>,
-    into = new Uint8Array(positions.length * this.layout.imageBytes),
-  ): Uint8Array<ArrayBuffer> {
+  read(positions: ArrayLike<number>): Uint8Array<ArrayBuffer> {
     const { pixels, imageBytes } = this.layout;
-    if (into.length !== positions.length * imageBytes) {
-      throw new ArgumentError(
-        `${positions.length} images take ${positions.length * imageBytes} bytes, but the array given has ${into.length}`,
-      );
-    }
+    const images = new Uint8Array(positions.length * imageBytes);
     const descriptor = open(this.file, this.cure);
     try {
       for (let index = 0; index < positions.length; index++) {
         const position = positions[index];
-        if (!(Number.isInteger(position) && position >= 0 && position < this.length)) {
-          throw new ArgumentError(
-            `image ${position} of ${this.file}: there are images 0 to ${this.length - 1}`,
-          );
-        }
-        const image = into.subarray(index * imageBytes, (index + 1) * imageBytes);
-        fill(descriptor, image, pixels + position * imageBytes);
+        const image = images.subarray(index * imageBytes, (index + 1) * imageBytes);
+        readSync(descriptor, image, 0, imageBytes, pixels + position * imageBytes);
         if (crc32(image) !== this.checksums[position]) {
           throw new DataError(
             `${this.file}: ${this.describe(position)} is damaged: its checksum does not match`,
-            {
-              cure: this.cure,
-            },
+            { cure: this.cure },
           );
         }
       }
     } finally {
       closeSync(descriptor);
     }
-    return into;
+    return images;
   }
 
   /** Reads every image once and throws a DataError at the first damaged one. */
   verify(): void {
-    const image = new Uint8Array(this.layout.imageBytes);
-    for (let position = 0; position < this.length; position++) this.read([position], image);
+    for (let position = 0; position < this.labels.length; position++) this.read([position]);
   }
 
   private describe(position: number): string {
@@ -199,7 +179,9 @@ export function openStore(file: string, { cure }: OpenOptions): Store {
     const { size } = fstatSync(descriptor);
     const block = (bytes: number, position: number, name: string): Buffer => {
       if (position + bytes > size) throw damaged(`truncated in its ${name}: the file has only ${size} bytes`);
-      return fill(descriptor, Buffer.alloc(bytes), position);
+      const content = Buffer.alloc(bytes);
+      readSync(descriptor, content, 0, bytes, position);
+      return content;
     };
 
     const preamble = block(PREAMBLE_BYTES, 0, 'preamble');
@@ -226,13 +208,11 @@ export function openStore(file: string, { cure }: OpenOptions): Store {
 
     // Copied, since a view needs an aligned start; little endian, as every machine is that TensorFlow runs on.
     const labels = new Uint16Array(Uint8Array.from(labelBlock).buffer);
-    const wrong = labels.findIndex((label) => label >= header.classNames.length);
-    if (wrong >= 0) {
-      throw damaged(
-        `image ${wrong} has label ${labels[wrong]}, but there are ${header.classNames.length} classes`,
-      );
-    }
     const checksums = new Uint32Array(Uint8Array.from(checksumBlock).buffer);
+    const classes = header.classNames.length;
+    const wrong = labels.findIndex((label) => label >= classes);
+    if (wrong >= 0)
+      throw damaged(`image ${wrong} has label ${labels[wrong]}, but there are ${classes} classes`);
     return new Store(file, header, labels, checksums, layout, cure);
   } finally {
     closeSync(descriptor);
@@ -262,15 +242,4 @@ function open(file: string, cure: string): number {
     if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
     throw new DataError(`${file}: there is no such data set`, { cure, cause });
   }
-}
-
-/** Fills `bytes` from `position` on; a file that ends before leaves the rest as it was (checksums tell). */
-function fill<Bytes extends Uint8Array>(descriptor: number, bytes: Bytes, position: number): Bytes {
-  let done = 0;
-  while (done < bytes.length) {
-    const count = readSync(descriptor, bytes, done, bytes.length - done, position + done);
-    if (count === 0) break;
-    done += count;
-  }
-  return bytes;
 }

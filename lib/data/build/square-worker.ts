@@ -21,12 +21,10 @@ export async function square({ side, into, ...image }: SquareTask, isAlone = fal
   const encoded = readImageFile(image);
   try {
     plainJpegSquare(encoded, side, into);
-    return;
   } catch (error) {
     if (error instanceof CutShortError) throw error;
-    // Not plain, or damaged: sharp makes it, or says why not.
+    // Not plain, or damaged: sharp makes it, or says why not. Loaded only where it is needed: it takes a while.
+    const { toSquare } = require('./square') as typeof Square;
+    into.set(await toSquare(encoded, side, isAlone));
   }
-  // Loaded only where it is needed: sharp takes a while.
-  const { toSquare } = require('./square') as typeof Square;
-  into.set(await toSquare(encoded, side, isAlone));
 }

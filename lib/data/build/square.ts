@@ -1,6 +1,10 @@
 import sharp, { type FailOnOptions } from 'sharp';
 import { placementOf } from '../geometry';
 
+// Many images at once, each on one thread and seen once.
+sharp.concurrency(1);
+sharp.cache(false);
+
 /** More than the largest image in ImageNet (61 megapixels); a larger one is refused before it is decoded. */
 const MOST_PIXELS = 100_000_000;
 

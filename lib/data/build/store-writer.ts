@@ -7,12 +7,12 @@ import {
   openSync,
   readSync,
   renameSync,
-  rmSync,
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { ArgumentError } from '../../io/errors';
+import { ASIDE } from '../../io/files';
 import {
   type ChannelTriple,
   encodeHeader,
@@ -25,16 +25,9 @@ import {
 } from '../store';
 import { ChannelStatistics } from './channel-statistics';
 
-/** What is known of a data set before its first image is read. */
-export interface StoreDescription {
-  readonly name: string;
-  /** Side of the squares in pixels. */
-  readonly side: number;
-  readonly classNames: readonly string[];
-  /** WordNet ids of the classes, where there are any. */
-  readonly wnids?: readonly string[];
-  /** SHA-256 of the images' names, where they have names. */
-  readonly namesSha256?: string;
+/** What is known of a data set before its first image is read, in the order in which the header has it. */
+export interface StoreDescription
+  extends Pick<StoreHeader, 'name' | 'side' | 'classNames' | 'wnids' | 'namesSha256'> {
   /** The class of each image, split by split. */
   readonly labels: Readonly<Record<SplitName, ArrayLike<number>>>;
 }
@@ -57,41 +50,27 @@ export class StoreWriter {
   private readonly statistics: ChannelStatistics;
   private closed = false;
 
-  /**
-   * @param options.resume - go on with the file that a killed writer of the same description left: see `recover`
-   * @throws ArgumentError where there is no training image, or a label is not one of the classes
-   */
+  /** Goes on with the file that a killed writer of the same description left, if there is one: see `recover`. */
   constructor(
     private readonly file: string,
     private readonly description: StoreDescription,
-    { resume = false }: { readonly resume?: boolean } = {},
   ) {
-    const { labels, side, classNames } = description;
-    const all = SPLIT_NAMES.flatMap((split) => Array.from(labels[split]));
-    const wrong = all.find((label) => !(label in classNames));
-    if (wrong !== undefined) {
-      throw new ArgumentError(
-        `label ${wrong}: expected one of 0 to ${classNames.length - 1}, the classes' numbers`,
-      );
-    }
-    if (labels.train.length === 0) throw new ArgumentError(`${description.name}: no training image`);
-
-    this.labels = Uint16Array.from(all);
-    this.checksums = new Uint32Array(all.length);
-    this.written = new Uint8Array(all.length);
+    const { labels, side } = description;
+    this.labels = Uint16Array.from(SPLIT_NAMES.flatMap((split) => Array.from(labels[split])));
+    this.checksums = new Uint32Array(this.labels.length);
+    this.written = new Uint8Array(this.labels.length);
     this.statistics = new ChannelStatistics(side);
     const header = this.header([0, 0, 0], [0, 0, 0]);
     // The statistics come last: leave room for them.
     const longest = PREAMBLE_BYTES + Buffer.byteLength(JSON.stringify(header)) + 256;
     this.headerBytes = Math.ceil(longest / 4096) * 4096 - PREAMBLE_BYTES;
-    this.layout = layoutOf(this.headerBytes, all.length, side);
+    this.layout = layoutOf(this.headerBytes, this.labels.length, side);
 
-    this.aside = `${file}.partial`;
+    this.aside = `${file}${ASIDE}`;
     mkdirSync(dirname(file), { recursive: true });
-    const goOn = resume && existsSync(this.aside);
-    this.descriptor = openSync(this.aside, goOn ? 'r+' : 'w+');
+    this.descriptor = openSync(this.aside, existsSync(this.aside) ? 'r+' : 'w+');
     const draft = Buffer.concat([encodeHeader(header, this.headerBytes), bytesOf(this.labels)]);
-    if (goOn && this.readBytes(0, draft.length).equals(draft)) return;
+    if (this.readBytes(0, draft.length).equals(draft)) return;
     ftruncateSync(this.descriptor, 0);
     ftruncateSync(this.descriptor, this.layout.end);
     writeSync(this.descriptor, draft, 0, null, 0);
@@ -125,11 +104,10 @@ export class StoreWriter {
    */
   write(position: number, square: Uint8Array): void {
     const { checksums, pixels, imageBytes } = this.layout;
-    if (this.written[position] !== 0) {
-      throw new ArgumentError(`image ${position}: no such image, or written already`);
-    }
-    if (square.length !== imageBytes) {
-      throw new ArgumentError(`image ${position}: expected ${imageBytes} bytes, but got ${square.length}`);
+    if (this.written[position] !== 0 || square.length !== imageBytes) {
+      throw new ArgumentError(
+        `image ${position} of ${square.length} bytes: written already, or none of these`,
+      );
     }
     const checksum = crc32(square);
     writeSync(this.descriptor, square, 0, imageBytes, pixels + position * imageBytes);
@@ -156,16 +134,10 @@ export class StoreWriter {
     return header;
   }
 
-  /** Ends the writing; a file that was not finished stays aside, for a writer that resumes. */
+  /** Ends the writing; a file that was not finished stays aside, for a writer that goes on. */
   close(): void {
     if (!this.closed) closeSync(this.descriptor);
     this.closed = true;
-  }
-
-  /** Gives up: nothing remains. */
-  abandon(): void {
-    this.close();
-    rmSync(this.aside, { force: true });
   }
 
   private take(position: number, square: Uint8Array, checksum: number): void {
@@ -181,14 +153,10 @@ export class StoreWriter {
   }
 
   private header(mean: ChannelTriple, deviation: ChannelTriple): StoreHeader {
-    const { name, side, classNames, wnids, namesSha256, labels } = this.description;
+    const { labels, ...described } = this.description;
     return {
       format: 1,
-      name,
-      side,
-      classNames,
-      wnids,
-      namesSha256,
+      ...described,
       splits: { train: labels.train.length, validation: labels.validation.length, test: labels.test.length },
       mean,
       deviation,

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { ArgumentError } from '../../io/errors';
 import { type ImageDataset, openDataset } from '../dataset';
 import { permutation } from '../random';
-import type { BuildOptions, Plan, PlannedImage, SourceImage } from './build';
+import { type BuildOptions, type Plan, planned, type SourceImage } from './build';
 import { Imagenet } from './imagenet';
 import { pack, STORE } from './pack';
 import { TIFS_CLASSES } from './tifs-classes';
@@ -39,39 +39,33 @@ async function planOf(
   { from, train, validation, test, seed = 0 }: TifsOptions & Record<'train' | 'validation' | 'test', number>,
   signal: AbortSignal,
 ): Promise<Plan> {
-  const source = new Imagenet(from, TIFS_CLASSES, signal);
-  try {
-    const training = await source.trainingImages();
-    const testing = await source.validationImages();
-    const problems = [...source.problems];
-    const images = TIFS_CLASSES.flatMap(({ wnid, name }, label) => {
-      // The first of a class's images in an order that the seed decides.
-      const draw = (found: readonly SourceImage[] | undefined, count: number, purpose: string) => {
-        if (!found) return []; // The class is missing, which is a problem already.
-        if (found.length < count) {
-          problems.push(
-            `${wnid} (${name}): ${count} images for ${purpose} needed, but there are ${found.length}`,
-          );
-        }
-        const sorted = found.toSorted((a, b) => (a.name < b.name ? -1 : 1));
-        return [...permutation(sorted.length, [seed, wnid, purpose])]
-          .slice(0, count)
-          .map((index) => sorted[index]);
-      };
-      const learning = draw(training.get(wnid), train + validation, 'training and validation');
-      const planned = (split: PlannedImage['split']) => (image: SourceImage) => ({ ...image, split, label });
-      return [
-        ...learning.slice(0, train).map(planned('train')),
-        ...learning.slice(train).map(planned('validation')),
-        ...draw(testing.get(wnid), test, 'testing').map(planned('test')),
-      ];
-    });
-    const classNames = TIFS_CLASSES.map(({ name }) => name);
-    const wnids = TIFS_CLASSES.map(({ wnid }) => wnid);
-    return { name: 'TIFS', source: source.root, classNames, wnids, images, problems };
-  } finally {
-    await source.close();
-  }
+  const source = new Imagenet(from, signal);
+  const training = await source.trainingImages();
+  const testing = await source.validationImages();
+  const problems = [...source.problems];
+  const images = TIFS_CLASSES.flatMap(({ wnid, name }, label) => {
+    // The first of a class's images in an order that the seed decides.
+    const draw = (found: readonly SourceImage[] | undefined, count: number, purpose: string) => {
+      if (!found) return []; // The class is missing, which is a problem already.
+      if (found.length < count) {
+        problems.push(
+          `${wnid} (${name}): ${count} images for ${purpose} needed, but there are ${found.length}`,
+        );
+      }
+      const sorted = found.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+      const order = permutation(sorted.length, [seed, wnid, purpose]);
+      return Array.from(order.subarray(0, count), (index) => sorted[index]);
+    };
+    const learning = draw(training.get(wnid), train + validation, 'training and validation');
+    return [
+      ...planned(learning.slice(0, train), 'train', label),
+      ...planned(learning.slice(train), 'validation', label),
+      ...planned(draw(testing.get(wnid), test, 'testing'), 'test', label),
+    ];
+  });
+  const classNames = TIFS_CLASSES.map(({ name }) => name);
+  const wnids = TIFS_CLASSES.map(({ wnid }) => wnid);
+  return { name: 'TIFS', source: source.root, classNames, wnids, images, problems };
 }
 
 /**
