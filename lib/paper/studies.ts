@@ -4,7 +4,7 @@ import type { Laboratory } from '../runs/laboratory';
 import type { Treatment } from '../runs/presets';
 import { AS_PRINTED, type Reading } from '../training/methods';
 import { sparse } from './figures';
-import { type SettingCurve, settingCurve } from './panel-curves';
+import { type SettingCurve, SettingCurves } from './panel-curves';
 
 export const studyNames = ['readings', 'weight'] as const;
 export type StudyName = (typeof studyNames)[number];
@@ -56,8 +56,8 @@ export function studyCurves(
 ): readonly (StudySetting & { readonly curve?: SettingCurve })[] {
   const { preset, results } = laboratory.shown();
   return studyOf(name).map(({ treatment, test }) => {
-    const strengths = sparse(test, preset);
-    return { treatment, test, curve: settingCurve(treatment, { results, preset, test, strengths }) };
+    const source = { results, preset, test, strengths: sparse(test, preset) };
+    return { treatment, test, curve: new SettingCurves(source).of(treatment) };
   });
 }
 
