@@ -6,20 +6,14 @@ import { distortionNamed, strengthText } from '../distortions';
 import { accuracyInterval, type EvaluationRow } from '../evaluation/evaluate';
 import { DataError } from '../io/errors';
 import { makeFolder, writeWhole } from '../io/files';
+import { duration } from '../plots/duration';
 import type { RunRecord } from '../runs/run-store';
 import { type RunSpec, runTitle } from '../runs/spec';
+import type { Given } from './commands';
 import { findRun, openStore } from './store';
-import { duration, percent, printJson } from './text';
+import { percent, printJson } from './text';
 
-export interface ExportOptions {
-  readonly run: string;
-  readonly data?: string;
-  readonly store?: string;
-  readonly out: string;
-  readonly json: boolean;
-}
-
-export async function exportRun({ run: prefix, data, store, out, json }: ExportOptions): Promise<void> {
+export async function exportRun({ run: prefix, data, store, out, json }: Given<'export'>): Promise<void> {
   const { record, laboratory } = findRun(prefix, { data, store });
   const { id, spec } = record;
   const runs = laboratory.store;
@@ -54,6 +48,8 @@ export async function exportRun({ run: prefix, data, store, out, json }: ExportO
   if (json) printJson({ run: id, files });
   else console.log(`Exported ${runTitle(spec)}, seed ${spec.seed}, to ${out}.`);
 }
+
+export { exportRun as export };
 
 /** The command that trains a run which ships. */
 function runCommand(preset: string, { method, distortion, epochs, precision, seed }: RunSpec): string {

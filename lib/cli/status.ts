@@ -1,30 +1,16 @@
 /** `status`: where a sweep stands. */
 import { setTimeout } from 'node:timers/promises';
-import type { Precision } from '../model/resnet18';
+import { duration } from '../plots/duration';
 import { resultsTable } from '../plots/table';
-import type { PresetName } from '../runs/presets';
 import type { Owner } from '../runs/run-store';
 import { figuresNamed } from '../sweep/plan';
 import { type JobStatus, type SweepStatus, sweepStatus } from '../sweep/status';
-import type { Reading } from '../training/methods';
-import { duration, percent, printJson } from './text';
-
-export interface StatusOptions {
-  readonly preset: PresetName;
-  readonly figures: string;
-  readonly seeds: readonly number[];
-  readonly divergence?: Reading['divergence'];
-  readonly data?: string;
-  readonly store?: string;
-  readonly precision?: Precision;
-  readonly all: boolean;
-  readonly watch: boolean;
-  readonly json: boolean;
-}
+import type { Given } from './commands';
+import { percent, printJson } from './text';
 
 const WATCH_MS = 5000;
 
-export async function status(options: StatusOptions): Promise<void> {
+export async function status(options: Given<'status'>): Promise<void> {
   const { figures, divergence, all, watch, json, ...plan } = options;
   const subject = figuresNamed(figures);
   let isRead = true;

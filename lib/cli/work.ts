@@ -7,6 +7,7 @@ import type { Job } from '../runs/job';
 import { laboratories } from '../runs/laboratory';
 import { presetNamed } from '../runs/presets';
 import { parseSpec, runId } from '../runs/spec';
+import type { Given } from './commands';
 import { stopSignal } from './stop';
 
 const jobSchema = z.strictObject({
@@ -44,7 +45,7 @@ function parseJob(text: string): Job {
 }
 
 /** Does the run and the tests of a job; what is on disk already is passed over. */
-export async function work({ store, job: text }: { readonly store: string; readonly job: string }) {
+export async function work({ store, job: text }: Given<'work'>): Promise<void> {
   const job = parseJob(text);
   const laboratory = laboratories({ store, signal: stopSignal() })(job);
   console.log(`${job.id} ${job.title}, seed ${job.spec.seed}`);
