@@ -1,23 +1,6 @@
 /** What each command takes and says of itself; the file of its name, or of its group, does it. */
 import type { Option } from 'commander';
-import {
-  choice,
-  count,
-  figuresOption,
-  flag,
-  number,
-  option,
-  outOption,
-  positive,
-  seedsOption,
-  shared,
-  strength,
-  strengths,
-  userKernels,
-  Valued,
-  type Values,
-  whole,
-} from './options';
+import { choice, flag, option, read, shared, userKernels, Valued, type Values } from './options';
 
 /** A command as --help shows it. */
 export interface Described {
@@ -41,30 +24,32 @@ export const groups: Readonly<Record<string, string>> = {
   data: 'Builds a data set. Killed, a build goes on where it was.',
 };
 
-const { preset, store, data, divergence, retrain, precision, run, subject, out, json } = shared;
-const built = outOption('where the data set goes');
+const { preset, subject, seeds, divergence, where, retrain, precision, run, out, json } = shared;
+
+const methods = ['baseline', 'control', 'DA', 'ST', 'ST-sym', 'AT'] as const;
+
+// What builds of data sets take.
+const built = out('where the data set goes');
 const side = (usual: number) =>
-  option('--side <pixels>', 'side of the crop that the network sees', whole).otherwise(usual);
-const images = (flag: string, what: string, usual: number) =>
-  option(`--${flag} <images>`, `${what} images of each class`, whole).otherwise(usual);
-const splitSeed = option('--seed <number>', 'decides which images go where', whole).otherwise(0);
+  option('--side <pixels>', 'side of the crop that the network sees', read.whole).otherwise(usual);
+const count = (flags: string, what: string, usual: number) =>
+  option(flags, `${what} images of each class`, read.whole).otherwise(usual);
+const share = (flags: string, what: string) =>
+  option(flags, `part of each class for ${what}, 0..1`, read.number).otherwise(0.1);
+const drawn = {
+  seed: option('--seed <number>', 'decides which images go where', read.whole).otherwise(0),
+  skipBad: flag('--skip-bad', 'leave out images that are wrong, and record them, instead of stopping'),
+};
 
 export const commands = {
   run: {
     description: 'Trains one network, or finds it on disk; the baseline that it starts from first.',
     options: {
       preset,
-      method: choice('--method <name>', 'how it is trained', [
-        'baseline',
-        'control',
-        'DA',
-        'ST',
-        'ST-sym',
-        'AT',
-      ]).needed(),
-      alpha: option('--alpha <number>', 'weight α of the stability loss, for ST and ST-sym', number),
-      probability: option('--probability <number>', 'p of DA, 0..1', number),
-      mu: option('--mu <number>', 'weight μ of AT, 0..1 (default: 0.5)', number),
+      method: choice('--method <name>', 'how it is trained', methods).needed(),
+      alpha: option('--alpha <number>', 'weight α of the stability loss, for ST and ST-sym', read.number),
+      probability: option('--probability <number>', 'p of DA, 0..1', read.number),
+      mu: option('--mu <number>', 'weight μ of AT, 0..1 (default: 0.5)', read.number),
       divergence,
       reference: choice(
         '--reference <name>',
@@ -83,12 +68,11 @@ export const commands = {
       strength: option(
         '--strength <number>',
         "its strength in the paper's units; of a composition as in 30+0.1",
-        strength,
+        read.strength,
       ),
-      epochs: option('--epochs <number>', "epochs (default: the preset's)", count),
-      seed: option('--seed <number>', 'seed of everything random', whole).otherwise(0),
-      data,
-      store,
+      epochs: option('--epochs <number>', "epochs (default: the preset's)", read.count),
+      seed: option('--seed <number>', 'seed of everything random', read.whole).otherwise(0),
+      ...where,
       retrain,
       precision,
       json,
@@ -111,10 +95,9 @@ export const commands = {
       strengths: option(
         '--strengths <numbers>',
         "as in 0,0.05,0.1; none is no JPEG (default: the distortion's test grid)",
-        strengths,
+        read.strengths,
       ),
-      data,
-      store,
+      ...where,
       json,
     },
     examples: [
@@ -129,12 +112,9 @@ export const commands = {
     options: {
       preset,
       figures: subject,
-      seeds: seedsOption(
-        'as in 0,1,2: the first for the whole grids, the others near the practical strengths',
-      ),
+      seeds: seeds('as in 0,1,2: the first for the whole grids, the others near the practical strengths'),
       divergence,
-      data,
-      store,
+      ...where,
       retrain,
       precision,
       engine: choice(
@@ -145,7 +125,7 @@ export const commands = {
       processes: option(
         '--processes <number>',
         'of the engine local (default: one a GPU, without one as many as fit)',
-        count,
+        read.count,
       ),
       address: option(
         '--address <url>',
@@ -154,18 +134,18 @@ export const commands = {
       gpusPerRun: option(
         '--gpus-per-run <number>',
         'of the engine ray: GPUs of a run, or a part of one (default: 0)',
-        positive,
+        read.positive,
       ),
       cpusPerRun: option(
         '--cpus-per-run <number>',
         'of the engine ray: cores of a run (default: 1)',
-        positive,
+        read.positive,
       ),
       dryRun: flag('--dry-run', 'list the runs and what they cost, and do nothing'),
       imagesPerSecond: option(
         '--images-per-second <number>',
         'of --dry-run: training images a second (default: measured here in some seconds)',
-        positive,
+        read.positive,
       ),
       tensorboard: option('--tensorboard <folder>', 'write event files for TensorBoard at the end'),
       json,
@@ -188,10 +168,9 @@ export const commands = {
     options: {
       preset,
       figures: subject,
-      seeds: seedsOption('those of the sweep'),
+      seeds: seeds('those of the sweep'),
       divergence,
-      data,
-      store,
+      ...where,
       precision,
       all: flag('--all', 'list also the runs that are whole or wait'),
       watch: flag('--watch', 'look again every five seconds until all is whole; Ctrl-C ends it'),
@@ -209,11 +188,10 @@ export const commands = {
       "Draws the figures' panels from the runs on disk and those that ship; tables of all results.",
     options: {
       preset,
-      figures: figuresOption(),
+      figures: shared.figures,
       divergence,
-      data,
-      store,
-      out,
+      ...where,
+      out: out(),
       html: new Valued<boolean>('--no-html', 'leave out the interactive pages, 10 MB each'),
       json,
     },
@@ -228,21 +206,21 @@ evaluations.csv. A curve is drawn once all settings it is chosen from are there.
   claims: {
     description:
       "What the paper's text says of its results, each sentence checked against the runs that are there.",
-    options: { preset, divergence, data, store, json },
+    options: { preset, divergence, ...where, json },
     examples: ['claims', 'claims --preset paper --store /shared/runs --json'],
     exits: '0 they were checked, whatever came of it; 1 an error.',
   },
   export: {
     description: 'The weights of a run for PyTorch: safetensors, a model card, config.json.',
-    options: { run, data, store, out, json },
+    options: { run, ...where, out: out(), json },
     examples: ['export --run fa8a15d027f60b7f --out exported'],
     exits: '0 done; 1 an error.',
   },
   tensorboard: {
     description: 'Event files for TensorBoard: loss and accuracy per epoch, accuracy per test strength.',
     options: {
-      store,
-      out: outOption('the log directory, a folder a run; files of an earlier call are replaced'),
+      store: where.store,
+      out: out('the log directory, a folder a run; files of an earlier call are replaced'),
     },
     examples: ['tensorboard --out logs && tensorboard --logdir logs'],
     exits: '0 done; 1 an error.',
@@ -288,11 +266,10 @@ evaluations.csv. A curve is drawn once all settings it is chosen from are there.
         'ILSVRC2012: unpacked in any of the usual layouts, or the original tar files',
       ).needed(),
       out: built,
-      train: images('train', 'training', 450),
-      validation: images('validation', 'validation', 50),
-      test: images('test', 'test', 50),
-      seed: splitSeed,
-      skipBad: flag('--skip-bad', 'leave out images that are wrong, and record them, instead of stopping'),
+      train: count('--train <images>', 'training', 450),
+      validation: count('--validation <images>', 'validation', 50),
+      test: count('--test <images>', 'test', 50),
+      ...drawn,
     },
     examples: ['data tifs --from /data/ILSVRC2012 --out data/tifs'],
   },
@@ -303,12 +280,9 @@ evaluations.csv. A curve is drawn once all settings it is chosen from are there.
       from: option('--from <folder>', 'the tree').needed(),
       out: built,
       side: side(224),
-      validation: option('--validation <share>', 'part of each class for validation, 0..1', number).otherwise(
-        0.1,
-      ),
-      test: option('--test <share>', 'part of each class for the test, 0..1', number).otherwise(0.1),
-      seed: splitSeed,
-      skipBad: flag('--skip-bad', 'leave out pictures that are wrong, and record them, instead of stopping'),
+      validation: share('--validation <share>', 'validation'),
+      test: share('--test <share>', 'the test'),
+      ...drawn,
     },
     examples: ['data folder --from pictures --out data/mine'],
   },

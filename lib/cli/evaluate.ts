@@ -35,17 +35,17 @@ export async function evaluate(options: Given<'evaluate'>): Promise<void> {
   if (json) {
     return printJson(rows.map((row) => ({ run: record.id, ...row, ...accuracyInterval(row) })));
   }
-  const table = resultsTable(
-    rows.map((row) => {
-      const { accuracy, low, high } = accuracyInterval(row);
-      return {
-        strength: strengthText(kind, row.strength),
-        accuracy: percent(accuracy),
-        '95 % interval': `${percent(low)} … ${percent(high)}`,
-        images: row.total,
-      };
-    }),
-    { title: `${runTitle(record.spec)}, seed ${record.spec.seed}: ${kind.title}` },
-  );
-  console.log(table.toText());
+  const title = `${runTitle(record.spec)}, seed ${record.spec.seed}: ${kind.title}`;
+  console.log(resultsTable(rows.map(accuracyCells), { title }).toText());
+}
+
+/** What was counted, as tables show it. */
+export function accuracyCells(row: EvaluationRow) {
+  const { accuracy, low, high } = accuracyInterval(row);
+  return {
+    strength: strengthText(distortionNamed(row.distortion), row.strength),
+    accuracy: percent(accuracy),
+    '95 % interval': `${percent(low)} … ${percent(high)}`,
+    images: row.total,
+  };
 }

@@ -34,7 +34,9 @@ for (const [name, described] of Object.entries<Described>(commands)) {
   ];
   command.addHelpText('after', `\n${texts.filter(Boolean).join('\n\n')}`);
   // Loaded when it runs: --help does not wait for TensorFlow.
-  command.action((given: unknown) => require(`./${group ?? word}`)[word](given));
+  const load = (): Readonly<Record<string, (given: unknown) => void | Promise<void>>> =>
+    require(`./${group ?? word}`);
+  command.action((given) => load()[word](given));
 }
 
 function parentOf(group: string | undefined): Command {

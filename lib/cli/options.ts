@@ -55,43 +55,46 @@ const reader =
     throw new InvalidArgumentError(`Expected a ${expected}, but got "${text}".`);
   };
 
-export const number = reader('number', Number.isFinite);
-export const positive = reader('number above 0', (value) => Number.isFinite(value) && value > 0);
-export const whole = reader('whole number', (value) => Number.isSafeInteger(value) && value >= 0);
-export const count = reader('whole number above 0', (value) => Number.isSafeInteger(value) && value > 0);
+/** Readers of values: what an option's text comes to. */
+export const read = {
+  number: reader('number', Number.isFinite),
+  positive: reader('number above 0', (value) => Number.isFinite(value) && value > 0),
+  whole: reader('whole number', (value) => Number.isSafeInteger(value) && value >= 0),
+  count: reader('whole number above 0', (value) => Number.isSafeInteger(value) && value > 0),
+  /** A strength as it is written: `0.1`; of a composition, its parts' as in `30+0.1`. */
+  strength(text: string): number | readonly number[] {
+    const parts = text.split('+').map(read.number);
+    return parts.length === 1 ? parts[0] : parts;
+  },
+  /** Test strengths, `0,0.05,0.1`; `none` is no JPEG. */
+  strengths: (text: string): (number | null | readonly number[])[] =>
+    text.split(',').map((each) => (each.trim() === 'none' ? null : read.strength(each))),
+};
 
-/** A strength as it is written: `0.1`; of a composition, its parts' as in `30+0.1`. */
-export function strength(text: string): number | readonly number[] {
-  const parts = text.split('+').map(number);
-  return parts.length === 1 ? parts[0] : parts;
-}
-
-/** Test strengths, `0,0.05,0.1`; `none` is no JPEG. */
-export function strengths(text: string): (number | null | readonly number[])[] {
-  return text.split(',').map((each) => (each.trim() === 'none' ? null : strength(each)));
-}
-
-export const figuresOption = (more = '') =>
+const figures = (more = '') =>
   option(
     '--figures <names>',
     `all, or a list of fig1a, fig1b, fig2a, fig2b, fig3a, fig3b, supplement-1 … supplement-5${more}`,
   ).otherwise('all');
 
-export const seedsOption = (description: string) =>
-  option('--seeds <numbers>', description, (text) => text.split(',').map(whole)).otherwise([0], '0');
-
-export const outOption = (description: string) => option('--out <folder>', description).needed();
-
-/** What several commands take. */
+/** What several commands take, some of it described to each in its own words. */
 export const shared = {
   preset: choice('--preset <name>', 'the scale', ['smoke', 'laptop', 'photos', 'paper']).otherwise('laptop'),
-  store: option('--store <folder>', "where the runs are (default: the project's data/runs)"),
-  data: option('--data <folder>', "a data set that was built (default: the preset's own)"),
+  figures: figures(),
+  /** Figures, and the studies beside them. */
+  subject: figures(', and of the studies readings, weight'),
+  seeds: (description: string) =>
+    option('--seeds <numbers>', description, (text) => text.split(',').map(read.whole)).otherwise([0], '0'),
   divergence: choice(
     '--divergence <name>',
     'how Eq. 5 of the stability loss is read: averaged over the classes, or summed as printed (default: mean)',
     ['mean', 'sum'],
   ),
+  /** Which pictures, and which runs. */
+  where: {
+    data: option('--data <folder>', "a data set that was built (default: the preset's own)"),
+    store: option('--store <folder>', "where the runs are (default: the project's data/runs)"),
+  },
   retrain: flag('--retrain', 'compute anew, here, what ships with the project'),
   precision: choice(
     '--precision <name>',
@@ -99,8 +102,7 @@ export const shared = {
     ['float32', 'bfloat16'],
   ),
   run: option('--run <id>', 'the run, in the store or of those that ship, or how its id begins').needed(),
-  subject: figuresOption(', and of the studies readings, weight'),
-  out: outOption('where the files go'),
+  out: (description = 'where the files go') => option('--out <folder>', description).needed(),
   json: flag('--json', 'print JSON, and nothing else, on stdout'),
 };
 

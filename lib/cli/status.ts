@@ -2,7 +2,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { duration } from '../plots/duration';
 import { resultsTable } from '../plots/table';
-import type { Owner } from '../runs/run-store';
 import { figuresNamed } from '../sweep/plan';
 import { type JobStatus, type SweepStatus, sweepStatus } from '../sweep/status';
 import type { Given } from './commands';
@@ -36,13 +35,9 @@ function jsonOf({ jobs, counts, share }: SweepStatus) {
     runs: jobs.length,
     ...counts,
     share,
-    jobs: jobs.map(({ job: { id, title, spec }, ...rest }) => ({
-      id,
-      title,
-      seed: spec.seed,
-      epochs: spec.epochs,
-      ...rest,
-    })),
+    jobs: jobs.map(({ job: { id, title, spec }, ...rest }) => {
+      return { id, title, seed: spec.seed, epochs: spec.epochs, ...rest };
+    }),
   };
 }
 
@@ -65,12 +60,10 @@ function textOf({ jobs, counts, share }: SweepStatus, all: boolean): string {
   return rows.length === 0 ? summary : `${resultsTable(rows).toText()}\n\n${summary}`;
 }
 
-function remark({ owner, message }: Pick<JobStatus, 'owner' | 'message'>): string {
-  if (owner) return ownerText(owner);
-  return message?.split('\n', 1)[0] ?? '';
-}
-
-function ownerText({ process: number, here, seen }: Owner): string {
-  if (here) return `process ${number} of this machine`;
-  return `process ${number} of another machine, seen ${duration(Math.max(0, Date.now() - seen.getTime()) / 1000)} ago`;
+/** Who works on a run, or why nobody does. */
+function remark({ owner, message = '' }: Pick<JobStatus, 'owner' | 'message'>): string {
+  if (owner === undefined) return message.split('\n', 1)[0];
+  if (owner.here) return `process ${owner.process} of this machine`;
+  const silence = Math.max(0, Date.now() - owner.seen.getTime()) / 1000;
+  return `process ${owner.process} of another machine, seen ${duration(silence)} ago`;
 }
