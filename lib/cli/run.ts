@@ -34,9 +34,12 @@ export async function run(options: Given<'run'>): Promise<void> {
   );
 }
 
-type MethodOptions = { readonly needs: readonly string[]; readonly takes: readonly string[] };
+interface MethodOptions {
+  readonly needs: readonly string[];
+  readonly takes: readonly string[];
+}
 
-const BOTH_LOSSES: MethodOptions = {
+const STABILITY: MethodOptions = {
   needs: ['alpha', 'distortion', 'strength'],
   takes: ['divergence', 'reference', 'passes'],
 };
@@ -45,8 +48,8 @@ const METHOD_OPTIONS: Readonly<Record<Method['kind'], MethodOptions>> = {
   baseline: { needs: [], takes: [] },
   control: { needs: [], takes: [] },
   DA: { needs: ['probability', 'distortion', 'strength'], takes: [] },
-  ST: BOTH_LOSSES,
-  'ST-sym': BOTH_LOSSES,
+  ST: STABILITY,
+  'ST-sym': STABILITY,
   AT: { needs: ['distortion', 'strength'], takes: ['mu', 'passes'] },
 };
 
