@@ -8,6 +8,7 @@ import type { Given } from './commands';
 import { readAll } from './store';
 import { printJson } from './text';
 
+/** Prints each sentence with its verdict. */
 export function claims({ preset: name, divergence, data, store, json }: Given<'claims'>): void {
   const results = readAll(presetNamed(name), store);
   const reading = divergence && { divergence };

@@ -11,6 +11,7 @@ import { stopSignal } from './stop';
 import { findRun } from './store';
 import { percent, printJson } from './text';
 
+/** Counts right answers at the strengths of a distortion; trains the run again where its weights are missing. */
 export async function evaluate(options: Given<'evaluate'>): Promise<void> {
   const { run: prefix, distortion, strengths, data, store, json } = options;
   const kind = distortionNamed(distortion);
@@ -39,7 +40,7 @@ export async function evaluate(options: Given<'evaluate'>): Promise<void> {
   console.log(resultsTable(rows.map(accuracyCells), { title }).toText());
 }
 
-/** What was counted, as tables show it. */
+/** One tested strength as a row of a table. */
 export function accuracyCells(row: EvaluationRow) {
   const { accuracy, low, high } = accuracyInterval(row);
   return {

@@ -13,7 +13,8 @@ import { accuracyCells } from './evaluate';
 import { findRun, openStore } from './store';
 import { percent, printJson } from './text';
 
-export async function exportRun({ run: prefix, data, store, out, json }: Given<'export'>): Promise<void> {
+/** Writes weights, model card and config.json. @throws DataError if the weights are not here, or damaged */
+async function exportRun({ run: prefix, data, store, out, json }: Given<'export'>): Promise<void> {
   const { record, laboratory } = findRun(prefix, { data, store });
   const { id, spec } = record;
   const runs = laboratory.store;

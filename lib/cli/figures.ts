@@ -15,6 +15,7 @@ import type { Given } from './commands';
 import { readAll } from './store';
 import { printJson } from './text';
 
+/** Draws the panels that have a baseline. @throws DataError if none has one */
 export async function figures(options: Given<'figures'>): Promise<void> {
   const { preset: name, figures, divergence, data, store, out, html, json } = options;
   const named = figuresNamed(figures);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { installKernelspec } from '../kernel/spec';
 import type { Given } from './commands';
 
+/** Writes the kernel's specification and logos to Jupyter's folder. */
 export async function install({ directory }: Given<'kernel install'>): Promise<void> {
   const env = {
     TF_CPP_MIN_LOG_LEVEL: '2',

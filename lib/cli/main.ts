@@ -33,7 +33,7 @@ for (const [name, described] of Object.entries<Described>(commands)) {
     exits && `Exit codes: ${exits}`,
   ];
   command.addHelpText('after', `\n${texts.filter(Boolean).join('\n\n')}`);
-  // Loaded when it runs: --help does not wait for TensorFlow.
+  // Loaded when it runs, so that --help does not wait for TensorFlow.
   const load = (): Readonly<Record<string, (given: unknown) => void | Promise<void>>> =>
     require(`./${group ?? word}`);
   command.action((given) => load()[word](given));

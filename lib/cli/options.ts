@@ -7,13 +7,13 @@ import { InvalidArgumentError, Option } from 'commander';
 export class Valued<T> extends Option {
   declare readonly value: T;
 
-  /** The command is refused without it. */
+  /** Makes the command refuse to run without it. */
   needed(): Valued<Exclude<T, undefined>> {
     this.makeOptionMandatory();
     return this as Option as Valued<Exclude<T, undefined>>;
   }
 
-  /** What it is where it is not given, and how --help shows that. */
+  /** Sets the default, which --help shows as `shown`. */
   otherwise(value: Exclude<T, undefined>, shown?: string): Valued<Exclude<T, undefined>> {
     this.default(value, shown);
     return this as Option as Valued<Exclude<T, undefined>>;
@@ -25,7 +25,7 @@ export type Values<Options> = {
   readonly [Name in keyof Options]: Options[Name] extends Valued<infer T> ? T : never;
 };
 
-/** An option with a text for its value, or what `parse` makes of the text. */
+/** Makes an option that takes a text, or what `parse` reads from it; by default it is undefined. */
 export function option<T = string>(
   flags: string,
   description: string,
@@ -35,6 +35,7 @@ export function option<T = string>(
   return parse === undefined ? made : made.argParser(parse);
 }
 
+/** Makes an option that takes one of some names; by default it is undefined. */
 export function choice<const Name extends string>(
   flags: string,
   description: string,
@@ -43,10 +44,11 @@ export function choice<const Name extends string>(
   return new Valued<Name | undefined>(flags, description).choices(names);
 }
 
+/** Makes an option that is true where it is given, else false. */
 export const flag = (flags: string, description: string) =>
   new Valued<boolean>(flags, description).otherwise(false);
 
-/** A reader of numbers that refuses what is none, or does not fit. */
+/** Reads a number that fits, and names what was expected where it does not. */
 const reader =
   (expected: string, fits: (value: number) => boolean) =>
   (text: string): number => {
@@ -55,7 +57,7 @@ const reader =
     throw new InvalidArgumentError(`Expected a ${expected}, but got "${text}".`);
   };
 
-/** Readers of values: what an option's text comes to. */
+/** Reads the value of an option from its text. */
 export const read = {
   number: reader('number', Number.isFinite),
   positive: reader('number above 0', (value) => Number.isFinite(value) && value > 0),
@@ -77,7 +79,7 @@ const figures = (more = '') =>
     `all, or a list of fig1a, fig1b, fig2a, fig2b, fig3a, fig3b, supplement-1 … supplement-5${more}`,
   ).otherwise('all');
 
-/** What several commands take, some of it described to each in its own words. */
+/** Options of several commands; a function takes the command's own words for it. */
 export const shared = {
   preset: choice('--preset <name>', 'the scale', ['smoke', 'laptop', 'photos', 'paper']).otherwise('laptop'),
   figures: figures(),
@@ -90,7 +92,6 @@ export const shared = {
     'how Eq. 5 of the stability loss is read: averaged over the classes, or summed as printed (default: mean)',
     ['mean', 'sum'],
   ),
-  /** Which pictures, and which runs. */
   where: {
     data: option('--data <folder>', "a data set that was built (default: the preset's own)"),
     store: option('--store <folder>', "where the runs are (default: the project's data/runs)"),

@@ -10,6 +10,7 @@ import type { Given } from './commands';
 import { stopSignal } from './stop';
 import { percent, printJson } from './text';
 
+/** Trains a network and prints its epochs, or its record as JSON. */
 export async function run(options: Given<'run'>): Promise<void> {
   const { preset, seed, data, store, retrain, precision, json } = options;
   const treatment = treatmentOf(options);
@@ -34,6 +35,7 @@ export async function run(options: Given<'run'>): Promise<void> {
   );
 }
 
+/** Options that a method must have, and those that it may have. */
 interface MethodOptions {
   readonly needs: readonly string[];
   readonly takes: readonly string[];

@@ -9,6 +9,7 @@ import { percent, printJson } from './text';
 
 const WATCH_MS = 5000;
 
+/** Prints where a sweep stands, once or every few seconds until all is whole. */
 export async function status(options: Given<'status'>): Promise<void> {
   const { figures, divergence, all, watch, json, ...plan } = options;
   const subject = figuresNamed(figures);

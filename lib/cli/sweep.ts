@@ -18,6 +18,11 @@ import { openStore } from './store';
 import { writeEvents } from './tensorboard';
 import { bytesText, percent, printJson, thousands } from './text';
 
+/**
+ * Does the runs of some figures, or lists them and what they cost.
+ *
+ * @throws Stopped after Ctrl-C; where runs failed, the exit code is 1
+ */
 export async function sweep(options: Given<'sweep'>): Promise<void> {
   const engine = engineOf(options);
   if (options.dryRun) return dryRun(options);
@@ -71,7 +76,6 @@ export async function sweep(options: Given<'sweep'>): Promise<void> {
   }
 }
 
-/** What is done, wherever. */
 function planOf({ preset, seeds, divergence, data, store, retrain, precision }: Given<'sweep'>) {
   return { preset, seeds, reading: divergence && { divergence }, data, store, retrain, precision };
 }

@@ -9,6 +9,7 @@ import { tf } from '../tensorflow';
 import type { Given } from './commands';
 import { openStore } from './store';
 
+/** Writes event files of all runs of a store. */
 export function tensorboard({ store, out }: Given<'tensorboard'>): void {
   const runs = writeEvents(openStore(store), out);
   console.log(`Wrote ${runs} runs to ${out}: tensorboard --logdir ${out}`);
