@@ -1,25 +1,20 @@
 /** `export`: a run for PyTorch. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ImageDataset } from '../data/dataset';
 import { distortionNamed, strengthText } from '../distortions';
-import { accuracyInterval, type EvaluationRow } from '../evaluation/evaluate';
 import { DataError } from '../io/errors';
 import { makeFolder, writeWhole } from '../io/files';
+import { duration } from '../plots/duration';
+import type { Laboratory } from '../runs/laboratory';
 import type { RunRecord } from '../runs/run-store';
 import { type RunSpec, runTitle } from '../runs/spec';
+import type { Given } from './commands';
+import { accuracyCells } from './evaluate';
 import { findRun, openStore } from './store';
-import { duration, percent, printJson } from './text';
+import { percent, printJson } from './text';
 
-export interface ExportOptions {
-  readonly run: string;
-  readonly data?: string;
-  readonly store?: string;
-  readonly out: string;
-  readonly json: boolean;
-}
-
-export async function exportRun({ run: prefix, data, store, out, json }: ExportOptions): Promise<void> {
+/** Writes weights, model card and config.json. @throws DataError if the weights are not here, or damaged */
+async function exportRun({ run: prefix, data, store, out, json }: Given<'export'>): Promise<void> {
   const { record, laboratory } = findRun(prefix, { data, store });
   const { id, spec } = record;
   const runs = laboratory.store;
@@ -34,25 +29,31 @@ export async function exportRun({ run: prefix, data, store, out, json }: ExportO
       cure: `Train it here: npx stability-training ${runCommand(laboratory.preset.name, spec)}`,
     });
   }
-  const { name, classNames, cropSide, sourceSide, mean, deviation } = laboratory.datasetOf(spec);
+  const config = configOf(record, laboratory);
   (await laboratory.network(record)).dispose(); // damaged weights are not handed on
-  const config = {
+  makeFolder(out);
+  const files = ['weights.safetensors', 'config.json', 'README.md'].map((file) => join(out, file));
+  writeWhole(files[0], readFileSync(weights));
+  writeWhole(files[1], `${JSON.stringify(config, undefined, 2)}\n`);
+  writeWhole(files[2], modelCard(config));
+  if (json) printJson({ run: id, files });
+  else console.log(`Exported ${runTitle(spec)}, seed ${spec.seed}, to ${out}.`);
+}
+
+export { exportRun as export };
+
+function configOf(record: RunRecord, laboratory: Laboratory) {
+  const { name, classNames, cropSide, sourceSide, mean, deviation } = laboratory.datasetOf(record.spec);
+  return {
     architecture: 'resnet18',
-    ...spec.network,
+    ...record.spec.network,
     classes: classNames.length,
     classNames,
     input: { sourceSide, cropSide, mean, deviation },
     dataset: name,
     run: record,
-    evaluations: runs.evaluations(id).map(({ answers: _, ...row }) => row),
+    evaluations: laboratory.store.evaluations(record.id).map(({ answers: _, ...row }) => row),
   };
-  makeFolder(out);
-  const files = ['weights.safetensors', 'config.json', 'README.md'].map((file) => join(out, file));
-  writeWhole(files[0], readFileSync(weights));
-  writeWhole(files[1], `${JSON.stringify(config, undefined, 2)}\n`);
-  writeWhole(files[2], modelCard(record, config));
-  if (json) printJson({ run: id, files });
-  else console.log(`Exported ${runTitle(spec)}, seed ${spec.seed}, to ${out}.`);
 }
 
 /** The command that trains a run which ships. */
@@ -70,30 +71,21 @@ function runCommand(preset: string, { method, distortion, epochs, precision, see
     .join(' ')}`;
 }
 
-interface CardConfig {
-  readonly width: number;
-  readonly stem: 'imagenet' | 'small';
-  readonly classes: number;
-  readonly dataset: string;
-  readonly input: Pick<ImageDataset, 'sourceSide' | 'cropSide' | 'mean' | 'deviation'>;
-  readonly evaluations: readonly EvaluationRow[];
-}
-
-function modelCard(record: RunRecord, { width, stem, classes, dataset, input, evaluations }: CardConfig) {
-  const { id, spec, history, bestEpoch, device, seconds, finished, version } = record;
+function modelCard(config: ReturnType<typeof configOf>): string {
+  const { width, stem, classes, dataset, input, run, evaluations } = config;
+  const { id, spec, history, bestEpoch, device, seconds, finished, version } = run;
   const { method, distortion } = spec;
   const rows = evaluations.map((row) => {
-    const { accuracy, low, high } = accuracyInterval(row);
-    const kind = distortionNamed(row.distortion);
-    return `| ${kind.title} | ${strengthText(kind, row.strength)} | ${percent(accuracy)} | ${percent(low)} … ${percent(high)} | ${row.total} |`;
+    return { 'test distortion': distortionNamed(row.distortion).title, ...accuracyCells(row) };
   });
+  const line = (cells: readonly unknown[]) => `| ${cells.join(' | ')} |`;
   const table =
     rows.length === 0
       ? 'It was not tested yet.'
       : [
-          '| test distortion | strength | accuracy | 95 % interval | images |',
+          line(Object.keys(rows[0])),
           '|---|---|---|---|---|',
-          ...rows,
+          ...rows.map((row) => line(Object.values(row))),
         ].join('\n');
   const numbers = (values: readonly number[]) => `(${values.map((value) => value.toFixed(4)).join(', ')})`;
   return `---

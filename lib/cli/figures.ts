@@ -9,23 +9,12 @@ import { evaluationsFrame, frameTable, runsFrame } from '../plots/frames';
 import { panelFigure } from '../plots/panel';
 import { type ResultsTable, resultsTable } from '../plots/table';
 import { Laboratory } from '../runs/laboratory';
-import type { PresetName } from '../runs/presets';
 import { figuresNamed } from '../sweep/plan';
-import type { Reading } from '../training/methods';
+import type { Given } from './commands';
 import { printJson } from './text';
 
-export interface FiguresOptions {
-  readonly preset: PresetName;
-  readonly figures: string;
-  readonly divergence?: Reading['divergence'];
-  readonly data?: string;
-  readonly store?: string;
-  readonly out: string;
-  readonly html: boolean;
-  readonly json: boolean;
-}
-
-export async function figures(options: FiguresOptions): Promise<void> {
+/** Draws the panels that have a baseline. @throws DataError if none has one */
+export async function figures(options: Given<'figures'>): Promise<void> {
   const { preset: name, figures, divergence, data, store, out, html, json } = options;
   const named = figuresNamed(figures);
   const panels = (named === 'all' ? figureNames : named)

@@ -4,8 +4,7 @@ import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
 import { BuildError } from '../data/build/build';
 import { UserError } from '../io/errors';
-import { addDataCommands } from './data';
-import { addExperimentCommands } from './experiments';
+import { commands, type Described, groups } from './commands';
 import { Stopped } from './stop';
 
 // Images are decoded in libuv's pool, which is made at its first use.
@@ -22,13 +21,34 @@ The notebooks are opened by "npm start" in the project folder.
 Exit codes: 0 done; 1 an error, or some runs failed; 130 stopped by Ctrl-C (what was done is kept).`,
   );
 
+for (const [name, described] of Object.entries<Described>(commands)) {
+  const { description, options, hidden, notes, examples = [], exits } = described;
+  const [word, group] = name.split(' ').reverse();
+  const command = parentOf(group).command(word, { hidden }).description(description);
+  for (const option of Object.values(options)) command.addOption(option);
+  const lines = examples.map((example) => `  npx stability-training ${example}`);
+  const texts = [
+    notes,
+    lines.length > 0 && [lines.length > 1 ? 'Examples:' : 'Example:', ...lines].join('\n'),
+    exits && `Exit codes: ${exits}`,
+  ];
+  command.addHelpText('after', `\n${texts.filter(Boolean).join('\n\n')}`);
+  // Loaded when it runs, so that --help does not wait for TensorFlow.
+  const load = (): Readonly<Record<string, (given: unknown) => void | Promise<void>>> =>
+    require(`./${group ?? word}`);
+  command.action((given) => load()[word](given));
+}
+
+function parentOf(group: string | undefined): Command {
+  if (group === undefined) return program;
+  const known = program.commands.find((command) => command.name() === group);
+  return known ?? program.command(group).description(groups[group]);
+}
+
 // Whoever reads may have enough, as head does: the work goes on without.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
 });
-
-addExperimentCommands(program);
-addDataCommands(program);
 
 program.parseAsync().catch((thrown: unknown) => {
   // Node's own timers reject with an error of theirs, whose cause is the reason of the signal.

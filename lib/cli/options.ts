@@ -1,85 +1,118 @@
-/** Values of options, read from their text. Nothing here waits for TensorFlow. */
+/** Options, each described once with the type of its value. Nothing here waits for TensorFlow. */
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { InvalidArgumentError, Option } from 'commander';
 
-/** A whole number from 0 on. */
-export function whole(text: string): number {
-  const value = Number(text);
-  if (text.trim() !== '' && Number.isSafeInteger(value) && value >= 0) return value;
-  throw new InvalidArgumentError(`Expected a whole number, but got "${text}".`);
+/** An option whose value is a T. */
+export class Valued<T> extends Option {
+  declare readonly value: T;
+
+  /** Makes the command refuse to run without it. */
+  needed(): Valued<Exclude<T, undefined>> {
+    this.makeOptionMandatory();
+    return this as Option as Valued<Exclude<T, undefined>>;
+  }
+
+  /** Sets the default, which --help shows as `shown`. */
+  otherwise(value: Exclude<T, undefined>, shown?: string): Valued<Exclude<T, undefined>> {
+    this.default(value, shown);
+    return this as Option as Valued<Exclude<T, undefined>>;
+  }
 }
 
-/** A whole number from 1 on. */
-export function count(text: string): number {
-  const value = whole(text);
-  if (value > 0) return value;
-  throw new InvalidArgumentError(`Expected a whole number above 0, but got "${text}".`);
+/** What a command gets of its options, by their names. */
+export type Values<Options> = {
+  readonly [Name in keyof Options]: Options[Name] extends Valued<infer T> ? T : never;
+};
+
+/** Makes an option that takes a text, or what `parse` reads from it; by default it is undefined. */
+export function option<T = string>(
+  flags: string,
+  description: string,
+  parse?: (text: string) => T,
+): Valued<T | undefined> {
+  const made = new Valued<T | undefined>(flags, description);
+  return parse === undefined ? made : made.argParser(parse);
 }
 
-export function number(text: string): number {
-  const value = Number(text);
-  if (text.trim() !== '' && Number.isFinite(value)) return value;
-  throw new InvalidArgumentError(`Expected a number, but got "${text}".`);
+/** Makes an option that takes one of some names; by default it is undefined. */
+export function choice<const Name extends string>(
+  flags: string,
+  description: string,
+  names: readonly Name[],
+): Valued<Name | undefined> {
+  return new Valued<Name | undefined>(flags, description).choices(names);
 }
 
-export function positive(text: string): number {
-  const value = number(text);
-  if (value > 0) return value;
-  throw new InvalidArgumentError(`Expected a number above 0, but got "${text}".`);
-}
+/** Makes an option that is true where it is given, else false. */
+export const flag = (flags: string, description: string) =>
+  new Valued<boolean>(flags, description).otherwise(false);
 
-/** `0,1,2` */
-function wholes(text: string): number[] {
-  return text.split(',').map(whole);
-}
+/** Reads a number that fits, and names what was expected where it does not. */
+const reader =
+  (expected: string, fits: (value: number) => boolean) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (text.trim() !== '' && fits(value)) return value;
+    throw new InvalidArgumentError(`Expected a ${expected}, but got "${text}".`);
+  };
 
-/** A strength as it is written: `0.1`; of a composition, its parts' as in `30+0.1`. */
-export function strength(text: string): number | readonly number[] {
-  const parts = text.split('+').map(number);
-  return parts.length === 1 ? parts[0] : parts;
-}
+/** Reads the value of an option from its text. */
+export const read = {
+  number: reader('number', Number.isFinite),
+  positive: reader('number above 0', (value) => Number.isFinite(value) && value > 0),
+  whole: reader('whole number', (value) => Number.isSafeInteger(value) && value >= 0),
+  count: reader('whole number above 0', (value) => Number.isSafeInteger(value) && value > 0),
+  /** A strength as it is written: `0.1`; of a composition, its parts' as in `30+0.1`. */
+  strength(text: string): number | readonly number[] {
+    const parts = text.split('+').map(read.number);
+    return parts.length === 1 ? parts[0] : parts;
+  },
+  /** Test strengths, `0,0.05,0.1`; `none` is no JPEG. */
+  strengths: (text: string): (number | null | readonly number[])[] =>
+    text.split(',').map((each) => (each.trim() === 'none' ? null : read.strength(each))),
+};
 
-/** Test strengths, `0,0.05,0.1`; `none` is no JPEG. */
-export function strengths(text: string): (number | null | readonly number[])[] {
-  return text.split(',').map((each) => (each.trim() === 'none' ? null : strength(each)));
-}
-
-export const presetOption = () =>
-  new Option('--preset <name>', 'the scale')
-    .choices(['smoke', 'laptop', 'photos', 'paper'])
-    .default('laptop');
-
-export const storeOption = () =>
-  new Option('--store <folder>', "where the runs are (default: the project's data/runs)");
-
-export const dataOption = () =>
-  new Option('--data <folder>', "a data set that was built (default: the preset's own)");
-
-export const divergenceOption = () =>
-  new Option(
-    '--divergence <name>',
-    'how Eq. 5 of the stability loss is read: averaged over the classes, or summed as printed (default: mean)',
-  ).choices(['mean', 'sum']);
-
-export const retrainOption = () =>
-  new Option('--retrain', 'compute anew, here, what ships with the project').default(false);
-
-export const figuresOption = (more = '') =>
-  new Option(
+const figures = (more = '') =>
+  option(
     '--figures <names>',
     `all, or a list of fig1a, fig1b, fig2a, fig2b, fig3a, fig3b, supplement-1 … supplement-5${more}`,
-  ).default('all');
+  ).otherwise('all');
 
-/** Figures, and the studies beside them. */
-export const subjectOption = () => figuresOption(', and of the studies readings, weight');
-
-export const seedsOption = (description: string) =>
-  new Option('--seeds <numbers>', description).argParser(wholes).default([0], '0');
-
-export const precisionOption = () =>
-  new Option(
+/** Options of several commands; a function takes the command's own words for it. */
+export const shared = {
+  preset: choice('--preset <name>', 'the scale', ['smoke', 'laptop', 'photos', 'paper']).otherwise('laptop'),
+  figures: figures(),
+  /** Figures, and the studies beside them. */
+  subject: figures(', and of the studies readings, weight'),
+  seeds: (description: string) =>
+    option('--seeds <numbers>', description, (text) => text.split(',').map(read.whole)).otherwise([0], '0'),
+  divergence: choice(
+    '--divergence <name>',
+    'how Eq. 5 of the stability loss is read: averaged over the classes, or summed as printed (default: mean)',
+    ['mean', 'sum'],
+  ),
+  where: {
+    data: option('--data <folder>', "a data set that was built (default: the preset's own)"),
+    store: option('--store <folder>', "where the runs are (default: the project's data/runs)"),
+  },
+  retrain: flag('--retrain', 'compute anew, here, what ships with the project'),
+  precision: choice(
     '--precision <name>',
     'numbers of the training (default: what the hardware does fastest)',
-  ).choices(['float32', 'bfloat16']);
+    ['float32', 'bfloat16'],
+  ),
+  run: option('--run <id>', 'the run, in the store or of those that ship, or how its id begins').needed(),
+  out: (description = 'where the files go') => option('--out <folder>', description).needed(),
+  json: flag('--json', 'print JSON, and nothing else, on stdout'),
+};
 
-export const jsonOption = () =>
-  new Option('--json', 'print JSON, and nothing else, on stdout').default(false);
+/** Where Jupyter looks for the kernels of a user. */
+export function userKernels(): string {
+  const data =
+    process.env.JUPYTER_DATA_DIR ??
+    (process.platform === 'darwin'
+      ? join(homedir(), 'Library', 'Jupyter')
+      : join(process.env.XDG_DATA_HOME ?? join(homedir(), '.local', 'share'), 'jupyter'));
+  return join(data, 'kernels');
+}

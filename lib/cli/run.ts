@@ -1,37 +1,17 @@
-/** `run` and `evaluate`: one network. */
-import { distortionNamed, type Strength, strengthText } from '../distortions';
-import { accuracyInterval, type EvaluationRow } from '../evaluation/evaluate';
+/** `run`: one network is trained. */
 import { ArgumentError } from '../io/errors';
-import type { Precision } from '../model/resnet18';
 import { type ProgressBar, progress } from '../notebook/progress';
-import { resultsTable } from '../plots/table';
+import { duration } from '../plots/duration';
 import { Laboratory, type RunObserver } from '../runs/laboratory';
-import { BASELINE, type PresetName, specOf, type Treatment } from '../runs/presets';
-import { testedRows } from '../runs/run-store';
-import { type NamedDistortion, parseSpec, runTitle } from '../runs/spec';
-import type { Method, Reading } from '../training/methods';
+import { BASELINE, specOf, type Treatment } from '../runs/presets';
+import { parseSpec, runTitle } from '../runs/spec';
+import type { Method } from '../training/methods';
+import type { Given } from './commands';
 import { stopSignal } from './stop';
-import { findRun } from './store';
-import { duration, epochText, percent, printJson } from './text';
+import { percent, printJson } from './text';
 
-export interface RunOptions extends Partial<Reading> {
-  readonly preset: PresetName;
-  readonly method: Method['kind'];
-  readonly alpha?: number;
-  readonly probability?: number;
-  readonly mu?: number;
-  readonly distortion?: string;
-  readonly strength?: NamedDistortion['strength'];
-  readonly epochs?: number;
-  readonly seed: number;
-  readonly data?: string;
-  readonly store?: string;
-  readonly retrain: boolean;
-  readonly precision?: Precision;
-  readonly json: boolean;
-}
-
-export async function run(options: RunOptions): Promise<void> {
+/** Trains a network and prints its epochs, or its record as JSON. */
+export async function run(options: Given<'run'>): Promise<void> {
   const { preset, seed, data, store, retrain, precision, json } = options;
   const treatment = treatmentOf(options);
   const laboratory = new Laboratory({ preset, seed, data, store, retrain, precision, signal: stopSignal() });
@@ -42,7 +22,12 @@ export async function run(options: RunOptions): Promise<void> {
   const record = await trained(treatment);
   if (json) return printJson(record);
   const { id, history, bestEpoch, seconds, device } = record;
-  for (const result of history) console.log(epochText(result));
+  for (const { epoch, epochs, trainLoss, validationAccuracy, imagesPerSecond } of history) {
+    console.log(
+      `epoch ${epoch} of ${epochs}: loss ${trainLoss.toFixed(3)}, ` +
+        `${percent(validationAccuracy)} of the validation images, ${imagesPerSecond.toFixed(0)} images/s`,
+    );
+  }
   console.log(
     `\n${runTitle(record.spec)}, seed ${seed}: epoch ${bestEpoch} is kept, ` +
       `${percent(history[bestEpoch - 1].validationAccuracy)} of the validation images; ` +
@@ -50,13 +35,33 @@ export async function run(options: RunOptions): Promise<void> {
   );
 }
 
+/** Options that a method must have, and those that it may have. */
+interface MethodOptions {
+  readonly needs: readonly string[];
+  readonly takes: readonly string[];
+}
+
+const STABILITY: MethodOptions = {
+  needs: ['alpha', 'distortion', 'strength'],
+  takes: ['divergence', 'reference', 'passes'],
+};
+
+const METHOD_OPTIONS: Readonly<Record<Method['kind'], MethodOptions>> = {
+  baseline: { needs: [], takes: [] },
+  control: { needs: [], takes: [] },
+  DA: { needs: ['probability', 'distortion', 'strength'], takes: [] },
+  ST: STABILITY,
+  'ST-sym': STABILITY,
+  AT: { needs: ['distortion', 'strength'], takes: ['mu', 'passes'] },
+};
+
 /** @throws ArgumentError for a hyperparameter that is missing or is another method's */
-function treatmentOf(options: RunOptions): Treatment {
+function treatmentOf(options: Given<'run'>): Treatment {
   const { method: kind, distortion: name, strength, epochs } = options;
   const { alpha, probability, mu, divergence, reference, passes } = options;
   const given = { alpha, probability, mu, divergence, reference, passes };
-  const { needs = [], takes = [] } = METHOD_OPTIONS[kind];
-  const known: readonly string[] = [...needs, ...takes];
+  const { needs, takes } = METHOD_OPTIONS[kind];
+  const known = [...needs, ...takes];
   const cure =
     known.length === 0
       ? `${kind} takes none of them.`
@@ -65,42 +70,20 @@ function treatmentOf(options: RunOptions): Treatment {
     if (value !== undefined && !known.includes(key)) {
       throw new ArgumentError(`--${key} is no option of the method ${kind}.`, { cure });
     }
-    if (value === undefined && needs.some((each) => each === key)) {
+    if (value === undefined && needs.includes(key)) {
       throw new ArgumentError(`The method ${kind} needs --${key}.`, { cure });
     }
   }
-  const method = {
-    kind,
-    ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
-  };
+  const hyperparameters = Object.entries(given).filter(([, value]) => value !== undefined);
   return {
-    method: method as Method,
+    method: { kind, ...Object.fromEntries(hyperparameters) } as Method,
     ...(name !== undefined && strength !== undefined && { distortion: { name, strength } }),
     epochs,
   };
 }
 
-type MethodOption = keyof Pick<
-  RunOptions,
-  'alpha' | 'probability' | 'mu' | 'distortion' | 'strength' | keyof Reading
->;
-
-const METHOD_OPTIONS: Readonly<
-  Record<
-    Method['kind'],
-    { readonly needs?: readonly MethodOption[]; readonly takes?: readonly MethodOption[] }
-  >
-> = {
-  baseline: {},
-  control: {},
-  DA: { needs: ['probability', 'distortion', 'strength'] },
-  ST: { needs: ['alpha', 'distortion', 'strength'], takes: ['divergence', 'reference', 'passes'] },
-  'ST-sym': { needs: ['alpha', 'distortion', 'strength'], takes: ['divergence', 'reference', 'passes'] },
-  AT: { needs: ['distortion', 'strength'], takes: ['mu', 'passes'] },
-};
-
 /** A training with a bar that goes through all batches of all epochs. */
-async function followed<T>(of: Treatment, work: (observer: RunObserver) => Promise<T>): Promise<T> {
+export async function followed<T>(of: Treatment, work: (observer: RunObserver) => Promise<T>): Promise<T> {
   let bar: ProgressBar | undefined;
   let accuracy = '';
   const observer: RunObserver = {
@@ -115,52 +98,4 @@ async function followed<T>(of: Treatment, work: (observer: RunObserver) => Promi
     },
   };
   return work(observer).finally(() => bar?.close());
-}
-
-export interface EvaluateOptions {
-  readonly run: string;
-  readonly distortion: string;
-  readonly strengths?: readonly Strength[];
-  readonly data?: string;
-  readonly store?: string;
-  readonly json: boolean;
-}
-
-export async function evaluate(options: EvaluateOptions): Promise<void> {
-  const { run: prefix, distortion, strengths, data, store, json } = options;
-  const kind = distortionNamed(distortion);
-  const wanted: readonly Strength[] = strengths ?? kind.testGrid;
-  for (const strength of wanted) kind.check(strength);
-  const { record, laboratory } = findRun(prefix, { data, store, signal: stopSignal() });
-  const row = testedRows(record.spec, laboratory.store.evaluations(record.id));
-  const isTested = wanted.every((strength) => row({ distortion, strength }) !== undefined);
-  if (!isTested && laboratory.store.weights(record.id) === undefined) {
-    console.error(`The weights of ${record.id} are not here: it is trained again, its baseline first.`);
-    const network = await followed(record.spec, (observer) => laboratory.network(record, observer));
-    network.dispose();
-  }
-  const bar = progress({ total: wanted.length, label: runTitle(record.spec), unit: 'strengths' });
-  const onRow = (row: EvaluationRow) => {
-    bar.advance();
-    bar.note(`${strengthText(kind, row.strength)}: ${percent(row.correct / row.total)}`);
-  };
-  const rows = await laboratory
-    .evaluate(record, { distortion, strengths: wanted, onRow })
-    .finally(() => bar.close());
-  if (json) {
-    return printJson(rows.map((row) => ({ run: record.id, ...row, ...accuracyInterval(row) })));
-  }
-  const table = resultsTable(
-    rows.map((row) => {
-      const { accuracy, low, high } = accuracyInterval(row);
-      return {
-        strength: strengthText(kind, row.strength),
-        accuracy: percent(accuracy),
-        '95 % interval': `${percent(low)} … ${percent(high)}`,
-        images: row.total,
-      };
-    }),
-    { title: `${runTitle(record.spec)}, seed ${record.spec.seed}: ${kind.title}` },
-  );
-  console.log(table.toText());
 }

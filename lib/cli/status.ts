@@ -1,30 +1,16 @@
 /** `status`: where a sweep stands. */
 import { setTimeout } from 'node:timers/promises';
-import type { Precision } from '../model/resnet18';
+import { duration } from '../plots/duration';
 import { resultsTable } from '../plots/table';
-import type { PresetName } from '../runs/presets';
-import type { Owner } from '../runs/run-store';
 import { figuresNamed } from '../sweep/plan';
 import { type JobStatus, type SweepStatus, sweepStatus } from '../sweep/status';
-import type { Reading } from '../training/methods';
-import { duration, percent, printJson } from './text';
-
-export interface StatusOptions {
-  readonly preset: PresetName;
-  readonly figures: string;
-  readonly seeds: readonly number[];
-  readonly divergence?: Reading['divergence'];
-  readonly data?: string;
-  readonly store?: string;
-  readonly precision?: Precision;
-  readonly all: boolean;
-  readonly watch: boolean;
-  readonly json: boolean;
-}
+import type { Given } from './commands';
+import { percent, printJson } from './text';
 
 const WATCH_MS = 5000;
 
-export async function status(options: StatusOptions): Promise<void> {
+/** Prints where a sweep stands, once or every few seconds until all is whole. */
+export async function status(options: Given<'status'>): Promise<void> {
   const { figures, divergence, all, watch, json, ...plan } = options;
   const subject = figuresNamed(figures);
   let isRead = true;
@@ -50,13 +36,9 @@ function jsonOf({ jobs, counts, share }: SweepStatus) {
     runs: jobs.length,
     ...counts,
     share,
-    jobs: jobs.map(({ job: { id, title, spec }, ...rest }) => ({
-      id,
-      title,
-      seed: spec.seed,
-      epochs: spec.epochs,
-      ...rest,
-    })),
+    jobs: jobs.map(({ job: { id, title, spec }, ...rest }) => {
+      return { id, title, seed: spec.seed, epochs: spec.epochs, ...rest };
+    }),
   };
 }
 
@@ -79,12 +61,10 @@ function textOf({ jobs, counts, share }: SweepStatus, all: boolean): string {
   return rows.length === 0 ? summary : `${resultsTable(rows).toText()}\n\n${summary}`;
 }
 
-function remark({ owner, message }: Pick<JobStatus, 'owner' | 'message'>): string {
-  if (owner) return ownerText(owner);
-  return message?.split('\n', 1)[0] ?? '';
-}
-
-function ownerText({ process: number, here, seen }: Owner): string {
-  if (here) return `process ${number} of this machine`;
-  return `process ${number} of another machine, seen ${duration(Math.max(0, Date.now() - seen.getTime()) / 1000)} ago`;
+/** Who works on a run, or why nobody does. */
+function remark({ owner, message = '' }: Pick<JobStatus, 'owner' | 'message'>): string {
+  if (owner === undefined) return message.split('\n', 1)[0];
+  if (owner.here) return `process ${owner.process} of this machine`;
+  const silence = Math.max(0, Date.now() - owner.seen.getTime()) / 1000;
+  return `process ${owner.process} of another machine, seen ${duration(silence)} ago`;
 }

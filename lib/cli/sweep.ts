@@ -1,11 +1,10 @@
 /** `sweep`: all runs of some figures. */
 import { ArgumentError } from '../io/errors';
-import type { Precision } from '../model/resnet18';
 import { type ProgressBar, progress } from '../notebook/progress';
 import { dashboard, type SweepView } from '../plots/dashboard';
+import { duration } from '../plots/duration';
 import { resultsTable } from '../plots/table';
 import { presetAt } from '../runs/preset-pictures';
-import type { PresetName } from '../runs/presets';
 import { measureRate, sweepCost } from '../sweep/cost';
 import type { Engine } from '../sweep/engines/engine';
 import { inProcess } from '../sweep/engines/in-process';
@@ -13,40 +12,25 @@ import { localEngine } from '../sweep/engines/local';
 import { rayEngine } from '../sweep/engines/ray';
 import { figuresNamed } from '../sweep/plan';
 import type { SweepStatus } from '../sweep/status';
-import type { Reading } from '../training/methods';
+import type { Given } from './commands';
 import { Stopped, stopSignal } from './stop';
 import { openStore } from './store';
 import { writeEvents } from './tensorboard';
-import { bytesText, duration, printJson, thousands } from './text';
+import { bytesText, printJson, thousands } from './text';
 
-export interface SweepOptions {
-  readonly preset: PresetName;
-  readonly figures: string;
-  readonly seeds: readonly number[];
-  readonly divergence?: Reading['divergence'];
-  readonly data?: string;
-  readonly store?: string;
-  readonly retrain: boolean;
-  readonly precision?: Precision;
-  readonly engine: 'in-process' | 'local' | 'ray';
-  readonly processes?: number;
-  readonly address?: string;
-  readonly gpusPerRun?: number;
-  readonly cpusPerRun?: number;
-  readonly dryRun: boolean;
-  readonly imagesPerSecond?: number;
-  readonly tensorboard?: string;
-  readonly json: boolean;
-}
-
-export async function sweepCommand(options: SweepOptions): Promise<void> {
+/**
+ * Does the runs of some figures, or lists them and what they cost.
+ *
+ * @throws Stopped after Ctrl-C; where runs failed, the exit code is 1
+ */
+export async function sweep(options: Given<'sweep'>): Promise<void> {
   const engine = engineOf(options);
   if (options.dryRun) return dryRun(options);
   const { json, tensorboard } = options;
   let bar: ProgressBar | undefined;
   let there = 0;
   let last: SweepStatus | undefined;
-  let stopped: unknown;
+  let stopped: Stopped | undefined;
   const show = ({ status, line, remaining }: SweepView) => {
     const { jobs, counts } = status;
     if (bar === undefined) {
@@ -75,12 +59,9 @@ export async function sweepCommand(options: SweepOptions): Promise<void> {
     printJson({
       runs: jobs,
       whole: done,
-      failed: failed.map(({ job: { id, title, spec }, message }) => ({
-        id,
-        title,
-        seed: spec.seed,
-        message,
-      })),
+      failed: failed.map(({ job: { id, title, spec }, message }) => {
+        return { id, title, seed: spec.seed, message };
+      }),
       stopped: stopped !== undefined,
     });
   }
@@ -88,8 +69,7 @@ export async function sweepCommand(options: SweepOptions): Promise<void> {
     console.error(`Failed: ${job.id} ${job.title}, seed ${job.spec.seed}: ${message}`);
   }
   const whole = `${done} of ${jobs} runs are whole`;
-  if (stopped)
-    throw new Stopped(`Stopped: ${whole}.`, { cure: 'Run the same command again to go on from here.' });
+  if (stopped) throw new Stopped(`Stopped: ${whole}.`, { cure: stopped.cure });
   if (failed.length > 0) {
     console.error(
       `${whole}, ${failed.length} failed.\n→ Run the same command again to try those that failed.`,
@@ -100,41 +80,28 @@ export async function sweepCommand(options: SweepOptions): Promise<void> {
   }
 }
 
-/** What is done, wherever. */
-function planOf({ preset, seeds, divergence, data, store, retrain, precision }: SweepOptions) {
+function planOf({ preset, seeds, divergence, data, store, retrain, precision }: Given<'sweep'>) {
   return { preset, seeds, reading: divergence && { divergence }, data, store, retrain, precision };
 }
 
 /** @throws ArgumentError for an option of another engine */
-function engineOf({ engine, processes, address, gpusPerRun, cpusPerRun }: SweepOptions): Engine {
-  const owners = {
-    processes: 'local',
-    address: 'ray',
-    'gpus-per-run': 'ray',
-    'cpus-per-run': 'ray',
-  } as const;
-  const given = { processes, address, 'gpus-per-run': gpusPerRun, 'cpus-per-run': cpusPerRun };
-  for (const [name, owner] of Object.entries(owners)) {
-    if (given[name as keyof typeof given] !== undefined && engine !== owner) {
-      throw new ArgumentError(`--${name} is no option of the engine ${engine}.`, {
-        cure: `It goes with --engine ${owner}.`,
-      });
-    }
+function engineOf({ engine, processes, address, gpusPerRun, cpusPerRun }: Given<'sweep'>): Engine {
+  const engines = {
+    local: { processes },
+    ray: { address, 'gpus-per-run': gpusPerRun, 'cpus-per-run': cpusPerRun },
+  };
+  for (const [owner, options] of Object.entries(engines)) {
+    const name = Object.entries(options).find(([, value]) => value !== undefined)?.[0];
+    if (name === undefined || owner === engine) continue;
+    throw new ArgumentError(`--${name} is no option of the engine ${engine}.`, {
+      cure: `It goes with --engine ${owner}.`,
+    });
   }
-  if (processes !== undefined && !Number.isInteger(processes)) {
-    throw new ArgumentError(`--processes must be a whole number, but is ${processes}.`);
-  }
-  switch (engine) {
-    case 'in-process':
-      return inProcess();
-    case 'local':
-      return localEngine({ processes });
-    case 'ray':
-      return rayEngine({ address, gpusPerRun, cpusPerRun });
-  }
+  if (engine === 'local') return localEngine({ processes });
+  return engine === 'ray' ? rayEngine({ address, gpusPerRun, cpusPerRun }) : inProcess();
 }
 
-async function dryRun(options: SweepOptions): Promise<void> {
+async function dryRun(options: Given<'sweep'>): Promise<void> {
   const { figures, json, precision, data, imagesPerSecond: stated } = options;
   const preset = presetAt(options.preset, data);
   const subject = figuresNamed(figures);

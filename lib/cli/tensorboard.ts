@@ -6,9 +6,11 @@ import { makeFolder } from '../io/files';
 import { orIfBad, passedOver, type RunStore } from '../runs/run-store';
 import { runTitle } from '../runs/spec';
 import { tf } from '../tensorflow';
+import type { Given } from './commands';
 import { openStore } from './store';
 
-export function tensorboard({ store, out }: { readonly store?: string; readonly out: string }): void {
+/** Writes event files of all runs of a store. */
+export function tensorboard({ store, out }: Given<'tensorboard'>): void {
   const runs = writeEvents(openStore(store), out);
   console.log(`Wrote ${runs} runs to ${out}: tensorboard --logdir ${out}`);
 }

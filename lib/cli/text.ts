@@ -1,15 +1,8 @@
 /** Words and numbers as the commands print them. */
-import type { EpochResult } from '../training/checkpoint';
-
-export { duration } from '../plots/duration';
 
 /** `61.2 %` of 0.612 */
 export function percent(share: number): string {
   return `${(100 * share).toFixed(1)} %`;
-}
-
-export function epochText({ epoch, epochs, trainLoss, validationAccuracy, imagesPerSecond }: EpochResult) {
-  return `epoch ${epoch} of ${epochs}: loss ${trainLoss.toFixed(3)}, ${percent(validationAccuracy)} of the validation images, ${imagesPerSecond.toFixed(0)} images/s`;
 }
 
 /** `45 MB`, `11 GB`: powers of ten. */

@@ -6,6 +6,7 @@ import { ArgumentError, DataError } from '../io/errors';
 import { type Job, laboratories, perform } from '../runs/job';
 import { presetNamed } from '../runs/presets';
 import { parseSpec, runId } from '../runs/spec';
+import type { Given } from './commands';
 import { stopSignal } from './stop';
 
 const jobSchema = z.strictObject({
@@ -43,7 +44,7 @@ function parseJob(text: string): Job {
 }
 
 /** Does the run and the tests of a job; what is on disk already is passed over. */
-export async function work({ store, job: text }: { readonly store: string; readonly job: string }) {
+export async function work({ store, job: text }: Given<'work'>): Promise<void> {
   const job = parseJob(text);
   const laboratory = laboratories({ store, signal: stopSignal() })(job);
   console.log(`${job.id} ${job.title}, seed ${job.spec.seed}`);

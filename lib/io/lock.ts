@@ -5,7 +5,7 @@
  * holder is gone gives way to `claim.<n + 1>`, which the file system lets one process alone create. So nobody ever
  * removes the lock that counts – removing is where locks made of one file let two processes in.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import {
   closeSync,
   fstatSync,
@@ -184,11 +184,7 @@ function self(): Holder {
 function machineId(): string | undefined {
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8');
-    return createHash('sha256')
-      .update(boot)
-      .update(readlinkSync('/proc/self/ns/pid'))
-      .digest('hex')
-      .slice(0, 16);
+    return hash('sha256', boot + readlinkSync('/proc/self/ns/pid')).slice(0, 16);
   } catch {
     return undefined;
   }
@@ -219,12 +215,10 @@ function now(folder: string): number {
   const file = join(folder, `clock.${process.pid}${ASIDE}`);
   try {
     const descriptor = openSync(file, 'w');
-    try {
-      return fstatSync(descriptor).mtimeMs;
-    } finally {
-      closeSync(descriptor);
-      rmSync(file, { force: true });
-    }
+    const { mtimeMs } = fstatSync(descriptor);
+    closeSync(descriptor);
+    rmSync(file, { force: true });
+    return mtimeMs;
   } catch {
     return Date.now(); // a folder that is only to be read
   }

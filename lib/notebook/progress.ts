@@ -47,8 +47,14 @@ export function progress<T>(
   first: Iterable<T> | AsyncIterable<T> | ProgressOptions,
   options: ProgressOptions = {},
 ): unknown {
-  if (Symbol.iterator in first) return new SyncBar(first, { total: sizeOf(first), ...options });
-  if (Symbol.asyncIterator in first) return new AsyncBar(first, options);
+  if (Symbol.iterator in first) {
+    const bar = new Bar({ total: sizeOf(first), ...options });
+    return Object.assign(bar, { [Symbol.iterator]: () => counted(first, bar) });
+  }
+  if (Symbol.asyncIterator in first) {
+    const bar = new Bar(options);
+    return Object.assign(bar, { [Symbol.asyncIterator]: () => countedAsync(first, bar) });
+  }
   return new Bar(first);
 }
 
@@ -102,43 +108,25 @@ class Bar implements ProgressBar {
   }
 }
 
-class SyncBar<T> extends Bar implements Iterable<T> {
-  readonly #steps: Iterable<T>;
-
-  constructor(steps: Iterable<T>, options: ProgressOptions) {
-    super(options);
-    this.#steps = steps;
-  }
-
-  *[Symbol.iterator](): Iterator<T> {
-    try {
-      for (const step of this.#steps) {
-        yield step;
-        this.advance();
-      }
-    } finally {
-      this.close();
+function* counted<T>(steps: Iterable<T>, bar: Bar): Iterator<T> {
+  try {
+    for (const step of steps) {
+      yield step;
+      bar.advance();
     }
+  } finally {
+    bar.close();
   }
 }
 
-class AsyncBar<T> extends Bar implements AsyncIterable<T> {
-  readonly #steps: AsyncIterable<T>;
-
-  constructor(steps: AsyncIterable<T>, options: ProgressOptions) {
-    super(options);
-    this.#steps = steps;
-  }
-
-  async *[Symbol.asyncIterator](): AsyncIterator<T> {
-    try {
-      for await (const step of this.#steps) {
-        yield step;
-        this.advance();
-      }
-    } finally {
-      this.close();
+async function* countedAsync<T>(steps: AsyncIterable<T>, bar: Bar): AsyncIterator<T> {
+  try {
+    for await (const step of steps) {
+      yield step;
+      bar.advance();
     }
+  } finally {
+    bar.close();
   }
 }
 
@@ -176,12 +164,8 @@ export function barText(state: {
   readonly note: string;
 }): string {
   const { label, total, unit = 'it', done, seconds, rate, note } = state;
-  const speed =
-    rate === 0
-      ? ''
-      : rate >= 1 || rate === 0
-        ? `, ${three(rate)} ${unit}/s`
-        : `, ${three(1 / rate)} s/${unit}`;
+  const pace = rate >= 1 ? `${three(rate)} ${unit}/s` : `${three(1 / rate)} s/${unit}`;
+  const speed = rate > 0 ? `, ${pace}` : '';
   const left = total === undefined ? '' : `<${rate > 0 ? clock(Math.max(0, total - done) / rate) : '?'}`;
   const tail = `[${clock(seconds)}${left}${speed}${note && `, ${note}`}]`;
   const head = label ? `${label}: ` : '';

@@ -1,0 +1,289 @@
+/** What each command takes and says of itself; the file of its name, or of its group, does it. */
+import type { Option } from 'commander';
+import { choice, flag, option, read, shared, userKernels, Valued, type Values } from './options';
+
+/** A command as --help shows it. */
+export interface Described {
+  readonly description: string;
+  /** By the names of their values, in the order of --help. */
+  readonly options: Readonly<Record<string, Option>>;
+  /** A paragraph before the examples. */
+  readonly notes?: string;
+  /** Without the program's name. */
+  readonly examples?: readonly string[];
+  readonly exits?: string;
+  readonly hidden?: boolean;
+}
+
+/** What a command gets of its options. */
+export type Given<Name extends keyof typeof commands> = Values<(typeof commands)[Name]['options']>;
+
+/** Commands of two words, by the first. */
+export const groups: Readonly<Record<string, string>> = {
+  kernel: 'The Jupyter kernel for TypeScript.',
+  data: 'Builds a data set. Killed, a build goes on where it was.',
+};
+
+const { preset, subject, seeds, divergence, where, retrain, precision, run, out, json } = shared;
+
+const methods = ['baseline', 'control', 'DA', 'ST', 'ST-sym', 'AT'] as const;
+
+// What builds of data sets take.
+const built = out('where the data set goes');
+const side = (usual: number) =>
+  option('--side <pixels>', 'side of the crop that the network sees', read.whole).otherwise(usual);
+const count = (flags: string, what: string, usual: number) =>
+  option(flags, `${what} images of each class`, read.whole).otherwise(usual);
+const share = (flags: string, what: string) =>
+  option(flags, `part of each class for ${what}, 0..1`, read.number).otherwise(0.1);
+const drawn = {
+  seed: option('--seed <number>', 'decides which images go where', read.whole).otherwise(0),
+  skipBad: flag('--skip-bad', 'leave out images that are wrong, and record them, instead of stopping'),
+};
+
+export const commands = {
+  run: {
+    description: 'Trains one network, or finds it on disk; the baseline that it starts from first.',
+    options: {
+      preset,
+      method: choice('--method <name>', 'how it is trained', methods).needed(),
+      alpha: option('--alpha <number>', 'weight α of the stability loss, for ST and ST-sym', read.number),
+      probability: option('--probability <number>', 'p of DA, 0..1', read.number),
+      mu: option('--mu <number>', 'weight μ of AT, 0..1 (default: 0.5)', read.number),
+      divergence,
+      reference: choice(
+        '--reference <name>',
+        'whether the stability loss moves the answer to the undistorted image, too (default: attached)',
+        ['attached', 'detached'],
+      ),
+      passes: choice(
+        '--passes <name>',
+        'whether both images go through the network in one batch, for ST, ST-sym and AT (default: joint)',
+        ['joint', 'separate'],
+      ),
+      distortion: option(
+        '--distortion <name>',
+        'what the training images are distorted by, for every method but baseline and control',
+      ),
+      strength: option(
+        '--strength <number>',
+        "its strength in the paper's units; of a composition as in 30+0.1",
+        read.strength,
+      ),
+      epochs: option('--epochs <number>', "epochs (default: the preset's)", read.count),
+      seed: option('--seed <number>', 'seed of everything random', read.whole).otherwise(0),
+      ...where,
+      retrain,
+      precision,
+      json,
+    },
+    notes:
+      'Distortions: gaussian-noise, jpeg, thumbnail, fgsm, rotation, random-crop, or a composition as rotation+gaussian-noise.',
+    examples: [
+      'run --method baseline',
+      'run --method ST --alpha 0.316 --distortion gaussian-noise --strength 0.215',
+      'run --method DA --probability 1 --distortion rotation --strength 90 --seed 1 --json',
+      'run --method control --data data/mine',
+    ],
+    exits: '0 the run is on disk; 1 an error; 130 stopped: the same command goes on from there.',
+  },
+  evaluate: {
+    description: 'Accuracy of a run on the test images against the strength of a distortion.',
+    options: {
+      run,
+      distortion: option('--distortion <name>', 'what the test images are distorted by').needed(),
+      strengths: option(
+        '--strengths <numbers>',
+        "as in 0,0.05,0.1; none is no JPEG (default: the distortion's test grid)",
+        read.strengths,
+      ),
+      ...where,
+      json,
+    },
+    examples: [
+      'evaluate --run fa8a15d027f60b7f --distortion gaussian-noise',
+      'evaluate --run fa8a --distortion jpeg --strengths none,30,10',
+      'evaluate --run fa8a --distortion pgd-20 --strengths 0.001',
+    ],
+    exits: '0 done; 1 an error; 130 stopped: the same command goes on from there.',
+  },
+  sweep: {
+    description: 'Does all runs and tests of some figures. What is on disk is not done again.',
+    options: {
+      preset,
+      figures: subject,
+      seeds: seeds('as in 0,1,2: the first for the whole grids, the others near the practical strengths'),
+      divergence,
+      ...where,
+      retrain,
+      precision,
+      engine: choice(
+        '--engine <name>',
+        'where: one after the other here, in child processes, or on a Ray cluster',
+        ['in-process', 'local', 'ray'],
+      ).otherwise('local'),
+      processes: option(
+        '--processes <number>',
+        'of the engine local (default: one a GPU, without one as many as fit)',
+        read.count,
+      ),
+      address: option(
+        '--address <url>',
+        "of the engine ray: the cluster's dashboard (default: http://127.0.0.1:8265)",
+      ),
+      gpusPerRun: option(
+        '--gpus-per-run <number>',
+        'of the engine ray: GPUs of a run, or a part of one (default: 0)',
+        read.positive,
+      ),
+      cpusPerRun: option(
+        '--cpus-per-run <number>',
+        'of the engine ray: cores of a run (default: 1)',
+        read.positive,
+      ),
+      dryRun: flag('--dry-run', 'list the runs and what they cost, and do nothing'),
+      imagesPerSecond: option(
+        '--images-per-second <number>',
+        'of --dry-run: training images a second (default: measured here in some seconds)',
+        read.positive,
+      ),
+      tensorboard: option('--tensorboard <folder>', 'write event files for TensorBoard at the end'),
+      json,
+    },
+    notes:
+      'Ctrl-C stops it where it can go on: the same command goes on from there, by the same engine or another.',
+    examples: [
+      'sweep --figures fig1a',
+      'sweep --figures fig1a --data data/mine',
+      'sweep --figures readings --seeds 0,1,2',
+      'sweep --preset paper --dry-run',
+      'sweep --preset paper --dry-run --images-per-second 2500 --json',
+      'sweep --preset paper --engine local --processes 8 --seeds 0,1,2',
+      'sweep --preset paper --engine ray --address http://head:8265 --gpus-per-run 1',
+    ],
+    exits: '0 all runs and tests are on disk; 1 some failed, or an error; 130 stopped.',
+  },
+  status: {
+    description: 'Where a sweep stands, whoever works on it: whole, running, stopped, failed, waiting.',
+    options: {
+      preset,
+      figures: subject,
+      seeds: seeds('those of the sweep'),
+      divergence,
+      ...where,
+      precision,
+      all: flag('--all', 'list also the runs that are whole or wait'),
+      watch: flag('--watch', 'look again every five seconds until all is whole; Ctrl-C ends it'),
+      json,
+    },
+    examples: [
+      'status --figures fig1a',
+      'status --preset paper --store /shared/runs --watch',
+      'status --json',
+    ],
+    exits: '0 it was told; 1 an error.',
+  },
+  figures: {
+    description:
+      "Draws the figures' panels from the runs on disk and those that ship; tables of all results.",
+    options: {
+      preset,
+      figures: shared.figures,
+      divergence,
+      ...where,
+      out: out(),
+      html: new Valued<boolean>('--no-html', 'leave out the interactive pages, 10 MB each'),
+      json,
+    },
+    notes: `Writes for each panel that has a baseline figure-<panel>.svg, .html and .csv, and of all runs runs.csv and
+evaluations.csv. A curve is drawn once all settings it is chosen from are there.`,
+    examples: [
+      'figures --out figures',
+      'figures --preset paper --store /shared/runs --figures fig1a,fig1b --out figures --no-html',
+    ],
+    exits: '0 some panel was drawn; 1 none, or an error.',
+  },
+  claims: {
+    description:
+      "What the paper's text says of its results, each sentence checked against the runs that are there.",
+    options: { preset, divergence, ...where, json },
+    examples: ['claims', 'claims --preset paper --store /shared/runs --json'],
+    exits: '0 they were checked, whatever came of it; 1 an error.',
+  },
+  export: {
+    description: 'The weights of a run for PyTorch: safetensors, a model card, config.json.',
+    options: { run, ...where, out: out(), json },
+    examples: ['export --run fa8a15d027f60b7f --out exported'],
+    exits: '0 done; 1 an error.',
+  },
+  tensorboard: {
+    description: 'Event files for TensorBoard: loss and accuracy per epoch, accuracy per test strength.',
+    options: {
+      store: where.store,
+      out: out('the log directory, a folder a run; files of an earlier call are replaced'),
+    },
+    examples: ['tensorboard --out logs && tensorboard --logdir logs'],
+    exits: '0 done; 1 an error.',
+  },
+  work: {
+    hidden: true,
+    description: 'Does one job of a sweep: what engines call on the machine that a job is sent to.',
+    options: {
+      store: option('--store <folder>', 'where the runs are').needed(),
+      job: option('--job <json>', 'the job as JSON, or as @file the file that holds it').needed(),
+    },
+    exits: '0 the run and all of its tests are on disk; 1 failed; 130 stopped.',
+  },
+  'kernel install': {
+    description: "Installs the kernel for your own Jupyter, which then finds this project's library.",
+    options: {
+      directory: option('--directory <folder>', "Jupyter's folder of kernels").otherwise(userKernels()),
+    },
+    examples: ['kernel install', 'kernel install --directory /usr/local/share/jupyter/kernels'],
+  },
+  'data imagenette': {
+    description:
+      "Imagenette: 13,394 photographs of ten of ImageNet's classes, downloaded unless they are here.",
+    options: {
+      from: option(
+        '--from <path>',
+        'a published archive, or the folder that it was unpacked to (default: downloaded)',
+      ),
+      out: built,
+      side: side(64),
+    },
+    examples: [
+      'data imagenette --out data/imagenette',
+      'data imagenette --from imagenette2-160.tgz --out data/imagenette',
+    ],
+  },
+  'data tifs': {
+    description:
+      "TIFS, the paper's data set: 200 classes, squares of 256 pixels, from your own copy of ILSVRC2012.",
+    options: {
+      from: option(
+        '--from <folder>',
+        'ILSVRC2012: unpacked in any of the usual layouts, or the original tar files',
+      ).needed(),
+      out: built,
+      train: count('--train <images>', 'training', 450),
+      validation: count('--validation <images>', 'validation', 50),
+      test: count('--test <images>', 'test', 50),
+      ...drawn,
+    },
+    examples: ['data tifs --from /data/ILSVRC2012 --out data/tifs'],
+  },
+  'data folder': {
+    description:
+      'Your own pictures: a tree CLASS/PICTURE, or train, validation and test with such a tree each.',
+    options: {
+      from: option('--from <folder>', 'the tree').needed(),
+      out: built,
+      side: side(224),
+      validation: share('--validation <share>', 'validation'),
+      test: share('--test <share>', 'the test'),
+      ...drawn,
+    },
+    examples: ['data folder --from pictures --out data/mine'],
+  },
+} satisfies Readonly<Record<string, Described>>;

@@ -1,0 +1,52 @@
+/** `evaluate`: one network is tested. */
+import { distortionNamed, type Strength, strengthText } from '../distortions';
+import { accuracyInterval, type EvaluationRow } from '../evaluation/evaluate';
+import { progress } from '../notebook/progress';
+import { resultsTable } from '../plots/table';
+import { testedRows } from '../runs/run-store';
+import { runTitle } from '../runs/spec';
+import type { Given } from './commands';
+import { followed } from './run';
+import { stopSignal } from './stop';
+import { findRun } from './store';
+import { percent, printJson } from './text';
+
+/** Counts right answers at the strengths of a distortion; trains the run again where its weights are missing. */
+export async function evaluate(options: Given<'evaluate'>): Promise<void> {
+  const { run: prefix, distortion, strengths, data, store, json } = options;
+  const kind = distortionNamed(distortion);
+  const wanted: readonly Strength[] = strengths ?? kind.testGrid;
+  for (const strength of wanted) kind.check(strength);
+  const { record, laboratory } = findRun(prefix, { data, store, signal: stopSignal() });
+  const row = testedRows(record.spec, laboratory.store.evaluations(record.id));
+  const isTested = wanted.every((strength) => row({ distortion, strength }) !== undefined);
+  if (!isTested && laboratory.store.weights(record.id) === undefined) {
+    console.error(`The weights of ${record.id} are not here: it is trained again, its baseline first.`);
+    const network = await followed(record.spec, (observer) => laboratory.network(record, observer));
+    network.dispose();
+  }
+  const bar = progress({ total: wanted.length, label: runTitle(record.spec), unit: 'strengths' });
+  const onRow = (row: EvaluationRow) => {
+    bar.advance();
+    bar.note(`${strengthText(kind, row.strength)}: ${percent(row.correct / row.total)}`);
+  };
+  const rows = await laboratory
+    .evaluate(record, { distortion, strengths: wanted, onRow })
+    .finally(() => bar.close());
+  if (json) {
+    return printJson(rows.map((row) => ({ run: record.id, ...row, ...accuracyInterval(row) })));
+  }
+  const title = `${runTitle(record.spec)}, seed ${record.spec.seed}: ${kind.title}`;
+  console.log(resultsTable(rows.map(accuracyCells), { title }).toText());
+}
+
+/** One tested strength as a row of a table. */
+export function accuracyCells(row: EvaluationRow) {
+  const { accuracy, low, high } = accuracyInterval(row);
+  return {
+    strength: strengthText(distortionNamed(row.distortion), row.strength),
+    accuracy: percent(accuracy),
+    '95 % interval': `${percent(low)} … ${percent(high)}`,
+    images: row.total,
+  };
+}

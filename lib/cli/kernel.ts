@@ -1,0 +1,16 @@
+/** `kernel`: the project's kernel in one's own Jupyter. */
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { installKernelspec } from '../kernel/spec';
+import type { Given } from './commands';
+
+/** Writes the kernel's specification and logos to Jupyter's folder. */
+export async function install({ directory }: Given<'kernel install'>): Promise<void> {
+  const env = {
+    TF_CPP_MIN_LOG_LEVEL: '2',
+    TF_FORCE_GPU_ALLOW_GROWTH: 'true',
+    UV_THREADPOOL_SIZE: String(Math.max(4, availableParallelism())),
+  };
+  await installKernelspec({ directory, env });
+  console.log(`Installed the kernel under ${join(directory, 'stability-training')}.`);
+}
