@@ -10,6 +10,7 @@ import {
   figureTitle,
   type Look,
   looksOf,
+  percent,
   sheet,
   translucent,
 } from './style';
@@ -278,9 +279,4 @@ function strengthText(strength: number | null, distortion: TestDistortion): stri
   if (isUndistorted(strength, distortion)) return 'undistorted';
   const unit = distortion.unit === '°' ? '°' : distortion.unit ? ` ${distortion.unit}` : '';
   return `${distortion.symbol} = ${strength}${unit}`;
-}
-
-/** 0.5712 → 57.12, without the digits that binary fractions add. */
-function percent(fraction: number, digits = 4): number {
-  return Number((100 * fraction).toFixed(digits));
 }
