@@ -60,7 +60,10 @@ function curve(
   accuracies: readonly number[],
   rest: Partial<RobustnessCurve> = {},
 ): RobustnessCurve {
-  const points = strengths.map((strength, at) => ({ strength, accuracy: accuracies[at] as number }));
+  const points = strengths.map((strength, at) => {
+    const accuracy = accuracies[at];
+    return { strength, accuracy, low: accuracy, high: accuracy };
+  });
   return { label: 'best ST (σ=0.0464, α=10)', method: 'ST', points, ...rest };
 }
 
@@ -96,7 +99,7 @@ function fullFigure(): Figure {
     title: 'Gaussian noise → Gaussian noise',
     distortion: gauss,
     curves,
-    band: { points: band },
+    band,
   });
 }
 
@@ -304,7 +307,7 @@ describe('a robustness figure', () => {
           curves: [{ ...curve([], []), points: [{ strength: 0.1, accuracy: 0.5, low: 0.6, high: 0.7 }] }],
         },
       ],
-      [/the band at strength 0.1/, { band: { points: [{ strength: 0.1, low: 0.6, high: 0.5 }] } }],
+      [/the band at strength 0.1/, { band: [{ strength: 0.1, low: 0.6, high: 0.5 }] }],
       [/one of baseline, control, DA, ST/, { curves: [curve(strengths, good, { method: 'TS' as 'ST' })] }],
       [/practical strength/, { distortion: { ...gauss, practical: 0 } }],
       [
@@ -367,7 +370,7 @@ describe('plotly.js inside Node', () => {
       const before = Object.getOwnPropertyNames(globalThis);
       const { robustnessFigure } = require('./lib/plots/robustness');
       const seen = [typeof fetch, typeof window, typeof document];
-      const points = [{ strength: 0, accuracy: 0.5 }, { strength: 1, accuracy: 0.2 }];
+      const points = [0.5, 0.2].map((accuracy, strength) => ({ strength, accuracy, low: accuracy, high: accuracy }));
       robustnessFigure({
         title: '', distortion: ${JSON.stringify(rotation)}, curves: [{ label: 'a', method: 'ST', points }],
       }).toSvg().then(() => {

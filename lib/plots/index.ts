@@ -1,4 +1,4 @@
-export type { CurvePoint, RobustnessBand, RobustnessCurve } from './curves';
+export type { RobustnessCurve } from './curves';
 export { type DashboardOptions, dashboard, type SweepView, sweepView } from './dashboard';
 export { Figure } from './figure';
 export { evaluationsFrame, frame, frameTable, runsFrame } from './frames';

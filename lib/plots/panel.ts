@@ -35,7 +35,7 @@ export function panelFigure({ panel, chance, baseline, controls, curves, band }:
         'best epoch': chosen.runs.map(({ bestEpoch }) => bestEpoch).join(', '),
       },
     })),
-    band: band.length > 0 ? { points: band } : undefined,
+    band,
   });
 }
 
