@@ -53,7 +53,10 @@ export function isNone(distortion: Distortion, strength: Strength): boolean {
 }
 
 /** As legends have it: `σ=0.1`, `ρ=30°`; of a composition, `ρ=30°, σ=0.1`. */
-export function strengthText(distortion: Distortion, strength: Strength): string {
+export function strengthText(
+  distortion: Pick<Distortion, 'title' | 'symbol' | 'unit'>,
+  strength: Strength,
+): string {
   if (Array.isArray(strength)) {
     const { parts } = distortion as Composition;
     return parts.map((part, index) => strengthText(part, strength[index])).join(', ');

@@ -1,17 +1,7 @@
 import { ArgumentError } from '../io/errors';
+import type { AccuracyPoint, PanelCurves } from '../paper/panel-curves';
 import { isUndistorted, type TestDistortion } from './strength-axis';
 import { looksOf, type MethodName } from './style';
-
-/** The accuracy of one curve at one strength. */
-export interface CurvePoint {
-  /** Test strength; `null` for the undistorted image where the distortion has no strength for it. */
-  readonly strength: number | null;
-  /** 0 to 1. */
-  readonly accuracy: number;
-  /** How sure the accuracy is, 0 to 1: the ends of its 95 % interval, or of the spread over seeds. */
-  readonly low?: number;
-  readonly high?: number;
-}
 
 /** Accuracy against test strength for one chosen run, or for one setting's runs over seeds. */
 export interface RobustnessCurve {
@@ -22,22 +12,14 @@ export interface RobustnessCurve {
   readonly variant?: 'best' | 'worst';
   /** What sets curves of one method apart (`10 epochs, p=1`): each group, three at most, has its tint and marker. */
   readonly group?: string;
-  /** From the undistorted image to the strongest distortion, each strength once. */
-  readonly points: readonly CurvePoint[];
+  /** From the undistorted image to the strongest distortion, each strength once; `curvePoints` makes them of what was counted. */
+  readonly points: readonly AccuracyPoint[];
   /** What the pointer shows: run, seed, hyperparameters. */
   readonly details?: Readonly<Record<string, string | number>>;
 }
 
-/** The lowest and the highest accuracy over all runs of a method at each strength, 0 to 1. */
-export interface RobustnessBand {
-  /** @default 'all ST runs' */
-  readonly label?: string;
-  readonly points: readonly {
-    readonly strength: number | null;
-    readonly low: number;
-    readonly high: number;
-  }[];
-}
+/** An interval's end may miss 0, 1 or the accuracy itself by what its computation rounds. */
+const rounding = 1e-9;
 
 /**
  * Checks what a robustness figure is given and returns its strengths, weakest first, without the undistorted image.
@@ -48,98 +30,78 @@ export interface RobustnessBand {
 export function checkedStrengths(
   distortion: TestDistortion,
   curves: readonly RobustnessCurve[],
-  band?: RobustnessBand,
+  band: PanelCurves['band'],
 ): readonly number[] {
-  checkDistortion(distortion);
+  const { title, none, practical, scale } = distortion;
+  const isOnAxis = (strength: number) => Number.isFinite(strength) && (scale === 'linear' || strength > 0);
+  if (!isOnAxis(practical)) {
+    throw problem(`expected a practical strength of ${title} that its axis can show, but got ${practical}`);
+  }
   if (curves.length === 0) throw problem('expected at least one curve, but got none');
-  for (const { label, points } of curves) {
-    for (const { strength, accuracy, low = accuracy, high = accuracy } of points) {
-      checkFractions(`${label} at strength ${strength}`, [low, accuracy, high]);
+  for (const { method } of curves) {
+    const [groups, most] = [groupsOf(method, curves), looksOf(method).length];
+    if (groups.length > most) {
+      throw problem(`expected at most ${most} groups of ${method}, but got ${groups.join(' | ')}`);
     }
   }
-  for (const { strength, low, high } of band?.points ?? []) {
-    checkFractions(`the band at strength ${strength}`, [low, high]);
-  }
-  for (const method of new Set(curves.map((curve) => curve.method))) {
-    const groups = groupsOf(method, curves);
-    if (groups.length > looksOf(method).length) {
+  const series: readonly {
+    label: string;
+    points: readonly (PanelCurves['band'][number] & { accuracy?: number })[];
+  }[] = [...curves, ...(band.length > 0 ? [{ label: 'the band', points: band }] : [])];
+  const measured = series.map(({ label, points }) => {
+    for (const { strength, low, accuracy = low, high } of points) {
+      if (
+        !(
+          -rounding <= low &&
+          low - rounding <= accuracy &&
+          accuracy - rounding <= high &&
+          high <= 1 + rounding
+        )
+      ) {
+        throw problem(
+          `expected accuracies from 0 to 1 with low ≤ accuracy ≤ high for ${label} at strength ${strength}, but got ${low}, ${accuracy}, ${high}`,
+          'Give correct / total, not per cent; leave out what was not computed.',
+        );
+      }
+    }
+    const late = points.findIndex(({ strength }, at) => at > 0 && isUndistorted(strength, distortion));
+    if (late > 0) {
       throw problem(
-        `expected at most ${looksOf(method).length} groups of ${method}, but got ${groups.join(' | ')}`,
+        `expected the undistorted image as first point of ${label}, but it is point ${late}`,
+        sorting,
       );
     }
-  }
-  const series = [...curves, ...(band ? [{ label: 'the band', points: band.points }] : [])];
-  const measured = series.map(({ label, points }) => strengthsOf(label, points, distortion));
-  const direction = measured.map(([first, second]) => Math.sign((second ?? Number.NaN) - (first as number)));
-  const sign =
-    distortion.none === null
-      ? (direction.find((one) => !Number.isNaN(one)) ?? 1)
-      : Math.sign(distortion.practical - distortion.none);
-  for (const [index, strengths] of measured.entries()) {
-    const at = strengths.findIndex(
-      (strength, before) => before > 0 && (strength - (strengths[before - 1] as number)) * sign <= 0,
+    const strengths = points.flatMap(({ strength }) =>
+      isUndistorted(strength, distortion) ? [] : [Number(strength)],
     );
+    if (strengths.length === 0)
+      throw problem(`expected ${label} to have a point with distortion, but it has none`);
+    const wrong = strengths.find((strength) => !isOnAxis(strength));
+    if (wrong !== undefined) {
+      throw problem(`expected strengths that a ${scale} axis can show, but ${label} has ${wrong}`);
+    }
+    return strengths;
+  });
+  const [weak, strong] =
+    none === null ? (measured.find(({ length }) => length > 1) ?? [0, 1]) : [none, practical];
+  const sign = Math.sign(strong - weak);
+  for (const [of, strengths] of measured.entries()) {
+    const at = strengths.findIndex((strength, index) => (strength - strengths[index - 1]) * sign <= 0);
     if (at > 0) {
       throw problem(
-        `expected the strengths of ${series[index]?.label} from weak to strong, each once, but ${strengths[at]} follows ${strengths[at - 1]}`,
-        'Sort the points by strength, the undistorted image first.',
+        `expected the strengths of ${series[of].label} from weak to strong, each once, but ${strengths[at]} follows ${strengths[at - 1]}`,
+        sorting,
       );
     }
   }
   return [...new Set(measured.flat())].sort((a, b) => (a - b) * sign);
 }
 
+const sorting = 'Sort the points by strength, the undistorted image first.';
+
 /** The groups of a method in the order of their first curve. */
 export function groupsOf(method: MethodName, curves: readonly RobustnessCurve[]): readonly string[] {
   return [...new Set(curves.filter((curve) => curve.method === method).map((curve) => curve.group ?? ''))];
-}
-
-function checkDistortion({ title, none, practical, scale }: TestDistortion): void {
-  if (!Number.isFinite(practical) || (scale === 'log' && practical <= 0)) {
-    throw problem(`expected a practical strength of ${title} that its axis can show, but got ${practical}`);
-  }
-  if (none !== null && (!Number.isFinite(none) || none === practical)) {
-    throw problem(`expected a strength of no ${title} unlike the practical ${practical}, but got ${none}`);
-  }
-}
-
-/** The strengths of one curve without the undistorted image, which comes first. */
-function strengthsOf(
-  label: string,
-  points: readonly { readonly strength: number | null }[],
-  distortion: TestDistortion,
-): number[] {
-  const strengths = points.map((point) => point.strength);
-  const late = strengths.findIndex((strength, at) => at > 0 && isUndistorted(strength, distortion));
-  if (late > 0) {
-    throw problem(
-      `expected the undistorted image as first point of ${label}, but it is point ${late}`,
-      'Sort the points by strength, the undistorted image first.',
-    );
-  }
-  const measured = strengths.filter((strength): strength is number => !isUndistorted(strength, distortion));
-  if (measured.length === 0)
-    throw problem(`expected ${label} to have a point with distortion, but it has none`);
-  const wrong = measured.find(
-    (strength) => !Number.isFinite(strength) || (distortion.scale === 'log' && strength <= 0),
-  );
-  if (wrong !== undefined) {
-    throw problem(`expected strengths that a ${distortion.scale} axis can show, but ${label} has ${wrong}`);
-  }
-  return measured;
-}
-
-/** An interval's end may miss 0, 1 or the accuracy itself by what its computation rounds. */
-const rounding = 1e-9;
-
-function checkFractions(where: string, rising: readonly number[]): void {
-  const isRising = rising.every((value, at) => at === 0 || value >= (rising[at - 1] as number) - rounding);
-  if (!isRising || rising.some((value) => !(value >= -rounding && value <= 1 + rounding))) {
-    throw problem(
-      `expected accuracies from 0 to 1 with low ≤ accuracy ≤ high for ${where}, but got ${rising.join(', ')}`,
-      'Give correct / total, not per cent; leave out what was not computed.',
-    );
-  }
 }
 
 function problem(what: string, cure?: string): ArgumentError {

@@ -10,6 +10,7 @@ import { type JobStatus, type SweepStatus, sweepStatus } from '../sweep/status';
 import { type SweepOptions, sweep } from '../sweep/sweep';
 import { duration } from './duration';
 import { escapeXml } from './figure';
+import { percent } from './style';
 import { type Row, resultsTable } from './table';
 
 export interface DashboardOptions extends Omit<SweepOptions, 'engine'> {
@@ -163,8 +164,7 @@ export class SweepView {
         run: job.title,
         seed: job.spec.seed,
         at: stage(status),
-        'validation accuracy (%)':
-          validationAccuracy === undefined ? null : Number((100 * validationAccuracy).toFixed(1)),
+        'validation accuracy (%)': validationAccuracy === undefined ? null : percent(validationAccuracy, 1),
         by: owner && `process ${owner.process}${owner.here ? '' : ' of another machine'}`,
         for: begun && duration(Math.max(0, this.at.getTime() - begun.getTime()) / 1000),
       };

@@ -46,8 +46,8 @@ export class Figure {
    *
    * @throws ArgumentError for another ending.
    */
-  async save(path: string): Promise<void> {
-    const write = {
+  save(path: string): Promise<void> {
+    return saveAs(path, {
       '.svg': () => this.toSvg(),
       '.png': async () => {
         const { default: sharp } = await import('sharp');
@@ -56,13 +56,7 @@ export class Figure {
           .toBuffer();
       },
       '.html': async () => htmlPage(this.payload, this.text, await readFile(plotlyPath(), 'utf8')),
-    }[extname(path).toLowerCase()];
-    if (!write) {
-      throw new ArgumentError(`save: expected a path that ends in .svg, .png or .html, but got ${path}.`, {
-        cure: 'Give the file one of these endings.',
-      });
-    }
-    writeWhole(path, await write());
+    });
   }
 
   async [mimeBundle](): Promise<MimeBundle> {
@@ -72,6 +66,25 @@ export class Figure {
       'text/plain': this.text,
     };
   }
+}
+
+/**
+ * Writes a file as its ending asks, by one of `writers`.
+ *
+ * @throws ArgumentError for another ending.
+ */
+export async function saveAs(
+  path: string,
+  writers: Readonly<Record<string, () => string | Uint8Array | Promise<string | Uint8Array>>>,
+): Promise<void> {
+  const write = writers[extname(path).toLowerCase()];
+  if (write === undefined) {
+    const endings = Object.keys(writers).join(' or ');
+    throw new ArgumentError(`save: expected a path that ends in ${endings}, but got ${path}.`, {
+      cure: `Name the file with the ending ${endings}.`,
+    });
+  }
+  writeWhole(path, await write());
 }
 
 /** Text as XML (and HTML) content or attribute value. */

@@ -1,8 +1,6 @@
-import { extname } from 'node:path';
 import { ArgumentError } from '../io/errors';
-import { writeWhole } from '../io/files';
 import { type MimeBundle, mimeBundle } from '../notebook/mime';
-import { escapeXml } from './figure';
+import { escapeXml, saveAs } from './figure';
 import { font, sheet } from './style';
 import { textWidth } from './text-box';
 
@@ -31,57 +29,51 @@ const leastTile = 96;
 
 /** Images side by side, enlarged without smoothing, that show themselves as one PNG. */
 export class ImageGrid {
-  private readonly pixels: Uint8Array;
-  private readonly side: number;
-  private readonly columns: number;
-  private readonly captions: readonly string[];
-  private readonly scale: number;
+  /** `[n, side, side, 3]` */
+  readonly #pixels: Uint8Array;
+  readonly #options: Required<ImageGridOptions>;
 
-  /** `pixels` `[n, side, side, 3]` */
   constructor(pixels: Uint8Array, options: Required<ImageGridOptions>) {
-    this.pixels = pixels;
-    this.side = options.side;
-    this.columns = options.columns;
-    this.captions = options.captions;
-    this.scale = options.scale;
+    this.#pixels = pixels;
+    this.#options = options;
+  }
+
+  get #count(): number {
+    return this.#pixels.length / (this.#options.side ** 2 * 3);
   }
 
   /** The grid on a white sheet. */
   async toPng(): Promise<Buffer> {
-    const { side, scale, columns, captions } = this;
-    const tile = side * scale;
-    const captionLines = Math.max(0, ...captions.map((caption) => caption.split('\n').length));
-    const cell = { width: cellWidth(tile, captions), height: tile + captionLines * captionLine };
-    const count = this.pixels.length / (side * side * 3);
-    const width = columns * (cell.width + gap) + gap;
-    const height = Math.ceil(count / columns) * (cell.height + gap) + gap;
-    const canvas = new Uint8Array(width * height * 3).fill(255);
-    const texts: string[] = [];
-    for (let image = 0; image < count; image += 1) {
-      const left = gap + (image % columns) * (cell.width + gap) + Math.floor((cell.width - tile) / 2);
-      const top = gap + Math.floor(image / columns) * (cell.height + gap);
-      for (let y = 0; y < tile; y += 1) {
-        for (let x = 0; x < tile; x += 1) {
-          const from = ((image * side + Math.floor(y / scale)) * side + Math.floor(x / scale)) * 3;
-          const to = ((top + y) * width + left + x) * 3;
-          for (let channel = 0; channel < 3; channel += 1) {
-            canvas[to + channel] = this.pixels[from + channel] as number;
-          }
-        }
-      }
-      for (const [line, text] of (captions[image] ?? '').split('\n').entries()) {
-        texts.push(
-          `<text x="${left + tile / 2}" y="${top + tile + 14 + line * captionLine}">${escapeXml(text)}</text>`,
-        );
-      }
-    }
+    const { side, scale, columns, captions } = this.#options;
     const { default: sharp } = await import('sharp');
+    const count = this.#count;
+    const tile = side * scale;
+    const enlarged = await sharp(this.#pixels, { raw: { width: side, height: side * count, channels: 3 } })
+      .resize(tile, tile * count, { kernel: 'nearest', fit: 'fill' })
+      .raw()
+      .toBuffer();
+    const captionLines = Math.max(0, ...captions.map((caption) => caption.split('\n').length));
+    const cell = { width: cellWidth(tile, captions) + gap, height: tile + captionLines * captionLine + gap };
+    const [width, height] = [columns * cell.width + gap, Math.ceil(count / columns) * cell.height + gap];
+    const tiles = Array.from({ length: count }, (_, image) => ({
+      input: enlarged.subarray(image * tile ** 2 * 3, (image + 1) * tile ** 2 * 3),
+      raw: { width: tile, height: tile, channels: 3 as const },
+      left: gap + (image % columns) * cell.width + Math.floor((cell.width - gap - tile) / 2),
+      top: gap + Math.floor(image / columns) * cell.height,
+    }));
+    const texts = captions.flatMap((caption, image) => {
+      const { left, top } = tiles[image];
+      return caption.split('\n').map((text, line) => {
+        const y = top + tile + 14 + line * captionLine;
+        return `<text x="${left + tile / 2}" y="${y}">${escapeXml(text)}</text>`;
+      });
+    });
     const captionsOnTop = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">
       <g font-family="${escapeXml(font.family)}" font-size="${captionFont}" fill="${sheet.ink}" text-anchor="middle">
         ${texts.join('\n')}
       </g></svg>`;
-    return sharp(canvas, { raw: { width, height, channels: 3 } })
-      .composite(captionLines > 0 ? [{ input: Buffer.from(captionsOnTop) }] : [])
+    return sharp({ create: { width, height, channels: 3, background: sheet.background } })
+      .composite([...tiles, { input: Buffer.from(captionsOnTop) }])
       .removeAlpha()
       .png({ compressionLevel: 9 })
       .toBuffer();
@@ -92,22 +84,17 @@ export class ImageGrid {
    *
    * @throws ArgumentError for another ending.
    */
-  async save(path: string): Promise<void> {
-    if (extname(path).toLowerCase() !== '.png') {
-      throw new ArgumentError(`save: expected a path that ends in .png, but got ${path}.`, {
-        cure: 'Save images as .png.',
-      });
-    }
-    writeWhole(path, await this.toPng());
+  save(path: string): Promise<void> {
+    return saveAs(path, { '.png': () => this.toPng() });
   }
 
   async [mimeBundle](): Promise<MimeBundle> {
-    const count = this.pixels.length / (this.side * this.side * 3);
-    const summary = `${count} image${count === 1 ? '' : 's'} of ${this.side} × ${this.side} pixels`;
+    const { side, captions } = this.#options;
+    const summary = `${this.#count} image${this.#count === 1 ? '' : 's'} of ${side} × ${side} pixels`;
     return {
       'image/png': (await this.toPng()).toString('base64'),
       'text/plain':
-        this.captions.length > 0 ? `${summary}: ${this.captions.join(', ').replaceAll('\n', ' ')}` : summary,
+        captions.length > 0 ? `${summary}: ${captions.join(', ').replaceAll('\n', ' ')}` : summary,
     };
   }
 }

@@ -14,6 +14,7 @@ import type { Preset } from '../runs/presets';
 import type { Results } from '../runs/run-store';
 import type { Figure } from './figure';
 import { robustnessFigure } from './robustness';
+import { percent } from './style';
 import { type ResultsTable, type Row, resultsTable } from './table';
 
 /** A panel of the paper: its curves with the chosen hyperparameters, the grey band of all ST runs, the baseline. */
@@ -34,7 +35,7 @@ export function panelFigure({ panel, chance, baseline, controls, curves, band }:
         'best epoch': chosen.runs.map(({ bestEpoch }) => bestEpoch).join(', '),
       },
     })),
-    band: band.length > 0 ? { points: band } : undefined,
+    band,
   });
 }
 
@@ -46,11 +47,13 @@ function groupOf({ training, probability, extended, at }: CurveRule): string {
 /** A panel's curves as numbers, in per cent: a row a curve, a column a test strength. */
 export function panelTable({ panel, baseline, controls, curves }: PanelCurves): ResultsTable {
   const distortion = distortionNamed(panel.test);
-  const percent = (accuracy: number) => Number((100 * accuracy).toFixed(1));
   const row = ({ label, chosen }: PanelCurve): Row => ({
     curve: label,
     ...Object.fromEntries(
-      chosen.points.map(({ strength, accuracy }) => [strengthText(distortion, strength), percent(accuracy)]),
+      chosen.points.map(({ strength, accuracy }) => [
+        strengthText(distortion, strength),
+        percent(accuracy, 1),
+      ]),
     ),
   });
   return resultsTable([baseline, ...controls, ...curves].map(row), {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createContext, runInContext } from 'node:vm';
 import type { Element, Window } from 'happy-dom';
-import { type Box, boxInside, boxOnPage } from './text-box';
+import { boxInside, boxOnPage } from './text-box';
 
 /** A Plotly figure as JSON: what `Plotly.newPlot` takes and JupyterLab draws. */
 export interface PlotlyPayload {
@@ -86,13 +86,10 @@ function nameAnew(svg: string, id: string): string {
 
 /** happy-dom lays nothing out: all its boxes are 0 × 0. Plotly needs those of text. */
 function giveSizes(window: Window): void {
-  const rectangle = ({ left, right, top, bottom }: Box) =>
-    new window.DOMRect(left, top, right - left, bottom - top);
-  const nothing: Box = { left: 0, right: 0, top: 0, bottom: 0 };
   window.Element.prototype.getBoundingClientRect = function (this: Element) {
-    return rectangle(boxOnPage(this) ?? nothing);
+    return new window.DOMRect(...boxOnPage(this));
   };
   window.SVGGraphicsElement.prototype.getBBox = function (this: Element) {
-    return rectangle(boxInside(this) ?? nothing);
+    return new window.DOMRect(...boxInside(this));
   };
 }

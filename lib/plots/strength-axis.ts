@@ -1,20 +1,11 @@
+import type { TableDistortion } from '../distortions';
 import { baseAxis } from './style';
 
-/** What the horizontal axis of a robustness figure needs to know of the test distortion; a `Distortion` has it all. */
-export interface TestDistortion {
-  /** `Gaussian noise`, `JPEG`, … */
-  readonly title: string;
-  /** The paper's symbol for the strength: σ, q, A, ε, ρ, C. */
-  readonly symbol: string;
-  /** `°` or `px`. @default none */
-  readonly unit?: string;
-  /** How strengths are spread over the axis. */
-  readonly scale: 'linear' | 'log';
-  /** The strength of no distortion (224 px for the thumbnail); `null` where there is no such strength (JPEG). */
-  readonly none: number | null;
-  /** The strength met in practice, marked by a line. */
-  readonly practical: number;
-}
+/** What the horizontal axis of a robustness figure needs to know of the test distortion. */
+export type TestDistortion = Pick<
+  TableDistortion,
+  'title' | 'symbol' | 'unit' | 'scale' | 'none' | 'practical'
+>;
 
 /** Where strengths lie on a Plotly axis; stronger is always to the right. */
 export interface StrengthAxis {
@@ -44,7 +35,7 @@ export function strengthAxis(distortion: TestDistortion, strengths: readonly num
   const toAxis = isLog ? Math.log10 : (strength: number) => strength;
   const fromAxis = isLog ? (value: number) => 10 ** value : (value: number) => value;
 
-  const [first, last] = [strengths[0] as number, strengths[strengths.length - 1] as number];
+  const [first, last] = [strengths[0], strengths[strengths.length - 1]];
   const [weakest, right] = [toAxis(first), toAxis(last)];
   const isBroken = isLog || none === null;
   const falls = none === null ? first > last : none > practical;
@@ -69,7 +60,12 @@ export function strengthAxis(distortion: TestDistortion, strengths: readonly num
       tickvals: [fromAxis(left), ...ticks],
       ticktext: [none ? `none<br>(${none})` : 'none', ...ticks.map(String)],
       ...(isLog && {
-        minor: { ticks: 'outside', ticklen: 3, tickmode: 'array', tickvals: minorTicks(strengths) },
+        minor: {
+          ticks: 'outside',
+          ticklen: 3,
+          tickmode: 'array',
+          tickvals: multiples(strengths, [2, 3, 4, 5, 6, 7, 8, 9]),
+        },
       }),
       title: { text: `${title} ${symbol}${unit ? ` (${unit})` : ''}`, standoff: 10 },
     },
@@ -83,25 +79,19 @@ export function isUndistorted(strength: number | null, { none }: TestDistortion)
 
 /** The powers of ten among the strengths; with three or less of them, their double and fivefold too. */
 function roundLogs(strengths: readonly number[]): number[] {
+  const powers = multiples(strengths, [1]);
+  return powers.length > 3 ? powers : multiples(strengths, [1, 2, 5]);
+}
+
+/** Powers of ten times each of `steps`, from the least to the greatest strength. */
+function multiples(strengths: readonly number[], steps: readonly number[]): number[] {
   const [low, high] = [Math.min(...strengths), Math.max(...strengths)];
-  const within = (steps: readonly number[]) => multiples(low, high, steps);
-  const powers = within([1]);
-  return powers.length > 3 ? powers : within([1, 2, 5]);
-}
-
-function minorTicks(strengths: readonly number[]): number[] {
-  return multiples(Math.min(...strengths), Math.max(...strengths), [2, 3, 4, 5, 6, 7, 8, 9]);
-}
-
-function multiples(low: number, high: number, steps: readonly number[]): number[] {
-  const found: number[] = [];
-  for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power += 1) {
-    for (const step of steps) {
-      const value = Number(`${step}e${power}`);
-      if (value >= low * 0.999 && value <= high * 1.001) found.push(value);
-    }
-  }
-  return found;
+  const [first, last] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
+  return Array.from({ length: last - first + 1 }, (_, at) =>
+    steps.map((step) => Number(`${step}e${first + at}`)),
+  )
+    .flat()
+    .filter((value) => value >= low * 0.999 && value <= high * 1.001);
 }
 
 /** Five to nine round numbers; angles in steps that divide a right angle. */

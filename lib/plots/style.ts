@@ -1,4 +1,5 @@
 import { ArgumentError } from '../io/errors';
+import type { Method } from '../training/methods';
 
 /**
  * One look for every picture: the same colour for a method everywhere.
@@ -14,7 +15,7 @@ export function escapeMarkup(text: string): string {
 }
 
 /** How a network was trained: the paper's names, and the control of this project. */
-export type MethodName = 'baseline' | 'control' | 'DA' | 'ST' | 'ST-sym' | 'AT';
+export type MethodName = Method['kind'];
 
 /** How a curve is told from others. */
 export interface Look {
@@ -121,4 +122,9 @@ export const baseConfig = {
 export function translucent(colour: string, opacity: number): string {
   const [red, green, blue] = [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16));
   return `rgba(${red}, ${green}, ${blue}, ${opacity})`;
+}
+
+/** 0.5712 → 57.12, without the digits that binary fractions add. */
+export function percent(fraction: number, digits = 4): number {
+  return Number((100 * fraction).toFixed(digits));
 }

@@ -1,8 +1,6 @@
-import { extname } from 'node:path';
 import { ArgumentError } from '../io/errors';
-import { writeWhole } from '../io/files';
 import { type MimeBundle, mimeBundle } from '../notebook/mime';
-import { escapeXml } from './figure';
+import { escapeXml, saveAs } from './figure';
 
 /** What stands in a table's cell, `\n` for a new line in HTML; `null` and a missing key are an empty cell: not computed. */
 export type Cell = string | number | boolean | null | undefined;
@@ -88,14 +86,11 @@ export class ResultsTable {
    *
    * @throws ArgumentError for another ending.
    */
-  async save(path: string): Promise<void> {
-    const ending = extname(path).toLowerCase();
-    if (ending !== '.csv' && ending !== '.html') {
-      throw new ArgumentError(`save: expected a path that ends in .csv or .html, but got ${path}.`, {
-        cure: 'Give the file one of these endings.',
-      });
-    }
-    writeWhole(path, ending === '.csv' ? this.toCsv() : `<meta charset="utf-8">\n${this.toHtml()}\n`);
+  save(path: string): Promise<void> {
+    return saveAs(path, {
+      '.csv': () => this.toCsv(),
+      '.html': () => `<meta charset="utf-8">\n${this.toHtml()}\n`,
+    });
   }
 
   [mimeBundle](): MimeBundle {

@@ -1,4 +1,4 @@
-import type { Element, Node } from 'happy-dom';
+import type { Element, Node, SVGElement, SVGGraphicsElement } from 'happy-dom';
 
 /**
  * How much room text takes, for a DOM that has no fonts.
@@ -39,124 +39,88 @@ export function textWidth(text: string, fontSize: number): number {
   return em * fontSize;
 }
 
-/** A box in pixels; y grows downwards. */
-export interface Box {
-  readonly left: number;
-  readonly right: number;
-  readonly top: number;
-  readonly bottom: number;
-}
+type Point = readonly [x: number, y: number];
+
+/** What `DOMRect` takes, in pixels; y grows downwards. */
+type Box = [left: number, top: number, width: number, height: number];
 
 /** The box of an SVG element in the coordinates of its parent's content, its own `transform` left out. */
-export function boxInside(element: Element): Box | undefined {
-  const tag = element.tagName.toLowerCase();
-  if (tag === 'text') return textBox(element);
-  if (tag === 'rect') {
-    const [left, top] = [attribute(element, 'x'), attribute(element, 'y')];
-    return {
-      left,
-      top,
-      right: left + attribute(element, 'width'),
-      bottom: top + attribute(element, 'height'),
-    };
-  }
-  return union([...element.children].map((child) => transformed(boxInside(child), child)));
+export function boxInside(element: Element): Box {
+  return boxAround(cornersIn(element));
 }
 
 /** The box of an SVG element in the coordinates of the outermost `<svg>`. */
-export function boxOnPage(element: Element): Box | undefined {
-  let box = boxInside(element);
+export function boxOnPage(element: Element): Box {
+  let corners = cornersIn(element);
   for (let at: Element | null = element; at && at.tagName.toLowerCase() !== 'svg'; at = at.parentElement) {
-    box = transformed(box, at);
+    corners = moved(corners, at);
   }
-  return box;
+  return boxAround(corners);
+}
+
+function boxAround(corners: readonly Point[]): Box {
+  if (corners.length === 0) return [0, 0, 0, 0];
+  const [xs, ys] = [corners.map(([x]) => x), corners.map(([, y]) => y)];
+  const [left, top] = [Math.min(...xs), Math.min(...ys)];
+  return [left, top, Math.max(...xs) - left, Math.max(...ys) - top];
+}
+
+/** Carries points through an element's `transform`. */
+function moved(points: readonly Point[], element: Element): readonly Point[] {
+  const steps = [...((element as Partial<SVGGraphicsElement>).transform?.baseVal ?? [])].reverse();
+  return steps.reduce(
+    (at, { matrix: { a, b, c, d, e, f } }) =>
+      at.map(([x, y]) => [a * x + c * y + e, b * x + d * y + f] as const),
+    points,
+  );
+}
+
+/** The corners of every text in an element: nothing else that Plotly measures takes room. */
+function cornersIn(element: Element): readonly Point[] {
+  if (element.tagName.toLowerCase() === 'text') return textCorners(element);
+  return [...element.children].flatMap((child) => moved(cornersIn(child), child));
 }
 
 /** `[text]` holds one line, or one `<tspan class="line" dy="1.3em">` a line. */
-function textBox(text: Element): Box | undefined {
-  if (!text.textContent) return undefined;
+function textCorners(text: Element): readonly Point[] {
+  if (!text.textContent) return [];
   const size = fontSize(text);
   const lines = [...text.children].filter((child) => child.classList.contains('line'));
-  const width = Math.max(...(lines.length > 0 ? lines : [text]).map((line) => runWidth(line)));
+  const width = Math.max(...(lines.length > 0 ? lines : [text]).map(runWidth));
   const anchor = text.getAttribute('text-anchor');
   const left = attribute(text, 'x') - (anchor === 'middle' ? width / 2 : anchor === 'end' ? width : 0);
   const baseline = attribute(text, 'y');
-  const first = lines[0] ? attribute(lines[0], 'dy') * size : 0;
-  const last = lines.length > 1 ? attribute(lines[lines.length - 1] as Element, 'dy') * size : first;
-  return {
-    left,
-    right: left + width,
-    top: baseline + first - ascent * size,
-    bottom: baseline + last + descent * size,
-  };
+  const [first = 0, last = first] = [lines[0], lines.at(-1)].map(
+    (line) => line && attribute(line, 'dy') * size,
+  );
+  const [top, bottom] = [baseline + first - ascent * size, baseline + last + descent * size];
+  return [left, left + width].flatMap((x) => [top, bottom].map((y): Point => [x, y]));
 }
 
 /** The width of a run of text whose `<tspan>`s may have their own size or weight (subscripts, bold words). */
 function runWidth(node: Node): number {
-  if (node.nodeType === node.TEXT_NODE) {
-    const parent = node.parentElement as unknown as Element;
-    return textWidth(node.textContent ?? '', fontSize(parent)) * (isBold(parent) ? boldness : 1);
+  const { parentElement: parent } = node;
+  if (node.nodeType === node.TEXT_NODE && parent) {
+    const weight = styleOf(parent, 'font-weight')?.value;
+    const isBold = weight === 'bold' || Number(weight) >= 600;
+    return textWidth(node.textContent ?? '', fontSize(parent)) * (isBold ? boldness : 1);
   }
   return [...node.childNodes].reduce((width, child) => width + runWidth(child), 0);
 }
 
 function fontSize(element: Element | null): number {
-  if (!element) return 12;
-  const size = style(element, 'font-size');
-  if (!size) return fontSize(element.parentElement);
-  return size.endsWith('%')
-    ? (Number.parseFloat(size) / 100) * fontSize(element.parentElement)
-    : Number.parseFloat(size);
+  const style = element && styleOf(element, 'font-size');
+  if (!style) return 12;
+  const size = Number.parseFloat(style.value);
+  return style.value.endsWith('%') ? (size / 100) * fontSize(style.owner.parentElement) : size;
 }
 
-function isBold(element: Element | null): boolean {
-  if (!element) return false;
-  const weight = style(element, 'font-weight');
-  return weight ? weight === 'bold' || Number(weight) >= 600 : isBold(element.parentElement);
-}
-
-function style(element: Element, property: string): string | undefined {
-  const found = new RegExp(`(?:^|;)\\s*${property}:\\s*([^;]+)`).exec(element.getAttribute('style') ?? '');
-  return found?.[1]?.trim();
+/** The value of a style property on the nearest element that sets it, itself or around it. */
+function styleOf(element: Element, property: 'font-size' | 'font-weight') {
+  const owner = element.closest(`[style*="${property}"]`) as SVGElement | null;
+  return owner && { owner, value: owner.style.getPropertyValue(property) };
 }
 
 function attribute(element: Element, name: string): number {
   return Number.parseFloat(element.getAttribute(name) ?? '') || 0;
-}
-
-/** Carries a box through the element's `transform`, a list of translate, rotate and scale. */
-function transformed(box: Box | undefined, element: Element): Box | undefined {
-  const transform = element.getAttribute('transform');
-  if (!box || !transform) return box;
-  let corners = [
-    [box.left, box.top],
-    [box.right, box.top],
-    [box.left, box.bottom],
-    [box.right, box.bottom],
-  ] as [number, number][];
-  const steps = [...transform.matchAll(/(translate|rotate|scale)\(([^)]*)\)/g)].reverse();
-  for (const [, kind, list] of steps) {
-    const [a = 0, b, c] = (list as string).split(/[\s,]+/).map(Number);
-    corners = corners.map(([x, y]) => {
-      if (kind === 'translate') return [x + a, y + (b ?? 0)];
-      if (kind === 'scale') return [x * a, y * (b ?? a)];
-      const [sin, cos] = [Math.sin((a * Math.PI) / 180), Math.cos((a * Math.PI) / 180)];
-      const [centreX, centreY] = [b ?? 0, c ?? 0];
-      const [dx, dy] = [x - centreX, y - centreY];
-      return [centreX + dx * cos - dy * sin, centreY + dx * sin + dy * cos];
-    });
-  }
-  const [xs, ys] = [corners.map(([x]) => x), corners.map(([, y]) => y)];
-  return { left: Math.min(...xs), right: Math.max(...xs), top: Math.min(...ys), bottom: Math.max(...ys) };
-}
-
-function union(boxes: readonly (Box | undefined)[]): Box | undefined {
-  const seen = boxes.filter((box) => box !== undefined);
-  if (seen.length === 0) return undefined;
-  return {
-    left: Math.min(...seen.map((box) => box.left)),
-    right: Math.max(...seen.map((box) => box.right)),
-    top: Math.min(...seen.map((box) => box.top)),
-    bottom: Math.max(...seen.map((box) => box.bottom)),
-  };
 }

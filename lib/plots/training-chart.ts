@@ -1,111 +1,95 @@
-import { randomUUID } from 'node:crypto';
-import { currentKernel, type KernelClient } from '../notebook/client';
+import { currentKernel } from '../notebook/client';
+import { type DisplayId, display, updateDisplay } from '../notebook/display';
 import { mimeBundle } from '../notebook/mime';
 import { type ProgressBar, progress } from '../notebook/progress';
-import type { MethodName } from './style';
-import { epochLine, type TrainingEpoch, trainingFigure } from './training-figure';
+import type { RunObserver } from '../runs/laboratory';
+import type { Treatment } from '../runs/presets';
+import { runTitle } from '../runs/spec';
+import type { EpochResult } from '../training/checkpoint';
+import type { BatchEvent } from '../training/train';
+import { epochLine, type TrainingFigureOptions, trainingFigure } from './training-figure';
 
-/** How far an epoch is. */
-export interface TrainingBatch {
-  readonly epoch: number;
-  readonly epochs: number;
-  /** From 1 on. */
-  readonly batch: number;
-  readonly batches: number;
-  readonly loss: number;
-}
-
-export interface TrainingChartOptions {
-  /** Names the run: `ST (σ=0.1, α=0.1)`. */
-  readonly title: string;
-  /** Gives the curves the method's colour. */
-  readonly method: MethodName;
-}
-
-/**
- * The course of a training run while it goes on: a progress bar, and a picture redrawn in place under the cell.
- *
- * In a terminal there is a line an epoch instead.
- *
- * ```ts
- * const chart = trainingChart({ title: 'ST (σ=0.1, α=0.1)', method: 'ST' });
- * const result = await train({ …, onBatch: chart.onBatch, onEpoch: chart.onEpoch });
- * await chart.end(result);
- * ```
- */
-export function trainingChart(options: TrainingChartOptions): TrainingChart {
-  return new TrainingChart(options);
+/** What follows a training run; see {@link trainingChart}. */
+export interface TrainingChart {
+  /** Takes the progress within an epoch. */
+  readonly onBatch: (event: BatchEvent) => void;
+  /** Takes the result of an epoch. */
+  readonly onEpoch: (result: EpochResult) => void;
+  /**
+   * Puts an interactive figure of the whole run in the place of the live picture.
+   *
+   * @param result What `train` returned: its history has the epochs of earlier sittings, too.
+   * @throws what went wrong with drawing while the run trained
+   */
+  readonly end: (result: Pick<TrainingFigureOptions, 'history'>) => Promise<void>;
 }
 
 /** A picture takes at most a tenth of the time, but waits no longer than this (and for the epoch's end). */
 const drawingShare = 0.1;
 const longestWaitMs = 5000;
 
-/** See {@link trainingChart}. */
-export class TrainingChart {
-  readonly #options: TrainingChartOptions;
-  readonly #kernel: KernelClient | undefined = currentKernel();
-  readonly #history: TrainingEpoch[] = [];
-  #bar?: ProgressBar;
-  #displayId?: string;
-  #drawing?: Promise<void>;
-  #nextDrawing = 0;
-  #failure: unknown;
+/**
+ * Shows the course of a training run while it goes on: a progress bar, and a picture redrawn in place under the cell.
+ *
+ * In a terminal there is a line an epoch instead.
+ *
+ * ```ts
+ * const { onBatch, onEpoch, end } = trainingChart({ title: 'ST (σ=0.1, α=0.1)', method: 'ST' });
+ * await end(await train({ …, onBatch, onEpoch }));
+ * ```
+ */
+export function trainingChart(options: Omit<TrainingFigureOptions, 'history'>): TrainingChart {
+  const history: EpochResult[] = [];
+  let bar: ProgressBar | undefined;
+  let place: DisplayId | undefined;
+  let drawing: Promise<void> | undefined;
+  let nextDrawing = 0;
 
-  constructor(options: TrainingChartOptions) {
-    this.#options = options;
+  async function show(value: unknown): Promise<void> {
+    if (place) await updateDisplay(place, value);
+    else place = await display(value);
   }
 
-  /** Takes the progress within an epoch. */
-  readonly onBatch = ({ epoch, epochs, batch, batches, loss }: TrainingBatch): void => {
-    if (!this.#kernel) return;
-    if (!this.#bar) {
-      const before = (epoch - 1) * batches + batch - 1; // done in an earlier sitting
-      this.#bar = progress({ label: this.#options.title, total: epochs * batches - before, unit: 'batches' });
-    }
-    this.#bar.note(`epoch ${epoch}/${epochs}, loss ${loss.toFixed(4)}`);
-    this.#bar.advance();
+  async function draw(): Promise<void> {
+    const started = performance.now();
+    const figure = trainingFigure({ ...options, history: [...history] });
+    // A Plotly figure cannot be changed in place, a picture can.
+    const bundle = { 'image/svg+xml': await figure.toSvg(), 'text/plain': figure.text };
+    await show({ [mimeBundle]: () => bundle });
+    const now = performance.now();
+    nextDrawing = now + Math.min((now - started) / drawingShare, longestWaitMs);
+    drawing = undefined;
+  }
+
+  return {
+    onBatch({ epoch, epochs, batch, batches, loss }) {
+      if (!currentKernel()) return;
+      const before = (epoch - 1) * batches + batch - 1; // of the first batch: done in an earlier sitting
+      bar ??= progress({ label: options.title, total: epochs * batches - before, unit: 'batches' });
+      bar.note(`epoch ${epoch}/${epochs}, loss ${loss.toFixed(4)}`);
+      bar.advance();
+    },
+    onEpoch(result) {
+      history.push(result);
+      if (!currentKernel()) console.log(`${options.title}  ${epochLine(result)}`);
+      else if (!drawing && performance.now() >= nextDrawing) {
+        drawing = draw();
+        drawing.catch(() => {}); // training goes on; `end` tells
+      }
+    },
+    async end({ history: whole }) {
+      await drawing;
+      bar?.close();
+      if (currentKernel()) await show(trainingFigure({ ...options, history: whole }));
+    },
   };
+}
 
-  /** Takes the result of an epoch. */
-  readonly onEpoch = (result: TrainingEpoch): void => {
-    this.#history.push(result);
-    if (!this.#kernel) console.log(`${this.#options.title}  ${epochLine(result)}`);
-    else if (!this.#drawing && performance.now() >= this.#nextDrawing) this.#drawing = this.#draw();
-  };
-
-  /**
-   * Puts an interactive figure of the whole run in the place of the live picture.
-   *
-   * @param result what `train` returned: its history has the epochs of earlier sittings, too
-   */
-  async end({ history }: { readonly history: readonly TrainingEpoch[] }): Promise<void> {
-    await this.#drawing;
-    if (this.#failure) throw this.#failure;
-    this.#bar?.close();
-    if (this.#kernel) this.#show(await trainingFigure({ ...this.#options, history })[mimeBundle]());
-  }
-
-  async #draw(): Promise<void> {
-    try {
-      const started = performance.now();
-      const figure = trainingFigure({ ...this.#options, history: [...this.#history] });
-      this.#show({ 'image/svg+xml': await figure.toSvg(), 'text/plain': figure.text });
-      const now = performance.now();
-      this.#nextDrawing = now + Math.min((now - started) / drawingShare, longestWaitMs);
-    } catch (error) {
-      this.#failure ??= error; // training goes on; `end` tells
-    } finally {
-      this.#drawing = undefined;
-    }
-  }
-
-  #show(bundle: Readonly<Record<string, unknown>>): void {
-    if (this.#displayId) {
-      this.#kernel?.update(this.#displayId, bundle);
-    } else {
-      this.#displayId = randomUUID();
-      this.#kernel?.display(bundle, { displayId: this.#displayId });
-    }
-  }
+/**
+ * A live chart that follows a run of a laboratory: `laboratory.run(treatment, liveChart(treatment))`. A run that is on
+ * disk already is drawn at once.
+ */
+export function liveChart(treatment: Treatment): RunObserver {
+  const { end, ...rest } = trainingChart({ title: runTitle(treatment), method: treatment.method.kind });
+  return { ...rest, onEnd: end };
 }
