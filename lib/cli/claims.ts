@@ -9,11 +9,14 @@ import { printJson } from './text';
 export function claims({ preset, divergence, data, store, json }: Given<'claims'>): void {
   const reading = divergence && { divergence };
   const checked = claimsOf(new Laboratory({ preset, data, store }), { reading });
-  if (!json) return console.log(resultsTable(claimsTable(checked)).toText());
-  printJson(
-    checked.map((result, at) => {
-      const { statement, place, rule } = statements[at];
-      return { statement, place, rule, ...result };
-    }),
-  );
+  if (json) {
+    printJson(
+      checked.map((result, at) => {
+        const { statement, place, rule } = statements[at];
+        return { statement, place, rule, ...result };
+      }),
+    );
+  } else {
+    console.log(resultsTable(claimsTable(checked)).toText());
+  }
 }

@@ -71,17 +71,17 @@ function cellOf(value: unknown): Cell {
   return typeof value === 'number' || typeof value === 'boolean' ? value : String(value);
 }
 
-/** A strength takes two columns: the second is that of the second part of a composition. */
-function strengthCells(strength: Strength | undefined): Row {
-  const [first, second] = Array.isArray(strength) ? strength : [strength];
-  return { strength: first, 'second strength': second };
+/** A frame of some things with a column for each of `columns`, which says what a thing has there. */
+function frameOf<T>(things: readonly T[], columns: Readonly<Record<string, (thing: T) => Cell>>): DataFrame {
+  const all = Object.entries(columns);
+  const rows = things.map((thing) => Object.fromEntries(all.map(([name, cell]) => [name, cell(thing)])));
+  return frame(rows, Object.keys(columns));
 }
 
-const RUN_COLUMNS = [
-  ...['run', 'title', 'method', 'distortion', 'strength', 'second strength', 'alpha', 'p', 'mu', 'seed'],
-  ...['training images', 'epochs', 'best epoch', 'validation accuracy', 'seconds', 'images/s'],
-  ...['precision', 'device', 'version', 'finished'],
-];
+/** A strength takes two columns: the second is that of the second part of a composition. */
+function part(strength: Strength | undefined, at: 0 | 1): Cell {
+  return [strength].flat()[at];
+}
 
 /**
  * The finished runs in the order in which they ended, a row a run: what was trained, how, and what came of it.
@@ -93,39 +93,33 @@ const RUN_COLUMNS = [
  */
 export function runsFrame(results: Results): DataFrame {
   const records = [...results.values()].map(({ record }) => record);
-  const inTime = records.toSorted((a, b) => (a.finished < b.finished ? -1 : 1));
-  const rows = inTime.map((record): Row => {
-    const { id, spec, history, bestEpoch, device, seconds, version, finished } = record;
-    const { method, distortion, dataset, seed, epochs, precision } = spec;
-    const speeds = history.map(({ imagesPerSecond }) => imagesPerSecond);
-    return {
-      run: id,
-      title: runTitle(spec),
-      method: method.kind,
-      distortion: distortion?.name,
-      ...strengthCells(distortion?.strength),
-      alpha: 'alpha' in method ? method.alpha : null,
-      p: method.kind === 'DA' ? method.probability : null,
-      mu: method.kind === 'AT' ? (method.mu ?? PAPER_MU) : null,
-      seed,
-      'training images': dataset.train,
-      epochs,
-      'best epoch': bestEpoch,
-      'validation accuracy': history.find(({ epoch }) => epoch === bestEpoch)?.validationAccuracy,
-      seconds,
-      'images/s': speeds.length > 0 ? speeds.reduce((sum, speed) => sum + speed) / speeds.length : null,
-      precision,
-      device: device.name,
-      version,
-      finished,
-    };
-  });
-  return frame(rows, RUN_COLUMNS);
+  return frameOf(
+    records.toSorted((a, b) => (a.finished < b.finished ? -1 : 1)),
+    {
+      run: ({ id }) => id,
+      title: ({ spec }) => runTitle(spec),
+      method: ({ spec }) => spec.method.kind,
+      distortion: ({ spec }) => spec.distortion?.name,
+      strength: ({ spec }) => part(spec.distortion?.strength, 0),
+      'second strength': ({ spec }) => part(spec.distortion?.strength, 1),
+      alpha: ({ spec: { method } }) => ('alpha' in method ? method.alpha : null),
+      p: ({ spec: { method } }) => (method.kind === 'DA' ? method.probability : null),
+      mu: ({ spec: { method } }) => (method.kind === 'AT' ? (method.mu ?? PAPER_MU) : null),
+      seed: ({ spec }) => spec.seed,
+      'training images': ({ spec }) => spec.dataset.train,
+      epochs: ({ spec }) => spec.epochs,
+      'best epoch': ({ bestEpoch }) => bestEpoch,
+      'validation accuracy': ({ history, bestEpoch }) => history[bestEpoch - 1]?.validationAccuracy,
+      seconds: ({ seconds }) => seconds,
+      'images/s': ({ history }) =>
+        history.reduce((sum, { imagesPerSecond }) => sum + imagesPerSecond, 0) / history.length,
+      precision: ({ spec }) => spec.precision,
+      device: ({ device }) => device.name,
+      version: ({ version }) => version,
+      finished: ({ finished }) => finished,
+    },
+  );
 }
-
-const EVALUATION_COLUMNS = [
-  ...['run', 'title', 'distortion', 'strength', 'second strength', 'seed', 'correct', 'total', 'accuracy'],
-];
 
 /**
  * What was counted, a row a run and test strength: the run's id and `title`, the test `distortion` and its `strength`
@@ -133,16 +127,18 @@ const EVALUATION_COLUMNS = [
  * as `accuracy`, 0..1.
  */
 export function evaluationsFrame(results: Results): DataFrame {
-  const rows = [...results.values()].flatMap(({ record: { id, spec }, rows }) =>
-    rows.map(
-      ({ strength, ...row }): Row => ({
-        run: id,
-        title: runTitle(spec),
-        ...row,
-        ...strengthCells(strength),
-        accuracy: row.correct / row.total,
-      }),
-    ),
+  const counted = [...results.values()].flatMap(({ record, rows }) =>
+    rows.map((row) => ({ ...row, run: record.id, title: runTitle(record.spec) })),
   );
-  return frame(rows, EVALUATION_COLUMNS);
+  return frameOf(counted, {
+    run: ({ run }) => run,
+    title: ({ title }) => title,
+    distortion: ({ distortion }) => distortion,
+    strength: ({ strength }) => part(strength, 0),
+    'second strength': ({ strength }) => part(strength, 1),
+    seed: ({ seed }) => seed,
+    correct: ({ correct }) => correct,
+    total: ({ total }) => total,
+    accuracy: ({ correct, total }) => correct / total,
+  });
 }
