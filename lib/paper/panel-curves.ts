@@ -21,7 +21,7 @@ import {
 } from './figures';
 
 /** Accuracy at one test strength, of one run or over seeds; 0..1. */
-interface AccuracyPoint {
+export interface AccuracyPoint {
   readonly strength: number | null;
   /** Mean over the seeds. */
   readonly accuracy: number;
