@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { before, describe, it } from 'node:test';
 import { inProject } from '../lib/io/project';
 
@@ -86,5 +87,54 @@ describe('the library', () => {
       encoding: 'utf8',
     });
     for (const file of told.trim().split('\n')) assert.match(file, /\/lib\/tensorflow\//);
+  });
+});
+
+describe('the public surface', () => {
+  /** The names that a module exports, types included: what its list of exports says. */
+  const namesIn = (file: string): string[] => {
+    const source = readFileSync(inProject('lib', file), 'utf8');
+    const listed = [...source.matchAll(/^export (?:type )?\{([^}]*)\}/gm)].flatMap(([, list]) =>
+      list.split(','),
+    );
+    const declared = [...source.matchAll(/^export (?:const|function) (\w+)/gm)].map(([, name]) => name);
+    return [...listed.map((name) => name.replace('type ', '').trim()).filter(Boolean), ...declared].sort();
+  };
+  const rooms = ROOMS.filter((room) => existsSync(inProject('lib', room, 'index.ts')));
+  const surface = Object.fromEntries(
+    ['.', ...rooms].map((room) => [room, namesIn(room === '.' ? 'index.ts' : `${room}/index.ts`)]),
+  );
+
+  it('is the one agreed on: a name that comes or goes is a change for those who use it', () => {
+    const file = inProject('test', 'fixtures', 'surface.json');
+    if (process.env.UPDATE) writeFileSync(file, `${JSON.stringify(surface, undefined, 2)}\n`);
+    assert.deepEqual(surface, JSON.parse(readFileSync(file, 'utf8')));
+    assert.ok(surface['.'].length <= 60, `${surface['.'].length} names`);
+  });
+
+  it('is reached under the names of the package, root and rooms', () => {
+    for (const [room, names] of Object.entries(surface)) {
+      const values = Object.keys(require(room === '.' ? 'stability-training' : `stability-training/${room}`));
+      assert.deepEqual(
+        values.filter((name) => !names.includes(name)),
+        [],
+        room,
+      );
+      assert.ok(values.length > 0, room);
+    }
+  });
+
+  it('explains each of its names', () => {
+    const sources = readdirSync(inProject('lib'), { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.ts'))
+      .map((file) => readFileSync(inProject('lib', file), 'utf8'))
+      .join('\n');
+    const bare = [...new Set(Object.values(surface).flat())].filter(
+      (name) =>
+        !new RegExp(
+          `\\*/\\nexport (async |abstract )*(function\\*?|class|const|interface|type) ${name}\\b`,
+        ).test(sources),
+    );
+    assert.deepEqual(bare, []);
   });
 });

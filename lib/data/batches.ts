@@ -22,6 +22,7 @@ export interface Batch {
   readonly waitMs: number;
 }
 
+/** Which batches are read, and in which order. */
 export interface BatchOptions {
   /** Images in a batch; the last one may have fewer. */
   readonly batchSize: number;

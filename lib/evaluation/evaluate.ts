@@ -41,6 +41,7 @@ export function answersOf({ answers, total }: EvaluationRow): Uint8Array | undef
   return unpacked;
 }
 
+/** Which network is tested, on which images, with which distortion. */
 export interface EvaluateOptions {
   readonly network: ResNet18;
   readonly dataset: ImageDataset;

@@ -6,6 +6,7 @@ import { type Tensor4D, tf } from '../tensorflow';
 import { testPlan } from './accuracy';
 import { imagePair, recodedBy, stepInputs } from './inputs';
 
+/** Which images are distorted, how, and with which seed. */
 export interface PictureOptions {
   readonly dataset: ImageDataset;
   /** Default: the data set's test images. */

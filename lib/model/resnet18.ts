@@ -36,6 +36,7 @@ export function fastestPrecision(width: number): Precision {
   return bfloat16 && (kind === 'gpu' || width % 16 === 0) ? 'bfloat16' : 'float32';
 }
 
+/** The form of a network, and the seed of its first weights. */
 export interface ResNet18Options {
   readonly classes: number;
   /** Channels of the first stage; the others have 2, 4 and 8 times as many. Default: 64. */

@@ -26,6 +26,7 @@ export interface CurveRule extends Family {
   readonly at?: number;
 }
 
+/** A panel of one of the paper's figures: what is trained, what it is tested with, and which curves are drawn. */
 export interface Panel {
   /** As the paper numbers it: `1a`, `S3c`. */
   readonly id: string;

@@ -49,6 +49,7 @@ export interface SettingCurve {
   readonly rows: readonly (readonly EvaluationRow[])[];
 }
 
+/** What is drawn of a panel: the curves that its rules choose, and the band of all stability training. */
 export interface PanelCurves {
   readonly panel: Panel;
   /** Accuracy of who guesses: 1 / C. */

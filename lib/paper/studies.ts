@@ -6,7 +6,9 @@ import { AS_PRINTED, type Reading } from '../training/methods';
 import { sparse } from './figures';
 import { type SettingCurve, SettingCurves } from './panel-curves';
 
+/** The studies beside the paper's figures: the readings of Eq. 5, and the weight of its divergence. */
 export const studyNames = ['readings', 'weight'] as const;
+/** The name of a study: one of {@link studyNames}. */
 export type StudyName = (typeof studyNames)[number];
 
 /** A run of a study; it is tested with what it is trained with. */

@@ -13,6 +13,7 @@ import { escapeXml } from './figure';
 import { percent } from './style';
 import { type Row, resultsTable } from './table';
 
+/** What a sweep computes, and how often its dashboard is drawn. */
 export interface DashboardOptions extends Omit<SweepOptions, 'engine'> {
   /** Does the sweep here. Default: none, one only looks at what other processes do. */
   readonly engine?: Engine;

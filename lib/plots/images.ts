@@ -10,6 +10,7 @@ export interface ImageTensor {
   dataSync(): Float32Array | Int32Array | Uint8Array;
 }
 
+/** How a grid of pictures is laid out and labelled. */
 export interface ImageGridOptions {
   /** Side of an image in pixels; a tensor says it itself. */
   readonly side?: number;

@@ -7,7 +7,7 @@ export { figureTable, panelFigure, panelTable, showFigure } from './panel';
 export type { PictureSize, PlotlyPayload } from './plotly';
 export { type RobustnessFigureOptions, robustnessFigure } from './robustness';
 export type { TestDistortion } from './strength-axis';
-export { type MethodName, methodLooks } from './style';
+export { baseAxis, baseLayout, figureTitle, type MethodName, methodLooks } from './style';
 export { type Cell, ResultsTable, type Row, resultsTable, type TableOptions } from './table';
 export { liveChart, type TrainingChart, trainingChart } from './training-chart';
 export { type TrainingFigureOptions, trainingFigure } from './training-figure';

@@ -17,6 +17,7 @@ import {
 import { resultsTable } from './table';
 import { textWidth } from './text-box';
 
+/** The curves of a robustness figure, and the distortion whose strength is its axis. */
 export interface RobustnessFigureOptions {
   /** As in the paper: `Gaussian noise → Gaussian noise`. */
   readonly title: string;

@@ -8,6 +8,7 @@ export type Cell = string | number | boolean | null | undefined;
 /** One row: its cells by column name. */
 export type Row = Readonly<Record<string, Cell>>;
 
+/** A table's title, and its columns in their order. */
 export interface TableOptions {
   /** Which columns, in which order. @default every key of the rows, in the order of appearance */
   readonly columns?: readonly string[];

@@ -13,6 +13,7 @@ import {
   sheet,
 } from './style';
 
+/** The epochs that a training figure draws, and the method they are of. */
 export interface TrainingFigureOptions {
   /** Names the run: `ST (σ=0.1, α=0.1)`. */
   readonly title: string;

@@ -33,6 +33,7 @@ export interface RunObserver extends Pick<TrainOptions, 'onBatch' | 'onEpoch'> {
 /** Milliseconds between two looks whether another process has finished a run. */
 const WAIT_MS = 1000;
 
+/** At which scale a laboratory works, on which pictures, and where its runs are kept. */
 export interface LaboratoryOptions {
   /** Default: `'laptop'`. */
   readonly preset?: PresetName;
@@ -338,6 +339,7 @@ export class Laboratory {
   }
 }
 
+/** With what, and at which strengths, a run of the laboratory is tested. */
 export interface EvaluationOptions {
   /** Name of the test distortion. */
   readonly distortion: string;

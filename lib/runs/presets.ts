@@ -27,12 +27,14 @@ export interface Preset {
   readonly testStride: number;
 }
 
+/** The name of one of the {@link presets}. */
 export type PresetName = 'smoke' | 'laptop' | 'photos' | 'paper';
 
 /** Section 4.2. */
 const EPOCHS = { baselineEpochs: 30, epochs: 10 } as const;
 const CIFAR10 = { name: 'CIFAR-10', digest: '8758c9fbd39b3893' } as const;
 
+/** The scales that experiments run at, by name: from every line of code in seconds to the paper's own. */
 export const presets: Readonly<Record<PresetName, Preset>> = {
   /** Every line of code in seconds; its accuracies mean nothing. */
   smoke: {

@@ -25,6 +25,7 @@ import { BASELINE, type PresetName, specOf, type Treatment } from '../runs/prese
 import { type RunSpec, runId, runTitle } from '../runs/spec';
 import type { Reading } from '../training/methods';
 
+/** At which preset, with which seeds and reading of Eq. 5, the runs are planned. */
 export interface PlanOptions {
   readonly preset: PresetName;
   /** Folder of the data set. Default: the preset's own. */

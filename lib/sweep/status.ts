@@ -5,6 +5,7 @@ import { type Owner, orIfBad, testedRows } from '../runs/run-store';
 import type { PlanOptions, SweepSubject } from './plan';
 import { failuresIn, type SweepOptions, sweepJobs } from './sweep';
 
+/** Where one run and its tests stand. */
 export interface JobStatus {
   readonly job: Job;
   /** `stopped`: its training was begun, and nobody works on it. A trained run whose tests are missing is `waiting`. */
@@ -25,6 +26,7 @@ export interface JobStatus {
   readonly message?: string;
 }
 
+/** Where the runs of a sweep stand. */
 export interface SweepStatus {
   readonly jobs: readonly JobStatus[];
   readonly counts: Readonly<Record<JobStatus['state'], number>>;

@@ -12,6 +12,7 @@ import type { Engine } from './engines/engine';
 import { inProcess } from './engines/in-process';
 import { type PlanOptions, planJobs, type SweepSubject } from './plan';
 
+/** What a sweep computes, where it is kept, and what does it. */
 export interface SweepOptions extends PlanOptions {
   /** Default: `data/runs` of the project. */
   readonly store?: string;

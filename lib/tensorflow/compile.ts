@@ -21,6 +21,7 @@ import {
 } from './runtime';
 import { type Variable, variableOf, WRITES } from './variable';
 
+/** What a step takes and gives back: tensors by name, of any rank. */
 export type NamedTensors = Readonly<Record<string, Tensor>>;
 
 /**
@@ -29,6 +30,7 @@ export type NamedTensors = Readonly<Record<string, Tensor>>;
  */
 export const recordings = channel('stability-training/recordings');
 
+/** How {@link compile} runs a step. */
 export interface CompileOptions {
   /** `'eager'` runs the step op by op, to read and to debug. Default: `'compiled'`. */
   readonly execution?: 'compiled' | 'eager';

@@ -19,10 +19,15 @@ process.env.TF_OVERRIDE_GLOBAL_THREADPOOL ??= '1';
 /** TensorFlow.js on the native TensorFlow library. */
 export const tf: typeof Tf = load();
 
+/** A TensorFlow.js tensor of any rank. */
 export type Tensor = Tf.Tensor;
+/** A TensorFlow.js tensor of shape `[]`. */
 export type Scalar = Tf.Scalar;
+/** A TensorFlow.js tensor of rank 1, as labels `[images]`. */
 export type Tensor1D = Tf.Tensor1D;
+/** A TensorFlow.js tensor of rank 2, as logits `[images, classes]`. */
 export type Tensor2D = Tf.Tensor2D;
+/** A TensorFlow.js tensor of rank 4, as images `[images, height, width, channels]`. */
 export type Tensor4D = Tf.Tensor4D;
 
 function load(): typeof Tf {

@@ -13,6 +13,7 @@ import { checkMethod, type Method, methodLoss, type TrainingDistortion } from '.
 /** The loss is no number any more. */
 export class DivergenceError extends UserError {}
 
+/** How a network is trained: its method and distortion, for how long, with which seed. */
 export interface TrainOptions {
   /** Trained in place; at the end it has the weights of the best epoch. */
   readonly network: ResNet18;
@@ -41,6 +42,7 @@ export interface TrainOptions {
   readonly onEpoch?: (result: EpochResult) => void;
 }
 
+/** Where a training keeps its checkpoint, to go on from when it is called again. */
 export interface CheckpointOptions {
   /** The newest; the one before it is kept beside it, in case this one is damaged. */
   readonly file: string;
@@ -60,6 +62,7 @@ export interface BatchEvent {
   readonly imagesPerSecond: number;
 }
 
+/** What a training tells at its end. */
 export interface TrainingResult {
   readonly history: readonly EpochResult[];
   /** The epoch whose weights the network has: the first with the highest validation accuracy. */

@@ -7,6 +7,7 @@ import { SPLIT_NAMES, type SplitName } from '../store';
 import { type BuildOptions, type Plan, type PlannedImage, reasonOf, type SourceImage } from './build';
 import { pack, STORE } from './pack';
 
+/** What a data set is built from, and how it is split. */
 export interface FolderOptions extends BuildOptions {
   /**
    * A folder of folders of images; each inner folder is a class and gives it its name. Or the folders `train`,

@@ -20,6 +20,7 @@ import { download, type Published } from './download';
 import { imagesIn, isImage, tarEntries } from './imagenet';
 import { pack, STORE } from './pack';
 
+/** Where Imagenette comes from, and where its store goes. */
 export interface ImagenetteOptions extends Omit<BuildOptions, 'seed' | 'skipBad'> {
   /**
    * A published archive (`imagenette2-160.tgz` and its like), or the folder that it was unpacked to.

@@ -7,6 +7,7 @@ import { Imagenet } from './imagenet';
 import { pack, STORE } from './pack';
 import { TIFS_CLASSES } from './tifs-classes';
 
+/** Where ImageNet lies, where the store goes, and how many images each class gives. */
 export interface TifsOptions extends Omit<BuildOptions, 'side'> {
   /** A copy of ILSVRC2012, unpacked in any of the usual layouts, or the original tar files. */
   readonly from: string;

@@ -11,6 +11,7 @@ import { holm, isSure, mean, wouldDecide } from './statistics';
 
 export { claims, type PaperClaim } from './statements';
 
+/** What the runs say of a claim. */
 export type Verdict = 'holds' | 'contradicted' | 'undecided' | 'not computed';
 
 /** A difference that a verdict rests on, with its 95 % interval: of accuracies, 0..1, unless there is a unit. */
@@ -27,6 +28,7 @@ export interface ClaimDifference {
   readonly unit?: 'MB';
 }
 
+/** A claim's verdict, and the differences that it rests on. */
 export interface ClaimResult {
   readonly id: number;
   readonly verdict: Verdict;
@@ -43,6 +45,7 @@ export interface ClaimResult {
   readonly note?: string;
 }
 
+/** With which reading of Eq. 5 the claims are checked, and against which measurements of memory. */
 export interface ClaimOptions {
   /** Of the stability loss, in the runs that are compared. Default: the default one. */
   readonly reading?: Partial<Reading>;

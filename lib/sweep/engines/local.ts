@@ -9,6 +9,7 @@ import { RunStore } from '../../runs/run-store';
 import { type Engine, takeDependents, takeGroup, told } from './engine';
 import type { WorkerMessage } from './local-worker';
 
+/** How many processes {@link localEngine} starts. */
 export interface LocalOptions {
   /** Default: one a card; without a card one a core, as far as there are two gigabytes of memory for each. */
   readonly processes?: number;

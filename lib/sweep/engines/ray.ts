@@ -8,6 +8,7 @@ import type { Job, JobEvent } from '../../runs/job';
 import { BASELINE_FAILED, type Engine } from './engine';
 import { RayDashboard, type RayJob } from './ray-dashboard';
 
+/** Which Ray cluster does the runs, and what each run takes of it. */
 export interface RayOptions {
   /** The cluster's dashboard. Default: `http://127.0.0.1:8265`. */
   readonly address?: string;

@@ -1,0 +1,9 @@
+/** Data sets, what makes them, and the batches that are read from them. */
+export { type Batch, type BatchOptions, batches } from './batches';
+export { BuildError, type BuildProgress } from './build/build';
+export { installCifar10, openCifar10 } from './build/cifar10';
+export { buildFolder, type FolderOptions, openFolder } from './build/folder';
+export { buildImagenette, type ImagenetteOptions, openImagenette } from './build/imagenette';
+export { buildTifs, openTifs, type TifsOptions } from './build/tifs';
+export { TIFS_CLASSES, type TifsClass } from './build/tifs-classes';
+export { type ImageDataset, readImages, type Split, subset } from './dataset';

@@ -1,0 +1,19 @@
+/** One run: its spec, the presets, its record on disk, and the laboratory that makes or finds it. */
+export { isWhole, type Job, type JobEvent } from './job';
+export {
+  type EvaluationOptions,
+  Laboratory,
+  type LaboratoryOptions,
+  type RunObserver,
+} from './laboratory';
+export {
+  BASELINE,
+  type Preset,
+  type PresetName,
+  presetNamed,
+  presets,
+  specOf,
+  type Treatment,
+} from './presets';
+export { type Lock, type Owner, type Results, type RunRecord, type RunResult, RunStore } from './run-store';
+export { parseSpec, type RunSpec, runId, runTitle } from './spec';

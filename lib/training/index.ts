@@ -1,0 +1,11 @@
+/** The methods of training and the loop that trains a network with one of them. */
+export type { EpochResult } from './checkpoint';
+export { type LossInput, type Method, methodLoss, type Passes, type Reading } from './methods';
+export {
+  type BatchEvent,
+  type CheckpointOptions,
+  DivergenceError,
+  type TrainingResult,
+  type TrainOptions,
+  train,
+} from './train';
