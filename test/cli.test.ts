@@ -37,16 +37,12 @@ const smoke = ['--preset', 'smoke', '--store', store];
 
 const start = (...args: string[]) => startIn(root, ...args);
 
-/** The command line of a project, which may be a copy of this one. */
+/** The command line of a project, as it was built last; the project may be a copy of this one. */
 function startIn(project: string, ...args: string[]) {
-  const child = spawn(
-    process.execPath,
-    ['--import', 'tsx', join(project, 'lib', 'cli', 'main.ts'), ...args],
-    {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      cwd: project,
-    },
-  );
+  const child = spawn(process.execPath, [join(project, 'dist', 'cli', 'main.js'), ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    cwd: project,
+  });
   const ended = Promise.all([
     text(child.stdout),
     text(child.stderr),
@@ -621,7 +617,7 @@ describe('results that ship', () => {
   /** A copy of the project with which the runs of this file's store ship. */
   function shippingProject(): string {
     const project = newFolder();
-    for (const name of ['lib', 'package.json', 'tsconfig.json']) {
+    for (const name of ['dist', 'package.json']) {
       cpSync(join(root, name), join(project, name), { recursive: true });
     }
     symlinkSync(join(root, 'node_modules'), join(project, 'node_modules'));

@@ -31,6 +31,7 @@ import { readImages, type Split } from '../lib/data/dataset';
 import { openStore } from '../lib/data/store';
 import { ArgumentError, DataError, UserError } from '../lib/io/errors';
 import { lockFolder } from '../lib/io/lock';
+import { inProject } from '../lib/io/project';
 
 const folder = mkdtempSync(join(tmpdir(), 'tifs-test-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -479,7 +480,7 @@ describe('TIFS', () => {
     const command = ['data', 'tifs', '--from', root, '--out', out, ...counts];
     const { status, stderr } = spawnSync(
       process.execPath,
-      ['--import', 'tsx', join(__dirname, '../lib/cli/main.ts'), ...command],
+      [inProject('dist', 'cli', 'main.js'), ...command],
       { encoding: 'utf8' },
     );
     assert.equal(status, 1, stderr);
@@ -665,7 +666,7 @@ describe('a folder of one’s own', () => {
     const command = ['data', 'folder', '--from', from, '--out', out, '--side', '28', '--skip-bad'];
     const { stdout, stderr } = spawnSync(
       process.execPath,
-      ['--import', 'tsx', join(__dirname, '../lib/cli/main.ts'), ...command],
+      [inProject('dist', 'cli', 'main.js'), ...command],
       { encoding: 'utf8' },
     );
     assert.match(stdout, /^Built .*8 problems: "leftOut" in its manifest.json/, stderr);
