@@ -3,7 +3,7 @@
  * some in JupyterLab, too.
  */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import {
   mkdtempSync,
   readdirSync,
@@ -13,9 +13,11 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { cp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { promisify } from 'node:util';
 import { panels } from '../lib/paper/figures';
 import { type PanelCurves, panelCurves } from '../lib/paper/panel-curves';
 import { presets } from '../lib/runs/presets';
@@ -38,10 +40,14 @@ interface Output {
 interface Notebook {
   readonly cells: readonly {
     readonly cell_type: string;
-    source: string | string[];
-    outputs?: readonly Output[];
+    readonly source: string | readonly string[];
+    readonly outputs?: readonly Output[];
   }[];
 }
+
+const NAMES = readdirSync(NOTEBOOKS).filter((file) => file.endsWith('.ipynb'));
+
+const textOf = ({ source }: Notebook['cells'][number]) => [source].flat().join('');
 
 const read = (file: string) => JSON.parse(readFileSync(file, 'utf8')) as Notebook;
 
@@ -54,19 +60,30 @@ describe('notebooks at the preset smoke', () => {
   /** How many interactive figures nbclient found. */
   const figuresOf = new Map<string, number>();
 
-  /** A notebook without its outputs, at the preset `smoke`. */
-  function atSmoke(name: string): string {
-    const notebook = read(join(NOTEBOOKS, name));
-    for (const cell of notebook.cells) {
-      cell.source = [cell.source]
-        .flat()
-        .join('')
-        .replaceAll(/preset: '(laptop|photos)'/g, `preset: 'smoke', store: ${JSON.stringify(store)}`);
-      if (cell.cell_type === 'code') cell.outputs = [];
-    }
+  /** A notebook without its outputs, at the preset `smoke`; `of`: its runs, the store of all by default. */
+  function atSmoke(
+    name: string,
+    { cells, ...rest }: Notebook = read(join(NOTEBOOKS, name)),
+    of = store,
+  ): string {
     const file = join(folder, name);
-    writeFileSync(file, JSON.stringify(notebook));
+    const preset = `preset: 'smoke', store: ${JSON.stringify(of)}`;
+    const bare = cells.map((cell) => ({
+      ...cell,
+      source: textOf(cell).replaceAll(/preset: '(laptop|photos)'/g, preset),
+      ...(cell.cell_type === 'code' && { outputs: [] }),
+    }));
+    writeFileSync(file, JSON.stringify({ ...rest, cells: bare }));
     return file;
+  }
+
+  /** The example of the README as a notebook of one cell. */
+  function readmeExample(): Notebook {
+    const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
+    const [, source] = /^```ts\n(.*?)^```/ms.exec(readme) as RegExpExecArray;
+    const { cells, ...rest } = read(join(NOTEBOOKS, NAMES[0]));
+    const cell = cells.find(({ cell_type }) => cell_type === 'code');
+    return { ...rest, cells: [{ ...cell, cell_type: 'code', source }] };
   }
 
   it('have the runs of every figure, trained and tested', async () => {
@@ -89,34 +106,32 @@ describe('notebooks at the preset smoke', () => {
     }
   });
 
-  for (const name of readdirSync(NOTEBOOKS).filter((file) => file.endsWith('.ipynb'))) {
-    it(`${name} runs without an error and draws its figures`, () => {
-      const file = atSmoke(name);
-      const jupyter = join(ROOT, '.venv', 'bin', 'jupyter');
-      const args = [
-        'nbconvert',
-        '--to',
-        'notebook',
-        '--execute',
-        '--inplace',
-        '--ExecutePreprocessor.timeout=600',
-        file,
-      ];
-      execFileSync(jupyter, args, {
-        env: { ...process.env, JUPYTER_PATH: join(ROOT, '.jupyter') },
-        stdio: 'pipe',
+  describe('run without an error and draw their figures', { concurrency: 2 }, () => {
+    for (const name of [...NAMES, 'README.ipynb']) {
+      it(name, async () => {
+        // Each has the runs to itself: two that train the same one would wait for each other.
+        const own = join(folder, `runs of ${name}`);
+        await cp(store, own, { recursive: true });
+        const file = atSmoke(name, name === 'README.ipynb' ? readmeExample() : undefined, own);
+        const jupyter = join(ROOT, '.venv', 'bin', 'jupyter');
+        const args = ['nbconvert', '--to', 'notebook', '--execute', '--inplace'];
+        await promisify(execFile)(jupyter, [...args, '--ExecutePreprocessor.timeout=600', file], {
+          env: { ...process.env, JUPYTER_PATH: join(ROOT, '.jupyter') },
+        });
+        const outputs = read(file).cells.flatMap(({ outputs = [] }) => outputs);
+        assert.deepEqual(
+          outputs.filter(({ output_type }) => output_type === 'error'),
+          [],
+        );
+        const figures = outputs.filter(({ data = {} }) => 'application/vnd.plotly.v1+json' in data);
+        assert.ok(figures.length > 0, 'no figure');
+        figuresOf.set(name, figures.length);
+        for (const { data = {} } of figures)
+          assert.ok('image/svg+xml' in data, 'a figure without its picture');
+        await rm(own, { recursive: true });
       });
-      const outputs = read(file).cells.flatMap(({ outputs = [] }) => outputs);
-      assert.deepEqual(
-        outputs.filter(({ output_type }) => output_type === 'error'),
-        [],
-      );
-      const figures = outputs.filter(({ data = {} }) => 'application/vnd.plotly.v1+json' in data);
-      assert.ok(figures.length > 0, 'no figure');
-      figuresOf.set(name, figures.length);
-      for (const { data = {} } of figures) assert.ok('image/svg+xml' in data, 'a figure without its picture');
-    });
-  }
+    }
+  });
 
   it('run in JupyterLab by Run All, and their figures are in the page', async () => {
     const lab = await JupyterLab.start(folder);
@@ -141,17 +156,15 @@ describe('notebooks at the preset smoke', () => {
   });
 
   it('is asked for by every notebook that has a laboratory', () => {
-    for (const name of readdirSync(NOTEBOOKS).filter((file) => file.endsWith('.ipynb'))) {
-      const source = read(join(NOTEBOOKS, name))
-        .cells.map((cell) => [cell.source].flat().join(''))
-        .join('\n');
+    for (const name of NAMES) {
+      const source = read(join(NOTEBOOKS, name)).cells.map(textOf).join('\n');
       for (const [, options] of source.matchAll(/Laboratory\(([^)]*)\)/g))
         assert.match(options, /^\{ preset: '(laptop|photos)'(, retrain)? \}$/, name);
     }
   });
 
   it('are committed with outputs of their own cells and of the results that ship', () => {
-    for (const name of readdirSync(NOTEBOOKS).filter((file) => file.endsWith('.ipynb'))) {
+    for (const name of NAMES) {
       const notebook = read(join(NOTEBOOKS, name)) as Notebook & { metadata: { outputs_of?: string } };
       assert.equal(notebook.metadata.outputs_of, fingerprint(notebook), `${name}: run npm run notebooks`);
       assert.ok(statSync(join(NOTEBOOKS, name)).size < 2 * 2 ** 20, `${name} has more than 2 MB`);
