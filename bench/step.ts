@@ -46,7 +46,7 @@ export function randomStep(
   const step = compile(({ images, labels }: typeof inputs) => {
     if (task === 'evaluate') return { result: network.forward(images, { training: false }) };
     const { value, gradients } = valueAndGradients(
-      (read) => taskLoss(network.forward(images, { training: true, read }), labels),
+      () => taskLoss(network.forward(images, { training: true }), labels),
       parameters,
     );
     optimizer.apply(parameters, gradients);

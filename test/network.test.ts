@@ -74,8 +74,8 @@ for (const reference of cases) {
       const step = compile(
         ({ images, labels }: Inputs) => {
           let logits = tf.tensor2d([[0]]);
-          const { value, gradients } = valueAndGradients((read) => {
-            logits = tf.keep(network.forward(images, { training: true, read }));
+          const { value, gradients } = valueAndGradients(() => {
+            logits = tf.keep(network.forward(images, { training: true }));
             return taskLoss(logits, labels);
           }, parameters);
           optimizer.apply(parameters, gradients);
@@ -172,8 +172,8 @@ describe('stability training of ResNet-18', () => {
       type Inputs = { images: Tensor4D; noise: Tensor4D; labels: Tensor1D };
       const step = compile(({ images, noise, labels }: Inputs) => {
         const pair = { reference: images, distorted: images.add<Tensor4D>(noise) };
-        const { value, gradients } = valueAndGradients((read) => {
-          const f = (x: Tensor4D) => network.forward(x, { training: true, read });
+        const { value, gradients } = valueAndGradients(() => {
+          const f = (x: Tensor4D) => network.forward(x, { training: true });
           return methodLoss(method, { ...pair, labels, f });
         }, parameters);
         return {
@@ -221,7 +221,7 @@ describe('memory', () => {
         const inputs = { images: tf.zeros([2, side, side, 3]), labels: tf.zeros([2], 'int32') };
         for (const execution of ['eager', 'compiled']) {
           const step = compile(({ images, labels }) => {
-            const loss = (read) => taskLoss(network.forward(images, { training: true, read }), labels);
+            const loss = () => taskLoss(network.forward(images, { training: true }), labels);
             return Object.fromEntries(valueAndGradients(loss, network.parameters).gradients.map((g, i) => [i, g]));
           }, { execution });
           for (let i = 0; i < 2; i++) tf.dispose(step(inputs));

@@ -283,7 +283,7 @@ describe('the optimizer', () => {
       buffer = 0.9 * buffer + gradient;
       expected -= 0.1 * (gradient + 0.9 * buffer);
       tf.tidy(() => {
-        const { gradients } = valueAndGradients((read) => read(weight).square().sum() as Scalar, [weight]);
+        const { gradients } = valueAndGradients(() => weight.read().square().sum() as Scalar, [weight]);
         optimizer.apply([weight], gradients);
       });
       assert.ok(Math.abs(weight.values()[0] - expected) < 1e-6);
@@ -313,12 +313,12 @@ function smallStep(execution: 'compiled' | 'eager') {
   const optimizer = new Nesterov(trainable);
   const step = compile(
     ({ images, labels, seeds }: { images: Tensor4D; labels: Tensor1D; seeds: Tensor2D }) => {
-      const { value, gradients } = valueAndGradients((read) => {
+      const { value, gradients } = valueAndGradients(() => {
         const noisy = images.add(randomNormal(seeds, [6, 6, 3]).mul(0.1)) as Tensor4D;
-        const x = conv2d(noisy, read(weights) as Tensor4D, { stride: 2 });
+        const x = conv2d(noisy, weights.read() as Tensor4D, { stride: 2 });
         const [mean, variance] = running.map((variable) => variable.read()) as Tensor1D[];
         const { y, moved } = batchNorm(
-          { x, scale: read(scale) as Tensor1D, offset: read(offset) as Tensor1D, mean, variance },
+          { x, scale: scale.read() as Tensor1D, offset: offset.read() as Tensor1D, mean, variance },
           { training: true },
         );
         running[0].assign(moved?.mean as Tensor);
@@ -467,7 +467,7 @@ describe('a compiled step', () => {
       );
     refused(() => (x.add(1).dataSync()[0] > 1 ? x : x.neg()), /reads a tensor back/);
     refused(() => tf.randomNormal([3]), /random number/);
-    refused(() => tf.tensor1d(new Float32Array(5000)).add(1), /5000 values/);
+    refused(() => tf.tensor1d(Float32Array.from({ length: 5000 }, (_, at) => at)).add(1), /5000 values/);
     assert.equal(x.add(1).dataSync()[0], 2); // and eager work goes on as before
   });
 

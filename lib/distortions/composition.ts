@@ -1,10 +1,13 @@
 import { ArgumentError } from '../io/errors';
 import { type Tensor4D, tf } from '../tensorflow';
-import type { Distortion, DistortionInput, Strength, TableDistortion } from './distortion';
+import type { Distortion, DistortionInput, Strength } from './distortion';
+
+/** A distortion whose strength is one number: of Table 1, or one's own. */
+export type Part = Distortion<number | null>;
 
 /** Several distortions, one after the other. */
 export interface Composition extends Distortion<readonly number[]> {
-  readonly parts: readonly TableDistortion[];
+  readonly parts: readonly Part[];
 }
 
 /**
@@ -17,7 +20,7 @@ export interface Composition extends Distortion<readonly number[]> {
  * @throws ArgumentError for fewer than two parts, for parts that are not made by ops on the device (JPEG, FGSM), and for
  *   a random crop that is not the first part: it is taken from the source square
  */
-export function compose(parts: readonly TableDistortion[]): Composition {
+export function compose(parts: readonly Part[]): Composition {
   const name = parts.map((part) => part.name).join('+');
   if (parts.length < 2) {
     throw new ArgumentError(`A composition has two parts or more, but "${name}" has ${parts.length}.`);
@@ -35,7 +38,7 @@ export function compose(parts: readonly TableDistortion[]): Composition {
   }
   const categories = new Set(parts.map((part) => part.category));
   const none = parts.map((part) => part.none as number);
-  const practical = parts.map((part) => part.practical);
+  const practical = parts.map((part) => part.practical as number);
   return {
     name,
     parts,
@@ -47,7 +50,7 @@ export function compose(parts: readonly TableDistortion[]): Composition {
     practical,
     trainingGrid: parts.reduce<readonly (readonly number[])[]>(
       (grid, part) =>
-        grid.flatMap((strengths) => part.trainingGrid.map((strength) => [...strengths, strength])),
+        grid.flatMap((strengths) => part.trainingGrid.map((strength) => [...strengths, strength as number])),
       [[]],
     ),
     testGrid: [none, practical],

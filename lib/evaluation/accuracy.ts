@@ -3,9 +3,9 @@ import type { Batch } from '../data/batches';
 import type { ImageDataset, Split } from '../data/dataset';
 import { type Distortion, isNone, type Strength } from '../distortions';
 import { ArgumentError } from '../io/errors';
-import type { ResNet18 } from '../model/resnet18';
+import type { Network } from '../model/network';
 import { currentKernel } from '../notebook/client';
-import { compile, hashSeed, type Tensor1D, type Tensor4D, tf } from '../tensorflow';
+import { type CompileOptions, compile, hashSeed, type Tensor1D, type Tensor4D, tf } from '../tensorflow';
 import { normalise } from './crops';
 import {
   cropGradient,
@@ -71,22 +71,34 @@ export class AccuracyMeter {
 
   /**
    * @param distortion Default: none, only undistorted images are counted.
+   * @param execution `'eager'` runs op by op, to debug. Default: `'compiled'`.
    * @throws ArgumentError if the network has other classes than the data set
    */
-  constructor(network: ResNet18, dataset: ImageDataset, distortion?: Distortion) {
+  constructor(
+    network: Network,
+    dataset: ImageDataset,
+    distortion?: Distortion,
+    execution?: CompileOptions['execution'],
+  ) {
     checkClasses(network, dataset);
     this.#dataset = dataset;
     this.#distortion = distortion;
     const f = (images: Tensor4D) => network.forward(images, { training: false });
     const images = (kind?: Distortion) =>
-      compile((inputs: StepInputs) => {
-        const { distorted } = imagePair(inputs, { dataset, distortion: kind, f });
-        return { images: normalise(distorted, dataset) };
-      });
-    const answers = compile(({ images, labels }: Shown) => ({
-      right: f(images).argMax(1).equal(labels).cast('int32'),
-    }));
-    const gradient = compile((inputs: StepInputs) => ({ gradient: cropGradient(inputs, { dataset, f }) }));
+      compile(
+        (inputs: StepInputs) => {
+          const { distorted } = imagePair(inputs, { dataset, distortion: kind, f });
+          return { images: normalise(distorted, dataset) };
+        },
+        { execution },
+      );
+    const answers = compile(
+      ({ images, labels }: Shown) => ({ right: f(images).argMax(1).equal(labels).cast('int32') }),
+      { execution },
+    );
+    const gradient = compile((inputs: StepInputs) => ({ gradient: cropGradient(inputs, { dataset, f }) }), {
+      execution,
+    });
     this.#steps = { clean: images(), distorted: images(distortion), answers, gradient };
   }
 
@@ -247,11 +259,10 @@ export class AccuracyMeter {
   }
 }
 
-/** @throws ArgumentError if a network that tells its number of classes has another than the data set */
-export function checkClasses(network: Pick<ResNet18, 'classes'>, { name, classNames }: ImageDataset): void {
-  // A network of one's own need not tell.
-  const classes: number | undefined = network.classes;
-  if (classes === undefined || classes === classNames.length) return;
+/** @throws ArgumentError if the network has another number of classes than the data set */
+export function checkClasses(network: Pick<Network, 'classes'>, { name, classNames }: ImageDataset): void {
+  const { classes } = network;
+  if (classes === classNames.length) return;
   throw new ArgumentError(
     `The network has ${classes} classes, but the data set ${name} has ${classNames.length}.`,
     { cure: `Make the network with classes: ${classNames.length}.` },

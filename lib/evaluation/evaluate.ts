@@ -1,7 +1,7 @@
 import type { ImageDataset, Split } from '../data/dataset';
 import type { Distortion, Strength } from '../distortions';
 import { ArgumentError } from '../io/errors';
-import type { ResNet18 } from '../model/resnet18';
+import type { Network } from '../model/network';
 import { AccuracyMeter, type Count } from './accuracy';
 
 /** How many test images a network got right at one strength of one distortion. */
@@ -43,7 +43,7 @@ export function answersOf({ answers, total }: EvaluationRow): Uint8Array | undef
 
 /** Which network is tested, on which images, with which distortion. */
 export interface EvaluateOptions {
-  readonly network: ResNet18;
+  readonly network: Network;
   readonly dataset: ImageDataset;
   /** Of the same network, data set and distortion: its compiled steps are used and kept. Default: one of its own. */
   readonly meter?: AccuracyMeter;
@@ -54,6 +54,8 @@ export interface EvaluateOptions {
   readonly strengths?: readonly Strength[];
   /** Default: 0. */
   readonly seed?: number;
+  /** `'eager'` runs op by op, to debug. Default: `'compiled'`. */
+  readonly execution?: 'compiled' | 'eager';
   /** Default: the interrupt of the notebook's cell. */
   readonly signal?: AbortSignal;
 }
@@ -66,7 +68,7 @@ export interface EvaluateOptions {
 export async function* evaluate(options: EvaluateOptions): AsyncGenerator<EvaluationRow, void, void> {
   const { network, dataset, split = dataset.test, distortion, seed = 0, signal } = options;
   const { strengths = distortion.testGrid } = options;
-  const meter = options.meter ?? new AccuracyMeter(network, dataset, distortion);
+  const meter = options.meter ?? new AccuracyMeter(network, dataset, distortion, options.execution);
   try {
     const networks = [{ become: () => {}, strengths }];
     for await (const { strength, count } of meter.countEach(split, networks, { seed, signal })) {

@@ -2,7 +2,8 @@
 import { type Batch, type BatchOptions, batches } from '../data/batches';
 import type { ImageDataset, Split } from '../data/dataset';
 import { recodeCrops } from '../data/jpeg';
-import type { Distortion, Strength } from '../distortions';
+import { type Distortion, jpeg, type Strength } from '../distortions';
+import { ArgumentError } from '../io/errors';
 import { taskLossGradient } from '../model/losses';
 import { type Tensor, type Tensor1D, type Tensor2D, type Tensor4D, tf, uint8Tensor } from '../tensorflow';
 import { centreCrops, normalise, unitFloats } from './crops';
@@ -22,8 +23,17 @@ export function plannedBatches(
   options: Omit<BatchOptions, 'recode'>,
 ): AsyncGenerator<Batch, void, void> {
   const qualityOf = (image: number) => strengthOf(image) as number | null;
-  const recode = distortion?.madeBy === 'reader' ? { cropSide, qualityOf } : undefined;
+  const recode = isRecoded(distortion) ? { cropSide, qualityOf } : undefined;
   return batches(split, { ...options, recode });
+}
+
+/** Whether the reading thread makes the distortion. @throws ArgumentError for any but JPEG, the one that it can make */
+function isRecoded(distortion: Distortion | undefined): boolean {
+  if (distortion?.madeBy !== 'reader') return false;
+  if (distortion.name === jpeg.name) return true;
+  throw new ArgumentError(`${distortion.title} is madeBy the reader, which makes JPEG alone.`, {
+    cure: "Make it of ops: madeBy: 'device'.",
+  });
 }
 
 /** What the reading thread does for the plan, for images that were read without it. */
@@ -33,7 +43,7 @@ export async function recodedBy(
   images: Uint8Array,
   indices: readonly number[],
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  if (distortion?.madeBy !== 'reader') return undefined;
+  if (!isRecoded(distortion)) return undefined;
   const qualities = Uint8Array.from(indices, (image) => (strengthOf(image) as number | null) ?? 0);
   return recodeCrops(images, { side, cropSide, qualities });
 }

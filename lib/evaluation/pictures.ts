@@ -1,7 +1,7 @@
 import { type ImageDataset, readImages, type Split } from '../data/dataset';
 import type { Distortion, Strength } from '../distortions';
 import { ArgumentError } from '../io/errors';
-import type { ResNet18 } from '../model/resnet18';
+import type { Network } from '../model/network';
 import { type Tensor4D, tf } from '../tensorflow';
 import { testPlan } from './accuracy';
 import { imagePair, recodedBy, stepInputs } from './inputs';
@@ -18,7 +18,7 @@ export interface PictureOptions {
   /** Default: 0. */
   readonly seed?: number;
   /** The network that is attacked, for FGSM and PGD. */
-  readonly network?: ResNet18;
+  readonly network?: Network;
 }
 
 /**
@@ -29,9 +29,6 @@ export interface PictureOptions {
  */
 export async function distortedImages(options: PictureOptions): Promise<Tensor4D> {
   const { dataset, split = dataset.test, indices, distortion, strength, seed = 0, network } = options;
-  if (distortion.madeBy === 'attack' && network === undefined) {
-    throw new ArgumentError(`${distortion.title} attacks a network, but none was given.`);
-  }
   const plan = testPlan(distortion, strength, seed);
   const images = readImages(split, indices);
   const batch = {
@@ -41,7 +38,10 @@ export async function distortedImages(options: PictureOptions): Promise<Tensor4D
     indices: Int32Array.from(indices),
   };
   return tf.tidy(() => {
-    const f = (x: Tensor4D) => (network as ResNet18).forward(x, { training: false });
+    const f = (x: Tensor4D) => {
+      if (network !== undefined) return network.forward(x, { training: false });
+      throw new ArgumentError(`${distortion.title} attacks a network, but none was given.`);
+    };
     const inputs = stepInputs(batch, dataset, plan);
     return imagePair(inputs, { dataset, distortion: plan.distortion, f }).distorted;
   });

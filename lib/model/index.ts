@@ -1,4 +1,5 @@
 /** The network, its weights and the losses of Eqs. 1 to 6. */
 export { klDivergence, symmetricKlDivergence, taskLoss } from './losses';
-export { type Precision, type Read, ResNet18, type ResNet18Options, type Stem } from './resnet18';
+export { type ForwardOptions, fromFunctions, fromLayers, Network, type NetworkFunctions } from './network';
+export { type Precision, ResNet18, type ResNet18Options, type Stem } from './resnet18';
 export { loadWeights, saveWeights } from './weights';

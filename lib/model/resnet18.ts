@@ -20,6 +20,7 @@ import {
   uniformTensor,
   Variable,
 } from '../tensorflow';
+import { type ForwardOptions, Network } from './network';
 
 /** `imagenet`: 7×7 convolution of stride 2, then max-pooling. `small`: 3×3 of stride 1, no pooling, for 32-px images. */
 export type Stem = 'imagenet' | 'small';
@@ -55,16 +56,13 @@ export interface ResNet18Options {
  */
 const NARROWEST_FOLDED = 64;
 
-/** How the value of a parameter is had: `(variable) => variable.read()`, or what a gradient is taken through. */
-export type Read = (variable: Variable) => Tensor;
-
 /**
  * torchvision's `resnet18` (section 4.2): its geometry, its initialisation, its parameter names.
  *
  * Tensors are `[batch, height, width, channels]`, filters `[height, width, in, out]`; weights.ts turns them into
  * torch's layout and back.
  */
-export class ResNet18 {
+export class ResNet18 extends Network {
   readonly classes: number;
   readonly width: number;
   readonly stem: Stem;
@@ -75,6 +73,7 @@ export class ResNet18 {
   readonly #seed: number;
 
   constructor({ classes, width = 64, stem = 'imagenet', seed = 0, precision = 'float32' }: ResNet18Options) {
+    super();
     for (const [name, value] of Object.entries({ classes, width })) {
       if (!Number.isInteger(value) || value < 1) {
         throw new ArgumentError(`ResNet18: ${name} must be a whole number above 0, but got ${value}.`);
@@ -103,28 +102,9 @@ export class ResNet18 {
     this.#variable('fc.bias', (s) => uniformTensor(s, [classes], bound));
   }
 
-  /** The variables that are learnt. */
-  get parameters(): readonly Variable[] {
-    return [...this.variables.values()].filter((variable) => variable.trainable);
-  }
-
-  /**
-   * The logits `[batch, classes]` of normalised images `[batch, side, side, 3]`.
-   *
-   * @param options.training Normalise by the batch's own statistics and move the running ones; else by the running ones.
-   * @param options.track Whether training moves the running statistics. Default: true.
-   * @param options.read Default: the variables' values.
-   */
-  forward(
-    images: Tensor4D,
-    {
-      training,
-      track = true,
-      read = (variable) => variable.read(),
-    }: { readonly training: boolean; readonly track?: boolean; readonly read?: Read },
-  ): Tensor2D {
+  forward(images: Tensor4D, { training, track = true }: ForwardOptions): Tensor2D {
     const layer = (x: Tensor4D, convolution: string, norm: string, stride: 1 | 2) =>
-      this.#layer(x, { convolution, norm, stride }, { training, track, read });
+      this.#layer(x, { convolution, norm, stride }, { training, track });
 
     const input = castTo(images, this.precision);
     const isLarge = this.stem === 'imagenet';
@@ -135,8 +115,8 @@ export class ResNet18 {
       x = relu(add(layer(inner, `${name}.conv2`, `${name}.bn2`, 1), shortcut));
     }
     const features = globalAveragePool(x); // [batch, 8 · width], float32
-    const weight = read(this.variable('fc.weight')) as Tensor2D;
-    return tf.matMul(features, weight).add(read(this.variable('fc.bias')));
+    const weight = this.variable('fc.weight').read() as Tensor2D;
+    return tf.matMul(features, weight).add(this.variable('fc.bias').read());
   }
 
   /** @throws ArgumentError if there is no variable of that name. */
@@ -144,25 +124,6 @@ export class ResNet18 {
     const variable = this.#variables.get(name);
     if (variable === undefined) throw new ArgumentError(`ResNet18 has no variable "${name}".`);
     return variable;
-  }
-
-  /** A copy of every value by name, which {@link restore} takes. */
-  snapshot(): Map<string, Float32Array> {
-    return new Map([...this.#variables].map(([name, variable]) => [name, variable.values()]));
-  }
-
-  /** Sets every value from a snapshot of a network of the same shape. */
-  restore(snapshot: ReadonlyMap<string, Float32Array>): void {
-    for (const [name, variable] of this.#variables) {
-      const values = snapshot.get(name);
-      if (values === undefined) throw new ArgumentError(`The snapshot has no values for "${name}".`);
-      variable.assignValues(values);
-    }
-  }
-
-  /** Frees the variables. */
-  dispose(): void {
-    for (const variable of this.#variables.values()) variable.dispose();
   }
 
   /** A convolution and the batch normalisation after it. */
@@ -173,16 +134,16 @@ export class ResNet18 {
       norm,
       stride,
     }: { readonly convolution: string; readonly norm: string; readonly stride: 1 | 2 },
-    { training, track, read }: { readonly training: boolean; readonly track: boolean; readonly read: Read },
+    { training, track }: Required<ForwardOptions>,
   ): Tensor4D {
-    const filter = read(this.variable(`${convolution}.weight`)) as Tensor4D;
+    const filter = this.variable(`${convolution}.weight`).read() as Tensor4D;
     const running = {
       mean: this.variable(`${norm}.running_mean`),
       variance: this.variable(`${norm}.running_var`),
     };
     const normalisation = {
-      scale: read(this.variable(`${norm}.weight`)) as Tensor1D,
-      offset: read(this.variable(`${norm}.bias`)) as Tensor1D,
+      scale: this.variable(`${norm}.weight`).read() as Tensor1D,
+      offset: this.variable(`${norm}.bias`).read() as Tensor1D,
       mean: running.mean.read() as Tensor1D,
       variance: running.variance.read() as Tensor1D,
     };

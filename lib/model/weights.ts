@@ -1,7 +1,8 @@
 /** Weights in torch's layout and names, so that files go to and from `torchvision.models.resnet18`. */
 import { DataError } from '../io/errors';
 import { tf } from '../tensorflow';
-import type { ResNet18 } from './resnet18';
+import type { Network } from './network';
+import { ResNet18 } from './resnet18';
 import { readSafetensors, type StoredTensor, writeSafetensors } from './safetensors';
 
 /** `[height, width, in, out]` ↔ `[out, in, height, width]`, `[in, out]` ↔ `[out, in]`; vectors as they are. */
@@ -22,7 +23,7 @@ function transposed(
 }
 
 /** Every weight and running statistic by torchvision's name, in torch's layout. */
-export function torchWeights(network: ResNet18): Map<string, StoredTensor> {
+export function torchWeights(network: Network): Map<string, StoredTensor> {
   return new Map(
     [...network.variables].map(([name, variable]) => [
       name,
@@ -36,8 +37,12 @@ export function torchWeights(network: ResNet18): Map<string, StoredTensor> {
  *
  * @throws DataError if one is missing, unknown, or of another shape; the network is then as it was
  */
-export function setTorchWeights(network: ResNet18, weights: ReadonlyMap<string, StoredTensor>): void {
-  const cure = `They must be those of a ResNet-18 of width ${network.width}, stem "${network.stem}" and ${network.classes} classes.`;
+export function setTorchWeights(network: Network, weights: ReadonlyMap<string, StoredTensor>): void {
+  const whose =
+    network instanceof ResNet18
+      ? `a ResNet-18 of width ${network.width}, stem "${network.stem}" and ${network.classes} classes`
+      : `a network of ${network.classes} classes whose variables have these names and shapes`;
+  const cure = `They must be those of ${whose}.`;
   const unknown = [...weights.keys()].filter((name) => !network.variables.has(name));
   if (unknown.length > 0)
     throw new DataError(`The weights hold ${unknown[0]}, which the network lacks.`, { cure });
@@ -58,7 +63,7 @@ export function setTorchWeights(network: ResNet18, weights: ReadonlyMap<string, 
 
 /** Saves the weights as safetensors, which PyTorch's `load_state_dict` takes. */
 export function saveWeights(
-  network: ResNet18,
+  network: Network,
   file: string,
   metadata: Readonly<Record<string, string>> = {},
 ): void {
@@ -66,6 +71,6 @@ export function saveWeights(
 }
 
 /** Loads what {@link saveWeights} or PyTorch saved. */
-export function loadWeights(network: ResNet18, file: string): void {
+export function loadWeights(network: Network, file: string): void {
   setTorchWeights(network, readSafetensors(file).tensors);
 }

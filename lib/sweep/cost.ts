@@ -77,7 +77,7 @@ export async function measureRate(
   const labels = tf.zeros([batchSize], 'int32') as Tensor1D;
   const step = compile(({ images, labels }: { images: Tensor4D; labels: Tensor1D }) => {
     const { value, gradients } = valueAndGradients(
-      (read) => taskLoss(network.forward(images, { training: true, read }), labels),
+      () => taskLoss(network.forward(images, { training: true }), labels),
       parameters,
     );
     optimizer.apply(parameters, gradients);

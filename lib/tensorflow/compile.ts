@@ -16,6 +16,7 @@ import {
   DataType,
   dataTypeOf,
   handles,
+  isTfVariable,
   type Tensor,
   tf,
 } from './runtime';
@@ -56,8 +57,8 @@ export interface CompiledStep<I extends NamedTensors, O extends NamedTensors> {
  *
  * What is not an input or a variable is frozen: numbers of the enclosing scope have the value they had at recording.
  *
- * @throws UserError at recording if the step reads a tensor back, branches on its value, draws from `Math.random`, or
- *   makes a large tensor in JavaScript: none of that would happen again in the graph.
+ * @throws UserError at recording if the step reads a tensor back, branches on its value, draws from `Math.random`, reads
+ *   a `tf.Variable`, or makes a large tensor of several values in JavaScript: none of that would happen again in the graph.
  */
 export function compile<I extends NamedTensors, O extends NamedTensors>(
   step: (inputs: I) => O,
@@ -141,6 +142,9 @@ function refusal(what: string, cure: string): UserError {
 const IMPLIED: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   ExpandDims: { T: 0, Tdim: 1 },
 };
+
+/** Attributes that name the type of an op's first input. */
+const INPUT_TYPES: ReadonlySet<string> = new Set(['T', 'SrcT', 'Tparams']);
 
 /** Stands before tfjs' binding, passes calls on and writes them down. */
 class Recorder {
@@ -231,6 +235,8 @@ class Recorder {
     values: Float32Array | Int32Array | Uint8Array,
   ): number {
     if (values.length > LARGEST_CONSTANT) {
+      // What tfjs' gradients of relu, mean and sum begin with.
+      if (values.every((value) => value === values[0])) return this.#filled(shape, dtype, values.slice(0, 1));
       throw refusal(
         `makes a tensor of ${values.length} values in JavaScript`,
         'Give it to the step as an input, or make it with an op; in the graph it would never change.',
@@ -241,8 +247,26 @@ class Recorder {
     return id;
   }
 
-  #executeOp(op: string, attributes: readonly Attribute[], inputIds: readonly number[], count: number) {
+  /** A tensor of one value everywhere, which the graph makes of its shape. */
+  #filled(shape: readonly number[], dtype: number, value: Float32Array | Int32Array | Uint8Array): number {
+    const { TF_ATTR_TYPE } = this.#real;
+    const dims = this.#createTensor([shape.length], DataType.int32, Int32Array.from(shape));
+    const attributes = [
+      { name: 'T', type: TF_ATTR_TYPE, value: dtype },
+      { name: 'index_type', type: TF_ATTR_TYPE, value: DataType.int32 },
+    ];
+    return this.#executeOp('Fill', attributes, [dims, this.#createTensor([], dtype, value)], 1)[0].id;
+  }
+
+  #executeOp(op: string, given: readonly Attribute[], inputIds: readonly number[], count: number) {
     const inputs = inputIds.map((id) => this.#nameOf(id));
+    // tfjs takes uint8 for int32; a graph wants the type that is there.
+    const isBytes = this.#types.get(inputs[0]) === DataType.uint8;
+    const attributes = given.map((attribute) =>
+      isBytes && INPUT_TYPES.has(attribute.name) && attribute.value === DataType.int32
+        ? { ...attribute, value: DataType.uint8 }
+        : attribute,
+    );
     const isWrite = WRITES.has(op);
     // A write must not happen now: recording leaves the variables as they are.
     const outputs = isWrite ? [] : this.#outputsOf(op, attributes, inputIds, count);
@@ -355,6 +379,12 @@ class Recorder {
   }
 
   #constant(id: number): string {
+    if (isTfVariable(id)) {
+      throw refusal(
+        'reads a tf.Variable, whose later values the graph would never see',
+        'Make a network of a model of layers with fromLayers; keep what is learnt in a Variable of this library.',
+      );
+    }
     let value = this.#made.get(id);
     if (value === undefined) {
       // Made before the recording: only TensorFlow knows its type and shape, which any op's output tells.

@@ -168,7 +168,7 @@ const names = (nodes: readonly string[]) =>
 export function stepLine(madeAt: Error | undefined): string {
   const lines = madeAt?.stack?.split('\n').slice(1) ?? [];
   return (
-    lines.find((line) => !/node_modules|node:|[\\/]tensorflow[\\/]|[\\/]tfjs-/.test(line)) ??
+    lines.find((line) => !/node_modules|node:|<anonymous>\)|[\\/]tensorflow[\\/]|[\\/]tfjs-/.test(line)) ??
     'at an unknown place'
   ).trim();
 }

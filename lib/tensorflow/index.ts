@@ -2,6 +2,7 @@ export { type CompiledStep, type CompileOptions, compile, type NamedTensors, rec
 export { conv2d } from './convolution';
 export { type DeviceInfo, device } from './device';
 export type { Graph, GraphNode } from './graph';
+export { layerVariables } from './layers';
 export {
   add,
   addBias,
@@ -23,6 +24,7 @@ export {
   DataType,
   dataTypeOf,
   executeOne,
+  type LayersModel,
   type Scalar,
   type Tensor,
   type Tensor1D,

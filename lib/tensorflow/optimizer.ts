@@ -1,15 +1,17 @@
 import { ArgumentError } from '../io/errors';
 import { attribute, backend, DataType, handles, type Scalar, type Tensor, tf } from './runtime';
-import { Variable } from './variable';
+import { readingAs, Variable } from './variable';
 
-/** The value of `loss` and its gradient with respect to each variable; the caller's to dispose (or a tidy's). */
+/**
+ * The value of `loss` and its gradient with respect to each variable that it reads; the caller's to dispose (or a
+ * tidy's).
+ */
 export function valueAndGradients(
-  loss: (read: (variable: Variable) => Tensor) => Scalar,
+  loss: () => Scalar,
   variables: readonly Variable[],
 ): { readonly value: Scalar; readonly gradients: readonly Tensor[] } {
   const { value, grads } = tf.valueAndGrads((...values: Tensor[]) => {
-    const byVariable = new Map(variables.map((variable, index) => [variable, values[index]]));
-    return loss((variable) => byVariable.get(variable) ?? variable.read());
+    return readingAs(new Map(variables.map((variable, index) => [variable, values[index]])), loss);
   })(variables.map((variable) => variable.read()));
   return { value: value as Scalar, gradients: grads };
 }

@@ -81,6 +81,15 @@ export function uniformTensor(
   );
 }
 
+/**
+ * Uniform numbers in 0 ≤ u < 1 from a seed that a step computes.
+ *
+ * @param seed `[2]`, int32
+ */
+export function seededUniform(seed: Tensor, shape: readonly number[]): Tensor {
+  return executeOne('StatelessRandomUniform', [tf.tensor1d([...shape], 'int32'), seed], statelessAttributes);
+}
+
 function statelessTensor(op: string, seed: readonly [number, number], shape: readonly number[]): Tensor {
   return executeOne(
     op,

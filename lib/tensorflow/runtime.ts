@@ -29,6 +29,8 @@ export type Tensor1D = Tf.Tensor1D;
 export type Tensor2D = Tf.Tensor2D;
 /** A TensorFlow.js tensor of rank 4, as images `[images, height, width, channels]`. */
 export type Tensor4D = Tf.Tensor4D;
+/** A TensorFlow.js model of layers, as `tf.sequential` makes one. */
+export type LayersModel = Tf.LayersModel;
 
 function load(): typeof Tf {
   // tfjs-node 4.22 calls util.isNullOrUndefined, which Node 23 removed (tensorflow/tfjs#8609).
@@ -140,6 +142,13 @@ export const attribute = {
 /** The data type TensorFlow holds, which tfjs' label does not tell for `bfloat16`, `uint8` and resources. */
 export function dataTypeOf(tensor: Tf.TensorInfo): DataType {
   return backend.tensorMap.get(tensor.dataId).dtype as DataType;
+}
+
+/** Whether a native handle is the value of a living `tf.Variable`, a tensor of tfjs' own that changes. */
+export function isTfVariable(id: number): boolean {
+  return Object.values(tf.engine().state.registeredVariables).some(
+    ({ dataId }) => backend.tensorMap.get(dataId)?.id === id,
+  );
 }
 
 const LABELS: Readonly<Record<number, Tf.DataType>> = {

@@ -27,6 +27,20 @@ const ASSIGN = [DTYPE, attribute.bool('validate_shape', false)];
 /** The version of an eager value that was let go. */
 const RELEASED = -1;
 
+/** What {@link Variable.read} gives instead of the value, while a gradient is taken. */
+let substitutes: ReadonlyMap<Variable, Tensor> = new Map();
+
+/** Runs `body`, in which each of these variables reads as the tensor beside it. */
+export function readingAs<T>(values: ReadonlyMap<Variable, Tensor>, body: () => T): T {
+  const before = substitutes;
+  substitutes = values;
+  try {
+    return body();
+  } finally {
+    substitutes = before;
+  }
+}
+
 let created = 0;
 const byResource = new Map<number, Variable>();
 
@@ -74,15 +88,19 @@ export class Variable {
     this.assign(initial);
   }
 
-  /** The value, as a tensor of the caller's. */
+  /** The value, as a tensor of the caller's or of the tidy around. {@link valueAndGradients} takes gradients through it. */
   read(): Tensor {
+    return substitutes.get(this) ?? this.#value();
+  }
+
+  #value(): Tensor {
     this.sync();
     return adopt(backend.binding.executeOp('ReadVariableOp', [DTYPE], [this.resource], 1)[0]);
   }
 
   /** The value as numbers, for checkpoints and tests. */
   values(): Float32Array {
-    const value = this.read();
+    const value = this.#value();
     try {
       return value.dataSync<'float32'>();
     } finally {

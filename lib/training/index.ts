@@ -1,6 +1,13 @@
 /** The methods of training and the loop that trains a network with one of them. */
 export type { EpochResult } from './checkpoint';
-export { type LossInput, type Method, methodLoss, type Passes, type Reading } from './methods';
+export {
+  type LossInput,
+  type Method,
+  methodLoss,
+  type OwnMethod,
+  type Passes,
+  type Reading,
+} from './methods';
 export {
   type BatchEvent,
   type CheckpointOptions,

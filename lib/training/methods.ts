@@ -17,6 +17,14 @@ export type Method =
   /** Adversarial training: μ L₀(x) + (1 − μ) L₀(x′), 0 ≤ μ ≤ 1 (Eq. 7), x′ by FGSM. μ by default: 0.5, the paper's. */
   | { readonly kind: 'AT'; readonly mu?: number; readonly passes?: Passes };
 
+/** A method of one's own; the distortion is the reader's to give or to leave out, and x′ is then x. */
+export interface OwnMethod {
+  /** As messages name it. */
+  readonly name: string;
+  /** The objective of a batch, a scalar made of TensorFlow.js ops. */
+  readonly loss: (input: LossInput) => Scalar;
+}
+
 /** Eq. 7's μ in the paper's experiments. */
 export const PAPER_MU = 0.5;
 
@@ -75,7 +83,11 @@ const KINDS: readonly string[] = [
  * @throws ArgumentError if there is no such method, a hyperparameter is out of its range, or the method and the distortion
  *   do not go together
  */
-export function checkMethod(method: Method, distortion?: TrainingDistortion): void {
+export function checkMethod(method: Method | OwnMethod, distortion?: TrainingDistortion): void {
+  if ('loss' in method) {
+    if (distortion !== undefined) checkDistortion(method.name, distortion);
+    return;
+  }
   if (!KINDS.includes(method.kind)) {
     throw new ArgumentError(`There is no method "${method.kind}".`, {
       cure: `The methods are ${KINDS.join(', ')}.`,
@@ -100,10 +112,10 @@ export function checkMethod(method: Method, distortion?: TrainingDistortion): vo
   if (isUndistorted !== (distortion === undefined)) {
     throw new ArgumentError(`The method ${method.kind} ${distortion ? 'takes no' : 'needs a'} distortion.`);
   }
-  if (distortion !== undefined) checkDistortion(method, distortion);
+  if (distortion !== undefined) checkDistortion(method.kind, distortion);
 }
 
-function checkDistortion({ kind: method }: Method, { kind, strength }: TrainingDistortion): void {
+function checkDistortion(method: string, { kind, strength }: TrainingDistortion): void {
   kind.check(strength);
   if (kind.trainingGrid.length === 0) {
     throw new ArgumentError(`${kind.title} is for testing alone.`, { cure: 'Train with FGSM.' });
@@ -127,7 +139,9 @@ export interface LossInput {
 }
 
 /** The training objective of a method. */
-export function methodLoss(method: Method, { reference, distorted, labels, f }: LossInput): Scalar {
+export function methodLoss(method: Method | OwnMethod, input: LossInput): Scalar {
+  if ('loss' in method) return method.loss(input);
+  const { reference, distorted, labels, f } = input;
   const bothLogits = (passes: Passes = 'joint') =>
     passes === 'separate' ? [f(reference), f(distorted)] : bothAtOnce(f, reference, distorted);
   switch (method.kind) {

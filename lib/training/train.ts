@@ -4,11 +4,11 @@ import { AccuracyMeter, checkClasses } from '../evaluation/accuracy';
 import { normalise } from '../evaluation/crops';
 import { type ImagePlan, imagePair, plannedBatches, type StepInputs, stepInputs } from '../evaluation/inputs';
 import { ArgumentError, UserError } from '../io/errors';
-import type { ResNet18 } from '../model/resnet18';
+import type { Network } from '../model/network';
 import { currentKernel } from '../notebook/client';
 import { compile, hashSeed, Nesterov, tf, valueAndGradients } from '../tensorflow';
 import { type EpochResult, loadCheckpoint, type Snapshot, saveCheckpoint } from './checkpoint';
-import { checkMethod, type Method, methodLoss, type TrainingDistortion } from './methods';
+import { checkMethod, type Method, methodLoss, type OwnMethod, type TrainingDistortion } from './methods';
 
 /** The loss is no number any more. */
 export class DivergenceError extends UserError {}
@@ -16,10 +16,11 @@ export class DivergenceError extends UserError {}
 /** How a network is trained: its method and distortion, for how long, with which seed. */
 export interface TrainOptions {
   /** Trained in place; at the end it has the weights of the best epoch. */
-  readonly network: ResNet18;
+  readonly network: Network;
   readonly dataset: ImageDataset;
-  readonly method: Method;
-  /** What makes x′ of x; needed by every method but baseline and control. */
+  /** One of the paper's, or a loss of one's own. */
+  readonly method: Method | OwnMethod;
+  /** What makes x′ of x; needed by every method of the paper's but baseline and control. */
   readonly distortion?: TrainingDistortion;
   readonly epochs: number;
   /** Default: 128, the paper's. */
@@ -113,12 +114,12 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
         f: (images) => network.forward(images, { training: true, track: false }),
       });
       const { value, gradients } = valueAndGradients(
-        (read) =>
+        () =>
           methodLoss(method, {
             reference: normalise(crops, dataset),
             distorted: normalise(distorted, dataset),
             labels: inputs.labels,
-            f: (images) => network.forward(images, { training: true, read }),
+            f: (images) => network.forward(images, { training: true }),
           }),
         parameters,
       );
@@ -127,7 +128,7 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
     },
     { execution: options.execution, threads: options.threads },
   );
-  const meter = new AccuracyMeter(network, dataset);
+  const meter = new AccuracyMeter(network, dataset, undefined, options.execution);
 
   const variables = [...network.variables.values(), ...optimizer.state];
   const history: EpochResult[] = [];
@@ -220,7 +221,7 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
 /** The seed and the strength of each image's distortion in an epoch; with DA(p), images are spared at random. */
 function imagePlan({ method, distortion, seed = 0 }: TrainOptions, epoch: number): ImagePlan {
   const { strength = 0, kind } = distortion ?? {};
-  const probability = method.kind === 'DA' ? method.probability : 1;
+  const probability = 'probability' in method ? method.probability : 1;
   return {
     distortion: kind,
     seedOf: (image) => hashSeed(seed, epoch, image),

@@ -1,0 +1,127 @@
+/** What training, testing and attacks need of a network, and two ways to make one of what there is. */
+import { ArgumentError } from '../io/errors';
+import {
+  type LayersModel,
+  layerVariables,
+  type Tensor,
+  type Tensor2D,
+  type Tensor4D,
+  Variable,
+} from '../tensorflow';
+
+/** How images go through a network. */
+export interface ForwardOptions {
+  /** Normalise by the batch's own statistics and move the running ones, drop out; else by the running ones. */
+  readonly training: boolean;
+  /** Whether training moves the running statistics; an attack leaves them where they are. Default: true. */
+  readonly track?: boolean;
+}
+
+/** A network of any architecture: ResNet18, or one's own by {@link fromLayers} or {@link fromFunctions}. */
+export abstract class Network {
+  /** C, the number of classes. */
+  abstract readonly classes: number;
+  /** Every parameter and running statistic, by name. */
+  abstract readonly variables: ReadonlyMap<string, Variable>;
+
+  /**
+   * The logits `[batch, classes]` of normalised images `[batch, side, side, 3]`, made of TensorFlow.js ops and of the
+   * variables' values as `read()` gives them: gradients are taken through both.
+   */
+  abstract forward(images: Tensor4D, options: ForwardOptions): Tensor2D;
+
+  /** The variables that are learnt. */
+  get parameters(): readonly Variable[] {
+    return [...this.variables.values()].filter((variable) => variable.trainable);
+  }
+
+  /** A copy of every value by name, which {@link restore} takes. */
+  snapshot(): Map<string, Float32Array> {
+    return new Map([...this.variables].map(([name, variable]) => [name, variable.values()]));
+  }
+
+  /** Sets every value from a snapshot of a network of the same shape. @throws ArgumentError if one is missing */
+  restore(snapshot: ReadonlyMap<string, Float32Array>): void {
+    for (const [name, variable] of this.variables) {
+      const values = snapshot.get(name);
+      if (values === undefined) throw new ArgumentError(`The snapshot has no values for "${name}".`);
+      variable.assignValues(values);
+    }
+  }
+
+  /** Frees the variables. */
+  dispose(): void {
+    for (const variable of this.variables.values()) variable.dispose();
+  }
+}
+
+/** A network of one's own, in functions. */
+export interface NetworkFunctions<W extends string> {
+  readonly classes: number;
+  /** First values, float32 tensors, which stay the caller's; a {@link Variable} is taken as it is. */
+  readonly variables: Readonly<Record<W, Tensor | Variable>>;
+  /** As {@link Network.forward}, with the values of the variables. */
+  readonly forward: (
+    images: Tensor4D,
+    values: Readonly<Record<W, Tensor>>,
+    options: ForwardOptions,
+  ) => Tensor;
+}
+
+/**
+ * A network of tensors and a function, such as a convolution in four lines:
+ *
+ * ```ts
+ * const network = fromFunctions({
+ *   classes: 10,
+ *   variables: { filter: tf.randomNormal([5, 5, 3, 16], 0, 0.1), weight: tf.randomNormal([16, 10], 0, 0.1) },
+ *   forward: (images, { filter, weight }) =>
+ *     tf.conv2d(images, filter as tf.Tensor4D, 2, 'same').relu().mean<tf.Tensor2D>([1, 2]).matMul(weight),
+ * });
+ * ```
+ */
+export function fromFunctions<W extends string>(functions: NetworkFunctions<W>): Network {
+  const { classes, variables, forward } = functions;
+  const named = Object.entries<Tensor | Variable>(variables).map(
+    ([name, value]) => [name, value instanceof Variable ? value : new Variable(name, value)] as const,
+  );
+  return new OwnNetwork(classes, new Map(named), (images, options) => {
+    const values = Object.fromEntries(named.map(([name, variable]) => [name, variable.read()]));
+    return forward(images, values as Record<W, Tensor>, options) as Tensor2D;
+  });
+}
+
+/**
+ * A TensorFlow.js model of layers, `[batch, side, side, 3]` → logits `[batch, classes]`: it is trained in place, and
+ * batch normalisation and dropout do in training and testing what they are made for.
+ *
+ * @param model Its last layer gives logits: a softmax there is refused. Dropout draws from seeds, so that one seed gives
+ *   the same bits.
+ * @throws ArgumentError for a model with another input or output
+ */
+export function fromLayers(model: LayersModel): Network {
+  const { variables, apply, classes, inputShape } = layerVariables(model);
+  return new OwnNetwork(classes, variables, (images, options) => {
+    const [, height, width, channels] = inputShape;
+    const fits = [height, width, channels].every(
+      (size, at) => size === null || size === images.shape[at + 1],
+    );
+    if (!fits) {
+      throw new ArgumentError(
+        `The network takes images of ${height} × ${width} × ${channels}, but got ${images.shape.slice(1).join(' × ')}.`,
+        { cure: "Make the model for the data set's cropSide." },
+      );
+    }
+    return apply(images, options) as Tensor2D;
+  });
+}
+
+class OwnNetwork extends Network {
+  constructor(
+    readonly classes: number,
+    readonly variables: ReadonlyMap<string, Variable>,
+    readonly forward: Network['forward'],
+  ) {
+    super();
+  }
+}

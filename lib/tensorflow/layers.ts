@@ -1,0 +1,92 @@
+/** TensorFlow.js' models of layers on {@link Variable}s, which compiled steps and checkpoints know. */
+import { ArgumentError } from '../io/errors';
+import { seededUniform } from './random';
+import { type LayersModel, type Tensor, tf } from './runtime';
+import { Variable } from './variable';
+
+interface LayerOptions {
+  readonly training: boolean;
+  readonly track?: boolean;
+}
+
+/** What is used of tfjs' `LayerVariable`. */
+interface LayerVariable {
+  readonly originalName: string;
+  readonly trainable: boolean;
+  read(): Tensor;
+  write(value: Tensor): unknown;
+}
+
+/**
+ * Puts the weights of a model into variables: its layers read and write them from then on.
+ *
+ * @throws ArgumentError unless the model goes from one batch of images to one of logits
+ */
+export function layerVariables(model: LayersModel) {
+  const [input, output] = [model.inputs, model.outputs].map((ends) =>
+    ends.length === 1 ? ends[0].shape : [],
+  );
+  const classes = output[1];
+  if (input.length !== 4 || output.length !== 2 || typeof classes !== 'number') {
+    throw new ArgumentError(
+      `A network goes from images [batch, side, side, 3] to logits [batch, classes], but the model from [${input}] to [${output}].`,
+    );
+  }
+  const last = model.layers[model.layers.length - 1];
+  const { activation } = last.getConfig();
+  if (activation === 'softmax' || last.getClassName() === 'Softmax') {
+    throw new ArgumentError(
+      `The model ends in the softmax of ${last.name}, but losses are taken of logits.`,
+      {
+        cure: "Give the last layer no activation: the softmax is the loss's.",
+      },
+    );
+  }
+
+  /** Of the pass that is going on. */
+  let tracked = true;
+  const variables = new Map<string, Variable>();
+  for (const [index, layer] of layersOf(model).entries()) {
+    for (const weight of layer.weights as unknown as LayerVariable[]) {
+      // tfjs numbers the layers of a process; their place in the model is the same in every process.
+      const suffix = weight.originalName.replace(/^.*\//, '');
+      const name = [`${index}.${suffix}`, `${index}.${suffix}.${variables.size}`].find(
+        (one) => !variables.has(one),
+      );
+      const variable = new Variable(name as string, weight.read(), { trainable: weight.trainable });
+      variables.set(variable.name, variable);
+      weight.read = () => variable.read();
+      weight.write = (value) => {
+        if (tracked) variable.assign(value);
+        return weight;
+      };
+    }
+    if (layer.getClassName() !== 'Dropout') continue;
+    const rate = Number(layer.getConfig().rate);
+    const drawn = new Variable(`${index}.drawn`, tf.scalar(0), { trainable: false });
+    variables.set(drawn.name, drawn);
+    layer.call = (inputs, { training }) => {
+      const x = [inputs].flat()[0];
+      if (!training || rate === 0) return x;
+      const count = drawn.read();
+      if (tracked) drawn.assign(count.add(1));
+      const kept = seededUniform(tf.stack([tf.scalar(index), count]).toInt(), x.shape).greaterEqual(rate);
+      return x.mul(kept.cast('float32')).div(1 - rate);
+    };
+  }
+  return {
+    variables,
+    classes,
+    inputShape: input,
+    /** @returns `[batch, classes]` */
+    apply(images: Tensor, { training, track = true }: LayerOptions): Tensor {
+      tracked = track;
+      return model.apply(images, { training }) as Tensor;
+    },
+  };
+}
+
+/** The layers of a model and of the models within it, in their order. */
+function layersOf(model: LayersModel): LayersModel['layers'] {
+  return model.layers.flatMap((layer) => ('layers' in layer ? layersOf(layer as LayersModel) : [layer]));
+}

@@ -1,0 +1,380 @@
+/** One's own network, loss and distortion, through the doors that the paper's own go through. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { openCifar10 } from '../lib/data/build/cifar10';
+import { subset } from '../lib/data/dataset';
+import {
+  compose,
+  type Distortion,
+  fgsm,
+  gaussianNoise,
+  jpeg,
+  rotation,
+  type Strength,
+} from '../lib/distortions';
+import { AccuracyMeter } from '../lib/evaluation/accuracy';
+import { evaluate } from '../lib/evaluation/evaluate';
+import { distortedImages } from '../lib/evaluation/pictures';
+import { klDivergence, taskLoss } from '../lib/model/losses';
+import { fromFunctions, fromLayers, type Network } from '../lib/model/network';
+import { loadWeights, saveWeights } from '../lib/model/weights';
+import {
+  compile,
+  normalTensor,
+  type Tensor,
+  type Tensor1D,
+  type Tensor2D,
+  type Tensor4D,
+  tf,
+  uint8Tensor,
+  Variable,
+  valueAndGradients,
+} from '../lib/tensorflow';
+import type { OwnMethod } from '../lib/training/methods';
+import { type TrainOptions, train } from '../lib/training/train';
+
+const folder = mkdtempSync(join(tmpdir(), 'own-'));
+after(() => rmSync(folder, { recursive: true }));
+
+const cifar = openCifar10();
+const dataset = {
+  ...cifar,
+  train: subset(cifar.train, { count: 160, seed: 1 }),
+  validation: subset(cifar.validation, { count: 60, seed: 2 }),
+  test: subset(cifar.test, { count: 60, seed: 3 }),
+};
+const options = { dataset, epochs: 2, batchSize: 16, seed: 5, threads: 1 } as const;
+const noise = { kind: gaussianNoise, strength: 0.215 };
+
+/** A convolution, a mean and a matrix: the most natural network. */
+function plainNetwork(): Network {
+  return fromFunctions({
+    classes: 10,
+    variables: {
+      filter: normalTensor([1, 2], [5, 5, 3, 16], 0.1),
+      weight: normalTensor([3, 4], [16, 10], 0.3),
+    },
+    forward: (images, { filter, weight }) =>
+      tf
+        .conv2d(images, filter as Tensor4D, 2, 'same')
+        .relu()
+        .mean<Tensor2D>([1, 2])
+        .matMul(weight as Tensor2D),
+  });
+}
+
+/** Layers as they are written down, with all that training and testing do differently. */
+function layers({ activation }: { readonly activation?: 'softmax' } = {}) {
+  return tf.sequential({
+    layers: [
+      tf.layers.conv2d({ inputShape: [28, 28, 3], filters: 16, kernelSize: 3, strides: 2 }),
+      tf.layers.batchNormalization(),
+      tf.layers.reLU(),
+      tf.layers.maxPooling2d({ poolSize: 2 }),
+      tf.layers.dropout({ rate: 0.25 }),
+      tf.layers.flatten(),
+      tf.layers.dense({ units: 10, activation }),
+    ],
+  });
+}
+
+/** The largest difference between two snapshots. */
+function apart(one: ReadonlyMap<string, Float32Array>, other: ReadonlyMap<string, Float32Array>): number {
+  assert.deepEqual([...one.keys()], [...other.keys()]);
+  return Math.max(
+    ...[...one].flatMap(([name, values]) =>
+      [...values].map((value, at) => Math.abs(value - (other.get(name) as Float32Array)[at])),
+    ),
+  );
+}
+
+describe('a step of TensorFlow.js as people write it', () => {
+  const x = normalTensor([7, 8], [8, 24, 24, 3], 1) as Tensor4D;
+  const filter = new Variable('filter', normalTensor([9, 10], [5, 5, 3, 8], 0.1));
+  const ones = (...shape: [number, number, number, number]) => tf.ones(shape) as Tensor4D;
+  const ops: Readonly<Record<string, (t: Tensor4D) => Tensor>> = {
+    relu: (t) => t.relu(),
+    relu6: (t) => t.relu6(),
+    elu: (t) => t.elu(),
+    sigmoid: (t) => t.sigmoid(),
+    abs: (t) => t.abs(),
+    mean: (t) => t.mean([1, 2]),
+    sum: (t) => t.sum([1, 2]),
+    max: (t) => t.max([1, 2]),
+    softmax: (t) => t.softmax(),
+    concat: (t) => tf.concat([t, t.mul(2)], 3),
+    stack: (t) => tf.stack([t, t.mul(2)]).mean(0),
+    moments: (t) => tf.moments(t, [1, 2]).variance,
+    'batch norm': (t) => {
+      const { mean, variance } = tf.moments(t, [0, 1, 2]);
+      return tf.batchNorm(t, mean as Tensor1D, variance as Tensor1D, tf.zeros([8]), tf.ones([8]));
+    },
+    'layer norm': (t) => {
+      const { mean, variance } = tf.moments(t, [3], true);
+      return t.sub(mean).div(variance.add(1e-5).sqrt());
+    },
+    'max-pooling': (t) => tf.maxPool(t, 2, 2, 'same'),
+    'mean pooling': (t) => tf.avgPool(t, 2, 2, 'same'),
+    depthwise: (t) => tf.depthwiseConv2d(t, ones(3, 3, 8, 1), 1, 'same'),
+    'tf.ones': (t) => t.mul(tf.ones(t.shape)),
+  };
+  for (const [name, op] of Object.entries(ops)) {
+    it(`computes ${name} and its gradient compiled as it does op by op`, () => {
+      const [compiled, eager] = (['compiled', 'eager'] as const).map((execution) =>
+        compile(
+          ({ x }: { readonly x: Tensor4D }) => {
+            const { value, gradients } = valueAndGradients(
+              () =>
+                op(tf.conv2d(x, filter.read() as Tensor4D, 2, 'same'))
+                  .square()
+                  .mean(),
+              [filter],
+            );
+            return { value, gradient: gradients[0] };
+          },
+          { execution },
+        )({ x }),
+      );
+      for (const of of ['value', 'gradient'] as const) {
+        const off = compiled[of].sub(eager[of]).abs().max().dataSync()[0];
+        assert.ok(off < 1e-6, `${of}: ${off}`);
+      }
+    });
+  }
+
+  it('takes bytes as bytes, compiled and op by op', () => {
+    const bytes = Uint8Array.from({ length: 2 * 8 * 8 * 3 }, (_, at) => at % 251);
+    const squares = uint8Tensor(bytes, [2, 8, 8, 3]);
+    const results = (['compiled', 'eager'] as const).map((execution) => {
+      const step = compile(
+        ({ squares }: { readonly squares: Tensor4D }) => ({
+          y: squares.slice([0, 1, 1, 0], [-1, 4, 4, 3]).cast('float32'),
+        }),
+        { execution },
+      );
+      return step({ squares }).y.dataSync();
+    });
+    assert.deepEqual(results[0], results[1]);
+    assert.equal(results[0][0], 27);
+  });
+
+  it('is refused where it reads a tf.Variable, whose later values it would not see', () => {
+    const kept = tf.variable(tf.scalar(2));
+    const step = compile(({ x }: { readonly x: Tensor4D }) => ({ y: x.mul(kept) }));
+    assert.throws(() => step({ x }), {
+      message: /reads a tf\.Variable.*\(at .*own\.test\.ts/,
+      cure: /fromLayers/,
+    });
+  });
+});
+
+describe('a network of functions', () => {
+  it('is trained, tested, attacked, looked at and saved as ResNet18 is', async () => {
+    const network = plainNetwork();
+    const before = network.snapshot();
+    const { history } = await train({
+      ...options,
+      network,
+      method: { kind: 'ST', alpha: 1 },
+      distortion: noise,
+    });
+    assert.equal(history.length, 2);
+    assert.ok(apart(before, network.snapshot()) > 1e-4);
+    for (const distortion of [gaussianNoise, fgsm]) {
+      for await (const { total } of evaluate({ network, dataset, distortion, strengths: [0, 0.1] }))
+        assert.equal(total, 60);
+    }
+    const pictures = await distortedImages({
+      dataset,
+      indices: [0, 1],
+      distortion: fgsm,
+      strength: 0.1,
+      network,
+    });
+    assert.deepEqual(pictures.shape, [2, 28, 28, 3]);
+    const file = join(folder, 'weights.safetensors');
+    saveWeights(network, file);
+    const other = plainNetwork();
+    loadWeights(other, file);
+    assert.equal(apart(other.snapshot(), network.snapshot()), 0);
+  });
+
+  it('trains op by op throughout, with a look at any value', async () => {
+    const seen: number[] = [];
+    const plain = plainNetwork();
+    const network = fromFunctions({
+      classes: 10,
+      variables: Object.fromEntries(plain.variables),
+      forward: (images, _values, options) => {
+        const logits = plain.forward(images, options);
+        seen.push(logits.max().dataSync()[0]);
+        return logits;
+      },
+    });
+    await train({ ...options, epochs: 1, network, method: { kind: 'baseline' }, execution: 'eager' });
+    assert.ok(seen.length > 10);
+  });
+});
+
+describe('a model of layers', () => {
+  const over20steps = async (execution: TrainOptions['execution'], options_: Partial<TrainOptions>) => {
+    const network = fromLayers(layers());
+    const shapes = [...network.variables.values()];
+    for (const [at, variable] of shapes.entries()) {
+      if (!variable.trainable || variable.shape.length < 2) continue;
+      tf.tidy(() => variable.assign(normalTensor([at, 1], variable.shape, 0.05)));
+    }
+    await train({ ...options, network, execution, method: { kind: 'baseline' }, ...options_ });
+    return network.snapshot();
+  };
+
+  for (const [name, options_] of Object.entries<Partial<TrainOptions>>({
+    baseline: {},
+    'stability training': { method: { kind: 'ST', alpha: 1 }, distortion: noise },
+    'training on FGSM': { method: { kind: 'AT' }, distortion: { kind: fgsm, strength: 0.01 } },
+  })) {
+    it(`has the same weights after 20 steps compiled as op by op: ${name}`, async () => {
+      const [compiled, eager] = [
+        await over20steps('compiled', options_),
+        await over20steps('eager', options_),
+      ];
+      assert.ok(apart(compiled, eager) < 1e-6, `${apart(compiled, eager)}`);
+      assert.ok([...compiled.keys()].some((name) => name.endsWith('moving_mean')));
+    });
+  }
+
+  it('drops out in training alone, by seeds that go on', () => {
+    const network = fromLayers(layers());
+    const images = normalTensor([1, 1], [4, 28, 28, 3], 1) as Tensor4D;
+    const logits = (training: boolean, track = true) =>
+      network.forward(images, { training, track }).dataSync().join();
+    assert.equal(logits(false), logits(false));
+    assert.equal(logits(true, false), logits(true, false));
+    const moving = () => [...network.variables].filter(([name]) => !/kernel|bias|gamma|beta/.test(name));
+    const before = moving().map(([, variable]) => variable.values().join());
+    assert.notEqual(logits(true), logits(true));
+    assert.notDeepEqual(
+      moving().map(([, variable]) => variable.values().join()),
+      before,
+    );
+  });
+
+  it('is seen as it is now by a meter that was made before', async () => {
+    const model = layers();
+    const network = fromLayers(model);
+    const meter = new AccuracyMeter(network, dataset);
+    const last = model.layers[model.layers.length - 1];
+    const alwaysOf = async (label: number) => {
+      const [kernel] = last.getWeights();
+      last.setWeights([tf.zerosLike(kernel), tf.oneHot(tf.scalar(label, 'int32'), 10).toFloat()]);
+      return (await meter.count(dataset.test)).correct;
+    };
+    for (const label of [0, 3]) {
+      assert.equal(await alwaysOf(label), dataset.test.labels.filter((each) => each === label).length);
+    }
+  });
+
+  it('is refused where it gives no logits, or takes other images', () => {
+    assert.throws(() => fromLayers(layers({ activation: 'softmax' })), /ends in the softmax/);
+    assert.throws(
+      () => fromLayers(tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [5] })] })),
+      /goes from images \[batch, side, side, 3\] to logits .* from \[,5\]/,
+    );
+    const network = fromLayers(layers());
+    assert.throws(() => network.forward(tf.zeros([1, 32, 32, 3]), { training: false }), {
+      message: 'The network takes images of 28 × 28 × 3, but got 32 × 32 × 3.',
+    });
+  });
+});
+
+describe('a method of one’s own', () => {
+  const mixed: OwnMethod = {
+    name: 'mixed',
+    loss: ({ reference, distorted, labels, f }) => {
+      const [logits, others] = [f(reference), f(distorted)];
+      return taskLoss(logits, labels).add(klDivergence(logits, others)).mul(0.5);
+    },
+  };
+
+  it('goes on from its checkpoint to the same bits', async () => {
+    const whole = plainNetwork();
+    await train({ ...options, network: whole, method: mixed, distortion: noise });
+    const checkpoint = { file: join(folder, 'checkpoint.safetensors'), run: 'mixed' };
+    const stop = new AbortController();
+    const resumed = () =>
+      train({
+        ...options,
+        network,
+        method: mixed,
+        distortion: noise,
+        checkpoint,
+        signal: stop.signal,
+        onBatch,
+      });
+    let batches = 0;
+    const onBatch = () => {
+      if (++batches === 13) stop.abort();
+    };
+    let network = plainNetwork();
+    await assert.rejects(resumed, { name: 'AbortError' });
+    network = plainNetwork();
+    await train({ ...options, network, method: mixed, distortion: noise, checkpoint });
+    assert.equal(apart(network.snapshot(), whole.snapshot()), 0);
+  });
+});
+
+describe('a distortion of one’s own', () => {
+  /** Channels in another order, as far as the strength says. */
+  const swap: Distortion<number> = {
+    name: 'channel-swap',
+    title: 'Channel swap',
+    symbol: 'w',
+    category: 'transformative',
+    madeBy: 'device',
+    none: 0,
+    practical: 0.5,
+    trainingGrid: [0.5, 1],
+    testGrid: [0, 0.5, 1],
+    scale: 'linear',
+    check: (_strength: Strength) => {},
+    apply: ({ crops, strengths }) => {
+      const weight = strengths.reshape([-1, 1, 1, 1]);
+      return crops.add(tf.reverse(crops, 3).sub(crops).mul(weight));
+    },
+  };
+
+  it('is trained with, tested with and composed', async () => {
+    const network = plainNetwork();
+    await train({
+      ...options,
+      network,
+      method: { kind: 'DA', probability: 0.5 },
+      distortion: { kind: swap, strength: 1 },
+    });
+    const both = compose([rotation, swap]);
+    for await (const { correct } of evaluate({ network, dataset, distortion: both, strengths: [[30, 1]] }))
+      assert.ok(correct >= 0);
+    assert.deepEqual(both.testGrid, [
+      [0, 0],
+      [30, 0.5],
+    ]);
+  });
+
+  it('is refused where it is for the reader, which makes JPEG alone', async () => {
+    const webp = { ...jpeg, name: 'webp', title: 'WebP', check: () => {} };
+    const of = { dataset, indices: [0], distortion: webp, strength: 44 };
+    await assert.rejects(distortedImages(of), /WebP is madeBy the reader, which makes JPEG alone/);
+  });
+
+  it('is told in a sentence if it attacks and there is no network', async () => {
+    const attack: Distortion<number> = {
+      ...swap,
+      apply: ({ crops, gradient }) => crops.add(gradient(crops)),
+    };
+    const of = { dataset, indices: [0], distortion: attack, strength: 1 };
+    await assert.rejects(distortedImages(of), /Channel swap attacks a network, but none was given/);
+  });
+});
