@@ -1,7 +1,7 @@
 /** ResNet-18 against torchvision's: logits, loss, gradients, three optimizer steps; weights in and out. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, truncateSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -335,6 +335,67 @@ describe('weights on disk', () => {
     assert.throws(() => loadWeights(wide, join(folder, 'none')), DataError);
     assert.deepEqual(wide.snapshot(), before);
     wide.dispose();
+  });
+
+  it('in half precision are widened, as IEEE 754 has it', () => {
+    const halves = {
+      15360: 1,
+      49152: -2,
+      31743: 65504,
+      13653: 0.333251953125,
+      1024: 2 ** -14,
+      32769: -(2 ** -24),
+    };
+    const bits = Object.keys(halves).map(Number);
+    const header = JSON.stringify({
+      w: { dtype: 'F16', shape: [bits.length], data_offsets: [0, 2 * bits.length] },
+    });
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(header.length));
+    const half = join(folder, 'f16.safetensors');
+    writeFileSync(
+      half,
+      Buffer.concat([length, Buffer.from(header), Buffer.from(Uint16Array.from(bits).buffer)]),
+    );
+    const values = readSafetensors(half).tensors.get('w')?.values ?? [];
+    assert.deepEqual(
+      [...values],
+      bits.map((each) => halves[each as keyof typeof halves]),
+    );
+  });
+
+  it('of other classes are loaded without their head', () => {
+    const [pretrained, network] = [
+      new ResNet18({ ...options, classes: 1000, seed: 1 }),
+      new ResNet18(options),
+    ];
+    const before = network.snapshot();
+    const other = join(folder, '1000.safetensors');
+    saveWeights(pretrained, other);
+    assert.throws(() => loadWeights(network, other), /fc\.weight has shape/);
+    assert.deepEqual(loadWeights(network, other, { head: 'new' }), ['fc.weight', 'fc.bias']);
+    const after = network.snapshot();
+    assert.deepEqual(after.get('fc.weight'), before.get('fc.weight'));
+    assert.deepEqual(after.get('conv1.weight'), pretrained.snapshot().get('conv1.weight'));
+    for (const each of [pretrained, network]) each.dispose();
+  });
+
+  it('as PyTorch users have them are named, with the line of Python that helps', () => {
+    const network = new ResNet18(options);
+    const wrapped = new Map([...torchWeights(network)].map(([name, tensor]) => [`module.${name}`, tensor]));
+    assert.throws(() => setTorchWeights(network, wrapped), {
+      message: /hold module\.conv1\.weight/,
+      cure: /removeprefix\('module\.'\)/,
+    });
+    const pickle = join(folder, 'weights.pth');
+    for (const magic of ['PK\x03\x04', '\x80\x02']) {
+      writeFileSync(pickle, Buffer.from(magic.padEnd(64, 'x'), 'latin1'));
+      assert.throws(() => loadWeights(network, pickle), {
+        name: 'DataError',
+        cure: /save_file\(torch\.load/,
+      });
+    }
+    network.dispose();
   });
 
   it('of a network that cannot be are refused', () => {

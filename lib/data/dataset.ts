@@ -28,6 +28,12 @@ export interface ImageDataset {
   readonly test: Split;
 }
 
+/** ImageNet's channel statistics, with which torchvision's weights were trained: `{ ...dataset, ...IMAGENET }`. */
+export const IMAGENET: Pick<ImageDataset, 'mean' | 'deviation'> = {
+  mean: [0.485, 0.456, 0.406],
+  deviation: [0.229, 0.224, 0.225],
+};
+
 /** Some images of a data set, in a fixed order. */
 export interface Split {
   readonly name: SplitName;

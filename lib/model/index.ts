@@ -2,4 +2,4 @@
 export { klDivergence, symmetricKlDivergence, taskLoss } from './losses';
 export { type ForwardOptions, fromFunctions, fromLayers, Network, type NetworkFunctions } from './network';
 export { type Precision, ResNet18, type ResNet18Options, type Stem } from './resnet18';
-export { loadWeights, saveWeights } from './weights';
+export { type LoadOptions, loadWeights, saveWeights } from './weights';

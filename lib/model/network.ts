@@ -23,6 +23,8 @@ export abstract class Network {
   abstract readonly classes: number;
   /** Every parameter and running statistic, by name. */
   abstract readonly variables: ReadonlyMap<string, Variable>;
+  /** Names of the last layer's variables, which are those of the classes; none where it is not known. */
+  readonly head: readonly string[] = [];
 
   /**
    * The logits `[batch, classes]` of normalised images `[batch, side, side, 3]`, made of TensorFlow.js ops and of the
@@ -100,8 +102,8 @@ export function fromFunctions<W extends string>(functions: NetworkFunctions<W>):
  * @throws ArgumentError for a model with another input or output
  */
 export function fromLayers(model: LayersModel): Network {
-  const { variables, apply, classes, inputShape } = layerVariables(model);
-  return new OwnNetwork(classes, variables, (images, options) => {
+  const { variables, apply, classes, inputShape, head } = layerVariables(model);
+  const forward = (images: Tensor4D, options: ForwardOptions) => {
     const [, height, width, channels] = inputShape;
     const fits = [height, width, channels].every(
       (size, at) => size === null || size === images.shape[at + 1],
@@ -113,7 +115,8 @@ export function fromLayers(model: LayersModel): Network {
       );
     }
     return apply(images, options) as Tensor2D;
-  });
+  };
+  return new OwnNetwork(classes, variables, forward, head);
 }
 
 class OwnNetwork extends Network {
@@ -121,6 +124,7 @@ class OwnNetwork extends Network {
     readonly classes: number,
     readonly variables: ReadonlyMap<string, Variable>,
     readonly forward: Network['forward'],
+    override readonly head: readonly string[] = [],
   ) {
     super();
   }

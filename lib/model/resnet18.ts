@@ -69,6 +69,7 @@ export class ResNet18 extends Network {
   readonly precision: Precision;
   /** Every parameter and running statistic by torchvision's name, in torchvision's order. */
   readonly variables: ReadonlyMap<string, Variable>;
+  override readonly head = ['fc.weight', 'fc.bias'];
   readonly #variables = new Map<string, Variable>();
   readonly #seed: number;
 

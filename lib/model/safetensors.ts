@@ -66,8 +66,8 @@ function checksum(header: Header, bytes: readonly Uint8Array[]): string {
 }
 
 /**
- * Reads a file of float32 tensors; widens bfloat16 ones, and leaves out integers (`num_batches_tracked`), which no
- * computation here needs.
+ * Reads a file of float32 tensors; widens those of half the bytes (F16, BF16), and leaves out integers
+ * (`num_batches_tracked`), which no computation here needs.
  *
  * @throws DataError if the file is missing, truncated, altered since it was written (where it has our checksum), or not
  *   of this format
@@ -96,8 +96,11 @@ export function readSafetensors(file: string): TensorFile {
       entries as Record<string, HeaderEntry>,
     )) {
       if (/^[IU]\d+$/.test(dtype)) continue;
-      if (dtype !== 'F32' && dtype !== 'BF16') {
-        throw new Error(`tensor "${name}" is ${dtype}, but float32 or bfloat16 (F32, BF16) is needed`);
+      const toFloat32 = WIDENED[dtype];
+      if (toFloat32 === undefined) {
+        throw new Error(
+          `tensor "${name}" is ${dtype}, but ${Object.keys(WIDENED).join(', ')} are what is read`,
+        );
       }
       const [begin, end] = data_offsets;
       const expected = (dtype === 'F32' ? 4 : 2) * shape.reduce((product, size) => product * size, 1);
@@ -107,16 +110,14 @@ export function readSafetensors(file: string): TensorFile {
         );
       }
       const { buffer } = new Uint8Array(bytes.subarray(start + begin, start + end));
-      tensors.set(name, {
-        shape,
-        values: dtype === 'F32' ? new Float32Array(buffer) : widened(buffer),
-        dtype,
-      });
+      tensors.set(name, { shape, values: toFloat32(buffer), ...(dtype === 'BF16' && { dtype }) });
     }
     return { tensors, metadata };
   } catch (cause) {
     throw new DataError(`${file} is not a whole safetensors file: ${(cause as Error).message}.`, {
-      cure: 'It may be truncated, or of another format: save it again.',
+      cure: /^(PK|\x80)/.test(bytes.toString('latin1', 0, 2))
+        ? "It looks like PyTorch's pickle. In Python: safetensors.torch.save_file(torch.load(file), 'weights.safetensors')."
+        : 'It may be truncated, or of another format: save it again.',
       cause,
     });
   }
@@ -128,6 +129,16 @@ function upperHalves(values: Float32Array): Uint16Array {
   return Uint16Array.from(bits, (word) => (word + 0x7fff + ((word >>> 16) & 1)) >>> 16);
 }
 
-function widened(buffer: ArrayBuffer): Float32Array {
-  return new Float32Array(Uint32Array.from(new Uint16Array(buffer), (half) => half << 16).buffer);
+/** The values of each type that is read, as float32. */
+const WIDENED: Readonly<Record<string, (buffer: ArrayBuffer) => Float32Array>> = {
+  F32: (buffer) => new Float32Array(buffer),
+  BF16: (buffer) => new Float32Array(Uint32Array.from(new Uint16Array(buffer), (half) => half << 16).buffer),
+  F16: (buffer) => Float32Array.from(new Uint16Array(buffer), float16),
+};
+
+/** The value of IEEE 754's binary16: a sign, 5 bits of exponent, 10 of fraction. */
+function float16(bits: number): number {
+  const [sign, exponent, fraction] = [bits >> 15 ? -1 : 1, (bits >> 10) & 31, bits & 1023];
+  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
+  return sign * (exponent ? 2 ** (exponent - 25) * (1024 + fraction) : 2 ** -24 * fraction);
 }

@@ -32,22 +32,47 @@ export function torchWeights(network: Network): Map<string, StoredTensor> {
   );
 }
 
+/** How weights are loaded. */
+export interface LoadOptions {
+  /**
+   * `'new'`: the last layer stays as the network has it, whatever the file's; for weights that were trained on other
+   * classes. Default: `'loaded'`.
+   */
+  readonly head?: 'loaded' | 'new';
+}
+
 /**
  * Sets every weight and running statistic from torch's names and layout.
  *
+ * @returns names of the variables that stay as they were: those of a new head
  * @throws DataError if one is missing, unknown, or of another shape; the network is then as it was
  */
-export function setTorchWeights(network: Network, weights: ReadonlyMap<string, StoredTensor>): void {
+export function setTorchWeights(
+  network: Network,
+  weights: ReadonlyMap<string, StoredTensor>,
+  { head = 'loaded' }: LoadOptions = {},
+): readonly string[] {
+  const kept = head === 'new' ? network.head : [];
   const whose =
     network instanceof ResNet18
       ? `a ResNet-18 of width ${network.width}, stem "${network.stem}" and ${network.classes} classes`
       : `a network of ${network.classes} classes whose variables have these names and shapes`;
   const cure = `They must be those of ${whose}.`;
-  const unknown = [...weights.keys()].filter((name) => !network.variables.has(name));
-  if (unknown.length > 0)
-    throw new DataError(`The weights hold ${unknown[0]}, which the network lacks.`, { cure });
+  const [unknown] = [...weights.keys()].filter((name) => !network.variables.has(name));
+  if (unknown !== undefined) {
+    const isWrapped = unknown.startsWith('module.');
+    throw new DataError(`The weights hold ${unknown}, which the network lacks.`, {
+      cure: isWrapped
+        ? 'DataParallel put "module." before every name. Without, in Python: {name.removeprefix(\'module.\'): weight for …}.'
+        : cure,
+    });
+  }
   const snapshot = new Map<string, Float32Array>();
   for (const [name, variable] of network.variables) {
+    if (kept.includes(name)) {
+      snapshot.set(name, variable.values());
+      continue;
+    }
     const stored = weights.get(name);
     if (stored === undefined) throw new DataError(`The weights lack ${name}.`, { cure });
     const { shape, values } = transposed(stored, FROM_TORCH);
@@ -59,6 +84,7 @@ export function setTorchWeights(network: Network, weights: ReadonlyMap<string, S
     snapshot.set(name, values);
   }
   network.restore(snapshot);
+  return kept;
 }
 
 /** Saves the weights as safetensors, which PyTorch's `load_state_dict` takes. */
@@ -70,7 +96,13 @@ export function saveWeights(
   writeSafetensors(file, { tensors: torchWeights(network), metadata: { ...metadata, format: 'pt' } });
 }
 
-/** Loads what {@link saveWeights} or PyTorch saved. */
-export function loadWeights(network: Network, file: string): void {
-  setTorchWeights(network, readSafetensors(file).tensors);
+/**
+ * Loads what {@link saveWeights} or PyTorch saved. Weights of torchvision want its normalisation, too:
+ * `{ ...dataset, ...IMAGENET }`.
+ *
+ * @returns names of the variables that stay as they were: those of a new head
+ * @throws DataError as {@link setTorchWeights}
+ */
+export function loadWeights(network: Network, file: string, options: LoadOptions = {}): readonly string[] {
+  return setTorchWeights(network, readSafetensors(file).tensors, options);
 }

@@ -78,6 +78,8 @@ export function layerVariables(model: LayersModel) {
     variables,
     classes,
     inputShape: input,
+    /** Names of the last layer's variables. */
+    head: [...variables.keys()].filter((name) => name.startsWith(`${layersOf(model).length - 1}.`)),
     /** @returns `[batch, classes]` */
     apply(images: Tensor, { training, track = true }: LayerOptions): Tensor {
       tracked = track;
