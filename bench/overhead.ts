@@ -4,7 +4,7 @@
  *
  *   --preset P        Default: laptop
  *
- * Before training lie the plan, the claim, the data set and the network, before the first job's the child process, too;
+ * Before training lie the plan, the lock, the data set and the network, before the first job's the child process, too;
  * after it the weights and the record. An epoch's seconds hold its validation and its checkpoint, as they would without
  * a sweep.
  */

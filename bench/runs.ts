@@ -47,7 +47,7 @@ try {
     writeFileSync(join(store.folder(id), 'spec.json'), JSON.stringify(spec));
     writeFileSync(join(store.folder(id), 'history.jsonl'), lines);
     writeFileSync(join(store.folder(id), 'record.json'), JSON.stringify(record, undefined, 2));
-    writeFileSync(join(store.folder(id), 'claim.1'), '');
+    writeFileSync(join(store.folder(id), 'lock.1'), '');
   }
   const timed = (what: string, work: () => number) => {
     const started = performance.now();

@@ -163,8 +163,8 @@ describe('the laboratory', () => {
     );
     assert.equal(epochs, presets.smoke.epochs);
     assert.deepEqual(readdirSync(join(folder, record.id)).sort(), [
-      'claim.1',
       'history.jsonl',
+      'lock.1',
       'record.json',
       'spec.json',
       'weights.safetensors',

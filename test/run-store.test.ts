@@ -71,7 +71,7 @@ describe('the run store', () => {
     assert.deepEqual(store.ids(), []);
     assert.equal(store.begin(spec), id);
     assert.deepEqual(store.progress(id), { id, spec, history: [] });
-    const claim = await store.claim(id);
+    const lock = await store.lock(id);
     for (const result of record.history.slice(0, 2)) store.addEpoch(id, result);
     appendFileSync(join(store.folder(id), 'history.jsonl'), '{"epoch":3,"epo'); // what a kill leaves
     assert.deepEqual(store.progress(id)?.history, record.history.slice(0, 2));
@@ -82,7 +82,7 @@ describe('the run store', () => {
     assert.deepEqual(store.progress(id)?.history, record.history);
     assert.deepEqual(store.list(), []);
     store.save(record);
-    await claim?.release();
+    await lock?.release();
     assert.deepEqual(store.list(), [record]);
     assert.equal(store.owner(id), undefined);
   });
@@ -165,7 +165,7 @@ function claimant(store: string, ids: readonly string[]): ChildProcess {
     const store = new RunStore(${JSON.stringify(store)});
     console.log('ready');
     process.stdin.once('data', async () => {
-      for (const id of ${JSON.stringify(ids)}) if (await store.claim(id)) console.log(id);
+      for (const id of ${JSON.stringify(ids)}) if (await store.lock(id)) console.log(id);
       console.log('done');
     });`;
   const args = ['--import', 'tsx', '--eval', script];
@@ -185,10 +185,10 @@ async function linesUntil({ stdout }: ChildProcess, last: string): Promise<strin
   return lines;
 }
 
-/** A claim as a process of another machine leaves it, whose last sign of life was so long ago. */
+/** A lock as a process of another machine leaves it, whose last sign of life was so long ago. */
 function foreignClaim(store: RunStore, run: string, generation: number, secondsAgo: number): void {
   mkdirSync(store.folder(run), { recursive: true });
-  const file = join(store.folder(run), `claim.${generation}`);
+  const file = join(store.folder(run), `lock.${generation}`);
   writeFileSync(file, JSON.stringify({ machine: 'another', process: process.pid, started: '1' }));
   const seen = Date.now() / 1000 - secondsAgo;
   utimesSync(file, seen, seen);
@@ -210,7 +210,7 @@ describe('claims', () => {
       assert.deepEqual(won.flat().sort(), ids);
       assert.ok(won.filter((own) => own.length > 0).length > 1, 'one process took all: that was no race');
       for (const each of ids) {
-        assert.deepEqual(readdirSync(store.folder(each)), [each < ids[100] ? 'claim.1' : 'claim.4']);
+        assert.deepEqual(readdirSync(store.folder(each)), [each < ids[100] ? 'lock.1' : 'lock.4']);
       }
     } finally {
       for (const each of processes) each.kill('SIGKILL');
@@ -219,9 +219,9 @@ describe('claims', () => {
 
   it('are free once released, and at once when the holder is killed', async () => {
     const store = new RunStore(newFolder());
-    const first = await store.claim(id);
+    const first = await store.lock(id);
     assert.ok(first);
-    assert.equal(await store.claim(id), undefined);
+    assert.equal(await store.lock(id), undefined);
     await first.release();
     assert.equal(store.owner(id), undefined);
 
@@ -231,14 +231,14 @@ describe('claims', () => {
     holder.stdin?.write('go\n');
     assert.deepEqual(await lines, [id]);
     assert.deepEqual([store.owner(id)?.process, store.owner(id)?.here], [holder.pid, true]);
-    assert.equal(await store.claim(id), undefined);
+    assert.equal(await store.lock(id), undefined);
     writeFileSync(join(store.folder(id), 'weights.safetensors.1.partial'), 'what a kill leaves');
     holder.kill('SIGKILL');
     await once(holder, 'exit');
     assert.equal(store.owner(id), undefined);
-    const next = await store.claim(id);
+    const next = await store.lock(id);
     assert.ok(next);
-    assert.deepEqual(readdirSync(store.folder(id)), ['claim.3']);
+    assert.deepEqual(readdirSync(store.folder(id)), ['lock.3']);
     await first.release(); // of what is not its own any more: nothing
     assert.ok(store.owner(id));
     await next.release();
@@ -247,34 +247,34 @@ describe('claims', () => {
   it('of another machine hold for the lease, also where the holder has not written its name yet', async () => {
     const store = new RunStore(newFolder());
     foreignClaim(store, id, 1, leaseSeconds - 30);
-    assert.equal(await store.claim(id), undefined);
+    assert.equal(await store.lock(id), undefined);
     assert.deepEqual([store.owner(id)?.process, store.owner(id)?.here], [process.pid, false]);
     foreignClaim(store, id, 1, leaseSeconds + 30);
     assert.equal(store.owner(id), undefined);
-    writeFileSync(join(store.folder(id), 'claim.1'), '');
-    assert.equal(await store.claim(id), undefined);
+    writeFileSync(join(store.folder(id), 'lock.1'), '');
+    assert.equal(await store.lock(id), undefined);
     foreignClaim(store, id, 1, leaseSeconds + 30);
-    const claim = await store.claim(id);
-    assert.ok(claim);
-    await claim.release();
+    const lock = await store.lock(id);
+    assert.ok(lock);
+    await lock.release();
   });
 
   it('show signs of life, and tell their holder when they are lost', async () => {
     mock.timers.enable({ apis: ['setInterval'] });
     try {
       const store = new RunStore(newFolder());
-      const claim = await store.claim(id);
-      assert.ok(claim);
-      const file = join(store.folder(id), 'claim.1');
+      const lock = await store.lock(id);
+      assert.ok(lock);
+      const file = join(store.folder(id), 'lock.1');
       utimesSync(file, 1000, 1000);
       mock.timers.tick(LEASE_MS / 4);
       assert.ok(statSync(file).mtimeMs > Date.now() - LEASE_MS / 4);
-      assert.equal(claim.signal.aborted, false);
+      assert.equal(lock.signal.aborted, false);
       foreignClaim(store, id, 2, 0);
       mock.timers.tick(LEASE_MS / 4);
-      assert.equal(claim.signal.aborted, true);
-      assert.match(claim.signal.reason.message, /was lost/);
-      await claim.release();
+      assert.equal(lock.signal.aborted, true);
+      assert.match(lock.signal.reason.message, /was lost/);
+      await lock.release();
       assert.equal(store.owner(id)?.here, false);
     } finally {
       mock.timers.reset();
@@ -453,22 +453,22 @@ describe('a full disk', () => {
         for (;;) store.addEvaluation(id, row);
       }, full);
       const rows = store.evaluations(id);
-      await assert.rejects(store.claim(id), full);
+      await assert.rejects(store.lock(id), full);
       assert.equal(store.owner(id), undefined);
       assert.equal(store.find(id), undefined);
 
       execFileSync('mount', ['-o', 'remount,size=9m', disk]);
       store.addEvaluation(id, { ...row, strength: 1 });
       assert.deepEqual(store.evaluations(id), [...rows, { ...row, strength: 1 }]);
-      const claim = await store.claim(id);
-      assert.ok(claim);
+      const lock = await store.lock(id);
+      assert.ok(lock);
       assert.deepEqual(await trained(withHistory), await trained());
       assert.deepEqual(
         store.progress(id)?.history.map(({ epoch }) => epoch),
         [1, 2, 3],
       );
       store.save(record);
-      await claim.release();
+      await lock.release();
       assert.deepEqual(store.list(), [record]);
     } finally {
       execFileSync('umount', [disk]);

@@ -36,9 +36,9 @@ test('a sweep that is left early leaves no process at work, and its run to the n
   assert.ok(!execFileSync('ps', ['-ax', '-o', 'args'], { encoding: 'utf8' }).includes(store));
   const runs = new RunStore(store);
   const [id] = runs.ids();
-  const claim = await runs.claim(id);
-  assert.ok(claim, 'nobody holds the run');
-  await claim.release();
+  const lock = await runs.lock(id);
+  assert.ok(lock, 'nobody holds the run');
+  await lock.release();
   assert.deepEqual(leftovers(store), []);
 });
 

@@ -778,9 +778,9 @@ describe('a folder of one’s own', () => {
     const out = newPlace();
     const place = join(`${out}.partial`, 'lock');
     const lock = lockFolder(place);
-    const holder = JSON.parse(readFileSync(join(place, 'claim.1'), 'utf8'));
+    const holder = JSON.parse(readFileSync(join(place, 'lock.1'), 'utf8'));
     const held = (what: object) =>
-      writeFileSync(join(place, 'claim.1'), JSON.stringify({ ...holder, ...what }));
+      writeFileSync(join(place, 'lock.1'), JSON.stringify({ ...holder, ...what }));
     held({ machine: 'another' });
     await assert.rejects(
       buildFolder({ from, out }),

@@ -1,8 +1,8 @@
 /**
  * Who works in a folder, among the processes and machines that share it: on a run, on a data set.
  *
- * A lock is a file `claim.<n>` in the folder. The one with the highest n counts, and a lock that is released or whose
- * holder is gone gives way to `claim.<n + 1>`, which the file system lets one process alone create. So nobody ever
+ * A lock is a file `lock.<n>` in the folder. The one with the highest n counts, and a lock that is released or whose
+ * holder is gone gives way to `lock.<n + 1>`, which the file system lets one process alone create. So nobody ever
  * removes the lock that counts – removing is where locks made of one file let two processes in.
  */
 import { hash } from 'node:crypto';
@@ -147,7 +147,7 @@ function newest(folder: string): { readonly generation: number; readonly owner?:
 }
 
 function fileOf(folder: string, generation: number): string {
-  return join(folder, `claim.${generation}`);
+  return join(folder, `lock.${generation}`);
 }
 
 /** Newest first. */
@@ -160,7 +160,7 @@ function generations(folder: string): number[] {
     throw error;
   }
   return names
-    .flatMap((name) => /^claim\.(\d+)$/.exec(name)?.[1] ?? [])
+    .flatMap((name) => /^lock\.(\d+)$/.exec(name)?.[1] ?? [])
     .map(Number)
     .sort((a, b) => b - a);
 }

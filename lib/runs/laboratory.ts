@@ -147,8 +147,8 @@ export class Laboratory {
         }
         await this.#trained(baseline);
       }
-      await this.#claimed([id], async (lost) => {
-        // It may have been finished between the look and the claim.
+      await this.#locked([id], async (lost) => {
+        // It may have been finished between the look and the lock.
         record = here() ?? (await this.#train(spec, id, observer, lost));
       });
       record ??= here();
@@ -284,7 +284,7 @@ export class Laboratory {
         await this.#trained(record.spec);
       }
       const ids = open.map(({ record }) => record.id);
-      await this.#claimed(ids, async (lost, held) => {
+      await this.#locked(ids, async (lost, held) => {
         const mine = open.filter(({ record }) => held.has(record.id));
         const tested = mine.map((one) => ({
           weights: this.store.weights(one.record.id) as string,
@@ -311,24 +311,24 @@ export class Laboratory {
   }
 
   /** Does something to runs that one process may do at a time; where others hold all of them, waits a moment instead. */
-  async #claimed(
+  async #locked(
     ids: readonly string[],
     work: (lost: AbortSignal, held: ReadonlySet<string>) => Promise<void>,
   ): Promise<void> {
-    const claims = new Map<string, Lock>();
+    const locks = new Map<string, Lock>();
     try {
       for (const id of ids) {
-        const claim = await this.store.claim(id);
-        if (claim !== undefined) claims.set(id, claim);
+        const lock = await this.store.lock(id);
+        if (lock !== undefined) locks.set(id, lock);
       }
-      if (claims.size === 0) {
+      if (locks.size === 0) {
         await setTimeout(WAIT_MS, undefined, { signal: this.stopSignal() });
         return;
       }
-      const lost = AbortSignal.any([...claims.values()].map(({ signal }) => signal));
-      await work(lost, new Set(claims.keys()));
+      const lost = AbortSignal.any([...locks.values()].map(({ signal }) => signal));
+      await work(lost, new Set(locks.keys()));
     } finally {
-      for (const claim of claims.values()) await claim.release();
+      for (const lock of locks.values()) await lock.release();
     }
   }
 

@@ -84,7 +84,7 @@ export function shippedWeightsFile(id: string): string {
  *   weights.safetensors   weights of the best epoch, in torch's layout
  *   record.json           the finished run
  *   evaluations.jsonl     a row a line
- *   claim.<n>             who works on it, or did
+ *   lock.<n>              who works on it, or did
  *
  * and beside the folders failures.jsonl, where a sweep writes down what it gave up.
  *
@@ -111,7 +111,7 @@ export class RunStore {
     this.#shipped = shipped;
   }
 
-  /** The folder of a run, which is there once the run is begun or claimed. */
+  /** The folder of a run, which is there once the run is begun or locked. */
   folder(id: string): string {
     return join(this.directory, id);
   }
@@ -136,12 +136,12 @@ export class RunStore {
   }
 
   /**
-   * Claims a run for this process, so that processes and machines sharing the store do not work on it twice. The claim
+   * Locks a run for this process, so that processes and machines sharing the store do not work on it twice. The lock
    * of a process of this machine ends with the process, one of another machine two minutes after its last sign of life.
    *
-   * @returns undefined where another holds the claim
+   * @returns undefined where another holds the lock
    */
-  async claim(id: string): Promise<Lock | undefined> {
+  async lock(id: string): Promise<Lock | undefined> {
     return lockFolder(this.folder(id));
   }
 
