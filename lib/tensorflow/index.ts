@@ -1,4 +1,4 @@
-export { type CompiledStep, type CompileOptions, compile, type NamedTensors, recordings } from './compile';
+export { type CompiledStep, type CompileOptions, compile, recordings } from './compile';
 export { conv2d } from './convolution';
 export { type DeviceInfo, device } from './device';
 export type { Graph, GraphNode } from './graph';
@@ -19,6 +19,7 @@ export {
 } from './ops';
 export { Nesterov, valueAndGradients } from './optimizer';
 export { hashSeed, normalTensor, randomNormal, randomUniform, uniformTensor } from './random';
+export type { NamedTensors } from './recorder';
 export {
   attribute,
   DataType,

@@ -115,7 +115,7 @@ interface NodeBackend {
   getInputTensorIds(tensors: readonly Tf.TensorInfo[]): number[];
 }
 
-/** tfjs' backend, whose `binding` a recording replaces for a while (see compile.ts). */
+/** tfjs' backend, whose `binding` a recording replaces for a while (see recorder.ts). */
 export const backend = tf.backend() as unknown as NodeBackend;
 
 /** tfjs' own binding: what is called through it is never part of a recording. */

@@ -1,0 +1,326 @@
+/** Writes down what a step does, as a graph. */
+import { UserError } from '../io/errors';
+import { type Graph, type GraphNode, stepLine, type TensorSpec } from './graph';
+import {
+  type Attribute,
+  type Binding,
+  backend,
+  DataType,
+  dataTypeOf,
+  handles,
+  isTfVariable,
+  type Tensor,
+  tf,
+} from './runtime';
+import { type Variable, variableOf, WRITES } from './variable';
+
+/** What a step takes and gives back: tensors by name, of any rank. */
+export type NamedTensors = Readonly<Record<string, Tensor>>;
+
+/** Runs `step` once, eagerly, without its writes, and returns the graph of what it did. */
+export function record<I extends NamedTensors, O extends NamedTensors>(
+  step: (inputs: I) => O,
+  inputs: I,
+): { graph: Graph; outputs: readonly string[] } {
+  const real = backend.binding;
+  const recorder = new Recorder(real);
+  const { random } = Math;
+  const { stackTraceLimit } = Error;
+  for (const [name, tensor] of Object.entries(inputs)) {
+    recorder.placeholder(name, handles([tensor])[0], { dtype: dataTypeOf(tensor), shape: tensor.shape });
+  }
+  try {
+    backend.binding = recorder.binding;
+    Error.stackTraceLimit = 40;
+    Math.random = () => {
+      throw refusal(
+        'draws a JavaScript random number',
+        'Give the step seeds as an input and use the seeded random ops.',
+      );
+    };
+    const results = tf.tidy(() => {
+      const outputs = Object.entries(step(inputs));
+      for (const [name, tensor] of outputs) recorder.output(name, handles([tensor])[0]);
+      return outputs.map(([name]) => name) as unknown as Tensor;
+    }) as unknown as string[];
+    return { graph: recorder.graph(), outputs: results };
+  } finally {
+    backend.binding = real;
+    Error.stackTraceLimit = stackTraceLimit;
+    Math.random = random;
+  }
+}
+
+/** Tensors made in JavaScript inside a step may have so many values; they are parameters of ops, not data. */
+const LARGEST_CONSTANT = 4096;
+
+/** Outputs of more values are let go at once, as long as the step is recorded. */
+const LARGEST_KEPT = 4096;
+
+function refusal(what: string, cure: string): UserError {
+  return new UserError(`A compiled step cannot be recorded if it ${what} (${stepLine(new Error())}).`, {
+    cure,
+  });
+}
+
+/** Type attributes that tfjs leaves to be inferred from an input, which a graph wants written out. */
+const IMPLIED: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  ExpandDims: { T: 0, Tdim: 1 },
+};
+
+/** Attributes that name the type of an op's first input. */
+const INPUT_TYPES: ReadonlySet<string> = new Set(['T', 'SrcT', 'Tparams']);
+
+/** Stands before tfjs' binding, passes calls on and writes them down. */
+class Recorder {
+  readonly binding: Binding;
+  readonly #real: Binding;
+  readonly #nodes: GraphNode[] = [];
+  /** `node:output` by native tensor id. */
+  readonly #names = new Map<number, string>();
+  readonly #types = new Map<string, number>();
+  /** Specifications of outputs that were let go, by ids below zero, of which tfjs deletes nothing. */
+  readonly #released = new Map<number, TensorSpec>();
+  readonly #made = new Map<
+    number,
+    TensorSpec & { readonly values: Float32Array | Int32Array | Uint8Array }
+  >();
+  readonly #placeholders: string[] = [];
+  readonly #outputs: { readonly name: string; readonly source: string }[] = [];
+  readonly #variables = new Map<string, Variable>();
+  readonly #written = new Set<Variable>();
+  /** Per variable: the last write, and the reads since; what keeps the program's order in the graph. */
+  readonly #lastWrite = new Map<string, string>();
+  readonly #reads = new Map<string, string[]>();
+
+  constructor(real: Binding) {
+    this.#real = real;
+    const method = (value: unknown): PropertyDescriptor => ({ value });
+    this.binding = Object.create(real, {
+      executeOp: method(this.#executeOp.bind(this)),
+      createTensor: method(this.#createTensor.bind(this)),
+      tensorDataSync: method((id: number) => {
+        if (!this.#names.has(id) || this.#made.has(id)) return real.tensorDataSync(id);
+        throw refusal(
+          'reads a tensor back, as a branch on a value does',
+          'Return the tensor and read it after the step, or choose with tf.where.',
+        );
+      }),
+    }) as Binding;
+  }
+
+  placeholder(name: string, id: number, { dtype, shape }: TensorSpec): void {
+    const { TF_ATTR_TYPE, TF_ATTR_SHAPE } = this.#real;
+    const node = `input/${name}`;
+    this.#nodes.push({
+      name: node,
+      op: 'Placeholder',
+      inputs: [],
+      attributes: [
+        { name: 'dtype', type: TF_ATTR_TYPE, value: dtype },
+        { name: 'shape', type: TF_ATTR_SHAPE, value: shape },
+      ],
+    });
+    this.#names.set(id, node);
+    this.#types.set(node, dtype);
+    this.#placeholders.push(node);
+  }
+
+  output(name: string, id: number): void {
+    this.#outputs.push({ name: `output/${name}`, source: this.#nameOf(id) });
+  }
+
+  graph(): Graph {
+    // Outputs wait for every write: fetching them runs the whole step.
+    const writes = [...this.#lastWrite.values()].map((node) => `^${node}`);
+    const outputs = this.#outputs.map(
+      ({ name, source }): GraphNode => ({
+        name,
+        op: 'Identity',
+        inputs: [source, ...writes],
+        attributes: [this.#typeAttribute('T', source)],
+      }),
+    );
+    return {
+      nodes: [...this.#nodes, ...outputs],
+      placeholders: this.#placeholders,
+      outputs: outputs.map((node) => node.name),
+      variables: this.#variables,
+      written: this.#written,
+    };
+  }
+
+  #typeAttribute(name: string, source: string): Attribute {
+    return { name, type: this.#real.TF_ATTR_TYPE, value: this.#types.get(source) };
+  }
+
+  #createTensor(
+    shape: readonly number[],
+    dtype: number,
+    values: Float32Array | Int32Array | Uint8Array,
+  ): number {
+    if (values.length > LARGEST_CONSTANT) {
+      // What tfjs' gradients of relu, mean and sum begin with.
+      if (values.every((value) => value === values[0])) return this.#filled(shape, dtype, values.slice(0, 1));
+      throw refusal(
+        `makes a tensor of ${values.length} values in JavaScript`,
+        'Give it to the step as an input, or make it with an op; in the graph it would never change.',
+      );
+    }
+    const id = this.#real.createTensor(shape, dtype, values);
+    this.#made.set(id, { shape: [...shape], dtype, values });
+    return id;
+  }
+
+  /** A tensor of one value everywhere, which the graph makes of its shape. */
+  #filled(shape: readonly number[], dtype: number, value: Float32Array | Int32Array | Uint8Array): number {
+    const { TF_ATTR_TYPE } = this.#real;
+    const dims = this.#createTensor([shape.length], DataType.int32, Int32Array.from(shape));
+    const attributes = [
+      { name: 'T', type: TF_ATTR_TYPE, value: dtype },
+      { name: 'index_type', type: TF_ATTR_TYPE, value: DataType.int32 },
+    ];
+    return this.#executeOp('Fill', attributes, [dims, this.#createTensor([], dtype, value)], 1)[0].id;
+  }
+
+  #executeOp(op: string, given: readonly Attribute[], inputIds: readonly number[], count: number) {
+    const inputs = inputIds.map((id) => this.#nameOf(id));
+    // tfjs takes uint8 for int32; a graph wants the type that is there.
+    const isBytes = this.#types.get(inputs[0]) === DataType.uint8;
+    const attributes = given.map((attribute) =>
+      isBytes && INPUT_TYPES.has(attribute.name) && attribute.value === DataType.int32
+        ? { ...attribute, value: DataType.uint8 }
+        : attribute,
+    );
+    const isWrite = WRITES.has(op);
+    // A write must not happen now: recording leaves the variables as they are.
+    const outputs = isWrite ? [] : this.#outputsOf(op, attributes, inputIds, count);
+    const name = `${op}_${this.#nodes.length}`;
+    const order = inputs
+      .filter((input) => this.#variables.has(input))
+      .flatMap((handle) => this.#order(handle, name, isWrite));
+    const implied = Object.entries(IMPLIED[op] ?? {}).map(([attribute, input]) =>
+      this.#typeAttribute(attribute, inputs[input]),
+    );
+    this.#nodes.push({
+      name,
+      op,
+      inputs: [...inputs, ...order],
+      attributes: [...attributes, ...implied],
+      madeAt: new Error(op),
+    });
+    outputs.forEach(({ id, dtype }, index) => {
+      const output = index === 0 ? name : `${name}:${index}`;
+      this.#names.set(id, output);
+      this.#types.set(output, dtype);
+    });
+    return outputs;
+  }
+
+  /**
+   * Runs the op for the shapes of its outputs, of which only small ones are kept: the tape holds all of a step until
+   * its end, which is twice what the graph needs. Ops that take a large one are run on zeros.
+   */
+  #outputsOf(op: string, attributes: readonly Attribute[], inputIds: readonly number[], count: number) {
+    const real = this.#real;
+    const zeros: number[] = [];
+    const ids = inputIds.map((id) => {
+      const released = this.#released.get(id);
+      if (released === undefined) return id;
+      zeros.push(this.#zeros(released));
+      return zeros[zeros.length - 1];
+    });
+    try {
+      return real.executeOp(op, attributes, ids, count).map((output) => {
+        const { id, shape, dtype } = output;
+        if (
+          dtype === DataType.resource ||
+          shape.reduce((product, size) => product * size, 1) <= LARGEST_KEPT
+        ) {
+          return output;
+        }
+        real.deleteTensor(id);
+        const released = { id: -1 - this.#released.size, shape, dtype };
+        this.#released.set(released.id, released);
+        return released;
+      });
+    } finally {
+      for (const id of zeros) real.deleteTensor(id);
+    }
+  }
+
+  #zeros({ shape, dtype }: TensorSpec): number {
+    const { TF_ATTR_TYPE, TF_ATTR_BOOL } = this.#real;
+    const size = this.#real.createTensor([shape.length], DataType.int32, Int32Array.from(shape));
+    const attributes = [
+      { name: 'dtype', type: TF_ATTR_TYPE, value: dtype },
+      { name: 'init', type: TF_ATTR_BOOL, value: true },
+    ];
+    const [{ id }] = this.#real.executeOp('Empty', attributes, [size], 1);
+    this.#real.deleteTensor(size);
+    return id;
+  }
+
+  /** The nodes that must have run before `name` touches the variable `handle`. */
+  #order(handle: string, name: string, isWrite: boolean): string[] {
+    const lastWrite = this.#lastWrite.get(handle);
+    const before = lastWrite === undefined ? [] : [lastWrite];
+    if (isWrite) {
+      before.push(...(this.#reads.get(handle) ?? []));
+      this.#lastWrite.set(handle, name);
+      this.#reads.set(handle, []);
+      this.#written.add(this.#variables.get(handle) as Variable);
+    } else {
+      this.#reads.set(handle, [...(this.#reads.get(handle) ?? []), name]);
+    }
+    return before.map((node) => `^${node}`);
+  }
+
+  /** The name of a tensor; one that the step did not compute becomes a variable or a constant. */
+  #nameOf(id: number): string {
+    const known = this.#names.get(id);
+    if (known !== undefined) return known;
+    const variable = variableOf(id);
+    const name = variable === undefined ? this.#constant(id) : this.#variable(variable);
+    this.#names.set(id, name);
+    return name;
+  }
+
+  #variable(variable: Variable): string {
+    const { TF_ATTR_TYPE, TF_ATTR_SHAPE, TF_ATTR_STRING } = this.#real;
+    const name = `variable/${variable.name}_${this.#nodes.length}`;
+    this.#nodes.push({
+      name,
+      op: 'VarHandleOp',
+      inputs: [],
+      attributes: [
+        { name: 'dtype', type: TF_ATTR_TYPE, value: DataType.float32 },
+        { name: 'shape', type: TF_ATTR_SHAPE, value: variable.shape },
+        { name: 'shared_name', type: TF_ATTR_STRING, value: name },
+      ],
+    });
+    this.#variables.set(name, variable);
+    return name;
+  }
+
+  #constant(id: number): string {
+    if (isTfVariable(id)) {
+      throw refusal(
+        'reads a tf.Variable, whose later values the graph would never see',
+        'Make a network of a model of layers with fromLayers; keep what is learnt in a Variable of this library.',
+      );
+    }
+    let value = this.#made.get(id);
+    if (value === undefined) {
+      // Made before the recording: only TensorFlow knows its type and shape, which any op's output tells.
+      const [{ id: alias, shape, dtype }] = this.#real.executeOp('Identity', [], [id], 1);
+      this.#real.deleteTensor(alias);
+      value = { shape, dtype, values: this.#real.tensorDataSync(id) };
+    }
+    const name = `constant_${this.#nodes.length}`;
+    const attributes = [{ name: 'dtype', type: this.#real.TF_ATTR_TYPE, value: value.dtype }];
+    this.#nodes.push({ name, op: 'Const', inputs: [], attributes, value });
+    this.#types.set(name, value.dtype);
+    return name;
+  }
+}
