@@ -262,6 +262,20 @@ describe('a model of layers', () => {
     );
   });
 
+  it('takes the weights that are set, also after an attack’s pass', () => {
+    const model = layers();
+    const network = fromLayers(model);
+    const images = tf.ones([1, 28, 28, 3]) as Tensor4D;
+    network.forward(images, { training: true, track: false });
+    model.setWeights(model.getWeights().map((weight) => tf.zerosLike(weight)));
+    assert.ok(
+      network
+        .forward(images, { training: false })
+        .dataSync()
+        .every((logit) => logit === 0),
+    );
+  });
+
   it('is seen as it is now by a meter that was made before', async () => {
     const model = layers();
     const network = fromLayers(model);

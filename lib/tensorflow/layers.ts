@@ -61,13 +61,17 @@ export function layerVariables(model: LayersModel) {
         return weight;
       };
     }
-    if (layer.getClassName() !== 'Dropout') continue;
-    const rate = Number(layer.getConfig().rate);
+    const { rate, noiseShape } = layer.getConfig() as {
+      readonly rate?: number;
+      readonly noiseShape?: unknown;
+    };
+    // tfjs' own mask is drawn in JavaScript: a recorded step would repeat it for ever.
+    if (layer.getClassName() !== 'Dropout' || !rate || rate >= 1 || noiseShape != null) continue;
     const drawn = new Variable(`${index}.drawn`, tf.scalar(0), { trainable: false });
     variables.set(drawn.name, drawn);
     layer.call = (inputs, { training }) => {
       const x = [inputs].flat()[0];
-      if (!training || rate === 0) return x;
+      if (!training) return x;
       const count = drawn.read();
       if (tracked) drawn.assign(count.add(1));
       const kept = seededUniform(tf.stack([tf.scalar(index), count]).toInt(), x.shape).greaterEqual(rate);
@@ -83,7 +87,11 @@ export function layerVariables(model: LayersModel) {
     /** @returns `[batch, classes]` */
     apply(images: Tensor, { training, track = true }: LayerOptions): Tensor {
       tracked = track;
-      return model.apply(images, { training }) as Tensor;
+      try {
+        return model.apply(images, { training }) as Tensor;
+      } finally {
+        tracked = true; // weights that the user sets are set
+      }
     },
   };
 }
