@@ -6,7 +6,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import type { Precision } from '../lib/model/resnet18';
+import type { Precision } from '../lib/model/resnet';
 import { device } from '../lib/tensorflow';
 import { alone } from './alone';
 

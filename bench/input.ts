@@ -27,7 +27,7 @@ import {
   stepInputs,
 } from '../lib/evaluation/inputs';
 import { ArgumentError } from '../lib/io/errors';
-import { type Precision, ResNet18 } from '../lib/model/resnet18';
+import { type Precision, ResNet18 } from '../lib/model/resnet';
 import { compile, hashSeed, type Tensor4D, tf } from '../lib/tensorflow';
 import { CLASSES, randomStep } from './step';
 

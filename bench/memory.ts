@@ -18,7 +18,7 @@ import { subset } from '../lib/data/dataset';
 import { distortions } from '../lib/distortions';
 import { writeWhole } from '../lib/io/files';
 import { version } from '../lib/io/project';
-import { ResNet18 } from '../lib/model/resnet18';
+import { ResNet18 } from '../lib/model/resnet';
 import { practicalTrainingStrength } from '../lib/paper/figures';
 import { MEMORY_FILE, type MemoryMeasurement, readMemory } from '../lib/paper/memory';
 import { Laboratory } from '../lib/runs/laboratory';

@@ -7,7 +7,7 @@
  * step runs the same kernels, fused and in parallel; its time beside the sum says what that brings.
  */
 import { parseArgs } from 'node:util';
-import type { Precision, Stem } from '../lib/model/resnet18';
+import type { Precision, Stem } from '../lib/model/resnet';
 import { type Binding, backend, nativeBinding } from '../lib/tensorflow/runtime';
 import { randomStep, type StepShape } from './step';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { openCifar10 } from '../lib/data/build/cifar10';
 import { readImages, subset } from '../lib/data/dataset';
 import { gaussianNoise } from '../lib/distortions';
-import { type Precision, ResNet18 } from '../lib/model/resnet18';
+import { type Precision, ResNet18 } from '../lib/model/resnet';
 import { presets } from '../lib/runs/presets';
 import { train } from '../lib/training/train';
 import { alone } from './alone';

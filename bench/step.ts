@@ -1,7 +1,7 @@
 /** The step that the benchmarks measure: ResNet-18 on one batch of random images. */
 
 import { taskLoss } from '../lib/model/losses';
-import { type Precision, ResNet18, type Stem } from '../lib/model/resnet18';
+import { type Precision, ResNet18, type Stem } from '../lib/model/resnet';
 import {
   type CompileOptions,
   compile,

@@ -34,7 +34,7 @@ import { centreCrops, normalise } from '../lib/evaluation/crops';
 import { type EvaluationRow, evaluate } from '../lib/evaluation/evaluate';
 import { distortedImages } from '../lib/evaluation/pictures';
 import { taskLoss, taskLossGradient } from '../lib/model/losses';
-import { ResNet18 } from '../lib/model/resnet18';
+import { ResNet18 } from '../lib/model/resnet';
 import { loadWeights } from '../lib/model/weights';
 import {
   compile,

@@ -7,7 +7,7 @@ import { after, describe, it } from 'node:test';
 import { distortionNamed, distortions, type Strength } from '../lib/distortions';
 import { AccuracyMeter } from '../lib/evaluation/accuracy';
 import { accuracyInterval, curvePoints } from '../lib/evaluation/evaluate';
-import { ResNet18 } from '../lib/model/resnet18';
+import { ResNet18 } from '../lib/model/resnet';
 import { Laboratory } from '../lib/runs/laboratory';
 import { type PresetName, presets, specOf } from '../lib/runs/presets';
 import { RunStore } from '../lib/runs/run-store';

@@ -25,7 +25,7 @@ import { subset } from '../lib/data/dataset';
 import { gaussianNoise } from '../lib/distortions';
 import { writeWhole } from '../lib/io/files';
 import { LEASE_MS } from '../lib/io/lock';
-import { ResNet18 } from '../lib/model/resnet18';
+import { ResNet18 } from '../lib/model/resnet';
 import { readSafetensors, writeSafetensors } from '../lib/model/safetensors';
 import { presets, specOf } from '../lib/runs/presets';
 import { type RunRecord, RunStore } from '../lib/runs/run-store';

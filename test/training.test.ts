@@ -12,7 +12,7 @@ import { type Distortion, fgsm, gaussianNoise, jpeg, rotation } from '../lib/dis
 import { AccuracyMeter, type CountOfOne } from '../lib/evaluation/accuracy';
 import { answersOf, type EvaluationRow, evaluate, rowOf } from '../lib/evaluation/evaluate';
 import { klDivergence, symmetricKlDivergence, taskLoss } from '../lib/model/losses';
-import { ResNet18 } from '../lib/model/resnet18';
+import { ResNet18 } from '../lib/model/resnet';
 import {
   type Graph,
   randomNormal,

@@ -1,8 +1,8 @@
-/** Weights in torch's layout and names, so that files go to and from `torchvision.models.resnet18`. */
+/** Weights in torch's layout and names, so that files go to and from `torchvision.models`. */
 import { DataError } from '../io/errors';
 import { tf } from '../tensorflow';
 import type { Network } from './network';
-import { ResNet18 } from './resnet18';
+import { ResNet } from './resnet';
 import { readSafetensors, type StoredTensor, writeSafetensors } from './safetensors';
 
 /** `[height, width, in, out]` ↔ `[out, in, height, width]`, `[in, out]` ↔ `[out, in]`; vectors as they are. */
@@ -54,8 +54,8 @@ export function setTorchWeights(
 ): readonly string[] {
   const kept = head === 'new' ? network.head : [];
   const whose =
-    network instanceof ResNet18
-      ? `a ResNet-18 of width ${network.width}, stem "${network.stem}" and ${network.classes} classes`
+    network instanceof ResNet
+      ? `a ResNet-${network.depth} of width ${network.width}, stem "${network.stem}" and ${network.classes} classes`
       : `a network of ${network.classes} classes whose variables have these names and shapes`;
   const cure = `They must be those of ${whose}.`;
   const [unknown] = [...weights.keys()].filter((name) => !network.variables.has(name));

@@ -2,7 +2,7 @@
 import { type DistortionName, distortionNamed, distortions, strengthText } from '../distortions';
 import { accuracyInterval, type EvaluationRow } from '../evaluation/evaluate';
 import { DataError } from '../io/errors';
-import type { Precision } from '../model/resnet18';
+import type { Precision } from '../model/resnet';
 import { workOf } from '../runs/job';
 import type { Laboratory } from '../runs/laboratory';
 import { BASELINE, type Preset, specOf, type Treatment } from '../runs/presets';

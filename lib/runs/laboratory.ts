@@ -4,7 +4,7 @@ import { distortionNamed, type Strength } from '../distortions';
 import type { EvaluationRow } from '../evaluation/evaluate';
 import { ArgumentError, DataError } from '../io/errors';
 import { inProject, version } from '../io/project';
-import { fastestPrecision, type Precision, ResNet18 } from '../model/resnet18';
+import { fastestPrecision, type Precision, ResNet18 } from '../model/resnet';
 import { loadWeights, saveWeights } from '../model/weights';
 import { currentKernel } from '../notebook/client';
 import { device } from '../tensorflow';

@@ -1,7 +1,7 @@
 import type { ImageDataset } from '../data/dataset';
 import { distortionNamed } from '../distortions';
 import { ArgumentError } from '../io/errors';
-import { fastestPrecision, type Precision, type Stem } from '../model/resnet18';
+import { fastestPrecision, type Precision, type Stem } from '../model/resnet';
 import { checkMethod, explicitMethod, type Method } from '../training/methods';
 import { type DatasetPart, type NamedDistortion, type RunSpec, runId } from './spec';
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { distortionNamed, strengthText } from '../distortions';
 import { ArgumentError } from '../io/errors';
-import type { Precision, Stem } from '../model/resnet18';
+import type { Precision, Stem } from '../model/resnet';
 import { checkMethod, DEFAULT_READING, type Method, PAPER_MU, type Reading } from '../training/methods';
 
 /** Everything that decides the outcome of a training run, besides the machine. */

@@ -3,7 +3,7 @@ import type { ImageDataset } from '../data/dataset';
 import type { Distortion, Strength } from '../distortions';
 import { AccuracyMeter } from '../evaluation/accuracy';
 import { type EvaluationRow, rowOf } from '../evaluation/evaluate';
-import type { ResNet18 } from '../model/resnet18';
+import type { ResNet18 } from '../model/resnet';
 import { loadWeights } from '../model/weights';
 import { TEST_SEED } from './run-store';
 

@@ -1,7 +1,7 @@
 /** What a sweep would do and cost, before it is begun. Needs no data set: a step is timed on random images. */
 import { setImmediate } from 'node:timers/promises';
 import { taskLoss } from '../model/losses';
-import { fastestPrecision, type Precision, ResNet18 } from '../model/resnet18';
+import { fastestPrecision, type Precision, ResNet18 } from '../model/resnet';
 import { workOf } from '../runs/job';
 import { presetAt } from '../runs/preset-pictures';
 import type { Preset } from '../runs/presets';

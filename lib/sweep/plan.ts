@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { distortionNamed, distortions, type Strength } from '../distortions';
 import { ArgumentError } from '../io/errors';
-import type { Precision } from '../model/resnet18';
+import type { Precision } from '../model/resnet';
 import {
   controlsOf,
   type Family,

@@ -38,7 +38,7 @@ export function fastestPrecision(width: number): Precision {
 }
 
 /** The form of a network, and the seed of its first weights. */
-export interface ResNet18Options {
+export interface ResNetOptions {
   readonly classes: number;
   /** Channels of the first stage; the others have 2, 4 and 8 times as many. Default: 64. */
   readonly width?: number;
@@ -56,13 +56,38 @@ export interface ResNet18Options {
  */
 const NARROWEST_FOLDED = 64;
 
+/** Convolutions of the residual blocks, by depth: blocks a stage, and windows of the convolutions of a block. */
+const DEPTHS = {
+  18: { stages: [2, 2, 2, 2], windows: [3, 3] },
+  34: { stages: [3, 4, 6, 3], windows: [3, 3] },
+  50: { stages: [3, 4, 6, 3], windows: [1, 3, 1] },
+} as const;
+
+/** A convolution and the batch normalisation after it, by their names. */
+interface Layer {
+  readonly convolution: string;
+  readonly norm: string;
+  readonly window: number;
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly stride: 1 | 2;
+}
+
+/** ReLU(layers(x) + shortcut(x)), with a ReLU between the layers; without a shortcut, x itself is added. */
+interface Block {
+  readonly layers: readonly Layer[];
+  readonly shortcut?: Layer;
+}
+
 /**
- * torchvision's `resnet18` (section 4.2): its geometry, its initialisation, its parameter names.
+ * torchvision's ResNets (section 4.2 has the one of 18 layers): their geometry, their initialisation, their parameter
+ * names.
  *
  * Tensors are `[batch, height, width, channels]`, filters `[height, width, in, out]`; weights.ts turns them into
  * torch's layout and back.
  */
-export class ResNet18 extends Network {
+export abstract class ResNet extends Network {
+  readonly depth: keyof typeof DEPTHS;
   readonly classes: number;
   readonly width: number;
   readonly stem: Stem;
@@ -71,51 +96,50 @@ export class ResNet18 extends Network {
   readonly variables: ReadonlyMap<string, Variable>;
   override readonly head = ['fc.weight', 'fc.bias'];
   readonly #variables = new Map<string, Variable>();
+  readonly #first: Layer;
+  readonly #blocks: readonly Block[];
   readonly #seed: number;
 
-  constructor({ classes, width = 64, stem = 'imagenet', seed = 0, precision = 'float32' }: ResNet18Options) {
+  constructor(
+    depth: keyof typeof DEPTHS,
+    { classes, width = 64, stem = 'imagenet', seed = 0, precision = 'float32' }: ResNetOptions,
+  ) {
     super();
     for (const [name, value] of Object.entries({ classes, width })) {
       if (!Number.isInteger(value) || value < 1) {
-        throw new ArgumentError(`ResNet18: ${name} must be a whole number above 0, but got ${value}.`);
+        throw new ArgumentError(`ResNet${depth}: ${name} must be a whole number above 0, but got ${value}.`);
       }
     }
+    this.depth = depth;
     this.classes = classes;
     this.width = width;
     this.stem = stem;
     this.precision = precision;
     this.variables = this.#variables;
     this.#seed = seed;
-    this.#convolution('conv1', stem === 'imagenet' ? 7 : 3, 3, width);
-    this.#batchNorm('bn1', width);
-    for (const { name, inputs, outputs, stride } of blocks(width)) {
-      this.#convolution(`${name}.conv1`, 3, inputs, outputs);
-      this.#batchNorm(`${name}.bn1`, outputs);
-      this.#convolution(`${name}.conv2`, 3, outputs, outputs);
-      this.#batchNorm(`${name}.bn2`, outputs);
-      if (stride === 2) {
-        this.#convolution(`${name}.downsample.0`, 1, inputs, outputs);
-        this.#batchNorm(`${name}.downsample.1`, outputs);
-      }
+    const isLarge = stem === 'imagenet';
+    const [window, stride] = isLarge ? [7, 2 as const] : [3, 1 as const];
+    this.#first = { convolution: 'conv1', norm: 'bn1', window, inputs: 3, outputs: width, stride };
+    this.#blocks = blocksOf(depth, width);
+    for (const { convolution, norm, ...shape } of [this.#first, ...this.#blocks.flatMap(layersOf)]) {
+      this.#convolution(convolution, shape);
+      this.#batchNorm(norm, shape.outputs);
     }
-    const bound = 1 / Math.sqrt(8 * width); // nn.Linear: weight and bias uniform in ±1/√inputs
-    this.#variable('fc.weight', (s) => uniformTensor(s, [8 * width, classes], bound));
+    const features = this.#blocks.flatMap(({ layers }) => layers).slice(-1)[0].outputs;
+    const bound = 1 / Math.sqrt(features); // nn.Linear: weight and bias uniform in ±1/√inputs
+    this.#variable('fc.weight', (s) => uniformTensor(s, [features, classes], bound));
     this.#variable('fc.bias', (s) => uniformTensor(s, [classes], bound));
   }
 
   forward(images: Tensor4D, { training, track = true }: ForwardOptions): Tensor2D {
-    const layer = (x: Tensor4D, convolution: string, norm: string, stride: 1 | 2) =>
-      this.#layer(x, { convolution, norm, stride }, { training, track });
-
-    const input = castTo(images, this.precision);
-    const isLarge = this.stem === 'imagenet';
-    let x = (isLarge ? reluMaxPool : relu)(layer(input, 'conv1', 'bn1', isLarge ? 2 : 1));
-    for (const { name, stride } of blocks(this.width)) {
-      const shortcut = stride === 2 ? layer(x, `${name}.downsample.0`, `${name}.downsample.1`, 2) : x;
-      const inner = relu(layer(x, `${name}.conv1`, `${name}.bn1`, stride));
-      x = relu(add(layer(inner, `${name}.conv2`, `${name}.bn2`, 1), shortcut));
+    const of = (x: Tensor4D, layer: Layer) => this.#layer(x, layer, { training, track });
+    let x = (this.stem === 'imagenet' ? reluMaxPool : relu)(of(castTo(images, this.precision), this.#first));
+    for (const { layers, shortcut } of this.#blocks) {
+      const added = shortcut ? of(x, shortcut) : x;
+      const inner = layers.reduce((y, layer, at) => of(at === 0 ? y : relu(y), layer), x);
+      x = relu(add(inner, added));
     }
-    const features = globalAveragePool(x); // [batch, 8 · width], float32
+    const features = globalAveragePool(x); // [batch, features], float32
     const weight = this.variable('fc.weight').read() as Tensor2D;
     return tf.matMul(features, weight).add(this.variable('fc.bias').read());
   }
@@ -123,18 +147,13 @@ export class ResNet18 extends Network {
   /** @throws ArgumentError if there is no variable of that name. */
   variable(name: string): Variable {
     const variable = this.#variables.get(name);
-    if (variable === undefined) throw new ArgumentError(`ResNet18 has no variable "${name}".`);
+    if (variable === undefined) throw new ArgumentError(`ResNet${this.depth} has no variable "${name}".`);
     return variable;
   }
 
-  /** A convolution and the batch normalisation after it. */
   #layer(
     x: Tensor4D,
-    {
-      convolution,
-      norm,
-      stride,
-    }: { readonly convolution: string; readonly norm: string; readonly stride: 1 | 2 },
+    { convolution, norm, stride }: Layer,
     { training, track }: Required<ForwardOptions>,
   ): Tensor4D {
     const filter = this.variable(`${convolution}.weight`).read() as Tensor4D;
@@ -167,7 +186,10 @@ export class ResNet18 extends Network {
   }
 
   /** `kaiming_normal_(mode='fan_out', nonlinearity='relu')`. */
-  #convolution(name: string, window: number, inputs: number, outputs: number): void {
+  #convolution(
+    name: string,
+    { window, inputs, outputs }: Pick<Layer, 'window' | 'inputs' | 'outputs'>,
+  ): void {
     const deviation = Math.sqrt(2 / (window * window * outputs));
     this.#variable(`${name}.weight`, (seed) =>
       normalTensor(seed, [window, window, inputs, outputs], deviation),
@@ -182,14 +204,61 @@ export class ResNet18 extends Network {
   }
 }
 
-/** The eight residual blocks: four stages of two, the first of each later stage halving the side. */
-function blocks(width: number) {
-  return [1, 2, 3, 4].flatMap((stage) => {
-    const outputs = width * 2 ** (stage - 1);
-    const stride: 1 | 2 = stage === 1 ? 1 : 2;
-    return [
-      { name: `layer${stage}.0`, inputs: stage === 1 ? width : outputs / 2, outputs, stride },
-      { name: `layer${stage}.1`, inputs: outputs, outputs, stride: 1 as const },
-    ];
-  });
+/** torchvision's `resnet18`. */
+export class ResNet18 extends ResNet {
+  constructor(options: ResNetOptions) {
+    super(18, options);
+  }
+}
+
+/** torchvision's `resnet34`. */
+export class ResNet34 extends ResNet {
+  constructor(options: ResNetOptions) {
+    super(34, options);
+  }
+}
+
+/** torchvision's `resnet50`: blocks of three convolutions, the last four times as wide. */
+export class ResNet50 extends ResNet {
+  constructor(options: ResNetOptions) {
+    super(50, options);
+  }
+}
+
+/** The layers of a block in torchvision's order. */
+function layersOf({ layers, shortcut }: Block): readonly Layer[] {
+  return shortcut ? [...layers, shortcut] : layers;
+}
+
+/** The residual blocks, in four stages, of which the first block of each later one halves the side. */
+function blocksOf(depth: keyof typeof DEPTHS, width: number): readonly Block[] {
+  const { stages, windows } = DEPTHS[depth];
+  const widening = windows.length === 3 ? 4 : 1;
+  let inputs = width;
+  return stages.flatMap((count, stage) =>
+    Array.from({ length: count }, (_, at): Block => {
+      const name = `layer${stage + 1}.${at}`;
+      const inner = width * 2 ** stage;
+      const outputs = widening * inner;
+      const stride = stage > 0 && at === 0 ? 2 : 1;
+      const strided = windows.indexOf(3); // the first convolution that sees neighbours
+      const layers = windows.map(
+        (window, index): Layer => ({
+          convolution: `${name}.conv${index + 1}`,
+          norm: `${name}.bn${index + 1}`,
+          window,
+          inputs: index === 0 ? inputs : inner,
+          outputs: index === windows.length - 1 ? outputs : inner,
+          stride: index === strided ? stride : 1,
+        }),
+      );
+      const names = { convolution: `${name}.downsample.0`, norm: `${name}.downsample.1` };
+      const shortcut =
+        stride === 2 || inputs !== outputs
+          ? ({ ...names, window: 1, inputs, outputs, stride } as const)
+          : undefined;
+      inputs = outputs;
+      return { layers, shortcut };
+    }),
+  );
 }
