@@ -418,6 +418,7 @@ describe('interrupts', () => {
   test("the library's long calls hear it without being given the signal, and the network stays", async () => {
     await run(
       `import * as st from 'stability-training';
+      import { buildFolder } from 'stability-training/data';
       const whole = st.openCifar10();
       const few = (split: st.Split) => st.subset(split, { count: 100, seed: 0 });
       const dataset = { ...whole, train: few(whole.train), validation: few(whole.validation) };
@@ -437,7 +438,7 @@ describe('interrupts', () => {
       train:
         "st.train({ network, dataset, method: { kind: 'baseline' }, epochs: 10_000, batchSize: 20, onBatch: note })",
       evaluate: 'st.evaluate({ network, dataset, split: whole.train, distortion }).next(note())',
-      buildFolder: "st.buildFolder({ from: 'pictures', out: 'built', onProgress: note })",
+      buildFolder: "buildFolder({ from: 'pictures', out: 'built', onProgress: note })",
     };
     await run("const note: () => undefined = console.log.bind(console, 'begun') as never;");
     for (const [name, call] of Object.entries(calls)) {
