@@ -220,27 +220,24 @@ describe('a network of functions', () => {
 });
 
 describe('a model of layers', () => {
-  const over20steps = async (execution: TrainOptions['execution'], options_: Partial<TrainOptions>) => {
+  const over20steps = async (execution: TrainOptions['execution'], more: Partial<TrainOptions>) => {
     const network = fromLayers(layers());
     const shapes = [...network.variables.values()];
     for (const [at, variable] of shapes.entries()) {
       if (!variable.trainable || variable.shape.length < 2) continue;
       tf.tidy(() => variable.assign(normalTensor([at, 1], variable.shape, 0.05)));
     }
-    await train({ ...options, network, execution, method: { kind: 'baseline' }, ...options_ });
+    await train({ ...options, network, execution, method: { kind: 'baseline' }, ...more });
     return network.snapshot();
   };
 
-  for (const [name, options_] of Object.entries<Partial<TrainOptions>>({
+  for (const [name, more] of Object.entries<Partial<TrainOptions>>({
     baseline: {},
     'stability training': { method: { kind: 'ST', alpha: 1 }, distortion: noise },
     'training on FGSM': { method: { kind: 'AT' }, distortion: { kind: fgsm, strength: 0.01 } },
   })) {
     it(`has the same weights after 20 steps compiled as op by op: ${name}`, async () => {
-      const [compiled, eager] = [
-        await over20steps('compiled', options_),
-        await over20steps('eager', options_),
-      ];
+      const [compiled, eager] = [await over20steps('compiled', more), await over20steps('eager', more)];
       assert.ok(apart(compiled, eager) < 1e-6, `${apart(compiled, eager)}`);
       assert.ok([...compiled.keys()].some((name) => name.endsWith('moving_mean')));
     });

@@ -29,6 +29,11 @@ export interface PictureOptions {
  */
 export async function distortedImages(options: PictureOptions): Promise<Tensor4D> {
   const { dataset, split = dataset.test, indices, distortion, strength, seed = 0, network } = options;
+  const attacked = () => {
+    if (network !== undefined) return network;
+    throw new ArgumentError(`${distortion.title} attacks a network, but none was given.`);
+  };
+  if (distortion.madeBy === 'attack') attacked();
   const plan = testPlan(distortion, strength, seed);
   const images = readImages(split, indices);
   const batch = {
@@ -38,10 +43,7 @@ export async function distortedImages(options: PictureOptions): Promise<Tensor4D
     indices: Int32Array.from(indices),
   };
   return tf.tidy(() => {
-    const f = (x: Tensor4D) => {
-      if (network !== undefined) return network.forward(x, { training: false });
-      throw new ArgumentError(`${distortion.title} attacks a network, but none was given.`);
-    };
+    const f = (x: Tensor4D) => attacked().forward(x, { training: false });
     const inputs = stepInputs(batch, dataset, plan);
     return imagePair(inputs, { dataset, distortion: plan.distortion, f }).distorted;
   });

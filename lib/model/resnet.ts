@@ -234,6 +234,7 @@ function layersOf({ layers, shortcut }: Block): readonly Layer[] {
 function blocksOf(depth: keyof typeof DEPTHS, width: number): readonly Block[] {
   const { stages, windows } = DEPTHS[depth];
   const widening = windows.length === 3 ? 4 : 1;
+  const strided = windows.indexOf(3); // the first convolution that sees neighbours
   let inputs = width;
   return stages.flatMap((count, stage) =>
     Array.from({ length: count }, (_, at): Block => {
@@ -241,7 +242,6 @@ function blocksOf(depth: keyof typeof DEPTHS, width: number): readonly Block[] {
       const inner = width * 2 ** stage;
       const outputs = widening * inner;
       const stride = stage > 0 && at === 0 ? 2 : 1;
-      const strided = windows.indexOf(3); // the first convolution that sees neighbours
       const layers = windows.map(
         (window, index): Layer => ({
           convolution: `${name}.conv${index + 1}`,

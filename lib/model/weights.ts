@@ -58,11 +58,10 @@ export function setTorchWeights(
       ? `a ResNet-${network.depth} of width ${network.width}, stem "${network.stem}" and ${network.classes} classes`
       : `a network of ${network.classes} classes whose variables have these names and shapes`;
   const cure = `They must be those of ${whose}.`;
-  const [unknown] = [...weights.keys()].filter((name) => !network.variables.has(name));
+  const unknown = [...weights.keys()].find((name) => !network.variables.has(name));
   if (unknown !== undefined) {
-    const isWrapped = unknown.startsWith('module.');
     throw new DataError(`The weights hold ${unknown}, which the network lacks.`, {
-      cure: isWrapped
+      cure: unknown.startsWith('module.')
         ? 'DataParallel put "module." before every name. Without, in Python: {name.removeprefix(\'module.\'): weight for …}.'
         : cure,
     });

@@ -12,7 +12,7 @@ export interface RobustnessCurve {
   readonly variant?: 'best' | 'worst';
   /** What sets curves of one method apart (`10 epochs, p=1`): each group, three at most, has its tint and marker. */
   readonly group?: string;
-  /** From the undistorted image to the strongest distortion, each strength once; `curvePoints` makes them of what was counted. */
+  /** From the undistorted image to the strongest distortion, each strength once; `curvePoints` makes them from rows. */
   readonly points: readonly AccuracyPoint[];
   /** What the pointer shows: run, seed, hyperparameters. */
   readonly details?: Readonly<Record<string, string | number>>;

@@ -14,7 +14,7 @@ export interface Tested {
   readonly onRow: (row: EvaluationRow) => void;
 }
 
-/** A network with its compiled steps, which take longer to compile than a small test; one run after the other is in it. */
+/** One network with compiled steps for all runs: it takes their weights in turn, since to compile takes longer than a small test. */
 export class TestBench {
   readonly #network: ResNet18;
   readonly #dataset: ImageDataset;

@@ -4,11 +4,6 @@ import { seededUniform } from './random';
 import { type LayersModel, type Tensor, tf } from './runtime';
 import { Variable } from './variable';
 
-interface LayerOptions {
-  readonly training: boolean;
-  readonly track?: boolean;
-}
-
 /** What is used of tfjs' `LayerVariable`. */
 interface LayerVariable {
   readonly originalName: string;
@@ -32,7 +27,8 @@ export function layerVariables(model: LayersModel) {
       `A network goes from images [batch, side, side, 3] to logits [batch, classes], but the model from [${input}] to [${output}].`,
     );
   }
-  const last = model.layers[model.layers.length - 1];
+  const layers = layersOf(model);
+  const last = layers[layers.length - 1];
   const { activation } = last.getConfig();
   if (activation === 'softmax' || last.getClassName() === 'Softmax') {
     throw new ArgumentError(
@@ -46,7 +42,7 @@ export function layerVariables(model: LayersModel) {
   /** Of the pass that is going on. */
   let tracked = true;
   const variables = new Map<string, Variable>();
-  for (const [index, layer] of layersOf(model).entries()) {
+  for (const [index, layer] of layers.entries()) {
     for (const weight of layer.weights as unknown as LayerVariable[]) {
       // tfjs numbers the layers of a process; their place in the model is the same in every process.
       const suffix = weight.originalName.replace(/^.*\//, '');
@@ -83,9 +79,9 @@ export function layerVariables(model: LayersModel) {
     classes,
     inputShape: input,
     /** Names of the last layer's variables. */
-    head: [...variables.keys()].filter((name) => name.startsWith(`${layersOf(model).length - 1}.`)),
+    head: [...variables.keys()].filter((name) => name.startsWith(`${layers.length - 1}.`)),
     /** @returns `[batch, classes]` */
-    apply(images: Tensor, { training, track = true }: LayerOptions): Tensor {
+    apply(images: Tensor, { training, track = true }: { training: boolean; track?: boolean }): Tensor {
       tracked = track;
       try {
         return model.apply(images, { training }) as Tensor;

@@ -180,7 +180,10 @@ class Recorder {
       { name: 'T', type: TF_ATTR_TYPE, value: dtype },
       { name: 'index_type', type: TF_ATTR_TYPE, value: DataType.int32 },
     ];
-    return this.#executeOp('Fill', attributes, [dims, this.#createTensor([], dtype, value)], 1)[0].id;
+    const one = this.#createTensor([], dtype, value);
+    const [{ id }] = this.#executeOp('Fill', attributes, [dims, one], 1);
+    for (const made of [dims, one]) this.#real.deleteTensor(made); // tfjs knows of neither
+    return id;
   }
 
   #executeOp(op: string, given: readonly Attribute[], inputIds: readonly number[], count: number) {

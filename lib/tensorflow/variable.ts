@@ -88,7 +88,7 @@ export class Variable {
     this.assign(initial);
   }
 
-  /** The value, as a tensor of the caller's or of the tidy around. {@link valueAndGradients} takes gradients through it. */
+  /** Reads the value as a tensor, the caller's to dispose (or a tidy's); {@link valueAndGradients} takes gradients through it. */
   read(): Tensor {
     return substitutes.get(this) ?? this.#value();
   }

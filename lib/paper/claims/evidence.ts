@@ -213,7 +213,7 @@ export class Evidence {
   }
 }
 
-/** The preset's runs; with a stability loss those of the reading's divergence: seeds differ more with one than the other. */
+/** The preset's runs; of stability training those with the reading's divergence alone, since each scatters the seeds its own way. */
 function runsOf(preset: Preset, results: Results, reading: Partial<Reading>): Results {
   const { divergence } = { ...DEFAULT_READING, ...reading };
   const isRead = ({ method }: RunSpec) => !('divergence' in method) || method.divergence === divergence;

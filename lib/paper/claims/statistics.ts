@@ -203,7 +203,10 @@ export function decide({ value, variance, freedom }: Estimate, [low, high]: Rang
   };
 }
 
-/** Which of several findings are sure, corrected for their number (Holm 1979): each against the level over how many are left. */
+/**
+ * Says which of several findings are sure, corrected for their number (Holm 1979): the smallest probability is compared
+ * with the level divided by their number, the next with the level divided by one less, and so on to the first above.
+ */
 export function holm(probabilities: readonly number[]): readonly boolean[] {
   const order = probabilities.map((_, at) => at).sort((a, b) => probabilities[a] - probabilities[b]);
   const sure = probabilities.map(() => false);
