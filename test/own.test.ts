@@ -200,6 +200,14 @@ describe('a network of functions', () => {
     const other = plainNetwork();
     loadWeights(other, file);
     assert.equal(apart(other.snapshot(), network.snapshot()), 0);
+    assert.throws(
+      () => loadWeights(other, file, { head: 'new' }),
+      /does not say which of its variables are the head/,
+    );
+    await assert.rejects(
+      distortedImages({ dataset, indices: [0], distortion: fgsm, strength: 0 }),
+      /FGSM attacks a network, but none was given/,
+    );
   });
 
   it('trains op by op throughout, with a look at any value', async () => {

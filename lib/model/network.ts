@@ -62,6 +62,8 @@ export interface NetworkFunctions<W extends string> {
   readonly classes: number;
   /** First values, float32 tensors, which stay the caller's; a {@link Variable} is taken as it is. */
   readonly variables: Readonly<Record<W, Tensor | Variable>>;
+  /** Names of the last layer's variables. Default: not known. */
+  readonly head?: readonly W[];
   /** As {@link Network.forward}, with the values of the variables. */
   readonly forward: (
     images: Tensor4D,
@@ -83,14 +85,15 @@ export interface NetworkFunctions<W extends string> {
  * ```
  */
 export function fromFunctions<W extends string>(functions: NetworkFunctions<W>): Network {
-  const { classes, variables, forward } = functions;
+  const { classes, variables, head, forward } = functions;
   const named = Object.entries<Tensor | Variable>(variables).map(
     ([name, value]) => [name, value instanceof Variable ? value : new Variable(name, value)] as const,
   );
-  return new OwnNetwork(classes, new Map(named), (images, options) => {
+  const withValues: Network['forward'] = (images, options) => {
     const values = Object.fromEntries(named.map(([name, variable]) => [name, variable.read()]));
     return forward(images, values as Record<W, Tensor>, options) as Tensor2D;
-  });
+  };
+  return new OwnNetwork(classes, new Map(named), withValues, head);
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Weights in torch's layout and names, so that files go to and from `torchvision.models`. */
-import { DataError } from '../io/errors';
+import { ArgumentError, DataError } from '../io/errors';
 import { tf } from '../tensorflow';
 import type { Network } from './network';
 import { ResNet } from './resnet';
@@ -45,13 +45,19 @@ export interface LoadOptions {
  * Sets every weight and running statistic from torch's names and layout.
  *
  * @returns names of the variables that stay as they were: those of a new head
- * @throws DataError if one is missing, unknown, or of another shape; the network is then as it was
+ * @throws DataError if one is missing, unknown, or of another shape, the network is then as it was; ArgumentError for a
+ *   new head of a network that does not say which variables it has
  */
 export function setTorchWeights(
   network: Network,
   weights: ReadonlyMap<string, StoredTensor>,
   { head = 'loaded' }: LoadOptions = {},
 ): readonly string[] {
+  if (head === 'new' && network.head.length === 0) {
+    throw new ArgumentError('The network does not say which of its variables are the head.', {
+      cure: "Name them: fromFunctions({ …, head: ['weight'] }), or `head` of your own class.",
+    });
+  }
   const kept = head === 'new' ? network.head : [];
   const whose =
     network instanceof ResNet
@@ -100,7 +106,7 @@ export function saveWeights(
  * `{ ...dataset, ...IMAGENET }`.
  *
  * @returns names of the variables that stay as they were: those of a new head
- * @throws DataError as {@link setTorchWeights}
+ * @throws as {@link setTorchWeights}
  */
 export function loadWeights(network: Network, file: string, options: LoadOptions = {}): readonly string[] {
   return setTorchWeights(network, readSafetensors(file).tensors, options);
