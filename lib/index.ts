@@ -37,7 +37,16 @@ export {
   showFigure,
   trainingChart,
 } from './plots';
-export { BASELINE, isWhole, Laboratory, presets, type RunRecord, runTitle, type Treatment } from './runs';
+export {
+  BASELINE,
+  defineExperiment,
+  isWhole,
+  Laboratory,
+  presets,
+  type RunRecord,
+  runTitle,
+  type Treatment,
+} from './runs';
 export { localEngine, planJobs, rayEngine, sweep, sweepStatus } from './sweep';
 export { device, tf } from './tensorflow';
 export { type Method, methodLoss, train } from './training';

@@ -26,8 +26,6 @@ export const groups: Readonly<Record<string, string>> = {
 
 const { preset, subject, seeds, divergence, where, retrain, precision, run, out, json } = shared;
 
-const methods = ['baseline', 'control', 'DA', 'ST', 'ST-sym', 'AT'] as const;
-
 // What builds of data sets take.
 const built = out('where the data set goes');
 const side = (usual: number) =>
@@ -46,7 +44,10 @@ export const commands = {
     description: 'Trains one network, or finds it on disk; the baseline that it starts from first.',
     options: {
       preset,
-      method: choice('--method <name>', 'how it is trained', methods).needed(),
+      method: option(
+        '--method <name>',
+        'how it is trained: baseline, control, DA, ST, ST-sym, AT, or a method of --plugin',
+      ).needed(),
       alpha: option('--alpha <number>', 'weight α of the stability loss, for ST and ST-sym', read.number),
       probability: option('--probability <number>', 'p of DA, 0..1', read.number),
       mu: option('--mu <number>', 'weight μ of AT, 0..1 (default: 0.5)', read.number),
@@ -220,6 +221,7 @@ evaluations.csv. A curve is drawn once all settings it is chosen from are there.
     description: 'Event files for TensorBoard: loss and accuracy per epoch, accuracy per test strength.',
     options: {
       store: where.store,
+      plugin: where.plugin,
       out: out('the log directory, a folder a run; files of an earlier call are replaced'),
     },
     examples: ['tensorboard --out logs && tensorboard --logdir logs'],

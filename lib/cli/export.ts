@@ -7,7 +7,8 @@ import { makeFolder, writeWhole } from '../io/files';
 import { duration } from '../plots/duration';
 import type { Laboratory } from '../runs/laboratory';
 import type { RunRecord } from '../runs/run-store';
-import { type RunSpec, runTitle } from '../runs/spec';
+import { type NetworkForm, type RunSpec, runTitle } from '../runs/spec';
+import { methodName } from '../training/methods';
 import type { Given } from './commands';
 import { accuracyCells } from './evaluate';
 import { findRun, openStore } from './store';
@@ -44,9 +45,10 @@ export { exportRun as export };
 
 function configOf(record: RunRecord, laboratory: Laboratory) {
   const { name, classNames, cropSide, sourceSide, mean, deviation } = laboratory.datasetOf(record.spec);
+  const { network } = record.spec;
   return {
-    architecture: 'resnet18',
-    ...record.spec.network,
+    architecture: 'width' in network ? 'resnet18' : network.name,
+    network,
     classes: classNames.length,
     classNames,
     input: { sourceSide, cropSide, mean, deviation },
@@ -61,8 +63,8 @@ function runCommand(preset: string, { method, distortion, epochs, precision, see
   const { kind, ...hyperparameters } = method;
   const options = {
     preset,
-    method: kind,
-    ...hyperparameters,
+    method: methodName(method),
+    ...(kind !== 'own' && hyperparameters),
     ...(distortion && { distortion: distortion.name, strength: [distortion.strength].flat().join('+') }),
     ...{ epochs, precision, seed },
   };
@@ -72,7 +74,7 @@ function runCommand(preset: string, { method, distortion, epochs, precision, see
 }
 
 function modelCard(config: ReturnType<typeof configOf>): string {
-  const { width, stem, classes, dataset, input, run, evaluations } = config;
+  const { architecture, network, classes, dataset, input, run, evaluations } = config;
   const { id, spec, history, bestEpoch, device, seconds, finished, version } = run;
   const { method, distortion } = spec;
   const rows = evaluations.map((row) => {
@@ -90,19 +92,19 @@ function modelCard(config: ReturnType<typeof configOf>): string {
   const numbers = (values: readonly number[]) => `(${values.map((value) => value.toFixed(4)).join(', ')})`;
   return `---
 library_name: pytorch
-tags: [resnet18, robustness, stability-training]
+tags: [${architecture}, robustness, stability-training]
 ---
 
-# ResNet-18, ${runTitle(spec)}
+# ${nameOf(network)}, ${runTitle(spec)}
 
-Trained by the method ${method.kind} of [*Achieving Generalizable Robustness of Deep Neural Networks by Stability Training*](https://arxiv.org/abs/1906.00735)
+Trained by the method ${methodName(method)} of [*Achieving Generalizable Robustness of Deep Neural Networks by Stability Training*](https://arxiv.org/abs/1906.00735)
 (Laermann, Samek, Strodthoff 2019).
 
 | | |
 |---|---|
 | run | \`${id}\`, seed ${spec.seed} |
 | data | ${dataset}: ${spec.dataset.train} training and ${spec.dataset.validation} validation images, ${classes} classes |
-| network | ResNet-18, ${width} base channels, stem \`${stem}\` |
+| network | ${'width' in network ? `ResNet-18, ${network.width} base channels, stem \`${network.stem}\`` : network.name} |
 | method | \`${JSON.stringify(method)}\` |
 | distortion | ${distortion ? `${distortionNamed(distortion.name).title}, ${strengthText(distortionNamed(distortion.name), distortion.strength)}` : 'none'} |
 | starts from | ${spec.from ? `the run \`${spec.from}\`` : 'random weights'} |
@@ -116,13 +118,11 @@ ${table}
 
 ## Loading it in PyTorch
 
-\`weights.safetensors\` has torchvision's names and layout.
+\`weights.safetensors\` has ${'width' in network ? "torchvision's names and layout" : "the network's own names, in torch's layout"}.
 
 \`\`\`python
 from safetensors.torch import load_file
-from torch import nn
-from torchvision.models import resnet18
-${networkPython(width, stem, classes)}
+${networkPython(network, classes)}
 network.load_state_dict(load_file("weights.safetensors"))
 network.eval()
 \`\`\`
@@ -133,9 +133,16 @@ A distortion comes before that normalisation. \`config.json\` lists the classes 
 `;
 }
 
+const nameOf = (network: NetworkForm) => ('width' in network ? 'ResNet-18' : network.name);
+
 /** torchvision's own network; of another width or stem, put together from its blocks. */
-function networkPython(width: number, stem: 'imagenet' | 'small', classes: number): string {
-  if (width === 64 && stem === 'imagenet') return `\nnetwork = resnet18(num_classes=${classes})`;
+function networkPython(network: NetworkForm, classes: number): string {
+  if (!('width' in network)) return `\nnetwork = ...  # the same network in torch: ${network.name}`;
+  const { width, stem } = network;
+  const imports = ['from torch import nn', 'from torchvision.models import resnet18'];
+  if (width === 64 && stem === 'imagenet') {
+    return [...imports, '', `network = resnet18(num_classes=${classes})`].join('\n');
+  }
   const layers = [1, 2, 4, 8].map(
     (factor, at) =>
       `network.layer${at + 1} = network._make_layer(BasicBlock, ${factor * width}, 2${at === 0 ? '' : ', stride=2'})`,
@@ -145,6 +152,7 @@ function networkPython(width: number, stem: 'imagenet' | 'small', classes: numbe
       ? 'kernel_size=7, stride=2, padding=3, bias=False'
       : 'kernel_size=3, padding=1, bias=False';
   return [
+    ...imports,
     'from torchvision.models.resnet import BasicBlock',
     '',
     `network = resnet18(num_classes=${classes})`,

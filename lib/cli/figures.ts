@@ -6,9 +6,10 @@ import { figureNames, panelReadAs, panelsOf, panelTitle } from '../paper/figures
 import { type PanelCurves, panelCurves } from '../paper/panel-curves';
 import { isStudy } from '../paper/studies';
 import { evaluationsFrame, frameTable, runsFrame } from '../plots/frames';
-import { panelFigure } from '../plots/panel';
+import { experimentFigure, experimentTable, panelFigure } from '../plots/panel';
 import { type ResultsTable, resultsTable } from '../plots/table';
 import { Laboratory } from '../runs/laboratory';
+import { presetNamed } from '../runs/presets';
 import { figuresNamed } from '../sweep/plan';
 import type { Given } from './commands';
 import { printJson } from './text';
@@ -16,6 +17,7 @@ import { printJson } from './text';
 /** Draws the panels that have a baseline. @throws DataError if none has one */
 export async function figures(options: Given<'figures'>): Promise<void> {
   const { preset: name, figures, divergence, data, store, out, html, json } = options;
+  if (presetNamed(name).own && figures === 'all') return ownFigures(options);
   const named = figuresNamed(figures);
   const panels = (named === 'all' ? figureNames : named)
     .flatMap((each) => {
@@ -52,6 +54,29 @@ export async function figures(options: Given<'figures'>): Promise<void> {
   await frameTable(runsFrame(results)).save(tables.runs);
   await frameTable(evaluationsFrame(results)).save(tables.evaluations);
   if (json) printJson({ preset: name, panels: drawn, ...tables });
+}
+
+/** Draws an experiment of one's own: for each test its curves, and the gains over the control. */
+async function ownFigures({ preset, data, store, out, html, json }: Given<'figures'>): Promise<void> {
+  const laboratory = new Laboratory({ preset, data, store });
+  makeFolder(out);
+  const files: string[] = [];
+  for (const { distortion, strengths } of laboratory.preset.own?.tests ?? []) {
+    if (strengths.some(Array.isArray)) continue; // a composition has no axis: evaluations.csv has it
+    const file = (end: string) => join(out, `${preset}-${distortion}${end}`);
+    const figure = experimentFigure(laboratory, distortion);
+    for (const end of ['.svg', ...(html ? ['.html'] : [])]) {
+      await figure.save(file(end));
+      files.push(file(end));
+    }
+    await experimentTable(laboratory, distortion).save(file('.csv'));
+    files.push(file('.csv'));
+    if (!json) console.log(figure.text);
+  }
+  const { results } = laboratory.shown();
+  await frameTable(runsFrame(results)).save(join(out, 'runs.csv'));
+  await frameTable(evaluationsFrame(results)).save(join(out, 'evaluations.csv'));
+  if (json) printJson({ preset, files });
 }
 
 /** A row a curve and test strength, as exact as they were computed. */

@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
 import { BuildError } from '../data/build/build';
 import { UserError } from '../io/errors';
+import type * as Experiment from '../runs/experiment';
 import { commands, type Described, groups } from './commands';
 import { Stopped } from './stop';
 
@@ -36,7 +37,13 @@ for (const [name, described] of Object.entries<Described>(commands)) {
   // Loaded when it runs, so that --help does not wait for TensorFlow.
   const load = (): Readonly<Record<string, (given: unknown) => void | Promise<void>>> =>
     require(`./${group ?? word}`);
-  command.action((given) => load()[word](given));
+  command.action(async ({ plugin = [], ...given }: { readonly plugin?: readonly string[] }) => {
+    if (plugin.length > 0) {
+      const { loadPlugin }: typeof Experiment = require('../runs/experiment');
+      for (const file of plugin) await loadPlugin(file);
+    }
+    await load()[word](given);
+  });
 }
 
 function parentOf(group: string | undefined): Command {

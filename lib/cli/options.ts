@@ -81,12 +81,15 @@ const figures = (more = '') =>
 
 /** Options of several commands; a function takes the command's own words for it. */
 export const shared = {
-  preset: choice('--preset <name>', 'the scale', ['smoke', 'laptop', 'photos', 'paper']).otherwise('laptop'),
+  preset: option(
+    '--preset <name>',
+    'the scale: smoke, laptop, photos or paper; or an experiment of --plugin',
+  ).otherwise('laptop'),
   figures: figures(),
   /** Figures, and the studies beside them. */
   subject: figures(', and of the studies readings, weight'),
   seeds: (description: string) =>
-    option('--seeds <numbers>', description, (text) => text.split(',').map(read.whole)).otherwise([0], '0'),
+    option('--seeds <numbers>', description, (text) => text.split(',').map(read.whole)),
   divergence: choice(
     '--divergence <name>',
     'how Eq. 5 of the stability loss is read: averaged over the classes, or summed as printed (default: mean)',
@@ -95,6 +98,11 @@ export const shared = {
   where: {
     data: option('--data <folder>', "a data set that was built (default: the preset's own)"),
     store: option('--store <folder>', "where the runs are (default: the project's data/runs)"),
+    plugin: option(
+      '--plugin <files>',
+      'experiments, distortions, methods and networks of your own: .ts, .js, .json, as in a.ts,b.json',
+      (text) => text.split(','),
+    ),
   },
   retrain: flag('--retrain', 'compute anew, here, what ships with the project'),
   precision: choice(

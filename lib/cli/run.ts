@@ -5,7 +5,7 @@ import { duration } from '../plots/duration';
 import { Laboratory, type RunObserver } from '../runs/laboratory';
 import { BASELINE, specOf, type Treatment } from '../runs/presets';
 import { parseSpec, runTitle } from '../runs/spec';
-import type { Method } from '../training/methods';
+import { type Method, methodNamed } from '../training/methods';
 import type { Given } from './commands';
 import { stopSignal } from './stop';
 import { percent, printJson } from './text';
@@ -46,7 +46,7 @@ const STABILITY: MethodOptions = {
   takes: ['divergence', 'reference', 'passes'],
 };
 
-const METHOD_OPTIONS: Readonly<Record<Method['kind'], MethodOptions>> = {
+const METHOD_OPTIONS: Readonly<Record<string, MethodOptions>> = {
   baseline: { needs: [], takes: [] },
   control: { needs: [], takes: [] },
   DA: { needs: ['probability', 'distortion', 'strength'], takes: [] },
@@ -54,13 +54,15 @@ const METHOD_OPTIONS: Readonly<Record<Method['kind'], MethodOptions>> = {
   'ST-sym': STABILITY,
   AT: { needs: ['distortion', 'strength'], takes: ['mu', 'passes'] },
 };
+const OWN: MethodOptions = { needs: [], takes: ['distortion', 'strength'] };
 
 /** @throws ArgumentError for a hyperparameter that is missing or is another method's */
 function treatmentOf(options: Given<'run'>): Treatment {
   const { method: kind, distortion: name, strength, epochs } = options;
   const { alpha, probability, mu, divergence, reference, passes } = options;
   const given = { alpha, probability, mu, divergence, reference, passes };
-  const { needs, takes } = METHOD_OPTIONS[kind];
+  const isPapers = Object.hasOwn(METHOD_OPTIONS, kind);
+  const { needs, takes } = isPapers ? METHOD_OPTIONS[kind] : OWN;
   const known = [...needs, ...takes];
   const cure =
     known.length === 0
@@ -76,7 +78,7 @@ function treatmentOf(options: Given<'run'>): Treatment {
   }
   const hyperparameters = Object.entries(given).filter(([, value]) => value !== undefined);
   return {
-    method: { kind, ...Object.fromEntries(hyperparameters) } as Method,
+    method: isPapers ? ({ kind, ...Object.fromEntries(hyperparameters) } as Method) : methodNamed(kind),
     ...(name !== undefined && strength !== undefined && { distortion: { name, strength } }),
     epochs,
   };

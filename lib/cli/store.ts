@@ -1,7 +1,8 @@
 /** What commands find in a store. */
 import { ArgumentError, DataError } from '../io/errors';
 import { Laboratory, type LaboratoryOptions, RUNS } from '../runs/laboratory';
-import { type PresetName, presets } from '../runs/presets';
+import { presetAt } from '../runs/preset-pictures';
+import { knownPresets } from '../runs/presets';
 import { type Results, type RunRecord, RunStore } from '../runs/run-store';
 import { shippedResults } from '../runs/shipped-results';
 import { canonicalJson, type RunSpec } from '../runs/spec';
@@ -25,7 +26,7 @@ export function findRun(
   let shipped: Results = new Map();
   let ids = store.ids().filter(beginsSo);
   if (ids.length === 0) {
-    shipped = new Map(Object.values(presets).flatMap((preset) => [...shippedResults(preset)]));
+    shipped = new Map(knownPresets().flatMap((preset) => [...shippedResults(preset)]));
     ids = [...shipped.keys()].filter(beginsSo);
   }
   const [id] = ids;
@@ -47,12 +48,20 @@ export function findRun(
   throw new DataError(`The run ${id} is not finished.`, { cure: 'Finish it with run or sweep first.' });
 }
 
-/** The preset of a run, whatever its pictures. @throws ArgumentError if it is of none */
-function presetOf({ network, batchSize }: RunSpec): PresetName {
+/**
+ * The preset of a run: an experiment of one's own on its pictures, else a preset, whatever the pictures.
+ *
+ * @throws ArgumentError if it is of none
+ */
+function presetOf(spec: RunSpec): string {
   const scaleOf = (of: Pick<RunSpec, 'network' | 'batchSize'>) => canonicalJson([of.network, of.batchSize]);
-  const found = Object.values(presets).find((preset) => scaleOf(preset) === scaleOf({ network, batchSize }));
+  const found = knownPresets().find(
+    (preset) =>
+      scaleOf(preset) === scaleOf(spec) &&
+      (!preset.own || canonicalJson(presetAt(preset.name).dataset) === canonicalJson(spec.dataset)),
+  );
   if (found !== undefined) return found.name;
   throw new ArgumentError('The run is of no preset of this version.', {
-    cure: 'Evaluate it with the version that its record names.',
+    cure: 'Evaluate it with the version that its record names; name the file of an experiment of your own: --plugin FILE.',
   });
 }

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { distortionNamed } from '../distortions';
 import { ArgumentError, DataError } from '../io/errors';
+import { loadPlugin } from '../runs/experiment';
 import { type Job, laboratories, perform } from '../runs/job';
 import { presetNamed } from '../runs/presets';
 import { parseSpec, runId } from '../runs/spec';
@@ -14,6 +15,7 @@ const jobSchema = z.strictObject({
   title: z.string(),
   retrain: z.boolean().optional(),
   data: z.string().optional(),
+  plugins: z.array(z.string()).optional(),
   preset: z.string().transform((name) => presetNamed(name).name),
   spec: z.looseObject({}),
   tests: z.array(
@@ -25,7 +27,7 @@ const jobSchema = z.strictObject({
 });
 
 /** @throws ArgumentError if the text, or the file that it names as `@file`, is no job */
-function parseJob(text: string): Job {
+async function parseJob(text: string): Promise<Job> {
   const cure = 'A job is made by planJobs; --job takes it as JSON, or as @file the file that holds it.';
   let value: unknown;
   try {
@@ -33,6 +35,9 @@ function parseJob(text: string): Job {
   } catch (cause) {
     throw new ArgumentError(`--job: no JSON: ${(cause as Error).message}`, { cure, cause });
   }
+  // What the rest names may be of one's own.
+  const { data: own } = jobSchema.pick({ plugins: true }).loose().safeParse(value);
+  for (const file of own?.plugins ?? []) await loadPlugin(file);
   const parsed = jobSchema.safeParse(value);
   if (!parsed.success) {
     throw new ArgumentError(`--job: this is no job:\n${z.prettifyError(parsed.error)}`, { cure });
@@ -45,7 +50,7 @@ function parseJob(text: string): Job {
 
 /** Does the run and the tests of a job; what is on disk already is passed over. */
 export async function work({ store, job: text }: Given<'work'>): Promise<void> {
-  const job = parseJob(text);
+  const job = await parseJob(text);
   const laboratory = laboratories({ store, signal: stopSignal() })(job);
   console.log(`${job.id} ${job.title}, seed ${job.spec.seed}`);
   await perform(laboratory, [job], ({ kind, message }) => {

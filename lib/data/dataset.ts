@@ -8,6 +8,7 @@ import {
   SPLIT_NAMES,
   type SplitName,
   type Store,
+  sha256Of,
 } from './store';
 
 /** Labelled images for training, validation and test, and what the network needs to know of them. */
@@ -52,11 +53,35 @@ export interface Split {
  * @throws DataError where the file is missing or damaged
  */
 export function openDataset(file: string, options: OpenOptions): ImageDataset {
-  const store = openStore(file, options);
+  return datasetIn(openStore(file, options));
+}
+
+function datasetIn(store: Store): ImageDataset {
   const { name, classNames, side, mean, deviation } = store.header;
   const [train, validation, test] = SPLIT_NAMES.map((split) => wholeSplit(store, split));
   const cropSide = cropSideOf(side);
   return { name, classNames, cropSide, sourceSide: side, mean, deviation, train, validation, test };
+}
+
+/**
+ * Tells the pictures of a data set, their classes, splits and order, and how they are normalised: 16 hexadecimal digits.
+ * Of all that is in a store it is the store's.
+ */
+export function digestOf(dataset: ImageDataset): string {
+  const { digest } = dataset.train.store;
+  const part = partOf(dataset);
+  return part === partOf(datasetIn(dataset.train.store))
+    ? digest
+    : sha256Of(Buffer.from(digest + part)).slice(0, 16);
+}
+
+function partOf({ cropSide, mean, deviation, train, validation, test }: ImageDataset): string {
+  const splits = [train, validation, test].map(({ store, positions, labels }) => [
+    store.digest,
+    [...positions],
+    [...labels],
+  ]);
+  return JSON.stringify([cropSide, mean, deviation, ...splits]);
 }
 
 /**

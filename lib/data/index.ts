@@ -1,5 +1,6 @@
 /** Data sets, what makes them, and the batches that are read from them. */
 export { type Batch, type BatchOptions, batches } from './batches';
+export { type ArrayOptions, buildArrays, type LabelledArray } from './build/arrays';
 export { BuildError, type BuildProgress } from './build/build';
 export { installCifar10, openCifar10 } from './build/cifar10';
 export { buildFolder, type FolderOptions, openFolder } from './build/folder';

@@ -1,5 +1,6 @@
 import { ArgumentError } from '../io/errors';
-import { type Composition, compose } from './composition';
+import { Registry } from '../io/registry';
+import { type Composition, compose, type Part } from './composition';
 import type { Distortion, DistortionName, Strength, TableDistortion } from './distortion';
 import { fgsm } from './fgsm';
 import { gaussianNoise } from './gaussian-noise';
@@ -16,7 +17,18 @@ export type {
   Strength,
   TableDistortion,
 } from './distortion';
-export { type Composition, compose, fgsm, gaussianNoise, jpeg, pgd, randomCrop, rotation, thumbnail };
+export {
+  type Composition,
+  compose,
+  fgsm,
+  gaussianNoise,
+  jpeg,
+  type Part,
+  pgd,
+  randomCrop,
+  rotation,
+  thumbnail,
+};
 
 /** Tables 1 and 2 of the paper. */
 export const distortions = {
@@ -29,22 +41,55 @@ export const distortions = {
 } as const satisfies Readonly<Record<DistortionName, TableDistortion>>;
 
 /**
- * The distortion of a name: one of Table 1, a composition such as `rotation+gaussian-noise`, or `pgd-20`, PGD of so many
- * steps.
+ * The distortion of a name: one of Table 1 or of one's own, a composition such as `rotation+gaussian-noise`, or `pgd-20`,
+ * PGD of so many steps.
  *
  * @throws ArgumentError if there is no distortion of that name
  */
 export function distortionNamed(name: string): Distortion {
   const steps = /^pgd-([1-9]\d*)$/.exec(name)?.[1];
   if (steps !== undefined) return pgd({ steps: Number(steps) });
-  return name.includes('+') ? compose(name.split('+').map(rowNamed)) : rowNamed(name);
+  return name.includes('+') ? compose(name.split('+').map(partNamed)) : partNamed(name);
 }
 
-function rowNamed(name: string): TableDistortion {
-  if (Object.hasOwn(distortions, name)) return distortions[name as DistortionName];
+const isTable = (name: string): name is DistortionName => Object.hasOwn(distortions, name);
+
+function partNamed(name: string): Part {
+  const found = isTable(name) ? distortions[name] : own.get(name);
+  if (found !== undefined) return found;
+  const known = [...Object.keys(distortions), ...own.names()].join(', ');
   throw new ArgumentError(`There is no distortion "${name}".`, {
-    cure: `The distortions are ${Object.keys(distortions).join(', ')}, compositions such as rotation+gaussian-noise, and pgd-20.`,
+    cure: `The distortions are ${known}, compositions such as rotation+gaussian-noise, and pgd-20.`,
   });
+}
+
+const own = new Registry<Part>('distortion', (name) => isTable(name) || name.startsWith('pgd-'));
+
+/**
+ * Makes a distortion of one's own known by its name: in specifications, compositions, tests, figures and on the command
+ * line.
+ *
+ * @returns the distortion
+ * @throws ArgumentError for a name of Table 1, or one with a plus sign or comma; for one that the reader would have to make
+ */
+export function registerDistortion<D extends Part>(distortion: D): D {
+  checkMaker(distortion);
+  own.add(distortion);
+  return distortion;
+}
+
+/** @throws ArgumentError if the reader is to make it and it is not JPEG, the one that it can make */
+export function checkMaker({ title, name, madeBy }: Distortion): void {
+  if (madeBy !== 'reader' || name === jpeg.name) return;
+  throw new ArgumentError(`${title} is madeBy the reader, which makes JPEG alone.`, {
+    cure: "Make it of ops: madeBy: 'device'.",
+  });
+}
+
+/** Tells distortions of one's own of the same name apart, parts of compositions included; undefined where all are the paper's. */
+export function definitionOf(name: string): string | undefined {
+  const definitions = name.split('+').flatMap((part) => own.definition(part) ?? []);
+  return definitions.length > 0 ? definitions.join('+') : undefined;
 }
 
 /** Whether a strength is that of no distortion. */

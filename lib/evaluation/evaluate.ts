@@ -8,6 +8,8 @@ import { AccuracyMeter, type Count } from './accuracy';
 export interface EvaluationRow {
   /** Its name. */
   readonly distortion: string;
+  /** Of one's own in a run's tests: tells it from others that have had its name. */
+  readonly definition?: string;
   readonly strength: Strength;
   /** Seed of the images' random distortions. */
   readonly seed: number;
@@ -19,7 +21,7 @@ export interface EvaluationRow {
 
 /** A count as a row. */
 export function rowOf(
-  what: Pick<EvaluationRow, 'distortion' | 'strength' | 'seed'>,
+  what: Pick<EvaluationRow, 'distortion' | 'definition' | 'strength' | 'seed'>,
   { correct, total, answers }: Count,
 ): EvaluationRow {
   return { ...what, correct, total, answers: packedAnswers(answers) };

@@ -2,8 +2,7 @@
 import { type Batch, type BatchOptions, batches } from '../data/batches';
 import type { ImageDataset, Split } from '../data/dataset';
 import { recodeCrops } from '../data/jpeg';
-import { type Distortion, jpeg, type Strength } from '../distortions';
-import { ArgumentError } from '../io/errors';
+import { checkMaker, type Distortion, type Strength } from '../distortions';
 import { taskLossGradient } from '../model/losses';
 import { type Tensor, type Tensor1D, type Tensor2D, type Tensor4D, tf, uint8Tensor } from '../tensorflow';
 import { centreCrops, normalise, unitFloats } from './crops';
@@ -29,11 +28,8 @@ export function plannedBatches(
 
 /** Whether the reading thread makes the distortion. @throws ArgumentError for any but JPEG, the one that it can make */
 function isRecoded(distortion: Distortion | undefined): boolean {
-  if (distortion?.madeBy !== 'reader') return false;
-  if (distortion.name === jpeg.name) return true;
-  throw new ArgumentError(`${distortion.title} is madeBy the reader, which makes JPEG alone.`, {
-    cure: "Make it of ops: madeBy: 'device'.",
-  });
+  if (distortion !== undefined) checkMaker(distortion);
+  return distortion?.madeBy === 'reader';
 }
 
 /** What the reading thread does for the plan, for images that were read without it. */

@@ -11,6 +11,7 @@ export {
   type Verdict,
   verdictCounts,
 } from './claims';
+export { type ExperimentCurve, experimentCurves, experimentGains, type Gain } from './experiment';
 export {
   type CurveRule,
   type Family,

@@ -3,7 +3,6 @@ import { existsSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { DataError } from '../io/errors';
 import { inProject } from '../io/project';
-import type { PresetName } from '../runs/presets';
 
 const peakSchema = z.strictObject({
   method: z.enum(['baseline', 'DA', 'ST']),
@@ -39,6 +38,6 @@ export function readMemory(file = MEMORY_FILE): readonly MemoryMeasurement[] {
 }
 
 /** The measurement of a preset, undefined where there is none. */
-export function memoryOf(preset: PresetName, file = MEMORY_FILE): MemoryMeasurement | undefined {
+export function memoryOf(preset: string, file = MEMORY_FILE): MemoryMeasurement | undefined {
   return readMemory(file).find((one) => one.preset === preset);
 }

@@ -107,10 +107,10 @@ function ofCommonSeeds(curves: readonly SettingCurve[]): readonly SettingCurve[]
 }
 
 /** Where curves are taken from. */
-export interface CurveSource {
+export interface CurveSource<Test extends string = DistortionName> {
   readonly results: Results;
   readonly preset: Preset;
-  readonly test: DistortionName;
+  readonly test: Test;
   readonly strengths: readonly (number | null)[];
 }
 
@@ -132,11 +132,11 @@ export function runsBySetting(results: Results): ReadonlyMap<string, readonly Ru
 const bySetting = new WeakMap<Results, ReadonlyMap<string, readonly RunResult[]>>();
 
 /** The curves of a preset at one test distortion, each made once. */
-export class SettingCurves {
-  readonly source: CurveSource;
+export class SettingCurves<Test extends string = DistortionName> {
+  readonly source: CurveSource<Test>;
   readonly #known = new Map<string, SettingCurve | undefined>();
 
-  constructor(source: CurveSource) {
+  constructor(source: CurveSource<Test>) {
     this.source = source;
   }
 

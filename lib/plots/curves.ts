@@ -1,13 +1,14 @@
 import { ArgumentError } from '../io/errors';
 import type { AccuracyPoint, PanelCurves } from '../paper/panel-curves';
 import { isUndistorted, type TestDistortion } from './strength-axis';
-import { looksOf, type MethodName } from './style';
+import { looksOf } from './style';
 
 /** Accuracy against test strength for one chosen run, or for one setting's runs over seeds. */
 export interface RobustnessCurve {
   /** Names the chosen hyperparameters as the paper does: `best ST (σ=0.0464, α=10)`. */
   readonly label: string;
-  readonly method: MethodName;
+  /** The paper's name, or that of a method of one's own. */
+  readonly method: string;
   /** `worst` is dotted with open markers. @default 'best' */
   readonly variant?: 'best' | 'worst';
   /** What sets curves of one method apart (`10 epochs, p=1`): each group, three at most, has its tint and marker. */
@@ -100,7 +101,7 @@ export function checkedStrengths(
 const sorting = 'Sort the points by strength, the undistorted image first.';
 
 /** The groups of a method in the order of their first curve. */
-export function groupsOf(method: MethodName, curves: readonly RobustnessCurve[]): readonly string[] {
+export function groupsOf(method: string, curves: readonly RobustnessCurve[]): readonly string[] {
   return [...new Set(curves.filter((curve) => curve.method === method).map((curve) => curve.group ?? ''))];
 }
 

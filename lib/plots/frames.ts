@@ -12,7 +12,7 @@ import type { Strength } from '../distortions';
 import { type MimeBundle, mimeBundle } from '../notebook/mime';
 import type { Results } from '../runs/run-store';
 import { runTitle } from '../runs/spec';
-import { PAPER_MU } from '../training/methods';
+import { methodName, PAPER_MU } from '../training/methods';
 import { type Cell, ResultsTable, type Row } from './table';
 
 /** A frame is shown up to so many rows. */
@@ -98,7 +98,7 @@ export function runsFrame(results: Results): DataFrame {
     {
       run: ({ id }) => id,
       title: ({ spec }) => runTitle(spec),
-      method: ({ spec }) => spec.method.kind,
+      method: ({ spec }) => methodName(spec.method),
       distortion: ({ spec }) => spec.distortion?.name,
       strength: ({ spec }) => part(spec.distortion?.strength, 0),
       'second strength': ({ spec }) => part(spec.distortion?.strength, 1),

@@ -3,7 +3,7 @@ export { type DashboardOptions, dashboard, type SweepView, sweepView } from './d
 export { Figure } from './figure';
 export { evaluationsFrame, frame, frameTable, runsFrame } from './frames';
 export { ImageGrid, type ImageGridOptions, type ImageTensor, imageGrid } from './images';
-export { figureTable, panelFigure, panelTable, showFigure } from './panel';
+export { experimentFigure, experimentTable, figureTable, panelFigure, panelTable, showFigure } from './panel';
 export type { PictureSize, PlotlyPayload } from './plotly';
 export { type RobustnessFigureOptions, robustnessFigure } from './robustness';
 export type { TestDistortion } from './strength-axis';

@@ -1,6 +1,7 @@
 import { distortionNamed, distortions, strengthText } from '../distortions';
 import { DataError } from '../io/errors';
 import { display } from '../notebook/display';
+import { type ExperimentCurve, experimentCurves, experimentGains } from '../paper/experiment';
 import { type CurveRule, type FigureName, panelTitle } from '../paper/figures';
 import {
   figureCurves,
@@ -8,12 +9,15 @@ import {
   type PanelCurve,
   type PanelCurves,
   provenance,
+  type SettingCurve,
 } from '../paper/panel-curves';
 import type { Laboratory } from '../runs/laboratory';
 import type { Preset } from '../runs/presets';
 import type { Results } from '../runs/run-store';
+import { methodName } from '../training/methods';
 import type { Figure } from './figure';
 import { robustnessFigure } from './robustness';
+import type { TestDistortion } from './strength-axis';
 import { percent } from './style';
 import { type ResultsTable, type Row, resultsTable } from './table';
 
@@ -29,14 +33,63 @@ export function panelFigure({ panel, chance, baseline, controls, curves, band }:
       variant: typeof rule === 'string' ? 'best' : rule.pick,
       group: typeof rule === 'string' ? label : groupOf(rule),
       points: chosen.points,
-      details: {
-        [chosen.runs.length > 1 ? 'runs' : 'run']: chosen.runs.map(({ id }) => id).join(', '),
-        [chosen.runs.length > 1 ? 'seeds' : 'seed']: chosen.runs.map(({ spec }) => spec.seed).join(', '),
-        'best epoch': chosen.runs.map(({ bestEpoch }) => bestEpoch).join(', '),
-      },
+      details: detailsOf(chosen),
     })),
     band,
   });
+}
+
+/** An experiment's accuracy against the strength of one of its tests. @throws as `experimentCurves` */
+export function experimentFigure(laboratory: Laboratory, test: string): Figure {
+  const curves = experimentCurves(laboratory, test);
+  const nameOf = ({ curve }: ExperimentCurve) => methodName(curve.treatment.method);
+  const kind = distortionNamed(test);
+  return robustnessFigure({
+    title: `${laboratory.preset.name}: ${kind.title}`,
+    distortion: kind as TestDistortion,
+    chance: 1 / laboratory.preset.classes,
+    curves: curves.map((one, at) => {
+      const before = curves.slice(0, at).filter((other) => nameOf(other) === nameOf(one)).length;
+      const { label, curve } = one;
+      return {
+        label,
+        method: nameOf(one),
+        // A method has three tints, full and then dotted.
+        group: String(before % 3),
+        variant: Math.floor(before / 3) % 2 === 0 ? 'best' : 'worst',
+        points: curve.points,
+        details: detailsOf(curve),
+      };
+    }),
+  });
+}
+
+/** The gains of an experiment's treatments over its control, a row a treatment and strength. @throws as `experimentGains` */
+export function experimentTable(laboratory: Laboratory, test: string): ResultsTable {
+  const points = (share: number) => (Number.isFinite(share) ? percent(share, 1) : null);
+  const rows = experimentGains(laboratory, test).map(
+    ({ label, at, gain, low, high, verdict, seeds, images }) => ({
+      ...{
+        treatment: label,
+        strength: at,
+        'gain (points)': points(gain),
+        low: points(low),
+        high: points(high),
+      },
+      ...{ verdict, seeds, images },
+    }),
+  );
+  const title = `${laboratory.preset.name}, ${distortionNamed(test).title}: gain over the control, with its 95 % interval`;
+  return resultsTable(rows, { title });
+}
+
+function detailsOf({ runs }: SettingCurve): Readonly<Record<string, string>> {
+  const several = runs.length > 1 ? 's' : '';
+  return {
+    [`run${several}`]: runs.map(({ id }) => id).join(', '),
+    [`seed${several}`]: runs.map(({ spec }) => spec.seed).join(', '),
+    'best epoch': runs.map(({ bestEpoch }) => bestEpoch).join(', '),
+  };
 }
 
 /** Curves of one method that share a tint. */

@@ -144,7 +144,8 @@ function curveTraces(
   distortion: TestDistortion,
   axis: StrengthAxis,
 ): Trace[] {
-  const { colour, marker } = looksOf(method)[groupsOf(method, curves).indexOf(group)];
+  const among = curves.map((curve) => curve.method);
+  const { colour, marker } = looksOf(method, among)[groupsOf(method, curves).indexOf(group)];
   const isWorst = variant === 'worst';
   const isBaseline = method === 'baseline';
   const hover = [

@@ -1,4 +1,3 @@
-import { ArgumentError } from '../io/errors';
 import type { Method } from '../training/methods';
 
 /**
@@ -15,7 +14,7 @@ export function escapeMarkup(text: string): string {
 }
 
 /** How a network was trained: the paper's names, and the control of this project. */
-export type MethodName = Method['kind'];
+export type MethodName = Exclude<Method['kind'], 'own'>;
 
 /** How a curve is told from others. */
 export interface Look {
@@ -58,14 +57,37 @@ export const methodLooks: Readonly<Record<MethodName, readonly [Look, Look, Look
   ],
 };
 
-/** @throws ArgumentError for a method that the paper does not have. */
-export function looksOf(method: MethodName): readonly [Look, Look, Look] {
-  if (Object.hasOwn(methodLooks, method)) return methodLooks[method];
-  const known = Object.keys(methodLooks).join(', ');
-  throw new ArgumentError(`expected a method, one of ${known}, but got ${method}.`, {
-    cure: 'Name the method as the paper does.',
-  });
+/** The looks of methods of one's own, in the order in which a figure has them. */
+const ownLooks: readonly (readonly [Look, Look, Look])[] = [
+  [
+    { colour: '#6a3d9a', marker: 'diamond-tall' },
+    { colour: '#9b7bc0', marker: 'hexagon' },
+    { colour: '#43246a', marker: 'star-square' },
+  ],
+  [
+    { colour: '#8c6d1f', marker: 'triangle-left' },
+    { colour: '#c2a65a', marker: 'bowtie' },
+    { colour: '#57430f', marker: 'octagon' },
+  ],
+  [
+    { colour: '#b2182b', marker: 'star-triangle-up' },
+    { colour: '#d6707c', marker: 'star-diamond' },
+    { colour: '#6f0d19', marker: 'diamond-wide' },
+  ],
+];
+
+/**
+ * The looks of a method, the paper's or one's own.
+ *
+ * @param among All methods of the figure: those of one's own take their looks in this order.
+ */
+export function looksOf(method: string, among: readonly string[] = [method]): readonly [Look, Look, Look] {
+  if (isPaperMethod(method)) return methodLooks[method];
+  const own = [...new Set(among)].filter((each) => !isPaperMethod(each));
+  return ownLooks[own.indexOf(method) % ownLooks.length];
 }
+
+const isPaperMethod = (method: string): method is MethodName => Object.hasOwn(methodLooks, method);
 
 export const sheet = {
   background: '#ffffff',

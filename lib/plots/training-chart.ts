@@ -6,6 +6,7 @@ import type { RunObserver } from '../runs/laboratory';
 import type { Treatment } from '../runs/presets';
 import { runTitle } from '../runs/spec';
 import type { EpochResult } from '../training/checkpoint';
+import { methodName } from '../training/methods';
 import type { BatchEvent } from '../training/train';
 import { epochLine, type TrainingFigureOptions, trainingFigure } from './training-figure';
 
@@ -90,6 +91,9 @@ export function trainingChart(options: Omit<TrainingFigureOptions, 'history'>): 
  * disk already is drawn at once.
  */
 export function liveChart(treatment: Treatment): RunObserver {
-  const { end, ...rest } = trainingChart({ title: runTitle(treatment), method: treatment.method.kind });
+  const { end, ...rest } = trainingChart({
+    title: runTitle(treatment),
+    method: methodName(treatment.method),
+  });
   return { ...rest, onEnd: end };
 }

@@ -8,7 +8,6 @@ import {
   figureTitle,
   font,
   looksOf,
-  type MethodName,
   percent,
   sheet,
 } from './style';
@@ -17,8 +16,8 @@ import {
 export interface TrainingFigureOptions {
   /** Names the run: `ST (σ=0.1, α=0.1)`. */
   readonly title: string;
-  /** Gives the curves the method's colour. */
-  readonly method: MethodName;
+  /** Gives the curves the method's colour: the paper's name, or that of a method of one's own. */
+  readonly method: string;
   /** Of one run, in the order of its epochs, one at least. */
   readonly history: readonly EpochResult[];
 }

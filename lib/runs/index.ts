@@ -1,4 +1,5 @@
 /** One run: its spec, the presets, its record on disk, and the laboratory that makes or finds it. */
+export { defineExperiment, type ExperimentOptions, loadPlugin } from './experiment';
 export { isWhole, type Job, type JobEvent } from './job';
 export {
   type EvaluationOptions,
@@ -6,8 +7,11 @@ export {
   type LaboratoryOptions,
   type RunObserver,
 } from './laboratory';
+export { type NetworkMaker, type NetworkShape, registerNetwork } from './networks';
+export type { Pictures } from './preset-pictures';
 export {
   BASELINE,
+  CONTROL,
   type Preset,
   type PresetName,
   presetNamed,
@@ -16,4 +20,4 @@ export {
   type Treatment,
 } from './presets';
 export { type Lock, type Owner, type Results, type RunRecord, type RunResult, RunStore } from './run-store';
-export { parseSpec, type RunSpec, runId, runTitle } from './spec';
+export { type NetworkForm, type OwnNetworkForm, parseSpec, type RunSpec, runId, runTitle } from './spec';

@@ -3,7 +3,6 @@ import { distortionNamed, type Strength } from '../distortions';
 import { failureText } from '../io/errors';
 import type { EpochResult } from '../training/checkpoint';
 import { Laboratory, type LaboratoryOptions } from './laboratory';
-import type { PresetName } from './presets';
 import { orIfBad, type RunRecord, type RunStore, testedRows } from './run-store';
 import type { RunSpec } from './spec';
 
@@ -12,13 +11,15 @@ export interface Job {
   /** The run's. */
   readonly id: string;
   readonly title: string;
-  readonly preset: PresetName;
+  readonly preset: string;
   /** Folder of the data set, an absolute path. Default: the preset's own. */
   readonly data?: string;
   readonly spec: RunSpec;
   readonly tests: readonly { readonly distortion: string; readonly strengths: readonly Strength[] }[];
   /** Whether it is computed also where its results ship with the project. Default: false. */
   readonly retrain?: boolean;
+  /** Files to load first, absolute paths: see `loadPlugin`. Default: none. */
+  readonly plugins?: readonly string[];
 }
 
 /** What happens to a job. */
@@ -116,7 +117,7 @@ export function workOf(jobs: readonly Pick<Job, 'spec' | 'tests'>[]): number {
   return jobs.reduce((sum, { spec, tests }) => {
     const { method, distortion, epochs, dataset } = spec;
     // ST and AT see every image twice; an attack goes forward and back once more.
-    const isPaired = method.kind === 'ST' || method.kind === 'ST-sym' || method.kind === 'AT';
+    const isPaired = ['ST', 'ST-sym', 'AT', 'own'].includes(method.kind);
     const passes = (isPaired ? 2 : 1) + (distortion !== undefined && isAttack(distortion.name) ? 1 : 0);
     const training = epochs * (dataset.train * passes + dataset.validation / 3);
     // An attack's gradient at an image serves all strengths.

@@ -4,17 +4,20 @@ import { distortionNamed, type Strength } from '../distortions';
 import type { EvaluationRow } from '../evaluation/evaluate';
 import { ArgumentError, DataError } from '../io/errors';
 import { inProject, version } from '../io/project';
-import { fastestPrecision, type Precision, ResNet18 } from '../model/resnet';
+import type { Network } from '../model/network';
+import type { Precision } from '../model/resnet';
 import { loadWeights, saveWeights } from '../model/weights';
 import { currentKernel } from '../notebook/client';
 import { device } from '../tensorflow';
 import { type TrainOptions, train } from '../training/train';
-import { picturesOf, presetAt, presetShown } from './preset-pictures';
-import { BASELINE, type Preset, type PresetName, specOf, type Treatment } from './presets';
+import { fastestPrecisionOf, makeNetwork } from './networks';
+import { type Pictures, picturesOf, presetAt, presetShown } from './preset-pictures';
+import { BASELINE, type Preset, specOf, type Treatment } from './presets';
 import { type Lock, type Results, type RunRecord, RunStore, testedRows } from './run-store';
 import { readResults, shippedResults } from './shipped-results';
 import {
   canonicalJson,
+  checkOwn,
   type DatasetPart,
   inEitherPrecision,
   parseSpec,
@@ -35,8 +38,8 @@ const WAIT_MS = 1000;
 
 /** At which scale a laboratory works, on which pictures, and where its runs are kept. */
 export interface LaboratoryOptions {
-  /** Default: `'laptop'`. */
-  readonly preset?: PresetName;
+  /** One of the {@link presets}, or an experiment of one's own, by its name. Default: `'laptop'`. */
+  readonly preset?: string;
   /** Folder of the runs. Default: `data/runs` of the project. */
   readonly store?: string;
   /** Default: 0. */
@@ -45,8 +48,8 @@ export interface LaboratoryOptions {
   readonly precision?: Precision;
   /** Compute anew, here, what ships with the project. Default: false. */
   readonly retrain?: boolean;
-  /** Folder of a data set that was built. Default: the preset's own. */
-  readonly data?: string;
+  /** A data set, or the folder of one that was built. Default: the preset's own. */
+  readonly data?: Pictures;
   /** Stops what is being trained or tested. Default: the interrupt of the notebook's cell. */
   readonly signal?: AbortSignal;
 }
@@ -64,7 +67,7 @@ export class Laboratory {
   readonly store: RunStore;
   readonly seed: number;
   readonly precision: Precision;
-  readonly #data?: string;
+  readonly #data?: Pictures;
   readonly #signal?: AbortSignal;
   readonly #benches = new Map<Precision, TestBench>();
   #dataset?: ImageDataset;
@@ -75,7 +78,7 @@ export class Laboratory {
     this.preset = presetAt(preset, data);
     this.store = new RunStore(store, options.retrain ? undefined : shippedResults(this.preset));
     this.seed = seed;
-    this.precision = options.precision ?? fastestPrecision(this.preset.network.width);
+    this.precision = options.precision ?? fastestPrecisionOf(this.preset.network);
     this.#data = data;
     this.#signal = signal;
   }
@@ -164,6 +167,7 @@ export class Laboratory {
   ): Promise<RunRecord> {
     const here = device();
     const threads = (here.kind === 'cpu' ? this.preset.threads : undefined) ?? here.threads;
+    checkOwn(spec);
     const network = this.#network(spec);
     try {
       if (spec.from !== undefined) loadWeights(network, this.store.weights(spec.from) as string);
@@ -223,7 +227,7 @@ export class Laboratory {
    *
    * @param observer Follows that training; `onEnd` comes once, trained or not.
    */
-  async network({ id, spec }: RunRecord, observer: RunObserver = {}): Promise<ResNet18> {
+  async network({ id, spec }: RunRecord, observer: RunObserver = {}): Promise<Network> {
     const record = await this.#trained(spec, observer);
     await observer.onEnd?.(record);
     const network = this.#network(spec);
@@ -236,9 +240,9 @@ export class Laboratory {
     }
   }
 
-  #network(spec: RunSpec): ResNet18 {
-    const { network, precision, seed } = spec;
-    return new ResNet18({ ...network, classes: this.datasetOf(spec).classNames.length, precision, seed });
+  #network(spec: RunSpec): Network {
+    const { classNames, cropSide } = this.datasetOf(spec);
+    return makeNetwork(spec.network, { ...spec, classes: classNames.length, side: cropSide });
   }
 
   /**

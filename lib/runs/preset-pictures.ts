@@ -8,7 +8,7 @@ import { openTifs } from '../data/build/tifs';
 import { type ImageDataset, subset } from '../data/dataset';
 import type { SplitName } from '../data/store';
 import { inProject } from '../io/project';
-import { type Preset, type PresetName, presetNamed, presetOn } from './presets';
+import { type Preset, presetNamed, presetOn } from './presets';
 import type { Results } from './run-store';
 import { canonicalJson } from './spec';
 
@@ -22,31 +22,35 @@ const OWN: Readonly<Record<string, { readonly file: string; readonly open: () =>
   TIFS: { file: inProject('data', 'tifs', STORE), open: () => openTifs(inProject('data', 'tifs')) },
 };
 
+/** A data set, or the folder of one that was built. */
+export type Pictures = string | ImageDataset;
+
 /**
  * The data set in a folder; by default the preset's own.
  *
  * @throws DataError that says how to get it where it is not there
  */
-function openPictures({ dataset }: Preset, folder?: string): ImageDataset {
-  return folder === undefined ? OWN[dataset.name].open() : openFolder(folder);
+function openPictures({ dataset, own }: Preset, data?: Pictures): ImageDataset {
+  if (typeof data === 'string') return openFolder(data);
+  return data ?? own?.open() ?? OWN[dataset.name].open();
 }
 
 /** The part of {@link openPictures} that a preset takes: of each split so many images, stratified. */
-export function picturesOf(preset: Preset, folder?: string): ImageDataset {
-  const whole = openPictures(preset, folder);
+export function picturesOf(preset: Preset, data?: Pictures): ImageDataset {
+  const whole = openPictures(preset, data);
   const part = (split: SplitName) => subset(whole[split], { count: preset.dataset[split], seed: 0 });
   return { ...whole, train: part('train'), validation: part('validation'), test: part('test') };
 }
 
 /**
- * A preset on the pictures in a folder; by default on its own, and where those are not there as it was published.
+ * A preset on a data set or the pictures in a folder; by default on its own, and where those are not there as it was published.
  *
  * @throws ArgumentError if there is no such preset; DataError if a folder is given and is no data set
  */
-export function presetAt(name: PresetName, folder?: string): Preset {
+export function presetAt(name: string, data?: Pictures): Preset {
   const preset = presetNamed(name);
-  if (folder === undefined && !existsSync(OWN[preset.dataset.name].file)) return preset;
-  return presetOn(preset, openPictures(preset, folder));
+  const isAway = data === undefined && !preset.own && !existsSync(OWN[preset.dataset.name].file);
+  return isAway ? preset : presetOn(preset, openPictures(preset, data));
 }
 
 /**
@@ -55,9 +59,9 @@ export function presetAt(name: PresetName, folder?: string): Preset {
  *
  * @throws as {@link presetAt}
  */
-export function presetShown(name: PresetName, results: Results, folder?: string): Preset {
-  const here = presetAt(name, folder);
+export function presetShown(name: string, results: Results, data?: Pictures): Preset {
+  const here = presetAt(name, data);
   const part = canonicalJson(here.dataset);
   const isThere = [...results.values()].some(({ record: { spec } }) => canonicalJson(spec.dataset) === part);
-  return folder !== undefined || isThere ? here : presetNamed(name);
+  return data !== undefined || here.own || isThere ? here : presetNamed(name);
 }

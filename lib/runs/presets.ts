@@ -1,18 +1,20 @@
-import type { ImageDataset } from '../data/dataset';
-import { distortionNamed } from '../distortions';
+import { digestOf, type ImageDataset } from '../data/dataset';
+import { definitionOf, distortionNamed, type Strength } from '../distortions';
 import { ArgumentError } from '../io/errors';
-import { fastestPrecision, type Precision, type Stem } from '../model/resnet';
+import type { Precision } from '../model/resnet';
 import { checkMethod, explicitMethod, type Method } from '../training/methods';
-import { type DatasetPart, type NamedDistortion, type RunSpec, runId } from './spec';
+import { fastestPrecisionOf } from './networks';
+import { type DatasetPart, type NamedDistortion, type NetworkForm, type RunSpec, runId } from './spec';
 
 /** The scale of an experiment. Presets share every line of code and differ in this alone. */
 export interface Preset {
-  readonly name: PresetName;
+  /** A {@link PresetName}, or that of an experiment of one's own. */
+  readonly name: string;
   readonly dataset: DatasetPart;
   readonly classes: number;
   /** Side S of the crop that the network sees, in pixels. */
   readonly cropSide: number;
-  readonly network: { readonly width: number; readonly stem: Stem };
+  readonly network: NetworkForm;
   /** Epochs of the baseline, and of each run that starts from it; DA20 has twice as many. */
   readonly baselineEpochs: number;
   readonly epochs: number;
@@ -25,6 +27,13 @@ export interface Preset {
   readonly threads?: number;
   /** The figures test at every n-th strength of a test grid, at its two ends and at the practical strength. */
   readonly testStride: number;
+  /** Of an experiment of one's own: its pictures, what it trains, and what it tests. */
+  readonly own?: {
+    readonly open: () => ImageDataset;
+    readonly treatments: readonly Treatment[];
+    readonly tests: readonly { readonly distortion: string; readonly strengths: readonly Strength[] }[];
+    readonly seeds: readonly number[];
+  };
 }
 
 /** The name of one of the {@link presets}. */
@@ -89,16 +98,32 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
   },
 };
 
+const own = new Map<string, Preset>();
+
+/** Makes the preset of an experiment of one's own known; the last one of a name counts. @throws ArgumentError for a name of {@link presets} */
+export function addPreset(preset: Preset): void {
+  if (Object.hasOwn(presets, preset.name)) {
+    throw new ArgumentError(`An experiment cannot be called "${preset.name}": that is a preset's name.`);
+  }
+  own.set(preset.name, preset);
+}
+
+/** The presets of the project, and those of experiments that were defined in this process. */
+export function knownPresets(): readonly Preset[] {
+  return [...own.values(), ...Object.values(presets)];
+}
+
 /** @throws ArgumentError if there is no preset of that name */
 export function presetNamed(name: string): Preset {
-  const known = presets as Readonly<Record<string, Preset | undefined>>;
-  const preset = Object.hasOwn(known, name) ? known[name] : undefined;
-  if (preset === undefined) {
-    throw new ArgumentError(`There is no preset "${name}".`, {
-      cure: `The presets are ${Object.keys(presets).join(', ')}.`,
-    });
-  }
-  return preset;
+  const preset = knownPresets().find((each) => each.name === name);
+  if (preset !== undefined) return preset;
+  throw new ArgumentError(`There is no preset "${name}".`, {
+    cure:
+      `The presets are ${knownPresets()
+        .map((each) => each.name)
+        .join(', ')}. ` +
+      'An experiment of your own is there once its file was loaded: --plugin FILE, loadPlugin.',
+  });
 }
 
 /**
@@ -117,7 +142,7 @@ export function presetOn(preset: Preset, dataset: ImageDataset): Preset {
     cropSide: dataset.cropSide,
     dataset: {
       name,
-      digest: train.store.digest,
+      digest: digestOf(dataset),
       train: part('train'),
       validation: part('validation'),
       test: part('test'),
@@ -138,7 +163,7 @@ export interface Treatment {
 export interface RunChoice {
   /** Default: 0. */
   readonly seed?: number;
-  /** Default: what the hardware does fastest, see {@link fastestPrecision}. */
+  /** Default: what the hardware does fastest, see {@link fastestPrecisionOf}. */
   readonly precision?: Precision;
 }
 
@@ -146,7 +171,7 @@ export interface RunChoice {
 export function specOf(
   preset: Preset,
   { method, distortion, epochs }: Treatment,
-  { seed = 0, precision = fastestPrecision(preset.network.width) }: RunChoice = {},
+  { seed = 0, precision = fastestPrecisionOf(preset.network) }: RunChoice = {},
 ): RunSpec {
   const { dataset, network, batchSize, learningRate } = preset;
   const shared = {
@@ -162,11 +187,12 @@ export function specOf(
     method,
     distortion && { kind: distortionNamed(distortion.name), strength: distortion.strength },
   );
+  const definition = distortion && definitionOf(distortion.name);
   const from = runId(specOf(preset, BASELINE, { seed, precision }));
   return {
     ...shared,
     method: explicitMethod(method), // what decides the outcome is in the id, by default or not
-    ...(distortion && { distortion }),
+    ...(distortion && { distortion: { ...distortion, ...(definition && { definition }) } }),
     from,
     epochs: epochs ?? preset.epochs,
   };

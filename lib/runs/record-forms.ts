@@ -7,6 +7,7 @@ export const rowSchema = z
     /** In the file alone, so that files of many runs make one table. */
     run: z.string(),
     distortion: z.string(),
+    definition: z.string().optional(),
     strength: z.union([z.number(), z.null(), z.array(z.number()).readonly()]),
     seed: z.int(),
     correct: z.int().nonnegative(),

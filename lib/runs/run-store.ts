@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { Strength } from '../distortions';
+import { definitionOf, type Strength } from '../distortions';
 import type { EvaluationRow } from '../evaluation/evaluate';
 import { DataError, UserError } from '../io/errors';
 import { appendLine, makeFolder, readLines, writeWhole } from '../io/files';
@@ -53,9 +53,11 @@ export function testedRows(
   { dataset }: Pick<RunSpec, 'dataset'>,
   rows: readonly EvaluationRow[],
 ): (test: Test) => EvaluationRow | undefined {
-  const key = ({ distortion, strength }: Test) => JSON.stringify([distortion, strength]);
-  const known = new Map(rows.filter((row) => isTest({ dataset }, row)).map((row) => [key(row), row]));
-  return (test) => known.get(key(test));
+  const key = ({ distortion, strength }: Test, definition?: string) =>
+    JSON.stringify([distortion, strength, definition]);
+  const tests = rows.filter((row) => isTest({ dataset }, row));
+  const known = new Map(tests.map((row) => [key(row, row.definition), row]));
+  return (test) => known.get(key(test, definitionOf(test.distortion)));
 }
 
 /** A finished run and what was counted of it. */
@@ -291,7 +293,7 @@ export class RunStore {
     const byKey = new Map<string, EvaluationRow>();
     const shipped = this.#shipped.get(id)?.rows ?? [];
     for (const row of [...shipped, ...rows.map(({ run: _, ...row }) => row)]) {
-      byKey.set(JSON.stringify([row.distortion, row.strength, row.seed, row.total]), row);
+      byKey.set(JSON.stringify([row.distortion, row.definition, row.strength, row.seed, row.total]), row);
     }
     return [...byKey.values()];
   }

@@ -1,14 +1,21 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import { distortionNamed, strengthText } from '../distortions';
+import { definitionOf, distortionNamed, strengthText } from '../distortions';
 import { ArgumentError } from '../io/errors';
 import type { Precision, Stem } from '../model/resnet';
-import { checkMethod, DEFAULT_READING, type Method, PAPER_MU, type Reading } from '../training/methods';
+import {
+  checkMethod,
+  DEFAULT_READING,
+  type Method,
+  methodName,
+  PAPER_MU,
+  type Reading,
+} from '../training/methods';
 
 /** Everything that decides the outcome of a training run, besides the machine. */
 export interface RunSpec {
   readonly dataset: DatasetPart;
-  readonly network: { readonly width: number; readonly stem: Stem };
+  readonly network: NetworkForm;
   readonly method: Method;
   /** What the images are distorted by in training; the baseline has none. */
   readonly distortion?: NamedDistortion;
@@ -31,11 +38,26 @@ export interface DatasetPart {
   readonly test: number;
 }
 
-/** A distortion of Table 1, or a composition such as `rotation+gaussian-noise` with a strength for each part. */
+/** A ResNet-18 of a width and stem, or a network of one's own as `registerNetwork` gives it. */
+export type NetworkForm = { readonly width: number; readonly stem: Stem } | OwnNetworkForm;
+
+/** A network of one's own in specifications. */
+export interface OwnNetworkForm {
+  readonly name: string;
+  /** Tells it from others that have had its name. */
+  readonly definition: string;
+}
+
+/**
+ * A distortion of Table 1 or of one's own, or a composition such as `rotation+gaussian-noise` with a strength for each
+ * part.
+ */
 export interface NamedDistortion {
   readonly name: string;
   /** In the paper's units. */
   readonly strength: number | readonly number[];
+  /** Of one's own in a run's specification: tells it from others that have had its name. */
+  readonly definition?: string;
 }
 
 const count = z.int().positive();
@@ -55,7 +77,10 @@ const schema = z.strictObject({
     validation: count,
     test: count,
   }),
-  network: z.strictObject({ width: count, stem: z.enum(['imagenet', 'small']) }),
+  network: z.union([
+    z.strictObject({ width: count, stem: z.enum(['imagenet', 'small']) }),
+    z.strictObject({ name: z.string(), definition: z.string() }),
+  ]),
   method: z.discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('baseline') }),
     z.strictObject({ kind: z.literal('control') }),
@@ -63,9 +88,14 @@ const schema = z.strictObject({
     z.strictObject({ kind: z.literal('ST'), ...stability }),
     z.strictObject({ kind: z.literal('ST-sym'), ...stability }),
     z.strictObject({ kind: z.literal('AT'), mu: z.number(), passes }),
+    z.strictObject({ kind: z.literal('own'), name: z.string(), definition: z.string() }),
   ]),
   distortion: z
-    .strictObject({ name: z.string(), strength: z.union([z.number(), z.array(z.number()).readonly()]) })
+    .strictObject({
+      name: z.string(),
+      strength: z.union([z.number(), z.array(z.number()).readonly()]),
+      definition: z.string().optional(),
+    })
     .optional(),
   from: z.string().optional(),
   epochs: count,
@@ -75,7 +105,11 @@ const schema = z.strictObject({
   seed: z.int().nonnegative(),
 });
 
-/** @throws ArgumentError naming every key that is unknown, missing or out of range */
+/**
+ * A specification that was read. What of one's own it names need not be known here: {@link checkOwn}.
+ *
+ * @throws ArgumentError naming every key that is unknown, missing or out of range
+ */
 export function parseSpec(value: unknown): RunSpec {
   const parsed = schema.safeParse(value);
   if (!parsed.success) {
@@ -84,11 +118,27 @@ export function parseSpec(value: unknown): RunSpec {
     });
   }
   const { method, distortion } = parsed.data;
-  checkMethod(
-    method,
-    distortion && { kind: distortionNamed(distortion.name), strength: distortion.strength },
-  );
+  if (method.kind !== 'own' && distortion?.definition === undefined) {
+    checkMethod(
+      method,
+      distortion && { kind: distortionNamed(distortion.name), strength: distortion.strength },
+    );
+  }
   return parsed.data;
+}
+
+/** @throws ArgumentError if what a specification names of one's own is not known here, or has been changed since */
+export function checkOwn({ method, distortion }: Pick<RunSpec, 'method' | 'distortion'>): void {
+  const kind = distortion && distortionNamed(distortion.name);
+  if (distortion !== undefined && definitionOf(distortion.name) !== distortion.definition) {
+    throw new ArgumentError(
+      `The distortion "${distortion.name}" is not the one that the run was planned with.`,
+      {
+        cure: 'Give the changed distortion another name, or plan the run anew.',
+      },
+    );
+  }
+  checkMethod(method, kind && { kind, strength: distortion.strength });
 }
 
 /** The id of a run: a hash of its specification, the same whatever the order of the keys. */
@@ -112,12 +162,19 @@ export function canonicalJson(value: unknown): string {
 
 /** Names a run as the paper's legends do: `ST (σ=0.1, α=0.1)`. */
 export function runTitle({ method, distortion }: Pick<RunSpec, 'method' | 'distortion'>): string {
-  if (method.kind === 'baseline' || method.kind === 'control' || distortion === undefined) return method.kind;
-  const strength = strengthText(distortionNamed(distortion.name), distortion.strength);
-  return `${method.kind} (${strength}, ${weightText(method)})`;
+  const name = methodName(method);
+  if (method.kind === 'baseline' || method.kind === 'control' || distortion === undefined) return name;
+  const strength = strengthNamed(distortion);
+  return `${name} (${method.kind === 'own' ? strength : `${strength}, ${weightText(method)}`})`;
 }
 
-function weightText(method: Exclude<Method, { kind: 'baseline' | 'control' }>): string {
+/** A strength as legends have it; of a distortion that is not known here, with its name for a symbol. */
+function strengthNamed({ name, strength, definition }: NamedDistortion): string {
+  if (definition !== undefined && definition !== definitionOf(name)) return `${name}=${strength}`;
+  return strengthText(distortionNamed(name), strength);
+}
+
+function weightText(method: Exclude<Method, { kind: 'baseline' | 'control' | 'own' }>): string {
   switch (method.kind) {
     case 'DA':
       return `p=${method.probability}`;

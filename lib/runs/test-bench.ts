@@ -1,9 +1,9 @@
 /** Tests of several runs together: each image is distorted once for all of them. */
 import type { ImageDataset } from '../data/dataset';
-import type { Distortion, Strength } from '../distortions';
+import { type Distortion, definitionOf, type Strength } from '../distortions';
 import { AccuracyMeter } from '../evaluation/accuracy';
 import { type EvaluationRow, rowOf } from '../evaluation/evaluate';
-import type { ResNet18 } from '../model/resnet';
+import type { Network } from '../model/network';
 import { loadWeights } from '../model/weights';
 import { TEST_SEED } from './run-store';
 
@@ -16,12 +16,12 @@ export interface Tested {
 
 /** One network with compiled steps for all runs: it takes their weights in turn, since to compile takes longer than a small test. */
 export class TestBench {
-  readonly #network: ResNet18;
+  readonly #network: Network;
   readonly #dataset: ImageDataset;
   readonly #meters = new Map<string, AccuracyMeter>();
   #last: Promise<void> = Promise.resolve();
 
-  constructor(network: ResNet18, dataset: ImageDataset) {
+  constructor(network: Network, dataset: ImageDataset) {
     this.#network = network;
     this.#dataset = dataset;
   }
@@ -41,16 +41,19 @@ export class TestBench {
     const network = this.#network;
     const { test } = this.#dataset;
     const { name } = distortion;
-    const meter = this.#meters.get(name) ?? new AccuracyMeter(network, this.#dataset, distortion);
-    this.#meters.set(name, meter);
+    const definition = definitionOf(name);
+    const key = `${name} ${definition}`; // one of one's own may have been changed since
+    const meter = this.#meters.get(key) ?? new AccuracyMeter(network, this.#dataset, distortion);
+    this.#meters.set(key, meter);
     const networks = runs.map(({ weights, strengths }) => {
       loadWeights(network, weights);
       const values = network.snapshot();
       return { become: () => network.restore(values), strengths };
     });
     for await (const counted of meter.countEach(test, networks, { seed: TEST_SEED, signal })) {
-      const what = { distortion: name, strength: counted.strength, seed: TEST_SEED };
-      runs[counted.network].onRow(rowOf(what, counted.count));
+      const { strength, count } = counted;
+      const what = { distortion: name, ...(definition && { definition }), strength, seed: TEST_SEED };
+      runs[counted.network].onRow(rowOf(what, count));
     }
   }
 }

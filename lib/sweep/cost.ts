@@ -1,8 +1,9 @@
 /** What a sweep would do and cost, before it is begun. Needs no data set: a step is timed on random images. */
 import { setImmediate } from 'node:timers/promises';
 import { taskLoss } from '../model/losses';
-import { fastestPrecision, type Precision, ResNet18 } from '../model/resnet';
+import type { Precision } from '../model/resnet';
 import { workOf } from '../runs/job';
+import { fastestPrecisionOf, makeNetwork } from '../runs/networks';
 import { presetAt } from '../runs/preset-pictures';
 import type { Preset } from '../runs/presets';
 import {
@@ -46,8 +47,8 @@ export function sweepCost(
 }
 
 /** Bytes of a network's weights and running statistics, float32 on disk. */
-function weightBytes({ network: shape, classes }: Preset): number {
-  const network = new ResNet18({ ...shape, classes });
+function weightBytes({ network: form, classes, cropSide: side }: Preset): number {
+  const network = makeNetwork(form, { classes, side, seed: 0, precision: 'float32' });
   const numbers = [...network.variables.values()].map(({ shape }) => shape.reduce((a, b) => a * b, 1));
   network.dispose();
   return 4 * numbers.reduce((a, b) => a + b);
@@ -64,13 +65,16 @@ const TIMED_SECONDS = 2;
  */
 export async function measureRate(
   preset: Preset,
-  { precision, signal }: { readonly precision?: Precision; readonly signal?: AbortSignal } = {},
+  {
+    precision = fastestPrecisionOf(preset.network),
+    signal,
+  }: { readonly precision?: Precision; readonly signal?: AbortSignal } = {},
 ): Promise<{ readonly imagesPerSecond: number; readonly device: DeviceInfo }> {
-  const { network: shape, classes, cropSide: side, learningRate } = preset;
+  const { network: form, classes, cropSide: side, learningRate } = preset;
   const on = device();
   // A CPU is as fast with fewer images of 224 px, and a step of 128 takes many seconds.
   const batchSize = on.kind === 'cpu' && side > 64 ? Math.min(32, preset.batchSize) : preset.batchSize;
-  const network = new ResNet18({ ...shape, classes, precision: precision ?? fastestPrecision(shape.width) });
+  const network = makeNetwork(form, { classes, side, seed: 0, precision });
   const { parameters } = network;
   const optimizer = new Nesterov(parameters, { learningRate });
   const images = tf.randomNormal([batchSize, side, side, 3]) as Tensor4D;

@@ -19,18 +19,23 @@ import {
   unpictured,
 } from '../paper/figures';
 import { isStudy, type StudyName, studyNames, studyOf } from '../paper/studies';
+import { plugins } from '../runs/experiment';
 import type { Job } from '../runs/job';
 import { presetAt } from '../runs/preset-pictures';
-import { BASELINE, type PresetName, specOf, type Treatment } from '../runs/presets';
+import { BASELINE, CONTROL, specOf, type Treatment } from '../runs/presets';
 import { type RunSpec, runId, runTitle } from '../runs/spec';
 import type { Reading } from '../training/methods';
 
 /** At which preset, with which seeds and reading of Eq. 5, the runs are planned. */
 export interface PlanOptions {
-  readonly preset: PresetName;
+  /** One of the `presets`, or an experiment of one's own, by its name. */
+  readonly preset: string;
   /** Folder of the data set. Default: the preset's own. */
   readonly data?: string;
-  /** Seeds at the training strengths nearest to the practical ones; the first of them everywhere. Default: `[0]`. */
+  /**
+   * Seeds at the training strengths nearest to the practical ones; the first of them everywhere. Default: `[0]`, of an
+   * experiment its own.
+   */
   readonly seeds?: readonly number[];
   /** Of the stability loss. Default: the default one. */
   readonly reading?: Partial<Reading>;
@@ -38,19 +43,27 @@ export interface PlanOptions {
   readonly precision?: Precision;
 }
 
-/** Figures and studies, or all figures. */
+/** Figures and studies, or all figures; at an experiment of one's own, `'all'` is what it trains and tests. */
 export type SweepSubject = readonly (FigureName | StudyName)[] | 'all';
 
 /**
  * The jobs of some figures, in the order in which they are best done: baselines, then practical strengths, then the rest of the grids, then further seeds.
  * A run that several panels share is one job with the tests of all of them.
  *
- * @param subject `'all'`: all figures, and the runs of Table 2 that no panel shows.
+ * @param subject `'all'`: all figures, and the runs of Table 2 that no panel shows; of an experiment, its baseline, its
+ *   control and its treatments.
  */
 export function planJobs(subject: SweepSubject, options: PlanOptions): readonly Job[] {
-  const { seeds = [0], reading, precision } = options;
+  const { reading, precision } = options;
   const data = options.data === undefined ? undefined : resolve(options.data);
   const preset = presetAt(options.preset, data);
+  const { own } = preset;
+  const seeds = options.seeds ?? own?.seeds ?? [0];
+  const shared = {
+    preset: preset.name,
+    ...(data !== undefined && { data }),
+    ...(plugins().length > 0 && { plugins: plugins() }),
+  };
   const jobs = new Map<
     string,
     { job: Omit<Job, 'tests'>; rank: number; tests: Map<string, Set<Strength>> }
@@ -76,7 +89,7 @@ export function planJobs(subject: SweepSubject, options: PlanOptions): readonly 
   ) => {
     const { spec, id } = specified(treatment, seed);
     const entry = jobs.get(id) ?? {
-      job: { id, title: runTitle(spec), preset: preset.name, ...(data !== undefined && { data }), spec },
+      job: { id, title: runTitle(spec), ...shared, spec },
       rank,
       tests: new Map<string, Set<Strength>>(),
     };
@@ -102,7 +115,16 @@ export function planJobs(subject: SweepSubject, options: PlanOptions): readonly 
     });
   };
 
-  const names = subject === 'all' ? figureNames : subject;
+  if (subject === 'all' && own) {
+    for (const [round, seed] of seeds.entries()) {
+      for (const { distortion, strengths } of own.tests) {
+        for (const treatment of [BASELINE, CONTROL, ...own.treatments]) {
+          add(treatment, seed, 2 * round + (treatment === BASELINE ? 0 : 1), distortion, strengths);
+        }
+      }
+    }
+  }
+  const names = subject !== 'all' ? subject : own ? [] : figureNames;
   for (const name of names) {
     if (isStudy(name)) {
       for (const [round, seed] of seeds.entries()) {
@@ -119,7 +141,7 @@ export function planJobs(subject: SweepSubject, options: PlanOptions): readonly 
       addFamilies(families, panel.test, testStrengths(panel, preset));
     }
   }
-  if (subject === 'all') {
+  if (subject === 'all' && !own) {
     const { none, practical } = distortions.jpeg;
     const families = unpictured.map((family) => readAs(family, reading));
     addFamilies(families, 'jpeg', [none, practical]);
@@ -143,7 +165,10 @@ function isPracticalSetting({ distortion }: Treatment): boolean {
 }
 
 function sortedAsTested(distortion: string, strengths: ReadonlySet<Strength>): readonly Strength[] {
-  return distortionNamed(distortion).testGrid.filter((strength) => strengths.has(strength));
+  const { testGrid } = distortionNamed(distortion);
+  const place = (strength: Strength) =>
+    testGrid.findIndex((of) => JSON.stringify(of) === JSON.stringify(strength));
+  return [...strengths].sort((a, b) => place(a) - place(b));
 }
 
 /**

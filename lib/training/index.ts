@@ -7,6 +7,8 @@ export {
   type OwnMethod,
   type Passes,
   type Reading,
+  type RegisteredMethod,
+  registerMethod,
 } from './methods';
 export {
   type BatchEvent,

@@ -1,5 +1,6 @@
 import type { Distortion, Strength } from '../distortions';
 import { ArgumentError } from '../io/errors';
+import { Registry } from '../io/registry';
 import { detached, klDivergence, symmetricKlDivergence, taskLoss } from '../model/losses';
 import type { Scalar, Tensor1D, Tensor2D, Tensor4D } from '../tensorflow';
 import { tf } from '../tensorflow';
@@ -15,7 +16,16 @@ export type Method =
   /** Stability training: L₀(x) + α D(f(x), f(x′)), α ≥ 0 (Eq. 1), with the divergence of Eq. 4 or Eq. 6. */
   | ({ readonly kind: 'ST' | 'ST-sym'; readonly alpha: number } & Partial<Reading>)
   /** Adversarial training: μ L₀(x) + (1 − μ) L₀(x′), 0 ≤ μ ≤ 1 (Eq. 7), x′ by FGSM. μ by default: 0.5, the paper's. */
-  | { readonly kind: 'AT'; readonly mu?: number; readonly passes?: Passes };
+  | { readonly kind: 'AT'; readonly mu?: number; readonly passes?: Passes }
+  | RegisteredMethod;
+
+/** A method of one's own in specifications, as {@link registerMethod} gives it. */
+export interface RegisteredMethod {
+  readonly kind: 'own';
+  readonly name: string;
+  /** Tells its loss from others that have had its name. */
+  readonly definition: string;
+}
 
 /** A method of one's own; the distortion is the reader's to give or to leave out, and x′ is then x. */
 export interface OwnMethod {
@@ -23,6 +33,45 @@ export interface OwnMethod {
   readonly name: string;
   /** The objective of a batch, a scalar made of TensorFlow.js ops. */
   readonly loss: (input: LossInput) => Scalar;
+}
+
+const own = new Registry<OwnMethod>('method', (name) => KINDS.includes(name));
+
+/**
+ * Makes a method of one's own known by its name.
+ *
+ * @returns it as runs and treatments hold it: `{ method: registerMethod({ name, loss }), distortion }`
+ * @throws ArgumentError for a name of the paper's, or one with a plus sign or comma
+ */
+export function registerMethod(method: OwnMethod): RegisteredMethod {
+  own.add(method);
+  return methodNamed(method.name);
+}
+
+/** A method of one's own by its name. @throws ArgumentError if there is none */
+export function methodNamed(name: string): RegisteredMethod {
+  const definition = own.definition(name);
+  if (definition === undefined) throw unknownMethod(name);
+  return { kind: 'own', name, definition };
+}
+
+function unknownMethod(name: string): ArgumentError {
+  return new ArgumentError(`There is no method "${name}".`, {
+    cure: `The methods are ${[...KINDS, ...own.names()].join(', ')}; registerMethod adds one's own.`,
+  });
+}
+
+/** The method behind its name in a specification. @throws ArgumentError if it is not known here, or has been changed since */
+function ownMethod({ name, definition }: RegisteredMethod): OwnMethod {
+  if (methodNamed(name).definition === definition) return own.get(name) as OwnMethod;
+  throw new ArgumentError(`The method "${name}" is not the one that the run was planned with.`, {
+    cure: 'Give the changed method another name, or plan the run anew.',
+  });
+}
+
+/** What a method is called: the paper's name, or that of one's own. */
+export function methodName(method: Method): string {
+  return method.kind === 'own' ? method.name : method.kind;
 }
 
 /** Eq. 7's μ in the paper's experiments. */
@@ -77,7 +126,7 @@ const KINDS: readonly string[] = [
   'ST',
   'ST-sym',
   'AT',
-] satisfies readonly Method['kind'][];
+] satisfies readonly Exclude<Method['kind'], 'own'>[];
 
 /**
  * @throws ArgumentError if there is no such method, a hyperparameter is out of its range, or the method and the distortion
@@ -88,11 +137,11 @@ export function checkMethod(method: Method | OwnMethod, distortion?: TrainingDis
     if (distortion !== undefined) checkDistortion(method.name, distortion);
     return;
   }
-  if (!KINDS.includes(method.kind)) {
-    throw new ArgumentError(`There is no method "${method.kind}".`, {
-      cure: `The methods are ${KINDS.join(', ')}.`,
-    });
+  if (method.kind === 'own') {
+    checkMethod(ownMethod(method), distortion);
+    return;
   }
+  if (!KINDS.includes(method.kind)) throw unknownMethod(method.kind);
   if (method.kind === 'DA' && !(method.probability >= 0 && method.probability <= 1)) {
     throw new ArgumentError(`DA: the probability p must be in 0..1, but got ${method.probability}.`);
   }
@@ -141,6 +190,7 @@ export interface LossInput {
 /** The training objective of a method. */
 export function methodLoss(method: Method | OwnMethod, input: LossInput): Scalar {
   if ('loss' in method) return method.loss(input);
+  if (method.kind === 'own') return ownMethod(method).loss(input);
   const { reference, distorted, labels, f } = input;
   const bothLogits = (passes: Passes = 'joint') =>
     passes === 'separate' ? [f(reference), f(distorted)] : bothAtOnce(f, reference, distorted);

@@ -1,0 +1,78 @@
+/** Pictures that lie in memory, as a data set. */
+import { rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { ArgumentError, DataError } from '../../io/errors';
+import { ASIDE, makeFolder } from '../../io/files';
+import { lockFolder } from '../../io/lock';
+import { SPLIT_NAMES, type SplitName } from '../store';
+import { STORE } from './pack';
+import { StoreWriter } from './store-writer';
+
+/** Pictures and their classes. */
+export interface LabelledArray {
+  /** `[n, side, side, 3]`, RGB. */
+  readonly images: Uint8Array;
+  /** `[n]`, places in `classNames`. */
+  readonly labels: ArrayLike<number>;
+}
+
+/** What a data set is made of. */
+export interface ArrayOptions extends Readonly<Record<SplitName, LabelledArray>> {
+  readonly name: string;
+  /** What a label stands for: label i is `classNames[i]`. */
+  readonly classNames: readonly string[];
+  /** Side of the squares in pixels, 2 at least; the network sees the centre crop of 7/8 of it. */
+  readonly side: number;
+  /** The folder that it becomes. */
+  readonly out: string;
+}
+
+/**
+ * Writes a data set of pictures that lie in memory, so that threads and other processes can read them, too.
+ *
+ * @returns the folder, for `openFolder`
+ * @throws ArgumentError for arrays and labels that do not fit each other; DataError where another process writes there
+ */
+export async function buildArrays(options: ArrayOptions): Promise<string> {
+  const { name, classNames, side } = options;
+  const bytes = 3 * side ** 2;
+  for (const split of SPLIT_NAMES) {
+    const { images, labels } = options[split];
+    const fits = images.length === labels.length * bytes && labels.length > 0;
+    const wrong = Array.from(labels).find((label) => classNames[label] === undefined);
+    if (!fits || wrong !== undefined) {
+      throw new ArgumentError(
+        `buildArrays: expected of ${split} ${labels.length} images of ${side} × ${side} × 3 bytes, at least one, with ` +
+          `labels below ${classNames.length}, but got ${images.length} bytes${wrong === undefined ? '' : ` and the label ${wrong}`}.`,
+      );
+    }
+  }
+  const out = resolve(options.out);
+  makeFolder(out);
+  const lock = lockFolder(out);
+  if (lock === undefined)
+    throw new DataError(`${out}: another process writes there.`, { cure: 'Wait for its end.' });
+  const labels = Object.fromEntries(SPLIT_NAMES.map((split) => [split, options[split].labels]));
+  const file = join(out, STORE);
+  rmSync(file + ASIDE, { force: true }); // what a killed process left
+  const writer = new StoreWriter(file, {
+    name,
+    side,
+    classNames,
+    labels: labels as Record<SplitName, number[]>,
+  });
+  try {
+    let position = 0;
+    for (const split of SPLIT_NAMES) {
+      const { images } = options[split];
+      for (let start = 0; start < images.length; start += bytes) {
+        writer.write(position++, images.subarray(start, start + bytes));
+      }
+    }
+    writer.finish();
+    return out;
+  } finally {
+    writer.close();
+    await lock.release();
+  }
+}

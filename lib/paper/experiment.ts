@@ -1,0 +1,99 @@
+/** What an experiment of one's own came to: curves and paired gains, as of the paper's. */
+import { distortionNamed, type Strength, strengthText } from '../distortions';
+import { ArgumentError, DataError } from '../io/errors';
+import type { Laboratory } from '../runs/laboratory';
+import { BASELINE, CONTROL, type Treatment } from '../runs/presets';
+import { isOf } from '../runs/shipped-results';
+import { runTitle } from '../runs/spec';
+import { decide, estimate, holm, isSure, SeedDeviations } from './claims/statistics';
+import { type SettingCurve, SettingCurves } from './panel-curves';
+
+/** A setting of an experiment at one test: the baseline, the control, a treatment. */
+export interface ExperimentCurve {
+  /** As in the paper's legends: `ST (σ=0.215, α=10), 3 seeds`. */
+  readonly label: string;
+  readonly curve: SettingCurve;
+}
+
+/**
+ * The curves of an experiment at one of its tests, those that are there: baseline, control, treatments.
+ *
+ * @throws ArgumentError if the laboratory's preset is no experiment, it has no such test, or the test is a composition,
+ *   whose strengths have no place on one axis; DataError if nothing is there
+ */
+export function experimentCurves(laboratory: Laboratory, test: string): readonly ExperimentCurve[] {
+  const { preset, results } = laboratory.shown();
+  const found = preset.own?.tests.find(({ distortion }) => distortion === test);
+  if (preset.own === undefined || found === undefined || found.strengths.some(Array.isArray)) {
+    throw new ArgumentError(`There are no curves of ${preset.name} under "${test}".`, {
+      cure: `Name a test with one strength of an experiment: ${preset.own?.tests.map(({ distortion }) => distortion).join(', ') ?? `${preset.name} is a preset`}.`,
+    });
+  }
+  const strengths = found.strengths as readonly (number | null)[];
+  const curves = new SettingCurves({ results, preset, test, strengths });
+  const treatments: readonly Treatment[] = [BASELINE, CONTROL, ...preset.own.treatments];
+  const there = treatments.flatMap((treatment) => {
+    const curve = curves.of(treatment);
+    if (curve === undefined) return [];
+    const seeds = curve.runs.length;
+    return [{ label: `${runTitle(treatment)}${seeds > 1 ? `, ${seeds} seeds` : ''}`, curve }];
+  });
+  if (there.length > 0) return there;
+  throw new DataError(`No run of ${preset.name} was tested with ${distortionNamed(test).title}.`, {
+    cure: `Compute the runs: npx stability-training sweep --preset ${preset.name}, or sweep('all', …).`,
+  });
+}
+
+/** How much better a setting is than another at one strength: a difference of accuracies, 0..1. */
+export interface Gain {
+  readonly label: string;
+  readonly strength: Strength;
+  /** `σ=0.1` */
+  readonly at: string;
+  readonly gain: number;
+  /** The 95 % interval; infinite as long as every setting has one seed alone. */
+  readonly low: number;
+  readonly high: number;
+  /** Sure after the correction for the number of comparisons in this table (Holm): of a gain, or of a loss. */
+  readonly verdict: 'better' | 'worse' | 'undecided';
+  /** Seeds that both have, and test images. */
+  readonly seeds: number;
+  readonly images: number;
+}
+
+/**
+ * The gain of each treatment of an experiment over the control at each strength of a test, paired by seed and image.
+ *
+ * @throws as {@link experimentCurves}; DataError if the control is not there
+ */
+export function experimentGains(laboratory: Laboratory, test: string): readonly Gain[] {
+  const curves = experimentCurves(laboratory, test);
+  const control = curves.find(({ curve }) => curve.treatment === CONTROL);
+  if (control === undefined)
+    throw new DataError(`The control of ${laboratory.preset.name} is not there yet.`);
+  const { preset, results } = laboratory.shown();
+  const mine = [...results].filter(([, { record }]) => isOf(preset, record.spec));
+  const deviations = new SeedDeviations(new Map(mine));
+  const kind = distortionNamed(test);
+  const compared = curves.flatMap(({ label, curve }) => {
+    if (curve.treatment === CONTROL || curve.treatment === BASELINE) return [];
+    return curve.points.flatMap(({ strength }) => {
+      const terms = [
+        { curve, strength, weight: 1 },
+        { curve: control.curve, strength, weight: -1 },
+      ];
+      const found = estimate(test, terms, deviations);
+      if (found === undefined) return [];
+      const { low, high, pHolds: pBetter } = decide(found, [0, Number.POSITIVE_INFINITY]);
+      const { pHolds: pWorse } = decide(found, [Number.NEGATIVE_INFINITY, 0]);
+      const { value: gain, seeds, images } = found;
+      return [{ label, strength, gain, low, high, pBetter, pWorse, seeds: seeds.length, images }];
+    });
+  });
+  const sure = holm(compared.map(({ pBetter, pWorse }) => Math.min(pBetter, pWorse)));
+  return compared.map(({ pBetter, pWorse: _, ...one }, place) => ({
+    ...one,
+    at: strengthText(kind, one.strength),
+    verdict: !sure[place] ? 'undecided' : isSure(pBetter) ? 'better' : 'worse',
+  }));
+}

@@ -1,0 +1,156 @@
+/** Experiments of one's own as data, with the same laboratory, sweep, status and figures as the paper's. */
+import { readFileSync } from 'node:fs';
+import { dirname, extname, resolve } from 'node:path';
+import { z } from 'zod';
+import { openFolder } from '../data/build/folder';
+import type { ImageDataset } from '../data/dataset';
+import { distortionNamed, type Strength } from '../distortions';
+import { ArgumentError, UserError } from '../io/errors';
+import { addPreset, type Preset, specOf, type Treatment } from './presets';
+import { checkOwn, type NetworkForm } from './spec';
+
+/** What is trained on which pictures, and what it is tested with. */
+export interface ExperimentOptions {
+  /** Small letters, digits, hyphens: its preset's name. */
+  readonly name: string;
+  /** Folder of a data set that was built, or what opens one, called once. */
+  readonly dataset: string | (() => ImageDataset);
+  /** Default: ResNet-18 of width 16, its stem as the paper's from 64 px on, else the small one. */
+  readonly network?: NetworkForm;
+  /** Epochs of the baseline. Default: 30, the paper's. */
+  readonly baselineEpochs?: number;
+  /** Epochs of each run that starts from the baseline. Default: 10, the paper's. */
+  readonly epochs?: number;
+  /** Default: 32. */
+  readonly batchSize?: number;
+  /** Default: 0.01, the paper's. */
+  readonly learningRate?: number;
+  /** Trained beside the baseline and the control. */
+  readonly treatments: readonly Treatment[];
+  /** Strengths by default: the distortion's test grid. */
+  readonly tests: readonly { readonly distortion: string; readonly strengths?: readonly Strength[] }[];
+  /** Each treatment is trained once for each. Default: `[0]`. */
+  readonly seeds?: readonly number[];
+}
+
+const count = z.int().positive();
+const schema = z.strictObject({
+  name: z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'small letters, digits and hyphens'),
+  dataset: z.union([z.string(), z.custom<() => ImageDataset>((value) => typeof value === 'function')]),
+  network: z.custom<NetworkForm>((value) => typeof value === 'object').optional(),
+  baselineEpochs: count.default(30),
+  epochs: count.default(10),
+  batchSize: count.default(32),
+  learningRate: z.number().positive().default(0.01),
+  treatments: z.array(z.custom<Treatment>((value) => typeof value === 'object')).min(1),
+  tests: z
+    .array(
+      z.strictObject({
+        distortion: z.string(),
+        strengths: z
+          .array(z.union([z.number(), z.null(), z.array(z.number())]))
+          .min(1)
+          .optional(),
+      }),
+    )
+    .min(1),
+  seeds: z.array(z.int().nonnegative()).min(1).default([0]),
+});
+
+/**
+ * Makes an experiment known under its name, as a preset of its own: a `Laboratory`, `sweep`, `sweepStatus` and the command
+ * line take it. All runs of the paper can be done with it, too.
+ *
+ * The ids of its runs cover the pictures, the text of the network, of the loss and of the distortions, and all numbers
+ * here.
+ *
+ * @returns its preset
+ * @throws ArgumentError that names every key that is unknown, missing or out of range, and what is wrong with a treatment
+ *   or test
+ */
+export function defineExperiment(options: ExperimentOptions): Preset {
+  const parsed = schema.safeParse(options);
+  if (!parsed.success) {
+    throw new ArgumentError(`This is no experiment:\n${z.prettifyError(parsed.error)}`, {
+      cure: 'ExperimentOptions lists its keys.',
+    });
+  }
+  const { name, dataset, treatments, tests, seeds, network, ...scale } = parsed.data;
+  let opened: ImageDataset | undefined;
+  const open = () => {
+    opened ??= typeof dataset === 'string' ? openFolder(dataset) : dataset();
+    return opened;
+  };
+  const base = {
+    name,
+    // The pictures are opened when they are needed, and then all of them count.
+    dataset: { name: '', train: 1, validation: 1, test: 1 },
+    classes: 1,
+    cropSide: 1,
+    ...scale,
+    threads: 1,
+    testStride: 1,
+    own: {
+      open,
+      treatments,
+      tests: tests.map(({ distortion, strengths }) => {
+        const { testGrid, check } = distortionNamed(distortion);
+        for (const strength of strengths ?? []) check(strength);
+        return { distortion, strengths: strengths ?? testGrid };
+      }),
+      seeds,
+    },
+  };
+  for (const treatment of treatments) {
+    checkOwn(specOf({ ...base, network: { width: 16, stem: 'small' } }, treatment, { precision: 'float32' }));
+  }
+  const form = (): NetworkForm =>
+    network ?? { width: 16, stem: open().cropSide >= 64 ? 'imagenet' : 'small' };
+  const preset = Object.defineProperty(base, 'network', { get: form, enumerable: true }) as typeof base &
+    Preset;
+  addPreset(preset);
+  return preset;
+}
+
+const loaded = new Map<string, unknown>();
+
+/**
+ * Loads a file that registers distortions, methods or networks, or defines experiments: TypeScript, JavaScript, or an
+ * experiment as JSON, with its data set's folder relative to the file. Once a process; the processes of a sweep load it,
+ * too.
+ *
+ * @returns what it exports; of JSON, the preset
+ * @throws ArgumentError if it cannot be loaded
+ */
+export async function loadPlugin(file: string): Promise<unknown> {
+  const path = resolve(file);
+  if (!loaded.has(path)) loaded.set(path, await load(path));
+  return loaded.get(path);
+}
+
+/** The files that were loaded in this process. */
+export function plugins(): readonly string[] {
+  return [...loaded.keys()];
+}
+
+async function load(path: string): Promise<unknown> {
+  try {
+    if (extname(path) === '.json') {
+      const options = JSON.parse(readFileSync(path, 'utf8')) as ExperimentOptions;
+      const { dataset } = options;
+      const folder = typeof dataset === 'string' ? resolve(dirname(path), dataset) : dataset;
+      return defineExperiment({ ...options, dataset: folder });
+    }
+    if (extname(path) === '.mjs') return await import(path);
+    const { register }: typeof import('tsx/cjs/api') = require('tsx/cjs/api');
+    const unregister = register();
+    try {
+      return require(path);
+    } finally {
+      unregister();
+    }
+  } catch (cause) {
+    if (cause instanceof UserError) throw cause;
+    throw new ArgumentError(`${path} cannot be loaded: ${(cause as Error).message}`, { cause });
+  }
+}

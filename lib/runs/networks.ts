@@ -1,0 +1,78 @@
+/** The networks of runs: ResNet-18 of a width, or those of one's own by name. */
+import { ArgumentError } from '../io/errors';
+import { Registry } from '../io/registry';
+import type { Network } from '../model/network';
+import { fastestPrecision, type Precision, ResNet18 } from '../model/resnet';
+import type { NetworkForm, OwnNetworkForm } from './spec';
+
+/** What a run's network is made for. */
+export interface NetworkShape {
+  /** C, the number of classes. */
+  readonly classes: number;
+  /** Side S of the images in pixels. */
+  readonly side: number;
+  /** Seed of the first weights. */
+  readonly seed: number;
+}
+
+/** A network of one's own, made anew for each run. */
+export interface NetworkMaker {
+  readonly name: string;
+  /** The same seed has to give the same first weights: give `tf.initializers` their seed. */
+  readonly make: (shape: NetworkShape) => Network;
+}
+
+const own = new Registry<NetworkMaker>('network');
+
+/**
+ * Makes a network of one's own known by its name.
+ *
+ * @returns it as experiments hold it: `defineExperiment({ network: registerNetwork({ name, make }), … })`
+ * @throws ArgumentError for a name with a plus sign or comma
+ */
+export function registerNetwork(maker: NetworkMaker): OwnNetworkForm {
+  own.add(maker);
+  return { name: maker.name, definition: own.definition(maker.name) as string };
+}
+
+/**
+ * The network of a run, with its first weights; the caller's to dispose.
+ *
+ * @throws ArgumentError if a network of one's own is not known here, has been changed since the run was planned, or has
+ *   another number of classes
+ */
+export function makeNetwork(
+  form: NetworkForm,
+  { precision, classes, side, seed }: NetworkShape & { readonly precision: Precision },
+): Network {
+  if ('width' in form) return new ResNet18({ ...form, classes, seed, precision });
+  const { name, definition } = form;
+  const maker = own.get(name);
+  if (maker === undefined) {
+    throw new ArgumentError(`There is no network "${name}".`, {
+      cure: 'Load the file that registers it: --plugin FILE, loadPlugin.',
+    });
+  }
+  if (own.definition(name) !== definition) {
+    throw new ArgumentError(`The network "${name}" is not the one that the run was planned with.`, {
+      cure: 'Give the changed network another name, or plan the run anew.',
+    });
+  }
+  if (precision !== 'float32') {
+    throw new ArgumentError(`The network "${name}" computes in float32, but ${precision} was asked for.`);
+  }
+  const network = maker.make({ classes, side, seed });
+  if (network.classes === classes) return network;
+  network.dispose();
+  throw new ArgumentError(
+    `The network "${name}" has ${network.classes} classes, but the data set ${classes}.`,
+    {
+      cure: 'make gets the number of classes: use it.',
+    },
+  );
+}
+
+/** The precision in which a network trains fastest here; those of one's own compute in float32. */
+export function fastestPrecisionOf(form: NetworkForm): Precision {
+  return 'width' in form ? fastestPrecision(form.width) : 'float32';
+}
