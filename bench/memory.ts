@@ -98,7 +98,7 @@ function measureAll(): MemoryMeasurement {
     });
   }
   return {
-    preset: preset.name,
+    preset: preset.name as MemoryMeasurement['preset'],
     batchSize: preset.batchSize,
     precision: new Laboratory({ preset: preset.name }).precision,
     device: cpus()[0]?.model.trim() ?? 'unknown',

@@ -59,7 +59,7 @@ function partNamed(name: string): Part {
   if (found !== undefined) return found;
   const known = [...Object.keys(distortions), ...own.names()].join(', ');
   throw new ArgumentError(`There is no distortion "${name}".`, {
-    cure: `The distortions are ${known}, compositions such as rotation+gaussian-noise, and pgd-20.`,
+    cure: `The distortions are ${known}, compositions such as rotation+gaussian-noise, and pgd-20; one of your own is there once its file was loaded (--plugin, loadPlugin).`,
   });
 }
 

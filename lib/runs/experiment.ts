@@ -151,6 +151,7 @@ async function load(path: string): Promise<unknown> {
     }
   } catch (cause) {
     if (cause instanceof UserError) throw cause;
-    throw new ArgumentError(`${path} cannot be loaded: ${(cause as Error).message}`, { cause });
+    const [reason] = (cause as Error).message.split('\n'); // the others are where Node has looked
+    throw new ArgumentError(`${path} cannot be loaded: ${reason}`, { cause });
   }
 }

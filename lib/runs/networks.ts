@@ -3,6 +3,7 @@ import { ArgumentError } from '../io/errors';
 import { Registry } from '../io/registry';
 import type { Network } from '../model/network';
 import { fastestPrecision, type Precision, ResNet18 } from '../model/resnet';
+import { hashSeed } from '../tensorflow';
 import type { NetworkForm, OwnNetworkForm } from './spec';
 
 /** What a run's network is made for. */
@@ -18,7 +19,7 @@ export interface NetworkShape {
 /** A network of one's own, made anew for each run. */
 export interface NetworkMaker {
   readonly name: string;
-  /** The same seed has to give the same first weights: give `tf.initializers` their seed. */
+  /** Its first weights are those of the seed, whether it hands the seed on to `tf.initializers` or not. */
   readonly make: (shape: NetworkShape) => Network;
 }
 
@@ -61,7 +62,7 @@ export function makeNetwork(
   if (precision !== 'float32') {
     throw new ArgumentError(`The network "${name}" computes in float32, but ${precision} was asked for.`);
   }
-  const network = maker.make({ classes, side, seed });
+  const network = seeded(seed, () => maker.make({ classes, side, seed }));
   if (network.classes === classes) return network;
   network.dispose();
   throw new ArgumentError(
@@ -70,6 +71,21 @@ export function makeNetwork(
       cure: 'make gets the number of classes: use it.',
     },
   );
+}
+
+/**
+ * Makes something whose random numbers are those of a seed: TensorFlow.js' initializers draw from `Math.random` where they
+ * have no seed, and take 0 for none.
+ */
+function seeded<T>(seed: number, make: () => T): T {
+  const { random } = Math;
+  let drawn = 0;
+  Math.random = () => (hashSeed(seed, 'network', drawn++)[0] >>> 0) / 2 ** 32;
+  try {
+    return make();
+  } finally {
+    Math.random = random;
+  }
 }
 
 /** The precision in which a network trains fastest here; those of one's own compute in float32. */

@@ -1,0 +1,368 @@
+/** Experiments of one's own (test/fixtures/own.ts), from the library and from the command line, as users have them: built. */
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import * as st from 'stability-training';
+import { buildArrays, type LabelledArray, openFolder } from 'stability-training/data';
+import { type Distortion, registerDistortion } from 'stability-training/distortions';
+import { fromFunctions } from 'stability-training/model';
+import { experimentCurves, experimentGains } from 'stability-training/paper';
+import { experimentFigure } from 'stability-training/plots';
+import { loadPlugin, registerNetwork, runId } from 'stability-training/runs';
+import { type OwnMethod, registerMethod } from 'stability-training/training';
+
+const folder = mkdtempSync(join(tmpdir(), 'experiment-'));
+after(() => rmSync(folder, { recursive: true }));
+const pictures = join(folder, 'pictures');
+process.env.OWN_PICTURES = pictures;
+process.env.TF_CPP_MIN_LOG_LEVEL = '3';
+const plugin = join(__dirname, 'fixtures', 'own.ts');
+const cli = join(__dirname, '..', 'dist', 'cli', 'main.js');
+
+interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a command of `npx stability-training`. */
+async function command(...parts: readonly string[]): Promise<Ended> {
+  try {
+    return { code: 0, ...(await promisify(execFile)(process.execPath, [cli, ...parts])) };
+  } catch (error) {
+    return error as Ended;
+  }
+}
+
+async function succeeds(...parts: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await command(...parts);
+  assert.equal(code, 0, stderr);
+  return stdout;
+}
+
+/** Weights and rows of all runs of a store, by id. */
+function outcome(store: string) {
+  const ids = readdirSync(store).filter((name) => existsSync(join(store, name, 'record.json')));
+  const lines = (id: string) => {
+    const file = join(store, id, 'evaluations.jsonl');
+    return existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [];
+  };
+  return new Map(
+    ids.sort().map((id) => {
+      const weights = readFileSync(join(store, id, 'weights.safetensors'));
+      return [id, { weights: weights.toString('base64'), rows: lines(id).sort() }];
+    }),
+  );
+}
+
+before(async () => {
+  const { build } = (await loadPlugin(plugin)) as { readonly build: () => Promise<void> };
+  await build();
+});
+
+describe('an experiment of one’s own', () => {
+  const own = ['--plugin', plugin, '--preset', 'bars'];
+  const store = join(folder, 'runs');
+
+  it('is done by a sweep here, with its curves and its gains', async () => {
+    const { experiment } = (await loadPlugin(plugin)) as { readonly experiment: { readonly name: string } };
+    for await (const { event } of st.sweep('all', { preset: experiment.name, store })) {
+      assert.notEqual(event?.kind, 'failed', event?.message);
+    }
+    const { counts } = st.sweepStatus('all', { preset: 'bars', store });
+    assert.deepEqual(counts, { whole: 10, running: 0, stopped: 0, failed: 0, waiting: 0 });
+    const laboratory = new st.Laboratory({ preset: 'bars', store });
+    const curves = experimentCurves(laboratory, 'lost-contrast');
+    assert.deepEqual(
+      curves.map(({ label }) => label),
+      [
+        'baseline, 2 seeds',
+        'control, 2 seeds',
+        'ST (w=0.9, α=10), 2 seeds',
+        'squared distance (w=0.9), 2 seeds',
+        'DA (ρ=10°, w=0.5, p=0.5), 2 seeds',
+      ],
+    );
+    const gains = experimentGains(laboratory, 'lost-contrast');
+    assert.equal(gains.length, 9);
+    const accuracyOf = (label: string) =>
+      curves.find((curve) => curve.label.startsWith(label))?.curve.points.at(-1)?.accuracy as number;
+    for (const { label, strength, gain, low, high, verdict } of gains.filter(({ at }) => at === 'w=0.9')) {
+      assert.equal(strength, 0.9);
+      assert.ok(Math.abs(gain - (accuracyOf(label) - accuracyOf('control'))) < 1e-9);
+      assert.ok(low < gain && gain < high);
+      assert.ok(['better', 'worse', 'undecided'].includes(verdict));
+    }
+    const svg = await experimentFigure(laboratory, 'lost-contrast').toSvg();
+    for (const word of ['Lost contrast', 'squared distance (w=0.9), 2 seeds', 'chance: 33.3'])
+      assert.ok(svg.includes(word), word);
+    assert.throws(() => experimentCurves(laboratory, 'rotation+lost-contrast'), st.ArgumentError);
+  });
+
+  it('comes to the same bits in processes that are killed', async () => {
+    const killed = join(folder, 'killed');
+    const sweep = ['sweep', ...own, '--store', killed, '--engine', 'local', '--processes', '2'];
+    const child = spawn(process.execPath, [cli, ...sweep], { stdio: 'ignore', detached: true });
+    for (let look = 0; look < 600 && !(existsSync(killed) && outcome(killed).size > 1); look++)
+      await setTimeout(50);
+    process.kill(-(child.pid as number), 'SIGKILL');
+    await once(child, 'exit');
+    assert.ok(outcome(killed).size < 10);
+    await succeeds(...sweep);
+    assert.deepEqual(outcome(killed), outcome(store));
+  });
+
+  it('goes through every command', async () => {
+    const status = JSON.parse(await succeeds('status', ...own, '--store', store, '--all', '--json'));
+    const [job] = status.jobs.slice(-1);
+    const where = ['--plugin', plugin, '--store', store];
+    assert.match(
+      await succeeds(
+        'evaluate',
+        ...where,
+        '--run',
+        job.id,
+        '--distortion',
+        'lost-contrast',
+        '--strengths',
+        '0.3',
+      ),
+      /w=0\.3/,
+    );
+    const trained = await succeeds(
+      ...['run', ...own, '--store', store, '--method', 'squared distance'],
+      ...['--distortion', 'lost-contrast', '--strength', '0.5', '--epochs', '1'],
+    );
+    assert.match(trained, /squared distance \(w=0\.5\), seed 0/);
+    const out = join(folder, 'figures');
+    assert.match(
+      await succeeds('figures', ...own, '--store', store, '--out', out, '--no-html'),
+      /squared distance/,
+    );
+    assert.deepEqual(readdirSync(out).sort(), [
+      ...['bars-jpeg.csv', 'bars-jpeg.svg', 'bars-lost-contrast.csv', 'bars-lost-contrast.svg'],
+      ...['evaluations.csv', 'runs.csv'],
+    ]);
+    const exported = join(folder, 'exported');
+    await succeeds('export', ...where, '--run', job.id, '--out', exported);
+    assert.equal(
+      JSON.parse(readFileSync(join(exported, 'config.json'), 'utf8')).architecture,
+      'three-layers',
+    );
+    const paper = await succeeds(
+      'sweep',
+      ...own,
+      '--store',
+      store,
+      '--figures',
+      'fig1a',
+      '--dry-run',
+      '--json',
+    );
+    assert.ok(JSON.parse(paper).runs.length > 20, 'the paper’s figures, on these pictures and this network');
+  });
+
+  it('says what is missing without its file', async () => {
+    const [id] = outcome(store).keys();
+    const { code, stderr } = await command('evaluate', '--store', store, '--run', id, '--distortion', 'jpeg');
+    assert.equal(code, 1);
+    assert.match(stderr, /--plugin FILE/);
+    const elsewhere = await command('sweep', '--preset', 'bars', '--store', store);
+    assert.match(elsewhere.stderr, /There is no preset "bars"[\s\S]*--plugin FILE/);
+    const nowhere = await command('sweep', '--plugin', join(folder, 'none.ts'));
+    assert.match(nowhere.stderr, /none\.ts cannot be loaded: Cannot find module/);
+    // Other runs of the same store are found.
+    assert.match(
+      await succeeds('status', '--preset', 'smoke', '--figures', 'fig1a', '--store', store),
+      /31 waiting/,
+    );
+  });
+
+  it('may be JSON, with its folder beside it', async () => {
+    const file = join(folder, 'plain.json');
+    const distortion = { name: 'gaussian-noise', strength: 0.1 };
+    const plain = {
+      name: 'plain',
+      dataset: 'pictures',
+      network: { width: 8, stem: 'small' },
+      baselineEpochs: 1,
+      epochs: 1,
+      treatments: [{ method: { kind: 'ST', alpha: 1 }, distortion }],
+      tests: [{ distortion: 'gaussian-noise', strengths: [0, 0.1] }],
+    };
+    writeFileSync(file, JSON.stringify(plain));
+    const { runs } = JSON.parse(
+      await succeeds('sweep', '--plugin', file, '--preset', 'plain', '--dry-run', '--json'),
+    );
+    assert.deepEqual(
+      runs.map(({ title }: { readonly title: string }) => title),
+      ['baseline', 'control', 'ST (σ=0.1, α=1)'],
+    );
+    writeFileSync(file, JSON.stringify({ ...plain, epoch: 3 }));
+    const { code, stderr } = await command('sweep', '--plugin', file, '--preset', 'plain', '--dry-run');
+    assert.equal(code, 1);
+    assert.match(stderr, /Unrecognized key: "epoch"/);
+  });
+});
+
+describe('what is refused before anything is trained', () => {
+  const small = {
+    name: 'small',
+    dataset: pictures,
+    treatments: [{ method: { kind: 'ST', alpha: 1 }, distortion: { name: 'rotation', strength: 30 } }],
+    tests: [{ distortion: 'rotation' }],
+  } as const;
+  const [treatment] = small.treatments;
+  const wrong: Readonly<Record<string, readonly [object, RegExp]>> = {
+    'an unknown key': [{ lerningRate: 1 }, /lerningRate/],
+    'no treatment': [{ treatments: [] }, /treatments/],
+    'a negative weight': [{ treatments: [{ ...treatment, method: { kind: 'ST', alpha: -1 } }] }, /α/],
+    'an unknown distortion': [{ tests: [{ distortion: 'rotatoin' }] }, /no distortion "rotatoin"/],
+    'a strength out of range': [{ tests: [{ distortion: 'rotation', strengths: [200] }] }, /ρ must be/],
+    'a preset’s name': [{ name: 'laptop' }, /cannot be called "laptop"/],
+    'a name of other letters': [{ name: '../x' }, /name/],
+    'no batch': [{ batchSize: 0 }, /batchSize/],
+  };
+  for (const [what, [change, message]] of Object.entries(wrong)) {
+    it(what, () => {
+      assert.throws(() => st.defineExperiment({ ...small, ...change }), message);
+    });
+  }
+
+  it('names that are taken, and a picture maker that there is not', () => {
+    const mine = { ...st.distortions.rotation } as Distortion<number>;
+    assert.throws(() => registerDistortion(mine), /cannot be called "rotation"/);
+    assert.throws(() => registerDistortion({ ...mine, name: 'a+b' }), /cannot be called "a\+b"/);
+    assert.throws(() => registerDistortion({ ...mine, name: 'webp', madeBy: 'reader' }), /JPEG alone/);
+    const loss: OwnMethod['loss'] = ({ reference, f }) => f(reference).mean();
+    assert.throws(() => registerMethod({ name: 'ST', loss }), /cannot be called "ST"/);
+  });
+});
+
+describe('the id of a run', () => {
+  const distortion = { name: 'rotation', strength: 30 };
+  const idOf = (method: Parameters<typeof st.runTitle>[0]['method'], data = pictures) => {
+    const options = { name: 'ids', dataset: data, treatments: [{ method, distortion }], tests: [distortion] };
+    st.defineExperiment({ ...options, tests: [{ distortion: 'rotation' }] });
+    const [job] = st.planJobs('all', { preset: 'ids' }).slice(-1);
+    assert.equal(runId(job.spec), job.id);
+    return job.id;
+  };
+
+  it('covers the loss, the network and the distortion of one’s own', () => {
+    const register = (weight: number) =>
+      registerMethod({
+        name: 'mine',
+        loss:
+          weight === 1 ? ({ f, reference }) => f(reference).sum() : ({ f, reference }) => f(reference).mean(),
+      });
+    const [first, second, again] = [idOf(register(1)), idOf(register(2)), idOf(register(1))];
+    assert.notEqual(first, second);
+    assert.equal(first, again);
+    const variables = () => ({ w: st.tf.ones([3, 3]) });
+    const made = [
+      () =>
+        fromFunctions({
+          classes: 3,
+          variables: variables(),
+          forward: (x, { w }) => x.mean([1, 2]).matMul(w),
+        }),
+      () =>
+        fromFunctions({ classes: 3, variables: variables(), forward: (x, { w }) => x.max([1, 2]).matMul(w) }),
+    ].map((make) => registerNetwork({ name: 'net', make }));
+    assert.notEqual(made[0].definition, made[1].definition);
+    const darker = (factor: number): Distortion<number> => ({
+      ...(st.distortions['gaussian-noise'] as Distortion<number>),
+      name: 'darker',
+      apply: factor === 1 ? ({ crops }) => crops.mul(0.5) : ({ crops }) => crops.mul(0.25),
+    });
+    const planned = [1, 2, 1].map((factor) => {
+      registerDistortion(darker(factor));
+      const method = { kind: 'DA', probability: 1 } as const;
+      const treatments = [{ method, distortion: { name: 'darker', strength: 0.1 } }];
+      st.defineExperiment({ name: 'dark', dataset: pictures, treatments, tests: [{ distortion: 'darker' }] });
+      return st.planJobs('all', { preset: 'dark' }).slice(-1)[0].id;
+    });
+    assert.equal(new Set(planned).size, 2);
+    assert.equal(planned[0], planned[2]);
+  });
+
+  it('covers the pictures, also of a part of a store', async () => {
+    const dataset = openFolder(pictures);
+    const baselineOf = (data: typeof dataset) =>
+      new st.Laboratory({ preset: 'smoke', data, store: join(folder, 'none') }).preset.dataset.digest;
+    const part = (seed: number) => ({ ...dataset, train: st.subset(dataset.train, { count: 50, seed }) });
+    const digests = [dataset, part(1), part(2), { ...dataset, mean: [0.5, 0.5, 0.5] as const }].map(
+      baselineOf,
+    );
+    assert.equal(digests[0], dataset.train.store.digest);
+    assert.equal(new Set(digests).size, 4);
+  });
+
+  it('keeps a record of a changed loss out of the way', async () => {
+    const store = join(folder, 'changed');
+    const experiment = (loss: OwnMethod['loss']) =>
+      st.defineExperiment({
+        name: 'changed',
+        dataset: pictures,
+        network: { width: 8, stem: 'small' },
+        baselineEpochs: 1,
+        epochs: 1,
+        treatments: [{ method: registerMethod({ name: 'changing', loss }), distortion }],
+        tests: [{ distortion: 'rotation', strengths: [0] }],
+      });
+    const idsOf = async () => {
+      const laboratory = new st.Laboratory({ preset: 'changed', store });
+      const [treatment] = laboratory.preset.own?.treatments ?? [];
+      return (await laboratory.run(treatment)).id;
+    };
+    experiment(({ f, reference, labels }) =>
+      st.tf.losses.softmaxCrossEntropy(st.tf.oneHot(labels, 3), f(reference)),
+    );
+    const first = await idsOf();
+    experiment(({ f, distorted, labels }) =>
+      st.tf.losses.softmaxCrossEntropy(st.tf.oneHot(labels, 3), f(distorted)),
+    );
+    assert.notEqual(await idsOf(), first);
+    const laboratory = new st.Laboratory({ preset: 'changed', store });
+    assert.equal(laboratory.results().size, 3, 'the baseline, and what either loss came to');
+    const record = laboratory.store.find(first) as st.RunRecord;
+    rmSync(join(store, first), { recursive: true });
+    await assert.rejects(
+      laboratory.runOf(record.spec),
+      /"changing" is not the one that the run was planned with/,
+    );
+  });
+});
+
+describe('pictures in memory', () => {
+  const array = (length: number, label = 0): LabelledArray => ({
+    images: new Uint8Array(length * 8 * 8 * 3).fill(50 + label),
+    labels: Array.from({ length }, () => label),
+  });
+  const out = join(folder, 'arrays');
+  const options = { name: 'grey', classNames: ['a', 'b'], side: 8, out };
+
+  it('become a data set that threads read', async () => {
+    const splits = { train: array(5), validation: array(2, 1), test: array(3, 1) };
+    const dataset = openFolder(await buildArrays({ ...options, ...splits }));
+    assert.equal(dataset.cropSide, 7);
+    assert.deepEqual([...dataset.test.labels], [1, 1, 1]);
+    for await (const { images } of st.batches(dataset.test, { batchSize: 3, order: 'sequential' })) {
+      assert.deepEqual(images, splits.test.images);
+    }
+  });
+
+  it('are refused where arrays and labels do not fit', async () => {
+    const fine = { train: array(2), validation: array(2), test: array(2) };
+    await assert.rejects(buildArrays({ ...options, ...fine, test: array(0) }), /of test 0 images/);
+    await assert.rejects(buildArrays({ ...options, ...fine, train: array(2, 7) }), /the label 7/);
+    await assert.rejects(buildArrays({ ...options, ...fine, side: 9 }), /9 × 9 × 3/);
+  });
+});
