@@ -367,7 +367,7 @@ describe('training', () => {
       assert.throws(() => checkMethod(unknown, distortion), {
         name: 'ArgumentError',
         message: 'There is no method "mixup".',
-        cure: 'The methods are baseline, control, DA, ST, ST-sym, AT.',
+        cure: "The methods are baseline, control, DA, ST, ST-sym, AT; registerMethod adds one's own.",
       });
     }
   });
