@@ -160,9 +160,18 @@ describe('help and refusals', () => {
       assert.match(await refused('run', '--method', 'baseline', ...args), isFile);
       assert.match(await refused('status', ...args), isFile);
     }
+    const empty = newFolder();
+    for (const args of [
+      ['figures', '--preset', 'smoke', '--store', store, '--out', file],
+      ['tensorboard', '--store', empty, '--out', file],
+      ['sweep', '--preset', 'smoke', '--figures', 'fig1a', '--store', empty, '--tensorboard', file],
+      ['kernel', 'install', '--directory', file],
+    ])
+      assert.match(await refused(...args), new RegExp(`${file} cannot be used: .* lies .*\\.\n→ `));
+    assert.deepEqual(readdirSync(empty), [], 'no run is begun');
     assert.match(
-      await refused('figures', '--preset', 'smoke', '--store', store, '--out', file),
-      new RegExp(`${file} cannot be used: a file lies where one of its folders should\\.\n→ `),
+      await refused('run', '--preset', 'smoke', '--method', 'baseline', '--data', file),
+      /there is no such data set\n→ Build it/,
     );
   });
 });
@@ -652,6 +661,7 @@ describe('results that ship', () => {
     assert.ok(!existsSync(empty), 'nothing is trained for that');
 
     const out = join(project, 'exported');
+    mkdirSync(join(empty, id), { recursive: true }); // begun here, and not finished
     const refusal = await shipped('export', '--run', id, '--out', out);
     assert.equal(refusal.code, 1);
     const command = /ships with the project, its weights do not\.\n→ .*stability-training (run --retrain .*)/;

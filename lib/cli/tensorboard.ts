@@ -24,6 +24,7 @@ export function tensorboard({ store, out }: Given<'tensorboard'>): void {
  */
 export function writeEvents(store: RunStore, out: string): number {
   let runs = 0;
+  makeFolder(out);
   for (const id of store.ids()) {
     const read = orIfBad(() => {
       const run = store.find(id) ?? store.progress(id);

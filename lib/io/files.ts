@@ -24,6 +24,9 @@ const NO_PLACE: Readonly<Record<string, string>> = {
   EACCES: 'you have no right to it',
   EPERM: 'you have no right to it',
   ENOTDIR: 'a file lies where one of its folders should',
+  EISDIR: 'it is a folder',
+  ELOOP: 'it is a link that leads to itself',
+  ENAMETOOLONG: 'its name is too long',
 };
 
 /** Turns an error of the file system about `file` into a DataError with a cure, where a user can mend it; else returns it as it is. */
@@ -38,6 +41,17 @@ export function writingError(file: string, cause: unknown): unknown {
   const reason = NO_PLACE[code];
   if (reason === undefined) return cause;
   return new DataError(`${file} cannot be used: ${reason}.`, { cure: 'Choose another place.', cause });
+}
+
+/** Turns an error of the file system, reading or writing, into a DataError that names the path; others stay as they are. */
+export function fileError(cause: unknown): unknown {
+  if (!(cause instanceof Error)) return cause;
+  const { path, errno, code, message } = cause as NodeJS.ErrnoException;
+  if (path === undefined || errno === undefined) return cause;
+  const error = writingError(path, cause);
+  if (error !== cause) return error;
+  const reason = { ENOENT: 'it is not there', EEXIST: 'something lies there' }[code ?? ''] ?? message;
+  return new DataError(`${path} cannot be used: ${reason}.`, { cure: 'Choose another place.', cause });
 }
 
 /**

@@ -1,6 +1,7 @@
 /** One run with its tests: what is planned, handed to a process or a machine, and done. */
 import { distortionNamed, type Strength } from '../distortions';
 import { failureText } from '../io/errors';
+import { fileError } from '../io/files';
 import type { EpochResult } from '../training/checkpoint';
 import { Laboratory, type LaboratoryOptions } from './laboratory';
 import type { PresetName } from './presets';
@@ -58,7 +59,7 @@ export async function perform(
     laboratory.stopSignal()?.throwIfAborted();
     for (const job of failed) {
       trained.delete(job);
-      tell({ job, kind: 'failed', message: failureText(error) });
+      tell({ job, kind: 'failed', message: failureText(fileError(error)) });
     }
   };
   for (const job of jobs) {
