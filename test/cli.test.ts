@@ -167,7 +167,7 @@ describe('help and refusals', () => {
       ['sweep', '--preset', 'smoke', '--figures', 'fig1a', '--store', empty, '--tensorboard', file],
       ['kernel', 'install', '--directory', file],
     ])
-      assert.match(await refused(...args), new RegExp(`${file} cannot be used: .* lies .*\\.\n→ `));
+      assert.match(await refused(...args), new RegExp(`${file} cannot be used: .*\n→ `));
     assert.deepEqual(readdirSync(empty), [], 'no run is begun');
     assert.match(
       await refused('run', '--preset', 'smoke', '--method', 'baseline', '--data', file),
@@ -506,6 +506,37 @@ describe('what is given up', () => {
       assert.deepEqual(tried, []);
       assert.deepEqual(readdirSync(broken).sort(), [baseline.id, 'failures.jsonl'].sort());
       assert.equal(dependents.length, others.length);
+    }
+  });
+});
+
+describe('a full disk', () => {
+  it('stops a sweep with one sentence, by every engine, and whatever else writes', async (context) => {
+    const disk = newFolder();
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1200k', 'tmpfs', disk], { stdio: 'pipe' });
+    } catch {
+      return context.skip('mounting a small disk is not permitted here');
+    }
+    try {
+      for (const engine of ['in-process', 'local']) {
+        const where = ['--preset', 'smoke', '--figures', 'fig1a', '--store', join(disk, engine)];
+        const err = await refused('sweep', ...where, '--engine', engine);
+        assert.match(
+          err,
+          /\nThere is no room on the disk for .*checkpoint\.safetensors\. Make room and .*\n$/,
+        );
+        const { failed, whole } = await json('status', ...where);
+        assert.deepEqual([failed, whole], [0, 0], 'nothing else is tried');
+        rmSync(join(disk, engine), { recursive: true });
+      }
+      writeFileSync(join(disk, 'full'), Buffer.alloc(1200 * 1024 - 8192));
+      const out = join(disk, 'out');
+      const noRoom = /There is no room on the disk for .*\n→ Make room/;
+      assert.match(await refused('kernel', 'install', '--directory', out), /cannot be used: .*\n→ Make room/);
+      assert.match(await refused('export', '--run', jobs[0].id, '--store', store, '--out', out), noRoom);
+    } finally {
+      execFileSync('umount', [disk]);
     }
   });
 });

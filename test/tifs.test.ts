@@ -323,6 +323,7 @@ describe('a square out of an image', () => {
     const kinds = {
       plain: photograph,
       full: await sharp(photograph).jpeg({ chromaSubsampling: '4:4:4' }).toBuffer(),
+      progressive: await sharp(photograph).jpeg({ progressive: true }).toBuffer(),
       turned: await sharp(photograph).jpeg().withMetadata({ orientation: 6 }).toBuffer(),
     };
     for (const [kind, whole] of Object.entries(kinds)) {

@@ -13,7 +13,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { DataError } from './errors';
+import { DataError, NoRoomError } from './errors';
 
 /** What a file being written aside ends with; one that is left behind was begun by a process that was killed. */
 export const ASIDE = '.partial';
@@ -33,7 +33,7 @@ const NO_PLACE: Readonly<Record<string, string>> = {
 export function writingError(file: string, cause: unknown): unknown {
   const { code = '' } = cause as NodeJS.ErrnoException;
   if (NO_ROOM.includes(code)) {
-    return new DataError(`There is no room on the disk for ${file}.`, {
+    return new NoRoomError(`There is no room on the disk for ${file}.`, {
       cure: 'Make room and start it again: it goes on from what is there.',
       cause,
     });
@@ -47,8 +47,9 @@ export function writingError(file: string, cause: unknown): unknown {
 export function fileError(cause: unknown): unknown {
   if (!(cause instanceof Error)) return cause;
   const { path, errno, code, message } = cause as NodeJS.ErrnoException;
-  if (path === undefined || errno === undefined) return cause;
-  const error = writingError(path, cause);
+  if (errno === undefined) return cause;
+  const error = writingError(path ?? 'what is written', cause); // a write does not tell its file
+  if (path === undefined) return error;
   if (error !== cause) return error;
   const reason = { ENOENT: 'it is not there', EEXIST: 'something lies there' }[code ?? ''] ?? message;
   return new DataError(`${path} cannot be used: ${reason}.`, { cure: 'Choose another place.', cause });
