@@ -650,6 +650,9 @@ describe('damaged files', () => {
     const noise = ['--distortion', 'gaussian-noise', '--strengths', '0.123'];
     const args = ['evaluate', '--run', id, '--store', damaged, ...noise];
     assert.match(await refused(...args), /holds a line that is no evaluation .*999.*\n→ Remove the file/);
+    const drawn = await call('figures', ...plan.slice(0, 6), '--out', newFolder(), '--no-html', '--json');
+    assert.match(drawn.err, /Passed over: .* holds a line that is no evaluation/);
+    assert.equal(JSON.parse(drawn.out).panels[0].computed, 28);
   });
 });
 
@@ -706,6 +709,16 @@ describe('results that ship', () => {
     const trained = await shipped(...cure.split(' '));
     assert.match(trained.out, new RegExp(`Run ${id}`), trained.err);
     assert.equal((await shipped('export', '--run', id, '--out', out)).code, 0);
+
+    const file = join(project, 'data', 'results', 'smoke.jsonl');
+    const whole = readFileSync(file, 'utf8');
+    writeFileSync(file, whole.replace(/"correct":\d+/, '"correct":999'));
+    const damaged = await shipped('status', ...plan);
+    assert.match(
+      damaged.err,
+      /smoke\.jsonl, line 1: .*\n.*more images are right .*\n(.*\n)*→ Restore the file/,
+    );
+    writeFileSync(file, whole);
 
     rmSync(empty, { recursive: true });
     const more = await shipped('evaluate', ...noise, '0.05,0.123');

@@ -47,9 +47,10 @@ function parentOf(group: string | undefined): Command {
 }
 
 // Whoever reads may have enough, as head does: the work goes on without.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-});
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
 
 program.parseAsync().catch((thrown: unknown) => {
   // Node's own timers reject with an error of theirs, whose cause is the reason of the signal.
