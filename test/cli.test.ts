@@ -160,9 +160,18 @@ describe('help and refusals', () => {
       assert.match(await refused('run', '--method', 'baseline', ...args), isFile);
       assert.match(await refused('status', ...args), isFile);
     }
+    const empty = newFolder();
+    for (const args of [
+      ['figures', '--preset', 'smoke', '--store', store, '--out', file],
+      ['tensorboard', '--store', empty, '--out', file],
+      ['sweep', '--preset', 'smoke', '--figures', 'fig1a', '--store', empty, '--tensorboard', file],
+      ['kernel', 'install', '--directory', file],
+    ])
+      assert.match(await refused(...args), new RegExp(`${file} cannot be used: .*\n→ `));
+    assert.deepEqual(readdirSync(empty), [], 'no run is begun');
     assert.match(
-      await refused('figures', '--preset', 'smoke', '--store', store, '--out', file),
-      new RegExp(`${file} cannot be used: a file lies where one of its folders should\\.\n→ `),
+      await refused('run', '--preset', 'smoke', '--method', 'baseline', '--data', file),
+      /there is no such data set\n→ Build it/,
     );
   });
 });
@@ -501,6 +510,37 @@ describe('what is given up', () => {
   });
 });
 
+describe('a full disk', () => {
+  it('stops a sweep with one sentence, by every engine, and whatever else writes', async (context) => {
+    const disk = newFolder();
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1200k', 'tmpfs', disk], { stdio: 'pipe' });
+    } catch {
+      return context.skip('mounting a small disk is not permitted here');
+    }
+    try {
+      for (const engine of ['in-process', 'local']) {
+        const where = ['--preset', 'smoke', '--figures', 'fig1a', '--store', join(disk, engine)];
+        const err = await refused('sweep', ...where, '--engine', engine);
+        assert.match(
+          err,
+          /\nThere is no room on the disk for .*checkpoint\.safetensors\. Make room and .*\n$/,
+        );
+        const { failed, whole } = await json('status', ...where);
+        assert.deepEqual([failed, whole], [0, 0], 'nothing else is tried');
+        rmSync(join(disk, engine), { recursive: true });
+      }
+      writeFileSync(join(disk, 'full'), Buffer.alloc(1200 * 1024 - 8192));
+      const out = join(disk, 'out');
+      const noRoom = /There is no room on the disk for .*\n→ Make room/;
+      assert.match(await refused('kernel', 'install', '--directory', out), /cannot be used: .*\n→ Make room/);
+      assert.match(await refused('export', '--run', jobs[0].id, '--store', store, '--out', out), noRoom);
+    } finally {
+      execFileSync('umount', [disk]);
+    }
+  });
+});
+
 describe('a store that is mounted read-only', () => {
   it('is named with what to do', async (context) => {
     const disk = newFolder();
@@ -610,6 +650,9 @@ describe('damaged files', () => {
     const noise = ['--distortion', 'gaussian-noise', '--strengths', '0.123'];
     const args = ['evaluate', '--run', id, '--store', damaged, ...noise];
     assert.match(await refused(...args), /holds a line that is no evaluation .*999.*\n→ Remove the file/);
+    const drawn = await call('figures', ...plan.slice(0, 6), '--out', newFolder(), '--no-html', '--json');
+    assert.match(drawn.err, /Passed over: .* holds a line that is no evaluation/);
+    assert.equal(JSON.parse(drawn.out).panels[0].computed, 28);
   });
 });
 
@@ -652,6 +695,7 @@ describe('results that ship', () => {
     assert.ok(!existsSync(empty), 'nothing is trained for that');
 
     const out = join(project, 'exported');
+    mkdirSync(join(empty, id), { recursive: true }); // begun here, and not finished
     const refusal = await shipped('export', '--run', id, '--out', out);
     assert.equal(refusal.code, 1);
     const command = /ships with the project, its weights do not\.\n→ .*stability-training (run --retrain .*)/;
@@ -665,6 +709,16 @@ describe('results that ship', () => {
     const trained = await shipped(...cure.split(' '));
     assert.match(trained.out, new RegExp(`Run ${id}`), trained.err);
     assert.equal((await shipped('export', '--run', id, '--out', out)).code, 0);
+
+    const file = join(project, 'data', 'results', 'smoke.jsonl');
+    const whole = readFileSync(file, 'utf8');
+    writeFileSync(file, whole.replace(/"correct":\d+/, '"correct":999'));
+    const damaged = await shipped('status', ...plan);
+    assert.match(
+      damaged.err,
+      /smoke\.jsonl, line 1: .*\n.*more images are right .*\n(.*\n)*→ Restore the file/,
+    );
+    writeFileSync(file, whole);
 
     rmSync(empty, { recursive: true });
     const more = await shipped('evaluate', ...noise, '0.05,0.123');

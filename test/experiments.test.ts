@@ -1,6 +1,14 @@
 /** Specifications, the run store, the laboratory: what is computed once stays computed, what is wrong is refused. */
 import assert from 'node:assert/strict';
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -258,6 +266,18 @@ describe('the laboratory', () => {
       });
     }
     fitting.dispose();
+  });
+
+  it('refuses a test strength out of range before a network is trained for it', async () => {
+    const whole = await laboratory.run(treatment);
+    const spec = { ...whole.spec, seed: 77 };
+    const id = runId(spec);
+    const record = { ...whole, spec, id };
+    await assert.rejects(laboratory.evaluate(record, { distortion: 'rotation', strengths: [5000] }), {
+      name: 'ArgumentError',
+      message: /ρ must be .* 5000/,
+    });
+    assert.ok(!existsSync(laboratory.store.folder(id)));
   });
 
   it('refuses presets and distortions that there are not, and says which there are', async () => {

@@ -434,7 +434,7 @@ describe('a full disk', () => {
         onResume: (history) => store.setHistory(id, history),
         onEpoch: (result) => store.addEpoch(id, result),
       };
-      const full = { name: 'DataError', message: /no room on the disk/, cure: /Make room/ };
+      const full = { name: 'NoRoomError', message: /no room on the disk/, cure: /Make room/ };
       await assert.rejects(trained(withHistory), full);
       assert.deepEqual(readdirSync(store.folder(id)).sort(), [
         'checkpoint.safetensors',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { networkInterfaces, tmpdir } from 'node:os';
 import path from 'node:path';
@@ -169,6 +169,17 @@ describe('set-up from nothing', () => {
       assert.deepEqual(await world.calls(), allCalls);
     }));
 });
+
+test('the lock of a killed set-up whose number another process has is taken over', () =>
+  inWorld(async (world) => {
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+    await mkdir(world.path('.jupyter'), { recursive: true });
+    const another = `${process.pid} ${boot}${readlinkSync('/proc/self/ns/pid')} 1`;
+    await writeFile(world.path('.jupyter', 'set-up.lock'), another);
+    const { code, text } = await world.run('setup');
+    assert.equal(code, 0, text);
+    assert.doesNotMatch(text, /waiting for it/);
+  }));
 
 describe('set-up after a change', () => {
   let world: World;

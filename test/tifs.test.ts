@@ -323,6 +323,7 @@ describe('a square out of an image', () => {
     const kinds = {
       plain: photograph,
       full: await sharp(photograph).jpeg({ chromaSubsampling: '4:4:4' }).toBuffer(),
+      progressive: await sharp(photograph).jpeg({ progressive: true }).toBuffer(),
       turned: await sharp(photograph).jpeg().withMetadata({ orientation: 6 }).toBuffer(),
     };
     for (const [kind, whole] of Object.entries(kinds)) {
@@ -655,6 +656,8 @@ describe('a folder of one’s own', () => {
     const from = await tree(join(folder, 'mixed'), { a: 5, b: 4, c: 1, d: 1 });
     for (const name of [
       '__MACOSX/text',
+      'a/notes.txt',
+      'b/Thumbs.db',
       'a/0-bad.png',
       'a/9-bad.png',
       'd/bad.png',
@@ -669,18 +672,21 @@ describe('a folder of one’s own', () => {
       [inProject('dist', 'cli', 'main.js'), ...command],
       { encoding: 'utf8' },
     );
-    assert.match(stdout, /^Built .*8 problems: "leftOut" in its manifest.json/, stderr);
+    assert.match(stdout, /^Built .*9 things are left out: "leftOut" in .*manifest.json/, stderr);
     assert.equal(digestAt(out), expected);
     assert.deepEqual(openFolder(out).classNames, ['a', 'b']);
     const { leftOut } = JSON.parse(readFileSync(join(out, 'manifest.json'), 'utf8'));
     for (const [index, line] of [
-      '__MACOSX: at least 3 images needed, but there are 1',
       'c: at least 3 images needed, but there are 1',
       'd: at least 3 images needed, but there are 1',
       'a/0-bad.png: ',
     ].entries())
       assert.ok(leftOut[index].startsWith(line), leftOut[index]);
-    assert.match(leftOut[3], /unsupported image format \(JPEG, PNG/);
+    assert.deepEqual(leftOut.slice(-2), [
+      'a/notes.txt: no image by its name',
+      'b/Thumbs.db: no image by its name',
+    ]);
+    assert.match(leftOut[2], /unsupported image format \(JPEG, PNG/);
     write(join(from, 'b/0.png'), 'no picture');
     write(join(from, 'b/1.png'), 'no picture');
     await assert.rejects(
@@ -748,13 +754,23 @@ describe('a folder of one’s own', () => {
       (error) => error instanceof BuildError && /test: missing/.test(error.message),
     );
     rmSync(join(from, 'test'));
-    await assert.rejects(
-      buildFolder({ from, out: newPlace() }),
-      (error) =>
-        error instanceof DataError &&
-        /but found train and val$/.test(error.message) &&
-        /data imagenette --from/.test(error.cure ?? ''),
+    rmSync(join(from, 'train', 'c'), { recursive: true });
+    mkdirSync(join(from, '__MACOSX'));
+    const drawn = openFolder(await buildFolder({ from, out: newPlace() }));
+    assert.deepEqual(
+      [drawn.train, drawn.validation, drawn.test].map(({ labels }) => [...labels].join('')),
+      ['00011', '001', '01'],
+      'the test is drawn from train',
     );
+    for (const extra of ['valid', 'more']) {
+      mkdirSync(join(from, extra));
+      await assert.rejects(
+        buildFolder({ from, out: newPlace() }),
+        (error) =>
+          error instanceof DataError && error.message.includes(extra) && /train/.test(error.cure ?? ''),
+      );
+      rmSync(join(from, extra), { recursive: true });
+    }
   });
 
   test('is refused a place that cannot be used, and the file there is kept', async () => {

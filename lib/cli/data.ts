@@ -1,4 +1,6 @@
 /** `data`: data sets are built. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { buildFolder } from '../data/build/folder';
 import { buildImagenette, type ImagenetteOptions } from '../data/build/imagenette';
 import { buildTifs } from '../data/build/tifs';
@@ -17,7 +19,6 @@ function building<Options>(build: (options: Options & Followed) => Promise<strin
   return async (options: Options): Promise<void> => {
     let bar: ProgressBar | undefined;
     let shown: string | undefined;
-    let leftOut = 0;
     const show = (what: ProgressOptions, done: number) => {
       if (shown !== what.label) {
         bar?.close();
@@ -35,13 +36,14 @@ function building<Options>(build: (options: Options & Followed) => Promise<strin
       },
       onProgress({ done, total, problems }) {
         show({ label: 'images', unit: 'images', total }, done);
-        leftOut = problems;
         if (problems > 0) bar?.note(`${problems} problems`);
       },
     }).finally(() => bar?.close());
-    const problems = `${leftOut} problem${leftOut === 1 ? '' : 's'}`;
+    const manifest = join(place, 'manifest.json');
+    const { leftOut } = JSON.parse(readFileSync(manifest, 'utf8')) as { leftOut: readonly string[] };
+    const told = `${leftOut.length} ${leftOut.length === 1 ? 'thing is' : 'things are'} left out`;
     console.log(
-      `Built ${place}.${leftOut > 0 ? ` ${problems}: "leftOut" in its manifest.json lists what is left out.` : ''}`,
+      `Built ${place}.${leftOut.length > 0 ? ` ${told}: "leftOut" in ${manifest} says what and why.` : ''}`,
     );
   };
 }

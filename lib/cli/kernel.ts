@@ -1,6 +1,7 @@
 /** `kernel`: the project's kernel in one's own Jupyter. */
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { DataError } from '../io/errors';
 import { installKernelspec } from '../kernel/spec';
 import type { Given } from './commands';
 
@@ -11,6 +12,13 @@ export async function install({ directory }: Given<'kernel install'>): Promise<v
     TF_FORCE_GPU_ALLOW_GROWTH: 'true',
     UV_THREADPOOL_SIZE: String(Math.max(4, availableParallelism())),
   };
-  await installKernelspec({ directory, env });
+  try {
+    await installKernelspec({ directory, env });
+  } catch (cause) {
+    throw new DataError(`${directory} cannot be used: ${(cause as Error).message.split('\n', 1)[0]}`, {
+      cure: 'Make room there, or name another folder with --directory.',
+      cause,
+    });
+  }
   console.log(`Installed the kernel under ${join(directory, 'stability-training')}.`);
 }

@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
 import { BuildError } from '../data/build/build';
 import { UserError } from '../io/errors';
+import { fileError } from '../io/files';
 import type * as Experiment from '../runs/experiment';
 import { commands, type Described, groups } from './commands';
 import { Stopped } from './stop';
@@ -53,13 +54,15 @@ function parentOf(group: string | undefined): Command {
 }
 
 // Whoever reads may have enough, as head does: the work goes on without.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-});
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
 
 program.parseAsync().catch((thrown: unknown) => {
   // Node's own timers reject with an error of theirs, whose cause is the reason of the signal.
-  const error = thrown instanceof Error && thrown.cause instanceof Stopped ? thrown.cause : thrown;
+  const reason = thrown instanceof Error && thrown.cause instanceof Stopped ? thrown.cause : thrown;
+  const error = fileError(reason);
   if (!(error instanceof UserError)) throw error;
   // A build's message stops at a hundred problems; here they all are, a line each.
   if (error instanceof BuildError)

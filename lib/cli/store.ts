@@ -3,7 +3,7 @@ import { ArgumentError, DataError } from '../io/errors';
 import { Laboratory, type LaboratoryOptions, RUNS } from '../runs/laboratory';
 import { presetAt } from '../runs/preset-pictures';
 import { knownPresets } from '../runs/presets';
-import { type Results, type RunRecord, RunStore } from '../runs/run-store';
+import { type RunRecord, RunStore } from '../runs/run-store';
 import { shippedResults } from '../runs/shipped-results';
 import { canonicalJson, type RunSpec } from '../runs/spec';
 
@@ -21,14 +21,11 @@ export function findRun(
   prefix: string,
   options: Pick<LaboratoryOptions, 'data' | 'store' | 'signal'>,
 ): { readonly record: RunRecord; readonly laboratory: Laboratory } {
-  const store = openStore(options.store);
+  const shipped = new Map(knownPresets().flatMap((preset) => [...shippedResults(preset)]));
+  const store = new RunStore(options.store ?? RUNS, shipped);
   const beginsSo = (id: string) => id.startsWith(prefix);
-  let shipped: Results = new Map();
-  let ids = store.ids().filter(beginsSo);
-  if (ids.length === 0) {
-    shipped = new Map(knownPresets().flatMap((preset) => [...shippedResults(preset)]));
-    ids = [...shipped.keys()].filter(beginsSo);
-  }
+  const here = store.ids().filter(beginsSo);
+  const ids = here.length > 0 ? here : [...shipped.keys()].filter(beginsSo);
   const [id] = ids;
   if (ids.length > 1) {
     throw new ArgumentError(`--run ${prefix}: ${ids.length} runs begin so: ${ids.slice(0, 5).join(', ')}.`, {
@@ -41,7 +38,7 @@ export function findRun(
       { cure: 'status --all --json and runs.csv of figures list the ids.' },
     );
   }
-  const record = store.find(id) ?? shipped.get(id)?.record;
+  const record = store.find(id);
   if (record !== undefined) {
     return { record, laboratory: new Laboratory({ ...options, preset: presetOf(record.spec) }) };
   }

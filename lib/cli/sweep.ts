@@ -1,5 +1,6 @@
 /** `sweep`: all runs of some figures. */
 import { ArgumentError } from '../io/errors';
+import { makeFolder } from '../io/files';
 import { type ProgressBar, progress } from '../notebook/progress';
 import { dashboard, type SweepView } from '../plots/dashboard';
 import { duration } from '../plots/duration';
@@ -27,6 +28,7 @@ export async function sweep(options: Given<'sweep'>): Promise<void> {
   const engine = engineOf(options);
   if (options.dryRun) return dryRun(options);
   const { json, tensorboard } = options;
+  if (tensorboard) makeFolder(tensorboard); // one that cannot be is refused before the first run
   let bar: ProgressBar | undefined;
   let there = 0;
   let last: SweepStatus | undefined;

@@ -2,6 +2,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { distortionNamed } from '../distortions';
+import { DataError } from '../io/errors';
 import { makeFolder } from '../io/files';
 import { orIfBad, passedOver, type RunStore } from '../runs/run-store';
 import { runTitle } from '../runs/spec';
@@ -15,6 +16,17 @@ export function tensorboard({ store, out }: Given<'tensorboard'>): void {
   console.log(`Wrote ${runs} runs to ${out}: tensorboard --logdir ${out}`);
 }
 
+function writerTo(folder: string) {
+  try {
+    return tf.node.summaryFileWriter(folder);
+  } catch (cause) {
+    throw new DataError(`${folder} cannot be written: ${(cause as Error).message.split('\n', 1)[0]}`, {
+      cure: 'Make room there, or choose another place.',
+      cause,
+    });
+  }
+}
+
 /**
  * Writes a folder of event files for each run that has an epoch, finished or not.
  *
@@ -24,6 +36,7 @@ export function tensorboard({ store, out }: Given<'tensorboard'>): void {
  */
 export function writeEvents(store: RunStore, out: string): number {
   let runs = 0;
+  makeFolder(out);
   for (const id of store.ids()) {
     const read = orIfBad(() => {
       const run = store.find(id) ?? store.progress(id);
@@ -35,7 +48,7 @@ export function writeEvents(store: RunStore, out: string): number {
     const folder = join(out, `${runTitle(run.spec)}, seed ${run.spec.seed} ${id}`);
     rmSync(folder, { recursive: true, force: true });
     makeFolder(folder);
-    const writer = tf.node.summaryFileWriter(folder);
+    const writer = writerTo(folder);
     for (const { epoch, trainLoss, validationAccuracy, imagesPerSecond } of run.history) {
       writer.scalar('training/loss', trainLoss, epoch);
       writer.scalar('validation/accuracy', validationAccuracy, epoch);

@@ -3,6 +3,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import { DataError } from '../io/errors';
+import { fileError } from '../io/files';
 
 /*
  * The packed store: one file that holds a data set as uint8 squares, so that any batch is a few reads.
@@ -239,7 +240,8 @@ function open(file: string, cure: string): number {
   try {
     return openSync(file, 'r');
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
+    const { code = '' } = cause as NodeJS.ErrnoException;
+    if (!['ENOENT', 'ENOTDIR'].includes(code)) throw fileError(cause);
     throw new DataError(`${file}: there is no such data set`, { cure, cause });
   }
 }

@@ -20,6 +20,9 @@ export class ArgumentError extends UserError {}
 /** Something on disk is not what it should be: truncated, altered, of another version, missing. */
 export class DataError extends UserError {}
 
+/** The disk is full: nothing more can be written before there is room. */
+export class NoRoomError extends DataError {}
+
 /** What went wrong and what to do about it, in a line. */
 export function failureText(error: unknown): string {
   const cure = error instanceof UserError && error.cure ? ` ${error.cure}` : '';

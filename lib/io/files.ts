@@ -13,7 +13,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { DataError } from './errors';
+import { DataError, NoRoomError } from './errors';
 
 /** What a file being written aside ends with; one that is left behind was begun by a process that was killed. */
 export const ASIDE = '.partial';
@@ -24,13 +24,16 @@ const NO_PLACE: Readonly<Record<string, string>> = {
   EACCES: 'you have no right to it',
   EPERM: 'you have no right to it',
   ENOTDIR: 'a file lies where one of its folders should',
+  EISDIR: 'it is a folder',
+  ELOOP: 'it is a link that leads to itself',
+  ENAMETOOLONG: 'its name is too long',
 };
 
 /** Turns an error of the file system about `file` into a DataError with a cure, where a user can mend it; else returns it as it is. */
 export function writingError(file: string, cause: unknown): unknown {
   const { code = '' } = cause as NodeJS.ErrnoException;
   if (NO_ROOM.includes(code)) {
-    return new DataError(`There is no room on the disk for ${file}.`, {
+    return new NoRoomError(`There is no room on the disk for ${file}.`, {
       cure: 'Make room and start it again: it goes on from what is there.',
       cause,
     });
@@ -38,6 +41,18 @@ export function writingError(file: string, cause: unknown): unknown {
   const reason = NO_PLACE[code];
   if (reason === undefined) return cause;
   return new DataError(`${file} cannot be used: ${reason}.`, { cure: 'Choose another place.', cause });
+}
+
+/** Turns an error of the file system, reading or writing, into a DataError that names the path; others stay as they are. */
+export function fileError(cause: unknown): unknown {
+  if (!(cause instanceof Error)) return cause;
+  const { path, errno, code, message } = cause as NodeJS.ErrnoException;
+  if (errno === undefined) return cause;
+  const error = writingError(path ?? 'what is written', cause); // a write does not tell its file
+  if (path === undefined) return error;
+  if (error !== cause) return error;
+  const reason = { ENOENT: 'it is not there', EEXIST: 'something lies there' }[code ?? ''] ?? message;
+  return new DataError(`${path} cannot be used: ${reason}.`, { cure: 'Choose another place.', cause });
 }
 
 /**

@@ -1,6 +1,7 @@
 /** One run with its tests: what is planned, handed to a process or a machine, and done. */
 import { distortionNamed, type Strength } from '../distortions';
-import { failureText } from '../io/errors';
+import { failureText, NoRoomError } from '../io/errors';
+import { fileError } from '../io/files';
 import type { EpochResult } from '../training/checkpoint';
 import { Laboratory, type LaboratoryOptions } from './laboratory';
 import { orIfBad, type RunRecord, type RunStore, testedRows } from './run-store';
@@ -28,6 +29,8 @@ export interface JobEvent {
   readonly kind: 'started' | 'epoch' | 'tested' | 'done' | 'retried' | 'failed';
   /** Why it was retried or failed; what the epoch brought, or what was tested. */
   readonly message?: string;
+  /** It failed since the disk is full: no other job could be done. */
+  readonly noRoom?: boolean;
 }
 
 /** Makes the laboratory of a job, once for all jobs of a kind. */
@@ -59,7 +62,7 @@ export async function perform(
     laboratory.stopSignal()?.throwIfAborted();
     for (const job of failed) {
       trained.delete(job);
-      tell({ job, kind: 'failed', message: failureText(error) });
+      tell({ job, ...failure(error) });
     }
   };
   for (const job of jobs) {
@@ -89,6 +92,12 @@ export async function perform(
     }
   }
   for (const job of trained.keys()) tell({ job, kind: 'done' });
+}
+
+/** How a job failed, for whoever is told. */
+export function failure(thrown: unknown): Omit<JobEvent, 'job'> {
+  const error = fileError(thrown);
+  return { kind: 'failed', message: failureText(error), noRoom: error instanceof NoRoomError };
 }
 
 /** What an epoch brought, in a line. */

@@ -276,6 +276,8 @@ export class Laboratory {
     distortion: string,
     onRow: (of: T, row: EvaluationRow) => void,
   ): Promise<void> {
+    const kind = distortionNamed(distortion);
+    for (const { strengths } of wanted) for (const strength of strengths) kind.check(strength);
     const missingOf = ({ record, strengths }: T) => {
       const rows = this.#rows(record, distortion, strengths);
       return strengths.filter((_, at) => rows[at] === undefined);
@@ -298,11 +300,7 @@ export class Laboratory {
             onRow(one, row);
           },
         }));
-        await this.#bench(mine[0].record.spec).count(
-          tested,
-          distortionNamed(distortion),
-          this.stopSignal(lost),
-        );
+        await this.#bench(mine[0].record.spec).count(tested, kind, this.stopSignal(lost));
       });
     }
   }

@@ -1,10 +1,12 @@
 /** Results as they ship with the project: records a line a run, answers beside them. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { DataError } from '../io/errors';
 import { readLines, writeWhole } from '../io/files';
 import type { Preset } from './presets';
-import { type Results, type RunResult, type RunStore, SHIPPED } from './run-store';
+import { recordSchema, rowSchema } from './record-forms';
+import { orIfBad, passedOver, type Results, type RunResult, type RunStore, SHIPPED } from './run-store';
 import { canonicalJson, parseSpec, type RunSpec, runId } from './spec';
 
 const recordsFile = (name: string) => join(SHIPPED, `${name}.jsonl`);
@@ -28,12 +30,7 @@ export function shippedResults({ name }: Preset): Results {
   const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
   return new Map(
     lines.map((line, index) => {
-      const { record, rows } = JSON.parse(line) as RunResult;
-      if (runId(parseSpec(record.spec)) !== record.id) {
-        throw new DataError(`${file}, line ${index + 1}: the specification is not that of its run.`, {
-          cure: 'Restore the file from the repository.',
-        });
-      }
+      const { record, rows } = resultOf(line, `${file}, line ${index + 1}`);
       const its = answers.get(record.id);
       return [
         record.id,
@@ -43,9 +40,30 @@ export function shippedResults({ name }: Preset): Results {
   );
 }
 
-/** All finished runs of a store. */
+/** @throws DataError if the line is no whole result */
+function resultOf(line: string, place: string): RunResult {
+  try {
+    const { record, rows } = JSON.parse(line) as RunResult;
+    recordSchema.parse(record);
+    for (const row of rows) rowSchema.parse({ run: record.id, ...row });
+    if (runId(parseSpec(record.spec)) === record.id) return { record, rows };
+    throw new Error('the specification is not that of its run');
+  } catch (cause) {
+    const why = cause instanceof z.ZodError ? `\n${z.prettifyError(cause)}` : ` ${(cause as Error).message}`;
+    throw new DataError(`${place}: this is no result:${why}`, {
+      cure: 'Restore the file from the repository.',
+      cause,
+    });
+  }
+}
+
+/** All finished runs of a store. Those whose files are damaged are passed over, each with a warning. */
 export function readResults(store: RunStore): Results {
-  return new Map(store.list().map((record) => [record.id, { record, rows: store.evaluations(record.id) }]));
+  const results = store.list().flatMap((record): RunResult[] => {
+    const rows = orIfBad(() => store.evaluations(record.id), passedOver);
+    return rows === undefined ? [] : [{ record, rows }];
+  });
+  return new Map(results.map((result) => [result.record.id, result]));
 }
 
 /** Writes results as they ship: one line for each run, in the order of ids, so that a new run adds a line. @returns the files */

@@ -1,5 +1,6 @@
 /** Many runs, done wherever there are cores; finished work is found on disk and not repeated. */
 import { join } from 'node:path';
+import { NoRoomError } from '../io/errors';
 import { appendLine, makeFolder, readLines } from '../io/files';
 import { currentKernel } from '../notebook/client';
 import { isWhole, type Job, type JobEvent } from '../runs/job';
@@ -37,7 +38,7 @@ export interface SweepProgress {
  * Trains and tests all runs of some figures, and tells after each event where the sweep stands. The same call resumes a
  * sweep that was stopped or killed.
  *
- * @throws the signal's reason when it aborts; ArgumentError for an unknown figure or preset
+ * @throws the signal's reason when it aborts; NoRoomError if the disk is full; ArgumentError for an unknown figure or preset
  */
 export async function* sweep(
   figures: SweepSubject,
@@ -49,6 +50,7 @@ export async function* sweep(
   if (missing.length === 0) return;
   for await (const event of engine.run(missing, { store, signal })) {
     if (event.kind === 'done') done++;
+    if (event.noRoom) throw new NoRoomError(event.message ?? ''); // no other job could be done
     if (event.kind === 'failed') addFailure(store, event);
     yield { jobs: jobs.length, done, event };
   }

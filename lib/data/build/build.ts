@@ -82,6 +82,8 @@ export interface Plan {
   readonly images: readonly PlannedImage[];
   /** What is known to be wrong before an image is read, one sentence each, with the path. */
   readonly problems: readonly string[];
+  /** Files that are no images by their names, one sentence each: they are left out in any case. */
+  readonly others?: readonly string[];
   /** What to do about problems. @default mend them or leave these images out */
   readonly cure?: string;
   /** What is to be built where some images turn out to be bad, by their paths. @default the same without them */
@@ -93,9 +95,12 @@ export function reasonOf(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === 'ENOENT') return 'missing';
   if (code === 'ELOOP') return 'a link that leads to itself';
+  if (code === 'ENOTDIR') return 'not a folder';
   if (code === 'EACCES') return 'not to be read by you';
   const [first] = message.split('\n');
-  return /unsupported image format/.test(first) ? `${first} (JPEG, PNG, WebP, AVIF, TIFF, GIF, SVG)` : first;
+  return /unsupported image format|heif|bad seek/i.test(first)
+    ? `${first} (JPEG, PNG, WebP, AVIF, TIFF, GIF, SVG)`
+    : first;
 }
 
 /** Some of the images that a data set is to be made of are wrong. */

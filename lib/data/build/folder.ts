@@ -11,7 +11,8 @@ import { pack, STORE } from './pack';
 export interface FolderOptions extends BuildOptions {
   /**
    * A folder of folders of images; each inner folder is a class and gives it its name. Or the folders `train`,
-   * `validation` (or `val`) and `test`, each with the classes inside: then these are the splits.
+   * `validation` (or `val`, `valid`) and `test`, each with the classes inside: then these are the splits, and one that is
+   * not there is drawn from `train`. Files with the ending of no image are left out.
    */
   readonly from: string;
   /** Share of each class's images for validation, 0 to 1, at least one image. @default 0.1 */
@@ -22,6 +23,16 @@ export interface FolderOptions extends BuildOptions {
 
 /** An image of a class, and its split where the folder says it. */
 type ClassImage = SourceImage & { readonly split?: SplitName };
+
+/** What was found in a folder. */
+interface Tree {
+  readonly classes: ReadonlyMap<string, readonly ClassImage[]>;
+  /** The splits that no folder says. */
+  readonly drawn: ReadonlySet<SplitName>;
+  /** What is wrong, and which files are no images, one sentence each. */
+  readonly problems: readonly string[];
+  readonly others: readonly string[];
+}
 
 type Shares = Required<Pick<FolderOptions, 'validation' | 'test' | 'seed'>>;
 
@@ -41,8 +52,7 @@ export async function buildFolder(options: FolderOptions): Promise<string> {
   }
   const root = resolve(options.from);
   return pack(async () => {
-    const { classes, problems } = await read(root);
-    return planOf(root, classes, problems, { validation, test, seed });
+    return planOf(root, await read(root), { validation, test, seed });
   }, options);
 }
 
@@ -57,17 +67,13 @@ export function openFolder(directory: string): ImageDataset {
   });
 }
 
-function planOf(
-  root: string,
-  classes: ReadonlyMap<string, readonly ClassImage[]>,
-  known: readonly string[],
-  shares: Shares,
-): Plan {
-  const problems = [...known];
+function planOf(root: string, tree: Tree, shares: Shares): Plan {
+  const { classes, drawn, others } = tree;
+  const problems = [...tree.problems];
   const classNames: string[] = [];
   const images: PlannedImage[] = [];
   for (const [name, found] of classes) {
-    const inSplits = withSplits(found, name, shares);
+    const inSplits = withSplits(found, name, { ...shares, drawn });
     const counts = SPLIT_NAMES.map((each) => inSplits.filter(({ split }) => split === each).length);
     if (counts.every((count) => count > 0)) {
       const label = classNames.push(name) - 1;
@@ -84,32 +90,42 @@ function planOf(
     const good = [...classes].map(
       ([name, found]) => [name, found.filter(({ path }) => !bad.has(path))] as const,
     );
-    return planOf(root, new Map(good), known, shares);
+    return planOf(root, { ...tree, classes: new Map(good) }, shares);
   };
-  return { name: basename(root), source: root, classNames, images, problems, without };
+  return { name: basename(root), source: root, classNames, images, problems, others, without };
 }
 
-/** Draws the splits of a class's images, unless the folder says them. */
-function withSplits(images: readonly ClassImage[], name: string, { validation, test, seed }: Shares) {
-  const forTest = Math.max(1, Math.round(images.length * test));
-  const forLearning = images.length - Math.max(1, Math.round(images.length * validation));
-  return [...permutation(images.length, [seed, name])].map((index, rank) => {
-    const drawn: SplitName = rank < forTest ? 'test' : rank < forLearning ? 'train' : 'validation';
-    return { ...images[index], split: images[index].split ?? drawn };
+/** Draws of a class's images those splits that no folder says. */
+function withSplits(
+  images: readonly ClassImage[],
+  name: string,
+  { validation, test, seed, drawn }: Shares & Pick<Tree, 'drawn'>,
+) {
+  const given = images.filter(({ split }) => split !== undefined && split !== 'train');
+  const others = images.filter(({ split }) => split === undefined || split === 'train');
+  const countOf = (split: SplitName, share: number) =>
+    drawn.has(split) ? Math.max(1, Math.round(others.length * share)) : 0;
+  const forTest = countOf('test', test);
+  const forLearning = others.length - countOf('validation', validation);
+  const sorted = [...permutation(others.length, [seed, name])].map((index, rank) => {
+    const split: SplitName = rank < forTest ? 'test' : rank < forLearning ? 'train' : 'validation';
+    return { ...others[index], split };
   });
+  return [...sorted, ...(given as (SourceImage & { readonly split: SplitName })[])];
 }
 
 /** The images in a tree, class by class. */
-async function read(root: string) {
+async function read(root: string): Promise<Tree> {
   const problems: string[] = [];
-  /** The names in a folder that are not hidden. */
+  const others: string[] = [];
+  /** The names in a folder that are not hidden, as those of macOS's archives are. */
   const namesIn = async (path: string, isWanted: (isFile: boolean) => boolean) => {
     const entries = await readdir(join(root, path), { withFileTypes: true });
-    const wanted = entries.filter((entry) => !entry.name.startsWith('.') && isWanted(entry.isFile()));
+    const wanted = entries.filter((entry) => !/^\.|^__MACOSX$/.test(entry.name) && isWanted(entry.isFile()));
     return wanted.map(({ name }) => name).sort();
   };
   const top = await namesIn('', (isFile) => !isFile).catch((cause) => {
-    throw new DataError(`${root}: cannot be read: ${reasonOf(cause)}`, { cause });
+    throw new DataError(`${root}: cannot be read: ${reasonOf(cause)}`, { cure: SORT, cause });
   });
   const splits = splitsIn(root, top);
   const classes = new Map<string, ClassImage[]>();
@@ -124,9 +140,11 @@ async function read(root: string) {
         const kind = await stat(join(root, path));
         if (kind.isFile()) continue;
         if (!kind.isDirectory()) throw new Error('neither a folder nor a file');
-        const images = (await namesIn(path, () => true)).map((file) => {
+        const images = (await namesIn(path, () => true)).flatMap((file) => {
           const image = join(path, file);
-          return { name: image, path: image, file: join(root, image), split };
+          if (!OTHER.test(file)) return { name: image, path: image, file: join(root, image), split };
+          others.push(`${image}: no image by its name`);
+          return [];
         });
         classes.set(name, [...(classes.get(name) ?? []), ...images]);
       } catch (error) {
@@ -137,17 +155,30 @@ async function read(root: string) {
   if (classes.size + problems.length < 2) {
     throw new DataError(
       `${root}: expected a folder of images for each class, at least two, but found ${classes.size}`,
-      { cure: 'Sort the images into folders that are named after their classes.' },
+      { cure: SORT },
     );
   }
-  return { classes: new Map([...classes].sort(([a], [b]) => (a < b ? -1 : 1))), problems };
+  const said = new Set(splits.map(([, split]) => split));
+  return {
+    classes: new Map([...classes].sort(([a], [b]) => (a < b ? -1 : 1))),
+    drawn: new Set(SPLIT_NAMES.filter((split) => split !== 'train' && !said.has(split))),
+    problems,
+    others: others.sort(),
+  };
 }
+
+const SORT = 'Sort the images into folders that are named after their classes.';
+
+/** Names of files that cameras, systems and people put beside images, by their ending. */
+const OTHER =
+  /\.(txt|md|csv|tsv|json|jsonl|xml|ya?ml|html?|pdf|docx?|xlsx?|ini|db|lnk|url|log|zip|tar|t?gz|7z|rar|py|ipynb|npy|npz|mat|mp4|mov|avi|mp3|wav|aae|xmp|thm)$/i;
 
 /** What a folder that holds a split's classes may be called. */
 const SPLIT_FOLDERS = new Map<string, SplitName>([
   ['train', 'train'],
   ['validation', 'validation'],
   ['val', 'validation'],
+  ['valid', 'validation'],
   ['test', 'test'],
 ]);
 
@@ -156,13 +187,15 @@ function splitsIn(
   root: string,
   folders: readonly string[],
 ): readonly (readonly [string, SplitName | undefined])[] {
-  if (folders.length === 0 || !folders.every((name) => SPLIT_FOLDERS.has(name))) return [['', undefined]];
-  const splits = folders.map((name) => [name, SPLIT_FOLDERS.get(name)] as const);
-  if (folders.length === 3 && new Set(splits.map(([, split]) => split)).size === 3) return splits;
+  const splits = folders.map((name) => [name, SPLIT_FOLDERS.get(name.toLowerCase())] as const);
+  const known = splits.flatMap(([, split]) => split ?? []);
+  const hasSplits = known.includes('train') && new Set(known).size > 1;
+  if (!hasSplits && (known.length === 0 || known.length < splits.length)) return [['', undefined]];
+  if (hasSplits && new Set(known).size === splits.length) return splits;
   throw new DataError(
-    `${root}: expected the splits train, validation and test, or folders of classes, but found ${folders.join(' and ')}`,
+    `${root}: expected train with validation or test or both, each once, or folders of classes, but found ${folders.join(' and ')}`,
     {
-      cure: 'Give all three splits, or the classes alone: then the splits are drawn. Imagenette: `npx stability-training data imagenette --from FOLDER --out DIR`.',
+      cure: 'Give one folder for each split, train among them: one that is missing is drawn from it. Or give the classes alone.',
     },
   );
 }

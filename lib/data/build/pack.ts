@@ -134,7 +134,10 @@ async function packInto(folder: string, first: Plan, options: BuildOptions): Pro
       }
       if (found.size === 0) {
         const header = writer.finish();
-        return writeManifest(folder, attempt, { header, checksums: writer.checksums, seed, leftOut });
+        return writeManifest(folder, attempt, {
+          ...{ header, checksums: writer.checksums, seed },
+          leftOut: [...leftOut, ...(attempt.others ?? [])],
+        });
       }
       // All that follow a bad one have another place without it: begin again.
       for (const [path, problem] of found) bad.set(path, problem);

@@ -1,5 +1,5 @@
 import { type ImageFile, readImageFile } from './build';
-import { CutShortError, plainJpegSquare } from './plain-jpeg';
+import { CutShortError, plainJpegSize, plainJpegSquare } from './plain-jpeg';
 import type * as Square from './square';
 
 /** What a thread that makes squares is asked for. */
@@ -19,12 +19,14 @@ export interface SquareTask extends ImageFile {
  */
 export async function square({ side, into, ...image }: SquareTask, isAlone = false): Promise<void> {
   const encoded = readImageFile(image);
+  // Loaded only where it is needed: it takes a while.
+  const bySharp = () => (require('./square') as typeof Square).toSquare(encoded, side, isAlone);
+  // The fast decoder fills up a picture of several scans that was cut short, sharp refuses it.
+  if (plainJpegSize(encoded)?.isOneScan === false) await bySharp();
   try {
     plainJpegSquare(encoded, side, into);
   } catch (error) {
     if (error instanceof CutShortError) throw error;
-    // Not plain, or damaged: sharp makes it, or says why not. Loaded only where it is needed: it takes a while.
-    const { toSquare } = require('./square') as typeof Square;
-    into.set(await toSquare(encoded, side, isAlone));
+    into.set(await bySharp()); // not plain, or damaged: sharp makes it, or says why not
   }
 }

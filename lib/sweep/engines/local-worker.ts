@@ -1,7 +1,7 @@
 /** The child process of the local engine: takes some jobs, does them, says how it goes, takes the next. */
-import { failureText, UserError } from '../../io/errors';
+import { UserError } from '../../io/errors';
 import { loadPlugin } from '../../runs/experiment';
-import { type Job, type JobEvent, laboratories, perform } from '../../runs/job';
+import { failure, type Job, type JobEvent, laboratories, perform } from '../../runs/job';
 
 /** What happens to a job, by its id; `over`: nothing more to those that were given. */
 export type WorkerMessage = (Omit<JobEvent, 'job'> & { readonly id: string }) | 'over';
@@ -15,7 +15,7 @@ async function work(jobs: readonly Job[]): Promise<void> {
     await perform(laboratoryOf(jobs[0]), jobs, ({ job, ...event }) => tell({ id: job.id, ...event }));
   } catch (error) {
     if (stop.signal.aborted) process.exit(0);
-    for (const { id } of jobs) tell({ id, kind: 'failed', message: failureText(error) });
+    for (const { id } of jobs) tell({ id, ...failure(error) });
   }
 }
 
