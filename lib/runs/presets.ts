@@ -182,11 +182,11 @@ export function specOf(
     precision,
     seed,
   };
-  if (method.kind === 'baseline') return { ...shared, method, epochs: epochs ?? preset.baselineEpochs };
   checkMethod(
     method,
     distortion && { kind: distortionNamed(distortion.name), strength: distortion.strength },
   );
+  if (method.kind === 'baseline') return { ...shared, method, epochs: epochs ?? preset.baselineEpochs };
   const definition = distortion && definitionOf(distortion.name);
   const from = runId(specOf(preset, BASELINE, { seed, precision }));
   return {
