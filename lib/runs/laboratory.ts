@@ -8,7 +8,8 @@ import { fastestPrecision, type Precision, ResNet18 } from '../model/resnet';
 import { loadWeights, saveWeights } from '../model/weights';
 import { currentKernel } from '../notebook/client';
 import { device } from '../tensorflow';
-import { type TrainOptions, train } from '../training/train';
+import type { TrainOptions } from '../training/train';
+import { TestBench, TrainingBench } from './benches';
 import { picturesOf, presetAt, presetShown } from './preset-pictures';
 import { BASELINE, type Preset, type PresetName, specOf, type Treatment } from './presets';
 import { type Lock, type Results, type RunRecord, RunStore, testedRows } from './run-store';
@@ -22,7 +23,6 @@ import {
   runId,
   runTitle,
 } from './spec';
-import { TestBench } from './test-bench';
 
 /** What follows a run while it trains: a live chart, or nothing. */
 export interface RunObserver extends Pick<TrainOptions, 'onBatch' | 'onEpoch'> {
@@ -67,6 +67,7 @@ export class Laboratory {
   readonly #data?: string;
   readonly #signal?: AbortSignal;
   readonly #benches = new Map<Precision, TestBench>();
+  readonly #trainers = new TrainingBench();
   #dataset?: ImageDataset;
 
   /** @throws ArgumentError for an unknown preset, DataError for a folder that is no data set */
@@ -164,21 +165,12 @@ export class Laboratory {
   ): Promise<RunRecord> {
     const here = device();
     const threads = (here.kind === 'cpu' ? this.preset.threads : undefined) ?? here.threads;
-    const network = this.#network(spec);
-    try {
-      if (spec.from !== undefined) loadWeights(network, this.store.weights(spec.from) as string);
+    const network = () => this.#network(spec);
+    const weights = spec.from && this.store.weights(spec.from);
+    const parts = { network, weights, dataset: this.dataset, threads };
+    return this.#trainers.use(spec, parts, async (network, train) => {
       this.store.begin(spec);
-      const { method, epochs, batchSize, learningRate, seed, distortion } = spec;
       const { history, bestEpoch } = await train({
-        network,
-        dataset: this.dataset,
-        method,
-        distortion: distortion && { kind: distortionNamed(distortion.name), strength: distortion.strength },
-        epochs,
-        batchSize,
-        learningRate,
-        seed,
-        threads,
         signal: this.stopSignal(lost),
         checkpoint: { file: this.store.checkpointFile(id), run: id },
         onResume: (history) => this.store.setHistory(id, history),
@@ -202,9 +194,7 @@ export class Laboratory {
       };
       this.store.save(record);
       return record;
-    } finally {
-      network.dispose();
-    }
+    });
   }
 
   /** All finished runs of this preset: the store's, and those that ship with the project. */
