@@ -20,6 +20,7 @@ import { Laboratory } from '../lib/runs/laboratory';
 import { type PresetName, presets, specOf } from '../lib/runs/presets';
 import { RunStore } from '../lib/runs/run-store';
 import { parseSpec, type RunSpec, runId, runTitle } from '../lib/runs/spec';
+import { recordings } from '../lib/tensorflow';
 import { AS_PRINTED, type Method } from '../lib/training/methods';
 import { train } from '../lib/training/train';
 
@@ -178,6 +179,24 @@ describe('the laboratory', () => {
       'weights.safetensors',
     ]);
     assert.match(record.version, /^\d+\.\d+\.\d+/);
+  });
+
+  it('trains to the same bits after runs that are alike but for seed, α and strength', async () => {
+    const other = new Laboratory({ preset: 'smoke', store: join(folder, 'other') });
+    const graphs: unknown[] = [];
+    const note = (graph: unknown) => void graphs.push(graph);
+    recordings.subscribe(note);
+    await other.runOf(specOf(presets.smoke, { method: { kind: 'baseline' } }, { seed: 1 }));
+    await other.run({ method: { kind: 'ST', alpha: 10 }, distortion: { ...noise, strength: 0.5 } });
+    const recorded = graphs.length;
+    const { id, spec } = await other.run(treatment);
+    recordings.unsubscribe(note);
+    assert.deepEqual([recorded, graphs.length], [6, 6], 'three graphs for the baselines, three for ST');
+    for (const run of [spec.from as string, id]) {
+      const [before, after] = [other, laboratory].map(({ store }) => readFileSync(store.weightsFile(run)));
+      assert.ok(before.equals(after), run);
+    }
+    rmSync(join(folder, 'other'), { recursive: true });
   });
 
   it('counts each strength once, with the same result from disk, also after a kill within a line', async () => {

@@ -9,7 +9,8 @@ import type { Precision } from '../model/resnet';
 import { loadWeights, saveWeights } from '../model/weights';
 import { currentKernel } from '../notebook/client';
 import { device } from '../tensorflow';
-import { type TrainOptions, train } from '../training/train';
+import type { TrainOptions } from '../training/train';
+import { TestBench, TrainingBench } from './benches';
 import { fastestPrecisionOf, makeNetwork } from './networks';
 import { type Pictures, picturesOf, presetAt, presetShown } from './preset-pictures';
 import { BASELINE, type Preset, specOf, type Treatment } from './presets';
@@ -25,7 +26,6 @@ import {
   runId,
   runTitle,
 } from './spec';
-import { TestBench } from './test-bench';
 
 /** What follows a run while it trains: a live chart, or nothing. */
 export interface RunObserver extends Pick<TrainOptions, 'onBatch' | 'onEpoch'> {
@@ -70,6 +70,7 @@ export class Laboratory {
   readonly #data?: Pictures;
   readonly #signal?: AbortSignal;
   readonly #benches = new Map<Precision, TestBench>();
+  readonly #trainers = new TrainingBench();
   #dataset?: ImageDataset;
 
   /** @throws ArgumentError for an unknown preset, DataError for a folder that is no data set */
@@ -168,21 +169,12 @@ export class Laboratory {
     const here = device();
     const threads = (here.kind === 'cpu' ? this.preset.threads : undefined) ?? here.threads;
     checkOwn(spec);
-    const network = this.#network(spec);
-    try {
-      if (spec.from !== undefined) loadWeights(network, this.store.weights(spec.from) as string);
+    const network = () => this.#network(spec);
+    const weights = spec.from && this.store.weights(spec.from);
+    const parts = { network, weights, dataset: this.dataset, threads };
+    return this.#trainers.use(spec, parts, async (network, train) => {
       this.store.begin(spec);
-      const { method, epochs, batchSize, learningRate, seed, distortion } = spec;
       const { history, bestEpoch } = await train({
-        network,
-        dataset: this.dataset,
-        method,
-        distortion: distortion && { kind: distortionNamed(distortion.name), strength: distortion.strength },
-        epochs,
-        batchSize,
-        learningRate,
-        seed,
-        threads,
         signal: this.stopSignal(lost),
         checkpoint: { file: this.store.checkpointFile(id), run: id },
         onResume: (history) => this.store.setHistory(id, history),
@@ -206,9 +198,7 @@ export class Laboratory {
       };
       this.store.save(record);
       return record;
-    } finally {
-      network.dispose();
-    }
+    });
   }
 
   /** All finished runs of this preset: the store's, and those that ship with the project. */

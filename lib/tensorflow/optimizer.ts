@@ -82,6 +82,15 @@ export class Nesterov {
     });
   }
 
+  /** Forgets how the variables moved, as a new optimizer. */
+  reset(): void {
+    for (const accumulator of this.state) {
+      const zeros = tf.zeros([...accumulator.shape]);
+      accumulator.assign(zeros);
+      zeros.dispose();
+    }
+  }
+
   /** The accumulators, named after their variables: part of a checkpoint. */
   get state(): readonly Variable[] {
     return [...this.#accumulators.values()];

@@ -183,15 +183,25 @@ export interface LossInput {
   /** x′, `[batch, S, S, 3]`. */
   readonly distorted: Tensor4D;
   readonly labels: Tensor1D;
+  /** What ST's divergence is multiplied by, as a tensor: one compiled step serves every α. Default: the method's own. */
+  readonly weight?: Scalar;
   /** The network: images → logits. */
   readonly f: (images: Tensor4D) => Tensor2D;
+}
+
+/** What ST's divergence is multiplied by: α, or α / C where it is averaged over the C classes. */
+export function divergenceWeight(
+  { alpha, divergence = DEFAULT_READING.divergence }: Extract<Method, { alpha: number }>,
+  classes: number,
+): number {
+  return divergence === 'mean' ? alpha / classes : alpha;
 }
 
 /** The training objective of a method. */
 export function methodLoss(method: Method | OwnMethod, input: LossInput): Scalar {
   if ('loss' in method) return method.loss(input);
   if (method.kind === 'own') return ownMethod(method).loss(input);
-  const { reference, distorted, labels, f } = input;
+  const { reference, distorted, labels, weight, f } = input;
   const bothLogits = (passes: Passes = 'joint') =>
     passes === 'separate' ? [f(reference), f(distorted)] : bothAtOnce(f, reference, distorted);
   switch (method.kind) {
@@ -202,12 +212,14 @@ export function methodLoss(method: Method | OwnMethod, input: LossInput): Scalar
       return taskLoss(f(distorted), labels);
     case 'ST':
     case 'ST-sym': {
-      const { divergence, reference: gradient, passes } = { ...DEFAULT_READING, ...method };
+      const { reference: gradient, passes } = { ...DEFAULT_READING, ...method };
       const [logits, distortedLogits] = bothLogits(passes);
       const kl = method.kind === 'ST' ? klDivergence : symmetricKlDivergence;
       const compared = gradient === 'detached' ? detached(logits) : logits;
-      const weight = divergence === 'mean' ? method.alpha / logits.shape[1] : method.alpha;
-      return taskLoss(logits, labels).add(kl(compared, distortedLogits).mul(weight));
+      const divergence = kl(compared, distortedLogits).mul(
+        weight ?? divergenceWeight(method, logits.shape[1]),
+      );
+      return taskLoss(logits, labels).add(divergence);
     }
     case 'AT': {
       const { mu = PAPER_MU, passes } = method;

@@ -1,14 +1,21 @@
 import { setImmediate } from 'node:timers/promises';
 import type { ImageDataset } from '../data/dataset';
-import { AccuracyMeter, checkClasses } from '../evaluation/accuracy';
+import { AccuracyMeter } from '../evaluation/accuracy';
 import { normalise } from '../evaluation/crops';
 import { type ImagePlan, imagePair, plannedBatches, type StepInputs, stepInputs } from '../evaluation/inputs';
 import { ArgumentError, UserError } from '../io/errors';
 import type { Network } from '../model/network';
 import { currentKernel } from '../notebook/client';
-import { compile, hashSeed, Nesterov, tf, valueAndGradients } from '../tensorflow';
+import { compile, hashSeed, Nesterov, type Scalar, tf, valueAndGradients } from '../tensorflow';
 import { type EpochResult, loadCheckpoint, type Snapshot, saveCheckpoint } from './checkpoint';
-import { checkMethod, type Method, methodLoss, type OwnMethod, type TrainingDistortion } from './methods';
+import {
+  checkMethod,
+  divergenceWeight,
+  type Method,
+  methodLoss,
+  type OwnMethod,
+  type TrainingDistortion,
+} from './methods';
 
 /** The loss is no number any more. */
 export class DivergenceError extends UserError {}
@@ -81,145 +88,186 @@ const CHECKPOINT_MS = 60_000;
  *   signal's reason when aborted
  */
 export async function train(options: TrainOptions): Promise<TrainingResult> {
-  const {
-    network,
-    dataset,
-    method,
-    distortion,
-    epochs,
-    batchSize = 128,
-    seed = 0,
-    signal = currentKernel()?.signal,
-    checkpoint,
-  } = options;
-  checkMethod(method, distortion);
-  checkClasses(network, dataset);
-  if (!(Number.isInteger(epochs) && epochs >= 1)) {
-    throw new ArgumentError(`train: epochs must be a whole number above 0, but got ${epochs}.`);
-  }
-  if (!(Number.isInteger(batchSize) && batchSize >= 1)) {
-    throw new ArgumentError(`train: batchSize must be a whole number above 0, but got ${batchSize}.`);
-  }
-  const batchCount = Math.ceil(dataset.train.length / batchSize);
-  signal?.throwIfAborted();
-
-  const parameters = network.parameters;
-  const optimizer = new Nesterov(parameters, { learningRate: options.learningRate });
-  const step = compile(
-    (inputs: StepInputs) => {
-      const { crops, distorted } = imagePair(inputs, {
-        dataset,
-        distortion: distortion?.kind,
-        // The pass of an attack leaves the running statistics where they are: the images are counted once.
-        f: (images) => network.forward(images, { training: true, track: false }),
-      });
-      const { value, gradients } = valueAndGradients(
-        () =>
-          methodLoss(method, {
-            reference: normalise(crops, dataset),
-            distorted: normalise(distorted, dataset),
-            labels: inputs.labels,
-            f: (images) => network.forward(images, { training: true }),
-          }),
-        parameters,
-      );
-      optimizer.apply(parameters, gradients);
-      return { loss: value };
-    },
-    { execution: options.execution, threads: options.threads },
-  );
-  const meter = new AccuracyMeter(network, dataset, undefined, options.execution);
-
-  const variables = [...network.variables.values(), ...optimizer.state];
-  const history: EpochResult[] = [];
-  let best: Snapshot | undefined;
-  let position = { epoch: 0, batch: 0, lossSum: 0 };
-  let savedAt = performance.now();
-  const save = () => {
-    if (checkpoint === undefined) return;
-    saveCheckpoint(checkpoint.file, { run: checkpoint.run, ...position, history }, variables, best);
-    savedAt = performance.now();
-  };
-
+  const trainer = new Trainer(options);
   try {
-    if (checkpoint !== undefined) {
-      const resumed = loadCheckpoint(checkpoint.file, checkpoint.run, variables, checkpoint.warn);
-      if (resumed !== undefined) {
-        position = resumed.progress;
-        history.push(...resumed.progress.history);
-        best = resumed.best;
-      }
+    return await trainer.train(options);
+  } finally {
+    trainer.dispose();
+  }
+}
+
+/** What a {@link Trainer} keeps from run to run; of the method and the distortion, what is no number. */
+type TrainerOptions = Pick<
+  TrainOptions,
+  'network' | 'dataset' | 'method' | 'distortion' | 'learningRate' | 'execution' | 'threads'
+>;
+type RunOptions = Omit<TrainOptions, Exclude<keyof TrainerOptions, 'method' | 'distortion'>>;
+
+/**
+ * A network with its compiled steps, for runs one after the other that differ in the weights they start from, in seed,
+ * epochs, batch size, α, p and the strength of the distortion.
+ */
+export class Trainer {
+  readonly network: Network;
+  readonly #dataset: ImageDataset;
+  readonly #optimizer: Nesterov;
+  readonly #step;
+  readonly #meter: AccuracyMeter;
+
+  /** @throws ArgumentError as {@link train} */
+  constructor(options: TrainerOptions) {
+    const { network, dataset, method, distortion, learningRate, execution, threads } = options;
+    checkMethod(method, distortion);
+    this.network = network;
+    this.#dataset = dataset;
+    this.#meter = new AccuracyMeter(network, dataset, undefined, execution);
+    const { parameters } = network;
+    const optimizer = new Nesterov(parameters, { learningRate });
+    this.#optimizer = optimizer;
+    this.#step = compile(
+      ({ weight, ...inputs }: StepInputs & { readonly weight?: Scalar }) => {
+        const { crops, distorted } = imagePair(inputs, {
+          dataset,
+          distortion: distortion?.kind,
+          // The pass of an attack leaves the running statistics where they are: the images are counted once.
+          f: (images) => network.forward(images, { training: true, track: false }),
+        });
+        const { value, gradients } = valueAndGradients(
+          () =>
+            methodLoss(method, {
+              reference: normalise(crops, dataset),
+              distorted: normalise(distorted, dataset),
+              labels: inputs.labels,
+              weight,
+              f: (images) => network.forward(images, { training: true }),
+            }),
+          parameters,
+        );
+        optimizer.apply(parameters, gradients);
+        return { loss: value };
+      },
+      { execution, threads },
+    );
+  }
+
+  /** Trains the network from the weights that it has. @throws as {@link train} */
+  async train(options: RunOptions): Promise<TrainingResult> {
+    const { method, distortion, epochs, batchSize = 128, seed = 0, checkpoint } = options;
+    const { signal = currentKernel()?.signal } = options;
+    checkMethod(method, distortion);
+    if (!(Number.isInteger(epochs) && epochs >= 1)) {
+      throw new ArgumentError(`train: epochs must be a whole number above 0, but got ${epochs}.`);
     }
-    options.onResume?.([...history]);
-    for (let epoch = position.epoch + 1; epoch <= epochs; epoch++) {
-      const started = performance.now();
-      let waitMs = 0;
-      let seen = 0;
-      const plan = imagePlan(options, epoch);
-      const reading = { batchSize, order: { seed, epoch }, startAt: position.batch, signal };
-      for await (const batch of plannedBatches(dataset.train, dataset, plan, reading)) {
-        waitMs += batch.waitMs;
-        const loss = tf.tidy(() => step(stepInputs(batch, dataset, plan)).loss.dataSync()[0]);
-        if (!Number.isFinite(loss)) {
-          throw new DivergenceError(
-            `The loss became ${loss} in epoch ${epoch}, batch ${position.batch + 1}.`,
-            {
-              cure: 'A smaller learning rate or a smaller α keeps it finite.',
-            },
-          );
+    if (!(Number.isInteger(batchSize) && batchSize >= 1)) {
+      throw new ArgumentError(`train: batchSize must be a whole number above 0, but got ${batchSize}.`);
+    }
+    signal?.throwIfAborted();
+    const network = this.network;
+    const dataset = this.#dataset;
+    const batchCount = Math.ceil(dataset.train.length / batchSize);
+    const weight = 'alpha' in method ? divergenceWeight(method, network.classes) : undefined;
+    this.#optimizer.reset();
+
+    const variables = [...network.variables.values(), ...this.#optimizer.state];
+    const history: EpochResult[] = [];
+    let best: Snapshot | undefined;
+    let position = { epoch: 0, batch: 0, lossSum: 0 };
+    let savedAt = performance.now();
+    const save = () => {
+      if (checkpoint === undefined) return;
+      saveCheckpoint(checkpoint.file, { run: checkpoint.run, ...position, history }, variables, best);
+      savedAt = performance.now();
+    };
+
+    try {
+      if (checkpoint !== undefined) {
+        const resumed = loadCheckpoint(checkpoint.file, checkpoint.run, variables, checkpoint.warn);
+        if (resumed !== undefined) {
+          position = resumed.progress;
+          history.push(...resumed.progress.history);
+          best = resumed.best;
         }
-        seen += batch.labels.length;
-        position = { epoch: epoch - 1, batch: position.batch + 1, lossSum: position.lossSum + loss };
-        const imagesPerSecond = (1000 * seen) / (performance.now() - started);
-        options.onBatch?.({
+      }
+      options.onResume?.([...history]);
+      for (let epoch = position.epoch + 1; epoch <= epochs; epoch++) {
+        const started = performance.now();
+        let waitMs = 0;
+        let seen = 0;
+        const plan = imagePlan(options, epoch);
+        const reading = { batchSize, order: { seed, epoch }, startAt: position.batch, signal };
+        for await (const batch of plannedBatches(dataset.train, dataset, plan, reading)) {
+          waitMs += batch.waitMs;
+          const loss = tf.tidy(() => {
+            const inputs = stepInputs(batch, dataset, plan);
+            return this.#step({
+              ...inputs,
+              ...(weight !== undefined && { weight: tf.scalar(weight) }),
+            }).loss.dataSync()[0];
+          });
+          if (!Number.isFinite(loss)) {
+            throw new DivergenceError(
+              `The loss became ${loss} in epoch ${epoch}, batch ${position.batch + 1}.`,
+              {
+                cure: 'A smaller learning rate or a smaller α keeps it finite.',
+              },
+            );
+          }
+          seen += batch.labels.length;
+          position = { epoch: epoch - 1, batch: position.batch + 1, lossSum: position.lossSum + loss };
+          const imagesPerSecond = (1000 * seen) / (performance.now() - started);
+          options.onBatch?.({
+            epoch,
+            epochs,
+            batch: position.batch,
+            batches: batchCount,
+            loss,
+            imagesPerSecond,
+          });
+          await setImmediate(); // a step blocks the event loop: let interrupts and progress through
+          signal?.throwIfAborted();
+          if (performance.now() - savedAt > CHECKPOINT_MS) save();
+        }
+        const trained = performance.now() - started;
+        const { correct, total } = await this.#meter.count(dataset.validation, { signal });
+        const validationAccuracy = correct / total;
+        const isBest = history.every((earlier) => earlier.validationAccuracy < validationAccuracy);
+        if (isBest) best = network.snapshot();
+        const result: EpochResult = {
           epoch,
           epochs,
-          batch: position.batch,
-          batches: batchCount,
-          loss,
-          imagesPerSecond,
-        });
-        await setImmediate(); // a step blocks the event loop: let interrupts and progress through
-        signal?.throwIfAborted();
-        if (performance.now() - savedAt > CHECKPOINT_MS) save();
+          trainLoss: position.lossSum / batchCount,
+          validationAccuracy,
+          imagesPerSecond: (1000 * seen) / trained,
+          waitingShare: waitMs / trained,
+          seconds: (performance.now() - started) / 1000,
+          best: isBest,
+        };
+        history.push(result);
+        position = { epoch, batch: 0, lossSum: 0 };
+        save();
+        options.onEpoch?.(result);
       }
-      const trained = performance.now() - started;
-      const { correct, total } = await meter.count(dataset.validation, { signal });
-      const validationAccuracy = correct / total;
-      const isBest = history.every((earlier) => earlier.validationAccuracy < validationAccuracy);
-      if (isBest) best = network.snapshot();
-      const result: EpochResult = {
-        epoch,
-        epochs,
-        trainLoss: position.lossSum / batchCount,
-        validationAccuracy,
-        imagesPerSecond: (1000 * seen) / trained,
-        waitingShare: waitMs / trained,
-        seconds: (performance.now() - started) / 1000,
-        best: isBest,
-      };
-      history.push(result);
-      position = { epoch, batch: 0, lossSum: 0 };
-      save();
-      options.onEpoch?.(result);
+    } catch (error) {
+      if (signal?.aborted && error === signal.reason) save();
+      throw error;
     }
-  } catch (error) {
-    if (signal?.aborted && error === signal.reason) save();
-    throw error;
-  } finally {
-    meter.dispose();
-    step.dispose();
-    optimizer.dispose();
+    network.restore(best as Snapshot);
+    return {
+      history,
+      bestEpoch: Math.max(...history.filter((result) => result.best).map((result) => result.epoch)),
+    };
   }
-  network.restore(best as Snapshot);
-  return {
-    history,
-    bestEpoch: Math.max(...history.filter((result) => result.best).map((result) => result.epoch)),
-  };
+
+  /** Frees the compiled steps and the optimizer; the network stays the caller's, with its newest weights. */
+  dispose(): void {
+    this.#meter.dispose();
+    this.#step.dispose();
+    this.#optimizer.dispose();
+  }
 }
 
 /** The seed and the strength of each image's distortion in an epoch; with DA(p), images are spared at random. */
-function imagePlan({ method, distortion, seed = 0 }: TrainOptions, epoch: number): ImagePlan {
+function imagePlan({ method, distortion, seed = 0 }: RunOptions, epoch: number): ImagePlan {
   const { strength = 0, kind } = distortion ?? {};
   const probability = 'probability' in method ? method.probability : 1;
   return {

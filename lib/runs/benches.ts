@@ -1,0 +1,123 @@
+/** What runs share: a step that is compiled once for all that are alike, an image that is distorted once for all. */
+import type { ImageDataset } from '../data/dataset';
+import { type Distortion, definitionOf, distortionNamed, type Strength } from '../distortions';
+import { AccuracyMeter } from '../evaluation/accuracy';
+import { type EvaluationRow, rowOf } from '../evaluation/evaluate';
+import type { Network } from '../model/network';
+import { loadWeights } from '../model/weights';
+import { Trainer, type TrainingResult, type TrainOptions } from '../training/train';
+import { TEST_SEED } from './run-store';
+import { canonicalJson, type RunSpec } from './spec';
+
+/** A run to be tested: where its weights are, and at which strengths. */
+export interface Tested {
+  readonly weights: string;
+  readonly strengths: readonly Strength[];
+  readonly onRow: (row: EvaluationRow) => void;
+}
+
+/** One network with compiled steps for all runs: it takes their weights in turn, since to compile takes longer than a small test. */
+export class TestBench {
+  readonly #network: Network;
+  readonly #dataset: ImageDataset;
+  readonly #meters = new Map<string, AccuracyMeter>();
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(network: Network, dataset: ImageDataset) {
+    this.#network = network;
+    this.#dataset = dataset;
+  }
+
+  /**
+   * Counts strength by strength, all runs on the same images; waits for what was begun before.
+   *
+   * @throws the signal's reason when it aborts
+   */
+  count(runs: readonly Tested[], distortion: Distortion, signal?: AbortSignal): Promise<void> {
+    const counted = this.#last.then(() => this.#count(runs, distortion, signal));
+    this.#last = counted.catch(() => {});
+    return counted;
+  }
+
+  async #count(runs: readonly Tested[], distortion: Distortion, signal?: AbortSignal): Promise<void> {
+    const network = this.#network;
+    const { test } = this.#dataset;
+    const { name } = distortion;
+    const definition = definitionOf(name);
+    const key = `${name} ${definition}`; // one of one's own may have been changed since
+    const meter = this.#meters.get(key) ?? new AccuracyMeter(network, this.#dataset, distortion);
+    this.#meters.set(key, meter);
+    const networks = runs.map(({ weights, strengths }) => {
+      loadWeights(network, weights);
+      const values = network.snapshot();
+      return { become: () => network.restore(values), strengths };
+    });
+    for await (const counted of meter.countEach(test, networks, { seed: TEST_SEED, signal })) {
+      const { strength, count } = counted;
+      const what = { distortion: name, ...(definition && { definition }), strength, seed: TEST_SEED };
+      runs[counted.network].onRow(rowOf(what, count));
+    }
+  }
+}
+
+/** So many trainers are kept, each with two copies of its weights and one of their momentum. */
+const MOST_KEPT = 8;
+
+/** What a run trains with. */
+interface TrainingParts extends Pick<TrainOptions, 'dataset' | 'threads'> {
+  /** Makes the run's network, with the first weights of its seed. */
+  readonly network: () => Network;
+  /** The file of the weights that it starts from. Default: the first weights. */
+  readonly weights?: string;
+}
+
+/** Trainers of runs that are over, for runs that are alike: to compile one takes longer than a small training. */
+export class TrainingBench {
+  readonly #kept: { readonly form: string; readonly trainer: Trainer }[] = [];
+
+  /** @param work Is given a network with the weights that the run starts from, and what trains it. */
+  async use<T>(
+    spec: RunSpec,
+    { network, weights, ...parts }: TrainingParts,
+    work: (network: Network, train: (options: RunObserving) => Promise<TrainingResult>) => Promise<T>,
+  ): Promise<T> {
+    const { method, learningRate } = spec;
+    const distortion = spec.distortion && {
+      kind: distortionNamed(spec.distortion.name),
+      strength: spec.distortion.strength,
+    };
+    const form = formOf(spec);
+    const kept = this.#kept;
+    const at = kept.findLastIndex((one) => one.form === form);
+    const trainer =
+      at < 0
+        ? new Trainer({ ...parts, network: network(), method, distortion, learningRate })
+        : kept.splice(at, 1)[0].trainer;
+    try {
+      if (weights !== undefined) loadWeights(trainer.network, weights);
+      else if (at >= 0) {
+        const first = network();
+        trainer.network.restore(first.snapshot());
+        first.dispose();
+      }
+      return await work(trainer.network, (options) =>
+        trainer.train({ ...spec, ...options, method, distortion }),
+      );
+    } finally {
+      kept.push({ form, trainer });
+      for (const { trainer } of kept.splice(0, kept.length - MOST_KEPT)) {
+        trainer.dispose();
+        trainer.network.dispose();
+      }
+    }
+  }
+}
+
+type RunObserving = Pick<TrainOptions, 'signal' | 'checkpoint' | 'onResume' | 'onBatch' | 'onEpoch'>;
+
+/** All of a specification but what a {@link Trainer} is given anew for each run. */
+function formOf({ method, distortion, from: _from, seed: _seed, epochs: _epochs, ...rest }: RunSpec): string {
+  const { alpha: _alpha, probability: _probability, ...kind } = { alpha: 0, probability: 0, ...method };
+  const { name, definition } = distortion ?? {};
+  return canonicalJson({ ...rest, method: kind, distortion: { name, definition } });
+}
