@@ -46,6 +46,7 @@ export function experimentCurves(laboratory: Laboratory, test: string): readonly
 
 /** How much better a setting is than another at one strength: a difference of accuracies, 0..1. */
 export interface Gain {
+  /** The treatment: `ST (σ=0.215, α=10)`. */
   readonly label: string;
   readonly strength: Strength;
   /** `σ=0.1` */
@@ -75,7 +76,7 @@ export function experimentGains(laboratory: Laboratory, test: string): readonly 
   const mine = [...results].filter(([, { record }]) => isOf(preset, record.spec));
   const deviations = new SeedDeviations(new Map(mine));
   const kind = distortionNamed(test);
-  const compared = curves.flatMap(({ label, curve }) => {
+  const compared = curves.flatMap(({ curve }) => {
     if (curve.treatment === CONTROL || curve.treatment === BASELINE) return [];
     return curve.points.flatMap(({ strength }) => {
       const terms = [
@@ -87,7 +88,7 @@ export function experimentGains(laboratory: Laboratory, test: string): readonly 
       const { low, high, pHolds: pBetter } = decide(found, [0, Number.POSITIVE_INFINITY]);
       const { pHolds: pWorse } = decide(found, [Number.NEGATIVE_INFINITY, 0]);
       const { value: gain, seeds, images } = found;
-      return [{ label, strength, gain, low, high, pBetter, pWorse, seeds: seeds.length, images }];
+      return [{ label: runTitle(curve.treatment), strength, gain, low, high, pBetter, pWorse, seeds: seeds.length, images }];
     });
   });
   const sure = holm(compared.map(({ pBetter, pWorse }) => Math.min(pBetter, pWorse)));
