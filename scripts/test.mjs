@@ -6,22 +6,22 @@ import path from 'node:path';
 import { inRoot } from './lib/paths.mjs';
 
 const ALONE = ['dashboard', 'jupyterlab', 'kernel', 'notebooks'];
-/** Begun first, so that none of them is left over at the end. */
-const LONG = ['ray', 'cli', 'training', 'tifs'];
+const files = fs.readdirSync(inRoot('test')).filter((file) => file.endsWith('.test.ts'));
+const isAlone = (/** @type {string} */ file) => ALONE.includes(file.replace('.test.ts', ''));
 
-const all = fs
-  .readdirSync(inRoot('test'))
-  .filter((file) => file.endsWith('.test.ts'))
-  .map((file) => file.replace('.test.ts', ''));
-const together = [...LONG, ...all.filter((name) => !LONG.includes(name) && !ALONE.includes(name))];
-
-/** @param {readonly string[]} names @param {number} concurrency @returns whether all passed */
-function passed(names, concurrency) {
-  const files = names.map((name) => path.join('test', `${name}.test.ts`));
+/** @param {readonly string[]} files @param {number} concurrency @returns whether all passed */
+function passed(files, concurrency) {
   const options = ['--import', 'tsx', '--test', `--test-concurrency=${concurrency}`];
-  const child = spawnSync(process.execPath, [...options, ...files], { cwd: inRoot(), stdio: 'inherit' });
+  const paths = files.map((file) => path.join('test', file));
+  const child = spawnSync(process.execPath, [...options, ...paths], { cwd: inRoot(), stdio: 'inherit' });
   return child.status === 0;
 }
 
-const results = [passed(together, 2), passed(ALONE, 1)];
+const results = [
+  passed(
+    files.filter((file) => !isAlone(file)),
+    2,
+  ),
+  passed(files.filter(isAlone), 1),
+];
 process.exitCode = results.every(Boolean) ? 0 : 1;
