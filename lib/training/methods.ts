@@ -216,10 +216,8 @@ export function methodLoss(method: Method | OwnMethod, input: LossInput): Scalar
       const [logits, distortedLogits] = bothLogits(passes);
       const kl = method.kind === 'ST' ? klDivergence : symmetricKlDivergence;
       const compared = gradient === 'detached' ? detached(logits) : logits;
-      const divergence = kl(compared, distortedLogits).mul(
-        weight ?? divergenceWeight(method, logits.shape[1]),
-      );
-      return taskLoss(logits, labels).add(divergence);
+      const factor = weight ?? divergenceWeight(method, logits.shape[1]); // α, or α / C
+      return taskLoss(logits, labels).add(kl(compared, distortedLogits).mul(factor));
     }
     case 'AT': {
       const { mu = PAPER_MU, passes } = method;
