@@ -88,7 +88,19 @@ export function experimentGains(laboratory: Laboratory, test: string): readonly 
       const { low, high, pHolds: pBetter } = decide(found, [0, Number.POSITIVE_INFINITY]);
       const { pHolds: pWorse } = decide(found, [Number.NEGATIVE_INFINITY, 0]);
       const { value: gain, seeds, images } = found;
-      return [{ label: runTitle(curve.treatment), strength, gain, low, high, pBetter, pWorse, seeds: seeds.length, images }];
+      return [
+        {
+          label: runTitle(curve.treatment),
+          strength,
+          gain,
+          low,
+          high,
+          pBetter,
+          pWorse,
+          seeds: seeds.length,
+          images,
+        },
+      ];
     });
   });
   const sure = holm(compared.map(({ pBetter, pWorse }) => Math.min(pBetter, pWorse)));

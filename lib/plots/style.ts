@@ -13,8 +13,8 @@ export function escapeMarkup(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }
 
-/** How a network was trained: the paper's names, and the control of this project. */
-export type MethodName = Exclude<Method['kind'], 'own'>;
+/** How a network was trained: the paper's names, the control of this project, and `own` for a method of one's own. */
+export type MethodName = Method['kind'];
 
 /** How a curve is told from others. */
 export interface Look {
@@ -22,6 +22,25 @@ export interface Look {
   /** A Plotly marker symbol. */
   readonly marker: string;
 }
+
+/** The looks of methods of one's own, in the order in which a figure has them. */
+const ownLooks: readonly (readonly [Look, Look, Look])[] = [
+  [
+    { colour: '#6a3d9a', marker: 'diamond-tall' },
+    { colour: '#9b7bc0', marker: 'hexagon' },
+    { colour: '#43246a', marker: 'star-square' },
+  ],
+  [
+    { colour: '#8c6d1f', marker: 'triangle-left' },
+    { colour: '#c2a65a', marker: 'bowtie' },
+    { colour: '#57430f', marker: 'octagon' },
+  ],
+  [
+    { colour: '#b2182b', marker: 'star-triangle-up' },
+    { colour: '#d6707c', marker: 'star-diamond' },
+    { colour: '#6f0d19', marker: 'diamond-wide' },
+  ],
+];
 
 /** The looks of each method: its own, then those of its second and third group. */
 export const methodLooks: Readonly<Record<MethodName, readonly [Look, Look, Look]>> = {
@@ -55,26 +74,8 @@ export const methodLooks: Readonly<Record<MethodName, readonly [Look, Look, Look
     { colour: '#882e72', marker: 'x' },
     { colour: '#dba8c8', marker: 'hourglass' },
   ],
+  own: ownLooks[0],
 };
-
-/** The looks of methods of one's own, in the order in which a figure has them. */
-const ownLooks: readonly (readonly [Look, Look, Look])[] = [
-  [
-    { colour: '#6a3d9a', marker: 'diamond-tall' },
-    { colour: '#9b7bc0', marker: 'hexagon' },
-    { colour: '#43246a', marker: 'star-square' },
-  ],
-  [
-    { colour: '#8c6d1f', marker: 'triangle-left' },
-    { colour: '#c2a65a', marker: 'bowtie' },
-    { colour: '#57430f', marker: 'octagon' },
-  ],
-  [
-    { colour: '#b2182b', marker: 'star-triangle-up' },
-    { colour: '#d6707c', marker: 'star-diamond' },
-    { colour: '#6f0d19', marker: 'diamond-wide' },
-  ],
-];
 
 /**
  * The looks of a method, the paper's or one's own.
