@@ -27,6 +27,7 @@ import { readSafetensors } from '../lib/model/safetensors';
 import { isWhole } from '../lib/runs/job';
 import { RunStore } from '../lib/runs/run-store';
 import { planJobs } from '../lib/sweep/plan';
+import { onSmallDisk } from './support/disk';
 
 const root = join(__dirname, '..');
 const folder = mkdtempSync(join(tmpdir(), 'cli-'));
@@ -513,12 +514,7 @@ describe('what is given up', () => {
 describe('a full disk', () => {
   it('stops a sweep with one sentence, by every engine, and whatever else writes', async (context) => {
     const disk = newFolder();
-    try {
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1200k', 'tmpfs', disk], { stdio: 'pipe' });
-    } catch {
-      return context.skip('mounting a small disk is not permitted here');
-    }
-    try {
+    await onSmallDisk(context, { folder: disk, size: '1200k' }, async () => {
       for (const engine of ['in-process', 'local']) {
         const where = ['--preset', 'smoke', '--figures', 'fig1a', '--store', join(disk, engine)];
         const err = await refused('sweep', ...where, '--engine', engine);
@@ -535,21 +531,14 @@ describe('a full disk', () => {
       const noRoom = /There is no room on the disk for .*\n→ Make room/;
       assert.match(await refused('kernel', 'install', '--directory', out), /cannot be used: .*\n→ Make room/);
       assert.match(await refused('export', '--run', jobs[0].id, '--store', store, '--out', out), noRoom);
-    } finally {
-      execFileSync('umount', [disk]);
-    }
+    });
   });
 });
 
 describe('a store that is mounted read-only', () => {
   it('is named with what to do', async (context) => {
     const disk = newFolder();
-    try {
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=20m', 'tmpfs', disk], { stdio: 'pipe' });
-    } catch {
-      return context.skip('mounting a small disk is not permitted here');
-    }
-    try {
+    await onSmallDisk(context, { folder: disk, size: '20m' }, async () => {
       cpSync(runs.folder(jobs[0].id), join(disk, jobs[0].id), { recursive: true });
       execFileSync('mount', ['-o', 'remount,ro', disk]);
       const where = ['--preset', 'smoke', '--store', disk];
@@ -562,9 +551,7 @@ describe('a store that is mounted read-only', () => {
         readOnly,
       );
       assert.equal((await json('status', ...where, '--figures', 'fig1a', '--seeds', '12')).whole, 1);
-    } finally {
-      execFileSync('umount', [disk]);
-    }
+    });
   });
 });
 

@@ -62,10 +62,10 @@ function startExecutor() {
     env: { ...process.env, JUPYTER_PATH: join(ROOT, '.jupyter') },
   });
   const answers = createInterface(child.stdout);
+  const ended = once(child, 'close').then(() => ['The process ended.']);
   return {
     /** Executes a notebook in place. @returns what went wrong, as Python writes a string */
     async execute(file: string): Promise<string> {
-      const ended = once(child, 'close').then(() => ['The process ended.']);
       const answer = once(answers, 'line');
       child.stdin.write(`${file}\n`);
       return (await Promise.race([answer, ended]))[0];

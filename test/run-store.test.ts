@@ -33,6 +33,7 @@ import { runId } from '../lib/runs/spec';
 import { device } from '../lib/tensorflow';
 import type { EpochResult } from '../lib/training/checkpoint';
 import { type TrainOptions, train } from '../lib/training/train';
+import { onSmallDisk } from './support/disk';
 
 const folder = mkdtempSync(join(tmpdir(), 'run-store-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -420,12 +421,7 @@ describe('checkpoints', async () => {
 describe('a full disk', () => {
   it('ends training with what to do about it; with more room it goes on to the same result', async (context) => {
     const disk = newFolder();
-    try {
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=900k', 'tmpfs', disk], { stdio: 'pipe' });
-    } catch {
-      return context.skip('mounting a small disk is not permitted here');
-    }
-    try {
+    await onSmallDisk(context, { folder: disk, size: '900k' }, async () => {
       const store = new RunStore(disk);
       store.begin(spec);
       const checkpoint = { file: store.checkpointFile(id), run: id };
@@ -470,8 +466,6 @@ describe('a full disk', () => {
       store.save(record);
       await lock.release();
       assert.deepEqual(store.list(), [record]);
-    } finally {
-      execFileSync('umount', [disk]);
-    }
+    });
   });
 });

@@ -5,11 +5,13 @@ import { makeFolder } from '../io/files';
 import { figureNames, panelReadAs, panelsOf, panelTitle } from '../paper/figures';
 import { type PanelCurves, panelCurves } from '../paper/panel-curves';
 import { isStudy } from '../paper/studies';
+import type { Figure } from '../plots/figure';
 import { evaluationsFrame, frameTable, runsFrame } from '../plots/frames';
 import { experimentFigure, experimentTable, panelFigure } from '../plots/panel';
 import { type ResultsTable, resultsTable } from '../plots/table';
 import { Laboratory } from '../runs/laboratory';
 import { presetNamed } from '../runs/presets';
+import type { Results } from '../runs/run-store';
 import { figuresNamed } from '../sweep/plan';
 import type { Given } from './commands';
 import { printJson } from './text';
@@ -36,13 +38,9 @@ export async function figures(options: Given<'figures'>): Promise<void> {
       console.error(`Panel ${panel.id}, ${panelTitle(panel)}: no baseline was tested.`);
       continue;
     }
-    const figure = panelFigure(curves);
-    const files = ['.svg', ...(html ? ['.html'] : [])].map((end) => join(out, `figure-${panel.id}${end}`));
-    for (const file of files) await figure.save(file);
-    const csv = join(out, `figure-${panel.id}.csv`);
-    await numbersOf(curves).save(csv);
+    const files = await saved(panelFigure(curves), numbersOf(curves), join(out, `figure-${panel.id}`), html);
     const { computed, wanted } = curves;
-    drawn.push({ panel: panel.id, title: panelTitle(panel), computed, wanted, files: [...files, csv] });
+    drawn.push({ panel: panel.id, title: panelTitle(panel), computed, wanted, files });
     if (!json) console.log(`Panel ${panel.id}, ${panelTitle(panel)}: ${computed} of ${wanted} settings.`);
   }
   if (drawn.length === 0) {
@@ -50,10 +48,25 @@ export async function figures(options: Given<'figures'>): Promise<void> {
       cure: `Compute the runs: npx stability-training sweep --preset ${name} --figures ${figures}${data === undefined ? '' : ` --data ${data}`}`,
     });
   }
+  const tables = await savedTables(results, out);
+  if (json) printJson({ preset: name, panels: drawn, ...tables });
+}
+
+/** Saves a figure as pictures and its numbers as CSV. @returns the files: the stem with an ending each */
+async function saved(figure: Figure, numbers: ResultsTable, stem: string, html: boolean): Promise<string[]> {
+  const files = ['.svg', ...(html ? ['.html'] : [])].map((end) => `${stem}${end}`);
+  for (const file of files) await figure.save(file);
+  const csv = `${stem}.csv`;
+  await numbers.save(csv);
+  return [...files, csv];
+}
+
+/** Saves all runs and all that was counted as CSV. @returns the files */
+async function savedTables(results: Results, out: string) {
   const tables = { runs: join(out, 'runs.csv'), evaluations: join(out, 'evaluations.csv') };
   await frameTable(runsFrame(results)).save(tables.runs);
   await frameTable(evaluationsFrame(results)).save(tables.evaluations);
-  if (json) printJson({ preset: name, panels: drawn, ...tables });
+  return tables;
 }
 
 /** Draws an experiment of one's own: for each test its curves, and the gains over the control. */
@@ -63,19 +76,12 @@ async function ownFigures({ preset, data, store, out, html, json }: Given<'figur
   const files: string[] = [];
   for (const { distortion, strengths } of laboratory.preset.own?.tests ?? []) {
     if (strengths.some(Array.isArray)) continue; // a composition has no axis: evaluations.csv has it
-    const file = (end: string) => join(out, `${preset}-${distortion}${end}`);
     const figure = experimentFigure(laboratory, distortion);
-    for (const end of ['.svg', ...(html ? ['.html'] : [])]) {
-      await figure.save(file(end));
-      files.push(file(end));
-    }
-    await experimentTable(laboratory, distortion).save(file('.csv'));
-    files.push(file('.csv'));
+    const gains = experimentTable(laboratory, distortion);
+    files.push(...(await saved(figure, gains, join(out, `${preset}-${distortion}`), html)));
     if (!json) console.log(figure.text);
   }
-  const { results } = laboratory.shown();
-  await frameTable(runsFrame(results)).save(join(out, 'runs.csv'));
-  await frameTable(evaluationsFrame(results)).save(join(out, 'evaluations.csv'));
+  await savedTables(laboratory.shown().results, out);
   if (json) printJson({ preset, files });
 }
 

@@ -40,8 +40,8 @@ for (const [name, described] of Object.entries<Described>(commands)) {
     require(`./${group ?? word}`);
   command.action(async ({ plugin = [], ...given }: { readonly plugin?: readonly string[] }) => {
     if (plugin.length > 0) {
-      const { loadPlugin }: typeof Experiment = require('../runs/experiment');
-      for (const file of plugin) await loadPlugin(file);
+      const { loadPlugins }: typeof Experiment = require('../runs/experiment');
+      await loadPlugins(plugin);
     }
     await load()[word](given);
   });

@@ -2,6 +2,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { distortionNamed } from '../distortions';
+import { placeInGrid } from '../distortions/distortion';
 import { DataError } from '../io/errors';
 import { makeFolder } from '../io/files';
 import { orIfBad, passedOver, type RunStore } from '../runs/run-store';
@@ -55,8 +56,7 @@ export function writeEvents(store: RunStore, out: string): number {
       writer.scalar('training/images per second', imagesPerSecond, epoch);
     }
     for (const { distortion, strength, correct, total } of rows) {
-      const { testGrid } = distortionNamed(distortion);
-      const place = testGrid.findIndex((of) => JSON.stringify(of) === JSON.stringify(strength));
+      const place = placeInGrid(distortionNamed(distortion), strength);
       if (place >= 0) writer.scalar(`test/${distortion}`, correct / total, place);
     }
     writer.flush();

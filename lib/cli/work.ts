@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { distortionNamed } from '../distortions';
 import { ArgumentError, DataError } from '../io/errors';
-import { loadPlugin } from '../runs/experiment';
+import { loadPlugins } from '../runs/experiment';
 import { type Job, laboratories, perform } from '../runs/job';
 import { presetNamed } from '../runs/presets';
 import { parseSpec, runId } from '../runs/spec';
@@ -37,7 +37,7 @@ async function parseJob(text: string): Promise<Job> {
   }
   // What the rest names may be of one's own.
   const { data: own } = jobSchema.pick({ plugins: true }).loose().safeParse(value);
-  for (const file of own?.plugins ?? []) await loadPlugin(file);
+  await loadPlugins(own?.plugins);
   const parsed = jobSchema.safeParse(value);
   if (!parsed.success) {
     throw new ArgumentError(`--job: this is no job:\n${z.prettifyError(parsed.error)}`, { cure });

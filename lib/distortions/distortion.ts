@@ -60,6 +60,14 @@ export interface Distortion<S extends Strength = Strength> {
   readonly apply: (input: DistortionInput) => Tensor4D;
 }
 
+/** The place of a strength in the test grid; -1 where it is not in it. */
+export function placeInGrid({ testGrid }: Distortion, strength: Strength): number {
+  return testGrid.findIndex((of) => isSameStrength(of, strength));
+}
+
+export const isSameStrength = (one: Strength, other: Strength) =>
+  JSON.stringify(one) === JSON.stringify(other);
+
 /** A row of Tables 1 and 2. */
 export interface TableDistortion extends Distortion<number | null> {
   readonly name: DistortionName;

@@ -1,7 +1,13 @@
 import { ArgumentError } from '../io/errors';
 import { Registry } from '../io/registry';
 import { type Composition, compose, type Part } from './composition';
-import type { Distortion, DistortionName, Strength, TableDistortion } from './distortion';
+import {
+  type Distortion,
+  type DistortionName,
+  isSameStrength,
+  type Strength,
+  type TableDistortion,
+} from './distortion';
 import { fgsm } from './fgsm';
 import { gaussianNoise } from './gaussian-noise';
 import { jpeg } from './jpeg';
@@ -86,7 +92,7 @@ export function checkMaker({ title, name, madeBy }: Distortion): void {
   });
 }
 
-/** Tells distortions of one's own of the same name apart, parts of compositions included; undefined where all are the paper's. */
+/** Tells one's own distortions of the same name apart, in compositions too; undefined where all parts are the paper's. */
 export function definitionOf(name: string): string | undefined {
   const definitions = name.split('+').flatMap((part) => own.definition(part) ?? []);
   return definitions.length > 0 ? definitions.join('+') : undefined;
@@ -94,7 +100,7 @@ export function definitionOf(name: string): string | undefined {
 
 /** Whether a strength is that of no distortion. */
 export function isNone(distortion: Distortion, strength: Strength): boolean {
-  return JSON.stringify(strength) === JSON.stringify(distortion.none);
+  return isSameStrength(strength, distortion.none);
 }
 
 /** As legends have it: `σ=0.1`, `ρ=30°`; of a composition, `ρ=30°, σ=0.1`. */

@@ -43,7 +43,7 @@ export function writingError(file: string, cause: unknown): unknown {
   return new DataError(`${file} cannot be used: ${reason}.`, { cure: 'Choose another place.', cause });
 }
 
-/** Turns an error of the file system, reading or writing, into a DataError that names the path; others stay as they are. */
+/** Turns an error of the file system into a DataError that names the path; returns any other as it is. */
 export function fileError(cause: unknown): unknown {
   if (!(cause instanceof Error)) return cause;
   const { path, errno, code, message } = cause as NodeJS.ErrnoException;

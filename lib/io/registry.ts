@@ -1,5 +1,5 @@
-/** What users bring – distortions, losses, networks – by name: specifications are JSON and can hold a name, not a function. */
-import { createHash } from 'node:crypto';
+/** Gives what users bring – distortions, losses, networks – a name, since a specification is JSON and holds no function. */
+import { hash } from 'node:crypto';
 import { ArgumentError } from './errors';
 
 /** Things of one's own by their names; the last one of a name counts. */
@@ -37,9 +37,32 @@ export class Registry<T extends { readonly name: string }> {
     return this.#known.get(name)?.definition;
   }
 
+  /**
+   * What a run was planned with.
+   *
+   * @throws ArgumentError if nothing of the name is known here, or it has been changed since
+   */
+  planned(name: string, definition: string): T {
+    const known = this.#known.get(name);
+    if (known === undefined) {
+      throw new ArgumentError(`There is no ${this.what} "${name}".`, {
+        cure: 'Load the file that registers it: --plugin FILE, loadPlugin.',
+      });
+    }
+    if (known.definition !== definition) throw changedError(this.what, name);
+    return known.thing;
+  }
+
   names(): readonly string[] {
     return [...this.#known.keys()];
   }
+}
+
+/** Says that something of one's own is not what a run was planned with. */
+export function changedError(what: string, name: string): ArgumentError {
+  return new ArgumentError(`The ${what} "${name}" is not the one that the run was planned with.`, {
+    cure: `Give the changed ${what} another name, or plan the run anew.`,
+  });
 }
 
 /**
@@ -50,5 +73,5 @@ function definitionOf(thing: object): string {
   const text = JSON.stringify(thing, (_key, value) =>
     typeof value === 'function' ? String(value).replace(/\s+/g, '') : value,
   );
-  return createHash('sha256').update(text).digest('hex').slice(0, 16);
+  return hash('sha256', text).slice(0, 16);
 }

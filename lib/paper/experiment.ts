@@ -8,6 +8,8 @@ import { runTitle } from '../runs/spec';
 import { decide, estimate, holm, isSure, SeedDeviations } from './claims/statistics';
 import { type SettingCurve, SettingCurves } from './panel-curves';
 
+type Shown = ReturnType<Laboratory['shown']>;
+
 /** A setting of an experiment at one test: the baseline, the control, a treatment. */
 export interface ExperimentCurve {
   /** As in the paper's legends: `ST (σ=0.215, α=10), 3 seeds`. */
@@ -22,7 +24,10 @@ export interface ExperimentCurve {
  *   whose strengths have no place on one axis; DataError if nothing is there
  */
 export function experimentCurves(laboratory: Laboratory, test: string): readonly ExperimentCurve[] {
-  const { preset, results } = laboratory.shown();
+  return curvesIn(laboratory.shown(), test);
+}
+
+function curvesIn({ preset, results }: Shown, test: string): readonly ExperimentCurve[] {
   const found = preset.own?.tests.find(({ distortion }) => distortion === test);
   if (preset.own === undefined || found === undefined || found.strengths.some(Array.isArray)) {
     throw new ArgumentError(`There are no curves of ${preset.name} under "${test}".`, {
@@ -68,11 +73,11 @@ export interface Gain {
  * @throws as {@link experimentCurves}; DataError if the control is not there
  */
 export function experimentGains(laboratory: Laboratory, test: string): readonly Gain[] {
-  const curves = experimentCurves(laboratory, test);
+  const shown = laboratory.shown(); // reads the store
+  const { preset, results } = shown;
+  const curves = curvesIn(shown, test);
   const control = curves.find(({ curve }) => curve.treatment === CONTROL);
-  if (control === undefined)
-    throw new DataError(`The control of ${laboratory.preset.name} is not there yet.`);
-  const { preset, results } = laboratory.shown();
+  if (control === undefined) throw new DataError(`The control of ${preset.name} is not there yet.`);
   const mine = [...results].filter(([, { record }]) => isOf(preset, record.spec));
   const deviations = new SeedDeviations(new Map(mine));
   const kind = distortionNamed(test);

@@ -39,7 +39,7 @@ export function panelFigure({ panel, chance, baseline, controls, curves, band }:
   });
 }
 
-/** An experiment's accuracy against the strength of one of its tests. @throws as `experimentCurves` */
+/** Draws an experiment's accuracy against the strength of one of its tests. @throws as `experimentCurves` */
 export function experimentFigure(laboratory: Laboratory, test: string): Figure {
   const curves = experimentCurves(laboratory, test);
   const nameOf = ({ curve }: ExperimentCurve) => methodName(curve.treatment.method);
@@ -64,19 +64,19 @@ export function experimentFigure(laboratory: Laboratory, test: string): Figure {
   });
 }
 
-/** The gains of an experiment's treatments over its control, a row a treatment and strength. @throws as `experimentGains` */
+/** Lists what each treatment of an experiment gains over the control at each strength. @throws as `experimentGains` */
 export function experimentTable(laboratory: Laboratory, test: string): ResultsTable {
   const points = (share: number) => (Number.isFinite(share) ? percent(share, 1) : null);
   const rows = experimentGains(laboratory, test).map(
     ({ label, at, gain, low, high, verdict, seeds, images }) => ({
-      ...{
-        treatment: label,
-        strength: at,
-        'gain (points)': points(gain),
-        low: points(low),
-        high: points(high),
-      },
-      ...{ verdict, seeds, images },
+      treatment: label,
+      strength: at,
+      'gain (points)': points(gain),
+      low: points(low),
+      high: points(high),
+      verdict,
+      seeds,
+      images,
     }),
   );
   const title = `${laboratory.preset.name}, ${distortionNamed(test).title}: gain over the control, with its 95 % interval`;

@@ -1,13 +1,13 @@
 /** What runs share: a step that is compiled once for all that are alike, an image that is distorted once for all. */
 import type { ImageDataset } from '../data/dataset';
-import { type Distortion, definitionOf, distortionNamed, type Strength } from '../distortions';
+import { type Distortion, definitionOf, type Strength } from '../distortions';
 import { AccuracyMeter } from '../evaluation/accuracy';
 import { type EvaluationRow, rowOf } from '../evaluation/evaluate';
 import type { Network } from '../model/network';
 import { loadWeights } from '../model/weights';
 import { Trainer, type TrainingResult, type TrainOptions } from '../training/train';
 import { TEST_SEED } from './run-store';
-import { canonicalJson, type RunSpec } from './spec';
+import { canonicalJson, type RunSpec, trainingDistortion } from './spec';
 
 /** A run to be tested: where its weights are, and at which strengths. */
 export interface Tested {
@@ -16,7 +16,7 @@ export interface Tested {
   readonly onRow: (row: EvaluationRow) => void;
 }
 
-/** One network with compiled steps for all runs: it takes their weights in turn, since to compile takes longer than a small test. */
+/** Tests all runs with one network, which takes their weights in turn: compiling its steps takes longer than a small test. */
 export class TestBench {
   readonly #network: Network;
   readonly #dataset: ImageDataset;
@@ -60,7 +60,7 @@ export class TestBench {
   }
 }
 
-/** So many trainers are kept, each with two copies of its weights and one of their momentum. */
+/** Trainers that are kept, each with two copies of its weights and one of their momentum. */
 const MOST_KEPT = 8;
 
 /** What a run trains with. */
@@ -71,7 +71,7 @@ interface TrainingParts extends Pick<TrainOptions, 'dataset' | 'threads'> {
   readonly weights?: string;
 }
 
-/** Trainers of runs that are over, for runs that are alike: to compile one takes longer than a small training. */
+/** Keeps the trainers of finished runs for runs that are alike: compiling a step takes longer than a small training. */
 export class TrainingBench {
   readonly #kept: { readonly form: string; readonly trainer: Trainer }[] = [];
 
@@ -82,10 +82,7 @@ export class TrainingBench {
     work: (network: Network, train: (options: RunObserving) => Promise<TrainingResult>) => Promise<T>,
   ): Promise<T> {
     const { method, learningRate } = spec;
-    const distortion = spec.distortion && {
-      kind: distortionNamed(spec.distortion.name),
-      strength: spec.distortion.strength,
-    };
+    const distortion = trainingDistortion(spec.distortion);
     const form = formOf(spec);
     const kept = this.#kept;
     const at = kept.findLastIndex((one) => one.form === form);

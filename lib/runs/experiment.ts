@@ -104,10 +104,12 @@ export function defineExperiment(options: ExperimentOptions): Preset {
   for (const treatment of treatments) {
     checkOwn(specOf({ ...base, network: { width: 16, stem: 'small' } }, treatment, { precision: 'float32' }));
   }
-  const form = (): NetworkForm =>
-    network ?? { width: 16, stem: open().cropSide >= 64 ? 'imagenet' : 'small' };
-  const preset = Object.defineProperty(base, 'network', { get: form, enumerable: true }) as typeof base &
-    Preset;
+  const preset: Preset = {
+    ...base,
+    get network() {
+      return network ?? { width: 16, stem: open().cropSide >= 64 ? 'imagenet' : 'small' };
+    },
+  };
   addPreset(preset);
   return preset;
 }
@@ -126,6 +128,11 @@ export async function loadPlugin(file: string): Promise<unknown> {
   const path = resolve(file);
   if (!loaded.has(path)) loaded.set(path, await load(path));
   return loaded.get(path);
+}
+
+/** Loads several files, one after the other. @throws as {@link loadPlugin} */
+export async function loadPlugins(files: readonly string[] = []): Promise<void> {
+  for (const file of files) await loadPlugin(file);
 }
 
 /** The files that were loaded in this process. */

@@ -48,17 +48,7 @@ export function makeNetwork(
 ): Network {
   if ('width' in form) return new ResNet18({ ...form, classes, seed, precision });
   const { name, definition } = form;
-  const maker = own.get(name);
-  if (maker === undefined) {
-    throw new ArgumentError(`There is no network "${name}".`, {
-      cure: 'Load the file that registers it: --plugin FILE, loadPlugin.',
-    });
-  }
-  if (own.definition(name) !== definition) {
-    throw new ArgumentError(`The network "${name}" is not the one that the run was planned with.`, {
-      cure: 'Give the changed network another name, or plan the run anew.',
-    });
-  }
+  const maker = own.planned(name, definition);
   if (precision !== 'float32') {
     throw new ArgumentError(`The network "${name}" computes in float32, but ${precision} was asked for.`);
   }

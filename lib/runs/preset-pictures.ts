@@ -43,7 +43,7 @@ export function picturesOf(preset: Preset, data?: Pictures): ImageDataset {
 }
 
 /**
- * A preset on a data set or the pictures in a folder; by default on its own, and where those are not there as it was published.
+ * Gives a preset the pictures of a data set or a folder; by default its own, or, where those are not here, as published.
  *
  * @throws ArgumentError if there is no such preset; DataError if a folder is given and is no data set
  */

@@ -1,10 +1,17 @@
 import { digestOf, type ImageDataset } from '../data/dataset';
-import { definitionOf, distortionNamed, type Strength } from '../distortions';
+import { definitionOf, type Strength } from '../distortions';
 import { ArgumentError } from '../io/errors';
 import type { Precision } from '../model/resnet';
 import { checkMethod, explicitMethod, type Method } from '../training/methods';
 import { fastestPrecisionOf } from './networks';
-import { type DatasetPart, type NamedDistortion, type NetworkForm, type RunSpec, runId } from './spec';
+import {
+  type DatasetPart,
+  type NamedDistortion,
+  type NetworkForm,
+  type RunSpec,
+  runId,
+  trainingDistortion,
+} from './spec';
 
 /** The scale of an experiment. Presets share every line of code and differ in this alone. */
 export interface Preset {
@@ -100,7 +107,11 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
 
 const own = new Map<string, Preset>();
 
-/** Makes the preset of an experiment of one's own known; the last one of a name counts. @throws ArgumentError for a name of {@link presets} */
+/**
+ * Makes the preset of one's own experiment known; of two with one name the later counts.
+ *
+ * @throws ArgumentError for a name of {@link presets}
+ */
 export function addPreset(preset: Preset): void {
   if (Object.hasOwn(presets, preset.name)) {
     throw new ArgumentError(`An experiment cannot be called "${preset.name}": that is a preset's name.`);
@@ -182,10 +193,7 @@ export function specOf(
     precision,
     seed,
   };
-  checkMethod(
-    method,
-    distortion && { kind: distortionNamed(distortion.name), strength: distortion.strength },
-  );
+  checkMethod(method, trainingDistortion(distortion));
   if (method.kind === 'baseline') return { ...shared, method, epochs: epochs ?? preset.baselineEpochs };
   const definition = distortion && definitionOf(distortion.name);
   const from = runId(specOf(preset, BASELINE, { seed, precision }));

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { definitionOf, distortionNamed, strengthText } from '../distortions';
 import { ArgumentError } from '../io/errors';
+import { changedError } from '../io/registry';
 import type { Precision, Stem } from '../model/resnet';
 import {
   checkMethod,
@@ -10,6 +11,7 @@ import {
   methodName,
   PAPER_MU,
   type Reading,
+  type TrainingDistortion,
 } from '../training/methods';
 
 /** Everything that decides the outcome of a training run, besides the machine. */
@@ -119,26 +121,23 @@ export function parseSpec(value: unknown): RunSpec {
   }
   const { method, distortion } = parsed.data;
   if (method.kind !== 'own' && distortion?.definition === undefined) {
-    checkMethod(
-      method,
-      distortion && { kind: distortionNamed(distortion.name), strength: distortion.strength },
-    );
+    checkMethod(method, trainingDistortion(distortion));
   }
   return parsed.data;
 }
 
+/** Finds what a name stands for. @throws ArgumentError if there is no distortion of that name */
+export function trainingDistortion(distortion: NamedDistortion | undefined): TrainingDistortion | undefined {
+  return distortion && { kind: distortionNamed(distortion.name), strength: distortion.strength };
+}
+
 /** @throws ArgumentError if what a specification names of one's own is not known here, or has been changed since */
 export function checkOwn({ method, distortion }: Pick<RunSpec, 'method' | 'distortion'>): void {
-  const kind = distortion && distortionNamed(distortion.name);
+  const kind = trainingDistortion(distortion);
   if (distortion !== undefined && definitionOf(distortion.name) !== distortion.definition) {
-    throw new ArgumentError(
-      `The distortion "${distortion.name}" is not the one that the run was planned with.`,
-      {
-        cure: 'Give the changed distortion another name, or plan the run anew.',
-      },
-    );
+    throw changedError('distortion', distortion.name);
   }
-  checkMethod(method, kind && { kind, strength: distortion.strength });
+  checkMethod(method, kind);
 }
 
 /** The id of a run: a hash of its specification, the same whatever the order of the keys. */
@@ -168,7 +167,7 @@ export function runTitle({ method, distortion }: Pick<RunSpec, 'method' | 'disto
   return `${name} (${method.kind === 'own' ? strength : `${strength}, ${weightText(method)}`})`;
 }
 
-/** A strength as legends have it; of a distortion that is not known here, with its name for a symbol. */
+/** Writes a strength as legends do; of a distortion that is not known here, with its name for a symbol. */
 function strengthNamed({ name, strength, definition }: NamedDistortion): string {
   if (definition !== undefined && definition !== definitionOf(name)) return `${name}=${strength}`;
   return strengthText(distortionNamed(name), strength);

@@ -1,6 +1,7 @@
 /** From figures to the runs and tests they need: each once, the most telling first. */
 import { resolve } from 'node:path';
 import { distortionNamed, distortions, type Strength } from '../distortions';
+import { placeInGrid } from '../distortions/distortion';
 import { ArgumentError } from '../io/errors';
 import type { Precision } from '../model/resnet';
 import {
@@ -165,10 +166,8 @@ function isPracticalSetting({ distortion }: Treatment): boolean {
 }
 
 function sortedAsTested(distortion: string, strengths: ReadonlySet<Strength>): readonly Strength[] {
-  const { testGrid } = distortionNamed(distortion);
-  const place = (strength: Strength) =>
-    testGrid.findIndex((of) => JSON.stringify(of) === JSON.stringify(strength));
-  return [...strengths].sort((a, b) => place(a) - place(b));
+  const kind = distortionNamed(distortion);
+  return [...strengths].sort((a, b) => placeInGrid(kind, a) - placeInGrid(kind, b));
 }
 
 /**

@@ -61,13 +61,8 @@ function unknownMethod(name: string): ArgumentError {
   });
 }
 
-/** The method behind its name in a specification. @throws ArgumentError if it is not known here, or has been changed since */
-function ownMethod({ name, definition }: RegisteredMethod): OwnMethod {
-  if (methodNamed(name).definition === definition) return own.get(name) as OwnMethod;
-  throw new ArgumentError(`The method "${name}" is not the one that the run was planned with.`, {
-    cure: 'Give the changed method another name, or plan the run anew.',
-  });
-}
+/** Finds a method of one's own by what a specification holds of it. @throws ArgumentError as `Registry.planned` */
+const ownMethod = ({ name, definition }: RegisteredMethod): OwnMethod => own.planned(name, definition);
 
 /** What a method is called: the paper's name, or that of one's own. */
 export function methodName(method: Method): string {

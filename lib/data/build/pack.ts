@@ -135,7 +135,9 @@ async function packInto(folder: string, first: Plan, options: BuildOptions): Pro
       if (found.size === 0) {
         const header = writer.finish();
         return writeManifest(folder, attempt, {
-          ...{ header, checksums: writer.checksums, seed },
+          header,
+          checksums: writer.checksums,
+          seed,
           leftOut: [...leftOut, ...(attempt.others ?? [])],
         });
       }

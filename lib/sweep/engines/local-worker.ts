@@ -1,6 +1,6 @@
 /** The child process of the local engine: takes some jobs, does them, says how it goes, takes the next. */
 import { UserError } from '../../io/errors';
-import { loadPlugin } from '../../runs/experiment';
+import { loadPlugins } from '../../runs/experiment';
 import { failure, type Job, type JobEvent, laboratories, perform } from '../../runs/job';
 
 /** What happens to a job, by its id; `over`: nothing more to those that were given. */
@@ -11,7 +11,7 @@ const laboratoryOf = laboratories({ store: process.argv[2], signal: stop.signal 
 
 async function work(jobs: readonly Job[]): Promise<void> {
   try {
-    for (const file of jobs[0].plugins ?? []) await loadPlugin(file);
+    await loadPlugins(jobs[0].plugins);
     await perform(laboratoryOf(jobs[0]), jobs, ({ job, ...event }) => tell({ id: job.id, ...event }));
   } catch (error) {
     if (stop.signal.aborted) process.exit(0);
