@@ -297,7 +297,7 @@ Cell ${reply.execution_count}, line 7, column 27
     );
     const { text, count } = await fail("import { fails } from './helper';\nfails();");
     assert.match(text, /at fails \(\/.*helper\.ts:5:9\)/);
-    assert.match(text, new RegExp(`at Cell ${count}:2:6$`));
+    assert.match(text, new RegExp(`at Cell ${count}:2:1$`));
   });
 
   test('a stack read by the user is mapped, too', async () => {
@@ -340,11 +340,13 @@ Cell ${reply.execution_count}, line 7, column 27
       "const network = { layers: 18 };\nfunction boom(): number { throw new Error('boom'); }\nenum Kind { A }\nconst later = boom(), last = 3;\nfunction after() {}",
     );
     assert.equal(await runToText('network.layers'), '18');
-    for (const name of ['later', 'last', 'after']) {
+    for (const name of ['later', 'last']) {
       assert.match((await fail(name)).evalue, new RegExp(`Cannot find name '${name}'`));
     }
     assert.equal(await runToText('Kind.A'), '0');
-    assert.equal(await runToText('typeof boom'), "'function'");
+    assert.equal(await runToText('typeof boom + typeof after'), "'functionfunction'");
+    await fail("throw 1; const network = 'later';");
+    assert.equal(await runToText('network.layers'), '18');
   });
 });
 
@@ -359,9 +361,6 @@ describe('interrupts', () => {
     'an empty loop': 'for (;;);',
     'a loop after an await': 'await Promise.resolve(); while (true) {}',
     'a loop that catches everything': 'await 0; for (;;) { try { for (;;) {} } catch {} }',
-    'a recursion': 'await 0; const f = (n: number): number => n < 2 ? 1 : f(n - 1) + f(n - 2); f(99)',
-    callbacks:
-      'await 0; const numbers = Array(1e4).fill(0); numbers.map(() => numbers.map(() => numbers.map(() => numbers.map(() => 0))));',
     'a loop of awaits that knows no signal':
       "import { setTimeout as nap } from 'timers/promises'; for (;;) await nap(5);",
   };
@@ -382,6 +381,30 @@ describe('interrupts', () => {
     });
   }
 
+  const elsewhere = {
+    'a recursion': 'await 0; const f = (n: number): number => n < 2 ? 1 : f(n - 1) + f(n - 2); f(99)',
+    callbacks:
+      'const numbers = Array(1e4).fill(0); numbers.map(() => numbers.map(() => numbers.map(() => numbers.map(() => 0))));',
+    'a regular expression': "/^(a+)+$/.test('a'.repeat(60) + 'b')",
+    'a callback of a timer':
+      'setTimeout(() => f(99), 50); await new Promise((done) => setTimeout(done, 60_000));',
+    'a wait': 'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 90_000)',
+    'a child that is waited for': "import { execSync } from 'child_process'; execSync('sleep 90')",
+  };
+  for (const [what, code] of Object.entries(elsewhere)) {
+    test(`${what} is broken off, and the kernel goes on`, async () => {
+      const id = await kernel.sendCell(`console.log('begun');\n${code}`);
+      await kernel.message(({ type, parent }) => type === 'stream' && parent === id);
+      await sleep(200);
+      const start = performance.now();
+      await kernel.control('interrupt_request');
+      const { reply } = await kernel.answered(id);
+      assert.equal(reply.ename, 'Interrupted');
+      assert.ok(performance.now() - start < 4000);
+      assert.equal(await runToText('await 0; 6 * 7'), '42');
+    });
+  }
+
   test('finally blocks run', async () => {
     const id = await kernel.sendCell("let closed = 'no'; try { for (;;); } finally { closed = 'yes'; }");
     await sleep(300);
@@ -390,28 +413,16 @@ describe('interrupts', () => {
     assert.equal(await runToText('closed'), "'yes'");
   });
 
-  test('what obeys nothing is given up after five seconds, at once when pressed again', async () => {
-    for (const presses of [1, 2]) {
-      const id = await kernel.sendCell(
-        "const never = new Promise(() => {}); console.log('begun'); await never;",
-      );
-      await kernel.message(({ type, parent }) => type === 'stream' && parent === id);
-      const start = performance.now();
-      for (let press = 0; press < presses; press += 1) await kernel.control('interrupt_request');
-      const { reply } = await kernel.answered(id);
-      const seconds = (performance.now() - start) / 1000;
-      assert.equal(Math.round(seconds / 5), 2 - presses, `${seconds} s`);
-      assert.match(reply.evalue, /given up/);
-      await run('1');
-    }
-  });
-
-  test('a library that computes is broken off in the end, where Node can', async () => {
-    const id = await kernel.sendCell("/^(a+)+$/.test('a'.repeat(60) + 'b')");
-    await sleep(500);
+  test('what waits is left at once', async () => {
+    const id = await kernel.sendCell(
+      "console.log('begun'); await new Promise((done) => setTimeout(done, 60_000));",
+    );
+    await kernel.message(({ type, parent }) => type === 'stream' && parent === id);
+    const start = performance.now();
     await kernel.control('interrupt_request');
     const { reply } = await kernel.answered(id);
-    assert.equal(reply.ename, 'Interrupted');
+    assert.ok(performance.now() - start < 1500);
+    assert.match(reply.evalue, /may go on/);
     await run('1');
   });
 
@@ -447,8 +458,11 @@ describe('interrupts', () => {
       await kernel.control('interrupt_request');
       const { reply } = await kernel.answered(id);
       assert.equal(reply.ename, 'Interrupted', `${name}: ${JSON.stringify(reply)}`);
-      assert.doesNotMatch(reply.evalue, /given up/, name);
     }
+    // What was at hand, such as a batch, is done to its end.
+    await run(
+      'for (let i = 0; i < 200 && st.tf.memory().numTensors !== variables; i++) await new Promise((done) => setTimeout(done, 50));',
+    );
     assert.equal(await runToText('st.tf.memory().numTensors - variables'), '0');
     const { stdout } = await run(
       'for await (const { total } of st.evaluate({ network, dataset, split: few(whole.test), distortion, strengths: [0] })) console.log(total);',
@@ -562,7 +576,7 @@ describe('the language', () => {
     const code = `
       function* odd(n: number) { for (let i = 1; i < n; i += 2) yield i; }
       class A { #x = 1; static s = [1, 2].map((v) => v * 2); get x() { return this.#x; } async *later() { yield 7; } }
-      function strict() { 'use strict'; return this === undefined; }
+      function strict(this: unknown) { 'use strict'; return this === undefined; }
       const results: unknown[] = [...odd(8), new A().x, ...A.s, strict()];
       outer: for (const a of [1, 2]) { for (const b in { k: 0 }) { if (a === 1) continue outer; results.push(b); } }
       do results.push('once'); while (false)
