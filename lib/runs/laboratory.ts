@@ -3,7 +3,7 @@ import type { ImageDataset } from '../data/dataset';
 import { distortionNamed, type Strength } from '../distortions';
 import type { EvaluationRow } from '../evaluation/evaluate';
 import { ArgumentError, DataError } from '../io/errors';
-import { inProject, version } from '../io/project';
+import { inData, version } from '../io/project';
 import type { Network } from '../model/network';
 import type { Precision } from '../model/resnet';
 import { loadWeights, saveWeights } from '../model/weights';
@@ -55,7 +55,7 @@ export interface LaboratoryOptions {
 }
 
 /** Where runs are kept unless one says otherwise. */
-export const RUNS = inProject('data', 'runs');
+export const RUNS = inData('runs');
 
 /**
  * Where experiments are done at one preset: data, runs on disk, and the three things one does with them – run,
