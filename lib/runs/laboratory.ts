@@ -3,6 +3,7 @@ import type { ImageDataset } from '../data/dataset';
 import { distortionNamed, type Strength } from '../distortions';
 import type { EvaluationRow } from '../evaluation/evaluate';
 import { ArgumentError, DataError } from '../io/errors';
+import { checkOptions } from '../io/options';
 import { inData, version } from '../io/project';
 import type { Network } from '../model/network';
 import type { Precision } from '../model/resnet';
@@ -75,6 +76,15 @@ export class Laboratory {
 
   /** @throws ArgumentError for an unknown preset, DataError for a folder that is no data set */
   constructor(options: LaboratoryOptions = {}) {
+    checkOptions('Laboratory', options, [
+      'preset',
+      'store',
+      'seed',
+      'precision',
+      'retrain',
+      'data',
+      'signal',
+    ]);
     const { preset = 'laptop', store = RUNS, seed = 0, data, signal } = options;
     this.preset = presetAt(preset, data);
     this.store = new RunStore(store, options.retrain ? undefined : shippedResults(this.preset));

@@ -36,7 +36,7 @@ tf.registerKernel({
   kernelName: 'Add',
   backendName: 'tensorflow',
   kernelFunc: ({ inputs }) => {
-    const { a, b } = inputs as { a: Tensor; b: Tensor };
+    const [a, b] = [inputs.a, inputs.b].map((x) => withoutBytes(x as Tensor));
     return executeOne('AddV2', [a, b], [T(a)]);
   },
 });
@@ -59,6 +59,11 @@ export function castTo<X extends Tensor>(x: X, type: 'float32' | 'bfloat16' | 'i
   const from = dataTypeOf(x);
   const to = DataType[type];
   return (from === to ? x : castOp({ x }, { from, to })[0]) as X;
+}
+
+/** uint8 as int32, for which tfjs takes it; any other as it is. */
+export function withoutBytes<X extends Tensor>(x: X): X {
+  return dataTypeOf(x) === DataType.uint8 ? castTo(x, 'int32') : x;
 }
 
 /** `x` in the type of `other`, float32 or bfloat16. */

@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import sharp from 'sharp';
 import * as tar from 'tar';
 import { DataError } from '../../io/errors';
+import { makeFolder } from '../../io/files';
 import { lockFolder, ownerOf } from '../../io/lock';
 import { inData } from '../../io/project';
 import { currentKernel } from '../../notebook/client';
@@ -73,7 +74,7 @@ export async function installCifar10(options: InstallOptions = {}): Promise<stri
   const store = join(directory, 'cifar10.store');
   if (isWhole(store)) return store;
 
-  await mkdir(directory, { recursive: true });
+  makeFolder(directory);
   await removeDeadWorkspaces(directory);
   const workspace = await mkdtemp(join(directory, WORKSPACE));
   const lock = lockFolder(workspace);
