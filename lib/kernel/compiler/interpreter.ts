@@ -83,7 +83,17 @@ export class Interpreter {
 
   /** @param position in UTF-16 units, as below */
   complete(source: string, position: number): Completions {
-    return this.#compile(() => complete(this.#program.draft(source), source, position));
+    return this.#compile(() => {
+      let found = complete(this.#program.draft(source), source, position);
+      // What is broken further up may have swallowed what stands here: the next time it is left out.
+      for (let text = source, end = 0; found.matches.length === 0 && end < 20; end += 1) {
+        const next = text.replace(/\S.*(?=\n)/, (line) => ' '.repeat(line.length));
+        if (next === text || this.isComplete(source) === 'complete') break;
+        text = next;
+        found = complete(this.#program.draft(text), text, position);
+      }
+      return found;
+    });
   }
 
   inspect(source: string, position: number): MimeBundle | undefined {

@@ -111,14 +111,16 @@ export class Program {
     names: Iterable<readonly [string, NameKind]>,
   ): void {
     const module = `.cell-${this.#count++}`;
-    const file = this.#set(`${module}${extension}`, text);
+    // TypeScript sees a doc comment at the beginning of a line only; no place in the file counts any more.
+    const file = this.#set(`${module}${extension}`, text.replace(/(?<=[{;,]) (?=\/\*\*)/g, '\n'));
     if (/\bdeclare\s+(global|module)\b/.test(text)) this.#always.push(file);
     for (const [name, kind] of names) this.#owners.set(name, { module: `./${module}`, kind });
   }
 
   draft(source: string): Draft {
     const own = namesOf(parse(source));
-    const head = `${this.#imports([...this.#owners.keys()].filter((name) => !own.has(name)))}\n`;
+    const others = [...this.#owners].filter(([name]) => !own.has(name));
+    const head = others.map(([name, { module }]) => `import { ${name} } from '${module}';\n`).join('');
     const file = this.#set('.cell.ts', head + source);
     this.#current = file;
     const kindOf = (name: string) => this.#owners.get(name)?.kind;
