@@ -250,11 +250,11 @@ describe('the compiler of cells', () => {
       scriptOf(
         'export const a = 1, { b } = { b: 2 }; export class C {} var d = g(); export function g() { return 1; }',
       ),
-      'let g = function g() { return 1; }; let a = 1, { b } = { b: 2 }; let C = class C { }; let d = g();',
+      'let d; let g = function g() { return 1; }; let a = 1, { b } = { b: 2 }; let C = class C { }; d = g();',
     );
     assert.equal(
       scriptOf('var e = 1; var e = 2; { var f = 3 } for (var h in {}) {}'),
-      'let f; let h; let e = 1; e = 2; { f = 3; } for (h in {}) { !; }',
+      'let e; let f; let h; e = 1; e = 2; { f = 3; } for (h in {}) { !; }',
     );
     assert.equal(scriptOf('interface I { a: string } type T = I; declare let x: T;'), '');
   });

@@ -134,26 +134,20 @@ export class Cells {
     if (data && !quiet) {
       this.#publish(cell, 'execute_result', { execution_count: cell.number, data, metadata: {} });
     }
-    const user_expressions = await this.#evaluate(cell.request.content.user_expressions ?? {});
+    const user_expressions = await this.#evaluate(cell);
     this.#finish(run, { status: 'ok', execution_count: cell.number, payload: [], user_expressions });
   }
 
-  async #evaluate(expressions: object): Promise<object> {
+  async #evaluate(cell: Cell): Promise<object> {
     const results: Record<string, object> = {};
-    for (const [name, expression] of Object.entries(expressions)) {
+    for (const [name, expression] of Object.entries(cell.request.content.user_expressions ?? {})) {
       const script = 'user-expression';
       const outcome = await this.interpreter.execute(`(${expression})`, script);
-      results[name] =
-        outcome.kind === 'value'
-          ? { status: 'ok', data: encodeBundle(await toMimeBundle(outcome.value)), metadata: {} }
-          : {
-              status: 'error',
-              ...(outcome.kind === 'thrown'
-                ? failureOf(outcome.error, this.#scripts)
-                : outcome.kind === 'terminated'
-                  ? failureOf(new Interrupted(), this.#scripts)
-                  : failureOfDiagnostics(name, outcome.diagnostics, this.#scripts)),
-            };
+      const failure = this.#failureOf({ cell, label: name }, outcome);
+      const value = outcome.kind === 'value' ? outcome.value : undefined;
+      results[name] = failure
+        ? { status: 'error', ...failure }
+        : { status: 'ok', data: encodeBundle(await toMimeBundle(value)), metadata: {} };
     }
     return results;
   }
@@ -167,7 +161,7 @@ export class Cells {
     if (run) setTimeout(() => this.#giveUp(run), graceMs);
   }
 
-  #failureOf({ cell, label }: Run, outcome: Outcome): Failure | undefined {
+  #failureOf({ cell, label }: Pick<Run, 'cell' | 'label'>, outcome: Outcome): Failure | undefined {
     switch (outcome.kind) {
       case 'value':
         return undefined;

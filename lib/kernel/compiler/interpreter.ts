@@ -37,7 +37,7 @@ export class Interpreter {
   readonly #onScript: InterpreterOptions['onScript'];
   readonly #onCompile: InterpreterOptions['onCompile'];
   /** Ends the cell that runs as far as names go. */
-  #settle: () => void = () => {};
+  #settle: ((whole: boolean) => void) | undefined;
 
   constructor({ directory, globals, onScript, onCompile, prepare }: InterpreterOptions) {
     this.#program = new Program(directory, globals.declarations);
@@ -63,22 +63,22 @@ export class Interpreter {
     if (checked.code === undefined) return { kind: 'diagnostics', diagnostics: checked.diagnostics };
     this.#onScript(script, locateBy(checked.map));
     const before = this.#evaluator.values(checked.names.keys());
-    this.#settle = () => {
-      this.#settle = () => {};
-      this.#keepReached(checked, before);
+    // Once, by its end or by being left.
+    const settle = (whole: boolean) => {
+      if (this.#settle !== settle) return;
+      this.#settle = undefined;
+      this.#program.keep(checked, whole ? checked.names : this.#reached(checked.names, before));
     };
+    this.#settle = settle;
     const outcome = await this.#evaluator.evaluate(`${checked.code}\n//# sourceURL=${script}`);
-    if (outcome.kind !== 'value') {
-      this.#settle();
-      return outcome;
-    }
-    this.#program.keep(checked, checked.names);
-    return checked.hasValue ? outcome : { kind: 'value', value: undefined };
+    const isWhole = outcome.kind === 'value';
+    settle(isWhole);
+    return isWhole && !checked.hasValue ? { kind: 'value', value: undefined } : outcome;
   }
 
   /** Waits no longer for the cell that runs. */
   abandon(): void {
-    this.#settle();
+    this.#settle?.(false);
   }
 
   /** @param position in UTF-16 units, as below */
@@ -118,14 +118,13 @@ export class Interpreter {
     }
   }
 
-  /** Names that a broken cell has not come to are what they were before it. */
-  #keepReached(checked: Checked, before: ReadonlyMap<string, unknown>): void {
-    const after = this.#evaluator.values(checked.names.keys());
-    const isReached = ([name, kind]: readonly [string, NameKind]) =>
-      kind === 'interface' ||
-      kind === 'type' ||
-      (after.has(name) && !(before.has(name) && Object.is(before.get(name), after.get(name))));
-    this.#program.keep(checked, [...checked.names].filter(isReached));
+  /** Of a cell that was broken off. What it has not come to is what it was before. */
+  #reached(names: Checked['names'], before: ReadonlyMap<string, unknown>): [string, NameKind][] {
+    const after = this.#evaluator.values(names.keys());
+    return [...names].filter(([name, kind]) => {
+      if (kind === 'interface' || kind === 'type') return true;
+      return after.has(name) && !(before.has(name) && Object.is(before.get(name), after.get(name)));
+    });
   }
 }
 

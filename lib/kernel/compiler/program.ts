@@ -78,15 +78,19 @@ export class Program {
     this.#service = ts.createLanguageService(this.#host());
     const declared = this.#read(globals);
     this.keep(declared, declared.names);
+    // TypeScript reads its library now, not when the first cell waits.
+    this.check('');
   }
 
   check(source: string): Checked {
     const { parsed, ...read } = this.#read(source);
+    // An object has got a bracket in front.
+    const shift = parsed.text === source ? 0 : 1;
     const last = parsed.statements.findLast((node) => !ts.isEmptyStatement(node) && !isType(node));
     const hasValue = last !== undefined && (ts.isExpressionStatement(last) || ts.isExportAssignment(last));
     const refused = (diagnostics: readonly Diagnostic[]) => ({ ...read, diagnostics, map: '', hasValue });
     if (parsed.parseDiagnostics.length > 0) {
-      return refused(parsed.parseDiagnostics.map((diagnostic) => placed(diagnostic)));
+      return refused(parsed.parseDiagnostics.map((diagnostic) => placed(diagnostic, shift)));
     }
     this.#current = this.#set(`.cell${read.extension}`, read.text);
     const diagnostics = this.#service
@@ -96,7 +100,7 @@ export class Program {
         const isAllowed = allowed.has(code) || (code === usedBeforeAssigned && /\bvar\b/.test(source));
         return !isAllowed && start <= parsed.text.length;
       })
-      .map((diagnostic) => placed(diagnostic));
+      .map((diagnostic) => placed(diagnostic, shift));
     const program = this.#service.getProgram();
     const whole = program?.getSourceFile(this.#current);
     if (!program || !whole) throw new Error(`TypeScript has lost ${this.#current}.`);
@@ -165,7 +169,7 @@ export class Program {
       if (fileName.includes(packages) || this.#sound.get(fileName) === version) return [];
       const found = [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)]
         .filter(({ code }) => !allowed.has(code))
-        .map((diagnostic) => placed(diagnostic, relative(this.#directory, fileName)));
+        .map((diagnostic) => placed(diagnostic, 0, relative(this.#directory, fileName)));
       if (found.length === 0) this.#sound.set(fileName, version);
       return found;
     });
@@ -195,6 +199,7 @@ export class Program {
       },
       getCurrentDirectory: () => this.#directory,
       getDefaultLibFileName: ts.getDefaultLibFilePath,
+      useCaseSensitiveFileNames: () => ts.sys.useCaseSensitiveFileNames,
       fileExists: (file) => this.#cells.has(file) || fileExists(file),
       readFile: (file) => this.#cells.get(file)?.text ?? readFile(file),
       readDirectory,
@@ -220,8 +225,12 @@ function emit(program: ts.Program, file: ts.SourceFile, length: number): { code:
   return { ...output, code: output.code.replace(/\/\/# sourceMappingURL=.*\s*$/, '') };
 }
 
-function placed({ file, start = 0, messageText, code }: ts.Diagnostic, name?: string): Diagnostic {
-  const { line, character } = file?.getLineAndCharacterOfPosition(start) ?? { line: 0, character: 0 };
+function placed(
+  { file, start = 0, messageText, code }: ts.Diagnostic,
+  shift: number,
+  name?: string,
+): Diagnostic {
+  const { line, character } = file?.getLineAndCharacterOfPosition(start - shift) ?? { line: 0, character: 0 };
   const text = ts.flattenDiagnosticMessageText(messageText, '\n');
   return { ...(name && { file: name }), line: line + 1, column: character + 1, text, code };
 }

@@ -41,23 +41,12 @@ export const runnable: Transformer = (context) => {
   return (file) => ts.visitEachChild(file, visit, context);
 };
 
+/** Changes the tree, which nobody needs after this pass. */
 function withCheck(loop: ts.IterationStatement): ts.Node {
   const { statement } = loop;
   const statements = ts.isBlock(statement) ? statement.statements : [statement];
   const checked = factory.createBlock([factory.createExpressionStatement(call(names.check)), ...statements]);
-  const body = ts.setTextRange(checked, statement);
-  if (ts.isForStatement(loop)) {
-    return factory.updateForStatement(loop, loop.initializer, loop.condition, loop.incrementor, body);
-  }
-  if (ts.isForInStatement(loop)) {
-    return factory.updateForInStatement(loop, loop.initializer, loop.expression, body);
-  }
-  if (ts.isForOfStatement(loop)) {
-    return factory.updateForOfStatement(loop, loop.awaitModifier, loop.initializer, loop.expression, body);
-  }
-  if (ts.isWhileStatement(loop)) return factory.updateWhileStatement(loop, loop.expression, body);
-  if (ts.isDoStatement(loop)) return factory.updateDoStatement(loop, body, loop.expression);
-  return loop;
+  return Object.assign(loop, { statement: ts.setTextRange(checked, statement) });
 }
 
 /** A cell as a script: imports are calls, `export` means nothing, and what is only there for the checker is gone. */
@@ -136,39 +125,34 @@ function importCalls(checker: ts.TypeChecker, statement: ts.ImportDeclaration): 
  * a `let` be declared again as `let`, and nothing else. Functions stand first, as they are known everywhere.
  */
 export const redeclarable: Transformer = (context) => (file) => {
-  const known = new Set<string>();
   const functions: ts.Statement[] = [];
-  const inBlocks = new Set<string>();
+  const variables = new Set<string>();
   const others = file.statements.flatMap((statement): ts.Statement[] => {
     if (ts.isExportDeclaration(statement)) return [];
     if (ts.isFunctionDeclaration(statement) && statement.body) {
       const { name, modifiers, asteriskToken, parameters, body } = statement;
-      const expression = factory.createFunctionExpression(
-        modifiers?.filter(ts.isModifier),
-        asteriskToken,
-        name,
-        undefined,
-        parameters,
-        undefined,
-        body,
-      );
-      functions.push(letStatement(name ?? '_default', expression, statement));
+      const kept = modifiers?.filter(ts.isModifier);
+      const value = [kept, asteriskToken, name, undefined, parameters, undefined, body] as const;
+      functions.push(letStatement(name, factory.createFunctionExpression(...value), statement));
       return [];
     }
     if (ts.isClassDeclaration(statement)) {
       const { name, modifiers, heritageClauses, members } = statement;
-      const expression = factory.createClassExpression(modifiers, name, undefined, heritageClauses, members);
-      return [letStatement(name ?? '_default', expression, statement)];
+      const value = factory.createClassExpression(modifiers, name, undefined, heritageClauses, members);
+      return [letStatement(name, value, statement)];
     }
-    if (ts.isVariableStatement(statement)) return lets(statement, known);
-    return [ts.visitNode(statement, assigned(context, inBlocks), ts.isStatement) ?? statement];
+    const assigned = ts.visitNode(statement, withoutVar(context, variables), ts.isStatement) ?? statement;
+    if (!ts.isVariableStatement(assigned)) return [assigned];
+    const { declarations } = assigned.declarationList;
+    const list = factory.createVariableDeclarationList(declarations, ts.NodeFlags.Let);
+    return [factory.updateVariableStatement(assigned, undefined, list)];
   });
-  const hoisted = [...inBlocks].filter((name) => !known.has(name)).map((name) => letStatement(name));
-  return factory.updateSourceFile(file, [...hoisted, ...functions, ...others]);
+  const empty = [...variables].map((name) => letStatement(factory.createIdentifier(name)));
+  return factory.updateSourceFile(file, [...empty, ...functions, ...others]);
 };
 
-/** Turns each `var` inside a statement into assignments, as far as it declares plain names. */
-function assigned(context: ts.TransformationContext, names: Set<string>): ts.Visitor {
+/** Turns each `var` into assignments, as far as it declares plain names: it may stand in blocks, and more than once. */
+function withoutVar(context: ts.TransformationContext, variables: Set<string>): ts.Visitor {
   const assignments = ({ flags, declarations }: ts.VariableDeclarationList): ts.Expression | undefined => {
     if (flags & ts.NodeFlags.BlockScoped) return undefined;
     const parts = declarations.flatMap(({ name, initializer }): ts.Expression[] => {
@@ -176,7 +160,7 @@ function assigned(context: ts.TransformationContext, names: Set<string>): ts.Vis
       return [initializer ? factory.createAssignment(name, initializer) : name];
     });
     if (parts.length < declarations.length) return undefined;
-    for (const { name } of declarations) if (ts.isIdentifier(name)) names.add(name.text);
+    for (const { name } of declarations) if (ts.isIdentifier(name)) variables.add(name.text);
     return parts.reduce((before, next) => factory.createComma(before, next));
   };
   const visit = (node: ts.Node): ts.Node => {
@@ -192,31 +176,10 @@ function assigned(context: ts.TransformationContext, names: Set<string>): ts.Vis
   return visit;
 }
 
-function letStatement(name: ts.BindingName | string, value?: ts.Expression, from?: ts.Node): ts.Statement {
-  const declaration = factory.createVariableDeclaration(
-    name,
-    undefined,
-    undefined,
-    value && ts.setTextRange(value, from),
-  );
+function letStatement(name?: ts.Identifier, value?: ts.Expression, from?: ts.Node): ts.Statement {
+  const bound = value && ts.setTextRange(value, from);
+  // A default export may have no name.
+  const declaration = factory.createVariableDeclaration(name ?? '_default', undefined, undefined, bound);
   const list = factory.createVariableDeclarationList([declaration], ts.NodeFlags.Let);
   return ts.setTextRange(factory.createVariableStatement(undefined, list), from);
-}
-
-/** A `var` may stand twice in one cell: the second time it is an assignment. */
-function lets(statement: ts.VariableStatement, known: Set<string>): ts.Statement[] {
-  const { declarations } = statement.declarationList;
-  const isAgain = ({ name }: ts.VariableDeclaration) => ts.isIdentifier(name) && known.has(name.text);
-  const again = declarations.filter(isAgain);
-  const first = declarations.filter((declaration) => !again.includes(declaration));
-  for (const { name } of first) if (ts.isIdentifier(name)) known.add(name.text);
-  const list = factory.createVariableDeclarationList(first, ts.NodeFlags.Let);
-  return [
-    ...(first.length > 0 ? [factory.updateVariableStatement(statement, undefined, list)] : []),
-    ...again.flatMap(({ name, initializer }) =>
-      initializer && ts.isIdentifier(name)
-        ? [factory.createExpressionStatement(factory.createAssignment(name, initializer))]
-        : [],
-    ),
-  ];
 }
