@@ -1,4 +1,4 @@
-import { Session } from 'node:inspector';
+import { type Runtime, Session } from 'node:inspector';
 
 /** What came of some code. */
 export type Evaluated =
@@ -7,41 +7,15 @@ export type Evaluated =
   /** V8 has ended it from outside. */
   | { readonly kind: 'terminated' };
 
-type Remote = import('node:inspector').Runtime.RemoteObject;
-
-const objectGroup = 'cells';
-
 /**
  * Runs scripts as the console of DevTools does, in V8's REPL mode: with `await`, and with names that are one for all
  * scripts and may be declared again.
  */
 export class Evaluator {
   readonly #session = new Session();
-  readonly #take: (remote: Remote) => unknown;
 
   constructor() {
     this.#session.connect();
-    let taken: unknown;
-    const receiver = (value: unknown) => {
-      taken = value;
-    };
-    const place: { [name: string]: unknown } = globalThis;
-    place.__receiver__ = receiver;
-    let objectId: string | undefined;
-    this.#session.post('Runtime.evaluate', { expression: '__receiver__' }, (_, { result }) => {
-      objectId = result.objectId;
-    });
-    delete place.__receiver__;
-    this.#take = (remote) => {
-      if (!remote.objectId) return primitive(remote);
-      const functionDeclaration = 'function (value) { this(value); }';
-      const asked = { objectId, functionDeclaration, arguments: [{ objectId: remote.objectId }] };
-      // Answered before the call returns.
-      this.#session.post('Runtime.callFunctionOn', asked);
-      const value = taken;
-      taken = undefined;
-      return value;
-    };
   }
 
   /** What the names hold now, of those that have something. */
@@ -78,20 +52,29 @@ export class Evaluator {
     }
   }
 
-  #post(
-    options: import('node:inspector').Runtime.EvaluateParameterType,
-  ): Promise<import('node:inspector').Runtime.EvaluateReturnType> {
+  #post(options: Runtime.EvaluateParameterType): Promise<Runtime.EvaluateReturnType> {
     return new Promise((resolve, reject) => {
       this.#session.post('Runtime.evaluate', options, (error, answer) =>
         error ? reject(error) : resolve(answer),
       );
     });
   }
+
+  /** The value itself, which the inspector only describes. */
+  #take({ objectId, type, value, unserializableValue }: Runtime.RemoteObject): unknown {
+    if (objectId) {
+      const functionDeclaration = `function () { 'use strict'; globalThis.${takenName} = this; }`;
+      // Done before the call returns.
+      this.#session.post('Runtime.callFunctionOn', { objectId, functionDeclaration });
+      const taken: unknown = Reflect.get(globalThis, takenName);
+      Reflect.deleteProperty(globalThis, takenName);
+      return taken;
+    }
+    if (unserializableValue === undefined) return value;
+    return type === 'bigint' ? BigInt(unserializableValue.slice(0, -1)) : Number(unserializableValue);
+  }
 }
 
+const objectGroup = 'cells';
+const takenName = '__taken__';
 const nobody = 'The cell waits for a promise that nobody can settle any more.';
-
-function primitive({ type, value, unserializableValue }: Remote): unknown {
-  if (unserializableValue === undefined) return value;
-  return type === 'bigint' ? BigInt(unserializableValue.slice(0, -1)) : Number(unserializableValue);
-}

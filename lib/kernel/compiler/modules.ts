@@ -41,7 +41,6 @@ const onlyByImport = new Set([
 export class Modules {
   readonly #options: ModulesOptions;
   readonly #loaded = new Map<string, Loaded>();
-  readonly #importers = new Map<string, (specifier: string) => Promise<object>>();
   readonly #namespaces = new WeakMap<object, object>();
 
   constructor(options: ModulesOptions) {
@@ -50,11 +49,11 @@ export class Modules {
 
   /** What a cell calls as `require`. */
   requireFor(from: string): NodeJS.Require {
-    const node = createRequire(from);
-    return Object.assign((specifier: string) => {
+    const require = (specifier: string) => {
       this.#forgetChanged();
       return this.#require(specifier, from);
-    }, node);
+    };
+    return Object.assign(require, createRequire(from));
   }
 
   /** What a cell has instead of `import()`. */
@@ -76,7 +75,9 @@ export class Modules {
       return this.#namespaceOf(this.#fromNode(specifier, from));
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && onlyByImport.has(String(error.code)))) throw error;
-      return this.#importerIn(from)(specifier);
+      const importModuleDynamically = vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER;
+      const code = `import(${JSON.stringify(specifier)})`;
+      return vm.runInThisContext(code, { filename: join(dirname(from), 'cell.js'), importModuleDynamically });
     }
   }
 
@@ -155,18 +156,6 @@ export class Modules {
       }
     }
     for (const file of stale) this.#loaded.delete(file);
-  }
-
-  #importerIn(from: string): (specifier: string) => Promise<object> {
-    const folder = dirname(from);
-    const importer =
-      this.#importers.get(folder) ??
-      new vm.Script('(specifier) => import(specifier)', {
-        filename: join(folder, 'cell.js'),
-        importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-      }).runInThisContext();
-    this.#importers.set(folder, importer);
-    return importer;
   }
 
   /** What an `import` of a CommonJS module gives. */
