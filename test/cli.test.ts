@@ -263,8 +263,8 @@ describe('one run', () => {
     assert.deepEqual(
       rows.map(({ strength, total }: { strength: number | null; total: number }) => [strength, total]),
       [
-        [null, 100],
-        [30, 100],
+        [null, 50],
+        [30, 50],
       ],
     );
     const out = join(folder, 'exported');

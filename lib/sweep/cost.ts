@@ -2,11 +2,11 @@
 import { setImmediate } from 'node:timers/promises';
 import { taskLoss } from '../model/losses';
 import type { Precision } from '../model/resnet';
-import { formOf } from '../runs/benches';
 import { workOf } from '../runs/job';
 import { fastestPrecisionOf, makeNetwork } from '../runs/networks';
 import { presetAt } from '../runs/preset-pictures';
 import type { Preset } from '../runs/presets';
+import { formOf } from '../runs/shared-steps';
 import {
   compile,
   type DeviceInfo,

@@ -1,6 +1,6 @@
 /**
  * The differentiable native ops that the network and its losses are made of. Layout is `[batch, height, width,
- * channels]`; `bfloat16` tensors flow through all of them unseen (see {@link castTo}).
+ * channels]`. All of them take `bfloat16`, which tfjs labels float32 (see {@link castTo}).
  */
 import { ArgumentError } from '../io/errors';
 import {
@@ -114,7 +114,7 @@ const poolAttributes = (x: Tensor) => [
   NHWC,
 ];
 
-/** Between them the padded map is the only one that is held: of the pool's gradient and of the ReLU's. */
+/** One op, so that the gradients of pool and ReLU share one saved map, the padded one. */
 const reluPool = defineOp<{ x: Tensor }, Sides>('relu-max-pool', {
   forward: ({ x }, sides) => {
     const padded = padSides(reluOf(x), sides);
