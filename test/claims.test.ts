@@ -18,6 +18,7 @@ import {
 } from '../lib/paper/claims';
 import { decide, holm, SeedDeviations } from '../lib/paper/claims/statistics';
 import { panels } from '../lib/paper/figures';
+import { findingOf } from '../lib/paper/findings';
 import { MEMORY_FILE, type MemoryMeasurement, memoryOf, readMemory } from '../lib/paper/memory';
 import { resultsTable } from '../lib/plots/table';
 import type { Job } from '../lib/runs/job';
@@ -453,6 +454,60 @@ describe('the claims of the text', () => {
     const text = resultsTable(rows, { columns: ['claim', 'statement', 'verdict'] }).toText();
     assert.equal(text.split('\n').length, 30);
     assert.ok(claimsTable(checkClaims(preset, new Map())).every(({ note }) => note.length > 0));
+  });
+});
+
+describe('the finding of a panel', () => {
+  const panel = panels.find(({ id }) => id === '2a') ?? assert.fail();
+  /** What ST and DA trained with FGSM gain under it, at every strength. */
+  const told = (stability: number, augmented = 0.03) =>
+    findingOf(
+      panel,
+      preset,
+      resultsOf(({ method, training, test, ...cell }) => {
+        if (training !== 'fgsm' || test !== 'fgsm') return paper({ method, training, test, ...cell });
+        return method === 'ST' ? stability : method === 'DA' ? augmented : 0;
+      }),
+    );
+
+  it('says who gains, with the number and its interval', () => {
+    const text = told(0.08);
+    assert.match(
+      text,
+      /At the practical ε=0\.001, ST on FGSM \(\+8\.\d\), .* surely gain against the baseline\./,
+    );
+    assert.match(text, /\| best ST \(ε=.*\) \| \*\*\+8\.\d\*\* \(\+\d\.\d to \+\d\.\d\) \|/);
+    assert.match(text, /Best ST against best DA: surely ahead at ε=0\.001 \(\+5\.\d\)/);
+    assert.match(text, /None of the \d+ settings surely forgets/);
+  });
+
+  it('says who loses and who forgets', () => {
+    const text = told(-0.08);
+    assert.match(text, /Without distortion, .*ST on FGSM \(−[78]\.\d\) surely loses against the baseline\./);
+    assert.match(text, /Best ST against best DA: surely behind at ε=0\.001 \(−1[01]\.\d\)/);
+    assert.match(
+      text,
+      /surely forget what they knew without distortion: 21 of 21 of ST on FGSM, 0 of 12 of ST on Gaussian noise/,
+    );
+    assert.match(
+      text,
+      /most of all ST \(ε=\S+, α=\S+\), 3 seeds \(−8\.\d\)|most of all ST \(ε=.*\) \(−8\.\d\)/,
+    );
+  });
+
+  it('says a tie, and what would decide it', () => {
+    const text = told(0.0302, 0.03);
+    assert.match(text, /Best ST against best DA: undecided at ε=0\.001 \([+−]?0\.\d; .* would decide\)/);
+    assert.match(text, /Of the 18 differences below \d+ are left open\./);
+  });
+
+  it('says which runs are missing', () => {
+    const some = jobs.filter(({ spec: { method } }) => method.kind !== 'ST');
+    const text = findingOf(panel, preset, resultsOf(paper, some));
+    assert.match(text, /Not computed: ST trained with FGSM, tested with FGSM: all 21 settings are missing\./);
+    assert.match(text, /\| best DA \(/);
+    assert.doesNotMatch(text, /\| best ST/);
+    assert.match(findingOf(panel, preset, new Map()), /^\*\*2a, .*\*\* Not computed: .* missing\.$/);
   });
 });
 
