@@ -20,6 +20,8 @@ import { decide, holm, SeedDeviations } from '../lib/paper/claims/statistics';
 import { panels } from '../lib/paper/figures';
 import { findingOf } from '../lib/paper/findings';
 import { MEMORY_FILE, type MemoryMeasurement, memoryOf, readMemory } from '../lib/paper/memory';
+import { claimsFigure } from '../lib/plots/claims-figure';
+import { validatePayload } from '../lib/plots/plotly';
 import { resultsTable } from '../lib/plots/table';
 import type { Job } from '../lib/runs/job';
 import { presets } from '../lib/runs/presets';
@@ -454,6 +456,26 @@ describe('the claims of the text', () => {
     const text = resultsTable(rows, { columns: ['claim', 'statement', 'verdict'] }).toText();
     assert.equal(text.split('\n').length, 30);
     assert.ok(claimsTable(checkClaims(preset, new Map())).every(({ note }) => note.length > 0));
+  });
+});
+
+describe('the picture of the claims', () => {
+  it('has every difference in its place, in the look of its verdict; what has none is said', async () => {
+    const some = jobs.filter(({ spec: { method } }) => method.kind !== 'AT');
+    const results = resultsOf((cell) => otherwise[2](cell) ?? paper(cell), some);
+    const found = checkClaims(preset, results, { memory: memory(500) });
+    const { payload, text } = claimsFigure([{ name: 'laptop', found }]);
+    const traces = payload.data as readonly { name: string; x: number[] }[];
+    for (const verdict of ['holds', 'contradicted'] as const) {
+      const drawn = found.filter((one) => one.verdict === verdict && one.id !== 29);
+      assert.deepEqual(
+        traces.find(({ name }) => name === `${verdict}, laptop`)?.x,
+        drawn.flatMap(({ differences }) => differences.map(({ value }) => 100 * value)),
+      );
+    }
+    assert.match(text, /^12 {2}FGSM.*\n {2}not computed: runs are missing$/m);
+    assert.match(text, /^29 .*\n {2}\+200 MB \(\+190 to \+210\), holds$/m);
+    assert.deepEqual(await validatePayload(payload), []);
   });
 });
 

@@ -1,3 +1,4 @@
+export { type CheckedClaims, claimsFigure } from './claims-figure';
 export type { RobustnessCurve } from './curves';
 export { type DashboardOptions, dashboard, type SweepView, sweepView } from './dashboard';
 export { Figure } from './figure';
@@ -7,7 +8,7 @@ export { experimentFigure, experimentTable, figureTable, panelFigure, panelTable
 export type { PictureSize, PlotlyPayload } from './plotly';
 export { type RobustnessFigureOptions, robustnessFigure } from './robustness';
 export type { TestDistortion } from './strength-axis';
-export { baseAxis, baseLayout, figureTitle, type MethodName, methodLooks } from './style';
+export { baseAxis, baseLayout, figureTitle, type MethodName, methodLooks, verdictLooks } from './style';
 export { type Cell, ResultsTable, type Row, resultsTable, type TableOptions } from './table';
 export { liveChart, type TrainingChart, trainingChart } from './training-chart';
 export { type TrainingFigureOptions, trainingFigure } from './training-figure';

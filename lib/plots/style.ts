@@ -1,3 +1,4 @@
+import type { Verdict } from '../paper/claims';
 import type { Method } from '../training/methods';
 
 /**
@@ -22,6 +23,14 @@ export interface Look {
   /** A Plotly marker symbol. */
   readonly marker: string;
 }
+
+/** The look of each verdict on a claim; without runs there is nothing to draw but a grey bar of counts. */
+export const verdictLooks: Readonly<Record<Verdict, Look>> = {
+  holds: { colour: '#009e73', marker: 'circle' },
+  contradicted: { colour: '#d55e00', marker: 'square' },
+  undecided: { colour: '#0072b2', marker: 'diamond' },
+  'not computed': { colour: '#bbbbbb', marker: 'line-ew' },
+};
 
 /** The looks of methods of one's own, in the order in which a figure has them. */
 const ownLooks: readonly (readonly [Look, Look, Look])[] = [
