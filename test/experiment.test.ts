@@ -15,6 +15,7 @@ import { fromFunctions } from 'stability-training/model';
 import { experimentCurves, experimentGains } from 'stability-training/paper';
 import { experimentFigure } from 'stability-training/plots';
 import { loadPlugin, registerNetwork, runId } from 'stability-training/runs';
+import { planJobs } from 'stability-training/sweep';
 import { type OwnMethod, registerMethod } from 'stability-training/training';
 
 const folder = mkdtempSync(join(tmpdir(), 'experiment-'));
@@ -250,7 +251,7 @@ describe('the id of a run', () => {
   const idOf = (method: Parameters<typeof st.runTitle>[0]['method'], data = pictures) => {
     const options = { name: 'ids', dataset: data, treatments: [{ method, distortion }], tests: [distortion] };
     st.defineExperiment({ ...options, tests: [{ distortion: 'rotation' }] });
-    const [job] = st.planJobs('all', { preset: 'ids' }).slice(-1);
+    const [job] = planJobs('all', { preset: 'ids' }).slice(-1);
     assert.equal(runId(job.spec), job.id);
     return job.id;
   };
@@ -287,7 +288,7 @@ describe('the id of a run', () => {
       const method = { kind: 'DA', probability: 1 } as const;
       const treatments = [{ method, distortion: { name: 'darker', strength: 0.1 } }];
       st.defineExperiment({ name: 'dark', dataset: pictures, treatments, tests: [{ distortion: 'darker' }] });
-      return st.planJobs('all', { preset: 'dark' }).slice(-1)[0].id;
+      return planJobs('all', { preset: 'dark' }).slice(-1)[0].id;
     });
     assert.equal(new Set(planned).size, 2);
     assert.equal(planned[0], planned[2]);

@@ -4,7 +4,17 @@ export { type DashboardOptions, dashboard, type SweepView, sweepView } from './d
 export { Figure } from './figure';
 export { evaluationsFrame, frame, frameTable, runsFrame } from './frames';
 export { ImageGrid, type ImageGridOptions, type ImageTensor, imageGrid } from './images';
-export { experimentFigure, experimentTable, figureTable, panelFigure, panelTable, showFigure } from './panel';
+export {
+  compareTreatments,
+  experimentFigure,
+  experimentTable,
+  figureTable,
+  panelFigure,
+  panelTable,
+  showFigure,
+  verdictTable,
+} from './panel';
+export { answersGrid, distortionStrip, type StripOptions } from './pictures';
 export type { PictureSize, PlotlyPayload } from './plotly';
 export { type RobustnessFigureOptions, robustnessFigure } from './robustness';
 export type { TestDistortion } from './strength-axis';

@@ -59,9 +59,9 @@ export const methodLooks: Readonly<Record<MethodName, readonly [Look, Look, Look
     { colour: '#808080', marker: 'circle' },
   ],
   control: [
-    { colour: '#7f7f7f', marker: 'line-ew' },
-    { colour: '#a0a0a0', marker: 'line-ew' },
-    { colour: '#bdbdbd', marker: 'line-ew' },
+    { colour: '#6b5b4b', marker: 'circle-open' },
+    { colour: '#94836f', marker: 'circle-open' },
+    { colour: '#b5a692', marker: 'circle-open' },
   ],
   DA: [
     { colour: '#d55e00', marker: 'square' },
@@ -104,7 +104,8 @@ export const sheet = {
   ink: '#222222',
   quiet: '#666666',
   grid: '#e8e8e8',
-  band: 'rgba(120, 120, 120, 0.22)',
+  band: 'rgba(120, 120, 120, 0.14)',
+  hatch: 'rgba(120, 120, 120, 0.4)',
 } as const;
 
 /** Sans-serif, as the reader's system has it; Arial's widths at most DejaVu Sans'. */
