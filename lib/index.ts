@@ -15,7 +15,6 @@ export {
 export { compose, type Distortion, type DistortionName, distortions, pgd } from './distortions';
 export {
   centreCrops,
-  curvePoints,
   distortedImages,
   type EvaluationRow,
   evaluate,

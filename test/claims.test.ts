@@ -520,7 +520,7 @@ describe('the finding of a panel', () => {
   it('says a tie, and what would decide it', () => {
     const text = told(0.0302, 0.03);
     assert.match(text, /Best ST against best DA: undecided at ε=0\.001 \([+−]?0\.\d; .* would decide\)/);
-    assert.match(text, /Of the 18 differences below \d+ are left open\./);
+    assert.match(text, /Left open: \d+ of the 18 differences below\./);
   });
 
   it('says which runs are missing', () => {

@@ -94,7 +94,7 @@ export function findingOf(
     ...gainSentences(compared, verdictOf),
     betweenSentence(compared, verdictOf),
     forgettingSentence(lost),
-    `Of the ${told.length} differences below ${open === 0 ? 'none is' : `${open} are`} left open.`,
+    `Left open: ${open === told.length ? `all ${open}` : `${open} of the ${told.length}`} differences below.`,
     not,
   ];
   return `${head} ${sentences.filter(Boolean).join(' ')}\n\n${gainTable(compared, verdictOf)}`;

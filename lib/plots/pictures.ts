@@ -83,7 +83,9 @@ export async function answersGrid(
     });
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
-    return new Markdown(`${error.message} ${error.cure ?? ''}`);
+    return new Markdown(
+      `The pictures of the preset ${laboratory.preset.name} are not here. ${error.cure ?? error.message}`,
+    );
   } finally {
     tf.dispose(pictures);
   }
