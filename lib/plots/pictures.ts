@@ -5,6 +5,8 @@ import { distortedImages } from '../evaluation/pictures';
 import { DataError } from '../io/errors';
 import type { Network } from '../model/network';
 import { Markdown } from '../notebook/mime';
+import type { FigureName } from '../paper/figures';
+import { figureCurves } from '../paper/panel-curves';
 import type { Laboratory } from '../runs/laboratory';
 import type { Treatment } from '../runs/presets';
 import { type Tensor2D, type Tensor4D, tf } from '../tensorflow';
@@ -46,11 +48,12 @@ export async function distortionStrip(options: StripOptions): Promise<ImageGrid>
  * whether it is right. An attack is made on each network itself; shown is the picture that attacks the first. Where the
  * laboratory's pictures are not at hand, it says how to get them.
  *
+ * @param of Treatments, or a figure: the baseline, and the best DA and ST of its first panel, as far as they can be chosen.
  * @param options.images Places of the test images. Default: the first of each class, eight at most.
  */
 export async function answersGrid(
   laboratory: Laboratory,
-  treatments: readonly Treatment[],
+  of: FigureName | readonly Treatment[],
   options: Pick<StripOptions, 'images'> & { readonly distortion: string; readonly strength: Strength },
 ): Promise<ImageGrid | Markdown> {
   const pictures: Tensor4D[] = [];
@@ -60,6 +63,7 @@ export async function answersGrid(
     const distortion = distortionNamed(options.distortion);
     const labels = images.map((image) => dataset.test.labels[image]);
     const captions = labels.map((label) => [dataset.classNames[label]]);
+    const treatments = typeof of === 'string' ? bestOf(of, laboratory) : of;
     for (const treatment of treatments) {
       const network = await laboratory.network(await laboratory.run(treatment));
       const shown = await distortedImages({ dataset, indices: images, distortion, strength, network });
@@ -89,6 +93,18 @@ export async function answersGrid(
   } finally {
     tf.dispose(pictures);
   }
+}
+
+function bestOf(figure: FigureName, laboratory: Laboratory): readonly Treatment[] {
+  const [{ baseline, curves }] = figureCurves(figure, laboratory);
+  const best = ['DA', 'ST'].flatMap(
+    (kind) =>
+      curves.find(
+        ({ rule }) =>
+          typeof rule === 'object' && rule.method === kind && rule.pick === 'best' && rule.at === undefined,
+      ) ?? [],
+  );
+  return [baseline, ...best].map(({ chosen }) => chosen.treatment);
 }
 
 function ofDifferentClasses({ test: { labels } }: ImageDataset, count: number): readonly number[] {
