@@ -257,7 +257,7 @@ describe('what is refused before anything is trained', () => {
     const what = { preset: 'smoke', seed: 1 };
     const isSeeds = 'has no option "seed". Is it "seeds"?';
     await assert.rejects(first(st.sweep('all', what)), told(`sweep ${isSeeds}`));
-    assert.throws(() => st.planJobs('all', what), told(`A plan of runs ${isSeeds}`));
+    assert.throws(() => planJobs('all', what), told(`A plan of runs ${isSeeds}`));
     assert.throws(() => st.sweepStatus('all', what), told(`A plan of runs ${isSeeds}`));
   });
 

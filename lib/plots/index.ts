@@ -2,7 +2,7 @@ export { type CheckedClaims, claimsFigure } from './claims-figure';
 export type { RobustnessCurve } from './curves';
 export { type DashboardOptions, dashboard, type SweepView, sweepView } from './dashboard';
 export { Figure } from './figure';
-export { evaluationsFrame, frame, frameTable, runsFrame } from './frames';
+export { evaluationsFrame, type Frame, frame, frameTable, runsFrame } from './frames';
 export { ImageGrid, type ImageGridOptions, type ImageTensor, imageGrid } from './images';
 export {
   compareTreatments,
