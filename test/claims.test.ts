@@ -503,6 +503,23 @@ describe('the finding of a panel', () => {
     assert.match(text, /None of the \d+ settings surely forgets/);
   });
 
+  it('says who is best at a strong distortion, whoever is at the practical one', () => {
+    const text = findingOf(
+      panel,
+      preset,
+      resultsOf((cell) => {
+        const { method, training, test, strength, alpha } = cell;
+        if (method !== 'ST' || training !== 'fgsm' || test !== 'fgsm') return paper(cell);
+        return (alpha === 10) === strength > 0.005 ? 0.1 : 0;
+      }),
+    );
+    assert.match(text, /^\| best ST \(ε=\S+, α=0\.\d+\)/m);
+    assert.match(
+      text,
+      /Chosen at ε=1 instead: ST \(ε=\S+, α=10\)(, 3 seeds)? \+1\d\.\d \(\+\d+\.\d to \+1\d\.\d\);/,
+    );
+  });
+
   it('says who loses and who forgets', () => {
     const text = told(-0.08);
     assert.match(text, /Without distortion, .*ST on FGSM \(−[78]\.\d\) surely loses against the baseline\./);
@@ -520,7 +537,7 @@ describe('the finding of a panel', () => {
   it('says a tie, and what would decide it', () => {
     const text = told(0.0302, 0.03);
     assert.match(text, /Best ST against best DA: undecided at ε=0\.001 \([+−]?0\.\d; .* would decide\)/);
-    assert.match(text, /Left open: \d+ of the 18 differences below\./);
+    assert.match(text, /Left open: \d+ of 22 differences\./);
   });
 
   it('says which runs are missing', () => {

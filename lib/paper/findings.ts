@@ -23,6 +23,8 @@ interface Place {
   /** `σ=0.05` */
   readonly short: string;
   readonly where: Where;
+  /** Of the strong one: the best is told as chosen there, too. */
+  readonly strong?: number | null;
 }
 
 /** A comparison at one place, with the name that sentences give it. */
@@ -71,11 +73,17 @@ export function findingOf(
       .flatMap(({ families }) => families)
       .filter(({ method, training }) => method.startsWith(kind) && training === panel.training[0]),
   );
-  const compared = placesOf(panel, preset, results).map(({ where, ...place }) => ({
+  const compared = placesOf(panel, preset, results).map(({ where, strong, ...place }) => ({
     ...place,
     gains: contenders.flatMap(({ name, families }) =>
       find(name, [best(families), 'above on average', 'baseline', where]),
     ),
+    chosenThere:
+      typeof strong === 'number'
+        ? contenders.flatMap(({ name, families }) =>
+            find(name, [best(families, strong), 'above on average', 'baseline', where]),
+          )
+        : [],
     between: find('ST − DA', [best(stability), 'above on average', best(augmented), where]),
     control: find('control', ['control', 'above on average', 'baseline', where]),
   }));
@@ -87,14 +95,20 @@ export function findingOf(
   const head = `**${panel.id}, ${panelTitle(panel)}, at \`${preset.name}\`.**`;
   const not = missing.size > 0 ? `Not computed: ${[...missing].join(' ')}` : '';
   if (compared.every(({ gains }) => gains.length === 0)) return `${head} ${not}`;
-  const told = compared.flatMap(({ gains, between, control }) => [...gains, ...between, ...control]);
+  const told = compared.flatMap(({ gains, chosenThere, between, control }) => [
+    ...gains,
+    ...chosenThere,
+    ...between,
+    ...control,
+  ]);
   const verdictOf = verdicts(told);
   const open = told.filter((one) => verdictOf(one) === 'undecided').length;
   const sentences = [
     ...gainSentences(compared, verdictOf),
+    ...compared.map(({ short, chosenThere }) => chosenSentence(short, chosenThere, verdictOf)),
     betweenSentence(compared, verdictOf),
     forgettingSentence(lost),
-    `Left open: ${open === told.length ? `all ${open}` : `${open} of the ${told.length}`} differences below.`,
+    `Left open: ${open === told.length ? `all ${open}` : `${open} of ${told.length}`} differences.`,
     not,
   ];
   return `${head} ${sentences.filter(Boolean).join(' ')}\n\n${gainTable(compared, verdictOf)}`;
@@ -132,7 +146,7 @@ function placesOf(panel: Panel, preset: Preset, results: Results): readonly Plac
   const [usual, hard] = [practical, strong].map((strength) => strengthText(distortion, strength));
   return [
     { words: `at the practical ${usual}`, short: usual, where: 'practical' },
-    { words: `at ${hard} (${why})`, short: hard, where: (strength) => strength === strong },
+    { words: `at ${hard} (${why})`, short: hard, where: (strength) => strength === strong, strong },
     { words: 'without distortion', short: 'undistorted', where: 'none' },
   ];
 }
@@ -172,6 +186,21 @@ function gainSentences(
   return [...wordsOf].map(
     ([said, words]) => `${listed(words).replace(/^./, (first) => first.toUpperCase())}, ${said}.`,
   );
+}
+
+/** `Chosen at σ=0.5 instead: ST (σ=1, α=10) +20.1 (+15.3 to +24.9), …`: the practical strength picks who is good there. */
+function chosenSentence(short: string, chosen: readonly Told[], verdictOf: (one: Told) => Direction): string {
+  const each = chosen.map((one) => {
+    const { sides, estimate } = one.found;
+    const setting = sides?.[0].replace(/^.*? (?=ST|DA|AT)/, '') ?? one.name;
+    return `${setting} ${points(estimate.value)}${intervalText(one.found)}${verdictOf(one) === 'undecided' ? ', undecided' : ''}`;
+  });
+  return each.length > 0 ? `Chosen at ${short} instead: ${each.join('; ')}.` : '';
+}
+
+/** ` (+1.2 to +3.4)` */
+function intervalText({ low, high }: Comparison): string {
+  return ` (${Number.isFinite(low) ? `${points(low)} to ${points(high)}` : 'one seed, no interval'})`;
 }
 
 /** Where the best ST is ahead of the best DA, where behind, and what would decide the rest. */
@@ -226,9 +255,9 @@ function gainTable(
 ): string {
   const columns = places.map(({ gains, between, control }) => [...gains, ...between, ...control]);
   const cell = (one: Told) => {
-    const { estimate, low, high } = one.found;
+    const { estimate } = one.found;
     const value = verdictOf(one) === 'undecided' ? points(estimate.value) : `**${points(estimate.value)}**`;
-    return `${value} (${Number.isFinite(low) ? `${points(low)} to ${points(high)}` : 'one seed, no interval'})`;
+    return `${value}${intervalText(one.found)}`;
   };
   const row = (one: Told, at: number) => {
     const label = one.name === 'ST − DA' ? 'best ST − best DA' : one.found.sides?.[0];
