@@ -128,7 +128,7 @@ describe('help and refusals', () => {
       ],
       [['run', '--method', 'ST', '--distortion', 'jpeg', '--strength', '9'], /needs --alpha/],
       [['run', '--method', 'ST', '--alpha', '1'], /needs --distortion/],
-      [['evaluate', '--run', 'abc', '--distortion', 'fog', '--store', store], /no distortion "fog"/],
+      [['evaluate', '--run', 'abc', '--distortion', 'haze', '--store', store], /no distortion "haze"/],
       [['work', '--store', store, '--job', '{'], /--job: no JSON/],
       [['work', '--store', store, '--job', '{"id": 3}'], /--job: .*\n.*id/],
     ];

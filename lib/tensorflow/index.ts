@@ -1,6 +1,7 @@
 export { type CompiledStep, type CompileOptions, compile, recordings } from './compile';
 export { conv2d } from './convolution';
 export { type DeviceInfo, device } from './device';
+export { correlate } from './fourier';
 export type { Graph, GraphNode } from './graph';
 export { layerVariables } from './layers';
 export {
@@ -18,7 +19,7 @@ export {
   sum,
 } from './ops';
 export { Nesterov, valueAndGradients } from './optimizer';
-export { hashSeed, normalTensor, randomNormal, randomUniform, uniformTensor } from './random';
+export { hashSeed, normalTensor, randomNormal, randomPoisson, randomUniform, uniformTensor } from './random';
 export type { NamedTensors } from './recorder';
 export {
   attribute,
