@@ -55,23 +55,6 @@ export function randomUniform(seeds: Tensor2D, count: number): Tensor2D {
 }
 
 /**
- * Numbers of Poisson's distribution for each image from a seed of its own.
- *
- * @param seeds `[batch, 2]`, int32
- * @param rates `[batch, …]`, the mean of each number, ≥ 0
- * @returns as `rates`
- */
-export function randomPoisson<X extends Tensor>(seeds: Tensor2D, rates: X): X {
-  const attributes = [...statelessAttributes, attribute.type('Rtype', DataType.float32)];
-  const size = tf.tensor1d(rates.shape.slice(1), 'int32');
-  const each = tf.unstack(seeds);
-  const samples = tf
-    .unstack(rates)
-    .map((rate, image) => executeOne('StatelessRandomPoisson', [size, each[image], rate], attributes));
-  return tf.stack(samples) as X;
-}
-
-/**
  * A normal tensor from one seed, for initial weights.
  *
  * @param seed two int32

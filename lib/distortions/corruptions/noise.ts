@@ -1,4 +1,4 @@
-import { randomNormal, randomPoisson, randomUniform, type Tensor4D, tf } from '../../tensorflow';
+import { randomNormal, randomUniform, type Tensor, type Tensor4D, tf } from '../../tensorflow';
 import { corruption, type Making } from './corruption';
 
 /** Standard normal numbers for every value of the images. */
@@ -31,8 +31,58 @@ export const shotNoise = corruption(
     title: 'Shot noise',
     constants: { 32: [500, 250, 100, 75, 50], 64: [250, 100, 50, 30, 15], 224: [60, 25, 12, 5, 3] },
   },
-  (images, { c: [photons], seeds }) => randomPoisson(seeds(0), images.mul(photons)).div(photons),
+  (images, making) => {
+    const [photons] = making.c;
+    return poissonQuantile(images.mul(photons), normalLike(images, making)).div(photons);
+  },
 );
+
+/** Below this rate a number is looked up, above it is computed. */
+const FEW = 3;
+/** Above this no number comes of so low a rate: once in 500,000. */
+const MOST_OF_FEW = 13;
+
+/**
+ * Poisson's distribution where the normal one has the value z: TensorFlow's own draws have no kernel on a GPU and take
+ * three times as long on a CPU. Rates of 3 and more by Cornish and Fisher's expansion (as in M. Giles, Algorithm 955, eq.
+ * 1.3, with one more term), 0.1 % of the numbers off by one at a rate of 3 and fewer above; lower rates term by term.
+ */
+function poissonQuantile(rates: Tensor, z: Tensor): Tensor {
+  const many = rates.maximum(FEW);
+  const [root, square] = [many.sqrt(), z.square()];
+  const third = square
+    .mul(-1 / 72)
+    .sub(1 / 36)
+    .mul(z)
+    .div(root);
+  const fourth = square
+    .mul(1 / 270)
+    .add(7 / 810)
+    .mul(square)
+    .sub(8 / 405)
+    .div(many);
+  const expanded = square
+    .div(6)
+    .add(1 / 3)
+    .add(root.mul(z))
+    .add(many)
+    .add(third)
+    .add(fourth)
+    .floor()
+    .relu();
+
+  const few = rates.minimum(FEW);
+  const u = z.mul(Math.SQRT1_2).erf().add(1).div(2);
+  let term = few.neg().exp();
+  let sum = term;
+  let counted: Tensor = tf.zerosLike(few);
+  for (let number = 1; number <= MOST_OF_FEW; number++) {
+    counted = counted.add(u.greater(sum).cast('float32'));
+    term = term.mul(few.div(number));
+    sum = sum.add(term);
+  }
+  return tf.where(rates.less(FEW), counted, expanded);
+}
 
 /** Salt and pepper: a part of all values becomes 0 or 1. */
 export const impulseNoise = corruption(

@@ -255,7 +255,7 @@ export const spatter = corruption(
 );
 
 /** Pixels from an edge that matter: what lies farther from it is no drop. */
-const FARTHEST = 10;
+const FARTHEST = 7;
 
 /**
  * Drops lit from one side, 0..255: the distance from their edge, its histogram equalised, embossed; as OpenCV's distance
@@ -266,39 +266,26 @@ const FARTHEST = 10;
 function relief(isDrop: Tensor): Tensor {
   const [batch, side] = isDrop.shape as [number, number];
   const drop = isDrop.cast('float32') as Tensor4D;
-  const padded = (x: Tensor, by: number, value: number) =>
-    tf.pad(
-      x,
-      [
-        [0, 0],
-        [by, by],
-        [by, by],
-        [0, 0],
-      ],
-      value,
-    ); // prettier-ignore
-  const shifted = (x: Tensor, by: number, down: number, right: number) =>
-    tf.slice(x, [0, by + down, by + right, 0], [batch, side, side, 1]);
-  const around = padded(drop, 1, 1);
-  const neighbours = [
-    [-1, 0],
-    [1, 0],
-    [0, -1],
-    [0, 1],
-  ].map(([down, right]) => shifted(around, 1, down, right));
-  const isInner = neighbours.reduce((all: Tensor, one) => tf.minimum(all, one), drop);
-  // Squared distance from the nearest edge pixel, axis by axis.
-  let squared: Tensor = isInner
-    .sub(drop)
-    .add(1)
-    .mul(FARTHEST ** 2);
-  for (const axis of [0, 1]) {
-    const far = padded(squared, FARTHEST, FARTHEST ** 2);
-    for (let away = -FARTHEST; away <= FARTHEST; away++) {
-      const moved = shifted(far, FARTHEST, axis === 0 ? away : 0, axis === 0 ? 0 : away);
-      squared = tf.minimum(squared, moved.add(away ** 2));
-    }
-  }
+  const isRim = drop.sub(tf.avgPool(drop, 3, 1, 'same').greater(0.999).cast('float32')).greater(0.5);
+  // Distance from the nearest rim in the same column, then, squared, from the nearest at all.
+  const windows = Array.from({ length: FARTHEST }, (_, away) => 2 * away + 1);
+  const inColumn = windows
+    .map((size) => tf.maxPool(isRim.cast('float32') as Tensor4D, [size, 1], 1, 'same'))
+    .reduce((sum: Tensor, reached) => sum.sub(reached), tf.scalar(FARTHEST));
+  const far = tf.pad(
+    inColumn.square(),
+    [
+      [0, 0],
+      [0, 0],
+      [FARTHEST, FARTHEST],
+      [0, 0],
+    ],
+    FARTHEST ** 2,
+  );
+  const shifted = (right: number) => tf.slice(far, [0, 0, FARTHEST + right, 0], [batch, side, side, 1]);
+  const squared = windows
+    .map((_, at) => tf.minimum(shifted(-1 - at), shifted(1 + at)).add((at + 1) ** 2))
+    .reduce((least: Tensor, one) => tf.minimum(least, one), shifted(0));
   const blurred = (x: Tensor) => tf.avgPool(mirrored(x as Tensor4D), 3, 1, 'valid');
   const distance = blurred(squared.sqrt()).floor();
   const pixels = side * side;
