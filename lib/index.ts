@@ -12,7 +12,7 @@ export {
   type Split,
   subset,
 } from './data';
-export { compose, type Distortion, type DistortionName, distortions, pgd } from './distortions';
+export { compose, corruptions, type Distortion, type DistortionName, distortions, pgd } from './distortions';
 export {
   centreCrops,
   curvePoints,
@@ -20,6 +20,8 @@ export {
   type EvaluationRow,
   evaluate,
   normalise,
+  reportSummary,
+  robustnessReport,
 } from './evaluation';
 export { ArgumentError, DataError, UserError } from './io/errors';
 export { loadWeights, ResNet18, saveWeights } from './model';
@@ -32,6 +34,8 @@ export {
   imageGrid,
   liveChart,
   type Row,
+  reliabilityFigure,
+  reportHeatMap,
   resultsTable,
   robustnessFigure,
   showFigure,

@@ -84,7 +84,17 @@ const whole = () => jobs.filter((job) => isWhole(runs, job)).length;
 
 describe('help and refusals', () => {
   it('every command has examples and says its exit codes', async () => {
-    const commands = ['run', 'evaluate', 'sweep', 'status', 'figures', 'claims', 'export', 'tensorboard'];
+    const commands = [
+      'run',
+      'evaluate',
+      'report',
+      'sweep',
+      'status',
+      'figures',
+      'claims',
+      'export',
+      'tensorboard',
+    ];
     const overview = (await call('--help')).out;
     assert.doesNotMatch(overview, /^ {2}work/m);
     for (const command of commands) {

@@ -5,6 +5,7 @@ export { evaluationsFrame, frame, frameTable, runsFrame } from './frames';
 export { ImageGrid, type ImageGridOptions, type ImageTensor, imageGrid } from './images';
 export { experimentFigure, experimentTable, figureTable, panelFigure, panelTable, showFigure } from './panel';
 export type { PictureSize, PlotlyPayload } from './plotly';
+export { reliabilityFigure, reportHeatMap, reportPage, reportTable, summaryTable } from './report';
 export { type RobustnessFigureOptions, robustnessFigure } from './robustness';
 export type { TestDistortion } from './strength-axis';
 export { baseAxis, baseLayout, figureTitle, type MethodName, methodLooks } from './style';
