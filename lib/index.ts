@@ -12,7 +12,7 @@ export {
   type Split,
   subset,
 } from './data';
-export { compose, corruptions, type Distortion, type DistortionName, distortions, pgd } from './distortions';
+export { compose, type Distortion, type DistortionName, distortions, pgd } from './distortions';
 export {
   centreCrops,
   curvePoints,
@@ -20,8 +20,6 @@ export {
   type EvaluationRow,
   evaluate,
   normalise,
-  reportSummary,
-  robustnessReport,
 } from './evaluation';
 export { ArgumentError, DataError, UserError } from './io/errors';
 export { loadWeights, ResNet18, saveWeights } from './model';
@@ -34,8 +32,6 @@ export {
   imageGrid,
   liveChart,
   type Row,
-  reliabilityFigure,
-  reportHeatMap,
   resultsTable,
   robustnessFigure,
   showFigure,
