@@ -171,6 +171,15 @@ describe('help and refusals', () => {
       assert.match(await refused('run', '--method', 'baseline', ...args), isFile);
       assert.match(await refused('status', ...args), isFile);
     }
+    const tree = newFolder();
+    mkdirSync(join(tree, 'a'));
+    mkdirSync(join(tree, 'b'));
+    for (const args of [
+      ['data', 'folder', '--from', tree, '--out', '/proc/nothing'],
+      ['kernel', 'install', '--directory', '/proc/nothing/at/all'],
+      ['run', '--preset', 'smoke', '--method', 'baseline', '--store', '/proc/nothing'],
+    ])
+      assert.match(await refused(...args), /^\/proc\/nothing.* cannot be used: .*\n→ Choose another place/m);
     const empty = newFolder();
     for (const args of [
       ['figures', '--preset', 'smoke', '--store', store, '--out', file],
@@ -255,8 +264,8 @@ describe('one run', () => {
     assert.deepEqual(
       rows.map(({ strength, total }: { strength: number | null; total: number }) => [strength, total]),
       [
-        [null, 100],
-        [30, 100],
+        [null, 50],
+        [30, 50],
       ],
     );
     const out = join(folder, 'exported');

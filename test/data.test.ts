@@ -592,7 +592,7 @@ describe('CIFAR-10', () => {
     assert.deepEqual(readdirSync(directory), []);
     assert.throws(
       () => openCifar10(directory),
-      (error) => error instanceof DataError && /npm start/.test(error.cure ?? ''),
+      (error) => error instanceof DataError && /data cifar10/.test(error.cure ?? ''),
     );
   });
 

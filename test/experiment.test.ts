@@ -11,7 +11,7 @@ import { promisify } from 'node:util';
 import * as st from 'stability-training';
 import { buildArrays, type LabelledArray, openFolder } from 'stability-training/data';
 import { type Distortion, registerDistortion } from 'stability-training/distortions';
-import { fromFunctions } from 'stability-training/model';
+import { fromFunctions, type ResNet18 } from 'stability-training/model';
 import { experimentCurves, experimentGains } from 'stability-training/paper';
 import { experimentFigure } from 'stability-training/plots';
 import { loadPlugin, registerNetwork, runId } from 'stability-training/runs';
@@ -207,7 +207,7 @@ describe('an experiment of one’s own', () => {
     writeFileSync(file, JSON.stringify({ ...plain, epoch: 3 }));
     const { code, stderr } = await command('sweep', '--plugin', file, '--preset', 'plain', '--dry-run');
     assert.equal(code, 1);
-    assert.match(stderr, /Unrecognized key: "epoch"/);
+    assert.match(stderr, /An experiment has no option "epoch"\. Is it "epochs"\?/);
   });
 });
 
@@ -220,7 +220,8 @@ describe('what is refused before anything is trained', () => {
   } as const;
   const [treatment] = small.treatments;
   const wrong: Readonly<Record<string, readonly [object, RegExp]>> = {
-    'an unknown key': [{ lerningRate: 1 }, /lerningRate/],
+    'an unknown option': [{ lerningRate: 1 }, /no option "lerningRate"\. Is it "learningRate"\?/],
+    'an unknown option of a test': [{ tests: [{ distortion: 'rotation', strength: 1 }] }, /"strength"/],
     'no treatment': [{ treatments: [] }, /treatments/],
     'a negative weight': [{ treatments: [{ ...treatment, method: { kind: 'ST', alpha: -1 } }] }, /α/],
     'an unknown distortion': [{ tests: [{ distortion: 'rotatoin' }] }, /no distortion "rotatoin"/],
@@ -234,6 +235,30 @@ describe('what is refused before anything is trained', () => {
       assert.throws(() => st.defineExperiment({ ...small, ...change }), message);
     });
   }
+
+  it('an option that there is not, as plain JavaScript gives it', async () => {
+    const network = {} as ResNet18;
+    const dataset = openFolder(pictures);
+    const first = (rows: AsyncIterable<unknown>) => async () => {
+      for await (const _ of rows) return;
+    };
+    const told = (message: string) => ({ name: 'ArgumentError', message, cure: /^The options are \w+, / });
+    const epochs = { epocs: 1 } as object as { epochs: number };
+    const training = { network, dataset, method: { kind: 'baseline' }, ...epochs } as const;
+    await assert.rejects(st.train(training), told('train has no option "epocs". Is it "epochs"?'));
+    const testing = { network, dataset, distortion: st.distortions.rotation, strenghts: [1] };
+    await assert.rejects(
+      first(st.evaluate(testing)),
+      told('evaluate has no option "strenghts". Is it "strengths"?'),
+    );
+    const where = { dataset, preset: 'smoke' };
+    assert.throws(() => new st.Laboratory(where), told('Laboratory has no option "dataset". Is it "data"?'));
+    const what = { preset: 'smoke', seed: 1 };
+    const isSeeds = 'has no option "seed". Is it "seeds"?';
+    await assert.rejects(first(st.sweep('all', what)), told(`sweep ${isSeeds}`));
+    assert.throws(() => st.planJobs('all', what), told(`A plan of runs ${isSeeds}`));
+    assert.throws(() => st.sweepStatus('all', what), told(`A plan of runs ${isSeeds}`));
+  });
 
   it('names that are taken, and a picture maker that there is not', () => {
     const mine = { ...st.distortions.rotation } as Distortion<number>;

@@ -145,21 +145,34 @@ describe('a step of TensorFlow.js as people write it', () => {
     });
   }
 
-  it('takes bytes as bytes, compiled and op by op', () => {
-    const bytes = Uint8Array.from({ length: 2 * 8 * 8 * 3 }, (_, at) => at % 251);
-    const squares = uint8Tensor(bytes, [2, 8, 8, 3]);
-    const results = (['compiled', 'eager'] as const).map((execution) => {
-      const step = compile(
-        ({ squares }: { readonly squares: Tensor4D }) => ({
-          y: squares.slice([0, 1, 1, 0], [-1, 4, 4, 3]).cast('float32'),
-        }),
-        { execution },
-      );
-      return step({ squares }).y.dataSync();
+  const bytes = Uint8Array.from({ length: 2 * 8 * 8 * 3 }, (_, at) => (7 * at) % 251);
+  const ofBytes: Readonly<Record<string, (t: Tensor4D) => Tensor>> = {
+    slice: (t) => t.slice([0, 1, 1, 0], [-1, 4, 4, 3]),
+    concat: (t) => tf.concat([t, t], 3),
+    stack: (t) => tf.stack([t, t]),
+    add: (t) => t.add(t),
+    mean: (t) => t.mean([1, 2]),
+    max: (t) => t.max([1, 2]),
+    pad: (t) => t.pad([[0, 0], ...Array(2).fill([1, 1]), [0, 0]] as [number, number][]),
+    clip: (t) => t.clipByValue(10, 100),
+    where: (t) => tf.where(t.greater(100), t, t.neg()),
+    gather: (t) => t.gather(tf.tensor1d([1, 0], 'int32')),
+    cast: (t) => t.cast('float32'),
+    resize: (t) => tf.image.resizeBilinear(t, [5, 5]),
+  };
+  for (const [name, op] of Object.entries(ofBytes)) {
+    it(`takes bytes as whole numbers, compiled and op by op: ${name}`, () => {
+      const squares = uint8Tensor(bytes, [2, 8, 8, 3]);
+      const numbers = tf.tensor(bytes, [2, 8, 8, 3], 'int32') as Tensor4D;
+      const resultOf = (execution: 'compiled' | 'eager') =>
+        compile(({ x }: { readonly x: Tensor4D }) => ({ y: op(x) }), { execution })({ x: squares }).y;
+      const expected = op(numbers);
+      for (const result of [resultOf('compiled'), resultOf('eager')]) {
+        assert.deepEqual(result.shape, expected.shape);
+        assert.deepEqual([...result.dataSync()], [...expected.dataSync()]);
+      }
     });
-    assert.deepEqual(results[0], results[1]);
-    assert.equal(results[0][0], 27);
-  });
+  }
 
   it('is refused where it reads a tf.Variable, whose later values it would not see', () => {
     const kept = tf.variable(tf.scalar(2));
@@ -380,6 +393,37 @@ describe('a distortion of one’s own', () => {
       [0, 0],
       [30, 0.5],
     ]);
+  });
+
+  it('sees the same pictures wherever they are shown to it', async () => {
+    const enlarged: Distortion<number> = {
+      ...swap,
+      apply: ({ squares, crops }) => {
+        const [, side] = crops.shape;
+        const twice = tf.concat([squares, squares], 0).slice([0, 0, 0, 0], [crops.shape[0], side, side, 3]);
+        return twice.cast('float32').div(255);
+      },
+    };
+    const seen: number[] = [];
+    const network = fromFunctions({
+      classes: 10,
+      variables: { weight: tf.zeros([1]) },
+      forward: (x, { weight }) => {
+        seen.push(x.sum().dataSync()[0]);
+        return tf.zeros([x.shape[0], 10]).mul(weight);
+      },
+    });
+    const few = { ...dataset, mean: [0, 0, 0], deviation: [1, 1, 1] } as const;
+    for await (const _ of evaluate({
+      ...{ network, dataset: few, distortion: enlarged, strengths: [1], execution: 'eager' },
+    }));
+    const indices = [...dataset.test.labels.keys()];
+    const pictures = await distortedImages({ dataset, indices, distortion: enlarged, strength: 1 });
+    assert.ok(Math.abs(seen[0] / pictures.sum().dataSync()[0] - 1) < 1e-6);
+    for await (const { total } of evaluate({
+      ...{ network: plainNetwork(), dataset, distortion: enlarged, strengths: [1] },
+    }))
+      assert.equal(total, 60);
   });
 
   it('is refused where it is for the reader, which makes JPEG alone', async () => {

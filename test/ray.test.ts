@@ -15,6 +15,7 @@ import { type RayOptions, rayEngine } from '../lib/sweep/engines/ray';
 import { planJobs } from '../lib/sweep/plan';
 import { sweep } from '../lib/sweep/sweep';
 import { stepsFor } from '../scripts/lib/steps.mjs';
+import { onSmallDisk } from './support/disk';
 import { freePorts } from './support/ports';
 import { RayCluster, signal } from './support/ray';
 import { leftovers, outcome, startSweep } from './support/sweep';
@@ -238,6 +239,21 @@ describe('jobs that do little', { timeout: 600_000 }, () => {
       other.closeAllConnections();
       other.close();
     }
+  });
+});
+
+test('a full disk stops a sweep with the sentence of the other engines, and nothing is tried again', async (context) => {
+  const disk = emptyStore();
+  await onSmallDisk(context, { folder: disk, size: '1200k' }, async () => {
+    const engine = rayEngine({ address: cluster.address });
+    const kinds: (string | undefined)[] = [];
+    const swept = async () => {
+      for await (const { event } of sweep(['fig1b'], { ...plan, store: disk, engine }))
+        kinds.push(event?.kind);
+    };
+    const message = /^There is no room on the disk for .*checkpoint\.safetensors\. Make room and [^\n]*$/;
+    await assert.rejects(swept, { name: 'NoRoomError', message });
+    assert.deepEqual(kinds, [undefined, 'started']);
   });
 });
 

@@ -170,16 +170,44 @@ describe('set-up from nothing', () => {
     }));
 });
 
-test('the lock of a killed set-up whose number another process has is taken over', () =>
-  inWorld(async (world) => {
+describe('the lock of a killed set-up', () => {
+  const leaveLock = async (world: World) => {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
     await mkdir(world.path('.jupyter'), { recursive: true });
     const another = `${process.pid} ${boot}${readlinkSync('/proc/self/ns/pid')} 1`;
-    await writeFile(world.path('.jupyter', 'set-up.lock'), another);
-    const { code, text } = await world.run('setup');
-    assert.equal(code, 0, text);
-    assert.doesNotMatch(text, /waiting for it/);
-  }));
+    await writeFile(world.path('.jupyter', 'set-up.lock.1'), another);
+  };
+
+  test('is taken over, also where another process has its number', () =>
+    inWorld(async (world) => {
+      await leaveLock(world);
+      const { code, text } = await world.run('setup');
+      assert.equal(code, 0, text);
+      assert.doesNotMatch(text, /waiting for it/);
+    }));
+
+  test('is taken over by one at a time of several that come at once', () =>
+    inWorld(async (world) => {
+      const turn = JSON.stringify(world.path('scripts', 'lib', 'turn.mjs'));
+      const busy = JSON.stringify(world.path('busy'));
+      const code = `
+        import fs from 'node:fs';
+        import { setTimeout as wait } from 'node:timers/promises';
+        import { takeTurn } from ${turn};
+        while (Date.now() < ${Date.now() + 1500}) await wait(1); // all at once
+        const end = await takeTurn();
+        fs.writeFileSync(${busy}, '', { flag: 'wx' }); // fails where another is at work
+        await wait(100);
+        fs.rmSync(${busy});
+        end();`;
+      await leaveLock(world);
+      const children = Array.from({ length: 6 }, () =>
+        ended(spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: 'pipe' })),
+      );
+      for (const { code, text } of await Promise.all(children)) assert.equal(code, 0, text);
+      assert.deepEqual(await readdir(world.path('.jupyter')), [], 'a lock is left');
+    }));
+});
 
 describe('set-up after a change', () => {
   let world: World;

@@ -57,7 +57,7 @@ function resultsOf(
   );
 }
 
-const results = resultsOf(['fig1a', 'fig2b'], () => 0.25);
+const results = resultsOf(['fig1a', 'fig2b'], () => 0.5);
 
 async function shown(value: unknown): Promise<MimeBundle> {
   return toMimeBundle(value);
@@ -81,7 +81,7 @@ describe('the frame of the runs', () => {
       p: null,
       mu: null,
       seed: 0,
-      'training images': 256,
+      'training images': 128,
       epochs: 1,
       'best epoch': 1,
       'validation accuracy': 0.1,
@@ -123,7 +123,7 @@ describe('the frame of the runs', () => {
     await frameTable(runs).save(file);
     const [head, first] = readFileSync(file, 'utf8').split('\r\n');
     assert.match(head, /^run,title,method,distortion,strength,second strength,alpha,/);
-    assert.match(first, /^[0-9a-f]{16},baseline,baseline,,,,,,,0,256,2,2,0.2,6,150,float32,"a, b",0.1.0,/);
+    assert.match(first, /^[0-9a-f]{16},baseline,baseline,,,,,,,0,128,2,2,0.2,6,150,float32,"a, b",0.1.0,/);
   });
 });
 
@@ -132,7 +132,7 @@ describe('the frame of the evaluations', () => {
     const frame = evaluationsFrame(results);
     const rows = [...results.values()].flatMap((result) => result.rows);
     assert.equal(frame.shape[0], rows.length);
-    assert.deepEqual([...new Set(frame.column('accuracy').values.flat())], [0.25]);
+    assert.deepEqual([...new Set(frame.column('accuracy').values.flat())], [0.5]);
     const one = frame.query(frame.column('distortion').values.map((name) => name === 'rotation'));
     assert.equal(one.shape[0], rows.filter(({ distortion }) => distortion === 'rotation').length);
   });

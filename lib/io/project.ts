@@ -1,10 +1,18 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 
 /** A path in the project's folder. */
 export function inProject(...path: readonly string[]): string {
   return join(__dirname, '..', '..', ...path);
+}
+
+/** The package that npm installs has none. */
+const isCheckout = existsSync(inProject('tsconfig.json'));
+
+/** A path in the folder where data sets and runs lie by default: a checkout's `data`, else that of the folder one works in. */
+export function inData(...path: readonly string[]): string {
+  return isCheckout ? inProject('data', ...path) : join(process.cwd(), 'data', ...path);
 }
 
 /**

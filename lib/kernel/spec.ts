@@ -1,6 +1,7 @@
-import { chmod, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
+import { makeFolder } from '../io/files';
 import { logoSvg } from './logo';
 
 /** The kernel's name, as notebooks keep it. */
@@ -16,7 +17,7 @@ export interface KernelspecOptions {
 /** Tells Jupyter of the kernel: writes `kernel.json` and its logos to a folder of its own in `directory`. */
 export async function installKernelspec({ directory, env }: KernelspecOptions): Promise<void> {
   const target = join(directory, kernelName);
-  await mkdir(directory, { recursive: true });
+  makeFolder(directory);
   const aside = await mkdtemp(`${target}.`);
   const logo = Buffer.from(logoSvg);
   const logoPng = (side: number) =>

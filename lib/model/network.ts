@@ -58,12 +58,12 @@ export abstract class Network {
 }
 
 /** A network of one's own, in functions. */
-export interface NetworkFunctions<W extends string> {
+export interface NetworkFunctions<W extends string, H extends W = W> {
   readonly classes: number;
   /** First values, float32 tensors, which stay the caller's; a {@link Variable} is taken as it is. */
   readonly variables: Readonly<Record<W, Tensor | Variable>>;
   /** Names of the last layer's variables. Default: not known. */
-  readonly head?: readonly W[];
+  readonly head?: readonly H[];
   /** As {@link Network.forward}, with the values of the variables. */
   readonly forward: (
     images: Tensor4D,
@@ -84,7 +84,7 @@ export interface NetworkFunctions<W extends string> {
  * });
  * ```
  */
-export function fromFunctions<W extends string>(functions: NetworkFunctions<W>): Network {
+export function fromFunctions<W extends string, H extends W = W>(functions: NetworkFunctions<W, H>): Network {
   const { classes, variables, head, forward } = functions;
   const named = Object.entries<Tensor | Variable>(variables).map(
     ([name, value]) => [name, value instanceof Variable ? value : new Variable(name, value)] as const,

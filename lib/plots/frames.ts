@@ -9,6 +9,7 @@
  */
 import type { DataFrame, NDframe } from 'danfojs-node';
 import type { Strength } from '../distortions';
+import { UserError } from '../io/errors';
 import { type MimeBundle, mimeBundle } from '../notebook/mime';
 import type { Results } from '../runs/run-store';
 import { runTitle } from '../runs/spec';
@@ -38,7 +39,15 @@ export function frame(rows: readonly Row[], columns?: readonly string[]): DataFr
 
 /** Loaded with the first frame: danfo takes half a second. */
 function danfo(): typeof import('danfojs-node') {
-  const loaded: typeof import('danfojs-node') = require('danfojs-node');
+  let loaded: typeof import('danfojs-node');
+  try {
+    loaded = require('danfojs-node');
+  } catch (cause) {
+    throw new UserError('Data frames need the package danfojs-node, which is not here.', {
+      cure: 'Run "npm install danfojs-node@1.2.0 --ignore-scripts".',
+      cause,
+    });
+  }
   // What danfo derives is of classes that it does not export; all of them inherit from this one.
   (loaded.NDframe.prototype as NDframe & { [mimeBundle]?: () => MimeBundle })[mimeBundle] ??= bundle;
   return loaded;
@@ -71,11 +80,14 @@ function cellOf(value: unknown): Cell {
   return typeof value === 'number' || typeof value === 'boolean' ? value : String(value);
 }
 
-/** A frame of some things with a column for each of `columns`, which says what a thing has there. */
-function frameOf<T>(things: readonly T[], columns: Readonly<Record<string, (thing: T) => Cell>>): DataFrame {
+/** A table of some things with a column for each of `columns`, which says what a thing has there. */
+function tableOf<T>(
+  things: readonly T[],
+  columns: Readonly<Record<string, (thing: T) => Cell>>,
+): ResultsTable {
   const all = Object.entries(columns);
   const rows = things.map((thing) => Object.fromEntries(all.map(([name, cell]) => [name, cell(thing)])));
-  return frame(rows, Object.keys(columns));
+  return new ResultsTable(Object.keys(columns), rows);
 }
 
 /** A strength takes two columns: the second is that of the second part of a composition. */
@@ -92,8 +104,14 @@ function part(strength: Strength | undefined, at: 0 | 1): Cell {
  * which it `finished`, ISO 8601.
  */
 export function runsFrame(results: Results): DataFrame {
+  const { rows, columns } = runsTable(results);
+  return frame(rows, columns);
+}
+
+/** {@link runsFrame} without danfo. */
+export function runsTable(results: Results): ResultsTable {
   const records = [...results.values()].map(({ record }) => record);
-  return frameOf(
+  return tableOf(
     records.toSorted((a, b) => (a.finished < b.finished ? -1 : 1)),
     {
       run: ({ id }) => id,
@@ -127,10 +145,16 @@ export function runsFrame(results: Results): DataFrame {
  * as `accuracy`, 0..1.
  */
 export function evaluationsFrame(results: Results): DataFrame {
+  const { rows, columns } = evaluationsTable(results);
+  return frame(rows, columns);
+}
+
+/** {@link evaluationsFrame} without danfo. */
+export function evaluationsTable(results: Results): ResultsTable {
   const counted = [...results.values()].flatMap(({ record, rows }) =>
     rows.map((row) => ({ ...row, run: record.id, title: runTitle(record.spec) })),
   );
-  return frameOf(counted, {
+  return tableOf(counted, {
     run: ({ run }) => run,
     title: ({ title }) => title,
     distortion: ({ distortion }) => distortion,

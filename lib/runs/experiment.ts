@@ -6,6 +6,7 @@ import { openFolder } from '../data/build/folder';
 import type { ImageDataset } from '../data/dataset';
 import { distortionNamed, type Strength } from '../distortions';
 import { ArgumentError, UserError } from '../io/errors';
+import { checkOptions } from '../io/options';
 import { addPreset, type Preset, specOf, type Treatment } from './presets';
 import { checkOwn, type NetworkForm } from './spec';
 
@@ -69,6 +70,18 @@ const schema = z.strictObject({
  *   or test
  */
 export function defineExperiment(options: ExperimentOptions): Preset {
+  checkOptions('An experiment', options, [
+    'name',
+    'dataset',
+    'network',
+    'baselineEpochs',
+    'epochs',
+    'batchSize',
+    'learningRate',
+    'treatments',
+    'tests',
+    'seeds',
+  ]);
   const parsed = schema.safeParse(options);
   if (!parsed.success) {
     throw new ArgumentError(`This is no experiment:\n${z.prettifyError(parsed.error)}`, {

@@ -3,7 +3,8 @@ import type { ImageDataset } from '../data/dataset';
 import { distortionNamed, type Strength } from '../distortions';
 import type { EvaluationRow } from '../evaluation/evaluate';
 import { ArgumentError, DataError } from '../io/errors';
-import { inProject, version } from '../io/project';
+import { checkOptions } from '../io/options';
+import { inData, version } from '../io/project';
 import type { Network } from '../model/network';
 import type { Precision } from '../model/resnet';
 import { loadWeights, saveWeights } from '../model/weights';
@@ -55,7 +56,7 @@ export interface LaboratoryOptions {
 }
 
 /** Where runs are kept unless one says otherwise. */
-export const RUNS = inProject('data', 'runs');
+export const RUNS = inData('runs');
 
 /**
  * Where experiments are done at one preset: data, runs on disk, and the three things one does with them – run,
@@ -75,6 +76,15 @@ export class Laboratory {
 
   /** @throws ArgumentError for an unknown preset, DataError for a folder that is no data set */
   constructor(options: LaboratoryOptions = {}) {
+    checkOptions('Laboratory', options, [
+      'preset',
+      'store',
+      'seed',
+      'precision',
+      'retrain',
+      'data',
+      'signal',
+    ]);
     const { preset = 'laptop', store = RUNS, seed = 0, data, signal } = options;
     this.preset = presetAt(preset, data);
     this.store = new RunStore(store, options.retrain ? undefined : shippedResults(this.preset));

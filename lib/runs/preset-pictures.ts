@@ -7,19 +7,19 @@ import { STORE } from '../data/build/pack';
 import { openTifs } from '../data/build/tifs';
 import { type ImageDataset, subset } from '../data/dataset';
 import type { SplitName } from '../data/store';
-import { inProject } from '../io/project';
+import { inData } from '../io/project';
 import { type Preset, presetNamed, presetOn } from './presets';
 import type { Results } from './run-store';
 import { canonicalJson } from './spec';
 
 /** Where a preset's own data set lies, and what opens it. */
 const OWN: Readonly<Record<string, { readonly file: string; readonly open: () => ImageDataset }>> = {
-  'CIFAR-10': { file: inProject('data', 'cifar10', 'cifar10.store'), open: () => openCifar10() },
+  'CIFAR-10': { file: inData('cifar10', 'cifar10.store'), open: () => openCifar10() },
   Imagenette: {
-    file: inProject('data', 'imagenette', STORE),
-    open: () => openImagenette(inProject('data', 'imagenette')),
+    file: inData('imagenette', STORE),
+    open: () => openImagenette(inData('imagenette')),
   },
-  TIFS: { file: inProject('data', 'tifs', STORE), open: () => openTifs(inProject('data', 'tifs')) },
+  TIFS: { file: inData('tifs', STORE), open: () => openTifs(inData('tifs')) },
 };
 
 /** A data set, or the folder of one that was built. */

@@ -55,13 +55,13 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
   /** Every line of code in seconds; its accuracies mean nothing. */
   smoke: {
     name: 'smoke',
-    dataset: { ...CIFAR10, train: 256, validation: 100, test: 100 },
+    dataset: { ...CIFAR10, train: 128, validation: 50, test: 50 },
     classes: 10,
     cropSide: 28,
     network: { width: 8, stem: 'small' },
     baselineEpochs: 2,
     epochs: 1,
-    batchSize: 128,
+    batchSize: 64,
     learningRate: 0.01,
     testStride: 100,
   },

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { distortionNamed, distortions, type Strength } from '../distortions';
 import { placeInGrid } from '../distortions/distortion';
 import { ArgumentError } from '../io/errors';
+import { checkOptions } from '../io/options';
 import type { Precision } from '../model/resnet';
 import {
   controlsOf,
@@ -55,6 +56,7 @@ export type SweepSubject = readonly (FigureName | StudyName)[] | 'all';
  *   control and its treatments.
  */
 export function planJobs(subject: SweepSubject, options: PlanOptions): readonly Job[] {
+  checkOptions('A plan of runs', options, ['preset', 'data', 'seeds', 'reading', 'precision']);
   const { reading, precision } = options;
   const data = options.data === undefined ? undefined : resolve(options.data);
   const preset = presetAt(options.preset, data);

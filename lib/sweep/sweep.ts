@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { NoRoomError } from '../io/errors';
 import { appendLine, makeFolder, readLines } from '../io/files';
+import { checkOptions } from '../io/options';
 import { currentKernel } from '../notebook/client';
 import { isWhole, type Job, type JobEvent } from '../runs/job';
 import { RUNS } from '../runs/laboratory';
@@ -42,8 +43,20 @@ export interface SweepProgress {
  */
 export async function* sweep(
   figures: SweepSubject,
-  { store = RUNS, engine = inProcess(), signal = currentKernel()?.signal, ...plan }: SweepOptions,
+  options: SweepOptions,
 ): AsyncGenerator<SweepProgress, void, void> {
+  checkOptions('sweep', options, [
+    'preset',
+    'data',
+    'seeds',
+    'reading',
+    'precision',
+    'store',
+    'retrain',
+    'engine',
+    'signal',
+  ]);
+  const { store = RUNS, engine = inProcess(), signal = currentKernel()?.signal, ...plan } = options;
   const { jobs, missing } = sweepJobs(figures, { store, ...plan });
   let done = jobs.length - missing.length;
   yield { jobs: jobs.length, done };

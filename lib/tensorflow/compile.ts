@@ -9,6 +9,7 @@
 import { channel } from 'node:diagnostics_channel';
 import { ArgumentError } from '../io/errors';
 import { type Graph, GraphSession } from './graph';
+import { withoutBytes } from './ops';
 import { type NamedTensors, record } from './recorder';
 import { dataTypeOf, type Tensor, tf } from './runtime';
 
@@ -56,7 +57,10 @@ export function compile<I extends NamedTensors, O extends NamedTensors>(
   }
   const sessions = new Map<string, { readonly session: GraphSession; readonly outputs: readonly string[] }>();
   const call = (inputs: I): O => {
-    if (execution === 'eager') return tf.tidy(() => step(inputs) as unknown as Tensor) as unknown as O;
+    if (execution === 'eager') {
+      const given = () => Object.entries(inputs).map(([name, x]) => [name, withoutBytes(x)]);
+      return tf.tidy(() => step(Object.fromEntries(given())) as unknown as Tensor) as unknown as O;
+    }
     const signature = Object.entries(inputs)
       .map(([name, tensor]) => `${name}:${dataTypeOf(tensor)}[${tensor.shape}]`)
       .join();

@@ -11,7 +11,7 @@ type Shape = readonly [number, number, number, number];
 
 const onCpu = () => device().kind === 'cpu';
 
-/** Of a convolution; what it takes is padded already where it says `VALID`. */
+/** Stride and padding of a convolution; the input of `VALID` is padded already. */
 export interface Geometry {
   readonly stride: number;
   readonly padding: 'SAME' | 'VALID';
@@ -71,7 +71,7 @@ export function filterGradient(x: Tensor, filter: Tensor, dy: Tensor, geometry: 
   return executeOne('Conv2DBackpropFilter', [x, ints(filter.shape), dy], convolveAttributes(dy, geometry));
 }
 
-/** {@link filterGradient}, of each tap: the pixels that it saw, times the gradient of what it made of them. */
+/** {@link filterGradient} by a matrix product for each tap: the pixels it saw, times the gradients of its outputs. */
 export function filterGradientTapByTap(
   x: Tensor,
   filter: Tensor,
@@ -111,7 +111,7 @@ const convolveTwoByTwo = defineOp<{ x: Tensor; filter: Tensor }, object>('conv2d
   save: { inputs: ['x', 'filter'] },
   gradient: (dy, [x, filter]) => ({
     x: () => {
-      // A convolution, too: of the map turned by 180°, with the filter's channels in exchange.
+      // This is a convolution, too: of the map turned by 180°, with the filter's channels exchanged.
       const axes = attribute.type('Tidx', DataType.int32);
       const turned = executeOne('ReverseV2', [dy, ints([1, 2])], [T(dy), axes]);
       const order = attribute.type('Tperm', DataType.int32);
@@ -128,7 +128,7 @@ function isTwoByTwo(x: Tensor, filter: Tensor, stride: number): boolean {
   return onCpu() && stride === 1 && window === 3 && x.shape[1] === 2 && x.shape[2] === 2 && inChannels >= 256;
 }
 
-/** For each pixel of the result: all of `x`, times the 2×2 taps of `filter` that begin at `first(row)`, `first(column)`. */
+/** Each pixel of the result is all of `x`, times the 2×2 taps of `filter` that begin at `first(row)`, `first(column)`. */
 function productsWithFilter(x: Tensor, filter: Tensor, first: (place: number) => number): Tensor {
   const [batch] = x.shape as Shape;
   const [, , inChannels, outChannels] = filter.shape as Shape;

@@ -1,6 +1,6 @@
 /**
  * The differentiable native ops that the network and its losses are made of. Layout is `[batch, height, width,
- * channels]`; `bfloat16` tensors flow through all of them unseen (see {@link castTo}).
+ * channels]`. All of them take `bfloat16`, which tfjs labels float32 (see {@link castTo}).
  */
 import { ArgumentError } from '../io/errors';
 import {
@@ -36,7 +36,7 @@ tf.registerKernel({
   kernelName: 'Add',
   backendName: 'tensorflow',
   kernelFunc: ({ inputs }) => {
-    const { a, b } = inputs as { a: Tensor; b: Tensor };
+    const [a, b] = [inputs.a, inputs.b].map((x) => withoutBytes(x as Tensor));
     return executeOne('AddV2', [a, b], [T(a)]);
   },
 });
@@ -59,6 +59,11 @@ export function castTo<X extends Tensor>(x: X, type: 'float32' | 'bfloat16' | 'i
   const from = dataTypeOf(x);
   const to = DataType[type];
   return (from === to ? x : castOp({ x }, { from, to })[0]) as X;
+}
+
+/** uint8 as int32, for which tfjs takes it; any other as it is. */
+export function withoutBytes<X extends Tensor>(x: X): X {
+  return dataTypeOf(x) === DataType.uint8 ? castTo(x, 'int32') : x;
 }
 
 /** `x` in the type of `other`, float32 or bfloat16. */
@@ -109,7 +114,7 @@ const poolAttributes = (x: Tensor) => [
   NHWC,
 ];
 
-/** Between them the padded map is the only one that is held: of the pool's gradient and of the ReLU's. */
+/** One op, so that the gradients of pool and ReLU share one saved map, the padded one. */
 const reluPool = defineOp<{ x: Tensor }, Sides>('relu-max-pool', {
   forward: ({ x }, sides) => {
     const padded = padSides(reluOf(x), sides);

@@ -9,6 +9,7 @@ import {
   dataTypeOf,
   handles,
   isTfVariable,
+  type NativeTensor,
   type Tensor,
   tf,
 } from './runtime';
@@ -63,12 +64,13 @@ function refusal(what: string, cure: string): UserError {
   });
 }
 
-/** Type attributes that tfjs leaves to be inferred from an input, which a graph wants written out. */
+/** Type attributes that tfjs leaves to be inferred from an input, or gets wrong, which a graph wants right. */
 const IMPLIED: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   ExpandDims: { T: 0, Tdim: 1 },
+  Mean: { T: 0 }, // of int32 it takes floats
 };
 
-/** Attributes that name the type of an op's first input. */
+/** Attributes that name the type of an op's data. */
 const INPUT_TYPES: ReadonlySet<string> = new Set(['T', 'SrcT', 'Tparams']);
 
 /** Stands before tfjs' binding, passes calls on and writes them down. */
@@ -186,15 +188,25 @@ class Recorder {
     return id;
   }
 
-  #executeOp(op: string, given: readonly Attribute[], inputIds: readonly number[], count: number) {
+  #executeOp(
+    op: string,
+    attributes: readonly Attribute[],
+    inputIds: readonly number[],
+    count: number,
+  ): NativeTensor[] {
+    // tfjs takes bytes for int32: make them so.
+    const isInt32 = attributes.some(({ name, value }) => INPUT_TYPES.has(name) && value === DataType.int32);
+    const bytes = isInt32
+      ? inputIds.filter((id) => this.#types.get(this.#nameOf(id)) === DataType.uint8)
+      : [];
+    if (bytes.length > 0) {
+      const casts = new Map(bytes.map((id) => [id, this.#asInt32(id)]));
+      const ids = inputIds.map((id) => casts.get(id) ?? id);
+      const outputs = this.#executeOp(op, attributes, ids, count);
+      for (const id of casts.values()) if (id >= 0) this.#real.deleteTensor(id); // tfjs does not know of it
+      return outputs;
+    }
     const inputs = inputIds.map((id) => this.#nameOf(id));
-    // tfjs takes uint8 for int32; a graph wants the type that is there.
-    const isBytes = this.#types.get(inputs[0]) === DataType.uint8;
-    const attributes = given.map((attribute) =>
-      isBytes && INPUT_TYPES.has(attribute.name) && attribute.value === DataType.int32
-        ? { ...attribute, value: DataType.uint8 }
-        : attribute,
-    );
     const isWrite = WRITES.has(op);
     // A write must not happen now: recording leaves the variables as they are.
     const outputs = isWrite ? [] : this.#outputsOf(op, attributes, inputIds, count);
@@ -218,6 +230,12 @@ class Recorder {
       this.#types.set(output, dtype);
     });
     return outputs;
+  }
+
+  #asInt32(id: number): number {
+    const type = (name: string, value: number) => ({ name, type: this.#real.TF_ATTR_TYPE, value });
+    const attributes = [type('SrcT', DataType.uint8), type('DstT', DataType.int32)];
+    return this.#executeOp('Cast', attributes, [id], 1)[0].id;
   }
 
   /**

@@ -42,7 +42,7 @@ function load(): typeof Tf {
     return require('@tensorflow/tfjs-node-gpu') as typeof Tf;
   } catch (cause) {
     throw new UserError('TensorFlow is not set up: its native addon could not be loaded.', {
-      cure: 'Run "npm run setup" in the project folder; environment.md says what it does.',
+      cure: 'Run "npx stability-training setup"; environment.md says what it does.',
       cause,
     });
   }

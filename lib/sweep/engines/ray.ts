@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { ArgumentError } from '../../io/errors';
+import { NO_ROOM_TEXT } from '../../io/files';
 import { inProject } from '../../io/project';
 import type { Job, JobEvent } from '../../runs/job';
 import { BASELINE_FAILED, type Engine } from './engine';
@@ -110,6 +111,11 @@ export function rayEngine({
               continue;
             }
             const message = await reasonOf(id, seen);
+            const noRoom = message.split('\n').find((line) => line.includes(NO_ROOM_TEXT));
+            if (noRoom) {
+              yield { ...end(task, 'failed', noRoom.slice(noRoom.indexOf(NO_ROOM_TEXT))), noRoom: true };
+              continue;
+            }
             if (task.retries-- > 0) yield { job, kind: 'retried', message };
             else yield end(task, 'failed', `${message}\nThe same sweep tries it again.`);
           }

@@ -1,0 +1,101 @@
+/** The package as npm packs it, in a folder that has never seen this project: the lines of its two pages. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
+import { root } from './support/kernel';
+
+const folder = mkdtempSync(join(tmpdir(), 'package-'));
+const env = { ...process.env };
+for (const name of Object.keys(env)) if (/^(npm_|NODE_OPTIONS)/.test(name)) delete env[name];
+
+/** Runs a program in the folder. @returns its stdout */
+async function run(file: string, args: readonly string[], more: NodeJS.ProcessEnv = {}): Promise<string> {
+  const options = { cwd: folder, env: { ...env, ...more }, maxBuffer: 2 ** 26 };
+  return (await promisify(execFile)(file, args, options)).stdout;
+}
+
+/** The first block of code of a page. */
+function codeOf(page: string, language: string): string {
+  const text = readFileSync(join(root, page), 'utf8');
+  return (new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, 'ms').exec(text) as RegExpExecArray)[1];
+}
+
+before(async () => {
+  // Compiled already, like all that these tests run.
+  await promisify(execFile)('npm', ['pack', '--ignore-scripts', '--pack-destination', folder], {
+    cwd: root,
+    env,
+  });
+  const commands = codeOf('lib/tensorflow/README.md', 'sh');
+  for (const line of commands.split('\n').filter(Boolean)) await run('bash', ['-c', line]);
+});
+
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+test('the page of the runtime: a network trained op by op and as one graph', async () => {
+  writeFileSync(join(folder, 'page.js'), codeOf('lib/tensorflow/README.md', 'js'));
+  const [eager, compiled] = (await run(process.execPath, ['page.js']))
+    .split('\n')
+    .filter((line) => /ms a step/.test(line))
+    .map(
+      (line) =>
+        line
+          .match(/loss (\S+) → (\S+)/)
+          ?.slice(1)
+          .map(Number) ?? [],
+    );
+  for (const [first, last] of [eager, compiled]) assert.ok(last < first / 2, `loss ${first} → ${last}`);
+});
+
+test('the kernel, in a Jupyter that has never seen the project, draws a figure that ships', async () => {
+  const kernels = join(folder, 'share', 'jupyter', 'kernels');
+  await run('npx', ['stability-training', 'kernel', 'install', '--directory', kernels]);
+  const cell = `import * as st from 'stability-training';
+await st.showFigure('fig1a', new st.Laboratory({ preset: 'photos' }));`;
+  const code = { cell_type: 'code', execution_count: null, metadata: {}, outputs: [] };
+  writeFileSync(
+    join(folder, 'figure.ipynb'),
+    JSON.stringify({
+      nbformat: 4,
+      nbformat_minor: 4,
+      metadata: {
+        kernelspec: { name: 'stability-training', display_name: 'TypeScript', language: 'typescript' },
+      },
+      cells: [{ ...code, source: cell }],
+    }),
+  );
+  mkdirSync(join(folder, 'jupyter'));
+  const jupyter = join(root, '.venv', 'bin', 'jupyter');
+  const args = ['execute', 'figure.ipynb', '--inplace'];
+  await run(jupyter, args, {
+    JUPYTER_PATH: join(folder, 'share', 'jupyter'),
+    JUPYTER_DATA_DIR: join(folder, 'jupyter'),
+  });
+  const { cells } = JSON.parse(readFileSync(join(folder, 'figure.ipynb'), 'utf8'));
+  const drawn = cells[0].outputs.find(({ data = {} }) => 'application/vnd.plotly.v1+json' in data);
+  assert.match([drawn.data['image/svg+xml']].flat().join(''), /^<svg/);
+});
+
+test('data and runs lie in the folder one works in, and what is missing is said', async () => {
+  const status = await run('npx', [
+    'stability-training',
+    'status',
+    '--preset',
+    'photos',
+    '--figures',
+    'fig1a',
+    '--json',
+  ]);
+  assert.ok(JSON.parse(status).jobs.length > 0);
+  await assert.rejects(
+    run('npx', ['stability-training', 'run', '--method', 'baseline', '--retrain']),
+    (error: { stderr: string }) => {
+      assert.ok(error.stderr.includes(join(folder, 'data', 'cifar10')), error.stderr);
+      return /stability-training data cifar10/.test(error.stderr);
+    },
+  );
+});

@@ -1,0 +1,126 @@
+/** From PyTorch and back: the lines of the README, and, where PyTorch is there (`.venv-peer`), its own networks. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { buildArrays } from 'stability-training/data';
+import { loadWeights, ResNet18, ResNet34, ResNet50, saveWeights } from 'stability-training/model';
+import { hashSeed, type Tensor4D, tf } from 'stability-training/tensorflow';
+import { formulaTensor, relativeError } from './support/fixtures';
+
+const ROOT = join(__dirname, '..');
+const folder = mkdtempSync(join(tmpdir(), 'pytorch-'));
+after(() => rmSync(folder, { recursive: true }));
+
+const PYTHON = join(ROOT, '.venv-peer', 'bin', 'python');
+const withPyTorch = { skip: existsSync(PYTHON) ? false : 'there is no .venv-peer' };
+
+/** The lines of the README in a language that contain a word. */
+function lines(language: string, word: string): string {
+  const blocks = readFileSync(join(ROOT, 'README.md'), 'utf8').matchAll(/^```(\w+)\n(.*?)^```/gms);
+  const block = [...blocks].find(([, name, text]) => name === language && text.includes(word));
+  assert.ok(block, word);
+  return block[2];
+}
+
+/** What a script of test/reference prints. */
+function python(script: string, ...parts: readonly (string | number)[]): { readonly logits: number[][] } {
+  const file = join(__dirname, 'reference', script);
+  return JSON.parse(execFileSync(PYTHON, [file, ...parts.map(String)], { encoding: 'utf8' }));
+}
+
+/** Logits of the two images of test/reference/load_weights.py. */
+function logitsOf(network: ResNet18, side: number): number[] {
+  const { values } = formulaTensor({ index: 0, shape: [2, side, side, 3], scale: 2, offset: 0 });
+  return tf.tidy(() => {
+    const images = tf.tensor(values, [2, side, side, 3]) as Tensor4D;
+    return [...network.forward(images, { training: false }).dataSync()];
+  });
+}
+
+describe('the lines of the README', () => {
+  it('train torchvision’s weights on and save them for it', async (context) => {
+    const side = 32;
+    const split = (name: string, length: number) => ({
+      images: Uint8Array.from({ length: length * side ** 2 * 3 }, (_, at) => hashSeed(name, at)[0] & 255),
+      labels: Array.from({ length }, (_, image) => image % 10),
+    });
+    mkdirSync(join(folder, 'data'));
+    await buildArrays({
+      name: 'mine',
+      classNames: [...'abcdefghij'],
+      side,
+      train: split('train', 20),
+      validation: split('validation', 10),
+      test: split('test', 10),
+      out: join(folder, 'data', 'mine'),
+    });
+    if (withPyTorch.skip) {
+      const network = new ResNet18({ classes: 1000 });
+      saveWeights(network, join(folder, 'resnet18.safetensors'));
+      network.dispose();
+    } else {
+      const code = lines('python', 'save_file(').replace('"IMAGENET1K_V1"', 'None'); // which is a download
+      execFileSync(PYTHON, ['-c', code], { cwd: folder });
+    }
+    symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules')); // where the lines find the library
+    writeFileSync(
+      join(folder, 'fine-tune.mts'),
+      lines('ts', 'fine-tune.mts').replace('epochs: 10', 'epochs: 1'),
+    );
+    const tsx = join(ROOT, 'node_modules', '.bin', 'tsx');
+    const told = execFileSync(tsx, ['fine-tune.mts'], { cwd: folder, encoding: 'utf8' });
+    assert.match(told, /^σ=0: \d+ of 10\n(σ=[\d.]+: \d+ of 10\n)+$/);
+
+    const network = new ResNet18({ classes: 10 });
+    loadWeights(network, join(folder, 'stable.safetensors'));
+    const ours = logitsOf(network, 64);
+    network.dispose();
+    if (withPyTorch.skip) return context.diagnostic(`not loaded with PyTorch: ${withPyTorch.skip}`);
+    const back = lines('python', 'load_state_dict');
+    execFileSync(PYTHON, ['-c', `${lines('python', 'import').split('\n\n')[0]}\n${back}`], { cwd: folder });
+    const { logits } = python('load_weights.py', join(folder, 'stable.safetensors'), 64);
+    const apart = relativeError(ours, logits.flat());
+    context.diagnostic(`logits of the trained network: ${apart.toExponential(1)} apart`);
+    assert.ok(apart < 1e-5);
+  });
+});
+
+describe('torchvision’s own networks', withPyTorch, () => {
+  for (const [depth, Network] of Object.entries({ 18: ResNet18, 34: ResNet34, 50: ResNet50 })) {
+    for (const side of [64, 224]) {
+      it(`have the same logits here and there: ResNet-${depth} at ${side} px`, (context) => {
+        const file = join(folder, `resnet${depth}.safetensors`);
+        const { logits } = python('save_weights.py', depth, file, side);
+        const network = new Network({ classes: 1000, seed: 1 });
+        assert.deepEqual(loadWeights(network, file), []);
+        const apart = relativeError(logitsOf(network, side), logits.flat());
+        context.diagnostic(`${apart.toExponential(1)} apart`);
+        assert.ok(apart < 1e-5);
+        network.dispose();
+
+        const other = new Network({ classes: 10, seed: 1 });
+        const head = other.variable('fc.weight').values();
+        assert.deepEqual(loadWeights(other, file, { head: 'new' }), ['fc.weight', 'fc.bias']);
+        assert.deepEqual(other.variable('fc.weight').values(), head);
+        const saved = join(folder, `again${depth}.safetensors`);
+        saveWeights(other, saved);
+        const back = python('load_weights.py', saved, side);
+        const again = relativeError(logitsOf(other, side), back.logits.flat());
+        context.diagnostic(`${again.toExponential(1)} apart with a new head, taken back`);
+        assert.ok(again < 1e-5);
+        other.dispose();
+      });
+    }
+  }
+});
