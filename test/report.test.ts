@@ -272,6 +272,11 @@ describe('a report', () => {
       /network has 10 classes, but the data set stripes has 3/,
     );
     many.dispose();
+    const baseline = await robustnessReport(options({ name: 'the baseline', images: 10, plan: one }));
+    await assert.rejects(
+      robustnessReport(options({ baseline })),
+      /three lines is of 20 images of stripes .* of the baseline the baseline of 10 images/,
+    );
     await assert.rejects(
       robustnessReport(options({ plan: new Map([['fog', [7]]]) })),
       /severity must be a whole number/,

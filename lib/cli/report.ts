@@ -46,6 +46,7 @@ export async function report(options: Given<'report'>): Promise<void> {
       images,
       seed,
       signal,
+      baseline,
       file: join(out, 'report.jsonl'),
       onRow: ({ distortion }, done, total) => {
         bar.advance(done - bar.done);
@@ -56,7 +57,6 @@ export async function report(options: Given<'report'>): Promise<void> {
     bar.close();
     network.dispose();
   }
-  const summary = reportSummary(measured, baseline); // before anything is written: the baseline may be of other pictures
   const files = ['report.json', 'report.html', 'report.csv', 'heat-map.svg', 'reliability.svg'].map((file) =>
     join(out, file),
   );
@@ -65,7 +65,7 @@ export async function report(options: Given<'report'>): Promise<void> {
   await reportTable(measured).save(files[2]);
   await reportHeatMap(measured).save(files[3]);
   await reliabilityFigure(measured).save(files[4]);
-  if (json) return printJson({ ...summary, files });
+  if (json) return printJson({ ...reportSummary(measured, baseline), files });
   console.log(
     `${subjectText(measured)}\n\n${summaryTable(measured, baseline).toText()}\n\n${reportHeatMap(measured).text}`,
   );

@@ -61,6 +61,8 @@ export interface ReportOptions {
   readonly seed?: number;
   /** Strengths at which each distortion is tested, by its name. Default: {@link reportPlan}. */
   readonly plan?: ReportPlan;
+  /** The report that the summary will divide by: refused at once if it is of other pictures. */
+  readonly baseline?: RobustnessReport;
   /** What was counted is kept there, a line each: started again, a report goes on from it. */
   readonly file?: string;
   /** After each row that is counted now, with how many there are and will be. */
@@ -93,8 +95,8 @@ const CLEAN = { distortion: 'none', strength: 0 } as const;
 /**
  * Measures how robust a network is. Every network sees the same distorted pictures.
  *
- * @throws ArgumentError for a network of other classes than the data set, or a strength that is none; DataError if `file`
- *   is of another network, data set, normalisation or seed
+ * @throws ArgumentError for a network of other classes than the data set, a strength that is none, or a baseline of other
+ *   pictures; DataError if `file` is of another network, data set, normalisation or seed
  */
 export async function robustnessReport(options: ReportOptions): Promise<RobustnessReport> {
   const { network, dataset, plan = reportPlan(), seed = 0, file, onRow, signal } = options;
@@ -104,6 +106,7 @@ export async function robustnessReport(options: ReportOptions): Promise<Robustne
   const count = Math.min(options.images ?? 1000, dataset.test.length);
   const split = subset(dataset.test, { count, seed: 0 });
   const subject = subjectOf(options, split, seed);
+  if (options.baseline !== undefined) checkComparable(subject, options.baseline);
   const kept = new Kept(subject, file);
 
   const total = 1 + wanted.reduce((sum, { strengths }) => sum + strengths.length, 0);
@@ -313,7 +316,7 @@ function average(values: ArrayLike<number>): number {
 }
 
 /** @throws ArgumentError naming both sides */
-function checkComparable(report: RobustnessReport, baseline: RobustnessReport): void {
+function checkComparable(report: ReportSubject, baseline: RobustnessReport): void {
   const picturesOf = ({ dataset, seed }: ReportSubject) =>
     `${dataset.images} images of ${dataset.name} (${dataset.digest}) at ${dataset.side} px, seed ${seed}`;
   const [own, base] = [picturesOf(report), picturesOf(baseline)];

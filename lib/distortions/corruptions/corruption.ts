@@ -65,7 +65,7 @@ export function described({ name, title, category = 'noise', isExtra = false }: 
     title,
     category,
     isExtra,
-    symbol: 's',
+    symbol: name, // nineteen severities: a letter would not tell which
     none: 0,
     practical: 3,
     trainingGrid: [1, 2, 3, 4, 5],
