@@ -1,4 +1,4 @@
-import { randomNormal, randomUniform, type Tensor, type Tensor4D, tf } from '../../tensorflow';
+import { randomNormal, randomUniform, type Tensor, type Tensor2D, type Tensor4D, tf } from '../../tensorflow';
 import { corruption, type Making } from './corruption';
 import { alongBoth, blurMatrices, motionBlur, motionWeights, plasma, wobbles, zoom } from './fields';
 
@@ -241,15 +241,17 @@ export const spatter = corruption(
         ),
       );
     const liquid = above(alongBoth(normalLayer(images, making, mean, deviation), matrices(2)), least);
-    const colour = (values: readonly number[]) => tf.tensor([...values], [1, 1, 1, 3], 'float32');
+    // An outer product: broadcast over the innermost axis takes ten times as long.
+    const coloured = (layer: Tensor, values: readonly number[]) =>
+      tf.matMul(layer.reshape([-1, 1]) as Tensor2D, tf.tensor2d([...values], [1, 3])).reshape(images.shape);
 
     const lit = liquid.mul(relief(liquid.greater(0)));
     const drops = lit.div(lit.max([1, 2], true).maximum(1e-6)).mul(strength);
-    const water = images.add(drops.mul(colour(WATER)));
+    const water = images.add(coloured(drops, WATER));
 
     const splashes = alongBoth(liquid.greater(least).cast('float32') as Tensor4D, matrices(4));
     const dirt = above(splashes, 0.8);
-    const mud = images.mul(tf.sub(1, dirt)).add(dirt.mul(colour(MUD)));
+    const mud = images.mul(tf.sub(1, dirt)).add(coloured(dirt, MUD));
     return tf.where(isMud.greater(0), mud, water);
   },
 );
@@ -267,25 +269,21 @@ function relief(isDrop: Tensor): Tensor {
   const [batch, side] = isDrop.shape as [number, number];
   const drop = isDrop.cast('float32') as Tensor4D;
   const isRim = drop.sub(tf.avgPool(drop, 3, 1, 'same').greater(0.999).cast('float32')).greater(0.5);
-  // Distance from the nearest rim in the same column, then, squared, from the nearest at all.
-  const windows = Array.from({ length: FARTHEST }, (_, away) => 2 * away + 1);
-  const inColumn = windows
-    .map((size) => tf.maxPool(isRim.cast('float32') as Tensor4D, [size, 1], 1, 'same'))
-    .reduce((sum: Tensor, reached) => sum.sub(reached), tf.scalar(FARTHEST));
-  const far = tf.pad(
-    inColumn.square(),
-    [
-      [0, 0],
-      [0, 0],
-      [FARTHEST, FARTHEST],
-      [0, 0],
-    ],
-    FARTHEST ** 2,
-  );
-  const shifted = (right: number) => tf.slice(far, [0, 0, FARTHEST + right, 0], [batch, side, side, 1]);
-  const squared = windows
-    .map((_, at) => tf.minimum(shifted(-1 - at), shifted(1 + at)).add((at + 1) ** 2))
-    .reduce((least: Tensor, one) => tf.minimum(least, one), shifted(0));
+  // Squared distance from the nearest rim, axis by axis: TensorFlow's pooling is slow on one channel.
+  let squared: Tensor = tf.where(isRim, tf.zerosLike(drop), tf.fill(drop.shape, FARTHEST ** 2));
+  for (const axis of [1, 2]) {
+    const around = [0, 0, 0, 0].with(axis, FARTHEST);
+    const far = tf.pad(
+      squared,
+      around.map((by): [number, number] => [by, by]),
+      FARTHEST ** 2,
+    );
+    const moved = (by: number) =>
+      tf.slice(far, [0, 0, 0, 0].with(axis, FARTHEST + by), [batch, side, side, 1]);
+    for (let away = 1; away < FARTHEST; away++) {
+      squared = tf.minimum(squared, tf.minimum(moved(-away), moved(away)).add(away ** 2));
+    }
+  }
   const blurred = (x: Tensor) => tf.avgPool(mirrored(x as Tensor4D), 3, 1, 'valid');
   const distance = blurred(squared.sqrt()).floor();
   const pixels = side * side;
@@ -321,4 +319,4 @@ const mirrored = (x: Tensor4D) =>
       [0, 0],
     ],
     'reflect',
-  ); // prettier-ignore
+  );
