@@ -17,7 +17,7 @@ export interface Tested {
 }
 
 /** Tests all runs with one network, which takes their weights in turn: compiling its steps takes longer than a small test. */
-export class TestBench {
+export class SharedTests {
   readonly #network: Network;
   readonly #dataset: ImageDataset;
   readonly #meters = new Map<string, AccuracyMeter>();
@@ -72,7 +72,7 @@ interface TrainingParts extends Pick<TrainOptions, 'dataset' | 'threads'> {
 }
 
 /** Keeps the trainers of finished runs for runs that are alike: compiling a step takes longer than a small training. */
-export class TrainingBench {
+export class SharedTraining {
   readonly #kept: { readonly form: string; readonly trainer: Trainer }[] = [];
 
   /** @param work Is given a network with the weights that the run starts from, and what trains it. */
