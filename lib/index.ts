@@ -15,7 +15,6 @@ export {
 export { compose, type Distortion, type DistortionName, distortions, pgd } from './distortions';
 export {
   centreCrops,
-  curvePoints,
   distortedImages,
   type EvaluationRow,
   evaluate,
@@ -24,9 +23,12 @@ export {
 export { ArgumentError, DataError, UserError } from './io/errors';
 export { loadWeights, ResNet18, saveWeights } from './model';
 export { display, progress } from './notebook';
-export { claims, claimsOf, claimsTable, panelsOf, verdictCounts } from './paper';
+export { claims, claimsOf, findings } from './paper';
 export {
+  answersGrid,
+  compareTreatments,
   dashboard,
+  distortionStrip,
   Figure,
   figureTable,
   imageGrid,
@@ -36,17 +38,17 @@ export {
   robustnessFigure,
   showFigure,
   trainingChart,
+  verdictTable,
 } from './plots';
 export {
   BASELINE,
   defineExperiment,
-  isWhole,
   Laboratory,
   presets,
   type RunRecord,
   runTitle,
   type Treatment,
 } from './runs';
-export { localEngine, planJobs, rayEngine, sweep, sweepStatus } from './sweep';
+export { localEngine, rayEngine, sweep, sweepStatus, trainFigure } from './sweep';
 export { device, tf } from './tensorflow';
 export { type Method, methodLoss, train } from './training';

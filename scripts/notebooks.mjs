@@ -25,7 +25,8 @@ export function fingerprint({ cells }) {
     .filter((cell) => cell.cell_type === 'code')
     .map((cell) => [cell.source].flat().join(''));
   for (const source of sources) hash.update(source).update('\0');
-  if (sources.some((source) => /\.results\(|\.shown\(|claimsOf\(/.test(source))) {
+  const reads = /\.(results|shown|claimsOf|findings|showFigure|figureTable|verdictTable|compareTreatments)\(/;
+  if (sources.some((source) => reads.test(source))) {
     for (const preset of ['laptop', 'photos']) {
       const results = inRoot('data', 'results', `${preset}.jsonl`);
       hash.update(`${preset}\0`);
@@ -33,6 +34,18 @@ export function fingerprint({ cells }) {
     }
   }
   return hash.digest('hex').slice(0, 16);
+}
+
+/**
+ * Says in each picture's metadata what it shows, which HTML takes as its alternative text.
+ *
+ * @param {readonly { metadata?: Record<string, unknown>, data?: Record<string, string | string[]> }[]} outputs
+ */
+function describePictures(outputs) {
+  for (const output of outputs) {
+    if (output.metadata === undefined || output.data?.['image/png'] === undefined) continue;
+    output.metadata['image/png'] = { alt: [output.data['text/plain']].flat().join('') };
+  }
 }
 
 /** @param {string} name without its ending */
@@ -51,7 +64,10 @@ function execute(name) {
       },
     );
     const notebook = JSON.parse(fs.readFileSync(aside, 'utf8'));
-    for (const cell of notebook.cells) delete cell.metadata.execution; // times of day, which differ with every run
+    for (const cell of notebook.cells) {
+      delete cell.metadata.execution; // times of day, which differ with every run
+      describePictures(cell.outputs ?? []);
+    }
     notebook.metadata.outputs_of = fingerprint(notebook);
     fs.writeFileSync(aside, `${JSON.stringify(notebook, undefined, 1)}\n`);
     fs.renameSync(aside, file);

@@ -18,7 +18,10 @@ import {
 } from '../lib/paper/claims';
 import { decide, holm, SeedDeviations } from '../lib/paper/claims/statistics';
 import { panels } from '../lib/paper/figures';
+import { findingOf } from '../lib/paper/findings';
 import { MEMORY_FILE, type MemoryMeasurement, memoryOf, readMemory } from '../lib/paper/memory';
+import { claimsFigure } from '../lib/plots/claims-figure';
+import { validatePayload } from '../lib/plots/plotly';
 import { resultsTable } from '../lib/plots/table';
 import type { Job } from '../lib/runs/job';
 import { presets } from '../lib/runs/presets';
@@ -453,6 +456,97 @@ describe('the claims of the text', () => {
     const text = resultsTable(rows, { columns: ['claim', 'statement', 'verdict'] }).toText();
     assert.equal(text.split('\n').length, 30);
     assert.ok(claimsTable(checkClaims(preset, new Map())).every(({ note }) => note.length > 0));
+  });
+});
+
+describe('the picture of the claims', () => {
+  it('has every difference in its place, in the look of its verdict; what has none is said', async () => {
+    const some = jobs.filter(({ spec: { method } }) => method.kind !== 'AT');
+    const results = resultsOf((cell) => otherwise[2](cell) ?? paper(cell), some);
+    const found = checkClaims(preset, results, { memory: memory(500) });
+    const { payload, text } = claimsFigure([{ name: 'laptop', found }]);
+    const traces = payload.data as readonly { name: string; x: number[] }[];
+    for (const verdict of ['holds', 'contradicted'] as const) {
+      const drawn = found.filter((one) => one.verdict === verdict && one.id !== 29);
+      assert.deepEqual(
+        traces.find(({ name }) => name === `${verdict}, laptop`)?.x,
+        drawn.flatMap(({ differences }) => differences.map(({ value }) => 100 * value)),
+      );
+    }
+    assert.match(text, /^12 {2}FGSM.*\n {2}not computed: runs are missing$/m);
+    assert.match(text, /^29 .*\n {2}\+200 MB \(\+190 to \+210\), holds$/m);
+    assert.deepEqual(await validatePayload(payload), []);
+  });
+});
+
+describe('the finding of a panel', () => {
+  const panel = panels.find(({ id }) => id === '2a') ?? assert.fail();
+  /** What ST and DA trained with FGSM gain under it, at every strength. */
+  const told = (stability: number, augmented = 0.03) =>
+    findingOf(
+      panel,
+      preset,
+      resultsOf(({ method, training, test, ...cell }) => {
+        if (training !== 'fgsm' || test !== 'fgsm') return paper({ method, training, test, ...cell });
+        return method === 'ST' ? stability : method === 'DA' ? augmented : 0;
+      }),
+    );
+
+  it('says who gains, with the number and its interval', () => {
+    const text = told(0.08);
+    assert.match(
+      text,
+      /At the practical ε=0\.001, ST on FGSM \(\+8\.\d\), .* surely gain against the baseline\./,
+    );
+    assert.match(text, /\| best ST \(ε=.*\) \| \*\*\+8\.\d\*\* \(\+\d\.\d to \+\d\.\d\) \|/);
+    assert.match(text, /Best ST against best DA: surely ahead at ε=0\.001 \(\+5\.\d\)/);
+    assert.match(text, /None of the \d+ settings surely forgets/);
+  });
+
+  it('says who is best at a strong distortion, whoever is at the practical one', () => {
+    const text = findingOf(
+      panel,
+      preset,
+      resultsOf((cell) => {
+        const { method, training, test, strength, alpha } = cell;
+        if (method !== 'ST' || training !== 'fgsm' || test !== 'fgsm') return paper(cell);
+        return (alpha === 10) === strength > 0.005 ? 0.1 : 0;
+      }),
+    );
+    assert.match(text, /^\| best ST \(ε=\S+, α=0\.\d+\)/m);
+    assert.match(
+      text,
+      /Chosen at ε=1 instead: ST \(ε=\S+, α=10\)(, 3 seeds)? \+1\d\.\d \(\+\d+\.\d to \+1\d\.\d\);/,
+    );
+  });
+
+  it('says who loses and who forgets', () => {
+    const text = told(-0.08);
+    assert.match(text, /Without distortion, .*ST on FGSM \(−[78]\.\d\) surely loses against the baseline\./);
+    assert.match(text, /Best ST against best DA: surely behind at ε=0\.001 \(−1[01]\.\d\)/);
+    assert.match(
+      text,
+      /surely forget what they knew without distortion: 21 of 21 of ST on FGSM, 0 of 12 of ST on Gaussian noise/,
+    );
+    assert.match(
+      text,
+      /most of all ST \(ε=\S+, α=\S+\), 3 seeds \(−8\.\d\)|most of all ST \(ε=.*\) \(−8\.\d\)/,
+    );
+  });
+
+  it('says a tie, and what would decide it', () => {
+    const text = told(0.0302, 0.03);
+    assert.match(text, /Best ST against best DA: undecided at ε=0\.001 \([+−]?0\.\d; .* would decide\)/);
+    assert.match(text, /Left open: \d+ of 22 differences\./);
+  });
+
+  it('says which runs are missing', () => {
+    const some = jobs.filter(({ spec: { method } }) => method.kind !== 'ST');
+    const text = findingOf(panel, preset, resultsOf(paper, some));
+    assert.match(text, /Not computed: ST trained with FGSM, tested with FGSM: all 21 settings are missing\./);
+    assert.match(text, /\| best DA \(/);
+    assert.doesNotMatch(text, /\| best ST/);
+    assert.match(findingOf(panel, preset, new Map()), /^\*\*2a, .*\*\* Not computed: .* missing\.$/);
   });
 });
 

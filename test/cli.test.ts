@@ -84,7 +84,17 @@ const whole = () => jobs.filter((job) => isWhole(runs, job)).length;
 
 describe('help and refusals', () => {
   it('every command has examples and says its exit codes', async () => {
-    const commands = ['run', 'evaluate', 'sweep', 'status', 'figures', 'claims', 'export', 'tensorboard'];
+    const commands = [
+      'run',
+      'evaluate',
+      'report',
+      'sweep',
+      'status',
+      'figures',
+      'claims',
+      'export',
+      'tensorboard',
+    ];
     const overview = (await call('--help')).out;
     assert.doesNotMatch(overview, /^ {2}work/m);
     for (const command of commands) {
@@ -128,7 +138,7 @@ describe('help and refusals', () => {
       ],
       [['run', '--method', 'ST', '--distortion', 'jpeg', '--strength', '9'], /needs --alpha/],
       [['run', '--method', 'ST', '--alpha', '1'], /needs --distortion/],
-      [['evaluate', '--run', 'abc', '--distortion', 'fog', '--store', store], /no distortion "fog"/],
+      [['evaluate', '--run', 'abc', '--distortion', 'haze', '--store', store], /no distortion "haze"/],
       [['work', '--store', store, '--job', '{'], /--job: no JSON/],
       [['work', '--store', store, '--job', '{"id": 3}'], /--job: .*\n.*id/],
     ];
@@ -209,6 +219,15 @@ describe('a dry run', () => {
     assert.ok(rate.training > 0 && rate.test > rate.training, JSON.stringify(rate));
     assert.ok(rate.device.name.length > 0);
     assert.equal(runs.length, jobs.length);
+    // A step is compiled once for all runs that are alike.
+    const starting = runs.filter(
+      ({ images, seconds }: { images: number; seconds: number }) =>
+        seconds > images / rate.training + rate.startSeconds / 2,
+    );
+    assert.deepEqual(
+      starting.map(({ title }: { title: string }) => title.split(' ')[0]),
+      ['baseline', 'control', 'ST', 'DA'],
+    );
     assert.ok(!existsSync(store));
   });
 });

@@ -15,6 +15,7 @@ import { fromFunctions, type ResNet18 } from 'stability-training/model';
 import { experimentCurves, experimentGains } from 'stability-training/paper';
 import { experimentFigure } from 'stability-training/plots';
 import { loadPlugin, registerNetwork, runId } from 'stability-training/runs';
+import { planJobs } from 'stability-training/sweep';
 import { type OwnMethod, registerMethod } from 'stability-training/training';
 
 const folder = mkdtempSync(join(tmpdir(), 'experiment-'));
@@ -256,8 +257,23 @@ describe('what is refused before anything is trained', () => {
     const what = { preset: 'smoke', seed: 1 };
     const isSeeds = 'has no option "seed". Is it "seeds"?';
     await assert.rejects(first(st.sweep('all', what)), told(`sweep ${isSeeds}`));
-    assert.throws(() => st.planJobs('all', what), told(`A plan of runs ${isSeeds}`));
+    assert.throws(() => planJobs('all', what), told(`A plan of runs ${isSeeds}`));
     assert.throws(() => st.sweepStatus('all', what), told(`A plan of runs ${isSeeds}`));
+  });
+
+  it('a strength beyond the grid of a distortion that has no check of its own', () => {
+    const apply = st.distortions.rotation.apply as Distortion['apply'];
+    const fog = registerDistortion({ name: 'heavy-fog', testGrid: [0, 0.2, 0.5, 1], apply });
+    assert.deepEqual(
+      [fog.title, fog.none, fog.practical, fog.trainingGrid, fog.madeBy],
+      ['Heavy fog', 0, 0.5, [0.2, 0.5, 1], 'device'],
+    );
+    const tests = [{ distortion: 'heavy-fog', strengths: [2] }];
+    assert.throws(
+      () => st.defineExperiment({ ...small, tests }),
+      /Heavy fog: s must be a number from 0 to 1, but got 2/,
+    );
+    assert.equal(registerDistortion({ ...fog, title: 'Fog' }).title, 'Fog');
   });
 
   it('names that are taken, and a picture maker that there is not', () => {
@@ -275,7 +291,7 @@ describe('the id of a run', () => {
   const idOf = (method: Parameters<typeof st.runTitle>[0]['method'], data = pictures) => {
     const options = { name: 'ids', dataset: data, treatments: [{ method, distortion }], tests: [distortion] };
     st.defineExperiment({ ...options, tests: [{ distortion: 'rotation' }] });
-    const [job] = st.planJobs('all', { preset: 'ids' }).slice(-1);
+    const [job] = planJobs('all', { preset: 'ids' }).slice(-1);
     assert.equal(runId(job.spec), job.id);
     return job.id;
   };
@@ -312,7 +328,7 @@ describe('the id of a run', () => {
       const method = { kind: 'DA', probability: 1 } as const;
       const treatments = [{ method, distortion: { name: 'darker', strength: 0.1 } }];
       st.defineExperiment({ name: 'dark', dataset: pictures, treatments, tests: [{ distortion: 'darker' }] });
-      return st.planJobs('all', { preset: 'dark' }).slice(-1)[0].id;
+      return planJobs('all', { preset: 'dark' }).slice(-1)[0].id;
     });
     assert.equal(new Set(planned).size, 2);
     assert.equal(planned[0], planned[2]);

@@ -208,7 +208,7 @@ describe('notebooks at the preset smoke', () => {
       for (const [, options] of source.matchAll(/Laboratory\(([^)]*)\)/g))
         assert.match(
           options,
-          /^\{ preset: '(laptop|photos)'(, retrain)? \}$|^\{ preset: experiment\.name, store: /,
+          /^\{ preset: '(laptop|photos)'(, retrain(: false)?)? \}$|^\{ preset: experiment\.name, store: /,
           name,
         );
     }

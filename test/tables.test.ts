@@ -7,10 +7,14 @@ import { after, describe, it } from 'node:test';
 import type { EvaluationRow } from '../lib/evaluation/evaluate';
 import { type MimeBundle, toMimeBundle } from '../lib/notebook/mime';
 import { evaluationsFrame, frame, frameTable, runsFrame } from '../lib/plots/frames';
-import { presets } from '../lib/runs/presets';
+import { figureTable, verdictTable } from '../lib/plots/panel';
+import { answersGrid, distortionStrip } from '../lib/plots/pictures';
+import { Laboratory } from '../lib/runs/laboratory';
+import { BASELINE, presets } from '../lib/runs/presets';
 import type { Results, RunRecord, RunResult } from '../lib/runs/run-store';
 import type { RunSpec } from '../lib/runs/spec';
 import { planJobs } from '../lib/sweep/plan';
+import { trainFigure } from '../lib/sweep/train-figure';
 
 const folder = mkdtempSync(join(tmpdir(), 'tables-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -151,4 +155,53 @@ it('a frame of rows of one’s own has NaN where numbers are missing', () => {
     [Number.NaN, ''],
     [3, 'y'],
   ]);
+});
+
+describe('tables of a figure at several presets', () => {
+  const laboratories = [0, 1].map((seed) => new Laboratory({ preset: 'smoke', store: folder, seed }));
+
+  it('have the runs, a row a preset and family', () => {
+    const { rows } = figureTable('fig1b', laboratories);
+    assert.deepEqual(
+      rows.map(({ preset, method, computed }) => [preset, method, computed]),
+      [0, 1].flatMap(() => [
+        ['smoke', 'ST', '0 of 9'],
+        ['smoke', 'DA', '0 of 6'],
+      ]),
+    );
+  });
+
+  it('have the claims about the figure, each said once, a row a preset', () => {
+    const { rows } = verdictTable('fig1b', laboratories);
+    assert.deepEqual(
+      rows.map(({ claim, preset, verdict }) => [claim, preset, verdict]),
+      [6, null, 7, null].map((claim) => [claim, 'smoke', 'not computed']),
+    );
+    assert.match(String(rows[0].note), /missing/);
+    assert.equal(verdictTable([24], laboratories).rows.length, 2);
+  });
+
+  it('say how many runs are missing, and train none unasked', async () => {
+    assert.match(
+      await trainFigure('fig1b', laboratories[0]),
+      /^0 of \d+ runs of fig1b are there at the preset smoke$/,
+    );
+  });
+});
+
+it('a strip has a row a picture and a column a strength, the practical one among them', async () => {
+  const { dataset } = new Laboratory({ preset: 'smoke', store: folder });
+  const bundle = await shown(await distortionStrip({ dataset, distortion: 'jpeg' }));
+  assert.match(String(bundle['text/plain']), /^(\d+) images of 28 × 28 pixels: no JPEG, .*q=30, .*q=1$/);
+  const two = await distortionStrip({ dataset, distortion: 'rotation', strengths: [0, 90], images: [3] });
+  assert.equal((await shown(two))['text/plain'], '2 images of 28 × 28 pixels: ρ=0°, ρ=90°');
+});
+
+it('answers that cannot be given for want of pictures say how to get them', async () => {
+  const away = new Laboratory({ preset: 'paper', store: folder });
+  const bundle = await shown(await answersGrid(away, [BASELINE], { distortion: 'jpeg', strength: 10 }));
+  assert.match(
+    String(bundle['text/markdown']),
+    /^The pictures of the preset paper are not here\. .*npx stability-training data tifs/,
+  );
 });

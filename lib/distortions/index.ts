@@ -1,11 +1,13 @@
 import { ArgumentError } from '../io/errors';
 import { Registry } from '../io/registry';
 import { type Composition, compose, type Part } from './composition';
+import { type Corruption, corruptions } from './corruptions';
 import {
   type Distortion,
   type DistortionName,
   isSameStrength,
   type Strength,
+  strengthCheck,
   type TableDistortion,
 } from './distortion';
 import { fgsm } from './fgsm';
@@ -25,7 +27,9 @@ export type {
 } from './distortion';
 export {
   type Composition,
+  type Corruption,
   compose,
+  corruptions,
   fgsm,
   gaussianNoise,
   jpeg,
@@ -47,8 +51,8 @@ export const distortions = {
 } as const satisfies Readonly<Record<DistortionName, TableDistortion>>;
 
 /**
- * The distortion of a name: one of Table 1 or of one's own, a composition such as `rotation+gaussian-noise`, or `pgd-20`,
- * PGD of so many steps.
+ * The distortion of a name: one of Table 1, a corruption such as `glass-blur`, one's own, a composition such as
+ * `rotation+gaussian-noise`, or `pgd-20`, PGD of so many steps.
  *
  * @throws ArgumentError if there is no distortion of that name
  */
@@ -58,37 +62,68 @@ export function distortionNamed(name: string): Distortion {
   return name.includes('+') ? compose(name.split('+').map(partNamed)) : partNamed(name);
 }
 
-const isTable = (name: string): name is DistortionName => Object.hasOwn(distortions, name);
+const builtIn: ReadonlyMap<string, Part> = new Map<string, Part>(
+  [...Object.values(distortions), ...corruptions].map((distortion) => [distortion.name, distortion]),
+);
 
 function partNamed(name: string): Part {
-  const found = isTable(name) ? distortions[name] : own.get(name);
+  const found = builtIn.get(name) ?? own.get(name);
   if (found !== undefined) return found;
-  const known = [...Object.keys(distortions), ...own.names()].join(', ');
+  const known = [...builtIn.keys(), ...own.names()].join(', ');
   throw new ArgumentError(`There is no distortion "${name}".`, {
     cure: `The distortions are ${known}, compositions such as rotation+gaussian-noise, and pgd-20; one of your own is there once its file was loaded (--plugin, loadPlugin).`,
   });
 }
 
-const own = new Registry<Part>('distortion', (name) => isTable(name) || name.startsWith('pgd-'));
+const own = new Registry<Part>('distortion', (name) => builtIn.has(name) || name.startsWith('pgd-'));
+
+/**
+ * A distortion of one's own: its name, its test grid from none to the strongest, and what it does. Of the rest, the defaults:
+ * its name with a capital for a title, `s` for a symbol, a transformative one made by ops on the device; no distortion is the
+ * first strength of the grid, the practical one that in its middle; networks are trained at all but the first; `check` takes
+ * what lies within the grid.
+ */
+export type OwnDistortion = Pick<Part, 'name' | 'testGrid' | 'apply'> & Partial<Part>;
 
 /**
  * Makes a distortion of one's own known by its name: in specifications, compositions, tests, figures and on the command
  * line.
  *
- * @returns the distortion
- * @throws ArgumentError for a name of Table 1, or one with a plus sign or comma; for one that the reader would have to make
+ * @returns the distortion, with the defaults
+ * @throws ArgumentError for a name of Table 1 or of a corruption, or one with a plus sign or comma; for one that the reader would have
+ *   to make
  */
-export function registerDistortion<D extends Part>(distortion: D): D {
+export function registerDistortion(given: OwnDistortion): Part {
+  const { name, testGrid } = given;
+  const { title = name.charAt(0).toUpperCase() + name.slice(1).replaceAll('-', ' '), symbol = 's' } = given;
+  const numbers = testGrid.filter((strength) => strength !== null);
+  const distortion: Part = {
+    title,
+    symbol,
+    category: 'transformative',
+    madeBy: 'device',
+    none: testGrid[0],
+    practical: testGrid[Math.floor(testGrid.length / 2)],
+    trainingGrid: testGrid.slice(1),
+    scale: 'linear',
+    check: strengthCheck({
+      what: `${title}: ${symbol}`,
+      min: Math.min(...numbers),
+      max: Math.max(...numbers),
+      cure: 'Strengths beyond the test grid take a `check` of their own.',
+    }),
+    ...given,
+  };
   checkMaker(distortion);
   own.add(distortion);
   return distortion;
 }
 
-/** @throws ArgumentError if the reader is to make it and it is not JPEG, the one that it can make */
-export function checkMaker({ title, name, madeBy }: Distortion): void {
-  if (madeBy !== 'reader' || name === jpeg.name) return;
+/** @throws ArgumentError if the reader is to make it and it has no JPEG quality, the one thing that the reader can make */
+export function checkMaker({ title, quality, madeBy }: Distortion): void {
+  if (madeBy !== 'reader' || quality !== undefined) return;
   throw new ArgumentError(`${title} is madeBy the reader, which makes JPEG alone.`, {
-    cure: "Make it of ops: madeBy: 'device'.",
+    cure: "Make it of ops: madeBy: 'device'; or tell the encoder's quality at each strength.",
   });
 }
 

@@ -27,6 +27,19 @@ export function toMimeBundle(value: unknown): MimeBundle | Promise<MimeBundle> {
   return { 'text/plain': isTensor(value) ? tensorText(value) : inspect(value, { maxStringLength: null }) };
 }
 
+/** Text that a notebook shows as Markdown, a terminal as it is. */
+export class Markdown {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  [mimeBundle](): MimeBundle {
+    return { 'text/markdown': this.text, 'text/plain': this.text };
+  }
+}
+
 /** As much of a TensorFlow.js tensor as it takes to show one; this folder depends on no tensor library. */
 interface Tensor {
   readonly shape: readonly number[];

@@ -24,6 +24,7 @@ export {
   settingsOf,
   testStrengths,
 } from './figures';
+export { findings } from './findings';
 export { type MemoryMeasurement, memoryOf } from './memory';
 export {
   accuracyAt,

@@ -16,6 +16,9 @@ import { runTitle } from '../runs/spec';
 import { methodName, PAPER_MU } from '../training/methods';
 import { type Cell, ResultsTable, type Row } from './table';
 
+/** A data frame of danfo: `const runs: Frame = …` gives a type that can be named outside this project, too. */
+export interface Frame extends DataFrame {}
+
 /** A frame is shown up to so many rows. */
 const SHOWN = 20;
 
@@ -27,7 +30,7 @@ const SHOWN = 20;
  *
  * @param columns Default: every key of the rows.
  */
-export function frame(rows: readonly Row[], columns?: readonly string[]): DataFrame {
+export function frame(rows: readonly Row[], columns?: readonly string[]): Frame {
   const { DataFrame } = danfo();
   const names = columns ?? [...new Set(rows.flatMap((row) => Object.keys(row)))];
   const empty = names.map((name) =>
@@ -103,7 +106,7 @@ function part(strength: Strength | undefined, at: 0 | 1): Cell {
  * 0..1; `seconds` of training and validation, `images/s` of training; `precision`, `device`, `version`, and the time at
  * which it `finished`, ISO 8601.
  */
-export function runsFrame(results: Results): DataFrame {
+export function runsFrame(results: Results): Frame {
   const { rows, columns } = runsTable(results);
   return frame(rows, columns);
 }
@@ -144,7 +147,7 @@ export function runsTable(results: Results): ResultsTable {
  * (none for images without JPEG), the `seed` of the distortion, how many of `total` test images were `correct`, and that
  * as `accuracy`, 0..1.
  */
-export function evaluationsFrame(results: Results): DataFrame {
+export function evaluationsFrame(results: Results): Frame {
   const { rows, columns } = evaluationsTable(results);
   return frame(rows, columns);
 }

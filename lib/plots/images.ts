@@ -92,10 +92,13 @@ export class ImageGrid {
   async [mimeBundle](): Promise<MimeBundle> {
     const { side, captions } = this.#options;
     const summary = `${this.#count} image${this.#count === 1 ? '' : 's'} of ${side} × ${side} pixels`;
+    const told = captions
+      .filter((caption) => caption !== '')
+      .join(', ')
+      .replaceAll('\n', ' ');
     return {
       'image/png': (await this.toPng()).toString('base64'),
-      'text/plain':
-        captions.length > 0 ? `${summary}: ${captions.join(', ').replaceAll('\n', ' ')}` : summary,
+      'text/plain': told === '' ? summary : `${summary}: ${told}`,
     };
   }
 }

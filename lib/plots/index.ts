@@ -1,13 +1,25 @@
+export { type CheckedClaims, claimsFigure } from './claims-figure';
 export type { RobustnessCurve } from './curves';
 export { type DashboardOptions, dashboard, type SweepView, sweepView } from './dashboard';
 export { Figure } from './figure';
-export { evaluationsFrame, frame, frameTable, runsFrame } from './frames';
+export { evaluationsFrame, type Frame, frame, frameTable, runsFrame } from './frames';
 export { ImageGrid, type ImageGridOptions, type ImageTensor, imageGrid } from './images';
-export { experimentFigure, experimentTable, figureTable, panelFigure, panelTable, showFigure } from './panel';
+export {
+  compareTreatments,
+  experimentFigure,
+  experimentTable,
+  figureTable,
+  panelFigure,
+  panelTable,
+  showFigure,
+  verdictTable,
+} from './panel';
+export { answersGrid, distortionStrip, type StripOptions } from './pictures';
 export type { PictureSize, PlotlyPayload } from './plotly';
+export { reliabilityFigure, reportHeatMap, reportPage, reportTable, summaryTable } from './report';
 export { type RobustnessFigureOptions, robustnessFigure } from './robustness';
 export type { TestDistortion } from './strength-axis';
-export { baseAxis, baseLayout, figureTitle, type MethodName, methodLooks } from './style';
+export { baseAxis, baseLayout, figureTitle, type MethodName, methodLooks, verdictLooks } from './style';
 export { type Cell, ResultsTable, type Row, resultsTable, type TableOptions } from './table';
 export { liveChart, type TrainingChart, trainingChart } from './training-chart';
 export { type TrainingFigureOptions, trainingFigure } from './training-figure';

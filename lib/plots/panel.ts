@@ -1,8 +1,10 @@
-import { distortionNamed, distortions, strengthText } from '../distortions';
+import { type DistortionName, distortionNamed, distortions, strengthText } from '../distortions';
+import { curvePoints } from '../evaluation/evaluate';
 import { DataError } from '../io/errors';
 import { display } from '../notebook/display';
-import { type ExperimentCurve, experimentCurves, experimentGains } from '../paper/experiment';
-import { type CurveRule, type FigureName, panelTitle } from '../paper/figures';
+import { claims, claimsOf, claimsTable } from '../paper/claims';
+import { experimentCurves, experimentGains } from '../paper/experiment';
+import { type CurveRule, type FigureName, panelsOf, panelTitle, sparse } from '../paper/figures';
 import {
   figureCurves,
   figureFamilies,
@@ -12,14 +14,15 @@ import {
   type SettingCurve,
 } from '../paper/panel-curves';
 import type { Laboratory } from '../runs/laboratory';
-import type { Preset } from '../runs/presets';
-import type { Results } from '../runs/run-store';
+import type { Treatment } from '../runs/presets';
+import { runTitle } from '../runs/spec';
 import { methodName } from '../training/methods';
 import type { Figure } from './figure';
 import { robustnessFigure } from './robustness';
 import type { TestDistortion } from './strength-axis';
 import { percent } from './style';
 import { type ResultsTable, type Row, resultsTable } from './table';
+import { liveChart } from './training-chart';
 
 /** A panel of the paper: its curves with the chosen hyperparameters, the grey band of all ST runs, the baseline. */
 export function panelFigure({ panel, chance, baseline, controls, curves, band }: PanelCurves): Figure {
@@ -42,23 +45,62 @@ export function panelFigure({ panel, chance, baseline, controls, curves, band }:
 /** Draws an experiment's accuracy against the strength of one of its tests. @throws as `experimentCurves` */
 export function experimentFigure(laboratory: Laboratory, test: string): Figure {
   const curves = experimentCurves(laboratory, test);
-  const nameOf = ({ curve }: ExperimentCurve) => methodName(curve.treatment.method);
+  return treatmentsFigure(
+    laboratory,
+    test,
+    curves.map(({ label, curve }) => ({ label, ...curve })),
+  );
+}
+
+/**
+ * Runs some treatments, from disk or trained now under a live chart, tests them where the figures test, and draws their
+ * accuracy in the figures' axes: one seed each.
+ *
+ * @param test Name of the test distortion.
+ */
+export async function compareTreatments(
+  laboratory: Laboratory,
+  treatments: readonly Treatment[],
+  test: DistortionName,
+): Promise<Figure> {
+  const curves: DrawnCurve[] = [];
+  for (const treatment of treatments) {
+    const { onEnd, onEpoch, ...chart } = liveChart(treatment);
+    let isTrained = false; // what was there is not drawn again
+    const record = await laboratory.run(treatment, {
+      ...chart,
+      onEpoch: (epoch) => {
+        isTrained = true;
+        onEpoch?.(epoch);
+      },
+      onEnd: (run) => (isTrained ? onEnd?.(run) : undefined),
+    });
+    const strengths = sparse(test, laboratory.preset);
+    const rows = await laboratory.evaluate(record, { distortion: test, strengths });
+    curves.push({ label: runTitle(record.spec), treatment, runs: [record], points: curvePoints(rows) });
+  }
+  return treatmentsFigure(laboratory, test, curves);
+}
+
+type DrawnCurve = Pick<SettingCurve, 'treatment' | 'runs' | 'points'> & { readonly label: string };
+
+function treatmentsFigure({ preset }: Laboratory, test: string, curves: readonly DrawnCurve[]): Figure {
+  const nameOf = ({ treatment }: DrawnCurve) => methodName(treatment.method);
   const kind = distortionNamed(test);
   return robustnessFigure({
-    title: `${laboratory.preset.name}: ${kind.title}`,
+    title: `${preset.name}: ${kind.title}`,
     distortion: kind as TestDistortion,
-    chance: 1 / laboratory.preset.classes,
+    chance: 1 / preset.classes,
     curves: curves.map((one, at) => {
       const before = curves.slice(0, at).filter((other) => nameOf(other) === nameOf(one)).length;
-      const { label, curve } = one;
       return {
-        label,
+        label: one.label,
         method: nameOf(one),
         // A method has three tints, full and then dotted.
         group: String(before % 3),
         variant: Math.floor(before / 3) % 2 === 0 ? 'best' : 'worst',
-        points: curve.points,
-        details: detailsOf(curve),
+        points: one.points,
+        details: detailsOf(one),
       };
     }),
   });
@@ -83,7 +125,7 @@ export function experimentTable(laboratory: Laboratory, test: string): ResultsTa
   return resultsTable(rows, { title });
 }
 
-function detailsOf({ runs }: SettingCurve): Readonly<Record<string, string>> {
+function detailsOf({ runs }: Pick<SettingCurve, 'runs'>): Readonly<Record<string, string>> {
   const several = runs.length > 1 ? 's' : '';
   return {
     [`run${several}`]: runs.map(({ id }) => id).join(', '),
@@ -115,36 +157,86 @@ export function panelTable({ panel, baseline, controls, curves }: PanelCurves): 
 }
 
 /**
- * Shows a figure under the cell that runs, as far as it is computed: where its results come from, and each panel with its
- * numbers. Where nothing is, it says how to compute it.
+ * Shows a figure under the cell that runs, at one preset or several, as far as it is computed: where its results come from,
+ * and each panel with its numbers. Where nothing is, it says how to compute it.
  */
-export async function showFigure(figure: FigureName, laboratory: Laboratory): Promise<void> {
-  let panels: readonly PanelCurves[];
-  try {
-    panels = figureCurves(figure, laboratory);
-  } catch (error) {
-    if (!(error instanceof DataError)) throw error;
-    console.log(`${error.message}\n→ ${error.cure}`);
-    return;
-  }
-  console.log(`Preset ${laboratory.preset.name}. ${provenance(panels)}`);
-  for (const panel of panels) {
-    await display(panelFigure(panel));
-    await display(panelTable(panel));
+export async function showFigure(
+  figure: FigureName,
+  laboratories: Laboratory | readonly Laboratory[],
+): Promise<void> {
+  for (const laboratory of [laboratories].flat()) {
+    let panels: readonly PanelCurves[];
+    try {
+      panels = figureCurves(figure, laboratory);
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      console.log(`${error.message}\n→ ${error.cure}`);
+      continue;
+    }
+    console.log(`Preset ${laboratory.preset.name}. ${provenance(panels)}`);
+    for (const panel of panels) {
+      await display(panelFigure(panel));
+      await display(panelTable(panel));
+    }
   }
 }
 
-/** What a figure is made of: a row a family of runs, with what a run of it costs and how many are there. */
-export function figureTable(figure: FigureName, preset: Preset, results: Results): ResultsTable {
-  const rows = figureFamilies(figure, preset, results).map(
-    ({ family: { method, training, probability, extended }, settings, computed, passes, seconds }): Row => ({
-      method: `${method}${probability ? ` p=${probability}` : ''}${extended ? ', twice the epochs' : ''}`,
-      'trained on': distortionNamed(training).title,
-      settings,
-      'images a run': passes,
-      'seconds a run': seconds === undefined ? null : Math.round(seconds),
-      computed: `${computed} of ${settings}`,
-    }),
+/** What a figure is made of: a row a preset and family of runs, with what a run of it costs and how many are there. */
+export function figureTable(
+  figure: FigureName,
+  laboratories: Laboratory | readonly Laboratory[],
+): ResultsTable {
+  const rows = [laboratories].flat().flatMap((laboratory) => {
+    const { preset, results } = laboratory.shown();
+    return figureFamilies(figure, preset, results).map(
+      ({
+        family: { method, training, probability, extended },
+        settings,
+        computed,
+        passes,
+        seconds,
+      }): Row => ({
+        preset: preset.name,
+        method: `${method}${probability ? ` p=${probability}` : ''}${extended ? ', twice the epochs' : ''}`,
+        'trained on': distortionNamed(training).title,
+        settings,
+        'images a run': passes,
+        'seconds a run': seconds === undefined ? null : Math.round(seconds),
+        computed: `${computed} of ${settings}`,
+      }),
+    );
+  });
+  return resultsTable(rows, { title: `The runs of ${figure}` });
+}
+
+/**
+ * The claims of the text about a figure, or those of some ids, with their verdicts and the differences that decide: a row a
+ * claim and preset.
+ */
+export function verdictTable(
+  about: FigureName | readonly number[],
+  laboratories: Laboratory | readonly Laboratory[],
+): ResultsTable {
+  const ids = typeof about === 'string' ? claimsAbout(about) : about;
+  const all = [laboratories].flat().map((laboratory) => {
+    const rows = claimsTable(claimsOf(laboratory, { only: ids }));
+    return rows.map(({ claim, statement, ...rest }) => ({
+      claim,
+      statement,
+      preset: laboratory.preset.name,
+      ...rest,
+    }));
+  });
+  // A claim's presets stand together, its statement once.
+  const rows = (all[0] ?? []).flatMap((_, at) =>
+    all.map((of, preset) => ({ ...of[at], ...(preset > 0 && { claim: null, statement: null }) })),
   );
-  return resultsTable(rows, { title: `The runs of ${figure} at the preset ${preset.name}` });
+  return resultsTable(rows, {
+    columns: ['claim', 'statement', 'preset', 'verdict', 'differences', 'seeds', 'note'],
+  });
+}
+
+function claimsAbout(figure: FigureName): readonly number[] {
+  const ids = panelsOf(figure).map(({ id }) => id);
+  return claims.filter(({ panels }) => panels.some((id) => ids.includes(id))).map(({ id }) => id);
 }

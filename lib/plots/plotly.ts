@@ -81,7 +81,14 @@ async function loadPlotly(): Promise<PlotlyInNode> {
 /** Puts a name of ours in the place of the random ones that plotly.js gives to a figure and its traces. */
 function nameAnew(svg: string, id: string): string {
   const [, random] = /id="defs-([0-9a-f]{6})"/.exec(svg) ?? [];
-  return svg.replace(new RegExp(`(?<=[a-z-])${random}`, 'g'), id).replace(/ trace[0-9a-f]{6}(?=")/g, '');
+  const named = svg
+    .replace(new RegExp(`(?<=[a-z-])${random}`, 'g'), id)
+    .replace(/ trace[0-9a-f]{6}(?=")/g, '');
+  const hatched: string[] = []; // a pattern has its trace's random name, too
+  return named.replace(new RegExp(`(?<=p${id}-)[0-9a-f]{6}`, 'g'), (trace) => {
+    if (!hatched.includes(trace)) hatched.push(trace);
+    return String(hatched.indexOf(trace));
+  });
 }
 
 /** happy-dom lays nothing out: all its boxes are 0 × 0. Plotly needs those of text. */

@@ -164,7 +164,11 @@ function curveTraces(
       legendgroup: label,
       x: points.map((point) => axis.place(point.strength)),
       y: points.map((point) => percent(point.accuracy)),
-      line: { color: colour, width: isBaseline ? 3 : 2.2, dash: isWorst ? 'dot' : 'solid' },
+      line: {
+        color: colour,
+        width: isBaseline ? 3 : 2.2,
+        dash: isWorst ? 'dot' : method === 'control' ? 'dash' : 'solid',
+      },
       marker: { symbol: isWorst ? `${marker}-open` : marker, size: isBaseline ? 5 : 8 },
       text: points.map(({ strength, accuracy, low, high }) => {
         const interval = `${percent(low, 2)} to ${percent(high, 2)}`;
@@ -178,6 +182,8 @@ function curveTraces(
 function bandTrace(band: PanelCurves['band'], axis: StrengthAxis): Trace {
   return {
     ...areaTrace(band, axis, sheet.band),
+    // Hatched, so that it is no curve's soft band, whatever lies over it.
+    fillpattern: { shape: '/', size: 9, solidity: 0.16, bgcolor: sheet.band, fgcolor: sheet.hatch },
     name: 'all ST runs, lowest to highest',
     legendrank: 2000, // after the curves, though drawn beneath them
   };

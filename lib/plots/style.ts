@@ -1,3 +1,4 @@
+import type { Verdict } from '../paper/claims';
 import type { Method } from '../training/methods';
 
 /**
@@ -22,6 +23,14 @@ export interface Look {
   /** A Plotly marker symbol. */
   readonly marker: string;
 }
+
+/** The look of each verdict on a claim; without runs there is nothing to draw but a grey bar of counts. */
+export const verdictLooks: Readonly<Record<Verdict, Look>> = {
+  holds: { colour: '#009e73', marker: 'circle' },
+  contradicted: { colour: '#d55e00', marker: 'square' },
+  undecided: { colour: '#0072b2', marker: 'diamond' },
+  'not computed': { colour: '#bbbbbb', marker: 'line-ew' },
+};
 
 /** The looks of methods of one's own, in the order in which a figure has them. */
 const ownLooks: readonly (readonly [Look, Look, Look])[] = [
@@ -50,9 +59,9 @@ export const methodLooks: Readonly<Record<MethodName, readonly [Look, Look, Look
     { colour: '#808080', marker: 'circle' },
   ],
   control: [
-    { colour: '#7f7f7f', marker: 'line-ew' },
-    { colour: '#a0a0a0', marker: 'line-ew' },
-    { colour: '#bdbdbd', marker: 'line-ew' },
+    { colour: '#6b5b4b', marker: 'circle-open' },
+    { colour: '#94836f', marker: 'circle-open' },
+    { colour: '#b5a692', marker: 'circle-open' },
   ],
   DA: [
     { colour: '#d55e00', marker: 'square' },
@@ -95,7 +104,8 @@ export const sheet = {
   ink: '#222222',
   quiet: '#666666',
   grid: '#e8e8e8',
-  band: 'rgba(120, 120, 120, 0.22)',
+  band: 'rgba(120, 120, 120, 0.14)',
+  hatch: 'rgba(120, 120, 120, 0.4)',
 } as const;
 
 /** Sans-serif, as the reader's system has it; Arial's widths at most DejaVu Sans'. */

@@ -11,11 +11,11 @@ import { loadWeights, saveWeights } from '../model/weights';
 import { currentKernel } from '../notebook/client';
 import { device } from '../tensorflow';
 import type { TrainOptions } from '../training/train';
-import { TestBench, TrainingBench } from './benches';
 import { fastestPrecisionOf, makeNetwork } from './networks';
 import { type Pictures, picturesOf, presetAt, presetShown } from './preset-pictures';
 import { BASELINE, type Preset, specOf, type Treatment } from './presets';
 import { type Lock, type Results, type RunRecord, RunStore, testedRows } from './run-store';
+import { SharedTests, SharedTraining } from './shared-steps';
 import { readResults, shippedResults } from './shipped-results';
 import {
   canonicalJson,
@@ -70,8 +70,8 @@ export class Laboratory {
   readonly precision: Precision;
   readonly #data?: Pictures;
   readonly #signal?: AbortSignal;
-  readonly #benches = new Map<Precision, TestBench>();
-  readonly #trainers = new TrainingBench();
+  readonly #tests = new Map<Precision, SharedTests>();
+  readonly #trainers = new SharedTraining();
   #dataset?: ImageDataset;
 
   /** @throws ArgumentError for an unknown preset, DataError for a folder that is no data set */
@@ -300,16 +300,16 @@ export class Laboratory {
             onRow(one, row);
           },
         }));
-        await this.#bench(mine[0].record.spec).count(tested, kind, this.stopSignal(lost));
+        await this.#testsOf(mine[0].record.spec).count(tested, kind, this.stopSignal(lost));
       });
     }
   }
 
   /** One network for all tests of a precision. */
-  #bench(spec: RunSpec): TestBench {
-    const bench = this.#benches.get(spec.precision) ?? new TestBench(this.#network(spec), this.dataset);
-    this.#benches.set(spec.precision, bench);
-    return bench;
+  #testsOf(spec: RunSpec): SharedTests {
+    const tests = this.#tests.get(spec.precision) ?? new SharedTests(this.#network(spec), this.dataset);
+    this.#tests.set(spec.precision, tests);
+    return tests;
   }
 
   /** Does something to runs that one process may do at a time; where others hold all of them, waits a moment instead. */

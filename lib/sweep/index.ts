@@ -6,3 +6,4 @@ export { type RayOptions, rayEngine } from './engines/ray';
 export { type PlanOptions, planJobs, type SweepSubject } from './plan';
 export { type JobStatus, type SweepStatus, sweepStatus } from './status';
 export { type SweepOptions, type SweepProgress, sweep } from './sweep';
+export { trainFigure } from './train-figure';

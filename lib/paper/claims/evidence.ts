@@ -60,7 +60,7 @@ const relations = {
 type Relation = keyof typeof relations | 'below' | 'narrower';
 
 /** A curve: of some families the best or the worst, as the figures choose it; or the curves of all their settings. */
-type Side =
+export type Side =
   | 'baseline'
   | 'control'
   | {
@@ -77,7 +77,7 @@ export const worst = (of: Families): Side => ({ pick: 'worst', of: [of].flat() }
 export const runs = (of: Families): Side => ({ pick: 'every', of: [of].flat() });
 
 /** At which test strengths: those for which something holds, no JPEG being none of them. Default: all of them. */
-type Where = 'none' | 'practical' | 'up to the practical' | ((strength: number) => boolean);
+export type Where = 'none' | 'practical' | 'up to the practical' | ((strength: number) => boolean);
 
 /** A comparison: each curve of the one side with each of the other. */
 export type Row = readonly [
@@ -102,6 +102,8 @@ export interface Place {
 export interface Comparison extends Decision {
   /** `best ST (σ=0.215, α=10) − baseline, mean over σ=0 … 1`. */
   readonly what: string;
+  /** The names of the two curves; none where it is no difference of two. */
+  readonly sides?: readonly [one: string, other: string];
   readonly estimate: Estimate;
   readonly claimed: Range;
   /** It need not hold surely, but must not be broken surely. Default: false. */
@@ -186,14 +188,21 @@ export class Evidence {
   }
 
   /** a − b, mean over some strengths. */
-  #difference(a: NamedCurve, b: NamedCurve, strengths: Strengths, claimed: Range, test: DistortionName) {
+  #difference(
+    a: NamedCurve,
+    b: NamedCurve,
+    strengths: Strengths,
+    claimed: Range,
+    test: DistortionName,
+  ): Comparison {
     const weight = 1 / strengths.length;
     const terms = strengths.flatMap((strength): Term[] => [
       { curve: a.curve, strength, weight },
       { curve: b.curve, strength, weight: -weight },
     ]);
     const where = `${strengths.length === 1 ? ' at' : ', mean over'} ${rangeText(strengths, test)}`;
-    return this.#compared(`${a.label} − ${b.label}${where}`, terms, claimed, test);
+    const compared = this.#compared(`${a.label} − ${b.label}${where}`, terms, claimed, test);
+    return { ...compared, sides: [a.label, b.label] as const };
   }
 
   /** The width of the runs of a side is that from the lowest to the highest at a strength, mean over the strengths. */

@@ -7,7 +7,7 @@ import { DEFAULT_READING, type Reading } from '../../training/methods';
 import { type MemoryMeasurement, memoryOf } from '../memory';
 import { type Comparison, Evidence, type Finding, NotComputed, type Place } from './evidence';
 import { claims } from './statements';
-import { holm, isSure, mean, wouldDecide } from './statistics';
+import { holm, isSure, mean, type Range, wouldDecide } from './statistics';
 
 export { claims, type PaperClaim } from './statements';
 
@@ -22,6 +22,8 @@ export interface ClaimDifference {
   /** None where every setting was run with one seed alone. */
   readonly low?: number;
   readonly high?: number;
+  /** Where the claim has it; an end may be infinite. */
+  readonly claimed?: Range;
   /** The seeds whose runs were compared, and on how many test images. */
   readonly seeds?: readonly number[];
   readonly images?: number;
@@ -132,9 +134,9 @@ function foundInEach(places: readonly Place[], evidence: Evidence): Found {
   return { ...all, note: `${verdicts.join('; ')}.` };
 }
 
-function differenceOf({ what, estimate, low, high }: Comparison): ClaimDifference {
+function differenceOf({ what, estimate, claimed, low, high }: Comparison): ClaimDifference {
   const { value, seeds, images } = estimate;
-  return { what, value, ...(Number.isFinite(low) && { low, high }), seeds, images };
+  return { what, value, ...(Number.isFinite(low) && { low, high }), claimed, seeds, images };
 }
 
 /** Section 2's claim: peak memory of a training step above the idle process, repeat by repeat. */
@@ -175,7 +177,7 @@ export function verdictCounts(results: readonly ClaimResult[]): Readonly<Record<
 }
 
 /** `best DA (σ=0.0464, p=1) − baseline at σ=0.05: +1.3 points (−0.2 to +2.8)`. */
-function differenceText({ what, value, low, high, unit }: ClaimDifference): string {
+export function differenceText({ what, value, low, high, unit }: ClaimDifference): string {
   const text = (number: number) => {
     const shown = unit === undefined ? (100 * number).toFixed(1) : String(Math.round(number));
     return number < 0 ? shown.replace('-', '−') : `+${shown}`;

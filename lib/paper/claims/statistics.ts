@@ -233,7 +233,8 @@ export function wouldDecide({ variance, seeds, images }: Estimate, distance: num
     return `about ${Math.max(seeds.length + 1, Math.ceil(perSeed / (wanted - variance.images)))} seeds`;
   }
   if (wanted < 1e-7) return 'no number of seeds or test images: the two are as good as the same';
-  return `about ${Math.ceil((2 * variance.images * images) / wanted / 1000)},000 test images and ${Math.ceil((2 * perSeed) / wanted)} seeds`;
+  const thousands = Math.ceil((2 * variance.images * images) / wanted / 1000);
+  return `about ${(1000 * thousands).toLocaleString('en')} test images and ${Math.ceil((2 * perSeed) / wanted).toLocaleString('en')} seeds`;
 }
 
 function accuracyOf({ correct, total }: EvaluationRow): number {

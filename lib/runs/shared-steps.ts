@@ -17,7 +17,7 @@ export interface Tested {
 }
 
 /** Tests all runs with one network, which takes their weights in turn: compiling its steps takes longer than a small test. */
-export class TestBench {
+export class SharedTests {
   readonly #network: Network;
   readonly #dataset: ImageDataset;
   readonly #meters = new Map<string, AccuracyMeter>();
@@ -72,7 +72,7 @@ interface TrainingParts extends Pick<TrainOptions, 'dataset' | 'threads'> {
 }
 
 /** Keeps the trainers of finished runs for runs that are alike: compiling a step takes longer than a small training. */
-export class TrainingBench {
+export class SharedTraining {
   readonly #kept: { readonly form: string; readonly trainer: Trainer }[] = [];
 
   /** @param work Is given a network with the weights that the run starts from, and what trains it. */
@@ -112,8 +112,15 @@ export class TrainingBench {
 
 type RunObserving = Pick<TrainOptions, 'signal' | 'checkpoint' | 'onResume' | 'onBatch' | 'onEpoch'>;
 
-/** All of a specification but what a {@link Trainer} is given anew for each run. */
-function formOf({ method, distortion, from: _from, seed: _seed, epochs: _epochs, ...rest }: RunSpec): string {
+/** All of a specification but what a {@link Trainer} is given anew for each run: those of one form share a compiled step. */
+export function formOf({
+  method,
+  distortion,
+  from: _from,
+  seed: _seed,
+  epochs: _epochs,
+  ...rest
+}: RunSpec): string {
   const { alpha: _alpha, probability: _probability, ...kind } = { alpha: 0, probability: 0, ...method };
   const { name, definition } = distortion ?? {};
   return canonicalJson({ ...rest, method: kind, distortion: { name, definition } });

@@ -1,0 +1,282 @@
+/** What a figure shows, in sentences whose numbers come from the records. */
+import { distortionNamed, distortions, strengthText } from '../distortions';
+import { Markdown } from '../notebook/mime';
+import type { Laboratory } from '../runs/laboratory';
+import { BASELINE, type Preset } from '../runs/presets';
+import type { Results } from '../runs/run-store';
+import { best, type Comparison, Evidence, NotComputed, type Row, runs, type Where } from './claims/evidence';
+import { holm, isSure, wouldDecide } from './claims/statistics';
+import { type Family, type FigureName, type Panel, panelsOf, panelTitle, testStrengths } from './figures';
+import { accuracyAt, SettingCurves } from './panel-curves';
+
+/** A method with one training distortion, and its families in the panel. */
+interface Contender {
+  /** `ST`; in a panel of several training distortions `ST on FGSM`. */
+  readonly name: string;
+  readonly families: readonly Family[];
+}
+
+/** A test strength at which gains are told. */
+interface Place {
+  /** `at the practical σ=0.05` */
+  readonly words: string;
+  /** `σ=0.05` */
+  readonly short: string;
+  readonly where: Where;
+  /** Of the strong one: the best is told as chosen there, too. */
+  readonly strong?: number | null;
+}
+
+/** A comparison at one place, with the name that sentences give it. */
+interface Told {
+  readonly name: string;
+  readonly found: Comparison;
+}
+
+/** Surely better, surely worse, or neither. */
+type Direction = 'better' | 'worse' | 'undecided';
+
+/**
+ * Says what the panels of a figure show at one preset or several: who gains on the baseline at the practical strength, at a
+ * strong one and without distortion, how the best ST and DA compare, which settings lose what they knew, what is left open;
+ * and the paired gains with their intervals. Runs that are missing are named.
+ */
+export function findings(figure: FigureName, laboratories: Laboratory | readonly Laboratory[]): Markdown {
+  const texts = [laboratories].flat().flatMap((laboratory) => {
+    const { preset, results } = laboratory.shown();
+    const evidence = new Evidence(preset, results);
+    return panelsOf(figure).map((panel) => findingOf(panel, preset, results, evidence));
+  });
+  return new Markdown(texts.join('\n\n'));
+}
+
+/** What one panel shows at a preset, in Markdown. */
+export function findingOf(
+  panel: Panel,
+  preset: Preset,
+  results: Results,
+  evidence = new Evidence(preset, results),
+): string {
+  const missing = new Set<string>();
+  const find = (name: string, row: Row): readonly Told[] => {
+    try {
+      return evidence.find(panel.id, [row]).map((found) => ({ name, found }));
+    } catch (error) {
+      if (!(error instanceof NotComputed)) throw error;
+      missing.add(error.message.replace(/ missing: .*/, ' missing.'));
+      return [];
+    }
+  };
+  const contenders = contendersOf(panel);
+  const [stability, augmented] = (['ST', 'DA'] as const).map((kind) =>
+    contenders
+      .flatMap(({ families }) => families)
+      .filter(({ method, training }) => method.startsWith(kind) && training === panel.training[0]),
+  );
+  const compared = placesOf(panel, preset, results).map(({ where, strong, ...place }) => ({
+    ...place,
+    gains: contenders.flatMap(({ name, families }) =>
+      find(name, [best(families), 'above on average', 'baseline', where]),
+    ),
+    chosenThere:
+      typeof strong === 'number'
+        ? contenders.flatMap(({ name, families }) =>
+            find(name, [best(families, strong), 'above on average', 'baseline', where]),
+          )
+        : [],
+    between: find('ST − DA', [best(stability), 'above on average', best(augmented), where]),
+    control: find('control', ['control', 'above on average', 'baseline', where]),
+  }));
+  const lost = contenders.map(({ name, families }) => ({
+    name,
+    all: find(name, [runs(families), 'above on average', 'baseline', 'none']),
+  }));
+
+  const head = `**${panel.id}, ${panelTitle(panel)}, at \`${preset.name}\`.**`;
+  const not = missing.size > 0 ? `Not computed: ${[...missing].join(' ')}` : '';
+  if (compared.every(({ gains }) => gains.length === 0)) return `${head} ${not}`;
+  const told = compared.flatMap(({ gains, chosenThere, between, control }) => [
+    ...gains,
+    ...chosenThere,
+    ...between,
+    ...control,
+  ]);
+  const verdictOf = verdicts(told);
+  const open = told.filter((one) => verdictOf(one) === 'undecided').length;
+  const sentences = [
+    ...gainSentences(compared, verdictOf),
+    ...compared.map(({ short, chosenThere }) => chosenSentence(short, chosenThere, verdictOf)),
+    betweenSentence(compared, verdictOf),
+    forgettingSentence(lost),
+    `Left open: ${open === told.length ? `all ${open}` : `${open} of ${told.length}`} differences.`,
+    not,
+  ];
+  return `${head} ${sentences.filter(Boolean).join(' ')}\n\n${gainTable(compared, verdictOf)}`;
+}
+
+/** The methods of a panel in the order of its legend; further epochs and strengths of selection are left out. */
+function contendersOf({ curves }: Panel): readonly Contender[] {
+  const usual = curves.filter(({ pick, at, extended }) => pick === 'best' && at === undefined && !extended);
+  const trainings = new Set(usual.map(({ training }) => training));
+  const contenders = new Map<string, Family[]>();
+  for (const { pick: _, ...family } of usual) {
+    const on = trainings.size > 1 ? ` on ${distortionNamed(family.training).title}` : '';
+    const name = `${family.method}${on}`;
+    contenders.set(name, [...(contenders.get(name) ?? []), family]);
+  }
+  return [...contenders].map(([name, families]) => ({ name, families }));
+}
+
+/**
+ * The practical strength, a strong one, and none. Strong is the weakest at which the baseline has lost half of what it had
+ * above chance, else the strongest.
+ */
+function placesOf(panel: Panel, preset: Preset, results: Results): readonly Place[] {
+  const distortion = distortions[panel.test];
+  const { none, practical } = distortion;
+  const strengths = testStrengths(panel, preset);
+  const baseline = new SettingCurves({ results, preset, test: panel.test, strengths }).of(BASELINE);
+  const stronger = strengths.slice(strengths.indexOf(practical) + 1);
+  const halved = stronger.find(
+    (one) => baseline && accuracyAt(baseline, one) < (1 / preset.classes + accuracyAt(baseline, none)) / 2,
+  );
+  const strong = halved ?? stronger.at(-1) ?? practical;
+  const why =
+    halved === undefined ? 'the strongest' : 'where the baseline has lost half of what it had above chance';
+  const [usual, hard] = [practical, strong].map((strength) => strengthText(distortion, strength));
+  return [
+    { words: `at the practical ${usual}`, short: usual, where: 'practical' },
+    { words: `at ${hard} (${why})`, short: hard, where: (strength) => strength === strong, strong },
+    { words: 'without distortion', short: 'undistorted', where: 'none' },
+  ];
+}
+
+/** Which comparisons are sure, corrected for their number (Holm). */
+function verdicts(all: readonly Told[]): (one: Told) => Direction {
+  const sure = holm(all.map(({ found: { pHolds, pBroken } }) => Math.min(pHolds, pBroken)));
+  const known = new Map(
+    all.map((one, at): [Told, Direction] => [
+      one,
+      !sure[at] ? 'undecided' : isSure(one.found.pHolds) ? 'better' : 'worse',
+    ]),
+  );
+  return (one) => known.get(one) ?? 'undecided';
+}
+
+/** `At the practical ρ=30° ST (+13.5) and DA (+13.2) surely gain on the baseline.` Places with nothing sure share a sentence. */
+function gainSentences(
+  places: readonly (Pick<Place, 'words'> & { readonly gains: readonly Told[] })[],
+  verdictOf: (one: Told) => Direction,
+): readonly string[] {
+  const wordsOf = new Map<string, string[]>();
+  for (const { words, gains } of places) {
+    const those = (wanted: Direction, verb: string) => {
+      const names = gains
+        .filter((one) => verdictOf(one) === wanted)
+        .map(({ name, found }) => `${name} (${points(found.estimate.value)})`);
+      return names.length > 0 ? [`${listed(names)} surely ${verb}${names.length > 1 ? '' : 's'}`] : [];
+    };
+    const sure = [...those('better', 'gain'), ...those('worse', 'lose')];
+    const said =
+      sure.length > 0
+        ? `${sure.join(' and ')} against the baseline`
+        : 'no best surely differs from the baseline';
+    wordsOf.set(said, [...(wordsOf.get(said) ?? []), words]);
+  }
+  return [...wordsOf].map(
+    ([said, words]) => `${listed(words).replace(/^./, (first) => first.toUpperCase())}, ${said}.`,
+  );
+}
+
+/** `Chosen at σ=0.5 instead: ST (σ=1, α=10) +20.1 (+15.3 to +24.9), …`: the practical strength picks who is good there. */
+function chosenSentence(short: string, chosen: readonly Told[], verdictOf: (one: Told) => Direction): string {
+  const each = chosen.map((one) => {
+    const { sides, estimate } = one.found;
+    const setting = sides?.[0].replace(/^.*? (?=ST|DA|AT)/, '') ?? one.name;
+    return `${setting} ${points(estimate.value)}${intervalText(one.found)}${verdictOf(one) === 'undecided' ? ', undecided' : ''}`;
+  });
+  return each.length > 0 ? `Chosen at ${short} instead: ${each.join('; ')}.` : '';
+}
+
+/** ` (+1.2 to +3.4)` */
+function intervalText({ low, high }: Comparison): string {
+  return ` (${Number.isFinite(low) ? `${points(low)} to ${points(high)}` : 'one seed, no interval'})`;
+}
+
+/** Where the best ST is ahead of the best DA, where behind, and what would decide the rest. */
+function betweenSentence(
+  places: readonly (Pick<Place, 'short'> & { readonly between: readonly Told[] })[],
+  verdictOf: (one: Told) => Direction,
+): string {
+  const all = places.flatMap(({ short, between }) => between.map((one) => ({ short, one })));
+  const said = { better: 'surely ahead', worse: 'surely behind', undecided: 'undecided' };
+  const parts = (Object.keys(said) as Direction[]).flatMap((direction) => {
+    const here = all
+      .filter(({ one }) => verdictOf(one) === direction)
+      .map(
+        ({
+          short,
+          one: {
+            found: { estimate },
+          },
+        }) => {
+          const decider = wouldDecide(estimate, estimate.value);
+          const by = points(estimate.value);
+          return direction === 'undecided' ? `${short} (${by}; ${decider} would decide)` : `${short} (${by})`;
+        },
+      );
+    return here.length > 0 ? [`${said[direction]} at ${listed(here)}`] : [];
+  });
+  return parts.length > 0 ? `Best ST against best DA: ${parts.join('; ')}.` : '';
+}
+
+/** Which settings are surely below the baseline without distortion, corrected for their number. */
+function forgettingSentence(
+  lost: readonly { readonly name: string; readonly all: readonly Told[] }[],
+): string {
+  const there = lost.filter(({ all }) => all.length > 0);
+  const every = there.flatMap(({ all }) => all);
+  const sure = holm(every.map(({ found }) => found.pBroken));
+  const forgetful = every.filter((_, at) => sure[at]);
+  if (forgetful.length === 0)
+    return `None of the ${every.length} settings surely forgets what it knew without distortion.`;
+  const counts = there.map(
+    ({ name, all }) => `${all.filter((one) => forgetful.includes(one)).length} of ${all.length} of ${name}`,
+  );
+  const [{ found }] = forgetful.toSorted((a, b) => a.found.estimate.value - b.found.estimate.value);
+  return `Settings that surely forget what they knew without distortion: ${listed(counts)}, most of all ${found.sides?.[0]} (${points(found.estimate.value)}).`;
+}
+
+/** A row a contender, ST against DA and the control; a column a place; in bold what is sure. */
+function gainTable(
+  places: readonly (Pick<Place, 'short'> &
+    Readonly<Record<'gains' | 'between' | 'control', readonly Told[]>>)[],
+  verdictOf: (one: Told) => Direction,
+): string {
+  const columns = places.map(({ gains, between, control }) => [...gains, ...between, ...control]);
+  const cell = (one: Told) => {
+    const { estimate } = one.found;
+    const value = verdictOf(one) === 'undecided' ? points(estimate.value) : `**${points(estimate.value)}**`;
+    return `${value}${intervalText(one.found)}`;
+  };
+  const row = (one: Told, at: number) => {
+    const label = one.name === 'ST − DA' ? 'best ST − best DA' : one.found.sides?.[0];
+    return `| ${label} | ${columns.map((column) => cell(column[at])).join(' | ')} |`;
+  };
+  return [
+    `| points against the baseline | ${places.map(({ short }, at) => (at === 0 ? `${short}, practical` : short)).join(' | ')} |`,
+    `|---|${places.map(() => '---').join('|')}|`,
+    ...columns[0].map(row),
+  ].join('\n');
+}
+
+/** `a, b and c` */
+function listed(names: readonly string[]): string {
+  return names.join(', ').replace(/, ([^,]*)$/, ' and $1');
+}
+
+/** 0.0123 → `+1.2` */
+function points(difference: number): string {
+  const text = (100 * difference).toFixed(1);
+  return Number(text) > 0 ? `+${text}` : Number(text) < 0 ? text.replace('-', '−') : '0.0';
+}

@@ -1,0 +1,213 @@
+import {
+  type ClaimDifference,
+  type ClaimResult,
+  claims,
+  differenceText,
+  type Verdict,
+} from '../paper/claims';
+import { Figure } from './figure';
+import {
+  baseAxis,
+  baseConfig,
+  baseLayout,
+  escapeMarkup,
+  figureTitle,
+  sheet,
+  translucent,
+  verdictLooks,
+} from './style';
+import { textWidth } from './text-box';
+
+/** What was found of the claims at one preset. */
+export interface CheckedClaims {
+  /** Of the preset. */
+  readonly name: string;
+  readonly found: readonly ClaimResult[];
+}
+
+/** A difference in its place on the page. */
+interface Mark extends ClaimDifference {
+  readonly preset: string;
+  readonly verdict: Verdict;
+  /** Pixels from the top. */
+  readonly y: number;
+}
+
+const markHeight = 17;
+const labelLine = 16;
+const labelFont = 12;
+const labelLength = 62;
+const plotWidth = 430;
+const zoneColour = translucent(verdictLooks.holds.colour, 0.14);
+const margin = { right: 30, top: 96, bottom: 60 };
+
+/**
+ * Draws the differences that decide each claim, or keep it undecided, with their 95 % intervals, preset by preset (a
+ * forest plot). Green is where the claim has them: an interval inside bears it out, one outside contradicts it.
+ */
+export function claimsFigure(checks: readonly CheckedClaims[]): Figure {
+  let top = 0;
+  const rows = claims.flatMap(({ id, statement }) => {
+    const results = checks.flatMap(({ name, found }) =>
+      found.filter((one) => one.id === id).map((one) => ({ preset: name, ...one })),
+    );
+    if (results.length === 0) return [];
+    const label = wrapped(`${id}  ${statement}`);
+    const there = results.flatMap(({ preset, verdict, differences }) =>
+      differences.map((difference) => ({ ...difference, preset, verdict })),
+    );
+    const drawn = there.filter(({ unit }) => unit === undefined);
+    const height = 10 + Math.max(label.length * labelLine, drawn.length * markHeight);
+    const middle = top + height / 2;
+    const marks = drawn.map(
+      (one, at): Mark => ({ ...one, y: middle + (at - (drawn.length - 1) / 2) * markHeight }),
+    );
+    // Of another unit, or without runs: said in words.
+    const [other] = there.filter(({ unit }) => unit !== undefined);
+    const note = other
+      ? `${differenceText(other).replace(/^.*: /, '')}, ${other.verdict}`
+      : 'not computed: runs are missing';
+    const row = { label, top, middle, height, marks, note: marks.length > 0 ? undefined : note };
+    top += height;
+    return [row];
+  });
+  const marks = rows.flatMap((row) => row.marks);
+  const ends = marks.flatMap(({ value, low = value, high = value }) => [100 * low, 100 * high]);
+  const range = [Math.min(-5, ...ends) - 2, Math.max(5, ...ends) + 2] as const;
+  const left = Math.max(...rows.flatMap(({ label }) => label).map((line) => textWidth(line, labelFont))) + 16;
+  const width = left + plotWidth + margin.right;
+  const title = 'The differences that decide, with their 95 % intervals';
+  return new Figure({
+    data: [
+      ...checks.flatMap(({ name }, preset) =>
+        (Object.keys(verdictLooks) as Verdict[]).flatMap((verdict) => {
+          const mine = marks.filter((mark) => mark.preset === name && mark.verdict === verdict);
+          return mine.length > 0 ? [trace(`${verdict}, ${name}`, mine, verdict, preset > 0)] : [];
+        }),
+      ),
+      {
+        type: 'scatter',
+        mode: 'markers',
+        name: 'where the claim has it',
+        x: [null],
+        y: [null],
+        marker: { symbol: 'square', size: 14, color: zoneColour },
+      },
+    ],
+    layout: {
+      ...baseLayout,
+      title: { ...figureTitle(title), x: 16 / width, xref: 'container' },
+      width,
+      height: margin.top + top + margin.bottom,
+      margin: { l: left, r: margin.right, t: margin.top, b: margin.bottom, autoexpand: false },
+      xaxis: {
+        ...baseAxis,
+        range,
+        gridcolor: sheet.grid,
+        title: { text: 'difference (points of accuracy)', standoff: 8 },
+      },
+      yaxis: {
+        zeroline: false,
+        range: [top, 0],
+        showgrid: false,
+        tickfont: { size: labelFont },
+        tickvals: rows.map(({ middle }) => middle),
+        ticktext: rows.map(({ label }) => label.map(escapeMarkup).join('<br>')),
+      },
+      shapes: [
+        ...rows.map(({ top: y }) => ({
+          type: 'line',
+          xref: 'paper',
+          x0: 0,
+          x1: 1,
+          y0: y,
+          y1: y,
+          ...thin(sheet.grid),
+        })),
+        ...marks.flatMap(({ claimed, y }) => (claimed ? [zone(claimed, y, range)] : [])),
+        { type: 'line', x0: 0, x1: 0, yref: 'paper', y0: 0, y1: 1, ...thin(sheet.quiet) },
+      ],
+      annotations: rows.flatMap(({ note, middle }) =>
+        note === undefined
+          ? []
+          : [
+              {
+                text: note,
+                xref: 'paper',
+                x: 0.01,
+                xanchor: 'left',
+                y: middle,
+                showarrow: false,
+                font: { size: labelFont, color: sheet.quiet },
+              },
+            ],
+      ),
+      showlegend: true,
+      legend: {
+        orientation: 'h',
+        x: 16 / width,
+        xref: 'container',
+        y: 1,
+        yanchor: 'bottom',
+        font: { size: 13 },
+      },
+      hovermode: 'closest',
+    },
+    config: baseConfig,
+    text: [
+      title,
+      ...rows.flatMap(({ label, marks: of, note }) => [
+        label.join(' '),
+        ...of.map((one) => `  ${one.preset}, ${one.verdict}: ${differenceText(one)}`),
+        ...(note === undefined ? [] : [`  ${note}`]),
+      ]),
+    ].join('\n'),
+  });
+}
+
+function trace(name: string, marks: readonly Mark[], verdict: Verdict, isOpen: boolean) {
+  const { colour, marker } = verdictLooks[verdict];
+  return {
+    type: 'scatter',
+    mode: 'markers',
+    name,
+    x: marks.map(({ value }) => 100 * value),
+    y: marks.map(({ y }) => y),
+    error_x: {
+      type: 'data',
+      symmetric: false,
+      array: marks.map(({ value, high = value }) => 100 * (high - value)),
+      arrayminus: marks.map(({ value, low = value }) => 100 * (value - low)),
+      color: colour,
+      thickness: 1.6,
+      width: 3,
+    },
+    marker: { symbol: isOpen ? `${marker}-open` : marker, color: colour, size: 8 },
+    text: marks.map((mark) => {
+      const seeds = mark.seeds?.length ?? 0;
+      return `${escapeMarkup(differenceText(mark))}<br>${seeds} seed${seeds === 1 ? '' : 's'}, ${mark.images} test images`;
+    }),
+    hovertemplate: `<b>${name}</b><br>%{text}<extra></extra>`,
+  };
+}
+
+/** Where a claim has a difference, as far as the page goes. */
+function zone([low, high]: readonly [number, number], y: number, [from, to]: readonly [number, number]) {
+  return {
+    type: 'rect',
+    layer: 'below',
+    x0: Math.max(from, 100 * low),
+    x1: Math.min(to, 100 * high),
+    y0: y - markHeight / 2 + 1,
+    y1: y + markHeight / 2 - 1,
+    fillcolor: zoneColour,
+    line: { width: 0 },
+  };
+}
+
+const thin = (color: string) => ({ layer: 'below', line: { color, width: 1 } });
+
+/** Lines of at most so many letters. */
+function wrapped(text: string): readonly string[] {
+  return text.match(new RegExp(`.{1,${labelLength}}(?:\\s|$)`, 'g'))?.map((line) => line.trimEnd()) ?? [text];
+}

@@ -1,0 +1,119 @@
+import type { ImageDataset } from '../data/dataset';
+import { type Distortion, distortionNamed, type Strength, strengthText } from '../distortions';
+import { normalise } from '../evaluation/crops';
+import { distortedImages } from '../evaluation/pictures';
+import { DataError } from '../io/errors';
+import type { Network } from '../model/network';
+import { Markdown } from '../notebook/mime';
+import type { FigureName } from '../paper/figures';
+import { figureCurves } from '../paper/panel-curves';
+import type { Laboratory } from '../runs/laboratory';
+import type { Treatment } from '../runs/presets';
+import { type Tensor2D, type Tensor4D, tf } from '../tensorflow';
+import { methodName } from '../training/methods';
+import { type ImageGrid, imageGrid } from './images';
+
+/** Which pictures are shown at rising strengths. */
+export interface StripOptions {
+  readonly dataset: ImageDataset;
+  /** Name of the distortion. */
+  readonly distortion: string;
+  /** Default: about seven of the test grid, the practical one among them. */
+  readonly strengths?: readonly Strength[];
+  /** Places of the test images. Default: the first four of different classes. */
+  readonly images?: readonly number[];
+  /** The network that is attacked, for FGSM and PGD. */
+  readonly network?: Network;
+}
+
+/** Shows test images at rising strengths of a distortion, a row an image: the pictures that networks are tested with. */
+export async function distortionStrip(options: StripOptions): Promise<ImageGrid> {
+  const { dataset, network, images = ofDifferentClasses(dataset, 4) } = options;
+  const distortion = distortionNamed(options.distortion);
+  const strengths = options.strengths ?? someStrengths(distortion);
+  const columns: Tensor4D[] = [];
+  for (const strength of strengths)
+    columns.push(await distortedImages({ dataset, indices: images, distortion, strength, network }));
+  const side = dataset.cropSide;
+  const rows = tf.tidy(() => tf.stack(columns, 1).reshape([-1, side, side, 3]) as Tensor4D);
+  const captions = strengths.map((strength) => strengthText(distortion, strength).replaceAll(', ', '\n'));
+  const blank = Array<string>((images.length - 1) * strengths.length).fill('');
+  const grid = imageGrid(rows, { columns: strengths.length, captions: [...blank, ...captions] });
+  tf.dispose([rows, ...columns]);
+  return grid;
+}
+
+/**
+ * Shows distorted test images with what the networks of some treatments say to them: the first choice, its probability, and
+ * whether it is right. An attack is made on each network itself; shown is the picture that attacks the first. Where the
+ * laboratory's pictures are not at hand, it says how to get them.
+ *
+ * @param of Treatments, or a figure: the baseline, and the best DA and ST of its first panel, as far as they can be chosen.
+ * @param options.images Places of the test images. Default: the first of each class, eight at most.
+ */
+export async function answersGrid(
+  laboratory: Laboratory,
+  of: FigureName | readonly Treatment[],
+  options: Pick<StripOptions, 'images'> & { readonly distortion: string; readonly strength: Strength },
+): Promise<ImageGrid | Markdown> {
+  const pictures: Tensor4D[] = [];
+  try {
+    const { dataset } = laboratory;
+    const { strength, images = ofDifferentClasses(dataset, 8) } = options;
+    const distortion = distortionNamed(options.distortion);
+    const labels = images.map((image) => dataset.test.labels[image]);
+    const captions = labels.map((label) => [dataset.classNames[label]]);
+    const treatments = typeof of === 'string' ? bestOf(of, laboratory) : of;
+    for (const treatment of treatments) {
+      const network = await laboratory.network(await laboratory.run(treatment));
+      const shown = await distortedImages({ dataset, indices: images, distortion, strength, network });
+      pictures.push(shown);
+      const answers = tf.tidy(() => {
+        const logits: Tensor2D = network.forward(normalise(shown, dataset), { training: false });
+        return logits.softmax().arraySync() as number[][]; // [images, classes]
+      });
+      network.dispose();
+      for (const [at, answer] of answers.entries()) {
+        const most = Math.max(...answer);
+        const choice = answer.indexOf(most);
+        const said = `${dataset.classNames[choice]} ${Math.round(100 * most)} %`;
+        captions[at].push(`${methodName(treatment.method)}: ${said} ${choice === labels[at] ? '✓' : '✗'}`);
+      }
+    }
+    return imageGrid(pictures[0], {
+      captions: captions.map((lines) => lines.join('\n')),
+      columns: 4,
+      scale: Math.max(1, Math.round(140 / dataset.cropSide)),
+    });
+  } catch (error) {
+    if (!(error instanceof DataError)) throw error;
+    return new Markdown(
+      `The pictures of the preset ${laboratory.preset.name} are not here. ${error.cure ?? error.message}`,
+    );
+  } finally {
+    tf.dispose(pictures);
+  }
+}
+
+function bestOf(figure: FigureName, laboratory: Laboratory): readonly Treatment[] {
+  const [{ baseline, curves }] = figureCurves(figure, laboratory);
+  const best = ['DA', 'ST'].flatMap(
+    (kind) =>
+      curves.find(
+        ({ rule }) =>
+          typeof rule === 'object' && rule.method === kind && rule.pick === 'best' && rule.at === undefined,
+      ) ?? [],
+  );
+  return [baseline, ...best].map(({ chosen }) => chosen.treatment);
+}
+
+function ofDifferentClasses({ test: { labels } }: ImageDataset, count: number): readonly number[] {
+  return [...labels.keys()].filter((image) => labels.indexOf(labels[image]) === image).slice(0, count);
+}
+
+function someStrengths({ testGrid, practical }: Distortion): readonly Strength[] {
+  const step = Math.ceil(testGrid.length / 6);
+  return testGrid.filter(
+    (strength, at) => at % step === 0 || at === testGrid.length - 1 || strength === practical,
+  );
+}
