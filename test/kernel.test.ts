@@ -828,8 +828,8 @@ describe('life', () => {
     await assert.rejects(ended, ({ code, stdout }) => code !== 0 && /^kernel: cannot listen: /.test(stdout));
   });
 
-  test('a cell that ends the kernel says so, with its last words', async () => {
-    const ended = await TestKernel.start();
+  test('a cell that ends the kernel says so, with its last words, by files as sockets, too', async () => {
+    const ended = await TestKernel.start({ transport: 'ipc' });
     const { reply, stdout } = await ended.execute("console.log('last words'); process.exit(3)");
     assert.equal(stdout, 'last words\n');
     assert.match(reply.evalue, /has ended the kernel: process\.exit\(3\)/);
