@@ -114,11 +114,14 @@ export class Program {
     { text, extension }: Pick<Checked, 'text' | 'extension'>,
     names: Iterable<readonly [string, NameKind]>,
   ): void {
+    const addsGlobals = /\bdeclare\s+(global|module)\b/.test(text);
+    const kept = [...names];
+    if (kept.length === 0 && !addsGlobals) return;
     const module = `.cell-${this.#count++}`;
     // TypeScript sees a doc comment at the beginning of a line only; no place in the file counts any more.
     const file = this.#set(`${module}${extension}`, text.replace(/(?<=[{;,]) (?=\/\*\*)/g, '\n'));
-    if (/\bdeclare\s+(global|module)\b/.test(text)) this.#always.push(file);
-    for (const [name, kind] of names) this.#owners.set(name, { module: `./${module}`, kind });
+    if (addsGlobals) this.#always.push(file);
+    for (const [name, kind] of kept) this.#owners.set(name, { module: `./${module}`, kind });
   }
 
   draft(source: string): Draft {
