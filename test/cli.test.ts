@@ -209,6 +209,15 @@ describe('a dry run', () => {
     assert.ok(rate.training > 0 && rate.test > rate.training, JSON.stringify(rate));
     assert.ok(rate.device.name.length > 0);
     assert.equal(runs.length, jobs.length);
+    // A step is compiled once for all runs that are alike.
+    const starting = runs.filter(
+      ({ images, seconds }: { images: number; seconds: number }) =>
+        seconds > images / rate.training + rate.startSeconds / 2,
+    );
+    assert.deepEqual(
+      starting.map(({ title }: { title: string }) => title.split(' ')[0]),
+      ['baseline', 'control', 'ST', 'DA'],
+    );
     assert.ok(!existsSync(store));
   });
 });

@@ -261,6 +261,21 @@ describe('what is refused before anything is trained', () => {
     assert.throws(() => st.sweepStatus('all', what), told(`A plan of runs ${isSeeds}`));
   });
 
+  it('a strength beyond the grid of a distortion that has no check of its own', () => {
+    const apply = st.distortions.rotation.apply as Distortion['apply'];
+    const fog = registerDistortion({ name: 'heavy-fog', testGrid: [0, 0.2, 0.5, 1], apply });
+    assert.deepEqual(
+      [fog.title, fog.none, fog.practical, fog.trainingGrid, fog.madeBy],
+      ['Heavy fog', 0, 0.5, [0.2, 0.5, 1], 'device'],
+    );
+    const tests = [{ distortion: 'heavy-fog', strengths: [2] }];
+    assert.throws(
+      () => st.defineExperiment({ ...small, tests }),
+      /Heavy fog: s must be a number from 0 to 1, but got 2/,
+    );
+    assert.equal(registerDistortion({ ...fog, title: 'Fog' }).title, 'Fog');
+  });
+
   it('names that are taken, and a picture maker that there is not', () => {
     const mine = { ...st.distortions.rotation } as Distortion<number>;
     assert.throws(() => registerDistortion(mine), /cannot be called "rotation"/);

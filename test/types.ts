@@ -32,6 +32,10 @@ const mine: Distortion<number> = {
 
 export const distortions = () => {
   registerDistortion(mine);
+  const grey = registerDistortion({ name: 'grey', testGrid: [0, 1], apply: ({ crops }) => crops.mul(0.5) });
+  // @ts-expect-error what it does has no default
+  registerDistortion({ name: 'grey', testGrid: [0, 1] });
+  st.compose([grey, rotation]);
   const both = st.compose([mine, rotation]);
   const strengths: readonly number[] = both.practical;
   // @ts-expect-error a composition is of distortions, not of their names

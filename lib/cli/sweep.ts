@@ -108,13 +108,13 @@ async function dryRun(options: Given<'sweep'>): Promise<void> {
   const preset = presetAt(options.preset, data);
   const subject = figuresNamed(figures);
   if (stated === undefined) console.error('Timing some steps …');
-  const { imagesPerSecond, device } =
+  const { imagesPerSecond, startSeconds, device } =
     stated === undefined
       ? await measureRate(preset, { precision, signal: stopSignal() })
       : { imagesPerSecond: stated };
-  const { runs, toDo } = sweepCost(subject, { ...planOf(options), imagesPerSecond });
+  const { runs, toDo } = sweepCost(subject, { ...planOf(options), imagesPerSecond, startSeconds });
   // A forward pass is about a third of a step.
-  const rate = { training: imagesPerSecond, test: 3 * imagesPerSecond, device };
+  const rate = { training: imagesPerSecond, test: 3 * imagesPerSecond, startSeconds, device };
   const told = runs.map(({ job: { id, title, spec, tests }, whole, images, seconds }) => ({
     id,
     title,
@@ -138,6 +138,8 @@ ${toDo.runs} of ${runs.length} runs to do: ${thousands(toDo.images)} images thro
 ${duration(3600 * toDo.hours)} one after the other,
 ${bytesText(toDo.diskBytes)} of weights on disk (and while a run trains, up to nine times its own in checkpoints).
 At ${pace}, ${
-    rate.device ? `measured on ${rate.device.name} without reading and distorting the images` : 'as stated'
+    rate.device
+      ? `measured on ${rate.device.name} without reading and distorting the images; ${duration(startSeconds ?? 0)} to compile a step`
+      : 'as stated'
   }.`);
 }

@@ -6,6 +6,7 @@ import {
   type DistortionName,
   isSameStrength,
   type Strength,
+  strengthCheck,
   type TableDistortion,
 } from './distortion';
 import { fgsm } from './fgsm';
@@ -72,13 +73,41 @@ function partNamed(name: string): Part {
 const own = new Registry<Part>('distortion', (name) => isTable(name) || name.startsWith('pgd-'));
 
 /**
+ * A distortion of one's own: its name, its test grid from none to the strongest, and what it does. Of the rest, the defaults:
+ * its name with a capital for a title, `s` for a symbol, a transformative one made by ops on the device; no distortion is the
+ * first strength of the grid, the practical one that in its middle; networks are trained at all but the first; `check` takes
+ * what lies within the grid.
+ */
+export type OwnDistortion = Pick<Part, 'name' | 'testGrid' | 'apply'> & Partial<Part>;
+
+/**
  * Makes a distortion of one's own known by its name: in specifications, compositions, tests, figures and on the command
  * line.
  *
- * @returns the distortion
+ * @returns the distortion, with the defaults
  * @throws ArgumentError for a name of Table 1, or one with a plus sign or comma; for one that the reader would have to make
  */
-export function registerDistortion<D extends Part>(distortion: D): D {
+export function registerDistortion(given: OwnDistortion): Part {
+  const { name, testGrid } = given;
+  const { title = name.charAt(0).toUpperCase() + name.slice(1).replaceAll('-', ' '), symbol = 's' } = given;
+  const numbers = testGrid.filter((strength) => strength !== null);
+  const distortion: Part = {
+    title,
+    symbol,
+    category: 'transformative',
+    madeBy: 'device',
+    none: testGrid[0],
+    practical: testGrid[Math.floor(testGrid.length / 2)],
+    trainingGrid: testGrid.slice(1),
+    scale: 'linear',
+    check: strengthCheck({
+      what: `${title}: ${symbol}`,
+      min: Math.min(...numbers),
+      max: Math.max(...numbers),
+      cure: 'Strengths beyond the test grid take a `check` of their own.',
+    }),
+    ...given,
+  };
   checkMaker(distortion);
   own.add(distortion);
   return distortion;

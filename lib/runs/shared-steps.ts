@@ -112,8 +112,15 @@ export class SharedTraining {
 
 type RunObserving = Pick<TrainOptions, 'signal' | 'checkpoint' | 'onResume' | 'onBatch' | 'onEpoch'>;
 
-/** All of a specification but what a {@link Trainer} is given anew for each run. */
-function formOf({ method, distortion, from: _from, seed: _seed, epochs: _epochs, ...rest }: RunSpec): string {
+/** All of a specification but what a {@link Trainer} is given anew for each run: those of one form share a compiled step. */
+export function formOf({
+  method,
+  distortion,
+  from: _from,
+  seed: _seed,
+  epochs: _epochs,
+  ...rest
+}: RunSpec): string {
   const { alpha: _alpha, probability: _probability, ...kind } = { alpha: 0, probability: 0, ...method };
   const { name, definition } = distortion ?? {};
   return canonicalJson({ ...rest, method: kind, distortion: { name, definition } });

@@ -6,6 +6,7 @@ import { workOf } from '../runs/job';
 import { fastestPrecisionOf, makeNetwork } from '../runs/networks';
 import { presetAt } from '../runs/preset-pictures';
 import type { Preset } from '../runs/presets';
+import { formOf } from '../runs/shared-steps';
 import {
   compile,
   type DeviceInfo,
@@ -24,6 +25,7 @@ import { type SweepOptions, sweepJobs } from './sweep';
  * together (`toDo`) those that are not whole yet.
  *
  * @param options.imagesPerSecond Forward, back and the optimizer; see {@link measureRate}.
+ * @param options.startSeconds What a step takes once, before it is compiled. Default: nothing.
  * @returns of each run: `whole`, on disk already or shipped; `images` through the network, forward and back, see
  *   {@link workOf}; `seconds`. Of those to do: how many `runs`, `images`, `hours`, and the bytes of weights that stay on disk
  */
@@ -31,17 +33,30 @@ export function sweepCost(
   figures: SweepSubject,
   {
     imagesPerSecond,
+    startSeconds = 0,
     ...options
-  }: PlanOptions & Pick<SweepOptions, 'store' | 'retrain'> & { readonly imagesPerSecond: number },
+  }: PlanOptions &
+    Pick<SweepOptions, 'store' | 'retrain'> & {
+      readonly imagesPerSecond: number;
+      readonly startSeconds?: number;
+    },
 ) {
   const { jobs, missing } = sweepJobs(figures, options);
   const open = new Set(missing);
+  const started = new Set<string>();
+  const isFirst = (step: string) => started.size < started.add(step).size;
   const runs = jobs.map((job) => {
     const images = workOf([job]);
-    return { job, whole: !open.has(job), images, seconds: images / imagesPerSecond };
+    const whole = !open.has(job);
+    // The step of a run's form with that of its validation, and of each distortion: a pass forward is a third of a step.
+    const starts = whole
+      ? 0
+      : (isFirst(formOf(job.spec)) ? 4 / 3 : 0) +
+        job.tests.filter(({ distortion }) => isFirst(distortion)).length / 3;
+    return { job, whole, images, seconds: images / imagesPerSecond + startSeconds * starts };
   });
   const images = workOf(missing);
-  const hours = images / imagesPerSecond / 3600;
+  const hours = runs.reduce((sum, { whole, seconds }) => sum + (whole ? 0 : seconds), 0) / 3600;
   const diskBytes = missing.length * weightBytes(presetAt(options.preset, options.data));
   return { runs, toDo: { runs: missing.length, images, hours, diskBytes } };
 }
@@ -59,7 +74,7 @@ const TIMED_SECONDS = 2;
 
 /**
  * Times compiled training steps of a preset's network on this device: images a second, reading and distorting them not
- * counted.
+ * counted, and the seconds that a step takes once, when it is recorded and compiled.
  *
  * @throws the signal's reason when it aborts
  */
@@ -69,7 +84,7 @@ export async function measureRate(
     precision = fastestPrecisionOf(preset.network),
     signal,
   }: { readonly precision?: Precision; readonly signal?: AbortSignal } = {},
-): Promise<{ readonly imagesPerSecond: number; readonly device: DeviceInfo }> {
+): Promise<{ readonly imagesPerSecond: number; readonly startSeconds: number; readonly device: DeviceInfo }> {
   const { network: form, classes, cropSide: side, learningRate } = preset;
   const on = device();
   // A CPU is as fast with fewer images of 224 px, and a step of 128 takes many seconds.
@@ -88,16 +103,20 @@ export async function measureRate(
     return { loss: value };
   });
   try {
-    let started = 0;
+    let started = performance.now();
+    let first = 0;
     // The first step makes the graph and the device's buffers.
     for (let done = 0; ; done++) {
       tf.tidy(() => step({ images, labels }).loss.dataSync());
       await setImmediate();
       signal?.throwIfAborted();
-      if (done === 0) started = performance.now();
       const seconds = (performance.now() - started) / 1000;
-      if (done >= 3 && seconds >= TIMED_SECONDS) {
-        return { imagesPerSecond: (done * batchSize) / seconds, device: on };
+      if (done === 0) {
+        first = seconds;
+        started = performance.now();
+      } else if (done >= 3 && seconds >= TIMED_SECONDS) {
+        const startSeconds = Math.max(0, first - seconds / done);
+        return { imagesPerSecond: (done * batchSize) / seconds, startSeconds, device: on };
       }
     }
   } finally {

@@ -18,9 +18,10 @@ const COMPONENTS = ['1 11, 2 11, 3 11', '1 21, 2 11, 3 11', '1 22, 2 11, 3 11'];
 
 /**
  * What may follow a picture of one scan unseen. The decoder would fill up in flat colour, without a word, what a file
- * lacks that was cut short and has an end mark all the same; so it meets a wrong restart interval instead.
+ * lacks that was cut short and has an end mark all the same; so it meets a wrong restart interval instead. It reads eight
+ * bytes ahead at most: what they fill up of a picture is part of its last block or two.
  */
-const GUARD = Uint8Array.from([...new Array(32).fill(0), 0xff, 0xdd, 0, 3, 0, EOI >> 8, EOI & 0xff]);
+const GUARD = Uint8Array.of(...new Uint8Array(8), 0xff, 0xdd, 0, 3, 0, EOI >> 8, EOI & 0xff);
 
 /** A JPEG ends before its picture does, which sharp does not always see. */
 export class CutShortError extends Error {}

@@ -20,13 +20,13 @@ export interface SquareTask extends ImageFile {
 export async function square({ side, into, ...image }: SquareTask, isAlone = false): Promise<void> {
   const encoded = readImageFile(image);
   // Loaded only where it is needed: it takes a while.
-  const bySharp = () => (require('./square') as typeof Square).toSquare(encoded, side, isAlone);
+  const bySharp = () => require('./square') as typeof Square;
   // The fast decoder fills up a picture of several scans that was cut short, sharp refuses it.
-  if (plainJpegSize(encoded)?.isOneScan === false) await bySharp();
+  if (plainJpegSize(encoded)?.isOneScan === false) await bySharp().checkJpeg(encoded, isAlone);
   try {
     plainJpegSquare(encoded, side, into);
   } catch (error) {
     if (error instanceof CutShortError) throw error;
-    into.set(await bySharp()); // not plain, or damaged: sharp makes it, or says why not
+    into.set(await bySharp().toSquare(encoded, side, isAlone)); // not plain, or damaged: sharp makes it, or says why not
   }
 }

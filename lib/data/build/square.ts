@@ -1,4 +1,4 @@
-import sharp, { type FailOnOptions } from 'sharp';
+import sharp from 'sharp';
 import { placementOf } from '../geometry';
 
 // Many images at once, each on one thread and seen once.
@@ -21,18 +21,32 @@ const MOST_PIXELS = 100_000_000;
  * @throws Error that says what is wrong with the image
  */
 export async function toSquare(encoded: Uint8Array, side: number, isAlone = true): Promise<Buffer> {
-  const isJpeg = encoded[0] === 0xff && encoded[1] === 0xd8;
+  if (encoded[0] === 0xff && encoded[1] === 0xd8) await checkJpeg(encoded, isAlone);
+  return decoded(encoded, side);
+}
+
+/**
+ * Looks whether a JPEG is whole, by its last row: what is resized or cropped in the same go ends before the decoder's
+ * warnings of what lies below.
+ *
+ * @throws as {@link toSquare}
+ */
+export async function checkJpeg(encoded: Uint8Array, isAlone: boolean): Promise<void> {
+  const image = sharp(encoded, { failOn: 'warning', limitInputPixels: MOST_PIXELS });
   try {
-    return await decoded(encoded, side, isJpeg ? 'warning' : 'error');
+    const { width, height } = await image.metadata();
+    await image
+      .extract({ left: 0, top: height - 1, width, height: 1 })
+      .raw()
+      .toBuffer();
   } catch (error) {
     // Photographs with a stray byte between two markers are whole, and ImageNet has some.
-    if (!isJpeg || !isAlone || /premature end/i.test((error as Error).message)) throw error;
-    return await decoded(encoded, side, 'error');
+    if (!isAlone || /premature end/i.test((error as Error).message)) throw error;
   }
 }
 
-async function decoded(encoded: Uint8Array, side: number, failOn: FailOnOptions): Promise<Buffer> {
-  const image = sharp(encoded, { failOn, limitInputPixels: MOST_PIXELS });
+async function decoded(encoded: Uint8Array, side: number): Promise<Buffer> {
+  const image = sharp(encoded, { failOn: 'error', limitInputPixels: MOST_PIXELS });
   const { autoOrient } = await image.metadata();
   const { width, height, left, top } = placementOf(autoOrient, side);
   image.autoOrient();
