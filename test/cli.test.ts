@@ -84,7 +84,17 @@ const whole = () => jobs.filter((job) => isWhole(runs, job)).length;
 
 describe('help and refusals', () => {
   it('every command has examples and says its exit codes', async () => {
-    const commands = ['run', 'evaluate', 'sweep', 'status', 'figures', 'claims', 'export', 'tensorboard'];
+    const commands = [
+      'run',
+      'evaluate',
+      'report',
+      'sweep',
+      'status',
+      'figures',
+      'claims',
+      'export',
+      'tensorboard',
+    ];
     const overview = (await call('--help')).out;
     assert.doesNotMatch(overview, /^ {2}work/m);
     for (const command of commands) {
@@ -128,7 +138,7 @@ describe('help and refusals', () => {
       ],
       [['run', '--method', 'ST', '--distortion', 'jpeg', '--strength', '9'], /needs --alpha/],
       [['run', '--method', 'ST', '--alpha', '1'], /needs --distortion/],
-      [['evaluate', '--run', 'abc', '--distortion', 'fog', '--store', store], /no distortion "fog"/],
+      [['evaluate', '--run', 'abc', '--distortion', 'haze', '--store', store], /no distortion "haze"/],
       [['work', '--store', store, '--job', '{'], /--job: no JSON/],
       [['work', '--store', store, '--job', '{"id": 3}'], /--job: .*\n.*id/],
     ];

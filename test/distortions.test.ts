@@ -175,8 +175,8 @@ describe("the paper's tables", () => {
     assert.equal(distortionNamed('rotation+gaussian-noise').name, 'rotation+gaussian-noise');
     assert.equal(distortionNamed('pgd-7').name, 'pgd-7');
     for (const [name, message] of [
-      ['fog', /no distortion "fog"/],
-      ['rotation+fog', /no distortion "fog"/],
+      ['haze', /no distortion "haze"/],
+      ['rotation+haze', /no distortion "haze"/],
       ['toString', /no distortion "toString"/],
       ['pgd-0', /no distortion "pgd-0"/],
       ['rotation+jpeg', /JPEG cannot be a part/],

@@ -116,7 +116,7 @@ describe('a specification', () => {
       [{ ...spec, method: { ...spec.method, alpha: -0.1 } }, /α must be .* -0\.1/],
       [{ ...spec, method: { kind: 'DA', probability: 2 } }, /p must be .* 2/],
       [{ ...spec, distortion: { ...noise, strength: -1 } }, /σ must be .* -1/],
-      [{ ...spec, distortion: { ...noise, name: 'fog' } }, /no distortion "fog"/],
+      [{ ...spec, distortion: { ...noise, name: 'haze' } }, /no distortion "haze"/],
       [{ ...spec, distortion: undefined }, /needs a distortion/],
       [{ ...spec, distortion: { ...noise, strength: [0.1] } }, /σ must be .* \[0\.1\]/],
       [{ ...spec, distortion: { name: 'jpeg', strength: null } }, /strength/],
@@ -304,8 +304,8 @@ describe('the laboratory', () => {
       message: /"desktop"/,
       cure: /smoke, laptop, photos, paper/,
     });
-    const fog = { ...treatment, distortion: { name: 'fog', strength: 1 } };
-    await assert.rejects(laboratory.run(fog), { message: /"fog"/, cure: /gaussian-noise/ });
+    const fog = { ...treatment, distortion: { name: 'haze', strength: 1 } };
+    await assert.rejects(laboratory.run(fog), { message: /"haze"/, cure: /gaussian-noise/ });
     await assert.rejects(laboratory.run({ method: treatment.method }), { message: /needs a distortion/ });
   });
 });

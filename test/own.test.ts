@@ -427,7 +427,7 @@ describe('a distortion of one’s own', () => {
   });
 
   it('is refused where it is for the reader, which makes JPEG alone', async () => {
-    const webp = { ...jpeg, name: 'webp', title: 'WebP', check: () => {} };
+    const webp = { ...jpeg, name: 'webp', title: 'WebP', quality: undefined, check: () => {} };
     const of = { dataset, indices: [0], distortion: webp, strength: 44 };
     await assert.rejects(distortedImages(of), /WebP is madeBy the reader, which makes JPEG alone/);
   });

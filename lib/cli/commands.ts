@@ -108,6 +108,39 @@ export const commands = {
     ],
     exits: '0 done; 1 an error; 130 stopped: the same command goes on from there.',
   },
+  report: {
+    description:
+      'How robust a network is: accuracy by corruption and severity, mCE, the distortions of the paper, FGSM and PGD, calibration.',
+    options: {
+      run: option('--run <id>', 'a run, in the store or of those that ship, or how its id begins'),
+      weights: option(
+        '--weights <file>',
+        "a .safetensors with torchvision's names for ResNet-18, 34 or 50, in place of a run",
+      ),
+      normalise: choice(
+        '--normalise <name>',
+        'of --weights, what the network was trained with: imagenet (torchvision), data (the statistics of --data), none',
+        ['imagenet', 'data', 'none'],
+      ),
+      ...where,
+      images: option('--images <number>', 'so many test images, stratified', read.count).otherwise(1000),
+      seed: option('--seed <number>', 'of the random distortions', read.whole).otherwise(0),
+      baseline: option(
+        '--baseline <file>',
+        'report.json of the network that the mCE divides by, on the same pictures',
+      ),
+      out: out(),
+      json,
+    },
+    notes: `Writes report.json, report.csv, report.html and the pictures heat-map.svg and reliability.svg, and keeps what was counted in
+report.jsonl.`,
+    examples: [
+      'report --run fa8a15d027f60b7f --out robustness/st',
+      'report --run fa8a --baseline robustness/baseline/report.json --out robustness/st',
+      'report --weights resnet18.safetensors --normalise imagenet --data data/mine --out robustness/mine',
+    ],
+    exits: '0 done; 1 an error; 130 stopped: the same command goes on from there.',
+  },
   sweep: {
     description: 'Does all runs and tests of some figures. What is on disk is not done again.',
     options: {

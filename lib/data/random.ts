@@ -6,7 +6,8 @@ import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
 /** What a stream of random numbers is seeded by, such as `[seed, epoch]`. */
 export type SeedKey = readonly (number | string)[];
 
-function randomStream(key: SeedKey): RandomGenerator {
+/** Random numbers that the key alone decides. */
+export function randomStream(key: SeedKey): RandomGenerator {
   // Hashing keeps streams of neighbouring seeds apart, which generators of this family do not by themselves.
   const digest = createHash('sha256').update(JSON.stringify(key)).digest();
   return xoroshiro128plusFromState([0, 4, 8, 12].map((offset) => digest.readInt32LE(offset)));

@@ -1,6 +1,7 @@
 import { ArgumentError } from '../io/errors';
 import { Registry } from '../io/registry';
 import { type Composition, compose, type Part } from './composition';
+import { type Corruption, corruptions } from './corruptions';
 import {
   type Distortion,
   type DistortionName,
@@ -26,7 +27,9 @@ export type {
 } from './distortion';
 export {
   type Composition,
+  type Corruption,
   compose,
+  corruptions,
   fgsm,
   gaussianNoise,
   jpeg,
@@ -48,8 +51,8 @@ export const distortions = {
 } as const satisfies Readonly<Record<DistortionName, TableDistortion>>;
 
 /**
- * The distortion of a name: one of Table 1 or of one's own, a composition such as `rotation+gaussian-noise`, or `pgd-20`,
- * PGD of so many steps.
+ * The distortion of a name: one of Table 1, a corruption such as `glass-blur`, one's own, a composition such as
+ * `rotation+gaussian-noise`, or `pgd-20`, PGD of so many steps.
  *
  * @throws ArgumentError if there is no distortion of that name
  */
@@ -59,18 +62,20 @@ export function distortionNamed(name: string): Distortion {
   return name.includes('+') ? compose(name.split('+').map(partNamed)) : partNamed(name);
 }
 
-const isTable = (name: string): name is DistortionName => Object.hasOwn(distortions, name);
+const builtIn: ReadonlyMap<string, Part> = new Map<string, Part>(
+  [...Object.values(distortions), ...corruptions].map((distortion) => [distortion.name, distortion]),
+);
 
 function partNamed(name: string): Part {
-  const found = isTable(name) ? distortions[name] : own.get(name);
+  const found = builtIn.get(name) ?? own.get(name);
   if (found !== undefined) return found;
-  const known = [...Object.keys(distortions), ...own.names()].join(', ');
+  const known = [...builtIn.keys(), ...own.names()].join(', ');
   throw new ArgumentError(`There is no distortion "${name}".`, {
     cure: `The distortions are ${known}, compositions such as rotation+gaussian-noise, and pgd-20; one of your own is there once its file was loaded (--plugin, loadPlugin).`,
   });
 }
 
-const own = new Registry<Part>('distortion', (name) => isTable(name) || name.startsWith('pgd-'));
+const own = new Registry<Part>('distortion', (name) => builtIn.has(name) || name.startsWith('pgd-'));
 
 /**
  * A distortion of one's own: its name, its test grid from none to the strongest, and what it does. Of the rest, the defaults:
@@ -85,7 +90,8 @@ export type OwnDistortion = Pick<Part, 'name' | 'testGrid' | 'apply'> & Partial<
  * line.
  *
  * @returns the distortion, with the defaults
- * @throws ArgumentError for a name of Table 1, or one with a plus sign or comma; for one that the reader would have to make
+ * @throws ArgumentError for a name of Table 1 or of a corruption, or one with a plus sign or comma; for one that the reader would have
+ *   to make
  */
 export function registerDistortion(given: OwnDistortion): Part {
   const { name, testGrid } = given;
@@ -113,11 +119,11 @@ export function registerDistortion(given: OwnDistortion): Part {
   return distortion;
 }
 
-/** @throws ArgumentError if the reader is to make it and it is not JPEG, the one that it can make */
-export function checkMaker({ title, name, madeBy }: Distortion): void {
-  if (madeBy !== 'reader' || name === jpeg.name) return;
+/** @throws ArgumentError if the reader is to make it and it has no JPEG quality, the one thing that the reader can make */
+export function checkMaker({ title, quality, madeBy }: Distortion): void {
+  if (madeBy !== 'reader' || quality !== undefined) return;
   throw new ArgumentError(`${title} is madeBy the reader, which makes JPEG alone.`, {
-    cure: "Make it of ops: madeBy: 'device'.",
+    cure: "Make it of ops: madeBy: 'device'; or tell the encoder's quality at each strength.",
   });
 }
 

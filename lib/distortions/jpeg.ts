@@ -1,4 +1,4 @@
-import { strengthCheck, type TableDistortion, type Uses } from './distortion';
+import { type Strength, strengthCheck, type TableDistortion, type Uses } from './distortion';
 
 /**
  * JPEG compression at quality q, 1..100, by a real encoder and decoder (section 4.2).
@@ -25,5 +25,6 @@ export const jpeg = {
     none: null,
     cure: 'q is the quality of the encoder, 100 the best; null stands for no JPEG.',
   }),
+  quality: (q: Strength) => q as number | null,
   apply: ({ recoded }: Uses<'recoded'>) => recoded,
 } satisfies TableDistortion;

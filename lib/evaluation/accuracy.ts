@@ -50,7 +50,7 @@ export interface CountOfOne {
 }
 
 /** Images a batch at evaluation: as many as keep the memory of a training step. */
-const BATCH_SIZE = 250;
+export const BATCH_SIZE = 250;
 
 /** Distorted images that several networks are shown are made for so many bytes at a time. */
 const SHARED_BYTES = 256 * 2 ** 20;

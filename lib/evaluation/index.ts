@@ -1,5 +1,12 @@
 /** Accuracy against the strength of a distortion, and the distorted pictures themselves. */
 export { AccuracyMeter, type Count } from './accuracy';
+export {
+  type Calibration,
+  calibration,
+  type Predictions,
+  predictions,
+  type ReliabilityBin,
+} from './calibration';
 export { centreCrops, normalise } from './crops';
 export {
   accuracyInterval,
@@ -9,3 +16,14 @@ export {
   evaluate,
 } from './evaluate';
 export { distortedImages, type PictureOptions } from './pictures';
+export {
+  type Measured,
+  type ReportOptions,
+  type ReportPlan,
+  type ReportSubject,
+  type ReportSummary,
+  type RobustnessReport,
+  reportPlan,
+  reportSummary,
+  robustnessReport,
+} from './report';

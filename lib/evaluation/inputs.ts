@@ -18,30 +18,31 @@ export interface ImagePlan {
 export function plannedBatches(
   split: Split,
   { cropSide }: ImageDataset,
-  { distortion, strengthOf }: ImagePlan,
+  plan: ImagePlan,
   options: Omit<BatchOptions, 'recode'>,
 ): AsyncGenerator<Batch, void, void> {
-  const qualityOf = (image: number) => strengthOf(image) as number | null;
-  const recode = isRecoded(distortion) ? { cropSide, qualityOf } : undefined;
-  return batches(split, { ...options, recode });
+  const qualityOf = qualities(plan, cropSide);
+  return batches(split, { ...options, recode: qualityOf && { cropSide, qualityOf } });
 }
 
-/** Whether the reading thread makes the distortion. @throws ArgumentError for any but JPEG, the one that it can make */
-function isRecoded(distortion: Distortion | undefined): boolean {
-  if (distortion !== undefined) checkMaker(distortion);
-  return distortion?.madeBy === 'reader';
+/** The JPEG quality of each image where the reading thread makes the distortion; `null` for none. */
+function qualities({ distortion, strengthOf }: ImagePlan, side: number) {
+  if (distortion?.madeBy !== 'reader') return undefined;
+  checkMaker(distortion);
+  return (image: number) => distortion.quality?.(strengthOf(image), side) ?? null;
 }
 
 /** What the reading thread does for the plan, for images that were read without it. */
 export async function recodedBy(
-  { distortion, strengthOf }: ImagePlan,
+  plan: ImagePlan,
   { sourceSide: side, cropSide }: Pick<ImageDataset, 'sourceSide' | 'cropSide'>,
   images: Uint8Array,
   indices: readonly number[],
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  if (!isRecoded(distortion)) return undefined;
-  const qualities = Uint8Array.from(indices, (image) => (strengthOf(image) as number | null) ?? 0);
-  return recodeCrops(images, { side, cropSide, qualities });
+  const qualityOf = qualities(plan, cropSide);
+  if (qualityOf === undefined) return undefined;
+  const wanted = Uint8Array.from(indices, (image) => qualityOf(image) ?? 0);
+  return recodeCrops(images, { side, cropSide, qualities: wanted });
 }
 
 /** What a compiled step is given of a batch; see DistortionInput. */

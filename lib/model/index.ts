@@ -10,4 +10,4 @@ export {
   type ResNetOptions,
   type Stem,
 } from './resnet';
-export { type LoadOptions, loadWeights, saveWeights } from './weights';
+export { type LoadOptions, loadWeights, resNetFrom, saveWeights } from './weights';

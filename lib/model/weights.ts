@@ -2,7 +2,7 @@
 import { ArgumentError, DataError } from '../io/errors';
 import { tf } from '../tensorflow';
 import type { Network } from './network';
-import { ResNet } from './resnet';
+import { ResNet, ResNet18, ResNet34, ResNet50 } from './resnet';
 import { readSafetensors, type StoredTensor, writeSafetensors } from './safetensors';
 
 /** `[height, width, in, out]` ↔ `[out, in, height, width]`, `[in, out]` ↔ `[out, in]`; vectors as they are. */
@@ -110,4 +110,39 @@ export function saveWeights(
  */
 export function loadWeights(network: Network, file: string, options: LoadOptions = {}): readonly string[] {
   return setTorchWeights(network, readSafetensors(file).tensors, options);
+}
+
+/**
+ * The ResNet-18, 34 or 50 whose weights a file has by torchvision's names: depth, width, stem and classes are read off
+ * the weights. The caller's to dispose.
+ *
+ * @throws DataError if the file is of another network
+ */
+export function resNetFrom(file: string): ResNet {
+  const { tensors } = readSafetensors(file);
+  const sizeOf = (name: string, axis: number) => {
+    const size = tensors.get(name)?.shape[axis];
+    if (size !== undefined) return size;
+    throw new DataError(`${file} has no ${name}: it is no ResNet with torchvision's names.`, {
+      cure: "Save state_dict() of torchvision's resnet18, 34 or 50, or load your own network in code: robustnessReport.",
+    });
+  };
+  const options = {
+    classes: sizeOf('fc.weight', 0),
+    width: sizeOf('conv1.weight', 0),
+    stem: sizeOf('conv1.weight', 2) === 7 ? 'imagenet' : 'small',
+  } as const;
+  const Of = tensors.has('layer1.0.conv3.weight')
+    ? ResNet50
+    : tensors.has('layer1.2.conv1.weight')
+      ? ResNet34
+      : ResNet18;
+  const network = new Of(options);
+  try {
+    setTorchWeights(network, tensors);
+    return network;
+  } catch (error) {
+    network.dispose();
+    throw error;
+  }
 }

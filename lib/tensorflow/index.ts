@@ -1,6 +1,7 @@
 export { type CompiledStep, type CompileOptions, compile, recordings } from './compile';
 export { conv2d } from './convolution';
 export { type DeviceInfo, device } from './device';
+export { correlate } from './fourier';
 export type { Graph, GraphNode } from './graph';
 export { layerVariables } from './layers';
 export {

@@ -53,6 +53,7 @@ export const DataType = {
   float32: 1,
   int32: 3,
   uint8: 4,
+  complex64: 8,
   int64: 9,
   bool: 10,
   bfloat16: 14,
@@ -154,6 +155,7 @@ export function isTfVariable(id: number): boolean {
 const LABELS: Readonly<Record<number, Tf.DataType>> = {
   [DataType.float32]: 'float32',
   [DataType.bfloat16]: 'float32',
+  [DataType.complex64]: 'float32',
   [DataType.int32]: 'int32',
   [DataType.uint8]: 'int32',
   [DataType.int64]: 'int32',

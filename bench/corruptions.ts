@@ -1,0 +1,107 @@
+/**
+ * The corruptions at 224 px beside imagecorruptions, on one core: `taskset -c 0 npm run bench:corruptions [-- --only NAME --repeats N]`.
+ *
+ * Milliseconds an image, of a batch of 64 on photographs in the batch's memory, compiled; imagecorruptions takes one image
+ * after the other. The mean over severities 1 to 5 on each side, medians of measurements in turn. The peer lives in an
+ * environment of its own: `python3 -m venv .venv-corruptions`, and there `pip install imagecorruptions==1.1.2`.
+ */
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+import { recodeCrops } from '../lib/data/jpeg';
+import { corruptions } from '../lib/distortions';
+import { compile, hashSeed, type Tensor, type Tensor4D, tf } from '../lib/tensorflow';
+
+const [SIDE, BATCH] = [224, 64];
+const PYTHON = join(__dirname, '..', '.venv-corruptions', 'bin', 'python');
+
+/** As imagecorruptions calls ours. */
+const peerName = (name: string) =>
+  name.replace('-c', '').replaceAll('-', '_').replace('jpegompression', 'jpeg_compression');
+
+const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1];
+
+async function main(): Promise<void> {
+  const { only, repeats } = parseArgs({
+    options: { only: { type: 'string', default: '' }, repeats: { type: 'string', default: '3' } },
+  }).values;
+  const peer = spawn(PYTHON, [join(__dirname, 'corruptions.py')], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const lines = createInterface({ input: peer.stdout })[Symbol.asyncIterator]();
+  const ask = async (name: string, severity: number): Promise<number> => {
+    peer.stdin.write(`${JSON.stringify({ name, severity, side: SIDE })}\n`);
+    return Number((await lines.next()).value);
+  };
+
+  const crops = tf.tidy(() => {
+    const grid = tf.range(0, SIDE).div(20);
+    const waves = grid
+      .sin()
+      .reshape([1, SIDE, 1, 1])
+      .mul(grid.mul(1.7).cos().reshape([1, 1, SIDE, 1]));
+    const phases = tf
+      .range(0, 3 * BATCH)
+      .reshape([BATCH, 1, 1, 3])
+      .div(9);
+    return waves.mul(3).add(phases).sin().mul(0.45).add(0.5) as Tensor4D;
+  });
+  const bytes = Uint8Array.from(crops.mul(255).dataSync<'float32'>());
+  const seeds = tf.tensor2d(
+    Array.from({ length: BATCH }, (_, image) => hashSeed(0, image)),
+    [BATCH, 2],
+    'int32',
+  );
+
+  console.log('| | ours, ms | imagecorruptions, ms | ratio |\n|---|---|---|---|');
+  for (const corruption of corruptions.filter(({ name }) => name.includes(only))) {
+    const step = compile(
+      (inputs: { crops: Tensor4D; severities: Tensor; seeds: typeof seeds }) => ({
+        images: corruption.apply({
+          squares: inputs.crops,
+          crops: inputs.crops,
+          recoded: inputs.crops,
+          strengths: inputs.severities,
+          seeds: inputs.seeds,
+          gradient: (x) => x,
+        }),
+      }),
+      { threads: 1 },
+    );
+    const once = async (severity: number): Promise<number> => {
+      const severities = tf.fill([BATCH], severity);
+      const started = performance.now();
+      if (corruption.madeBy === 'reader') {
+        const qualities = new Uint8Array(BATCH).fill(corruption.quality?.(severity, SIDE) ?? 0);
+        await recodeCrops(bytes, { side: SIDE, cropSide: SIDE, qualities });
+      } else {
+        const { images } = step({ crops, severities, seeds });
+        images.dispose();
+      }
+      const taken = performance.now() - started;
+      severities.dispose();
+      return taken / BATCH;
+    };
+    for (let warm = 0; warm < 2; warm++) await once(1);
+    const [ours, theirs]: [number[], number[]] = [[], []];
+    for (let repeat = 0; repeat < Number(repeats); repeat++) {
+      const sums = [0, 0];
+      for (const severity of [1, 2, 3, 4, 5]) {
+        sums[0] += (await once(severity)) / 5;
+        sums[1] += (await ask(peerName(corruption.name), severity)) / 5;
+      }
+      ours.push(sums[0]);
+      theirs.push(sums[1]);
+    }
+    step.dispose();
+    const ratio = median(ours.map((value, at) => theirs[at] / value));
+    console.log(
+      `| ${corruption.title} | ${median(ours).toFixed(1)} | ${median(theirs).toFixed(1)} | ${ratio.toFixed(1)} |`,
+    );
+  }
+  peer.stdin.end();
+}
+
+main().catch((error) => {
+  console.error(error);
+  process.exitCode = 1;
+});

@@ -1,0 +1,119 @@
+/** `report`: how robust a network is. */
+import { readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { openFolder } from '../data/build/folder';
+import { IMAGENET, type ImageDataset } from '../data/dataset';
+import { type RobustnessReport, reportSummary, robustnessReport } from '../evaluation/report';
+import { ArgumentError, DataError } from '../io/errors';
+import { makeFolder, writeWhole } from '../io/files';
+import type { Network } from '../model/network';
+import { resNetFrom } from '../model/weights';
+import { progress } from '../notebook/progress';
+import {
+  reliabilityFigure,
+  reportHeatMap,
+  reportPage,
+  reportTable,
+  subjectText,
+  summaryTable,
+} from '../plots/report';
+import { runTitle } from '../runs/spec';
+import type { Given } from './commands';
+import { stopSignal } from './stop';
+import { findRun } from './store';
+import { printJson } from './text';
+
+/** What is measured, and what it is called. */
+interface Subject {
+  readonly name: string;
+  readonly network: Network;
+  readonly dataset: ImageDataset;
+}
+
+/** Measures a network, or goes on with what was begun, and writes the report. */
+export async function report(options: Given<'report'>): Promise<void> {
+  const { out, images, seed, json } = options;
+  const baseline = options.baseline === undefined ? undefined : readReport(options.baseline);
+  const signal = stopSignal();
+  const { network, ...subject } = await subjectOf(options, signal);
+  makeFolder(out);
+  const bar = progress({ label: subject.name, unit: 'strengths' });
+  let measured: RobustnessReport;
+  try {
+    measured = await robustnessReport({
+      network,
+      ...subject,
+      images,
+      seed,
+      signal,
+      baseline,
+      file: join(out, 'report.jsonl'),
+      onRow: ({ distortion }, done, total) => {
+        bar.advance(done - bar.done);
+        bar.note(`of ${total}: ${distortion}`);
+      },
+    });
+  } finally {
+    bar.close();
+    network.dispose();
+  }
+  const files = ['report.json', 'report.html', 'report.csv', 'heat-map.svg', 'reliability.svg'].map((file) =>
+    join(out, file),
+  );
+  writeWhole(files[0], `${JSON.stringify(measured, undefined, 1)}\n`);
+  writeWhole(files[1], await reportPage(measured, baseline));
+  await reportTable(measured).save(files[2]);
+  await reportHeatMap(measured).save(files[3]);
+  await reliabilityFigure(measured).save(files[4]);
+  if (json) return printJson({ ...reportSummary(measured, baseline), files });
+  console.log(
+    `${subjectText(measured)}\n\n${summaryTable(measured, baseline).toText()}\n\n${reportHeatMap(measured).text}`,
+  );
+}
+
+async function subjectOf(options: Given<'report'>, signal: AbortSignal): Promise<Subject> {
+  const { run, weights, normalise, data, store } = options;
+  if ((run === undefined) === (weights === undefined)) {
+    throw new ArgumentError(
+      `report: expected --run or --weights, but got ${run === undefined ? 'neither.' : 'both.'}`,
+    );
+  }
+  if (run !== undefined) {
+    if (normalise !== undefined) {
+      throw new ArgumentError(
+        'report: --normalise is of --weights; a run has the normalisation that it was trained with.',
+      );
+    }
+    const { record, laboratory } = findRun(run, { data, store, signal });
+    const name = `${runTitle(record.spec)}, seed ${record.spec.seed}`;
+    return { name, dataset: laboratory.datasetOf(record.spec), network: await laboratory.network(record) };
+  }
+  if (data === undefined || normalise === undefined) {
+    throw new ArgumentError(`report: --weights needs ${data === undefined ? '--data' : '--normalise'}.`, {
+      cure: 'Weights know neither their pictures nor what these were normalised with.',
+    });
+  }
+  const own = openFolder(data);
+  const none = { mean: [0, 0, 0], deviation: [1, 1, 1] } as const;
+  const dataset = { ...own, ...{ imagenet: IMAGENET, data: {}, none }[normalise] };
+  return {
+    name: basename(weights as string, '.safetensors'),
+    dataset,
+    network: resNetFrom(weights as string),
+  };
+}
+
+/** @throws DataError if it is no report */
+function readReport(file: string): RobustnessReport {
+  let value: Partial<RobustnessReport> = {};
+  try {
+    value = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw cause;
+  }
+  if (value.format === 1 && value.rows !== undefined && value.dataset !== undefined)
+    return value as RobustnessReport;
+  throw new DataError(`${file} is no robustness report.`, {
+    cure: 'A baseline is the report.json that this command wrote of another network.',
+  });
+}

@@ -1,0 +1,122 @@
+/** What the nineteen corruptions have in common: severities 1 to 5, and their published constants. */
+import {
+  attribute,
+  DataType,
+  dataTypeOf,
+  executeOne,
+  type Tensor,
+  type Tensor2D,
+  type Tensor4D,
+  tf,
+} from '../../tensorflow';
+import { type Distortion, strengthCheck, type Uses } from '../distortion';
+
+/** Constants of a severity: one number, or some. */
+type Constants = number | readonly number[];
+
+/** Constants of severities 1 to 5 as they were published for CIFAR-10-C, Tiny ImageNet-C and ImageNet-C, by their sides. */
+export type Published = Readonly<Record<32 | 64 | 224, readonly Constants[]>>;
+
+/** A corruption as a distortion: its strength is its severity, 0 (none) to 5. */
+export interface Corruption extends Distortion<number> {
+  /** One of the fifteen that the benchmarks' mean is taken of; the four others are for validation. */
+  readonly isExtra: boolean;
+}
+
+/** Severities, the identity first. */
+const SEVERITIES = [0, 1, 2, 3, 4, 5] as const;
+
+/**
+ * The constants of severities 0 to 5 at images of a side: those of the published side that is nearest by its ratio, 32 up
+ * to 45 pixels, 64 up to 119, else 224. They are never mixed, so that each set is one that was published, and as many
+ * pixels wide at every side. Severity 0 has those of 1, and what they make is not used.
+ */
+export function constantsAt(published: Published, side: number): readonly (readonly number[])[] {
+  const nearest = side ** 2 < 32 * 64 ? 32 : side ** 2 < 64 * 224 ? 64 : 224;
+  const rows = published[nearest].map((row) => [row].flat());
+  return [rows[0], ...rows];
+}
+
+/** What a corruption is made with, beside the images. */
+export interface Making {
+  /** `rows[severity]`: the constants at the images' side. */
+  readonly rows: readonly (readonly number[])[];
+  /** `[batch, 1, 1, 1]` each: the constants of each image's severity. */
+  readonly c: readonly Tensor4D[];
+  /** Takes of a table `[6, …]` for each image what belongs to its severity: `[batch, …]`. */
+  readonly choose: (table: Tensor) => Tensor;
+  /** `[batch, 2]`: the images' seeds, of as many independent streams as are asked for. */
+  readonly seeds: (stream: number) => Tensor2D;
+}
+
+/** How a corruption is described. */
+interface Description extends Pick<Corruption, 'name' | 'title'> {
+  /** Default: `'noise'`. */
+  readonly category?: Corruption['category'];
+  /** Default: false. */
+  readonly isExtra?: boolean;
+  readonly constants: Published;
+}
+
+/** What every corruption says of itself. */
+export function described({ name, title, category = 'noise', isExtra = false }: Description) {
+  return {
+    name,
+    title,
+    category,
+    isExtra,
+    symbol: name, // nineteen severities: a letter would not tell which
+    none: 0,
+    practical: 3,
+    trainingGrid: [1, 2, 3, 4, 5],
+    testGrid: [...SEVERITIES],
+    scale: 'linear',
+    check: strengthCheck({
+      what: `${title}: the severity`,
+      min: 0,
+      max: 5,
+      whole: true,
+      cure: 'Severities are 1 to 5; 0 is no corruption.',
+    }),
+  } as const satisfies Partial<Corruption>;
+}
+
+/**
+ * A corruption that ops make of the images alone.
+ *
+ * @param make from images `[batch, S, S, 3]`, 0..1; what it returns is clipped to 0..1
+ */
+export function corruption(
+  description: Description,
+  make: (images: Tensor4D, making: Making) => Tensor,
+): Corruption {
+  return {
+    ...described(description),
+    madeBy: 'device',
+    apply({ crops, strengths, seeds }: Uses<'crops' | 'strengths' | 'seeds'>) {
+      const rows = constantsAt(description.constants, crops.shape[1]);
+      const severities = strengths.reshape([-1]).cast('int32');
+      const choose = (table: Tensor) => take(table, severities);
+      const c = tf
+        .split(choose(tf.tensor2d(rows.map((row) => [...row]))), rows[0].length, 1)
+        .map((column) => column.reshape([-1, 1, 1, 1]) as Tensor4D);
+      const stream = (number: number) => seeds.add(tf.tensor1d([number, 0], 'int32')) as Tensor2D;
+      const made = make(crops, { rows, c, choose, seeds: stream }).clipByValue(0, 1);
+      return tf.where(severities.greater(0).reshape([-1, 1, 1, 1]), made, crops) as Tensor4D;
+    },
+  };
+}
+
+/** Entries `places` of the first axis; of axis `1` for each image of a batch by itself, where `places` is `[batch, n]`. */
+export function take(table: Tensor, places: Tensor): Tensor {
+  return executeOne(
+    'GatherV2',
+    [table, places, tf.scalar(places.rank - 1, 'int32')],
+    [
+      attribute.type('Tparams', dataTypeOf(table)),
+      attribute.type('Tindices', DataType.int32),
+      attribute.type('Taxis', DataType.int32),
+      attribute.int('batch_dims', places.rank - 1),
+    ],
+  );
+}

@@ -1,0 +1,213 @@
+import { randomUniform, type Tensor, type Tensor2D, type Tensor4D, tf } from '../../tensorflow';
+import type { Strength, Uses } from '../distortion';
+import { type Corruption, constantsAt, corruption, described, type Published } from './corruption';
+import { alongBoth, blurMatrices, lookedUp } from './fields';
+
+/** Values drawn towards their channel's mean. */
+export const contrast = corruption(
+  {
+    name: 'contrast',
+    title: 'Contrast',
+    constants: {
+      32: [0.75, 0.5, 0.4, 0.3, 0.15],
+      64: [0.4, 0.3, 0.2, 0.1, 0.05],
+      224: [0.4, 0.3, 0.2, 0.1, 0.05],
+    },
+  },
+  (images, { c: [factor] }) => {
+    const means = images.mean([1, 2], true);
+    return images.mul(factor).add(means.mul(tf.sub(1, factor)));
+  },
+);
+
+/** The saturation of hue, saturation, value: multiplied, and added to. What is grey counts as red, as it does there. */
+export const saturate = corruption(
+  {
+    name: 'saturate',
+    title: 'Saturate',
+    isExtra: true,
+    // factor, summand
+    constants: {
+      32: [
+        [0.3, 0],
+        [0.1, 0],
+        [1.5, 0],
+        [2, 0.1],
+        [2.5, 0.2],
+      ],
+      64: [
+        [0.3, 0],
+        [0.1, 0],
+        [2, 0],
+        [5, 0.1],
+        [30, 0.2],
+      ],
+      224: [
+        [0.3, 0],
+        [0.1, 0],
+        [2, 0],
+        [5, 0.1],
+        [20, 0.2],
+      ],
+    },
+  },
+  (images, { c: [factor, summand] }) => {
+    const value = images.max(3, true);
+    const range = value.sub(images.min(3, true));
+    const saturation = range.div(value.maximum(1e-12));
+    const wanted = saturation.mul(factor).add(summand).clipByValue(0, 1);
+    // Each channel's part of the way from the value down: 1 for the least, 0 for the largest.
+    const red = tf.tensor([0, 1, 1], [1, 1, 1, 3], 'float32');
+    const way = tf.where(range.greater(0), value.sub(images).div(range.maximum(1e-12)), red);
+    return value.sub(value.mul(wanted).mul(way));
+  },
+);
+
+/** A camera's picture enlarged: means over squares, each seen as one large pixel. */
+export const pixelate = corruption(
+  {
+    name: 'pixelate',
+    title: 'Pixelate',
+    // side of the small image
+    constants: {
+      32: [0.95, 0.9, 0.85, 0.75, 0.65],
+      64: [0.9, 0.8, 0.7, 0.6, 0.5],
+      224: [0.6, 0.5, 0.4, 0.3, 0.25],
+    },
+  },
+  (images, { rows, choose }) => {
+    const side = images.shape[1];
+    const boxes = rows.map(([part]) => largePixels(side, Math.max(1, Math.trunc(side * part))));
+    const column = (of: 'first' | 'end') =>
+      tf.tensor(
+        boxes.flatMap((box) => box.map((bounds) => bounds[of])),
+        [boxes.length, side, 1],
+        'float32',
+      );
+    const [first, end] = [column('first'), column('end')];
+    const places = tf.range(0, side).reshape([1, 1, side]);
+    const isIn = places.greaterEqual(first).logicalAnd(places.less(end)).cast('float32');
+    return alongBoth(images, choose(isIn.div(end.sub(first))));
+  },
+);
+
+/** For each pixel which pixels its large pixel is the mean of: Pillow's BOX filter, down and up again. */
+function largePixels(side: number, small: number): { readonly first: number; readonly end: number }[] {
+  const scale = side / small;
+  return Array.from({ length: side }, (_, place) => {
+    const centre = (Math.min(small - 1, Math.floor((place + 0.5) / scale)) + 0.5) * scale;
+    const pixels = Array.from({ length: side }, (_, pixel) => pixel).filter((pixel) => {
+      const x = (pixel - centre + 0.5) / scale;
+      return x > -0.5 && x <= 0.5;
+    });
+    return { first: pixels[0], end: pixels[pixels.length - 1] + 1 };
+  });
+}
+
+/** A sheet of rubber: a random affine map, then pixels displaced by smooth noise. */
+export const elasticTransform = corruption(
+  {
+    name: 'elastic-transform',
+    title: 'Elastic transform',
+    category: 'transformative',
+    // strength and σ of the displacement, how far the affine map moves its three points: in parts of the side
+    constants: {
+      32: [
+        [0, 0, 0.08],
+        [0.05, 0.2, 0.07],
+        [0.08, 0.06, 0.06],
+        [0.1, 0.04, 0.05],
+        [0.1, 0.03, 0.03],
+      ],
+      64: [
+        [0, 0, 0.08],
+        [0.05, 0.3, 0.06],
+        [0.1, 0.08, 0.06],
+        [0.1, 0.03, 0.03],
+        [0.16, 0.03, 0.02],
+      ],
+      // 244 for 224 in the published code
+      224: [
+        [2, 0.7, 0.1],
+        [2, 0.08, 0.2],
+        [0.05, 0.01, 0.02],
+        [0.07, 0.01, 0.02],
+        [0.12, 0.01, 0.02],
+      ].map((row) => row.map((part) => (part * 244) / 224)),
+    },
+  },
+  (images, { rows, c: [strength, , moved], choose, seeds }) => {
+    const [batch, side] = images.shape;
+    const line = tf.range(0, side);
+    const [y, x] = [line.reshape([1, side, 1]), line.reshape([1, 1, side])];
+    const warped = lookedUp(images, ...affinePlaces(seeds(0), moved.mul(side), side, { x, y }), 'middle');
+    const noise = randomUniform(seeds(1), 2 * side * side)
+      .mul(2)
+      .sub(1);
+    const sigmas = rows.map(([, sigma]) => Math.max(sigma * side, 1e-3));
+    const smooth = choose(blurMatrices(sigmas, side, { truncate: 3, edge: 'mirror' }));
+    const displaced = alongBoth(noise.reshape([batch, side, side, 2]) as Tensor4D, smooth);
+    const [dx, dy] = tf.split(displaced.mul(strength.mul(side)), 2, 3);
+    return lookedUp(warped, dy.squeeze([3]).add(y), dx.squeeze([3]).add(x), 'edge');
+  },
+);
+
+/** Where a random affine map takes each pixel from: the map moves three points of the image by up to `moved` pixels. */
+function affinePlaces(
+  seeds: Tensor2D,
+  moved: Tensor,
+  side: number,
+  { x, y }: { readonly x: Tensor; readonly y: Tensor },
+): [Tensor, Tensor] {
+  const [middle, arm] = [Math.floor(side / 2), Math.floor(side / 3)];
+  const shifts = randomUniform(seeds, 6)
+    .mul(2)
+    .sub(1)
+    .mul(moved.reshape([-1, 1]));
+  // The points: below and right of the middle (A), above and right (B), above and left (C).
+  const [ax, ay, bx, by, cx, cy] = tf.split(shifts, 6, 1).map((shift) => shift.reshape([-1, 1, 1]));
+  // The map's columns: how one pixel to the right, and one down, is seen.
+  const right = [
+    bx
+      .sub(cx)
+      .div(2 * arm)
+      .add(1),
+    by.sub(cy).div(2 * arm),
+  ];
+  const down = [
+    ax.sub(bx).div(2 * arm),
+    ay
+      .sub(by)
+      .div(2 * arm)
+      .add(1),
+  ];
+  const determinant = right[0].mul(down[1]).sub(down[0].mul(right[1]));
+  const fromX = x.sub(cx.add(middle - arm));
+  const fromY = y.sub(cy.add(middle - arm));
+  const columns = down[1]
+    .mul(fromX)
+    .sub(down[0].mul(fromY))
+    .div(determinant)
+    .add(middle - arm);
+  const rows = right[0]
+    .mul(fromY)
+    .sub(right[1].mul(fromX))
+    .div(determinant)
+    .add(middle - arm);
+  return [rows, columns];
+}
+
+const jpegQualities: Published = {
+  32: [80, 65, 58, 50, 40],
+  64: [65, 58, 50, 40, 25],
+  224: [25, 18, 15, 10, 7],
+};
+
+/** JPEG compression, by the real encoder of the paper's `jpeg`. */
+export const jpegCompression: Corruption = {
+  ...described({ name: 'jpeg-compression', title: 'JPEG compression', constants: jpegQualities }),
+  madeBy: 'reader',
+  quality: (severity: Strength, side: number) =>
+    severity === 0 ? null : constantsAt(jpegQualities, side)[severity as number][0],
+  apply: ({ recoded }: Uses<'recoded'>) => recoded,
+};

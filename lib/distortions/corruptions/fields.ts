@@ -1,0 +1,280 @@
+/** What several corruptions are made of: blurs along the axes, motion, zoom, moved pixels, clouds. */
+import {
+  attribute,
+  correlate,
+  DataType,
+  executeOne,
+  randomUniform,
+  type Tensor,
+  type Tensor2D,
+  type Tensor4D,
+  tf,
+} from '../../tensorflow';
+import { take } from './corruption';
+
+/** How an image goes on beyond its edge: its last pixel, or mirrored with the last pixel twice. */
+type Edge = 'nearest' | 'mirror';
+
+/**
+ * Gaussian blur along one axis as a matrix for each σ, as SciPy's `gaussian_filter1d` does it.
+ *
+ * @param truncate The filter ends after so many σ.
+ * @returns `[sigmas.length, side, side]`; the rows sum to 1
+ */
+export function blurMatrices(
+  sigmas: readonly number[],
+  side: number,
+  { truncate = 4, edge = 'nearest' }: { readonly truncate?: number; readonly edge?: Edge } = {},
+): Tensor {
+  const radii = sigmas.map((sigma) => Math.floor(truncate * sigma + 0.5));
+  const most = Math.max(...radii);
+  const sums = sigmas.map((sigma, at) => {
+    const taps = Array.from({ length: 2 * radii[at] + 1 }, (_, tap) => (tap - radii[at]) / sigma);
+    return taps.reduce((sum, z) => sum + Math.exp(-(z ** 2) / 2), 0);
+  });
+  const column = (values: readonly number[]) =>
+    tf.tensor(values as number[], [values.length, 1, 1], 'float32');
+  // The distance of the row's pixel from each pixel of the image and `most` beyond either edge.
+  const beyond = tf.range(-most, side + most).reshape([1, 1, side + 2 * most]);
+  const distance = beyond.sub(tf.range(0, side).reshape([1, side, 1])).abs();
+  const taps = distance.div(column(sigmas)).square().mul(-0.5).exp().div(column(sums));
+  const weights = tf.where(distance.lessEqual(column(radii)), taps, tf.zerosLike(taps));
+  // Pixels beyond the edges count for those that stand there.
+  const stand = Array.from({ length: side + 2 * most }, (_, at) => standIn(at - most, side, edge));
+  const fold = tf.oneHot(tf.tensor1d(stand, 'int32'), side).cast('float32') as Tensor2D;
+  return tf.matMul(weights.reshape([-1, side + 2 * most]), fold).reshape([-1, side, side]);
+}
+
+function standIn(place: number, side: number, edge: Edge): number {
+  if (edge === 'nearest') return Math.min(Math.max(place, 0), side - 1);
+  const within = ((place % (2 * side)) + 2 * side) % (2 * side);
+  return Math.min(within, 2 * side - 1 - within);
+}
+
+/** The same linear map along both axes of each image. @param matrices `[batch, S, S]` */
+export function alongBoth(images: Tensor4D, matrices: Tensor): Tensor4D {
+  const [batch, side] = images.shape;
+  const each = matrices.reshape([batch, 1, side, side]);
+  const rows = tf.matMul(each, images.transpose([0, 3, 1, 2]));
+  return tf.matMul(rows, each, false, true).transpose([0, 2, 3, 1]) as Tensor4D;
+}
+
+/** How far around an image pixels are looked up, in pixels. */
+interface Reach {
+  readonly top: number;
+  readonly bottom: number;
+  readonly left: number;
+  readonly right: number;
+}
+
+/** Repeats the pixels at the edges. */
+function padEdges(x: Tensor4D, { top, bottom, left, right }: Reach): Tensor4D {
+  const repeated = (image: Tensor4D, axis: 1 | 2, before: number, after: number) => {
+    const edge = (start: number, times: number) => {
+      const line = tf.slice(
+        image,
+        axis === 1 ? [0, start, 0, 0] : [0, 0, start, 0],
+        image.shape.with(axis, 1) as [number, number, number, number],
+      );
+      return times === 0 ? [] : [line.tile(axis === 1 ? [1, times, 1, 1] : [1, 1, times, 1]) as Tensor4D];
+    };
+    return tf.concat([...edge(0, before), image, ...edge(image.shape[axis] - 1, after)], axis);
+  };
+  return repeated(repeated(x, 1, top, bottom), 2, left, right);
+}
+
+/** One half of a normal distribution over 2 · radius + 1 pixels, for each radius and σ; the rows sum to 1. */
+export function motionWeights(lines: readonly (readonly [radius: number, sigma: number])[]): Tensor {
+  const longest = 2 * Math.max(...lines.map(([radius]) => radius)) + 1;
+  const rows = lines.map(([radius, sigma]) => {
+    const bell = Array.from({ length: longest }, (_, at) =>
+      at <= 2 * radius ? Math.exp(-((at / sigma) ** 2) / 2) : 0,
+    );
+    const sum = bell.reduce((total, value) => total + value);
+    return bell.map((value) => value / sum);
+  });
+  return tf.tensor2d(rows);
+}
+
+/**
+ * Motion blur: pixels come from along a line, weighted by one half of a normal distribution, as ImageMagick and
+ * imagecorruptions have it.
+ *
+ * @param weights `[batch, pixels]`, of {@link motionWeights}
+ * @param angles `[batch, 1]`, radians: within 45° of `towards`
+ */
+export function motionBlur(
+  images: Tensor4D,
+  {
+    weights,
+    angles,
+    towards,
+  }: { readonly weights: Tensor; readonly angles: Tensor; readonly towards: 'right' | 'up' },
+): Tensor4D {
+  const longest = weights.shape[1] as number;
+  const [far, aside] = [longest - 1, Math.ceil((longest - 1) * Math.SQRT1_2)];
+  const reach: Reach =
+    towards === 'right'
+      ? { top: aside, bottom: aside, left: 0, right: far }
+      : { top: far, bottom: 0, left: aside, right: aside };
+  const taps = tf.range(0, longest).reshape([1, longest]);
+  const offset = (direction: Tensor, before: number) =>
+    taps.mul(direction).sub(0.5).ceil().add(before).cast('int32');
+  const rows = tf.oneHot(offset(angles.sin(), reach.top) as Tensor2D, reach.top + reach.bottom + 1);
+  const columns = tf.oneHot(offset(angles.cos(), reach.left) as Tensor2D, reach.left + reach.right + 1);
+  const weighted = rows.cast('float32').mul(weights.expandDims(2));
+  const kernels = tf.matMul(weighted, columns.cast('float32'), true);
+  return correlate(padEdges(images, reach), kernels);
+}
+
+/**
+ * Where SciPy's `zoom` by a factor, cut to the centre as the benchmarks do it, takes the pixels of an image of a side
+ * from: the first pixel's place and the step between pixels.
+ */
+function zoomPlaces(factor: number, side: number): { readonly start: number; readonly step: number } {
+  const cut = Math.ceil(side / factor);
+  const zoomed = Math.round(cut * factor);
+  const step = zoomed === 1 ? 0 : (cut - 1) / (zoomed - 1);
+  return { start: Math.floor((side - cut) / 2) + step * Math.floor((zoomed - side) / 2), step };
+}
+
+/** Images zoomed about their centres, each by the factor of its severity; bilinear. */
+export function zoom(
+  images: Tensor4D,
+  factors: readonly number[],
+  choose: (table: Tensor) => Tensor,
+): Tensor4D {
+  const [batch, side] = images.shape;
+  const table = factors.map((factor) => {
+    const { start, step } = zoomPlaces(factor, side);
+    const last = side - 1;
+    const [from, to] = [start / last, Math.min(1, (start + step * last) / last)];
+    return [from, from, to, to];
+  });
+  return executeOne(
+    'CropAndResize',
+    [images, choose(tf.tensor2d(table)), tf.range(0, batch, 1, 'int32'), tf.tensor1d([side, side], 'int32')],
+    [
+      attribute.type('T', DataType.float32),
+      attribute.string('method', 'bilinear'),
+      attribute.float('extrapolation_value', 0),
+    ],
+  ) as Tensor4D;
+}
+
+/**
+ * Pixels looked up at places of their own, bilinear.
+ *
+ * @param rows `[batch, S, S]`, the place of each pixel; what lies outside is mirrored
+ * @param columns likewise
+ * @param mirror About the middle of the last pixel (OpenCV's `REFLECT_101`) or its outer edge (SciPy's `reflect`).
+ */
+export function lookedUp(
+  images: Tensor4D,
+  rows: Tensor,
+  columns: Tensor,
+  mirror: 'middle' | 'edge',
+): Tensor4D {
+  const [batch, side, , channels] = images.shape;
+  const shift = mirror === 'edge' ? 0.5 : 0;
+  const half = side - 1 + 2 * shift;
+  const within = (place: Tensor) => {
+    const folded = tf.sub(half, tf.sub(half, place.add(shift).mod(2 * half)).abs());
+    return folded.sub(shift).clipByValue(0, side - 1);
+  };
+  const [y, x] = [within(rows), within(columns)];
+  const [top, left] = [y.floor(), x.floor()];
+  const next = (image: Tensor4D, axis: 1 | 2) => {
+    const size = images.shape.with(axis, side - 1) as [number, number, number, number];
+    const one = images.shape.with(axis, 1) as [number, number, number, number];
+    const [second, last] =
+      axis === 1
+        ? [
+            [0, 1, 0, 0],
+            [0, side - 1, 0, 0],
+          ]
+        : [
+            [0, 0, 1, 0],
+            [0, 0, side - 1, 0],
+          ];
+    return tf.concat(
+      [
+        tf.slice(image, second as [number, number, number, number], size),
+        tf.slice(image, last as [number, number, number, number], one),
+      ],
+      axis,
+    );
+  };
+  // Each pixel with its neighbours to the right and below: one look-up brings all four.
+  const right = next(images, 2);
+  const four = tf.concat([images, right, next(images, 1), next(right, 1)], 3);
+  const places = top
+    .mul(side)
+    .add(left)
+    .reshape([batch, side * side])
+    .cast('int32');
+  const found = take(four.reshape([batch, side * side, 4 * channels]), places);
+  const [a, b, c, d] = tf.split(found.reshape([batch, side, side, 4 * channels]), 4, 3);
+  const [down, along] = [y.sub(top).expandDims(3), x.sub(left).expandDims(3)];
+  const above = a.add(b.sub(a).mul(along));
+  const below = c.add(d.sub(c).mul(along));
+  return above.add(below.sub(above).mul(down)) as Tensor4D;
+}
+
+const roll = (x: Tensor, by: number, axis: number) =>
+  executeOne(
+    'Roll',
+    [x, tf.scalar(by, 'int32'), tf.scalar(axis, 'int32')],
+    [
+      attribute.type('T', DataType.float32),
+      attribute.type('Tshift', DataType.int32),
+      attribute.type('Taxis', DataType.int32),
+    ],
+  );
+
+/** How far the heights of a {@link plasma} wobble at each level, for each number by which it decays. */
+export function wobbles(decays: readonly number[], side: number): Tensor {
+  // Drawn from ±wobble and multiplied by wobble once more, as published.
+  return tf.tensor2d(
+    decays.map((decay) =>
+      Array.from({ length: Math.ceil(Math.log2(side)) }, (_, level) => (100 / decay ** level) ** 2),
+    ),
+  );
+}
+
+/**
+ * Clouds: a height map by the diamond-square algorithm on a torus, 0..1 for each image.
+ *
+ * @param amplitudes `[batch, levels]`, of {@link wobbles}
+ * @param side of the result; the map is the next power of two
+ * @returns `[batch, side, side, 1]`
+ */
+export function plasma(seeds: Tensor2D, amplitudes: Tensor, side: number): Tensor4D {
+  const whole = 2 ** Math.ceil(Math.log2(side));
+  const batch = seeds.shape[0];
+  const uniform = randomUniform(seeds, whole * whole)
+    .mul(2)
+    .sub(1);
+  let used = 0;
+  let corners: Tensor = tf.zeros([batch, 1, 1]);
+  for (let n = 1, level = 0; n < whole; n *= 2, level++) {
+    const amplitude = amplitudes.slice([0, level], [-1, 1]).expandDims(2);
+    const wobbled = (sum: Tensor) => {
+      const noise = uniform.slice([0, used], [-1, n * n]).reshape([batch, n, n]);
+      used += n * n;
+      return sum.div(4).add(noise.mul(amplitude));
+    };
+    const pairs = corners.add(roll(corners, -1, 1));
+    const centres = wobbled(pairs.add(roll(pairs, -1, 2)));
+    const between = centres.add(roll(centres, 1, 1)).add(corners.add(roll(corners, -1, 2)));
+    const below = centres.add(roll(centres, 1, 2)).add(pairs);
+    const even = tf.stack([corners, wobbled(between)], 3).reshape([batch, n, 2 * n]);
+    const odd = tf.stack([wobbled(below), centres], 3).reshape([batch, n, 2 * n]);
+    corners = tf.stack([even, odd], 2).reshape([batch, 2 * n, 2 * n]);
+  }
+  const heights = corners.sub(corners.min([1, 2], true));
+  return heights
+    .div(heights.max([1, 2], true))
+    .slice([0, 0, 0], [batch, side, side])
+    .expandDims(3) as Tensor4D;
+}

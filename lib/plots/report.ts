@@ -1,0 +1,221 @@
+/** A robustness report as tables, a heat map, a reliability diagram and one page of all. */
+import { corruptions, distortionNamed, strengthText } from '../distortions';
+import { accuracyInterval } from '../evaluation/evaluate';
+import {
+  type Measured,
+  type ReportSummary,
+  type RobustnessReport,
+  reportSummary,
+} from '../evaluation/report';
+import { escapeXml, Figure } from './figure';
+import { baseAxis, baseConfig, baseLayout, escapeMarkup, figureTitle, percent, sheet } from './style';
+import { type ResultsTable, type Row, resultsTable } from './table';
+
+const SEVERITIES = [1, 2, 3, 4, 5] as const;
+/** Side of a cell of the heat map, of 1. */
+const CELL = 0.94;
+
+/** The corruptions of a report, the fifteen first, with the accuracy at each severity in per cent, `null` where none is. */
+function accuracies({ rows }: RobustnessReport) {
+  return corruptions
+    .map(({ name, title, isExtra }) => {
+      const at = (severity: number) =>
+        rows.find(({ distortion, strength }) => distortion === name && strength === severity);
+      const counted = SEVERITIES.map(at).map((row) => row && percent(row.correct / row.total, 2));
+      return { name, title: isExtra ? `${title} *` : title, counted };
+    })
+    .filter(({ counted }) => counted.some((value) => value !== undefined));
+}
+
+/** The accuracy for each corruption and severity, as a picture. */
+export function reportHeatMap(report: RobustnessReport): Figure {
+  const table = accuracies(report).reverse(); // Plotly's first row is the lowest
+  const title = `${report.network}: accuracy by corruption and severity, %`;
+  const lines = table.map(
+    ({ title: name, counted }) => `${name}: ${counted.map((value) => value ?? '–').join(' ')}`,
+  );
+  return new Figure({
+    // Cells as bars: Plotly draws its own heat map on a canvas, which an SVG made in Node has not.
+    data: SEVERITIES.map((severity, at) => ({
+      type: 'bar',
+      orientation: 'h',
+      y: table.map(({ title: name }) => escapeMarkup(name)),
+      base: severity - CELL / 2,
+      x: table.map(({ counted }) => (counted[at] === undefined ? 0 : CELL)),
+      width: CELL,
+      marker: {
+        color: table.map(({ counted }) => counted[at] ?? 0),
+        cmin: 0,
+        cmax: 100,
+        colorscale: 'Cividis',
+        showscale: at === 0,
+        colorbar: { title: { text: 'right, %' }, outlinewidth: 0, thickness: 14 },
+      },
+      text: table.map(({ counted }) => counted[at]?.toFixed(0) ?? ''),
+      textposition: 'inside',
+      insidetextanchor: 'middle',
+      textangle: 0,
+      customdata: table.map(({ counted }) => counted[at] ?? 0),
+      hovertemplate: `%{y}, severity ${severity}: %{customdata} %<extra></extra>`,
+    })),
+    layout: {
+      ...baseLayout,
+      width: 640,
+      height: 110 + 26 * table.length,
+      margin: { l: 170, r: 70, t: 56, b: 52 },
+      barmode: 'overlay',
+      showlegend: false,
+      title: figureTitle(report.network),
+      xaxis: {
+        ...baseAxis,
+        title: { text: 'Severity (* not among the fifteen)', standoff: 8 },
+        range: [0.5, 5.5],
+        dtick: 1,
+        ticks: '',
+        showgrid: false,
+      },
+      yaxis: { ...baseAxis, ticks: '', showline: false },
+    },
+    config: baseConfig,
+    text: [title, ...lines.reverse()].join('\n'),
+  });
+}
+
+/** How often the network is right, against how sure it is. */
+export function reliabilityFigure({ network, calibration }: RobustnessReport): Figure {
+  const bins = calibration.bins.filter(({ count }) => count > 0);
+  const error = `calibration error ${intervalText(calibration.ece, calibration)}`;
+  const title = `${network}: expected ${error}`;
+  const middle = bins.map(({ from, to }) => percent((from + to) / 2, 2));
+  return new Figure({
+    data: [
+      {
+        type: 'bar',
+        x: middle,
+        y: bins.map(({ accuracy }) => percent(accuracy ?? 0, 2)),
+        width: bins.map(({ from, to }) => percent(to - from, 2)),
+        customdata: bins.map(({ count, confidence }) => [count, percent(confidence ?? 0, 1)]),
+        marker: { color: '#56b4e9', line: { color: sheet.background, width: 1 } },
+        hovertemplate: '%{y} % right of %{customdata[0]} answers, %{customdata[1]} % sure<extra></extra>',
+      },
+      {
+        type: 'scatter',
+        mode: 'lines',
+        x: [0, 100],
+        y: [0, 100],
+        line: { color: sheet.quiet, dash: 'dash' },
+        hoverinfo: 'skip',
+      },
+    ],
+    layout: {
+      ...baseLayout,
+      width: 480,
+      height: 420,
+      margin: { l: 66, r: 24, t: 56, b: 56 },
+      showlegend: false,
+      title: figureTitle(network),
+      xaxis: { ...baseAxis, range: [0, 100], title: { text: `Confidence, %; ${error}`, standoff: 8 } },
+      yaxis: { ...baseAxis, range: [0, 100], title: { text: 'Accuracy, %' } },
+    },
+    config: baseConfig,
+    text: [
+      title,
+      ...bins.map(
+        ({ count, confidence, accuracy }) =>
+          `${percent(confidence ?? 0, 1)} % sure: ${percent(accuracy ?? 0, 1)} % right of ${count}`,
+      ),
+    ].join('\n'),
+  });
+}
+
+const intervalText = (value: number, { low, high }: Omit<Measured, 'value'>) =>
+  `${percent(value, 1)} % (${percent(low, 1)} … ${percent(high, 1)})`;
+
+/** The measures of a report, a row each, with their 95 % intervals. */
+export function summaryTable(report: RobustnessReport, baseline?: RobustnessReport): ResultsTable {
+  const summary: ReportSummary = reportSummary(report, baseline);
+  const over = `, errors over those of ${summary.baseline}`;
+  const measures: readonly (readonly [string, Measured | undefined])[] = [
+    ['clean accuracy', summary.clean],
+    ['accuracy, mean of fifteen corruptions', summary.corrupted],
+    [`mCE${over}`, summary.mCE],
+    [`relative mCE${over}`, summary.relativeMCE],
+    ['expected calibration error', summary.ece],
+  ];
+  const rows = measures.flatMap(([measure, found]): Row[] =>
+    found === undefined
+      ? []
+      : [
+          {
+            measure,
+            '%': percent(found.value, 1),
+            '95 % interval': `${percent(found.low, 1)} … ${percent(found.high, 1)}`,
+          },
+        ],
+  );
+  return resultsTable(rows, { title: report.network });
+}
+
+/** All that was counted, a row each: what the CSV has. */
+export function reportTable(report: RobustnessReport): ResultsTable {
+  return resultsTable(
+    report.rows.map((row) => ({
+      network: report.network,
+      distortion: row.distortion,
+      strength: row.strength === null ? 'none' : String(row.strength),
+      ...accuracyInterval(row),
+      correct: row.correct,
+      total: row.total,
+    })),
+  );
+}
+
+/** The paper's distortions and the attacks, a row a strength. */
+function distortionTable(report: RobustnessReport): ResultsTable | undefined {
+  const names = new Set(corruptions.map(({ name }) => name));
+  const rows = report.rows
+    .filter(({ distortion }) => distortion !== 'none' && !names.has(distortion))
+    .map((row) => {
+      const kind = distortionNamed(row.distortion);
+      const { accuracy, low, high } = accuracyInterval(row);
+      return {
+        distortion: kind.title,
+        strength: strengthText(kind, row.strength),
+        'accuracy, %': percent(accuracy, 1),
+        '95 % interval': `${percent(low, 1)} … ${percent(high, 1)}`,
+      };
+    });
+  return rows.length > 0 ? resultsTable(rows, { title: "The paper's distortions, and attacks" }) : undefined;
+}
+
+/** What was measured, in words: the network, the images, and what it is given them with. */
+export function subjectText({ network, dataset, normalisation, seed }: RobustnessReport): string {
+  const triple = (values: readonly number[]) => values.map((value) => value.toFixed(3)).join(', ');
+  const { name, digest, classes, side, images } = dataset;
+  return (
+    `${network}, on ${images} test images of ${name} (${digest}; ${classes} classes, ${side} px), seed ${seed}. ` +
+    `Its images are normalised by mean ${triple(normalisation.mean)} and deviation ${triple(normalisation.deviation)}.`
+  );
+}
+
+/** The report as one page of HTML that needs nothing else: tables, and the pictures as SVG. */
+export async function reportPage(report: RobustnessReport, baseline?: RobustnessReport): Promise<string> {
+  const pictures = [reportHeatMap(report), reliabilityFigure(report)];
+  const svgs = await Promise.all(pictures.map((picture) => picture.toSvg()));
+  const tables = [summaryTable(report, baseline), distortionTable(report)];
+  return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<title>${escapeXml(`Robustness of ${report.network}`)}</title>
+<style>
+  body { font: 15px Arial, 'DejaVu Sans', sans-serif; color: ${sheet.ink}; max-width: 760px; margin: 2em auto; }
+  table { border-collapse: collapse; margin: 1.5em 0; }
+  caption { font-weight: bold; padding-bottom: 0.4em; }
+  th, td { padding: 0.2em 0.8em 0.2em 0; border-bottom: 1px solid ${sheet.grid}; }
+</style>
+<h1>${escapeXml(`Robustness of ${report.network}`)}</h1>
+<p>${escapeXml(subjectText(report))} Intervals are of 95 %: what the number of images leaves open.</p>
+${[tables[0]?.toHtml(), ...svgs, tables[1]?.toHtml()].filter((part) => part !== undefined).join('\n')}
+</html>
+`;
+}

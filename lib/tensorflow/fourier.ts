@@ -1,0 +1,48 @@
+import { attribute, DataType, executeOne, type Tensor, type Tensor4D, tf } from './runtime';
+
+const TYPES = [attribute.type('Treal', DataType.float32), attribute.type('Tcomplex', DataType.complex64)];
+const COMPLEX = attribute.type('T', DataType.complex64);
+
+/** Sizes whose only prime factors are 2, 3, 5, 7 and 11 transform fast; a high power of two leaves the cache unused. */
+function fastSize(least: number): number {
+  for (let size = Math.ceil(least / 2) * 2; ; size += 2) {
+    const rest = [2, 3, 5, 7, 11].reduce((left, prime) => {
+      let quotient = left;
+      while (quotient % prime === 0) quotient /= prime;
+      return quotient;
+    }, size);
+    if (rest === 1 && size % 128 !== 0) return size;
+  }
+}
+
+/**
+ * Each image of a batch correlated with a kernel of its own, where the kernel lies whole upon the image:
+ * `y[i, j] = Σ kernel[m, n] · x[i + m, j + n]`, by the Fourier transform, so that the kernel's size costs little. The bits
+ * of an image depend on neither the batch nor its place there. It has no gradient.
+ *
+ * @param images `[batch, height, width, channels]`
+ * @param kernels `[batch, rows, columns]`
+ * @returns `[batch, height − rows + 1, width − columns + 1, channels]`
+ */
+export function correlate(images: Tensor4D, kernels: Tensor): Tensor4D {
+  const [batch, height, width, channels] = images.shape;
+  const [, rows, columns] = kernels.shape;
+  const size = [fastSize(height), fastSize(width)];
+  const fftLength = tf.tensor1d(size, 'int32');
+  const spectrum = (x: Tensor) => {
+    const [h, w] = x.shape.slice(2);
+    const padded = tf.pad(x, [
+      [0, 0],
+      [0, 0],
+      [0, size[0] - h],
+      [0, size[1] - w],
+    ]);
+    return executeOne('RFFT2D', [padded, fftLength], TYPES);
+  };
+  const image = spectrum(images.transpose([0, 3, 1, 2]));
+  const kernel = executeOne('Conj', [spectrum(kernels.reshape([batch, 1, rows, columns]))], [COMPLEX]);
+  const product = executeOne('Mul', [image, kernel], [COMPLEX]);
+  return executeOne('IRFFT2D', [product, fftLength], TYPES)
+    .slice([0, 0, 0, 0], [batch, channels, height - rows + 1, width - columns + 1])
+    .transpose([0, 2, 3, 1]) as Tensor4D;
+}

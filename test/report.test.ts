@@ -1,0 +1,360 @@
+/** The robustness report: its measures against their definitions, begun, stopped and gone on with, and what it refuses. */
+import assert from 'node:assert/strict';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { report as reportCommand } from '../lib/cli/report';
+import { buildArrays } from '../lib/data/build/arrays';
+import { openFolder } from '../lib/data/build/folder';
+import { IMAGENET, type ImageDataset, subset } from '../lib/data/dataset';
+import { corruptions, distortionNamed, type Strength } from '../lib/distortions';
+import { calibration } from '../lib/evaluation/calibration';
+import { type EvaluationRow, evaluate, packedAnswers } from '../lib/evaluation/evaluate';
+import {
+  type ReportOptions,
+  type RobustnessReport,
+  reportPlan,
+  reportSummary,
+  robustnessReport,
+} from '../lib/evaluation/report';
+import { fromFunctions, type Network } from '../lib/model/network';
+import { ResNet18, ResNet34, ResNet50 } from '../lib/model/resnet';
+import { resNetFrom, saveWeights } from '../lib/model/weights';
+import { reliabilityFigure, reportHeatMap, reportPage, reportTable, summaryTable } from '../lib/plots/report';
+import { normalTensor, type Tensor2D, type Tensor4D, tf } from '../lib/tensorflow';
+
+const folder = mkdtempSync(join(tmpdir(), 'report-test-'));
+after(() => rmSync(folder, { recursive: true }));
+
+describe('calibration', () => {
+  it('has no error for a predictor that is right as often as it is sure', () => {
+    const sure = [0.1, 0.3, 0.5, 0.7, 0.9, 1];
+    const confidences = sure.flatMap((confidence) => Array(10).fill(confidence));
+    const answers = sure.flatMap((confidence) =>
+      Array.from({ length: 10 }, (_, at) => (at < 10 * confidence ? 1 : 0)),
+    );
+    const { ece, bins, low, high } = calibration({ confidences, answers });
+    assert.ok(ece < 1e-12, `${ece}`);
+    assert.equal(
+      bins.reduce((sum, { count }) => sum + count, 0),
+      60,
+    );
+    assert.ok(low >= 0 && low <= high);
+  });
+
+  it('is the gap between how sure and how often right, weighed by the answers', () => {
+    const { ece, bins } = calibration({ confidences: [0.95, 0.95, 0.95, 0.55], answers: [1, 0, 0, 1] }, 10);
+    assert.ok(Math.abs(ece - (0.75 * (0.95 - 1 / 3) + 0.25 * 0.45)) < 1e-12, `${ece}`);
+    assert.deepEqual(
+      bins.filter(({ count }) => count > 0).map(({ from, count, accuracy }) => [from, count, accuracy]),
+      [
+        [0.5, 1, 1],
+        [0.9, 3, 1 / 3],
+      ],
+    );
+  });
+
+  it('refuses lists that do not belong together', () => {
+    assert.throws(() => calibration({ confidences: [0.5], answers: [] }), /1 confidences and 0 answers/);
+  });
+});
+
+describe('the measures of a report', () => {
+  const images = 8;
+  /** A report whose network is wrong on so many of eight images. */
+  const reportOf = (
+    network: string,
+    wrong: (name: string, severity: number) => number,
+    seed = 0,
+  ): RobustnessReport => {
+    const row = (distortion: string, strength: number, errors: number): EvaluationRow => ({
+      distortion,
+      strength,
+      seed,
+      correct: images - errors,
+      total: images,
+      answers: packedAnswers(Uint8Array.from({ length: images }, (_, at) => (at < errors ? 0 : 1))),
+    });
+    return {
+      format: 1,
+      network,
+      dataset: { name: 'stripes', digest: '0123456789abcdef', classes: 3, side: 28, images },
+      normalisation: { mean: [0, 0, 0], deviation: [1, 1, 1] },
+      seed,
+      rows: [
+        row('none', 0, wrong('none', 0)),
+        ...corruptions.flatMap(({ name }) =>
+          [1, 2, 3, 4, 5].map((severity) => row(name, severity, wrong(name, severity))),
+        ),
+      ],
+      calibration: calibration({ confidences: [0.5], answers: [1] }),
+    };
+  };
+  const baseline = reportOf('the baseline', (name, severity) =>
+    name === 'none' ? 1 : Math.min(8, severity + 1),
+  );
+
+  it('are those of Hendrycks and Dietterich', () => {
+    const half = reportOf('the network', (name, severity) =>
+      name === 'none' ? 1 : name === 'fog' ? 8 : Math.min(8, severity + 1),
+    );
+    const { clean, corrupted, mCE, relativeMCE, baseline: of } = reportSummary(half, baseline);
+    assert.equal(of, 'the baseline');
+    assert.equal(clean.value, 7 / 8);
+    const near = (value: number | undefined, expected: number) =>
+      assert.ok(Math.abs((value ?? Number.NaN) - expected) < 1e-12, `${value}, but expected ${expected}`);
+    near(corrupted.value, 1 - (14 * (20 / 40) + 1) / 15);
+    near(mCE?.value, (14 + 40 / 20) / 15);
+    near(relativeMCE?.value, (14 + 35 / 15) / 15);
+  });
+
+  it('are 1 for the baseline itself, and leave out what is not among the fifteen', () => {
+    const extra = reportOf('the network', (name, severity) =>
+      name === 'saturate' ? 8 : name === 'none' ? 1 : Math.min(8, severity + 1),
+    );
+    const { mCE, relativeMCE, corrupted } = reportSummary(extra, baseline);
+    assert.ok(Math.abs((mCE?.value ?? 0) - 1) < 1e-12 && Math.abs((relativeMCE?.value ?? 0) - 1) < 1e-12);
+    assert.equal(corrupted.value, reportSummary(baseline).corrupted.value);
+    assert.equal(reportSummary(baseline).mCE, undefined);
+    assert.ok(corrupted.low < corrupted.value && corrupted.value < corrupted.high);
+  });
+
+  it('refuse a baseline of other pictures, naming both', () => {
+    const other = reportOf('another baseline', () => 1, 7);
+    assert.throws(() => reportSummary(baseline, other), {
+      name: 'ArgumentError',
+      message:
+        /the report of the baseline is of 8 images of stripes .*, seed 0, but .* another baseline .*, seed 7/i,
+    });
+  });
+
+  it('are drawn as a heat map, a diagram, tables and one page that needs nothing else', async () => {
+    const map = reportHeatMap(baseline);
+    assert.match(map.text, /Gaussian noise \(C\): 75 62\.5 50 37\.5 25/);
+    assert.match(await map.toSvg(), /JPEG compression/);
+    assert.match(await reliabilityFigure(baseline).toSvg(), /Confidence/);
+    assert.equal(reportTable(baseline).rows.length, 96);
+    assert.match(summaryTable(baseline, baseline).toText(), /mCE, errors over those of the baseline +100/);
+    const page = await reportPage(baseline, baseline);
+    assert.match(page, /normalised by mean 0\.000/);
+    assert.doesNotMatch(page, /<script|src=|<link|@import/);
+  });
+});
+
+describe('a report', () => {
+  let dataset: ImageDataset;
+  let network: Network;
+  const plan = new Map<string, readonly Strength[]>([
+    ['glass-blur', [1, 5]],
+    ['jpeg-compression', [5]],
+    ['gaussian-noise', [0.1]],
+    ['fgsm', [0.01]],
+    ['pgd-3', [0.01]],
+  ]);
+  const options = (more: Partial<ReportOptions> = {}): ReportOptions => ({
+    network,
+    name: 'three lines',
+    dataset,
+    images: 20,
+    plan,
+    ...more,
+  });
+
+  before(async () => {
+    const side = 32;
+    const picture = (number: number) => {
+      const pixels = new Uint8Array(side * side * 3);
+      for (let at = 0; at < pixels.length; at++) {
+        const [x, y] = [Math.floor(at / 3) % side, Math.floor(at / 3 / side)];
+        const along = [x, y, x + y][number % 3];
+        pixels[at] = 128 + 90 * Math.sin((along + number) / 2) + ((at * 7919 + number * 31) % 19);
+      }
+      return pixels;
+    };
+    const split = (from: number, count: number) => {
+      const numbers = Array.from({ length: count }, (_, at) => from + at);
+      return {
+        images: Uint8Array.from(numbers.flatMap((number) => [...picture(number)])),
+        labels: numbers.map((number) => number % 3),
+      };
+    };
+    const parts = { train: split(0, 30), validation: split(30, 9), test: split(39, 30) };
+    const out = join(folder, 'stripes');
+    await buildArrays({ name: 'stripes', classNames: ['down', 'right', 'both'], side, out, ...parts });
+    dataset = openFolder(out);
+    network = fromFunctions({
+      classes: 3,
+      variables: { filter: normalTensor([1, 2], [5, 5, 3, 8], 0.2), weight: normalTensor([3, 4], [8, 3], 1) },
+      forward: (images, { filter, weight }) =>
+        tf
+          .conv2d(images, filter as Tensor4D, 1, 'same')
+          .relu()
+          .mean<Tensor2D>([1, 2])
+          .matMul(weight as Tensor2D),
+    });
+  });
+  after(() => network.dispose());
+
+  it('counts what evaluate counts, and says what it was given', async () => {
+    const report = await robustnessReport(options());
+    assert.deepEqual(
+      report.rows.map(({ distortion, strength }) => [distortion, strength]),
+      [
+        ['none', 0],
+        ...[...plan].flatMap(([name, strengths]) => strengths.map((strength) => [name, strength])),
+      ],
+    );
+    assert.deepEqual(report.normalisation, { mean: dataset.mean, deviation: dataset.deviation });
+    assert.equal(report.dataset.images, 20);
+    const split = subset(dataset.test, { count: 20, seed: 0 });
+    for (const name of ['glass-blur', 'gaussian-noise'] as const) {
+      const kind = distortionNamed(name);
+      for await (const row of evaluate({
+        network,
+        dataset,
+        split,
+        distortion: kind,
+        strengths: plan.get(name),
+      })) {
+        const same = report.rows.find((one) => one.distortion === name && one.strength === row.strength);
+        assert.deepEqual(same, row);
+      }
+    }
+  });
+
+  it('stopped anywhere, goes on to the same report', async () => {
+    const whole = await robustnessReport(options());
+    const file = join(folder, 'stopped.jsonl');
+    const stop = new AbortController();
+    const told: string[] = [];
+    await assert.rejects(
+      robustnessReport(
+        options({
+          file,
+          signal: stop.signal,
+          onRow: (_, done, total) => {
+            told.push(`${done} of ${total}`);
+            if (done === 3) stop.abort(new Error('enough'));
+          },
+        }),
+      ),
+      /enough/,
+    );
+    assert.deepEqual(told, ['1 of 7', '2 of 7', '3 of 7']);
+    // As a kill leaves it: the last line cut short.
+    writeFileSync(file, readFileSync(file, 'utf8').slice(0, -20));
+    const counted: number[] = [];
+    const onRow = (_: EvaluationRow, done: number) => counted.push(done);
+    assert.deepEqual(await robustnessReport(options({ file, onRow })), whole);
+    assert.deepEqual(counted, [3, 4, 5, 6, 7]);
+    assert.deepEqual(
+      await robustnessReport(options({ file, onRow: () => assert.fail('counted again') })),
+      whole,
+    );
+  });
+
+  it('refuses a file of another subject, and a network of other classes', async () => {
+    const file = join(folder, 'other.jsonl');
+    const one = new Map([['contrast', [1]]]);
+    await robustnessReport(options({ file, plan: one }));
+    await assert.rejects(
+      robustnessReport(options({ file, plan: one, seed: 1 })),
+      /begun with the seed 0, but now it is 1/,
+    );
+    await assert.rejects(
+      robustnessReport(options({ file, plan: one, dataset: { ...dataset, ...IMAGENET } })),
+      /begun with the normalisation .*0\.485/,
+    );
+    const many = new ResNet18({ classes: 10, width: 4 });
+    await assert.rejects(
+      robustnessReport(options({ network: many })),
+      /network has 10 classes, but the data set stripes has 3/,
+    );
+    many.dispose();
+    const baseline = await robustnessReport(options({ name: 'the baseline', images: 10, plan: one }));
+    await assert.rejects(
+      robustnessReport(options({ baseline })),
+      /three lines is of 20 images of stripes .* of the baseline the baseline of 10 images/,
+    );
+    await assert.rejects(
+      robustnessReport(options({ plan: new Map([['fog', [7]]]) })),
+      /severity must be a whole number/,
+    );
+  });
+
+  it('tests all nineteen corruptions, the six distortions and PGD-20, unless told otherwise', () => {
+    const plan = reportPlan();
+    assert.equal(plan.size, 19 + 6 + 1);
+    assert.deepEqual(plan.get('fog'), [1, 2, 3, 4, 5]);
+    assert.equal(plan.get('jpeg')?.includes(null), false);
+  });
+
+  it('of weights is refused where these are of something else', async () => {
+    const command = {
+      run: undefined,
+      weights: undefined,
+      normalise: undefined,
+      data: undefined,
+      store: undefined,
+      plugin: undefined,
+      images: 10,
+      seed: 0,
+      baseline: undefined,
+      out: join(folder, 'out'),
+      json: false,
+    } as const;
+    await assert.rejects(reportCommand(command), /expected --run or --weights, but got neither/);
+    const weights = join(folder, 'ten.safetensors');
+    const ten = new ResNet18({ classes: 10, width: 4 });
+    saveWeights(ten, weights);
+    ten.dispose();
+    await assert.rejects(reportCommand({ ...command, weights }), /--weights needs --data/);
+    const data = join(folder, 'stripes');
+    await assert.rejects(reportCommand({ ...command, weights, data }), /--weights needs --normalise/);
+    await assert.rejects(
+      reportCommand({ ...command, weights, data, normalise: 'imagenet' }),
+      /network has 10 classes, but the data set stripes has 3/,
+    );
+    assert.ok(openFolder(data));
+  });
+});
+
+describe('a ResNet from its weights', () => {
+  for (const [depth, Of] of [
+    [18, ResNet18],
+    [34, ResNet34],
+    [50, ResNet50],
+  ] as const) {
+    it(`of ${depth} layers is the one that was saved`, () => {
+      const file = join(folder, `${depth}.safetensors`);
+      const saved = new Of({ classes: 7, width: 4, stem: 'small', seed: depth });
+      saveWeights(saved, file);
+      const found = resNetFrom(file);
+      assert.deepEqual([found.depth, found.classes, found.width, found.stem], [depth, 7, 4, 'small']);
+      const images = normalTensor([1, 1], [2, 32, 32, 3], 1) as Tensor4D;
+      const logits = [saved, found].map((network) => network.forward(images, { training: false }).dataSync());
+      assert.deepEqual(logits[0], logits[1]);
+      tf.dispose(images);
+      saved.dispose();
+      found.dispose();
+    });
+  }
+
+  it('is refused for a file of another network', () => {
+    const other = join(folder, 'other.safetensors');
+    copyFileSync(join(__dirname, 'fixtures', 'distortions', 'distortions.safetensors'), other);
+    assert.throws(() => resNetFrom(other), { name: 'DataError' });
+    const own = fromFunctions({
+      classes: 3,
+      variables: { weight: normalTensor([1, 2], [4, 3], 1) },
+      forward: (images) => images as unknown as Tensor2D,
+    });
+    saveWeights(own, other);
+    assert.throws(() => resNetFrom(other), {
+      name: 'DataError',
+      message: /has no fc\.weight: it is no ResNet/,
+    });
+    own.dispose();
+  });
+});
