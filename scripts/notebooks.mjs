@@ -37,7 +37,7 @@ export function fingerprint({ cells }) {
 }
 
 /**
- * Says in each picture's metadata what it shows, which HTML takes as its alternative text.
+ * Says in each picture's metadata what it shows: its alternative text, where a front end or template of nbconvert takes it.
  *
  * @param {readonly { metadata?: Record<string, unknown>, data?: Record<string, string | string[]> }[]} outputs
  */

@@ -230,7 +230,10 @@ export interface ReportSummary {
    * baseline, averaged. The interval is that of the images; the baseline's errors are taken as they are.
    */
   readonly mCE?: Measured;
-  /** The same of the errors above those on undistorted images. */
+  /**
+   * The same of the errors above those on undistorted images. Where the baseline loses hardly anything by a corruption, as
+   * small images do by JPEG, this divides by almost nothing: its interval tells.
+   */
   readonly relativeMCE?: Measured;
   /** Whose errors they are divided by. */
   readonly baseline?: string;
