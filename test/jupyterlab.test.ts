@@ -197,7 +197,7 @@ notebookTest(
     const tooltip = notebook.page.locator('.jp-Tooltip');
     await tooltip.filter({ hasText: /Trains a network/ }).waitFor();
     const text = (await tooltip.textContent()) ?? '';
-    assert.match(text, /^train\(options: TrainOptions\): Promise<TrainingResult>Trains a network/);
+    assert.match(text, /^function train\(options: TrainOptions\): Promise<TrainingResult>Trains a network/);
     await notebook.page.keyboard.press('Escape');
     await notebook.type(2, 'library.ResNe');
     await notebook.page.keyboard.press('Tab');

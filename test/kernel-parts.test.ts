@@ -1,22 +1,19 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import fc from 'fast-check';
 import { History } from '../lib/kernel/cells/history';
-import { definedDeclarations } from '../lib/kernel/compiler/declarations';
-import { checkName, interruptible } from '../lib/kernel/compiler/interruptible';
-import { awaitsAtTopLevel } from '../lib/kernel/compiler/top-level-await';
+import { Program } from '../lib/kernel/compiler/program';
+import { names as calls } from '../lib/kernel/compiler/transform';
 import { Outbox } from '../lib/kernel/wire/outbox';
 import { Wire } from '../lib/kernel/wire/wire';
 import { type KernelClient, setCurrentKernel } from '../lib/notebook/client';
 import { display, updateDisplay } from '../lib/notebook/display';
 import { mimeBundle, toMimeBundle } from '../lib/notebook/mime';
 import { barText, progress } from '../lib/notebook/progress';
-
-const compiler: typeof import('@tslab/typescript-for-tslab') = require('@tslab/typescript-for-tslab');
 
 /** A notebook that writes down what is shown. */
 class Notebook implements KernelClient {
@@ -220,71 +217,87 @@ test('an outbox sends one message at a time, in order', async () => {
   assert.deepEqual(sent, messages);
 });
 
-test('declarations keep their comments, types and imports, and lose names without a value', () => {
-  const declarations = `import * as fs from 'fs';
-/** Kept. */
-declare function kept(): void;
-declare function lost(): void;
-declare const a: number, b: { c: string };
-declare let d: 1;
-declare class A {}
-declare enum E { X = 0 }
-interface I { x: number }
-type T = string;
-`;
-  const kept = definedDeclarations(compiler, declarations, { kept: 1, b: 1, E: {} });
-  assert.equal(
-    kept.replace(/\n+/g, '\n'),
-    `import * as fs from 'fs';
-/** Kept. */
-declare function kept(): void;
-declare const b: { c: string };
-declare enum E { X = 0 }
-interface I { x: number }
-type T = string;`,
-  );
-});
+describe('the compiler of cells', () => {
+  let folder: string;
+  let program: Program;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'program-'));
+    program = new Program(folder, '');
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
 
-test('awaits are found outside functions, and only there', () => {
-  const awaiting = [
-    'await 1',
-    'for await (const a of b) {}',
-    'if (a) { f(await b) }',
-    'const a = [await b];',
-  ];
-  const not = [
-    'async () => await 1',
-    'async function f() { for await (const a of b) {} }',
-    "'await'",
-    '// await',
-  ];
-  for (const code of awaiting) assert.equal(awaitsAtTopLevel(compiler, code), true, code);
-  for (const code of not) assert.equal(awaitsAtTopLevel(compiler, code), false, code);
-});
+  /** The script that becomes of a cell, in one line, `!` for the check of loops. */
+  function scriptOf(source: string): string {
+    const checked = program.check(source);
+    assert.deepEqual(checked.diagnostics, []);
+    program.keep(checked, checked.names);
+    return (checked.code ?? '').replaceAll(`${calls.check}()`, '!').replace(/\s+/g, ' ').trim();
+  }
 
-test('every loop and function begins with a check, behind its directives', () => {
-  const checked = (code: string) =>
-    compiler
-      .transpileModule(code, {
-        compilerOptions: { target: compiler.ScriptTarget.ES2022, noImplicitUseStrict: true },
-        transformers: { before: [interruptible(compiler)] },
-      })
-      .outputText.replaceAll(`${checkName}()`, '!')
-      .replace(/\s+/g, ' ')
-      .trim();
-  assert.equal(checked('while (a) b();'), 'while (a) { !; b(); }');
-  assert.equal(checked('do a(); while (b)'), 'do { !; a(); } while (b);');
-  assert.equal(checked('for (;;) ;'), 'for (;;) { !; ; }');
-  assert.equal(checked('for (const a of b) { c(); }'), 'for (const a of b) { !; c(); }');
-  assert.equal(checked('for (const a in b) for (;;) { }'), 'for (const a in b) { !; for (;;) { !; } }');
-  assert.equal(checked('const f = (a) => a'), 'const f = (a) => (!, a);');
-  assert.equal(checked('const f = () => ({ a: 1 })'), 'const f = () => (!, ({ a: 1 }));');
-  assert.equal(checked("function f() { 'use strict'; a(); }"), "function f() { 'use strict'; !; a(); }");
-  assert.equal(
-    checked('class A { b() { } get c() { return 1; } }'),
-    'class A { b() { !; } get c() { !; return 1; } }',
-  );
-  assert.equal(checked('if (a) b();'), 'if (a) b();');
+  test('every loop begins with a check, and nothing else does', () => {
+    scriptOf('declare const a: any, b: any, c: any;');
+    assert.equal(scriptOf('while (a) b();'), 'while (a) { !; b(); }');
+    assert.equal(scriptOf('do a(); while (b)'), 'do { !; a(); } while (b);');
+    assert.equal(scriptOf('for (;;) ;'), 'for (;;) { !; ; }');
+    assert.equal(scriptOf('for (const a of b) { c(); }'), 'for (const a of b) { !; c(); }');
+    assert.equal(scriptOf('for (const a in b) for (;;) { }'), 'for (const a in b) { !; for (;;) { !; } }');
+    assert.equal(scriptOf('(a: any) => a'), '(a) => a;');
+    assert.equal(scriptOf('if (a) b();'), 'if (a) b();');
+  });
+
+  test('all names at the top are of one kind, functions first, without export', () => {
+    assert.equal(
+      scriptOf(
+        'export const a = 1, { b } = { b: 2 }; export class C {} var d = g(); export function g() { return 1; }',
+      ),
+      'let d; let g = function g() { return 1; }; let a = 1, { b } = { b: 2 }; let C = class C { }; d = g();',
+    );
+    assert.equal(
+      scriptOf('var e = 1; var e = 2; { var f = 3 } for (var h in {}) {}'),
+      'let e; let f; let h; e = 1; e = 2; { f = 3; } for (h in {}) { !; }',
+    );
+    assert.equal(scriptOf('interface I { a: string } type T = I; declare let x: T;'), '');
+  });
+
+  test('imports are calls, of what has a value only', () => {
+    writeFileSync(join(folder, 'a.ts'), 'export type T = 1; export const b = 2, c = 3; export default 4;');
+    assert.equal(
+      scriptOf("import d, { type T, b as e, c } from './a'; import * as all from './a'; import './a';"),
+      "let { default: d, b: e, c } = await __import__('./a'); let all = await __import__('./a'); await __import__('./a');",
+    );
+    assert.equal(scriptOf("import { T } from './a'; import type { T as U } from './a';"), '');
+    assert.equal(scriptOf("await import('./a'); import.meta.url"), "await __import__('./a'); __meta__.url;");
+  });
+
+  test('a cell knows what those before it declare, with its types, and a later declaration hides it', () => {
+    const objections = (source: string) => {
+      const checked = program.check(source);
+      if (checked.diagnostics.length === 0) program.keep(checked, checked.names);
+      return checked.diagnostics.map(({ text, line, column }) => `${line}:${column} ${text}`);
+    };
+    assert.deepEqual(objections('let n: number | string = 1; type T = { a: 1 }; const t: T = { a: 1 };'), []);
+    assert.deepEqual(objections('n = 2; n = "a"; const u: T = t;'), []);
+    assert.deepEqual(objections('\n n = true'), [
+      "2:2 Type 'boolean' is not assignable to type 'string | number'.",
+    ]);
+    assert.deepEqual(objections('type T = string; const s: T = "a";'), []);
+    assert.deepEqual(objections('const u2: 1 = t.a; const s2: T = "b"'), []);
+  });
+
+  test('a tsconfig.json above the notebook is heeded, and cells are strict without one', () => {
+    const strictly = program.check('const a: string = null;').diagnostics;
+    assert.deepEqual(
+      strictly.map(({ code }) => code),
+      [2322],
+    );
+    writeFileSync(
+      join(folder, 'tsconfig.json'),
+      '{ "compilerOptions": { "strict": false, "module": "commonjs" } }',
+    );
+    mkdirSync(join(folder, 'notebooks'));
+    const loose = new Program(join(folder, 'notebooks'), '');
+    assert.deepEqual(loose.check('const a: string = null; await a;').diagnostics, []);
+  });
 });
 
 test('native words go to a file that is gone at a good end, and are said by the next kernel after a bad one', () => {
@@ -301,8 +314,8 @@ test('native words go to a file that is gone at a good end, and are said by the 
           'commonjs',
           '-e',
           `const { writeSync } = require('fs');
-          const { divertNativeStderr } = require('${join(__dirname, '..', 'lib', 'kernel', 'cells', 'native-stderr')}');
-          const terminal = divertNativeStderr('${file}');
+          const { divertDescriptors } = require('${join(__dirname, '..', 'lib', 'kernel', 'cells', 'descriptors')}');
+          const { terminal } = divertDescriptors('${join(folder, 'kernel')}');
           writeSync(terminal, 'for the terminal\\n');
           writeSync(2, 'check failed\\n');
           ${then}`,

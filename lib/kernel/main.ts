@@ -1,9 +1,9 @@
 import { readFileSync, writeSync } from 'node:fs';
 import util from 'node:util';
 import { Worker } from 'node:worker_threads';
-import { divertNativeStderr } from './cells/native-stderr';
+import { divertDescriptors } from './cells/descriptors';
 import { Session } from './cells/session';
-import type { Connection, Presses, ServerData, ToServer } from './wire/thread';
+import type { Connection, Presses, ServerData } from './wire/thread';
 
 /*
  * The kernel's process: `node main.js <connection file>`, as the kernelspec says. The sockets live in a second thread;
@@ -16,20 +16,24 @@ Object.assign(util, { isNullOrUndefined: (value: unknown) => value === null || v
 const connectionFile = process.argv[2] ?? '';
 const connection: Connection = JSON.parse(readFileSync(connectionFile, 'utf8'));
 // Before any thread can open a file of its own.
-const terminal = divertNativeStderr(`${connectionFile.replace(/\.json$/, '')}.log`);
-const presses: Presses = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT));
-const workerData: ServerData = { connection, presses, terminal };
+const diverted = divertDescriptors(connectionFile.replace(/\.json$/, ''));
+const { terminal } = diverted;
+const presses: Presses = new Int32Array(new SharedArrayBuffer(3 * Int32Array.BYTES_PER_ELEMENT));
+// TypeScript is loaded first.
+presses[1] = 1;
+const workerData: ServerData = { connection, presses, diverted };
 const server = new Worker(require.resolve('./wire/server'), { workerData });
 server.on('error', (error) => {
   writeSync(terminal, `kernel: ${error.stack}\n`);
   process.exit(1);
 });
-new Session(server, { presses, terminal });
+const session = new Session(server, { presses, terminal });
+presses[1] = 0;
+// A cell's own `process.exit`. Its words leave by the other thread.
+process.on('exit', (code) => {
+  if (presses[2] === 0 && session.end(code)) Atomics.wait(presses, 2, 0, 2000);
+});
 
 // What a cell leaves behind must not end the kernel.
 process.on('uncaughtException', (error) => console.error('Uncaught:', error));
 process.on('unhandledRejection', (reason) => console.error('Unhandled rejection:', reason));
-// Jupyter interrupts by a message; the signal means the same, as far as Node hears it while it computes.
-process.on('SIGINT', () => {
-  if (Atomics.exchange(presses, 1, 0) === 0) server.postMessage({ kind: 'interrupt' } satisfies ToServer);
-});

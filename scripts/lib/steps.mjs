@@ -258,7 +258,7 @@ function libraryBuild() {
       // Aside, so that a notebook at work does not meet a half-written library.
       const aside = `${dist}.new`;
       fs.rmSync(aside, { recursive: true, force: true });
-      // Not node_modules/.bin/tsc: that is the compiler inside tslab.
+      // Not node_modules/.bin/tsc: that is the compiler of another package.
       const compiler = inRoot('node_modules', 'typescript', 'bin', 'tsc');
       await run('compiling the library', process.execPath, [compiler, '--outDir', aside], work);
       stamp(path.join(aside, 'stamp'), builtFrom);

@@ -57,6 +57,8 @@ export async function kernelCommand(): Promise<string[]> {
 }
 
 interface Connection {
+  readonly transport: 'tcp' | 'ipc';
+  readonly ip: string;
   readonly key: string;
   readonly shell_port: number;
   readonly control_port: number;
@@ -87,7 +89,8 @@ export class KernelClient {
     for (const socket of [shell, control, stdin]) socket.routingId = identity;
     iopub.receiveHighWaterMark = 0;
     iopub.subscribe();
-    const url = (port: number) => `tcp://127.0.0.1:${port}`;
+    const { transport, ip } = connection;
+    const url = (port: number) => `${transport}://${ip}${transport === 'ipc' ? '-' : ':'}${port}`;
     for (const channel of ['shell', 'control', 'stdin', 'iopub'] as const) {
       this.#sockets[channel].linger = 0;
       this.#sockets[channel].connect(url(connection[`${channel}_port`]));
@@ -233,6 +236,8 @@ export interface StartOptions {
   readonly argv?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
+  /** Default: `tcp`. */
+  readonly transport?: Connection['transport'];
 }
 
 /** A kernel in a process of its own, and a client of it. */
@@ -253,13 +258,14 @@ export class TestKernel extends KernelClient {
     }
   }
 
-  static async start({ argv, env, cwd }: StartOptions = {}): Promise<TestKernel> {
+  static async start({ argv, env, cwd, transport = 'tcp' }: StartOptions = {}): Promise<TestKernel> {
     const folder = await mkdtemp(join(tmpdir(), 'kernel-'));
     const [shell_port, control_port, stdin_port, iopub_port, hb_port] = await freePorts(5);
-    const connection = { key: randomUUID(), shell_port, control_port, stdin_port, iopub_port, hb_port };
+    const ip = transport === 'tcp' ? '127.0.0.1' : join(folder, 'socket');
+    const ports = { shell_port, control_port, stdin_port, iopub_port, hb_port };
+    const connection = { transport, ip, key: randomUUID(), ...ports };
     const file = join(folder, 'connection.json');
-    const common = { transport: 'tcp', ip: '127.0.0.1', signature_scheme: 'hmac-sha256' };
-    await writeFile(file, JSON.stringify({ ...common, ...connection }));
+    await writeFile(file, JSON.stringify({ signature_scheme: 'hmac-sha256', ...connection }));
     const [program = '', ...args] = (argv ?? (await kernelCommand())).map((part) =>
       part.replace('{connection_file}', file),
     );

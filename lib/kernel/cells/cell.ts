@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { setMaxListeners } from 'node:events';
+import { inspect } from 'node:util';
 import type { Request } from '../wire/wire';
 
 /** What stops the loops of a cell that is interrupted. */
@@ -39,3 +40,19 @@ export class Cell {
 
 /** The cell that started what is going on, also when that goes on after the cell has ended. */
 export const currentCell = new AsyncLocalStorage<Cell>();
+
+/** Node 20 writes down with each promise which cell it is of, where `console.log` would show it. */
+Object.defineProperty(Promise.prototype, inspect.custom, {
+  configurable: true,
+  writable: true,
+  value(this: object, _depth: number, options: import('node:util').InspectOptions) {
+    for (const name of Object.getOwnPropertySymbols(this)) {
+      if (hidden.test(String(name))) Object.defineProperty(this, name, { enumerable: false });
+    }
+    // From now on it is shown as any other object.
+    Object.defineProperty(this, inspect.custom, { value: undefined, configurable: true, writable: true });
+    return inspect(this, options);
+  },
+});
+
+const hidden = /^Symbol\((async_id_symbol|trigger_async_id_symbol|kResourceStore)\)$/;

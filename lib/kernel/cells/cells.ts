@@ -1,10 +1,10 @@
 import { writeSync } from 'node:fs';
 import { relative } from 'node:path';
 import { setCurrentKernel } from '../../notebook/client';
-import { toMimeBundle } from '../../notebook/mime';
+import { type MimeBundle, toMimeBundle } from '../../notebook/mime';
 import { Interpreter, type Outcome } from '../compiler/interpreter';
 import { Scripts } from '../compiler/stack';
-import type { ServerData, ToServer } from '../wire/thread';
+import type { Presses, ToServer } from '../wire/thread';
 import type { Request } from '../wire/wire';
 import { Cell, currentCell, Interrupted } from './cell';
 import { type Failure, failureOf, failureOfDiagnostics } from './failure';
@@ -52,7 +52,7 @@ export class Cells {
 
   constructor(
     tell: (message: ToServer) => void,
-    { presses, terminal }: Pick<ServerData, 'presses' | 'terminal'>,
+    { presses, terminal }: { readonly presses: Presses; readonly terminal: number },
   ) {
     this.#tell = tell;
     this.#interruption = new Interruption(presses, () => this.#interrupt());
@@ -70,10 +70,8 @@ export class Cells {
       directory: process.cwd(),
       globals: { declarations: promptDeclaration, values: { prompt } },
       onScript: (name, locate) => this.#scripts.setLocate(name, locate),
-      onDisplay(bundle, displayId, update) {
-        if (update && displayId) client.update(displayId, bundle);
-        else client.display(bundle, { displayId });
-      },
+      onCompile: (isCompiling) => Atomics.store(presses, 1, isCompiling ? 1 : 0),
+      prepare: { tslab: (require) => showTslab(require, client) },
     });
   }
 
@@ -106,12 +104,17 @@ export class Cells {
   }
 
   /** Waits no longer for a cell that did not stop. */
-  giveUp(): void {
-    const run = this.#run;
-    // The cell that was meant may have ended by itself.
-    if (!run?.cell.signal.aborted) return;
+  #giveUp(run: Run): void {
+    if (run !== this.#run) return;
     this.interpreter.abandon();
     this.#fail(run, failureOf(new Interrupted(givenUp.message, givenUp.cure), this.#scripts));
+  }
+
+  /** The process ends: the cell that runs says so. */
+  end(code: number): void {
+    const evalue = `The cell has ended the kernel: process.exit(${code}).`;
+    const failure = { ename: 'KernelEnded', evalue, traceback: [`${evalue} Restart it to go on.`] };
+    if (this.#run) this.#fail(this.#run, failure);
   }
 
   takeInput(content: Readonly<Record<string, unknown>>): void {
@@ -123,7 +126,7 @@ export class Cells {
     const { cell, script, source, quiet, kept } = run;
     const outcome = await this.interpreter.execute(source, script);
     const value = outcome.kind === 'value' ? outcome.value : undefined;
-    const data = value == null ? undefined : encodeBundle(await toMimeBundle(value));
+    const data = value === undefined ? undefined : encodeBundle(await toMimeBundle(value));
     if (run !== this.#run) return;
     if (kept) this.history.add({ line: cell.number, source, output: String(data?.['text/plain'] ?? '') });
     const failure = this.#failureOf(run, outcome);
@@ -131,47 +134,47 @@ export class Cells {
     if (data && !quiet) {
       this.#publish(cell, 'execute_result', { execution_count: cell.number, data, metadata: {} });
     }
-    const user_expressions = await this.#evaluate(cell.request.content.user_expressions ?? {});
+    const user_expressions = await this.#evaluate(cell);
     this.#finish(run, { status: 'ok', execution_count: cell.number, payload: [], user_expressions });
   }
 
-  async #evaluate(expressions: object): Promise<object> {
+  async #evaluate(cell: Cell): Promise<object> {
     const results: Record<string, object> = {};
-    for (const [name, expression] of Object.entries(expressions)) {
+    for (const [name, expression] of Object.entries(cell.request.content.user_expressions ?? {})) {
       const script = 'user-expression';
       const outcome = await this.interpreter.execute(`(${expression})`, script);
-      results[name] =
-        outcome.kind === 'value'
-          ? { status: 'ok', data: encodeBundle(await toMimeBundle(outcome.value)), metadata: {} }
-          : {
-              status: 'error',
-              ...(outcome.kind === 'thrown'
-                ? failureOf(outcome.error, this.#scripts)
-                : failureOfDiagnostics(name, outcome.diagnostics, this.#scripts)),
-            };
+      const failure = this.#failureOf({ cell, label: name }, outcome);
+      const value = outcome.kind === 'value' ? outcome.value : undefined;
+      results[name] = failure
+        ? { status: 'error', ...failure }
+        : { status: 'ok', data: encodeBundle(await toMimeBundle(value)), metadata: {} };
     }
     return results;
   }
 
   /** With no cell running it is meant for what the last ones have started. */
   #interrupt(): void {
-    for (const cell of this.#run ? [this.#run.cell] : this.#cells) cell.interrupt();
+    const run = this.#run;
+    for (const cell of run ? [run.cell] : this.#cells) cell.interrupt();
     this.#input?.reject(new Interrupted());
     this.#input = undefined;
+    if (run) setTimeout(() => this.#giveUp(run), graceMs);
   }
 
-  #failureOf({ cell, label }: Run, outcome: Outcome): Failure | undefined {
+  #failureOf({ cell, label }: Pick<Run, 'cell' | 'label'>, outcome: Outcome): Failure | undefined {
     switch (outcome.kind) {
       case 'value':
         return undefined;
       case 'diagnostics':
         return failureOfDiagnostics(label, outcome.diagnostics, this.#scripts);
+      case 'terminated':
+        this.#interruption.catchUp();
+        return failureOf(new Interrupted(), this.#scripts);
       case 'thrown': {
         const { error } = outcome;
-        // Node has broken the cell off: the message of the interrupt may wait behind it.
-        const broken = hasCode(error, 'ERR_SCRIPT_EXECUTION_INTERRUPTED');
-        if (broken) this.#interruption.catchUp();
-        const interrupted = broken || (cell.signal.aborted && isAbort(error));
+        // The message of the interrupt may wait behind what has ended now.
+        this.#interruption.catchUp();
+        const interrupted = cell.signal.aborted && endsByInterrupt(error);
         return failureOf(interrupted ? new Interrupted() : error, this.#scripts);
       }
     }
@@ -231,19 +234,31 @@ export class Cells {
   }
 }
 
-/** What most calls end with when their signal is aborted. */
-function isAbort(error: unknown): boolean {
-  return error instanceof Error && error.name === 'AbortError';
+/** What most calls end with when their signal is aborted, and `execSync` when its child has got one. */
+function endsByInterrupt(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return error.name === 'AbortError' || ('signal' in error && error.signal === 'SIGINT');
 }
 
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
-}
+/** What a cell has to stop by itself after an interrupt. */
+const graceMs = 700;
 
 const givenUp = {
-  message: 'The cell did not stop, so it was given up; what it does may go on.',
-  cure: 'Restart the kernel to be sure that it ends. What takes long stops at once if it is given `currentKernel().signal`.',
+  message: 'The cell was interrupted; what it waited for may go on.',
+  cure: 'Give `currentKernel().signal` to what takes long: it stops at once then.',
 };
+
+/** What cells show by `tslab.display`. */
+function showTslab(require: NodeJS.Require, client: NotebookClient): void {
+  const jupyter: { lastWriteDisplayData: unknown } = require('tslab/dist/jupyter');
+  jupyter.lastWriteDisplayData = (
+    { data, transient }: { data: MimeBundle; transient: { display_id?: string } },
+    update?: boolean,
+  ) => {
+    if (update && transient.display_id) client.update(transient.display_id, data);
+    else client.display(data, { displayId: transient.display_id });
+  };
+}
 
 const promptDeclaration = `
 /**

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import type { Diagnostic } from '../compiler/interpreter';
+import type { Diagnostic } from '../compiler/program';
 import type { Scripts } from '../compiler/stack';
 
 /** What an `error` message holds. */
@@ -25,24 +25,30 @@ export function failureOf(error: unknown, scripts: Scripts): Failure {
 }
 
 /** @param shown those that are in it already; an error may be its own cause */
-function tracebackOf(error: Error, scripts: Scripts, shown: Set<Error>): string[] {
+function tracebackOf(error: Error, scripts: Scripts, shown: Set<unknown>): string[] {
   shown.add(error);
   const stack = typeof error.stack === 'string' ? error.stack : '';
   const frames = stack.split('\n').filter((line) => /^ +at /.test(line));
   const cure = 'cure' in error && typeof error.cure === 'string' ? error.cure : undefined;
+  const fields = Object.entries(error).filter(([name]) => !usual.has(name));
   const lines = [
     `${red(String(error.name))}: ${error.message}`,
     ...(cure ? [`What to do: ${cure}`] : []),
     ...blockOf(scripts.excerpt(frames.join('\n'))),
     ...blockOf(frames.join('\n')),
+    ...blockOf(fields.length > 0 ? inspect(Object.fromEntries(fields)) : undefined),
   ];
   const causes = error instanceof AggregateError ? error.errors : 'cause' in error ? [error.cause] : [];
   for (const cause of causes) {
-    if (!(cause instanceof Error) || shown.has(cause)) continue;
-    lines.push('', 'Caused by:', ...tracebackOf(cause, scripts, shown));
+    if (shown.has(cause)) continue;
+    const words = cause instanceof Error ? tracebackOf(cause, scripts, shown) : inspect(cause).split('\n');
+    lines.push('', 'Caused by:', ...words);
   }
   return lines;
 }
+
+/** Fields of errors that are shown in another way. */
+const usual = new Set(['name', 'message', 'stack', 'cure', 'cause', 'errors']);
 
 function blockOf(text: string | undefined): string[] {
   return text ? ['', ...text.split('\n')] : [];
@@ -56,9 +62,9 @@ export function failureOfDiagnostics(
   diagnostics: readonly Diagnostic[],
   scripts: Scripts,
 ): Failure {
-  const texts = diagnostics.map(({ file, line, column, text }) => {
+  const texts = diagnostics.map(({ file, line, column, text, code }) => {
     const place = `${file ?? cell}:${line}:${column}`;
-    return { place, text, excerpt: file ? undefined : scripts.excerpt(place) };
+    return { place, text, code, excerpt: file ? undefined : scripts.excerpt(place) };
   });
   const ename = 'TypeScriptError';
   const more = texts.length - mostDiagnostics;
@@ -68,9 +74,9 @@ export function failureOfDiagnostics(
     traceback: [
       ...texts
         .slice(0, mostDiagnostics)
-        .flatMap(({ place, text, excerpt }, index) => [
+        .flatMap(({ place, text, code, excerpt }, index) => [
           ...(index > 0 ? [''] : []),
-          `${red(ename)}: ${text}`,
+          `${red(ename)} ${code}: ${text}`,
           ...(excerpt ?? place).split('\n'),
         ]),
       ...(more > 0 ? ['', `and ${more} more`] : []),

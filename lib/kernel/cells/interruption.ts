@@ -1,4 +1,4 @@
-import { checkName } from '../compiler/interruptible';
+import { checks, names } from '../compiler/transform';
 import type { Presses } from '../wire/thread';
 import { currentCell, Interrupted } from './cell';
 
@@ -18,7 +18,8 @@ export class Interruption {
       // A plain read: this runs in every turn of every loop.
       if (presses[0] !== this.#calm) this.#stop(check);
     };
-    Object.defineProperty(globalThis, checkName, { value: check });
+    Object.defineProperty(globalThis, names.check, { value: check });
+    hideChecks();
   }
 
   handle(press: number): void {
@@ -35,8 +36,6 @@ export class Interruption {
   /** What was interrupted before is over: a new cell begins. */
   calm(): void {
     this.#calm = this.#handled;
-    // A SIGINT of our own that Node took for itself.
-    Atomics.store(this.#presses, 1, 0);
   }
 
   #stop(check: () => void): void {
@@ -46,4 +45,12 @@ export class Interruption {
     Error.captureStackTrace(error, check);
     throw error;
   }
+}
+
+/** The text of a function runs elsewhere, too: in a worker, in a browser. */
+function hideChecks(): void {
+  const textOf = Function.prototype.toString;
+  Function.prototype.toString = function () {
+    return textOf.call(this).replace(checks, '');
+  };
 }

@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs';
 import { kernelInfo } from '../wire/kernel-info';
-import type { ServerData, ToServer, ToSession } from '../wire/thread';
+import type { Presses, ToServer, ToSession } from '../wire/thread';
 import type { Request } from '../wire/wire';
 import { Cells } from './cells';
 
@@ -25,12 +25,26 @@ export class Session {
   readonly #aborted = new Set<Request>();
   /** What is being answered. */
   #request: Request | undefined;
+  #isEnding = false;
 
-  constructor(server: ServerPort, data: Pick<ServerData, 'presses' | 'terminal'>) {
+  constructor(server: ServerPort, data: { readonly presses: Presses; readonly terminal: number }) {
     this.#server = server;
     this.#terminal = data.terminal;
     this.#cells = new Cells((message) => this.#tell(message), data);
     server.on('message', (message) => this.#take(message));
+  }
+
+  /**
+   * Says that a cell ends the process, which goes on to its end when this has returned.
+   *
+   * @returns whether something is to be sent before
+   */
+  end(code: number): boolean {
+    if (this.#isEnding) return false;
+    this.#isEnding = true;
+    this.#cells.end(code);
+    this.#tell({ kind: 'last words' });
+    return true;
   }
 
   #take(message: ToSession): void {
@@ -39,13 +53,11 @@ export class Session {
         this.#takeRequest(message.request);
         break;
       case 'interrupt':
+        this.#tell({ kind: 'taken' });
         this.#cells.interrupt(message.press);
         break;
-      case 'give up':
-        this.#tell({ kind: 'taken' });
-        this.#cells.giveUp();
-        break;
       case 'shut down':
+        this.#isEnding = true;
         process.exit(message.code);
     }
   }
@@ -72,7 +84,7 @@ export class Session {
 
   #execute(request: Request): void {
     this.#cells.execute(request, (reply) => {
-      if (reply.status === 'ok' || request.content.stop_on_error === false) {
+      if (reply.status === 'ok' || request.content.stop_on_error === false || this.#isEnding) {
         this.#finish(reply);
         return;
       }

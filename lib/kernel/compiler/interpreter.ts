@@ -1,35 +1,21 @@
-import type { Converter, ConvertResult } from 'tslab/dist/converter';
-import type { Executor } from 'tslab/dist/executor';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import ts from 'typescript-6';
 import type { MimeBundle } from '../../notebook/mime';
-import { type Completions, complete, inspect, isComplete } from './assist';
-import type { Locate } from './compiler';
-import { definedDeclarations } from './declarations';
-import { awaitsAtTopLevel } from './top-level-await';
-import { loadTslab, type ShowTslab, type Tslab } from './tslab';
+import { type Completions, complete, inspect } from './assist';
+import { Evaluator } from './evaluator';
+import { Modules, type ModulesOptions } from './modules';
+import type { NameKind } from './names';
+import { type Checked, type Diagnostic, Program } from './program';
+import { type Locate, locateBy } from './stack';
+import { names } from './transform';
 
 /** What came of a cell. */
 export type Outcome =
   | { readonly kind: 'value'; readonly value: unknown }
   | { readonly kind: 'thrown'; readonly error: unknown }
-  | { readonly kind: 'diagnostics'; readonly diagnostics: readonly Diagnostic[] };
-
-/** Something that the compiler objects to; line and column count from 1. */
-export interface Diagnostic {
-  /** A file that the cell imports; none for the cell itself. */
-  readonly file?: string;
-  readonly line: number;
-  readonly column: number;
-  readonly text: string;
-}
-
-interface Cell {
-  /** What its script is called in stack traces. */
-  readonly script: string;
-  readonly diagnostics: Diagnostic[];
-  outcome: Outcome;
-  /** Those of this cell and of all before it. */
-  declarations?: string;
-}
+  | { readonly kind: 'diagnostics'; readonly diagnostics: readonly Diagnostic[] }
+  | { readonly kind: 'terminated' };
 
 export interface InterpreterOptions {
   /** Where imports are looked up. */
@@ -38,109 +24,111 @@ export interface InterpreterOptions {
   readonly globals: { readonly declarations: string; readonly values: Readonly<Record<string, unknown>> };
   /** Told the name of each script that is about to run. */
   readonly onScript: (name: string, locate: Locate) => void;
-  /** Shows what cells give to `tslab.display`. */
-  readonly onDisplay: ShowTslab;
+  /** Told when the compiler begins and ends: it is not to be broken off. */
+  readonly onCompile: (isCompiling: boolean) => void;
+  /** By the name of a package: what to do before cells get it. */
+  readonly prepare: ModulesOptions['prepare'];
 }
 
 /** Compiles and runs cells one after the other, in the main thread, all in one scope. */
 export class Interpreter {
-  readonly #tslab: Tslab = loadTslab();
-  readonly #converter: Converter = this.#tslab.createConverter();
-  readonly #executor: Executor;
+  readonly #program: Program;
+  readonly #evaluator = new Evaluator();
   readonly #onScript: InterpreterOptions['onScript'];
-  /** What the cells have declared, as TypeScript sees it. */
-  #declarations: string;
-  #cell: Cell | undefined;
+  readonly #onCompile: InterpreterOptions['onCompile'];
+  /** Ends the cell that runs as far as names go. */
+  #settle: ((whole: boolean) => void) | undefined;
 
-  constructor({ directory, globals, onScript, onDisplay }: InterpreterOptions) {
-    this.#declarations = globals.declarations;
+  constructor({ directory, globals, onScript, onCompile, prepare }: InterpreterOptions) {
+    this.#program = new Program(directory, globals.declarations);
     this.#onScript = onScript;
-    const node: Converter = { ...this.#converter, convert: (_, source) => this.#convert(source) };
-    this.#executor = this.#tslab.createExecutor(
-      directory,
-      { node, browser: node, close: () => {} },
-      {
-        log: (value: unknown) => this.#settle({ kind: 'value', value }),
-        error: (...message: unknown[]) => this.#fail(message),
-      },
-    );
-    Object.assign(this.#executor.locals, globals.values);
-    this.#tslab.setDisplay(onDisplay);
+    this.#onCompile = onCompile;
+    const from = join(directory, 'cell.ts');
+    const modules = new Modules({ directory, compiler: this.#program.options, onScript, prepare });
+    const values = {
+      ...globals.values,
+      require: modules.requireFor(from),
+      __dirname: directory,
+      __filename: from,
+      [names.load]: modules.importFor(from),
+      [names.meta]: { url: pathToFileURL(from).href, filename: from, dirname: directory },
+    };
+    for (const [name, value] of Object.entries(values)) {
+      Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
+    }
   }
 
   async execute(source: string, script: string): Promise<Outcome> {
-    const cell: Cell = { script, diagnostics: [], outcome: { kind: 'value', value: undefined } };
-    this.#cell = cell;
-    try {
-      await this.#executor.execute(source);
-    } catch (error) {
-      cell.outcome = { kind: 'thrown', error };
-    }
-    if (this.#cell === cell) this.#keepDeclarations(cell.outcome.kind === 'value');
-    const { diagnostics, outcome } = cell;
-    return diagnostics.length > 0 ? { kind: 'diagnostics', diagnostics } : outcome;
+    const checked = this.#compile(() => this.#program.check(source));
+    if (checked.code === undefined) return { kind: 'diagnostics', diagnostics: checked.diagnostics };
+    this.#onScript(script, locateBy(checked.map));
+    const before = this.#evaluator.values(checked.names.keys());
+    // Once, by its end or by being left.
+    const settle = (whole: boolean) => {
+      if (this.#settle !== settle) return;
+      this.#settle = undefined;
+      this.#program.keep(checked, whole ? checked.names : this.#reached(checked.names, before));
+    };
+    this.#settle = settle;
+    const outcome = await this.#evaluator.evaluate(`${checked.code}\n//# sourceURL=${script}`);
+    const isWhole = outcome.kind === 'value';
+    settle(isWhole);
+    return isWhole && !checked.hasValue ? { kind: 'value', value: undefined } : outcome;
   }
 
-  /** Waits no longer for the cell that runs: its `execute` ends, or never does where it was broken off. */
+  /** Waits no longer for the cell that runs. */
   abandon(): void {
-    this.#keepDeclarations(false);
-    this.#executor.interrupt();
+    this.#settle?.(false);
   }
 
   /** @param position in UTF-16 units, as below */
   complete(source: string, position: number): Completions {
-    return complete(this.#converter, { source, position, declarations: this.#declarations });
-  }
-
-  inspect(source: string, position: number): MimeBundle | undefined {
-    const draft = { source, position, declarations: this.#declarations };
-    return inspect(this.#converter, this.#tslab.compiler, draft);
-  }
-
-  isComplete(source: string): 'complete' | 'incomplete' | 'invalid' {
-    return isComplete(this.#tslab.compiler, source);
-  }
-
-  #convert(source: string): ConvertResult {
-    const result = this.#converter.convert(this.#declarations, source);
-    if (result.output === undefined || !this.#cell) return result;
-    this.#cell.declarations = result.declOutput ?? '';
-    for (const { path, data } of result.sideOutputs ?? []) {
-      this.#onScript(path, this.#tslab.locate(data, { lines: 0, characters: 0 }));
-    }
-    const { script } = this.#cell;
-    const hasToplevelAwait = awaitsAtTopLevel(this.#tslab.compiler, source);
-    const wrapping = `(${hasToplevelAwait ? 'async ' : ''}function(exports, require) { `;
-    this.#onScript(script, this.#tslab.locate(result.output, { lines: 1, characters: wrapping.length }));
-    return { ...result, output: `${result.output}\n//# sourceURL=${script}`, hasToplevelAwait };
-  }
-
-  #settle(outcome: Outcome): void {
-    if (this.#cell) this.#cell.outcome = outcome;
-  }
-
-  /** The executor gives what was thrown, or a format with file, line, column and text of a diagnostic. */
-  #fail(message: readonly unknown[]): void {
-    if (message.length === 1) {
-      this.#settle({ kind: 'thrown', error: message[0] });
-      return;
-    }
-    const [, file, line, column, text] = message;
-    this.#cell?.diagnostics.push({
-      ...(file !== '' && { file: String(file).trim() }),
-      line: Number(line),
-      column: Number(column),
-      text: String(text),
+    return this.#compile(() => {
+      let found = complete(this.#program.draft(source), source, position);
+      // What is broken further up may have swallowed what stands here: the next time it is left out.
+      for (let text = source, end = 0; found.matches.length === 0 && end < 20; end += 1) {
+        const next = text.replace(/\S.*(?=\n)/, (line) => ' '.repeat(line.length));
+        if (next === text || this.isComplete(source) === 'complete') break;
+        text = next;
+        found = complete(this.#program.draft(text), text, position);
+      }
+      return found;
     });
   }
 
-  /** @param whole whether the cell came to its end; else only that stays which it came to */
-  #keepDeclarations(whole: boolean): void {
-    const declarations = this.#cell?.declarations;
-    this.#cell = undefined;
-    if (declarations === undefined) return;
-    this.#declarations = whole
-      ? declarations
-      : definedDeclarations(this.#tslab.compiler, declarations, this.#executor.locals);
+  inspect(source: string, position: number): MimeBundle | undefined {
+    return this.#compile(() => inspect(this.#program.draft(source), source, position));
+  }
+
+  isComplete(source: string): 'complete' | 'incomplete' | 'invalid' {
+    const { diagnostics = [] } = ts.transpileModule(source, { reportDiagnostics: true });
+    if (diagnostics.length === 0) return 'complete';
+    const end = source.trimEnd().length;
+    const goesOn = ({ start = 0, code }: ts.Diagnostic) =>
+      (start >= end && code !== endOfLine) || open.has(code);
+    return diagnostics.some(goesOn) ? 'incomplete' : 'invalid';
+  }
+
+  #compile<T>(work: () => T): T {
+    this.#onCompile(true);
+    try {
+      return work();
+    } finally {
+      this.#onCompile(false);
+    }
+  }
+
+  /** Of a cell that was broken off. What it has not come to is what it was before. */
+  #reached(names: Checked['names'], before: ReadonlyMap<string, unknown>): [string, NameKind][] {
+    const after = this.#evaluator.values(names.keys());
+    return [...names].filter(([name, kind]) => {
+      if (kind === 'interface' || kind === 'type') return true;
+      return after.has(name) && !(before.has(name) && Object.is(before.get(name), after.get(name)));
+    });
   }
 }
+
+/** Problems of code that goes on: a comment or a template string that is not closed. */
+const open = new Set([1010, 1160]);
+/** A string that is not closed cannot be closed in the next line. */
+const endOfLine = 1002;

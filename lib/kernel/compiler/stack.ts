@@ -1,4 +1,19 @@
-import type { Locate } from './compiler';
+import { SourceMap } from 'node:module';
+
+/** From a place in a script to the place in what the user wrote; lines and columns count from 1. */
+export type Locate = (line: number, column: number) => { line: number; column: number } | undefined;
+
+/** @param head how many characters of the first line the map does not know */
+export function locateBy(map: string, head = 0): Locate {
+  let parsed: SourceMap | undefined;
+  return (line, column) => {
+    parsed ??= new SourceMap(JSON.parse(map));
+    const entry = parsed.findEntry(line - 1, column - 1 - (line === 1 ? head : 0));
+    return 'originalLine' in entry
+      ? { line: entry.originalLine + 1, column: entry.originalColumn + 1 }
+      : undefined;
+  };
+}
 
 interface Script {
   /** What users know it by: `Cell 3`, or a path. */
@@ -23,7 +38,7 @@ export class Scripts {
 
   /** Says where in its source each place of a script lies; a script that is no cell is a file that one imports. */
   setLocate(name: string, locate: Locate): void {
-    const script = this.#byName.get(name) ?? { label: name.replace(/\.js$/, '.ts'), isCell: false };
+    const script = this.#byName.get(name) ?? { label: name, isCell: false };
     this.#byName.set(name, { ...script, locate });
   }
 

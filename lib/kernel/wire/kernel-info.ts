@@ -1,5 +1,4 @@
-import { version as typescript } from '@tslab/typescript-for-tslab/package.json';
-import { version as tslab } from 'tslab/package.json';
+import { version as typescript } from 'typescript-6/package.json';
 import { protocolVersion } from './wire';
 
 /** The content of a `kernel_info_reply`. */
@@ -7,8 +6,8 @@ export function kernelInfo(): object {
   return {
     status: 'ok',
     protocol_version: protocolVersion,
-    implementation: 'tslab',
-    implementation_version: tslab,
+    implementation: 'stability-training',
+    implementation_version: typescript,
     banner: `TypeScript ${typescript} on Node ${process.version}`,
     help_links: [{ text: 'TypeScript', url: 'https://www.typescriptlang.org/docs/' }],
     debugger: false,

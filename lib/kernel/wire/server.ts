@@ -1,16 +1,19 @@
+import { spawnSync } from 'node:child_process';
 import { writeSync } from 'node:fs';
 import { Session as Inspector } from 'node:inspector';
+import { constants } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Reply as Heartbeat, Router, type Socket, XPublisher } from 'zeromq';
 import { kernelInfo } from './kernel-info';
 import { Outbox, Publisher } from './outbox';
+import { Tail } from './tail';
 import type { Connection, Presses, ServerData, ToServer, ToSession } from './thread';
 import { type Origin, type Reply, type Request, Wire } from './wire';
 
-/** What a cell has to stop after an interrupt. */
-const graceMs = 5000;
 /** The main thread is deaf when it has not taken a message after so long. */
-const deafMs = 500;
+const deafMs = 1000;
+/** What it has to go on when its children have ended. */
+const childMs = 300;
 /** What the main thread has to end the process by itself, and then at the next thing it does. */
 const endMs = 500;
 const killMs = 2000;
@@ -40,20 +43,30 @@ class Server {
   readonly #terminal: number;
   /** Of the request that the main thread is at. */
   #busy: Origin | undefined;
+  /** Of the last cell. */
+  #cell: Origin | undefined;
+  readonly #tails: readonly Tail[];
   #deaf: NodeJS.Timeout | undefined;
-  #grace: NodeJS.Timeout | undefined;
 
-  constructor(session: Session, { connection, presses, terminal }: ServerData) {
+  constructor(session: Session, { connection, presses, diverted }: ServerData) {
     this.#session = session;
     this.#presses = presses;
-    this.#terminal = terminal;
+    this.#terminal = diverted.terminal;
     this.#wire = new Wire(connection);
     this.#publisher = new Publisher(this.#sockets.iopub, this.#wire);
+    this.#tails = (['stdout', 'stderr'] as const).map(
+      (name) =>
+        new Tail(diverted[name], (text) => {
+          if (this.#cell) this.#publisher.publishText(name, text, this.#cell);
+          else writeSync(this.#terminal, text);
+        }),
+    );
   }
 
   async start({ transport, ip, ...ports }: Connection): Promise<void> {
     const { shell, control, stdin, iopub, hb } = this.#sockets;
-    const bind = (socket: Socket, port: number) => socket.bind(`${transport}://${ip}:${port}`);
+    const between = transport === 'ipc' ? '-' : ':';
+    const bind = (socket: Socket, port: number) => socket.bind(`${transport}://${ip}${between}${port}`);
     try {
       await Promise.all([
         bind(shell, ports.shell_port),
@@ -74,6 +87,7 @@ class Server {
     this.#beat();
     this.#welcome();
     endWithParent(() => this.#end());
+    onSigint(() => this.#interrupt());
   }
 
   async #serve(socket: Router, handle: (request: Request) => void): Promise<void> {
@@ -144,19 +158,20 @@ class Server {
         this.#publisher.publishText(message.name, message.text, message.origin);
         break;
       case 'send':
+        for (const tail of this.#tails) tail.drain();
+        if (message.reply.type === 'execute_input') this.#cell = message.reply.origin;
         if (message.channel === 'iopub') this.#publisher.publish(message.reply);
         else this.#reply(message.channel, message.reply);
         break;
       case 'status':
         this.#busy = message.state === 'busy' ? message.origin : undefined;
-        if (!this.#busy) this.#endGrace();
         this.#status(message.state, message.origin);
         break;
       case 'taken':
         clearTimeout(this.#deaf);
         break;
-      case 'interrupt':
-        this.#interrupt();
+      case 'last words':
+        this.#close().then(() => this.#letEnd());
     }
   }
 
@@ -172,36 +187,30 @@ class Server {
     this.#session.postMessage(message);
   }
 
-  /** A second press waits no longer. */
   #interrupt(): void {
-    if (this.#grace) {
-      this.#giveUp();
-      return;
-    }
     const press = Atomics.add(this.#presses, 0, 1) + 1;
     this.#tell({ kind: 'interrupt', press });
-    if (this.#busy) this.#grace = setTimeout(() => this.#giveUp(), graceMs);
-  }
-
-  #giveUp(): void {
-    this.#endGrace();
-    this.#tell({ kind: 'give up' });
     clearTimeout(this.#deaf);
     this.#deaf = setTimeout(() => this.#break(), deafMs);
   }
 
-  /** The main thread computes, and not in a cell's own code. As long as the cell has not awaited, Node can break it. */
+  /** The main thread computes, and not in a cell's own code; or it waits for a child. */
   #break(): void {
-    Atomics.store(this.#presses, 1, 1);
-    process.kill(process.pid, 'SIGINT');
-    this.#deaf = setTimeout(() => {
-      if (this.#busy) this.#publisher.publishText('stderr', stuck, this.#busy);
-    }, deafMs);
-  }
-
-  #endGrace(): void {
-    clearTimeout(this.#grace);
-    this.#grace = undefined;
+    if (Atomics.load(this.#presses, 1) === 1) {
+      this.#deaf = setTimeout(() => this.#break(), deafMs);
+      return;
+    }
+    const waits = interruptChildren();
+    this.#deaf = setTimeout(
+      () => {
+        inMainThread('Runtime.evaluate', { expression: clearAsyncStack });
+        inMainThread('Runtime.terminateExecution');
+        this.#deaf = setTimeout(() => {
+          if (this.#busy) this.#publisher.publishText('stderr', stuck, this.#busy);
+        }, deafMs);
+      },
+      waits ? childMs : 0,
+    );
   }
 
   #log(text: string): void {
@@ -210,23 +219,85 @@ class Server {
 
   async #end(code = 0): Promise<void> {
     this.#session.removeAllListeners('message');
-    setTimeout(() => endMainThread(code), endMs);
+    this.#letEnd();
+    setTimeout(() => inMainThread('Runtime.evaluate', { expression: `process.exit(${code})` }), endMs);
     // What not even that ends, the system does.
     setTimeout(() => process.kill(process.pid, 'SIGKILL'), killMs);
+    await this.#close();
+    this.#tell({ kind: 'shut down', code });
+  }
+
+  /** The process need not wait for words any more. */
+  #letEnd(): void {
+    Atomics.store(this.#presses, 2, 1);
+    Atomics.notify(this.#presses, 2);
+  }
+
+  /** Sends all that waits. */
+  async #close(): Promise<void> {
+    for (const tail of this.#tails) tail.drain();
     await Promise.all([
       this.#publisher.empty(),
       ...Object.values(this.#outboxes).map((outbox) => outbox.empty()),
     ]);
     for (const socket of Object.values(this.#sockets)) socket.close();
-    this.#tell({ kind: 'shut down', code });
   }
 }
 
-/** Ends the process from within what the main thread computes: TypeScript may be loading, or a cell's loop running. */
-function endMainThread(code: number): void {
+/**
+ * What is broken off never closes the asynchronous calls that Node has open: it must forget them, or it ends the process
+ * for their sake.
+ */
+const clearAsyncStack = `{
+  const { noDeprecation } = process;
+  process.noDeprecation = true;
+  process.binding('async_wrap').clearAsyncIdStack();
+  process.noDeprecation = noDeprecation;
+}`;
+
+/** Does something from within what the main thread computes: TypeScript may be loading, or a cell's loop running. */
+function inMainThread(method: string, params?: object): void {
   const inspector = new Inspector();
   inspector.connectToMainThread();
-  inspector.post('Runtime.evaluate', { expression: `process.exit(${code})` });
+  inspector.post(method, params, () => inspector.disconnect());
+}
+
+/**
+ * Sends SIGINT to all children, as Ctrl-C in a terminal does.
+ *
+ * @returns whether there are any
+ */
+function interruptChildren(): boolean {
+  const { stdout, pid: own } = spawnSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' });
+  const pairs = (stdout ?? '')
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).map(Number));
+  const found = new Set([process.pid]);
+  for (const parent of found) {
+    for (const [pid = 0, ppid] of pairs) if (ppid === parent) found.add(pid);
+  }
+  for (const pid of [process.pid, own]) found.delete(pid);
+  for (const pid of found) {
+    try {
+      process.kill(pid, 'SIGINT');
+    } catch {
+      // It has ended by itself.
+    }
+  }
+  return found.size > 0;
+}
+
+/** Jupyter interrupts by a message; the signal means the same. Node hears it in its main thread only, which may compute. */
+function onSigint(listener: () => void): void {
+  process.noDeprecation = true;
+  const { Signal }: { Signal: new () => { onsignal: () => void; start(signal: number): void } } = Reflect.get(
+    process,
+    'binding',
+  ).call(process, 'signal_wrap');
+  const signal = new Signal();
+  signal.onsignal = listener;
+  signal.start(constants.signals.SIGINT);
 }
 
 /** Calls `end` when the program that started this process has died. */

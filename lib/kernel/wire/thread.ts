@@ -6,10 +6,8 @@ import type { Origin, Reply, Request } from './wire';
  */
 export type ToSession =
   | { readonly kind: 'request'; readonly request: Request }
-  /** The number of the press, from 1 on; {@link Presses} has told it already to a cell that looks. */
+  /** The number of the press, from 1 on; {@link Presses} has told it already to a cell that looks. To be answered with `taken`. */
   | { readonly kind: 'interrupt'; readonly press: number }
-  /** The cell did not stop in time after an interrupt. To be answered with `taken`. */
-  | { readonly kind: 'give up' }
   | { readonly kind: 'shut down'; readonly code: number };
 
 export type ToServer =
@@ -22,21 +20,28 @@ export type ToServer =
     }
   | { readonly kind: 'status'; readonly state: 'busy' | 'idle'; readonly origin: Origin }
   | { readonly kind: 'taken' }
-  /** SIGINT came from outside. */
-  | { readonly kind: 'interrupt' };
+  /** The process ends by itself as soon as all is sent, which {@link Presses} tells. */
+  | { readonly kind: 'last words' };
 
 /**
  * Memory of both threads: how often the cells were interrupted, which the main thread sees while it computes; and 1
- * while a SIGINT of our own is under way.
+ * while the compiler works, which is not to be broken off; and 1 when all is sent at the end.
  */
 export type Presses = Int32Array<SharedArrayBuffer>;
+
+/** The files that descriptors 1 and 2 lead to. */
+export interface Diverted {
+  readonly stdout: string;
+  readonly stderr: string;
+  /** A descriptor for what the terminal of Jupyter's server is to show. */
+  readonly terminal: number;
+}
 
 /** What the server's thread starts with. */
 export interface ServerData {
   readonly connection: Connection;
   readonly presses: Presses;
-  /** Descriptor of the terminal of Jupyter's server. */
-  readonly terminal: number;
+  readonly diverted: Diverted;
 }
 
 /** The connection file. */

@@ -1,0 +1,80 @@
+import { type Runtime, Session } from 'node:inspector';
+
+/** What came of some code. */
+export type Evaluated =
+  | { readonly kind: 'value'; readonly value: unknown }
+  | { readonly kind: 'thrown'; readonly error: unknown }
+  /** V8 has ended it from outside. */
+  | { readonly kind: 'terminated' };
+
+/**
+ * Runs scripts as the console of DevTools does, in V8's REPL mode: with `await`, and with names that are one for all
+ * scripts and may be declared again.
+ */
+export class Evaluator {
+  readonly #session = new Session();
+
+  constructor() {
+    this.#session.connect();
+  }
+
+  /** What the names hold now, of those that have something. */
+  values(names: Iterable<string>): Map<string, unknown> {
+    const list = [...names];
+    const values = new Map<string, unknown>();
+    const expression = `[${list.map((name) => `() => ${name}`).join(', ')}]`;
+    this.#session.post('Runtime.evaluate', { expression, objectGroup }, (_, { result }) => {
+      const getters = this.#take(result);
+      if (!Array.isArray(getters)) return;
+      list.forEach((name, index) => {
+        try {
+          values.set(name, getters[index]());
+        } catch {
+          // It has not come to its declaration.
+        }
+      });
+    });
+    return values;
+  }
+
+  async evaluate(expression: string): Promise<Evaluated> {
+    const options = { expression, replMode: true, awaitPromise: true, objectGroup };
+    try {
+      const { result, exceptionDetails } = await this.#post(options);
+      const thrown = exceptionDetails?.exception;
+      if (thrown) return { kind: 'thrown', error: this.#take(thrown) };
+      return { kind: 'value', value: this.#take(result) };
+    } catch (error) {
+      if (/collected/.test(String(error))) return { kind: 'thrown', error: new Error(nobody) };
+      return { kind: 'terminated' };
+    } finally {
+      this.#session.post('Runtime.releaseObjectGroup', { objectGroup });
+    }
+  }
+
+  #post(options: Runtime.EvaluateParameterType): Promise<Runtime.EvaluateReturnType> {
+    return new Promise((resolve, reject) => {
+      this.#session.post('Runtime.evaluate', options, (error, answer) =>
+        error ? reject(error) : resolve(answer),
+      );
+    });
+  }
+
+  /** The value itself, which the inspector only describes. */
+  #take({ objectId, type, value, unserializableValue }: Runtime.RemoteObject): unknown {
+    if (objectId) {
+      const functionDeclaration = `function () { 'use strict'; globalThis.${takenName} = this; }`;
+      // Done before the call returns.
+      this.#session.post('Runtime.callFunctionOn', { objectId, functionDeclaration });
+      const taken: unknown = Reflect.get(globalThis, takenName);
+      Reflect.deleteProperty(globalThis, takenName);
+      return taken;
+    }
+    if (unserializableValue === undefined) return value;
+    return type === 'bigint' ? BigInt(unserializableValue.slice(0, -1)) : Number(unserializableValue);
+  }
+}
+
+const objectGroup = 'cells';
+const takenName = '__taken__';
+const nobody = 'The cell waits for a promise that nobody can settle any more.';

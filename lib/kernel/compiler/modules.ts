@@ -1,0 +1,181 @@
+import { readFileSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join, relative } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { types } from 'node:util';
+import vm from 'node:vm';
+import ts from 'typescript-6';
+import { type Locate, locateBy } from './stack';
+import { names, runnable } from './transform';
+
+/** A file beside the notebook that is loaded. */
+interface Loaded {
+  readonly module: { exports: object };
+  readonly time: number;
+  /** The files that it has asked for. */
+  readonly imports: Set<string>;
+  /** Of one that awaits at its top: when it is whole. */
+  readonly ready?: Promise<unknown>;
+}
+
+export interface ModulesOptions {
+  readonly directory: string;
+  readonly compiler: ts.CompilerOptions;
+  /** Told the name of each script that is about to run. */
+  readonly onScript: (name: string, locate: Locate) => void;
+  /** By the name of a package: what to do before it is loaded. */
+  readonly prepare: Readonly<Record<string, (require: NodeJS.Require) => void>>;
+}
+
+/** What such an error means is that only `import()` can have the module. */
+const onlyByImport = new Set([
+  'ERR_REQUIRE_ESM',
+  'ERR_REQUIRE_ASYNC_MODULE',
+  'ERR_PACKAGE_PATH_NOT_EXPORTED',
+]);
+
+/**
+ * Loads what cells import: TypeScript and JSON beside the notebook as TypeScript finds them, anew when they have
+ * changed; all else as Node does.
+ */
+export class Modules {
+  readonly #options: ModulesOptions;
+  readonly #loaded = new Map<string, Loaded>();
+  readonly #namespaces = new WeakMap<object, object>();
+
+  constructor(options: ModulesOptions) {
+    this.#options = options;
+  }
+
+  /** What a cell calls as `require`. */
+  requireFor(from: string): NodeJS.Require {
+    const require = (specifier: string) => {
+      this.#forgetChanged();
+      return this.#require(specifier, from);
+    };
+    return Object.assign(require, createRequire(from));
+  }
+
+  /** What a cell has instead of `import()`. */
+  importFor(from: string): (specifier: string) => Promise<object> {
+    return (specifier) => {
+      this.#forgetChanged();
+      return this.#import(specifier, from);
+    };
+  }
+
+  async #import(specifier: string, from: string): Promise<object> {
+    const file = this.#resolve(specifier, from);
+    if (file) {
+      const { module, ready } = this.#load(file, from);
+      await ready;
+      return this.#namespaceOf(module.exports);
+    }
+    try {
+      return this.#namespaceOf(this.#fromNode(specifier, from));
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && onlyByImport.has(String(error.code)))) throw error;
+      const importModuleDynamically = vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER;
+      const code = `import(${JSON.stringify(specifier)})`;
+      return vm.runInThisContext(code, { filename: join(dirname(from), 'cell.js'), importModuleDynamically });
+    }
+  }
+
+  #require(specifier: string, from: string): unknown {
+    const file = this.#resolve(specifier, from);
+    if (!file) return this.#fromNode(specifier, from);
+    const { module, ready } = this.#load(file, from);
+    if (!ready) return module.exports;
+    throw new Error(`${relative(this.#options.directory, file)} awaits at its top: import() it.`);
+  }
+
+  #fromNode(specifier: string, from: string): unknown {
+    const require = createRequire(from);
+    this.#options.prepare[specifier]?.(require);
+    return require(specifier);
+  }
+
+  /** A file that Node could not load, or would not load again. */
+  #resolve(specifier: string, from: string): string | undefined {
+    const { resolvedModule } = ts.resolveModuleName(specifier, from, this.#options.compiler, ts.sys);
+    const file = resolvedModule?.resolvedFileName;
+    return file && /\.([cm]?tsx?|json)$/.test(file) && !/\.d\.[cm]?ts$/.test(file) ? file : undefined;
+  }
+
+  #load(file: string, from: string): Loaded {
+    this.#loaded.get(from)?.imports.add(file);
+    const known = this.#loaded.get(file);
+    if (known) return known;
+    const module = { exports: {} };
+    const loaded: Loaded = { module, time: timeOf(file), imports: new Set() };
+    this.#loaded.set(file, loaded);
+    try {
+      const text = readFileSync(file, 'utf8');
+      if (file.endsWith('.json')) module.exports = JSON.parse(text);
+      else this.#loaded.set(file, { ...loaded, ready: this.#run(file, text, module) });
+    } catch (error) {
+      this.#loaded.delete(file);
+      throw error;
+    }
+    return this.#loaded.get(file) ?? loaded;
+  }
+
+  #run(file: string, text: string, module: Loaded['module']): Promise<unknown> | undefined {
+    const { compiler, onScript } = this.#options;
+    const { outputText, sourceMapText = '' } = ts.transpileModule(text, {
+      fileName: file,
+      compilerOptions: { ...compiler, module: ts.ModuleKind.CommonJS },
+      transformers: { before: [runnable] },
+    });
+    const code = outputText.replace(/\/\/# sourceMappingURL=.*\s*$/, '');
+    const head = `function (exports, require, module, __filename, __dirname, ${names.load}, ${names.meta}) { `;
+    onScript(file, locateBy(sourceMapText, `(${head}`.length));
+    const script = (async_: string) => new vm.Script(`(${async_}${head}${code}\n})`, { filename: file });
+    let run: vm.Script;
+    try {
+      run = script('');
+    } catch {
+      run = script('async ');
+    }
+    const require = Object.assign((name: string) => this.#require(name, file), createRequire(file));
+    const load = (name: string) => this.#import(name, file);
+    const folder = dirname(file);
+    const meta = { url: pathToFileURL(file).href, filename: file, dirname: folder, resolve: require.resolve };
+    return run.runInThisContext()(module.exports, require, module, file, folder, load, meta);
+  }
+
+  /** Lets go of what was written anew, and of what imports it. */
+  #forgetChanged(): void {
+    const stale = new Set(
+      [...this.#loaded].filter(([file, { time }]) => timeOf(file) !== time).map(([file]) => file),
+    );
+    for (let before = -1; before < stale.size; ) {
+      before = stale.size;
+      for (const [file, { imports }] of this.#loaded) {
+        if ([...imports].some((imported) => stale.has(imported))) stale.add(file);
+      }
+    }
+    for (const file of stale) this.#loaded.delete(file);
+  }
+
+  /** What an `import` of a CommonJS module gives. */
+  #namespaceOf(exports: unknown): object {
+    const isObject = (typeof exports === 'object' && exports !== null) || typeof exports === 'function';
+    if (!isObject) return { default: exports };
+    if (types.isModuleNamespaceObject(exports) || ('__esModule' in exports && exports.__esModule))
+      return exports;
+    const known = this.#namespaces.get(exports);
+    if (known) return known;
+    const namespace: object = { default: exports };
+    for (const name of Object.getOwnPropertyNames(exports)) {
+      if (name === 'default') continue;
+      Object.defineProperty(namespace, name, { enumerable: true, get: () => Reflect.get(exports, name) });
+    }
+    this.#namespaces.set(exports, namespace);
+    return namespace;
+  }
+}
+
+function timeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+}

@@ -1,0 +1,52 @@
+import { dirname } from 'node:path';
+import ts from 'typescript-6';
+
+/** What a `tsconfig.json` says that holds for cells, too: how strictly to check, and where to look. */
+const heeded =
+  /^(strict|alwaysStrict|exact|use|jsx|types$|typeRoots|paths|baseUrl|customConditions|no(Implicit|Unchecked|Fallthrough|Property)|experimentalDecorators|emitDecoratorMetadata)/;
+
+/** The library of this Node. */
+function libraries(): string[] {
+  const major = Number.parseInt(process.versions.node, 10);
+  const names =
+    major >= 24
+      ? ['es2025', 'esnext.array', 'esnext.float16']
+      : major >= 22
+        ? ['es2024', 'es2025.iterator', 'es2025.collection', 'esnext.array']
+        : ['es2023'];
+  return [...names, 'esnext.disposable'].map((name) => `lib.${name}.d.ts`);
+}
+
+/**
+ * How the cells of a notebook and the files beside it are checked: strictly, unless a `tsconfig.json` in the folder or
+ * above it says otherwise.
+ */
+export function optionsFor(directory: string): ts.CompilerOptions {
+  const file = ts.findConfigFile(directory, ts.sys.fileExists);
+  const config = file
+    ? ts.parseJsonConfigFileContent(
+        ts.readConfigFile(file, ts.sys.readFile).config ?? {},
+        { ...ts.sys, readDirectory: () => [] },
+        dirname(file),
+      ).options
+    : {};
+  const web = config.lib?.filter((name) => /^lib\.(dom|webworker)/.test(name)) ?? [];
+  return {
+    strict: true,
+    // What a cell catches it mostly prints.
+    useUnknownInCatchVariables: false,
+    jsx: ts.JsxEmit.React,
+    types: [],
+    ...Object.fromEntries(Object.entries(config).filter(([name]) => heeded.test(name))),
+    lib: [...libraries(), ...web],
+    // Below ESNext, so that decorators and `using` become what Node 20 knows.
+    target: ts.ScriptTarget.ES2024,
+    module: ts.ModuleKind.Preserve,
+    moduleDetection: ts.ModuleDetectionKind.Force,
+    allowImportingTsExtensions: true,
+    allowJs: true,
+    preserveConstEnums: true,
+    skipLibCheck: true,
+    sourceMap: true,
+  };
+}

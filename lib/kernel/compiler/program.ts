@@ -1,0 +1,296 @@
+import { readFileSync, statSync } from 'node:fs';
+import { dirname, join, relative, sep } from 'node:path';
+import ts from 'typescript-6';
+import { type NameKind, namesOf } from './names';
+import { optionsFor } from './options';
+import { asScript, redeclarable, runnable } from './transform';
+
+/** Something that the compiler objects to; line and column count from 1. */
+export interface Diagnostic {
+  /** A file that the cell imports; none for the cell itself. */
+  readonly file?: string;
+  readonly line: number;
+  readonly column: number;
+  readonly text: string;
+  /** TypeScript's number of it. */
+  readonly code: number;
+}
+
+/** A cell that has been checked. */
+export interface Checked {
+  readonly diagnostics: readonly Diagnostic[];
+  /** The script; none where the checker objects. */
+  readonly code?: string;
+  /** The script's source map, as JSON. */
+  readonly map: string;
+  readonly names: ReadonlyMap<string, NameKind>;
+  /** Whether the last statement has a value to show. */
+  readonly hasValue: boolean;
+  /** The file that later cells find the names in. */
+  readonly text: string;
+  readonly extension: string;
+}
+
+/** A cell as far as it is written, among what the cells before it declare. */
+export interface Draft {
+  readonly service: ts.LanguageService;
+  readonly file: string;
+  /** Where in the file the draft begins. */
+  readonly start: number;
+  /** What names of earlier cells stand for. */
+  kindOf(name: string): NameKind | undefined;
+}
+
+/**
+ * Not to be told to people who write cells: modules without types, JSX without React's, a decorator that changes a
+ * method's type, types that a later cell gives.
+ */
+const allowed = new Set([1270, 7005, 7016, 7026, 7034]);
+const usedBeforeAssigned = 2454;
+
+const packages = `${sep}node_modules${sep}`;
+
+/**
+ * All cells as TypeScript sees them: each is a module that exports what it declares and imports what it uses of others.
+ * What is only there for the checker stands behind the cell's text, so that every place is as it was written.
+ */
+export class Program {
+  readonly options: ts.CompilerOptions;
+  readonly #directory: string;
+  readonly #cells = new Map<string, { readonly text: string; readonly version: number }>();
+  /** The last cell that declares each name. */
+  readonly #owners = new Map<string, { readonly module: string; readonly kind: NameKind }>();
+  /** Every program needs them: Node's types, and cells that add to the global ones. */
+  readonly #always: string[];
+  readonly #service: ts.LanguageService;
+  /** Of the files that cells import, those that were free of errors, as they were then. */
+  readonly #sound = new Map<string, string>();
+  /** The cell at hand; those that are kept have names of their own. */
+  #current = '';
+  #count = 0;
+
+  /** @param globals declarations of what every cell sees */
+  constructor(directory: string, globals: string) {
+    this.#directory = directory;
+    this.options = optionsFor(directory);
+    const web = this.options.lib?.some((name) => /dom|webworker/.test(name)) ? '' : webAssembly();
+    this.#always = [nodeTypes(directory, this.options), this.#set('.web-assembly.d.ts', web)];
+    this.#service = ts.createLanguageService(this.#host());
+    const declared = this.#read(globals);
+    this.keep(declared, declared.names);
+    // TypeScript reads its library now, not when the first cell waits.
+    this.check('');
+  }
+
+  check(source: string): Checked {
+    const { parsed, ...read } = this.#read(source);
+    // An object has got a bracket in front.
+    const shift = parsed.text === source ? 0 : 1;
+    const last = parsed.statements.findLast((node) => !ts.isEmptyStatement(node) && !isType(node));
+    const hasValue = last !== undefined && (ts.isExpressionStatement(last) || ts.isExportAssignment(last));
+    const refused = (diagnostics: readonly Diagnostic[]) => ({ ...read, diagnostics, map: '', hasValue });
+    if (parsed.parseDiagnostics.length > 0) {
+      return refused(parsed.parseDiagnostics.map((diagnostic) => placed(diagnostic, shift)));
+    }
+    this.#current = this.#set(`.cell${read.extension}`, read.text);
+    const diagnostics = this.#service
+      .getSemanticDiagnostics(this.#current)
+      .filter(({ code, start = 0 }) => {
+        // `var` is there from the beginning.
+        const isAllowed = allowed.has(code) || (code === usedBeforeAssigned && /\bvar\b/.test(source));
+        return !isAllowed && start <= parsed.text.length;
+      })
+      .map((diagnostic) => placed(diagnostic, shift));
+    const program = this.#service.getProgram();
+    const whole = program?.getSourceFile(this.#current);
+    if (!program || !whole) throw new Error(`TypeScript has lost ${this.#current}.`);
+    const all = [...diagnostics, ...this.#importedDiagnostics(program)];
+    const checked = refused(all);
+    return all.length > 0 ? checked : { ...checked, ...emit(program, whole, parsed.text.length) };
+  }
+
+  /** From now on these names are those of this cell. */
+  keep(
+    { text, extension }: Pick<Checked, 'text' | 'extension'>,
+    names: Iterable<readonly [string, NameKind]>,
+  ): void {
+    const addsGlobals = /\bdeclare\s+(global|module)\b/.test(text);
+    const kept = [...names];
+    if (kept.length === 0 && !addsGlobals) return;
+    const module = `.cell-${this.#count++}`;
+    // TypeScript sees a doc comment at the beginning of a line only; no place in the file counts any more.
+    const file = this.#set(`${module}${extension}`, text.replace(/(?<=[{;,]) (?=\/\*\*)/g, '\n'));
+    if (addsGlobals) this.#always.push(file);
+    for (const [name, kind] of kept) this.#owners.set(name, { module: `./${module}`, kind });
+  }
+
+  draft(source: string): Draft {
+    const own = namesOf(parse(source));
+    const others = [...this.#owners].filter(([name]) => !own.has(name));
+    const head = others.map(([name, { module }]) => `import { ${name} } from '${module}';\n`).join('');
+    const file = this.#set('.cell.ts', head + source);
+    this.#current = file;
+    const kindOf = (name: string) => this.#owners.get(name)?.kind;
+    return { service: this.#service, file, start: head.length, kindOf };
+  }
+
+  /** What a cell is and declares, and the file that it becomes. */
+  #read(source: string): { parsed: Parsed; text: string; extension: string; names: Map<string, NameKind> } {
+    const { parsed, extension } = parseAsMeant(source);
+    const names = namesOf(parsed);
+    const words = new Set(source.match(/[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*/gu));
+    if (extension === '.tsx') words.add('React');
+    const used = [...words].filter((word) => this.#owners.has(word) && !names.has(word));
+    const exported = new Set(parsed.statements.flatMap((statement) => exportsOf(statement)));
+    const own = [...names.keys()].filter((name) => !exported.has(name));
+    const text = `${parsed.text}\n;export { ${own.join(', ')} };\n${this.#imports(used)}`;
+    return { parsed, text, extension, names };
+  }
+
+  #imports(names: readonly string[]): string {
+    const lines = names.map((name) => {
+      const { module, kind } = this.#owners.get(name) ?? { module: '', kind: 'const' };
+      return kind === 'let'
+        ? `declare let ${name}: typeof import('${module}').${name};`
+        : `import { ${name} } from '${module}';`;
+    });
+    return lines.join('\n');
+  }
+
+  #set(name: string, text: string): string {
+    const file = join(this.#directory, name);
+    const version = (this.#cells.get(file)?.version ?? 0) + 1;
+    this.#cells.set(file, { text, version });
+    return file;
+  }
+
+  #importedDiagnostics(program: ts.Program): Diagnostic[] {
+    return program.getSourceFiles().flatMap((file) => {
+      const { fileName, isDeclarationFile } = file;
+      if (isDeclarationFile || this.#cells.has(fileName) || !/\.[cm]?tsx?$/.test(fileName)) return [];
+      const version = versionOf(fileName);
+      if (fileName.includes(packages) || this.#sound.get(fileName) === version) return [];
+      const found = [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)]
+        .filter(({ code }) => !allowed.has(code))
+        .map((diagnostic) => placed(diagnostic, 0, relative(this.#directory, fileName)));
+      if (found.length === 0) this.#sound.set(fileName, version);
+      return found;
+    });
+  }
+
+  #host(): ts.LanguageServiceHost {
+    const { fileExists, readFile, readDirectory, directoryExists, getDirectories, realpath } = ts.sys;
+    const library = dirname(ts.getDefaultLibFilePath({}));
+    const versionIn = (file: string) =>
+      String(this.#cells.get(file)?.version ?? (file.startsWith(library) ? 1 : versionOf(file)));
+    // TypeScript asks for the texts of all files at each cell.
+    const snapshots = new Map<string, { version: string; snapshot: ts.IScriptSnapshot | undefined }>();
+    return {
+      getCompilationSettings: () => this.options,
+      getScriptFileNames: () => [...this.#always, this.#current],
+      getScriptVersion: versionIn,
+      getScriptSnapshot: (file) => {
+        const version = versionIn(file);
+        if (snapshots.get(file)?.version !== version) {
+          const text = this.#cells.get(file)?.text ?? readFile(file);
+          snapshots.set(file, {
+            version,
+            snapshot: text === undefined ? text : ts.ScriptSnapshot.fromString(text),
+          });
+        }
+        return snapshots.get(file)?.snapshot;
+      },
+      getCurrentDirectory: () => this.#directory,
+      getDefaultLibFileName: ts.getDefaultLibFilePath,
+      useCaseSensitiveFileNames: () => ts.sys.useCaseSensitiveFileNames,
+      fileExists: (file) => this.#cells.has(file) || fileExists(file),
+      readFile: (file) => this.#cells.get(file)?.text ?? readFile(file),
+      readDirectory,
+      directoryExists,
+      getDirectories,
+      ...(realpath && { realpath }),
+    };
+  }
+}
+
+/** What of a cell runs. */
+function emit(program: ts.Program, file: ts.SourceFile, length: number): { code: string; map: string } {
+  const output = { code: '', map: '' };
+  program.emit(
+    file,
+    (name, text) => {
+      output[name.endsWith('.map') ? 'map' : 'code'] = text;
+    },
+    undefined,
+    false,
+    { before: [asScript(program.getTypeChecker(), length), runnable], after: [redeclarable] },
+  );
+  return { ...output, code: output.code.replace(/\/\/# sourceMappingURL=.*\s*$/, '') };
+}
+
+function placed(
+  { file, start = 0, messageText, code }: ts.Diagnostic,
+  shift: number,
+  name?: string,
+): Diagnostic {
+  const { line, character } = file?.getLineAndCharacterOfPosition(start - shift) ?? { line: 0, character: 0 };
+  const text = ts.flattenDiagnosticMessageText(messageText, '\n');
+  return { ...(name && { file: name }), line: line + 1, column: character + 1, text, code };
+}
+
+type Parsed = ts.SourceFile & { readonly parseDiagnostics: readonly ts.Diagnostic[] };
+
+/** As a module, where `await` is a keyword everywhere. */
+function parse(source: string, kind?: ts.ScriptKind): Parsed {
+  const options: ts.CreateSourceFileOptions = {
+    languageVersion: ts.ScriptTarget.Latest,
+    setExternalModuleIndicator: (file) => Object.assign(file, { externalModuleIndicator: true }),
+  };
+  return ts.createSourceFile('cell.ts', source, options, true, kind) as Parsed;
+}
+
+/** As JSX where it is nothing else, and as an object where it might be a block, too. */
+function parseAsMeant(source: string): { parsed: Parsed; extension: string } {
+  const ways = [
+    ...(/^\s*\{.*\}\s*$/s.test(source) ? [{ parsed: parse(`(${source})`), extension: '.ts' }] : []),
+    { parsed: parse(source), extension: '.ts' },
+    ...(/<[A-Za-z>]/.test(source) ? [{ parsed: parse(source, ts.ScriptKind.TSX), extension: '.tsx' }] : []),
+  ];
+  const sound = ways.find(({ parsed }) => parsed.parseDiagnostics.length === 0);
+  return sound ?? { parsed: parse(source), extension: '.ts' };
+}
+
+/** The names that a statement exports by itself. */
+function exportsOf(statement: ts.Statement): string[] {
+  if (ts.isExportDeclaration(statement)) {
+    const clause = statement.exportClause;
+    return clause && ts.isNamedExports(clause) ? clause.elements.map(({ name }) => name.text) : [];
+  }
+  const modifiers = ts.canHaveModifiers(statement) ? ts.getModifiers(statement) : undefined;
+  const kinds = new Set(modifiers?.map(({ kind }) => kind));
+  if (!kinds.has(ts.SyntaxKind.ExportKeyword) || kinds.has(ts.SyntaxKind.DefaultKeyword)) return [];
+  return [...namesOf(ts.factory.updateSourceFile(parse(''), [statement])).keys()];
+}
+
+function isType(node: ts.Statement): boolean {
+  return ts.isInterfaceDeclaration(node) || ts.isTypeAliasDeclaration(node);
+}
+
+function versionOf(file: string): string {
+  const { mtimeMs, size } = statSync(file, { throwIfNoEntry: false }) ?? { mtimeMs: 0, size: 0 };
+  return `${mtimeMs}:${size}`;
+}
+
+/** The notebook's own, if it has them. */
+function nodeTypes(directory: string, options: ts.CompilerOptions): string {
+  const from = join(directory, 'cell.ts');
+  const { resolvedTypeReferenceDirective } = ts.resolveTypeReferenceDirective('node', from, options, ts.sys);
+  return resolvedTypeReferenceDirective?.resolvedFileName ?? require.resolve('@types/node/index.d.ts');
+}
+
+/** Node has it, its types leave it to those of browsers. */
+function webAssembly(): string {
+  const dom = readFileSync(join(dirname(ts.getDefaultLibFilePath({})), 'lib.dom.d.ts'), 'utf8');
+  const found = /^(declare namespace WebAssembly \{)(.*?^\})/ms.exec(dom);
+  return found ? `${found[1]} type BufferSource = ArrayBufferView | ArrayBuffer; ${found[2]}` : '';
+}
