@@ -3,7 +3,8 @@ import util from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { divertDescriptors } from './cells/descriptors';
 import { Session } from './cells/session';
-import type { Connection, Presses, ServerData } from './wire/thread';
+import { signalOfNode } from './wire/signal';
+import type { Connection, Presses, ServerData, ToServer } from './wire/thread';
 
 /*
  * The kernel's process: `node main.js <connection file>`, as the kernelspec says. The sockets live in a second thread;
@@ -37,3 +38,5 @@ process.on('exit', (code) => {
 // What a cell leaves behind must not end the kernel.
 process.on('uncaughtException', (error) => console.error('Uncaught:', error));
 process.on('unhandledRejection', (reason) => console.error('Unhandled rejection:', reason));
+// Where the other thread cannot hear it. While a cell computes nobody does then.
+if (!signalOfNode()) process.on('SIGINT', () => server.postMessage({ kind: 'interrupt' } satisfies ToServer));

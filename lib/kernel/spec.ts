@@ -39,7 +39,13 @@ export async function installKernelspec({ directory, env }: KernelspecOptions): 
 
 function kernelspec(env: KernelspecOptions['env']): object {
   return {
-    argv: [process.execPath, join(__dirname, 'main.js'), '{connection_file}'],
+    argv: [
+      process.execPath,
+      // What V8 breaks off leaves Node's asynchronous calls open, which is no reason to end the process.
+      '--no-force-async-hooks-checks',
+      join(__dirname, 'main.js'),
+      '{connection_file}',
+    ],
     display_name: 'TypeScript (stability training)',
     language: 'typescript',
     // The server's thread hears a message while a cell computes; a signal would wait.

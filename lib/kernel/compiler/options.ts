@@ -10,7 +10,7 @@ function libraries(): string[] {
   const major = Number.parseInt(process.versions.node, 10);
   const names =
     major >= 24
-      ? ['es2025', 'esnext.array', 'esnext.float16']
+      ? ['es2025', 'esnext.array']
       : major >= 22
         ? ['es2024', 'es2025.iterator', 'es2025.collection', 'esnext.array']
         : ['es2023'];

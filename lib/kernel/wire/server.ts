@@ -6,6 +6,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { Reply as Heartbeat, Router, type Socket, XPublisher } from 'zeromq';
 import { kernelInfo } from './kernel-info';
 import { Outbox, Publisher } from './outbox';
+import { signalOfNode } from './signal';
 import { Tail } from './tail';
 import type { Connection, Presses, ServerData, ToServer, ToSession } from './thread';
 import { type Origin, type Reply, type Request, Wire } from './wire';
@@ -170,6 +171,9 @@ class Server {
       case 'taken':
         clearTimeout(this.#deaf);
         break;
+      case 'interrupt':
+        this.#interrupt();
+        break;
       case 'last words':
         this.#close().then(() => this.#letEnd());
     }
@@ -251,7 +255,9 @@ class Server {
 const clearAsyncStack = `{
   const { noDeprecation } = process;
   process.noDeprecation = true;
-  process.binding('async_wrap').clearAsyncIdStack();
+  try {
+    process.binding('async_wrap').clearAsyncIdStack();
+  } catch {}
   process.noDeprecation = noDeprecation;
 }`;
 
@@ -288,13 +294,10 @@ function interruptChildren(): boolean {
   return found.size > 0;
 }
 
-/** Jupyter interrupts by a message; the signal means the same. Node hears it in its main thread only, which may compute. */
+/** Jupyter interrupts by a message; the signal means the same. Node's own listeners hear nothing while a cell computes. */
 function onSigint(listener: () => void): void {
-  process.noDeprecation = true;
-  const { Signal }: { Signal: new () => { onsignal: () => void; start(signal: number): void } } = Reflect.get(
-    process,
-    'binding',
-  ).call(process, 'signal_wrap');
+  const Signal = signalOfNode();
+  if (!Signal) return;
   const signal = new Signal();
   signal.onsignal = listener;
   signal.start(constants.signals.SIGINT);

@@ -20,6 +20,8 @@ export type ToServer =
     }
   | { readonly kind: 'status'; readonly state: 'busy' | 'idle'; readonly origin: Origin }
   | { readonly kind: 'taken' }
+  /** SIGINT came from outside. */
+  | { readonly kind: 'interrupt' }
   /** The process ends by itself as soon as all is sent, which {@link Presses} tells. */
   | { readonly kind: 'last words' };
 
