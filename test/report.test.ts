@@ -79,6 +79,7 @@ describe('the measures of a report', () => {
     return {
       format: 1,
       network,
+      weights: '0123456789abcdef',
       dataset: { name: 'stripes', digest: '0123456789abcdef', classes: 3, side: 28, images },
       normalisation: { mean: [0, 0, 0], deviation: [1, 1, 1] },
       seed,
@@ -266,6 +267,12 @@ describe('a report', () => {
       robustnessReport(options({ file, plan: one, dataset: { ...dataset, ...IMAGENET } })),
       /begun with the normalisation .*0\.485/,
     );
+    const other = new ResNet18({ classes: 3, width: 4, seed: 1 });
+    await assert.rejects(
+      robustnessReport(options({ file, plan: one, network: other })),
+      /begun with the weights "[0-9a-f]{16}", but now it is/,
+    );
+    other.dispose();
     const many = new ResNet18({ classes: 10, width: 4 });
     await assert.rejects(
       robustnessReport(options({ network: many })),

@@ -1,4 +1,5 @@
 /** How robust a network is, by the field's own measures, in one go. */
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { type ImageDataset, type Split, subset } from '../data/dataset';
 import {
@@ -20,6 +21,8 @@ import { accuracyInterval, answersOf, type EvaluationRow, evaluate, packedAnswer
 export interface ReportSubject {
   /** What the network is called. */
   readonly network: string;
+  /** Tells its weights: 16 hexadecimal digits. */
+  readonly weights: string;
   readonly dataset: {
     readonly name: string;
     /** Of the pictures, their classes and their order, as they are stored, in 16 hexadecimal digits. */
@@ -144,10 +147,11 @@ export async function robustnessReport(options: ReportOptions): Promise<Robustne
   };
 }
 
-function subjectOf({ name, dataset }: ReportOptions, split: Split, seed: number): ReportSubject {
+function subjectOf({ name, network, dataset }: ReportOptions, split: Split, seed: number): ReportSubject {
   const { mean, deviation } = dataset;
   return {
     network: name,
+    weights: digestOf(network),
     dataset: {
       name: dataset.name,
       digest: split.store.digest,
@@ -158,6 +162,12 @@ function subjectOf({ name, dataset }: ReportOptions, split: Split, seed: number)
     normalisation: { mean, deviation },
     seed,
   };
+}
+
+function digestOf(network: Network): string {
+  const hash = createHash('sha256');
+  for (const [name, values] of network.snapshot()) hash.update(name).update(values);
+  return hash.digest('hex').slice(0, 16);
 }
 
 /** What was counted so far, in memory and on disk. */
