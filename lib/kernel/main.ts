@@ -2,7 +2,7 @@ import { readFileSync, writeSync } from 'node:fs';
 import util from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { divertDescriptors } from './cells/descriptors';
-import { Session } from './cells/session';
+import type * as Sessions from './cells/session';
 import { signalOfNode } from './wire/signal';
 import type { Connection, Presses, ServerData, ToServer } from './wire/thread';
 
@@ -20,7 +20,7 @@ const connection: Connection = JSON.parse(readFileSync(connectionFile, 'utf8'));
 const diverted = divertDescriptors(connectionFile.replace(/\.json$/, ''));
 const { terminal } = diverted;
 const presses: Presses = new Int32Array(new SharedArrayBuffer(3 * Int32Array.BYTES_PER_ELEMENT));
-// TypeScript is loaded first.
+// TypeScript is loaded first, while the other thread answers already.
 presses[1] = 1;
 const workerData: ServerData = { connection, presses, diverted };
 const server = new Worker(require.resolve('./wire/server'), { workerData });
@@ -28,6 +28,7 @@ server.on('error', (error) => {
   writeSync(terminal, `kernel: ${error.stack}\n`);
   process.exit(1);
 });
+const { Session }: typeof Sessions = require('./cells/session');
 const session = new Session(server, { presses, terminal });
 presses[1] = 0;
 // A cell's own `process.exit`. Its words leave by the other thread.
