@@ -14,7 +14,7 @@ import { type Distortion, registerDistortion } from 'stability-training/distorti
 import { fromFunctions, type ResNet18 } from 'stability-training/model';
 import { experimentCurves, experimentGains } from 'stability-training/paper';
 import { experimentFigure } from 'stability-training/plots';
-import { loadPlugin, registerNetwork, runId } from 'stability-training/runs';
+import { loadPlugin, presetNamed, registerNetwork, runId } from 'stability-training/runs';
 import { planJobs } from 'stability-training/sweep';
 import { type OwnMethod, registerMethod } from 'stability-training/training';
 
@@ -205,6 +205,10 @@ describe('an experiment of one’s own', () => {
       runs.map(({ title }: { readonly title: string }) => title),
       ['baseline', 'control', 'ST (σ=0.1, α=1)'],
     );
+    await loadPlugin(file);
+    writeFileSync(file, JSON.stringify({ ...plain, epochs: 2 }));
+    await loadPlugin(file); // a cell with a longer experiment, run again
+    assert.equal(presetNamed('plain').epochs, 2);
     writeFileSync(file, JSON.stringify({ ...plain, epoch: 3 }));
     const { code, stderr } = await command('sweep', '--plugin', file, '--preset', 'plain', '--dry-run');
     assert.equal(code, 1);

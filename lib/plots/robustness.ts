@@ -120,6 +120,7 @@ export function robustnessFigure(options: RobustnessFigureOptions): Figure {
             xanchor: 'right',
             y,
             ...note(12),
+            ...(y >= 5 && { yanchor: 'top' }), // few curves come below it, and many end on it
           };
         }),
       ],

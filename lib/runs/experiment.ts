@@ -131,15 +131,15 @@ const loaded = new Map<string, unknown>();
 
 /**
  * Loads a file that registers distortions, methods or networks, or defines experiments: TypeScript, JavaScript, or an
- * experiment as JSON, with its data set's folder relative to the file. Once a process; the processes of a sweep load it,
- * too.
+ * experiment as JSON, with its data set's folder relative to the file. Code is loaded once a process, JSON as it
+ * stands now; the processes of a sweep load it, too.
  *
  * @returns what it exports; of JSON, the preset
  * @throws ArgumentError if it cannot be loaded
  */
 export async function loadPlugin(file: string): Promise<unknown> {
   const path = resolve(file);
-  if (!loaded.has(path)) loaded.set(path, await load(path));
+  if (extname(path) === '.json' || !loaded.has(path)) loaded.set(path, await load(path));
   return loaded.get(path);
 }
 
