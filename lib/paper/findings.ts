@@ -180,7 +180,7 @@ function gainSentences(
     const said =
       sure.length > 0
         ? `${sure.join(' and ')} against the baseline`
-        : 'no best surely differs from the baseline';
+        : 'the best of no method surely differs from the baseline';
     wordsOf.set(said, [...(wordsOf.get(said) ?? []), words]);
   }
   return [...wordsOf].map(

@@ -230,11 +230,16 @@ export function wouldDecide({ variance, seeds, images }: Estimate, distance: num
   const wanted = (Math.abs(distance) / jStat.studentt.inv(1 - LEVEL, 1e6)) ** 2;
   const perSeed = variance.seeds * seeds.length;
   if (variance.images < wanted) {
-    return `about ${Math.max(seeds.length + 1, Math.ceil(perSeed / (wanted - variance.images)))} seeds`;
+    return `about ${rounded(Math.max(seeds.length + 1, perSeed / (wanted - variance.images)))} seeds`;
   }
   if (wanted < 1e-7) return 'no number of seeds or test images: the two are as good as the same';
-  const thousands = Math.ceil((2 * variance.images * images) / wanted / 1000);
-  return `about ${(1000 * thousands).toLocaleString('en')} test images and ${Math.ceil((2 * perSeed) / wanted).toLocaleString('en')} seeds`;
+  const thousands = (2 * variance.images * images) / wanted / 1000;
+  return `about ${rounded(thousands, 1000)} test images and ${rounded((2 * perSeed) / wanted)} seeds`;
+}
+
+/** So many at least, to two digits: none of it is known more closely. */
+function rounded(count: number, unit = 1): string {
+  return (unit * Number(Math.ceil(count).toPrecision(2))).toLocaleString('en');
 }
 
 function accuracyOf({ correct, total }: EvaluationRow): number {
