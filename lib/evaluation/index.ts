@@ -7,6 +7,12 @@ export {
   predictions,
   type ReliabilityBin,
 } from './calibration';
+export {
+  type Certificate,
+  type CertifyOptions,
+  certifiedAccuracy,
+  certify,
+} from './certificate';
 export { centreCrops, normalise } from './crops';
 export {
   accuracyInterval,
