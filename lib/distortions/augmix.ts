@@ -1,4 +1,12 @@
-import { attribute, DataType, executeOne, randomUniform, type Tensor, type Tensor4D, tf } from '../tensorflow';
+import {
+  attribute,
+  DataType,
+  executeOne,
+  randomUniform,
+  type Tensor,
+  type Tensor4D,
+  tf,
+} from '../tensorflow';
 import { take } from './corruptions/corruption';
 import { type Distortion, strengthCheck, type Uses } from './distortion';
 import { projected, turned } from './rotation';

@@ -1,5 +1,6 @@
 import { ArgumentError } from '../io/errors';
 import { Registry } from '../io/registry';
+import { augmix } from './augmix';
 import { type Composition, compose, type Part } from './composition';
 import { type Corruption, corruptions } from './corruptions';
 import {
@@ -10,7 +11,6 @@ import {
   strengthCheck,
   type TableDistortion,
 } from './distortion';
-import { augmix } from './augmix';
 import { fgsm } from './fgsm';
 import { gaussianNoise } from './gaussian-noise';
 import { jpeg } from './jpeg';

@@ -7,10 +7,21 @@ import { ArgumentError } from '../io/errors';
 import { checkOptions } from '../io/options';
 import type { Network } from '../model/network';
 import { currentKernel } from '../notebook/client';
-import { compile, hashSeed, randomNormal, type Tensor2D, type Tensor4D, tf, uint8Tensor } from '../tensorflow';
-import { BATCH_SIZE, checkClasses } from './accuracy';
+import {
+  compile,
+  hashSeed,
+  randomNormal,
+  type Tensor2D,
+  type Tensor4D,
+  tf,
+  uint8Tensor,
+} from '../tensorflow';
+import { checkClasses } from './accuracy';
 import { centreCrops, normalise } from './crops';
 import { accuracyInterval } from './evaluate';
+
+/** Noisy images of a pass. */
+const TOGETHER = 100;
 
 /** What the smoothed network says of one image. */
 export interface Certificate {
@@ -72,14 +83,14 @@ export async function certify(options: CertifyOptions): Promise<readonly Certifi
   const split = subset(dataset.test, { count: Math.min(images, dataset.test.length), seed: 0 });
   const side = dataset.cropSide;
   const step = compile(({ square, seed }: { readonly square: Tensor4D; readonly seed: Tensor2D }) => {
-    const noise = randomNormal(seed, [BATCH_SIZE * side, side, 3]).reshape([BATCH_SIZE, side, side, 3]);
+    const noise = randomNormal(seed, [TOGETHER * side, side, 3]).reshape([TOGETHER, side, side, 3]);
     const noisy = centreCrops(square, side).add(noise.mul(sigma)) as Tensor4D;
     return { answers: network.forward(normalise(noisy, dataset), { training: false }).argMax(1) };
   });
   /** How often each class was answered. */
   const answersTo = async (square: Tensor4D, image: number, count: number, what: string) => {
     const counts = new Array<number>(network.classes).fill(0);
-    for (let from = 0; from < count; from += BATCH_SIZE) {
+    for (let from = 0; from < count; from += TOGETHER) {
       const given = tf.tensor2d([hashSeed(seed, image, what, from)], undefined, 'int32');
       const answers = tf.tidy(() => step({ square, seed: given }).answers.dataSync());
       given.dispose();
