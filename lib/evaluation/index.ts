@@ -23,6 +23,7 @@ export {
 } from './evaluate';
 export { distortedImages, type PictureOptions } from './pictures';
 export {
+  type CountedReport,
   type Measured,
   type ReportOptions,
   type ReportPlan,

@@ -48,6 +48,14 @@ export interface RobustnessReport extends ReportSubject {
   readonly calibration: Calibration;
 }
 
+/** What the measures are made of: a {@link RobustnessReport}, or the tests of a run. */
+export interface CountedReport
+  extends Pick<RobustnessReport, 'network' | 'seed' | 'rows'>,
+    Partial<Pick<RobustnessReport, 'calibration'>> {
+  readonly dataset: Pick<ReportSubject['dataset'], 'name' | 'digest' | 'images'> &
+    Partial<Pick<ReportSubject['dataset'], 'side'>>;
+}
+
 /** A network, its images, and what is measured. */
 export interface ReportOptions {
   readonly network: Network;
@@ -247,8 +255,8 @@ export interface ReportSummary {
   readonly relativeMCE?: Measured;
   /** Whose errors they are divided by. */
   readonly baseline?: string;
-  /** Expected calibration error on the undistorted images, its interval by the bootstrap. */
-  readonly ece: Measured;
+  /** Expected calibration error on the undistorted images, its interval by the bootstrap; where that was measured. */
+  readonly ece?: Measured;
 }
 
 /**
@@ -257,14 +265,15 @@ export interface ReportSummary {
  * @param baseline The report of the network that errors are divided by; without one there is no mCE.
  * @throws ArgumentError if the baseline was measured on other pictures or with another seed, or either lacks a corruption
  */
-export function reportSummary(report: RobustnessReport, baseline?: RobustnessReport): ReportSummary {
+export function reportSummary(report: CountedReport, baseline?: CountedReport): ReportSummary {
   const { accuracy, ...interval } = accuracyInterval(cleanOf(report));
   const clean = { value: accuracy, ...interval };
   const benchmark = corruptions.filter(({ isExtra }) => !isExtra);
   const rights = benchmark.map(({ name }) => severitiesOf(report, name));
   const corrupted = meanOver(report, (image) => average(rights.flat().map((answers) => answers[image])));
-  const { ece, low, high } = report.calibration;
-  const base = { clean, corrupted, ece: { value: ece, low, high } };
+  const { calibration: found } = report;
+  const ece = found && { value: found.ece, low: found.low, high: found.high };
+  const base = { clean, corrupted, ...(ece && { ece }) };
   if (baseline === undefined) return base;
   checkComparable(report, baseline);
   const baseErrors = benchmark.map(({ name }) =>
@@ -289,14 +298,14 @@ export function reportSummary(report: RobustnessReport, baseline?: RobustnessRep
   };
 }
 
-function cleanOf({ rows, network }: RobustnessReport): EvaluationRow {
+function cleanOf({ rows, network }: CountedReport): EvaluationRow {
   const found = rows.find(({ distortion }) => distortion === CLEAN.distortion);
   if (found === undefined) throw new ArgumentError(`The report of ${network} has no undistorted images.`);
   return found;
 }
 
 /** The answers at severities 1 to 5. */
-function severitiesOf({ rows, network }: RobustnessReport, name: string): readonly Uint8Array[] {
+function severitiesOf({ rows, network }: CountedReport, name: string): readonly Uint8Array[] {
   return [1, 2, 3, 4, 5].map((severity) => {
     const row = rows.find(({ distortion, strength }) => distortion === name && strength === severity);
     if (row !== undefined) return answersIn(row);
@@ -313,7 +322,7 @@ function answersIn(row: EvaluationRow): Uint8Array {
 }
 
 /** A mean over the images with the interval that their number leaves: the same images are seen at all severities. */
-function meanOver({ dataset }: ReportSubject, measureOf: (image: number) => number): Measured {
+function meanOver({ dataset }: CountedReport, measureOf: (image: number) => number): Measured {
   const values = Array.from({ length: dataset.images }, (_, image) => measureOf(image));
   const value = average(values);
   const squares = values.reduce((sum, one) => sum + (one - value) ** 2, 0);
@@ -329,9 +338,9 @@ function average(values: ArrayLike<number>): number {
 }
 
 /** @throws ArgumentError naming both sides */
-function checkComparable(report: ReportSubject, baseline: RobustnessReport): void {
-  const picturesOf = ({ dataset, seed }: ReportSubject) =>
-    `${dataset.images} images of ${dataset.name} (${dataset.digest}) at ${dataset.side} px, seed ${seed}`;
+function checkComparable(report: Omit<CountedReport, 'rows'>, baseline: Omit<CountedReport, 'rows'>): void {
+  const picturesOf = ({ dataset, seed }: Omit<CountedReport, 'rows'>) =>
+    `${dataset.images} images of ${dataset.name} (${dataset.digest})${dataset.side === undefined ? '' : ` at ${dataset.side} px`}, seed ${seed}`;
   const [own, base] = [picturesOf(report), picturesOf(baseline)];
   if (own === base) return;
   throw new ArgumentError(

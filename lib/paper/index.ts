@@ -38,4 +38,4 @@ export {
   type SettingCurve,
   SettingCurves,
 } from './panel-curves';
-export { type StudyName, type StudySetting, studyCurves, studyNames } from './studies';
+export { corruptionReport, type StudyName, type StudySetting, studyCurves, studyNames } from './studies';

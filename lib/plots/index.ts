@@ -16,7 +16,16 @@ export {
 } from './panel';
 export { answersGrid, distortionStrip, type StripOptions } from './pictures';
 export type { PictureSize, PlotlyPayload } from './plotly';
-export { reliabilityFigure, reportHeatMap, reportPage, reportTable, summaryTable } from './report';
+export {
+  type CertifiedCurve,
+  certifiedFigure,
+  gainHeatMap,
+  reliabilityFigure,
+  reportHeatMap,
+  reportPage,
+  reportTable,
+  summaryTable,
+} from './report';
 export { type RobustnessFigureOptions, robustnessFigure } from './robustness';
 export type { TestDistortion } from './strength-axis';
 export { baseAxis, baseLayout, figureTitle, type MethodName, methodLooks, verdictLooks } from './style';

@@ -1,14 +1,26 @@
-/** A robustness report as tables, a heat map, a reliability diagram and one page of all. */
+/** A robustness report as tables, a heat map, a reliability diagram and one page of all; certified accuracy. */
 import { corruptions, distortionNamed, strengthText } from '../distortions';
+import { type Certificate, certifiedAccuracy } from '../evaluation/certificate';
 import { accuracyInterval } from '../evaluation/evaluate';
 import {
+  type CountedReport,
   type Measured,
   type ReportSummary,
   type RobustnessReport,
   reportSummary,
 } from '../evaluation/report';
 import { escapeXml, Figure } from './figure';
-import { baseAxis, baseConfig, baseLayout, escapeMarkup, figureTitle, percent, sheet } from './style';
+import {
+  baseAxis,
+  baseConfig,
+  baseLayout,
+  escapeMarkup,
+  figureTitle,
+  looksOf,
+  percent,
+  sheet,
+  translucent,
+} from './style';
 import { type ResultsTable, type Row, resultsTable } from './table';
 
 const SEVERITIES = [1, 2, 3, 4, 5] as const;
@@ -16,7 +28,7 @@ const SEVERITIES = [1, 2, 3, 4, 5] as const;
 const CELL = 0.94;
 
 /** The corruptions of a report, the fifteen first, with the accuracy at each severity in per cent, `null` where none is. */
-function accuracies({ rows }: RobustnessReport) {
+function accuracies({ rows }: CountedReport) {
   return corruptions
     .map(({ name, title, isExtra }) => {
       const at = (severity: number) =>
@@ -28,56 +40,120 @@ function accuracies({ rows }: RobustnessReport) {
 }
 
 /** The accuracy for each corruption and severity, as a picture. */
-export function reportHeatMap(report: RobustnessReport): Figure {
-  const table = accuracies(report).reverse(); // Plotly's first row is the lowest
-  const title = `${report.network}: accuracy by corruption and severity, %`;
-  const lines = table.map(
-    ({ title: name, counted }) => `${name}: ${counted.map((value) => value ?? '–').join(' ')}`,
-  );
+export function reportHeatMap(report: CountedReport): Figure {
+  return heatMap(accuracies(report), {
+    title: report.network,
+    text: `${report.network}: accuracy by corruption and severity, %`,
+    columns: SEVERITIES.map(String),
+    axis: 'Severity (* not among the fifteen)',
+    colours: { cmin: 0, cmax: 100, colorscale: 'Cividis' },
+    bar: 'right, %',
+  });
+}
+
+/**
+ * What each network gets right more than another, by corruption: points of the mean over the severities, as a picture.
+ *
+ * @param networks Their reports, of the same pictures, with what they are called in the figure.
+ */
+export function gainHeatMap(
+  networks: readonly { readonly label: string; readonly report: CountedReport }[],
+  baseline: CountedReport,
+  { title = `Points above the ${baseline.network}` }: { readonly title?: string } = {},
+): Figure {
+  const meanOf = (counted: readonly (number | undefined)[]) =>
+    counted.some((value) => value === undefined)
+      ? undefined
+      : counted.reduce<number>((sum, value) => sum + (value as number), 0) / counted.length;
+  const all = networks.map(({ report }) => new Map(accuracies(report).map((row) => [row.name, row])));
+  const rows = accuracies(baseline).map(({ name, title, counted: base }) => {
+    const least = meanOf(base);
+    const gains = all.map((rows) => {
+      const mean = meanOf(rows.get(name)?.counted ?? [undefined]);
+      return mean === undefined || least === undefined ? undefined : Number((mean - least).toFixed(1));
+    });
+    return { title, counted: gains };
+  });
+  const far = Math.max(1, ...rows.flatMap(({ counted }) => counted.map((gain) => Math.abs(gain ?? 0))));
+  return heatMap(rows, {
+    title,
+    text: `${title}, by corruption, mean over the severities`,
+    columns: networks.map(({ label }) => escapeMarkup(label)),
+    axis: '* not among the fifteen',
+    colours: { cmin: -far, cmax: far, colorscale: 'RdBu', reversescale: true },
+    bar: 'points',
+  });
+}
+
+/** Rows of cells with their values. */
+function heatMap(
+  given: readonly { readonly title: string; readonly counted: readonly (number | undefined)[] }[],
+  {
+    title,
+    text,
+    columns,
+    axis,
+    colours,
+    bar,
+  }: {
+    readonly title: string;
+    readonly text: string;
+    readonly columns: readonly string[];
+    readonly axis: string;
+    readonly colours: { readonly cmin: number; readonly cmax: number; readonly colorscale: string };
+    /** What the colour bar says. */
+    readonly bar: string;
+  },
+): Figure {
+  const rows = [...given].reverse(); // Plotly's first row is the lowest
   return new Figure({
     // Cells as bars: Plotly draws its own heat map on a canvas, which an SVG made in Node has not.
-    data: SEVERITIES.map((severity, at) => ({
+    data: columns.map((column, at) => ({
       type: 'bar',
       orientation: 'h',
-      y: table.map(({ title: name }) => escapeMarkup(name)),
-      base: severity - CELL / 2,
-      x: table.map(({ counted }) => (counted[at] === undefined ? 0 : CELL)),
+      y: rows.map(({ title: name }) => escapeMarkup(name)),
+      base: at + 1 - CELL / 2,
+      x: rows.map(({ counted }) => (counted[at] === undefined ? 0 : CELL)),
       width: CELL,
       marker: {
-        color: table.map(({ counted }) => counted[at] ?? 0),
-        cmin: 0,
-        cmax: 100,
-        colorscale: 'Cividis',
+        color: rows.map(({ counted }) => counted[at] ?? 0),
+        ...colours,
         showscale: at === 0,
-        colorbar: { title: { text: 'right, %' }, outlinewidth: 0, thickness: 14 },
+        colorbar: { title: { text: bar }, outlinewidth: 0, thickness: 14 },
       },
-      text: table.map(({ counted }) => counted[at]?.toFixed(0) ?? ''),
+      text: rows.map(({ counted }) => counted[at]?.toFixed(0) ?? ''),
       textposition: 'inside',
       insidetextanchor: 'middle',
       textangle: 0,
-      customdata: table.map(({ counted }) => counted[at] ?? 0),
-      hovertemplate: `%{y}, severity ${severity}: %{customdata} %<extra></extra>`,
+      customdata: rows.map(({ counted }) => counted[at] ?? 0),
+      hovertemplate: `%{y}, ${column}: %{customdata} ${bar.split(' ').at(-1)}<extra></extra>`,
     })),
     layout: {
       ...baseLayout,
-      width: 640,
-      height: 110 + 26 * table.length,
+      width: Math.max(640, 240 + 74 * columns.length),
+      height: 110 + 26 * rows.length,
       margin: { l: 170, r: 70, t: 56, b: 52 },
       barmode: 'overlay',
       showlegend: false,
-      title: figureTitle(report.network),
+      title: figureTitle(title),
       xaxis: {
         ...baseAxis,
-        title: { text: 'Severity (* not among the fifteen)', standoff: 8 },
-        range: [0.5, 5.5],
-        dtick: 1,
+        title: { text: axis, standoff: 8 },
+        range: [0.5, columns.length + 0.5],
+        tickvals: columns.map((_, at) => at + 1),
+        ticktext: columns,
         ticks: '',
         showgrid: false,
       },
       yaxis: { ...baseAxis, ticks: '', showline: false },
     },
     config: baseConfig,
-    text: [title, ...lines.reverse()].join('\n'),
+    text: [
+      text,
+      ...given.map(
+        ({ title: name, counted }) => `${name}: ${counted.map((value) => value ?? '–').join(' ')}`,
+      ),
+    ].join('\n'),
   });
 }
 
@@ -128,11 +204,76 @@ export function reliabilityFigure({ network, calibration }: RobustnessReport): F
   });
 }
 
+/** Certificates of a network, as a curve. */
+export interface CertifiedCurve {
+  readonly label: string;
+  /** Gives it the method's colour: the paper's name, or that of a method of one's own. */
+  readonly method: string;
+  readonly certificates: readonly Certificate[];
+}
+
+/** The share of images that a network answers right and is certified to, against the radius, with 95 % bands. */
+export function certifiedFigure(curves: readonly CertifiedCurve[], title = 'Certified accuracy'): Figure {
+  const methods = curves.map(({ method }) => method);
+  const drawn = curves.map(({ label, method, certificates }, at) => {
+    const place = methods.slice(0, at).filter((each) => each === method).length;
+    const radii = [...new Set([0, ...certificates.map(({ radius }) => radius)])].sort((a, b) => a - b);
+    const points = radii.map((radius) => ({ radius, ...certifiedAccuracy(certificates, radius) }));
+    return { label, points, look: looksOf(method, methods)[place % 3] };
+  });
+  const shape = 'vh'; // the share falls right after the radius of an image
+  return new Figure({
+    data: drawn.flatMap(({ label, points, look: { colour } }) => {
+      const x = points.map(({ radius }) => radius);
+      const edge = (of: 'low' | 'high') => ({
+        type: 'scatter',
+        mode: 'lines',
+        x,
+        y: points.map((point) => percent(point[of], 2)),
+        line: { shape, width: 0 },
+        hoverinfo: 'skip',
+        showlegend: false,
+      });
+      return [
+        edge('low'),
+        { ...edge('high'), fill: 'tonexty', fillcolor: translucent(colour, 0.15) },
+        {
+          type: 'scatter',
+          mode: 'lines',
+          name: escapeMarkup(label),
+          x,
+          y: points.map(({ accuracy }) => percent(accuracy, 2)),
+          line: { shape, color: colour, width: 2.2 },
+          hovertemplate: 'radius %{x:.2f}: %{y} %<extra></extra>',
+        },
+      ];
+    }),
+    layout: {
+      ...baseLayout,
+      width: 700,
+      height: 420,
+      margin: { l: 66, r: 24, t: 56, b: 56 },
+      title: figureTitle(title),
+      xaxis: { ...baseAxis, rangemode: 'tozero', title: { text: 'ℓ₂ radius, of values 0..1', standoff: 8 } },
+      yaxis: { ...baseAxis, range: [0, 100], title: { text: 'Certified accuracy, %' } },
+      legend: { x: 1, xanchor: 'right', y: 1, yanchor: 'top' },
+    },
+    config: baseConfig,
+    text: [
+      title,
+      ...drawn.map(
+        ({ label, points }) =>
+          `${label}: ${percent(points[0].accuracy, 1)} % at radius 0, none beyond ${points[points.length - 1].radius.toFixed(2)}`,
+      ),
+    ].join('\n'),
+  });
+}
+
 const intervalText = (value: number, { low, high }: Omit<Measured, 'value'>) =>
   `${percent(value, 1)} % (${percent(low, 1)} … ${percent(high, 1)})`;
 
 /** The measures of a report, a row each, with their 95 % intervals. */
-export function summaryTable(report: RobustnessReport, baseline?: RobustnessReport): ResultsTable {
+export function summaryTable(report: CountedReport, baseline?: CountedReport): ResultsTable {
   const summary: ReportSummary = reportSummary(report, baseline);
   const over = `, errors over those of ${summary.baseline}`;
   const measures: readonly (readonly [string, Measured | undefined])[] = [
