@@ -21,7 +21,8 @@ import {
 import { fromFunctions, type Network } from '../lib/model/network';
 import { ResNet18, ResNet34, ResNet50 } from '../lib/model/resnet';
 import { resNetFrom, saveWeights } from '../lib/model/weights';
-import { reliabilityFigure, reportHeatMap, reportPage, reportTable, summaryTable } from '../lib/plots/report';
+import { reportHeatMap } from '../lib/plots/heat-maps';
+import { reliabilityFigure, reportPage, reportTable, summaryTable } from '../lib/plots/report';
 import { normalTensor, type Tensor2D, type Tensor4D, tf } from '../lib/tensorflow';
 
 const folder = mkdtempSync(join(tmpdir(), 'report-test-'));

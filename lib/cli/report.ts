@@ -9,14 +9,8 @@ import { makeFolder, writeWhole } from '../io/files';
 import type { Network } from '../model/network';
 import { resNetFrom } from '../model/weights';
 import { progress } from '../notebook/progress';
-import {
-  reliabilityFigure,
-  reportHeatMap,
-  reportPage,
-  reportTable,
-  subjectText,
-  summaryTable,
-} from '../plots/report';
+import { reportHeatMap } from '../plots/heat-maps';
+import { reliabilityFigure, reportPage, reportTable, subjectText, summaryTable } from '../plots/report';
 import { runTitle } from '../runs/spec';
 import type { Given } from './commands';
 import { stopSignal } from './stop';

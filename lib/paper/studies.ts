@@ -2,11 +2,11 @@
  * What is asked beside the paper's figures: how the readings of Eq. 5 differ, what the weight of its divergence does, and
  * whether stability generalises to corruptions that nobody trained with.
  */
-import { corruptions, type DistortionName, distortionNamed, type Strength } from '../distortions';
+import { corruptions, type DistortionName, distortionNamed, isNone, type Strength } from '../distortions';
 import type { CountedReport } from '../evaluation/report';
 import type { Laboratory } from '../runs/laboratory';
 import { BASELINE, CONTROL, type Preset, type Treatment } from '../runs/presets';
-import { isTest, type RunResult, TEST_SEED } from '../runs/run-store';
+import { isTest, type RunRecord, type RunResult, TEST_SEED } from '../runs/run-store';
 import { runTitle } from '../runs/spec';
 import { AS_PRINTED, type Reading } from '../training/methods';
 import { sparse } from './figures';
@@ -107,14 +107,29 @@ export function studyCurves(
   });
 }
 
-/**
- * What was counted of a run on the undistorted images and on the corruptions, as `reportSummary` and `reportHeatMap` take
- * it; undefined unless all fifteen of the benchmarks are there at every severity.
- */
-export function corruptionReport({ record, rows }: RunResult): CountedReport | undefined {
+/** A run of the study `after`, and what was counted of it on undistorted and corrupted images. */
+export interface CorruptedRun {
+  readonly record: RunRecord;
+  /** As `reportSummary` and `reportHeatMap` take it. */
+  readonly report: CountedReport;
+}
+
+/** The runs of the study `after` that were tested on all fifteen corruptions of the benchmarks, the baseline first. */
+export function corruptedRuns(laboratory: Laboratory): readonly CorruptedRun[] {
+  const { preset, results } = laboratory.shown();
+  const settings = new SettingCurves({ results, preset, test: 'gaussian-noise', strengths: [] });
+  return studyOf('after')
+    .flatMap(({ treatment }) => settings.of(treatment)?.runs ?? [])
+    .flatMap((record) => {
+      const report = corruptionReport(results.get(record.id) as RunResult);
+      return report === undefined ? [] : [{ record, report }];
+    });
+}
+
+function corruptionReport({ record, rows }: RunResult): CountedReport | undefined {
   const { spec } = record;
   const tests = rows.filter((row) => isTest(spec, row));
-  const clean = tests.find(({ distortion, strength }) => distortion === 'gaussian-noise' && strength === 0);
+  const clean = tests.find(({ distortion, strength }) => isNone(distortionNamed(distortion), strength));
   const corrupted = tests.filter(({ distortion }) => corruptions.some(({ name }) => name === distortion));
   const isThere = (name: string, severity: Strength) =>
     corrupted.some(({ distortion, strength }) => distortion === name && strength === severity);

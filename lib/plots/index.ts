@@ -3,6 +3,7 @@ export type { RobustnessCurve } from './curves';
 export { type DashboardOptions, dashboard, type SweepView, sweepView } from './dashboard';
 export { Figure } from './figure';
 export { evaluationsFrame, type Frame, frame, frameTable, runsFrame } from './frames';
+export { gainHeatMap, reportHeatMap } from './heat-maps';
 export { ImageGrid, type ImageGridOptions, type ImageTensor, imageGrid } from './images';
 export {
   compareTreatments,
@@ -19,9 +20,7 @@ export type { PictureSize, PlotlyPayload } from './plotly';
 export {
   type CertifiedCurve,
   certifiedFigure,
-  gainHeatMap,
   reliabilityFigure,
-  reportHeatMap,
   reportPage,
   reportTable,
   summaryTable,
