@@ -8,13 +8,22 @@ import { jStat } from 'jstat';
 import { buildArrays } from '../lib/data/build/arrays';
 import { openFolder } from '../lib/data/build/folder';
 import { type ImageDataset, readImages, subset } from '../lib/data/dataset';
-import { augmix, distortionNamed, klPgd, pgd, registerDistortion } from '../lib/distortions';
+import { augmix, corruptions, distortionNamed, klPgd, pgd, registerDistortion } from '../lib/distortions';
 import { operated } from '../lib/distortions/augmix';
 import { type Certificate, certifiedAccuracy, certifiedRadius, certify } from '../lib/evaluation/certificate';
+import { packedAnswers } from '../lib/evaluation/evaluate';
 import { imagePair, stepInputs } from '../lib/evaluation/inputs';
+import { reportSummary } from '../lib/evaluation/report';
 import { jensenShannonDivergence, klDivergence } from '../lib/model/losses';
 import { fromFunctions, type Network } from '../lib/model/network';
 import { ResNet18 } from '../lib/model/resnet';
+import { corruptedRuns } from '../lib/paper/studies';
+import { gainHeatMap } from '../lib/plots/heat-maps';
+import { certifiedFigure } from '../lib/plots/report';
+import type { Laboratory } from '../lib/runs/laboratory';
+import { presetAt } from '../lib/runs/preset-pictures';
+import type { RunResult } from '../lib/runs/run-store';
+import { planJobs } from '../lib/sweep/plan';
 import {
   compile,
   hashSeed,
@@ -352,5 +361,82 @@ describe('a certificate', () => {
     const other = new ResNet18({ width: 8, stem: 'small', classes: 3 });
     await assert.rejects(certify({ ...options, network: other }), /3 classes.*halves has 2/);
     other.dispose();
+  });
+});
+
+describe('the study of what came after', () => {
+  const jobs = planJobs(['after'], { preset: 'smoke', precision: 'float32' });
+  const preset = presetAt('smoke');
+  /** Runs that are right on so many of the images, undistorted and corrupted. */
+  const resultsOf = (rightOf: (method: string, distortion: string) => number) =>
+    new Map(
+      jobs.map(({ id, spec, tests }): [string, RunResult] => {
+        const total = spec.dataset.test;
+        const rows = tests.flatMap(({ distortion, strengths }) =>
+          strengths.map((strength) => {
+            const correct = rightOf(spec.method.kind, distortion);
+            const answers = packedAnswers(
+              Uint8Array.from({ length: total }, (_, at) => (at < correct ? 1 : 0)),
+            );
+            return { distortion, strength, seed: 0, correct, total, answers };
+          }),
+        );
+        return [id, { record: { id, spec } as RunResult['record'], rows }];
+      }),
+    );
+  const runsOf = (results: ReadonlyMap<string, RunResult>) =>
+    corruptedRuns({ shown: () => ({ preset, results }) } as Partial<Laboratory> as Laboratory);
+
+  it('trains with one distortion and tests with all nineteen corruptions', () => {
+    assert.equal(jobs.length, 13);
+    assert.equal(jobs[0].spec.method.kind, 'baseline');
+    assert.ok(jobs.some(({ title }) => title === 'JSD (severity=3, α=12)'));
+    for (const { tests } of jobs) {
+      const severities = new Map(tests.map(({ distortion, strengths }) => [distortion, strengths]));
+      for (const { name } of corruptions) assert.deepEqual(severities.get(name), [1, 2, 3, 4, 5]);
+    }
+  });
+
+  it('gives each run’s report, its errors over the baseline’s, and gains by corruption', () => {
+    const results = resultsOf((method, distortion) =>
+      distortion === 'fgsm' ? 0 : method === 'DA' && distortion === 'fog' ? 30 : 10,
+    );
+    const runs = runsOf(results);
+    assert.equal(runs.length, 13);
+    const [{ record, report: baseline }] = runs;
+    assert.equal(record.spec.method.kind, 'baseline');
+    assert.equal(reportSummary(baseline, baseline).mCE?.value, 1);
+    const { report } = runs.find(({ record }) => record.spec.method.kind === 'DA') ?? assert.fail();
+    const { mCE, ece } = reportSummary(report, baseline);
+    assert.ok(Math.abs((mCE?.value ?? 0) - (14 + 20 / 40) / 15) < 1e-12, `${mCE?.value}`);
+    assert.equal(ece, undefined);
+    const text = gainHeatMap([{ label: 'DA', report }], baseline).text;
+    assert.match(text, /^Points above the baseline/);
+    assert.match(text, /^Fog: 40$/m);
+    assert.match(text, /^Snow: 0$/m);
+  });
+
+  it('waits for all fifteen', () => {
+    const results = resultsOf(() => 10);
+    const [[id, { record, rows }]] = results;
+    results.set(id, { record, rows: rows.filter(({ distortion }) => distortion !== 'snow') });
+    assert.equal(runsOf(results).length, 12);
+  });
+});
+
+describe('the figure of certified accuracy', () => {
+  it('falls behind the radius of each image', () => {
+    const certificates: Certificate[] = [
+      { label: 0, answer: 0, radius: 0.5 },
+      { label: 0, answer: 0, radius: 0.2 },
+      { label: 0, answer: 1, radius: 0.9 },
+      { label: 0, answer: null, radius: 0 },
+    ];
+    const figure = certifiedFigure([{ label: 'ST', method: 'ST', certificates }]);
+    const { x, y, line } = figure.payload.data[2] as { x: number[]; y: number[]; line: { shape: string } };
+    assert.deepEqual(x, [0, 0.2, 0.5, 0.9]);
+    assert.deepEqual(y, [50, 50, 25, 0]);
+    assert.equal(line.shape, 'vh');
+    assert.match(figure.text, /ST: 50 % at radius 0/);
   });
 });
