@@ -13,7 +13,7 @@ import { operated } from '../lib/distortions/augmix';
 import { type Certificate, certifiedAccuracy, certifiedRadius, certify } from '../lib/evaluation/certificate';
 import { packedAnswers } from '../lib/evaluation/evaluate';
 import { imagePair, stepInputs } from '../lib/evaluation/inputs';
-import { reportSummary } from '../lib/evaluation/report';
+import { reportSummary } from '../lib/evaluation/report-measures';
 import { jensenShannonDivergence, klDivergence } from '../lib/model/losses';
 import { fromFunctions, type Network } from '../lib/model/network';
 import { ResNet18 } from '../lib/model/resnet';

@@ -10,14 +10,9 @@ import { openFolder } from '../lib/data/build/folder';
 import { IMAGENET, type ImageDataset, subset } from '../lib/data/dataset';
 import { corruptions, distortionNamed, type Strength } from '../lib/distortions';
 import { calibration } from '../lib/evaluation/calibration';
-import { type EvaluationRow, evaluate, packedAnswers } from '../lib/evaluation/evaluate';
-import {
-  type ReportOptions,
-  type RobustnessReport,
-  reportPlan,
-  reportSummary,
-  robustnessReport,
-} from '../lib/evaluation/report';
+import { answersOf, type EvaluationRow, evaluate, packedAnswers } from '../lib/evaluation/evaluate';
+import { type ReportOptions, reportPlan, robustnessReport } from '../lib/evaluation/report';
+import { type RobustnessReport, reportSummary } from '../lib/evaluation/report-measures';
 import { fromFunctions, type Network } from '../lib/model/network';
 import { ResNet18, ResNet34, ResNet50 } from '../lib/model/resnet';
 import { resNetFrom, saveWeights } from '../lib/model/weights';
@@ -225,6 +220,24 @@ describe('a report', () => {
     }
   });
 
+  it('counts an image as right under PGD that withstands all of its starts', async () => {
+    const strengths = [0.06, 0.1, 0.14, 0.18];
+    const of = async (more: Partial<ReportOptions>) => {
+      const { rows } = await robustnessReport(options({ plan: new Map([['pgd-1', strengths]]), ...more }));
+      return rows.slice(1).map((row) => [...(answersOf(row) as Uint8Array)]);
+    };
+    const [one, two, three] = [await of({ seed: 0 }), await of({ seed: 1 }), await of({ seed: 2 })];
+    assert.notDeepEqual([one, one], [two, three]);
+    const withstood = one.map((row, at) =>
+      row.map((right, image) => right & two[at][image] & three[at][image]),
+    );
+    assert.deepEqual(await of({ restarts: 3 }), withstood);
+    const file = join(folder, 'restarts.jsonl');
+    await of({ restarts: 2, file });
+    await assert.rejects(of({ file }), /begun with the restarts 2, but now it is undefined/);
+    await assert.rejects(of({ restarts: 0 }), /restarts must be a whole number above 0, but got 0/);
+  });
+
   it('stopped anywhere, goes on to the same report', async () => {
     const whole = await robustnessReport(options());
     const file = join(folder, 'stopped.jsonl');
@@ -308,6 +321,7 @@ describe('a report', () => {
       plugin: undefined,
       images: 10,
       seed: 0,
+      restarts: 1,
       baseline: undefined,
       out: join(folder, 'out'),
       json: false,

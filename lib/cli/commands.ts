@@ -125,6 +125,11 @@ export const commands = {
       ...where,
       images: option('--images <number>', 'so many test images, stratified', read.count).otherwise(1000),
       seed: option('--seed <number>', 'of the random distortions', read.whole).otherwise(0),
+      restarts: option(
+        '--restarts <number>',
+        'random starts of PGD: an image counts as right that withstands all',
+        read.count,
+      ).otherwise(1),
       baseline: option(
         '--baseline <file>',
         'report.json of the network that the mCE divides by, on the same pictures',

@@ -22,15 +22,12 @@ export {
   evaluate,
 } from './evaluate';
 export { distortedImages, type PictureOptions } from './pictures';
+export { type ReportOptions, type ReportPlan, reportPlan, robustnessReport } from './report';
 export {
   type CountedReport,
   type Measured,
-  type ReportOptions,
-  type ReportPlan,
   type ReportSubject,
   type ReportSummary,
   type RobustnessReport,
-  reportPlan,
   reportSummary,
-  robustnessReport,
-} from './report';
+} from './report-measures';

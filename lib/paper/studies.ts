@@ -3,7 +3,7 @@
  * whether stability generalises to corruptions that nobody trained with.
  */
 import { corruptions, type DistortionName, distortionNamed, isNone, type Strength } from '../distortions';
-import type { CountedReport } from '../evaluation/report';
+import type { CountedReport } from '../evaluation/report-measures';
 import type { Laboratory } from '../runs/laboratory';
 import { BASELINE, CONTROL, type Preset, type Treatment } from '../runs/presets';
 import { isTest, type RunRecord, type RunResult, TEST_SEED } from '../runs/run-store';

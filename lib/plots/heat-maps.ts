@@ -1,6 +1,6 @@
 /** Accuracy on the corruptions as cells of colour. */
 import { corruptions } from '../distortions';
-import type { CountedReport } from '../evaluation/report';
+import type { CountedReport } from '../evaluation/report-measures';
 import { Figure } from './figure';
 import { baseAxis, baseConfig, baseLayout, escapeMarkup, figureTitle, percent } from './style';
 

@@ -8,7 +8,7 @@ import {
   type ReportSummary,
   type RobustnessReport,
   reportSummary,
-} from '../evaluation/report';
+} from '../evaluation/report-measures';
 import { escapeXml, Figure } from './figure';
 import { reportHeatMap } from './heat-maps';
 import {
