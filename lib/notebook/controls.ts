@@ -1,21 +1,22 @@
 import { currentKernel } from './client';
 import type { Comms } from './comm';
-import { display, updateDisplay } from './display';
+import { type DisplayId, display, updateDisplay } from './display';
 import { encodeBundle, type MimeBundle, mimeBundle, toMimeBundle } from './mime';
 import { type Model, openModel } from './widget-model';
 
 /** What a person sets at the notebook: a slider, a list to select from, a box to check. */
 export class Control<T> {
-  readonly #label: string;
+  /** Names what may be set, not what is: these words stay as the cell has shown them. */
+  readonly text: string;
   readonly #widget: Widget<T>;
   #value: T;
   #model: Model | undefined;
   #handler: () => unknown = () => {};
 
   constructor(label: string, value: T, widget: Widget<T>) {
-    this.#label = label;
+    this.text = `${label}: ${widget.text}`;
     this.#value = value;
-    this.#widget = widget;
+    this.#widget = { ...widget, state: { ...widget.state, description: label } };
   }
 
   /** What is set; to set it from code moves it in the notebook, too. */
@@ -25,7 +26,7 @@ export class Control<T> {
 
   set value(value: T) {
     this.#value = value;
-    this.#model?.update(this.#widget.toState(value));
+    this.#model?.update({ [this.#widget.key]: this.#widget.encode(value) });
     this.#handler();
   }
 
@@ -38,57 +39,49 @@ export class Control<T> {
     return this;
   }
 
-  /** The widget where a front end knows widgets, else what is set in words. */
+  /** The widget, and words where a front end knows no widgets. */
   [mimeBundle](): MimeBundle {
     const comms = currentKernel()?.comm;
-    return { 'text/plain': this.text, ...(comms && this.modelIn(comms).view) };
+    return { 'text/plain': this.text, ...(comms && this.openIn(comms).view) };
   }
 
-  get text(): string {
-    return `${this.#label}: ${this.#widget.text(this.#value)}`;
-  }
-
-  /** Is opened when it is first shown. */
-  modelIn(comms: Comms): Model {
-    this.#model ??= this.#open(comms);
-    return this.#model;
-  }
-
-  #open(comms: Comms): Model {
-    const { name, style, width, state, toState, fromState } = this.#widget;
+  /** Its model, made when it is first shown. */
+  openIn(comms: Comms): Model {
+    if (this.#model) return this.#model;
+    const { name, style, width, state, key, encode, decode } = this.#widget;
     // Labels are cut off otherwise.
     const look = { name: style, view: 'StyleView', state: { description_width: 'initial' } };
-    return openModel(comms, {
+    const layout = { name: 'Layout', module: 'base', state: { width } } as const;
+    this.#model = openModel(comms, {
       name,
       state: {
-        description: this.#label,
-        style: openModel(comms, look).reference,
-        ...(width && {
-          layout: openModel(comms, { name: 'Layout', module: 'base', state: { width } }).reference,
-        }),
         ...state,
-        ...toState(this.#value),
+        [key]: encode(this.#value),
+        style: openModel(comms, look).reference,
+        layout: openModel(comms, layout).reference,
       },
       onUpdate: (changes) => {
-        const value = fromState(changes);
-        if (value === undefined || value === this.#value) return undefined;
+        const value = key in changes ? decode(changes[key]) : this.#value;
+        if (value === this.#value) return undefined;
         this.#value = value;
         return this.#handler();
       },
       onEvent: () => this.#handler(),
     });
+    return this.#model;
   }
 }
 
-/** How a control is drawn: by a model of ipywidgets, and what its state says of the value. */
+/** How a control is drawn: by a model of ipywidgets, whose state has the value under a key. */
 interface Widget<T> {
   readonly name: string;
   readonly style: string;
   readonly width?: string;
   readonly state?: object;
-  readonly toState: (value: T) => object;
-  readonly fromState: (state: Readonly<Record<string, unknown>>) => T | undefined;
-  readonly text: (value: T) => string;
+  readonly key: 'value' | 'index';
+  readonly encode: (value: T) => unknown;
+  readonly decode: (value: unknown) => T;
+  readonly text: string;
 }
 
 export interface SliderOptions {
@@ -111,23 +104,17 @@ export interface SliderOptions {
  */
 export function slider(label: string, options: SliderOptions): Control<number> {
   const { min, max, step = (max - min) / 100, value = min } = options;
-  // 0.15, not 0.15000000000000002.
-  const digits = Math.min(20, Math.max(0, 1 - Math.floor(Math.log10(step) + 1e-9), decimals(step)));
   return new Control(label, value, {
     name: 'FloatSlider',
     style: 'SliderStyle',
     width: '32em',
-    state: { min, max, step, readout_format: `.${decimals(step)}f` },
-    toState: (number) => ({ value: number }),
-    fromState: (state) => (typeof state.value === 'number' ? Number(state.value.toFixed(digits)) : undefined),
-    text: (number) => `${number} (${min} to ${max})`,
+    state: { min, max, step, readout_format: '.6~g' },
+    key: 'value',
+    encode: (number) => number,
+    // 0.15, not 0.15000000000000002.
+    decode: (number) => Number(Number(number).toPrecision(12)),
+    text: `${min} to ${max}`,
   });
-}
-
-function decimals(step: number): number {
-  let digits = 0;
-  while (digits < 6 && Math.abs(step * 10 ** digits - Math.round(step * 10 ** digits)) > 1e-9) digits += 1;
-  return digits;
 }
 
 /**
@@ -144,21 +131,23 @@ export function select<const T>(
     name: 'Dropdown',
     style: 'DescriptionStyle',
     state: { _options_labels: options.map(String) },
-    toState: (option) => ({ index: options.indexOf(option) }),
-    fromState: ({ index }) => (typeof index === 'number' ? options[index] : undefined),
-    text: (option) => `${option} (of ${options.join(', ')})`,
+    key: 'index',
+    encode: (option) => options.indexOf(option),
+    decode: (index) => options[Number(index)] as T,
+    text: options.join(', '),
   });
 }
 
 /** Yes or no. */
 export function checkbox(label: string, value = false): Control<boolean> {
-  return new Control(label, value, {
+  return new Control<boolean>(label, value, {
     name: 'Checkbox',
     style: 'CheckboxStyle',
     state: { indent: false },
-    toState: (checked) => ({ value: checked }),
-    fromState: (state) => (typeof state.value === 'boolean' ? state.value : undefined),
-    text: (checked) => (checked ? 'yes' : 'no'),
+    key: 'value',
+    encode: (isChecked) => isChecked,
+    decode: (isChecked) => isChecked === true,
+    text: 'yes or no',
   });
 }
 
@@ -167,9 +156,10 @@ export function button(label: string, onClick: () => unknown): Control<undefined
   return new Control<undefined>(label, undefined, {
     name: 'Button',
     style: 'ButtonStyle',
-    toState: () => ({}),
-    fromState: () => undefined,
-    text: () => 'a button',
+    key: 'value',
+    encode: () => undefined,
+    decode: () => undefined,
+    text: 'a button',
   }).onChange(onClick);
 }
 
@@ -187,56 +177,43 @@ export async function interact<const C extends Readonly<Record<string, Control<u
   controls: C,
   draw: (values: { readonly [Name in keyof C]: C[Name]['value'] }) => unknown,
 ): Promise<void> {
-  const panel = new Panel(Object.values(controls));
-  const drawn = async () => {
-    const values = Object.entries(controls).map(([name, { value }]) => [name, value]);
-    return still(await draw(Object.fromEntries(values)));
-  };
-  await display(panel);
-  const place = await display(shownAs(await drawn()));
+  const named = Object.entries(controls);
+  const { view, show } = panelOf(Object.values(controls));
+  let place: DisplayId | undefined;
   const redraw = oneAtATime(async () => {
-    const bundle = await drawn();
-    await updateDisplay(place, shownAs(bundle));
-    panel.draw(bundle);
+    const values = Object.fromEntries(named.map(([name, { value }]) => [name, value]));
+    // JupyterLab draws a Plotly figure but once; the picture that goes with it can be changed in place.
+    const { 'application/vnd.plotly.v1+json': _, ...bundle } = await toMimeBundle(
+      await draw(values as Parameters<typeof draw>[0]),
+    );
+    const picture = { [mimeBundle]: () => bundle };
+    if (place) await updateDisplay(place, picture);
+    else place = await display(picture);
+    show(bundle);
   });
-  for (const control of Object.values(controls)) control.onChange(redraw);
+  for (const [, control] of named) control.onChange(redraw);
+  await display({ [mimeBundle]: () => view });
+  await redraw();
 }
 
-/** Controls one beneath the other. */
-class Panel {
-  readonly #controls: readonly Control<unknown>[];
-  #output: Model | undefined;
-
-  constructor(controls: readonly Control<unknown>[]) {
-    this.#controls = controls;
-  }
-
-  [mimeBundle](): MimeBundle {
-    const text = this.#controls.map((control) => control.text).join('\n');
-    const comms = currentKernel()?.comm;
-    if (!comms) return { 'text/plain': text };
-    this.#output = openModel(comms, { name: 'Output', module: 'output', state: { msg_id: '', outputs: [] } });
-    const children = [...this.#controls.map((control) => control.modelIn(comms)), this.#output];
-    const state = { children: children.map(({ reference }) => reference) };
-    return { 'text/plain': text, ...openModel(comms, { name: 'VBox', state }).view };
-  }
-
-  /** Draws for pages that did not run the cell: what it has displayed stays as it is there. */
-  draw(bundle: MimeBundle): void {
-    if (!this.#output?.isElsewhere) return;
-    const data = encodeBundle(bundle);
-    this.#output.update({ outputs: [{ output_type: 'display_data', data, metadata: {} }] });
-  }
-}
-
-/** A value as it can be changed in place: JupyterLab draws a Plotly figure but once, so the picture that goes with it. */
-async function still(value: unknown): Promise<MimeBundle> {
-  const { 'application/vnd.plotly.v1+json': _, ...bundle } = await toMimeBundle(value);
-  return bundle;
-}
-
-function shownAs(bundle: MimeBundle): object {
-  return { [mimeBundle]: () => bundle };
+/** Controls one beneath the other, and what `show` draws for pages that did not run the cell: its displays stay as they are there. */
+function panelOf(controls: readonly Control<unknown>[]): {
+  readonly view: MimeBundle;
+  readonly show: (bundle: MimeBundle) => void;
+} {
+  const text = { 'text/plain': controls.map((control) => control.text).join('\n') };
+  const comms = currentKernel()?.comm;
+  if (!comms) return { view: text, show: () => {} };
+  const output = openModel(comms, { name: 'Output', module: 'output', state: { msg_id: '', outputs: [] } });
+  const children = [...controls.map((control) => control.openIn(comms)), output];
+  const state = { children: children.map(({ reference }) => reference) };
+  return {
+    view: { ...text, ...openModel(comms, { name: 'VBox', state }).view },
+    show: (bundle) => {
+      if (!output.isElsewhere) return;
+      output.update({ outputs: [{ output_type: 'display_data', data: encodeBundle(bundle), metadata: {} }] });
+    },
+  };
 }
 
 /** Calls while one is at work become one more call. */

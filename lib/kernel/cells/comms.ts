@@ -12,7 +12,16 @@ export interface Cells {
   send(reply: Reply): void;
 }
 
-/** Both ends of all comms that are open. */
+interface OpenComm extends Comm {
+  /** Its handlers run in the name of this cell. */
+  readonly cell: Cell | undefined;
+  /** The cell once more, for them alone: they go on when it was interrupted. */
+  turn?: Cell;
+  onData?: Parameters<Comm['onMessage']>[0];
+  onEnd?: Parameters<Comm['onClose']>[0];
+}
+
+/** The comms that are open. */
 export class KernelComms implements Comms {
   readonly #cells: Cells;
   readonly #open = new Map<string, OpenComm>();
@@ -26,8 +35,8 @@ export class KernelComms implements Comms {
 
   open(target: string, data: CommData = {}, options?: CommOptions): Comm {
     const cell = this.#cells.current();
-    const comm = this.#make({ id: randomUUID(), target, cell, origin: cell?.request.origin });
-    this.#send('comm_open', comm, { target_name: target, data }, options);
+    const comm = this.#make(randomUUID(), target, cell, cell?.request.origin);
+    this.#send('comm_open', { comm_id: comm.id, target_name: target, data }, options);
     return comm;
   }
 
@@ -57,14 +66,14 @@ export class KernelComms implements Comms {
     if (type === 'comm_open') {
       const name = String(content.target_name);
       const target = this.#targets.get(name);
-      const comm = this.#make({ id, target: name, cell: target?.cell, origin });
+      const comm = this.#make(id, name, target?.cell, origin);
       if (target) this.#call(comm, () => target.handler(comm, data, buffers));
       else comm.close();
     } else {
       const comm = this.#open.get(id);
       if (type === 'comm_close') this.#open.delete(id);
       if (comm)
-        this.#call(comm, () => (type === 'comm_msg' ? comm.message(data, buffers) : comm.closed(data)));
+        this.#call(comm, () => (type === 'comm_msg' ? comm.onData?.(data, buffers) : comm.onEnd?.(data)));
     }
     this.#origin = undefined;
   }
@@ -74,13 +83,27 @@ export class KernelComms implements Comms {
     for (const { turn } of this.#open.values()) turn?.interrupt();
   }
 
-  #make(parts: CommParts): OpenComm {
-    const { id } = parts;
-    const comm = new OpenComm(parts, (type, content, options) => {
-      if (!this.#open.has(id)) return;
-      if (type === 'comm_close') this.#open.delete(id);
-      this.#send(type, comm, content, options);
-    });
+  #make(id: string, target: string, cell: Cell | undefined, origin: Origin | undefined): OpenComm {
+    const send = (type: string, data: CommData = {}, options?: CommOptions) => {
+      if (this.#open.has(id)) this.#send(type, { comm_id: id, data }, options);
+    };
+    const comm: OpenComm = {
+      id,
+      target,
+      session: String(JSON.parse(origin?.header ?? '{}').session),
+      cell,
+      send: (data, options) => send('comm_msg', data, options),
+      close: (data) => {
+        send('comm_close', data);
+        this.#open.delete(id);
+      },
+      onMessage: (handler) => {
+        comm.onData = handler;
+      },
+      onClose: (handler) => {
+        comm.onEnd = handler;
+      },
+    };
     this.#open.set(id, comm);
     return comm;
   }
@@ -88,76 +111,20 @@ export class KernelComms implements Comms {
   /** A front end need not wait for what a handler awaits. */
   #call(comm: OpenComm, handler: () => unknown): void {
     if (!comm.cell) return;
-    // Of its own: it goes on when the cell has been interrupted.
     if (!comm.turn || comm.turn.signal.aborted) comm.turn = new Cell(comm.cell.request, comm.cell.number);
-    const cell = comm.turn;
-    currentCell.run(cell, async () => {
+    const { turn } = comm;
+    currentCell.run(turn, async () => {
       try {
         await handler();
       } catch (error) {
-        this.#cells.fail(cell, error);
+        this.#cells.fail(turn, error);
       }
     });
   }
 
-  #send(
-    type: string,
-    { id, cell }: OpenComm,
-    content: object,
-    { metadata, buffers }: CommOptions = {},
-  ): void {
-    this.#cells.send({
-      type,
-      content: JSON.stringify({ comm_id: id, ...content }),
-      metadata: JSON.stringify(metadata ?? {}),
-      buffers,
-      origin: this.#origin ?? cell?.request.origin ?? { identities: [], header: '{}' },
-    });
-  }
-}
-
-type Send = (type: string, content: { readonly data: CommData }, options?: CommOptions) => void;
-
-interface CommParts {
-  readonly id: string;
-  readonly target: string;
-  readonly cell: Cell | undefined;
-  /** Of the message that opens it. */
-  readonly origin: Origin | undefined;
-}
-
-class OpenComm implements Comm {
-  readonly id: string;
-  readonly target: string;
-  readonly session: string;
-  readonly cell: Cell | undefined;
-  message: Parameters<Comm['onMessage']>[0] = () => {};
-  closed: Parameters<Comm['onClose']>[0] = () => {};
-  /** The cell once more, for its handlers. */
-  turn: Cell | undefined;
-  readonly #send: Send;
-
-  constructor({ id, target, cell, origin }: CommParts, send: Send) {
-    this.id = id;
-    this.target = target;
-    this.cell = cell;
-    this.session = String(JSON.parse(origin?.header ?? '{}').session);
-    this.#send = send;
-  }
-
-  send(data: CommData, options?: CommOptions): void {
-    this.#send('comm_msg', { data }, options);
-  }
-
-  onMessage(handler: this['message']): void {
-    this.message = handler;
-  }
-
-  onClose(handler: this['closed']): void {
-    this.closed = handler;
-  }
-
-  close(data: CommData = {}): void {
-    this.#send('comm_close', { data });
+  #send(type: string, content: object, { metadata = {}, buffers }: CommOptions = {}): void {
+    const origin = this.#origin ?? this.#cells.current()?.request.origin ?? { identities: [], header: '{}' };
+    const parts = { content: JSON.stringify(content), metadata: JSON.stringify(metadata), buffers };
+    this.#cells.send({ type, ...parts, origin });
   }
 }
