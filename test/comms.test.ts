@@ -15,7 +15,7 @@ before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'notebooks-'));
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
   kernel = await TestKernel.start({ cwd: folder });
-  await run("import * as nb from 'stability-training/notebook';");
+  await run("import * as nb from 'stability-training/notebook';", 120_000);
 });
 
 after(async () => {
@@ -23,9 +23,9 @@ after(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-async function run(code: string): Promise<Answered & { readonly id: string }> {
+async function run(code: string, timeoutMs = 60_000): Promise<Answered & { readonly id: string }> {
   const id = await kernel.sendCell(code);
-  const answered = await kernel.answered(id);
+  const answered = await kernel.answered(id, timeoutMs);
   assert.equal(answered.reply.status, 'ok', answered.reply.traceback?.join('\n'));
   return { ...answered, id };
 }
@@ -361,11 +361,15 @@ await nb.interact({ size: nb.slider('size', { min: 1, max: 9, step: 1 }), dark: 
 
     const page = await kernel.connect();
     try {
-      await page.send('comm_open', { comm_id: 'late', target_name: 'jupyter.widget.control', data: {} });
       await update(ids.Checkbox as string, { value: true }, page);
       await drawn('4 true');
-      const output = await page.message(({ content }) => content.comm_id === ids.Output);
-      assert.equal(stateOf(output).outputs[0].data['text/plain'], '4 true');
+      const there = await page.message(({ content }) => content.comm_id === ids.Output);
+      assert.equal(stateOf(there).outputs[0].data['text/plain'], '4 true');
+      // Moved where it was run, it is drawn there alone.
+      await update(ids.Checkbox as string, { value: false });
+      await page.message(
+        (message) => message.content.comm_id === ids.Output && stateOf(message).outputs.length === 0,
+      );
     } finally {
       page.disconnect();
     }

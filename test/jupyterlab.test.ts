@@ -207,7 +207,12 @@ await interact({ size }, ({ size }) => ({
     await notebook.outputMatching(1, /'at \d+'/);
     await notebook.menu('File', 'Save Notebook');
     const saved = async () => {
-      const { cells } = JSON.parse(await readFile(join(folder, 'a-slider-redraws-its-picture-while-another-cell-runs-and-after-a-reload.ipynb'), 'utf8'));
+      const { cells } = JSON.parse(
+        await readFile(
+          join(folder, 'a-slider-redraws-its-picture-while-another-cell-runs-and-after-a-reload.ipynb'),
+          'utf8',
+        ),
+      );
       return cells[0].outputs.map(({ data }: { data?: Record<string, string[]> }) => data?.['text/plain']);
     };
     for (const end = Date.now() + 30_000; (await saved()).length < 2 && Date.now() < end; ) await sleep(200);

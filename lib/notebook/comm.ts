@@ -14,12 +14,15 @@ export interface CommOptions {
 export interface Comm {
   readonly id: string;
   readonly target: string;
-  /** Of the client that opened it, or ran the cell that did. */
-  readonly session: string;
   /** Sends data to all front ends; nothing once the comm is closed. */
   send(data: CommData, options?: CommOptions): void;
-  /** Is called for each message of a front end. A later handler takes the place of an earlier one. */
-  onMessage(handler: (data: CommData, buffers: readonly Uint8Array[]) => unknown): void;
+  /**
+   * Is called for each message of a front end. A later handler takes the place of an earlier one.
+   *
+   * @param handler gets as `isElsewhere` whether the page did not run the cell itself: it was opened later, or reloaded.
+   *   What the cell has displayed is not changed there.
+   */
+  onMessage(handler: (data: CommData, buffers: readonly Uint8Array[], isElsewhere: boolean) => unknown): void;
   /** Is called when a front end closes the comm. A later handler takes the place of an earlier one. */
   onClose(handler: (data: CommData) => unknown): void;
   /** Closes both ends. A restart of the kernel closes all comms. */

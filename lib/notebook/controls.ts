@@ -11,7 +11,7 @@ export class Control<T> {
   readonly #widget: Widget<T>;
   #value: T;
   #model: Model | undefined;
-  #handler: () => unknown = () => {};
+  #handler: (isElsewhere?: boolean) => unknown = () => {};
 
   constructor(label: string, value: T, widget: Widget<T>) {
     this.text = `${label}: ${widget.text}`;
@@ -33,9 +33,11 @@ export class Control<T> {
   /**
    * Calls `handler` with each new value, one call at a time: what is set while it works comes next, the newest value
    * alone. A later handler takes the place of an earlier one.
+   *
+   * @param handler gets `isElsewhere` as that of {@link Comm.onMessage}
    */
-  onChange(handler: (value: T) => unknown): this {
-    this.#handler = oneAtATime(() => handler(this.#value));
+  onChange(handler: (value: T, isElsewhere?: boolean) => unknown): this {
+    this.#handler = oneAtATime((isElsewhere?: boolean) => handler(this.#value, isElsewhere));
     return this;
   }
 
@@ -60,11 +62,11 @@ export class Control<T> {
         style: openModel(comms, look).reference,
         layout: openModel(comms, layout).reference,
       },
-      onUpdate: (changes) => {
+      onUpdate: (changes, isElsewhere) => {
         const value = key in changes ? decode(changes[key]) : this.#value;
         if (value === this.#value) return undefined;
         this.#value = value;
-        return this.#handler();
+        return this.#handler(isElsewhere);
       },
       onEvent: () => this.#handler(),
     });
@@ -180,7 +182,7 @@ export async function interact<const C extends Readonly<Record<string, Control<u
   const named = Object.entries(controls);
   const { view, show } = panelOf(Object.values(controls));
   let place: DisplayId | undefined;
-  const redraw = oneAtATime(async () => {
+  const redraw = oneAtATime(async (isElsewhere?: boolean) => {
     const values = Object.fromEntries(named.map(([name, { value }]) => [name, value]));
     // JupyterLab draws a Plotly figure but once; the picture that goes with it can be changed in place.
     const { 'application/vnd.plotly.v1+json': _, ...bundle } = await toMimeBundle(
@@ -189,17 +191,17 @@ export async function interact<const C extends Readonly<Record<string, Control<u
     const picture = { [mimeBundle]: () => bundle };
     if (place) await updateDisplay(place, picture);
     else place = await display(picture);
-    show(bundle);
+    show(isElsewhere ? bundle : undefined);
   });
-  for (const [, control] of named) control.onChange(redraw);
+  for (const [, control] of named) control.onChange((_, isElsewhere) => redraw(isElsewhere));
   await display({ [mimeBundle]: () => view });
   await redraw();
 }
 
-/** Controls one beneath the other, and what `show` draws for pages that did not run the cell: its displays stay as they are there. */
+/** Controls one beneath the other, and what `show` draws for pages where displays are not changed. */
 function panelOf(controls: readonly Control<unknown>[]): {
   readonly view: MimeBundle;
-  readonly show: (bundle: MimeBundle) => void;
+  readonly show: (bundle: MimeBundle | undefined) => void;
 } {
   const text = { 'text/plain': controls.map((control) => control.text).join('\n') };
   const comms = currentKernel()?.comm;
@@ -207,29 +209,32 @@ function panelOf(controls: readonly Control<unknown>[]): {
   const output = openModel(comms, { name: 'Output', module: 'output', state: { msg_id: '', outputs: [] } });
   const children = [...controls.map((control) => control.openIn(comms)), output];
   const state = { children: children.map(({ reference }) => reference) };
+  let isShown = false;
   return {
     view: { ...text, ...openModel(comms, { name: 'VBox', state }).view },
     show: (bundle) => {
-      if (!output.isElsewhere) return;
-      output.update({ outputs: [{ output_type: 'display_data', data: encodeBundle(bundle), metadata: {} }] });
+      if (!bundle && !isShown) return;
+      isShown = bundle !== undefined;
+      const data = encodeBundle(bundle ?? {});
+      output.update({ outputs: bundle ? [{ output_type: 'display_data', data, metadata: {} }] : [] });
     },
   };
 }
 
-/** Calls while one is at work become one more call. */
-function oneAtATime(work: () => unknown): () => Promise<void> {
+/** Calls while one is at work become one more call, the newest. */
+function oneAtATime<A extends unknown[]>(work: (...args: A) => unknown): (...args: A) => Promise<void> {
   let isAtWork = false;
-  let isAskedAgain = false;
-  return async function call(): Promise<void> {
-    isAskedAgain = isAtWork;
+  let next: A | undefined;
+  return async function call(...args: A): Promise<void> {
+    next = isAtWork ? args : undefined;
     if (isAtWork) return;
     isAtWork = true;
     try {
-      await work();
+      await work(...args);
     } finally {
       isAtWork = false;
       // Not awaited: it may fail, too, and both errors are shown.
-      if (isAskedAgain) void call();
+      if (next) void call(...next);
     }
   };
 }

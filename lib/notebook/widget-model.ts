@@ -7,8 +7,6 @@ export interface Model {
   readonly reference: string;
   /** Shows it in an output. */
   readonly view: MimeBundle;
-  /** Whether a page shows it that did not run its cell: one opened later, or reloaded. Displays are not changed there. */
-  readonly isElsewhere: boolean;
   /** Sends changes to all front ends. */
   update(changes: object): void;
 }
@@ -21,16 +19,14 @@ export interface ModelOptions {
   /** Default: named as the model. */
   readonly view?: string;
   readonly state: object;
-  /** Takes what a front end has changed. */
-  onUpdate?(changes: CommData): unknown;
+  /** Takes what a front end has changed; `isElsewhere` as in {@link Comm.onMessage}. */
+  onUpdate?(changes: CommData, isElsewhere: boolean): unknown;
   /** Takes what is no change, as a click. */
   onEvent?(): unknown;
 }
 
 /** What a front end asks for that comes anew, as after a reload of the page: every model's state, by its comm. */
 const states = new Map<string, CommData>();
-/** The clients that have asked for it. */
-const pages = new Set<string>();
 
 const versions = { base: '2.0.0', controls: '2.0.0', output: '1.0.0' };
 
@@ -50,7 +46,7 @@ export function openModel(comms: Comms, options: ModelOptions): Model {
     _view_module_version: versions[module],
     ...options.state,
   };
-  comms.onOpen('jupyter.widget.control', takePage);
+  comms.onOpen('jupyter.widget.control', (control) => control.onMessage(() => sendStates(control)));
   const comm = comms.open('jupyter.widget', { state, buffer_paths: [] }, { metadata: { version: '2.1.0' } });
   const { id } = comm;
   states.set(id, state);
@@ -60,33 +56,27 @@ export function openModel(comms: Comms, options: ModelOptions): Model {
     send(method, changes);
   };
   comm.onClose(() => states.delete(id));
-  comm.onMessage(({ method, state: changes }) => {
+  comm.onMessage(({ method, state: changes }, _, isElsewhere) => {
     if (method === 'request_state') return send('update', state);
     if (method !== 'update') return onEvent?.();
     // All front ends move with the one in which it was moved.
     change('echo_update', changes as CommData);
-    return onUpdate?.(changes as CommData);
+    return onUpdate?.(changes as CommData, isElsewhere);
   });
   return {
     reference: `IPY_MODEL_${id}`,
     view: {
       'application/vnd.jupyter.widget-view+json': { version_major: 2, version_minor: 0, model_id: id },
     },
-    get isElsewhere() {
-      return [...pages].some((page) => page !== comm.session);
-    },
     update: (changes) => change('update', changes),
   };
 }
 
-function takePage(comm: Comm): void {
-  pages.add(comm.session);
-  comm.onMessage(() => {
-    const entries = [...states].map(([id, state]) => {
-      const { _model_name, _model_module, _model_module_version } = state;
-      const model = { model_name: _model_name, model_module: _model_module };
-      return [id, { ...model, model_module_version: _model_module_version, state }];
-    });
-    comm.send({ method: 'update_states', states: Object.fromEntries(entries), buffer_paths: [] });
+function sendStates(comm: Comm): void {
+  const entries = [...states].map(([id, state]) => {
+    const { _model_name, _model_module, _model_module_version } = state;
+    const model = { model_name: _model_name, model_module: _model_module };
+    return [id, { ...model, model_module_version: _model_module_version, state }];
   });
+  comm.send({ method: 'update_states', states: Object.fromEntries(entries), buffer_paths: [] });
 }

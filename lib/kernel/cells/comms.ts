@@ -35,7 +35,7 @@ export class KernelComms implements Comms {
 
   open(target: string, data: CommData = {}, options?: CommOptions): Comm {
     const cell = this.#cells.current();
-    const comm = this.#make(randomUUID(), target, cell, cell?.request.origin);
+    const comm = this.#make(randomUUID(), target, cell);
     this.#send('comm_open', { comm_id: comm.id, target_name: target, data }, options);
     return comm;
   }
@@ -66,14 +66,17 @@ export class KernelComms implements Comms {
     if (type === 'comm_open') {
       const name = String(content.target_name);
       const target = this.#targets.get(name);
-      const comm = this.#make(id, name, target?.cell, origin);
+      const comm = this.#make(id, name, target?.cell);
       if (target) this.#call(comm, () => target.handler(comm, data, buffers));
       else comm.close();
     } else {
       const comm = this.#open.get(id);
       if (type === 'comm_close') this.#open.delete(id);
-      if (comm)
-        this.#call(comm, () => (type === 'comm_msg' ? comm.onData?.(data, buffers) : comm.onEnd?.(data)));
+      if (comm && type === 'comm_close') this.#call(comm, () => comm.onEnd?.(data));
+      else if (comm) {
+        const isElsewhere = sessionOf(origin) !== sessionOf(comm.cell?.request.origin);
+        this.#call(comm, () => comm.onData?.(data, buffers, isElsewhere));
+      }
     }
     this.#origin = undefined;
   }
@@ -83,14 +86,13 @@ export class KernelComms implements Comms {
     for (const { turn } of this.#open.values()) turn?.interrupt();
   }
 
-  #make(id: string, target: string, cell: Cell | undefined, origin: Origin | undefined): OpenComm {
+  #make(id: string, target: string, cell: Cell | undefined): OpenComm {
     const send = (type: string, data: CommData = {}, options?: CommOptions) => {
       if (this.#open.has(id)) this.#send(type, { comm_id: id, data }, options);
     };
     const comm: OpenComm = {
       id,
       target,
-      session: String(JSON.parse(origin?.header ?? '{}').session),
       cell,
       send: (data, options) => send('comm_msg', data, options),
       close: (data) => {
@@ -127,4 +129,9 @@ export class KernelComms implements Comms {
     const parts = { content: JSON.stringify(content), metadata: JSON.stringify(metadata), buffers };
     this.#cells.send({ type, ...parts, origin });
   }
+}
+
+/** Names the client that sent a message. */
+function sessionOf(origin: Origin | undefined): unknown {
+  return JSON.parse(origin?.header ?? '{}').session;
 }
