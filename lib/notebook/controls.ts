@@ -50,7 +50,7 @@ export class Control<T> {
   /** Its model, made when it is first shown. */
   openIn(comms: Comms): Model {
     if (this.#model) return this.#model;
-    const { name, style, width, state, key, encode, decode } = this.#widget;
+    const { name, style, width, state, key } = this.#widget;
     // Labels are cut off otherwise.
     const look = { name: style, view: 'StyleView', state: { description_width: 'initial' } };
     const layout = { name: 'Layout', module: 'base', state: { width } } as const;
@@ -58,12 +58,12 @@ export class Control<T> {
       name,
       state: {
         ...state,
-        [key]: encode(this.#value),
+        [key]: this.#widget.encode(this.#value),
         style: openModel(comms, look).reference,
         layout: openModel(comms, layout).reference,
       },
       onUpdate: (changes, isElsewhere) => {
-        const value = key in changes ? decode(changes[key]) : this.#value;
+        const value = key in changes ? this.#widget.decode(changes[key]) : this.#value;
         if (value === this.#value) return undefined;
         this.#value = value;
         return this.#handler(isElsewhere);
@@ -81,11 +81,12 @@ interface Widget<T> {
   readonly width?: string;
   readonly state?: object;
   readonly key: 'value' | 'index';
-  readonly encode: (value: T) => unknown;
-  readonly decode: (value: unknown) => T;
+  encode(value: T): unknown;
+  decode(value: unknown): T;
   readonly text: string;
 }
 
+/** Where a {@link slider} goes. */
 export interface SliderOptions {
   readonly min: number;
   readonly max: number;
