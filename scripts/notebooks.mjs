@@ -68,6 +68,8 @@ function execute(name) {
       delete cell.metadata.execution; // times of day, which differ with every run
       describePictures(cell.outputs ?? []);
     }
+    // With it pages that nbconvert makes load widgets from the net, which move and change nothing, in place of their words.
+    delete notebook.metadata.widgets;
     notebook.metadata.outputs_of = fingerprint(notebook);
     fs.writeFileSync(aside, `${JSON.stringify(notebook, undefined, 1)}\n`);
     fs.renameSync(aside, file);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, symlink } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -169,6 +169,63 @@ for (const epoch of progress([1, 2, 3], { label: 'epochs' })) {
       /^epochs: 100%\|█{20}\| 3\/3 \[.*\]\n+batches: 100%\|█{20}\| 5\/5 \[.*\]$/,
     );
     assert.equal(await chart.count(), 1);
+  },
+);
+
+notebookTest(
+  'a slider redraws its picture while another cell runs, and after a reload',
+  [
+    `import { interact, slider } from 'stability-training/notebook';
+const size = slider('size', { min: 0, max: 100, step: 1, value: 10 });
+await interact({ size }, ({ size }) => ({
+  [Symbol.for('Jupyter.mimebundle')]: () => ({
+    'image/svg+xml': \`<svg xmlns="http://www.w3.org/2000/svg" width="400" height="50"><rect width="\${4 * size}" height="50" fill="steelblue"/></svg>\`,
+    'text/plain': 'size ' + size,
+  }),
+}));`,
+    "while (size.value < 60) await new Promise((go) => setTimeout(go, 50));\n'at ' + size.value",
+  ],
+  async (notebook) => {
+    const handle = notebook.cell(0).locator('.noUi-handle');
+    const readout = async () => Number(await notebook.cell(0).locator('.widget-readout').textContent());
+    /** The picture that follows the slider is the first. */
+    const drawn = (size: number) =>
+      notebook
+        .cell(0)
+        .locator(`.jp-OutputArea img[src*="${encodeURIComponent(`rect width="${4 * size}"`)}"]`)
+        .first()
+        .waitFor();
+    await notebook.run(0);
+    await handle.waitFor();
+    await drawn(10);
+    await notebook.run(1);
+    await notebook.running(1);
+    await notebook.drag(handle, 170);
+    const size = await readout();
+    assert.ok(size > 60, `at ${size}`);
+    await drawn(size);
+    await notebook.outputMatching(1, /'at \d+'/);
+    await notebook.menu('File', 'Save Notebook');
+    const saved = async () => {
+      const { cells } = JSON.parse(
+        await readFile(
+          join(folder, 'a-slider-redraws-its-picture-while-another-cell-runs-and-after-a-reload.ipynb'),
+          'utf8',
+        ),
+      );
+      return cells[0].outputs.map(({ data }: { data?: Record<string, string[]> }) => data?.['text/plain']);
+    };
+    for (const end = Date.now() + 30_000; (await saved()).length < 2 && Date.now() < end; ) await sleep(200);
+    assert.deepEqual(await saved(), [['size: 0 to 100'], [`size ${size}`]]);
+
+    await notebook.page.reload();
+    await notebook.idle(120_000);
+    await handle.waitFor();
+    assert.equal(await readout(), size);
+    await notebook.drag(handle, -100);
+    const smaller = await readout();
+    assert.ok(smaller < size, `from ${size} to ${smaller}`);
+    await drawn(smaller);
   },
 );
 

@@ -10,7 +10,8 @@ import { Program } from '../lib/kernel/compiler/program';
 import { names as calls } from '../lib/kernel/compiler/transform';
 import { Outbox } from '../lib/kernel/wire/outbox';
 import { Wire } from '../lib/kernel/wire/wire';
-import { type KernelClient, setCurrentKernel } from '../lib/notebook/client';
+import { type KernelClient, openComm, setCurrentKernel } from '../lib/notebook/client';
+import { checkbox, interact, slider } from '../lib/notebook/controls';
 import { display, updateDisplay } from '../lib/notebook/display';
 import { mimeBundle, toMimeBundle } from '../lib/notebook/mime';
 import { barText, progress } from '../lib/notebook/progress';
@@ -18,6 +19,7 @@ import { barText, progress } from '../lib/notebook/progress';
 /** A notebook that writes down what is shown. */
 class Notebook implements KernelClient {
   readonly calls: [string, string | undefined, Readonly<Record<string, unknown>>][] = [];
+  comm = { open: () => assert.fail(), onOpen: () => assert.fail() };
   signal = new AbortController().signal;
 
   display(bundle: Readonly<Record<string, unknown>>, options: { readonly displayId?: string } = {}): void {
@@ -119,6 +121,17 @@ describe('in a notebook', () => {
 });
 
 describe('in a terminal', () => {
+  test('controls are words, and what follows them is drawn once; nobody hears a comm', async (context) => {
+    const log = context.mock.method(console, 'log', () => {});
+    const dark = checkbox('dark');
+    await interact({ size: slider('size', { min: 1, max: 9 }), dark }, ({ size, dark }) => ({ size, dark }));
+    assert.deepEqual(
+      log.mock.calls.map(({ arguments: [text] }) => text),
+      ['size: 1 to 9\ndark: yes or no', '{ size: 1, dark: false }'],
+    );
+    assert.throws(() => openComm('chart'), /no front end to talk to outside a notebook/);
+  });
+
   test('a bar that no one watches writes a last line, display writes text', () => {
     const code = `
       const { progress } = require('${join(__dirname, '..', 'lib', 'notebook', 'progress')}');

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import type { EvaluationRow } from '../lib/evaluation/evaluate';
+import { ResNet18 } from '../lib/model/resnet';
 import { type MimeBundle, toMimeBundle } from '../lib/notebook/mime';
 import { evaluationsFrame, frame, frameTable, runsFrame } from '../lib/plots/frames';
 import { figureTable, verdictTable } from '../lib/plots/panel';
@@ -195,6 +196,20 @@ it('a strip has a row a picture and a column a strength, the practical one among
   assert.match(String(bundle['text/plain']), /^(\d+) images of 28 × 28 pixels: no JPEG, .*q=30, .*q=1$/);
   const two = await distortionStrip({ dataset, distortion: 'rotation', strengths: [0, 90], images: [3] });
   assert.equal((await shown(two))['text/plain'], '2 images of 28 × 28 pixels: ρ=0°, ρ=90°');
+});
+
+it('networks that are at hand answer under their names, and stay at hand', async () => {
+  const laboratory = new Laboratory({ preset: 'smoke', store: folder });
+  const network = new ResNet18({ classes: 10, width: 4, stem: 'small' });
+  const one = { distortion: 'gaussian-noise', strength: 0.1, images: [3] };
+  for (let time = 0; time < 2; time++) {
+    const bundle = await shown(await answersGrid(laboratory, { first: network, second: network }, one));
+    assert.match(
+      String(bundle['text/plain']),
+      /^1 image of 28 × 28 pixels: \w+ first: (\w+ \d+ % [✓✗]) second: \1$/,
+    );
+  }
+  network.dispose();
 });
 
 it('answers that cannot be given for want of pictures say how to get them', async () => {

@@ -1,3 +1,4 @@
+import type { Comm, CommData, CommHandler, CommOptions, Comms } from './comm';
 import type { MimeBundle } from './mime';
 
 /** What code that runs in a notebook cell may ask of the kernel. */
@@ -17,6 +18,8 @@ export interface KernelClient {
    * @throws where no one can answer, as in a notebook run from the command line, and when the cell is interrupted
    */
   input(prompt: string, options?: { readonly password?: boolean }): Promise<string>;
+  /** Channels to the front end's own code, beside what cells show. */
+  readonly comm: Comms;
   /** Aborted when the cell that runs this code is interrupted. Give it to whatever takes long. */
   readonly signal: AbortSignal;
 }
@@ -33,4 +36,36 @@ export function currentKernel(): KernelClient | undefined {
 /** Makes `client` the kernel of this process: for the kernel itself, and for tests of code that draws in notebooks. */
 export function setCurrentKernel(client: KernelClient | undefined): void {
   place[key] = client;
+}
+
+/**
+ * Opens a comm to code of the front end that has registered `target`.
+ *
+ * ```ts
+ * const comm = openComm('my-extension', { question: 6 });
+ * comm.onMessage(({ answer }) => console.log(answer));
+ * ```
+ *
+ * @throws outside a notebook
+ */
+export function openComm(target: string, data?: CommData, options?: CommOptions): Comm {
+  return comms().open(target, data, options);
+}
+
+/**
+ * Takes comms that front ends open to `target`. A later handler takes the place of an earlier one; a comm to a target
+ * that nobody takes is closed.
+ *
+ * @throws outside a notebook
+ */
+export function onCommOpen(target: string, handler: CommHandler): void {
+  comms().onOpen(target, handler);
+}
+
+function comms(): Comms {
+  const kernel = currentKernel();
+  if (kernel) return kernel.comm;
+  throw Object.assign(new Error('There is no front end to talk to outside a notebook.'), {
+    cure: 'Ask `currentKernel()` before.',
+  });
 }

@@ -1,5 +1,7 @@
 /** What a cell says to its notebook. Outside a kernel nothing is shown, and progress goes to the terminal. */
-export { currentKernel, type KernelClient } from './client';
+export { currentKernel, type KernelClient, onCommOpen, openComm } from './client';
+export type { Comm, CommData, CommHandler, CommOptions, Comms } from './comm';
+export { button, type Control, checkbox, interact, type SliderOptions, select, slider } from './controls';
 export { type DisplayId, display, updateDisplay } from './display';
 export { Markdown } from './mime';
 export { progress } from './progress';

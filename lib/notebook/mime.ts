@@ -27,6 +27,16 @@ export function toMimeBundle(value: unknown): MimeBundle | Promise<MimeBundle> {
   return { 'text/plain': isTensor(value) ? tensorText(value) : inspect(value, { maxStringLength: null }) };
 }
 
+/** The bundle as it can be sent: pictures as base64. */
+export function encodeBundle(bundle: MimeBundle): MimeBundle {
+  return Object.fromEntries(
+    Object.entries(bundle).map(([type, value]) => [
+      type,
+      value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value,
+    ]),
+  );
+}
+
 /** Text that a notebook shows as Markdown, a terminal as it is. */
 export class Markdown {
   readonly text: string;

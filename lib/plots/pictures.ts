@@ -44,16 +44,17 @@ export async function distortionStrip(options: StripOptions): Promise<ImageGrid>
 }
 
 /**
- * Shows distorted test images with what the networks of some treatments say to them: the first choice, its probability, and
- * whether it is right. An attack is made on each network itself; shown is the picture that attacks the first. Where the
- * laboratory's pictures are not at hand, it says how to get them.
+ * Shows distorted test images with what networks say to them: the first choice, its probability, and whether it is right. An
+ * attack is made on each network itself; shown is the picture that attacks the first. Where the laboratory's pictures are
+ * not at hand, it says how to get them.
  *
- * @param of Treatments, or a figure: the baseline, and the best DA and ST of its first panel, as far as they can be chosen.
+ * @param of Networks by the names to show; or treatments, whose networks are loaded for this; or a figure: the baseline,
+ *   and the best DA and ST of its first panel, as far as they can be chosen.
  * @param options.images Places of the test images. Default: the first of each class, eight at most.
  */
 export async function answersGrid(
   laboratory: Laboratory,
-  of: FigureName | readonly Treatment[],
+  of: FigureName | readonly Treatment[] | Readonly<Record<string, Network>>,
   options: Pick<StripOptions, 'images'> & { readonly distortion: string; readonly strength: Strength },
 ): Promise<ImageGrid | Markdown> {
   const pictures: Tensor4D[] = [];
@@ -63,21 +64,19 @@ export async function answersGrid(
     const distortion = distortionNamed(options.distortion);
     const labels = images.map((image) => dataset.test.labels[image]);
     const captions = labels.map((label) => [dataset.classNames[label]]);
-    const treatments = typeof of === 'string' ? bestOf(of, laboratory) : of;
-    for (const treatment of treatments) {
-      const network = await laboratory.network(await laboratory.run(treatment));
+    for await (const { name, network, isOurs } of networksOf(of, laboratory)) {
       const shown = await distortedImages({ dataset, indices: images, distortion, strength, network });
       pictures.push(shown);
       const answers = tf.tidy(() => {
         const logits: Tensor2D = network.forward(normalise(shown, dataset), { training: false });
         return logits.softmax().arraySync() as number[][]; // [images, classes]
       });
-      network.dispose();
+      if (isOurs) network.dispose();
       for (const [at, answer] of answers.entries()) {
         const most = Math.max(...answer);
         const choice = answer.indexOf(most);
         const said = `${dataset.classNames[choice]} ${Math.round(100 * most)} %`;
-        captions[at].push(`${methodName(treatment.method)}: ${said} ${choice === labels[at] ? '✓' : '✗'}`);
+        captions[at].push(`${name}: ${said} ${choice === labels[at] ? '✓' : '✗'}`);
       }
     }
     return imageGrid(pictures[0], {
@@ -94,6 +93,22 @@ export async function answersGrid(
     tf.dispose(pictures);
   }
 }
+
+async function* networksOf(
+  of: Parameters<typeof answersGrid>[1],
+  laboratory: Laboratory,
+): AsyncGenerator<{ readonly name: string; readonly network: Network; readonly isOurs: boolean }> {
+  if (typeof of !== 'string' && !isList(of)) {
+    for (const [name, network] of Object.entries(of)) yield { name, network, isOurs: false };
+    return;
+  }
+  for (const treatment of isList(of) ? of : bestOf(of, laboratory)) {
+    const network = await laboratory.network(await laboratory.run(treatment));
+    yield { name: methodName(treatment.method), network, isOurs: true };
+  }
+}
+
+const isList: (value: unknown) => value is readonly unknown[] = Array.isArray;
 
 function bestOf(figure: FigureName, laboratory: Laboratory): readonly Treatment[] {
   const [{ baseline, curves }] = figureCurves(figure, laboratory);

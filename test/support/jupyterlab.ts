@@ -190,6 +190,17 @@ export class NotebookPage {
     await this.page.keyboard.type(code);
   }
 
+  /** Drags something to the right, or left, by so many pixels, in small steps as a hand does. */
+  async drag(what: Locator, pixels: number): Promise<void> {
+    const box = await what.boundingBox();
+    assert.ok(box);
+    const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+    await this.page.mouse.move(x, y);
+    await this.page.mouse.down();
+    await this.page.mouse.move(x + pixels, y, { steps: 20 });
+    await this.page.mouse.up();
+  }
+
   /** The whole window, as PNG. */
   async screenshot(path: string): Promise<void> {
     await this.page.screenshot({ path });

@@ -20,6 +20,9 @@ export interface Message {
   readonly parent: string | undefined;
   // biome-ignore lint/suspicious/noExplicitAny: what a message holds is what the tests are about
   readonly content: any;
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  readonly metadata: any;
+  readonly buffers: readonly Buffer[];
 }
 
 type Channel = 'shell' | 'control' | 'stdin';
@@ -104,31 +107,49 @@ export class KernelClient {
     for await (const frames of this.#sockets[channel]) {
       const start = frames.findIndex((frame) => frame.toString() === '<IDS|MSG>');
       const [signature, ...parts] = frames.slice(start + 1);
-      assert.equal(signature?.toString(), this.#sign(parts), 'the signature of a message of the kernel');
-      const [header, parent, , content] = parts.map((part) => JSON.parse(part.toString()));
-      this.messages.push({ channel, type: header.msg_type, parent: parent.msg_id, content });
+      assert.equal(
+        signature?.toString(),
+        this.#sign(parts.slice(0, 4)),
+        'the signature of a message of the kernel',
+      );
+      const buffers = parts.splice(4);
+      const [header, parent, metadata, content] = parts.map((part) => JSON.parse(part.toString()));
+      this.messages.push({
+        channel,
+        type: header.msg_type,
+        parent: parent.msg_id,
+        content,
+        metadata,
+        buffers,
+      });
       for (const wake of this.#waiting) wake();
     }
   }
 
-  #sign(parts: readonly (string | Buffer)[]): string {
+  #sign(parts: readonly (string | Uint8Array)[]): string {
     const hmac = createHmac('sha256', this.connection.key);
     for (const part of parts) hmac.update(part);
     return hmac.digest('hex');
   }
 
   /** @returns the request's `msg_id` */
-  async send(type: string, content: object, channel: Channel = 'shell'): Promise<string> {
+  async send(
+    type: string,
+    content: object,
+    channel: Channel = 'shell',
+    buffers: readonly Uint8Array[] = [],
+  ): Promise<string> {
     const msg_id = randomUUID();
     const date = new Date().toISOString();
     const header = { msg_id, msg_type: type, session: this.#session, username: 'test', date, version: '5.3' };
-    await this.sendParts([JSON.stringify(header), '{}', '{}', JSON.stringify(content)], { channel });
+    const parts = [JSON.stringify(header), '{}', '{}', JSON.stringify(content)];
+    await this.sendParts([...parts, ...buffers], { channel, signature: this.#sign(parts) });
     return msg_id;
   }
 
   /** Sends what need not be a message. */
   async sendParts(
-    parts: string[],
+    parts: (string | Uint8Array)[],
     {
       channel = 'shell',
       signature = this.#sign(parts),

@@ -1,16 +1,17 @@
 import { writeSync } from 'node:fs';
 import { relative } from 'node:path';
 import { setCurrentKernel } from '../../notebook/client';
-import { type MimeBundle, toMimeBundle } from '../../notebook/mime';
+import { encodeBundle, type MimeBundle, toMimeBundle } from '../../notebook/mime';
 import { Interpreter, type Outcome } from '../compiler/interpreter';
 import { Scripts } from '../compiler/stack';
 import type { Presses, ToServer } from '../wire/thread';
 import type { Request } from '../wire/wire';
 import { Cell, currentCell, Interrupted } from './cell';
+import { KernelComms } from './comms';
 import { type Failure, failureOf, failureOfDiagnostics } from './failure';
 import { History } from './history';
 import { Interruption } from './interruption';
-import { encodeBundle, NotebookClient } from './notebook-client';
+import { NotebookClient } from './notebook-client';
 import { redirectOutput } from './output';
 import { LoadedModules } from './rebuilt';
 
@@ -38,6 +39,7 @@ interface Run {
 
 /** Runs cells, one at a time, and sends what they show. */
 export class Cells {
+  readonly comms: KernelComms;
   readonly history = new History();
   readonly interpreter: Interpreter;
   readonly #tell: (message: ToServer) => void;
@@ -58,11 +60,19 @@ export class Cells {
     this.#interruption = new Interruption(presses, () => this.#interrupt());
     this.#scripts.install();
     this.#redirect(terminal);
-    const client = new NotebookClient({
-      cell: () => this.#currentCell(),
-      publish: (cell, type, content) => this.#publish(cell, type, content),
-      ask: (cell, prompt, password) => this.#ask(cell, prompt, password),
+    this.comms = new KernelComms({
+      current: () => this.#currentCell(),
+      fail: (cell, error) => this.#publish(cell, 'error', failureOf(error, this.#scripts)),
+      send: (reply) => this.#tell({ kind: 'send', channel: 'iopub', reply }),
     });
+    const client = new NotebookClient(
+      {
+        cell: () => this.#currentCell(),
+        publish: (cell, type, content) => this.#publish(cell, type, content),
+        ask: (cell, prompt, password) => this.#ask(cell, prompt, password),
+      },
+      this.comms,
+    );
     setCurrentKernel(client);
     const prompt = (message = '', options?: { readonly password?: boolean }) =>
       client.input(message, options);
@@ -156,6 +166,7 @@ export class Cells {
   #interrupt(): void {
     const run = this.#run;
     for (const cell of run ? [run.cell] : this.#cells) cell.interrupt();
+    this.comms.interrupt();
     this.#input?.reject(new Interrupted());
     this.#input = undefined;
     if (run) setTimeout(() => this.#giveUp(run), graceMs);

@@ -1,5 +1,6 @@
 import type { KernelClient } from '../../notebook/client';
-import type { MimeBundle } from '../../notebook/mime';
+import type { Comms } from '../../notebook/comm';
+import { encodeBundle, type MimeBundle } from '../../notebook/mime';
 import type { Cell } from './cell';
 
 /** What the client needs of the session. */
@@ -12,10 +13,12 @@ export interface Notebook {
 
 /** What the code of cells gets as `currentKernel()`. */
 export class NotebookClient implements KernelClient {
+  readonly comm: Comms;
   readonly #notebook: Notebook;
 
-  constructor(notebook: Notebook) {
+  constructor(notebook: Notebook, comm: Comms) {
     this.#notebook = notebook;
+    this.comm = comm;
   }
 
   display(
@@ -56,13 +59,3 @@ export class NotebookClient implements KernelClient {
 }
 
 const never = new AbortController().signal;
-
-/** The bundle as it can be sent: pictures as base64. */
-export function encodeBundle(bundle: MimeBundle): MimeBundle {
-  return Object.fromEntries(
-    Object.entries(bundle).map(([type, value]) => [
-      type,
-      value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value,
-    ]),
-  );
-}

@@ -25,6 +25,8 @@ export class Session {
   readonly #aborted = new Set<Request>();
   /** What is being answered. */
   #request: Request | undefined;
+  /** What is answered before it, and what waits meanwhile. */
+  #interjected: { readonly under: Request | undefined } | undefined;
   #isEnding = false;
 
   constructor(server: ServerPort, data: { readonly presses: Presses; readonly terminal: number }) {
@@ -48,6 +50,7 @@ export class Session {
   }
 
   #take(message: ToSession): void {
+    this.#goOn();
     switch (message.kind) {
       case 'request':
         this.#takeRequest(message.request);
@@ -67,16 +70,41 @@ export class Session {
       this.#cells.takeInput(request.content);
       return;
     }
+    if (request.type.startsWith('comm_') && this.#cells.comms.isKnown(request)) {
+      this.#interject(request);
+      return;
+    }
     this.#queue.push(request);
     this.#next();
+  }
+
+  /** Answers while a cell waits. */
+  #interject(request: Request): void {
+    this.#interjected = { under: this.#request };
+    this.#begin(request);
+    this.#answer(request);
+    this.#goOn();
+  }
+
+  /** The cell that waited is busy again; at the next message if what came between was broken off. */
+  #goOn(): void {
+    if (!this.#interjected) return;
+    const { under } = this.#interjected;
+    this.#interjected = undefined;
+    this.#finish(undefined);
+    if (under) this.#begin(under);
+  }
+
+  #begin(request: Request): void {
+    this.#request = request;
+    this.#tell({ kind: 'status', state: 'busy', origin: request.origin });
   }
 
   #next(): void {
     if (this.#request) return;
     const request = this.#queue.shift();
     if (!request) return;
-    this.#request = request;
-    this.#tell({ kind: 'status', state: 'busy', origin: request.origin });
+    this.#begin(request);
     if (this.#aborted.delete(request)) this.#finish({ status: 'aborted' });
     else if (request.type === 'execute_request') this.#execute(request);
     else this.#answer(request);
@@ -99,7 +127,7 @@ export class Session {
     const answer = this.#answers[request.type];
     if (!answer) writeSync(this.#terminal, `kernel: unknown message on shell: ${request.type}\n`);
     try {
-      this.#finish(answer?.(request.content));
+      this.#finish(answer?.(request.content, request));
     } catch (error) {
       const { name, message, stack = '' } = error instanceof Error ? error : new Error(String(error));
       this.#finish({ status: 'error', ename: name, evalue: message, traceback: stack.split('\n') });
@@ -111,12 +139,12 @@ export class Session {
     const request = this.#request;
     if (!request) return;
     this.#request = undefined;
-    const { type, origin } = request;
+    const { type, origin, channel = 'shell' } = request;
     if (reply) {
       const content = JSON.stringify(reply);
       this.#tell({
         kind: 'send',
-        channel: 'shell',
+        channel,
         reply: { type: type.replace(/_request$/, '_reply'), content, origin },
       });
     }
@@ -125,7 +153,9 @@ export class Session {
     setImmediate(() => this.#next());
   }
 
-  readonly #answers: Readonly<Record<string, ((content: Content) => object | undefined) | undefined>> = {
+  readonly #answers: Readonly<
+    Record<string, ((content: Content, request: Request) => object | undefined) | undefined>
+  > = {
     kernel_info_request: () => kernelInfo(),
     is_complete_request: ({ code }) => {
       const status = this.#cells.interpreter.isComplete(String(code));
@@ -134,10 +164,10 @@ export class Session {
     complete_request: (content) => this.#complete(content),
     inspect_request: (content) => this.#inspect(content),
     history_request: (content) => this.#cells.history.answer(content),
-    comm_info_request: () => ({ status: 'ok', comms: {} }),
-    comm_open: ({ comm_id }) => this.#refuseComm(comm_id),
-    comm_msg: () => undefined,
-    comm_close: () => undefined,
+    comm_info_request: (content) => this.#cells.comms.info(content),
+    comm_open: (_, request) => this.#cells.comms.take(request),
+    comm_msg: (_, request) => this.#cells.comms.take(request),
+    comm_close: (_, request) => this.#cells.comms.take(request),
   };
 
   #complete({ code, cursor_pos }: Content): object {
@@ -158,15 +188,6 @@ export class Session {
     const source = String(code);
     const data = this.#cells.interpreter.inspect(source, unitsBefore(source, cursor_pos));
     return { status: 'ok', found: data !== undefined, data: data ?? {}, metadata: {} };
-  }
-
-  /** No code of ours talks over comms. */
-  #refuseComm(comm_id: unknown): undefined {
-    const origin = this.#request?.origin;
-    if (!origin) return undefined;
-    const reply = { type: 'comm_close', content: JSON.stringify({ comm_id, data: {} }), origin };
-    this.#tell({ kind: 'send', channel: 'iopub', reply });
-    return undefined;
   }
 
   #tell(message: ToServer): void {

@@ -137,6 +137,12 @@ class Server {
         this.#answer(request, channel, { status: 'ok', restart: request.content.restart === true });
         this.#end();
         break;
+      case 'comm_open':
+      case 'comm_msg':
+      case 'comm_close':
+      case 'comm_info_request':
+        this.#tell({ kind: 'request', request: { ...request, channel: 'control' } });
+        break;
       default:
         this.#log(`unknown message on ${channel}: ${request.type}`);
     }

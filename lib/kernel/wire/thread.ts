@@ -11,7 +11,11 @@ export type ToSession =
   | { readonly kind: 'shut down'; readonly code: number };
 
 export type ToServer =
-  | { readonly kind: 'send'; readonly channel: 'shell' | 'iopub' | 'stdin'; readonly reply: Reply }
+  | {
+      readonly kind: 'send';
+      readonly channel: 'shell' | 'control' | 'iopub' | 'stdin';
+      readonly reply: Reply;
+    }
   | {
       readonly kind: 'stream';
       readonly name: 'stdout' | 'stderr';

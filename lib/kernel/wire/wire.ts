@@ -12,7 +12,11 @@ export interface Origin {
 export interface Request {
   readonly type: string;
   readonly content: Readonly<Record<string, unknown>>;
+  /** What follows the four parts, unsigned. */
+  readonly buffers: readonly Uint8Array[];
   readonly origin: Origin;
+  /** Where it came in and its reply goes, if not `shell`. */
+  readonly channel?: 'control';
 }
 
 /** A message that goes out. */
@@ -20,6 +24,9 @@ export interface Reply {
   readonly type: string;
   /** JSON text. */
   readonly content: string;
+  /** JSON text. */
+  readonly metadata?: string;
+  readonly buffers?: readonly Uint8Array[];
   readonly origin: Origin;
 }
 
@@ -58,13 +65,14 @@ export class Wire {
     return {
       type: msg_type,
       content: jsonObject(content),
+      buffers: parts.slice(4),
       origin: { identities: frames.slice(0, start), header: header ?? '{}' },
     };
   }
 
   /** @param identities routing frames: the asker's on a router socket, a topic on a publisher */
   encode(
-    { type, content, origin }: Reply,
+    { type, content, metadata = '{}', buffers = [], origin }: Reply,
     identities: readonly (string | Uint8Array)[],
   ): (string | Uint8Array)[] {
     const header = JSON.stringify({
@@ -75,8 +83,8 @@ export class Wire {
       date: new Date().toISOString(),
       version: protocolVersion,
     });
-    const parts = [header, origin.header, '{}', content];
-    return [...identities, delimiter, this.#sign(parts), ...parts];
+    const parts = [header, origin.header, metadata, content];
+    return [...identities, delimiter, this.#sign(parts), ...parts, ...buffers];
   }
 
   #sign(parts: readonly (string | Buffer)[]): string {

@@ -1,0 +1,137 @@
+import { randomUUID } from 'node:crypto';
+import type { Comm, CommData, CommHandler, CommOptions, Comms } from '../../notebook/comm';
+import type { Origin, Reply, Request } from '../wire/wire';
+import { Cell, currentCell } from './cell';
+
+/** What comms need of the cells. */
+export interface Cells {
+  /** The cell that asks. */
+  current(): Cell | undefined;
+  /** Shows under the cell what a handler has thrown. */
+  fail(cell: Cell, error: unknown): void;
+  send(reply: Reply): void;
+}
+
+interface OpenComm extends Comm {
+  /** Its handlers run in the name of this cell. */
+  readonly cell: Cell | undefined;
+  /** The cell once more, for them alone: they go on when it was interrupted. */
+  turn?: Cell;
+  onData?: Parameters<Comm['onMessage']>[0];
+  onEnd?: Parameters<Comm['onClose']>[0];
+}
+
+/** The comms that are open. */
+export class KernelComms implements Comms {
+  readonly #cells: Cells;
+  readonly #open = new Map<string, OpenComm>();
+  readonly #targets = new Map<string, { readonly cell: Cell | undefined; readonly handler: CommHandler }>();
+  /** Of the message that is taken just now: what is sent meanwhile answers it. */
+  #origin: Origin | undefined;
+
+  constructor(cells: Cells) {
+    this.#cells = cells;
+  }
+
+  open(target: string, data: CommData = {}, options?: CommOptions): Comm {
+    const cell = this.#cells.current();
+    const comm = this.#make(randomUUID(), target, cell);
+    this.#send('comm_open', { comm_id: comm.id, target_name: target, data }, options);
+    return comm;
+  }
+
+  onOpen(target: string, handler: CommHandler): void {
+    this.#targets.set(target, { cell: this.#cells.current(), handler });
+  }
+
+  /** Whether it can be taken at once. If not, a cell that was sent before it may be what it waits for. */
+  isKnown({ type, content: { target_name, comm_id } }: Request): boolean {
+    if (type === 'comm_open') return this.#targets.has(String(target_name));
+    return type === 'comm_info_request' || this.#open.has(String(comm_id));
+  }
+
+  /** The content of a `comm_info_reply`. */
+  info({ target_name }: CommData): object {
+    const comms = [...this.#open.values()]
+      .filter(({ target }) => !target_name || target === target_name)
+      .map(({ id, target }) => [id, { target_name: target }]);
+    return { status: 'ok', comms: Object.fromEntries(comms) };
+  }
+
+  /** Takes a `comm_open`, `comm_msg` or `comm_close`. */
+  take({ type, content, buffers, origin }: Request): undefined {
+    const id = String(content.comm_id);
+    const data = (content.data ?? {}) as CommData;
+    this.#origin = origin;
+    if (type === 'comm_open') {
+      const name = String(content.target_name);
+      const target = this.#targets.get(name);
+      const comm = this.#make(id, name, target?.cell);
+      if (target) this.#call(comm, () => target.handler(comm, data, buffers));
+      else comm.close();
+    } else {
+      const comm = this.#open.get(id);
+      if (type === 'comm_close') this.#open.delete(id);
+      if (comm && type === 'comm_close') this.#call(comm, () => comm.onEnd?.(data));
+      else if (comm) {
+        const isElsewhere = sessionOf(origin) !== sessionOf(comm.cell?.request.origin);
+        this.#call(comm, () => comm.onData?.(data, buffers, isElsewhere));
+      }
+    }
+    this.#origin = undefined;
+  }
+
+  /** Stops the handlers that are at work. */
+  interrupt(): void {
+    for (const { turn } of this.#open.values()) turn?.interrupt();
+  }
+
+  #make(id: string, target: string, cell: Cell | undefined): OpenComm {
+    const send = (type: string, data: CommData = {}, options?: CommOptions) => {
+      if (this.#open.has(id)) this.#send(type, { comm_id: id, data }, options);
+    };
+    const comm: OpenComm = {
+      id,
+      target,
+      cell,
+      send: (data, options) => send('comm_msg', data, options),
+      close: (data) => {
+        send('comm_close', data);
+        this.#open.delete(id);
+      },
+      onMessage: (handler) => {
+        comm.onData = handler;
+      },
+      onClose: (handler) => {
+        comm.onEnd = handler;
+      },
+    };
+    this.#open.set(id, comm);
+    return comm;
+  }
+
+  /** A front end need not wait for what a handler awaits. */
+  #call(comm: OpenComm, handler: () => unknown): void {
+    if (!comm.cell) return;
+    if (!comm.turn || comm.turn.signal.aborted) comm.turn = new Cell(comm.cell.request, comm.cell.number);
+    const { turn } = comm;
+    currentCell.run(turn, async () => {
+      try {
+        await handler();
+      } catch (error) {
+        this.#cells.fail(turn, error);
+      }
+    });
+  }
+
+  #send(type: string, content: object, { metadata = {}, buffers }: CommOptions = {}): void {
+    const origin = this.#origin ?? this.#cells.current()?.request.origin ?? { identities: [], header: '{}' };
+    const parts = { content: JSON.stringify(content), metadata: JSON.stringify(metadata), buffers };
+    this.#cells.send({ type, ...parts, origin });
+  }
+}
+
+/** Names the client that sent a message. */
+function sessionOf(origin: Origin | undefined): unknown {
+  return JSON.parse(origin?.header ?? '{}').session;
+}

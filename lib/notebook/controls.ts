@@ -1,0 +1,241 @@
+import { currentKernel } from './client';
+import type { Comms } from './comm';
+import { type DisplayId, display, updateDisplay } from './display';
+import { encodeBundle, type MimeBundle, mimeBundle, toMimeBundle } from './mime';
+import { type Model, openModel } from './widget-model';
+
+/** What a person sets at the notebook: a slider, a list to select from, a box to check. */
+export class Control<T> {
+  /** Names what may be set, not what is: these words stay as the cell has shown them. */
+  readonly text: string;
+  readonly #widget: Widget<T>;
+  #value: T;
+  #model: Model | undefined;
+  #handler: (isElsewhere?: boolean) => unknown = () => {};
+
+  constructor(label: string, value: T, widget: Widget<T>) {
+    this.text = `${label}: ${widget.text}`;
+    this.#value = value;
+    this.#widget = { ...widget, state: { ...widget.state, description: label } };
+  }
+
+  /** What is set; to set it from code moves it in the notebook, too. */
+  get value(): T {
+    return this.#value;
+  }
+
+  set value(value: T) {
+    this.#value = value;
+    this.#model?.update({ [this.#widget.key]: this.#widget.encode(value) });
+    this.#handler();
+  }
+
+  /**
+   * Calls `handler` with each new value, one call at a time: what is set while it works comes next, the newest value
+   * alone. A later handler takes the place of an earlier one.
+   *
+   * @param handler gets `isElsewhere` as that of {@link Comm.onMessage}
+   */
+  onChange(handler: (value: T, isElsewhere?: boolean) => unknown): this {
+    this.#handler = oneAtATime((isElsewhere?: boolean) => handler(this.#value, isElsewhere));
+    return this;
+  }
+
+  /** The widget, and words where a front end knows no widgets. */
+  [mimeBundle](): MimeBundle {
+    const comms = currentKernel()?.comm;
+    return { 'text/plain': this.text, ...(comms && this.openIn(comms).view) };
+  }
+
+  /** Its model, made when it is first shown. */
+  openIn(comms: Comms): Model {
+    if (this.#model) return this.#model;
+    const { name, style, width, state, key } = this.#widget;
+    // Labels are cut off otherwise.
+    const look = { name: style, view: 'StyleView', state: { description_width: 'initial' } };
+    const layout = { name: 'Layout', module: 'base', state: { width } } as const;
+    this.#model = openModel(comms, {
+      name,
+      state: {
+        ...state,
+        [key]: this.#widget.encode(this.#value),
+        style: openModel(comms, look).reference,
+        layout: openModel(comms, layout).reference,
+      },
+      onUpdate: (changes, isElsewhere) => {
+        const value = key in changes ? this.#widget.decode(changes[key]) : this.#value;
+        if (value === this.#value) return undefined;
+        this.#value = value;
+        return this.#handler(isElsewhere);
+      },
+      onEvent: () => this.#handler(),
+    });
+    return this.#model;
+  }
+}
+
+/** How a control is drawn: by a model of ipywidgets, whose state has the value under a key. */
+interface Widget<T> {
+  readonly name: string;
+  readonly style: string;
+  readonly width?: string;
+  readonly state?: object;
+  readonly key: 'value' | 'index';
+  encode(value: T): unknown;
+  decode(value: unknown): T;
+  readonly text: string;
+}
+
+/** Where a {@link slider} goes. */
+export interface SliderOptions {
+  readonly min: number;
+  readonly max: number;
+  /** @default a hundredth of the way */
+  readonly step?: number;
+  /** Where it stands at first. @default min */
+  readonly value?: number;
+}
+
+/**
+ * A number between two others.
+ *
+ * ```ts
+ * const sigma = slider('σ', { min: 0, max: 0.5, step: 0.01, value: 0.1 });
+ * sigma.onChange(async (value) => console.log(value));
+ * sigma
+ * ```
+ */
+export function slider(label: string, options: SliderOptions): Control<number> {
+  const { min, max, step = (max - min) / 100, value = min } = options;
+  return new Control(label, value, {
+    name: 'FloatSlider',
+    style: 'SliderStyle',
+    width: '32em',
+    state: { min, max, step, readout_format: '.6~g' },
+    key: 'value',
+    encode: (number) => number,
+    // 0.15, not 0.15000000000000002.
+    decode: (number) => Number(Number(number).toPrecision(12)),
+    text: `${min} to ${max}`,
+  });
+}
+
+/**
+ * One of some values, shown as text.
+ *
+ * @param value The first of them where left out.
+ */
+export function select<const T>(
+  label: string,
+  options: readonly [T, ...T[]],
+  value: T = options[0],
+): Control<T> {
+  return new Control(label, value, {
+    name: 'Dropdown',
+    style: 'DescriptionStyle',
+    state: { _options_labels: options.map(String) },
+    key: 'index',
+    encode: (option) => options.indexOf(option),
+    decode: (index) => options[Number(index)] as T,
+    text: options.join(', '),
+  });
+}
+
+/** Yes or no. */
+export function checkbox(label: string, value = false): Control<boolean> {
+  return new Control<boolean>(label, value, {
+    name: 'Checkbox',
+    style: 'CheckboxStyle',
+    state: { indent: false },
+    key: 'value',
+    encode: (isChecked) => isChecked,
+    decode: (isChecked) => isChecked === true,
+    text: 'yes or no',
+  });
+}
+
+/** A button; clicks while `onClick` still works make one more call. */
+export function button(label: string, onClick: () => unknown): Control<undefined> {
+  return new Control<undefined>(label, undefined, {
+    name: 'Button',
+    style: 'ButtonStyle',
+    key: 'value',
+    encode: () => undefined,
+    decode: () => undefined,
+    text: 'a button',
+  }).onChange(onClick);
+}
+
+/**
+ * Shows controls, and beneath them what `draw` makes of their values, redrawn in place as they move. In a saved notebook
+ * what was drawn last is seen.
+ *
+ * ```ts
+ * await interact({ sigma: slider('σ', { min: 0, max: 0.5 }) }, ({ sigma }) => picture(sigma));
+ * ```
+ *
+ * @param draw is called once at a time; while it works, values in between are dropped
+ */
+export async function interact<const C extends Readonly<Record<string, Control<unknown>>>>(
+  controls: C,
+  draw: (values: { readonly [Name in keyof C]: C[Name]['value'] }) => unknown,
+): Promise<void> {
+  const named = Object.entries(controls);
+  const { view, show } = panelOf(Object.values(controls));
+  let place: DisplayId | undefined;
+  const redraw = oneAtATime(async (isElsewhere?: boolean) => {
+    const values = Object.fromEntries(named.map(([name, { value }]) => [name, value]));
+    // JupyterLab draws a Plotly figure but once; the picture that goes with it can be changed in place.
+    const { 'application/vnd.plotly.v1+json': _, ...bundle } = await toMimeBundle(
+      await draw(values as Parameters<typeof draw>[0]),
+    );
+    const picture = { [mimeBundle]: () => bundle };
+    if (place) await updateDisplay(place, picture);
+    else place = await display(picture);
+    show(isElsewhere ? bundle : undefined);
+  });
+  for (const [, control] of named) control.onChange((_, isElsewhere) => redraw(isElsewhere));
+  await display({ [mimeBundle]: () => view });
+  await redraw();
+}
+
+/** Controls one beneath the other, and what `show` draws for pages where displays are not changed. */
+function panelOf(controls: readonly Control<unknown>[]): {
+  readonly view: MimeBundle;
+  readonly show: (bundle: MimeBundle | undefined) => void;
+} {
+  const text = { 'text/plain': controls.map((control) => control.text).join('\n') };
+  const comms = currentKernel()?.comm;
+  if (!comms) return { view: text, show: () => {} };
+  const output = openModel(comms, { name: 'Output', module: 'output', state: { msg_id: '', outputs: [] } });
+  const children = [...controls.map((control) => control.openIn(comms)), output];
+  const state = { children: children.map(({ reference }) => reference) };
+  let isShown = false;
+  return {
+    view: { ...text, ...openModel(comms, { name: 'VBox', state }).view },
+    show: (bundle) => {
+      if (!bundle && !isShown) return;
+      isShown = bundle !== undefined;
+      const data = encodeBundle(bundle ?? {});
+      output.update({ outputs: bundle ? [{ output_type: 'display_data', data, metadata: {} }] : [] });
+    },
+  };
+}
+
+/** Calls while one is at work become one more call, the newest. */
+function oneAtATime<A extends unknown[]>(work: (...args: A) => unknown): (...args: A) => Promise<void> {
+  let isAtWork = false;
+  let next: A | undefined;
+  return async function call(...args: A): Promise<void> {
+    next = isAtWork ? args : undefined;
+    if (isAtWork) return;
+    isAtWork = true;
+    try {
+      await work(...args);
+    } finally {
+      isAtWork = false;
+      // Not awaited: it may fail, too, and both errors are shown.
+      if (next) void call(...next);
+    }
+  };
+}
