@@ -2,8 +2,8 @@ import type { Debugger, Runtime } from 'node:inspector';
 import { Session } from 'node:inspector/promises';
 import { basename, relative } from 'node:path';
 import type { Arguments, Breakpoint } from './dap';
-import { type Place, Sources } from './sources';
-import { objectGroup, Variables } from './variables';
+import { foreign, type Place, Sources } from './sources';
+import { Variables } from './variables';
 
 /** A call of a user's code that has not returned. */
 interface Frame {
@@ -23,6 +23,7 @@ interface Step {
 
 /** There is one thread for clients. */
 export const threadId = 1;
+const passedBy = { patterns: foreign };
 const localScopes = /^(local|block|catch|with|eval)$/;
 
 /** What there is as long as somebody debugs: a session with the inspector of the main thread, from this one. */
@@ -46,6 +47,7 @@ export class Attachment {
     inspector.on('Debugger.paused', ({ params }) => attachment.#pause(params));
     inspector.on('Debugger.resumed', () => attachment.#resume());
     await inspector.post('Debugger.enable');
+    await inspector.post('Debugger.setBlackboxPatterns', passedBy);
     // A script that was written as something else stops before it runs, so that its breakpoints can be set.
     const instrumentation = 'beforeScriptWithSourceMapExecution';
     await inspector.post('Debugger.setInstrumentationBreakpoint', { instrumentation });
@@ -100,21 +102,21 @@ export class Attachment {
       variables: await this.#variables.list(Number(variablesReference)),
     }),
     inspectVariables: async () => ({ variables: await this.#variables.globals() }),
-    richInspectVariables: async ({ variableName, frameId }) => {
-      const value = await this.#evaluate(String(variableName), frameId);
-      return { data: await this.#variables.rich(value, this.isStopped), metadata: {} };
-    },
+    richInspectVariables: async ({ variableName, frameId }) => ({
+      data: await this.#variables.rich(String(variableName), this.#callFrameId(frameId)),
+      metadata: {},
+    }),
     evaluate: async ({ expression, frameId }) => {
-      const shown = await this.#variables.show(await this.#evaluate(String(expression), frameId));
-      return { result: shown.value, variablesReference: shown.variablesReference };
+      const shown = await this.#variables.show(String(expression), this.#callFrameId(frameId));
+      return { result: shown?.value, variablesReference: shown?.variablesReference };
     },
     next: () => this.#go('stepOver'),
     stepIn: () => this.#go('stepInto'),
     stepOut: () => this.#go('stepOut'),
     continue: () => this.#go('resume'),
-    pause: async () => {
+    pause: () => {
       this.#isPausing = true;
-      await this.#inspector.post('Debugger.pause');
+      this.#askForPause();
       return undefined;
     },
   };
@@ -123,8 +125,10 @@ export class Attachment {
     if (reason === 'instrumentation') {
       await this.sources.bind((data as { scriptId: string }).scriptId);
       this.#tell('Debugger.resume');
+      if (this.#isPausing) this.#askForPause();
       return;
     }
+    if (this.#isPausing) this.#tell('Debugger.setBlackboxPatterns', passedBy);
     const frames = callFrames.flatMap((call): Frame[] => {
       const place = this.sources.place(call.location);
       return place ? [{ call, place }] : [];
@@ -132,7 +136,9 @@ export class Attachment {
     const [top] = frames;
     const step = reason === 'other' && !hitBreakpoints?.length ? this.#step : undefined;
     if (!top) {
-      this.#tell(this.#isPausing ? 'Debugger.stepInto' : 'Debugger.resume');
+      this.#tell('Debugger.resume');
+      // The kernel compiles, or answers something. Later it may run a cell.
+      if (this.#isPausing) setTimeout(() => this.#askForPause(), 10);
     } else if (step && top.call !== callFrames[0]) {
       this.#tell('Debugger.stepOut');
     } else if (step && !isReached(step, frames, top.place)) {
@@ -151,8 +157,14 @@ export class Attachment {
     }
   }
 
+  #askForPause(): void {
+    // V8 forgets it where it comes upon code that is passed by.
+    this.#tell('Debugger.setBlackboxPatterns', { patterns: [] });
+    this.#tell('Debugger.pause');
+  }
+
   #resume(): void {
-    this.#variables.forget();
+    this.#variables.forget()();
     if (!this.#frames) return;
     this.#frames = undefined;
     this.#emit('continued', { threadId, allThreadsContinued: true });
@@ -210,15 +222,9 @@ export class Attachment {
     return { scopes: (await Promise.all(scopes)).flat() };
   }
 
-  async #evaluate(expression: string, frameId: unknown): Promise<Runtime.RemoteObject> {
-    const code = await this.#variables.withoutTypes(expression);
-    const options = { expression: code, objectGroup, silent: true };
-    const callFrameId = this.#frames && this.#frame(frameId).call.callFrameId;
-    const { result, exceptionDetails } = callFrameId
-      ? await this.#inspector.post('Debugger.evaluateOnCallFrame', { ...options, callFrameId })
-      : await this.#inspector.post('Runtime.evaluate', { ...options });
-    if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
-    return result;
+  /** @returns what V8 calls the frame; nothing where nothing stands */
+  #callFrameId(frameId: unknown): string | undefined {
+    return this.#frames && this.#frame(frameId).call.callFrameId;
   }
 
   /** @throws Error where nothing stands */

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import ts from 'typescript-6';
+import type * as TypeScript from 'typescript-6';
 import { type MimeBundle, toMimeBundle, toText } from '../../notebook/mime';
 import { encodeBundle } from '../cells/notebook-client';
 
@@ -35,5 +35,7 @@ export function rich(value: unknown, isPaused: boolean): MimeBundle | Promise<Mi
 
 /** An expression of TypeScript as one of JavaScript. */
 export function withoutTypes(expression: string): string {
+  // Not when this file is loaded: then it may be half loaded itself.
+  const ts: typeof TypeScript = require('typescript-6');
   return ts.transpile(expression, { target: ts.ScriptTarget.ES2024 });
 }

@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import type { Debugger } from 'node:inspector';
 import type { Session } from 'node:inspector/promises';
 import { SourceMap } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve, sep } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Breakpoint } from './dap';
 import { murmur2 } from './murmur2';
 
@@ -33,12 +33,13 @@ interface Script {
 }
 
 const cell = /^cell-\d+$/;
-const kernelFolder = join(__dirname, '..', sep);
+const literal = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
-/** What users write: cells, and files that are of no package, of Node or of the kernel. */
+/** Patterns of what no user writes: Node, packages, the kernel. */
+export const foreign = ['^node:', '/node_modules/', literal(pathToFileURL(join(__dirname, '..', sep)).href)];
+
 function isOwn(url: string): boolean {
-  if (cell.test(url)) return true;
-  return /^(file:\/)?\//.test(url) && !/\/node_modules\//.test(url) && !pathOf(url).startsWith(kernelFolder);
+  return cell.test(url) || (/^(file:\/)?\//.test(url) && !foreign.some((pattern) => url.match(pattern)));
 }
 
 function pathOf(url: string): string {
@@ -115,8 +116,10 @@ export class Sources {
     for (const breakpointId of this.#set.get(path) ?? []) {
       await this.#inspector.post('Debugger.removeBreakpoint', { breakpointId });
     }
-    this.#set.delete(path);
+    const set: string[] = [];
+    this.#set.set(path, set);
     this.#breakpoints.set(path, breakpoints);
+    if (/\.[cm]?js$/.test(path)) return this.#setAsWritten(path, breakpoints, set);
     const lines: (number | undefined)[] = breakpoints.map(() => undefined);
     for (const script of this.#scripts.values()) {
       (await this.#bind(script, path)).forEach((line, index) => {
@@ -129,13 +132,32 @@ export class Sources {
   /** Sets the breakpoints of a script that is about to run. */
   async bind(scriptId: string): Promise<void> {
     const script = this.#scripts.get(scriptId);
-    for (const path of script ? this.#breakpoints.keys() : []) if (script) await this.#bind(script, path);
+    for (const path of script?.map?.paths.values() ?? []) if (script) await this.#bind(script, path);
+  }
+
+  /** Code that runs as it was written, now or later: V8 finds it by itself. */
+  #setAsWritten(
+    path: string,
+    breakpoints: readonly Breakpoint[],
+    set: string[],
+  ): Promise<(number | undefined)[]> {
+    const urlRegex = `^(${literal(path)}|${literal(pathToFileURL(path).href)})$`;
+    return Promise.all(
+      breakpoints.map(async ({ line, condition }) => {
+        const { breakpointId, locations } = await this.#inspector.post('Debugger.setBreakpointByUrl', {
+          urlRegex,
+          lineNumber: line - 1,
+          condition,
+        });
+        set.push(breakpointId);
+        return locations[0] && locations[0].lineNumber + 1;
+      }),
+    );
   }
 
   async #bind(script: Script, path: string): Promise<(number | undefined)[]> {
     const breakpoints = this.#breakpoints.get(path) ?? [];
-    const paths = script.map ? [...script.map.paths.values()] : [script.path];
-    if (breakpoints.length === 0 || !paths.includes(path)) return [];
+    if (breakpoints.length === 0 || ![...(script.map?.paths.values() ?? [])].includes(path)) return [];
     const start = { scriptId: script.id, lineNumber: 0, columnNumber: 0 };
     // It may have been forgotten, as a cell whose names are all taken by others.
     const { locations } = await this.#inspector
@@ -146,14 +168,12 @@ export class Sources {
       return place?.isExact && place.path === path ? [{ location, ...place }] : [];
     });
     places.sort((a, b) => a.line - b.line || a.column - b.column);
-    const set = this.#set.get(path) ?? [];
-    this.#set.set(path, set);
     return Promise.all(
       breakpoints.map(async ({ line, condition }) => {
         const place = places.find((candidate) => candidate.line >= line);
         if (!place) return undefined;
         await this.#inspector.post('Debugger.setBreakpoint', { location: place.location, condition }).then(
-          ({ breakpointId }) => set.push(breakpointId),
+          ({ breakpointId }) => this.#set.get(path)?.push(breakpointId),
           // Two lines may mean the same place.
           () => undefined,
         );
@@ -173,7 +193,7 @@ export class Sources {
       const paths = sources.map((source: string, index: number): [string, string] => {
         if (cell.test(path)) return [source, this.addCell(sourcesContent[index])];
         const written = resolve(dirname(path), sourceRoot, source);
-        this.text(written);
+        if (!existsSync(written)) throw new Error(`There is no ${written}.`);
         return [source, written];
       });
       return { map: new SourceMap(payload), paths: new Map(paths) };
