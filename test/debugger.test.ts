@@ -293,7 +293,7 @@ test('a breakpoint with a condition, `debugger`, `pause` and exceptions stop, ea
   assert.equal((await kernel.answered(loop)).reply.status, 'ok');
 
   await request('setExceptionBreakpoints', { filters: ['uncaught'] });
-  const thrower = await kernel.sendCell("try {\n  throw new Error('caught');\n} catch {}\nnull!.x;");
+  const thrower = await kernel.sendCell("try {\n  throw new Error('caught');\n} catch {}\n(null as any).x;");
   const thrown = await stopped();
   assert.deepEqual([thrown.reason, thrown.at], ['exception', ['(cell):4']]);
   assert.match(thrown.text ?? '', /^TypeError/);

@@ -238,17 +238,17 @@ function area({ width, height }: Size): number {
     await notebook.run(1);
     await highlighted('const result');
     assert.match((await page.locator('.jp-DebuggerCallstack-body').textContent()) ?? '', /area.*\(cell\)/);
-    await variable("nested:{ size: [ 6, 7 ], label: 'a box' }").first().waitFor();
-    await variable('width:6').first().waitFor();
+    await variable("nested{ size: [ 6, 7 ], label: 'a box' }").first().waitFor();
+    await variable('width6').first().waitFor();
     const { SCREENSHOTS } = process.env;
     if (SCREENSHOTS) await notebook.screenshot(join(SCREENSHOTS, 'debugger-stopped.png'));
-    await page.locator('.jp-DebuggerCallstack jp-button[title^="Next"]').click();
+    await page.locator('jp-button[title^="Next"]').click();
     await highlighted('return result');
-    await variable('result:42').first().waitFor();
-    await page.locator('.jp-DebuggerCallstack jp-button[title^="Continue"]').click();
+    await variable('result42').first().waitFor();
+    await page.locator('jp-button[title^="Continue"]').click();
     await notebook.outputMatching(1, /'found 42'/);
     // Between stops it lists what the cells have declared.
-    await variable('found:42').first().waitFor();
+    await variable('found42').first().waitFor();
     await bug.click();
     await gutter.first().waitFor({ state: 'detached' });
   },

@@ -1,6 +1,6 @@
 import type { Debugger, Runtime } from 'node:inspector';
 import { Session } from 'node:inspector/promises';
-import { basename, relative } from 'node:path';
+import { basename, sep } from 'node:path';
 import type { Arguments, Breakpoint } from './dap';
 import { foreign, type Place, Sources } from './sources';
 import { Variables } from './variables';
@@ -92,7 +92,7 @@ export class Attachment {
     modules: () => {
       const modules = this.sources
         .files()
-        .map((path, id) => ({ id, name: relative(process.cwd(), path), path }));
+        .map((path, id) => ({ id, name: path.replace(`${process.cwd()}${sep}`, ''), path }));
       return { modules, totalModules: modules.length };
     },
     source: ({ source }) => ({ content: this.sources.text(pathIn(source)), mimeType: 'text/typescript' }),

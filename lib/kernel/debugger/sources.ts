@@ -10,7 +10,8 @@ import { murmur2 } from './murmur2';
 
 /** What clients call a cell: a path made of its text, the same in each front end. */
 export const cellFile = {
-  prefix: join(tmpdir(), 'typescript-cells', sep),
+  // JupyterLab writes “Cell [3]” in place of a path with this beginning of ipykernel's.
+  prefix: join(tmpdir(), 'ipykernel_typescript', sep),
   suffix: '.ts',
   /** What ipykernel and xeus take, too. */
   seed: 0xc70f6907,
