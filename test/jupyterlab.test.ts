@@ -215,12 +215,12 @@ notebookTest(
   [
     `interface Size { width: number; height: number }
 
-function area({ width, height }: Size): number {
-  const nested = { size: [width, height], label: 'a box' };
+function area(width: number, height: number): number {
+  const nested: { size: Size; label: string } = { size: { width, height }, label: 'a box' };
   const result = width * height;
   return result;
 }`,
-    "const box: Size = { width: 6, height: 7 };\nconst found = area(box);\n'found ' + found",
+    "const box: Size = { width: 6, height: 7 };\nconst found = area(box.width, box.height);\n'found ' + found",
   ],
   async (notebook) => {
     const { page } = notebook;
@@ -238,14 +238,14 @@ function area({ width, height }: Size): number {
     await notebook.run(1);
     await highlighted('const result');
     assert.match((await page.locator('.jp-DebuggerCallstack-body').textContent()) ?? '', /area.*\(cell\)/);
-    await variable("nested{ size: [ 6, 7 ], label: 'a box' }").first().waitFor();
+    await variable("nested{ size: { width: 6, height: 7 }, label: 'a box' }").first().waitFor();
     await variable('width6').first().waitFor();
     const { SCREENSHOTS } = process.env;
     if (SCREENSHOTS) await notebook.screenshot(join(SCREENSHOTS, 'debugger-stopped.png'));
-    await page.locator('jp-button[title^="Next"]').click();
+    await page.locator('[data-command="debugger:next"]').click();
     await highlighted('return result');
     await variable('result42').first().waitFor();
-    await page.locator('jp-button[title^="Continue"]').click();
+    await page.locator('[data-command="debugger:continue"]').click();
     await notebook.outputMatching(1, /'found 42'/);
     // Between stops it lists what the cells have declared.
     await variable('found42').first().waitFor();
