@@ -63,6 +63,7 @@ async function main(): Promise<void> {
           strengths: inputs.severities,
           seeds: inputs.seeds,
           gradient: (x) => x,
+          divergenceGradient: (x) => x,
         }),
       }),
       { threads: 1 },

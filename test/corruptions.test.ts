@@ -53,6 +53,7 @@ function corrupt(
     strengths: tf.tensor1d([...strengths], 'float32'),
     seeds,
     gradient: (x) => x,
+    divergenceGradient: (x) => x,
   });
 }
 
@@ -129,6 +130,7 @@ describe('the corruptions', () => {
           strengths: severities,
           seeds: seeds as Tensor2D,
           gradient: (x) => x,
+          divergenceGradient: (x) => x,
         }),
       }));
       for (const severities of [

@@ -96,6 +96,7 @@ function inputOf(
     strengths: tf.tensor(strengths as number[]),
     seeds: seedsOf(...seeds),
     gradient: (images) => images.sub(0.5) as Tensor4D,
+    divergenceGradient: (x) => x,
   };
 }
 
@@ -264,6 +265,7 @@ describe('on the device', () => {
             strengths,
             seeds,
             gradient: (x) => x,
+            divergenceGradient: (x) => x,
           });
           return { images, unchanged: images.sub(crops).abs().max([1, 2, 3]) };
         },

@@ -10,18 +10,14 @@ import { openFolder } from '../lib/data/build/folder';
 import { IMAGENET, type ImageDataset, subset } from '../lib/data/dataset';
 import { corruptions, distortionNamed, type Strength } from '../lib/distortions';
 import { calibration } from '../lib/evaluation/calibration';
-import { type EvaluationRow, evaluate, packedAnswers } from '../lib/evaluation/evaluate';
-import {
-  type ReportOptions,
-  type RobustnessReport,
-  reportPlan,
-  reportSummary,
-  robustnessReport,
-} from '../lib/evaluation/report';
+import { answersOf, type EvaluationRow, evaluate, packedAnswers } from '../lib/evaluation/evaluate';
+import { type ReportOptions, reportPlan, robustnessReport } from '../lib/evaluation/report';
+import { type RobustnessReport, reportSummary } from '../lib/evaluation/report-measures';
 import { fromFunctions, type Network } from '../lib/model/network';
 import { ResNet18, ResNet34, ResNet50 } from '../lib/model/resnet';
 import { resNetFrom, saveWeights } from '../lib/model/weights';
-import { reliabilityFigure, reportHeatMap, reportPage, reportTable, summaryTable } from '../lib/plots/report';
+import { reportHeatMap } from '../lib/plots/heat-maps';
+import { reliabilityFigure, reportPage, reportTable, summaryTable } from '../lib/plots/report';
 import { normalTensor, type Tensor2D, type Tensor4D, tf } from '../lib/tensorflow';
 
 const folder = mkdtempSync(join(tmpdir(), 'report-test-'));
@@ -224,6 +220,36 @@ describe('a report', () => {
     }
   });
 
+  it('counts an image as right under PGD that withstands all of its starts', async () => {
+    const side = dataset.cropSide;
+    // Its answer turns many times within ε, so that every start ends elsewhere.
+    const wavy = fromFunctions({
+      classes: 3,
+      variables: { weight: normalTensor([5, 6], [side * side * 3, 1], 0.2) },
+      forward: (images, { weight }) => {
+        const place = images
+          .reshape([-1, side * side * 3])
+          .matMul(weight as Tensor2D)
+          .mul(10);
+        return tf.concat([place.sin(), place.cos(), place.mul(0)], 1) as Tensor2D;
+      },
+    });
+    const of = async (more: Partial<ReportOptions>) => {
+      const plan = new Map([['pgd-1', [0.01]]]);
+      const { rows } = await robustnessReport(options({ network: wavy, plan, ...more }));
+      return [...(answersOf(rows[1]) as Uint8Array)];
+    };
+    const [one, two, three] = [await of({ seed: 0 }), await of({ seed: 1 }), await of({ seed: 2 })];
+    const withstood = one.map((right, image) => right & two[image] & three[image]);
+    assert.notDeepEqual(withstood, one);
+    assert.deepEqual(await of({ restarts: 3 }), withstood);
+    const file = join(folder, 'restarts.jsonl');
+    await of({ restarts: 2, file });
+    await assert.rejects(of({ file }), /begun with the restarts 2, but now it is undefined/);
+    await assert.rejects(of({ restarts: 0 }), /restarts must be a whole number above 0, but got 0/);
+    wavy.dispose();
+  });
+
   it('stopped anywhere, goes on to the same report', async () => {
     const whole = await robustnessReport(options());
     const file = join(folder, 'stopped.jsonl');
@@ -307,6 +333,7 @@ describe('a report', () => {
       plugin: undefined,
       images: 10,
       seed: 0,
+      restarts: 1,
       baseline: undefined,
       out: join(folder, 'out'),
       json: false,

@@ -46,9 +46,9 @@ export const commands = {
       preset,
       method: option(
         '--method <name>',
-        'how it is trained: baseline, control, DA, ST, ST-sym, AT, or a method of --plugin',
+        'how it is trained: baseline, control, DA, ST, ST-sym, AT, JSD, or a method of --plugin',
       ).needed(),
-      alpha: option('--alpha <number>', 'weight α of the stability loss, for ST and ST-sym', read.number),
+      alpha: option('--alpha <number>', 'weight α of the divergence, for ST, ST-sym and JSD', read.number),
       probability: option('--probability <number>', 'p of DA, 0..1', read.number),
       mu: option('--mu <number>', 'weight μ of AT, 0..1 (default: 0.5)', read.number),
       divergence,
@@ -79,7 +79,7 @@ export const commands = {
       json,
     },
     notes:
-      'Distortions: gaussian-noise, jpeg, thumbnail, fgsm, rotation, random-crop, or a composition as rotation+gaussian-noise.',
+      'Distortions: gaussian-noise, jpeg, thumbnail, fgsm, rotation, random-crop, augmix, kl-pgd-10 (TRADES), a corruption such as fog, or a composition as rotation+gaussian-noise.',
     examples: [
       'run --method baseline',
       'run --method ST --alpha 0.316 --distortion gaussian-noise --strength 0.215',
@@ -125,6 +125,11 @@ export const commands = {
       ...where,
       images: option('--images <number>', 'so many test images, stratified', read.count).otherwise(1000),
       seed: option('--seed <number>', 'of the random distortions', read.whole).otherwise(0),
+      restarts: option(
+        '--restarts <number>',
+        'random starts of PGD: an image counts as right that withstands all',
+        read.count,
+      ).otherwise(1),
       baseline: option(
         '--baseline <file>',
         'report.json of the network that the mCE divides by, on the same pictures',

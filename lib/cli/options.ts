@@ -87,7 +87,7 @@ export const shared = {
   ).otherwise('laptop'),
   figures: figures(),
   /** Figures, and the studies beside them. */
-  subject: figures(', and of the studies readings, weight'),
+  subject: figures(', and of the studies readings, weight, after'),
   seeds: (description: string) =>
     option('--seeds <numbers>', description, (text) => text.split(',').map(read.whole)),
   divergence: choice(

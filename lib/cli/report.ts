@@ -3,20 +3,15 @@ import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { openFolder } from '../data/build/folder';
 import { IMAGENET, type ImageDataset } from '../data/dataset';
-import { type RobustnessReport, reportSummary, robustnessReport } from '../evaluation/report';
+import { robustnessReport } from '../evaluation/report';
+import { type RobustnessReport, reportSummary } from '../evaluation/report-measures';
 import { ArgumentError, DataError } from '../io/errors';
 import { makeFolder, writeWhole } from '../io/files';
 import type { Network } from '../model/network';
 import { resNetFrom } from '../model/weights';
 import { progress } from '../notebook/progress';
-import {
-  reliabilityFigure,
-  reportHeatMap,
-  reportPage,
-  reportTable,
-  subjectText,
-  summaryTable,
-} from '../plots/report';
+import { reportHeatMap } from '../plots/heat-maps';
+import { reliabilityFigure, reportPage, reportTable, subjectText, summaryTable } from '../plots/report';
 import { runTitle } from '../runs/spec';
 import type { Given } from './commands';
 import { stopSignal } from './stop';
@@ -32,7 +27,7 @@ interface Subject {
 
 /** Measures a network, or goes on with what was begun, and writes the report. */
 export async function report(options: Given<'report'>): Promise<void> {
-  const { out, images, seed, json } = options;
+  const { out, images, seed, restarts, json } = options;
   const baseline = options.baseline === undefined ? undefined : readReport(options.baseline);
   const signal = stopSignal();
   const { network, ...subject } = await subjectOf(options, signal);
@@ -45,6 +40,7 @@ export async function report(options: Given<'report'>): Promise<void> {
       ...subject,
       images,
       seed,
+      restarts,
       signal,
       baseline,
       file: join(out, 'report.jsonl'),

@@ -53,6 +53,7 @@ const METHOD_OPTIONS: Readonly<Record<string, MethodOptions>> = {
   ST: STABILITY,
   'ST-sym': STABILITY,
   AT: { needs: ['distortion', 'strength'], takes: ['mu', 'passes'] },
+  JSD: { needs: ['alpha', 'distortion', 'strength'], takes: [] },
 };
 const OWN: MethodOptions = { needs: [], takes: ['distortion', 'strength'] };
 

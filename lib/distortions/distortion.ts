@@ -24,6 +24,8 @@ export interface DistortionInput {
   readonly seeds: Tensor2D;
   /** ∇ₓ L₀ of the network under attack at images like the crops, `[batch, S, S, 3]`. */
   readonly gradient: (images: Tensor4D) => Tensor4D;
+  /** ∇ D_KL(P(y | x) ‖ P(y | x′)) of that network with respect to x′, x the crops, at images x′ `[batch, S, S, 3]`. */
+  readonly divergenceGradient: (images: Tensor4D) => Tensor4D;
 }
 
 /** A part of {@link DistortionInput}. */

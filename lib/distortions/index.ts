@@ -1,5 +1,6 @@
 import { ArgumentError } from '../io/errors';
 import { Registry } from '../io/registry';
+import { augmix } from './augmix';
 import { type Composition, compose, type Part } from './composition';
 import { type Corruption, corruptions } from './corruptions';
 import {
@@ -13,7 +14,7 @@ import {
 import { fgsm } from './fgsm';
 import { gaussianNoise } from './gaussian-noise';
 import { jpeg } from './jpeg';
-import { pgd } from './pgd';
+import { klPgd, pgd } from './pgd';
 import { randomCrop } from './random-crop';
 import { rotation } from './rotation';
 import { thumbnail } from './thumbnail';
@@ -26,6 +27,7 @@ export type {
   TableDistortion,
 } from './distortion';
 export {
+  augmix,
   type Composition,
   type Corruption,
   compose,
@@ -33,6 +35,7 @@ export {
   fgsm,
   gaussianNoise,
   jpeg,
+  klPgd,
   type Part,
   pgd,
   randomCrop,
@@ -52,18 +55,18 @@ export const distortions = {
 
 /**
  * The distortion of a name: one of Table 1, a corruption such as `glass-blur`, one's own, a composition such as
- * `rotation+gaussian-noise`, or `pgd-20`, PGD of so many steps.
+ * `rotation+gaussian-noise`, `augmix`, or an attack of so many steps: `pgd-20`, `kl-pgd-10`.
  *
  * @throws ArgumentError if there is no distortion of that name
  */
 export function distortionNamed(name: string): Distortion {
-  const steps = /^pgd-([1-9]\d*)$/.exec(name)?.[1];
-  if (steps !== undefined) return pgd({ steps: Number(steps) });
+  const [, kl, steps] = /^(kl-)?pgd-([1-9]\d*)$/.exec(name) ?? [];
+  if (steps !== undefined) return (kl ? klPgd : pgd)({ steps: Number(steps) });
   return name.includes('+') ? compose(name.split('+').map(partNamed)) : partNamed(name);
 }
 
 const builtIn: ReadonlyMap<string, Part> = new Map<string, Part>(
-  [...Object.values(distortions), ...corruptions].map((distortion) => [distortion.name, distortion]),
+  [...Object.values(distortions), ...corruptions, augmix].map((distortion) => [distortion.name, distortion]),
 );
 
 function partNamed(name: string): Part {
@@ -71,11 +74,11 @@ function partNamed(name: string): Part {
   if (found !== undefined) return found;
   const known = [...builtIn.keys(), ...own.names()].join(', ');
   throw new ArgumentError(`There is no distortion "${name}".`, {
-    cure: `The distortions are ${known}, compositions such as rotation+gaussian-noise, and pgd-20; one of your own is there once its file was loaded (--plugin, loadPlugin).`,
+    cure: `The distortions are ${known}, compositions such as rotation+gaussian-noise, and pgd-20 or kl-pgd-10; one of your own is there once its file was loaded (--plugin, loadPlugin).`,
   });
 }
 
-const own = new Registry<Part>('distortion', (name) => builtIn.has(name) || name.startsWith('pgd-'));
+const own = new Registry<Part>('distortion', (name) => builtIn.has(name) || /^(kl-)?pgd-/.test(name));
 
 /**
  * A distortion of one's own: its name, its test grid from none to the strongest, and what it does. Of the rest, the defaults:

@@ -1,5 +1,5 @@
 import { ArgumentError } from '../io/errors';
-import { randomUniform, type Tensor, type Tensor4D, tf } from '../tensorflow';
+import { randomNormal, randomUniform, type Tensor, type Tensor4D, tf } from '../tensorflow';
 import type { Distortion, Uses } from './distortion';
 import { fgsm } from './fgsm';
 
@@ -25,6 +25,31 @@ export function pgd({ steps = 20 }: { readonly steps?: number } = {}) {
       const epsilon = strengths.reshape([-1, 1, 1, 1]);
       const uniform = randomUniform(seeds, height * width * channels).reshape(crops.shape);
       const start = crops.add(uniform.mul(2).sub(1).mul(epsilon)).clipByValue(0, 1) as Tensor4D;
+      return ascend({ crops, start, epsilon, stepSize: epsilon.mul(2.5 / steps), steps, gradient });
+    },
+  } satisfies Distortion<number>;
+}
+
+/**
+ * The attack of TRADES (Zhang et al. 2019, arXiv 1901.08573): as {@link pgd}, but along the divergence
+ * D_KL(P(y | x) ‖ P(y | x′)) in place of the loss, from a start 0.001 · N(0, 1) beside x. TRADES is stability training with
+ * it: `{ kind: 'ST', alpha: 6, divergence: 'sum', passes: 'separate' }`, its β the α of Eq. 1.
+ *
+ * @param options.steps Default: 10, TRADES'.
+ */
+export function klPgd({ steps = 10 }: { readonly steps?: number } = {}) {
+  return {
+    ...pgd({ steps }),
+    name: `kl-pgd-${steps}`,
+    title: `PGD on the divergence, ${steps} steps`,
+    trainingGrid: fgsm.trainingGrid,
+    apply(input: Uses<'crops' | 'strengths' | 'seeds' | 'divergenceGradient'>) {
+      const { crops, strengths, seeds, divergenceGradient: gradient } = input;
+      const [, height, width, channels] = crops.shape;
+      const epsilon = strengths.reshape([-1, 1, 1, 1]);
+      const noise = randomNormal(seeds, [height, width, channels]).mul(0.001);
+      const isOn = epsilon.greater(0).cast('float32'); // ε = 0 is the identity
+      const start = crops.add(noise.mul(isOn)) as Tensor4D;
       return ascend({ crops, start, epsilon, stepSize: epsilon.mul(2.5 / steps), steps, gradient });
     },
   } satisfies Distortion<number>;

@@ -44,15 +44,35 @@ export const rotation = {
  * @param degrees `[batch, 1]`, counterclockwise
  */
 export function rotate(images: Tensor4D, degrees: Tensor): Tensor4D {
-  const [batch, side] = images.shape;
+  return projected(images, turned(degrees, images.shape[1]));
+}
+
+/**
+ * Where the pixels of a turned image come from, for {@link projected}: six columns `[batch, 1]`.
+ *
+ * @param degrees `[batch, 1]`, counterclockwise
+ * @param side of the images, in pixels
+ */
+export function turned(degrees: Tensor, side: number): readonly Tensor[] {
   const radians = degrees.mul(Math.PI / 180);
   const [cos, sin] = [radians.cos(), radians.sin()];
   // Where the pixel (x, y) of the result comes from: cos·x − sin·y + left, sin·x + cos·y + top.
   const middle = (side - 1) / 2;
   const left = tf.sub(1, cos).add(sin).mul(middle);
   const top = tf.sub(1, cos).sub(sin).mul(middle);
+  return [cos, sin.neg(), left, sin, cos, top];
+}
+
+/**
+ * Images whose pixel (x, y) comes from (a x + b y + c, d x + e y + f), bilinear; what comes from outside is black.
+ *
+ * @param images `[batch, S, S, channels]`
+ * @param columns a to f, `[batch, 1]` each
+ */
+export function projected(images: Tensor4D, columns: readonly Tensor[]): Tensor4D {
+  const [batch, side] = images.shape;
   const zeros = tf.zeros([batch, 1]);
-  const transforms = tf.concat([cos, sin.neg(), left, sin, cos, top, zeros, zeros], 1);
+  const transforms = tf.concat([...columns, zeros, zeros], 1);
   return executeOne(
     'ImageProjectiveTransformV3',
     [images, transforms, tf.tensor1d([side, side], 'int32'), tf.scalar(0)],

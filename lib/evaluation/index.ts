@@ -7,6 +7,12 @@ export {
   predictions,
   type ReliabilityBin,
 } from './calibration';
+export {
+  type Certificate,
+  type CertifyOptions,
+  certifiedAccuracy,
+  certify,
+} from './certificate';
 export { centreCrops, normalise } from './crops';
 export {
   accuracyInterval,
@@ -16,14 +22,12 @@ export {
   evaluate,
 } from './evaluate';
 export { distortedImages, type PictureOptions } from './pictures';
+export { type ReportOptions, type ReportPlan, reportPlan, robustnessReport } from './report';
 export {
+  type CountedReport,
   type Measured,
-  type ReportOptions,
-  type ReportPlan,
   type ReportSubject,
   type ReportSummary,
   type RobustnessReport,
-  reportPlan,
   reportSummary,
-  robustnessReport,
-} from './report';
+} from './report-measures';

@@ -3,7 +3,7 @@ import { type Batch, type BatchOptions, batches } from '../data/batches';
 import type { ImageDataset, Split } from '../data/dataset';
 import { recodeCrops } from '../data/jpeg';
 import { checkMaker, type Distortion, type Strength } from '../distortions';
-import { taskLossGradient } from '../model/losses';
+import { divergenceGradient, taskLossGradient } from '../model/losses';
 import { type Tensor, type Tensor1D, type Tensor2D, type Tensor4D, tf, uint8Tensor } from '../tensorflow';
 import { centreCrops, normalise, unitFloats } from './crops';
 
@@ -103,21 +103,37 @@ function gradientAt(images: Tensor4D, labels: Tensor1D, { dataset, f }: NetworkO
   return taskLossGradient(images, labels, (x) => f(normalise(x, dataset)));
 }
 
+/** Far from the seeds that parts of a composition add up to. */
+const OTHER_SEEDS = 1 << 20;
+
 /**
  * The images of a step: crops x and distorted crops x′, both `[batch, S, S, 3]`, 0..1; without a distortion the same.
+ * `again` distorts the crops by other random numbers.
  */
 export function imagePair(
   { squares, labels, seeds, strengths, recoded, gradient }: StepInputs,
   { distortion, ...network }: NetworkOnImages & { readonly distortion?: Distortion },
-): { readonly crops: Tensor4D; readonly distorted: Tensor4D } {
-  const crops = centreCrops(squares, network.dataset.cropSide);
-  const distorted = distortion?.apply({
-    squares,
+): { readonly crops: Tensor4D; readonly distorted: Tensor4D; readonly again: () => Tensor4D } {
+  const { dataset, f } = network;
+  const crops = centreCrops(squares, dataset.cropSide);
+  const logitsOf = (images: Tensor4D) => f(normalise(images, dataset));
+  let logits: Tensor2D | undefined;
+  const distort = (seeds: Tensor2D) =>
+    distortion?.apply({
+      squares,
+      crops,
+      recoded: recoded === undefined ? crops : unitFloats(recoded),
+      strengths,
+      seeds,
+      gradient: (images) => (images === crops && gradient) || gradientAt(images, labels, network),
+      divergenceGradient: (images) => {
+        logits ??= logitsOf(crops); // the same for all steps of an attack
+        return divergenceGradient(images, logits, logitsOf);
+      },
+    }) ?? crops;
+  return {
     crops,
-    recoded: recoded === undefined ? crops : unitFloats(recoded),
-    strengths,
-    seeds,
-    gradient: (images) => (images === crops && gradient) || gradientAt(images, labels, network),
-  });
-  return { crops, distorted: distorted ?? crops };
+    distorted: distort(seeds),
+    again: () => distort(seeds.add(tf.tensor1d([0, OTHER_SEEDS], 'int32')) as Tensor2D),
+  };
 }

@@ -43,6 +43,9 @@ export async function distortedImages(options: PictureOptions): Promise<Tensor4D
     indices: Int32Array.from(indices),
   };
   const f = (x: Tensor4D) => attacked().forward(x, { training: false });
-  const pair = (inputs: StepInputs) => imagePair(inputs, { dataset, distortion: plan.distortion, f });
+  const pair = (inputs: StepInputs) => {
+    const { crops, distorted } = imagePair(inputs, { dataset, distortion: plan.distortion, f });
+    return { crops, distorted };
+  };
   return tf.tidy(() => compile(pair, { execution: 'eager' })(stepInputs(batch, dataset, plan)).distorted);
 }

@@ -15,38 +15,8 @@ import { appendLine, readLines } from '../io/files';
 import type { Network } from '../model/network';
 import { AccuracyMeter, checkClasses } from './accuracy';
 import { type Calibration, calibration, predictions } from './calibration';
-import { accuracyInterval, answersOf, type EvaluationRow, evaluate, packedAnswers } from './evaluate';
-
-/** What decides the numbers of a report: two of the same can be compared, and one be gone on with. */
-export interface ReportSubject {
-  /** What the network is called. */
-  readonly network: string;
-  /** Tells its weights: 16 hexadecimal digits. */
-  readonly weights: string;
-  readonly dataset: {
-    readonly name: string;
-    /** Of the pictures, their classes and their order, as they are stored, in 16 hexadecimal digits. */
-    readonly digest: string;
-    readonly classes: number;
-    /** Side of the crop that the network sees, in pixels. */
-    readonly side: number;
-    /** How many of the test images, stratified. */
-    readonly images: number;
-  };
-  /** What the network takes its images with: (x − mean) / deviation, of values 0..1. */
-  readonly normalisation: Pick<ImageDataset, 'mean' | 'deviation'>;
-  /** Of the images' random distortions. */
-  readonly seed: number;
-}
-
-/** A robustness report: plain JSON, of which {@link reportSummary} makes the measures. */
-export interface RobustnessReport extends ReportSubject {
-  readonly format: 1;
-  /** One for each corruption and severity, distortion and strength, attack and ε; the undistorted images first. */
-  readonly rows: readonly EvaluationRow[];
-  /** On the undistorted images. */
-  readonly calibration: Calibration;
-}
+import { answersOf, type EvaluateOptions, type EvaluationRow, evaluate, packedAnswers } from './evaluate';
+import { CLEAN, checkComparable, type ReportSubject, type RobustnessReport } from './report-measures';
 
 /** A network, its images, and what is measured. */
 export interface ReportOptions {
@@ -62,6 +32,8 @@ export interface ReportOptions {
   readonly images?: number;
   /** Default: 0. */
   readonly seed?: number;
+  /** Random starts of PGD: an image counts as right where the network withstands all of them. Default: 1. */
+  readonly restarts?: number;
   /** Strengths at which each distortion is tested, by its name. Default: {@link reportPlan}. */
   readonly plan?: ReportPlan;
   /** The report that the summary will divide by: refused at once if it is of other pictures. */
@@ -92,9 +64,6 @@ export function reportPlan(): ReportPlan {
   ]);
 }
 
-/** Where the undistorted images stand among the rows. */
-const CLEAN = { distortion: 'none', strength: 0 } as const;
-
 /**
  * Measures how robust a network is. Every network sees the same distorted pictures.
  *
@@ -102,7 +71,10 @@ const CLEAN = { distortion: 'none', strength: 0 } as const;
  *   pictures; DataError if `file` is of another network, data set, normalisation or seed
  */
 export async function robustnessReport(options: ReportOptions): Promise<RobustnessReport> {
-  const { network, dataset, plan = reportPlan(), seed = 0, file, onRow, signal } = options;
+  const { network, dataset, plan = reportPlan(), seed = 0, restarts = 1, file, onRow, signal } = options;
+  if (!(Number.isInteger(restarts) && restarts >= 1)) {
+    throw new ArgumentError(`report: restarts must be a whole number above 0, but got ${restarts}.`);
+  }
   checkClasses(network, dataset);
   const wanted = [...plan].map(([name, strengths]) => ({ distortion: distortionNamed(name), strengths }));
   for (const { distortion, strengths } of wanted) for (const one of strengths) distortion.check(one);
@@ -129,7 +101,8 @@ export async function robustnessReport(options: ReportOptions): Promise<Robustne
     const meter = new AccuracyMeter(network, dataset, distortion);
     try {
       const of = { network, dataset, split, distortion, strengths: missing, seed, meter, signal };
-      for await (const row of evaluate(of)) add(row);
+      const isStarted = /^(kl-)?pgd-/.test(distortion.name) && restarts > 1;
+      for await (const row of isStarted ? fromStarts(of, restarts) : evaluate(of)) add(row);
     } finally {
       meter.dispose();
     }
@@ -147,7 +120,33 @@ export async function robustnessReport(options: ReportOptions): Promise<Robustne
   };
 }
 
-function subjectOf({ name, network, dataset }: ReportOptions, split: Split, seed: number): ReportSubject {
+/** Each strength from several random starts: right is an image that is right from all of them. */
+async function* fromStarts(
+  of: EvaluateOptions & Required<Pick<EvaluateOptions, 'strengths' | 'seed'>>,
+  restarts: number,
+): AsyncGenerator<EvaluationRow, void, void> {
+  for (const strength of of.strengths) {
+    let worst: EvaluationRow | undefined;
+    for (let start = 0; start < restarts; start++) {
+      for await (const row of evaluate({ ...of, strengths: [strength], seed: of.seed + start })) {
+        worst = worst === undefined ? row : rightInBoth(worst, row);
+      }
+    }
+    if (worst !== undefined) yield worst;
+  }
+}
+
+function rightInBoth(row: EvaluationRow, other: EvaluationRow): EvaluationRow {
+  const [answers, others] = [answersOf(row), answersOf(other)] as [Uint8Array, Uint8Array];
+  const right = answers.map((one, image) => one & others[image]);
+  return { ...row, correct: right.reduce((sum, one) => sum + one, 0), answers: packedAnswers(right) };
+}
+
+function subjectOf(
+  { name, network, dataset, restarts = 1 }: ReportOptions,
+  split: Split,
+  seed: number,
+): ReportSubject {
   const { mean, deviation } = dataset;
   return {
     network: name,
@@ -161,6 +160,7 @@ function subjectOf({ name, network, dataset }: ReportOptions, split: Split, seed
     },
     normalisation: { mean, deviation },
     seed,
+    ...(restarts > 1 && { restarts }),
   };
 }
 
@@ -212,130 +212,11 @@ type Line = { readonly subject: ReportSubject } | { readonly calibration: Calibr
 
 /** @throws DataError naming both */
 function checkSame(here: ReportSubject, there: ReportSubject, file: string): void {
-  const different = (Object.keys(here) as (keyof ReportSubject)[]).find(
-    (key) => JSON.stringify(here[key]) !== JSON.stringify(there[key]),
-  );
+  const keys = Object.keys({ ...there, ...here }) as (keyof ReportSubject)[];
+  const different = keys.find((key) => JSON.stringify(here[key]) !== JSON.stringify(there[key]));
   if (different === undefined) return;
   throw new DataError(
     `${file} was begun with the ${different} ${JSON.stringify(there[different])}, but now it is ${JSON.stringify(here[different])}.`,
     { cure: 'Name another file, or delete that one.' },
-  );
-}
-
-/** A share with its 95 % interval, 0..1 (errors over a baseline's may be above 1). */
-export interface Measured {
-  readonly value: number;
-  readonly low: number;
-  readonly high: number;
-}
-
-/** The measures of a report. */
-export interface ReportSummary {
-  /** Accuracy on the undistorted images. */
-  readonly clean: Measured;
-  /** Mean accuracy over the fifteen corruptions and their severities. */
-  readonly corrupted: Measured;
-  /**
-   * Mean corruption error (Hendrycks & Dietterich): of each of the fifteen, errors over the severities by those of the
-   * baseline, averaged. The interval is that of the images; the baseline's errors are taken as they are.
-   */
-  readonly mCE?: Measured;
-  /**
-   * The same of the errors above those on undistorted images. Where the baseline loses hardly anything by a corruption, as
-   * small images do by JPEG, this divides by almost nothing: its interval tells.
-   */
-  readonly relativeMCE?: Measured;
-  /** Whose errors they are divided by. */
-  readonly baseline?: string;
-  /** Expected calibration error on the undistorted images, its interval by the bootstrap. */
-  readonly ece: Measured;
-}
-
-/**
- * The measures of a report.
- *
- * @param baseline The report of the network that errors are divided by; without one there is no mCE.
- * @throws ArgumentError if the baseline was measured on other pictures or with another seed, or either lacks a corruption
- */
-export function reportSummary(report: RobustnessReport, baseline?: RobustnessReport): ReportSummary {
-  const { accuracy, ...interval } = accuracyInterval(cleanOf(report));
-  const clean = { value: accuracy, ...interval };
-  const benchmark = corruptions.filter(({ isExtra }) => !isExtra);
-  const rights = benchmark.map(({ name }) => severitiesOf(report, name));
-  const corrupted = meanOver(report, (image) => average(rights.flat().map((answers) => answers[image])));
-  const { ece, low, high } = report.calibration;
-  const base = { clean, corrupted, ece: { value: ece, low, high } };
-  if (baseline === undefined) return base;
-  checkComparable(report, baseline);
-  const baseErrors = benchmark.map(({ name }) =>
-    severitiesOf(baseline, name).map((answers) => 1 - average(answers)),
-  );
-  const cleanAnswers = answersIn(cleanOf(report));
-  const baseClean = 1 - average(answersIn(cleanOf(baseline)));
-  const ratio = (above: (image: number) => number, baseAbove: number) =>
-    meanOver(report, (image) =>
-      average(
-        rights.map((severities, at) => {
-          const errors = severities.map((answers) => 1 - answers[image] - above(image));
-          return average(errors) / average(baseErrors[at].map((error) => error - baseAbove));
-        }),
-      ),
-    );
-  return {
-    ...base,
-    mCE: ratio(() => 0, 0),
-    relativeMCE: ratio((image) => 1 - cleanAnswers[image], baseClean),
-    baseline: baseline.network,
-  };
-}
-
-function cleanOf({ rows, network }: RobustnessReport): EvaluationRow {
-  const found = rows.find(({ distortion }) => distortion === CLEAN.distortion);
-  if (found === undefined) throw new ArgumentError(`The report of ${network} has no undistorted images.`);
-  return found;
-}
-
-/** The answers at severities 1 to 5. */
-function severitiesOf({ rows, network }: RobustnessReport, name: string): readonly Uint8Array[] {
-  return [1, 2, 3, 4, 5].map((severity) => {
-    const row = rows.find(({ distortion, strength }) => distortion === name && strength === severity);
-    if (row !== undefined) return answersIn(row);
-    throw new ArgumentError(`The report of ${network} lacks ${name} at severity ${severity}.`, {
-      cure: 'The means are over the fifteen corruptions: leave the plan as it is.',
-    });
-  });
-}
-
-function answersIn(row: EvaluationRow): Uint8Array {
-  const answers = answersOf(row);
-  if (answers === undefined) throw new ArgumentError(`The row of ${row.distortion} has no answers.`);
-  return answers;
-}
-
-/** A mean over the images with the interval that their number leaves: the same images are seen at all severities. */
-function meanOver({ dataset }: ReportSubject, measureOf: (image: number) => number): Measured {
-  const values = Array.from({ length: dataset.images }, (_, image) => measureOf(image));
-  const value = average(values);
-  const squares = values.reduce((sum, one) => sum + (one - value) ** 2, 0);
-  const variance = squares / Math.max(1, values.length - 1);
-  const half = 1.959964 * Math.sqrt(variance / values.length);
-  return { value, low: value - half, high: value + half };
-}
-
-function average(values: ArrayLike<number>): number {
-  let sum = 0;
-  for (let at = 0; at < values.length; at++) sum += values[at];
-  return sum / values.length;
-}
-
-/** @throws ArgumentError naming both sides */
-function checkComparable(report: ReportSubject, baseline: RobustnessReport): void {
-  const picturesOf = ({ dataset, seed }: ReportSubject) =>
-    `${dataset.images} images of ${dataset.name} (${dataset.digest}) at ${dataset.side} px, seed ${seed}`;
-  const [own, base] = [picturesOf(report), picturesOf(baseline)];
-  if (own === base) return;
-  throw new ArgumentError(
-    `The report of ${report.network} is of ${own}, but that of the baseline ${baseline.network} of ${base}.`,
-    { cure: 'Measure the baseline on the same pictures.' },
   );
 }

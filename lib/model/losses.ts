@@ -16,6 +16,20 @@ export function taskLoss(logits: Tensor2D, labels: Tensor1D): Scalar {
   return mean(crossEntropy(logits, labels), [0]);
 }
 
+/**
+ * ∇ of D_KL(P(y | x) ‖ P(y | x′)) with respect to x′, `[batch, S, S, 3]`, through `f`: images → logits; what the attack of
+ * TRADES goes along.
+ *
+ * @param logits of x, `[batch, classes]`
+ */
+export function divergenceGradient(
+  images: Tensor4D,
+  logits: Tensor2D,
+  f: (images: Tensor4D) => Tensor2D,
+): Tensor4D {
+  return tf.grad((x) => klDivergence(logits, f(x as Tensor4D)))(images) as Tensor4D;
+}
+
 /** ∇ₓ L₀ at images `[batch, S, S, 3]`, through `f`: images → logits; what adversarial examples are made from. */
 export function taskLossGradient(
   images: Tensor4D,
@@ -41,6 +55,21 @@ export function detached<T extends Tensor>(x: T): T {
     value: (of as Tensor).clone(),
     gradFunc: (dy) => tf.zerosLike(dy as Tensor),
   }))(x) as T;
+}
+
+/**
+ * The Jensen–Shannon divergence of n answers to an image, (1/n) Σᵢ D_KL(Pᵢ ‖ M) with M = (1/n) Σᵢ Pᵢ, mean over the batch:
+ * 0 where all are the same, at most log n (AugMix, Hendrycks et al. 2020, arXiv 1912.02781, section 3).
+ */
+export function jensenShannonDivergence(answers: readonly Tensor2D[]): Scalar {
+  const logP = answers.map((logits) => tf.logSoftmax(logits));
+  const mixture = logP
+    .map((each) => each.exp())
+    .reduce((sum, each) => sum.add(each))
+    .div(answers.length);
+  const logM = mixture.clipByValue(1e-7, 1).log();
+  const divergences = logP.map((each) => sum<Tensor1D>(each.exp().mul(each.sub(logM)), [1]));
+  return mean(divergences.reduce((total, each) => total.add(each)).div(answers.length), [0]);
 }
 
 /** ½ (D_KL(P ‖ P′) + D_KL(P′ ‖ P)), for distortions that leave no image the reference (Eq. 6). */

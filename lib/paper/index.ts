@@ -38,4 +38,11 @@ export {
   type SettingCurve,
   SettingCurves,
 } from './panel-curves';
-export { type StudyName, type StudySetting, studyCurves, studyNames } from './studies';
+export {
+  type CorruptedRun,
+  corruptedRuns,
+  type StudyName,
+  type StudySetting,
+  studyCurves,
+  studyNames,
+} from './studies';

@@ -1,20 +1,27 @@
-/** What is asked beside the paper's figures: how the readings of Eq. 5 differ, and what the weight of its divergence does. */
-import type { DistortionName } from '../distortions';
+/**
+ * What is asked beside the paper's figures: how the readings of Eq. 5 differ, what the weight of its divergence does, and
+ * whether stability generalises to corruptions that nobody trained with.
+ */
+import { corruptions, type DistortionName, distortionNamed, isNone, type Strength } from '../distortions';
+import type { CountedReport } from '../evaluation/report-measures';
 import type { Laboratory } from '../runs/laboratory';
-import type { Treatment } from '../runs/presets';
+import { BASELINE, CONTROL, type Preset, type Treatment } from '../runs/presets';
+import { isTest, type RunRecord, type RunResult, TEST_SEED } from '../runs/run-store';
+import { runTitle } from '../runs/spec';
 import { AS_PRINTED, type Reading } from '../training/methods';
 import { sparse } from './figures';
 import { type SettingCurve, SettingCurves } from './panel-curves';
 
-/** The studies beside the paper's figures: the readings of Eq. 5, and the weight of its divergence. */
-export const studyNames = ['readings', 'weight'] as const;
+/** The studies beside the paper's figures: the readings of Eq. 5, the weight of its divergence, and what came after. */
+export const studyNames = ['readings', 'weight', 'after'] as const;
 /** The name of a study: one of {@link studyNames}. */
 export type StudyName = (typeof studyNames)[number];
 
-/** A run of a study; it is tested with what it is trained with. */
+/** A run of a study. */
 export interface StudySetting {
   readonly treatment: Treatment;
-  readonly test: DistortionName;
+  /** Names of the distortions it is tested with; a curve is of the first. */
+  readonly tests: readonly string[];
 }
 
 /** Every reading of Eq. 5, the default one first. */
@@ -35,10 +42,40 @@ const PLACES = [
 /** Weights of the summed divergence, 0.001 to 10 in half decades. */
 const WEIGHTS: readonly number[] = [0.001, 0.00316, 0.01, 0.0316, 0.1, 0.316, 1, 3.16, 10];
 
+/** Tests of the study of what came after: noise, an attack, and the corruptions, the extra ones too. */
+const AFTER_TESTS: readonly string[] = ['gaussian-noise', 'fgsm', ...corruptions.map(({ name }) => name)];
+
+/**
+ * Trained with one distortion, tested with nineteen others: each of the paper's methods with noise, a rotation and both, the
+ * attack, then AugMix with its loss and TRADES, with the hyperparameters of their papers.
+ */
+const AFTER: readonly Treatment[] = [
+  BASELINE,
+  CONTROL,
+  { method: { kind: 'DA', probability: 1 }, distortion: { name: 'gaussian-noise', strength: 0.0464 } },
+  { method: { kind: 'DA', probability: 0.5 }, distortion: { name: 'gaussian-noise', strength: 0.215 } },
+  { method: { kind: 'ST', alpha: 10 }, distortion: { name: 'gaussian-noise', strength: 0.215 } },
+  { method: { kind: 'DA', probability: 1 }, distortion: { name: 'rotation', strength: 90 } },
+  { method: { kind: 'ST', alpha: 10 }, distortion: { name: 'rotation', strength: 90 } },
+  { method: { kind: 'ST-sym', alpha: 10 }, distortion: { name: 'rotation', strength: 90 } },
+  {
+    method: { kind: 'ST', alpha: 10 },
+    distortion: { name: 'rotation+gaussian-noise', strength: [90, 0.215] },
+  },
+  { method: { kind: 'DA', probability: 0.5 }, distortion: { name: 'fgsm', strength: 0.0316 } },
+  { method: { kind: 'ST', alpha: 10 }, distortion: { name: 'fgsm', strength: 0.0316 } },
+  { method: { kind: 'JSD', alpha: 12 }, distortion: { name: 'augmix', strength: 3 } },
+  {
+    method: { kind: 'ST', alpha: 6, divergence: 'sum', passes: 'separate' },
+    distortion: { name: 'kl-pgd-10', strength: 0.0316 },
+  },
+];
+
 /** The runs of a study; each is done for every seed asked for. */
 export function studyOf(name: StudyName): readonly StudySetting[] {
+  if (name === 'after') return AFTER.map((treatment) => ({ treatment, tests: AFTER_TESTS }));
   const setting = (place: (typeof PLACES)[number], alpha: number, reading: Reading): StudySetting => ({
-    test: place.test,
+    tests: [place.test],
     treatment: {
       method: { kind: 'ST', alpha, ...reading },
       distortion: { name: place.test, strength: place.strength },
@@ -51,16 +88,62 @@ export function studyOf(name: StudyName): readonly StudySetting[] {
       );
 }
 
+/** The strengths at which a study tests with a distortion: as the figures do, and every severity of a corruption. */
+export function studyStrengths(test: string, preset: Preset): readonly Strength[] {
+  const isCorruption = corruptions.some(({ name }) => name === test);
+  return isCorruption ? distortionNamed(test).testGrid.slice(1) : sparse(test as DistortionName, preset);
+}
+
 /** A study's runs and what was counted of them, as far as they are there. */
 export function studyCurves(
   name: StudyName,
   laboratory: Laboratory,
 ): readonly (StudySetting & { readonly curve?: SettingCurve })[] {
   const { preset, results } = laboratory.shown();
-  return studyOf(name).map(({ treatment, test }) => {
+  return studyOf(name).map((setting) => {
+    const test = setting.tests[0] as DistortionName;
     const source = { results, preset, test, strengths: sparse(test, preset) };
-    return { treatment, test, curve: new SettingCurves(source).of(treatment) };
+    return { ...setting, curve: new SettingCurves(source).of(setting.treatment) };
   });
+}
+
+/** A run of the study `after`, and what was counted of it on undistorted and corrupted images. */
+export interface CorruptedRun {
+  readonly record: RunRecord;
+  /** As `reportSummary` and `reportHeatMap` take it. */
+  readonly report: CountedReport;
+}
+
+/** The runs of the study `after` that were tested on all fifteen corruptions of the benchmarks, the baseline first. */
+export function corruptedRuns(laboratory: Laboratory): readonly CorruptedRun[] {
+  const { preset, results } = laboratory.shown();
+  const settings = new SettingCurves({ results, preset, test: 'gaussian-noise', strengths: [] });
+  return studyOf('after')
+    .flatMap(({ treatment }) => settings.of(treatment)?.runs ?? [])
+    .flatMap((record) => {
+      const report = corruptionReport(results.get(record.id) as RunResult);
+      return report === undefined ? [] : [{ record, report }];
+    });
+}
+
+function corruptionReport({ record, rows }: RunResult): CountedReport | undefined {
+  const { spec } = record;
+  const tests = rows.filter((row) => isTest(spec, row));
+  const clean = tests.find(({ distortion, strength }) => isNone(distortionNamed(distortion), strength));
+  const corrupted = tests.filter(({ distortion }) => corruptions.some(({ name }) => name === distortion));
+  const isThere = (name: string, severity: Strength) =>
+    corrupted.some(({ distortion, strength }) => distortion === name && strength === severity);
+  const isWhole = corruptions
+    .filter(({ isExtra }) => !isExtra)
+    .every(({ name, testGrid }) => testGrid.slice(1).every((severity) => isThere(name, severity)));
+  if (clean === undefined || !isWhole) return undefined;
+  const { name, digest = '', test: images } = spec.dataset;
+  return {
+    network: runTitle(spec),
+    dataset: { name, digest, images },
+    seed: TEST_SEED,
+    rows: [{ ...clean, distortion: 'none' }, ...corrupted],
+  };
 }
 
 export function isStudy(name: string): name is StudyName {

@@ -3,6 +3,7 @@ export type { RobustnessCurve } from './curves';
 export { type DashboardOptions, dashboard, type SweepView, sweepView } from './dashboard';
 export { Figure } from './figure';
 export { evaluationsFrame, type Frame, frame, frameTable, runsFrame } from './frames';
+export { gainHeatMap, reportHeatMap } from './heat-maps';
 export { ImageGrid, type ImageGridOptions, type ImageTensor, imageGrid } from './images';
 export {
   compareTreatments,
@@ -16,7 +17,14 @@ export {
 } from './panel';
 export { answersGrid, distortionStrip, type StripOptions } from './pictures';
 export type { PictureSize, PlotlyPayload } from './plotly';
-export { reliabilityFigure, reportHeatMap, reportPage, reportTable, summaryTable } from './report';
+export {
+  type CertifiedCurve,
+  certifiedFigure,
+  reliabilityFigure,
+  reportPage,
+  reportTable,
+  summaryTable,
+} from './report';
 export { type RobustnessFigureOptions, robustnessFigure } from './robustness';
 export type { TestDistortion } from './strength-axis';
 export { baseAxis, baseLayout, figureTitle, type MethodName, methodLooks, verdictLooks } from './style';

@@ -1,85 +1,28 @@
-/** A robustness report as tables, a heat map, a reliability diagram and one page of all. */
+/** A robustness report as tables, a reliability diagram and one page of all; certified accuracy. */
 import { corruptions, distortionNamed, strengthText } from '../distortions';
+import { type Certificate, certifiedAccuracy } from '../evaluation/certificate';
 import { accuracyInterval } from '../evaluation/evaluate';
 import {
+  type CountedReport,
   type Measured,
   type ReportSummary,
   type RobustnessReport,
   reportSummary,
-} from '../evaluation/report';
+} from '../evaluation/report-measures';
 import { escapeXml, Figure } from './figure';
-import { baseAxis, baseConfig, baseLayout, escapeMarkup, figureTitle, percent, sheet } from './style';
+import { reportHeatMap } from './heat-maps';
+import {
+  baseAxis,
+  baseConfig,
+  baseLayout,
+  escapeMarkup,
+  figureTitle,
+  looksOf,
+  percent,
+  sheet,
+  translucent,
+} from './style';
 import { type ResultsTable, type Row, resultsTable } from './table';
-
-const SEVERITIES = [1, 2, 3, 4, 5] as const;
-/** Side of a cell of the heat map, of 1. */
-const CELL = 0.94;
-
-/** The corruptions of a report, the fifteen first, with the accuracy at each severity in per cent, `null` where none is. */
-function accuracies({ rows }: RobustnessReport) {
-  return corruptions
-    .map(({ name, title, isExtra }) => {
-      const at = (severity: number) =>
-        rows.find(({ distortion, strength }) => distortion === name && strength === severity);
-      const counted = SEVERITIES.map(at).map((row) => row && percent(row.correct / row.total, 2));
-      return { name, title: isExtra ? `${title} *` : title, counted };
-    })
-    .filter(({ counted }) => counted.some((value) => value !== undefined));
-}
-
-/** The accuracy for each corruption and severity, as a picture. */
-export function reportHeatMap(report: RobustnessReport): Figure {
-  const table = accuracies(report).reverse(); // Plotly's first row is the lowest
-  const title = `${report.network}: accuracy by corruption and severity, %`;
-  const lines = table.map(
-    ({ title: name, counted }) => `${name}: ${counted.map((value) => value ?? '–').join(' ')}`,
-  );
-  return new Figure({
-    // Cells as bars: Plotly draws its own heat map on a canvas, which an SVG made in Node has not.
-    data: SEVERITIES.map((severity, at) => ({
-      type: 'bar',
-      orientation: 'h',
-      y: table.map(({ title: name }) => escapeMarkup(name)),
-      base: severity - CELL / 2,
-      x: table.map(({ counted }) => (counted[at] === undefined ? 0 : CELL)),
-      width: CELL,
-      marker: {
-        color: table.map(({ counted }) => counted[at] ?? 0),
-        cmin: 0,
-        cmax: 100,
-        colorscale: 'Cividis',
-        showscale: at === 0,
-        colorbar: { title: { text: 'right, %' }, outlinewidth: 0, thickness: 14 },
-      },
-      text: table.map(({ counted }) => counted[at]?.toFixed(0) ?? ''),
-      textposition: 'inside',
-      insidetextanchor: 'middle',
-      textangle: 0,
-      customdata: table.map(({ counted }) => counted[at] ?? 0),
-      hovertemplate: `%{y}, severity ${severity}: %{customdata} %<extra></extra>`,
-    })),
-    layout: {
-      ...baseLayout,
-      width: 640,
-      height: 110 + 26 * table.length,
-      margin: { l: 170, r: 70, t: 56, b: 52 },
-      barmode: 'overlay',
-      showlegend: false,
-      title: figureTitle(report.network),
-      xaxis: {
-        ...baseAxis,
-        title: { text: 'Severity (* not among the fifteen)', standoff: 8 },
-        range: [0.5, 5.5],
-        dtick: 1,
-        ticks: '',
-        showgrid: false,
-      },
-      yaxis: { ...baseAxis, ticks: '', showline: false },
-    },
-    config: baseConfig,
-    text: [title, ...lines.reverse()].join('\n'),
-  });
-}
 
 /** How often the network is right, against how sure it is. */
 export function reliabilityFigure({ network, calibration }: RobustnessReport): Figure {
@@ -128,11 +71,76 @@ export function reliabilityFigure({ network, calibration }: RobustnessReport): F
   });
 }
 
+/** Certificates of a network, as a curve. */
+export interface CertifiedCurve {
+  readonly label: string;
+  /** Gives it the method's colour: the paper's name, or that of a method of one's own. */
+  readonly method: string;
+  readonly certificates: readonly Certificate[];
+}
+
+/** The share of images that a network answers right and is certified to, against the radius, with 95 % bands. */
+export function certifiedFigure(curves: readonly CertifiedCurve[], title = 'Certified accuracy'): Figure {
+  const methods = curves.map(({ method }) => method);
+  const drawn = curves.map(({ label, method, certificates }, at) => {
+    const place = methods.slice(0, at).filter((each) => each === method).length;
+    const radii = [...new Set([0, ...certificates.map(({ radius }) => radius)])].sort((a, b) => a - b);
+    const points = radii.map((radius) => ({ radius, ...certifiedAccuracy(certificates, radius) }));
+    return { label, points, look: looksOf(method, methods)[place % 3] };
+  });
+  const shape = 'vh'; // the share falls right after the radius of an image
+  return new Figure({
+    data: drawn.flatMap(({ label, points, look: { colour } }) => {
+      const x = points.map(({ radius }) => radius);
+      const edge = (of: 'low' | 'high') => ({
+        type: 'scatter',
+        mode: 'lines',
+        x,
+        y: points.map((point) => percent(point[of], 2)),
+        line: { shape, width: 0 },
+        hoverinfo: 'skip',
+        showlegend: false,
+      });
+      return [
+        edge('low'),
+        { ...edge('high'), fill: 'tonexty', fillcolor: translucent(colour, 0.15) },
+        {
+          type: 'scatter',
+          mode: 'lines',
+          name: escapeMarkup(label),
+          x,
+          y: points.map(({ accuracy }) => percent(accuracy, 2)),
+          line: { shape, color: colour, width: 2.2 },
+          hovertemplate: 'radius %{x:.2f}: %{y} %<extra></extra>',
+        },
+      ];
+    }),
+    layout: {
+      ...baseLayout,
+      width: 700,
+      height: 420,
+      margin: { l: 66, r: 24, t: 56, b: 56 },
+      title: figureTitle(title),
+      xaxis: { ...baseAxis, rangemode: 'tozero', title: { text: 'ℓ₂ radius, of values 0..1', standoff: 8 } },
+      yaxis: { ...baseAxis, range: [0, 100], title: { text: 'Certified accuracy, %' } },
+      legend: { x: 1, xanchor: 'right', y: 1, yanchor: 'top' },
+    },
+    config: baseConfig,
+    text: [
+      title,
+      ...drawn.map(
+        ({ label, points }) =>
+          `${label}: ${percent(points[0].accuracy, 1)} % at radius 0, none beyond ${points[points.length - 1].radius.toFixed(2)}`,
+      ),
+    ].join('\n'),
+  });
+}
+
 const intervalText = (value: number, { low, high }: Omit<Measured, 'value'>) =>
   `${percent(value, 1)} % (${percent(low, 1)} … ${percent(high, 1)})`;
 
 /** The measures of a report, a row each, with their 95 % intervals. */
-export function summaryTable(report: RobustnessReport, baseline?: RobustnessReport): ResultsTable {
+export function summaryTable(report: CountedReport, baseline?: CountedReport): ResultsTable {
   const summary: ReportSummary = reportSummary(report, baseline);
   const over = `, errors over those of ${summary.baseline}`;
   const measures: readonly (readonly [string, Measured | undefined])[] = [

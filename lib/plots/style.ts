@@ -83,6 +83,11 @@ export const methodLooks: Readonly<Record<MethodName, readonly [Look, Look, Look
     { colour: '#882e72', marker: 'x' },
     { colour: '#dba8c8', marker: 'hourglass' },
   ],
+  JSD: [
+    { colour: '#7a5195', marker: 'hexagon' },
+    { colour: '#b191c9', marker: 'hexagon2' },
+    { colour: '#452a58', marker: 'hexagon-open' },
+  ],
   own: ownLooks[0],
 };
 

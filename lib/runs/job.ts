@@ -125,9 +125,9 @@ export function isWhole(store: RunStore, { id, spec, tests }: Job): boolean {
 export function workOf(jobs: readonly Pick<Job, 'spec' | 'tests'>[]): number {
   return jobs.reduce((sum, { spec, tests }) => {
     const { method, distortion, epochs, dataset } = spec;
-    // ST and AT see every image twice; an attack goes forward and back once more.
-    const isPaired = ['ST', 'ST-sym', 'AT', 'own'].includes(method.kind);
-    const passes = (isPaired ? 2 : 1) + (distortion !== undefined && isAttack(distortion.name) ? 1 : 0);
+    // ST and AT see every image twice, JSD three times; an attack goes forward and back once more a step.
+    const views = { JSD: 3, ST: 2, 'ST-sym': 2, AT: 2, own: 2, DA: 1, baseline: 1, control: 1 }[method.kind];
+    const passes = views + (distortion === undefined ? 0 : stepsOf(distortion.name));
     const training = epochs * (dataset.train * passes + dataset.validation / 3);
     // An attack's gradient at an image serves all strengths.
     const gradients = tests.filter(({ distortion }) => isAttack(distortion)).length;
@@ -137,3 +137,7 @@ export function workOf(jobs: readonly Pick<Job, 'spec' | 'tests'>[]): number {
 }
 
 const isAttack = (distortion: string) => distortionNamed(distortion).madeBy === 'attack';
+
+/** How often a distortion goes through the network, forward and back. */
+const stepsOf = (distortion: string) =>
+  isAttack(distortion) ? Number(/pgd-(\d+)$/.exec(distortion)?.[1] ?? 1) : 0;

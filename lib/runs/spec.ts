@@ -90,6 +90,7 @@ const schema = z.strictObject({
     z.strictObject({ kind: z.literal('ST'), ...stability }),
     z.strictObject({ kind: z.literal('ST-sym'), ...stability }),
     z.strictObject({ kind: z.literal('AT'), mu: z.number(), passes }),
+    z.strictObject({ kind: z.literal('JSD'), alpha: z.number() }),
     z.strictObject({ kind: z.literal('own'), name: z.string(), definition: z.string() }),
   ]),
   distortion: z
@@ -179,6 +180,8 @@ function weightText(method: Exclude<Method, { kind: 'baseline' | 'control' | 'ow
       return `p=${method.probability}`;
     case 'AT':
       return `μ=${method.mu ?? PAPER_MU}`;
+    case 'JSD':
+      return `α=${method.alpha}`;
     default:
       return [`α=${method.alpha}`, ...readingWords(method)].join(', ');
   }

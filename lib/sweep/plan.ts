@@ -16,11 +16,10 @@ import {
   practicalTrainingStrength,
   readAs,
   settingsOf,
-  sparse,
   testStrengths,
   unpictured,
 } from '../paper/figures';
-import { isStudy, type StudyName, studyNames, studyOf } from '../paper/studies';
+import { isStudy, type StudyName, studyNames, studyOf, studyStrengths } from '../paper/studies';
 import { plugins } from '../runs/experiment';
 import type { Job } from '../runs/job';
 import { presetAt } from '../runs/preset-pictures';
@@ -131,10 +130,12 @@ export function planJobs(subject: SweepSubject, options: PlanOptions): readonly 
   for (const name of names) {
     if (isStudy(name)) {
       for (const [round, seed] of seeds.entries()) {
-        for (const { treatment, test } of studyOf(name)) {
-          const strengths = sparse(test, preset);
-          add(BASELINE, seed, 3 * round, test, strengths);
-          add(treatment, seed, 3 * round + 1, test, strengths);
+        for (const { treatment, tests } of studyOf(name)) {
+          for (const test of tests) {
+            const strengths = studyStrengths(test, preset);
+            add(BASELINE, seed, 3 * round, test, strengths);
+            add(treatment, seed, 3 * round + 1, test, strengths);
+          }
         }
       }
       continue;

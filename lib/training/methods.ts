@@ -1,7 +1,13 @@
 import type { Distortion, Strength } from '../distortions';
 import { ArgumentError } from '../io/errors';
 import { Registry } from '../io/registry';
-import { detached, klDivergence, symmetricKlDivergence, taskLoss } from '../model/losses';
+import {
+  detached,
+  jensenShannonDivergence,
+  klDivergence,
+  symmetricKlDivergence,
+  taskLoss,
+} from '../model/losses';
 import type { Scalar, Tensor1D, Tensor2D, Tensor4D } from '../tensorflow';
 import { tf } from '../tensorflow';
 
@@ -17,6 +23,11 @@ export type Method =
   | ({ readonly kind: 'ST' | 'ST-sym'; readonly alpha: number } & Partial<Reading>)
   /** Adversarial training: μ L₀(x) + (1 − μ) L₀(x′), 0 ≤ μ ≤ 1 (Eq. 7), x′ by FGSM. μ by default: 0.5, the paper's. */
   | { readonly kind: 'AT'; readonly mu?: number; readonly passes?: Passes }
+  /**
+   * ST's descendant by AugMix's authors: L₀(x) + α JS(f(x), f(x′), f(x″)), x′ and x″ distorted by random numbers of their own
+   * (Hendrycks et al. 2020, arXiv 1912.02781; α = 12 there), α ≥ 0.
+   */
+  | { readonly kind: 'JSD'; readonly alpha: number }
   | RegisteredMethod;
 
 /** A method of one's own in specifications, as {@link registerMethod} gives it. */
@@ -121,6 +132,7 @@ const KINDS: readonly string[] = [
   'ST',
   'ST-sym',
   'AT',
+  'JSD',
 ] satisfies readonly Exclude<Method['kind'], 'own'>[];
 
 /**
@@ -140,10 +152,7 @@ export function checkMethod(method: Method | OwnMethod, distortion?: TrainingDis
   if (method.kind === 'DA' && !(method.probability >= 0 && method.probability <= 1)) {
     throw new ArgumentError(`DA: the probability p must be in 0..1, but got ${method.probability}.`);
   }
-  if (
-    (method.kind === 'ST' || method.kind === 'ST-sym') &&
-    !(method.alpha >= 0 && Number.isFinite(method.alpha))
-  ) {
+  if ('alpha' in method && !(method.alpha >= 0 && Number.isFinite(method.alpha))) {
     throw new ArgumentError(
       `${method.kind}: the weight α must be a number from 0 on, but got ${method.alpha}.`,
     );
@@ -177,18 +186,19 @@ export interface LossInput {
   readonly reference: Tensor4D;
   /** x′, `[batch, S, S, 3]`. */
   readonly distorted: Tensor4D;
+  /** Makes x″, as x′ but by other random numbers. Default: x″ is x′. */
+  readonly again?: () => Tensor4D;
   readonly labels: Tensor1D;
-  /** What ST's divergence is multiplied by, as a tensor: one compiled step serves every α. Default: the method's own. */
+  /** What the divergence of ST and JSD is multiplied by, as a tensor: one compiled step serves every α. Default: the method's own. */
   readonly weight?: Scalar;
   /** The network: images → logits. */
   readonly f: (images: Tensor4D) => Tensor2D;
 }
 
-/** What ST's divergence is multiplied by: α, or α / C where it is averaged over the C classes. */
-export function divergenceWeight(
-  { alpha, divergence = DEFAULT_READING.divergence }: Extract<Method, { alpha: number }>,
-  classes: number,
-): number {
+/** What the divergence of a method is multiplied by: α, or α / C where ST's is averaged over the C classes. */
+export function divergenceWeight(method: Extract<Method, { alpha: number }>, classes: number): number {
+  if (method.kind === 'JSD') return method.alpha;
+  const { alpha, divergence = DEFAULT_READING.divergence } = method;
   return divergence === 'mean' ? alpha / classes : alpha;
 }
 
@@ -198,7 +208,7 @@ export function methodLoss(method: Method | OwnMethod, input: LossInput): Scalar
   if (method.kind === 'own') return ownMethod(method).loss(input);
   const { reference, distorted, labels, weight, f } = input;
   const bothLogits = (passes: Passes = 'joint') =>
-    passes === 'separate' ? [f(reference), f(distorted)] : bothAtOnce(f, reference, distorted);
+    passes === 'separate' ? [f(reference), f(distorted)] : allAtOnce(f, [reference, distorted]);
   switch (method.kind) {
     case 'baseline':
     case 'control':
@@ -221,11 +231,17 @@ export function methodLoss(method: Method | OwnMethod, input: LossInput): Scalar
         .mul(mu)
         .add(taskLoss(distortedLogits, labels).mul(1 - mu));
     }
+    case 'JSD': {
+      const { again = () => distorted } = input;
+      const answers = allAtOnce(f, [reference, distorted, again()]);
+      return taskLoss(answers[0], labels).add(jensenShannonDivergence(answers).mul(weight ?? method.alpha));
+    }
   }
 }
 
-function bothAtOnce(f: LossInput['f'], first: Tensor4D, second: Tensor4D): [Tensor2D, Tensor2D] {
-  const batch = first.shape[0];
-  const logits = f(tf.concat([first, second])); // [2 · batch, classes]
-  return [logits.slice(0, batch), logits.slice(batch, batch)];
+/** The logits of batches that go through the network as one. */
+function allAtOnce(f: LossInput['f'], parts: readonly Tensor4D[]): Tensor2D[] {
+  const batch = parts[0].shape[0];
+  const logits = f(tf.concat([...parts])); // [parts · batch, classes]
+  return parts.map((_, at) => logits.slice(at * batch, batch));
 }

@@ -144,7 +144,7 @@ export class Trainer {
     this.#optimizer = optimizer;
     this.#step = compile(
       ({ weight, ...inputs }: StepInputs & { readonly weight?: Scalar }) => {
-        const { crops, distorted } = imagePair(inputs, {
+        const { crops, distorted, again } = imagePair(inputs, {
           dataset,
           distortion: distortion?.kind,
           // The pass of an attack leaves the running statistics where they are: the images are counted once.
@@ -155,6 +155,7 @@ export class Trainer {
             methodLoss(method, {
               reference: normalise(crops, dataset),
               distorted: normalise(distorted, dataset),
+              again: () => normalise(again(), dataset),
               labels: inputs.labels,
               weight,
               f: (images) => network.forward(images, { training: true }),

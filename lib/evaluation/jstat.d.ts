@@ -1,6 +1,8 @@
 /** The part of jstat that is used; it brings no types. */
 declare module 'jstat' {
   export const jStat: {
+    readonly beta: { readonly inv: (probability: number, alpha: number, beta: number) => number };
+    readonly normal: { readonly inv: (probability: number, mean: number, deviation: number) => number };
     readonly studentt: {
       readonly cdf: (x: number, degreesOfFreedom: number) => number;
       readonly inv: (probability: number, degreesOfFreedom: number) => number;

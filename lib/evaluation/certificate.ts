@@ -1,0 +1,155 @@
+/** Certified robustness by randomised smoothing: Cohen, Rosenfeld & Kolter 2019 (arXiv 1902.02918). */
+import { setImmediate } from 'node:timers/promises';
+import { jStat } from 'jstat';
+import { batches } from '../data/batches';
+import { type ImageDataset, subset } from '../data/dataset';
+import { ArgumentError } from '../io/errors';
+import { checkOptions } from '../io/options';
+import type { Network } from '../model/network';
+import { currentKernel } from '../notebook/client';
+import {
+  compile,
+  hashSeed,
+  randomNormal,
+  type Tensor2D,
+  type Tensor4D,
+  tf,
+  uint8Tensor,
+} from '../tensorflow';
+import { checkClasses } from './accuracy';
+import { centreCrops, normalise } from './crops';
+import { accuracyInterval } from './evaluate';
+
+/** Noisy images of a pass. */
+const TOGETHER = 100;
+
+/** What the smoothed network says of one image. */
+export interface Certificate {
+  readonly label: number;
+  /** The class that the smoothed network answers; `null` where it abstains. */
+  readonly answer: number | null;
+  /** The answer is the same for every image within this ℓ₂ distance, of values 0..1; 0 where it abstains. */
+  readonly radius: number;
+}
+
+/** A network, its noise, and the images that are certified. */
+export interface CertifyOptions {
+  readonly network: Network;
+  readonly dataset: ImageDataset;
+  /** Deviation σ of the Gaussian noise, > 0, of values 0..1; noisy images are not clipped. */
+  readonly sigma: number;
+  /** How many test images, stratified over the classes. Default: 100. */
+  readonly images?: number;
+  /** Noisy images that choose the answer, n₀. Default: 100. */
+  readonly choosing?: number;
+  /** Noisy images that bound its probability, n: radii go up to σ Φ⁻¹(failure^(1/n)). Default: 1,000. */
+  readonly samples?: number;
+  /** Probability α that a radius is too large, for each image. Default: 0.001. */
+  readonly failure?: number;
+  /** Default: 0. */
+  readonly seed?: number;
+  /** Default: the interrupt of the notebook's cell. */
+  readonly signal?: AbortSignal;
+  readonly onImage?: (certificate: Certificate) => void;
+}
+
+/**
+ * Certifies the network that answers what `network` answers most often under Gaussian noise (procedure CERTIFY, section
+ * 3.2.2): training with that noise, by DA or ST, is what makes its radii large.
+ *
+ * @throws ArgumentError for σ, samples or a failure probability out of range, or a network of other classes than the data set
+ */
+export async function certify(options: CertifyOptions): Promise<readonly Certificate[]> {
+  checkOptions('certify', options, [
+    'network',
+    'dataset',
+    'sigma',
+    'images',
+    'choosing',
+    'samples',
+    'failure',
+    'seed',
+    'signal',
+    'onImage',
+  ]);
+  const { network, dataset, sigma, images = 100, choosing = 100, samples = 1000, failure = 0.001 } = options;
+  const { seed = 0, signal = currentKernel()?.signal, onImage } = options;
+  checkClasses(network, dataset);
+  check('σ', sigma, 'a number above 0', sigma > 0 && Number.isFinite(sigma));
+  check('failure', failure, 'a number between 0 and 1', failure > 0 && failure < 1);
+  for (const [name, value] of Object.entries({ images, choosing, samples })) {
+    check(name, value, 'a whole number above 0', Number.isInteger(value) && value >= 1);
+  }
+  const split = subset(dataset.test, { count: Math.min(images, dataset.test.length), seed: 0 });
+  const side = dataset.cropSide;
+  const step = compile(({ square, seed }: { readonly square: Tensor4D; readonly seed: Tensor2D }) => {
+    const noise = randomNormal(seed, [TOGETHER * side, side, 3]).reshape([TOGETHER, side, side, 3]);
+    const noisy = centreCrops(square, side).add(noise.mul(sigma)) as Tensor4D;
+    return { answers: network.forward(normalise(noisy, dataset), { training: false }).argMax(1) };
+  });
+  /** How often each class was answered. */
+  const answersTo = async (square: Tensor4D, image: number, count: number, what: string) => {
+    const counts = new Array<number>(network.classes).fill(0);
+    for (let from = 0; from < count; from += TOGETHER) {
+      const given = tf.tensor2d([hashSeed(seed, image, what, from)], undefined, 'int32');
+      const answers = tf.tidy(() => step({ square, seed: given }).answers.dataSync());
+      given.dispose();
+      for (const answer of answers.slice(0, count - from)) counts[answer]++;
+      await setImmediate(); // a batch blocks the event loop: let interrupts and progress through
+      signal?.throwIfAborted();
+    }
+    return counts;
+  };
+  const certificates: Certificate[] = [];
+  try {
+    for await (const batch of batches(split, { batchSize: 1, order: 'sequential', signal })) {
+      const [image] = batch.indices;
+      const { sourceSide } = dataset;
+      const square = uint8Tensor(batch.images, [1, sourceSide, sourceSide, 3]) as Tensor4D;
+      try {
+        const chosen = await answersTo(square, image, choosing, 'choosing');
+        const answer = chosen.indexOf(Math.max(...chosen));
+        const found = (await answersTo(square, image, samples, 'samples'))[answer];
+        const radius = certifiedRadius(found, samples, { sigma, failure });
+        const certificate = { label: batch.labels[0], answer: radius > 0 ? answer : null, radius };
+        certificates.push(certificate);
+        onImage?.(certificate);
+      } finally {
+        square.dispose();
+      }
+    }
+  } finally {
+    step.dispose();
+  }
+  return certificates;
+}
+
+/**
+ * The radius σ Φ⁻¹(p) of an answer given to `count` of `samples` noisy images, p the Clopper–Pearson lower bound of its
+ * probability; 0 where p is not above a half.
+ */
+export function certifiedRadius(
+  count: number,
+  samples: number,
+  { sigma, failure }: { readonly sigma: number; readonly failure: number },
+): number {
+  if (count === 0) return 0;
+  const lower = jStat.beta.inv(failure, count, samples - count + 1);
+  return lower > 0.5 ? sigma * jStat.normal.inv(lower, 0, 1) : 0;
+}
+
+/** The share of images that are answered right and certified at a radius or beyond; who abstains is wrong. */
+export function certifiedAccuracy(
+  certificates: readonly Certificate[],
+  radius: number,
+): ReturnType<typeof accuracyInterval> {
+  const isCertified = ({ label, answer, radius: of }: Certificate) => answer === label && of >= radius;
+  return accuracyInterval({
+    correct: certificates.filter(isCertified).length,
+    total: certificates.length,
+  });
+}
+
+function check(what: string, value: number, expected: string, isRight: boolean): void {
+  if (!isRight) throw new ArgumentError(`certify: ${what} must be ${expected}, but got ${value}.`);
+}

@@ -1,0 +1,172 @@
+/** What a robustness report says, and the measures that are made of it. */
+import type { ImageDataset } from '../data/dataset';
+import { corruptions } from '../distortions';
+import { ArgumentError } from '../io/errors';
+import type { Calibration } from './calibration';
+import { accuracyInterval, answersOf, type EvaluationRow } from './evaluate';
+
+/** Where the undistorted images stand among the rows. */
+export const CLEAN = { distortion: 'none', strength: 0 } as const;
+
+/** What decides the numbers of a report: two of the same can be compared, and one be gone on with. */
+export interface ReportSubject {
+  /** What the network is called. */
+  readonly network: string;
+  /** Tells its weights: 16 hexadecimal digits. */
+  readonly weights: string;
+  readonly dataset: {
+    readonly name: string;
+    /** Of the pictures, their classes and their order, as they are stored, in 16 hexadecimal digits. */
+    readonly digest: string;
+    readonly classes: number;
+    /** Side of the crop that the network sees, in pixels. */
+    readonly side: number;
+    /** How many of the test images, stratified. */
+    readonly images: number;
+  };
+  /** What the network takes its images with: (x − mean) / deviation, of values 0..1. */
+  readonly normalisation: Pick<ImageDataset, 'mean' | 'deviation'>;
+  /** Of the images' random distortions. */
+  readonly seed: number;
+  /** Random starts of PGD, where there are several. */
+  readonly restarts?: number;
+}
+
+/** A robustness report: plain JSON, of which {@link reportSummary} makes the measures. */
+export interface RobustnessReport extends ReportSubject {
+  readonly format: 1;
+  /** One for each corruption and severity, distortion and strength, attack and ε; the undistorted images first. */
+  readonly rows: readonly EvaluationRow[];
+  /** On the undistorted images. */
+  readonly calibration: Calibration;
+}
+
+/** What the measures are made of: a {@link RobustnessReport}, or the tests of a run. */
+export interface CountedReport
+  extends Pick<RobustnessReport, 'network' | 'seed' | 'rows'>,
+    Partial<Pick<RobustnessReport, 'calibration'>> {
+  readonly dataset: Pick<ReportSubject['dataset'], 'name' | 'digest' | 'images'> &
+    Partial<Pick<ReportSubject['dataset'], 'side'>>;
+}
+
+/** A share with its 95 % interval, 0..1 (errors over a baseline's may be above 1). */
+export interface Measured {
+  readonly value: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** The measures of a report. */
+export interface ReportSummary {
+  /** Accuracy on the undistorted images. */
+  readonly clean: Measured;
+  /** Mean accuracy over the fifteen corruptions and their severities. */
+  readonly corrupted: Measured;
+  /**
+   * Mean corruption error (Hendrycks & Dietterich): of each of the fifteen, errors over the severities by those of the
+   * baseline, averaged. The interval is that of the images; the baseline's errors are taken as they are.
+   */
+  readonly mCE?: Measured;
+  /**
+   * The same of the errors above those on undistorted images. Where the baseline loses hardly anything by a corruption, as
+   * small images do by JPEG, this divides by almost nothing: its interval tells.
+   */
+  readonly relativeMCE?: Measured;
+  /** Whose errors they are divided by. */
+  readonly baseline?: string;
+  /** Expected calibration error on the undistorted images, its interval by the bootstrap; where that was measured. */
+  readonly ece?: Measured;
+}
+
+/**
+ * The measures of a report.
+ *
+ * @param baseline The report of the network that errors are divided by; without one there is no mCE.
+ * @throws ArgumentError if the baseline was measured on other pictures or with another seed, or either lacks a corruption
+ */
+export function reportSummary(report: CountedReport, baseline?: CountedReport): ReportSummary {
+  const { accuracy, ...interval } = accuracyInterval(cleanOf(report));
+  const clean = { value: accuracy, ...interval };
+  const benchmark = corruptions.filter(({ isExtra }) => !isExtra);
+  const rights = benchmark.map(({ name }) => severitiesOf(report, name));
+  const corrupted = meanOver(report, (image) => average(rights.flat().map((answers) => answers[image])));
+  const { calibration: found } = report;
+  const ece = found && { value: found.ece, low: found.low, high: found.high };
+  const base = { clean, corrupted, ...(ece && { ece }) };
+  if (baseline === undefined) return base;
+  checkComparable(report, baseline);
+  const baseErrors = benchmark.map(({ name }) =>
+    severitiesOf(baseline, name).map((answers) => 1 - average(answers)),
+  );
+  const cleanAnswers = answersIn(cleanOf(report));
+  const baseClean = 1 - average(answersIn(cleanOf(baseline)));
+  const ratio = (above: (image: number) => number, baseAbove: number) =>
+    meanOver(report, (image) =>
+      average(
+        rights.map((severities, at) => {
+          const errors = severities.map((answers) => 1 - answers[image] - above(image));
+          return average(errors) / average(baseErrors[at].map((error) => error - baseAbove));
+        }),
+      ),
+    );
+  return {
+    ...base,
+    mCE: ratio(() => 0, 0),
+    relativeMCE: ratio((image) => 1 - cleanAnswers[image], baseClean),
+    baseline: baseline.network,
+  };
+}
+
+function cleanOf({ rows, network }: CountedReport): EvaluationRow {
+  const found = rows.find(({ distortion }) => distortion === CLEAN.distortion);
+  if (found === undefined) throw new ArgumentError(`The report of ${network} has no undistorted images.`);
+  return found;
+}
+
+/** The answers at severities 1 to 5. */
+function severitiesOf({ rows, network }: CountedReport, name: string): readonly Uint8Array[] {
+  return [1, 2, 3, 4, 5].map((severity) => {
+    const row = rows.find(({ distortion, strength }) => distortion === name && strength === severity);
+    if (row !== undefined) return answersIn(row);
+    throw new ArgumentError(`The report of ${network} lacks ${name} at severity ${severity}.`, {
+      cure: 'The means are over the fifteen corruptions: leave the plan as it is.',
+    });
+  });
+}
+
+function answersIn(row: EvaluationRow): Uint8Array {
+  const answers = answersOf(row);
+  if (answers === undefined) throw new ArgumentError(`The row of ${row.distortion} has no answers.`);
+  return answers;
+}
+
+/** A mean over the images with the interval that their number leaves: the same images are seen at all severities. */
+function meanOver({ dataset }: CountedReport, measureOf: (image: number) => number): Measured {
+  const values = Array.from({ length: dataset.images }, (_, image) => measureOf(image));
+  const value = average(values);
+  const squares = values.reduce((sum, one) => sum + (one - value) ** 2, 0);
+  const variance = squares / Math.max(1, values.length - 1);
+  const half = 1.959964 * Math.sqrt(variance / values.length);
+  return { value, low: value - half, high: value + half };
+}
+
+function average(values: ArrayLike<number>): number {
+  let sum = 0;
+  for (let at = 0; at < values.length; at++) sum += values[at];
+  return sum / values.length;
+}
+
+/** @throws ArgumentError naming both sides */
+export function checkComparable(
+  report: Omit<CountedReport, 'rows'>,
+  baseline: Omit<CountedReport, 'rows'>,
+): void {
+  const picturesOf = ({ dataset, seed }: Omit<CountedReport, 'rows'>) =>
+    `${dataset.images} images of ${dataset.name} (${dataset.digest})${dataset.side === undefined ? '' : ` at ${dataset.side} px`}, seed ${seed}`;
+  const [own, base] = [picturesOf(report), picturesOf(baseline)];
+  if (own === base) return;
+  throw new ArgumentError(
+    `The report of ${report.network} is of ${own}, but that of the baseline ${baseline.network} of ${base}.`,
+    { cure: 'Measure the baseline on the same pictures.' },
+  );
+}

@@ -1,0 +1,150 @@
+/** Accuracy on the corruptions as cells of colour. */
+import { corruptions } from '../distortions';
+import type { CountedReport } from '../evaluation/report-measures';
+import { Figure } from './figure';
+import { baseAxis, baseConfig, baseLayout, escapeMarkup, figureTitle, percent } from './style';
+
+const SEVERITIES = [1, 2, 3, 4, 5] as const;
+/** Red for what is lost, blue for what is gained. */
+const LOSS_TO_GAIN = [
+  [0, '#b2182b'],
+  [0.5, '#f7f7f7'],
+  [1, '#2166ac'],
+] as const;
+/** Side of a cell, of 1. */
+const CELL = 0.94;
+
+/** The corruptions of a report, the fifteen first, with the accuracy at each severity in per cent, `null` where none is. */
+function accuracies({ rows }: CountedReport) {
+  return corruptions
+    .map(({ name, title, isExtra }) => {
+      const at = (severity: number) =>
+        rows.find(({ distortion, strength }) => distortion === name && strength === severity);
+      const counted = SEVERITIES.map(at).map((row) => row && percent(row.correct / row.total, 2));
+      return { name, title: isExtra ? `${title} *` : title, counted };
+    })
+    .filter(({ counted }) => counted.some((value) => value !== undefined));
+}
+
+/** The accuracy for each corruption and severity, as a picture. */
+export function reportHeatMap(report: CountedReport): Figure {
+  return heatMap(accuracies(report), {
+    title: report.network,
+    text: `${report.network}: accuracy by corruption and severity, %`,
+    columns: SEVERITIES.map(String),
+    axis: 'Severity (* not among the fifteen)',
+    colours: { cmin: 0, cmax: 100, colorscale: 'Cividis' },
+    bar: 'right, %',
+  });
+}
+
+/**
+ * What each network gets right more than another, by corruption: points of the mean over the severities, as a picture.
+ *
+ * @param networks Their reports, of the same pictures, with what they are called in the figure.
+ */
+export function gainHeatMap(
+  networks: readonly { readonly label: string; readonly report: CountedReport }[],
+  baseline: CountedReport,
+  { title = `Points above the ${baseline.network}` }: { readonly title?: string } = {},
+): Figure {
+  const meanOf = (counted: readonly (number | undefined)[]) =>
+    counted.some((value) => value === undefined)
+      ? undefined
+      : counted.reduce<number>((sum, value) => sum + (value as number), 0) / counted.length;
+  const all = networks.map(({ report }) => new Map(accuracies(report).map((row) => [row.name, row])));
+  const rows = accuracies(baseline).map(({ name, title, counted: base }) => {
+    const least = meanOf(base);
+    const gains = all.map((rows) => {
+      const mean = meanOf(rows.get(name)?.counted ?? [undefined]);
+      return mean === undefined || least === undefined ? undefined : Number((mean - least).toFixed(1));
+    });
+    return { title, counted: gains };
+  });
+  const far = Math.max(1, ...rows.flatMap(({ counted }) => counted.map((gain) => Math.abs(gain ?? 0))));
+  return heatMap(rows, {
+    title,
+    text: `${title}, by corruption, mean over the severities`,
+    columns: networks.map(({ label }) => escapeMarkup(label).replace(' (', '<br>(')),
+    axis: '* not among the fifteen',
+    colours: { cmin: -far, cmax: far, colorscale: LOSS_TO_GAIN },
+    bar: 'points',
+  });
+}
+
+/** Rows of cells with their values. */
+function heatMap(
+  given: readonly { readonly title: string; readonly counted: readonly (number | undefined)[] }[],
+  {
+    title,
+    text,
+    columns,
+    axis,
+    colours,
+    bar,
+  }: {
+    readonly title: string;
+    readonly text: string;
+    readonly columns: readonly string[];
+    readonly axis: string;
+    readonly colours: {
+      readonly cmin: number;
+      readonly cmax: number;
+      readonly colorscale: string | readonly (readonly [number, string])[];
+    };
+    /** What the colour bar says. */
+    readonly bar: string;
+  },
+): Figure {
+  const rows = [...given].reverse(); // Plotly's first row is the lowest
+  return new Figure({
+    // Cells as bars: Plotly draws its own heat map on a canvas, which an SVG made in Node has not.
+    data: columns.map((column, at) => ({
+      type: 'bar',
+      orientation: 'h',
+      y: rows.map(({ title: name }) => escapeMarkup(name)),
+      base: at + 1 - CELL / 2,
+      x: rows.map(({ counted }) => (counted[at] === undefined ? 0 : CELL)),
+      width: CELL,
+      marker: {
+        color: rows.map(({ counted }) => counted[at] ?? 0),
+        ...colours,
+        showscale: at === 0,
+        colorbar: { title: { text: bar }, outlinewidth: 0, thickness: 14 },
+      },
+      text: rows.map(({ counted }) => counted[at]?.toFixed(0).replace(/^-0$/, '0') ?? ''),
+      textposition: 'inside',
+      insidetextanchor: 'middle',
+      textangle: 0,
+      customdata: rows.map(({ counted }) => counted[at] ?? 0),
+      hovertemplate: `%{y}, ${column}: %{customdata} ${bar.split(' ').at(-1)}<extra></extra>`,
+    })),
+    layout: {
+      ...baseLayout,
+      width: Math.max(640, 240 + 145 * columns.length),
+      height: 120 + 26 * rows.length,
+      margin: { l: 170, r: 70, t: 56, b: columns.some((column) => column.includes('<br>')) ? 76 : 52 },
+      barmode: 'overlay',
+      showlegend: false,
+      title: figureTitle(title),
+      xaxis: {
+        ...baseAxis,
+        title: { text: axis, standoff: 8 },
+        range: [0.5, columns.length + 0.5],
+        tickvals: columns.map((_, at) => at + 1),
+        ticktext: columns,
+        tickangle: 0,
+        ticks: '',
+        showgrid: false,
+      },
+      yaxis: { ...baseAxis, ticks: '', showline: false },
+    },
+    config: baseConfig,
+    text: [
+      text,
+      ...given.map(
+        ({ title: name, counted }) => `${name}: ${counted.map((value) => value ?? '–').join(' ')}`,
+      ),
+    ].join('\n'),
+  });
+}

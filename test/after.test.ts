@@ -1,0 +1,442 @@
+/** What came after the paper: AugMix and its loss, the attack of TRADES, certificates by randomised smoothing. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { jStat } from 'jstat';
+import { buildArrays } from '../lib/data/build/arrays';
+import { openFolder } from '../lib/data/build/folder';
+import { type ImageDataset, readImages, subset } from '../lib/data/dataset';
+import { augmix, corruptions, distortionNamed, klPgd, pgd, registerDistortion } from '../lib/distortions';
+import { operated } from '../lib/distortions/augmix';
+import { type Certificate, certifiedAccuracy, certifiedRadius, certify } from '../lib/evaluation/certificate';
+import { packedAnswers } from '../lib/evaluation/evaluate';
+import { imagePair, stepInputs } from '../lib/evaluation/inputs';
+import { reportSummary } from '../lib/evaluation/report-measures';
+import { jensenShannonDivergence, klDivergence } from '../lib/model/losses';
+import { fromFunctions, type Network } from '../lib/model/network';
+import { ResNet18 } from '../lib/model/resnet';
+import { corruptedRuns } from '../lib/paper/studies';
+import { gainHeatMap } from '../lib/plots/heat-maps';
+import { certifiedFigure } from '../lib/plots/report';
+import type { Laboratory } from '../lib/runs/laboratory';
+import { presetAt } from '../lib/runs/preset-pictures';
+import type { RunResult } from '../lib/runs/run-store';
+import { planJobs } from '../lib/sweep/plan';
+import {
+  compile,
+  hashSeed,
+  normalTensor,
+  type Tensor1D,
+  type Tensor2D,
+  type Tensor4D,
+  tf,
+} from '../lib/tensorflow';
+import { type Method, methodLoss } from '../lib/training/methods';
+import { train } from '../lib/training/train';
+import { fixtureArrays } from './support/fixtures';
+
+const seedsOf = (count: number, from = 0) =>
+  tf.tensor2d(
+    Array.from({ length: count }, (_, image) => hashSeed('after', from + image)),
+    [count, 2],
+    'int32',
+  ) as Tensor2D;
+
+/** Of the source squares, and of the crops that networks see. */
+const [SIDE, CROP] = [16, 14];
+const folder = mkdtempSync(join(tmpdir(), 'after-test-'));
+after(() => rmSync(folder, { recursive: true }));
+let dataset: ImageDataset;
+before(async () => {
+  /** Random greys; the class is whether the left or the right half is brighter. */
+  const halves = (split: string, length: number) => ({
+    labels: Array.from({ length }, (_, image) => image % 2),
+    images: Uint8Array.from({ length: length * SIDE * SIDE * 3 }, (_, at) => {
+      const [image, column] = [Math.floor(at / (3 * SIDE * SIDE)), Math.floor(at / 3) % SIDE];
+      const isBright = column < SIDE / 2 === (image % 2 === 0);
+      return (hashSeed(split, at)[0] & 127) + (isBright ? 60 : 40);
+    }),
+  });
+  const splits = {
+    train: halves('train', 32),
+    validation: halves('validation', 8),
+    test: halves('test', 24),
+  };
+  const out = join(folder, 'halves');
+  dataset = openFolder(
+    await buildArrays({ name: 'halves', classNames: ['left', 'right'], side: SIDE, ...splits, out }),
+  );
+});
+
+describe('AugMix', () => {
+  const arrays = fixtureArrays('distortions/augmix.safetensors');
+  const side = 24;
+  const names = ['autocontrast', 'equalize', 'posterize', 'rotate', 'solarize'];
+  const operations = [...names, 'shear-x', 'shear-y', 'translate-x', 'translate-y'];
+
+  it('has the operations of the paper’s code, as Pillow makes them', () => {
+    const bytes = Float32Array.from(arrays.get('picture') as Uint8Array);
+    const planes = tf
+      .tensor(bytes, [side * side, 3])
+      .transpose()
+      .reshape([3, side * side]);
+    const cases = [...arrays].filter(([name]) => name !== 'picture');
+    assert.equal(cases.length, 23);
+    for (const [name, expected] of cases) {
+      const [operation, level] = name.split(' ');
+      const column = (value: number) => tf.fill([3, 1], value);
+      const made = operated(planes, {
+        operation: column(operations.indexOf(operation)),
+        level: column(Math.abs(Number(level))),
+        sign: column(Math.sign(Number(level))),
+      });
+      const values = made.transpose().dataSync();
+      const different = values.filter((value, at) => value !== expected[at]).length;
+      // Where an edge of the picture lies between two pixels, Pillow has the edge's colour there, and we half of it.
+      const isBetween = operation === 'rotate' || operation.startsWith('shear');
+      assert.ok(
+        different <= (isBetween ? 0.09 * values.length : 0),
+        `${name}: ${different} of ${values.length} differ`,
+      );
+    }
+  });
+
+  const picture = () =>
+    tf
+      .tensor(Float32Array.from(arrays.get('picture') as Uint8Array), [1, side, side, 3])
+      .div(255) as Tensor4D;
+  const mixed = (count: number, severity: number, seeds = seedsOf(count)) =>
+    augmix
+      .apply({
+        crops: picture().tile([count, 1, 1, 1]) as Tensor4D,
+        seeds,
+        strengths: tf.fill([count], severity),
+      })
+      .arraySync();
+
+  it('leaves images as they are at severity 0, and within 0..1 at all', () => {
+    assert.deepEqual(mixed(1, 0), picture().arraySync());
+    const values = mixed(12, 10).flat(3);
+    assert.ok(values.every((value) => value >= 0 && value <= 1));
+  });
+
+  it('depends on an image’s seed alone, and does more at higher severity', () => {
+    assert.deepEqual(mixed(1, 3, seedsOf(1, 5))[0], mixed(8, 3)[5]);
+    assert.notDeepEqual(mixed(8, 3)[4], mixed(8, 3)[5]);
+    const before = picture().arraySync().flat(3);
+    const change = (severity: number) =>
+      mixed(48, severity).reduce(
+        (sum, image) => sum + image.flat(2).reduce((far, value, at) => far + Math.abs(value - before[at]), 0),
+        0,
+      );
+    assert.ok(change(1) < change(10));
+  });
+});
+
+describe('the Jensen–Shannon loss', () => {
+  const logits = [
+    [2, -1, 0.5],
+    [0.3, 0.2, -4],
+    [-1, 1, 3],
+  ].map((row) => tf.tensor2d([row, row.map((value) => -2 * value)]) as Tensor2D);
+
+  it('is the mean divergence from the mean answer', () => {
+    const answers = logits.map((each) => (tf.softmax(each) as Tensor2D).arraySync());
+    const of = (image: number) => {
+      const mixture = [0, 1, 2].map((at) => answers.reduce((sum, answer) => sum + answer[image][at] / 3, 0));
+      const kl = (p: number[]) =>
+        p.reduce((sum, value, at) => sum + value * Math.log(value / mixture[at]), 0);
+      return answers.reduce((sum, answer) => sum + kl(answer[image]) / 3, 0);
+    };
+    const expected = (of(0) + of(1)) / 2;
+    const value = jensenShannonDivergence(logits).dataSync()[0];
+    assert.ok(Math.abs(value - expected) < 1e-6, `${value}, but expected ${expected}`);
+    assert.ok(value > 0 && value < Math.log(3));
+    const same = jensenShannonDivergence([logits[0], logits[0], logits[0]]).dataSync()[0];
+    assert.ok(Math.abs(same) < 1e-6, `${same}`);
+  });
+
+  it('weighs what α says, and looks at three images', () => {
+    const labels = tf.tensor1d([0, 1], 'int32') as Tensor1D;
+    const [reference, distorted, third] = logits.map((each) => each.reshape([2, 1, 1, 3]) as Tensor4D);
+    const f = (images: Tensor4D) => images.reshape([-1, 3]) as Tensor2D;
+    const value = (alpha: number, again?: () => Tensor4D) => {
+      const method: Method = { kind: 'JSD', alpha };
+      return methodLoss(method, { reference, distorted, labels, f, ...(again && { again }) }).dataSync()[0];
+    };
+    const divergence = jensenShannonDivergence(logits).dataSync()[0];
+    const task = value(0);
+    assert.ok(Math.abs(value(12, () => third) - task - 12 * divergence) < 1e-5);
+    assert.notEqual(
+      value(12),
+      value(12, () => third),
+    );
+  });
+
+  it('trains, op by op as compiled', async () => {
+    const losses = async (execution: 'eager' | 'compiled') => {
+      const network = new ResNet18({ width: 8, stem: 'small', classes: 2, seed: 3 });
+      const method: Method = { kind: 'JSD', alpha: 12 };
+      const found: number[] = [];
+      await train({
+        network,
+        dataset,
+        method,
+        distortion: { kind: augmix, strength: 3 },
+        epochs: 1,
+        batchSize: 16,
+        execution,
+        onBatch: ({ loss }) => found.push(loss),
+      });
+      network.dispose();
+      return found;
+    };
+    const [eager, compiled] = [await losses('eager'), await losses('compiled')];
+    assert.equal(eager.length, 2);
+    for (const [at, loss] of eager.entries()) assert.ok(Math.abs(loss - compiled[at]) < 1e-4 * loss);
+  });
+
+  it('sees a third image that other random numbers distorted', () => {
+    const noise = distortionNamed('gaussian-noise');
+    const plan = { distortion: noise, strengthOf: () => 0.1, seedOf: () => [1, 2] as const };
+    const images = new Uint8Array(SIDE * SIDE * 3).fill(128);
+    const batch = { images, labels: Int32Array.of(0), indices: Int32Array.of(0) };
+    const f = (x: Tensor4D) => x.mean([1, 2]) as Tensor2D;
+    const { distorted, again } = imagePair(stepInputs(batch, dataset, plan), {
+      dataset,
+      distortion: noise,
+      f,
+    });
+    assert.notDeepEqual(distorted.arraySync(), again().arraySync());
+    assert.deepEqual(again().arraySync(), again().arraySync());
+  });
+});
+
+describe('the attack of TRADES', () => {
+  const [batch, classes] = [6, 3];
+  const weights = normalTensor([1, 2], [CROP * CROP * 3, classes], 0.3) as Tensor2D;
+  const f = (images: Tensor4D) =>
+    tf.tanh(images.reshape([-1, CROP * CROP * 3]).matMul(weights)).mul(3) as Tensor2D;
+  const pictures = tf.randomUniform([batch, SIDE, SIDE, 3], 0, 1, 'float32', 7) as Tensor4D;
+
+  /** The images x′ of an attack with a strength, made as in a step. */
+  const attacked = (attack: ReturnType<typeof klPgd>, epsilon: number) => {
+    const bytes = Uint8Array.from(pictures.mul(255).round().dataSync());
+    const labels = new Int32Array(batch);
+    const indices = Int32Array.from(labels.keys());
+    const plan = {
+      distortion: attack,
+      strengthOf: () => epsilon,
+      seedOf: (image: number) => hashSeed(image),
+    };
+    const flat = { sourceSide: SIDE, cropSide: CROP, mean: [0, 0, 0], deviation: [1, 1, 1] } as const;
+    const step = compile((inputs: ReturnType<typeof stepInputs>) => {
+      const { crops, distorted } = imagePair(inputs, { dataset: flat, distortion: attack, f });
+      return { crops, distorted, divergence: klDivergence(f(crops), f(distorted)) };
+    });
+    const { crops, distorted, divergence } = step(stepInputs({ images: bytes, labels, indices }, flat, plan));
+    const far = distorted.sub(crops).abs().max().dataSync()[0];
+    step.dispose();
+    return { far, divergence: divergence.dataSync()[0], values: [...distorted.dataSync()] };
+  };
+
+  it('finds answers farther away with more steps, within ε and 0..1', () => {
+    const [one, ten] = [attacked(klPgd({ steps: 1 }), 0.01), attacked(klPgd(), 0.01)];
+    assert.ok(ten.far <= 0.01 + 1e-6 && ten.far > 0.009, `${ten.far}`);
+    assert.ok(ten.values.every((value) => value >= 0 && value <= 1));
+    assert.ok(
+      ten.divergence > one.divergence,
+      `${ten.divergence} after ten steps, ${one.divergence} after one`,
+    );
+    // Along the loss of arbitrary labels it does not get as far.
+    assert.ok(
+      ten.divergence >
+        attacked(pgd({ steps: 10 }) as typeof augmix & ReturnType<typeof klPgd>, 0.01).divergence,
+    );
+  });
+
+  it('is the identity at ε = 0, and named by its steps', () => {
+    assert.equal(attacked(klPgd(), 0).far, 0);
+    assert.equal(distortionNamed('kl-pgd-7').title, 'PGD on the divergence, 7 steps');
+    assert.throws(
+      () => registerDistortion({ name: 'kl-pgd-3', testGrid: [0, 1], apply: ({ crops }) => crops }),
+      /kl-pgd-3/,
+    );
+  });
+
+  it('is what ST becomes TRADES by', async () => {
+    const network = new ResNet18({ width: 8, stem: 'small', classes: 2, seed: 3 });
+    const method: Method = { kind: 'ST', alpha: 6, divergence: 'sum', passes: 'separate' };
+    const distortion = { kind: klPgd({ steps: 2 }), strength: 0.01 };
+    const { history } = await train({ network, dataset, method, distortion, epochs: 1, batchSize: 16 });
+    assert.ok(Number.isFinite(history[0].trainLoss));
+    network.dispose();
+  });
+});
+
+describe('a certificate', () => {
+  /** Answers which half is brighter: a linear classifier, whose distance to the border is known. */
+  let linear: Network;
+  const LENGTH = Math.sqrt(3) * CROP; // ℓ₂ norm of weights ±1
+  before(() => {
+    const signs = tf
+      .range(0, CROP)
+      .less(CROP / 2)
+      .cast('float32')
+      .mul(2)
+      .sub(1)
+      .reshape([1, 1, CROP, 1]);
+    linear = fromFunctions({
+      classes: 2,
+      variables: { signs },
+      forward: (images, { signs: weights }) => {
+        const score = images.mul(weights).sum([1, 2, 3]); // [batch]
+        return tf.stack([score, score.neg()], 1) as Tensor2D;
+      },
+    });
+  });
+  after(() => linear.dispose());
+  const flat = () => ({ ...dataset, mean: [0, 0, 0], deviation: [1, 1, 1] }) as const;
+
+  it('of a linear classifier comes near the distance to its border, and not beyond', async () => {
+    const sigma = 0.5;
+    const told: Certificate[] = [];
+    const certificates = await certify({
+      network: linear,
+      dataset: flat(),
+      sigma,
+      images: 6,
+      samples: 2000,
+      onImage: (each) => told.push(each),
+    });
+    assert.deepEqual(told, certificates);
+    for (const { label, answer, radius } of certificates) {
+      assert.equal(answer, label);
+      assert.ok(radius > 0 && radius <= sigma * jStat.normal.inv(0.001 ** (1 / 2000), 0, 1) + 1e-12);
+    }
+    // The bound is some three deviations of a share of 2,000 below Φ(distance / σ).
+    const split = subset(dataset.test, { count: 6, seed: 0 });
+    const most = sigma * jStat.normal.inv(0.001 ** (1 / 2000), 0, 1);
+    for (const [at, { radius }] of certificates.entries()) {
+      const score = [...readImages(split, [at])].reduce((sum, value, place) => {
+        const [row, column] = [Math.floor(place / (3 * SIDE)), Math.floor(place / 3) % SIDE].map(
+          (of) => of - 1,
+        );
+        const isOutside = Math.min(row, column) < 0 || Math.max(row, column) >= CROP;
+        return sum + (isOutside ? 0 : column < CROP / 2 ? value : -value);
+      }, 0);
+      const distance = Math.abs(score / 255) / LENGTH;
+      assert.ok(radius <= distance, `${radius} at a distance of ${distance}`);
+      assert.ok(
+        radius > 0.75 * Math.min(distance, most),
+        `${radius} at a distance of ${distance}, at most ${most}`,
+      );
+    }
+  });
+
+  it('abstains where the answer is open, and counts that as wrong', () => {
+    assert.equal(certifiedRadius(520, 1000, { sigma: 1, failure: 0.001 }), 0);
+    assert.equal(certifiedRadius(0, 1000, { sigma: 1, failure: 0.001 }), 0);
+    // Φ⁻¹(0.001^(1/1000)) of a table.
+    assert.ok(Math.abs(certifiedRadius(1000, 1000, { sigma: 0.25, failure: 0.001 }) - 0.25 * 2.4634) < 1e-3);
+    const certificates: Certificate[] = [
+      { label: 0, answer: 0, radius: 0.5 },
+      { label: 0, answer: 1, radius: 0.9 },
+      { label: 1, answer: null, radius: 0 },
+      { label: 1, answer: 1, radius: 0.1 },
+    ];
+    assert.equal(certifiedAccuracy(certificates, 0).accuracy, 0.5);
+    assert.equal(certifiedAccuracy(certificates, 0.2).accuracy, 0.25);
+    assert.equal(certifiedAccuracy(certificates, 1).accuracy, 0);
+  });
+
+  it('is the same for the same seed, and refused where it means nothing', async () => {
+    const options = { network: linear, dataset: flat(), sigma: 0.5, images: 2, samples: 200 };
+    assert.deepEqual(await certify(options), await certify(options));
+    await assert.rejects(certify({ ...options, sigma: 0 }), /σ must be a number above 0, but got 0/);
+    await assert.rejects(certify({ ...options, failure: 1 }), /failure must be a number between 0 and 1/);
+    await assert.rejects(certify({ ...options, samples: 1.5 }), /samples must be a whole number/);
+    const other = new ResNet18({ width: 8, stem: 'small', classes: 3 });
+    await assert.rejects(certify({ ...options, network: other }), /3 classes.*halves has 2/);
+    other.dispose();
+  });
+});
+
+describe('the study of what came after', () => {
+  const jobs = planJobs(['after'], { preset: 'smoke', precision: 'float32' });
+  const preset = presetAt('smoke');
+  /** Runs that are right on so many of the images, undistorted and corrupted. */
+  const resultsOf = (rightOf: (method: string, distortion: string) => number) =>
+    new Map(
+      jobs.map(({ id, spec, tests }): [string, RunResult] => {
+        const total = spec.dataset.test;
+        const rows = tests.flatMap(({ distortion, strengths }) =>
+          strengths.map((strength) => {
+            const correct = rightOf(spec.method.kind, distortion);
+            const answers = packedAnswers(
+              Uint8Array.from({ length: total }, (_, at) => (at < correct ? 1 : 0)),
+            );
+            return { distortion, strength, seed: 0, correct, total, answers };
+          }),
+        );
+        return [id, { record: { id, spec } as RunResult['record'], rows }];
+      }),
+    );
+  const runsOf = (results: ReadonlyMap<string, RunResult>) =>
+    corruptedRuns({ shown: () => ({ preset, results }) } as Partial<Laboratory> as Laboratory);
+
+  it('trains with one distortion and tests with all nineteen corruptions', () => {
+    assert.equal(jobs.length, 13);
+    assert.equal(jobs[0].spec.method.kind, 'baseline');
+    assert.ok(jobs.some(({ title }) => title === 'JSD (severity=3, α=12)'));
+    for (const { tests } of jobs) {
+      const severities = new Map(tests.map(({ distortion, strengths }) => [distortion, strengths]));
+      for (const { name } of corruptions) assert.deepEqual(severities.get(name), [1, 2, 3, 4, 5]);
+    }
+  });
+
+  it('gives each run’s report, its errors over the baseline’s, and gains by corruption', () => {
+    const results = resultsOf((method, distortion) =>
+      distortion === 'fgsm' ? 0 : method === 'DA' && distortion === 'fog' ? 30 : 10,
+    );
+    const runs = runsOf(results);
+    assert.equal(runs.length, 13);
+    const [{ record, report: baseline }] = runs;
+    assert.equal(record.spec.method.kind, 'baseline');
+    assert.equal(reportSummary(baseline, baseline).mCE?.value, 1);
+    const { report } = runs.find(({ record }) => record.spec.method.kind === 'DA') ?? assert.fail();
+    const { mCE, ece } = reportSummary(report, baseline);
+    assert.ok(Math.abs((mCE?.value ?? 0) - (14 + 20 / 40) / 15) < 1e-12, `${mCE?.value}`);
+    assert.equal(ece, undefined);
+    const text = gainHeatMap([{ label: 'DA', report }], baseline).text;
+    assert.match(text, /^Points above the baseline/);
+    assert.match(text, /^Fog: 40$/m);
+    assert.match(text, /^Snow: 0$/m);
+  });
+
+  it('waits for all fifteen', () => {
+    const results = resultsOf(() => 10);
+    const [[id, { record, rows }]] = results;
+    results.set(id, { record, rows: rows.filter(({ distortion }) => distortion !== 'snow') });
+    assert.equal(runsOf(results).length, 12);
+  });
+});
+
+describe('the figure of certified accuracy', () => {
+  it('falls behind the radius of each image', () => {
+    const certificates: Certificate[] = [
+      { label: 0, answer: 0, radius: 0.5 },
+      { label: 0, answer: 0, radius: 0.2 },
+      { label: 0, answer: 1, radius: 0.9 },
+      { label: 0, answer: null, radius: 0 },
+    ];
+    const figure = certifiedFigure([{ label: 'ST', method: 'ST', certificates }]);
+    const { x, y, line } = figure.payload.data[2] as { x: number[]; y: number[]; line: { shape: string } };
+    assert.deepEqual(x, [0, 0.2, 0.5, 0.9]);
+    assert.deepEqual(y, [50, 50, 25, 0]);
+    assert.equal(line.shape, 'vh');
+    assert.match(figure.text, /ST: 50 % at radius 0/);
+  });
+});
