@@ -266,3 +266,47 @@ notebookTest(
     await completed.waitFor();
   },
 );
+
+notebookTest(
+  'the bug button debugs: a breakpoint by a click, variables, a step, and on',
+  [
+    `interface Size { width: number; height: number }
+
+function area(width: number, height: number): number {
+  const nested: { size: Size; label: string } = { size: { width, height }, label: 'a box' };
+  const result = width * height;
+  return result;
+}`,
+    "const box: Size = { width: 6, height: 7 };\nconst found = area(box.width, box.height);\n'found ' + found",
+  ],
+  async (notebook) => {
+    const { page } = notebook;
+    const bug = page.locator('.jp-NotebookPanel:visible .jp-DebuggerBugButton');
+    const variable = (text: string) => page.locator('.jp-DebuggerVariables .jp-TreeItem', { hasText: text });
+    const highlighted = (text: string) =>
+      notebook.cell(0).locator('.jp-DebuggerEditor-highlight', { hasText: text }).waitFor();
+    await notebook.run(0);
+    await notebook.idle();
+    await bug.click();
+    // The first is as wide as any, and not seen.
+    const gutter = notebook.cell(0).locator('.cm-breakpoint-gutter .cm-gutterElement');
+    await gutter.nth(5).click();
+    await page.locator('.jp-DebuggerBreakpoints .jp-DebuggerBreakpoint').waitFor();
+    await notebook.run(1);
+    await highlighted('const result');
+    assert.match((await page.locator('.jp-DebuggerCallstack-body').textContent()) ?? '', /area.*\(cell\)/);
+    await variable("nested{ size: { width: 6, height: 7 }, label: 'a box' }").first().waitFor();
+    await variable('width6').first().waitFor();
+    const { SCREENSHOTS } = process.env;
+    if (SCREENSHOTS) await notebook.screenshot(join(SCREENSHOTS, 'debugger-stopped.png'));
+    await page.locator('[data-command="debugger:next"]').click();
+    await highlighted('return result');
+    await variable('result42').first().waitFor();
+    await page.locator('[data-command="debugger:continue"]').click();
+    await notebook.outputMatching(1, /'found 42'/);
+    // Between stops it lists what the cells have declared.
+    await variable('found42').first().waitFor();
+    await bug.click();
+    await gutter.first().waitFor({ state: 'detached' });
+  },
+);

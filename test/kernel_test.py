@@ -54,6 +54,34 @@ class KernelTests(jupyter_kernel_test.KernelTests):
     code_inspect_sample = "Math.floor"
     code_clear_output = "(globalThis as any)[Symbol.for('jupyter.kernel.client')].clearOutput()"
 
+    def debug(self, command, **arguments):
+        content = {"type": "request", "seq": 1, "command": command, "arguments": arguments}
+        message = self.kc.session.msg("debug_request", content)
+        self.kc.control_channel.send(message)
+        while True:
+            reply = self.kc.get_control_msg(timeout=60)
+            if reply["parent_header"].get("msg_id") == message["header"]["msg_id"]:
+                self.assertTrue(reply["content"]["success"], reply["content"])
+                return reply["content"]["body"]
+
+    def test_debugger(self):
+        code = "let n: number = 1;\nn += 1;\nn"
+        self.debug("initialize")
+        self.debug("attach")
+        path = self.debug("dumpCell", code=code)["sourcePath"]
+        self.debug("setBreakpoints", source={"path": path}, breakpoints=[{"line": 2}])
+        self.debug("configurationDone")
+        cell = self.kc.execute(code)
+        while True:
+            event = self.kc.get_iopub_msg(timeout=60)
+            if event["msg_type"] == "debug_event" and event["content"]["event"] == "stopped":
+                break
+        frame = self.debug("stackTrace", threadId=1)["stackFrames"][0]
+        self.assertEqual((frame["line"], frame["source"]["path"]), (2, path))
+        self.debug("continue", threadId=1)
+        self.assertEqual(self.get_non_kernel_info_reply(timeout=60)["parent_header"]["msg_id"], cell)
+        self.debug("disconnect")
+
 
 class IopubWelcomeTests(jupyter_kernel_test.IopubWelcomeTests):
     kernel_name = "stability-training"

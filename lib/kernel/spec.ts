@@ -50,6 +50,7 @@ function kernelspec(env: KernelspecOptions['env']): object {
     language: 'typescript',
     // The server's thread hears a message while a cell computes; a signal would wait.
     interrupt_mode: 'message',
+    metadata: { debugger: true },
     env,
   };
 }

@@ -1,4 +1,4 @@
-import { inspect } from 'node:util';
+import { type InspectOptions, inspect } from 'node:util';
 
 /**
  * Representations of one value by MIME type: text as text, JSON as an object, pictures as bytes or base64. A front end
@@ -24,7 +24,12 @@ export function toMimeBundle(value: unknown): MimeBundle | Promise<MimeBundle> {
       return bundle;
     }
   }
-  return { 'text/plain': isTensor(value) ? tensorText(value) : inspect(value, { maxStringLength: null }) };
+  return { 'text/plain': toText(value) };
+}
+
+/** A tensor by its first values, anything else as Node prints it; `options` are Node's. */
+export function toText(value: unknown, options: InspectOptions = { maxStringLength: null }): string {
+  return isTensor(value) ? tensorText(value) : inspect(value, options);
 }
 
 /** The bundle as it can be sent: pictures as base64. */

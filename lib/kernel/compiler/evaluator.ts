@@ -22,7 +22,9 @@ export class Evaluator {
   values(names: Iterable<string>): Map<string, unknown> {
     const list = [...names];
     const values = new Map<string, unknown>();
-    const expression = `[${list.map((name) => `() => ${name}`).join(', ')}]`;
+    const getters = list.map((name) => `() => ${name}`);
+    // With a name, by which a debugger knows to pass it by.
+    const expression = `[${getters.join(', ')}]\n//# sourceURL=node:kernel`;
     this.#session.post('Runtime.evaluate', { expression, objectGroup }, (_, { result }) => {
       const getters = this.#take(result);
       if (!Array.isArray(getters)) return;

@@ -7,7 +7,7 @@ import { Evaluator } from './evaluator';
 import { Modules, type ModulesOptions } from './modules';
 import type { NameKind } from './names';
 import { type Checked, type Diagnostic, Program } from './program';
-import { type Locate, locateBy } from './stack';
+import { type Locate, locateBy, mapComment } from './stack';
 import { names } from './transform';
 
 /** What came of a cell. */
@@ -70,7 +70,8 @@ export class Interpreter {
       this.#program.keep(checked, whole ? checked.names : this.#reached(checked.names, before));
     };
     this.#settle = settle;
-    const outcome = await this.#evaluator.evaluate(`${checked.code}\n//# sourceURL=${script}`);
+    const map = mapComment(checked.map, script, source);
+    const outcome = await this.#evaluator.evaluate(`${checked.code}${map}\n//# sourceURL=${script}`);
     const isWhole = outcome.kind === 'value';
     settle(isWhole);
     return isWhole && !checked.hasValue ? { kind: 'value', value: undefined } : outcome;

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { types } from 'node:util';
 import vm from 'node:vm';
 import ts from 'typescript-6';
-import { type Locate, locateBy } from './stack';
+import { type Locate, locateBy, mapComment } from './stack';
 import { names, runnable } from './transform';
 
 /** A file beside the notebook that is loaded. */
@@ -122,15 +122,19 @@ export class Modules {
 
   #run(file: string, text: string, module: Loaded['module']): Promise<unknown> | undefined {
     const { compiler, onScript } = this.#options;
-    const { outputText, sourceMapText = '' } = ts.transpileModule(text, {
+    const { outputText, sourceMapText = '{}' } = ts.transpileModule(text, {
       fileName: file,
       compilerOptions: { ...compiler, module: ts.ModuleKind.CommonJS },
       transformers: { before: [runnable] },
     });
     const code = outputText.replace(/\/\/# sourceMappingURL=.*\s*$/, '');
-    const head = `function (exports, require, module, __filename, __dirname, ${names.load}, ${names.meta}) { `;
-    onScript(file, locateBy(sourceMapText, `(${head}`.length));
-    const script = (async_: string) => new vm.Script(`(${async_}${head}${code}\n})`, { filename: file });
+    // What the kernel puts in front has a line of its own.
+    const { mappings, ...rest } = JSON.parse(sourceMapText);
+    const map = JSON.stringify({ ...rest, mappings: `;${mappings}` });
+    onScript(file, locateBy(map));
+    const head = `function (exports, require, module, __filename, __dirname, ${names.load}, ${names.meta}) {`;
+    const whole = `${head}\n${code}\n})${mapComment(map, file, text)}`;
+    const script = (async_: string) => new vm.Script(`(${async_}${whole}`, { filename: file });
     let run: vm.Script;
     try {
       run = script('');

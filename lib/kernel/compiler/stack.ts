@@ -3,16 +3,26 @@ import { SourceMap } from 'node:module';
 /** From a place in a script to the place in what the user wrote; lines and columns count from 1. */
 export type Locate = (line: number, column: number) => { line: number; column: number } | undefined;
 
-/** @param head how many characters of the first line the map does not know */
-export function locateBy(map: string, head = 0): Locate {
+export function locateBy(map: string): Locate {
   let parsed: SourceMap | undefined;
   return (line, column) => {
     parsed ??= new SourceMap(JSON.parse(map));
-    const entry = parsed.findEntry(line - 1, column - 1 - (line === 1 ? head : 0));
+    const entry = parsed.findEntry(line - 1, column - 1);
     return 'originalLine' in entry
       ? { line: entry.originalLine + 1, column: entry.originalColumn + 1 }
       : undefined;
   };
+}
+
+/** A script's map as a comment, by which a debugger finds what was written. */
+export function mapComment(map: string, name: string, text: string): string {
+  const whole = JSON.stringify({
+    ...JSON.parse(map),
+    sources: [name],
+    sourcesContent: [text],
+    sourceRoot: '',
+  });
+  return `\n//# sourceMappingURL=data:application/json;base64,${Buffer.from(whole).toString('base64')}`;
 }
 
 interface Script {

@@ -10,7 +10,8 @@ export function kernelInfo(): object {
     implementation_version: typescript,
     banner: `TypeScript ${typescript} on Node ${process.version}`,
     help_links: [{ text: 'TypeScript', url: 'https://www.typescriptlang.org/docs/' }],
-    debugger: false,
+    debugger: true,
+    supported_features: ['debugger'],
     language_info: {
       name: 'typescript',
       version: typescript,

@@ -4,6 +4,7 @@ import { Session as Inspector } from 'node:inspector';
 import { constants } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Reply as Heartbeat, Router, type Socket, XPublisher } from 'zeromq';
+import { Debugger } from '../debugger/debugger';
 import { kernelInfo } from './kernel-info';
 import { Outbox, Publisher } from './outbox';
 import { signalOfNode } from './signal';
@@ -48,6 +49,12 @@ class Server {
   #cell: Origin | undefined;
   readonly #tails: readonly Tail[];
   #deaf: NodeJS.Timeout | undefined;
+  /** Of the last request to the debugger. */
+  #asked: Origin | undefined;
+  readonly #debugger = new Debugger((event) => {
+    const origin = this.#asked;
+    if (origin) this.#publisher.publish({ type: 'debug_event', content: JSON.stringify(event), origin });
+  });
 
   constructor(session: Session, { connection, presses, diverted }: ServerData) {
     this.#session = session;
@@ -133,6 +140,9 @@ class Server {
         this.#answer(request, channel, { status: 'ok' });
         this.#interrupt();
         break;
+      case 'debug_request':
+        this.#debug(request);
+        break;
       case 'shutdown_request':
         this.#answer(request, channel, { status: 'ok', restart: request.content.restart === true });
         this.#end();
@@ -159,6 +169,14 @@ class Server {
     this.#status('idle', origin);
   }
 
+  async #debug({ content: asked, origin }: Request): Promise<void> {
+    this.#asked = origin;
+    this.#status('busy', origin);
+    const content = JSON.stringify(await this.#debugger.answer(asked));
+    this.#reply('control', { type: 'debug_reply', content, origin });
+    this.#status('idle', origin);
+  }
+
   #fromSession(message: ToServer): void {
     switch (message.kind) {
       case 'stream':
@@ -181,6 +199,7 @@ class Server {
         this.#interrupt();
         break;
       case 'last words':
+        this.#debugger.end();
         this.#close().then(() => this.#letEnd());
     }
   }
@@ -198,6 +217,10 @@ class Server {
   }
 
   #interrupt(): void {
+    if (this.#debugger.isStopped) {
+      inMainThread('Runtime.evaluate', { expression: clearAsyncStack });
+      this.#debugger.interrupt();
+    }
     const press = Atomics.add(this.#presses, 0, 1) + 1;
     this.#tell({ kind: 'interrupt', press });
     clearTimeout(this.#deaf);
@@ -229,6 +252,7 @@ class Server {
 
   async #end(code = 0): Promise<void> {
     this.#session.removeAllListeners('message');
+    this.#debugger.end();
     this.#letEnd();
     setTimeout(() => inMainThread('Runtime.evaluate', { expression: `process.exit(${code})` }), endMs);
     // What not even that ends, the system does.

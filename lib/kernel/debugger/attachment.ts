@@ -1,0 +1,254 @@
+import type { Debugger, Runtime } from 'node:inspector';
+import { Session } from 'node:inspector/promises';
+import { basename, sep } from 'node:path';
+import type { Arguments, Breakpoint } from './dap';
+import { foreign, type Place, Sources } from './sources';
+import { Variables } from './variables';
+
+/** A call of a user's code that has not returned. */
+interface Frame {
+  readonly call: Debugger.CallFrame;
+  readonly place: Place;
+}
+
+type Answer = (args: Arguments) => object | undefined | Promise<object | undefined>;
+type Way = 'stepOver' | 'stepInto' | 'stepOut';
+
+/** The last, and where it began. */
+interface Step {
+  readonly how: Way;
+  readonly depth: number;
+  readonly place: Place;
+}
+
+/** There is one thread for clients. */
+export const threadId = 1;
+const passedBy = { patterns: foreign };
+const localScopes = /^(local|block|catch|with|eval)$/;
+
+/** What there is as long as somebody debugs: a session with the inspector of the main thread, from this one. */
+export class Attachment {
+  readonly sources: Sources;
+  readonly #inspector: Session;
+  readonly #variables: Variables;
+  readonly #emit: (event: string, body: object) => void;
+  /** Where the main thread stands, the innermost first. */
+  #frames: readonly Frame[] | undefined;
+  #step: Step | undefined;
+  /** It is to stop wherever it is. */
+  #isPausing = false;
+
+  /** @param emit sends an event of DAP */
+  static async open(emit: (event: string, body: object) => void): Promise<Attachment> {
+    const inspector = new Session();
+    inspector.connectToMainThread();
+    const attachment = new Attachment(inspector, await Variables.open(inspector), emit);
+    inspector.on('Debugger.scriptParsed', ({ params }) => attachment.sources.add(params));
+    inspector.on('Debugger.paused', ({ params }) => attachment.#pause(params));
+    inspector.on('Debugger.resumed', () => attachment.#resume());
+    await inspector.post('Debugger.enable');
+    await inspector.post('Debugger.setBlackboxPatterns', passedBy);
+    // A script that was written as something else stops before it runs, so that its breakpoints can be set.
+    const instrumentation = 'beforeScriptWithSourceMapExecution';
+    await inspector.post('Debugger.setInstrumentationBreakpoint', { instrumentation });
+    emit('initialized', {});
+    return attachment;
+  }
+
+  private constructor(inspector: Session, variables: Variables, emit: (event: string, body: object) => void) {
+    this.#inspector = inspector;
+    this.#variables = variables;
+    this.#emit = emit;
+    this.sources = new Sources(inspector);
+  }
+
+  get isStopped(): boolean {
+    return this.#frames !== undefined;
+  }
+
+  interrupt(): void {
+    this.#tell('Debugger.resume', { terminateOnResume: true });
+  }
+
+  /** V8 goes on by itself then. */
+  end(): void {
+    this.#inspector.removeAllListeners();
+    this.#inspector.disconnect();
+  }
+
+  /** By the command of a request. */
+  readonly answers: Readonly<Record<string, Answer | undefined>> = {
+    attach: () => undefined,
+    configurationDone: () => undefined,
+    threads: () => ({ threads: [{ id: threadId, name: 'cells' }] }),
+    dumpCell: ({ code }) => ({ sourcePath: this.sources.addCell(String(code)) }),
+    setBreakpoints: ({ source, breakpoints }) =>
+      this.#setBreakpoints(pathIn(source), breakpoints as Breakpoint[]),
+    setExceptionBreakpoints: async ({ filters }) => {
+      const [state = 'none'] = ['all', 'uncaught'].filter((name) => (filters as string[]).includes(name));
+      await this.#inspector.post('Debugger.setPauseOnExceptions', { state });
+      return undefined;
+    },
+    modules: () => {
+      const modules = this.sources
+        .files()
+        .map((path, id) => ({ id, name: path.replace(`${process.cwd()}${sep}`, ''), path }));
+      return { modules, totalModules: modules.length };
+    },
+    source: ({ source }) => ({ content: this.sources.text(pathIn(source)), mimeType: 'text/typescript' }),
+    stackTrace: () => this.#stackTrace(),
+    scopes: ({ frameId }) => this.#scopes(this.#frame(frameId)),
+    variables: async ({ variablesReference }) => ({
+      variables: await this.#variables.list(Number(variablesReference)),
+    }),
+    inspectVariables: async () => ({ variables: await this.#variables.globals() }),
+    richInspectVariables: async ({ variableName, frameId }) => ({
+      data: await this.#variables.rich(String(variableName), this.#callFrameId(frameId)),
+      metadata: {},
+    }),
+    evaluate: async ({ expression, frameId }) => {
+      const shown = await this.#variables.show(String(expression), this.#callFrameId(frameId));
+      return { result: shown?.value, variablesReference: shown?.variablesReference };
+    },
+    next: () => this.#go('stepOver'),
+    stepIn: () => this.#go('stepInto'),
+    stepOut: () => this.#go('stepOut'),
+    continue: () => this.#go('resume'),
+    pause: () => {
+      this.#isPausing = true;
+      this.#askForPause();
+      return undefined;
+    },
+  };
+
+  async #pause({ callFrames, reason, data, hitBreakpoints }: Debugger.PausedEventDataType): Promise<void> {
+    if (reason === 'instrumentation') {
+      await this.sources.bind((data as { scriptId: string }).scriptId);
+      this.#tell('Debugger.resume');
+      if (this.#isPausing) this.#askForPause();
+      return;
+    }
+    if (this.#isPausing) this.#tell('Debugger.setBlackboxPatterns', passedBy);
+    const frames = callFrames.flatMap((call): Frame[] => {
+      const place = this.sources.place(call.location);
+      return place ? [{ call, place }] : [];
+    });
+    const [top] = frames;
+    const step = reason === 'other' && !hitBreakpoints?.length ? this.#step : undefined;
+    if (!top) {
+      this.#tell('Debugger.resume');
+      // The kernel compiles, or answers something. Later it may run a cell.
+      if (this.#isPausing) setTimeout(() => this.#askForPause(), 10);
+    } else if (step && top.call !== callFrames[0]) {
+      this.#tell('Debugger.stepOut');
+    } else if (step && !isReached(step, frames, top.place)) {
+      this.#tell(`Debugger.${step.how === 'stepOut' ? 'stepOver' : step.how}`);
+    } else {
+      const isException = reason === 'exception' || reason === 'promiseRejection';
+      const text = isException ? (data as Runtime.RemoteObject | undefined)?.description : undefined;
+      this.#frames = frames;
+      this.#emit('stopped', {
+        reason: isException ? 'exception' : step ? 'step' : this.#isPausing ? 'pause' : 'breakpoint',
+        ...(text && { text, description: text }),
+        threadId,
+        allThreadsStopped: true,
+      });
+      this.#isPausing = false;
+    }
+  }
+
+  #askForPause(): void {
+    // V8 forgets it where it comes upon code that is passed by.
+    this.#tell('Debugger.setBlackboxPatterns', { patterns: [] });
+    this.#tell('Debugger.pause');
+  }
+
+  #resume(): void {
+    this.#variables.forget()();
+    if (!this.#frames) return;
+    this.#frames = undefined;
+    this.#emit('continued', { threadId, allThreadsContinued: true });
+  }
+
+  async #go(how: Way | 'resume'): Promise<object> {
+    const { place } = this.#frame(0);
+    this.#step = how === 'resume' ? undefined : { how, depth: this.#frames?.length ?? 0, place };
+    await this.#inspector.post(`Debugger.${how}`);
+    return { allThreadsContinued: true };
+  }
+
+  async #setBreakpoints(path: string, breakpoints: readonly Breakpoint[]): Promise<object> {
+    const lines = await this.sources.setBreakpoints(path, breakpoints);
+    return {
+      breakpoints: breakpoints.map(({ line }, index) => ({
+        // A cell may run later.
+        verified: lines[index] !== undefined || this.sources.isCell(path),
+        line: lines[index] ?? line,
+        source: { path },
+      })),
+    };
+  }
+
+  #stackTrace(): object {
+    const stackFrames = (this.#frames ?? []).map(({ call, place: { path, line, column } }, id) => ({
+      id,
+      name:
+        call.functionName ||
+        (call.scopeChain.some(({ type }) => type === 'local') ? '(anonymous)' : '(cell)'),
+      line,
+      column,
+      source: { name: basename(path), path },
+    }));
+    return { stackFrames, totalFrames: stackFrames.length };
+  }
+
+  async #scopes({ call }: Frame): Promise<object> {
+    const take = (matches: (type: string) => boolean) =>
+      call.scopeChain.filter(({ type }) => matches(type)).map(({ object }) => object);
+    const named: [string, Runtime.RemoteObject[], Runtime.RemoteObject?][] = [
+      [
+        'Locals',
+        take((type) => localScopes.test(type)),
+        call.this.className === 'global' ? undefined : call.this,
+      ],
+      ['Closure', take((type) => type === 'closure' || type === 'module')],
+      ['Globals', take((type) => type === 'script')],
+    ];
+    const scopes = named.flatMap(async ([name, objects, self]) => {
+      if (objects.length === 0) return [];
+      const variablesReference = await this.#variables.holdScopes(objects, self);
+      return [{ name, variablesReference, expensive: false }];
+    });
+    return { scopes: (await Promise.all(scopes)).flat() };
+  }
+
+  /** @returns what V8 calls the frame; nothing where nothing stands */
+  #callFrameId(frameId: unknown): string | undefined {
+    return this.#frames && this.#frame(frameId).call.callFrameId;
+  }
+
+  /** @throws Error where nothing stands */
+  #frame(id: unknown): Frame {
+    const frame = this.#frames?.[typeof id === 'number' ? id : 0];
+    if (!frame) throw new Error('The cells do not stand at a breakpoint.');
+    return frame;
+  }
+
+  /** What is told to an end that comes first has no answer. */
+  #tell(method: string, params?: object): void {
+    this.#inspector.post(method, params).catch(() => undefined);
+  }
+}
+
+/** A step ends on another line, at something that was written. */
+function isReached(
+  { depth, place }: Step,
+  frames: readonly Frame[],
+  { isExact, path, line }: Place,
+): boolean {
+  return isExact && !(frames.length === depth && path === place.path && line === place.line);
+}
+
+function pathIn(source: unknown): string {
+  return String((source as { path?: unknown } | undefined)?.path);
+}

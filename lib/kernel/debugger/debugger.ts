@@ -1,0 +1,98 @@
+import { Attachment, threadId } from './attachment';
+import type { Arguments, DebugEvent } from './dap';
+import { cellFile } from './sources';
+
+/**
+ * Jupyter's debug protocol over V8's inspector. It lives in another thread than the cells, since theirs stands when they
+ * stop; until a client comes, it does nothing.
+ *
+ * Source: "Debug request" of jupyter-client's "Messaging in Jupyter"; Microsoft's Debug Adapter Protocol (DAP).
+ */
+export class Debugger {
+  readonly #emit: (event: DebugEvent) => void;
+  #attachment: Attachment | undefined;
+  #count = 0;
+
+  constructor(emit: (event: DebugEvent) => void) {
+    this.#emit = emit;
+  }
+
+  /** @returns the content of the reply to a `debug_request` */
+  async answer({ seq, command, arguments: args }: Arguments): Promise<object> {
+    const reply = { type: 'response', seq: this.#next(), request_seq: seq, command };
+    try {
+      const body = await this.#answer(String(command), (args ?? {}) as Arguments);
+      return { ...reply, success: true, body: body ?? {} };
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      return { ...reply, success: false, message, body: {} };
+    }
+  }
+
+  get isStopped(): boolean {
+    return this.#attachment?.isStopped === true;
+  }
+
+  /** Ends the code that stands at a breakpoint. */
+  interrupt(): void {
+    this.#attachment?.interrupt();
+  }
+
+  /** Lets the cells run, and stops them never again. */
+  end(): void {
+    this.#attachment?.end();
+    this.#attachment = undefined;
+  }
+
+  async #answer(command: string, args: Arguments): Promise<object | undefined> {
+    switch (command) {
+      case 'debugInfo':
+        return this.#info();
+      case 'initialize':
+        this.#attachment ??= await Attachment.open((event, body) => {
+          this.#emit({ type: 'event', seq: this.#next(), event, body });
+        });
+        return capabilities;
+      case 'disconnect':
+        this.end();
+        return undefined;
+    }
+    if (!this.#attachment)
+      throw new Error(`The debugger has not been started: “initialize” goes before “${command}”.`);
+    const answer = this.#attachment.answers[command];
+    if (!answer) throw new Error(`The debugger of this kernel knows no “${command}”.`);
+    return answer(args);
+  }
+
+  #info(): object {
+    const breakpoints = [...(this.#attachment?.sources.breakpoints ?? [])];
+    return {
+      isStarted: this.#attachment !== undefined,
+      hashMethod: 'Murmur2',
+      hashSeed: cellFile.seed,
+      tmpFilePrefix: cellFile.prefix,
+      tmpFileSuffix: cellFile.suffix,
+      breakpoints: breakpoints.map(([source, breakpoints]) => ({ source, breakpoints })),
+      stoppedThreads: this.isStopped ? [threadId] : [],
+      richRendering: true,
+      exceptionPaths: [],
+      copyToGlobals: false,
+    };
+  }
+
+  #next(): number {
+    this.#count += 1;
+    return this.#count;
+  }
+}
+
+const capabilities = {
+  supportsConfigurationDoneRequest: true,
+  supportsConditionalBreakpoints: true,
+  supportsEvaluateForHovers: true,
+  supportsModulesRequest: true,
+  exceptionBreakpointFilters: [
+    { filter: 'uncaught', label: 'Uncaught exceptions', default: false },
+    { filter: 'all', label: 'All exceptions', default: false },
+  ],
+};

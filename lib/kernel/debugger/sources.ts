@@ -1,0 +1,206 @@
+import { existsSync, readFileSync } from 'node:fs';
+import type { Debugger } from 'node:inspector';
+import type { Session } from 'node:inspector/promises';
+import { SourceMap } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve, sep } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { Breakpoint } from './dap';
+import { murmur2 } from './murmur2';
+
+/** What clients call a cell: a path made of its text, the same in each front end. */
+export const cellFile = {
+  // JupyterLab writes “Cell [3]” in place of a path with this beginning of ipykernel's.
+  prefix: join(tmpdir(), 'ipykernel_typescript', sep),
+  suffix: '.ts',
+  /** What ipykernel and xeus take, too. */
+  seed: 0xc70f6907,
+} as const;
+
+/** A place in what was written; line and column count from 1. */
+export interface Place {
+  readonly path: string;
+  readonly line: number;
+  readonly column: number;
+  /** Whether something begins there that was written, and not something that the kernel has put in. */
+  readonly isExact: boolean;
+}
+
+interface Script {
+  readonly id: string;
+  readonly path: string;
+  /** Of code that was not written as it runs: its map, and the paths of what was written. */
+  readonly map?: { readonly map: SourceMap; readonly paths: ReadonlyMap<string, string> };
+}
+
+const cell = /^cell-\d+$/;
+const literal = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+
+/** Patterns of what no user writes: Node, packages, the kernel. */
+export const foreign = ['^node:', '/node_modules/', literal(pathToFileURL(join(__dirname, '..', sep)).href)];
+
+function isOwn(url: string): boolean {
+  return cell.test(url) || (/^(file:\/)?\//.test(url) && !foreign.some((pattern) => url.match(pattern)));
+}
+
+function pathOf(url: string): string {
+  return url.startsWith('file:') ? fileURLToPath(url) : url;
+}
+
+/** Finds the code that runs for what was written, and the other way around, and sets breakpoints. */
+export class Sources {
+  readonly #inspector: Session;
+  readonly #scripts = new Map<string, Script>();
+  readonly #texts = new Map<string, string>();
+  readonly #breakpoints = new Map<string, readonly Breakpoint[]>();
+  /** By path: what V8 calls those that are set. */
+  readonly #set = new Map<string, string[]>();
+
+  constructor(inspector: Session) {
+    this.#inspector = inspector;
+  }
+
+  add({ scriptId: id, url, sourceMapURL }: Debugger.ScriptParsedEventDataType): void {
+    if (!isOwn(url)) return;
+    const path = pathOf(url);
+    this.#scripts.set(id, { id, path, map: sourceMapURL ? this.#readMap(path, sourceMapURL) : undefined });
+  }
+
+  /** @returns the path by which clients know the cell from now on */
+  addCell(code: string): string {
+    const path = `${cellFile.prefix}${murmur2(code, cellFile.seed)}${cellFile.suffix}`;
+    this.#texts.set(path, code);
+    return path;
+  }
+
+  isCell(path: string): boolean {
+    return path.startsWith(cellFile.prefix);
+  }
+
+  /** What was written. @throws Error for a path that leads nowhere */
+  text(path: string): string {
+    return this.#texts.get(path) ?? readFileSync(path, 'utf8');
+  }
+
+  /** The files of users that have been loaded. */
+  files(): string[] {
+    const paths = [...this.#scripts.values()].flatMap(({ path, map }) =>
+      map ? [...map.paths.values()] : path,
+    );
+    return [...new Set(paths)].filter((path) => !this.isCell(path));
+  }
+
+  /** Where a place of running code was written; nothing for code that is no user's. */
+  place({ scriptId, lineNumber, columnNumber = 0 }: Debugger.Location): Place | undefined {
+    const script = this.#scripts.get(scriptId);
+    if (!script?.map) {
+      return script && { path: script.path, line: lineNumber + 1, column: columnNumber + 1, isExact: true };
+    }
+    const entry = script.map.map.findEntry(lineNumber, columnNumber);
+    const path = 'originalSource' in entry ? script.map.paths.get(entry.originalSource) : undefined;
+    if (!path || !('originalLine' in entry)) return undefined;
+    const isExact = entry.generatedLine === lineNumber && entry.generatedColumn === columnNumber;
+    return { path, line: entry.originalLine + 1, column: entry.originalColumn + 1, isExact };
+  }
+
+  /** @returns all breakpoints by path */
+  get breakpoints(): ReadonlyMap<string, readonly Breakpoint[]> {
+    return this.#breakpoints;
+  }
+
+  /**
+   * Replaces the breakpoints of a path.
+   *
+   * @returns for each the line on which the code stops; none where there is no such code yet
+   */
+  async setBreakpoints(path: string, breakpoints: readonly Breakpoint[]): Promise<(number | undefined)[]> {
+    for (const breakpointId of this.#set.get(path) ?? []) {
+      await this.#inspector.post('Debugger.removeBreakpoint', { breakpointId });
+    }
+    const set: string[] = [];
+    this.#set.set(path, set);
+    this.#breakpoints.set(path, breakpoints);
+    if (/\.[cm]?js$/.test(path)) return this.#setAsWritten(path, breakpoints, set);
+    const lines: (number | undefined)[] = breakpoints.map(() => undefined);
+    for (const script of this.#scripts.values()) {
+      (await this.#bind(script, path)).forEach((line, index) => {
+        lines[index] = line ?? lines[index];
+      });
+    }
+    return lines;
+  }
+
+  /** Sets the breakpoints of a script that is about to run. */
+  async bind(scriptId: string): Promise<void> {
+    const script = this.#scripts.get(scriptId);
+    for (const path of script?.map?.paths.values() ?? []) if (script) await this.#bind(script, path);
+  }
+
+  /** Code that runs as it was written, now or later: V8 finds it by itself. */
+  #setAsWritten(
+    path: string,
+    breakpoints: readonly Breakpoint[],
+    set: string[],
+  ): Promise<(number | undefined)[]> {
+    const urlRegex = `^(${literal(path)}|${literal(pathToFileURL(path).href)})$`;
+    return Promise.all(
+      breakpoints.map(async ({ line, condition }) => {
+        const { breakpointId, locations } = await this.#inspector.post('Debugger.setBreakpointByUrl', {
+          urlRegex,
+          lineNumber: line - 1,
+          condition,
+        });
+        set.push(breakpointId);
+        return locations[0] && locations[0].lineNumber + 1;
+      }),
+    );
+  }
+
+  async #bind(script: Script, path: string): Promise<(number | undefined)[]> {
+    const breakpoints = this.#breakpoints.get(path) ?? [];
+    if (breakpoints.length === 0 || ![...(script.map?.paths.values() ?? [])].includes(path)) return [];
+    const start = { scriptId: script.id, lineNumber: 0, columnNumber: 0 };
+    // It may have been forgotten, as a cell whose names are all taken by others.
+    const { locations } = await this.#inspector
+      .post('Debugger.getPossibleBreakpoints', { start })
+      .catch(() => ({ locations: [] }));
+    const places = locations.flatMap((location) => {
+      const place = this.place(location);
+      return place?.isExact && place.path === path ? [{ location, ...place }] : [];
+    });
+    places.sort((a, b) => a.line - b.line || a.column - b.column);
+    return Promise.all(
+      breakpoints.map(async ({ line, condition }) => {
+        const place = places.find((candidate) => candidate.line >= line);
+        if (!place) return undefined;
+        await this.#inspector.post('Debugger.setBreakpoint', { location: place.location, condition }).then(
+          ({ breakpointId }) => this.#set.get(path)?.push(breakpointId),
+          // Two lines may mean the same place.
+          () => undefined,
+        );
+        return place.line;
+      }),
+    );
+  }
+
+  #readMap(path: string, url: string): Script['map'] {
+    try {
+      const inline = /^data:.*?;base64,(.*)$/.exec(url)?.[1];
+      const text = inline
+        ? Buffer.from(inline, 'base64').toString()
+        : readFileSync(join(dirname(path), url), 'utf8');
+      const payload = JSON.parse(text);
+      const { sources, sourcesContent, sourceRoot = '' } = payload;
+      const paths = sources.map((source: string, index: number): [string, string] => {
+        if (cell.test(path)) return [source, this.addCell(sourcesContent[index])];
+        const written = resolve(dirname(path), sourceRoot, source);
+        if (!existsSync(written)) throw new Error(`There is no ${written}.`);
+        return [source, written];
+      });
+      return { map: new SourceMap(payload), paths: new Map(paths) };
+    } catch {
+      // A library that comes without what it was written as.
+      return undefined;
+    }
+  }
+}

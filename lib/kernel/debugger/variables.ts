@@ -1,0 +1,161 @@
+import type { Runtime } from 'node:inspector';
+import type { Session } from 'node:inspector/promises';
+import type { Variable } from './dap';
+import type * as shown from './shown';
+
+type RemoteObject = Runtime.RemoteObject;
+
+interface Property {
+  readonly name: string;
+  readonly value?: RemoteObject;
+}
+
+/** A value of this thread, or one of the main thread by its handle. */
+type Argument = string | boolean | RemoteObject;
+
+/** What V8 knows of a value beside its properties. */
+const internal = /^\[\[(Entries|PromiseState|PromiseResult)\]\]$/;
+
+/** Shows values of the main thread, by numbers that are good until they are forgotten. */
+export class Variables {
+  readonly #inspector: Session;
+  /** The module `shown` in the main thread. */
+  readonly #shown: string;
+  readonly #held = new Map<number, readonly Property[] | RemoteObject>();
+  #count = 0;
+  /** What V8 keeps for us. */
+  #group = 'debugger-0';
+
+  private constructor(inspector: Session, shown: string) {
+    this.#inspector = inspector;
+    this.#shown = shown;
+  }
+
+  static async open(inspector: Session): Promise<Variables> {
+    const expression = `process.mainModule.require(${JSON.stringify(require.resolve('./shown'))})`;
+    const { result } = await inspector.post('Runtime.evaluate', { expression });
+    return new Variables(inspector, result.objectId ?? '');
+  }
+
+  /** @returns what lets V8 forget, too */
+  forget(): () => void {
+    const objectGroup = this.#group;
+    this.#count += 1;
+    this.#group = `debugger-${this.#count}`;
+    this.#held.clear();
+    return () => {
+      this.#inspector.post('Runtime.releaseObjectGroup', { objectGroup }).catch(() => undefined);
+    };
+  }
+
+  /** Takes the variables of scopes, the innermost first, for one list. */
+  async holdScopes(scopes: readonly RemoteObject[], self?: RemoteObject): Promise<number> {
+    const properties = new Map<string, Property>();
+    if (self?.objectId) properties.set('this', { name: 'this', value: self });
+    for (const scope of scopes) {
+      for (const property of await this.#properties(scope)) {
+        if (!properties.has(property.name)) properties.set(property.name, property);
+      }
+    }
+    return this.#hold([...properties.values()]);
+  }
+
+  async list(reference: number): Promise<Variable[]> {
+    const held = this.#held.get(reference) ?? [];
+    const properties = 'type' in held ? await this.#partsOf(held) : held;
+    const values = properties.flatMap(({ value }) => value ?? []);
+    const texts: string[] = (await this.#call('texts', true, ...values)).value;
+    return properties.flatMap(({ name, value }) => {
+      if (!value) return [];
+      const hasParts = value.objectId !== undefined && value.type !== 'function';
+      return { name, value: texts.shift() ?? '', variablesReference: hasParts ? this.#hold(value) : 0 };
+    });
+  }
+
+  /** What all cells have declared so far. */
+  async globals(): Promise<Variable[]> {
+    const { names } = await this.#inspector.post('Runtime.globalLexicalScopeNames', {});
+    const release = this.forget();
+    // One may not have come to its declaration.
+    const parts = names.map((name) => `...(() => { try { return { ${name} }; } catch {} })(),`);
+    const variables = await this.list(this.#hold(await this.evaluate(`({ ${parts.join('')} })`)));
+    release();
+    return variables;
+  }
+
+  /** @param expression in TypeScript */
+  async show(expression: string, callFrameId?: string): Promise<Variable | undefined> {
+    const value = await this.evaluate(await this.#withoutTypes(expression), callFrameId);
+    return (await this.list(this.#hold([{ name: expression, value }])))[0];
+  }
+
+  /** The value as a notebook shows it, by MIME type. */
+  async rich(expression: string, callFrameId?: string): Promise<object> {
+    const value = await this.evaluate(await this.#withoutTypes(expression), callFrameId);
+    return (await this.#call('rich', true, value, callFrameId !== undefined)).value;
+  }
+
+  async evaluate(expression: string, callFrameId?: string): Promise<RemoteObject> {
+    const options = { expression, objectGroup: this.#group, silent: true };
+    return resultOf(
+      callFrameId === undefined
+        ? await this.#inspector.post('Runtime.evaluate', { ...options })
+        : await this.#inspector.post('Debugger.evaluateOnCallFrame', { ...options, callFrameId }),
+    );
+  }
+
+  async #withoutTypes(expression: string): Promise<string> {
+    return (await this.#call('withoutTypes', true, expression)).value;
+  }
+
+  #hold(value: readonly Property[] | RemoteObject): number {
+    this.#count += 1;
+    this.#held.set(this.#count, value);
+    return this.#count;
+  }
+
+  async #partsOf(value: RemoteObject): Promise<readonly Property[]> {
+    const isList = value.subtype === 'array' || value.subtype === 'typedarray';
+    return this.#properties(isList ? await this.#call('firstOf', false, value) : value);
+  }
+
+  async #properties({ objectId = '' }: RemoteObject): Promise<readonly Property[]> {
+    const answer = await this.#inspector.post('Runtime.getProperties', { objectId, ownProperties: true });
+    const { result, internalProperties = [] } = answer;
+    // Node's types do not know them.
+    const { privateProperties = [] }: { privateProperties?: Property[] } = answer as object;
+    return [
+      ...result.filter(({ enumerable }) => enumerable),
+      ...privateProperties,
+      ...internalProperties.filter(({ name }) => internal.test(name)),
+    ];
+  }
+
+  async #call(name: keyof typeof shown, returnByValue: boolean, ...args: Argument[]): Promise<RemoteObject> {
+    return resultOf(
+      await this.#inspector.post('Runtime.callFunctionOn', {
+        objectId: this.#shown,
+        functionDeclaration: `function (...args) { return this.${name}(...args); }`,
+        arguments: args.map(handleOf),
+        returnByValue,
+        // No promise settles while the main thread stands.
+        awaitPromise: name === 'rich' && args[1] === false,
+        silent: true,
+        objectGroup: this.#group,
+      }),
+    );
+  }
+}
+
+/** @throws Error with what the code has thrown */
+function resultOf({ result, exceptionDetails }: Runtime.EvaluateReturnType): RemoteObject {
+  if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
+  return result;
+}
+
+function handleOf(value: Argument): Runtime.CallArgument {
+  if (typeof value !== 'object') return { value };
+  const { objectId, unserializableValue, value: primitive } = value;
+  if (objectId) return { objectId };
+  return unserializableValue ? { unserializableValue } : { value: primitive };
+}
