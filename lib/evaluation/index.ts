@@ -15,6 +15,7 @@ export {
   type EvaluationRow,
   evaluate,
 } from './evaluate';
+export { type ImagePlan, imagePair, plannedBatches, type StepInputs, stepInputs } from './inputs';
 export { distortedImages, type PictureOptions } from './pictures';
 export {
   type Measured,
