@@ -16,13 +16,19 @@ import {
   type Strength,
 } from '../lib/distortions';
 import { AccuracyMeter } from '../lib/evaluation/accuracy';
+import { normalise } from '../lib/evaluation/crops';
 import { evaluate } from '../lib/evaluation/evaluate';
+import { imagePair, plannedBatches, type StepInputs, stepInputs } from '../lib/evaluation/inputs';
 import { distortedImages } from '../lib/evaluation/pictures';
+import { ArgumentError } from '../lib/io/errors';
 import { klDivergence, taskLoss } from '../lib/model/losses';
 import { fromFunctions, fromLayers, type Network } from '../lib/model/network';
 import { loadWeights, saveWeights } from '../lib/model/weights';
 import {
   compile,
+  dropout,
+  type LayersModel,
+  Nesterov,
   normalTensor,
   type Tensor,
   type Tensor1D,
@@ -34,7 +40,7 @@ import {
   valueAndGradients,
 } from '../lib/tensorflow';
 import type { OwnMethod } from '../lib/training/methods';
-import { type TrainOptions, train } from '../lib/training/train';
+import { imagePlan, type TrainOptions, train } from '../lib/training/train';
 
 const folder = mkdtempSync(join(tmpdir(), 'own-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -58,11 +64,7 @@ function plainNetwork(): Network {
       weight: normalTensor([3, 4], [16, 10], 0.3),
     },
     forward: (images, { filter, weight }) =>
-      tf
-        .conv2d(images, filter as Tensor4D, 2, 'same')
-        .relu()
-        .mean<Tensor2D>([1, 2])
-        .matMul(weight as Tensor2D),
+      tf.conv2d(images, filter, 2, 'same').relu().mean<Tensor2D>([1, 2]).matMul(weight),
   });
 }
 
@@ -120,6 +122,7 @@ describe('a step of TensorFlow.js as people write it', () => {
     'mean pooling': (t) => tf.avgPool(t, 2, 2, 'same'),
     depthwise: (t) => tf.depthwiseConv2d(t, ones(3, 3, 8, 1), 1, 'same'),
     'tf.ones': (t) => t.mul(tf.ones(t.shape)),
+    where: (t) => tf.where(t.greater(0).logicalAnd(t.less(1).logicalNot()), t, t.mul(0.1)),
   };
   for (const [name, op] of Object.entries(ops)) {
     it(`computes ${name} and its gradient compiled as it does op by op`, () => {
@@ -185,6 +188,52 @@ describe('a step of TensorFlow.js as people write it', () => {
 });
 
 describe('a network of functions', () => {
+  it('is refused where it does not give logits for the classes, or leaves out a variable', async () => {
+    const refused = (network: Network, message: RegExp) =>
+      assert.rejects(
+        train({ ...options, network, method: { kind: 'baseline' } }),
+        (error) => error instanceof ArgumentError && message.test(error.message),
+      );
+    const weight = normalTensor([3, 4], [3, 9], 0.3);
+    const pooled = (images: Tensor4D) => images.mean<Tensor2D>([1, 2]);
+    const nine = fromFunctions({
+      classes: 10,
+      variables: { weight },
+      forward: (x, values) => pooled(x).matMul(values.weight),
+    });
+    await refused(nine, /10 classes gives \[16,9\] for 16 images, where logits \[16,10\] were expected/);
+    const rows = evaluate({ network: nine, dataset, distortion: gaussianNoise, strengths: [0] });
+    await assert.rejects(rows.next(), /gives \[60,9\] for 60 images/);
+    const spared = fromFunctions({
+      classes: 10,
+      variables: { used: normalTensor([3, 4], [3, 10], 0.3), spare: tf.zeros([1]) },
+      forward: (x, { used }) => pooled(x).matMul(used),
+    });
+    await refused(spared, /does not depend on spare\./);
+  });
+
+  it('drops out by a count that goes on, the same compiled as op by op', async () => {
+    const trained = async (execution: TrainOptions['execution']) => {
+      const drawn = new Variable('drawn', tf.scalar(0), { trainable: false });
+      const network = fromFunctions({
+        classes: 10,
+        variables: { weight: normalTensor([3, 4], [3, 10], 0.3), drawn },
+        forward: (images, { weight }, { training, track }) =>
+          dropout(images, { rate: 0.5, drawn, training, track }).mean<Tensor2D>([1, 2]).matMul(weight),
+      });
+      const batch = tf.ones([4, 28, 28, 3]) as Tensor4D;
+      const [one, other] = [false, true].map((training) =>
+        network.forward(batch, { training, track: false }),
+      );
+      assert.notDeepEqual([...one.dataSync()], [...other.dataSync()]);
+      await train({ ...options, execution, network, method: { kind: 'baseline' } });
+      return network.snapshot();
+    };
+    const [compiled, eager] = [await trained('compiled'), await trained('eager')];
+    assert.ok(apart(compiled, eager) < 1e-6, `${apart(compiled, eager)}`);
+    assert.ok((compiled.get('drawn') as Float32Array)[0] >= 10);
+  });
+
   it('is trained, tested, attacked, looked at and saved as ResNet18 is', async () => {
     const network = plainNetwork();
     const before = network.snapshot();
@@ -309,6 +358,39 @@ describe('a model of layers', () => {
     }
   });
 
+  for (const parts of [{ scale: false }, { center: false }, { scale: false, center: false }]) {
+    it(`normalises batches with ${JSON.stringify(parts)}`, async () => {
+      const network = fromLayers(
+        tf.sequential({
+          layers: [
+            tf.layers.conv2d({ inputShape: [28, 28, 3], filters: 4, kernelSize: 7, strides: 7 }),
+            tf.layers.batchNormalization(parts),
+            tf.layers.flatten(),
+            tf.layers.dense({ units: 10 }),
+          ],
+        }),
+      );
+      const names = [...network.variables.keys()].filter((name) => name.startsWith('1.'));
+      assert.equal(names.length, 4 - Object.keys(parts).length);
+      const before = network.snapshot();
+      await train({ ...options, network, method: { kind: 'baseline' }, epochs: 1 });
+      for (const name of names)
+        assert.notDeepEqual(network.variables.get(name)?.values(), before.get(name), name);
+    });
+  }
+
+  it('is refused with layers that a seed does not decide, or whose loss would be left out', () => {
+    const withLayer = (layer: LayersModel['layers'][number]) =>
+      fromLayers(
+        tf.sequential({
+          layers: [tf.layers.flatten({ inputShape: [28, 28, 3] }), layer, tf.layers.dense({ units: 10 })],
+        }),
+      );
+    assert.throws(() => withLayer(tf.layers.gaussianNoise({ stddev: 1 })), /draws random numbers/);
+    const dense = tf.layers.dense({ units: 10, kernelRegularizer: 'l1l2' });
+    assert.throws(() => withLayer(dense), /has a regularizer, which is in none of the losses/);
+  });
+
   it('is refused where it gives no logits, or takes other images', () => {
     assert.throws(() => fromLayers(layers({ activation: 'softmax' })), /ends in the softmax/);
     assert.throws(
@@ -322,7 +404,45 @@ describe('a model of layers', () => {
   });
 });
 
+describe('a loop of one’s own', () => {
+  it('sees the pairs that train sees, and comes to the same bits', async () => {
+    const method = { kind: 'DA', probability: 0.5 } as const;
+    const one = plainNetwork();
+    await train({ ...options, epochs: 1, network: one, method, distortion: noise });
+
+    const network = plainNetwork();
+    const parameters = network.parameters;
+    const optimizer = new Nesterov(parameters);
+    const f = (images: Tensor4D) => network.forward(images, { training: true });
+    const step = compile(
+      (inputs: StepInputs) => {
+        const { distorted } = imagePair(inputs, { dataset, distortion: gaussianNoise, f });
+        const loss = () => taskLoss(f(normalise(distorted, dataset)), inputs.labels);
+        const { value, gradients } = valueAndGradients(loss, parameters);
+        optimizer.apply(parameters, gradients);
+        return { value };
+      },
+      { threads: 1 },
+    );
+    const plan = imagePlan({ method, distortion: noise, seed: 5 }, 1);
+    const reading = { batchSize: 16, order: { seed: 5, epoch: 1 } };
+    for await (const batch of plannedBatches(dataset.train, dataset, plan, reading))
+      tf.tidy(() => void step(stepInputs(batch, dataset, plan)));
+    assert.equal(apart(network.snapshot(), one.snapshot()), 0);
+  });
+});
+
 describe('a method of one’s own', () => {
+  it('is refused where its loss is no scalar', async () => {
+    const of = (loss: unknown) =>
+      train({ ...options, network: plainNetwork(), method: { name: 'm', loss: () => loss } as OwnMethod });
+    await assert.rejects(
+      of(tf.zeros([16, 10])),
+      /A loss is a scalar tensor, but this one is a tensor \[16,10\]/,
+    );
+    await assert.rejects(of(undefined), /but this one is undefined/);
+  });
+
   const mixed: OwnMethod = {
     name: 'mixed',
     loss: ({ reference, distorted, labels, f }) => {
@@ -430,6 +550,22 @@ describe('a distortion of one’s own', () => {
     const webp = { ...jpeg, name: 'webp', title: 'WebP', quality: undefined, check: () => {} };
     const of = { dataset, indices: [0], distortion: webp, strength: 44 };
     await assert.rejects(distortedImages(of), /WebP is madeBy the reader, which makes JPEG alone/);
+    for (const strength of [300, -212, 0.5]) {
+      const distortion = { ...jpeg, title: 'WebP', check: () => {} };
+      const rows = evaluate({ network: plainNetwork(), dataset, distortion, strengths: [strength] });
+      const message = new RegExp(`WebP: .* whole number from 1 to 100, .* at the strength ${strength} it is`);
+      await assert.rejects(rows.next(), message);
+      await assert.rejects(distortedImages({ ...of, distortion, strength }), message);
+    }
+  });
+
+  it('is refused where it gives pictures of another size', async () => {
+    const cut = {
+      ...swap,
+      apply: ({ crops }: { readonly crops: Tensor4D }) => crops.slice([0, 0], [-1, 10]),
+    };
+    const rows = evaluate({ network: plainNetwork(), dataset, distortion: cut, strengths: [1] });
+    await assert.rejects(rows.next(), /Channel swap gives \[60,10,28,3\] for crops of \[60,28,28,3\]/);
   });
 
   it('is told in a sentence if it attacks and there is no network', async () => {

@@ -7,7 +7,7 @@ import { openFolder } from 'stability-training/data';
 import { type Distortion, registerDistortion } from 'stability-training/distortions';
 import { fromFunctions, fromLayers, type Network, ResNet50, taskLoss } from 'stability-training/model';
 import { registerNetwork } from 'stability-training/runs';
-import type { Tensor4D } from 'stability-training/tensorflow';
+import { normalTensor } from 'stability-training/tensorflow';
 import { type OwnMethod, registerMethod } from 'stability-training/training';
 
 const { rotation, 'gaussian-noise': gaussianNoise } = st.distortions;
@@ -52,13 +52,10 @@ export const distortions = () => {
 class Own extends st.ResNet18 {}
 const functions = fromFunctions({
   classes: 3,
-  variables: { filter: st.tf.ones([5, 5, 3, 8]), weight: st.tf.ones([8, 3]) },
+  variables: { filter: normalTensor([1, 2], [5, 5, 3, 8], 0.1), weight: st.tf.zeros([8, 3]) },
   head: ['weight'],
   forward: (images, { filter, weight }) =>
-    st.tf
-      .conv2d(images, filter as Tensor4D, 2, 'same')
-      .mean([1, 2])
-      .matMul(weight),
+    st.tf.conv2d(images, filter, 2, 'same').mean([1, 2]).matMul(weight),
 });
 const networks: readonly Network[] = [
   functions,
@@ -89,6 +86,12 @@ export const training = async () => {
   await st.train({ network, dataset, method, epochs: 1, lerningRate: 0.1 });
   // @ts-expect-error a distortion, not its name
   st.evaluate({ network, dataset, distortion: 'rotation' });
+  fromFunctions({
+    classes: 3,
+    variables: { filter: normalTensor([1, 2], [8, 3], 0.1) },
+    // @ts-expect-error the values have the ranks of the variables
+    forward: (images, { filter }) => st.tf.conv2d(images, filter, 2, 'same').mean([1, 2]),
+  });
   // @ts-expect-error the values have the names of the variables
   fromFunctions({ classes: 3, variables: { a: st.tf.ones([3]) }, forward: (images, { b }) => images.mul(b) });
   // @ts-expect-error the head is among the variables

@@ -3,7 +3,7 @@ import type { Batch } from '../data/batches';
 import type { ImageDataset, Split } from '../data/dataset';
 import { type Distortion, isNone, type Strength } from '../distortions';
 import { ArgumentError } from '../io/errors';
-import type { Network } from '../model/network';
+import { logitsOf, type Network } from '../model/network';
 import { currentKernel } from '../notebook/client';
 import { type CompileOptions, compile, hashSeed, type Tensor1D, type Tensor4D, tf } from '../tensorflow';
 import { normalise } from './crops';
@@ -83,7 +83,7 @@ export class AccuracyMeter {
     checkClasses(network, dataset);
     this.#dataset = dataset;
     this.#distortion = distortion;
-    const f = (images: Tensor4D) => network.forward(images, { training: false });
+    const f = (images: Tensor4D) => logitsOf(network, images, { training: false });
     const images = (kind?: Distortion) =>
       compile(
         (inputs: StepInputs) => {

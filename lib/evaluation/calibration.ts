@@ -4,7 +4,7 @@ import { batches } from '../data/batches';
 import type { ImageDataset, Split } from '../data/dataset';
 import { randomStream } from '../data/random';
 import { ArgumentError } from '../io/errors';
-import type { Network } from '../model/network';
+import { logitsOf, type Network } from '../model/network';
 import { currentKernel } from '../notebook/client';
 import { castTo, compile, type Tensor1D, type Tensor4D, tf, uint8Tensor } from '../tensorflow';
 import { BATCH_SIZE } from './accuracy';
@@ -94,7 +94,7 @@ export async function predictions(
 ): Promise<{ readonly confidences: Float32Array; readonly answers: Uint8Array }> {
   const step = compile(({ squares, labels }: { readonly squares: Tensor4D; readonly labels: Tensor1D }) => {
     const images = normalise(centreCrops(squares, dataset.cropSide), dataset);
-    const logits = castTo(network.forward(images, { training: false }), 'float32');
+    const logits = castTo(logitsOf(network, images, { training: false }), 'float32');
     return {
       confidences: tf.softmax(logits).max(1),
       answers: logits.argMax(1).equal(labels).cast('int32'),

@@ -5,7 +5,7 @@ import { batches } from '../data/batches';
 import { type ImageDataset, subset } from '../data/dataset';
 import { ArgumentError } from '../io/errors';
 import { checkOptions } from '../io/options';
-import type { Network } from '../model/network';
+import { logitsOf, type Network } from '../model/network';
 import { currentKernel } from '../notebook/client';
 import {
   compile,
@@ -85,7 +85,7 @@ export async function certify(options: CertifyOptions): Promise<readonly Certifi
   const step = compile(({ square, seed }: { readonly square: Tensor4D; readonly seed: Tensor2D }) => {
     const noise = randomNormal(seed, [TOGETHER * side, side, 3]).reshape([TOGETHER, side, side, 3]);
     const noisy = centreCrops(square, side).add(noise.mul(sigma)) as Tensor4D;
-    return { answers: network.forward(normalise(noisy, dataset), { training: false }).argMax(1) };
+    return { answers: logitsOf(network, normalise(noisy, dataset), { training: false }).argMax(1) };
   });
   /** How often each class was answered. */
   const answersTo = async (square: Tensor4D, image: number, count: number, what: string) => {

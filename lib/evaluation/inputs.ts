@@ -3,6 +3,7 @@ import { type Batch, type BatchOptions, batches } from '../data/batches';
 import type { ImageDataset, Split } from '../data/dataset';
 import { recodeCrops } from '../data/jpeg';
 import { checkMaker, type Distortion, type Strength } from '../distortions';
+import { ArgumentError } from '../io/errors';
 import { divergenceGradient, taskLossGradient } from '../model/losses';
 import { type Tensor, type Tensor1D, type Tensor2D, type Tensor4D, tf, uint8Tensor } from '../tensorflow';
 import { centreCrops, normalise, unitFloats } from './crops';
@@ -29,7 +30,15 @@ export function plannedBatches(
 function qualities({ distortion, strengthOf }: ImagePlan, side: number) {
   if (distortion?.madeBy !== 'reader') return undefined;
   checkMaker(distortion);
-  return (image: number) => distortion.quality?.(strengthOf(image), side) ?? null;
+  return (image: number) => {
+    const strength = strengthOf(image);
+    const quality = distortion.quality?.(strength, side) ?? null;
+    if (quality === null || (Number.isInteger(quality) && quality >= 1 && quality <= 100)) return quality;
+    throw new ArgumentError(
+      `${distortion.title}: the quality of its JPEG must be a whole number from 1 to 100, or null for none, but at the strength ${strength} it is ${quality}.`,
+      { cure: 'Have check refuse the strength, or quality give another number.' },
+    );
+  };
 }
 
 /** What the reading thread does for the plan, for images that were read without it. */
@@ -116,10 +125,11 @@ export function imagePair(
 ): { readonly crops: Tensor4D; readonly distorted: Tensor4D; readonly again: () => Tensor4D } {
   const { dataset, f } = network;
   const crops = centreCrops(squares, dataset.cropSide);
-  const logitsOf = (images: Tensor4D) => f(normalise(images, dataset));
+  const answer = (images: Tensor4D) => f(normalise(images, dataset));
   let logits: Tensor2D | undefined;
-  const distort = (seeds: Tensor2D) =>
-    distortion?.apply({
+  const distort = (seeds: Tensor2D) => {
+    if (distortion === undefined) return crops;
+    const distorted = distortion.apply({
       squares,
       crops,
       recoded: recoded === undefined ? crops : unitFloats(recoded),
@@ -127,10 +137,15 @@ export function imagePair(
       seeds,
       gradient: (images) => (images === crops && gradient) || gradientAt(images, labels, network),
       divergenceGradient: (images) => {
-        logits ??= logitsOf(crops); // the same for all steps of an attack
-        return divergenceGradient(images, logits, logitsOf);
+        logits ??= answer(crops); // the same for all steps of an attack
+        return divergenceGradient(images, logits, answer);
       },
-    }) ?? crops;
+    });
+    if (distorted.shape.join() === crops.shape.join()) return distorted;
+    throw new ArgumentError(
+      `${distortion.title} gives [${distorted.shape}] for crops of [${crops.shape}]: apply returns the crops, distorted.`,
+    );
+  };
   return {
     crops,
     distorted: distort(seeds),

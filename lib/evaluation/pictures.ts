@@ -1,7 +1,7 @@
 import { type ImageDataset, readImages, type Split } from '../data/dataset';
 import type { Distortion, Strength } from '../distortions';
 import { ArgumentError } from '../io/errors';
-import type { Network } from '../model/network';
+import { logitsOf, type Network } from '../model/network';
 import { compile, type Tensor4D, tf } from '../tensorflow';
 import { testPlan } from './accuracy';
 import { imagePair, recodedBy, type StepInputs, stepInputs } from './inputs';
@@ -42,7 +42,7 @@ export async function distortedImages(options: PictureOptions): Promise<Tensor4D
     labels: Int32Array.from(indices, (index) => split.labels[index]),
     indices: Int32Array.from(indices),
   };
-  const f = (x: Tensor4D) => attacked().forward(x, { training: false });
+  const f = (x: Tensor4D) => logitsOf(attacked(), x, { training: false });
   const pair = (inputs: StepInputs) => {
     const { crops, distorted } = imagePair(inputs, { dataset, distortion: plan.distortion, f });
     return { crops, distorted };

@@ -57,17 +57,19 @@ export abstract class Network {
   }
 }
 
+/** First values by name, float32 tensors, which stay the caller's; a {@link Variable} is taken as it is. */
+type Values = Readonly<Record<string, Tensor | Variable>>;
+
 /** A network of one's own, in functions. */
-export interface NetworkFunctions<W extends string, H extends W = W> {
+export interface NetworkFunctions<V extends Values> {
   readonly classes: number;
-  /** First values, float32 tensors, which stay the caller's; a {@link Variable} is taken as it is. */
-  readonly variables: Readonly<Record<W, Tensor | Variable>>;
+  readonly variables: V;
   /** Names of the last layer's variables. Default: not known. */
-  readonly head?: readonly H[];
-  /** As {@link Network.forward}, with the values of the variables. */
+  readonly head?: readonly (keyof V & string)[];
+  /** As {@link Network.forward}, with the values of the variables: tensors of the rank of the first ones. */
   readonly forward: (
     images: Tensor4D,
-    values: Readonly<Record<W, Tensor>>,
+    values: { readonly [Name in keyof V]: V[Name] extends Variable ? Tensor : V[Name] },
     options: ForwardOptions,
   ) => Tensor;
 }
@@ -78,20 +80,19 @@ export interface NetworkFunctions<W extends string, H extends W = W> {
  * ```ts
  * const network = fromFunctions({
  *   classes: 10,
- *   variables: { filter: tf.randomNormal([5, 5, 3, 16], 0, 0.1), weight: tf.randomNormal([16, 10], 0, 0.1) },
- *   forward: (images, { filter, weight }) =>
- *     tf.conv2d(images, filter as tf.Tensor4D, 2, 'same').relu().mean<tf.Tensor2D>([1, 2]).matMul(weight),
+ *   variables: { filter: normalTensor([1, 2], [5, 5, 3, 16], 0.1), weight: normalTensor([3, 4], [16, 10], 0.1) },
+ *   forward: (images, { filter, weight }) => tf.conv2d(images, filter, 2, 'same').relu().mean([1, 2]).matMul(weight),
  * });
  * ```
  */
-export function fromFunctions<W extends string, H extends W = W>(functions: NetworkFunctions<W, H>): Network {
+export function fromFunctions<const V extends Values>(functions: NetworkFunctions<V>): Network {
   const { classes, variables, head, forward } = functions;
   const named = Object.entries<Tensor | Variable>(variables).map(
     ([name, value]) => [name, value instanceof Variable ? value : new Variable(name, value)] as const,
   );
   const withValues: Network['forward'] = (images, options) => {
     const values = Object.fromEntries(named.map(([name, variable]) => [name, variable.read()]));
-    return forward(images, values as Record<W, Tensor>, options) as Tensor2D;
+    return forward(images, values as Parameters<typeof forward>[1], options) as Tensor2D;
   };
   return new OwnNetwork(classes, new Map(named), withValues, head);
 }
@@ -120,6 +121,17 @@ export function fromLayers(model: LayersModel): Network {
     return apply(images, options) as Tensor2D;
   };
   return new OwnNetwork(classes, variables, forward, head);
+}
+
+/** The logits of images. @throws ArgumentError if the network gives something else */
+export function logitsOf(network: Network, images: Tensor4D, options: ForwardOptions): Tensor2D {
+  const logits: Tensor = network.forward(images, options);
+  const expected = [images.shape[0], network.classes];
+  if (logits?.shape?.join() === expected.join()) return logits as Tensor2D;
+  throw new ArgumentError(
+    `The network of ${network.classes} classes gives [${logits?.shape}] for ${images.shape[0]} images, where logits [${expected}] were expected.`,
+    { cure: 'forward returns a tensor [batch, classes], without a softmax.' },
+  );
 }
 
 class OwnNetwork extends Network {

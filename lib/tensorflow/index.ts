@@ -19,7 +19,7 @@ export {
   sum,
 } from './ops';
 export { Nesterov, valueAndGradients } from './optimizer';
-export { hashSeed, normalTensor, randomNormal, randomUniform, uniformTensor } from './random';
+export { dropout, hashSeed, normalTensor, randomNormal, randomUniform, uniformTensor } from './random';
 export type { NamedTensors } from './recorder';
 export {
   attribute,

@@ -1,6 +1,6 @@
 /** TensorFlow.js' models of layers on {@link Variable}s, which compiled steps and checkpoints know. */
 import { ArgumentError } from '../io/errors';
-import { seededUniform } from './random';
+import { dropout } from './random';
 import { type LayersModel, type Tensor, tf } from './runtime';
 import { Variable } from './variable';
 
@@ -39,6 +39,8 @@ export function layerVariables(model: LayersModel) {
     );
   }
 
+  for (const layer of layers) checkLayer(layer);
+
   /** Of the pass that is going on. */
   let tracked = true;
   const variables = new Map<string, Variable>();
@@ -61,17 +63,14 @@ export function layerVariables(model: LayersModel) {
       readonly rate?: number;
       readonly noiseShape?: unknown;
     };
+    if (layer.getClassName() === 'BatchNormalization') fillIn(layer);
     // tfjs' own mask is drawn in JavaScript: a recorded step would repeat it for ever.
     if (layer.getClassName() !== 'Dropout' || !rate || rate >= 1 || noiseShape != null) continue;
     const drawn = new Variable(`${index}.drawn`, tf.scalar(0), { trainable: false });
     variables.set(drawn.name, drawn);
     layer.call = (inputs, { training }) => {
       const x = [inputs].flat()[0];
-      if (!training) return x;
-      const count = drawn.read();
-      if (tracked) drawn.assign(count.add(1));
-      const kept = seededUniform(tf.stack([tf.scalar(index), count]).toInt(), x.shape).greaterEqual(rate);
-      return x.mul(kept.cast('float32')).div(1 - rate);
+      return dropout(x, { rate, drawn, seed: index, training, track: tracked });
     };
   }
   return {
@@ -91,6 +90,39 @@ export function layerVariables(model: LayersModel) {
     },
   };
 }
+
+/** Layers that draw in JavaScript. */
+const RANDOM: readonly string[] = ['AlphaDropout', 'GaussianDropout', 'GaussianNoise', 'SpatialDropout1D'];
+
+/** @throws ArgumentError if a layer would not do here what it is made for */
+function checkLayer(layer: Layer): void {
+  if (RANDOM.includes(layer.getClassName())) {
+    throw new ArgumentError(`The layer ${layer.name} draws random numbers that a seed does not decide.`, {
+      cure: 'Take tf.layers.dropout; noise on the images is a distortion.',
+    });
+  }
+  if (layer.losses.length > 0) {
+    throw new ArgumentError(
+      `The layer ${layer.name} has a regularizer, which is in none of the losses here.`,
+      {
+        cure: 'Leave it out, or add its term in a method of your own: registerMethod.',
+      },
+    );
+  }
+}
+
+/** Gives a batch normalisation without scale or offset those that change nothing: tfjs reads both in training. */
+function fillIn(layer: Layer): void {
+  const shape = layer.weights[0].shape as number[];
+  const parts = layer as unknown as {
+    gamma?: Pick<LayerVariable, 'read'>;
+    beta?: Pick<LayerVariable, 'read'>;
+  };
+  parts.gamma ??= { read: () => tf.ones(shape) };
+  parts.beta ??= { read: () => tf.zeros(shape) };
+}
+
+type Layer = LayersModel['layers'][number];
 
 /** The layers of a model and of the models within it, in their order. */
 function layersOf(model: LayersModel): LayersModel['layers'] {

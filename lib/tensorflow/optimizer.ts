@@ -2,18 +2,58 @@ import { ArgumentError } from '../io/errors';
 import { attribute, backend, DataType, handles, type Scalar, type Tensor, tf } from './runtime';
 import { readingAs, Variable } from './variable';
 
+// tfjs has no gradients of comparisons, so that none would go past the condition of a `where`: they are zero.
+const COMPARISONS = [
+  'Equal',
+  'NotEqual',
+  'Greater',
+  'GreaterEqual',
+  'Less',
+  'LessEqual',
+  'LogicalAnd',
+  'LogicalOr',
+];
+for (const kernelName of COMPARISONS) {
+  tf.registerGradient({
+    kernelName,
+    inputsToSave: ['a', 'b'],
+    gradFunc: (_dy, [a, b]) => ({ a: () => tf.zeros(a.shape), b: () => tf.zeros(b.shape) }),
+  });
+}
+tf.registerGradient({
+  kernelName: 'LogicalNot',
+  inputsToSave: ['x'],
+  gradFunc: (_dy, [x]) => ({ x: () => tf.zeros(x.shape) }),
+});
+
 /**
  * The value of `loss` and its gradient with respect to each variable that it reads; the caller's to dispose (or a
  * tidy's).
+ *
+ * @throws ArgumentError if the loss is no scalar, or does not depend on one of the variables
  */
 export function valueAndGradients(
   loss: () => Scalar,
   variables: readonly Variable[],
 ): { readonly value: Scalar; readonly gradients: readonly Tensor[] } {
-  const { value, grads } = tf.valueAndGrads((...values: Tensor[]) => {
-    return readingAs(new Map(variables.map((variable, index) => [variable, values[index]])), loss);
-  })(variables.map((variable) => variable.read()));
-  return { value: value as Scalar, gradients: grads };
+  return tf.tidy(() => {
+    const values = variables.map((variable) => variable.read());
+    const given = new Map(variables.map((variable, index) => [variable, values[index]]));
+    const checked = () => {
+      const value: Tensor = readingAs(given, loss);
+      if (value instanceof tf.Tensor && value.rank === 0) return value as Scalar;
+      const got = value instanceof tf.Tensor ? `a tensor [${value.shape}]` : `${value}`;
+      throw new ArgumentError(`A loss is a scalar tensor, but this one is ${got}.`, {
+        cure: 'Average it over the batch: loss.mean().',
+      });
+    };
+    const { value, grads } = tf.engine().gradients(checked, values, undefined, true);
+    const unused = variables.filter((_, index) => !grads[index]).map(({ name }) => name);
+    if (unused.length === 0) return { value, gradients: grads };
+    throw new ArgumentError(`The loss does not depend on ${unused.join(', ')}.`, {
+      cure: "A network's forward takes the value of each variable by variable.read() whenever it is called; what is not learnt is a Variable with trainable: false.",
+    });
+  });
 }
 
 /**
@@ -38,8 +78,8 @@ export class Nesterov {
       momentum = 0.9,
     }: { readonly learningRate?: number; readonly momentum?: number } = {},
   ) {
-    if (!(learningRate > 0))
-      throw new ArgumentError(`The learning rate must be above 0, but got ${learningRate}.`);
+    if (!(learningRate > 0 && Number.isFinite(learningRate)))
+      throw new ArgumentError(`The learning rate must be a number above 0, but got ${learningRate}.`);
     if (!(momentum >= 0 && momentum < 1))
       throw new ArgumentError(`Momentum must be in 0 … 1, but got ${momentum}.`);
     this.learningRate = learningRate;

@@ -1,13 +1,16 @@
+import { ArgumentError } from '../io/errors';
 import {
   attribute,
   DataType,
   execute,
   executeOne,
+  type Rank,
   type Tensor,
   type Tensor2D,
   type Tensor4D,
   tf,
 } from './runtime';
+import type { Variable } from './variable';
 
 const statelessAttributes = [
   attribute.type('dtype', DataType.float32),
@@ -54,31 +57,69 @@ export function randomUniform(seeds: Tensor2D, count: number): Tensor2D {
   return perImage('StatelessRandomUniform', seeds, [count]) as Tensor2D;
 }
 
+/** A tensor of a shape: its rank is that of the list, where the list's length is known. */
+type TensorOf<S extends readonly number[]> = Tensor<
+  `R${S['length']}` extends infer R extends keyof Ranks ? Ranks[R] : Rank
+>;
+type Ranks = typeof tf.Rank;
+
 /**
  * A normal tensor from one seed, for initial weights.
  *
  * @param seed two int32
  * @param deviation the standard deviation, > 0
  */
-export function normalTensor(
+export function normalTensor<const S extends readonly number[]>(
   seed: readonly [number, number],
-  shape: readonly number[],
+  shape: S,
   deviation: number,
-): Tensor {
-  return tf.tidy(() => statelessTensor('StatelessRandomNormal', seed, shape).mul(deviation));
+): TensorOf<S> {
+  return tf.tidy(() => statelessTensor('StatelessRandomNormal', seed, shape).mul(deviation) as TensorOf<S>);
 }
 
 /** A uniform tensor in ±`bound` from one seed, for initial weights. */
-export function uniformTensor(
+export function uniformTensor<const S extends readonly number[]>(
   seed: readonly [number, number],
-  shape: readonly number[],
+  shape: S,
   bound: number,
-): Tensor {
-  return tf.tidy(() =>
-    statelessTensor('StatelessRandomUniform', seed, shape)
-      .mul(2 * bound)
-      .sub(bound),
+): TensorOf<S> {
+  return tf.tidy(
+    () =>
+      statelessTensor('StatelessRandomUniform', seed, shape)
+        .mul(2 * bound)
+        .sub(bound) as TensorOf<S>,
   );
+}
+
+/**
+ * Dropout, in training alone: each value becomes 0 with the probability `rate`, the others are divided by 1 − rate. (tfjs' own
+ * draws in JavaScript, which a recorded step would repeat for ever.)
+ *
+ * @param options.rate 0 ≤ rate < 1
+ * @param options.drawn Counts the masks, of which each is another. One of the network's variables, so that a resumed training
+ *   goes on with the next: `new Variable('drawn', tf.scalar(0), { trainable: false })`
+ * @param options.seed Tells places in the network apart. Default: 0.
+ * @param options.track Whether the count goes on, as `ForwardOptions` says. Default: true.
+ */
+export function dropout<X extends Tensor>(
+  x: X,
+  options: {
+    readonly rate: number;
+    readonly drawn: Variable;
+    readonly training: boolean;
+    readonly seed?: number;
+    readonly track?: boolean;
+  },
+): X {
+  const { rate, drawn, training, seed = 0, track = true } = options;
+  if (!(rate >= 0 && rate < 1)) {
+    throw new ArgumentError(`dropout: rate must be from 0 on and below 1, but got ${rate}.`);
+  }
+  if (!training) return x;
+  const count = drawn.read();
+  if (track) drawn.assign(count.add(1));
+  const kept = seededUniform(tf.stack([tf.scalar(seed), count]).toInt(), x.shape).greaterEqual(rate);
+  return x.mul(kept.cast('float32')).div(1 - rate);
 }
 
 /**
@@ -86,7 +127,7 @@ export function uniformTensor(
  *
  * @param seed `[2]`, int32
  */
-export function seededUniform(seed: Tensor, shape: readonly number[]): Tensor {
+function seededUniform(seed: Tensor, shape: readonly number[]): Tensor {
   return executeOne('StatelessRandomUniform', [tf.tensor1d([...shape], 'int32'), seed], statelessAttributes);
 }
 

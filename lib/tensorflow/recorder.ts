@@ -36,7 +36,7 @@ export function record<I extends NamedTensors, O extends NamedTensors>(
     Math.random = () => {
       throw refusal(
         'draws a JavaScript random number',
-        'Give the step seeds as an input and use the seeded random ops.',
+        'Use the seeded random ops of stability-training/tensorflow: dropout in a network, randomNormal and randomUniform with the seeds of the images.',
       );
     };
     const results = tf.tidy(() => {
@@ -166,7 +166,7 @@ class Recorder {
       if (values.every((value) => value === values[0])) return this.#filled(shape, dtype, values.slice(0, 1));
       throw refusal(
         `makes a tensor of ${values.length} values in JavaScript`,
-        'Give it to the step as an input, or make it with an op; in the graph it would never change.',
+        'Make it with an op, before the step, or give it to the step as an input: in the graph it would never change. Of dropout, stability-training/tensorflow has one that draws anew.',
       );
     }
     const id = this.#real.createTensor(shape, dtype, values);

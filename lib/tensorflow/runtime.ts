@@ -19,8 +19,9 @@ process.env.TF_OVERRIDE_GLOBAL_THREADPOOL ??= '1';
 /** TensorFlow.js on the native TensorFlow library. */
 export const tf: typeof Tf = load();
 
-/** A TensorFlow.js tensor of any rank. */
-export type Tensor = Tf.Tensor;
+/** A TensorFlow.js tensor of a rank; by default of any. */
+export type Tensor<R extends Rank = Rank> = Tf.Tensor<R>;
+export type Rank = Tf.Rank;
 /** A TensorFlow.js tensor of shape `[]`. */
 export type Scalar = Tf.Scalar;
 /** A TensorFlow.js tensor of rank 1, as labels `[images]`. */

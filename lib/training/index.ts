@@ -14,6 +14,7 @@ export {
   type BatchEvent,
   type CheckpointOptions,
   DivergenceError,
+  imagePlan,
   type TrainingResult,
   type TrainOptions,
   train,

@@ -5,7 +5,7 @@ import { normalise } from '../evaluation/crops';
 import { type ImagePlan, imagePair, plannedBatches, type StepInputs, stepInputs } from '../evaluation/inputs';
 import { ArgumentError, UserError } from '../io/errors';
 import { checkOptions } from '../io/options';
-import type { Network } from '../model/network';
+import { logitsOf, type Network } from '../model/network';
 import { currentKernel } from '../notebook/client';
 import { compile, hashSeed, Nesterov, type Scalar, tf, valueAndGradients } from '../tensorflow';
 import { type EpochResult, loadCheckpoint, type Snapshot, saveCheckpoint } from './checkpoint';
@@ -148,7 +148,7 @@ export class Trainer {
           dataset,
           distortion: distortion?.kind,
           // The pass of an attack leaves the running statistics where they are: the images are counted once.
-          f: (images) => network.forward(images, { training: true, track: false }),
+          f: (images) => logitsOf(network, images, { training: true, track: false }),
         });
         const { value, gradients } = valueAndGradients(
           () =>
@@ -158,7 +158,7 @@ export class Trainer {
               again: () => normalise(again(), dataset),
               labels: inputs.labels,
               weight,
-              f: (images) => network.forward(images, { training: true }),
+              f: (images) => logitsOf(network, images, { training: true }),
             }),
           parameters,
         );
@@ -179,6 +179,9 @@ export class Trainer {
     }
     if (!(Number.isInteger(batchSize) && batchSize >= 1)) {
       throw new ArgumentError(`train: batchSize must be a whole number above 0, but got ${batchSize}.`);
+    }
+    if (!(Number.isSafeInteger(seed) && seed >= 0)) {
+      throw new ArgumentError(`train: seed must be a whole number from 0 on, but got ${seed}.`);
     }
     signal?.throwIfAborted();
     const network = this.network;
@@ -285,8 +288,14 @@ export class Trainer {
   }
 }
 
-/** The seed and the strength of each image's distortion in an epoch; with DA(p), images are spared at random. */
-function imagePlan({ method, distortion, seed = 0 }: RunOptions, epoch: number): ImagePlan {
+/**
+ * The seed and the strength of each image's distortion in an epoch, from 1 on, as {@link train} has them; with DA(p), images
+ * are spared at random. A loop of one's own reads `plannedBatches` of it and makes x and x′ by `imagePair`.
+ */
+export function imagePlan(
+  { method, distortion, seed = 0 }: Pick<TrainOptions, 'method' | 'distortion' | 'seed'>,
+  epoch: number,
+): ImagePlan {
   const { strength = 0, kind } = distortion ?? {};
   const probability = 'probability' in method ? method.probability : 1;
   return {

@@ -1,7 +1,6 @@
 import { inspect } from 'node:util';
 import type * as TypeScript from 'typescript-6';
-import { type MimeBundle, toMimeBundle, toText } from '../../notebook/mime';
-import { encodeBundle } from '../cells/notebook-client';
+import { encodeBundle, type MimeBundle, toMimeBundle, toText } from '../../notebook/mime';
 
 /* What the debugger, which lives in another thread, asks of the one that the values are in. */
 
