@@ -116,11 +116,11 @@ export function robustnessFigure(options: RobustnessFigureOptions): Figure {
           return {
             text: `chance: ${Number(y.toFixed(1))} %`,
             xref: 'paper',
-            x: 1,
-            xanchor: 'right',
+            x: 0.005,
+            xanchor: 'left',
             y,
             ...note(12),
-            ...(y >= 5 && { yanchor: 'top' }), // few curves come below it, and many end on it
+            ...(y >= 5 && { yanchor: 'top' }), // undistorted, no curve comes below it; strong attacks do
           };
         }),
       ],
