@@ -82,6 +82,33 @@ class KernelTests(jupyter_kernel_test.KernelTests):
         self.assertEqual(self.get_non_kernel_info_reply(timeout=60)["parent_header"]["msg_id"], cell)
         self.debug("disconnect")
 
+    def test_comm(self):
+        """Data and buffers both ways, by jupyter_client's own session."""
+
+        def published(msg_type):
+            while (message := self.kc.get_iopub_msg(timeout=60))["msg_type"] != msg_type:
+                pass
+            return message
+
+        self.flush_channels()
+        self.kc.execute(
+            "const comm = (globalThis as any)[Symbol.for('jupyter.kernel.client')].comm.open('t', { a: 1 },"
+            " { metadata: { version: '1' }, buffers: [new Uint8Array([1, 2])] });"
+            "comm.onMessage((data: object, buffers: Uint8Array[]) => comm.send(data, { buffers }));"
+        )
+        self.kc.get_shell_msg(timeout=60)
+        opened = published("comm_open")
+        content = opened["content"]
+        self.assertEqual((content["target_name"], content["data"], opened["metadata"]), ("t", {"a": 1}, {"version": "1"}))
+        self.assertEqual([bytes(buffer) for buffer in opened["buffers"]], [b"\x01\x02"])
+        session = self.kc.session
+        message = session.msg("comm_msg", {"comm_id": content["comm_id"], "data": {"b": 2}})
+        session.send(self.kc.shell_channel.socket, message, buffers=[b"\x00\xff", b""])
+        answer = published("comm_msg")
+        self.assertEqual(answer["content"]["data"], {"b": 2})
+        self.assertEqual(answer["parent_header"]["msg_id"], message["header"]["msg_id"])
+        self.assertEqual([bytes(buffer) for buffer in answer["buffers"]], [b"\x00\xff", b""])
+
 
 class IopubWelcomeTests(jupyter_kernel_test.IopubWelcomeTests):
     kernel_name = "stability-training"
