@@ -59,7 +59,9 @@ const isEvent = ({ type, content }: Message, event: string) =>
 async function stopped(): Promise<{ reason: string; text?: string; at: string[]; paths: string[] }> {
   const number = ++stops;
   let count = 0;
-  const { content } = await kernel.message((message) => isEvent(message, 'stopped') && ++count === number);
+  const isNext = (message: Message) => isEvent(message, 'stopped') && ++count === number;
+  // A cell that loads the library first takes its time on a busy machine.
+  const { content } = await kernel.message(isNext, 120_000);
   const { stackFrames } = await request('stackTrace', { threadId: 1 });
   return {
     ...content.body,

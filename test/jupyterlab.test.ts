@@ -306,6 +306,16 @@ function area(width: number, height: number): number {
     await notebook.outputMatching(1, /'found 42'/);
     // Between stops it lists what the cells have declared.
     await variable('found42').first().waitFor();
+    // A new kernel gets the breakpoints of the old one.
+    await notebook.menu('Kernel', 'Restart Kernel…');
+    await page.locator('.jp-Dialog .jp-mod-accept').click();
+    await sleep(3000);
+    // Beside the debugger there is no room for the notebook's own sign.
+    await page.getByText('TypeScript (stability training) | Idle').waitFor();
+    await notebook.runAll();
+    await highlighted('const result');
+    await page.locator('[data-command="debugger:continue"]').click();
+    await notebook.outputMatching(1, /'found 42'/);
     await bug.click();
     await gutter.first().waitFor({ state: 'detached' });
   },

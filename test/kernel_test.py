@@ -64,6 +64,12 @@ class KernelTests(jupyter_kernel_test.KernelTests):
                 self.assertTrue(reply["content"]["success"], reply["content"])
                 return reply["content"]["body"]
 
+    def next_event(self, **fields):
+        while True:
+            message = self.kc.get_iopub_msg(timeout=60)
+            if fields.items() <= message["content"].items():
+                return message
+
     def test_debugger(self):
         code = "let n: number = 1;\nn += 1;\nn"
         self.debug("initialize")
@@ -72,13 +78,12 @@ class KernelTests(jupyter_kernel_test.KernelTests):
         self.debug("setBreakpoints", source={"path": path}, breakpoints=[{"line": 2}])
         self.debug("configurationDone")
         cell = self.kc.execute(code)
-        while True:
-            event = self.kc.get_iopub_msg(timeout=60)
-            if event["msg_type"] == "debug_event" and event["content"]["event"] == "stopped":
-                break
+        self.next_event(event="stopped")
         frame = self.debug("stackTrace", threadId=1)["stackFrames"][0]
         self.assertEqual((frame["line"], frame["source"]["path"]), (2, path))
         self.debug("continue", threadId=1)
+        # What is left would be read by the next test, which does not know it.
+        self.next_event(event="continued")
         self.assertEqual(self.get_non_kernel_info_reply(timeout=60)["parent_header"]["msg_id"], cell)
         self.debug("disconnect")
 

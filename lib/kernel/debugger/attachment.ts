@@ -35,6 +35,8 @@ export class Attachment {
   /** Where the main thread stands, the innermost first. */
   #frames: readonly Frame[] | undefined;
   #step: Step | undefined;
+  /** What V8 calls the stop before scripts. */
+  #beforeScripts = '';
   /** It is to stop wherever it is. */
   #isPausing = false;
 
@@ -48,9 +50,7 @@ export class Attachment {
     inspector.on('Debugger.resumed', () => attachment.#resume());
     await inspector.post('Debugger.enable');
     await inspector.post('Debugger.setBlackboxPatterns', passedBy);
-    // A script that was written as something else stops before it runs, so that its breakpoints can be set.
-    const instrumentation = 'beforeScriptWithSourceMapExecution';
-    await inspector.post('Debugger.setInstrumentationBreakpoint', { instrumentation });
+    await attachment.#stopBeforeScripts();
     emit('initialized', {});
     return attachment;
   }
@@ -124,6 +124,7 @@ export class Attachment {
   async #pause({ callFrames, reason, data, hitBreakpoints }: Debugger.PausedEventDataType): Promise<void> {
     if (reason === 'instrumentation') {
       await this.sources.bind((data as { scriptId: string }).scriptId);
+      await this.#stopBeforeScripts();
       this.#tell('Debugger.resume');
       if (this.#isPausing) this.#askForPause();
       return;
@@ -155,6 +156,17 @@ export class Attachment {
       });
       this.#isPausing = false;
     }
+  }
+
+  /** A script that was written as something else stops before it runs, so that its breakpoints can be set. */
+  async #stopBeforeScripts(): Promise<void> {
+    // V8 would not make the code of one fast that has stopped.
+    await this.#inspector.post('Debugger.removeBreakpoint', { breakpointId: this.#beforeScripts });
+    const instrumentation = 'beforeScriptWithSourceMapExecution';
+    const set: unknown = await this.#inspector.post('Debugger.setInstrumentationBreakpoint', {
+      instrumentation,
+    });
+    this.#beforeScripts = (set as { breakpointId: string }).breakpointId;
   }
 
   #askForPause(): void {
