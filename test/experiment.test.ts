@@ -9,7 +9,7 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import * as st from 'stability-training';
-import { buildArrays, buildFolder, type LabelledArray, openFolder } from 'stability-training/data';
+import { buildArrays, type LabelledArray, openFolder } from 'stability-training/data';
 import { type Distortion, registerDistortion } from 'stability-training/distortions';
 import { fromFunctions, type ResNet18 } from 'stability-training/model';
 import { experimentCurves, experimentGains } from 'stability-training/paper';
@@ -266,8 +266,6 @@ describe('what is refused before anything is trained', () => {
     const isSeeds = 'has no option "seed". Is it "seeds"?';
     await assert.rejects(first(st.sweep('all', what)), told(`sweep ${isSeeds}`));
     assert.throws(() => planJobs('all', what), told(`A plan of runs ${isSeeds}`));
-    const building = { from: pictures, out: join(folder, 'b'), sied: 1 };
-    await assert.rejects(buildFolder(building), told('buildFolder has no option "sied". Is it "seed"?'));
     const cut = st.evaluate({
       network: new st.ResNet18({ classes: 3, width: 8 }),
       dataset: { ...dataset, cropSide: 99 },

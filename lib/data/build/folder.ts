@@ -1,7 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { ArgumentError, DataError } from '../../io/errors';
-import { checkOptions } from '../../io/options';
 import { type ImageDataset, openDataset } from '../dataset';
 import { permutation } from '../random';
 import { SPLIT_NAMES, type SplitName } from '../store';
@@ -45,17 +44,6 @@ type Shares = Required<Pick<FolderOptions, 'validation' | 'test' | 'seed'>>;
  * @throws BuildError that lists every problem at once; DataError where there are no such folders, or no room
  */
 export async function buildFolder(options: FolderOptions): Promise<string> {
-  checkOptions('buildFolder', options, [
-    'from',
-    'out',
-    'side',
-    'seed',
-    'validation',
-    'test',
-    'skipBad',
-    'signal',
-    'onProgress',
-  ]);
   const { validation = 0.1, test = 0.1, seed = 0 } = options;
   if (!(validation > 0 && test > 0 && validation + test < 1)) {
     throw new ArgumentError(
