@@ -25,7 +25,8 @@ export function fingerprint({ cells }) {
     .filter((cell) => cell.cell_type === 'code')
     .map((cell) => [cell.source].flat().join(''));
   for (const source of sources) hash.update(source).update('\0');
-  const reads = /\.(results|shown|claimsOf|corruptedRuns|findings|showFigure|figureTable|verdictTable|compareTreatments)\(/;
+  const reads =
+    /\.(results|shown|claimsOf|corruptedRuns|findings|showFigure|figureTable|verdictTable|compareTreatments)\(/;
   if (sources.some((source) => reads.test(source))) {
     for (const preset of ['laptop', 'photos']) {
       const results = inRoot('data', 'results', `${preset}.jsonl`);

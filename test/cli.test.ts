@@ -689,6 +689,21 @@ describe('results that ship', () => {
     return project;
   }
 
+  it('are what the README and --help name: its first command finds the run that the others take', async () => {
+    const readme = readFileSync(join(root, 'README.md'), 'utf8');
+    const [, first] = /^npx stability-training (run .*?) {2,}#/m.exec(readme) ?? assert.fail();
+    const nowhere = join(newFolder(), 'runs');
+    const { id } = await json(...first.split(' '), '--store', nowhere);
+    assert.ok(!existsSync(nowhere), 'nothing is trained');
+    const helps = ['evaluate', 'report', 'export'].map(async (name) => (await call(name, '--help')).out);
+    const named = [readme, ...(await Promise.all(helps))].flatMap((each) => [
+      ...each.matchAll(/--run ([0-9a-f]+)/g),
+    ]);
+    assert.ok(named.length >= 8);
+    for (const [text, prefix] of named) assert.ok(id.startsWith(prefix), `${text}: ${id}`);
+    assert.match((await call('run', '--help')).out, new RegExp(first));
+  });
+
   it('are found by their id, and trained where their weights are needed', async () => {
     const project = shippingProject();
     const empty = join(project, 'runs');

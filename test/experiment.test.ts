@@ -14,7 +14,7 @@ import { type Distortion, registerDistortion } from 'stability-training/distorti
 import { fromFunctions, type ResNet18 } from 'stability-training/model';
 import { experimentCurves, experimentGains } from 'stability-training/paper';
 import { experimentFigure } from 'stability-training/plots';
-import { loadPlugin, presetNamed, registerNetwork, runId } from 'stability-training/runs';
+import { loadPlugin, type NetworkMaker, presetNamed, registerNetwork, runId } from 'stability-training/runs';
 import { planJobs } from 'stability-training/sweep';
 import { type OwnMethod, registerMethod } from 'stability-training/training';
 
@@ -178,6 +178,11 @@ describe('an experiment of one’s own', () => {
     assert.match(elsewhere.stderr, /There is no preset "bars"[\s\S]*--plugin FILE/);
     const nowhere = await command('sweep', '--plugin', join(folder, 'none.ts'));
     assert.match(nowhere.stderr, /none\.ts cannot be loaded: Cannot find module/);
+    // Its tests with distortions of one's own are left out, and all else is written.
+    const logs = await command('tensorboard', '--store', store, '--out', join(folder, 'logs'));
+    assert.equal(logs.code, 0, logs.stderr);
+    assert.match(logs.stdout, new RegExp(`Wrote ${outcome(store).size} runs`));
+    assert.match(logs.stderr, /Passed over: tests with [a-z+, -]+, as not known here\.\n→ --plugin FILE/);
     // Other runs of the same store are found.
     assert.match(
       await succeeds('status', '--preset', 'smoke', '--figures', 'fig1a', '--store', store),
@@ -234,6 +239,9 @@ describe('what is refused before anything is trained', () => {
     'a preset’s name': [{ name: 'laptop' }, /cannot be called "laptop"/],
     'a name of other letters': [{ name: '../x' }, /name/],
     'no batch': [{ batchSize: 0 }, /batchSize/],
+    'a width that cannot be': [{ network: { width: -3, stem: 'small' } }, /network/],
+    'a method that is a word': [{ treatments: [{ ...treatment, method: 'ST' }] }, /no method "ST"/],
+    'no strength': [{ treatments: [{ ...treatment, distortion: { name: 'rotation' } }] }, /ρ must be/],
   };
   for (const [what, [change, message]] of Object.entries(wrong)) {
     it(what, () => {
@@ -262,6 +270,15 @@ describe('what is refused before anything is trained', () => {
     const isSeeds = 'has no option "seed". Is it "seeds"?';
     await assert.rejects(first(st.sweep('all', what)), told(`sweep ${isSeeds}`));
     assert.throws(() => planJobs('all', what), told(`A plan of runs ${isSeeds}`));
+    const cut = st.evaluate({
+      network: new st.ResNet18({ classes: 3, width: 8 }),
+      dataset: { ...dataset, cropSide: 99 },
+      distortion: st.distortions.rotation,
+    });
+    await assert.rejects(first(cut), {
+      name: 'ArgumentError',
+      message: 'Crops of 99 pixels cannot be cut from squares of 32.',
+    });
     assert.throws(() => st.sweepStatus('all', what), told(`A plan of runs ${isSeeds}`));
   });
 
@@ -287,6 +304,14 @@ describe('what is refused before anything is trained', () => {
     assert.throws(() => registerDistortion({ ...mine, name: 'webp', madeBy: 'reader' }), /JPEG alone/);
     const loss: OwnMethod['loss'] = ({ reference, f }) => f(reference).mean();
     assert.throws(() => registerMethod({ name: 'ST', loss }), /cannot be called "ST"/);
+    const none = { name: 'none' } as OwnMethod & NetworkMaker;
+    assert.throws(() => registerMethod(none), /"none" must have a function loss/);
+    assert.throws(() => registerNetwork(none), /"none" must have a function make/);
+    for (const lack of [{ apply: undefined }, { testGrid: [0] }] as object[])
+      assert.throws(
+        () => registerDistortion({ ...mine, name: 'b', ...lack }),
+        /must have a function apply and a testGrid/,
+      );
   });
 });
 

@@ -383,9 +383,12 @@ describe('weights on disk', () => {
       new ResNet18(options),
     ];
     const before = network.snapshot();
-    const other = join(folder, '1000.safetensors');
+    const other = join(folder, 'new', 'folders', '1000.safetensors');
     saveWeights(pretrained, other);
-    assert.throws(() => loadWeights(network, other), /fc\.weight has shape/);
+    assert.throws(() => loadWeights(network, other), {
+      message: /fc\.weight has shape/,
+      cure: /\{ head: 'new' \} takes all but the last layer/,
+    });
     assert.deepEqual(loadWeights(network, other, { head: 'new' }), ['fc.weight', 'fc.bias']);
     const after = network.snapshot();
     assert.deepEqual(after.get('fc.weight'), before.get('fc.weight'));

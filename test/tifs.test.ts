@@ -341,6 +341,20 @@ describe('a square out of an image', () => {
       }
       await made(whole, false);
     }
+    // The last strip of rows, whose warnings libvips leaves unread.
+    const few = sharp(photograph).resize(300, 300, { fit: 'fill' }).rotate(180);
+    const lastRows = {
+      grey: await few.clone().greyscale().jpeg().toBuffer(),
+      turned: await few.jpeg({ chromaSubsampling: '4:4:4' }).withMetadata({ orientation: 6 }).toBuffer(),
+    };
+    for (const [kind, whole] of Object.entries(lastRows)) {
+      await made(whole, true);
+      for (const missing of [18, 30, 60]) {
+        const cut = Buffer.concat([whole.subarray(0, -2 - missing), end]);
+        for (const isAlone of [true, false])
+          await assert.rejects(made(cut, isAlone), /premature end/, `${kind}, ${missing}`);
+      }
+    }
     // A stray byte between two markers: whole all the same, but only alone it can be told.
     const { turned } = kinds;
     const stray = Buffer.concat([turned.subarray(0, 2), turned.subarray(2, -2), Buffer.from([0, 0]), end]);

@@ -82,7 +82,7 @@ export const commands = {
       'Distortions: gaussian-noise, jpeg, thumbnail, fgsm, rotation, random-crop, augmix, kl-pgd-10 (TRADES), a corruption such as fog, or a composition as rotation+gaussian-noise.',
     examples: [
       'run --method baseline',
-      'run --method ST --alpha 0.316 --distortion gaussian-noise --strength 0.215',
+      'run --method ST --alpha 10 --distortion gaussian-noise --strength 0.215',
       'run --method DA --probability 1 --distortion rotation --strength 90 --seed 1 --json',
       'run --method control --data data/mine',
     ],
@@ -102,9 +102,9 @@ export const commands = {
       json,
     },
     examples: [
-      'evaluate --run fa8a15d027f60b7f --distortion gaussian-noise',
-      'evaluate --run fa8a --distortion jpeg --strengths none,30,10',
-      'evaluate --run fa8a --distortion pgd-20 --strengths 0.001',
+      'evaluate --run 3410107b8a95cf6a --distortion gaussian-noise',
+      'evaluate --run 3410 --distortion jpeg --strengths none,30,10',
+      'evaluate --run 3410 --distortion pgd-20 --strengths 0.001',
     ],
     exits: '0 done; 1 an error; 130 stopped: the same command goes on from there.',
   },
@@ -140,8 +140,8 @@ export const commands = {
     notes: `Writes report.json, report.csv, report.html and the pictures heat-map.svg and reliability.svg, and keeps what was counted in
 report.jsonl.`,
     examples: [
-      'report --run fa8a15d027f60b7f --out robustness/st',
-      'report --run fa8a --baseline robustness/baseline/report.json --out robustness/st',
+      'report --run 3410107b8a95cf6a --out robustness/st',
+      'report --run 3410 --baseline robustness/baseline/report.json --out robustness/st',
       'report --weights resnet18.safetensors --normalise imagenet --data data/mine --out robustness/mine',
     ],
     exits: '0 done; 1 an error; 130 stopped: the same command goes on from there.',
@@ -252,7 +252,7 @@ evaluations.csv. A curve is drawn once all settings it is chosen from are there.
   export: {
     description: 'The weights of a run for PyTorch: safetensors, a model card, config.json.',
     options: { run, ...where, out: out(), json },
-    examples: ['export --run fa8a15d027f60b7f --out exported'],
+    examples: ['export --run 3410107b8a95cf6a --out exported'],
     exits: '0 done; 1 an error.',
   },
   tensorboard: {

@@ -1,7 +1,7 @@
 /** `tensorboard`: what the runs of a store came to, as event files. */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { distortionNamed } from '../distortions';
+import { definitionOf, distortionNamed } from '../distortions';
 import { placeInGrid } from '../distortions/distortion';
 import { DataError } from '../io/errors';
 import { makeFolder } from '../io/files';
@@ -37,6 +37,7 @@ function writerTo(folder: string) {
  */
 export function writeEvents(store: RunStore, out: string): number {
   let runs = 0;
+  const unknown = new Set<string>();
   makeFolder(out);
   for (const id of store.ids()) {
     const read = orIfBad(() => {
@@ -55,11 +56,20 @@ export function writeEvents(store: RunStore, out: string): number {
       writer.scalar('validation/accuracy', validationAccuracy, epoch);
       writer.scalar('training/images per second', imagesPerSecond, epoch);
     }
-    for (const { distortion, strength, correct, total } of rows) {
+    for (const { distortion, definition, strength, correct, total } of rows) {
+      if (definition !== definitionOf(distortion)) {
+        unknown.add(distortion);
+        continue;
+      }
       const place = placeInGrid(distortionNamed(distortion), strength);
       if (place >= 0) writer.scalar(`test/${distortion}`, correct / total, place);
     }
     writer.flush();
+  }
+  if (unknown.size > 0) {
+    console.warn(
+      `Passed over: tests with ${[...unknown].join(', ')}, as not known here.\n→ --plugin FILE, with the distortions as they were tested.`,
+    );
   }
   return runs;
 }

@@ -98,7 +98,7 @@ export function strengthCheck({
   readonly cure: string;
 }): (strength: Strength) => void {
   return (strength) => {
-    if (strength === none) return;
+    if (strength === null && none === null) return;
     const isNumber = typeof strength === 'number' && strength >= min && strength <= max;
     if (isNumber && Number.isFinite(strength) && (Number.isInteger(strength) || !whole)) return;
     const range = max === Number.POSITIVE_INFINITY ? `from ${min} on` : `from ${min} to ${max}`;

@@ -93,11 +93,17 @@ export type OwnDistortion = Pick<Part, 'name' | 'testGrid' | 'apply'> & Partial<
  * line.
  *
  * @returns the distortion, with the defaults
- * @throws ArgumentError for a name of Table 1 or of a corruption, or one with a plus sign or comma; for one that the reader would have
- *   to make
+ * @throws ArgumentError for a name of Table 1 or of a corruption, or one with a plus sign or comma; without `apply` or strengths; for one
+ *   that the reader would have to make
  */
 export function registerDistortion(given: OwnDistortion): Part {
-  const { name, testGrid } = given;
+  const { name, testGrid, apply } = given;
+  // A file that is loaded as it is has no compiler that would tell.
+  if (typeof apply !== 'function' || !(Array.isArray(testGrid) && testGrid.length > 1)) {
+    throw new ArgumentError(
+      `The distortion "${name}" must have a function apply and a testGrid of two strengths at least, from none to the strongest.`,
+    );
+  }
   const { title = name.charAt(0).toUpperCase() + name.slice(1).replaceAll('-', ' '), symbol = 's' } = given;
   const numbers = testGrid.filter((strength) => strength !== null);
   const distortion: Part = {

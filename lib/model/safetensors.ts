@@ -1,8 +1,9 @@
 /** The safetensors format: a little-endian length, a JSON header, and the tensors' bytes. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { DataError } from '../io/errors';
-import { writeWhole } from '../io/files';
+import { makeFolder, writeWhole } from '../io/files';
 
 /** A tensor as a file holds it. */
 export interface StoredTensor {
@@ -30,7 +31,7 @@ interface HeaderEntry {
 type Header = Readonly<Record<string, HeaderEntry | TensorFile['metadata']>>;
 
 /**
- * Writes tensors with a checksum in the metadata; the file appears whole or not at all.
+ * Writes tensors with a checksum in the metadata; the file appears whole or not at all, its folder with it.
  *
  * @param write What takes the file's pieces to disk. Default: {@link writeWhole}.
  * @throws DataError if the disk is full
@@ -40,6 +41,7 @@ export function writeSafetensors(
   { tensors, metadata }: TensorFile,
   write: (file: string, pieces: readonly Uint8Array[]) => void = writeWhole,
 ): void {
+  makeFolder(dirname(file));
   const entries: Record<string, HeaderEntry> = {};
   let offset = 0;
   const bytes = [...tensors.values()].map(({ values, dtype }) => {
@@ -99,7 +101,7 @@ export function readSafetensors(file: string): TensorFile {
       const toFloat32 = WIDENED[dtype];
       if (toFloat32 === undefined) {
         throw new Error(
-          `tensor "${name}" is ${dtype}, but ${Object.keys(WIDENED).join(', ')} are what is read`,
+          `its tensor "${name}" is ${dtype}, but ${Object.keys(WIDENED).join(', ')} are what is read`,
         );
       }
       const [begin, end] = data_offsets;

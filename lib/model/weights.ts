@@ -63,13 +63,16 @@ export function setTorchWeights(
     network instanceof ResNet
       ? `a ResNet-${network.depth} of width ${network.width}, stem "${network.stem}" and ${network.classes} classes`
       : `a network of ${network.classes} classes whose variables have these names and shapes`;
-  const cure = `They must be those of ${whose}.`;
+  const cureOf = (name: string) =>
+    network.head.includes(name)
+      ? "{ head: 'new' } takes all but the last layer, for other classes."
+      : `They must be those of ${whose}.`;
   const unknown = [...weights.keys()].find((name) => !network.variables.has(name));
   if (unknown !== undefined) {
     throw new DataError(`The weights hold ${unknown}, which the network lacks.`, {
       cure: unknown.startsWith('module.')
         ? 'DataParallel put "module." before every name. Without, in Python: {name.removeprefix(\'module.\'): weight for …}.'
-        : cure,
+        : cureOf(unknown),
     });
   }
   const snapshot = new Map<string, Float32Array>();
@@ -79,11 +82,11 @@ export function setTorchWeights(
       continue;
     }
     const stored = weights.get(name);
-    if (stored === undefined) throw new DataError(`The weights lack ${name}.`, { cure });
+    if (stored === undefined) throw new DataError(`The weights lack ${name}.`, { cure: cureOf(name) });
     const { shape, values } = transposed(stored, FROM_TORCH);
     if (shape.join() !== variable.shape.join()) {
       throw new DataError(`The weights' ${name} has shape [${shape}], the network's [${variable.shape}].`, {
-        cure,
+        cure: cureOf(name),
       });
     }
     snapshot.set(name, values);

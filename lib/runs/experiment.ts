@@ -8,7 +8,7 @@ import { distortionNamed, type Strength } from '../distortions';
 import { ArgumentError, UserError } from '../io/errors';
 import { checkOptions } from '../io/options';
 import { addPreset, type Preset, specOf, type Treatment } from './presets';
-import { checkOwn, type NetworkForm } from './spec';
+import { checkOwn, type NetworkForm, networkSchema } from './spec';
 
 /** What is trained on which pictures, and what it is tested with. */
 export interface ExperimentOptions {
@@ -38,7 +38,7 @@ const count = z.int().positive();
 const schema = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'small letters, digits and hyphens'),
   dataset: z.union([z.string(), z.custom<() => ImageDataset>((value) => typeof value === 'function')]),
-  network: z.custom<NetworkForm>((value) => typeof value === 'object').optional(),
+  network: networkSchema.optional(),
   baselineEpochs: count.default(30),
   epochs: count.default(10),
   batchSize: count.default(32),

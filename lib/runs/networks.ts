@@ -29,9 +29,11 @@ const own = new Registry<NetworkMaker>('network');
  * Makes a network of one's own known by its name.
  *
  * @returns it as experiments hold it: `defineExperiment({ network: registerNetwork({ name, make }), … })`
- * @throws ArgumentError for a name with a plus sign or comma
+ * @throws ArgumentError for a name with a plus sign or comma; without `make`
  */
 export function registerNetwork(maker: NetworkMaker): OwnNetworkForm {
+  if (typeof maker.make !== 'function')
+    throw new ArgumentError(`The network "${maker.name}" must have a function make.`);
   own.add(maker);
   return { name: maker.name, definition: own.definition(maker.name) as string };
 }

@@ -71,6 +71,11 @@ const stability = {
   passes,
 };
 
+export const networkSchema = z.union([
+  z.strictObject({ width: count, stem: z.enum(['imagenet', 'small']) }),
+  z.strictObject({ name: z.string(), definition: z.string() }),
+]);
+
 const schema = z.strictObject({
   dataset: z.strictObject({
     name: z.string().min(1),
@@ -79,10 +84,7 @@ const schema = z.strictObject({
     validation: count,
     test: count,
   }),
-  network: z.union([
-    z.strictObject({ width: count, stem: z.enum(['imagenet', 'small']) }),
-    z.strictObject({ name: z.string(), definition: z.string() }),
-  ]),
+  network: networkSchema,
   method: z.discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('baseline') }),
     z.strictObject({ kind: z.literal('control') }),

@@ -52,9 +52,11 @@ const own = new Registry<OwnMethod>('method', (name) => KINDS.includes(name));
  * Makes a method of one's own known by its name.
  *
  * @returns it as runs and treatments hold it: `{ method: registerMethod({ name, loss }), distortion }`
- * @throws ArgumentError for a name of the paper's, or one with a plus sign or comma
+ * @throws ArgumentError for a name of the paper's, or one with a plus sign or comma; without a loss
  */
 export function registerMethod(method: OwnMethod): RegisteredMethod {
+  if (typeof method.loss !== 'function')
+    throw new ArgumentError(`The method "${method.name}" must have a function loss.`);
   own.add(method);
   return methodNamed(method.name);
 }
@@ -66,9 +68,9 @@ export function methodNamed(name: string): RegisteredMethod {
   return { kind: 'own', name, definition };
 }
 
-function unknownMethod(name: string): ArgumentError {
-  return new ArgumentError(`There is no method "${name}".`, {
-    cure: `The methods are ${[...KINDS, ...own.names()].join(', ')}; registerMethod adds one's own.`,
+function unknownMethod(name: unknown): ArgumentError {
+  return new ArgumentError(`There is no method ${JSON.stringify(name)}.`, {
+    cure: `A method is as { kind: 'ST', alpha: 10 }. The kinds are ${[...KINDS, ...own.names()].join(', ')}; registerMethod adds one's own.`,
   });
 }
 
@@ -140,6 +142,7 @@ const KINDS: readonly string[] = [
  *   do not go together
  */
 export function checkMethod(method: Method | OwnMethod, distortion?: TrainingDistortion): void {
+  if (method === null || typeof method !== 'object') throw unknownMethod(method);
   if ('loss' in method) {
     if (distortion !== undefined) checkDistortion(method.name, distortion);
     return;

@@ -23,6 +23,40 @@ const COMPONENTS = ['1 11, 2 11, 3 11', '1 21, 2 11, 3 11', '1 22, 2 11, 3 11'];
  */
 const GUARD = Uint8Array.of(...new Uint8Array(8), 0xff, 0xdd, 0, 3, 0, EOI >> 8, EOI & 0xff);
 
+/** The segments of a JPEG file up to the picture itself, and where they lie. */
+function* segments(bytes: DataView) {
+  for (let at = 2; at + 20 <= bytes.byteLength; at += 2 + bytes.getUint16(at + 2)) {
+    const marker = bytes.getUint16(at);
+    yield { marker, at };
+    if (marker === SOS) return;
+  }
+}
+
+/**
+ * Whether a JPEG ends before its picture does, as the fast decoder tells of a picture in one scan; of all others, false.
+ * libvips looks for its decoder's warnings before each strip of rows, and so misses those of the last one.
+ */
+export function isCutShort(encoded: Uint8Array): boolean {
+  const bytes = new DataView(encoded.buffer, encoded.byteOffset, encoded.byteLength);
+  let components = 0;
+  for (const { marker, at } of segments(bytes)) {
+    if (marker >= SOF0 && marker < SOF2) components = bytes.getUint8(at + 9);
+    if (marker === SOS && bytes.getUint8(at + 4) !== components) return false;
+  }
+  if (components === 0) return false;
+  try {
+    guarded(encoded).rawPixelsSync();
+    return false;
+  } catch (error) {
+    return saysCutShort(error);
+  }
+}
+
+/** The fast decoder of a picture in one scan, with the guard behind it. */
+const guarded = (encoded: Uint8Array) => new Transformer(Buffer.concat([encoded.subarray(0, -2), GUARD]));
+/** What the decoder says of the guard. */
+const saysCutShort = (error: unknown) => /DRI/.test((error as Error).message);
+
 /** A JPEG ends before its picture does, which sharp does not always see. */
 export class CutShortError extends Error {}
 
@@ -39,9 +73,7 @@ export function plainJpegSize(encoded: Uint8Array) {
   // A truncated file would be filled up in grey without a word.
   if (bytes.getUint16(bytes.byteLength - 2) !== EOI) return;
   let size: { readonly width: number; readonly height: number; readonly isOneScan: boolean } | undefined;
-  // Segment by segment up to the image itself.
-  for (let at = 2; at + 20 <= bytes.byteLength; at += 2 + bytes.getUint16(at + 2)) {
-    const marker = bytes.getUint16(at);
+  for (const { marker, at } of segments(bytes)) {
     if (marker === SOS) return size && { ...size, isOneScan: size.isOneScan && bytes.getUint8(at + 4) === 3 };
     if (marker === EXIF || marker === ICC || marker === ADOBE || marker < 0xffc0) return;
     if (marker < SOF0 || marker > SOF2) continue;
@@ -71,13 +103,12 @@ export function plainJpegSquare(encoded: Uint8Array, side: number, square: Uint8
   const { width, height, left, top } = placementOf(size, side);
   let rgba: Uint8Array;
   try {
-    rgba = new Transformer(size.isOneScan ? Buffer.concat([encoded.subarray(0, -2), GUARD]) : encoded)
+    rgba = (size.isOneScan ? guarded(encoded) : new Transformer(encoded))
       .fastResize({ width, height, fit: ResizeFit.Fill, filter: FastResizeFilter.Bilinear })
       .crop(left, top, side, side)
       .rawPixelsSync();
   } catch (cause) {
-    // What the decoder says of the guard.
-    throw /DRI/.test((cause as Error).message) ? new CutShortError('premature end of data') : cause;
+    throw saysCutShort(cause) ? new CutShortError('premature end of data') : cause;
   }
   if (rgba.length !== side * side * 4) throw new Error(`decoded to ${rgba.length} bytes`);
   // Without alpha, four pixels at a time: little endian, as every machine is that TensorFlow runs on.

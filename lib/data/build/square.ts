@@ -1,5 +1,6 @@
 import sharp from 'sharp';
 import { placementOf } from '../geometry';
+import { CutShortError, isCutShort } from './plain-jpeg';
 
 // Many images at once, each on one thread and seen once.
 sharp.concurrency(1);
@@ -33,16 +34,21 @@ export async function toSquare(encoded: Uint8Array, side: number, isAlone = true
  */
 export async function checkJpeg(encoded: Uint8Array, isAlone: boolean): Promise<void> {
   const image = sharp(encoded, { failOn: 'warning', limitInputPixels: MOST_PIXELS });
+  let isSeen: boolean;
   try {
-    const { width, height } = await image.metadata();
+    const { width, height, chromaSubsampling, isProgressive } = await image.metadata();
     await image
       .extract({ left: 0, top: height - 1, width, height: 1 })
       .raw()
       .toBuffer();
+    // Else the last strip of rows has its warnings for itself.
+    isSeen = isProgressive === true || chromaSubsampling === '4:2:0';
   } catch (error) {
     // Photographs with a stray byte between two markers are whole, and ImageNet has some.
     if (!isAlone || /premature end/i.test((error as Error).message)) throw error;
+    return;
   }
+  if (!isSeen && isCutShort(encoded)) throw new CutShortError('premature end of data');
 }
 
 async function decoded(encoded: Uint8Array, side: number): Promise<Buffer> {
