@@ -178,6 +178,13 @@ describe('an experiment of one’s own', () => {
     assert.match(elsewhere.stderr, /There is no preset "bars"[\s\S]*--plugin FILE/);
     const nowhere = await command('sweep', '--plugin', join(folder, 'none.ts'));
     assert.match(nowhere.stderr, /none\.ts cannot be loaded: Cannot find module/);
+    assert.doesNotMatch(nowhere.stderr, /Require stack/);
+    writeFileSync(join(folder, 'broken.ts'), 'const x = 1;\nregister(');
+    const broken = await command('sweep', '--plugin', join(folder, 'broken.ts'));
+    assert.match(
+      broken.stderr,
+      /broken\.ts cannot be loaded: [\s\S]*broken\.ts:2:9: ERROR: Unexpected end of file/,
+    );
     // Its tests with distortions of one's own are left out, and all else is written.
     const logs = await command('tensorboard', '--store', store, '--out', join(folder, 'logs'));
     assert.equal(logs.code, 0, logs.stderr);

@@ -236,6 +236,13 @@ describe('notebooks at the preset smoke', () => {
     }
   });
 
+  it('bring one’s own in sixty lines of code', () => {
+    const { cells } = read(join(NOTEBOOKS, '09-your-own.ipynb'));
+    const code = cells.filter(({ cell_type }) => cell_type === 'code').map(textOf);
+    const lines = code.join('\n').split('\n');
+    assert.ok(lines.filter((line) => line.trim() !== '').length <= 60);
+  });
+
   it('are committed with outputs of their own cells and of the results that ship', () => {
     for (const name of NAMES) {
       const notebook = read(join(NOTEBOOKS, name)) as Notebook & { metadata: { outputs_of?: string } };

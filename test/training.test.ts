@@ -367,7 +367,7 @@ describe('training', () => {
       assert.throws(() => checkMethod(unknown, distortion), {
         name: 'ArgumentError',
         message: 'There is no method "mixup".',
-        cure: "The methods are baseline, control, DA, ST, ST-sym, AT; registerMethod adds one's own.",
+        cure: "A method is as { kind: 'ST', alpha: 10 }. The kinds are baseline, control, DA, ST, ST-sym, AT; registerMethod adds one's own.",
       });
     }
   });

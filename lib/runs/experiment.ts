@@ -171,7 +171,7 @@ async function load(path: string): Promise<unknown> {
     }
   } catch (cause) {
     if (cause instanceof UserError) throw cause;
-    const [reason] = (cause as Error).message.split('\n'); // the others are where Node has looked
+    const [reason] = (cause as Error).message.split('\nRequire stack'); // where Node has looked
     throw new ArgumentError(`${path} cannot be loaded: ${reason}`, { cause });
   }
 }
