@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { inRoot } from './lib/paths.mjs';
 
-const ALONE = ['dashboard', 'jupyterlab', 'kernel', 'notebooks'];
+const ALONE = ['dashboard', 'debugger', 'jupyterlab', 'kernel', 'notebooks'];
 const files = fs.readdirSync(inRoot('test')).filter((file) => file.endsWith('.test.ts'));
 const isAlone = (/** @type {string} */ file) => ALONE.includes(file.replace('.test.ts', ''));
 

@@ -209,9 +209,10 @@ export function divergenceWeight(method: Extract<Method, { alpha: number }>, cla
 export function methodLoss(method: Method | OwnMethod, input: LossInput): Scalar {
   if ('loss' in method) return method.loss(input);
   if (method.kind === 'own') return ownMethod(method).loss(input);
+  if (method.kind === 'JSD') return jsdLoss(method.alpha, input);
   const { reference, distorted, labels, weight, f } = input;
   const bothLogits = (passes: Passes = 'joint') =>
-    passes === 'separate' ? [f(reference), f(distorted)] : allAtOnce(f, [reference, distorted]);
+    passes === 'separate' ? [f(reference), f(distorted)] : bothAtOnce(f, reference, distorted);
   switch (method.kind) {
     case 'baseline':
     case 'control':
@@ -234,17 +235,18 @@ export function methodLoss(method: Method | OwnMethod, input: LossInput): Scalar
         .mul(mu)
         .add(taskLoss(distortedLogits, labels).mul(1 - mu));
     }
-    case 'JSD': {
-      const { again = () => distorted } = input;
-      const answers = allAtOnce(f, [reference, distorted, again()]);
-      return taskLoss(answers[0], labels).add(jensenShannonDivergence(answers).mul(weight ?? method.alpha));
-    }
   }
 }
 
-/** The logits of batches that go through the network as one. */
-function allAtOnce(f: LossInput['f'], parts: readonly Tensor4D[]): Tensor2D[] {
-  const batch = parts[0].shape[0];
-  const logits = f(tf.concat([...parts])); // [parts · batch, classes]
-  return parts.map((_, at) => logits.slice(at * batch, batch));
+function bothAtOnce(f: LossInput['f'], first: Tensor4D, second: Tensor4D): [Tensor2D, Tensor2D] {
+  const batch = first.shape[0];
+  const logits = f(tf.concat([first, second])); // [2 · batch, classes]
+  return [logits.slice(0, batch), logits.slice(batch, batch)];
+}
+
+/** AugMix's objective: three images go through the network as one batch. */
+function jsdLoss(alpha: number, { reference, distorted, again, labels, weight, f }: LossInput): Scalar {
+  const logits = f(tf.concat([reference, distorted, again?.() ?? distorted])); // [3 · batch, classes]
+  const answers = tf.split<Tensor2D>(logits, 3);
+  return taskLoss(answers[0], labels).add(jensenShannonDivergence(answers).mul(weight ?? alpha));
 }
