@@ -930,7 +930,7 @@ describe('Jupyter', () => {
     const { code, output } = await jupyter(join(root, 'test', 'kernel_test.py'));
     assert.equal(code, 0, output);
     // The pager is IPython's.
-    assert.match(output, /Ran 14 tests[\s\S]*OK \(skipped=1\)/);
+    assert.match(output, /Ran 15 tests[\s\S]*OK \(skipped=1\)/);
   });
 
   test('nbconvert runs a notebook and keeps its outputs', async () => {
