@@ -58,6 +58,8 @@ export interface Distortion<S extends Strength = Strength> {
   readonly scale: 'linear' | 'log';
   /** @throws ArgumentError if it is not a strength of this distortion */
   readonly check: (strength: Strength) => void;
+  /** Of an attack that begins at random: how often it takes the gradient. FGSM takes it once, at x itself. */
+  readonly steps?: number;
   /** Of one that the reader makes: the encoder's quality at a strength, for crops of a side; `null` for no JPEG. */
   readonly quality?: (strength: Strength, side: number) => number | null;
   /** The distorted crops `[batch, S, S, 3]`, 0..1. */

@@ -19,6 +19,7 @@ export function pgd({ steps = 20 }: { readonly steps?: number } = {}) {
     ...fgsm,
     name: `pgd-${steps}`,
     title: `PGD, ${steps} steps`,
+    steps,
     trainingGrid: [],
     apply({ crops, strengths, seeds, gradient }: Uses<'crops' | 'strengths' | 'seeds' | 'gradient'>) {
       const [, height, width, channels] = crops.shape;

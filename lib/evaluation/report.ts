@@ -101,8 +101,9 @@ export async function robustnessReport(options: ReportOptions): Promise<Robustne
     const meter = new AccuracyMeter(network, dataset, distortion);
     try {
       const of = { network, dataset, split, distortion, strengths: missing, seed, meter, signal };
-      const isStarted = /^(kl-)?pgd-/.test(distortion.name) && restarts > 1;
-      for await (const row of isStarted ? fromStarts(of, restarts) : evaluate(of)) add(row);
+      const beginsAtRandom = distortion.steps !== undefined;
+      for await (const row of beginsAtRandom && restarts > 1 ? fromStarts(of, restarts) : evaluate(of))
+        add(row);
     } finally {
       meter.dispose();
     }

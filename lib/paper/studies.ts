@@ -46,8 +46,8 @@ const WEIGHTS: readonly number[] = [0.001, 0.00316, 0.01, 0.0316, 0.1, 0.316, 1,
 const AFTER_TESTS: readonly string[] = ['gaussian-noise', 'fgsm', ...corruptions.map(({ name }) => name)];
 
 /**
- * Trained with one distortion, tested with nineteen others: each of the paper's methods with noise, a rotation and both, the
- * attack, then AugMix with its loss and TRADES, with the hyperparameters of their papers.
+ * Trains with noise, with rotations, with both and with FGSM by the paper's methods; then AugMix with its loss, and TRADES, each
+ * with the α of its own paper.
  */
 const AFTER: readonly Treatment[] = [
   BASELINE,

@@ -14,7 +14,7 @@ const LOSS_TO_GAIN = [
 /** Side of a cell, of 1. */
 const CELL = 0.94;
 
-/** The corruptions of a report, the fifteen first, with the accuracy at each severity in per cent, `null` where none is. */
+/** The corruptions of a report, the fifteen first, with the accuracy at each severity in per cent where it was counted. */
 function accuracies({ rows }: CountedReport) {
   return corruptions
     .map(({ name, title, isExtra }) => {
@@ -46,8 +46,8 @@ export function reportHeatMap(report: CountedReport): Figure {
 export function gainHeatMap(
   networks: readonly { readonly label: string; readonly report: CountedReport }[],
   baseline: CountedReport,
-  { title = `Points above the ${baseline.network}` }: { readonly title?: string } = {},
 ): Figure {
+  const title = `Points above the ${baseline.network}`;
   const meanOf = (counted: readonly (number | undefined)[]) =>
     counted.some((value) => value === undefined)
       ? undefined

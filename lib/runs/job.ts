@@ -136,8 +136,10 @@ export function workOf(jobs: readonly Pick<Job, 'spec' | 'tests'>[]): number {
   }, 0);
 }
 
-const isAttack = (distortion: string) => distortionNamed(distortion).madeBy === 'attack';
+const isAttack = (distortion: string) => stepsOf(distortion) > 0;
 
 /** How often a distortion goes through the network, forward and back. */
-const stepsOf = (distortion: string) =>
-  isAttack(distortion) ? Number(/pgd-(\d+)$/.exec(distortion)?.[1] ?? 1) : 0;
+function stepsOf(distortion: string): number {
+  const { madeBy, steps = 1 } = distortionNamed(distortion);
+  return madeBy === 'attack' ? steps : 0;
+}

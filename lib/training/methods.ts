@@ -24,7 +24,7 @@ export type Method =
   /** Adversarial training: μ L₀(x) + (1 − μ) L₀(x′), 0 ≤ μ ≤ 1 (Eq. 7), x′ by FGSM. μ by default: 0.5, the paper's. */
   | { readonly kind: 'AT'; readonly mu?: number; readonly passes?: Passes }
   /**
-   * ST's descendant by AugMix's authors: L₀(x) + α JS(f(x), f(x′), f(x″)), x′ and x″ distorted by random numbers of their own
+   * AugMix's objective: L₀(x) + α JS(f(x), f(x′), f(x″)), x′ and x″ distorted by random numbers of their own
    * (Hendrycks et al. 2020, arXiv 1912.02781; α = 12 there), α ≥ 0.
    */
   | { readonly kind: 'JSD'; readonly alpha: number }
