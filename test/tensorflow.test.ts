@@ -17,7 +17,6 @@ import {
   crossEntropy,
   DataType,
   dataTypeOf,
-  device,
   foldBatchNorm,
   globalAveragePool,
   hashSeed,
@@ -124,10 +123,7 @@ describe('gradients of native ops agree with finite differences', () => {
         const [got, expected] = [ours, reference].map((f) => [f(x, filter), ...tf.grads(f)([x, filter], dy)]);
         got.forEach((tensor, index) => {
           const error = relativeError(tensor.dataSync(), expected[index].dataSync());
-          // A processor without bfloat16 rounds sums on their way, too.
-          const rounding = device().bfloat16 ? 2 ** -6 : 2 ** -5;
-          const most = precision === 'float32' ? 1e-5 : rounding;
-          assert.ok(error <= most, `${index}: relative error ${error}`);
+          assert.ok(error <= (precision === 'float32' ? 1e-5 : 2 ** -6), `${index}: relative error ${error}`);
         });
       });
     }

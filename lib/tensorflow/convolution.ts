@@ -4,7 +4,7 @@
  */
 import { ArgumentError } from '../io/errors';
 import { device } from './device';
-import { castLike, ints, NHWC, pad, paddingOf, requireRank, slice, T } from './ops';
+import { castLike, ints, NHWC, nativeCast, pad, paddingOf, requireRank, slice, T } from './ops';
 import { attribute, DataType, dataTypeOf, defineOp, executeOne, type Tensor, type Tensor4D } from './runtime';
 
 type Shape = readonly [number, number, number, number];
@@ -31,13 +31,27 @@ const convolve = defineOp<{ x: Tensor; filter: Tensor }, Geometry>('conv2d', {
   forward: ({ x, filter }, geometry) => [executeOne('Conv2D', [x, filter], convolveAttributes(x, geometry))],
   save: { inputs: ['x', 'filter'] },
   gradient: (dy, [x, filter], geometry) => ({
-    x: () => executeOne('Conv2DBackpropInput', [ints(x.shape), filter, dy], convolveAttributes(dy, geometry)),
+    x: () =>
+      inFastestType([filter, dy], ([filter, dy]) =>
+        executeOne('Conv2DBackpropInput', [ints(x.shape), filter, dy], convolveAttributes(dy, geometry)),
+      ),
     filter: () =>
-      isFasterTapByTap(dy)
-        ? filterGradientTapByTap(x, filter, dy, geometry)
-        : filterGradient(x, filter, dy, geometry),
+      inFastestType([x, dy], ([x, dy]) =>
+        isFasterTapByTap(dy)
+          ? filterGradientTapByTap(x, filter, dy, geometry)
+          : filterGradient(x, filter, dy, geometry),
+      ),
   }),
 });
+
+/**
+ * `gradient` of bfloat16 maps. Where the processor has no bfloat16, oneDNN's gradients take 5 to 14 times as long in it as
+ * in float32, so they are computed in float32 and rounded: hardware, too, rounds only the sum.
+ */
+function inFastestType(maps: readonly Tensor[], gradient: (maps: readonly Tensor[]) => Tensor): Tensor {
+  if (device().bfloat16 || dataTypeOf(maps[0]) !== DataType.bfloat16) return gradient(maps);
+  return nativeCast(gradient(maps.map((map) => nativeCast(map, DataType.float32))), DataType.bfloat16);
+}
 
 const subsampleAttributes = (x: Tensor, stride: number) => [
   T(x),

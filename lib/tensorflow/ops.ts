@@ -41,7 +41,8 @@ tf.registerKernel({
   },
 });
 
-function nativeCast(x: Tensor, type: DataType): Tensor {
+/** `x` as `type`; no gradient. */
+export function nativeCast(x: Tensor, type: DataType): Tensor {
   return executeOne(
     'Cast',
     [x],
