@@ -1,11 +1,21 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import fc from 'fast-check';
 import { History } from '../lib/kernel/cells/history';
+import { loadTypeScript } from '../lib/kernel/compiler/compiled';
 import { Program } from '../lib/kernel/compiler/program';
 import { names as calls } from '../lib/kernel/compiler/transform';
 import { Outbox } from '../lib/kernel/wire/outbox';
@@ -195,8 +205,11 @@ test('a signed message is read as it was written, and with any byte changed not 
   );
 });
 
-test('history: the last, a range, and a search by pattern', () => {
-  const history = new History();
+test('history: the last, a range, and a search by pattern; a restart counts on', (context) => {
+  const folder = mkdtempSync(join(tmpdir(), 'history-'));
+  context.after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'kernel.history');
+  let history = new History(file);
   ['a = 1', 'b', 'a = 1', 'c[0]'].forEach((source, index) => {
     history.add({ line: index + 1, source, output: `out ${index}` });
   });
@@ -210,6 +223,15 @@ test('history: the last, a range, and a search by pattern', () => {
   assert.equal(ask({ hist_access_type: 'search', pattern: 'a*' }).length, 2);
   assert.deepEqual(ask({ hist_access_type: 'search', pattern: 'a*', unique: true }), [[1, 3, 'a = 1']]);
   assert.deepEqual(ask({ hist_access_type: 'search', pattern: 'c[?]' }), [[1, 4, 'c[0]']]);
+
+  history = new History(file);
+  history.add({ line: 1, source: 'd', output: '' });
+  assert.deepEqual(ask({ hist_access_type: 'tail', n: 2 }), [
+    [1, 4, 'c[0]'],
+    [2, 1, 'd'],
+  ]);
+  assert.deepEqual(ask({ hist_access_type: 'range', session: -1, start: 4, stop: 9 }), [[1, 4, 'c[0]']]);
+  assert.deepEqual(ask({ hist_access_type: 'range', session: 0, start: 1, stop: 9 }), [[2, 1, 'd']]);
 });
 
 test('an outbox sends one message at a time, in order', async () => {
@@ -297,6 +319,14 @@ describe('the compiler of cells', () => {
     assert.deepEqual(objections('const u2: 1 = t.a; const s2: T = "b"'), []);
   });
 
+  test("the first cell may use Node's types, which are read when something asks for them", () => {
+    const codesOf = (source: string) =>
+      new Program(folder, '').check(source).diagnostics.map(({ code }) => code);
+    assert.deepEqual(codesOf('process.pid + 1;'), []);
+    assert.deepEqual(codesOf("import { join } from 'node:path'; const n: number = join('a');"), [2322]);
+    assert.deepEqual(codesOf('[1].findLast(Boolean)?.toFixed(); noSuchName;'), [2304]);
+  });
+
   test('a tsconfig.json above the notebook is heeded, and cells are strict without one', () => {
     const strictly = program.check('const a: string = null;').diagnostics;
     assert.deepEqual(
@@ -311,6 +341,19 @@ describe('the compiler of cells', () => {
     const loose = new Program(join(folder, 'notebooks'), '');
     assert.deepEqual(loose.check('const a: string = null; await a;').diagnostics, []);
   });
+});
+
+test('TypeScript is compiled once for all starts', () => {
+  const folder = join(__dirname, '..', 'node_modules', '.cache', 'stability-training');
+  const kept = () => readdirSync(folder).filter((name) => name.includes(`-node-${process.version}-`));
+  mkdirSync(folder, { recursive: true });
+  for (const name of kept()) rmSync(join(folder, name));
+  loadTypeScript()();
+  const [file = ''] = kept();
+  const made = statSync(join(folder, file)).mtimeMs;
+  // V8 takes what it finds, so that there is nothing to keep.
+  loadTypeScript()();
+  assert.equal(statSync(join(folder, file)).mtimeMs, made);
 });
 
 test('native words go to a file that is gone at a good end, and are said by the next kernel after a bad one', () => {

@@ -422,6 +422,18 @@ describe('interrupts', () => {
     });
   }
 
+  test('a child is broken off also where there is no ps', async (context) => {
+    const programs = await mkdtemp(join(tmpdir(), 'programs-'));
+    await symlink('/bin/sleep', join(programs, 'sleep'));
+    const slim = await TestKernel.start({ env: { PATH: programs } });
+    context.after(() => Promise.all([slim.kill(), rm(programs, { recursive: true })]));
+    const id = await slim.sendCell(`console.log('begun');\n${elsewhere['a child that is waited for']}`);
+    await slim.message(({ type, parent }) => type === 'stream' && parent === id);
+    await sleep(200);
+    await slim.control('interrupt_request');
+    assert.equal((await slim.answered(id, 20_000)).reply.ename, 'Interrupted');
+  });
+
   test('finally blocks run', async () => {
     const id = await kernel.sendCell("let closed = 'no'; try { for (;;); } finally { closed = 'yes'; }");
     await sleep(300);
@@ -524,6 +536,22 @@ describe('questions', () => {
     assert.equal(outputs.at(-1)?.content.data['text/plain'], "'ADA'");
   });
 
+  test('a yes or no, and a wait for the person', async () => {
+    const id = await kernel.sendCell("const go = await confirm('Go?'); await alert('Done'); go", {
+      allow_stdin: true,
+    });
+    for (const [prompt, value] of [
+      ['Go? [y/N]', 'y'],
+      ['Done [Enter]', ''],
+    ]) {
+      await kernel.message(
+        ({ type, parent, content }) => type === 'input_request' && parent === id && content.prompt === prompt,
+      );
+      await kernel.send('input_reply', { status: 'ok', value }, 'stdin');
+    }
+    assert.equal((await kernel.answered(id)).outputs.at(-1)?.content.data['text/plain'], 'true');
+  });
+
   test('a prompt that nobody can answer fails, and an interrupt ends one', async () => {
     assert.match(
       (await fail("await prompt('Who?')")).text,
@@ -567,6 +595,22 @@ describe('questions', () => {
     assert.deepEqual(reply.metadata._jupyter_types_experimental, [
       { text: 'speciesCount', type: 'const', start: 0, end: 8 },
     ]);
+    const { reply: members } = await kernel.request('complete_request', { code: 'Math.ab', cursor_pos: 7 });
+    assert.equal(members.metadata._jupyter_types_experimental[0].signature, '(x: number): number');
+  });
+
+  test('completion and documentation come while a cell waits', async () => {
+    const id = await kernel.sendCell('await new Promise((done) => setTimeout(done, 60_000));');
+    await kernel.message(({ type, parent }) => type === 'execute_input' && parent === id);
+    const { reply } = await kernel.request('complete_request', { code: 'Math.ab', cursor_pos: 7 });
+    assert.deepEqual(reply.matches, ['abs']);
+    const documented = { code: 'Math.abs', cursor_pos: 8, detail_level: 0 };
+    assert.match(
+      (await kernel.request('inspect_request', documented)).reply.data['text/plain'],
+      /\n\nReturns the absolute value/,
+    );
+    await kernel.control('interrupt_request');
+    assert.equal((await kernel.answered(id)).reply.ename, 'Interrupted');
   });
 });
 
@@ -838,11 +882,23 @@ describe('life', () => {
     await ended.kill();
   });
 
-  test('what ends for a restart says so', async () => {
-    const again = await TestKernel.start();
-    await again.execute('1');
-    const { reply, code } = await again.shutDown({ restart: true });
-    assert.deepEqual([reply, code], [{ status: 'ok', restart: true }, 0]);
+  test('what ends for a restart says so, and leaves the history to the next', async () => {
+    for (const [restart, left] of [
+      [true, ['connection.history', 'connection.json']],
+      [false, ['connection.json']],
+    ] as const) {
+      const again = await TestKernel.start();
+      await again.execute('1');
+      const { reply, code, files } = await again.shutDown({ restart });
+      assert.deepEqual([reply, code, files], [{ status: 'ok', restart }, 0, left]);
+    }
+  });
+
+  test('says what it uses', async () => {
+    const usage = await kernel.control('usage_request');
+    assert.equal(usage.pid, kernel.process.pid);
+    assert.ok(usage.kernel_memory > 5e7 && usage.kernel_memory < usage.host_virtual_memory.total);
+    assert.ok(usage.kernel_cpu > 0);
   });
 
   test('a kernel that computes ends by itself when asked to', async () => {

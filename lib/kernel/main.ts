@@ -3,6 +3,7 @@ import util from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { divertDescriptors } from './cells/descriptors';
 import type * as Sessions from './cells/session';
+import { loadTypeScript } from './compiler/compiled';
 import { signalOfNode } from './wire/signal';
 import type { Connection, Presses, ServerData, ToServer } from './wire/thread';
 
@@ -17,19 +18,23 @@ Object.assign(util, { isNullOrUndefined: (value: unknown) => value === null || v
 const connectionFile = process.argv[2] ?? '';
 const connection: Connection = JSON.parse(readFileSync(connectionFile, 'utf8'));
 // Before any thread can open a file of its own.
-const diverted = divertDescriptors(connectionFile.replace(/\.json$/, ''));
+const beside = connectionFile.replace(/\.json$/, '');
+const diverted = divertDescriptors(beside);
+const history = `${beside}.history`;
 const { terminal } = diverted;
 const presses: Presses = new Int32Array(new SharedArrayBuffer(3 * Int32Array.BYTES_PER_ELEMENT));
 // TypeScript is loaded first, while the other thread answers already.
 presses[1] = 1;
-const workerData: ServerData = { connection, presses, diverted };
+const workerData: ServerData = { connection, presses, diverted, history };
 const server = new Worker(require.resolve('./wire/server'), { workerData });
 server.on('error', (error) => {
   writeSync(terminal, `kernel: ${error.stack}\n`);
   process.exit(1);
 });
+const keepCompiled = loadTypeScript();
 const { Session }: typeof Sessions = require('./cells/session');
-const session = new Session(server, { presses, terminal });
+const session = new Session(server, { presses, terminal, history });
+keepCompiled();
 presses[1] = 0;
 // A cell's own `process.exit`. Its words leave by the other thread.
 process.on('exit', (code) => {

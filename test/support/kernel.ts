@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createHmac, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Dealer, Request as HeartbeatSocket, Subscriber } from 'zeromq';
@@ -307,15 +307,22 @@ export class TestKernel extends KernelClient {
     return client;
   }
 
-  /** Asks it to end, and waits until it has. */
-  async shutDown({
-    restart = false,
-  } = {}): Promise<{ readonly reply: Message['content']; readonly code: number | null }> {
+  /**
+   * Asks it to end, and waits until it has.
+   *
+   * @returns as `files` what is left beside its connection file
+   */
+  async shutDown({ restart = false } = {}): Promise<{
+    readonly reply: Message['content'];
+    readonly code: number | null;
+    readonly files: readonly string[];
+  }> {
     const ended = once(this.process, 'exit');
     const reply = await this.control('shutdown_request', { restart });
     const [code] = await ended;
+    const files = (await readdir(this.#folder)).sort();
     await this.kill();
-    return { reply, code };
+    return { reply, code, files };
   }
 
   /** Ends kernel and client. */

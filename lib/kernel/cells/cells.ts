@@ -25,6 +25,14 @@ export type ExecuteReply =
     }
   | ({ readonly status: 'error'; readonly execution_count: number } & Failure);
 
+export interface CellsOptions {
+  readonly presses: Presses;
+  /** A descriptor for words that belong to no cell. */
+  readonly terminal: number;
+  /** The file of the history. */
+  readonly history: string;
+}
+
 interface Run {
   readonly cell: Cell;
   readonly script: string;
@@ -40,7 +48,7 @@ interface Run {
 /** Runs cells, one at a time, and sends what they show. */
 export class Cells {
   readonly comms: KernelComms;
-  readonly history = new History();
+  readonly history: History;
   readonly interpreter: Interpreter;
   readonly #tell: (message: ToServer) => void;
   readonly #scripts = new Scripts();
@@ -52,11 +60,9 @@ export class Cells {
   #count = 0;
   #input: { readonly resolve: (answer: string) => void; readonly reject: (error: Error) => void } | undefined;
 
-  constructor(
-    tell: (message: ToServer) => void,
-    { presses, terminal }: { readonly presses: Presses; readonly terminal: number },
-  ) {
+  constructor(tell: (message: ToServer) => void, { presses, terminal, history }: CellsOptions) {
     this.#tell = tell;
+    this.history = new History(history);
     this.#interruption = new Interruption(presses, () => this.#interrupt());
     this.#scripts.install();
     this.#redirect(terminal);
@@ -76,9 +82,11 @@ export class Cells {
     setCurrentKernel(client);
     const prompt = (message = '', options?: { readonly password?: boolean }) =>
       client.input(message, options);
+    const confirm = async (message = 'Go on?') => /^\s*y/i.test(await prompt(`${message} [y/N]`));
+    const alert = async (message = 'Alert') => void (await prompt(`${message} [Enter]`));
     this.interpreter = new Interpreter({
       directory: process.cwd(),
-      globals: { declarations: promptDeclaration, values: { prompt } },
+      globals: { declarations: questionDeclarations, values: { prompt, confirm, alert } },
       onScript: (name, locate) => this.#scripts.setLocate(name, locate),
       onCompile: (isCompiling) => Atomics.store(presses, 1, isCompiling ? 1 : 0),
       prepare: { tslab: (require) => showTslab(require, client) },
@@ -271,10 +279,14 @@ function showTslab(require: NodeJS.Require, client: NotebookClient): void {
   };
 }
 
-const promptDeclaration = `
+const questionDeclarations = `
 /**
  * Asks the person at the notebook for a line of text.
  * @param options with \`password\` the answer is not shown
  */
 declare function prompt(message?: string, options?: { readonly password?: boolean }): Promise<string>;
+/** Asks the person at the notebook for a yes; anything else is a no. */
+declare function confirm(message?: string): Promise<boolean>;
+/** Waits until the person at the notebook has pressed Enter. */
+declare function alert(message?: string): Promise<void>;
 `;

@@ -1,16 +1,36 @@
-/** A cell that ran: session, execution count, source, and what it showed as text. */
+import { appendFileSync, readFileSync } from 'node:fs';
+
+/** A cell that ran: execution count, source, and what it showed as text. */
 interface Entry {
   readonly line: number;
   readonly source: string;
   readonly output: string;
 }
 
-/** The cells of this session, as `history_request` asks for them. There is one session, number 1. */
-export class History {
-  readonly #entries: Entry[] = [];
+/** Sessions count from 1, with each restart of the kernel. */
+type Kept = Entry & { readonly session: number };
 
-  add(entry: Entry): void {
-    this.#entries.push({ ...entry, output: entry.output.slice(0, mostOutput) });
+/** The cells of this session and of those before a restart, as `history_request` asks for them. */
+export class History {
+  readonly #file: string;
+  readonly #entries: Kept[];
+  readonly #session: number;
+
+  /** @param file keeps a line a cell; that of the last session, if it is there */
+  constructor(file: string) {
+    this.#file = file;
+    this.#entries = read(file).slice(-mostEntries);
+    this.#session = (this.#entries.at(-1)?.session ?? 0) + 1;
+  }
+
+  add({ line, source, output }: Entry): void {
+    const entry = { session: this.#session, line, source, output: output.slice(0, mostOutput) };
+    this.#entries.push(entry);
+    try {
+      appendFileSync(this.#file, `${JSON.stringify(entry)}\n`, { mode: 0o600 });
+    } catch {
+      // It is known until the next restart.
+    }
   }
 
   /** @returns the content of a `history_reply` */
@@ -18,7 +38,7 @@ export class History {
     const withOutput = request.output === true;
     return {
       status: 'ok',
-      history: this.#select(request).map(({ line, source, output }) => [
+      history: this.#select(request).map(({ session, line, source, output }) => [
         session,
         line,
         withOutput ? [source, output] : source,
@@ -26,7 +46,7 @@ export class History {
     };
   }
 
-  #select(request: Readonly<Record<string, unknown>>): Entry[] {
+  #select(request: Readonly<Record<string, unknown>>): Kept[] {
     switch (request.hist_access_type) {
       case 'tail':
         return last(this.#entries, request.n);
@@ -39,14 +59,14 @@ export class History {
     }
   }
 
-  /** Session 0 is this one, and -1 the one before, which is not kept. */
-  #range(wanted: number, start: number, stop: unknown): Entry[] {
-    if (wanted !== 0 && wanted !== session) return [];
+  /** Session 0 is this one, and -1 the one before. */
+  #range(wanted: number, start: number, stop: unknown): Kept[] {
+    const of = wanted > 0 ? wanted : this.#session + wanted;
     const end = typeof stop === 'number' ? stop : Number.POSITIVE_INFINITY;
-    return this.#entries.filter(({ line }) => line >= start && line < end);
+    return this.#entries.filter(({ session, line }) => session === of && line >= start && line < end);
   }
 
-  #search(pattern: string, unique: boolean, n: unknown): Entry[] {
+  #search(pattern: string, unique: boolean, n: unknown): Kept[] {
     const expression = glob(pattern);
     const found = this.#entries.filter(({ source }) => expression.test(source));
     const lastOfEach = new Map(found.map((entry) => [entry.source, entry]));
@@ -54,12 +74,23 @@ export class History {
   }
 }
 
-const session = 1;
-
 /** So much of what a cell showed is kept. */
 const mostOutput = 10_000;
+/** So many cells of earlier sessions are known. */
+const mostEntries = 1000;
 
-function last(entries: readonly Entry[], n: unknown): Entry[] {
+function read(file: string): Kept[] {
+  try {
+    return readFileSync(file, 'utf8')
+      .trim()
+      .split('\n')
+      .map((text) => JSON.parse(text));
+  } catch {
+    return [];
+  }
+}
+
+function last(entries: readonly Kept[], n: unknown): Kept[] {
   return typeof n === 'number' ? entries.slice(Math.max(0, entries.length - n)) : [...entries];
 }
 

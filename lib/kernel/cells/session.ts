@@ -1,8 +1,8 @@
 import { writeSync } from 'node:fs';
 import { kernelInfo } from '../wire/kernel-info';
-import type { Presses, ToServer, ToSession } from '../wire/thread';
+import type { ToServer, ToSession } from '../wire/thread';
 import type { Request } from '../wire/wire';
-import { Cells } from './cells';
+import { Cells, type CellsOptions } from './cells';
 
 /** The other thread. */
 export interface ServerPort {
@@ -11,6 +11,9 @@ export interface ServerPort {
 }
 
 type Content = Readonly<Record<string, unknown>>;
+
+/** What an editor asks as one types. */
+const typing = new Set(['complete_request', 'inspect_request', 'is_complete_request', 'history_request']);
 
 /** What a client has sent before it can know that a cell failed is here after so long. */
 const underWayMs = 20;
@@ -29,11 +32,13 @@ export class Session {
   #interjected: { readonly under: Request | undefined } | undefined;
   #isEnding = false;
 
-  constructor(server: ServerPort, data: { readonly presses: Presses; readonly terminal: number }) {
+  constructor(server: ServerPort, data: CellsOptions) {
     this.#server = server;
     this.#terminal = data.terminal;
     this.#cells = new Cells((message) => this.#tell(message), data);
     server.on('message', (message) => this.#take(message));
+    // What is waiting comes first.
+    setTimeout(() => this.#cells.interpreter.prepare(), underWayMs);
   }
 
   /**
@@ -70,7 +75,9 @@ export class Session {
       this.#cells.takeInput(request.content);
       return;
     }
-    if (request.type.startsWith('comm_') && this.#cells.comms.isKnown(request)) {
+    const isKnown = request.type.startsWith('comm_') && this.#cells.comms.isKnown(request);
+    // A person types while a cell waits.
+    if (isKnown || (this.#request?.type === 'execute_request' && typing.has(request.type))) {
       this.#interject(request);
       return;
     }

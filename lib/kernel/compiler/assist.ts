@@ -6,7 +6,13 @@ export interface Completions {
   /** The part of the draft that a match replaces, in UTF-16 units. */
   readonly start: number;
   readonly end: number;
-  readonly matches: readonly { readonly text: string; readonly type: string }[];
+  readonly matches: readonly Match[];
+}
+
+interface Match {
+  readonly text: string;
+  readonly type: string;
+  readonly signature?: string;
 }
 
 /** What may stand at the position. */
@@ -14,25 +20,34 @@ export function complete(draft: Draft, source: string, position: number): Comple
   const { service, file, kindOf } = draft;
   const found = service.getCompletionsAtPosition(file, draft.start + position, {
     includeCompletionsWithInsertText: false,
+    includeSymbol: true,
   });
   const word = /[\p{ID_Continue}$\u200c\u200d]*$/u.exec(source.slice(0, position))?.[0] ?? '';
   const span = found?.entries[0]?.replacementSpan ?? found?.optionalReplacementSpan;
   const start = span ? span.start - draft.start : position - word.length;
   const end = span ? start + span.length : position;
   const typed = source.slice(start, position);
+  const checker = service.getProgram()?.getTypeChecker();
+  const signatureOf = (symbol: ts.Symbol | undefined) => {
+    const [signature] = (symbol && checker?.getTypeOfSymbol(symbol).getCallSignatures()) ?? [];
+    return signature && { signature: checker?.signatureToString(signature) };
+  };
   const matches = (found?.entries ?? [])
     .filter(({ name }) => name.startsWith(typed))
-    .map(({ name, kind }) => ({
+    .map(({ name, kind, symbol }, index) => ({
       text: name,
       type: kind === ts.ScriptElementKind.alias ? (kindOf(name) ?? kind) : kind,
+      ...(index < mostSignatures && signatureOf(symbol)),
     }));
   return { start, end: Math.max(end, position), matches };
 }
 
+/** A longer list is not read to its end. */
+const mostSignatures = 100;
+
 /** Signature and doc comment of the name at the position, or of the function whose arguments stand there. */
 export function inspect(draft: Draft, source: string, position: number): MimeBundle | undefined {
-  const { service, file, start } = draft;
-  const at = (place: number) => service.getQuickInfoAtPosition(file, start + place);
+  const at = (place: number) => draft.quickInfo(draft.start + place);
   const callee = calleeAround(source, position);
   const info =
     at(position) ??

@@ -77,6 +77,11 @@ export class Interpreter {
     return isWhole && !checked.hasValue ? { kind: 'value', value: undefined } : outcome;
   }
 
+  /** Does now what the first cell would wait for. */
+  prepare(): void {
+    this.#compile(() => this.#program.readNode());
+  }
+
   /** Waits no longer for the cell that runs. */
   abandon(): void {
     this.#settle?.(false);

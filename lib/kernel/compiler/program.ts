@@ -37,6 +37,8 @@ export interface Draft {
   readonly file: string;
   /** Where in the file the draft begins. */
   readonly start: number;
+  /** What stands at a place of the file, with its doc comment. */
+  quickInfo(position: number): ts.QuickInfo | undefined;
   /** What names of earlier cells stand for. */
   kindOf(name: string): NameKind | undefined;
 }
@@ -47,6 +49,8 @@ export interface Draft {
  */
 const allowed = new Set([1270, 7005, 7016, 7026, 7034]);
 const usedBeforeAssigned = 2454;
+
+const withDocs = ts.JSDocParsingMode.ParseAll;
 
 const packages = `${sep}node_modules${sep}`;
 
@@ -61,10 +65,13 @@ export class Program {
   /** The last cell that declares each name. */
   readonly #owners = new Map<string, { readonly module: string; readonly kind: NameKind }>();
   /** Every program needs them: Node's types, and cells that add to the global ones. */
-  readonly #always: string[];
+  readonly #always: string[] = [];
+  #knowsNode = false;
   readonly #service: ts.LanguageService;
   /** Of the files that cells import, those that were free of errors, as they were then. */
   readonly #sound = new Map<string, string>();
+  /** How often files were read again, for the sake of their doc comments. */
+  readonly #readings = new Map<string, number>();
   /** The cell at hand; those that are kept have names of their own. */
   #current = '';
   #count = 0;
@@ -73,8 +80,6 @@ export class Program {
   constructor(directory: string, globals: string) {
     this.#directory = directory;
     this.options = optionsFor(directory);
-    const web = this.options.lib?.some((name) => /dom|webworker/.test(name)) ? '' : webAssembly();
-    this.#always = [nodeTypes(directory, this.options), this.#set('.web-assembly.d.ts', web)];
     this.#service = ts.createLanguageService(this.#host());
     const declared = this.#read(globals);
     this.keep(declared, declared.names);
@@ -82,7 +87,25 @@ export class Program {
     this.check('');
   }
 
+  /** Node's types take longer to read than all else. */
+  readNode(): void {
+    if (this.#knowsNode) return;
+    this.#knowsNode = true;
+    const web = this.options.lib?.some((name) => /dom|webworker/.test(name)) ? '' : webAssembly();
+    this.#always.push(nodeTypes(this.#directory, this.options), this.#set('.web-assembly.d.ts', web));
+    this.#check('');
+  }
+
   check(source: string): Checked {
+    // What is sound without Node's types is sound with them, as long as no file comes in that uses them.
+    const isAlone = !this.#knowsNode && !/\b(import|require|reference)\b/.test(source);
+    const checked = isAlone ? this.#check(source) : undefined;
+    if (checked?.code !== undefined) return checked;
+    this.readNode();
+    return this.#check(source);
+  }
+
+  #check(source: string): Checked {
     const { parsed, ...read } = this.#read(source);
     // An object has got a bracket in front.
     const shift = parsed.text === source ? 0 : 1;
@@ -125,13 +148,32 @@ export class Program {
   }
 
   draft(source: string): Draft {
+    this.readNode();
     const own = namesOf(parse(source));
     const others = [...this.#owners].filter(([name]) => !own.has(name));
     const head = others.map(([name, { module }]) => `import { ${name} } from '${module}';\n`).join('');
     const file = this.#set('.cell.ts', head + source);
     this.#current = file;
     const kindOf = (name: string) => this.#owners.get(name)?.kind;
-    return { service: this.#service, file, start: head.length, kindOf };
+    const quickInfo = (position: number) => {
+      this.#readDocs(file, position);
+      return this.#service.getQuickInfoAtPosition(file, position);
+    };
+    return { service: this.#service, file, start: head.length, quickInfo, kindOf };
+  }
+
+  /** Doc comments are passed over until then: now those of the cells, and of the files that declare what stands there. */
+  #readDocs(file: string, position: number): void {
+    const declaring = this.#service.getDefinitionAtPosition(file, position) ?? [];
+    const names = new Set(declaring.map(({ fileName }) => fileName));
+    for (const source of this.#service.getProgram()?.getSourceFiles() ?? []) {
+      const { fileName, isDeclarationFile } = source;
+      if (Reflect.get(source, 'jsDocParsingMode') === withDocs || (isDeclarationFile && !names.has(fileName)))
+        continue;
+      // TypeScript reads the next version as it says.
+      Object.assign(source, { jsDocParsingMode: withDocs });
+      this.#readings.set(fileName, (this.#readings.get(fileName) ?? 0) + 1);
+    }
   }
 
   /** What a cell is and declares, and the file that it becomes. */
@@ -182,11 +224,12 @@ export class Program {
     const { fileExists, readFile, readDirectory, directoryExists, getDirectories, realpath } = ts.sys;
     const library = dirname(ts.getDefaultLibFilePath({}));
     const versionIn = (file: string) =>
-      String(this.#cells.get(file)?.version ?? (file.startsWith(library) ? 1 : versionOf(file)));
+      `${this.#cells.get(file)?.version ?? (file.startsWith(library) ? 1 : versionOf(file))}/${this.#readings.get(file) ?? 0}`;
     // TypeScript asks for the texts of all files at each cell.
     const snapshots = new Map<string, { version: string; snapshot: ts.IScriptSnapshot | undefined }>();
     return {
       getCompilationSettings: () => this.options,
+      jsDocParsingMode: ts.JSDocParsingMode.ParseForTypeInfo,
       getScriptFileNames: () => [...this.#always, this.#current],
       getScriptVersion: versionIn,
       getScriptSnapshot: (file) => {

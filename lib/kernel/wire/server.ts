@@ -1,15 +1,16 @@
-import { spawnSync } from 'node:child_process';
-import { writeSync } from 'node:fs';
+import { rmSync, writeSync } from 'node:fs';
 import { Session as Inspector } from 'node:inspector';
 import { constants } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { Reply as Heartbeat, Router, type Socket, XPublisher } from 'zeromq';
 import { Debugger } from '../debugger/debugger';
+import { interruptChildren } from './children';
 import { kernelInfo } from './kernel-info';
 import { Outbox, Publisher } from './outbox';
 import { signalOfNode } from './signal';
 import { Tail } from './tail';
 import type { Connection, Presses, ServerData, ToServer, ToSession } from './thread';
+import { Usage } from './usage';
 import { type Origin, type Reply, type Request, Wire } from './wire';
 
 /** The main thread is deaf when it has not taken a message after so long. */
@@ -43,6 +44,8 @@ class Server {
   readonly #publisher: Publisher;
   readonly #presses: Presses;
   readonly #terminal: number;
+  readonly #history: string;
+  readonly #usage = new Usage();
   /** Of the request that the main thread is at. */
   #busy: Origin | undefined;
   /** Of the last cell. */
@@ -56,10 +59,11 @@ class Server {
     if (origin) this.#publisher.publish({ type: 'debug_event', content: JSON.stringify(event), origin });
   });
 
-  constructor(session: Session, { connection, presses, diverted }: ServerData) {
+  constructor(session: Session, { connection, presses, diverted, history }: ServerData) {
     this.#session = session;
     this.#presses = presses;
     this.#terminal = diverted.terminal;
+    this.#history = history;
     this.#wire = new Wire(connection);
     this.#publisher = new Publisher(this.#sockets.iopub, this.#wire);
     this.#tails = (['stdout', 'stderr'] as const).map(
@@ -143,10 +147,17 @@ class Server {
       case 'debug_request':
         this.#debug(request);
         break;
-      case 'shutdown_request':
-        this.#answer(request, channel, { status: 'ok', restart: request.content.restart === true });
+      case 'usage_request':
+        this.#answer(request, channel, this.#usage.answer());
+        break;
+      case 'shutdown_request': {
+        const restart = request.content.restart === true;
+        this.#answer(request, channel, { status: 'ok', restart });
+        // The next kernel on the same connection goes on with it.
+        if (!restart) rmSync(this.#history, { force: true });
         this.#end();
         break;
+      }
       case 'comm_open':
       case 'comm_msg':
       case 'comm_close':
@@ -296,32 +307,6 @@ function inMainThread(method: string, params?: object): void {
   const inspector = new Inspector();
   inspector.connectToMainThread();
   inspector.post(method, params, () => inspector.disconnect());
-}
-
-/**
- * Sends SIGINT to all children, as Ctrl-C in a terminal does.
- *
- * @returns whether there are any
- */
-function interruptChildren(): boolean {
-  const { stdout, pid: own } = spawnSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' });
-  const pairs = (stdout ?? '')
-    .trim()
-    .split('\n')
-    .map((line) => line.trim().split(/\s+/).map(Number));
-  const found = new Set([process.pid]);
-  for (const parent of found) {
-    for (const [pid = 0, ppid] of pairs) if (ppid === parent) found.add(pid);
-  }
-  for (const pid of [process.pid, own]) found.delete(pid);
-  for (const pid of found) {
-    try {
-      process.kill(pid, 'SIGINT');
-    } catch {
-      // It has ended by itself.
-    }
-  }
-  return found.size > 0;
 }
 
 /** Jupyter interrupts by a message; the signal means the same. Node's own listeners hear nothing while a cell computes. */

@@ -48,6 +48,8 @@ export interface ServerData {
   readonly connection: Connection;
   readonly presses: Presses;
   readonly diverted: Diverted;
+  /** The file that the history is kept in. */
+  readonly history: string;
 }
 
 /** The connection file. */

@@ -1,0 +1,43 @@
+import os from 'node:os';
+
+/** What the process and the machine use, as JupyterLab's panel of resources asks for it. */
+export class Usage {
+  #last = measure();
+
+  /** The content of a `usage_reply`; shares of processors are of the time since the last one. */
+  answer(): object {
+    const last = this.#last;
+    const now = measure();
+    this.#last = now;
+    const free = os.freemem();
+    const total = os.totalmem();
+    return {
+      hostname: os.hostname(),
+      pid: process.pid,
+      kernel_cpu: percent(now.own - last.own, now.time - last.time),
+      kernel_memory: process.memoryUsage.rss(),
+      cpu_count: os.cpus().length,
+      host_cpu_percent: percent(now.busy - last.busy, now.whole - last.whole),
+      host_virtual_memory: {
+        total,
+        available: free,
+        free,
+        used: total - free,
+        percent: percent(total - free, total),
+      },
+    };
+  }
+}
+
+/** Milliseconds: of the clock, of this process, and of all processors, at work and in all. */
+function measure(): { time: number; own: number; busy: number; whole: number } {
+  const { user, system } = process.cpuUsage();
+  const times = os.cpus().map((cpu) => cpu.times);
+  const whole = times.reduce((sum, cpu) => sum + Object.values(cpu).reduce((a, b) => a + b, 0), 0);
+  const idle = times.reduce((sum, cpu) => sum + cpu.idle, 0);
+  return { time: performance.now(), own: (user + system) / 1000, busy: whole - idle, whole };
+}
+
+function percent(part: number, whole: number): number {
+  return whole > 0 ? (100 * part) / whole : 0;
+}
