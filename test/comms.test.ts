@@ -306,6 +306,30 @@ drag`);
     assert.deepEqual([first, last, most], [1, 40, 1]);
   });
 
+  test('is drawn for within one step of a training, however often its handler awaits', async () => {
+    const { ids } = await models(`
+let step = 0;
+const drawn: string[] = [];
+const live = nb.slider('live', { min: 0, max: 9, step: 1 }).onChange(async (to) => {
+  const begun = step;
+  for (let round = 0; round < 5; round++) await new Promise((go) => setTimeout(go, 1));
+  drawn.push(to + ': ' + (step - begun));
+});
+live`);
+    const training = await kernel.sendCell(`
+async function train() {
+  for (step = 0; !drawn.some((text) => text.startsWith('9')) && step < 1000; step++) {
+    for (const end = performance.now() + 50; performance.now() < end; );
+    await nb.giveWay();
+  }
+}
+await train();`);
+    await under(training, ({ type }) => type === 'execute_input');
+    for (const at of [3, 9]) await update(ids.FloatSlider as string, { value: at });
+    await kernel.answered(training);
+    assert.match(await value('drawn.at(-1)'), /^'9: [01]'$/);
+  });
+
   test('a handler that fails is called again', async () => {
     const { cell, ids } = await models(
       "const shaky = nb.slider('shaky', { min: 0, max: 9 }).onChange(async (to) => { await null; throw new Error('at ' + to); }); shaky",

@@ -29,7 +29,7 @@ import { barText, progress } from '../lib/notebook/progress';
 /** A notebook that writes down what is shown. */
 class Notebook implements KernelClient {
   readonly calls: [string, string | undefined, Readonly<Record<string, unknown>>][] = [];
-  comm = { open: () => assert.fail(), onOpen: () => assert.fail() };
+  comm = { open: () => assert.fail(), onOpen: () => assert.fail(), settled: async () => {} };
   signal = new AbortController().signal;
 
   display(bundle: Readonly<Record<string, unknown>>, options: { readonly displayId?: string } = {}): void {

@@ -647,7 +647,7 @@ describe('the course of a training run', () => {
       },
       clearOutput: () => assert.fail('nothing of the cell is removed'),
       input: () => assert.fail('nothing is asked'),
-      comm: { open: () => assert.fail(), onOpen: () => assert.fail() },
+      comm: { open: () => assert.fail(), onOpen: () => assert.fail(), settled: async () => {} },
       signal: new AbortController().signal,
     });
     const chart = trainingChart({ title: 'ST', method: 'ST' });

@@ -1,10 +1,10 @@
-import { setImmediate } from 'node:timers/promises';
 import type { Batch } from '../data/batches';
 import type { ImageDataset, Split } from '../data/dataset';
 import { type Distortion, isNone, type Strength } from '../distortions';
 import { ArgumentError } from '../io/errors';
 import { logitsOf, type Network } from '../model/network';
 import { currentKernel } from '../notebook/client';
+import { giveWay } from '../notebook/give-way';
 import { type CompileOptions, compile, hashSeed, type Tensor1D, type Tensor4D, tf } from '../tensorflow';
 import { normalise } from './crops';
 import {
@@ -165,7 +165,7 @@ export class AccuracyMeter {
           for (const shown of part) {
             answers[network].set(this.#right(shown), at);
             at += shown.labels.size;
-            await setImmediate(); // a batch blocks the event loop: let interrupts and progress through
+            await giveWay(); // a batch blocks the event loop: let interrupts and progress through
           }
           signal?.throwIfAborted();
         }
@@ -193,7 +193,7 @@ export class AccuracyMeter {
             tf.tidy(() => this.#right(this.#distort(batch, plan, gradient as Tensor4D))),
             start,
           );
-          await setImmediate(); // as above; a batch is seen at every strength
+          await giveWay(); // as above; a batch is seen at every strength
           signal?.throwIfAborted();
         }
       } finally {
@@ -242,7 +242,7 @@ export class AccuracyMeter {
     try {
       for await (const batch of this.#batches(split, plan, signal)) {
         part.push(this.#distort(batch, plan));
-        await setImmediate();
+        await giveWay();
         if (part.length < batches) continue;
         yield part;
         part = [];

@@ -1,5 +1,4 @@
 /** Certified robustness by randomised smoothing: Cohen, Rosenfeld & Kolter 2019 (arXiv 1902.02918). */
-import { setImmediate } from 'node:timers/promises';
 import { jStat } from 'jstat';
 import { batches } from '../data/batches';
 import { type ImageDataset, subset } from '../data/dataset';
@@ -7,6 +6,7 @@ import { ArgumentError } from '../io/errors';
 import { checkOptions } from '../io/options';
 import { logitsOf, type Network } from '../model/network';
 import { currentKernel } from '../notebook/client';
+import { giveWay } from '../notebook/give-way';
 import {
   compile,
   hashSeed,
@@ -95,7 +95,7 @@ export async function certify(options: CertifyOptions): Promise<readonly Certifi
       const answers = tf.tidy(() => step({ square, seed: given }).answers.dataSync());
       given.dispose();
       for (const answer of answers.slice(0, count - from)) counts[answer]++;
-      await setImmediate(); // a batch blocks the event loop: let interrupts and progress through
+      await giveWay(); // a batch blocks the event loop: let interrupts and progress through
       signal?.throwIfAborted();
     }
     return counts;

@@ -35,6 +35,8 @@ export interface Comms {
   open(target: string, data?: CommData, options?: CommOptions): Comm;
   /** As {@link onCommOpen}. */
   onOpen(target: string, handler: CommHandler): void;
+  /** Waits for the handlers that are at work, for each once, a tenth of a second at most, and not within a handler. */
+  settled(): Promise<void>;
 }
 
 /** Takes a comm that a front end has opened. */

@@ -222,20 +222,21 @@ function panelOf(controls: readonly Control<unknown>[]): {
   };
 }
 
-/** Calls while one is at work become one more call, the newest. */
+/** Calls while one is at work become one more call, the newest; each ends when that has been answered which it waited for. */
 function oneAtATime<A extends unknown[]>(work: (...args: A) => unknown): (...args: A) => Promise<void> {
-  let isAtWork = false;
-  let next: A | undefined;
-  return async function call(...args: A): Promise<void> {
-    next = isAtWork ? args : undefined;
-    if (isAtWork) return;
-    isAtWork = true;
-    try {
-      await work(...args);
-    } finally {
-      isAtWork = false;
-      // Not awaited: it may fail, too, and both errors are shown.
-      if (next) void call(...next);
-    }
+  let newest: A | undefined;
+  let before: Promise<void> | undefined;
+  return (...args) => {
+    newest = args;
+    const begin = async () => {
+      if (newest === args) await work(...args);
+    };
+    const call = before ? before.then(begin) : begin();
+    const end = () => {
+      if (before === ended) before = undefined;
+    };
+    const ended = call.then(end, end);
+    before = ended;
+    return call;
   };
 }

@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import type { ImageDataset } from '../data/dataset';
 import { AccuracyMeter } from '../evaluation/accuracy';
 import { normalise } from '../evaluation/crops';
@@ -7,6 +6,7 @@ import { ArgumentError, UserError } from '../io/errors';
 import { checkOptions } from '../io/options';
 import { logitsOf, type Network } from '../model/network';
 import { currentKernel } from '../notebook/client';
+import { giveWay } from '../notebook/give-way';
 import { compile, hashSeed, Nesterov, type Scalar, tf, valueAndGradients } from '../tensorflow';
 import { type EpochResult, loadCheckpoint, type Snapshot, saveCheckpoint } from './checkpoint';
 import {
@@ -245,7 +245,7 @@ export class Trainer {
             loss,
             imagesPerSecond,
           });
-          await setImmediate(); // a step blocks the event loop: let interrupts and progress through
+          await giveWay(); // a step blocks the event loop: let interrupts and progress through
           signal?.throwIfAborted();
           if (performance.now() - savedAt > CHECKPOINT_MS) save();
         }

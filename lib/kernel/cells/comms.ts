@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Comm, CommData, CommHandler, CommOptions, Comms } from '../../notebook/comm';
 import type { Origin, Reply, Request } from '../wire/wire';
 import { Cell, currentCell } from './cell';
@@ -26,6 +27,8 @@ export class KernelComms implements Comms {
   readonly #cells: Cells;
   readonly #open = new Map<string, OpenComm>();
   readonly #targets = new Map<string, { readonly cell: Cell | undefined; readonly handler: CommHandler }>();
+  /** Handlers at work that no computation has waited for. */
+  readonly #work = new Set<Promise<void>>();
   /** Of the message that is taken just now: what is sent meanwhile answers it. */
   #origin: Origin | undefined;
 
@@ -81,6 +84,15 @@ export class KernelComms implements Comms {
     this.#origin = undefined;
   }
 
+  async settled(): Promise<void> {
+    const current = currentCell.getStore();
+    const isHandler = [...this.#open.values()].some(({ turn }) => turn && turn === current);
+    if (this.#work.size === 0 || isHandler) return;
+    const work = [...this.#work];
+    this.#work.clear();
+    await Promise.race([Promise.all(work), sleep(mostMs)]);
+  }
+
   /** Stops the handlers that are at work. */
   interrupt(): void {
     for (const { turn } of this.#open.values()) turn?.interrupt();
@@ -115,13 +127,15 @@ export class KernelComms implements Comms {
     if (!comm.cell) return;
     if (!comm.turn || comm.turn.signal.aborted) comm.turn = new Cell(comm.cell.request, comm.cell.number);
     const { turn } = comm;
-    currentCell.run(turn, async () => {
+    const work = currentCell.run(turn, async () => {
       try {
         await handler();
       } catch (error) {
         this.#cells.fail(turn, error);
       }
     });
+    this.#work.add(work);
+    work.then(() => this.#work.delete(work));
   }
 
   #send(type: string, content: object, { metadata = {}, buffers }: CommOptions = {}): void {
@@ -130,6 +144,9 @@ export class KernelComms implements Comms {
     this.#cells.send({ type, ...parts, origin });
   }
 }
+
+/** So long a computation waits for handlers. */
+const mostMs = 100;
 
 /** Names the client that sent a message. */
 function sessionOf(origin: Origin | undefined): unknown {
