@@ -37,8 +37,8 @@ export class Session {
     this.#terminal = data.terminal;
     this.#cells = new Cells((message) => this.#tell(message), data);
     server.on('message', (message) => this.#take(message));
-    // What is waiting comes first.
-    setTimeout(() => this.#cells.interpreter.prepare(), underWayMs);
+    // After the turn in which what waits already is taken.
+    setImmediate(() => setTimeout(() => this.#cells.interpreter.prepare(), underWayMs));
   }
 
   /**
