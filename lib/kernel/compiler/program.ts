@@ -52,6 +52,9 @@ const usedBeforeAssigned = 2454;
 
 const withDocs = ts.JSDocParsingMode.ParseAll;
 
+/** Libraries of browsers. */
+const web = /dom|webworker/;
+
 const packages = `${sep}node_modules${sep}`;
 
 /**
@@ -87,12 +90,12 @@ export class Program {
     this.check('');
   }
 
-  /** Node's types take longer to read than all else. */
+  /** Node's types, and the web's where a tsconfig.json has them, take longer to read than all else. */
   readNode(): void {
     if (this.#knowsNode) return;
     this.#knowsNode = true;
-    const web = this.options.lib?.some((name) => /dom|webworker/.test(name)) ? '' : webAssembly();
-    this.#always.push(nodeTypes(this.#directory, this.options), this.#set('.web-assembly.d.ts', web));
+    const assembly = this.options.lib?.some((name) => web.test(name)) ? '' : webAssembly();
+    this.#always.push(nodeTypes(this.#directory, this.options), this.#set('.web-assembly.d.ts', assembly));
     this.#check('');
   }
 
@@ -223,12 +226,14 @@ export class Program {
   #host(): ts.LanguageServiceHost {
     const { fileExists, readFile, readDirectory, directoryExists, getDirectories, realpath } = ts.sys;
     const library = dirname(ts.getDefaultLibFilePath({}));
+    // What a tsconfig.json asks for beyond the language waits as Node's types do.
+    const lean = { ...this.options, types: [], lib: this.options.lib?.filter((name) => !web.test(name)) };
     const versionIn = (file: string) =>
       `${this.#cells.get(file)?.version ?? (file.startsWith(library) ? 1 : versionOf(file))}/${this.#readings.get(file) ?? 0}`;
     // TypeScript asks for the texts of all files at each cell.
     const snapshots = new Map<string, { version: string; snapshot: ts.IScriptSnapshot | undefined }>();
     return {
-      getCompilationSettings: () => this.options,
+      getCompilationSettings: () => (this.#knowsNode ? this.options : lean),
       jsDocParsingMode: ts.JSDocParsingMode.ParseForTypeInfo,
       getScriptFileNames: () => [...this.#always, this.#current],
       getScriptVersion: versionIn,
