@@ -1,5 +1,6 @@
 import { readFileSync, writeSync } from 'node:fs';
 import util from 'node:util';
+import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import { divertDescriptors } from './cells/descriptors';
 import type * as Sessions from './cells/session';
@@ -14,6 +15,9 @@ import type { Connection, Presses, ServerData, ToServer } from './wire/thread';
 
 // Node 23 removed it; tfjs-node 4.22 calls it.
 Object.assign(util, { isNullOrUndefined: (value: unknown) => value === null || value === undefined });
+
+// Each check of a cell leaves a checker behind; V8 would let a heap grow fourfold before it looks.
+setFlagsFromString('--heap-growing-percent=100');
 
 const connectionFile = process.argv[2] ?? '';
 const connection: Connection = JSON.parse(readFileSync(connectionFile, 'utf8'));
