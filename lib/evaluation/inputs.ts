@@ -1,6 +1,6 @@
 /** From a batch that was read to the images x and x′ of a step. */
 import { type Batch, type BatchOptions, batches } from '../data/batches';
-import type { ImageDataset, Split } from '../data/dataset';
+import type { ImageDataset, Normalisation, Split } from '../data/dataset';
 import { recodeCrops } from '../data/jpeg';
 import { checkMaker, type Distortion, type Strength } from '../distortions';
 import { ArgumentError } from '../io/errors';
@@ -94,7 +94,7 @@ function strengthTensor(strengths: readonly Strength[]): Tensor {
 
 /** The network that an attack is made on, and how its images are cut and normalised. */
 interface NetworkOnImages {
-  readonly dataset: Pick<ImageDataset, 'cropSide' | 'mean' | 'deviation'>;
+  readonly dataset: Normalisation & Pick<ImageDataset, 'cropSide'>;
   /** Normalised images → logits. */
   readonly f: (images: Tensor4D) => Tensor2D;
 }
