@@ -536,6 +536,16 @@ describe('questions', () => {
     assert.equal(outputs.at(-1)?.content.data['text/plain'], "'ADA'");
   });
 
+  test('what reads the terminal says what to do instead', async () => {
+    const code =
+      "import { createInterface } from 'node:readline/promises';\nawait createInterface(process.stdin).question('Who?')";
+    assert.match(
+      (await fail(code)).text,
+      /^Error: Nobody can type into the stdin of a kernel\.\nWhat to do: Ask by/,
+    );
+    assert.equal(await runToText('process.stdin.fd'), '0');
+  });
+
   test('a yes or no, and a wait for the person', async () => {
     const id = await kernel.sendCell("const go = await confirm('Go?'); await alert('Done'); go", {
       allow_stdin: true,

@@ -12,7 +12,7 @@ import { type Failure, failureOf, failureOfDiagnostics } from './failure';
 import { History } from './history';
 import { Interruption } from './interruption';
 import { NotebookClient } from './notebook-client';
-import { redirectOutput } from './output';
+import { redirectOutput, refuseInput } from './output';
 import { LoadedModules } from './rebuilt';
 
 /** The content of an `execute_reply`. */
@@ -66,6 +66,7 @@ export class Cells {
     this.#interruption = new Interruption(presses, () => this.#interrupt());
     this.#scripts.install();
     this.#redirect(terminal);
+    refuseInput();
     this.comms = new KernelComms({
       current: () => this.#currentCell(),
       fail: (cell, error) => this.#publish(cell, 'error', failureOf(error, this.#scripts)),

@@ -16,3 +16,16 @@ export function redirectOutput(write: (name: 'stdout' | 'stderr', text: string) 
     };
   }
 }
+
+/** What would read the terminal, as `node:readline` does, says so instead of waiting for ever. */
+export function refuseInput(): void {
+  const stdin = Object.getOwnPropertyDescriptor(process, 'stdin')?.get;
+  const resume = () => {
+    throw Object.assign(new Error('Nobody can type into the stdin of a kernel.'), {
+      cure: 'Ask by `await prompt(…)`.',
+    });
+  };
+  // Node opens it when it is asked for.
+  const get = () => Object.assign(stdin?.call(process), { resume });
+  Object.defineProperty(process, 'stdin', { configurable: true, enumerable: true, get });
+}
