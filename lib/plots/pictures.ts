@@ -1,14 +1,14 @@
 import type { ImageDataset } from '../data/dataset';
-import { type Distortion, distortionNamed, type Strength, strengthText } from '../distortions';
+import { type Distortion, distortionNamed, distortions, type Strength, strengthText } from '../distortions';
 import { normalise } from '../evaluation/crops';
 import { distortedImages } from '../evaluation/pictures';
 import { DataError } from '../io/errors';
 import type { Network } from '../model/network';
 import { Markdown } from '../notebook/mime';
 import type { FigureName } from '../paper/figures';
-import { figureCurves } from '../paper/panel-curves';
+import { choose, figureCurves, type SettingCurve, SettingCurves } from '../paper/panel-curves';
 import type { Laboratory } from '../runs/laboratory';
-import type { Treatment } from '../runs/presets';
+import { BASELINE, type Treatment } from '../runs/presets';
 import { type Tensor2D, type Tensor4D, tf } from '../tensorflow';
 import { methodName } from '../training/methods';
 import { type ImageGrid, imageGrid } from './images';
@@ -49,7 +49,7 @@ export async function distortionStrip(options: StripOptions): Promise<ImageGrid>
  * not at hand, it says how to get them.
  *
  * @param of Networks by the names to show; or treatments, whose networks are loaded for this; or a figure: the baseline,
- *   and the best DA and ST of its first panel, as far as they can be chosen.
+ *   and of the DA and ST of its first panel, as far as all are there, the best whose weights are at hand.
  * @param options.images Places of the test images. Default: the first of each class, eight at most.
  */
 export async function answersGrid(
@@ -111,15 +111,22 @@ async function* networksOf(
 const isList: (value: unknown) => value is readonly unknown[] = Array.isArray;
 
 function bestOf(figure: FigureName, laboratory: Laboratory): readonly Treatment[] {
-  const [{ baseline, curves }] = figureCurves(figure, laboratory);
-  const best = ['DA', 'ST'].flatMap(
-    (kind) =>
-      curves.find(
-        ({ rule }) =>
-          typeof rule === 'object' && rule.method === kind && rule.pick === 'best' && rule.at === undefined,
-      ) ?? [],
-  );
-  return [baseline, ...best].map(({ chosen }) => chosen.treatment);
+  const { preset, results } = laboratory.shown();
+  const [{ panel, curves }] = figureCurves(figure, laboratory);
+  const { test } = panel;
+  const there = new SettingCurves({ results, preset, test, strengths: [distortions[test].practical] });
+  const isHere = ({ runs }: SettingCurve) =>
+    runs.some(({ id, spec }) => spec.seed === laboratory.seed && laboratory.store.weights(id) !== undefined);
+  const best = ['DA', 'ST'].flatMap((kind) => {
+    const [rule] = curves.flatMap(({ rule }) =>
+      typeof rule === 'object' && rule.method === kind ? rule : [],
+    );
+    if (rule === undefined) return [];
+    const settings = there.ofFamily(rule).curves;
+    const here = settings.filter(isHere);
+    return choose(here.length > 0 ? here : settings, { pick: 'best' }, test).treatment;
+  });
+  return [BASELINE, ...best];
 }
 
 function ofDifferentClasses({ test: { labels } }: ImageDataset, count: number): readonly number[] {
