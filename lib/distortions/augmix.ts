@@ -2,14 +2,13 @@ import {
   attribute,
   DataType,
   dataTypeOf,
-  execute,
   executeOne,
   randomUniform,
   type Tensor,
   type Tensor4D,
   tf,
 } from '../tensorflow';
-import { take } from './corruptions/corruption';
+import { byKind, take } from './corruptions/corruption';
 import { type Distortion, strengthCheck, type Uses } from './distortion';
 import { projected, transformsOf, turned } from './rotation';
 
@@ -113,44 +112,35 @@ const ON_VALUES: Partial<Record<Operation, (images: Tensor4D, level: Tensor) => 
     return choose(images.less(threshold), images, tf.sub(255, images));
   },
 };
-const WAYS = Object.values(ON_VALUES);
-/** What is done by each of {@link OPERATIONS}: one of the ways, moving, or after the last of them nothing. */
-const KINDS = [
-  ...OPERATIONS.map((name) => (name in ON_VALUES ? Object.keys(ON_VALUES).indexOf(name) : WAYS.length)),
-  WAYS.length + 1,
-];
+/** What is done by each of {@link OPERATIONS}: one of those on values, moving, or after the last of them nothing. */
+const KINDS = [...OPERATIONS, 'none'].map((name) => {
+  const value = Object.keys(ON_VALUES).indexOf(name);
+  return value >= 0 ? value : Object.keys(ON_VALUES).length + (name === 'none' ? 1 : 0);
+});
 
 /** `tf.where` whose shapes may be others in each run of a recorded step. */
 const choose = (condition: Tensor, yes: Tensor, no: Tensor) =>
   executeOne('SelectV2', [condition, yes, no], [attribute.type('T', dataTypeOf(yes))]);
 
 /**
- * Does to each image its operation. Those with one way are taken out of the batch, as many as there are, and put back, so
- * that no image pays for another's operation.
+ * Does to each image its operation.
  *
  * @param images `[images, S, S, channels]`, whole numbers 0..255
  */
 export function operated(images: Tensor4D, by: Operated): Tensor4D {
-  const kind = take(tf.tensor1d(KINDS, 'int32'), by.operation.reshape([-1]).cast('int32'));
-  const sorted = (x: Tensor) =>
-    execute(
-      'DynamicPartition',
-      [x, kind],
-      [attribute.int('num_partitions', WAYS.length + 2), attribute.type('T', dataTypeOf(x))],
-      WAYS.length + 2,
-    );
-  const [parts, levels] = [sorted(images) as Tensor4D[], sorted(by.level.reshape([-1, 1, 1, 1]))];
-  const maps = sorted(moves(by, images.shape[1]))[WAYS.length];
-  const done = [
-    ...WAYS.map((way, at) => way(parts[at], levels[at])),
-    projected(parts[WAYS.length], maps).floor(),
-    parts[WAYS.length + 1],
-  ];
-  const places = sorted(tf.range(0, images.shape[0], 1, 'int32'));
-  return executeOne(
-    'DynamicStitch',
-    [...places, ...done],
-    [attribute.int('N', done.length), attribute.type('T', DataType.float32)],
+  const kinds = take(tf.tensor1d(KINDS, 'int32'), by.operation.reshape([-1]).cast('int32'));
+  return byKind(
+    kinds,
+    [images, by.level.reshape([-1, 1, 1, 1]), moves(by, images.shape[1])],
+    [
+      ...Object.values(ON_VALUES).map(
+        (way) =>
+          ([some, levels]: readonly Tensor[]) =>
+            way(some as Tensor4D, levels),
+      ),
+      ([some, , maps]) => projected(some as Tensor4D, maps).floor(),
+      ([some]) => some,
+    ],
   ) as Tensor4D;
 }
 

@@ -123,17 +123,8 @@ export function registerDistortion(given: OwnDistortion): Part {
     }),
     ...given,
   };
-  checkMaker(distortion);
   own.add(distortion);
   return distortion;
-}
-
-/** @throws ArgumentError if the reader is to make it and it has no JPEG quality, the one thing that the reader can make */
-export function checkMaker({ title, quality, madeBy }: Distortion): void {
-  if (madeBy !== 'reader' || quality !== undefined) return;
-  throw new ArgumentError(`${title} is madeBy the reader, which makes JPEG alone.`, {
-    cure: "Make it of ops: madeBy: 'device'; or tell the encoder's quality at each strength.",
-  });
 }
 
 /** Tells one's own distortions of the same name apart, in compositions too; undefined where all parts are the paper's. */
