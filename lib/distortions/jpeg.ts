@@ -1,12 +1,4 @@
-import {
-  attribute,
-  castTo,
-  DataType,
-  execute,
-  executeOne,
-  type Tensor,
-  type Tensor4D,
-} from '../tensorflow';
+import { attribute, castTo, DataType, execute, executeOne, type Tensor, type Tensor4D } from '../tensorflow';
 import { whereIs } from './corruptions/corruption';
 import { strengthCheck, type TableDistortion, type Uses } from './distortion';
 
