@@ -1,13 +1,18 @@
-/** How long the run store takes to list, and to look into, 10,000 runs of 30 epochs: `npm run bench:runs`. */
+/**
+ * How long it takes to plan a sweep of the whole paper, to say where it stands, and to list every run, with 1 to 100,000
+ * runs of 30 epochs in the store: `npm run bench:runs`. The table is Markdown.
+ */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { presets, specOf } from '../lib/runs/presets';
 import { type RunRecord, RunStore } from '../lib/runs/run-store';
 import { runId } from '../lib/runs/spec';
+import { sweepStatus } from '../lib/sweep/status';
+import { sweepJobs } from '../lib/sweep/sweep';
 import { device } from '../lib/tensorflow';
 
-const RUNS = 10_000;
+const SIZES = [1, 100, 10_000, 100_000];
 const EPOCHS = 30;
 
 const directory = mkdtempSync(join(tmpdir(), 'runs-'));
@@ -28,35 +33,40 @@ try {
     distortion: { name: 'gaussian-noise', strength: 0.1 },
   });
   const store = new RunStore(directory);
-  for (let seed = 0; seed < RUNS; seed++) {
-    const spec = { ...template, seed };
-    const id = runId(spec);
-    const record: RunRecord = {
-      format: 2,
-      id,
-      spec,
-      history,
-      bestEpoch: EPOCHS,
-      device: device(),
-      version: '0.1.0+0000000',
-      finished: new Date().toISOString(),
-      seconds: 530,
-    };
-    // By hand: to flush each of so many files to disk would take minutes.
-    mkdirSync(store.folder(id));
-    writeFileSync(join(store.folder(id), 'spec.json'), JSON.stringify(spec));
-    writeFileSync(join(store.folder(id), 'history.jsonl'), lines);
-    writeFileSync(join(store.folder(id), 'record.json'), JSON.stringify(record, undefined, 2));
-    writeFileSync(join(store.folder(id), 'lock.1'), '');
-  }
-  const timed = (what: string, work: () => number) => {
+  const seconds = (work: () => unknown) => {
     const started = performance.now();
-    const count = work();
-    console.log(`${what} ${count} runs: ${((performance.now() - started) / 1000).toFixed(2)} s`);
+    work();
+    return ((performance.now() - started) / 1000).toFixed(2);
   };
-  for (const round of ['first', 'second']) {
-    timed(`${round} list() of`, () => store.list().length);
-    timed(`${round} progress() of`, () => store.ids().filter((id) => store.progress(id)).length);
+  const sweep = ['all', { preset: 'laptop', store: directory }] as const;
+  console.log(
+    '| runs in the store | planning 245 runs, s | their status, s | list of all runs, s |\n|---|---|---|---|',
+  );
+  let seed = 0;
+  for (const size of SIZES) {
+    for (; seed < size; seed++) {
+      const spec = { ...template, seed };
+      const id = runId(spec);
+      const record: RunRecord = {
+        format: 2,
+        id,
+        spec,
+        history,
+        bestEpoch: EPOCHS,
+        device: device(),
+        version: '0.1.0+0000000',
+        finished: new Date().toISOString(),
+        seconds: 530,
+      };
+      // By hand: to flush each of so many files to disk would take minutes.
+      mkdirSync(store.folder(id));
+      writeFileSync(join(store.folder(id), 'spec.json'), JSON.stringify(spec));
+      writeFileSync(join(store.folder(id), 'history.jsonl'), lines);
+      writeFileSync(join(store.folder(id), 'record.json'), JSON.stringify(record, undefined, 2));
+      writeFileSync(join(store.folder(id), 'lock.1'), '');
+    }
+    const columns = [() => sweepJobs(...sweep), () => sweepStatus(...sweep), () => store.list()].map(seconds);
+    console.log(`| ${size.toLocaleString('en')} | ${columns.join(' | ')} |`);
   }
 } finally {
   rmSync(directory, { recursive: true });

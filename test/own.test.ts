@@ -6,15 +6,8 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { batches } from '../lib/data/batches';
 import { openCifar10 } from '../lib/data/build/cifar10';
-import { subset } from '../lib/data/dataset';
-import {
-  compose,
-  type Distortion,
-  fgsm,
-  gaussianNoise,
-  rotation,
-  type Strength,
-} from '../lib/distortions';
+import { IMAGENET, subset } from '../lib/data/dataset';
+import { compose, type Distortion, fgsm, gaussianNoise, rotation, type Strength } from '../lib/distortions';
 import { AccuracyMeter } from '../lib/evaluation/accuracy';
 import { normalise } from '../lib/evaluation/crops';
 import { evaluate } from '../lib/evaluation/evaluate';
@@ -114,6 +107,10 @@ describe('a step of TensorFlow.js as people write it', () => {
       const { mean, variance } = tf.moments(t, [0, 1, 2]);
       return tf.batchNorm(t, mean as Tensor1D, variance as Tensor1D, tf.zeros([8]), tf.ones([8]));
     },
+    'batch norm without scale': (t) => {
+      const { mean, variance } = tf.moments(t, [0, 1, 2]);
+      return tf.batchNorm(t, mean as Tensor1D, variance as Tensor1D);
+    },
     'layer norm': (t) => {
       const { mean, variance } = tf.moments(t, [3], true);
       return t.sub(mean).div(variance.add(1e-5).sqrt());
@@ -210,6 +207,16 @@ describe('a network of functions', () => {
       forward: (x, { used }) => pooled(x).matMul(used),
     });
     await refused(spared, /does not depend on spare\./);
+    const best = fromFunctions({
+      classes: 10,
+      variables: { weight: normalTensor([3, 4], [3, 10], 0.3) },
+      forward: (x, { weight }) => tf.topk(pooled(x).matMul<Tensor2D>(weight), 10).values,
+    });
+    await assert.rejects(train({ ...options, network: best, method: { kind: 'baseline' } }), {
+      name: 'ArgumentError',
+      message: /no gradient of TopK/,
+      cure: /called at .*own\.test\.ts/,
+    });
   });
 
   it('drops out by a count that goes on, the same compiled as op by op', async () => {
@@ -262,6 +269,33 @@ describe('a network of functions', () => {
     const other = plainNetwork();
     loadWeights(other, file);
     assert.equal(apart(other.snapshot(), network.snapshot()), 0);
+    const { mean, deviation } = dataset;
+    assert.deepEqual(other.normalisation, { mean, deviation });
+    const foreign = { ...dataset, ...IMAGENET };
+    const refusal = {
+      name: 'ArgumentError',
+      message:
+        /takes images of mean [\d., ]+ and deviation .* but those of the data set .* have mean 0\.485, 0\.456, 0\.406/,
+    };
+    await assert.rejects(
+      evaluate({ network: other, dataset: foreign, distortion: noise.kind }).next(),
+      refusal,
+    );
+    await assert.rejects(
+      train({ ...options, dataset: foreign, network: other, method: { kind: 'baseline' } }),
+      refusal,
+    );
+    const fitting = { ...foreign, ...other.normalisation };
+    for await (const { total } of evaluate({
+      network: other,
+      dataset: fitting,
+      distortion: noise.kind,
+      strengths: [0],
+    }))
+      assert.equal(total, 60);
+    other.normalisation = undefined; // to be trained anew
+    await train({ ...options, dataset: foreign, network: other, method: { kind: 'baseline' } });
+    assert.deepEqual(other.normalisation, IMAGENET);
     assert.throws(
       () => loadWeights(other, file, { head: 'new' }),
       /does not say which of its variables are the head/,

@@ -16,6 +16,7 @@ import { type ReportOptions, reportPlan, robustnessReport } from '../lib/evaluat
 import { type RobustnessReport, reportSummary } from '../lib/evaluation/report-measures';
 import { fromFunctions, type Network } from '../lib/model/network';
 import { ResNet18, ResNet34, ResNet50 } from '../lib/model/resnet';
+import { readSafetensors, writeSafetensors } from '../lib/model/safetensors';
 import { resNetFrom, saveWeights } from '../lib/model/weights';
 import { reportHeatMap } from '../lib/plots/heat-maps';
 import { reliabilityFigure, reportPage, reportTable, summaryTable } from '../lib/plots/report';
@@ -352,7 +353,28 @@ describe('a report', () => {
       reportCommand({ ...command, weights, data, normalise: 'imagenet' }),
       /network has 10 classes, but the data set stripes has 3/,
     );
-    assert.ok(openFolder(data));
+    const { mean, deviation } = openFolder(data);
+    for (const [weights, normalisation] of [
+      [join(folder, 'imagenet.safetensors'), IMAGENET],
+      [join(folder, 'own.safetensors'), { mean, deviation }],
+    ] as const) {
+      const three = new ResNet18({ classes: 3, width: 4 });
+      three.normalisation = normalisation;
+      saveWeights(three, weights);
+      three.dispose();
+      const other = normalisation === IMAGENET ? 'none' : 'imagenet';
+      await assert.rejects(
+        reportCommand({ ...command, weights, data, normalise: other }),
+        /The network takes images of mean/,
+      );
+    }
+    const broken = join(folder, 'broken.safetensors');
+    const { tensors } = readSafetensors(weights);
+    writeSafetensors(broken, { tensors, metadata: { normalisation: '{"mean":[0,0]}' } });
+    await assert.rejects(reportCommand({ ...command, weights: broken, data }), {
+      name: 'DataError',
+      message: /says the normalisation \{"mean":\[0,0\]\}, which is none/,
+    });
   });
 });
 

@@ -128,6 +128,22 @@ describe('the run store', () => {
     }
   });
 
+  it('counts the rows that ship unless the run came to other bits here', () => {
+    const here = { ...row, strength: 0.2 };
+    const rowsAfter = (history: readonly EpochResult[] | undefined) => {
+      const store = new RunStore(newFolder(), new Map([[id, { record, rows: [row] }]]));
+      if (history) store.save({ ...record, history });
+      store.begin(spec);
+      store.addEvaluation(id, here);
+      return store.evaluations(id);
+    };
+    assert.deepEqual(rowsAfter(undefined), [row, here], 'tested here by the weights that ship');
+    const later = record.history.map((epoch) => ({ ...epoch, seconds: 7 }));
+    assert.deepEqual(rowsAfter(later), [row, here], 'trained again to the same bits');
+    const [first, ...others] = record.history;
+    assert.deepEqual(rowsAfter([{ ...first, trainLoss: first.trainLoss + 1e-9 }, ...others]), [here]);
+  });
+
   it('passes over records that are damaged or of another version, names them, and keeps them', (context) => {
     const store = new RunStore(newFolder());
     store.save(record);

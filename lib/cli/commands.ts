@@ -119,7 +119,7 @@ export const commands = {
       ),
       normalise: choice(
         '--normalise <name>',
-        'of --weights, what the network was trained with: imagenet (torchvision), data (the statistics of --data), none',
+        'of --weights that do not say what they were trained with: imagenet (torchvision), data (the statistics of --data), none',
         ['imagenet', 'data', 'none'],
       ),
       ...where,

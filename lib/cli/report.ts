@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { openFolder } from '../data/build/folder';
-import { IMAGENET, type ImageDataset } from '../data/dataset';
+import { IMAGENET, type ImageDataset, normalisationOf } from '../data/dataset';
 import { robustnessReport } from '../evaluation/report';
 import { type RobustnessReport, reportSummary } from '../evaluation/report-measures';
 import { ArgumentError, DataError } from '../io/errors';
@@ -84,19 +84,22 @@ async function subjectOf(options: Given<'report'>, signal: AbortSignal): Promise
     const name = `${runTitle(record.spec)}, seed ${record.spec.seed}`;
     return { name, dataset: laboratory.datasetOf(record.spec), network: await laboratory.network(record) };
   }
-  if (data === undefined || normalise === undefined) {
-    throw new ArgumentError(`report: --weights needs ${data === undefined ? '--data' : '--normalise'}.`, {
-      cure: 'Weights know neither their pictures nor what these were normalised with.',
+  if (data === undefined) {
+    throw new ArgumentError('report: --weights needs --data.', {
+      cure: 'Weights do not know their pictures.',
     });
   }
   const own = openFolder(data);
+  const network = resNetFrom(weights as string);
   const none = { mean: [0, 0, 0], deviation: [1, 1, 1] } as const;
-  const dataset = { ...own, ...{ imagenet: IMAGENET, data: {}, none }[normalise] };
-  return {
-    name: basename(weights as string, '.safetensors'),
-    dataset,
-    network: resNetFrom(weights as string),
-  };
+  const told = normalise ? { imagenet: IMAGENET, data: own, none }[normalise] : network.normalisation;
+  if (told === undefined) {
+    throw new ArgumentError('report: --weights needs --normalise.', {
+      cure: 'These weights, unlike those that are saved here, do not say what their images were normalised with.',
+    });
+  }
+  const name = basename(weights as string, '.safetensors');
+  return { name, dataset: { ...own, ...normalisationOf(told) }, network };
 }
 
 /** @throws DataError if it is no report */

@@ -11,8 +11,16 @@ import {
   sha256Of,
 } from './store';
 
+/** What a network takes its images with: (x − mean) / deviation of each channel, of values 0..1. */
+export interface Normalisation {
+  /** Channel means: a data set's are those of its undistorted training images' centre crops. */
+  readonly mean: ChannelTriple;
+  /** Channel standard deviations, > 0, likewise. */
+  readonly deviation: ChannelTriple;
+}
+
 /** Labelled images for training, validation and test, and what the network needs to know of them. */
-export interface ImageDataset {
+export interface ImageDataset extends Normalisation {
   readonly name: string;
   /** What a label stands for: label i is `classNames[i]`. */
   readonly classNames: readonly string[];
@@ -20,20 +28,21 @@ export interface ImageDataset {
   readonly cropSide: number;
   /** Side of the stored squares, in pixels: `round(S · 256/224)`. */
   readonly sourceSide: number;
-  /** Channel means of the undistorted training set's centre crops, values in 0..1. */
-  readonly mean: ChannelTriple;
-  /** Channel standard deviations, likewise. */
-  readonly deviation: ChannelTriple;
   readonly train: Split;
   readonly validation: Split;
   readonly test: Split;
 }
 
 /** ImageNet's channel statistics, with which torchvision's weights were trained: `{ ...dataset, ...IMAGENET }`. */
-export const IMAGENET: Pick<ImageDataset, 'mean' | 'deviation'> = {
+export const IMAGENET: Normalisation = {
   mean: [0.485, 0.456, 0.406],
   deviation: [0.229, 0.224, 0.225],
 };
+
+/** A data set's own normalisation. */
+export function normalisationOf({ mean, deviation }: Normalisation): Normalisation {
+  return { mean, deviation };
+}
 
 /** Some images of a data set, in a fixed order. */
 export interface Split {

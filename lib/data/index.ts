@@ -7,4 +7,4 @@ export { buildFolder, type FolderOptions, openFolder } from './build/folder';
 export { buildImagenette, type ImagenetteOptions, openImagenette } from './build/imagenette';
 export { buildTifs, openTifs, type TifsOptions } from './build/tifs';
 export { TIFS_CLASSES, type TifsClass } from './build/tifs-classes';
-export { IMAGENET, type ImageDataset, readImages, type Split, subset } from './dataset';
+export { IMAGENET, type ImageDataset, type Normalisation, readImages, type Split, subset } from './dataset';

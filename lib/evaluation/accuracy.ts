@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { type Batch, batches } from '../data/batches';
-import type { ImageDataset, Split } from '../data/dataset';
+import type { ImageDataset, Normalisation, Split } from '../data/dataset';
 import { type Distortion, isNone, type Strength } from '../distortions';
 import { ArgumentError } from '../io/errors';
 import { logitsOf, type Network } from '../model/network';
@@ -65,7 +65,7 @@ export class AccuracyMeter {
   /**
    * @param distortion Default: none, only undistorted images are counted.
    * @param execution `'eager'` runs op by op, to debug. Default: `'compiled'`.
-   * @throws ArgumentError if the network has other classes than the data set
+   * @throws ArgumentError if the network has other classes or another normalisation than the data set
    */
   constructor(
     network: Network,
@@ -73,7 +73,7 @@ export class AccuracyMeter {
     distortion?: Distortion,
     execution?: CompileOptions['execution'],
   ) {
-    checkClasses(network, dataset);
+    checkFits(network, dataset);
     this.#dataset = dataset;
     this.#distortion = distortion;
     const f = (images: Tensor4D) => logitsOf(network, images, { training: false });
@@ -247,14 +247,27 @@ export class AccuracyMeter {
   }
 }
 
-/** @throws ArgumentError if the network has another number of classes than the data set */
-export function checkClasses(network: Pick<Network, 'classes'>, { name, classNames }: ImageDataset): void {
-  const { classes } = network;
-  if (classes === classNames.length) return;
+/** @throws ArgumentError if the network has another number of classes, or another normalisation, than the data set */
+export function checkFits(
+  { classes, normalisation }: Pick<Network, 'classes' | 'normalisation'>,
+  dataset: ImageDataset,
+): void {
+  const { name, classNames } = dataset;
+  if (classes !== classNames.length) {
+    throw new ArgumentError(
+      `The network has ${classes} classes, but the data set ${name} has ${classNames.length}.`,
+      { cure: `Make the network with classes: ${classNames.length}.` },
+    );
+  }
+  if (normalisation === undefined || textOf(normalisation) === textOf(dataset)) return;
   throw new ArgumentError(
-    `The network has ${classes} classes, but the data set ${name} has ${classNames.length}.`,
-    { cure: `Make the network with classes: ${classNames.length}.` },
+    `The network takes images of ${textOf(normalisation)}, but those of the data set ${name} have ${textOf(dataset)}.`,
+    { cure: 'Give it { ...dataset, ...network.normalisation }; to train it anew, set that to undefined.' },
   );
+}
+
+function textOf({ mean, deviation }: Normalisation): string {
+  return `mean ${mean.join(', ')} and deviation ${deviation.join(', ')}`;
 }
 
 /** Answers, counted. */

@@ -1,4 +1,4 @@
-import type { ImageDataset } from '../data/dataset';
+import type { Normalisation } from '../data/dataset';
 import { centreOffset } from '../data/geometry';
 import { ArgumentError } from '../io/errors';
 import { castTo, slice, type Tensor4D, tf } from '../tensorflow';
@@ -17,9 +17,6 @@ export function centreCrops(squares: Tensor4D, cropSide: number): Tensor4D {
 }
 
 /** (x − mean) / deviation with the statistics of the undistorted training set (section 4.1). */
-export function normalise(
-  images: Tensor4D,
-  { mean, deviation }: Pick<ImageDataset, 'mean' | 'deviation'>,
-): Tensor4D {
+export function normalise(images: Tensor4D, { mean, deviation }: Normalisation): Tensor4D {
   return images.sub(tf.tensor1d([...mean])).div(tf.tensor1d([...deviation]));
 }

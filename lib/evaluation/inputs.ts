@@ -1,6 +1,6 @@
 /** From a batch that was read to the images x and x′ of a step. */
 import type { Batch } from '../data/batches';
-import type { ImageDataset } from '../data/dataset';
+import type { ImageDataset, Normalisation } from '../data/dataset';
 import type { Distortion, Strength } from '../distortions';
 import { ArgumentError } from '../io/errors';
 import { divergenceGradient, taskLossGradient } from '../model/losses';
@@ -49,7 +49,7 @@ function strengthTensor(strengths: readonly Strength[]): Tensor {
 
 /** The network that an attack is made on, and how its images are cut and normalised. */
 interface NetworkOnImages {
-  readonly dataset: Pick<ImageDataset, 'cropSide' | 'mean' | 'deviation'>;
+  readonly dataset: Normalisation & Pick<ImageDataset, 'cropSide'>;
   /** Normalised images → logits. */
   readonly f: (images: Tensor4D) => Tensor2D;
 }

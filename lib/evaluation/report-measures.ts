@@ -1,5 +1,5 @@
 /** What a robustness report says, and the measures that are made of it. */
-import type { ImageDataset } from '../data/dataset';
+import type { Normalisation } from '../data/dataset';
 import { corruptions } from '../distortions';
 import { ArgumentError } from '../io/errors';
 import type { Calibration } from './calibration';
@@ -24,8 +24,7 @@ export interface ReportSubject {
     /** How many of the test images, stratified. */
     readonly images: number;
   };
-  /** What the network takes its images with: (x − mean) / deviation, of values 0..1. */
-  readonly normalisation: Pick<ImageDataset, 'mean' | 'deviation'>;
+  readonly normalisation: Normalisation;
   /** Of the images' random distortions. */
   readonly seed: number;
   /** Random starts of PGD, where there are several. */

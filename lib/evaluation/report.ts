@@ -1,7 +1,7 @@
 /** How robust a network is, by the field's own measures, in one go. */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { type ImageDataset, type Split, subset } from '../data/dataset';
+import { type ImageDataset, normalisationOf, type Split, subset } from '../data/dataset';
 import {
   corruptions,
   type Distortion,
@@ -13,7 +13,7 @@ import {
 import { ArgumentError, DataError } from '../io/errors';
 import { appendLine, readLines } from '../io/files';
 import type { Network } from '../model/network';
-import { AccuracyMeter, checkClasses } from './accuracy';
+import { AccuracyMeter, checkFits } from './accuracy';
 import { type Calibration, calibration, predictions } from './calibration';
 import { answersOf, type EvaluateOptions, type EvaluationRow, evaluate, packedAnswers } from './evaluate';
 import { CLEAN, checkComparable, type ReportSubject, type RobustnessReport } from './report-measures';
@@ -67,7 +67,7 @@ export function reportPlan(): ReportPlan {
 /**
  * Measures how robust a network is. Every network sees the same distorted pictures.
  *
- * @throws ArgumentError for a network of other classes than the data set, a strength that is none, or a baseline of other
+ * @throws ArgumentError for a network of other classes or another normalisation than the data set, a strength that is none, or a baseline of other
  *   pictures; DataError if `file` is of another network, data set, normalisation or seed
  */
 export async function robustnessReport(options: ReportOptions): Promise<RobustnessReport> {
@@ -75,7 +75,7 @@ export async function robustnessReport(options: ReportOptions): Promise<Robustne
   if (!(Number.isInteger(restarts) && restarts >= 1)) {
     throw new ArgumentError(`report: restarts must be a whole number above 0, but got ${restarts}.`);
   }
-  checkClasses(network, dataset);
+  checkFits(network, dataset);
   const wanted = [...plan].map(([name, strengths]) => ({ distortion: distortionNamed(name), strengths }));
   for (const { distortion, strengths } of wanted) for (const one of strengths) distortion.check(one);
   const count = Math.min(options.images ?? 1000, dataset.test.length);
@@ -148,7 +148,6 @@ function subjectOf(
   split: Split,
   seed: number,
 ): ReportSubject {
-  const { mean, deviation } = dataset;
   return {
     network: name,
     weights: digestOf(network),
@@ -159,7 +158,7 @@ function subjectOf(
       side: dataset.cropSide,
       images: split.length,
     },
-    normalisation: { mean, deviation },
+    normalisation: normalisationOf(dataset),
     seed,
     ...(restarts > 1 && { restarts }),
   };

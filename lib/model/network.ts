@@ -1,4 +1,5 @@
 /** What training, testing and attacks need of a network, and two ways to make one of what there is. */
+import type { Normalisation } from '../data/dataset';
 import { ArgumentError } from '../io/errors';
 import {
   type LayersModel,
@@ -25,6 +26,11 @@ export abstract class Network {
   abstract readonly variables: ReadonlyMap<string, Variable>;
   /** Names of the last layer's variables, which are those of the classes; none where it is not known. */
   readonly head: readonly string[] = [];
+  /**
+   * What its images are normalised with. Training sets it, {@link saveWeights} writes it and {@link loadWeights} reads it;
+   * data with another are refused. Unknown, and not checked, of new weights and of those that PyTorch saved.
+   */
+  normalisation?: Normalisation;
 
   /**
    * The logits `[batch, classes]` of normalised images `[batch, side, side, 3]`, made of TensorFlow.js ops and of the

@@ -1,9 +1,11 @@
 /** Weights in torch's layout and names, so that files go to and from `torchvision.models`. */
+import { z } from 'zod';
+import type { Normalisation } from '../data/dataset';
 import { ArgumentError, DataError } from '../io/errors';
 import { tf } from '../tensorflow';
 import type { Network } from './network';
 import { ResNet, ResNet18, ResNet34, ResNet50 } from './resnet';
-import { readSafetensors, type StoredTensor, writeSafetensors } from './safetensors';
+import { readSafetensors, type StoredTensor, type TensorFile, writeSafetensors } from './safetensors';
 
 /** `[height, width, in, out]` ↔ `[out, in, height, width]`, `[in, out]` ↔ `[out, in]`; vectors as they are. */
 const TO_TORCH: Readonly<Record<number, readonly number[]>> = { 4: [3, 2, 0, 1], 2: [1, 0] };
@@ -95,24 +97,55 @@ export function setTorchWeights(
   return kept;
 }
 
-/** Saves the weights as safetensors, which PyTorch's `load_state_dict` takes. */
+/** Key of the metadata: the network's normalisation, as JSON. */
+const NORMALISATION = 'normalisation';
+
+const normalisationSchema = z.object({
+  mean: z.tuple([z.number(), z.number(), z.number()]),
+  deviation: z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]),
+});
+
+/** @throws DataError if what a file says of its normalisation cannot be read */
+function normalisationIn(file: string, metadata: TensorFile['metadata']): Normalisation | undefined {
+  const said = metadata[NORMALISATION];
+  if (said === undefined) return undefined;
+  try {
+    return normalisationSchema.parse(JSON.parse(said));
+  } catch (cause) {
+    throw new DataError(`${file} says the normalisation ${said}, which is none.`, {
+      cure: 'Expected {"mean":[r,g,b],"deviation":[r,g,b]} with deviations above 0.',
+      cause,
+    });
+  }
+}
+
+/** Saves the weights as safetensors, which PyTorch's `load_state_dict` takes, and the network's normalisation. */
 export function saveWeights(
   network: Network,
   file: string,
   metadata: Readonly<Record<string, string>> = {},
 ): void {
-  writeSafetensors(file, { tensors: torchWeights(network), metadata: { ...metadata, format: 'pt' } });
+  const { normalisation } = network;
+  const known = normalisation && { [NORMALISATION]: JSON.stringify(normalisation) };
+  writeSafetensors(file, {
+    tensors: torchWeights(network),
+    metadata: { ...metadata, ...known, format: 'pt' },
+  });
 }
 
 /**
  * Loads what {@link saveWeights} or PyTorch saved. Weights of torchvision want its normalisation, too:
- * `{ ...dataset, ...IMAGENET }`.
+ * `{ ...dataset, ...IMAGENET }`; other weights that were saved here say theirs, then `network.normalisation`.
  *
  * @returns names of the variables that stay as they were: those of a new head
- * @throws as {@link setTorchWeights}
+ * @throws as {@link setTorchWeights}; DataError for a normalisation that is none
  */
 export function loadWeights(network: Network, file: string, options: LoadOptions = {}): readonly string[] {
-  return setTorchWeights(network, readSafetensors(file).tensors, options);
+  const { tensors, metadata } = readSafetensors(file);
+  const normalisation = normalisationIn(file, metadata);
+  const kept = setTorchWeights(network, tensors, options);
+  network.normalisation = normalisation;
+  return kept;
 }
 
 /**
@@ -122,7 +155,7 @@ export function loadWeights(network: Network, file: string, options: LoadOptions
  * @throws DataError if the file is of another network
  */
 export function resNetFrom(file: string): ResNet {
-  const { tensors } = readSafetensors(file);
+  const { tensors, metadata } = readSafetensors(file);
   const sizeOf = (name: string, axis: number) => {
     const size = tensors.get(name)?.shape[axis];
     if (size !== undefined) return size;
@@ -143,6 +176,7 @@ export function resNetFrom(file: string): ResNet {
   const network = new Of(options);
   try {
     setTorchWeights(network, tensors);
+    network.normalisation = normalisationIn(file, metadata);
     return network;
   } catch (error) {
     network.dispose();

@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import type { ImageDataset } from '../data/dataset';
+import { type ImageDataset, normalisationOf } from '../data/dataset';
 import { distortionNamed, type Strength } from '../distortions';
 import type { EvaluationRow } from '../evaluation/evaluate';
 import { ArgumentError, DataError } from '../io/errors';
@@ -233,6 +233,7 @@ export class Laboratory {
     const network = this.#network(spec);
     try {
       loadWeights(network, this.store.weights(id) as string);
+      network.normalisation ??= normalisationOf(this.dataset);
       return network;
     } catch (error) {
       network.dispose();

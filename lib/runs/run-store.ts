@@ -291,11 +291,18 @@ export class RunStore {
       });
     });
     const byKey = new Map<string, EvaluationRow>();
-    const shipped = this.#shipped.get(id)?.rows ?? [];
-    for (const row of [...shipped, ...rows.map(({ run: _, ...row }) => row)]) {
+    for (const row of [...this.#shippedRows(id), ...rows.map(({ run: _, ...row }) => row)]) {
       byKey.set(JSON.stringify([row.distortion, row.definition, row.strength, row.seed, row.total]), row);
     }
     return [...byKey.values()];
+  }
+
+  /** None where the run was trained again here and came to other bits, as on another processor: those of one network count. */
+  #shippedRows(id: string): readonly EvaluationRow[] {
+    const shipped = this.#shipped.get(id);
+    if (shipped === undefined) return [];
+    const losses = (of?: RunRecord) => of?.history.map(({ trainLoss }) => trainLoss).join();
+    return losses(this.find(id)) === losses(shipped.record) ? shipped.rows : [];
   }
 
   addEvaluation(id: string, row: EvaluationRow): void {

@@ -1,4 +1,5 @@
 import { ArgumentError } from '../io/errors';
+import { stepLine } from './graph';
 import { attribute, backend, DataType, handles, type Scalar, type Tensor, tf } from './runtime';
 import { readingAs, Variable } from './variable';
 
@@ -26,11 +27,33 @@ tf.registerGradient({
   gradFunc: (_dy, [x]) => ({ x: () => tf.zeros(x.shape) }),
 });
 
+type KernelFunc = ReturnType<typeof tf.getKernel>['kernelFunc'];
+
+/** Runs a kernel of tfjs through `wrapped`; @returns what puts it back as it was */
+function wrapKernel(kernelName: string, wrapped: (kernel: KernelFunc) => KernelFunc): () => void {
+  const config = tf.getKernel(kernelName, 'tensorflow');
+  const put = (kernelFunc: KernelFunc) => {
+    tf.unregisterKernel(kernelName, 'tensorflow');
+    tf.registerKernel({ ...config, kernelFunc });
+  };
+  put(wrapped(config.kernelFunc));
+  return () => put(config.kernelFunc);
+}
+
+// tfjs' gradient of a batch normalisation reads scale and offset, given or not.
+wrapKernel('FusedBatchNorm', (kernel) => (of) => {
+  const { mean } = of.inputs;
+  of.inputs.scale ??= tf.onesLike(mean as Tensor);
+  of.inputs.offset ??= tf.zerosLike(mean as Tensor);
+  return kernel(of);
+});
+
 /**
  * The value of `loss` and its gradient with respect to each variable that it reads; the caller's to dispose (or a
  * tidy's).
  *
- * @throws ArgumentError if the loss is no scalar, or does not depend on one of the variables
+ * @throws ArgumentError if the loss is no scalar, does not depend on one of the variables, or goes through an op that has
+ *   no gradient
  */
 export function valueAndGradients(
   loss: () => Scalar,
@@ -47,13 +70,42 @@ export function valueAndGradients(
         cure: 'Average it over the batch: loss.mean().',
       });
     };
-    const { value, grads } = tf.engine().gradients(checked, values, undefined, true);
+    const { value, grads } = namingCalls(checked, () =>
+      tf.engine().gradients(checked, values, undefined, true),
+    );
     const unused = variables.filter((_, index) => !grads[index]).map(({ name }) => name);
     if (unused.length === 0) return { value, gradients: grads };
     throw new ArgumentError(`The loss does not depend on ${unused.join(', ')}.`, {
       cure: "A network's forward takes the value of each variable by variable.read() whenever it is called; what is not learnt is a Variable with trainable: false.",
     });
   });
+}
+
+/** Takes the gradients of `loss`; an op for which tfjs has none is named with the line that calls it. */
+function namingCalls<T>(loss: () => Tensor, gradients: () => T): T {
+  try {
+    return gradients();
+  } catch (error) {
+    const op = /gradient function not found for (\w+)/.exec((error as Error).message)?.[1];
+    if (op === undefined) throw error;
+    let call: Error | undefined;
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 40; // tfjs' own frames come first
+    const restore = wrapKernel(op, (kernel) => (of) => {
+      call ??= new Error(op);
+      return kernel(of);
+    });
+    try {
+      loss();
+    } finally {
+      restore();
+      Error.stackTraceLimit = stackTraceLimit;
+    }
+    throw new ArgumentError(`TensorFlow.js has no gradient of ${op}, which the loss goes through.`, {
+      cure: `It is called ${stepLine(call)}. Write it in other ops, or keep it out of the loss.`,
+      cause: error,
+    });
+  }
 }
 
 /**

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { batches } from '../data/batches';
-import type { ImageDataset } from '../data/dataset';
+import { type ImageDataset, normalisationOf } from '../data/dataset';
 import { AccuracyMeter } from '../evaluation/accuracy';
 import { normalise } from '../evaluation/crops';
 import { type ImagePlan, imagePair, type StepInputs, stepInputs } from '../evaluation/inputs';
@@ -190,6 +190,7 @@ export class Trainer {
     const batchCount = Math.ceil(dataset.train.length / batchSize);
     const weight = 'alpha' in method ? divergenceWeight(method, network.classes) : undefined;
     this.#optimizer.reset();
+    network.normalisation ??= normalisationOf(dataset);
 
     const variables = [...network.variables.values(), ...this.#optimizer.state];
     const history: EpochResult[] = [];
