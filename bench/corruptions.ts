@@ -1,8 +1,9 @@
 /**
  * The corruptions at 224 px beside imagecorruptions, on one core: `taskset -c 0 npm run bench:corruptions [-- --only NAME --repeats N]`.
  *
- * Milliseconds of a processor an image, which a busy machine changes less than the clock's: of a batch of 64 on photographs in the batch's memory, compiled; imagecorruptions takes one image
- * after the other. The mean over severities 1 to 5 on each side, medians of measurements in turn. The peer lives in an
+ * Milliseconds of a processor an image, which a busy machine changes less than the clock does: of a batch of 64 on photographs
+ * in memory, compiled; imagecorruptions takes one image after the other. The mean over severities 1 to 5 on each side, medians
+ * of measurements in turn. The peer lives in an
  * environment of its own: `python3 -m venv .venv-corruptions`, and there `pip install imagecorruptions==1.1.2`.
  */
 import { spawn } from 'node:child_process';
