@@ -593,7 +593,8 @@ describe('JPEG', () => {
   const side = 56;
   const bytes = pictures([1, 2, 3, 4, 5], side);
   const images = tf.tensor(Float32Array.from(bytes), [5, side, side, 3]).div(255) as Tensor4D;
-  const at = (...qualities: readonly number[]) => recoded(images, tf.tensor1d([...qualities]));
+  const at = (...qualities: readonly number[]) =>
+    jpeg.apply({ crops: images, strengths: tf.tensor1d([...qualities]) });
 
   it('has the bytes of another encoder and decoder', async () => {
     const qualities = [1, 10, 30, 90, 100];
