@@ -1,4 +1,4 @@
-"""imagecorruptions beside our corruptions: a request a line, in JSON, and milliseconds an image as the answer.
+"""imagecorruptions beside our corruptions: a request a line, in JSON, and milliseconds of a processor an image as the answer.
 
     {"name": "glass_blur", "severity": 3, "side": 224}
 
@@ -40,7 +40,7 @@ for line in sys.stdin:
     photo = np.uint8(255 * np.clip(0.45 * waves + 0.5, 0, 1))
     times, started = [], time.perf_counter()
     while not times or time.perf_counter() - started < SECONDS:
-        before = time.perf_counter()
+        before = time.process_time()
         imagecorruptions.corrupt(photo, severity=request["severity"], corruption_name=request["name"])
-        times.append(time.perf_counter() - before)
+        times.append(time.process_time() - before)
     print(1000 * float(np.median(times)), flush=True)

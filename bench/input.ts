@@ -15,17 +15,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { batches } from '../lib/data/batches';
 import { StoreWriter } from '../lib/data/build/store-writer';
 import { type ImageDataset, openDataset } from '../lib/data/dataset';
 import { compose, type Distortion, distortions, gaussianNoise, rotation } from '../lib/distortions';
 import { normalise } from '../lib/evaluation/crops';
-import {
-  type ImagePlan,
-  imagePair,
-  plannedBatches,
-  type StepInputs,
-  stepInputs,
-} from '../lib/evaluation/inputs';
+import { type ImagePlan, imagePair, type StepInputs, stepInputs } from '../lib/evaluation/inputs';
 import { ArgumentError } from '../lib/io/errors';
 import { type Precision, ResNet18 } from '../lib/model/resnet';
 import { compile, hashSeed, type Tensor4D, tf } from '../lib/tensorflow';
@@ -36,7 +31,7 @@ interface Row {
   readonly imagesPerSecond: number;
   /** Of the time of a training step of as many images, 0..1 (and above). */
   readonly share: number;
-  /** The same of the processor's time, reading thread and encoder included: what a busy machine does not change. */
+  /** The same of the processor's time, the reading thread's included: what a busy machine does not change. */
   readonly cpuShare: number;
   /** The largest share aimed at. */
   readonly target?: number;
@@ -99,7 +94,7 @@ function inputPath(dataset: ImageDataset, network: ResNet18, batchSize: number, 
   return async () => {
     let stop: ReturnType<typeof stopwatch> | undefined;
     const reading = { batchSize, order: { seed: 0, epoch: 1 } };
-    for await (const batch of plannedBatches(dataset.train, dataset, plan, reading)) {
+    for await (const batch of batches(dataset.train, reading)) {
       stop ??= stopwatch();
       tf.tidy(() => step(stepInputs(batch, dataset, plan)).distorted.dataSync());
     }

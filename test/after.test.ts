@@ -76,23 +76,24 @@ describe('AugMix', () => {
   const names = ['autocontrast', 'equalize', 'posterize', 'rotate', 'solarize'];
   const operations = [...names, 'shear-x', 'shear-y', 'translate-x', 'translate-y'];
 
+  const picture = () =>
+    tf
+      .tensor(Float32Array.from(arrays.get('picture') as Uint8Array), [1, side, side, 3])
+      .div(255) as Tensor4D;
+
   it('has the operations of the paper’s code, as Pillow makes them', () => {
-    const bytes = Float32Array.from(arrays.get('picture') as Uint8Array);
-    const planes = tf
-      .tensor(bytes, [side * side, 3])
-      .transpose()
-      .reshape([3, side * side]);
+    const images = picture().mul(255).round() as Tensor4D;
     const cases = [...arrays].filter(([name]) => name !== 'picture');
     assert.equal(cases.length, 23);
     for (const [name, expected] of cases) {
       const [operation, level] = name.split(' ');
-      const column = (value: number) => tf.fill([3, 1], value);
-      const made = operated(planes, {
+      const column = (value: number) => tf.fill([1, 1], value);
+      const made = operated(images, {
         operation: column(operations.indexOf(operation)),
         level: column(Math.abs(Number(level))),
         sign: column(Math.sign(Number(level))),
       });
-      const values = made.transpose().dataSync();
+      const values = made.dataSync();
       const different = values.filter((value, at) => value !== expected[at]).length;
       // Where an edge of the picture lies between two pixels, Pillow has the edge's colour there, and we half of it.
       const isBetween = operation === 'rotate' || operation.startsWith('shear');
@@ -103,10 +104,6 @@ describe('AugMix', () => {
     }
   });
 
-  const picture = () =>
-    tf
-      .tensor(Float32Array.from(arrays.get('picture') as Uint8Array), [1, side, side, 3])
-      .div(255) as Tensor4D;
   const mixed = (count: number, severity: number, seeds = seedsOf(count)) =>
     augmix
       .apply({
@@ -132,6 +129,18 @@ describe('AugMix', () => {
         0,
       );
     assert.ok(change(1) < change(10));
+  });
+
+  it('compiled does what it does op by op, however many images have each operation', () => {
+    type Inputs = { readonly crops: Tensor4D; readonly strengths: Tensor1D; readonly seeds: Tensor2D };
+    const step = compile((inputs: Inputs) => ({ images: augmix.apply(inputs) }));
+    const crops = picture().tile([4, 1, 1, 1]) as Tensor4D;
+    for (const from of [0, 4, 8, 12, 16]) {
+      const inputs = { crops, strengths: tf.fill([4], 3) as Tensor1D, seeds: seedsOf(4, from) };
+      const difference = step(inputs).images.sub(augmix.apply(inputs)).abs().max().dataSync()[0];
+      assert.ok(difference < 1e-6, `from seed ${from}: ${difference}`);
+    }
+    step.dispose();
   });
 });
 

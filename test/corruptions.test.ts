@@ -1,7 +1,6 @@
 /** The corruptions of the benchmarks: against imagecorruptions and the published scripts, their promises as properties. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { recodeCrops } from '../lib/data/jpeg';
 import { type Corruption, corruptions, distortionNamed, type Strength } from '../lib/distortions';
 import { constantsAt } from '../lib/distortions/corruptions/corruption';
 import { compile, hashSeed, type Tensor, type Tensor2D, type Tensor4D, tf } from '../lib/tensorflow';
@@ -9,7 +8,6 @@ import { fixtureArrays, fixtureJson } from './support/fixtures';
 
 const SEVERITIES = [1, 2, 3, 4, 5] as const;
 const SIDES = [32, 64, 224] as const;
-const onDevice = corruptions.filter(({ madeBy }) => madeBy === 'device');
 
 const arrays = fixtureArrays('corruptions/corruptions.safetensors');
 const { rows, moments } = fixtureJson<{
@@ -49,7 +47,6 @@ function corrupt(
   return corruption.apply({
     squares: images,
     crops: images,
-    recoded: images,
     strengths: tf.tensor1d([...strengths], 'float32'),
     seeds,
     gradient: (x) => x,
@@ -82,7 +79,7 @@ describe('the corruptions', () => {
     assert.deepEqual([8, 28, 45, 46, 56, 119, 120, 512].map(first), [1, 1, 1, 6, 6, 6, 11, 11]);
   });
 
-  for (const corruption of onDevice) {
+  for (const corruption of corruptions) {
     it(`${corruption.name}: severity 0 is the identity, values stay in 0..1, change grows with severity`, () => {
       for (const side of [28, 64]) {
         const photo = tf.image.resizeBilinear(crops(64, 1), [side, side]) as Tensor4D;
@@ -126,7 +123,6 @@ describe('the corruptions', () => {
         result: corruption.apply({
           squares: images as Tensor4D,
           crops: images as Tensor4D,
-          recoded: images as Tensor4D,
           strengths: severities,
           seeds: seeds as Tensor2D,
           gradient: (x) => x,
@@ -159,17 +155,10 @@ describe('against imagecorruptions and the published scripts', () => {
 
   for (const key of deterministic) {
     const [, name, side] = /^(.*)-(\d+)$/.exec(key) as unknown as [string, string, number];
-    it(`${name} at ${side} px: the same pixels`, async () => {
+    it(`${name} at ${side} px: the same pixels`, () => {
       const corruption = named(name);
-      const all =
-        corruption.madeBy === 'device'
-          ? Array.from(
-              bytesOf(
-                corrupt(corruption, crops(Number(side), 5), SEVERITIES),
-                name === 'pixelate' ? 0.5 : undefined,
-              ).dataSync<'float32'>(),
-            )
-          : await recoded(corruption, Number(side));
+      const made = corrupt(corruption, crops(Number(side), 5), SEVERITIES);
+      const all = Array.from(bytesOf(made, name in limits ? 0.5 : undefined).dataSync<'float32'>());
       const lines = rows[side];
       const theirs = arrays.get(key) as Uint8Array;
       SEVERITIES.forEach((severity, at) => {
@@ -183,15 +172,6 @@ describe('against imagecorruptions and the published scripts', () => {
         assert.ok(error < (limits[name] ?? 0.15), `severity ${severity}: ${error} of 255 on average`);
       });
     });
-  }
-
-  async function recoded({ quality }: Corruption, side: number): Promise<number[]> {
-    const qualities = Uint8Array.from(SEVERITIES, (severity) => quality?.(severity, side) ?? 0);
-    const photos = Uint8Array.from(
-      { length: 5 * side * side * 3 },
-      (_, at) => photoOf(side)[at % (side * side * 3)],
-    );
-    return Array.from(await recodeCrops(photos, { side, cropSide: side, qualities }));
   }
 
   /** Parts by which mean, deviation and change, and by which the roughness may differ between 8 draws and 16 others. */

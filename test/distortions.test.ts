@@ -5,11 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import fc from 'fast-check';
-import { type Batch, batches } from '../lib/data/batches';
+import sharp from 'sharp';
 import { openCifar10 } from '../lib/data/build/cifar10';
-import { StoreWriter } from '../lib/data/build/store-writer';
-import { openDataset, readImages, type Split, subset } from '../lib/data/dataset';
-import { recodeCrops } from '../lib/data/jpeg';
+import { subset } from '../lib/data/dataset';
 import {
   compose,
   type Distortion,
@@ -26,6 +24,7 @@ import {
   strengthText,
   thumbnail,
 } from '../lib/distortions';
+import { recoded } from '../lib/distortions/jpeg';
 import { ascend } from '../lib/distortions/pgd';
 import { shiftedCrops } from '../lib/distortions/random-crop';
 import { rotate } from '../lib/distortions/rotation';
@@ -92,7 +91,6 @@ function inputOf(
   return {
     squares,
     crops,
-    recoded: crops,
     strengths: tf.tensor(strengths as number[]),
     seeds: seedsOf(...seeds),
     gradient: (images) => images.sub(0.5) as Tensor4D,
@@ -261,7 +259,6 @@ describe('on the device', () => {
           const images = distortion.apply({
             squares,
             crops,
-            recoded: crops,
             strengths,
             seeds,
             gradient: (x) => x,
@@ -310,13 +307,9 @@ describe('against Pillow, PyTorch and torchvision', () => {
   const crops = centreCrops(squares, cropSide);
 
   /** What we make of the pictures, values 0..255. */
-  async function ours({ distortion, quality = 0, side: A = 0, degrees = 0, down, right }: ReferenceRow) {
-    if (distortion === 'jpeg') {
-      return Array.from(
-        await recodeCrops(bytes, { side, cropSide, qualities: Uint8Array.of(quality, quality) }),
-      );
-    }
+  function ours({ distortion, quality = 0, side: A = 0, degrees = 0, down, right }: ReferenceRow) {
     const images = {
+      jpeg: () => recoded(crops, tf.fill([2], quality)),
       thumbnail: () => thumbnail.apply({ crops, strengths: tf.fill([2], (A * 224) / cropSide) }),
       rotation: () => rotate(crops, tf.fill([2, 1], degrees)),
       crop: () =>
@@ -597,86 +590,51 @@ describe('the random crop', () => {
 });
 
 describe('JPEG', () => {
-  const side = 64;
-  const squares = pictures([1, 2, 3, 4, 5], side);
-  const crop = { side, cropSide: 56 };
-  const recoded = (qualities: readonly number[]) =>
-    recodeCrops(squares, { ...crop, qualities: Uint8Array.from(qualities) });
-  const size = 56 * 56 * 3;
+  const side = 56;
+  const bytes = pictures([1, 2, 3, 4, 5], side);
+  const images = tf.tensor(Float32Array.from(bytes), [5, side, side, 3]).div(255) as Tensor4D;
+  const at = (...qualities: readonly number[]) =>
+    jpeg.apply({ crops: images, strengths: tf.tensor1d([...qualities]) });
 
-  it('leaves an image without a quality as it is, byte by byte, and the others to theirs', async () => {
-    const [mixed, none, thirty] = [
-      await recoded([0, 30, 0, 5, 100]),
-      await recoded(Array(5).fill(0)),
-      await recoded(Array(5).fill(30)),
-    ];
-    const centre = tf.tidy(() =>
-      valuesOf(centreCrops(uint8Tensor(squares, [5, side, side, 3]) as Tensor4D, 56)),
-    );
-    assert.deepEqual(
-      Array.from(none, (value) => Math.fround(value / 255)),
-      Array.from(centre),
-    );
-    const image = (bytes: Uint8Array, index: number) => bytes.subarray(index * size, (index + 1) * size);
-    for (const index of [0, 2]) assert.deepEqual(image(mixed, index), image(none, index));
-    assert.deepEqual(image(mixed, 1), image(thirty, 1));
-    assert.notDeepEqual(image(mixed, 4), image(none, 4), 'quality 100 is not lossless');
+  it('has the bytes of another encoder and decoder', async () => {
+    const qualities = [1, 10, 30, 90, 100];
+    const ours = at(...qualities)
+      .mul(255)
+      .unstack();
+    for (const [image, quality] of qualities.entries()) {
+      const raw = { width: side, height: side, channels: 3 } as const;
+      const file = await sharp(bytes.subarray(image * side * side * 3, (image + 1) * side * side * 3), {
+        raw,
+      })
+        .jpeg({ quality })
+        .toBuffer();
+      assert.deepEqual([...ours[image].round().dataSync()], [...(await sharp(file).raw().toBuffer())]);
+    }
   });
 
-  it('loses more the lower the quality', async () => {
-    const clean = await recoded(Array(5).fill(0));
-    const errors = [];
-    for (const quality of [100, 90, 50, 10, 1]) {
-      const images = await recoded(Array(5).fill(quality));
-      errors.push(images.reduce((sum, value, index) => sum + (value - clean[index]) ** 2, 0));
-    }
+  it('leaves an image without a quality as it is, byte by byte, and the others to theirs', () => {
+    const mixed = at(0, 30, 0, 5, 100).arraySync();
+    const [none, thirty] = [images.arraySync(), at(30, 30, 30, 30, 30).arraySync()];
+    for (const image of [0, 2]) assert.deepEqual(mixed[image], none[image]);
+    assert.deepEqual(mixed[1], thirty[1]);
+    assert.notDeepEqual(mixed[4], none[4], 'quality 100 is not lossless');
+  });
+
+  it('loses more the lower the quality', () => {
+    const errors = [100, 90, 50, 10, 1].map((quality) =>
+      Number(
+        recoded(images, tf.fill([5], quality))
+          .squaredDifference(images)
+          .mean()
+          .arraySync(),
+      ),
+    );
     assert.deepEqual(
       errors,
       errors.toSorted((a, b) => a - b),
     );
   });
-
-  it('comes with the batches of the reading thread, the same whatever their size and order', async () => {
-    const file = join(folder, 'jpeg.store');
-    const writer = new StoreWriter(file, {
-      name: 'pictures',
-      side: SOURCE,
-      classNames: ['one'],
-      labels: { train: Array(10).fill(0), validation: [0], test: [0] },
-    });
-    for (let image = 0; image < 12; image++) writer.write(image, pictures([image]));
-    writer.finish();
-    const { train: split } = openDataset(file, { cure: '' });
-    const quality = (image: number) => (image % 3 === 0 ? null : 10 + 5 * image);
-    const expected = await recodeCrops(readImages(split, [...Array(10).keys()]), {
-      side: SOURCE,
-      cropSide: SIDE,
-      qualities: Uint8Array.from({ length: 10 }, (_, image) => quality(image) ?? 0),
-    });
-    const bytes = SIDE * SIDE * 3;
-    for (const [batchSize, order, startAt] of [
-      [3, 'sequential', 0],
-      [4, { seed: 1, epoch: 2 }, 1],
-      [10, 'sequential', 0],
-    ] as const) {
-      const recode = { cropSide: SIDE, qualityOf: quality };
-      for (const { recoded, indices } of await collect(split, { batchSize, order, startAt, recode })) {
-        indices.forEach((image, place) => {
-          assert.deepEqual(
-            recoded?.subarray(place * bytes, (place + 1) * bytes),
-            expected.subarray(image * bytes, (image + 1) * bytes),
-          );
-        });
-      }
-    }
-  });
 });
-
-async function collect(split: Split, options: Parameters<typeof batches>[1]): Promise<Batch[]> {
-  const found: Batch[] = [];
-  for await (const batch of batches(split, options)) found.push(batch);
-  return found;
-}
 
 describe('attacks', () => {
   const reference = fixtureJson<{

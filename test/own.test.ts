@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { batches } from '../lib/data/batches';
 import { openCifar10 } from '../lib/data/build/cifar10';
 import { IMAGENET, subset } from '../lib/data/dataset';
 import {
@@ -18,7 +19,7 @@ import {
 import { AccuracyMeter } from '../lib/evaluation/accuracy';
 import { normalise } from '../lib/evaluation/crops';
 import { evaluate } from '../lib/evaluation/evaluate';
-import { imagePair, plannedBatches, type StepInputs, stepInputs } from '../lib/evaluation/inputs';
+import { imagePair, type StepInputs, stepInputs } from '../lib/evaluation/inputs';
 import { distortedImages } from '../lib/evaluation/pictures';
 import { ArgumentError } from '../lib/io/errors';
 import { klDivergence, taskLoss } from '../lib/model/losses';
@@ -467,7 +468,7 @@ describe('a loop of one’s own', () => {
     );
     const plan = imagePlan({ method, distortion: noise, seed: 5 }, 1);
     const reading = { batchSize: 16, order: { seed: 5, epoch: 1 } };
-    for await (const batch of plannedBatches(dataset.train, dataset, plan, reading))
+    for await (const batch of batches(dataset.train, reading))
       tf.tidy(() => void step(stepInputs(batch, dataset, plan)));
     assert.equal(apart(network.snapshot(), one.snapshot()), 0);
   });
@@ -587,16 +588,15 @@ describe('a distortion of one’s own', () => {
       assert.equal(total, 60);
   });
 
-  it('is refused where it is for the reader, which makes JPEG alone', async () => {
-    const webp = { ...jpeg, name: 'webp', title: 'WebP', quality: undefined, check: () => {} };
-    const of = { dataset, indices: [0], distortion: webp, strength: 44 };
-    await assert.rejects(distortedImages(of), /WebP is madeBy the reader, which makes JPEG alone/);
+  it('that takes JPEG for strengths of its own is refused where these are no qualities', async () => {
+    const webp = { ...jpeg, name: 'webp', title: 'WebP', check: () => {} };
     for (const strength of [300, -212, 0.5]) {
-      const distortion = { ...jpeg, title: 'WebP', check: () => {} };
-      const rows = evaluate({ network: plainNetwork(), dataset, distortion, strengths: [strength] });
-      const message = new RegExp(`WebP: .* whole number from 1 to 100, .* at the strength ${strength} it is`);
-      await assert.rejects(rows.next(), message);
-      await assert.rejects(distortedImages({ ...of, distortion, strength }), message);
+      const of = { network: plainNetwork(), dataset, distortion: webp, strengths: [strength] };
+      await assert.rejects(evaluate(of).next(), /quality must be in \[0,100\]/);
+      await assert.rejects(
+        distortedImages({ dataset, indices: [0], distortion: webp, strength }),
+        /quality must be in \[0,100\]/,
+      );
     }
   });
 

@@ -7,9 +7,10 @@ import { after, before, describe, it } from 'node:test';
 import { report as reportCommand } from '../lib/cli/report';
 import { buildArrays } from '../lib/data/build/arrays';
 import { openFolder } from '../lib/data/build/folder';
-import { IMAGENET, type ImageDataset, subset } from '../lib/data/dataset';
+import { IMAGENET, type ImageDataset, readImages, subset } from '../lib/data/dataset';
 import { corruptions, distortionNamed, type Strength } from '../lib/distortions';
 import { calibration } from '../lib/evaluation/calibration';
+import { centreCrops, normalise } from '../lib/evaluation/crops';
 import { answersOf, type EvaluationRow, evaluate, packedAnswers } from '../lib/evaluation/evaluate';
 import { type ReportOptions, reportPlan, robustnessReport } from '../lib/evaluation/report';
 import { type RobustnessReport, reportSummary } from '../lib/evaluation/report-measures';
@@ -20,6 +21,7 @@ import { resNetFrom, saveWeights } from '../lib/model/weights';
 import { reportHeatMap } from '../lib/plots/heat-maps';
 import { reliabilityFigure, reportPage, reportTable, summaryTable } from '../lib/plots/report';
 import { normalTensor, type Tensor2D, type Tensor4D, tf } from '../lib/tensorflow';
+import { fixtureJson, formulaTensor, relativeError } from './support/fixtures';
 
 const folder = mkdtempSync(join(tmpdir(), 'report-test-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -412,5 +414,89 @@ describe('a ResNet from its weights', () => {
       message: /has no fc\.weight: it is no ResNet/,
     });
     own.dispose();
+  });
+});
+
+describe('the report of torchvision’s ResNet-18', () => {
+  const found = fixtureJson<{
+    readonly classes: number;
+    readonly side: number;
+    readonly images: number;
+    readonly logits: readonly (readonly number[])[];
+    readonly answers: readonly number[];
+    readonly ece: number;
+    readonly attacks: readonly {
+      readonly steps: number;
+      readonly epsilon: number;
+      readonly answers: readonly number[];
+    }[];
+  }>('report/report.json');
+
+  /** As test/reference/report.py makes it. */
+  function square(number: number): number[] {
+    const { side, classes } = found;
+    const noise = formulaTensor({ index: number, shape: [side, side, 3], scale: 100, offset: 0 }).values;
+    return Array.from(noise, (value, at) => {
+      const [x, y] = [Math.floor(at / 3) % side, Math.floor(at / 3 / side)];
+      const along = [x, y, x + y, x - y + side][number % classes];
+      const stripe = Math.floor((along + number) / 3) % 2 === 0 ? 18 : -18;
+      return Math.min(255, Math.max(0, Math.floor(128 + stripe + value)));
+    });
+  }
+
+  it('is PyTorch’s: the same images right, clean and under PGD from the same starts; logits and ECE within rounding', async (context) => {
+    const { classes, side, images, attacks } = found;
+    const split = (from: number, count: number) => {
+      const numbers = Array.from({ length: count }, (_, at) => from + at);
+      return {
+        images: Uint8Array.from(numbers.flatMap(square)),
+        labels: numbers.map((number) => number % classes),
+      };
+    };
+    const out = join(folder, 'torchvision');
+    await buildArrays({
+      name: 'stripes in noise',
+      classNames: [...'abcd'],
+      side,
+      train: split(images, 4),
+      validation: split(images + 4, 4),
+      test: split(0, images),
+      out,
+    });
+    const dataset = { ...openFolder(out), ...IMAGENET };
+    const network = resNetFrom(join(__dirname, 'fixtures', 'report', 'weights.safetensors'));
+    const report = await robustnessReport({
+      network,
+      name: 'ResNet-18',
+      dataset,
+      plan: new Map(
+        attacks
+          .map(({ steps }) => `pgd-${steps}`)
+          .map((name) => [
+            name,
+            attacks.filter(({ steps }) => name === `pgd-${steps}`).map(({ epsilon }) => epsilon),
+          ]),
+      ),
+    });
+    const [clean, ...rows] = report.rows.map((row) => [...(answersOf(row) as Uint8Array)]);
+    assert.deepEqual(clean, found.answers);
+    assert.deepEqual(
+      rows,
+      attacks.map(({ answers }) => answers),
+    );
+
+    const squares = tf.tensor(Float32Array.from(readImages(dataset.test, [...Array(images).keys()])), [
+      images,
+      side,
+      side,
+      3,
+    ]);
+    const crops = normalise(centreCrops(squares as Tensor4D, dataset.cropSide), dataset);
+    const logits = network.forward(crops, { training: false }).dataSync();
+    const apart = relativeError(logits, found.logits.flat());
+    const ece = Math.abs(report.calibration.ece - found.ece);
+    context.diagnostic(`logits ${apart.toExponential(1)} apart, ECE ${ece.toExponential(1)}`);
+    assert.ok(apart < 1e-5 && ece < 1e-6);
+    network.dispose();
   });
 });

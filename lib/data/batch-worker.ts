@@ -1,6 +1,5 @@
 import { parentPort } from 'node:worker_threads';
 import { UserError } from '../io/errors';
-import type * as Jpeg from './jpeg';
 import { openStore } from './store';
 
 /** What the reading thread is given to read: the first message. Then each message with the task's number asks for a batch. */
@@ -12,26 +11,21 @@ export interface BatchTask {
   /** Positions in the store, in the order in which they are to be read. */
   readonly positions: Int32Array;
   readonly batchSize: number;
-  /** Side of the crops to be put through JPEG, and the quality for each position; 0 for none. */
-  readonly recode?: { readonly cropSide: number; readonly qualities: Uint8Array };
 }
 
 /** What the reading thread answers when it is asked: the next batch's images, or why there is none. */
 export type BatchAnswer = { readonly task: number } & (
-  | { readonly images: Uint8Array<ArrayBuffer>; readonly recoded?: Uint8Array<ArrayBuffer> }
+  | { readonly images: Uint8Array<ArrayBuffer> }
   | { readonly error: { readonly message: string; readonly cure?: string } }
 );
 
 type Answer = BatchAnswer extends infer A ? (A extends unknown ? Omit<A, 'task'> : never) : never;
 
-async function* answers({ file, cure, positions, batchSize, recode }: BatchTask): AsyncGenerator<Answer> {
+function* answers({ file, cure, positions, batchSize }: BatchTask): Generator<Answer> {
   try {
     const store = openStore(file, { cure });
-    const recodeBatch = recode && recoder(recode, store.header.side);
     for (let start = 0; start < positions.length; start += batchSize) {
-      const end = start + batchSize;
-      const images = store.read(positions.subarray(start, end));
-      yield { images, recoded: await recodeBatch?.(images, start, end) };
+      yield { images: store.read(positions.subarray(start, start + batchSize)) };
     }
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
@@ -40,29 +34,21 @@ async function* answers({ file, cure, positions, batchSize, recode }: BatchTask)
   }
 }
 
-function recoder({ cropSide, qualities }: NonNullable<BatchTask['recode']>, side: number) {
-  // Loaded only where it is asked for: sharp takes a while.
-  const { recodeCrops } = require('./jpeg') as typeof Jpeg;
-  return (images: Uint8Array, start: number, end: number) =>
-    recodeCrops(images, { side, cropSide, qualities: qualities.subarray(start, end) });
-}
-
 let current = 0;
-let batches: AsyncGenerator<Answer>;
+let batches: Generator<Answer>;
 
-async function answer(task: number): Promise<void> {
+function answer(task: number): void {
   if (task !== current) return; // a batch that nobody waits for any more
-  const { value, done } = await batches.next();
+  const { value, done } = batches.next();
   if (done) return;
   // Handed over, not copied.
-  const buffers =
-    'images' in value ? [value.images.buffer, ...(value.recoded ? [value.recoded.buffer] : [])] : [];
+  const buffers = 'images' in value ? [value.images.buffer] : [];
   parentPort?.postMessage({ task, ...value } satisfies BatchAnswer, buffers);
 }
 
 parentPort?.on('message', (message: BatchTask | number) => {
   if (typeof message === 'number') {
-    void answer(message); // a generator answers in the order in which it is asked
+    answer(message);
     return;
   }
   current = message.task;

@@ -12,8 +12,6 @@ import { permutation } from './random';
 export interface Batch {
   /** `[n, side, side, 3]` uint8, source squares. */
   readonly images: Uint8Array<ArrayBuffer>;
-  /** `[n, S, S, 3]` uint8, their centre crops after JPEG, where asked for. */
-  readonly recoded?: Uint8Array<ArrayBuffer>;
   /** `[n]`, their classes. */
   readonly labels: Int32Array;
   /** `[n]`, their places in the split: an image's identity, whatever the order and the batch size. */
@@ -30,11 +28,6 @@ export interface BatchOptions {
   readonly order: 'sequential' | { readonly seed: number; readonly epoch: number };
   /** Number of batches to leave out at the start, to resume within an epoch. @default 0 */
   readonly startAt?: number;
-  /** Has the thread put the centre crops of side S through JPEG, each image at a quality; `null` for none. */
-  readonly recode?: {
-    readonly cropSide: number;
-    readonly qualityOf: (index: number) => number | null;
-  };
   /** @default the interrupt of the notebook's cell */
   readonly signal?: AbortSignal;
 }
@@ -76,13 +69,12 @@ export function batches(split: Split, options: BatchOptions): AsyncGenerator<Bat
 async function* readAhead(
   split: Split,
   indices: Int32Array,
-  { batchSize, recode, signal = currentKernel()?.signal }: BatchOptions,
+  { batchSize, signal = currentKernel()?.signal }: BatchOptions,
 ): AsyncGenerator<Batch, void, void> {
   signal?.throwIfAborted();
   if (indices.length === 0) return;
   const { file, cure } = split.store;
   const positions = indices.map((index) => split.positions[index]);
-  const qualities = recode && Uint8Array.from(indices, (index) => recode.qualityOf(index) ?? 0);
   const worker = idle.pop() ?? startWorker();
   const task = ++tasks;
   worker.postMessage({
@@ -91,7 +83,6 @@ async function* readAhead(
     cure,
     positions,
     batchSize,
-    recode: recode && qualities && { cropSide: recode.cropSide, qualities },
   } satisfies BatchTask);
   const askForNext = () => worker.postMessage(task);
   const messages = on(worker, 'message', { signal, close: ['exit'] });
@@ -115,7 +106,6 @@ async function* readAhead(
       const chosen = indices.slice(start, start + batchSize);
       yield {
         images: answer.images,
-        recoded: answer.recoded,
         labels: chosen.map((index) => split.labels[index]),
         indices: chosen,
         waitMs: performance.now() - asked,

@@ -1,21 +1,22 @@
 import {
   attribute,
   DataType,
+  dataTypeOf,
   executeOne,
   randomUniform,
   type Tensor,
   type Tensor4D,
   tf,
 } from '../tensorflow';
-import { take } from './corruptions/corruption';
+import { byKind, take } from './corruptions/corruption';
 import { type Distortion, strengthCheck, type Uses } from './distortion';
-import { projected, turned } from './rotation';
+import { projected, transformsOf, turned } from './rotation';
 
 /** Chains of operations that are mixed, and how many operations each has at most: the paper's. */
 const CHAINS = 3;
 const DEPTH = 3;
-/** Random numbers of a chain: its weight, its depth, and operation, level and sign of each step. */
-const NUMBERS = 2 + 3 * DEPTH;
+/** Random numbers of a chain: its depth, and operation, level and sign of each step. */
+const NUMBERS = 1 + 3 * DEPTH;
 
 /** Operations, none of which is a corruption of the benchmarks. */
 const OPERATIONS = [
@@ -56,40 +57,37 @@ export const augmix = {
     cure: 'It is 3 in the paper; 0 leaves the images as they are.',
   }),
   apply({ crops, strengths, seeds }: Uses<'crops' | 'strengths' | 'seeds'>) {
-    const [batch, side, , channels] = crops.shape;
-    const uniform = randomUniform(seeds, 1 + CHAINS * NUMBERS);
-    const numbers = uniform.slice([0, 1]).reshape([batch, CHAINS, NUMBERS]).transpose([1, 0, 2]);
-    // From here on a row is a channel of an image in a chain.
-    const rows = CHAINS * batch * channels;
-    const perRow = numbers.reshape([CHAINS * batch, 1, NUMBERS]).tile([1, channels, 1]);
-    const [weight, depth, ...steps] = tf.split(perRow.reshape([rows, NUMBERS]), NUMBERS, 1);
-    const severity = strengths.reshape([1, batch, 1]).tile([CHAINS, 1, channels]).reshape([rows, 1]);
-    const bytes = crops.mul(255).round().transpose([0, 3, 1, 2]);
-    let planes: Tensor = bytes.reshape([1, -1, side, side]).tile([CHAINS, 1, 1, 1]);
-    planes = planes.reshape([rows, side * side]);
+    const [batch] = crops.shape;
+    const uniform = randomUniform(seeds, CHAINS + CHAINS * NUMBERS);
+    const [ofChains, ...cuts] = tf
+      .split(uniform.slice([0, 0], [-1, CHAINS]), CHAINS, 1)
+      .map((column) => column.reshape([-1, 1, 1, 1]));
+    const numbers = uniform.slice([0, CHAINS]).reshape([batch, CHAINS, NUMBERS]).transpose([1, 0, 2]);
+    const [depth, ...steps] = tf.split(numbers.reshape([-1, NUMBERS]), NUMBERS, 1);
+    const severity = strengths.reshape([-1, 1]).tile([CHAINS, 1]);
+    let images: Tensor = crops.mul(255).round().tile([CHAINS, 1, 1, 1]);
     for (let step = 0; step < DEPTH; step++) {
       const [operation, level, sign] = steps.slice(3 * step, 3 * step + 3);
-      const done = operated(planes, {
-        operation: operation.mul(OPERATIONS.length).floor(),
+      const isThere = depth.mul(DEPTH).floor().greaterEqual(step);
+      images = operated(images as Tensor4D, {
+        operation: tf.where(isThere, operation.mul(OPERATIONS.length).floor(), OPERATIONS.length),
         level: level.mul(severity.sub(0.1)).add(0.1).maximum(0),
         sign: tf.where(sign.greater(0.5), tf.onesLike(sign).neg(), tf.onesLike(sign)),
       });
-      const isThere = depth.mul(DEPTH).floor().greaterEqual(step);
-      planes = tf.where(isThere, done, planes);
     }
-    const chains = planes.reshape([CHAINS, batch, channels, side, side]).div(255).transpose([0, 1, 3, 4, 2]);
-    // Dirichlet(1, 1, 1) is what independent exponentials are of their sum, Beta(1, 1) the uniform distribution.
-    const exponentials = tf.sub(1, weight).log().neg().add(1e-20).reshape([CHAINS, batch, channels]);
-    const weights = exponentials.div(exponentials.sum(0, true)).reshape([CHAINS, batch, 1, 1, channels]);
-    const ofChains = uniform.slice([0, 0], [-1, 1]).reshape([-1, 1, 1, 1]);
-    const mixed = crops.add(chains.mul(weights).sum(0).sub(crops).mul(ofChains)).clipByValue(0, 1);
+    // Dirichlet(1, 1, 1): the pieces that two cuts make of 0..1. Beta(1, 1) is uniform.
+    const [first, last] = [tf.minimum(cuts[0], cuts[1]), tf.maximum(cuts[0], cuts[1])];
+    const chains = [first, last.sub(first), tf.sub(1, last)].map((weight, chain) =>
+      images.slice([chain * batch, 0, 0, 0], [batch, -1, -1, -1]).mul(weight.div(255)),
+    );
+    const mixed = crops.add(tf.addN(chains).sub(crops).mul(ofChains)).clipByValue(0, 1);
     return tf.where(strengths.reshape([-1, 1, 1, 1]).greater(0), mixed, crops) as Tensor4D;
   },
 } satisfies Distortion<number>;
 
-/** An operation for each row, `[rows, 1]` each. */
+/** An operation for each image, `[images, 1]` each. */
 interface Operated {
-  /** Its place among {@link OPERATIONS}. */
+  /** Its place among {@link OPERATIONS}; their number for none. */
   readonly operation: Tensor;
   /** How strong it is, 0 to 10. */
   readonly level: Tensor;
@@ -97,75 +95,111 @@ interface Operated {
   readonly sign: Tensor;
 }
 
+/** Operations on values, of images `[n, S, S, channels]` at levels `[n, 1, 1, 1]`; the others move pixels. */
+const ON_VALUES: Partial<Record<Operation, (images: Tensor4D, level: Tensor) => Tensor>> = {
+  autocontrast(images) {
+    const low = images.min([1, 2], true);
+    const range = images.max([1, 2], true).sub(low);
+    return choose(range.greater(0), images.sub(low).mul(255).div(range.maximum(1)).floor(), images);
+  },
+  equalize: equalized,
+  posterize(images, level) {
+    const coarse = tf.pow(2, level.mul(0.4).floor().add(4)); // 4 bits less the level's are kept
+    return images.div(coarse).floor().mul(coarse);
+  },
+  solarize(images, level) {
+    const threshold = tf.sub(256, level.mul(25.6).floor());
+    return choose(images.less(threshold), images, tf.sub(255, images));
+  },
+};
+/** What is done by each of {@link OPERATIONS}: one of those on values, moving, or after the last of them nothing. */
+const KINDS = [...OPERATIONS, 'none'].map((name) => {
+  const value = Object.keys(ON_VALUES).indexOf(name);
+  return value >= 0 ? value : Object.keys(ON_VALUES).length + (name === 'none' ? 1 : 0);
+});
+
+/** `tf.where` whose shapes may be others in each run of a recorded step. */
+const choose = (condition: Tensor, yes: Tensor, no: Tensor) =>
+  executeOne('SelectV2', [condition, yes, no], [attribute.type('T', dataTypeOf(yes))]);
+
 /**
- * Does to each row its operation: those of values look each value up in a table, those of places move the pixels, and every
- * row goes through both.
+ * Does to each image its operation.
  *
- * @param planes `[rows, S²]`, whole numbers 0..255
+ * @param images `[images, S, S, channels]`, whole numbers 0..255
  */
-export function operated(planes: Tensor, { operation, level, sign }: Operated): Tensor {
-  const rows = planes.shape[0];
-  const side = Math.sqrt(planes.shape[1] as number);
-  const is = (name: Operation) => operation.equal(OPERATIONS.indexOf(name));
+export function operated(images: Tensor4D, by: Operated): Tensor4D {
+  const kinds = take(tf.tensor1d(KINDS, 'int32'), by.operation.reshape([-1]).cast('int32'));
+  return byKind(
+    kinds,
+    [images, by.level.reshape([-1, 1, 1, 1]), moves(by, images.shape[1])],
+    [
+      ...Object.values(ON_VALUES).map(
+        (way) =>
+          ([some, levels]: readonly Tensor[]) =>
+            way(some as Tensor4D, levels),
+      ),
+      ([some, , maps]) => projected(some as Tensor4D, maps).floor(),
+      ([some]) => some,
+    ],
+  ) as Tensor4D;
+}
+
+/** The largest angle, in degrees. */
+const FARTHEST = 30;
+/** Cosine and sine of whole degrees from the least on: TensorFlow's differ in the last bit between places in a batch. */
+const TURNS = Array.from({ length: 2 * FARTHEST + 1 }, (_, at) => {
+  const radians = ((at - FARTHEST) * Math.PI) / 180;
+  return [Math.cos(radians), Math.sin(radians)];
+});
+
+/** Where the pixels of each image come from, for {@link projected}. */
+function moves({ operation, level, sign }: Operated, side: number): Tensor {
   const amount = (name: Operation, most: number, whole: boolean) => {
     const of = level.mul(most / 10);
-    return (whole ? of.floor() : of).mul(sign).mul(is(name).cast('float32'));
+    const is = operation.equal(OPERATIONS.indexOf(name)).cast('float32');
+    return (whole ? of.floor() : of).mul(sign).mul(is);
   };
-  const looked = take(valueTables(planes, level, is), planes.cast('int32'));
-  const [a, b, c, d, e, f] = turned(amount('rotate', 30, true), side);
+  const degrees = amount('rotate', FARTHEST, true).add(FARTHEST).reshape([-1]).cast('int32');
+  const [a, b, c, d, e, f] = turned(tf.split(take(tf.tensor2d(TURNS), degrees), 2, 1), side);
   // Shears count from the upper left pixel's corner, places from its middle.
   const shears = [amount('shear-x', 0.3, false), amount('shear-y', 0.3, false)];
-  const moves = [amount('translate-x', side / 3, true), amount('translate-y', side / 3, true)];
-  const columns = [
+  const shifts = [amount('translate-x', side / 3, true), amount('translate-y', side / 3, true)];
+  return transformsOf([
     a,
     b.add(shears[0]),
-    c.add(shears[0].mul(0.5)).add(moves[0]),
+    c.add(shears[0].mul(0.5)).add(shifts[0]),
     d.add(shears[1]),
     e,
-    f.add(shears[1].mul(0.5)).add(moves[1]),
-  ];
-  const moved = projected(looked.reshape([rows, side, side, 1]) as Tensor4D, columns);
-  return moved.reshape([rows, side * side]).floor();
+    f.add(shears[1].mul(0.5)).add(shifts[1]),
+  ]);
 }
 
-/** What each value becomes, `[rows, 256]`; by the operations of places, and where a row has one value, itself. */
-function valueTables(planes: Tensor, level: Tensor, is: (name: Operation) => Tensor): Tensor {
-  const values = tf.range(0, 256).reshape([1, 256]);
-  const [low, high] = [planes.min(1, true), planes.max(1, true)];
-  const isFlat = low.equal(high);
-  const stretched = values.sub(low).mul(255).div(high.sub(low).maximum(1)).floor();
-
-  const counts = histograms(planes);
-  const highest = planes.equal(high).cast('float32').sum(1, true);
-  const step = tf
-    .sub(planes.shape[1] as number, highest)
-    .div(255)
-    .floor();
-  const before = tf.cumsum(counts, 1, true);
-  const equalized = step.div(2).floor().add(before).div(step.maximum(1)).floor();
-
-  const coarse = tf.pow(2, level.mul(0.4).floor().add(4)); // 4 bits less the level's are kept
-  const posterized = values.sub(values.mod(coarse));
-  const threshold = tf.sub(256, level.mul(25.6).floor());
-  const solarized = tf.where(values.less(threshold), values, tf.sub(255, values));
-
-  const self = values.add(tf.zerosLike(low));
-  const chosen = [
-    [is('autocontrast').logicalAnd(isFlat.logicalNot()), stretched],
-    [is('equalize').logicalAnd(step.greater(0)), equalized],
-    [is('posterize'), posterized],
-    [is('solarize'), solarized],
-  ] as const;
-  return chosen.reduce((table, [here, other]) => tf.where(here, other, table), self).clipByValue(0, 255);
+/** The values spread by how often each is there, channel by channel. */
+function equalized(images: Tensor4D): Tensor {
+  const [, side, , channels] = images.shape;
+  // A channel's values are 256 apart from the next one's: one histogram, one table for all of an image.
+  const values = images
+    .add(tf.range(0, 256 * channels, 256))
+    .reshape([-1, side * side * channels])
+    .cast('int32');
+  const counts = histograms(values, 256 * channels).reshape([-1, channels, 256]);
+  const highest = images
+    .equal(images.max([1, 2], true))
+    .cast('float32')
+    .sum([1, 2]);
+  const rest = tf.sub(side * side, highest).reshape([-1, channels, 1]);
+  const step = rest.div(255).floor();
+  const before = tf.cumsum(counts, 2, true);
+  const table = step.div(2).floor().add(before).div(step.maximum(1)).floor().minimum(255);
+  const used = choose(step.greater(0), table, tf.range(0, 256));
+  return take(used.reshape([-1, 256 * channels]), values).reshape([-1, side, side, channels]);
 }
 
-/** How often each value is there, `[rows, 256]`. */
-function histograms(planes: Tensor): Tensor {
-  const size = tf.scalar(256, 'int32');
-  const weights = tf.tensor([], [0], 'float32');
+/** How often each value is there, `[n, size]`. @param values `[n, …]`, int32 */
+function histograms(values: Tensor, size: number): Tensor {
   return executeOne(
     'DenseBincount',
-    [planes.cast('int32'), size, weights],
+    [values, tf.scalar(size, 'int32'), tf.tensor([], [0], 'float32')],
     [
       attribute.type('Tidx', DataType.int32),
       attribute.type('T', DataType.float32),

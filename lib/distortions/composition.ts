@@ -17,7 +17,7 @@ export interface Composition extends Distortion<readonly number[]> {
  * is noise of deviation σ all over it. The other way round, the rotation's interpolation would smooth the noise and
  * leave the corners black.
  *
- * @throws ArgumentError for fewer than two parts, for parts that are not made by ops on the device (JPEG, FGSM), and for
+ * @throws ArgumentError for fewer than two parts, for parts that attack a network or have no number for no distortion (FGSM, the paper's JPEG), and for
  *   a random crop that is not the first part: it is taken from the source square
  */
 export function compose(parts: readonly Part[]): Composition {
@@ -25,10 +25,10 @@ export function compose(parts: readonly Part[]): Composition {
   if (parts.length < 2) {
     throw new ArgumentError(`A composition has two parts or more, but "${name}" has ${parts.length}.`);
   }
-  const wrong = parts.find((part) => part.madeBy !== 'device');
+  const wrong = parts.find((part) => part.madeBy !== 'device' || part.none === null);
   if (wrong !== undefined) {
     throw new ArgumentError(`${wrong.title} cannot be a part of a composition, as in "${name}".`, {
-      cure: 'Parts are distortions made of the image alone, by ops on the device.',
+      cure: 'Parts are distortions made of the image alone, with a number for none: jpeg-compression for jpeg.',
     });
   }
   if (parts.slice(1).some((part) => part.name === 'random-crop')) {

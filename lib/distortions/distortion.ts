@@ -16,8 +16,6 @@ export interface DistortionInput {
   readonly squares: Tensor4D;
   /** `[batch, S, S, 3]`, 0..1: the centre crops; within a composition, what the parts before made of them. */
   readonly crops: Tensor4D;
-  /** `[batch, S, S, 3]`, 0..1: the crops after JPEG, where the distortion is made by the reader; else the crops. */
-  readonly recoded: Tensor4D;
   /** `[batch]`, of a composition `[batch, parts]`: the strength for each image; that of no distortion is the identity. */
   readonly strengths: Tensor;
   /** `[batch, 2]`, int32: the seed of each image. */
@@ -39,11 +37,8 @@ export interface Distortion<S extends Strength = Strength> {
   /** The paper's symbol for the strength. */
   readonly symbol: string;
   readonly category: 'noise' | 'transformative' | 'both';
-  /**
-   * Where x′ comes from: ops on the device; the thread that reads the batches, which has JPEG's real encoder; or the
-   * gradient of the network under attack.
-   */
-  readonly madeBy: 'device' | 'reader' | 'attack';
+  /** Where x′ comes from: ops on the image, or the gradient of the network under attack. */
+  readonly madeBy: 'device' | 'attack';
   /** Unit of the strength, as it follows the number. Default: none. */
   readonly unit?: '°' | 'px';
   /** The strength of no distortion. */
@@ -60,8 +55,6 @@ export interface Distortion<S extends Strength = Strength> {
   readonly check: (strength: Strength) => void;
   /** Of an attack that begins at random: how often it takes the gradient. FGSM takes it once, at x itself. */
   readonly steps?: number;
-  /** Of one that the reader makes: the encoder's quality at a strength, for crops of a side; `null` for no JPEG. */
-  readonly quality?: (strength: Strength, side: number) => number | null;
   /** The distorted crops `[batch, S, S, 3]`, 0..1. */
   readonly apply: (input: DistortionInput) => Tensor4D;
 }

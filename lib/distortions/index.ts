@@ -93,8 +93,7 @@ export type OwnDistortion = Pick<Part, 'name' | 'testGrid' | 'apply'> & Partial<
  * line.
  *
  * @returns the distortion, with the defaults
- * @throws ArgumentError for a name of Table 1 or of a corruption, or one with a plus sign or comma; without `apply` or strengths; for one
- *   that the reader would have to make
+ * @throws ArgumentError for a name of Table 1 or of a corruption, or one with a plus sign or comma; without `apply` or strengths
  */
 export function registerDistortion(given: OwnDistortion): Part {
   const { name, testGrid, apply } = given;
@@ -123,17 +122,8 @@ export function registerDistortion(given: OwnDistortion): Part {
     }),
     ...given,
   };
-  checkMaker(distortion);
   own.add(distortion);
   return distortion;
-}
-
-/** @throws ArgumentError if the reader is to make it and it has no JPEG quality, the one thing that the reader can make */
-export function checkMaker({ title, quality, madeBy }: Distortion): void {
-  if (madeBy !== 'reader' || quality !== undefined) return;
-  throw new ArgumentError(`${title} is madeBy the reader, which makes JPEG alone.`, {
-    cure: "Make it of ops: madeBy: 'device'; or tell the encoder's quality at each strength.",
-  });
 }
 
 /** Tells one's own distortions of the same name apart, in compositions too; undefined where all parts are the paper's. */

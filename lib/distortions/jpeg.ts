@@ -1,17 +1,23 @@
-import { type Strength, strengthCheck, type TableDistortion, type Uses } from './distortion';
+import {
+  attribute,
+  castTo,
+  DataType,
+  execute,
+  executeOne,
+  type Tensor,
+  type Tensor4D,
+  tf,
+} from '../tensorflow';
+import { whereIs } from './corruptions/corruption';
+import { strengthCheck, type TableDistortion, type Uses } from './distortion';
 
-/**
- * JPEG compression at quality q, 1..100, by a real encoder and decoder (section 4.2).
- *
- * An encoder is no op: the thread that reads the batches runs it on the 8-bit crops (data/jpeg.ts), and what is left to
- * do here is nothing. No quality is lossless, so that no distortion is no JPEG: `null`.
- */
+/** JPEG compression at quality q, 1..100, by a real encoder and decoder (section 4.2). No quality is lossless: no JPEG is `null`. */
 export const jpeg = {
   name: 'jpeg',
   title: 'JPEG',
   symbol: 'q',
   category: 'noise',
-  madeBy: 'reader',
+  madeBy: 'device',
   none: null,
   practical: 30,
   trainingGrid: [90, 50, 10],
@@ -25,6 +31,40 @@ export const jpeg = {
     none: null,
     cure: 'q is the quality of the encoder, 100 the best; null stands for no JPEG.',
   }),
-  quality: (q: Strength) => q as number | null,
-  apply: ({ recoded }: Uses<'recoded'>) => recoded,
+  apply: ({ crops, strengths }: Uses<'crops' | 'strengths'>) =>
+    whereIs(strengths.reshape([-1]).greater(0), recoded(crops, strengths), crops),
 } satisfies TableDistortion;
+
+/**
+ * Images after a JPEG encoder and decoder (libjpeg-turbo, in TensorFlow), which subsample the colours (4:2:0).
+ *
+ * @param images `[batch, S, S, 3]`, 0..1
+ * @param qualities `[batch]`: 1..100; where it is 0, the result is for no use
+ */
+export function recoded(images: Tensor4D, qualities: Tensor): Tensor4D {
+  const batch = images.shape[0];
+  const each = (x: Tensor, type: number) =>
+    execute(
+      'Unpack',
+      [x],
+      [attribute.int('num', batch), attribute.type('T', type), attribute.int('axis', 0)],
+      batch,
+    );
+  // A fraction is refused by the encoder, as is all beyond 0..100.
+  const whole = tf.where(qualities.equal(qualities.round()), qualities, -1).reshape([-1]);
+  const qualityOf = each(castTo(whole, 'int32'), DataType.int32);
+  const decoded = each(castTo(images.mul(255).round(), 'uint8'), DataType.uint8).map((bytes, image) => {
+    const file = executeOne('EncodeJpegVariableQuality', [bytes, qualityOf[image]], []);
+    return executeOne(
+      'DecodeJpeg',
+      [file],
+      [attribute.int('channels', 3), attribute.string('dct_method', 'INTEGER_ACCURATE')],
+    );
+  });
+  const again = executeOne('Pack', decoded, [
+    attribute.int('N', batch),
+    attribute.type('T', DataType.uint8),
+    attribute.int('axis', 0),
+  ]);
+  return castTo(again, 'float32').div(255) as Tensor4D;
+}

@@ -44,18 +44,17 @@ export const rotation = {
  * @param degrees `[batch, 1]`, counterclockwise
  */
 export function rotate(images: Tensor4D, degrees: Tensor): Tensor4D {
-  return projected(images, turned(degrees, images.shape[1]));
+  const radians = degrees.mul(Math.PI / 180);
+  return projected(images, transformsOf(turned([radians.cos(), radians.sin()], images.shape[1])));
 }
 
 /**
- * Where the pixels of a turned image come from, for {@link projected}: six columns `[batch, 1]`.
+ * Where the pixels of a turned image come from, for {@link transformsOf}.
  *
- * @param degrees `[batch, 1]`, counterclockwise
+ * @param turn cosine and sine of the angle, counterclockwise, `[batch, 1]` each
  * @param side of the images, in pixels
  */
-export function turned(degrees: Tensor, side: number): readonly Tensor[] {
-  const radians = degrees.mul(Math.PI / 180);
-  const [cos, sin] = [radians.cos(), radians.sin()];
+export function turned([cos, sin]: readonly Tensor[], side: number): readonly Tensor[] {
   // Where the pixel (x, y) of the result comes from: cos·x − sin·y + left, sin·x + cos·y + top.
   const middle = (side - 1) / 2;
   const left = tf.sub(1, cos).add(sin).mul(middle);
@@ -63,16 +62,20 @@ export function turned(degrees: Tensor, side: number): readonly Tensor[] {
   return [cos, sin.neg(), left, sin, cos, top];
 }
 
+/** Maps by which the pixel (x, y) comes from (a x + b y + c, d x + e y + f). @param columns a to f, `[batch, 1]` each */
+export function transformsOf(columns: readonly Tensor[]): Tensor {
+  const zeros = tf.zeros([columns[0].shape[0], 1]);
+  return tf.concat([...columns, zeros, zeros], 1);
+}
+
 /**
- * Images whose pixel (x, y) comes from (a x + b y + c, d x + e y + f), bilinear; what comes from outside is black.
+ * Images moved by a map each, bilinear; what comes from outside is black.
  *
  * @param images `[batch, S, S, channels]`
- * @param columns a to f, `[batch, 1]` each
+ * @param transforms `[batch, 8]`, of {@link transformsOf}
  */
-export function projected(images: Tensor4D, columns: readonly Tensor[]): Tensor4D {
-  const [batch, side] = images.shape;
-  const zeros = tf.zeros([batch, 1]);
-  const transforms = tf.concat([...columns, zeros, zeros], 1);
+export function projected(images: Tensor4D, transforms: Tensor): Tensor4D {
+  const side = images.shape[1];
   return executeOne(
     'ImageProjectiveTransformV3',
     [images, transforms, tf.tensor1d([side, side], 'int32'), tf.scalar(0)],

@@ -1,4 +1,4 @@
-import type { Batch } from '../data/batches';
+import { type Batch, batches } from '../data/batches';
 import type { ImageDataset, Normalisation, Split } from '../data/dataset';
 import { type Distortion, isNone, type Strength } from '../distortions';
 import { ArgumentError } from '../io/errors';
@@ -7,14 +7,7 @@ import { currentKernel } from '../notebook/client';
 import { giveWay } from '../notebook/give-way';
 import { type CompileOptions, compile, hashSeed, type Tensor1D, type Tensor4D, tf } from '../tensorflow';
 import { normalise } from './crops';
-import {
-  cropGradient,
-  type ImagePlan,
-  imagePair,
-  plannedBatches,
-  type StepInputs,
-  stepInputs,
-} from './inputs';
+import { cropGradient, type ImagePlan, imagePair, type StepInputs, stepInputs } from './inputs';
 
 /** How many of how many images were classified right, and which. */
 export interface Count {
@@ -185,7 +178,7 @@ export class AccuracyMeter {
   ): Promise<readonly Uint8Array[]> {
     const answers = plans.map(() => new Uint8Array(split.length));
     let start = 0;
-    for await (const batch of this.#batches(split, UNDISTORTED, signal)) {
+    for await (const batch of inOrder(split, signal)) {
       const { gradient } = tf.tidy(() => this.#steps.gradient(stepInputs(batch, this.#dataset, UNDISTORTED)));
       try {
         for (const [at, plan] of plans.entries()) {
@@ -207,11 +200,6 @@ export class AccuracyMeter {
   /** `[batch]`: 1 for each image that the network classifies right, else 0. */
   #right(shown: Shown) {
     return tf.tidy(() => this.#steps.answers(shown).right.dataSync());
-  }
-
-  #batches(split: Split, plan: ImagePlan, signal?: AbortSignal) {
-    const options = { batchSize: BATCH_SIZE, order: 'sequential', signal } as const;
-    return plannedBatches(split, this.#dataset, plan, options);
   }
 
   /**
@@ -240,7 +228,7 @@ export class AccuracyMeter {
     const batches = many ? Math.max(1, Math.floor(SHARED_BYTES / bytes)) : 1;
     let part: Shown[] = [];
     try {
-      for await (const batch of this.#batches(split, plan, signal)) {
+      for await (const batch of inOrder(split, signal)) {
         part.push(this.#distort(batch, plan));
         await giveWay();
         if (part.length < batches) continue;
@@ -313,3 +301,6 @@ export function testPlan(
 }
 
 const UNDISTORTED: ImagePlan = { strengthOf: () => 0, seedOf: () => [0, 0] };
+
+const inOrder = (split: Split, signal?: AbortSignal) =>
+  batches(split, { batchSize: BATCH_SIZE, order: 'sequential', signal });

@@ -13,12 +13,7 @@ export function centreCrops(squares: Tensor4D, cropSide: number): Tensor4D {
   }
   const start = centreOffset(side, cropSide);
   const crops = slice(squares, [0, start, start, 0], [batch, cropSide, cropSide, 3]) as Tensor4D;
-  return unitFloats(crops);
-}
-
-/** uint8 values as floats 0..1. */
-export function unitFloats(images: Tensor4D): Tensor4D {
-  return castTo(images, 'float32').div(255);
+  return castTo(crops, 'float32').div(255);
 }
 
 /** (x − mean) / deviation with the statistics of the undistorted training set (section 4.1). */

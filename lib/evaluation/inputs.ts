@@ -1,57 +1,17 @@
 /** From a batch that was read to the images x and x′ of a step. */
-import { type Batch, type BatchOptions, batches } from '../data/batches';
-import type { ImageDataset, Normalisation, Split } from '../data/dataset';
-import { recodeCrops } from '../data/jpeg';
-import { checkMaker, type Distortion, type Strength } from '../distortions';
+import type { Batch } from '../data/batches';
+import type { ImageDataset, Normalisation } from '../data/dataset';
+import type { Distortion, Strength } from '../distortions';
 import { ArgumentError } from '../io/errors';
 import { divergenceGradient, taskLossGradient } from '../model/losses';
 import { type Tensor, type Tensor1D, type Tensor2D, type Tensor4D, tf, uint8Tensor } from '../tensorflow';
-import { centreCrops, normalise, unitFloats } from './crops';
+import { centreCrops, normalise } from './crops';
 
 /** How each image is distorted; an image is known by its place in the split. */
 export interface ImagePlan {
   readonly distortion?: Distortion;
   readonly strengthOf: (image: number) => Strength;
   readonly seedOf: (image: number) => readonly [number, number];
-}
-
-/** The batches of a split, with what the reading thread has to do for the plan. */
-export function plannedBatches(
-  split: Split,
-  { cropSide }: ImageDataset,
-  plan: ImagePlan,
-  options: Omit<BatchOptions, 'recode'>,
-): AsyncGenerator<Batch, void, void> {
-  const qualityOf = qualities(plan, cropSide);
-  return batches(split, { ...options, recode: qualityOf && { cropSide, qualityOf } });
-}
-
-/** The JPEG quality of each image where the reading thread makes the distortion; `null` for none. */
-function qualities({ distortion, strengthOf }: ImagePlan, side: number) {
-  if (distortion?.madeBy !== 'reader') return undefined;
-  checkMaker(distortion);
-  return (image: number) => {
-    const strength = strengthOf(image);
-    const quality = distortion.quality?.(strength, side) ?? null;
-    if (quality === null || (Number.isInteger(quality) && quality >= 1 && quality <= 100)) return quality;
-    throw new ArgumentError(
-      `${distortion.title}: the quality of its JPEG must be a whole number from 1 to 100, or null for none, but at the strength ${strength} it is ${quality}.`,
-      { cure: 'Have check refuse the strength, or quality give another number.' },
-    );
-  };
-}
-
-/** What the reading thread does for the plan, for images that were read without it. */
-export async function recodedBy(
-  plan: ImagePlan,
-  { sourceSide: side, cropSide }: Pick<ImageDataset, 'sourceSide' | 'cropSide'>,
-  images: Uint8Array,
-  indices: readonly number[],
-): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  const qualityOf = qualities(plan, cropSide);
-  if (qualityOf === undefined) return undefined;
-  const wanted = Uint8Array.from(indices, (image) => qualityOf(image) ?? 0);
-  return recodeCrops(images, { side, cropSide, qualities: wanted });
 }
 
 /** What a compiled step is given of a batch; see DistortionInput. */
@@ -61,28 +21,23 @@ export type StepInputs = {
   readonly labels: Tensor1D;
   readonly seeds: Tensor2D;
   readonly strengths: Tensor;
-  /** `[batch, S, S, 3]`, uint8: there where the reader makes the distortion. */
-  readonly recoded?: Tensor4D;
   /** `[batch, S, S, 3]`: ∇ₓ L₀ at the crops, where it was computed before. */
   readonly gradient?: Tensor4D;
 };
 
 /** A batch as tensors; the caller's to dispose (or a tidy's). */
 export function stepInputs(
-  { images, recoded, labels, indices }: Pick<Batch, 'images' | 'recoded' | 'labels' | 'indices'>,
-  { sourceSide, cropSide }: Pick<ImageDataset, 'sourceSide' | 'cropSide'>,
+  { images, labels, indices }: Pick<Batch, 'images' | 'labels' | 'indices'>,
+  { sourceSide: side }: Pick<ImageDataset, 'sourceSide'>,
   { strengthOf, seedOf }: ImagePlan,
 ): StepInputs {
   const count = labels.length;
-  const pictures = (bytes: Uint8Array, side: number) =>
-    uint8Tensor(bytes, [count, side, side, 3]) as Tensor4D;
   const order = [...indices];
   return {
-    squares: pictures(images, sourceSide),
+    squares: uint8Tensor(images, [count, side, side, 3]) as Tensor4D,
     labels: tf.tensor1d(labels, 'int32'),
     seeds: tf.tensor2d(Int32Array.from(order.flatMap(seedOf)), [count, 2], 'int32'),
     strengths: strengthTensor(order.map(strengthOf)),
-    ...(recoded && { recoded: pictures(recoded, cropSide) }),
   };
 }
 
@@ -120,7 +75,7 @@ const OTHER_SEEDS = 1 << 20;
  * `again` distorts the crops by other random numbers.
  */
 export function imagePair(
-  { squares, labels, seeds, strengths, recoded, gradient }: StepInputs,
+  { squares, labels, seeds, strengths, gradient }: StepInputs,
   { distortion, ...network }: NetworkOnImages & { readonly distortion?: Distortion },
 ): { readonly crops: Tensor4D; readonly distorted: Tensor4D; readonly again: () => Tensor4D } {
   const { dataset, f } = network;
@@ -132,7 +87,6 @@ export function imagePair(
     const distorted = distortion.apply({
       squares,
       crops,
-      recoded: recoded === undefined ? crops : unitFloats(recoded),
       strengths,
       seeds,
       gradient: (images) => (images === crops && gradient) || gradientAt(images, labels, network),

@@ -4,7 +4,7 @@ import { ArgumentError } from '../io/errors';
 import { logitsOf, type Network } from '../model/network';
 import { compile, type Tensor4D, tf } from '../tensorflow';
 import { testPlan } from './accuracy';
-import { imagePair, recodedBy, type StepInputs, stepInputs } from './inputs';
+import { imagePair, type StepInputs, stepInputs } from './inputs';
 
 /** Which images are distorted, how, and with which seed. */
 export interface PictureOptions {
@@ -35,10 +35,8 @@ export async function distortedImages(options: PictureOptions): Promise<Tensor4D
   };
   if (distortion.madeBy === 'attack') attacked();
   const plan = testPlan(distortion, strength, seed);
-  const images = readImages(split, indices);
   const batch = {
-    images,
-    recoded: await recodedBy(plan, dataset, images, indices),
+    images: readImages(split, indices),
     labels: Int32Array.from(indices, (index) => split.labels[index]),
     indices: Int32Array.from(indices),
   };

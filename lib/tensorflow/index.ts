@@ -25,6 +25,7 @@ export {
   attribute,
   DataType,
   dataTypeOf,
+  execute,
   executeOne,
   type LayersModel,
   type Scalar,

@@ -56,7 +56,7 @@ const castOp = defineOp<{ x: Tensor }, { from: DataType; to: DataType }>('cast',
 });
 
 /** `x` as `type`; its gradient returns in the type of `x`. */
-export function castTo<X extends Tensor>(x: X, type: 'float32' | 'bfloat16' | 'int32'): X {
+export function castTo<X extends Tensor>(x: X, type: 'float32' | 'bfloat16' | 'int32' | 'uint8'): X {
   const from = dataTypeOf(x);
   const to = DataType[type];
   return (from === to ? x : castOp({ x }, { from, to })[0]) as X;

@@ -54,6 +54,7 @@ export const DataType = {
   float32: 1,
   int32: 3,
   uint8: 4,
+  string: 7,
   complex64: 8,
   int64: 9,
   bool: 10,
@@ -161,6 +162,7 @@ const LABELS: Readonly<Record<number, Tf.DataType>> = {
   [DataType.uint8]: 'int32',
   [DataType.int64]: 'int32',
   [DataType.bool]: 'bool',
+  [DataType.string]: 'string',
   [DataType.resource]: 'string',
 };
 

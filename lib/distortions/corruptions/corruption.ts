@@ -3,6 +3,7 @@ import {
   attribute,
   DataType,
   dataTypeOf,
+  execute,
   executeOne,
   type Tensor,
   type Tensor2D,
@@ -58,14 +59,22 @@ interface Description extends Pick<Corruption, 'name' | 'title'> {
   readonly constants: Published;
 }
 
-/** What every corruption says of itself. */
-export function described({ name, title, category = 'noise', isExtra = false }: Description) {
+/**
+ * A corruption.
+ *
+ * @param make from images `[batch, S, S, 3]`, 0..1; what it returns is clipped to 0..1
+ */
+export function corruption(
+  { name, title, category = 'noise', isExtra = false, constants }: Description,
+  make: (images: Tensor4D, making: Making) => Tensor,
+): Corruption {
   return {
     name,
     title,
     category,
     isExtra,
     symbol: name, // nineteen severities: a letter would not tell which
+    madeBy: 'device',
     none: 0,
     practical: 3,
     trainingGrid: [1, 2, 3, 4, 5],
@@ -78,33 +87,26 @@ export function described({ name, title, category = 'noise', isExtra = false }: 
       whole: true,
       cure: 'Severities are 1 to 5; 0 is no corruption.',
     }),
-  } as const satisfies Partial<Corruption>;
-}
-
-/**
- * A corruption that ops make of the images alone.
- *
- * @param make from images `[batch, S, S, 3]`, 0..1; what it returns is clipped to 0..1
- */
-export function corruption(
-  description: Description,
-  make: (images: Tensor4D, making: Making) => Tensor,
-): Corruption {
-  return {
-    ...described(description),
-    madeBy: 'device',
     apply({ crops, strengths, seeds }: Uses<'crops' | 'strengths' | 'seeds'>) {
-      const rows = constantsAt(description.constants, crops.shape[1]);
+      const rows = constantsAt(constants, crops.shape[1]);
       const severities = strengths.reshape([-1]).cast('int32');
       const choose = (table: Tensor) => take(table, severities);
       const c = tf
         .split(choose(tf.tensor2d(rows.map((row) => [...row]))), rows[0].length, 1)
         .map((column) => column.reshape([-1, 1, 1, 1]) as Tensor4D);
       const stream = (number: number) => seeds.add(tf.tensor1d([number, 0], 'int32')) as Tensor2D;
-      const made = make(crops, { rows, c, choose, seeds: stream }).clipByValue(0, 1);
-      return tf.where(severities.greater(0).reshape([-1, 1, 1, 1]), made, crops) as Tensor4D;
+      const made = make(crops, { rows, c, choose, seeds: stream });
+      const within = executeOne('ClipByValue', [made, tf.scalar(0), tf.scalar(1)], [ofImages]);
+      return whereIs(severities.greater(0), within, crops);
     },
   };
+}
+
+const ofImages = attribute.type('T', DataType.float32);
+
+/** Images of one batch or of the other: what `tf.where` gives, which copies each condition `[batch]` to all pixels first. */
+export function whereIs(conditions: Tensor, made: Tensor, images: Tensor4D): Tensor4D {
+  return executeOne('Select', [conditions, made, images], [ofImages]) as Tensor4D;
 }
 
 /** Entries `places` of the first axis; of axis `1` for each image of a batch by itself, where `places` is `[batch, n]`. */
@@ -118,5 +120,35 @@ export function take(table: Tensor, places: Tensor): Tensor {
       attribute.type('Taxis', DataType.int32),
       attribute.int('batch_dims', places.rank - 1),
     ],
+  );
+}
+
+/**
+ * Does to each image what its kind wants. Those of one kind are taken out of the batch, as many as there are, and put back, so
+ * that no image pays for another's: ops in a way must not count on how many there are, as `tf.where` does.
+ *
+ * @param kinds `[batch]`, int32: which of the ways
+ * @param inputs `[batch, …]` each: what a way makes its images of
+ * @returns `[batch, …]`, float32
+ */
+export function byKind(
+  kinds: Tensor,
+  inputs: readonly Tensor[],
+  ways: readonly ((parts: readonly Tensor[]) => Tensor)[],
+): Tensor {
+  const places = tf.range(0, kinds.shape[0] as number, 1, 'int32');
+  const [at, ...parts] = [places, ...inputs].map((x) =>
+    execute(
+      'DynamicPartition',
+      [x, kinds],
+      [attribute.int('num_partitions', ways.length), attribute.type('T', dataTypeOf(x))],
+      ways.length,
+    ),
+  );
+  const done = ways.map((way, kind) => way(parts.map((of) => of[kind])));
+  return executeOne(
+    'DynamicStitch',
+    [...at, ...done],
+    [attribute.int('N', ways.length), attribute.type('T', DataType.float32)],
   );
 }

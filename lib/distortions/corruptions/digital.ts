@@ -1,6 +1,15 @@
-import { randomUniform, type Tensor, type Tensor2D, type Tensor4D, tf } from '../../tensorflow';
-import type { Strength, Uses } from '../distortion';
-import { type Corruption, constantsAt, corruption, described, type Published } from './corruption';
+import {
+  attribute,
+  dataTypeOf,
+  executeOne,
+  randomUniform,
+  type Tensor,
+  type Tensor2D,
+  type Tensor4D,
+  tf,
+} from '../../tensorflow';
+import { recoded } from '../jpeg';
+import { byKind, corruption } from './corruption';
 import { alongBoth, blurMatrices, lookedUp } from './fields';
 
 /** Values drawn towards their channel's mean. */
@@ -77,31 +86,32 @@ export const pixelate = corruption(
   },
   (images, { rows, choose }) => {
     const side = images.shape[1];
-    const boxes = rows.map(([part]) => largePixels(side, Math.max(1, Math.trunc(side * part))));
-    const column = (of: 'first' | 'end') =>
-      tf.tensor(
-        boxes.flatMap((box) => box.map((bounds) => bounds[of])),
-        [boxes.length, side, 1],
-        'float32',
-      );
-    const [first, end] = [column('first'), column('end')];
-    const places = tf.range(0, side).reshape([1, 1, side]);
-    const isIn = places.greaterEqual(first).logicalAnd(places.less(end)).cast('float32');
-    return alongBoth(images, choose(isIn.div(end.sub(first))));
+    const severities = choose(tf.range(0, rows.length, 1, 'int32'));
+    const ways = rows.map(
+      ([part]) =>
+        ([some]: readonly Tensor[]) =>
+          largePixels(some, side, Math.max(1, Math.trunc(side * part))),
+    );
+    return byKind(severities, [images], ways);
   },
 );
 
-/** For each pixel which pixels its large pixel is the mean of: Pillow's BOX filter, down and up again. */
-function largePixels(side: number, small: number): { readonly first: number; readonly end: number }[] {
-  const scale = side / small;
-  return Array.from({ length: side }, (_, place) => {
-    const centre = (Math.min(small - 1, Math.floor((place + 0.5) / scale)) + 0.5) * scale;
-    const pixels = Array.from({ length: side }, (_, pixel) => pixel).filter((pixel) => {
-      const x = (pixel - centre + 0.5) / scale;
-      return x > -0.5 && x <= 0.5;
-    });
-    return { first: pixels[0], end: pixels[pixels.length - 1] + 1 };
-  });
+/** Means over squares, and each on the pixels that it is of: Pillow's BOX filter, down and up again. */
+function largePixels(images: Tensor, side: number, small: number): Tensor {
+  const size = (pixels: number) => tf.tensor1d([pixels, pixels], 'int32');
+  const scale = tf.tensor1d([small / side, small / side]);
+  const down = executeOne(
+    'ScaleAndTranslate',
+    [images, size(small), scale, tf.tensor1d([0, 0])],
+    [
+      attribute.type('T', dataTypeOf(images)),
+      attribute.string('kernel_type', 'box'),
+      attribute.bool('antialias', true),
+    ],
+  );
+  const places = Array.from({ length: side }, (_, place) => Math.floor(((place + 0.5) * small) / side));
+  const up = (x: Tensor, axis: number) => tf.gather(x, tf.tensor1d(places, 'int32'), axis);
+  return up(up(down, 2), 1);
 }
 
 /** A sheet of rubber: a random affine map, then pixels displaced by smooth noise. */
@@ -197,17 +207,13 @@ function affinePlaces(
   return [rows, columns];
 }
 
-const jpegQualities: Published = {
-  32: [80, 65, 58, 50, 40],
-  64: [65, 58, 50, 40, 25],
-  224: [25, 18, 15, 10, 7],
-};
-
-/** JPEG compression, by the real encoder of the paper's `jpeg`. */
-export const jpegCompression: Corruption = {
-  ...described({ name: 'jpeg-compression', title: 'JPEG compression', constants: jpegQualities }),
-  madeBy: 'reader',
-  quality: (severity: Strength, side: number) =>
-    severity === 0 ? null : constantsAt(jpegQualities, side)[severity as number][0],
-  apply: ({ recoded }: Uses<'recoded'>) => recoded,
-};
+/** JPEG compression, by the encoder of the paper's `jpeg`. */
+export const jpegCompression = corruption(
+  {
+    name: 'jpeg-compression',
+    title: 'JPEG compression',
+    // quality
+    constants: { 32: [80, 65, 58, 50, 40], 64: [65, 58, 50, 40, 25], 224: [25, 18, 15, 10, 7] },
+  },
+  (images, { c: [quality] }) => recoded(images, quality),
+);

@@ -53,8 +53,8 @@ function standIn(place: number, side: number, edge: Edge): number {
 
 /** The same linear map along both axes of each image. @param matrices `[batch, S, S]` */
 export function alongBoth(images: Tensor4D, matrices: Tensor): Tensor4D {
-  const [batch, side] = images.shape;
-  const each = matrices.reshape([batch, 1, side, side]);
+  const side = images.shape[1];
+  const each = matrices.reshape([-1, 1, side, side]);
   const rows = tf.matMul(each, images.transpose([0, 3, 1, 2]));
   return tf.matMul(rows, each, false, true).transpose([0, 2, 3, 1]) as Tensor4D;
 }
