@@ -42,6 +42,7 @@ try {
   console.log(
     '| runs in the store | planning 245 runs, s | their status, s | list of all runs, s |\n|---|---|---|---|',
   );
+  sweepStatus(...sweep); // compiled, and what ships is read
   let seed = 0;
   for (const size of SIZES) {
     for (; seed < size; seed++) {
