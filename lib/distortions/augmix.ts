@@ -1,14 +1,13 @@
 import {
   attribute,
   DataType,
-  dataTypeOf,
   executeOne,
   randomUniform,
   type Tensor,
   type Tensor4D,
   tf,
 } from '../tensorflow';
-import { byKind, take } from './corruptions/corruption';
+import { byKind, choose, take } from '../tensorflow/places';
 import { type Distortion, strengthCheck, type Uses } from './distortion';
 import { projected, transformsOf, turned } from './rotation';
 
@@ -117,10 +116,6 @@ const KINDS = [...OPERATIONS, 'none'].map((name) => {
   const value = Object.keys(ON_VALUES).indexOf(name);
   return value >= 0 ? value : Object.keys(ON_VALUES).length + (name === 'none' ? 1 : 0);
 });
-
-/** `tf.where` whose shapes may be others in each run of a recorded step. */
-const choose = (condition: Tensor, yes: Tensor, no: Tensor) =>
-  executeOne('SelectV2', [condition, yes, no], [attribute.type('T', dataTypeOf(yes))]);
 
 /**
  * Does to each image its operation.

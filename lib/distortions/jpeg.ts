@@ -1,17 +1,8 @@
-import {
-  attribute,
-  castTo,
-  DataType,
-  execute,
-  executeOne,
-  type Tensor,
-  type Tensor4D,
-  tf,
-} from '../tensorflow';
-import { whereIs } from './corruptions/corruption';
+import { attribute, castTo, executeOne, type Tensor, type Tensor4D, tf } from '../tensorflow';
+import { stack, unstack, whereIs } from '../tensorflow/places';
 import { strengthCheck, type TableDistortion, type Uses } from './distortion';
 
-/** JPEG compression at quality q, 1..100, by a real encoder and decoder (section 4.2). No quality is lossless: no JPEG is `null`. */
+/** JPEG compression at quality q, 1..100, by a real encoder and decoder (section 4.2). No quality is lossless, so `null` is no JPEG. */
 export const jpeg = {
   name: 'jpeg',
   title: 'JPEG',
@@ -42,18 +33,10 @@ export const jpeg = {
  * @param qualities `[batch]`: 1..100; where it is 0, the result is for no use
  */
 export function recoded(images: Tensor4D, qualities: Tensor): Tensor4D {
-  const batch = images.shape[0];
-  const each = (x: Tensor, type: number) =>
-    execute(
-      'Unpack',
-      [x],
-      [attribute.int('num', batch), attribute.type('T', type), attribute.int('axis', 0)],
-      batch,
-    );
   // A fraction is refused by the encoder, as is all beyond 0..100.
   const whole = tf.where(qualities.equal(qualities.round()), qualities, -1).reshape([-1]);
-  const qualityOf = each(castTo(whole, 'int32'), DataType.int32);
-  const decoded = each(castTo(images.mul(255).round(), 'uint8'), DataType.uint8).map((bytes, image) => {
+  const qualityOf = unstack(castTo(whole, 'int32'));
+  const decoded = unstack(castTo(images.mul(255).round(), 'uint8')).map((bytes, image) => {
     const file = executeOne('EncodeJpegVariableQuality', [bytes, qualityOf[image]], []);
     return executeOne(
       'DecodeJpeg',
@@ -61,10 +44,5 @@ export function recoded(images: Tensor4D, qualities: Tensor): Tensor4D {
       [attribute.int('channels', 3), attribute.string('dct_method', 'INTEGER_ACCURATE')],
     );
   });
-  const again = executeOne('Pack', decoded, [
-    attribute.int('N', batch),
-    attribute.type('T', DataType.uint8),
-    attribute.int('axis', 0),
-  ]);
-  return castTo(again, 'float32').div(255) as Tensor4D;
+  return castTo(stack(decoded, 0), 'float32').div(255) as Tensor4D;
 }

@@ -222,7 +222,7 @@ function panelOf(controls: readonly Control<unknown>[]): {
   };
 }
 
-/** Calls while one is at work become one more call, the newest; each ends when that has been answered which it waited for. */
+/** Runs one call at a time. Of those that come meanwhile the newest runs next, and the others end with nothing done. */
 function oneAtATime<A extends unknown[]>(work: (...args: A) => unknown): (...args: A) => Promise<void> {
   let newest: A | undefined;
   let before: Promise<void> | undefined;

@@ -297,7 +297,7 @@ export class RunStore {
     return [...byKey.values()];
   }
 
-  /** None where the run was trained again here and came to other bits, as on another processor: those of one network count. */
+  /** Rows that ship; none if training here came to other bits, as on another processor: a run's rows are of one network. */
   #shippedRows(id: string): readonly EvaluationRow[] {
     const shipped = this.#shipped.get(id);
     if (shipped === undefined) return [];

@@ -5,6 +5,7 @@
 import { ArgumentError } from '../io/errors';
 import { device } from './device';
 import { castLike, ints, NHWC, nativeCast, pad, paddingOf, requireRank, slice, T } from './ops';
+import { stack } from './places';
 import { attribute, DataType, dataTypeOf, defineOp, executeOne, type Tensor, type Tensor4D } from './runtime';
 
 type Shape = readonly [number, number, number, number];
@@ -160,9 +161,6 @@ const channelsOf = (map: Tensor) => (map.shape as Shape)[3];
 
 const reshape = (x: Tensor, shape: readonly number[]) =>
   executeOne('Reshape', [x, ints(shape)], [T(x), attribute.type('Tshape', DataType.int32)]);
-
-const stack = (parts: readonly Tensor[], axis: number) =>
-  executeOne('Pack', parts, [attribute.int('N', parts.length), T(parts[0]), attribute.int('axis', axis)]);
 
 const matMul = (a: Tensor, b: Tensor, { transposeA = false } = {}) =>
   executeOne(

@@ -25,7 +25,6 @@ export {
   attribute,
   DataType,
   dataTypeOf,
-  execute,
   executeOne,
   type LayersModel,
   type Scalar,

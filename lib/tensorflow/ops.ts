@@ -15,6 +15,7 @@ import {
   type Tensor2D,
   type Tensor4D,
   tf,
+  wrapKernel,
 } from './runtime';
 
 /** An op's attribute `T`: the type of its main input. */
@@ -31,14 +32,9 @@ export function requireRank(op: string, argument: string, tensor: Tensor, rank: 
 }
 
 // tfjs' tape adds gradients with its kernel "Add", which takes the type from tfjs' label and so fails on bfloat16.
-tf.unregisterKernel('Add', 'tensorflow');
-tf.registerKernel({
-  kernelName: 'Add',
-  backendName: 'tensorflow',
-  kernelFunc: ({ inputs }) => {
-    const [a, b] = [inputs.a, inputs.b].map((x) => withoutBytes(x as Tensor));
-    return executeOne('AddV2', [a, b], [T(a)]);
-  },
+wrapKernel('Add', () => ({ inputs }) => {
+  const [a, b] = [inputs.a, inputs.b].map((x) => withoutBytes(x as Tensor));
+  return executeOne('AddV2', [a, b], [T(a)]);
 });
 
 /** `x` as `type`; no gradient. */

@@ -1,6 +1,6 @@
 import { ArgumentError } from '../io/errors';
 import { stepLine } from './graph';
-import { attribute, backend, DataType, handles, type Scalar, type Tensor, tf } from './runtime';
+import { attribute, backend, DataType, handles, type Scalar, type Tensor, tf, wrapKernel } from './runtime';
 import { readingAs, Variable } from './variable';
 
 // tfjs has no gradients of comparisons, so that none would go past the condition of a `where`: they are zero.
@@ -26,19 +26,6 @@ tf.registerGradient({
   inputsToSave: ['x'],
   gradFunc: (_dy, [x]) => ({ x: () => tf.zeros(x.shape) }),
 });
-
-type KernelFunc = ReturnType<typeof tf.getKernel>['kernelFunc'];
-
-/** Runs a kernel of tfjs through `wrapped`; @returns what puts it back as it was */
-function wrapKernel(kernelName: string, wrapped: (kernel: KernelFunc) => KernelFunc): () => void {
-  const config = tf.getKernel(kernelName, 'tensorflow');
-  const put = (kernelFunc: KernelFunc) => {
-    tf.unregisterKernel(kernelName, 'tensorflow');
-    tf.registerKernel({ ...config, kernelFunc });
-  };
-  put(wrapped(config.kernelFunc));
-  return () => put(config.kernelFunc);
-}
 
 // tfjs' gradient of a batch normalisation reads scale and offset, given or not.
 wrapKernel('FusedBatchNorm', (kernel) => (of) => {

@@ -261,3 +261,16 @@ export function uint8Tensor<T extends Tensor = Tensor4D>(bytes: Uint8Array, shap
   const id = backend.binding.createTensor(shape, DataType.uint8, bytes);
   return adopt({ id, shape: [...shape], dtype: DataType.uint8 }) as T;
 }
+
+type KernelFunc = ReturnType<typeof tf.getKernel>['kernelFunc'];
+
+/** Puts another function in the place of a kernel of tfjs'. @returns what puts it back */
+export function wrapKernel(kernelName: string, made: (kernel: KernelFunc) => KernelFunc): () => void {
+  const config = tf.getKernel(kernelName, 'tensorflow');
+  const put = (kernelFunc: KernelFunc) => {
+    tf.unregisterKernel(kernelName, 'tensorflow');
+    tf.registerKernel({ ...config, kernelFunc });
+  };
+  put(made(config.kernelFunc));
+  return () => put(config.kernelFunc);
+}

@@ -1,5 +1,6 @@
 import { correlate, randomUniform, type Tensor, type Tensor2D, type Tensor4D, tf } from '../../tensorflow';
-import { corruption, type Making, take } from './corruption';
+import { take } from '../../tensorflow/places';
+import { corruption, type Making } from './corruption';
 import { alongBoth, blurMatrices, motionBlur, motionWeights, zoom } from './fields';
 
 /** Gaussian blur, each image by the σ of its severity. */

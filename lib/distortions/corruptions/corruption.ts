@@ -2,14 +2,13 @@
 import {
   attribute,
   DataType,
-  dataTypeOf,
-  execute,
   executeOne,
   type Tensor,
   type Tensor2D,
   type Tensor4D,
   tf,
 } from '../../tensorflow';
+import { take, whereIs } from '../../tensorflow/places';
 import { type Distortion, strengthCheck, type Uses } from '../distortion';
 
 /** Constants of a severity: one number, or some. */
@@ -59,6 +58,8 @@ interface Description extends Pick<Corruption, 'name' | 'title'> {
   readonly constants: Published;
 }
 
+const ofImages = attribute.type('T', DataType.float32);
+
 /**
  * A corruption.
  *
@@ -100,55 +101,4 @@ export function corruption(
       return whereIs(severities.greater(0), within, crops);
     },
   };
-}
-
-const ofImages = attribute.type('T', DataType.float32);
-
-/** Images of one batch or of the other: what `tf.where` gives, which copies each condition `[batch]` to all pixels first. */
-export function whereIs(conditions: Tensor, made: Tensor, images: Tensor4D): Tensor4D {
-  return executeOne('Select', [conditions, made, images], [ofImages]) as Tensor4D;
-}
-
-/** Entries `places` of the first axis; of axis `1` for each image of a batch by itself, where `places` is `[batch, n]`. */
-export function take(table: Tensor, places: Tensor): Tensor {
-  return executeOne(
-    'GatherV2',
-    [table, places, tf.scalar(places.rank - 1, 'int32')],
-    [
-      attribute.type('Tparams', dataTypeOf(table)),
-      attribute.type('Tindices', DataType.int32),
-      attribute.type('Taxis', DataType.int32),
-      attribute.int('batch_dims', places.rank - 1),
-    ],
-  );
-}
-
-/**
- * Does to each image what its kind wants. Those of one kind are taken out of the batch, as many as there are, and put back, so
- * that no image pays for another's: ops in a way must not count on how many there are, as `tf.where` does.
- *
- * @param kinds `[batch]`, int32: which of the ways
- * @param inputs `[batch, …]` each: what a way makes its images of
- * @returns `[batch, …]`, float32
- */
-export function byKind(
-  kinds: Tensor,
-  inputs: readonly Tensor[],
-  ways: readonly ((parts: readonly Tensor[]) => Tensor)[],
-): Tensor {
-  const places = tf.range(0, kinds.shape[0] as number, 1, 'int32');
-  const [at, ...parts] = [places, ...inputs].map((x) =>
-    execute(
-      'DynamicPartition',
-      [x, kinds],
-      [attribute.int('num_partitions', ways.length), attribute.type('T', dataTypeOf(x))],
-      ways.length,
-    ),
-  );
-  const done = ways.map((way, kind) => way(parts.map((of) => of[kind])));
-  return executeOne(
-    'DynamicStitch',
-    [...at, ...done],
-    [attribute.int('N', ways.length), attribute.type('T', DataType.float32)],
-  );
 }

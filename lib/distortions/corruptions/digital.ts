@@ -8,8 +8,9 @@ import {
   type Tensor4D,
   tf,
 } from '../../tensorflow';
+import { byKind } from '../../tensorflow/places';
 import { recoded } from '../jpeg';
-import { byKind, corruption } from './corruption';
+import { corruption } from './corruption';
 import { alongBoth, blurMatrices, lookedUp } from './fields';
 
 /** Values drawn towards their channel's mean. */

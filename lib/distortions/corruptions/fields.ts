@@ -10,7 +10,7 @@ import {
   type Tensor4D,
   tf,
 } from '../../tensorflow';
-import { take } from './corruption';
+import { take } from '../../tensorflow/places';
 
 /** How an image goes on beyond its edge: its last pixel, or mirrored with the last pixel twice. */
 type Edge = 'nearest' | 'mirror';

@@ -7,7 +7,8 @@ import {
   type Tensor4D,
   tf,
 } from '../../tensorflow';
-import { byKind, corruption, type Making } from './corruption';
+import { byKind } from '../../tensorflow/places';
+import { corruption, type Making } from './corruption';
 import { alongBoth, blurMatrices, motionBlur, motionWeights, plasma, wobbles, zoom } from './fields';
 
 /** One value for a colour: `[batch, S, S, 3]` → `[batch, S, S, 1]`. */
@@ -320,8 +321,8 @@ const BOX = [1, 1, 1, 1, 1, 1, 1, 1, 1];
 const EMBOSS = [-2, -1, 0, -1, 1, 1, 0, 1, 2];
 
 /**
- * A correlation with 3 × 3 weights, mirrored at the edges, of moved images: TensorFlow's convolution and pooling take up to 13
- * ms for an image of 224 px where it has one channel.
+ * Correlates with 3 × 3 weights, mirrored at the edges, by adding moved images: TensorFlow's convolution and pooling take up to
+ * 13 ms for one channel of 224 px.
  */
 function sumOf(x: Tensor4D, weights: readonly number[]): Tensor {
   const around = mirrored(x);
@@ -333,7 +334,7 @@ function sumOf(x: Tensor4D, weights: readonly number[]): Tensor {
   return tf.addN(moved);
 }
 
-/** One pixel more on each side, as OpenCV's `REFLECT_101` has it; also of no image, which TensorFlow's `MirrorPad` refuses. */
+/** Adds a pixel on each side, mirrored as by OpenCV's `REFLECT_101`; takes an empty batch, too, which `MirrorPad` refuses. */
 function mirrored(x: Tensor4D): Tensor4D {
   const side = x.shape[1];
   const places = [1, ...Array.from({ length: side }, (_, place) => place), side - 2];

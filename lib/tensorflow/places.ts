@@ -1,0 +1,74 @@
+/** Entries and images by their places in a tensor, taken out and put back; no gradients. */
+import { T } from './ops';
+import {
+  attribute,
+  DataType,
+  dataTypeOf,
+  execute,
+  executeOne,
+  type Tensor,
+  type Tensor4D,
+  tf,
+} from './runtime';
+
+/** Tensors of one shape along a new axis. */
+export const stack = (parts: readonly Tensor[], axis: number) =>
+  executeOne('Pack', parts, [attribute.int('N', parts.length), T(parts[0]), attribute.int('axis', axis)]);
+
+/** The entries of the first axis, a tensor each. */
+export const unstack = (x: Tensor) =>
+  execute('Unpack', [x], [attribute.int('num', x.shape[0]), T(x), attribute.int('axis', 0)], x.shape[0]);
+
+/** Takes each image from `made` where its condition `[batch]` holds, else from `images`; `tf.where` copies each condition to all pixels. */
+export function whereIs(conditions: Tensor, made: Tensor, images: Tensor4D): Tensor4D {
+  return executeOne('Select', [conditions, made, images], [T(images)]) as Tensor4D;
+}
+
+/** `tf.where` of shapes that broadcast, and may be others in each run of a recorded step. */
+export const choose = (condition: Tensor, yes: Tensor, no: Tensor) =>
+  executeOne('SelectV2', [condition, yes, no], [T(yes)]);
+
+/** Entries `places` of the first axis; of axis `1` for each image of a batch by itself, where `places` is `[batch, n]`. */
+export function take(table: Tensor, places: Tensor): Tensor {
+  return executeOne(
+    'GatherV2',
+    [table, places, tf.scalar(places.rank - 1, 'int32')],
+    [
+      attribute.type('Tparams', dataTypeOf(table)),
+      attribute.type('Tindices', DataType.int32),
+      attribute.type('Taxis', DataType.int32),
+      attribute.int('batch_dims', places.rank - 1),
+    ],
+  );
+}
+
+/**
+ * Makes each image in the way of its kind. The images of one kind are taken out of the batch together and put back, so that
+ * none pays for another's way. A way must take any number of images: ops that read the number off a shape, as `tf.where`
+ * does, fail.
+ *
+ * @param kinds `[batch]`, int32: which of the ways
+ * @param inputs `[batch, …]` each: what a way makes its images of
+ * @returns `[batch, …]`, float32
+ */
+export function byKind(
+  kinds: Tensor,
+  inputs: readonly Tensor[],
+  ways: readonly ((parts: readonly Tensor[]) => Tensor)[],
+): Tensor {
+  const places = tf.range(0, kinds.shape[0] as number, 1, 'int32');
+  const [at, ...parts] = [places, ...inputs].map((x) =>
+    execute(
+      'DynamicPartition',
+      [x, kinds],
+      [attribute.int('num_partitions', ways.length), T(x)],
+      ways.length,
+    ),
+  );
+  const done = ways.map((way, kind) => way(parts.map((of) => of[kind])));
+  return executeOne(
+    'DynamicStitch',
+    [...at, ...done],
+    [attribute.int('N', ways.length), attribute.type('T', DataType.float32)],
+  );
+}
