@@ -4,22 +4,25 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import sharp from 'sharp';
 import { batches } from '../lib/data/batches';
 import { openCifar10 } from '../lib/data/build/cifar10';
-import { IMAGENET, subset } from '../lib/data/dataset';
+import { IMAGENET, readImages, subset } from '../lib/data/dataset';
 import {
   compose,
   type Distortion,
   fgsm,
   gaussianNoise,
   jpeg,
+  type OwnDistortion,
+  registerDistortion,
   rotation,
   type Strength,
 } from '../lib/distortions';
 import { AccuracyMeter } from '../lib/evaluation/accuracy';
 import { normalise } from '../lib/evaluation/crops';
 import { evaluate } from '../lib/evaluation/evaluate';
-import { imagePair, type StepInputs, stepInputs } from '../lib/evaluation/inputs';
+import { imagePair, plannedBatches, type StepInputs, stepInputs } from '../lib/evaluation/inputs';
 import { distortedImages } from '../lib/evaluation/pictures';
 import { ArgumentError } from '../lib/io/errors';
 import { klDivergence, taskLoss } from '../lib/model/losses';
@@ -607,6 +610,148 @@ describe('a distortion of one’s own', () => {
     };
     const rows = evaluate({ network: plainNetwork(), dataset, distortion: cut, strengths: [1] });
     await assert.rejects(rows.next(), /Channel swap gives \[60,10,28,3\] for crops of \[60,28,28,3\]/);
+  });
+
+  describe('made on the host', () => {
+    /** A real encoder that TensorFlow has no op for, and random rows that go white first. */
+    const webp = registerDistortion({
+      name: 'webp',
+      symbol: 'q',
+      testGrid: [100, 80, 10],
+      make: async (crop, { side, strength, random }) => {
+        for (let row = 0; row < side; row++)
+          if (random() < 0.2) crop.fill(255, 3 * side * row, 3 * side * (row + 1));
+        const raw = { width: side, height: side, channels: 3 } as const;
+        const file = await sharp(crop, { raw }).webp({ quality: strength }).toBuffer();
+        return sharp(file).removeAlpha().raw().toBuffer();
+      },
+    });
+    const indices = [...dataset.test.labels.keys()];
+    const values = async (distortion: Distortion, strength: Strength, places = indices) => {
+      const images = await distortedImages({ dataset, indices: places, distortion, strength });
+      const [, ...shape] = images.shape;
+      assert.deepEqual(shape, [28, 28, 3]);
+      return images.mul(255).round().dataSync();
+    };
+
+    it('is what its encoder makes of the centre crop', async () => {
+      const plain = registerDistortion({
+        ...webp,
+        name: 'plain-webp',
+        make: (crop, how) => webp.make?.(crop, { ...how, random: () => 1 }) as Promise<Uint8Array>,
+      });
+      const side = dataset.sourceSide;
+      const square = Buffer.from(readImages(dataset.test, [7]));
+      const margin = (side - 28) / 2;
+      const file = await sharp(square, { raw: { width: side, height: side, channels: 3 } })
+        .extract({ left: margin, top: margin, width: 28, height: 28 })
+        .webp({ quality: 10 })
+        .toBuffer();
+      assert.deepEqual([...(await values(plain, 10, [7]))], [...(await sharp(file).raw().toBuffer())]);
+    });
+
+    it('is none at its first strength, stronger at the next, and the same picture in any batch', async () => {
+      const [none, some, much] = [
+        await values(gaussianNoise, 0),
+        await values(webp, 80),
+        await values(webp, 10),
+      ];
+      assert.deepEqual(await values(webp, 100), none);
+      assert.ok(none.some((value, at) => value !== some[at]) && some.some((value, at) => value !== much[at]));
+      const picture = (all: ArrayLike<number>, place: number) =>
+        Array.from(all).slice(place * 3 * 28 ** 2, (place + 1) * 3 * 28 ** 2);
+      const others = await values(webp, 80, [50, 3]);
+      assert.deepEqual(picture(others, 0), picture(some, 50));
+      assert.deepEqual(picture(others, 1), picture(some, 3));
+    });
+
+    it('is what networks are tested with, at several strengths and together', async () => {
+      const network = plainNetwork();
+      const meter = new AccuracyMeter(network, dataset, webp);
+      const strengths = [100, 10];
+      const together: number[] = [];
+      for await (const { count } of meter.countEach(dataset.test, [{ become() {}, strengths }]))
+        together.push(count.correct);
+      meter.dispose();
+      for (const [at, strength] of strengths.entries()) {
+        const images = await distortedImages({ dataset, indices, distortion: webp, strength });
+        const answers = network.forward(normalise(images, dataset), { training: false }).argMax(1).dataSync();
+        assert.equal(
+          answers.filter((answer, image) => answer === dataset.test.labels[image]).length,
+          together[at],
+        );
+      }
+    });
+
+    it('is trained with, spared where DA spares, and composed with what follows', async () => {
+      const method = { kind: 'DA', probability: 0.5 } as const;
+      for (const distortion of [
+        { kind: webp, strength: 10 },
+        { kind: compose([webp, gaussianNoise]), strength: [10, 0.1] },
+      ]) {
+        const [one, same] = [plainNetwork(), plainNetwork()];
+        for (const network of [one, same])
+          await train({ ...options, epochs: 1, network, method, distortion });
+        assert.equal(apart(one.snapshot(), same.snapshot()), 0);
+        const plan = imagePlan({ method, distortion, seed: 5 }, 1);
+        const reading = { batchSize: 160, order: 'sequential' } as const;
+        for await (const batch of plannedBatches(dataset.train, dataset, plan, reading)) {
+          const { crops, distorted } = imagePair(stepInputs(batch, dataset, plan), {
+            dataset,
+            distortion: distortion.kind,
+            f: (x) => x.mean([1, 2]),
+          });
+          const moved = distorted.sub(crops).abs().max([1, 2, 3]).greater(1e-6).dataSync();
+          const spared = [...batch.indices].map((image) => [plan.strengthOf(image)].flat()[0] === 100);
+          assert.deepEqual(
+            [...moved].map((one) => one === 0),
+            spared,
+          );
+        }
+      }
+    });
+
+    it('is refused where it comes too late, twice, or gives no picture', async () => {
+      assert.throws(() => compose([rotation, webp]), /In "rotation\+webp" Webp comes too late/);
+      const network = plainNetwork();
+      const distortion = { kind: webp, strength: 10 };
+      await assert.rejects(
+        train({ ...options, network, method: { kind: 'JSD', alpha: 1 }, distortion }),
+        /distorts each image twice, but Webp is made once/,
+      );
+      const loss: OwnMethod['loss'] = ({ again, labels, f }) => taskLoss(f(again?.() as Tensor4D), labels);
+      await assert.rejects(
+        train({ ...options, network, method: { name: 'twice', loss }, distortion }),
+        /distorts each image twice, but Webp is made once/,
+      );
+      const plan = imagePlan({ method: { kind: 'DA', probability: 1 }, distortion }, 1);
+      for await (const batch of batches(dataset.train, { batchSize: 160, order: 'sequential' }))
+        assert.throws(
+          () =>
+            imagePair(stepInputs(batch, dataset, plan), {
+              dataset,
+              distortion: webp,
+              f: (x) => x.mean([1, 2]),
+            }),
+          /Webp has a make, but nothing was made of the batch/,
+        );
+      for (const [result, got] of [
+        [undefined, 'undefined'],
+        [new Uint8Array(5), '5 bytes'],
+        [[1, 2, 3], '1,2,3'],
+      ] as const) {
+        const broken = { ...webp, make: () => result as Uint8Array };
+        const rows = evaluate({ network, dataset, distortion: broken, strengths: [10] });
+        await assert.rejects(rows.next(), {
+          name: 'ArgumentError',
+          message: `Webp: make must give 2352 bytes, RGB of 28 × 28 pixels, but gave ${got}.`,
+        });
+      }
+      assert.throws(
+        () => registerDistortion({ name: 'nothing', testGrid: [0, 1] } as unknown as OwnDistortion),
+        /must have a function apply or make/,
+      );
+    });
   });
 
   it('is told in a sentence if it attacks and there is no network', async () => {

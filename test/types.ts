@@ -33,6 +33,9 @@ const mine: Distortion<number> = {
 export const distortions = () => {
   registerDistortion(mine);
   const grey = registerDistortion({ name: 'grey', testGrid: [0, 1], apply: ({ crops }) => crops.mul(0.5) });
+  registerDistortion({ name: 'darker', testGrid: [0, 1], make: (crop, { strength }) => crop.fill(strength) });
+  // @ts-expect-error an image is bytes
+  registerDistortion({ name: 'darker', testGrid: [0, 1], make: (crop) => [...crop] });
   // @ts-expect-error what it does has no default
   registerDistortion({ name: 'grey', testGrid: [0, 1] });
   st.compose([grey, rotation]);

@@ -18,7 +18,7 @@ export interface Composition extends Distortion<readonly number[]> {
  * leave the corners black.
  *
  * @throws ArgumentError for fewer than two parts, for parts that attack a network or have no number for no distortion (FGSM, the paper's JPEG), and for
- *   a random crop that is not the first part: it is taken from the source square
+ *   a part that is not the first where it has to be: a random crop is taken from the source square, and `make` from the crop as it is read
  */
 export function compose(parts: readonly Part[]): Composition {
   const name = parts.map((part) => part.name).join('+');
@@ -31,9 +31,10 @@ export function compose(parts: readonly Part[]): Composition {
       cure: 'Parts are distortions made of the image alone, with a number for none: jpeg-compression for jpeg.',
     });
   }
-  if (parts.slice(1).some((part) => part.name === 'random-crop')) {
-    throw new ArgumentError(`In "${name}" the random crop comes too late.`, {
-      cure: 'It is taken from the source square: put it first.',
+  const late = parts.slice(1).find((part) => part.name === 'random-crop' || part.make !== undefined);
+  if (late !== undefined) {
+    throw new ArgumentError(`In "${name}" ${late.title} comes too late.`, {
+      cure: 'It is made of the picture as it is read: put it first.',
     });
   }
   const categories = new Set(parts.map((part) => part.category));
@@ -55,6 +56,7 @@ export function compose(parts: readonly Part[]): Composition {
     ),
     testGrid: [none, practical],
     scale: 'linear',
+    make: parts[0].make,
     check(strength: Strength) {
       if (!Array.isArray(strength) || strength.length !== parts.length) {
         throw new ArgumentError(

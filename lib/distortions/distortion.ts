@@ -29,6 +29,18 @@ export interface DistortionInput {
 /** A part of {@link DistortionInput}. */
 export type Uses<Keys extends keyof DistortionInput> = Pick<DistortionInput, Keys>;
 
+/** How {@link Distortion.make} distorts an image. */
+export interface MakeOptions {
+  /** S, in pixels. */
+  readonly side: number;
+  /** Never that of no distortion: such an image is left as it is. Of a composition, its first part's. */
+  readonly strength: number;
+  /** Uniform in 0 ≤ u < 1: the image's own numbers, the same whatever its batch. */
+  readonly random: () => number;
+}
+
+type Pixels = Uint8Array | Uint8ClampedArray;
+
 /** What makes x′ of x. */
 export interface Distortion<S extends Strength = Strength> {
   readonly name: string;
@@ -55,6 +67,11 @@ export interface Distortion<S extends Strength = Strength> {
   readonly check: (strength: Strength) => void;
   /** Of an attack that begins at random: how often it takes the gradient. FGSM takes it once, at x itself. */
   readonly steps?: number;
+  /**
+   * What is no op of TensorFlow, such as an encoder of sharp, done to each image as it is read: RGB bytes of the centre crop
+   * `[S, S, 3]`, the callee's own, to as many. `apply` is given the result for its crops. Default: none.
+   */
+  readonly make?: (crop: Uint8Array<ArrayBuffer>, options: MakeOptions) => Pixels | Promise<Pixels>;
   /** The distorted crops `[batch, S, S, 3]`, 0..1. */
   readonly apply: (input: DistortionInput) => Tensor4D;
 }

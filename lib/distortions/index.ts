@@ -23,6 +23,7 @@ export type {
   Distortion,
   DistortionInput,
   DistortionName,
+  MakeOptions,
   Strength,
   TableDistortion,
 } from './distortion';
@@ -81,26 +82,31 @@ function partNamed(name: string): Part {
 const own = new Registry<Part>('distortion', (name) => builtIn.has(name) || /^(kl-)?pgd-/.test(name));
 
 /**
- * A distortion of one's own: its name, its test grid from none to the strongest, and what it does. Of the rest, the defaults:
+ * A distortion of one's own: its name, its test grid from none to the strongest, and what it does, by `apply` on the device, by
+ * `make` on the host, or by both, one after the other. Of the rest, the defaults:
  * its name with a capital for a title, `s` for a symbol, a transformative one made by ops on the device; no distortion is the
  * first strength of the grid, the practical one that in its middle; networks are trained at all but the first; `check` takes
  * what lies within the grid.
  */
-export type OwnDistortion = Pick<Part, 'name' | 'testGrid' | 'apply'> & Partial<Part>;
+export type OwnDistortion = Pick<Part, 'name' | 'testGrid'> &
+  (Pick<Part, 'apply'> | Required<Pick<Part, 'make'>>) &
+  Partial<Part>;
 
 /**
  * Makes a distortion of one's own known by its name: in specifications, compositions, tests, figures and on the command
  * line.
  *
  * @returns the distortion, with the defaults
- * @throws ArgumentError for a name of Table 1 or of a corruption, or one with a plus sign or comma; without `apply` or strengths
+ * @throws ArgumentError for a name of Table 1 or of a corruption, or one with a plus sign or comma; without strengths, or with
+ *   neither `apply` nor `make`
  */
 export function registerDistortion(given: OwnDistortion): Part {
-  const { name, testGrid, apply } = given;
+  const { name, testGrid, make, apply = make && (({ crops }) => crops) } = given;
   // A file that is loaded as it is has no compiler that would tell.
-  if (typeof apply !== 'function' || !(Array.isArray(testGrid) && testGrid.length > 1)) {
+  const isMade = typeof (make ?? apply) === 'function' && typeof apply === 'function';
+  if (!isMade || !(Array.isArray(testGrid) && testGrid.length > 1)) {
     throw new ArgumentError(
-      `The distortion "${name}" must have a function apply and a testGrid of two strengths at least, from none to the strongest.`,
+      `The distortion "${name}" must have a function apply or make and a testGrid of two strengths at least, from none to the strongest.`,
     );
   }
   const { title = name.charAt(0).toUpperCase() + name.slice(1).replaceAll('-', ' '), symbol = 's' } = given;
@@ -121,6 +127,7 @@ export function registerDistortion(given: OwnDistortion): Part {
       cure: 'Strengths beyond the test grid take a `check` of their own.',
     }),
     ...given,
+    apply,
   };
   own.add(distortion);
   return distortion;

@@ -1,4 +1,3 @@
-import { type Batch, batches } from '../data/batches';
 import type { ImageDataset, Normalisation, Split } from '../data/dataset';
 import { type Distortion, isNone, type Strength } from '../distortions';
 import { ArgumentError } from '../io/errors';
@@ -7,7 +6,15 @@ import { currentKernel } from '../notebook/client';
 import { giveWay } from '../notebook/give-way';
 import { type CompileOptions, compile, hashSeed, type Tensor1D, type Tensor4D, tf } from '../tensorflow';
 import { normalise } from './crops';
-import { cropGradient, type ImagePlan, imagePair, type StepInputs, stepInputs } from './inputs';
+import {
+  cropGradient,
+  type ImagePlan,
+  imagePair,
+  type PlannedBatch,
+  plannedBatches,
+  type StepInputs,
+  stepInputs,
+} from './inputs';
 
 /** How many of how many images were classified right, and which. */
 export interface Count {
@@ -178,7 +185,7 @@ export class AccuracyMeter {
   ): Promise<readonly Uint8Array[]> {
     const answers = plans.map(() => new Uint8Array(split.length));
     let start = 0;
-    for await (const batch of inOrder(split, signal)) {
+    for await (const batch of this.#inOrder(split, UNDISTORTED, signal)) {
       const { gradient } = tf.tidy(() => this.#steps.gradient(stepInputs(batch, this.#dataset, UNDISTORTED)));
       try {
         for (const [at, plan] of plans.entries()) {
@@ -207,7 +214,7 @@ export class AccuracyMeter {
    *
    * @param gradient Of an attack, at the undistorted images.
    */
-  #distort(batch: Batch, plan: ImagePlan, gradient?: Tensor4D): Shown {
+  #distort(batch: PlannedBatch, plan: ImagePlan, gradient?: Tensor4D): Shown {
     return tf.tidy(() => {
       const inputs = stepInputs(batch, this.#dataset, plan);
       const { images } =
@@ -228,7 +235,7 @@ export class AccuracyMeter {
     const batches = many ? Math.max(1, Math.floor(SHARED_BYTES / bytes)) : 1;
     let part: Shown[] = [];
     try {
-      for await (const batch of inOrder(split, signal)) {
+      for await (const batch of this.#inOrder(split, plan, signal)) {
         part.push(this.#distort(batch, plan));
         await giveWay();
         if (part.length < batches) continue;
@@ -239,6 +246,11 @@ export class AccuracyMeter {
     } finally {
       tf.dispose(part); // what an abort left unseen
     }
+  }
+
+  #inOrder(split: Split, plan: ImagePlan, signal?: AbortSignal) {
+    const inOrder = { batchSize: BATCH_SIZE, order: 'sequential', signal } as const;
+    return plannedBatches(split, this.#dataset, plan, inOrder);
   }
 
   /** Frees the compiled steps. */
@@ -301,6 +313,3 @@ export function testPlan(
 }
 
 const UNDISTORTED: ImagePlan = { strengthOf: () => 0, seedOf: () => [0, 0] };
-
-const inOrder = (split: Split, signal?: AbortSignal) =>
-  batches(split, { batchSize: BATCH_SIZE, order: 'sequential', signal });

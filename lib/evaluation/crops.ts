@@ -6,14 +6,32 @@ import { castTo, slice, type Tensor4D, tf } from '../tensorflow';
 /** The centre crops of source squares, as floats: `[batch, side, side, 3]` uint8 → `[batch, S, S, 3]`, 0..1. */
 export function centreCrops(squares: Tensor4D, cropSide: number): Tensor4D {
   const [batch, side] = squares.shape;
-  if (!(Number.isInteger(cropSide) && cropSide >= 1 && cropSide <= side)) {
-    throw new ArgumentError(`Crops of ${cropSide} pixels cannot be cut from squares of ${side}.`, {
-      cure: 'Build the data set anew, with the side that the network takes.',
-    });
-  }
-  const start = centreOffset(side, cropSide);
+  const start = startOf(side, cropSide);
   const crops = slice(squares, [0, start, start, 0], [batch, cropSide, cropSide, 3]) as Tensor4D;
-  return castTo(crops, 'float32').div(255);
+  return unitFloats(crops);
+}
+
+/** uint8 values as floats 0..1. */
+export function unitFloats(images: Tensor4D): Tensor4D {
+  return castTo(images, 'float32').div(255);
+}
+
+/** The centre crop of a source square, as bytes of its own: `[side, side, 3]` → `[S, S, 3]`. */
+export function centreCrop(square: Uint8Array, side: number, cropSide: number): Uint8Array<ArrayBuffer> {
+  const start = startOf(side, cropSide);
+  const crop = new Uint8Array(cropSide * cropSide * 3);
+  for (let row = 0; row < cropSide; row++) {
+    const from = 3 * ((start + row) * side + start);
+    crop.set(square.subarray(from, from + 3 * cropSide), 3 * row * cropSide);
+  }
+  return crop;
+}
+
+function startOf(side: number, cropSide: number): number {
+  if (Number.isInteger(cropSide) && cropSide >= 1 && cropSide <= side) return centreOffset(side, cropSide);
+  throw new ArgumentError(`Crops of ${cropSide} pixels cannot be cut from squares of ${side}.`, {
+    cure: 'Build the data set anew, with the side that the network takes.',
+  });
 }
 
 /** (x − mean) / deviation with the statistics of the undistorted training set (section 4.1). */

@@ -21,7 +21,14 @@ export {
   type EvaluationRow,
   evaluate,
 } from './evaluate';
-export { type ImagePlan, imagePair, type StepInputs, stepInputs } from './inputs';
+export {
+  type ImagePlan,
+  imagePair,
+  type PlannedBatch,
+  plannedBatches,
+  type StepInputs,
+  stepInputs,
+} from './inputs';
 export { distortedImages, type PictureOptions } from './pictures';
 export { type ReportOptions, type ReportPlan, reportPlan, robustnessReport } from './report';
 export {

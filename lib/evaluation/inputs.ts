@@ -1,11 +1,14 @@
 /** From a batch that was read to the images x and x′ of a step. */
-import type { Batch } from '../data/batches';
-import type { ImageDataset, Normalisation } from '../data/dataset';
+import pMap from 'p-map';
+import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
+import { type Batch, type BatchOptions, batches } from '../data/batches';
+import type { ImageDataset, Normalisation, Split } from '../data/dataset';
+import { randomStream } from '../data/random';
 import type { Distortion, Strength } from '../distortions';
 import { ArgumentError } from '../io/errors';
 import { divergenceGradient, taskLossGradient } from '../model/losses';
 import { type Tensor, type Tensor1D, type Tensor2D, type Tensor4D, tf, uint8Tensor } from '../tensorflow';
-import { centreCrops, normalise } from './crops';
+import { centreCrop, centreCrops, normalise, unitFloats } from './crops';
 
 /** How each image is distorted; an image is known by its place in the split. */
 export interface ImagePlan {
@@ -14,6 +17,61 @@ export interface ImagePlan {
   readonly seedOf: (image: number) => readonly [number, number];
 }
 
+/** A batch with what its images' distortion makes of them on the host. */
+export interface PlannedBatch extends Pick<Batch, 'images' | 'labels' | 'indices'> {
+  /** `[n, S, S, 3]`: of a distortion that has `make`. */
+  readonly made?: Uint8Array<ArrayBuffer>;
+}
+
+/** The batches of a split as {@link batches} has them, with what is made on the host; `waitMs` counts that, too. */
+export async function* plannedBatches(
+  split: Split,
+  dataset: Pick<ImageDataset, 'sourceSide' | 'cropSide'>,
+  plan: ImagePlan,
+  options: BatchOptions,
+): AsyncGenerator<Batch & PlannedBatch, void, void> {
+  for await (const batch of batches(split, options)) {
+    const started = performance.now();
+    const planned = await madeAsPlanned(batch, dataset, plan);
+    yield { ...batch, ...planned, waitMs: batch.waitMs + performance.now() - started };
+  }
+}
+
+/** Images in the hands of `make` at a time: two for each of libuv's threads, on which sharp works. */
+const CONCURRENCY = 2 * Number(process.env.UV_THREADPOOL_SIZE ?? 4);
+
+/** Does on the host what the plan's distortion does there. @throws ArgumentError where that gives no image */
+export async function madeAsPlanned(
+  batch: PlannedBatch,
+  { sourceSide, cropSide }: Pick<ImageDataset, 'sourceSide' | 'cropSide'>,
+  { distortion, strengthOf, seedOf }: ImagePlan,
+): Promise<PlannedBatch> {
+  if (distortion?.make === undefined) return batch;
+  const { title, make, none } = distortion;
+  const first = (strength: Strength) => [strength].flat()[0] as number; // of a composition, `make` is the first part's
+  const length = 3 * cropSide ** 2;
+  const made = new Uint8Array(batch.indices.length * length);
+  const one = async (image: number, place: number) => {
+    const square = batch.images.subarray(3 * place * sourceSide ** 2, 3 * (place + 1) * sourceSide ** 2);
+    const crop = centreCrop(square, sourceSide, cropSide);
+    const strength = first(strengthOf(image));
+    const stream = randomStream(seedOf(image));
+    const random = () => uniformFloat64(stream);
+    const pixels = strength === first(none) ? crop : await make(crop, { side: cropSide, strength, random });
+    if (!isBytes(pixels) || pixels.length !== length) {
+      const got = isBytes(pixels) ? `${pixels.length} bytes` : String(pixels);
+      throw new ArgumentError(
+        `${title}: make must give ${length} bytes, RGB of ${cropSide} × ${cropSide} pixels, but gave ${got}.`,
+      );
+    }
+    made.set(pixels, place * length);
+  };
+  await pMap(batch.indices, one, { concurrency: CONCURRENCY });
+  return { ...batch, made };
+}
+
+const isBytes = (value: unknown) => value instanceof Uint8Array || value instanceof Uint8ClampedArray;
+
 /** What a compiled step is given of a batch; see DistortionInput. */
 export type StepInputs = {
   readonly squares: Tensor4D;
@@ -21,20 +79,25 @@ export type StepInputs = {
   readonly labels: Tensor1D;
   readonly seeds: Tensor2D;
   readonly strengths: Tensor;
+  /** `[batch, S, S, 3]`, uint8: the crops after the distortion's `make`. */
+  readonly made?: Tensor4D;
   /** `[batch, S, S, 3]`: ∇ₓ L₀ at the crops, where it was computed before. */
   readonly gradient?: Tensor4D;
 };
 
 /** A batch as tensors; the caller's to dispose (or a tidy's). */
 export function stepInputs(
-  { images, labels, indices }: Pick<Batch, 'images' | 'labels' | 'indices'>,
-  { sourceSide: side }: Pick<ImageDataset, 'sourceSide'>,
+  { images, made, labels, indices }: PlannedBatch,
+  { sourceSide, cropSide }: Pick<ImageDataset, 'sourceSide' | 'cropSide'>,
   { strengthOf, seedOf }: ImagePlan,
 ): StepInputs {
   const count = labels.length;
   const order = [...indices];
+  const pictures = (bytes: Uint8Array, side: number) =>
+    uint8Tensor(bytes, [count, side, side, 3]) as Tensor4D;
   return {
-    squares: uint8Tensor(images, [count, side, side, 3]) as Tensor4D,
+    squares: pictures(images, sourceSide),
+    ...(made && { made: pictures(made, cropSide) }),
     labels: tf.tensor1d(labels, 'int32'),
     seeds: tf.tensor2d(Int32Array.from(order.flatMap(seedOf)), [count, 2], 'int32'),
     strengths: strengthTensor(order.map(strengthOf)),
@@ -75,7 +138,7 @@ const OTHER_SEEDS = 1 << 20;
  * `again` distorts the crops by other random numbers.
  */
 export function imagePair(
-  { squares, labels, seeds, strengths, gradient }: StepInputs,
+  { squares, labels, seeds, strengths, made, gradient }: StepInputs,
   { distortion, ...network }: NetworkOnImages & { readonly distortion?: Distortion },
 ): { readonly crops: Tensor4D; readonly distorted: Tensor4D; readonly again: () => Tensor4D } {
   const { dataset, f } = network;
@@ -84,9 +147,14 @@ export function imagePair(
   let logits: Tensor2D | undefined;
   const distort = (seeds: Tensor2D) => {
     if (distortion === undefined) return crops;
+    if (distortion.make !== undefined && made === undefined) {
+      throw new ArgumentError(`${distortion.title} has a make, but nothing was made of the batch.`, {
+        cure: 'Read the images by plannedBatches.',
+      });
+    }
     const distorted = distortion.apply({
       squares,
-      crops,
+      crops: made === undefined ? crops : unitFloats(made),
       strengths,
       seeds,
       gradient: (images) => (images === crops && gradient) || gradientAt(images, labels, network),
@@ -103,6 +171,19 @@ export function imagePair(
   return {
     crops,
     distorted: distort(seeds),
-    again: () => distort(seeds.add(tf.tensor1d([0, OTHER_SEEDS], 'int32')) as Tensor2D),
+    again: () => {
+      if (distortion?.make !== undefined) throw madeOnceError(distortion);
+      return distort(seeds.add(tf.tensor1d([0, OTHER_SEEDS], 'int32')) as Tensor2D);
+    },
   };
+}
+
+/** Says that there is no x″ of a distortion made on the host. */
+export function madeOnceError({ title }: Distortion): ArgumentError {
+  return new ArgumentError(
+    `The loss distorts each image twice, but ${title} is made once, when the image is read.`,
+    {
+      cure: 'Take a distortion of TensorFlow ops, or a loss of x and x′ alone.',
+    },
+  );
 }

@@ -4,7 +4,7 @@ import { ArgumentError } from '../io/errors';
 import { logitsOf, type Network } from '../model/network';
 import { compile, type Tensor4D, tf } from '../tensorflow';
 import { testPlan } from './accuracy';
-import { imagePair, type StepInputs, stepInputs } from './inputs';
+import { imagePair, madeAsPlanned, type StepInputs, stepInputs } from './inputs';
 
 /** Which images are distorted, how, and with which seed. */
 export interface PictureOptions {
@@ -45,5 +45,6 @@ export async function distortedImages(options: PictureOptions): Promise<Tensor4D
     const { crops, distorted } = imagePair(inputs, { dataset, distortion: plan.distortion, f });
     return { crops, distorted };
   };
-  return tf.tidy(() => compile(pair, { execution: 'eager' })(stepInputs(batch, dataset, plan)).distorted);
+  const made = await madeAsPlanned(batch, dataset, plan);
+  return tf.tidy(() => compile(pair, { execution: 'eager' })(stepInputs(made, dataset, plan)).distorted);
 }

@@ -1,4 +1,5 @@
 import type { Distortion, Strength } from '../distortions';
+import { madeOnceError } from '../evaluation/inputs';
 import { ArgumentError } from '../io/errors';
 import { Registry } from '../io/registry';
 import {
@@ -176,6 +177,7 @@ function checkDistortion(method: string, { kind, strength }: TrainingDistortion)
   if (kind.trainingGrid.length === 0) {
     throw new ArgumentError(`${kind.title} is for testing alone.`, { cure: 'Train with FGSM.' });
   }
+  if (method === 'JSD' && kind.make !== undefined) throw madeOnceError(kind);
   if (method === 'AT' && kind.madeBy !== 'attack') {
     throw new ArgumentError(`AT trains on adversarial examples, but got ${kind.title}.`, {
       cure: 'The distortion of AT is fgsm; DA trains on distorted images of any other kind.',

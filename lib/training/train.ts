@@ -1,8 +1,7 @@
-import { batches } from '../data/batches';
 import { type ImageDataset, normalisationOf } from '../data/dataset';
 import { AccuracyMeter } from '../evaluation/accuracy';
 import { normalise } from '../evaluation/crops';
-import { type ImagePlan, imagePair, type StepInputs, stepInputs } from '../evaluation/inputs';
+import { type ImagePlan, imagePair, plannedBatches, type StepInputs, stepInputs } from '../evaluation/inputs';
 import { ArgumentError, UserError } from '../io/errors';
 import { checkOptions } from '../io/options';
 import { logitsOf, type Network } from '../model/network';
@@ -219,7 +218,7 @@ export class Trainer {
         let seen = 0;
         const plan = imagePlan(options, epoch);
         const reading = { batchSize, order: { seed, epoch }, startAt: position.batch, signal };
-        for await (const batch of batches(dataset.train, reading)) {
+        for await (const batch of plannedBatches(dataset.train, dataset, plan, reading)) {
           waitMs += batch.waitMs;
           const loss = tf.tidy(() => {
             const inputs = stepInputs(batch, dataset, plan);
@@ -292,7 +291,7 @@ export class Trainer {
 
 /**
  * The seed and the strength of each image's distortion in an epoch, from 1 on, as {@link train} has them; with DA(p), images
- * are spared at random. A loop of one's own reads `batches` and makes x and x′ by `imagePair`.
+ * are spared at random. A loop of one's own reads `plannedBatches` and makes x and x′ by `imagePair`.
  */
 export function imagePlan(
   { method, distortion, seed = 0 }: Pick<TrainOptions, 'method' | 'distortion' | 'seed'>,
