@@ -16,7 +16,8 @@ What had to be patched for today's packages: `np.float_`; `gaussian(multichannel
 `scipy.ndimage.interpolation`; `pkg_resources`; `np.fromstring`.
 
 - `corruptions.safetensors`: `photo-SIDE` `[SIDE, SIDE, 3]` uint8; for each deterministic corruption
-  `NAME-SIDE` `[5, rows, SIDE, 3]` uint8: the rows of `rows[SIDE]` at severities 1 to 5, truncated as published.
+  `NAME-SIDE` `[5, rows, SIDE, 3]` uint8: the rows of `rows[SIDE]` at severities 1 to 5, truncated as published;
+  `drops` and `relief` `[3, 64, 64, 1]` uint8: the liquid that spatter draws at severities 1 to 3, and its light on it.
 - `corruptions.json`: `moments`, for each random corruption, side and severity the mean, the deviation, the mean absolute
   change and the mean absolute difference of neighbours in a row, of 0..255, over `draws` draws.
 """
@@ -93,6 +94,26 @@ def published(script: Path) -> dict:
     return scope
 
 
+def drops_and_relief(spatter, photo: Image.Image, severity: int) -> tuple[np.ndarray, np.ndarray]:
+    """What spatter gives to Canny, and what its last blur makes of that."""
+    canny, blur = cv2.Canny, cv2.blur
+    seen: dict[str, np.ndarray] = {}
+
+    def seeing_canny(image, *rest):
+        seen["drops"] = image
+        return canny(image, *rest)
+
+    def seeing_blur(*rest):
+        seen["relief"] = blur(*rest)
+        return seen["relief"]
+
+    cv2.Canny, cv2.blur = seeing_canny, seeing_blur
+    np.random.seed(severity)
+    spatter(photo, severity)
+    cv2.Canny, cv2.blur = canny, blur
+    return seen["drops"][..., None], seen["relief"][..., None]
+
+
 def main() -> None:
     folder = Path(sys.argv[1]).resolve() / "ImageNet-C" / "create_c"
     scripts = {32: "make_cifar_c.py", 64: "make_tinyimagenet_c.py", 224: "make_imagenet_c.py"}
@@ -111,6 +132,9 @@ def main() -> None:
         whole = Image.fromarray(skimage.data.astronaut())
         photo = np.asarray(whole.resize((side, side), Image.Resampling.LANCZOS))
         tensors[f"photo-{side}"] = photo
+        if side == 64:
+            pairs = [drops_and_relief(scopes[side]["spatter"], Image.fromarray(photo), s) for s in (1, 2, 3)]
+            tensors["drops"], tensors["relief"] = (np.stack(one) for one in zip(*pairs))
         for name, function in DETERMINISTIC.items():
             tensors[f"{name}-{side}"] = np.stack([corrupt(function, photo, side, s)[rows] for s in range(1, 6)])
         for name, function in RANDOM.items():

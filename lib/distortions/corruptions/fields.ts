@@ -4,6 +4,7 @@ import {
   correlate,
   DataType,
   executeOne,
+  randomNormal,
   randomUniform,
   type Tensor,
   type Tensor2D,
@@ -11,6 +12,7 @@ import {
   tf,
 } from '../../tensorflow';
 import { take } from '../../tensorflow/places';
+import type { Making } from './corruption';
 
 /** How an image goes on beyond its edge: its last pixel, or mirrored with the last pixel twice. */
 type Edge = 'nearest' | 'mirror';
@@ -278,3 +280,13 @@ export function plasma(seeds: Tensor2D, amplitudes: Tensor, side: number): Tenso
     .slice([0, 0, 0], [batch, side, side])
     .expandDims(3) as Tensor4D;
 }
+
+/** A layer of normal numbers with a mean and a deviation, `[batch, S, S, 1]`. */
+export const normalLayer = (images: Tensor4D, { seeds }: Making, mean: Tensor, deviation: Tensor) => {
+  const [, height, width] = images.shape;
+  return randomNormal(seeds(0), [height, width, 1]).mul(deviation).add(mean) as Tensor4D;
+};
+
+/** What is below a limit becomes 0. */
+export const above = (x: Tensor, limit: Tensor | number) =>
+  tf.where(tf.greaterEqual(x, limit), x, tf.zerosLike(x));

@@ -6,7 +6,8 @@ import { defocusBlur, gaussianBlur, glassBlur, motionBlurred, zoomBlur } from '.
 import type { Corruption } from './corruption';
 import { contrast, elasticTransform, jpegCompression, pixelate, saturate } from './digital';
 import { gaussianNoiseC, impulseNoise, shotNoise, speckleNoise } from './noise';
-import { brightness, fog, frost, snow, spatter } from './weather';
+import { spatter } from './spatter';
+import { brightness, fog, frost, snow } from './weather';
 
 export type { Corruption } from './corruption';
 

@@ -1,0 +1,205 @@
+import { slice, type Tensor, type Tensor2D, type Tensor4D, tf } from '../../tensorflow';
+import { byKind, choose, take } from '../../tensorflow/places';
+import { corruption } from './corruption';
+import { above, alongBoth, blurMatrices, normalLayer } from './fields';
+
+/** Water, pale turquoise, and mud, brown. */
+const WATER = [175 / 255, 238 / 255, 238 / 255];
+const MUD = [63 / 255, 42 / 255, 20 / 255];
+
+/** Splashes on the lens: of water at severities 1 to 3, lit from one side; of mud at 4 and 5. */
+export const spatter = corruption(
+  {
+    name: 'spatter',
+    title: 'Spatter',
+    isExtra: true,
+    // mean and deviation of the noise, σ of its blur, least splash, how strong the water or σ of the mud, mud or water
+    constants: {
+      32: [
+        [0.62, 0.1, 0.7, 0.7, 0.5, 0],
+        [0.65, 0.1, 0.8, 0.7, 0.5, 0],
+        [0.65, 0.3, 1, 0.69, 0.5, 0],
+        [0.65, 0.1, 0.7, 0.69, 0.6, 1],
+        [0.65, 0.1, 0.5, 0.68, 0.6, 1],
+      ],
+      64: [
+        [0.62, 0.1, 0.7, 0.7, 0.6, 0],
+        [0.65, 0.1, 0.8, 0.7, 0.6, 0],
+        [0.65, 0.3, 1, 0.69, 0.6, 0],
+        [0.65, 0.1, 0.7, 0.68, 0.6, 1],
+        [0.65, 0.1, 0.5, 0.67, 0.6, 1],
+      ],
+      224: [
+        [0.65, 0.3, 4, 0.69, 0.6, 0],
+        [0.65, 0.3, 3, 0.68, 0.6, 0],
+        [0.65, 0.3, 2, 0.68, 0.5, 0],
+        [0.65, 0.3, 1, 0.65, 1.5, 1],
+        [0.67, 0.4, 1, 0.65, 1.5, 1],
+      ],
+    },
+  },
+  (images, making) => {
+    const { rows, choose } = making;
+    const [mean, deviation, , least, strength, isMud] = making.c;
+    const side = images.shape[1];
+    const matrices = (place: number) =>
+      choose(
+        blurMatrices(
+          rows.map((row) => row[place]),
+          side,
+        ),
+      );
+    const liquid = above(alongBoth(normalLayer(images, making, mean, deviation), matrices(2)), least);
+    // An outer product: broadcast over the innermost axis takes ten times as long.
+    const coloured = (layer: Tensor, values: readonly number[]) =>
+      tf
+        .matMul(layer.reshape([-1, 1]) as Tensor2D, tf.tensor2d([...values], [1, 3]))
+        .reshape([-1, side, side, 3]);
+
+    const water = ([some, of, by]: readonly Tensor[]) => {
+      const bytes = of.mul(255).floor() as Tensor4D;
+      const lit = bytes.mul(relief(bytes));
+      return some.add(coloured(lit.div(lit.max([1, 2], true).maximum(1e-6)).mul(by), WATER));
+    };
+    const mud = ([some, of, , limit, smooth]: readonly Tensor[]) => {
+      const dirt = above(alongBoth(of.greater(limit).cast('float32') as Tensor4D, smooth), 0.8);
+      return some.mul(tf.sub(1, dirt)).add(coloured(dirt, MUD));
+    };
+    const kinds = isMud.reshape([-1]).cast('int32');
+    return byKind(kinds, [images, liquid, strength, least, matrices(4)], [water, mud]);
+  },
+);
+
+/** Pixels from an edge that matter: what lies farther from it is no drop. */
+const FARTHEST = 7;
+
+/** OpenCV's distance for each whole squared one: a way in steps of 1 along an axis, 1.4 on a diagonal, 2.1969 as a knight's. */
+const DISTANCES = Array.from({ length: FARTHEST ** 2 + 1 }, () => FARTHEST);
+for (let long = 0; long <= FARTHEST; long++) {
+  for (let short = 0; short <= long && long ** 2 + short ** 2 < FARTHEST ** 2; short++) {
+    const knights = Math.min(short, long - short);
+    DISTANCES[long ** 2 + short ** 2] = 2.1969 * knights + 1.4 * (short - knights) + (long - short - knights);
+  }
+}
+
+/**
+ * Drops lit from one side, 0..255: the distance from their edge, its histogram equalised, embossed; as OpenCV's distance
+ * transform, equalizeHist and filter2D make it.
+ *
+ * @param bytes `[batch, S, S, 1]`, whole numbers 0..255: how much liquid there is, 0 where there is no drop
+ */
+export function relief(bytes: Tensor4D): Tensor {
+  const side = bytes.shape[1];
+  const size = [-1, side, side, 1];
+  // Squared distance from the nearest edge, axis by axis.
+  let squared: Tensor = tf.sub(1, edgesOf(bytes)).mul(FARTHEST ** 2);
+  for (const axis of [1, 2]) {
+    const around = [0, 0, 0, 0].with(axis, FARTHEST);
+    const far = tf.pad(
+      squared,
+      around.map((by): [number, number] => [by, by]),
+      FARTHEST ** 2,
+    );
+    const moved = (by: number) => slice(far, [0, 0, 0, 0].with(axis, FARTHEST + by), size);
+    for (let away = 1; away < FARTHEST; away++) {
+      squared = tf.minimum(squared, tf.minimum(moved(-away), moved(away)).add(away ** 2));
+    }
+  }
+  const blurred = (x: Tensor) => sumOf(x as Tensor4D, BOX).div(9);
+  const distance = blurred(
+    take(tf.tensor1d(DISTANCES), squared.reshape([-1]).cast('int32')).reshape(size),
+  ).floor();
+  const pixels = side * side;
+  const below = (level: number) => distance.lessEqual(level).cast('float32').sum([1, 2, 3], true);
+  const counts = Array.from({ length: FARTHEST + 1 }, (_, level) => below(level));
+  const lowest = counts.reduceRight((least, count) => tf.where(count.greater(0), count, least));
+  const equalised = counts.slice(1).reduce(
+    (sum: Tensor, count, level) =>
+      sum.add(
+        distance
+          .greaterEqual(level + 1)
+          .cast('float32')
+          .mul(count.sub(counts[level])),
+      ),
+    counts[0].sub(lowest).mul(tf.onesLike(distance)),
+  );
+  const spread = equalised.maximum(0).mul(255).div(tf.sub(pixels, lowest).maximum(1)).round();
+  return blurred(sumOf(spread as Tensor4D, EMBOSS).clipByValue(0, 255)).round();
+}
+
+/** Steepness from which on a pixel is an edge, and from which on it is one beside another. */
+const [SURE, PERHAPS] = [150, 50];
+/** tan(π / 8): a slope within it runs along an axis. */
+const OCTANT = Math.SQRT2 - 1;
+
+/**
+ * The edges of an image, 1 or 0, as OpenCV's Canny finds them, but that a chain of doubtful ones is followed for two pixels:
+ * of spatter's drops, less than 0.1 % of the pixels are other than OpenCV's.
+ *
+ * @param bytes `[batch, S, S, 1]`, whole numbers 0..255
+ */
+function edgesOf(bytes: Tensor4D): Tensor4D {
+  const size = [-1, ...bytes.shape.slice(1)];
+  const [across, down] = SOBEL.map((weights) => sumOf(bytes, weights, 'repeated'));
+  const [width, height] = [across.abs(), down.abs()];
+  const steepness = width.add(height);
+  const steep = tf.pad(steepness, [
+    [0, 0],
+    [1, 1],
+    [1, 1],
+    [0, 0],
+  ]);
+  const at = (row: number, column: number) => slice(steep, [0, 1 + row, 1 + column, 0], size);
+  // An edge is steeper than its two neighbours along the slope.
+  const isLevel = height.less(width.mul(OCTANT));
+  const isUpright = height.greater(width.mul(OCTANT + 2));
+  const isFalling = across.mul(down).greaterEqual(0);
+  const along = (level: Tensor, upright: Tensor, falling: Tensor, rising: Tensor) =>
+    choose(isLevel, level, choose(isUpright, upright, choose(isFalling, falling, rising)));
+  const isDiagonal = isLevel.logicalOr(isUpright).logicalNot();
+  const isPeak = steepness
+    .greater(along(at(0, -1), at(-1, 0), at(-1, -1), at(-1, 1)))
+    // A tie is won but on the diagonals; all are whole numbers.
+    .logicalAnd(
+      steepness.greaterEqual(along(at(0, 1), at(1, 0), at(1, 1), at(1, -1)).add(isDiagonal.cast('float32'))),
+    );
+  const peaks = isPeak.cast('float32').mul(steepness);
+  const perhaps = peaks.greater(PERHAPS).cast('float32');
+  let edges = peaks.greater(SURE).cast('float32') as Tensor4D;
+  for (let step = 0; step < 2; step++)
+    edges = sumOf(edges, BOX).greater(0).cast('float32').mul(perhaps) as Tensor4D;
+  return edges;
+}
+
+const SOBEL = [
+  [-1, 0, 1, -2, 0, 2, -1, 0, 1],
+  [-1, -2, -1, 0, 0, 0, 1, 2, 1],
+];
+const BOX = [1, 1, 1, 1, 1, 1, 1, 1, 1];
+const EMBOSS = [-2, -1, 0, -1, 1, 1, 0, 1, 2];
+
+/**
+ * Correlates with 3 × 3 weights by adding moved images: TensorFlow's convolution and pooling take up to 13 ms for one channel
+ * of 224 px.
+ */
+function sumOf(x: Tensor4D, weights: readonly number[], border?: Border): Tensor {
+  const around = enlarged(x, border);
+  const moved = weights.flatMap((weight, tap) => {
+    if (weight === 0) return [];
+    const of = slice(around, [0, Math.floor(tap / 3), tap % 3, 0], [-1, ...x.shape.slice(1)]);
+    return [weight === 1 ? of : of.mul(weight)];
+  });
+  return tf.addN(moved);
+}
+
+/** What a pixel beyond the border is: as OpenCV's `REFLECT_101`, or its `REPLICATE`. */
+type Border = 'mirrored' | 'repeated';
+
+/** Adds a pixel on each side; takes an empty batch, too, which `MirrorPad` refuses. */
+function enlarged(x: Tensor4D, border: Border = 'mirrored'): Tensor4D {
+  const side = x.shape[1];
+  const [first, last] = border === 'mirrored' ? [1, side - 2] : [0, side - 1];
+  const places = [first, ...Array.from({ length: side }, (_, place) => place), last];
+  const along = (image: Tensor4D, axis: number) => tf.gather(image, tf.tensor1d(places, 'int32'), axis);
+  return along(along(x, 1), 2);
+}
