@@ -180,7 +180,7 @@ describe("the paper's tables", () => {
       ['pgd-0', /no distortion "pgd-0"/],
       ['rotation+jpeg', /JPEG cannot be a part/],
       ['rotation+fgsm', /FGSM cannot be a part/],
-      ['rotation+random-crop', /random crop comes too late/],
+      ['rotation+random-crop', /In "rotation\+random-crop" Random crop comes too late/],
     ] as const) {
       assert.throws(() => distortionNamed(name), { name: 'ArgumentError', message });
     }
