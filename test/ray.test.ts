@@ -91,7 +91,10 @@ describe('jobs that do little', { timeout: 600_000 }, () => {
     assert.deepEqual(kindsOf(events, others[0]), ['failed']);
     const [retried, , failed] = events.filter(({ message }) => message?.includes('exit code 7'));
     // Ray's own line on stderr may come after what stdout had.
-    assert.match(retried.message ?? '', new RegExp(`\\n99\\n100\\n(Running .*\\n)?it's over: ${baseline.id}`));
+    assert.match(
+      retried.message ?? '',
+      new RegExp(`\\n99\\n100\\n(Running .*\\n)?it's over: ${baseline.id}`),
+    );
     assert.match(failed.message ?? '', new RegExp(`\\nit's over: ${baseline.id}\\n[^]*The same sweep`));
     assert.doesNotMatch(failed.message ?? '', /\n50\n/);
   });
