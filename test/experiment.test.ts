@@ -110,7 +110,7 @@ describe('an experiment of one’s own', () => {
     const killed = join(folder, 'killed');
     const sweep = ['sweep', ...own, '--store', killed, '--engine', 'local', '--processes', '2'];
     const child = spawn(process.execPath, [cli, ...sweep], { stdio: 'ignore', detached: true });
-    for (let look = 0; look < 2400 && !(existsSync(killed) && outcome(killed).size > 1); look++)
+    for (let look = 0; look < 600 && !(existsSync(killed) && outcome(killed).size > 1); look++)
       await setTimeout(50);
     process.kill(-(child.pid as number), 'SIGKILL');
     await once(child, 'exit');

@@ -18,7 +18,7 @@ export interface Composition extends Distortion<readonly number[]> {
  * leave the corners black.
  *
  * @throws ArgumentError for fewer than two parts, for parts that attack a network or have no number for no distortion (FGSM, the paper's JPEG), and for
- *   a part that is not the first where it has to be: a random crop is taken from the source square, and `make` from the crop as it is read
+ *   a random crop or a part with `make` that is not the first: both take the picture as it is read
  */
 export function compose(parts: readonly Part[]): Composition {
   const name = parts.map((part) => part.name).join('+');

@@ -68,8 +68,9 @@ export interface Distortion<S extends Strength = Strength> {
   /** Of an attack that begins at random: how often it takes the gradient. FGSM takes it once, at x itself. */
   readonly steps?: number;
   /**
-   * What is no op of TensorFlow, such as an encoder of sharp, done to each image as it is read: RGB bytes of the centre crop
-   * `[S, S, 3]`, the callee's own, to as many. `apply` is given the result for its crops. Default: none.
+   * Distorts an image where TensorFlow has no op for it, such as by an encoder of sharp, as the image is read: takes the RGB bytes
+   * of the centre crop, `[S, S, 3]`, which it may write to, and gives as many. `apply` then takes the result as the crop.
+   * Default: none.
    */
   readonly make?: (crop: Uint8Array<ArrayBuffer>, options: MakeOptions) => Pixels | Promise<Pixels>;
   /** The distorted crops `[batch, S, S, 3]`, 0..1. */

@@ -82,11 +82,10 @@ function partNamed(name: string): Part {
 const own = new Registry<Part>('distortion', (name) => builtIn.has(name) || /^(kl-)?pgd-/.test(name));
 
 /**
- * A distortion of one's own: its name, its test grid from none to the strongest, and what it does, by `apply` on the device, by
- * `make` on the host, or by both, one after the other. Of the rest, the defaults:
- * its name with a capital for a title, `s` for a symbol, a transformative one made by ops on the device; no distortion is the
- * first strength of the grid, the practical one that in its middle; networks are trained at all but the first; `check` takes
- * what lies within the grid.
+ * A distortion of one's own: its name, its test grid from none to the strongest, and `apply`, `make` or both, of which `make` is
+ * called first. Of the rest, the defaults: its name with a capital for a title, `s` for a symbol, a transformative one made by ops
+ * on the device; no distortion is the first strength of the grid, the practical one that in its middle; networks are trained at
+ * all but the first; `check` takes what lies within the grid.
  */
 export type OwnDistortion = Pick<Part, 'name' | 'testGrid'> &
   (Pick<Part, 'apply'> | Required<Pick<Part, 'make'>>) &
@@ -103,8 +102,8 @@ export type OwnDistortion = Pick<Part, 'name' | 'testGrid'> &
 export function registerDistortion(given: OwnDistortion): Part {
   const { name, testGrid, make, apply = make && (({ crops }) => crops) } = given;
   // A file that is loaded as it is has no compiler that would tell.
-  const isMade = typeof (make ?? apply) === 'function' && typeof apply === 'function';
-  if (!isMade || !(Array.isArray(testGrid) && testGrid.length > 1)) {
+  const isCallable = typeof (make ?? apply) === 'function' && typeof apply === 'function';
+  if (!isCallable || !(Array.isArray(testGrid) && testGrid.length > 1)) {
     throw new ArgumentError(
       `The distortion "${name}" must have a function apply or make and a testGrid of two strengths at least, from none to the strongest.`,
     );

@@ -17,13 +17,13 @@ export interface ImagePlan {
   readonly seedOf: (image: number) => readonly [number, number];
 }
 
-/** A batch with what its images' distortion makes of them on the host. */
+/** A batch with its crops as the distortion's `make` has left them. */
 export interface PlannedBatch extends Pick<Batch, 'images' | 'labels' | 'indices'> {
-  /** `[n, S, S, 3]`: of a distortion that has `make`. */
+  /** `[n, S, S, 3]`; there where the distortion has `make`. */
   readonly made?: Uint8Array<ArrayBuffer>;
 }
 
-/** The batches of a split as {@link batches} has them, with what is made on the host; `waitMs` counts that, too. */
+/** Reads a split as {@link batches} does, and calls the distortion's `make`; `waitMs` counts the time of both. */
 export async function* plannedBatches(
   split: Split,
   dataset: Pick<ImageDataset, 'sourceSide' | 'cropSide'>,
@@ -40,7 +40,7 @@ export async function* plannedBatches(
 /** Images in the hands of `make` at a time: two for each of libuv's threads, on which sharp works. */
 const CONCURRENCY = 2 * Number(process.env.UV_THREADPOOL_SIZE ?? 4);
 
-/** Does on the host what the plan's distortion does there. @throws ArgumentError where that gives no image */
+/** Calls the distortion's `make` for each image of a batch that it is planned for. @throws ArgumentError where it gives no image */
 export async function madeAsPlanned(
   batch: PlannedBatch,
   { sourceSide, cropSide }: Pick<ImageDataset, 'sourceSide' | 'cropSide'>,
@@ -51,20 +51,20 @@ export async function madeAsPlanned(
   const first = (strength: Strength) => [strength].flat()[0] as number; // of a composition, `make` is the first part's
   const length = 3 * cropSide ** 2;
   const made = new Uint8Array(batch.indices.length * length);
+  const distorted = async (crop: Uint8Array<ArrayBuffer>, image: number) => {
+    const strength = first(strengthOf(image));
+    if (strength === first(none)) return crop;
+    const stream = randomStream(seedOf(image));
+    const pixels = await make(crop, { side: cropSide, strength, random: () => uniformFloat64(stream) });
+    if (isBytes(pixels) && pixels.length === length) return pixels;
+    const got = isBytes(pixels) ? `${pixels.length} bytes` : String(pixels);
+    throw new ArgumentError(
+      `${title}: make must give ${length} bytes, RGB of ${cropSide} × ${cropSide} pixels, but gave ${got}.`,
+    );
+  };
   const one = async (image: number, place: number) => {
     const square = batch.images.subarray(3 * place * sourceSide ** 2, 3 * (place + 1) * sourceSide ** 2);
-    const crop = centreCrop(square, sourceSide, cropSide);
-    const strength = first(strengthOf(image));
-    const stream = randomStream(seedOf(image));
-    const random = () => uniformFloat64(stream);
-    const pixels = strength === first(none) ? crop : await make(crop, { side: cropSide, strength, random });
-    if (!isBytes(pixels) || pixels.length !== length) {
-      const got = isBytes(pixels) ? `${pixels.length} bytes` : String(pixels);
-      throw new ArgumentError(
-        `${title}: make must give ${length} bytes, RGB of ${cropSide} × ${cropSide} pixels, but gave ${got}.`,
-      );
-    }
-    made.set(pixels, place * length);
+    made.set(await distorted(centreCrop(square, sourceSide, cropSide), image), place * length);
   };
   await pMap(batch.indices, one, { concurrency: CONCURRENCY });
   return { ...batch, made };

@@ -1,4 +1,4 @@
-/** What several corruptions are made of: blurs along the axes, motion, zoom, moved pixels, clouds. */
+/** What several corruptions are made of: blurs along the axes, motion, zoom, moved pixels, clouds, noise. */
 import {
   attribute,
   correlate,

@@ -39,11 +39,11 @@ export const spatter = corruption(
     },
   },
   (images, making) => {
-    const { rows, choose } = making;
+    const { rows } = making;
     const [mean, deviation, , least, strength, isMud] = making.c;
     const side = images.shape[1];
     const matrices = (place: number) =>
-      choose(
+      making.choose(
         blurMatrices(
           rows.map((row) => row[place]),
           side,
@@ -73,7 +73,7 @@ export const spatter = corruption(
 /** Pixels from an edge that matter: what lies farther from it is no drop. */
 const FARTHEST = 7;
 
-/** OpenCV's distance for each whole squared one: a way in steps of 1 along an axis, 1.4 on a diagonal, 2.1969 as a knight's. */
+/** OpenCV's distance by the squared true one: it adds up steps of 1 along an axis, 1.4 on a diagonal, 2.1969 as a knight moves. */
 const DISTANCES = Array.from({ length: FARTHEST ** 2 + 1 }, () => FARTHEST);
 for (let long = 0; long <= FARTHEST; long++) {
   for (let short = 0; short <= long && long ** 2 + short ** 2 < FARTHEST ** 2; short++) {
@@ -83,8 +83,8 @@ for (let long = 0; long <= FARTHEST; long++) {
 }
 
 /**
- * Drops lit from one side, 0..255: the distance from their edge, its histogram equalised, embossed; as OpenCV's distance
- * transform, equalizeHist and filter2D make it.
+ * Lights drops from one side, 0..255: takes the distance from their edge, equalises its histogram and embosses it, as OpenCV's
+ * distance transform, equalizeHist and filter2D do.
  *
  * @param bytes `[batch, S, S, 1]`, whole numbers 0..255: how much liquid there is, 0 where there is no drop
  */
@@ -127,14 +127,14 @@ export function relief(bytes: Tensor4D): Tensor {
   return blurred(sumOf(spread as Tensor4D, EMBOSS).clipByValue(0, 255)).round();
 }
 
-/** Steepness from which on a pixel is an edge, and from which on it is one beside another. */
+/** A pixel this steep is an edge by itself; one this steep is an edge beside another. */
 const [SURE, PERHAPS] = [150, 50];
 /** tan(π / 8): a slope within it runs along an axis. */
 const OCTANT = Math.SQRT2 - 1;
 
 /**
- * The edges of an image, 1 or 0, as OpenCV's Canny finds them, but that a chain of doubtful ones is followed for two pixels:
- * of spatter's drops, less than 0.1 % of the pixels are other than OpenCV's.
+ * Finds the edges of an image as OpenCV's Canny does, 1 or 0. From an edge it goes on along less steep pixels for two steps,
+ * where OpenCV goes to their end: on spatter's drops, fewer than 0.1 % of the pixels differ.
  *
  * @param bytes `[batch, S, S, 1]`, whole numbers 0..255
  */
@@ -179,8 +179,8 @@ const BOX = [1, 1, 1, 1, 1, 1, 1, 1, 1];
 const EMBOSS = [-2, -1, 0, -1, 1, 1, 0, 1, 2];
 
 /**
- * Correlates with 3 × 3 weights by adding moved images: TensorFlow's convolution and pooling take up to 13 ms for one channel
- * of 224 px.
+ * Correlates with 3 × 3 weights by adding moved images, since TensorFlow's convolution and pooling take up to 13 ms for one
+ * channel of 224 px.
  */
 function sumOf(x: Tensor4D, weights: readonly number[], border?: Border): Tensor {
   const around = enlarged(x, border);
