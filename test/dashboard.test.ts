@@ -50,6 +50,22 @@ describe('the time to go', () => {
     );
   });
 
+  it('takes runs that end in pairs for no pauses', () => {
+    const seconds = remainingSeconds(status([17, 16.9, 9, 8.9, 1, 0.9]), now);
+    assert.equal(
+      Math.round(seconds ?? 0),
+      Math.round((17 * 60 * workOf(jobs.slice(6))) / workOf(jobs.slice(1, 6))),
+    );
+  });
+
+  it('is not told where all ends lie before a pause', () => {
+    const { jobs: all, ...rest } = status([908, 906, 904, 902]);
+    const begun = (minutes: number) =>
+      all.map((each) => (each.state === 'running' ? { ...each, begun: ago(minutes) } : each));
+    assert.equal(remainingSeconds({ ...rest, jobs: begun(3) }, now), undefined);
+    assert.notEqual(remainingSeconds({ ...rest, jobs: begun(901) }, now), undefined);
+  });
+
   it('is not told before there are two ends, or while nobody works', () => {
     assert.equal(remainingSeconds(status([2]), now), undefined);
     assert.equal(remainingSeconds(status([4, 2], 0), now), undefined);

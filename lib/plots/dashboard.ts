@@ -190,8 +190,8 @@ const LAST_RUNS = 12;
 const PAUSE = 5;
 
 /**
- * Seconds to go at the pace at which the last runs were finished; undefined before there are two, and while nobody
- * works.
+ * Seconds to go at the pace at which the last runs were finished; undefined before there are two since the last pause,
+ * and while nobody works.
  */
 export function remainingSeconds({ jobs, counts }: SweepStatus, now: Date): number | undefined {
   const ends = jobs
@@ -202,7 +202,10 @@ export function remainingSeconds({ jobs, counts }: SweepStatus, now: Date): numb
     .slice(0, LAST_RUNS);
   if (ends.length < 2 || counts.running === 0) return undefined;
   const gaps = ends.slice(1).map(({ at }, index) => ends[index].at - at);
-  const usual = gaps.toSorted((a, b) => a - b)[Math.floor(gaps.length / 2)];
+  // Not the median: runs that are done side by side end in pairs, so that every other gap is none.
+  const usual = gaps.toSorted((a, b) => a - b)[Math.floor(0.75 * (gaps.length - 1))];
+  const begun = jobs.flatMap(({ state, begun }) => (state === 'running' && begun ? [begun.getTime()] : []));
+  if (begun.length > 0 && Math.min(...begun) - ends[0].at > PAUSE * usual) return undefined;
   const pause = gaps.findIndex((gap) => gap > PAUSE * usual);
   const stretch = pause >= 0 ? ends.slice(0, pause + 1) : ends;
   const [oldest] = stretch.slice(-1);
