@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { link, mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -453,6 +454,19 @@ describe('interrupts', () => {
     assert.ok(performance.now() - start < 1500);
     assert.match(reply.evalue, /may go on/);
     await run('1');
+  });
+
+  test('what nobody can settle any more waits until it is stopped, whatever is collected', async () => {
+    const id = await kernel.sendCell(`
+let rounds = 0;
+const litter = setInterval(() => { rounds += Array.from({ length: 1e5 }, () => ({})).length / 1e5; }, 5);
+await new Promise(() => {});`);
+    await kernel.message(({ type, parent }) => type === 'execute_input' && parent === id);
+    await sleep(2_000);
+    await kernel.control('interrupt_request');
+    assert.equal((await kernel.answered(id)).reply.ename, 'Interrupted');
+    await sleep(500); // collected, too, what the cell has left behind
+    assert.ok(Number(await runToText('clearInterval(litter); rounds')) > 20);
   });
 
   test("the library's long calls hear it without being given the signal, and the network stays", async () => {
@@ -917,6 +931,35 @@ describe('life', () => {
     await busy.message(({ type, parent }) => type === 'execute_input' && parent === id);
     const { reply, code } = await busy.shutDown();
     assert.deepEqual([reply, code], [{ status: 'ok', restart: false }, 0]);
+  });
+
+  /** What the Jupyter extension of VS Code does with a local kernel (its src/kernels/raw, July 2026). */
+  test('VS Code asks on both channels, speaks Python in silence, stops by message, and kills', async (context) => {
+    const started = await TestKernel.start();
+    context.after(() => started.kill());
+    const asked = ['control', 'shell'] as const;
+    const infos = await Promise.all(asked.map((channel) => started.send('kernel_info_request', {}, channel)));
+    for (const [at, channel] of asked.entries()) {
+      const { content } = await started.message((one) => one.parent === infos[at] && one.channel === channel);
+      assert.equal(content.language_info.name, 'typescript');
+    }
+    // It clears files of its debugger in Python, whatever the kernel's language.
+    const silence = { silent: true, store_history: false, allow_stdin: true, stop_on_error: false };
+    const python = started.execute('import os as _VSCODE_os\ntry:\n    pass\nexcept:\n    pass', silence);
+    const next = started.execute("import { spawn } from 'node:child_process';\nspawn('sleep', ['60']).pid");
+    assert.equal((await python).reply.status, 'error');
+    const { reply, outputs } = await next;
+    assert.deepEqual([reply.status, reply.execution_count], ['ok', 1]);
+    const child = Number(outputs.at(-1)?.content.data['text/plain']);
+    const loop = await started.sendCell('for (;;);');
+    await started.message(({ type, parent }) => type === 'execute_input' && parent === loop);
+    assert.equal((await started.control('interrupt_request')).status, 'ok');
+    assert.equal((await started.answered(loop)).reply.status, 'error');
+    // The children first, then the kernel.
+    process.kill(child);
+    started.process.kill();
+    const ended = once(started.process, 'exit').then(() => true);
+    assert.ok(await Promise.race([ended, sleep(2_000, false)]));
   });
 
   test('a kernel that is asked to end while it begins does so by itself', async () => {

@@ -1,4 +1,5 @@
 import { type Runtime, Session } from 'node:inspector';
+import { promiseHooks } from 'node:v8';
 
 /** What came of some code. */
 export type Evaluated =
@@ -13,6 +14,11 @@ export type Evaluated =
  */
 export class Evaluator {
   readonly #session = new Session();
+  /**
+   * What scripts that have not ended will come to. When V8 collects such a promise, the inspector calls back from within
+   * the collector, which ends the process from Node 22 on.
+   */
+  readonly #open = new Set<Promise<unknown>>();
 
   constructor() {
     this.#session.connect();
@@ -46,8 +52,7 @@ export class Evaluator {
       const thrown = exceptionDetails?.exception;
       if (thrown) return { kind: 'thrown', error: this.#take(thrown) };
       return { kind: 'value', value: this.#take(result) };
-    } catch (error) {
-      if (/collected/.test(String(error))) return { kind: 'thrown', error: new Error(nobody) };
+    } catch {
       return { kind: 'terminated' };
     } finally {
       this.#session.post('Runtime.releaseObjectGroup', { objectGroup });
@@ -56,9 +61,19 @@ export class Evaluator {
 
   #post(options: Runtime.EvaluateParameterType): Promise<Runtime.EvaluateReturnType> {
     return new Promise((resolve, reject) => {
-      this.#session.post('Runtime.evaluate', options, (error, answer) =>
-        error ? reject(error) : resolve(answer),
-      );
+      let outcome: Promise<unknown> | undefined;
+      // A script in REPL mode is an async function: its promise is the first that it makes.
+      const stop = promiseHooks.onInit((promise) => {
+        outcome = promise;
+        this.#open.add(promise);
+        stop();
+      }) as () => void;
+      this.#session.post('Runtime.evaluate', options, (error, answer) => {
+        if (outcome) this.#open.delete(outcome);
+        if (error) reject(error);
+        else resolve(answer);
+      });
+      if (!outcome) stop(); // it was no script
     });
   }
 
@@ -79,4 +94,3 @@ export class Evaluator {
 
 const objectGroup = 'cells';
 const takenName = '__taken__';
-const nobody = 'The cell waits for a promise that nobody can settle any more.';
