@@ -4,6 +4,10 @@
  *   --json            rows as JSON: name, unit, ours, peer, ratio, target
  *   --repeats N       measurements of each side, in turn; the median counts. Default: 40, a tenth of that for starts
  */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { kernelCommand, python, root, TestKernel } from '../test/support/kernel';
 
@@ -72,6 +76,61 @@ const asking =
   () =>
     timed(() => kernel.request(type, content));
 
+/** Milliseconds from a slider's move to the chart that it draws, from one picture of which the next cell may train. */
+async function sliderMoves(kernel: TestKernel): Promise<Measure> {
+  const cell = await kernel.sendCell(`
+import { Figure } from 'stability-training/plots';
+import { interact, slider } from 'stability-training/notebook';
+const x = Array.from({ length: 100 }, (_, at) => at);
+await interact({ power: slider('power', { min: 0, max: 3, step: 0.01, value: 1 }) }, ({ power }) =>
+  new Figure({ data: [{ type: 'scatter', x, y: x.map((value) => value ** power) }], layout: { title: { text: String(power) } }, text: String(power) }));`);
+  const { reply } = await kernel.answered(cell);
+  if (reply.status !== 'ok') throw new Error(reply.evalue);
+  const opened = kernel.messages.find(
+    ({ content }) => content.data?.state?._model_name === 'FloatSliderModel',
+  );
+  const comm_id = opened?.content.comm_id;
+  let moves = 1; // a move to where it is would draw nothing
+  return () =>
+    timed(async () => {
+      const drawn = kernel.messages.length;
+      const data = { method: 'update', state: { value: 1 + (moves++ % 200) / 100 }, buffer_paths: [] };
+      await kernel.send('comm_msg', { comm_id, data });
+      await kernel.message((message) => {
+        return message.type === 'update_display_data' && kernel.messages.indexOf(message) >= drawn;
+      });
+    });
+}
+
+/** The same while nothing else and while another cell trains at the laptop preset: median and 95 % of 100 moves. */
+async function sliders(argv: readonly string[]): Promise<void> {
+  const kernel = await TestKernel.start({ argv, cwd: root });
+  const store = mkdtempSync(join(tmpdir(), 'slider-'));
+  try {
+    const move = await sliderMoves(kernel);
+    for (const beside of ['nothing else', 'a training']) {
+      if (beside === 'a training') {
+        const training = await kernel.sendCell(`
+import { BASELINE, Laboratory } from 'stability-training';
+await new Laboratory({ preset: 'laptop', seed: 1000, store: ${JSON.stringify(store)} }).run(BASELINE, { onBatch: () => console.log('.') });`);
+        await kernel.message(({ type, parent }) => type === 'stream' && parent === training, 120_000);
+      }
+      const taken: number[] = [];
+      for (let count = 0; count < 100; count++) {
+        taken.push(await move());
+        await wait(20 * Math.random());
+      }
+      const [half, most] = [0.5, 0.95].map((share) =>
+        taken.toSorted((a, b) => a - b)[Math.floor(share * taken.length)]?.toFixed(0),
+      );
+      console.log(`a slider draws a chart beside ${beside}: median ${half} ms, 95 % ${most} ms`);
+    }
+  } finally {
+    await kernel.kill();
+    rmSync(store, { recursive: true });
+  }
+}
+
 async function main(): Promise<void> {
   const argv = {
     ours: await kernelCommand(),
@@ -107,17 +166,17 @@ async function main(): Promise<void> {
   );
   await ours.kill();
   await peer.kill();
-  if (values.json) console.log(JSON.stringify(rows, null, 2));
-  else
-    console.table(
-      rows.map((row) => ({
-        ...row,
-        ours: row.ours.toFixed(1),
-        peer: row.peer.toFixed(1),
-        ratio: row.ratio.toFixed(2),
-        target: row.target?.toFixed(2) ?? '',
-      })),
-    );
+  if (values.json) return console.log(JSON.stringify(rows, null, 2));
+  console.table(
+    rows.map((row) => ({
+      ...row,
+      ours: row.ours.toFixed(1),
+      peer: row.peer.toFixed(1),
+      ratio: row.ratio.toFixed(2),
+      target: row.target?.toFixed(2) ?? '',
+    })),
+  );
+  await sliders(argv.ours);
 }
 
 main();

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 const ROOT = join(__dirname, '..');
-const PYTHON = join(ROOT, '.venv-peer', 'bin', 'python');
+/** Of the environment that PyTorch is in. */
+export const PYTHON = join(ROOT, '.venv-peer', 'bin', 'python');
 
 /** What peer.py answers; its own docstring says what it takes. */
 export interface PeerAnswer {
