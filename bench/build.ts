@@ -15,8 +15,8 @@ import sharp from 'sharp';
 import { buildFolder } from '../dist/data/build/folder';
 import { openCifar10 } from '../lib/data/build/cifar10';
 import { readImages } from '../lib/data/dataset';
-
-const PYTHON = join(__dirname, '..', '.venv-peer', 'bin', 'python');
+import { peerPython } from './peer';
+import { median } from './statistics';
 
 /** Photographs of CIFAR-10, enlarged, with one another's pixels as fine texture, and grain: 500 × 375, some 100 KB. */
 async function makePhotographs(folder: string, count: number): Promise<void> {
@@ -46,8 +46,6 @@ async function makePhotographs(folder: string, count: number): Promise<void> {
   }
 }
 
-const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1];
-
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -64,7 +62,7 @@ async function main(): Promise<void> {
   // By another process: what sharp leaves behind in the memory of this one is not what a build begins with.
   const make = ['--import', 'tsx', __filename, '--make', images, '--images', values.images];
   execFileSync(process.execPath, make, { stdio: 'inherit' });
-  const peer = spawn(PYTHON, [join(__dirname, 'build.py'), images, String(availableParallelism())]);
+  const peer = spawn(peerPython(), [join(__dirname, 'build.py'), images, String(availableParallelism())]);
   peer.stderr.pipe(process.stderr);
   const answers = createInterface({ input: peer.stdout })[Symbol.asyncIterator]();
   const theirs = async () => {

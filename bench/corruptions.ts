@@ -12,6 +12,7 @@ import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { corruptions } from '../lib/distortions';
 import { compile, hashSeed, type Tensor, type Tensor4D, tf } from '../lib/tensorflow';
+import { median } from './statistics';
 
 const [SIDE, BATCH] = [224, 64];
 const PYTHON = join(__dirname, '..', '.venv-corruptions', 'bin', 'python');
@@ -19,8 +20,6 @@ const PYTHON = join(__dirname, '..', '.venv-corruptions', 'bin', 'python');
 /** As imagecorruptions calls ours. */
 const peerName = (name: string) =>
   name.replace('-c', '').replaceAll('-', '_').replace('jpegompression', 'jpeg_compression');
-
-const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
 async function main(): Promise<void> {
   const { only, repeats } = parseArgs({

@@ -14,7 +14,6 @@ from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from multiprocessing import get_context
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -22,8 +21,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, kl_div, log_softmax
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "test" / "reference"))
-from network import ResNet18  # noqa: E402
+from peer import ResNet18, Training, Workload
 
 TEST_BATCH = 250
 
@@ -96,11 +94,13 @@ def pictures() -> Pictures:
     return Pictures(REQUEST)
 
 
-def network_of(state: dict[str, Tensor] | None) -> ResNet18:
-    network = ResNet18(REQUEST.width, REQUEST.stem, REQUEST.classes).to(memory_format=torch.channels_last)
+def training_of(state: dict[str, Tensor] | None) -> Training:
+    """A network with its optimizer, from some weights or from random ones."""
+    shape = {name: getattr(REQUEST, name) for name in ("width", "stem", "size", "batch", "classes", "precision")}
+    training = Training(Workload(task="train", threads=1, **shape))
     if state is not None:
-        network.load_state_dict(state)
-    return network
+        training.network.load_state_dict(state)
+    return training
 
 
 def folded(network: ResNet18) -> ResNet18:
@@ -137,10 +137,10 @@ def correct(network: ResNet18, part: str, sigma: float = 0) -> int:
 
 def train(treatment: dict, state: dict[str, Tensor] | None, epochs: int, seconds: Seconds) -> ResNet18:
     """A network after its best epoch by the validation images, which are not distorted."""
-    of, network = pictures(), network_of(state)
-    optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9, nesterov=True, fused=True)
+    of, training = pictures(), training_of(state)
+    network = training.network
     kind, sigma = treatment["kind"], treatment.get("sigma", 0)
-    best, most = network.state_dict(), -1
+    best, most = {}, -1
     for _ in range(epochs):
         started = time.perf_counter()
         network.train()
@@ -153,8 +153,7 @@ def train(treatment: dict, state: dict[str, Tensor] | None, epochs: int, seconds
             elif kind == "DA":
                 p = treatment["probability"]
                 images = noisy if p == 1 else torch.where(torch.rand(len(labels), 1, 1, 1) < p, noisy, images)
-            with torch.autocast("cpu", torch.bfloat16, enabled=REQUEST.precision == "bfloat16"):
-                logits = network(of.normalised(images)).float()
+            logits = training.logits(of.normalised(images))
             if kind == "ST":
                 reference, distorted = logits.chunk(2)
                 p, q = log_softmax(reference, 1), log_softmax(distorted, 1)
@@ -162,9 +161,7 @@ def train(treatment: dict, state: dict[str, Tensor] | None, epochs: int, seconds
                 loss = cross_entropy(reference, labels) + treatment["alpha"] * divergence
             else:
                 loss = cross_entropy(logits, labels)
-            loss.backward()
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+            training.update(loss)
         trained = time.perf_counter()
         seconds.training += trained - started
         count = correct(folded(network), "validation")
@@ -182,7 +179,7 @@ def run(treatment: dict, state: dict[str, Tensor] | None, epochs: int):
     started = time.perf_counter()
     tested = folded(network)
     counts = [correct(tested, "test", sigma) for sigma in REQUEST.strengths]
-    seconds.tests += time.perf_counter() - started
+    seconds.tests = time.perf_counter() - started
     return network.state_dict(), seconds, [count / REQUEST.splits["test"] for count in counts]
 
 

@@ -9,11 +9,10 @@
  * `photos`, each tested at all twelve strengths. PyTorch's side is grid.py.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { readImages } from '../lib/data/dataset';
 import { loadPlugin } from '../lib/runs/experiment';
 import { Laboratory } from '../lib/runs/laboratory';
 import { type Preset, specOf } from '../lib/runs/presets';
@@ -22,7 +21,8 @@ import { runId } from '../lib/runs/spec';
 import { localEngine } from '../lib/sweep/engines/local';
 import { sweep } from '../lib/sweep/sweep';
 import { device } from '../lib/tensorflow';
-import { PYTHON } from './peer';
+import { peerPython, writePictures } from './peer';
+import { median } from './statistics';
 
 /** Seconds from nothing to the last test, and those of all processes together by what they went to. */
 interface Measured {
@@ -52,7 +52,7 @@ async function main(): Promise<void> {
     for (let repeat = 0; repeat < Number(values.repeats); repeat++) {
       ours.push(await sweepOnce(laboratory, join(folder, `runs-${repeat}`)));
       theirs.push(
-        JSON.parse(execFileSync(PYTHON, [join(__dirname, 'grid.py')], { input: request }).toString()),
+        JSON.parse(execFileSync(peerPython(), [join(__dirname, 'grid.py')], { input: request }).toString()),
       );
     }
     report(laboratory, ours, theirs);
@@ -65,15 +65,13 @@ async function main(): Promise<void> {
 function requestOf({ preset, dataset, precision }: Laboratory, folder: string): string {
   const { network, batchSize: batch, baselineEpochs: baseline_epochs, epochs, own } = preset;
   const parts = [dataset.train, dataset.validation, dataset.test];
-  const [images, labels] = ['images', 'labels'].map((name) => join(folder, name));
-  writeFileSync(images, Buffer.concat(parts.map((part) => readImages(part, [...part.labels.keys()]))));
-  writeFileSync(labels, Buffer.concat(parts.map((part) => Uint8Array.from(part.labels))));
   const treatments = own?.treatments.map(({ method, distortion }) => ({
     ...method,
     sigma: distortion?.strength,
   }));
   return JSON.stringify({
-    ...{ images, labels, precision, batch, baseline_epochs, epochs, processes: PROCESSES },
+    ...writePictures(parts, folder),
+    ...{ precision, batch, baseline_epochs, epochs, processes: PROCESSES },
     ...(network as { readonly width: number; readonly stem: string }),
     splits: Object.fromEntries(parts.map(({ name, length }) => [name, length])),
     side: dataset.sourceSide,
@@ -128,10 +126,8 @@ function report(
   ours: readonly Measured[],
   theirs: readonly Measured[],
 ): void {
-  const median = (of: readonly Measured[], value: (one: Measured) => number) =>
-    of.map(value).toSorted((a, b) => a - b)[of.length >> 1];
   const row = (name: string, value: (one: Measured) => number) => {
-    const [our, their] = [median(ours, value), median(theirs, value)];
+    const [our, their] = [ours, theirs].map((side) => median(side.map(value)));
     return `| ${name} | ${our.toFixed(1)} | ${their.toFixed(1)} | ${(their / our).toFixed(2)} |`;
   };
   const rest = ({ seconds, training, validation, tests }: Measured) =>

@@ -24,6 +24,7 @@ import { type ImagePlan, imagePair, type StepInputs, stepInputs } from '../lib/e
 import { ArgumentError } from '../lib/io/errors';
 import { type Precision, ResNet18 } from '../lib/model/resnet';
 import { compile, hashSeed, type Tensor4D, tf } from '../lib/tensorflow';
+import { median } from './statistics';
 import { CLASSES, randomStep } from './step';
 
 interface Row {
@@ -111,8 +112,6 @@ function trainingSteps(precision: Precision, batch: number) {
     return stop(STEPS * batch);
   };
 }
-
-const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
 async function main(): Promise<void> {
   const { values } = parseArgs({

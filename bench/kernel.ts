@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { kernelCommand, python, root, TestKernel } from '../test/support/kernel';
+import { median, quantile } from './statistics';
 
 const { values } = parseArgs({
   args: process.argv.slice(2).filter((arg) => arg !== '--'),
@@ -30,9 +31,6 @@ interface Row {
   /** The least ratio aimed at. */
   readonly target?: number;
 }
-
-const median = (numbers: readonly number[]) =>
-  numbers.toSorted((a, b) => a - b)[numbers.length >> 1] ?? Number.NaN;
 
 /** @param slackMs what ours may take longer */
 async function compare(
@@ -76,33 +74,33 @@ const asking =
   () =>
     timed(() => kernel.request(type, content));
 
-/** Milliseconds from a slider's move to the chart that it draws, from one picture of which the next cell may train. */
+/** Shows a slider that draws a chart; each call moves it and waits for the new chart. */
 async function sliderMoves(kernel: TestKernel): Promise<Measure> {
   const cell = await kernel.sendCell(`
 import { Figure } from 'stability-training/plots';
 import { interact, slider } from 'stability-training/notebook';
 const x = Array.from({ length: 100 }, (_, at) => at);
-await interact({ power: slider('power', { min: 0, max: 3, step: 0.01, value: 1 }) }, ({ power }) =>
-  new Figure({ data: [{ type: 'scatter', x, y: x.map((value) => value ** power) }], layout: { title: { text: String(power) } }, text: String(power) }));`);
+await interact({ percent: slider('percent', { min: 0, max: 1000 }) }, ({ percent }) =>
+  new Figure({ data: [{ type: 'scatter', x, y: x.map((value) => value ** (percent / 100)) }], layout: {}, text: String(percent) }));`);
   const { reply } = await kernel.answered(cell);
   if (reply.status !== 'ok') throw new Error(reply.evalue);
   const opened = kernel.messages.find(
     ({ content }) => content.data?.state?._model_name === 'FloatSliderModel',
   );
   const comm_id = opened?.content.comm_id;
-  let moves = 1; // a move to where it is would draw nothing
+  let value = 0;
   return () =>
     timed(async () => {
-      const drawn = kernel.messages.length;
-      const data = { method: 'update', state: { value: 1 + (moves++ % 200) / 100 }, buffer_paths: [] };
+      value += 1;
+      const data = { method: 'update', state: { value }, buffer_paths: [] };
       await kernel.send('comm_msg', { comm_id, data });
-      await kernel.message((message) => {
-        return message.type === 'update_display_data' && kernel.messages.indexOf(message) >= drawn;
-      });
+      await kernel.message(
+        ({ type, content }) => type === 'update_display_data' && content.data['text/plain'] === String(value),
+      );
     });
 }
 
-/** The same while nothing else and while another cell trains at the laptop preset: median and 95 % of 100 moves. */
+/** Prints how long a slider takes to draw, beside nothing and beside a cell that trains at the preset laptop: 100 moves each. */
 async function sliders(argv: readonly string[]): Promise<void> {
   const kernel = await TestKernel.start({ argv, cwd: root });
   const store = mkdtempSync(join(tmpdir(), 'slider-'));
@@ -120,9 +118,7 @@ await new Laboratory({ preset: 'laptop', seed: 1000, store: ${JSON.stringify(sto
         taken.push(await move());
         await wait(20 * Math.random());
       }
-      const [half, most] = [0.5, 0.95].map((share) =>
-        taken.toSorted((a, b) => a - b)[Math.floor(share * taken.length)]?.toFixed(0),
-      );
+      const [half, most] = [0.5, 0.95].map((share) => quantile(taken, share).toFixed(0));
       console.log(`a slider draws a chart beside ${beside}: median ${half} ms, 95 % ${most} ms`);
     }
   } finally {

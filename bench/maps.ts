@@ -4,6 +4,7 @@
  */
 import { castTo, device, normalTensor, tf } from '../lib/tensorflow';
 import { filterGradient, filterGradientTapByTap, type Geometry } from '../lib/tensorflow/convolution';
+import { median } from './statistics';
 
 const REPEATS = 15;
 
@@ -18,8 +19,6 @@ const MAPS = [
     return [...halving, { batch, side, inChannels: out, outChannels: out, stride: 1 }];
   }),
 );
-
-const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
 const { name, threads, tensorflow } = device();
 console.log(`${name}, ${threads} threads, TensorFlow ${tensorflow}; medians of ${REPEATS} in turn, ms\n`);

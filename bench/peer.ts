@@ -1,12 +1,34 @@
 /** PyTorch beside us: peer.py in a process of its own, asked in lines of JSON. */
 import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { readImages, type Split } from '../lib/data/dataset';
 
 const ROOT = join(__dirname, '..');
-/** Of the environment that PyTorch is in. */
-export const PYTHON = join(ROOT, '.venv-peer', 'bin', 'python');
+const PYTHON = join(ROOT, '.venv-peer', 'bin', 'python');
+
+/** The Python that has PyTorch; the first time its environment is made, which downloads PyTorch. */
+export function peerPython(): string {
+  if (!existsSync(PYTHON)) {
+    console.error('Making .venv-peer with PyTorch, once: several gigabytes …');
+    execFileSync('python3', ['-m', 'venv', join(ROOT, '.venv-peer')], { stdio: 'inherit' });
+    const requirements = join(__dirname, 'peer-requirements.txt');
+    execFileSync(PYTHON, ['-m', 'pip', 'install', '--quiet', '-r', requirements], { stdio: 'inherit' });
+  }
+  return PYTHON;
+}
+
+/** Writes splits of a data set one behind the other, for Python to read: squares `[n, side, side, 3]` and labels `[n]`, uint8. */
+export function writePictures(splits: readonly Split[], folder: string): { images: string; labels: string } {
+  const files = { images: join(folder, 'images'), labels: join(folder, 'labels') };
+  writeFileSync(
+    files.images,
+    Buffer.concat(splits.map((split) => readImages(split, [...split.labels.keys()]))),
+  );
+  writeFileSync(files.labels, Buffer.concat(splits.map((split) => Uint8Array.from(split.labels))));
+  return files;
+}
 
 /** What peer.py answers; its own docstring says what it takes. */
 export interface PeerAnswer {
@@ -25,15 +47,9 @@ export class Peer {
     child.stderr.pipe(process.stderr);
   }
 
-  /** Starts it; the first time its environment is made, which downloads PyTorch. */
+  /** Starts it, see {@link peerPython}. */
   static async start(): Promise<Peer> {
-    if (!existsSync(PYTHON)) {
-      console.error('Making .venv-peer with PyTorch, once: several gigabytes …');
-      execFileSync('python3', ['-m', 'venv', join(ROOT, '.venv-peer')], { stdio: 'inherit' });
-      const requirements = join(__dirname, 'peer-requirements.txt');
-      execFileSync(PYTHON, ['-m', 'pip', 'install', '--quiet', '-r', requirements], { stdio: 'inherit' });
-    }
-    return new Peer(spawn(PYTHON, [join(__dirname, 'peer.py')]));
+    return new Peer(spawn(peerPython(), [join(__dirname, 'peer.py')]));
   }
 
   async ask(request: object): Promise<PeerAnswer> {

@@ -9,6 +9,7 @@
 import { parseArgs } from 'node:util';
 import type { Precision, Stem } from '../lib/model/resnet';
 import { type Binding, backend, nativeBinding } from '../lib/tensorflow/runtime';
+import { median } from './statistics';
 import { randomStep, type StepShape } from './step';
 
 const { values } = parseArgs({
@@ -31,7 +32,6 @@ const shape: StepShape = {
   precision: values.precision as Precision,
 };
 
-const median = (times: readonly number[]) => times.toSorted((a, b) => a - b)[times.length >> 1];
 function timed(execution: 'eager' | 'compiled', repeats = 5): number {
   const { run, dispose } = randomStep(shape, { execution });
   const times: number[] = [];

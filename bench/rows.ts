@@ -1,15 +1,15 @@
 /** The rows of the bench: how each is measured, on our side and on PyTorch's. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openCifar10 } from '../lib/data/build/cifar10';
-import { readImages, subset } from '../lib/data/dataset';
+import { subset } from '../lib/data/dataset';
 import { gaussianNoise } from '../lib/distortions';
 import { type Precision, ResNet18 } from '../lib/model/resnet';
 import { presets } from '../lib/runs/presets';
 import { train } from '../lib/training/train';
 import { alone } from './alone';
-import type { Peer } from './peer';
+import { type Peer, writePictures } from './peer';
 import { CLASSES, randomStep, type StepShape } from './step';
 
 /** The peer, and the device it computes on. */
@@ -106,13 +106,7 @@ function epoch(precision: Precision, target: number): RowPlan {
       const split = subset(whole.train, { count: dataset.train, seed: 0 });
       const validation = subset(whole.validation, { count: dataset.validation, seed: 0 });
       const folder = mkdtempSync(join(tmpdir(), 'bench-epoch-'));
-      const files = { images: join(folder, 'images'), labels: join(folder, 'labels') };
-      const parts = [split, validation];
-      writeFileSync(
-        files.images,
-        Buffer.concat(parts.map((part) => readImages(part, [...part.labels.keys()]))),
-      );
-      writeFileSync(files.labels, Buffer.concat(parts.map((part) => Uint8Array.from(part.labels))));
+      const files = writePictures([split, validation], folder);
 
       const secondEpoch = async () => {
         const network = new ResNet18({ ...shape, classes: whole.classNames.length, precision });

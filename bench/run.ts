@@ -13,6 +13,7 @@ import { parseArgs } from 'node:util';
 import { device } from '../lib/tensorflow';
 import { Peer } from './peer';
 import { type Beside, plans, type RowPlan } from './rows';
+import { median } from './statistics';
 
 interface Row {
   readonly name: string;
@@ -23,8 +24,6 @@ interface Row {
   readonly ratio: number;
   readonly target: number;
 }
-
-const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
 async function measure({ name, unit, target, open }: RowPlan, beside: Beside, repeats: number): Promise<Row> {
   const sides = await open(beside);

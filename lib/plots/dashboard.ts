@@ -190,7 +190,7 @@ const LAST_RUNS = 12;
 const PAUSE = 5;
 
 /**
- * Seconds to go at the pace at which the last runs were finished; undefined before there are two since the last pause,
+ * Tells the seconds to go, at the pace at which the last runs ended: undefined until two have ended since the last pause,
  * and while nobody works.
  */
 export function remainingSeconds({ jobs, counts }: SweepStatus, now: Date): number | undefined {
@@ -202,12 +202,12 @@ export function remainingSeconds({ jobs, counts }: SweepStatus, now: Date): numb
     .slice(0, LAST_RUNS);
   if (ends.length < 2 || counts.running === 0) return undefined;
   const gaps = ends.slice(1).map(({ at }, index) => ends[index].at - at);
-  // Not the median: runs that are done side by side end in pairs, so that every other gap is none.
+  // The upper quartile, since the median may be zero: two processes often end their runs together.
   const usual = gaps.toSorted((a, b) => a - b)[Math.floor(0.75 * (gaps.length - 1))];
-  const begun = jobs.flatMap(({ state, begun }) => (state === 'running' && begun ? [begun.getTime()] : []));
-  if (begun.length > 0 && Math.min(...begun) - ends[0].at > PAUSE * usual) return undefined;
-  const pause = gaps.findIndex((gap) => gap > PAUSE * usual);
-  const stretch = pause >= 0 ? ends.slice(0, pause + 1) : ends;
+  const running = jobs.filter(({ state }) => state === 'running');
+  const begun = Math.min(...running.map(({ begun = now }) => begun.getTime()));
+  const pause = [begun - ends[0].at, ...gaps].findIndex((gap) => gap > PAUSE * usual);
+  const stretch = pause >= 0 ? ends.slice(0, pause) : ends;
   const [oldest] = stretch.slice(-1);
   const sum = (of: readonly Pick<JobStatus, 'job'>[]) => workOf(of.map(({ job }) => job));
   const done = sum(stretch.slice(0, -1));

@@ -15,8 +15,8 @@ export type Evaluated =
 export class Evaluator {
   readonly #session = new Session();
   /**
-   * What scripts that have not ended will come to. When V8 collects such a promise, the inspector calls back from within
-   * the collector, which ends the process from Node 22 on.
+   * Keeps the promises of scripts that have not ended: if V8 collected one, the inspector would call back in the middle of
+   * the collection, and Node 22 and later would crash.
    */
   readonly #open = new Set<Promise<unknown>>();
 
@@ -62,7 +62,7 @@ export class Evaluator {
   #post(options: Runtime.EvaluateParameterType): Promise<Runtime.EvaluateReturnType> {
     return new Promise((resolve, reject) => {
       let outcome: Promise<unknown> | undefined;
-      // A script in REPL mode is an async function: its promise is the first that it makes.
+      // V8 runs a script in REPL mode as an async function, and makes its promise before any other.
       const stop = promiseHooks.onInit((promise) => {
         outcome = promise;
         this.#open.add(promise);
@@ -73,7 +73,7 @@ export class Evaluator {
         if (error) reject(error);
         else resolve(answer);
       });
-      if (!outcome) stop(); // it was no script
+      if (!outcome) stop(); // a syntax error: nothing ran
     });
   }
 
