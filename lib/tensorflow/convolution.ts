@@ -46,8 +46,8 @@ const convolve = defineOp<{ x: Tensor; filter: Tensor }, Geometry>('conv2d', {
 });
 
 /**
- * `gradient` of bfloat16 maps. Where the processor has no bfloat16, oneDNN's gradients take 5 to 14 times as long in it as
- * in float32, so they are computed in float32 and rounded: hardware, too, rounds only the sum.
+ * `gradient` of bfloat16 maps. Where the processor has no bfloat16, TensorFlow's gradients take 5 to 14 times as long in it
+ * as in float32, so they are computed in float32 and rounded: hardware, too, rounds only the sum.
  */
 function inFastestType(maps: readonly Tensor[], gradient: (maps: readonly Tensor[]) => Tensor): Tensor {
   if (device().bfloat16 || dataTypeOf(maps[0]) !== DataType.bfloat16) return gradient(maps);
