@@ -1,4 +1,4 @@
-import { type Tensor, type Tensor4D, tf } from '../tensorflow';
+import { batchMatMul, type Tensor, type Tensor4D, tf } from '../tensorflow';
 import { strengthCheck, type TableDistortion, type Uses } from './distortion';
 import { wholePixels } from './pixels';
 
@@ -28,8 +28,8 @@ export const thumbnail = {
     const [batch, side] = crops.shape;
     const thumbnails = wholePixels(strengths, side).reshape([batch, 1, 1]);
     const matrices = thereAndBack(thumbnails, side).reshape([batch, 1, side, side]);
-    const rows = tf.matMul(matrices, crops.transpose([0, 3, 1, 2])); // [batch, 3, side, side]
-    const both = tf.matMul(rows, matrices, false, true).transpose([0, 2, 3, 1]).clipByValue(0, 1);
+    const rows = batchMatMul(matrices, crops.transpose([0, 3, 1, 2])); // [batch, 3, side, side]
+    const both = batchMatMul(rows, matrices, { transposeB: true }).transpose([0, 2, 3, 1]).clipByValue(0, 1);
     // The product with the identity is exact on a CPU; a GPU may round it.
     return tf.where(thumbnails.equal(side).reshape([batch, 1, 1, 1]), crops, both) as Tensor4D;
   },
@@ -53,5 +53,5 @@ function thereAndBack(thumbnails: Tensor, side: number): Tensor {
 
   const place = row.add(0.5).div(ratio).sub(0.5); // of the image's pixel `row`, in the thumbnail
   const up = triangle(column.sub(tf.minimum(tf.relu(place), thumbnails.sub(1))));
-  return tf.matMul(up, down);
+  return batchMatMul(up, down);
 }

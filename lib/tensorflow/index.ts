@@ -7,6 +7,7 @@ export { layerVariables } from './layers';
 export {
   add,
   addBias,
+  batchMatMul,
   batchNorm,
   castTo,
   crossEntropy,

@@ -3,6 +3,7 @@
  * channels]`. All of them take `bfloat16`, which tfjs labels float32 (see {@link castTo}).
  */
 import { ArgumentError } from '../io/errors';
+import { device } from './device';
 import {
   attribute,
   DataType,
@@ -43,6 +44,26 @@ export function nativeCast(x: Tensor, type: DataType): Tensor {
     'Cast',
     [x],
     [attribute.type('SrcT', dataTypeOf(x)), attribute.type('DstT', type), attribute.bool('Truncate', false)],
+  );
+}
+
+/**
+ * The products of two batches of matrices, `[…, rows, n]` and `[…, n, columns]`; no gradient. Each has the same bits whatever
+ * else is in the batch, as tfjs' `matMul` has not: with AVX2, oneDNN adds in another order at other sizes.
+ */
+export function batchMatMul(a: Tensor, b: Tensor, { transposeA = false, transposeB = false } = {}): Tensor {
+  if (device().kind === 'gpu') return tf.matMul(a, b, transposeA, transposeB);
+  // oneDNN takes the place of the first two versions of this op alone.
+  return executeOne(
+    'BatchMatMulV3',
+    [a, b],
+    [
+      attribute.type('Ta', dataTypeOf(a)),
+      attribute.type('Tb', dataTypeOf(b)),
+      attribute.type('Tout', dataTypeOf(a)),
+      attribute.bool('adj_x', transposeA),
+      attribute.bool('adj_y', transposeB),
+    ],
   );
 }
 

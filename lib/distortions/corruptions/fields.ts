@@ -1,6 +1,7 @@
 /** What several corruptions are made of: blurs along the axes, motion, zoom, moved pixels, clouds, noise. */
 import {
   attribute,
+  batchMatMul,
   correlate,
   DataType,
   executeOne,
@@ -44,7 +45,7 @@ export function blurMatrices(
   // Pixels beyond the edges count for those that stand there.
   const stand = Array.from({ length: side + 2 * most }, (_, at) => standIn(at - most, side, edge));
   const fold = tf.oneHot(tf.tensor1d(stand, 'int32'), side).cast('float32') as Tensor2D;
-  return tf.matMul(weights.reshape([-1, side + 2 * most]), fold).reshape([-1, side, side]);
+  return batchMatMul(weights.reshape([-1, side + 2 * most]), fold).reshape([-1, side, side]);
 }
 
 function standIn(place: number, side: number, edge: Edge): number {
@@ -57,8 +58,8 @@ function standIn(place: number, side: number, edge: Edge): number {
 export function alongBoth(images: Tensor4D, matrices: Tensor): Tensor4D {
   const side = images.shape[1];
   const each = matrices.reshape([-1, 1, side, side]);
-  const rows = tf.matMul(each, images.transpose([0, 3, 1, 2]));
-  return tf.matMul(rows, each, false, true).transpose([0, 2, 3, 1]) as Tensor4D;
+  const rows = batchMatMul(each, images.transpose([0, 3, 1, 2]));
+  return batchMatMul(rows, each, { transposeB: true }).transpose([0, 2, 3, 1]) as Tensor4D;
 }
 
 /** How far around an image pixels are looked up, in pixels. */
@@ -125,7 +126,7 @@ export function motionBlur(
   const rows = tf.oneHot(offset(angles.sin(), reach.top) as Tensor2D, reach.top + reach.bottom + 1);
   const columns = tf.oneHot(offset(angles.cos(), reach.left) as Tensor2D, reach.left + reach.right + 1);
   const weighted = rows.cast('float32').mul(weights.expandDims(2));
-  const kernels = tf.matMul(weighted, columns.cast('float32'), true);
+  const kernels = batchMatMul(weighted, columns.cast('float32'), { transposeA: true });
   return correlate(padEdges(images, reach), kernels);
 }
 

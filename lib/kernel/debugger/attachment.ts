@@ -135,7 +135,9 @@ export class Attachment {
       return place ? [{ call, place }] : [];
     });
     const [top] = frames;
-    const step = reason === 'other' && !hitBreakpoints?.length ? this.#step : undefined;
+    // Since Node 22 V8 says “step”.
+    const isOther = (reason === 'other' || reason === 'step') && !hitBreakpoints?.length;
+    const step = isOther ? this.#step : undefined;
     if (!top) {
       this.#tell('Debugger.resume');
       // The kernel compiles, or answers something. Later it may run a cell.
