@@ -120,6 +120,15 @@ describe('the measures of a report', () => {
     assert.ok(corrupted.low < corrupted.value && corrupted.value < corrupted.high);
   });
 
+  it('leave out the relative mCE over a baseline that loses nothing by a corruption', () => {
+    const atChance = reportOf('a network at chance', (name, severity) =>
+      name === 'fog' || name === 'none' ? 5 : severity,
+    );
+    const { mCE, ...rest } = reportSummary(baseline, atChance);
+    assert.ok(Number.isFinite(mCE?.value));
+    assert.ok(!('relativeMCE' in rest));
+  });
+
   it('refuse a baseline of other pictures, naming both', () => {
     const other = reportOf('another baseline', () => 1, 7);
     assert.throws(() => reportSummary(baseline, other), {

@@ -68,7 +68,8 @@ export interface ReportSummary {
   readonly mCE?: Measured;
   /**
    * The same of the errors above those on undistorted images. Where the baseline loses hardly anything by a corruption, as
-   * small images do by JPEG, this divides by almost nothing: its interval tells.
+   * small images do by JPEG, this divides by almost nothing: its interval tells. Left out where the baseline loses nothing
+   * at all by one, as a network at chance may.
    */
   readonly relativeMCE?: Measured;
   /** Whose errors they are divided by. */
@@ -99,21 +100,21 @@ export function reportSummary(report: CountedReport, baseline?: CountedReport): 
   );
   const cleanAnswers = answersIn(cleanOf(report));
   const baseClean = 1 - average(answersIn(cleanOf(baseline)));
-  const ratio = (above: (image: number) => number, baseAbove: number) =>
-    meanOver(report, (image) =>
+  const ratio = (above: (image: number) => number, baseAbove: number) => {
+    const divisors = baseErrors.map((errors) => average(errors.map((error) => error - baseAbove)));
+    if (divisors.some((divisor) => Math.abs(divisor) < 1e-9)) return undefined;
+    return meanOver(report, (image) =>
       average(
         rights.map((severities, at) => {
           const errors = severities.map((answers) => 1 - answers[image] - above(image));
-          return average(errors) / average(baseErrors[at].map((error) => error - baseAbove));
+          return average(errors) / divisors[at];
         }),
       ),
     );
-  return {
-    ...base,
-    mCE: ratio(() => 0, 0),
-    relativeMCE: ratio((image) => 1 - cleanAnswers[image], baseClean),
-    baseline: baseline.network,
   };
+  const mCE = ratio(() => 0, 0);
+  const relativeMCE = ratio((image) => 1 - cleanAnswers[image], baseClean);
+  return { ...base, ...(mCE && { mCE }), ...(relativeMCE && { relativeMCE }), baseline: baseline.network };
 }
 
 function cleanOf({ rows, network }: CountedReport): EvaluationRow {
