@@ -48,12 +48,12 @@ export function nativeCast(x: Tensor, type: DataType): Tensor {
 }
 
 /**
- * The products of two batches of matrices, `[…, rows, n]` and `[…, n, columns]`; no gradient. Each has the same bits whatever
- * else is in the batch, as tfjs' `matMul` has not: with AVX2, oneDNN adds in another order at other sizes.
+ * Multiplies the matrices of two batches, `[…, rows, n]` and `[…, n, columns]`; has no gradient. The bits of a product do not
+ * depend on the batch's size. Those of tfjs' `matMul` do: with AVX2, oneDNN sums in an order that the size decides.
  */
 export function batchMatMul(a: Tensor, b: Tensor, { transposeA = false, transposeB = false } = {}): Tensor {
   if (device().kind === 'gpu') return tf.matMul(a, b, transposeA, transposeB);
-  // oneDNN takes the place of the first two versions of this op alone.
+  // TensorFlow replaces the first two versions of this op by oneDNN's, and leaves the third as it is.
   return executeOne(
     'BatchMatMulV3',
     [a, b],

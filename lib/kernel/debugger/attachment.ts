@@ -135,9 +135,9 @@ export class Attachment {
       return place ? [{ call, place }] : [];
     });
     const [top] = frames;
-    // Since Node 22 V8 says “step”.
-    const isOther = (reason === 'other' || reason === 'step') && !hitBreakpoints?.length;
-    const step = isOther ? this.#step : undefined;
+    // A step ends with the reason “other” in Node 20, and with “step” from Node 22 on.
+    const endsStep = (reason === 'other' || reason === 'step') && !hitBreakpoints?.length;
+    const step = endsStep ? this.#step : undefined;
     if (!top) {
       this.#tell('Debugger.resume');
       // The kernel compiles, or answers something. Later it may run a cell.
