@@ -47,7 +47,7 @@ test('200 interrupts at random moments of a cell like training', async (context)
 test('100 restarts leave no process', () => restarts(100));
 
 for (const version of ['22', '24']) {
-  test(`Node ${version}, fetched through npm, passes the tests of the kernel`, async (context) => {
+  test(`Node ${version}, fetched through npm, passes the tests of the kernel, its debugger and its widgets`, async (context) => {
     const folder = await mkdtemp(join(tmpdir(), 'node-'));
     context.after(() => rm(folder, { recursive: true, force: true }));
     const run = promisify(execFile);
@@ -57,7 +57,8 @@ for (const version of ['22', '24']) {
     await tar.extract({ file: join(folder, tarball.trim()), cwd: folder, strip: 1 });
     const node = join(folder, 'bin', 'node');
     const { NODE_TEST_CONTEXT: _, ...env } = process.env;
-    const args = ['--import', 'tsx', '--test', '--test-reporter=spec', 'test/kernel.test.ts'];
+    const tests = ['kernel', 'kernel-parts', 'debugger', 'comms'].map((name) => `test/${name}.test.ts`);
+    const args = ['--import', 'tsx', '--test', '--test-reporter=spec', ...tests];
     const options = { cwd: root, env, maxBuffer: 2 ** 27 };
     const { stdout } = await run(node, args, options).catch((error) => assert.fail(error.stdout));
     context.diagnostic(`${(await run(node, ['--version'])).stdout.trim()}: ${/tests \d+/.exec(stdout)}`);

@@ -61,19 +61,22 @@ export class Evaluator {
 
   #post(options: Runtime.EvaluateParameterType): Promise<Runtime.EvaluateReturnType> {
     return new Promise((resolve, reject) => {
-      let outcome: Promise<unknown> | undefined;
-      // V8 runs a script in REPL mode as an async function, and makes its promise before any other.
-      const stop = promiseHooks.onInit((promise) => {
-        outcome = promise;
-        this.#open.add(promise);
-        stop();
-      }) as () => void;
-      this.#session.post('Runtime.evaluate', options, (error, answer) => {
-        if (outcome) this.#open.delete(outcome);
-        if (error) reject(error);
-        else resolve(answer);
+      // From Node 22 on, V8 holds an error for caught if an async function or a promise's executor is among the callers.
+      setImmediate(() => {
+        let outcome: Promise<unknown> | undefined;
+        // V8 runs a script in REPL mode as an async function, and makes its promise before any other.
+        const stop = promiseHooks.onInit((promise) => {
+          outcome = promise;
+          this.#open.add(promise);
+          stop();
+        }) as () => void;
+        this.#session.post('Runtime.evaluate', options, (error, answer) => {
+          if (outcome) this.#open.delete(outcome);
+          if (error) reject(error);
+          else resolve(answer);
+        });
+        if (!outcome) stop(); // a syntax error: nothing ran
       });
-      if (!outcome) stop(); // a syntax error: nothing ran
     });
   }
 

@@ -29,6 +29,7 @@ export interface Place {
 interface Script {
   readonly id: string;
   readonly path: string;
+  readonly endLine: number;
   /** Of code that was not written as it runs: its map, and the paths of what was written. */
   readonly map?: { readonly map: SourceMap; readonly paths: ReadonlyMap<string, string> };
 }
@@ -60,10 +61,11 @@ export class Sources {
     this.#inspector = inspector;
   }
 
-  add({ scriptId: id, url, sourceMapURL }: Debugger.ScriptParsedEventDataType): void {
+  add({ scriptId: id, url, endLine, sourceMapURL }: Debugger.ScriptParsedEventDataType): void {
     if (!isOwn(url)) return;
     const path = pathOf(url);
-    this.#scripts.set(id, { id, path, map: sourceMapURL ? this.#readMap(path, sourceMapURL) : undefined });
+    const map = sourceMapURL ? this.#readMap(path, sourceMapURL) : undefined;
+    this.#scripts.set(id, { id, path, endLine, map });
   }
 
   /** @returns the path by which clients know the cell from now on */
@@ -159,28 +161,49 @@ export class Sources {
   async #bind(script: Script, path: string): Promise<(number | undefined)[]> {
     const breakpoints = this.#breakpoints.get(path) ?? [];
     if (breakpoints.length === 0 || ![...(script.map?.paths.values() ?? [])].includes(path)) return [];
-    const start = { scriptId: script.id, lineNumber: 0, columnNumber: 0 };
-    // It may have been forgotten, as a cell whose names are all taken by others.
-    const { locations } = await this.#inspector
-      .post('Debugger.getPossibleBreakpoints', { start })
-      .catch(() => ({ locations: [] }));
-    const places = locations.flatMap((location) => {
-      const place = this.place(location);
-      return place?.isExact && place.path === path ? [{ location, ...place }] : [];
-    });
-    places.sort((a, b) => a.line - b.line || a.column - b.column);
+    const written = this.#written(script, path);
     return Promise.all(
       breakpoints.map(async ({ line, condition }) => {
-        const place = places.find((candidate) => candidate.line >= line);
-        if (!place) return undefined;
-        await this.#inspector.post('Debugger.setBreakpoint', { location: place.location, condition }).then(
-          ({ breakpointId }) => this.#set.get(path)?.push(breakpointId),
-          // Two lines may mean the same place.
-          () => undefined,
-        );
-        return place.line;
+        for (const place of written) {
+          if (place.line < line || !(await this.#canStop(place.location))) continue;
+          await this.#inspector.post('Debugger.setBreakpoint', { location: place.location, condition }).then(
+            ({ breakpointId }) => this.#set.get(path)?.push(breakpointId),
+            // Two lines may mean the same place.
+            () => undefined,
+          );
+          return place.line;
+        }
+        return undefined;
       }),
     );
+  }
+
+  /** What a script has of a file, in the order in which it was written. */
+  #written({ id, endLine, map }: Script, path: string): (Place & { location: Debugger.Location })[] {
+    const written: (Place & { location: Debugger.Location })[] = [];
+    for (let lineNumber = 0; lineNumber <= endLine; lineNumber++) {
+      let column = Number.MAX_SAFE_INTEGER;
+      while (column >= 0) {
+        const entry = map?.map.findEntry(lineNumber, column);
+        if (!entry || !('generatedLine' in entry) || entry.generatedLine !== lineNumber) break;
+        const location = { scriptId: id, lineNumber, columnNumber: entry.generatedColumn };
+        const place = this.place(location);
+        if (place?.path === path) written.push({ ...place, location });
+        column = entry.generatedColumn - 1;
+      }
+    }
+    return written.sort((a, b) => a.line - b.line || a.column - b.column);
+  }
+
+  async #canStop(start: Debugger.Location): Promise<boolean> {
+    const end = { ...start, lineNumber: start.lineNumber + 1, columnNumber: 0 };
+    // From Node 24 on, V8 lists no place of a whole script if it has thrown away the code of one function.
+    const options = { start, end, restrictToFunction: true };
+    const { locations } = await this.#inspector
+      .post('Debugger.getPossibleBreakpoints', options)
+      // The script may have been forgotten, as a cell whose names are all taken by others.
+      .catch(() => ({ locations: [] }));
+    return locations[0]?.lineNumber === start.lineNumber && locations[0].columnNumber === start.columnNumber;
   }
 
   #readMap(path: string, url: string): Script['map'] {
