@@ -56,7 +56,8 @@ export function takeGroup<T extends { readonly job: Job; readonly alone?: boolea
   shares: number,
   inHand: ReadonlySet<string> = new Set(),
 ): T[] {
-  const most = Math.min(TESTED_TOGETHER, Math.ceil(waiting.length / shares));
+  // Smaller groups towards the end: no worker waits long for another's last one.
+  const most = Math.min(TESTED_TOGETHER, Math.ceil(waiting.length / (2 * shares - 1)));
   const first = takeNext(waiting, store, inHand);
   if (first === undefined) return [];
   const group = [first];
