@@ -8,7 +8,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:f
 import { join } from 'node:path';
 import { writeWhole } from '../lib/io/files';
 import { readSafetensors, writeSafetensors } from '../lib/model/safetensors';
-import { type ClaimResult, checkClaims, claims, type Verdict, verdictCounts } from '../lib/paper/claims';
+import { type ClaimResult, checkClaims, claims, verdictCounts } from '../lib/paper/claims';
 import { panels } from '../lib/paper/figures';
 import { memoryOf } from '../lib/paper/memory';
 import { type PanelCurves, panelCurves, provenance, SettingCurves } from '../lib/paper/panel-curves';
@@ -124,8 +124,9 @@ function summary(preset: Preset, results: Results): string {
 
 function countsText(found: readonly ClaimResult[]): string {
   const counts = verdictCounts(found);
-  const texts = (Object.keys(counts) as Verdict[]).map((verdict) => `${counts[verdict]} ${verdict}`);
-  return `of ${found.length} statements, ${texts.join(', ')}`;
+  const { holds, contradicted, undecided } = counts;
+  const decided = `${holds} hold, ${contradicted} are contradicted, ${undecided} undecided`;
+  return `of ${found.length} statements, ${decided}, ${counts['not computed']} not computed`;
 }
 
 /** The README with what it is to say of the results. */

@@ -185,7 +185,7 @@ describe('tables of a figure at several presets', () => {
   it('say how many runs are missing, and train none unasked', async () => {
     assert.match(
       await trainFigure('fig1b', laboratories[0]),
-      /^0 of \d+ runs of fig1b are there at the preset smoke$/,
+      /^At the preset smoke, 0 of \d+ runs of fig1b are complete, with all of their tests$/,
     );
   });
 });

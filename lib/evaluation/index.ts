@@ -16,6 +16,7 @@ export {
 export { centreCrops, normalise } from './crops';
 export {
   accuracyInterval,
+  answersOf,
   curvePoints,
   type EvaluateOptions,
   type EvaluationRow,

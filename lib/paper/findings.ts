@@ -37,9 +37,9 @@ interface Told {
 type Direction = 'better' | 'worse' | 'undecided';
 
 /**
- * Says what the panels of a figure show at one preset or several: who gains on the baseline at the practical strength, at a
- * strong one and without distortion, how the best ST and DA compare, which settings lose what they knew, what is left open;
- * and the paired gains with their intervals. Runs that are missing are named.
+ * Says what the panels of a figure show at one preset or several: which methods gain over the baseline at the practical
+ * strength, at a strong one and without distortion, how the best ST and DA compare, which settings lose accuracy on clean
+ * pictures, what is undecided; and the paired gains with their intervals. Runs that are missing are named.
  */
 export function findings(figure: FigureName, laboratories: Laboratory | readonly Laboratory[]): Markdown {
   const texts = [laboratories].flat().flatMap((laboratory) => {
@@ -108,7 +108,7 @@ export function findingOf(
     ...compared.map(({ short, chosenThere }) => chosenSentence(short, chosenThere, verdictOf)),
     betweenSentence(compared, verdictOf),
     forgettingSentence(lost),
-    `Left open: ${open === told.length ? `all ${open}` : `${open} of ${told.length}`} differences.`,
+    `Undecided: ${open === told.length ? `all ${open}` : `${open} of the ${told.length}`} differences compared here.`,
     not,
   ];
   return `${head} ${sentences.filter(Boolean).join(' ')}\n\n${gainTable(compared, verdictOf)}`;
@@ -163,24 +163,26 @@ function verdicts(all: readonly Told[]): (one: Told) => Direction {
   return (one) => known.get(one) ?? 'undecided';
 }
 
-/** `At the practical ρ=30° ST (+13.5) and DA (+13.2) surely gain on the baseline.` Places with nothing sure share a sentence. */
+/** `At the practical ρ=30° ST (+13.5) and DA (+13.2) surely gain over the baseline.` Places with nothing sure share a sentence. */
 function gainSentences(
   places: readonly (Pick<Place, 'words'> & { readonly gains: readonly Told[] })[],
   verdictOf: (one: Told) => Direction,
 ): readonly string[] {
   const wordsOf = new Map<string, string[]>();
   for (const { words, gains } of places) {
-    const those = (wanted: Direction, verb: string) => {
+    const those = (wanted: Direction, verb: string, preposition: string) => {
       const names = gains
         .filter((one) => verdictOf(one) === wanted)
         .map(({ name, found }) => `${name} (${points(found.estimate.value)})`);
-      return names.length > 0 ? [`${listed(names)} surely ${verb}${names.length > 1 ? '' : 's'}`] : [];
+      return names.length > 0
+        ? [`${listed(names)} surely ${verb}${names.length > 1 ? '' : 's'} ${preposition}`]
+        : [];
     };
-    const sure = [...those('better', 'gain'), ...those('worse', 'lose')];
+    const sure = [...those('better', 'gain', 'over'), ...those('worse', 'lose', 'against')];
     const said =
       sure.length > 0
-        ? `${sure.join(' and ')} against the baseline`
-        : 'the best of no method surely differs from the baseline';
+        ? `${sure.join(' and ')} the baseline`
+        : 'no method’s best run surely differs from the baseline';
     wordsOf.set(said, [...(wordsOf.get(said) ?? []), words]);
   }
   return [...wordsOf].map(
@@ -188,14 +190,14 @@ function gainSentences(
   );
 }
 
-/** `Chosen at σ=0.5 instead: ST (σ=1, α=10) +20.1 (+15.3 to +24.9), …`: the practical strength picks who is good there. */
+/** `With the best chosen at σ=0.5 instead: ST (σ=1, α=10) +20.1 (+15.3 to +24.9), …`. */
 function chosenSentence(short: string, chosen: readonly Told[], verdictOf: (one: Told) => Direction): string {
   const each = chosen.map((one) => {
     const { sides, estimate } = one.found;
-    const setting = sides?.[0].replace(/^.*? (?=ST|DA|AT)/, '') ?? one.name;
+    const setting = sides?.[0].replace(/^best |, chosen at .*?(?= \()/g, '') ?? one.name;
     return `${setting} ${points(estimate.value)}${intervalText(one.found)}${verdictOf(one) === 'undecided' ? ', undecided' : ''}`;
   });
-  return each.length > 0 ? `Chosen at ${short} instead: ${each.join('; ')}.` : '';
+  return each.length > 0 ? `With the best chosen at ${short} instead: ${each.join('; ')}.` : '';
 }
 
 /** ` (+1.2 to +3.4)` */
@@ -222,7 +224,8 @@ function betweenSentence(
         }) => {
           const decider = wouldDecide(estimate, estimate.value);
           const by = points(estimate.value);
-          return direction === 'undecided' ? `${short} (${by}; ${decider} would decide)` : `${short} (${by})`;
+          if (direction !== 'undecided') return `${short} (${by})`;
+          return `${short} (${by}; ${decider ? `${decider} would decide` : 'a tie'})`;
         },
       );
     return here.length > 0 ? [`${said[direction]} at ${listed(here)}`] : [];
@@ -239,15 +242,15 @@ function forgettingSentence(
   const sure = holm(every.map(({ found }) => found.pBroken));
   const forgetful = every.filter((_, at) => sure[at]);
   if (forgetful.length === 0)
-    return `None of the ${every.length} settings surely forgets what it knew without distortion.`;
+    return `None of the ${every.length} settings surely loses accuracy on clean pictures.`;
   const counts = there.map(
     ({ name, all }) => `${all.filter((one) => forgetful.includes(one)).length} of ${all.length} of ${name}`,
   );
   const [{ found }] = forgetful.toSorted((a, b) => a.found.estimate.value - b.found.estimate.value);
-  return `Settings that surely forget what they knew without distortion: ${listed(counts)}, most of all ${found.sides?.[0]} (${points(found.estimate.value)}).`;
+  return `Settings that surely lose accuracy on clean pictures: ${listed(counts)}; ${found.sides?.[0]} loses most (${points(found.estimate.value)}).`;
 }
 
-/** A row a contender, ST against DA and the control; a column a place; in bold what is sure. */
+/** A row a contender, ST against DA and the control, with how many seeds both sides have; a column a place; in bold what is sure. */
 function gainTable(
   places: readonly (Pick<Place, 'short'> &
     Readonly<Record<'gains' | 'between' | 'control', readonly Told[]>>)[],
@@ -260,12 +263,13 @@ function gainTable(
     return `${value}${intervalText(one.found)}`;
   };
   const row = (one: Told, at: number) => {
-    const label = one.name === 'ST − DA' ? 'best ST − best DA' : one.found.sides?.[0];
-    return `| ${label} | ${columns.map((column) => cell(column[at])).join(' | ')} |`;
+    const label = one.name === 'ST − DA' ? 'best ST − best DA' : `${one.found.sides?.[0]} − baseline`;
+    const seeds = new Set(columns.map((column) => column[at].found.estimate.seeds.length));
+    return `| ${label} | ${[...seeds].join(', ')} | ${columns.map((column) => cell(column[at])).join(' | ')} |`;
   };
   return [
-    `| points against the baseline | ${places.map(({ short }, at) => (at === 0 ? `${short}, practical` : short)).join(' | ')} |`,
-    `|---|${places.map(() => '---').join('|')}|`,
+    `| difference, points | seeds | ${places.map(({ short }, at) => (at === 0 ? `${short}, practical` : short)).join(' | ')} |`,
+    `|---|---|${places.map(() => '---').join('|')}|`,
     ...columns[0].map(row),
   ].join('\n');
 }

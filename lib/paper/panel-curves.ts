@@ -217,7 +217,8 @@ export function panelCurves(panel: Panel, preset: Preset, results: Results): Pan
     })),
     curves: chosen.map(({ rule }, at) => {
       const curve = drawn[1 + controls.length + at];
-      return { label: curveLabel(rule, curve), rule, chosen: curve };
+      const seeds = curve.runs.length > 1 ? `, ${curve.runs.length} seeds` : '';
+      return { label: `${curveLabel(rule, curve)}${seeds}`, rule, chosen: curve };
     }),
     band: (band[0]?.points ?? []).map(({ strength }, at) => {
       const accuracies = band.map(({ points }) => points[at].accuracy);
@@ -270,12 +271,11 @@ export function accuracyAt(curve: Pick<SettingCurve, 'points'>, strength: number
 /** As the paper's legends: `best ST (σ=0.215, α=10)`. */
 export function curveLabel(
   { pick, at, method, extended, training }: CurveRule,
-  { treatment, runs }: SettingCurve,
-) {
-  const title = runTitle(treatment).replace(method, `${method}${extended ? ', twice the epochs' : ''}`);
-  const where = at === undefined ? '' : ` at ${strengthText(distortionNamed(training), at)}`;
-  const seeds = runs.length > 1 ? `, ${runs.length} seeds` : '';
-  return `${pick}${where} ${title}${seeds}`;
+  { treatment }: SettingCurve,
+): string {
+  const epochs = extended ? ', twice the epochs' : '';
+  const chosen = at === undefined ? '' : `, chosen at ${strengthText(distortionNamed(training), at)}`;
+  return `${pick} ${runTitle(treatment).replace(method, `${method}${epochs}${chosen}`)}`;
 }
 
 /**
@@ -315,7 +315,7 @@ export function provenance(panels: readonly PanelCurves[]): string {
   const device = ({ device: { name, kind, threads, tensorflow } }: RunRecord) =>
     `${name} (${kind === 'gpu' ? 'GPU' : `${threads} CPU thread${threads === 1 ? '' : 's'}`}, TensorFlow ${tensorflow})`;
   return [
-    `Settings computed, of those the panel chooses from: ${computed.join('; ')}.`,
+    `Settings computed: ${computed.join('; ')}.`,
     `Computed ${days[0] === days.at(-1) ? `on ${days[0]}` : `from ${days[0]} to ${days.at(-1)}`}`,
     `from the pictures of ${distinct(({ spec: { dataset } }) => `${dataset.name} ${dataset.digest}`)}`,
     `on ${distinct(device)} in ${distinct(({ spec }) => spec.precision)},`,

@@ -88,7 +88,7 @@ export function claimsFigure(checks: readonly CheckedClaims[]): Figure {
       {
         type: 'scatter',
         mode: 'markers',
-        name: 'where the claim has it',
+        name: 'range that is claimed',
         x: [null],
         y: [null],
         marker: { symbol: 'square', size: 14, color: zoneColour },

@@ -174,6 +174,10 @@ export async function showFigure(
       continue;
     }
     console.log(`Preset ${laboratory.preset.name}. ${provenance(panels)}`);
+    if (panels.every(({ curves }) => curves.length === 0)) {
+      console.log('No curve is computed whole, so that nothing is drawn.');
+      continue;
+    }
     for (const panel of panels) {
       await display(panelFigure(panel));
       await display(panelTable(panel));

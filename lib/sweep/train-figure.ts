@@ -17,7 +17,7 @@ export async function trainFigure(
   let [told, bar]: [string, ProgressBar | undefined] = ['', undefined];
   const options = { preset: preset.name, store: store.directory, engine: localEngine() };
   for await (const { done, jobs } of sweep([figure], options)) {
-    told = `${done} of ${jobs} runs of ${figure} are there at the preset ${preset.name}`;
+    told = `At the preset ${preset.name}, ${done} of ${jobs} runs of ${figure} are complete, with all of their tests`;
     if (!goOn) break;
     bar ??= progress({ total: jobs, label: figure, unit: 'runs' });
     bar.advance(done - bar.done);

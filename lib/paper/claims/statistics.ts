@@ -222,17 +222,16 @@ export const isSure = (probability: number) => probability <= LEVEL;
 /**
  * What would decide an estimate that lies so far from a bound: seeds, as far as they go; else test images.
  *
- * @returns a phrase such as `about 6 seeds`
+ * @returns a phrase such as `about 6 seeds`; nothing for a tie, which no number of either would decide
  */
-export function wouldDecide({ variance, seeds, images }: Estimate, distance: number): string {
-  if (!Number.isFinite(variance.seeds))
-    return 'a second seed of some settings, which tells how far seeds differ';
+export function wouldDecide({ variance, seeds, images }: Estimate, distance: number): string | undefined {
+  if (!Number.isFinite(variance.seeds)) return 'at least a second seed of some settings';
   const wanted = (Math.abs(distance) / jStat.studentt.inv(1 - LEVEL, 1e6)) ** 2;
   const perSeed = variance.seeds * seeds.length;
   if (variance.images < wanted) {
     return `about ${rounded(Math.max(seeds.length + 1, perSeed / (wanted - variance.images)))} seeds`;
   }
-  if (wanted < 1e-7) return 'no number of seeds or test images: the two are as good as the same';
+  if (wanted < 1e-7) return undefined;
   const thousands = (2 * variance.images * images) / wanted / 1000;
   return `about ${rounded(thousands, 1000)} test images and ${rounded((2 * perSeed) / wanted)} seeds`;
 }
