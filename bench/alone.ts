@@ -35,7 +35,7 @@ export function alone(
 }
 
 /** The most memory this process has held, bytes. (`maxRSS` would count the one that started it.) */
-function residentPeak(): number {
+export function residentPeak(): number {
   return 1024 * Number(/VmHWM:\s*(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]);
 }
 

@@ -5,17 +5,16 @@
  * Ours is the whole build, as compiled: threads, decoding, resizing, checksums, channel statistics, the packed store and
  * its manifest on disk.
  */
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
 import { buildFolder } from '../dist/data/build/folder';
 import { openCifar10 } from '../lib/data/build/cifar10';
 import { readImages } from '../lib/data/dataset';
-import { peerPython } from './peer';
+import { Peer } from './peer';
 import { median } from './statistics';
 
 /** Photographs of CIFAR-10, enlarged, with one another's pixels as fine texture, and grain: 500 × 375, some 100 KB. */
@@ -62,13 +61,8 @@ async function main(): Promise<void> {
   // By another process: what sharp leaves behind in the memory of this one is not what a build begins with.
   const make = ['--import', 'tsx', __filename, '--make', images, '--images', values.images];
   execFileSync(process.execPath, make, { stdio: 'inherit' });
-  const peer = spawn(peerPython(), [join(__dirname, 'build.py'), images, String(availableParallelism())]);
-  peer.stderr.pipe(process.stderr);
-  const answers = createInterface({ input: peer.stdout })[Symbol.asyncIterator]();
-  const theirs = async () => {
-    peer.stdin.write('\n');
-    return count / Number((await answers.next()).value);
-  };
+  const peer = new Peer<number>(['build.py', images, String(availableParallelism())]);
+  const theirs = async () => count / (await peer.ask({}));
   const ours = async () => {
     const out = join(folder, 'data');
     const started = performance.now();
@@ -82,7 +76,7 @@ async function main(): Promise<void> {
   const rates: { readonly ours: number; readonly peer: number }[] = [];
   for (let repeat = 0; repeat < Number(values.repeats); repeat++)
     rates.push({ ours: await ours(), peer: await theirs() });
-  peer.stdin.end();
+  peer.stop();
   rmSync(folder, { recursive: true });
   const row = {
     name: 'building a data set, 500 × 375 JPEG to 256 × 256',
@@ -96,7 +90,4 @@ async function main(): Promise<void> {
   console.log(values.json ? JSON.stringify([row], undefined, 2) : text);
 }
 
-main().catch((error) => {
-  console.error(error);
-  process.exitCode = 1;
-});
+void main();

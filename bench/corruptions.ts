@@ -6,31 +6,24 @@
  * of measurements in turn. The peer lives in an
  * environment of its own: `python3 -m venv .venv-corruptions`, and there `pip install imagecorruptions==1.1.2`.
  */
-import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { corruptions } from '../lib/distortions';
 import { compile, hashSeed, type Tensor, type Tensor4D, tf } from '../lib/tensorflow';
+import { Peer } from './peer';
 import { median } from './statistics';
 
 const [SIDE, BATCH] = [224, 64];
 const PYTHON = join(__dirname, '..', '.venv-corruptions', 'bin', 'python');
 
 /** As imagecorruptions calls ours. */
-const peerName = (name: string) =>
-  name.replace('-c', '').replaceAll('-', '_').replace('jpegompression', 'jpeg_compression');
+const peerName = (name: string) => name.replace(/-c$/, '').replaceAll('-', '_');
 
 async function main(): Promise<void> {
   const { only, repeats } = parseArgs({
     options: { only: { type: 'string', default: '' }, repeats: { type: 'string', default: '3' } },
   }).values;
-  const peer = spawn(PYTHON, [join(__dirname, 'corruptions.py')], { stdio: ['pipe', 'pipe', 'inherit'] });
-  const lines = createInterface({ input: peer.stdout })[Symbol.asyncIterator]();
-  const ask = async (name: string, severity: number): Promise<number> => {
-    peer.stdin.write(`${JSON.stringify({ name, severity, side: SIDE })}\n`);
-    return Number((await lines.next()).value);
-  };
+  const peer = new Peer<number>(['corruptions.py'], PYTHON);
 
   const crops = tf.tidy(() => {
     const grid = tf.range(0, SIDE).div(20);
@@ -79,7 +72,7 @@ async function main(): Promise<void> {
       const sums = [0, 0];
       for (const severity of [1, 2, 3, 4, 5]) {
         sums[0] += once(severity) / 5;
-        sums[1] += (await ask(peerName(corruption.name), severity)) / 5;
+        sums[1] += (await peer.ask({ name: peerName(corruption.name), severity, side: SIDE })) / 5;
       }
       ours.push(sums[0]);
       theirs.push(sums[1]);
@@ -90,10 +83,7 @@ async function main(): Promise<void> {
       `| ${corruption.title} | ${median(ours).toFixed(1)} | ${median(theirs).toFixed(1)} | ${ratio.toFixed(1)} |`,
     );
   }
-  peer.stdin.end();
+  peer.stop();
 }
 
-main().catch((error) => {
-  console.error(error);
-  process.exitCode = 1;
-});
+void main();

@@ -155,7 +155,4 @@ function report(
   );
 }
 
-main().catch((error) => {
-  console.error(error);
-  process.exitCode = 1;
-});
+void main();

@@ -26,6 +26,7 @@ import { presetNamed } from '../lib/runs/presets';
 import { tf } from '../lib/tensorflow';
 import type { Method } from '../lib/training/methods';
 import { train } from '../lib/training/train';
+import { residentPeak } from './alone';
 
 /** Enough for the peak: the second and third step find what the first has left. */
 const STEPS = 4;
@@ -76,7 +77,7 @@ async function measure(name: keyof typeof methods): Promise<void> {
     epochs: 1,
     batchSize: preset.batchSize,
   });
-  console.log(JSON.stringify((1024 * process.resourceUsage().maxRSS - idle) / 1e6));
+  console.log(JSON.stringify((residentPeak() - idle) / 1e6));
 }
 
 function measureAll(): MemoryMeasurement {

@@ -2,23 +2,23 @@
 
     {"task": "train", "width": 64, "stem": "imagenet", "size": 64, "batch": 128, "classes": 200,
      "precision": "float32", "threads": 2, "steps": 10, "device": "cpu"}
-    {"imagesPerSecond": 181.2, "seconds": 7.06}
+    {"imagesPerSecond": 181.2}
 
 The fields of `Workload` are the keys of a request, beside `steps`. What a workload needs is made and warmed
-up at its first request and kept for the next ones; `seconds` is the time of the steps alone.
+up at its first request and kept for the next ones; the time is that of the steps alone.
 
 - train: forward, cross-entropy, backward, SGD step, on one random batch.
 - evaluate: forward in inference mode, on one random batch.
 - st-epoch: `steps` epochs of stability training, from the data set's file through a DataLoader to a
   checkpoint on disk, validation included; images/s count the reference images.
-- memory: `steps` training steps in a fresh process. `peakBytes` is the most memory in use, less
-  `importBytes`, which the process held once its modules were imported. On a GPU it is what tensors took.
+- memory: `steps` training steps in a fresh process. `peakBytes` is the most memory in use, less what the
+  process held once its modules were imported. On a GPU it is what tensors took.
 
 A request that fails is answered by {"error": "..."}.
 
 Done as PyTorch's performance guide advises: channels_last for network and images, autocast (in evaluation:
 weights) in bfloat16, the fused optimizer, gradients set to None, nothing read back within an epoch; on a GPU
-TF32, cuDNN's benchmark and pinned memory. `compiled` adds torch.compile.
+TF32, cuDNN's benchmark and pinned memory.
 """
 
 import json
@@ -58,14 +58,12 @@ class Workload:
     precision: Literal["float32", "bfloat16"]
     threads: int
     device: Literal["cpu", "cuda"] = "cpu"
-    compiled: bool = False
     # st-epoch alone: raw uint8 squares `[n, side, side, 3]`, of which the centre is used, and labels `[n]`;
     # the last ones are for validation.
     images: str = ""
     labels: str = ""
     side: int = 0
     validation: int = 0
-    workers: int = 0
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -81,7 +79,6 @@ class Training:
         self.workload = workload
         self.network = ResNet18(workload.width, workload.stem, workload.classes)
         self.network.to(workload.device, memory_format=torch.channels_last)
-        self.forward = torch.compile(self.network) if workload.compiled else self.network
         self.optimizer = torch.optim.SGD(
             self.network.parameters(), lr=0.01, momentum=0.9, nesterov=True, fused=True
         )
@@ -90,7 +87,7 @@ class Training:
         """The network's forward pass in the workload's precision; float32 logits."""
         bfloat16 = self.workload.precision == "bfloat16"
         with torch.autocast(self.workload.device, torch.bfloat16, enabled=bfloat16):
-            return self.forward(images).float()
+            return self.network(images).float()
 
     def update(self, loss: Tensor) -> None:
         """One optimizer step."""
@@ -123,12 +120,11 @@ def evaluate(workload: Workload) -> Callable[[], int]:
     dtype = torch.bfloat16 if workload.precision == "bfloat16" else torch.float32
     network = ResNet18(workload.width, workload.stem, workload.classes).eval()
     network.to(workload.device, dtype, memory_format=torch.channels_last)
-    forward = torch.compile(network) if workload.compiled else network
     images = random_images(workload).to(dtype)
 
     @torch.inference_mode()
     def step() -> int:
-        forward(images)
+        network(images)
         return workload.batch
 
     return step
@@ -160,14 +156,7 @@ def stability_training(workload: Workload) -> Callable[..., int]:
     split = len(np.memmap(workload.labels, np.uint8, "r")) - workload.validation
     squares, held_out = Squares(workload, slice(split)), Squares(workload, slice(split, None))
     options = {"pin_memory": device == "cuda", "collate_fn": lambda batch: batch}
-    loader = DataLoader(
-        squares,
-        workload.batch,
-        shuffle=True,
-        num_workers=workload.workers,
-        persistent_workers=workload.workers > 0,
-        **options,
-    )
+    loader = DataLoader(squares, workload.batch, shuffle=True, **options)
     validation = DataLoader(held_out, 2 * workload.batch, **options)
     mean = torch.tensor([0.4914, 0.4822, 0.4465], device=device).view(1, 3, 1, 1)
     deviation = torch.tensor([0.2470, 0.2435, 0.2616], device=device).view(1, 3, 1, 1)
@@ -237,7 +226,7 @@ def measure(workload: Workload, steps: int) -> dict[str, float]:
     images = sum(step() for _ in range(steps))
     synchronize()
     seconds = time.perf_counter() - started
-    return {"imagesPerSecond": images / seconds, "seconds": seconds}
+    return {"imagesPerSecond": images / seconds}
 
 
 def resident_peak() -> int:
@@ -254,8 +243,8 @@ def measure_memory(workload: Workload, steps: int) -> dict[str, float]:
     for _ in range(steps):
         step()
     if workload.device == "cuda":
-        return {"peakBytes": torch.cuda.max_memory_allocated(), "importBytes": 0}
-    return {"peakBytes": resident_peak() - imported, "importBytes": imported}
+        return {"peakBytes": torch.cuda.max_memory_allocated()}
+    return {"peakBytes": resident_peak() - imported}
 
 
 def answer(line: str, fresh: bool) -> dict[str, float]:

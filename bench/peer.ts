@@ -33,31 +33,27 @@ export function writePictures(splits: readonly Split[], folder: string): { image
 /** What peer.py answers; its own docstring says what it takes. */
 export interface PeerAnswer {
   readonly imagesPerSecond: number;
-  readonly seconds: number;
   readonly peakBytes?: number;
 }
 
-export class Peer {
+/** A Python program that answers each line of JSON with another; by default peer.py, with PyTorch. */
+export class Peer<Answer = PeerAnswer> {
   readonly #process: ChildProcessWithoutNullStreams;
   readonly #lines: AsyncIterator<string>;
 
-  private constructor(child: ChildProcessWithoutNullStreams) {
-    this.#process = child;
-    this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-    child.stderr.pipe(process.stderr);
+  /** @param args a program of this folder, and what it takes */
+  constructor([program, ...args]: readonly string[] = ['peer.py'], python = peerPython()) {
+    this.#process = spawn(python, [join(__dirname, program), ...args]);
+    this.#lines = createInterface({ input: this.#process.stdout })[Symbol.asyncIterator]();
+    this.#process.stderr.pipe(process.stderr);
   }
 
-  /** Starts it, see {@link peerPython}. */
-  static async start(): Promise<Peer> {
-    return new Peer(spawn(peerPython(), [join(__dirname, 'peer.py')]));
-  }
-
-  async ask(request: object): Promise<PeerAnswer> {
+  async ask(request: object): Promise<Answer> {
     this.#process.stdin.write(`${JSON.stringify(request)}\n`);
     const { value, done } = await this.#lines.next();
-    if (done) throw new Error('The PyTorch process ended without an answer.');
-    const answer = JSON.parse(value) as PeerAnswer & { error?: string };
-    if (answer.error !== undefined) throw new Error(`PyTorch: ${answer.error}`);
+    if (done) throw new Error('The Python process ended without an answer.');
+    const answer = JSON.parse(value) as Answer & { error?: string };
+    if (answer.error !== undefined) throw new Error(`Python: ${answer.error}`);
     return answer;
   }
 

@@ -28,8 +28,6 @@ export interface Sides {
 export interface RowPlan {
   readonly name: string;
   readonly unit: 'images/s' | 'ms' | 'MB';
-  /** Whose figure stands beside ours. Default: PyTorch's. */
-  readonly peer?: string;
   /** The least ratio aimed at; above 1 is better for us in every row. */
   readonly target: number;
   readonly open: (beside: Beside) => Promise<Sides>;
@@ -166,13 +164,12 @@ function memory(precision: Precision, target: number): RowPlan {
   };
 }
 
-/** Tensors so small that the way to TensorFlow is what counts, and one thread does more than two. */
+/** Our own eager step in place of PyTorch: tensors so small that the way to TensorFlow is what counts, and one thread does more than two. */
 function tinyStep(target: number): RowPlan {
   const shape = { task: 'train', ...small, stem: 'imagenet', batch: 2, precision: 'float32' } as const;
   return {
     name: `a step, one thread an op, ${nameOf(shape)}`,
     unit: 'ms',
-    peer: 'our own eager step',
     target,
     async open() {
       const steps = [randomStep(shape, { threads: 1 }), randomStep(shape, { execution: 'eager' })];

@@ -49,7 +49,7 @@ async function main(): Promise<void> {
       gpu: { type: 'boolean', default: false },
     },
   });
-  const beside: Beside = { peer: await Peer.start(), device: values.gpu ? 'cuda' : 'cpu' };
+  const beside: Beside = { peer: new Peer(), device: values.gpu ? 'cuda' : 'cpu' };
   const rows: Row[] = [];
   const print = (text: string) => values.json || console.log(text);
   const { name, threads, tensorflow } = device();
@@ -71,7 +71,4 @@ async function main(): Promise<void> {
   if (values.json) console.log(JSON.stringify(rows, undefined, 2));
 }
 
-main().catch((error) => {
-  console.error(error);
-  process.exitCode = 1;
-});
+void main();

@@ -9,6 +9,11 @@ import path from 'node:path';
 import { inRoot, root } from './lib/paths.mjs';
 
 const site = path.resolve(process.argv[2] ?? inRoot('site'));
+// What lies there goes.
+const lying = fs.existsSync(site) ? fs.readdirSync(site) : [];
+if (lying.length > 0 && !lying.some((name) => name.startsWith('index.'))) {
+  throw new Error(`${site} holds something else than an earlier site: give another folder.`);
+}
 const notebooks = fs
   .readdirSync(inRoot('notebooks'))
   .filter((name) => name.endsWith('.ipynb') && !name.startsWith('.'))
@@ -155,17 +160,14 @@ for (const { file } of pages) {
   fs.rmSync(withEnding(file, '.ipynb'));
 }
 call('npm', ['run', '--silent', 'docs', '--', '--readme', 'none', '--out', path.join(site, 'api')]);
-call('npm', [
-  ...[
-    'exec',
-    '--yes',
-    '--package=linkinator@7.6.1',
-    '--',
-    'linkinator',
-    site,
-    '--recurse',
-    '--check-fragments',
-  ],
-  ...['--verbosity', 'error', '--skip', '^https?://(?!localhost)'],
-]);
+const linkinator = ['exec', '--yes', '--package=linkinator@7.6.1', '--', 'linkinator', site];
+const options = [
+  '--recurse',
+  '--check-fragments',
+  '--verbosity',
+  'error',
+  '--skip',
+  '^https?://(?!localhost)',
+];
+call('npm', [...linkinator, ...options]);
 console.log(`${pages.length} pages and the library's: ${path.join(site, 'index.html')}`);

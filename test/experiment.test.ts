@@ -241,6 +241,24 @@ describe('what is refused before anything is trained', () => {
     'an unknown option of a test': [{ tests: [{ distortion: 'rotation', strength: 1 }] }, /"strength"/],
     'no treatment': [{ treatments: [] }, /treatments/],
     'a negative weight': [{ treatments: [{ ...treatment, method: { kind: 'ST', alpha: -1 } }] }, /α/],
+    'no weight': [{ treatments: [{ ...treatment, method: { kind: 'ST' } }] }, /α must be .* got undefined/],
+    'an unknown divergence': [
+      { treatments: [{ ...treatment, method: { ...treatment.method, divergence: 'Mean' } }] },
+      /divergence is "mean" or "sum", but got "Mean"/,
+    ],
+    'an unknown key of a method': [
+      { treatments: [{ ...treatment, method: { ...treatment.method, lambda: 3 } }] },
+      /"lambda"/,
+    ],
+    'an unknown key of a distortion': [
+      { treatments: [{ ...treatment, distortion: { ...treatment.distortion, strenght: 3 } }] },
+      /"strenght"/,
+    ],
+    'a distortion that is a word': [
+      { treatments: [{ ...treatment, distortion: 'rotation' }] },
+      /a treatment is/,
+    ],
+    'a data set that is open': [{ dataset: {} }, /a function that opens one/],
     'an unknown distortion': [{ tests: [{ distortion: 'rotatoin' }] }, /no distortion "rotatoin"/],
     'a strength out of range': [{ tests: [{ distortion: 'rotation', strengths: [200] }] }, /ρ must be/],
     'a preset’s name': [{ name: 'laptop' }, /cannot be called "laptop"/],
@@ -440,5 +458,21 @@ describe('pictures in memory', () => {
     await assert.rejects(buildArrays({ ...options, ...fine, test: array(0) }), /of test 0 images/);
     await assert.rejects(buildArrays({ ...options, ...fine, train: array(2, 7) }), /the label 7/);
     await assert.rejects(buildArrays({ ...options, ...fine, side: 9 }), /9 × 9 × 3/);
+    const images = new Float32Array(2 * 8 * 8 * 3) as object as Uint8Array;
+    await assert.rejects(buildArrays({ ...options, ...fine, test: { ...fine.test, images } }), /Uint8Array/);
+    await assert.rejects(buildArrays({ ...options, ...fine, name: '' }), /name must be a text/);
+    const labels = ['length', 'length'] as object as number[];
+    await assert.rejects(
+      buildArrays({ ...options, ...fine, test: { ...fine.test, labels } }),
+      /label length/,
+    );
+  });
+
+  it('are refused in training where a channel is constant', async () => {
+    const splits = { train: array(2), validation: array(2), test: array(2) };
+    const dataset = openFolder(await buildArrays({ ...options, out: join(folder, 'flat'), ...splits }));
+    const network = new st.ResNet18({ classes: 2, width: 4 });
+    const training = st.train({ network, dataset, method: { kind: 'baseline' }, epochs: 1 });
+    await assert.rejects(training, /have mean .* and deviation 0, 0, 0/);
   });
 });

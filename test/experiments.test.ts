@@ -111,7 +111,10 @@ describe('a specification', () => {
       [{ ...spec, method: { ...spec.method, beta: 2 } }, /Unrecognized key.*"beta"/],
       [withoutEpochs, /epochs/],
       [{ ...spec, epochs: '3' }, /epochs/],
-      [{ ...spec, method: { ...spec.method, divergence: 'max' } }, /"mean"\|"sum"/],
+      [
+        { ...spec, method: { ...spec.method, divergence: 'max' } },
+        /divergence is "mean" or "sum", but got "max"/,
+      ],
       [{ ...spec, dataset: { ...spec.dataset, test: 0 } }, /dataset\.test/],
       [{ ...spec, method: { ...spec.method, alpha: -0.1 } }, /α must be .* -0\.1/],
       [{ ...spec, method: { kind: 'DA', probability: 2 } }, /p must be .* 2/],

@@ -305,6 +305,12 @@ describe('a report', () => {
       robustnessReport(options({ file, plan: one, dataset: { ...dataset, ...IMAGENET } })),
       /begun with the normalisation .*0\.485/,
     );
+    const cut = join(folder, 'cut.jsonl');
+    writeFileSync(cut, readFileSync(file, 'utf8').split('\n').slice(1).join('\n'));
+    await assert.rejects(
+      robustnessReport(options({ file: cut, plan: one })),
+      /does not begin as a report does/,
+    );
     const other = new ResNet18({ classes: 3, width: 4, seed: 1 });
     await assert.rejects(
       robustnessReport(options({ file, plan: one, network: other })),

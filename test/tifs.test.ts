@@ -294,6 +294,7 @@ describe('a square out of an image', () => {
     assertColour(colourOf(await toSquare(see, 256), 0, 1), [255, 255, 255], 0, 'transparent');
     const deep = await stripes(60, 40, RGB).toColourspace('rgb16').png().toBuffer();
     assertColour(colourOf(await toSquare(deep, 256), 0.35, 0.65), [0, 255, 0], 1, '16 bits');
+    await assert.rejects(toSquare(floatTiff(), 8), /pixels are of the type float: save it with 8 or 16 bits/);
   });
 
   test('is enlarged as Pillow does by its bilinear filter, whatever the file type', async () => {
@@ -917,3 +918,32 @@ test('of eight threads that lock a folder of an ended process at the same moment
   const winners = folders.map((_, round) => results.filter((got) => got[round]).length);
   assert.deepEqual(new Set(winners), new Set([1]));
 });
+
+/** A grey TIFF of 8 × 8 pixels, 32-bit floats. */
+function floatTiff(): Buffer {
+  const entries = [
+    [256, 8], // width
+    [257, 8], // height
+    [258, 32], // bits a sample
+    [259, 1], // not compressed
+    [262, 1], // 0 is black
+    [273, 256], // where the pixels begin
+    [277, 1], // samples a pixel
+    [278, 8], // rows of the strip
+    [279, 256], // its bytes
+    [339, 3], // floats
+  ];
+  const file = Buffer.alloc(512);
+  file.write('II*\0', 'latin1');
+  file.writeUInt32LE(8, 4);
+  file.writeUInt16LE(entries.length, 8);
+  for (const [index, [tag, value]] of entries.entries()) {
+    const at = 10 + 12 * index;
+    file.writeUInt16LE(tag, at);
+    file.writeUInt16LE(4, at + 2);
+    file.writeUInt32LE(1, at + 4);
+    file.writeUInt32LE(value, at + 8);
+  }
+  for (let pixel = 0; pixel < 64; pixel++) file.writeFloatLE(pixel / 63, 256 + 4 * pixel);
+  return file;
+}

@@ -63,6 +63,7 @@ function treatmentOf(options: Given<'run'>): Treatment {
   const { alpha, probability, mu, divergence, reference, passes } = options;
   const given = { alpha, probability, mu, divergence, reference, passes };
   const isPapers = Object.hasOwn(METHOD_OPTIONS, kind);
+  const own = isPapers ? undefined : methodNamed(kind);
   const { needs, takes } = isPapers ? METHOD_OPTIONS[kind] : OWN;
   const known = [...needs, ...takes];
   const cure =
@@ -79,7 +80,7 @@ function treatmentOf(options: Given<'run'>): Treatment {
   }
   const hyperparameters = Object.entries(given).filter(([, value]) => value !== undefined);
   return {
-    method: isPapers ? ({ kind, ...Object.fromEntries(hyperparameters) } as Method) : methodNamed(kind),
+    method: own ?? ({ kind, ...Object.fromEntries(hyperparameters) } as Method),
     ...(name !== undefined && strength !== undefined && { distortion: { name, strength } }),
     epochs,
   };

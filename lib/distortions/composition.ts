@@ -21,6 +21,12 @@ export interface Composition extends Distortion<readonly number[]> {
  *   a random crop or a part with `make` that is not the first: both take the picture as it is read
  */
 export function compose(parts: readonly Part[]): Composition {
+  const strange = parts.find((part) => typeof part?.name !== 'string');
+  if (strange !== undefined) {
+    throw new ArgumentError(`compose takes distortions, but got ${JSON.stringify(strange)}.`, {
+      cure: 'distortionNamed finds one by its name, a composition by rotation+gaussian-noise.',
+    });
+  }
   const name = parts.map((part) => part.name).join('+');
   if (parts.length < 2) {
     throw new ArgumentError(`A composition has two parts or more, but "${name}" has ${parts.length}.`);

@@ -1,15 +1,6 @@
 import { centreOffset } from '../data/geometry';
-import {
-  attribute,
-  castTo,
-  DataType,
-  dataTypeOf,
-  executeOne,
-  randomUniform,
-  type Tensor,
-  type Tensor4D,
-  tf,
-} from '../tensorflow';
+import { castTo, randomUniform, type Tensor, type Tensor4D, tf } from '../tensorflow';
+import { take } from '../tensorflow/places';
 import { strengthCheck, type TableDistortion, type Uses } from './distortion';
 import { wholePixels } from './pixels';
 
@@ -55,20 +46,6 @@ export function shiftedCrops(squares: Tensor4D, offsets: Tensor, side: number): 
   const starts = offsets.add(centreOffset(squares.shape[1], side)).clipByValue(0, room);
   const [tops, lefts] = tf.split(castTo(starts, 'int32'), 2, 1); // [batch, 1] each
   const pixels = tf.range(0, side, 1, 'int32').reshape([1, side]);
-  const crops = gather(gather(squares, tops.add(pixels), 1), lefts.add(pixels), 2);
+  const crops = take(take(squares, tops.add(pixels), 1), lefts.add(pixels), 2);
   return castTo(crops, 'float32').div(255) as Tensor4D;
-}
-
-/** Entries `indices` `[batch, n]` of each image along an axis. */
-function gather(x: Tensor, indices: Tensor, axis: number): Tensor {
-  return executeOne(
-    'GatherV2',
-    [x, indices, tf.scalar(axis, 'int32')],
-    [
-      attribute.type('Tparams', dataTypeOf(x)),
-      attribute.type('Tindices', DataType.int32),
-      attribute.type('Taxis', DataType.int32),
-      attribute.int('batch_dims', 1),
-    ],
-  );
 }

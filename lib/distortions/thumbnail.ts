@@ -1,4 +1,5 @@
 import { batchMatMul, type Tensor, type Tensor4D, tf } from '../tensorflow';
+import { alongBoth } from './corruptions/fields';
 import { strengthCheck, type TableDistortion, type Uses } from './distortion';
 import { wholePixels } from './pixels';
 
@@ -27,9 +28,7 @@ export const thumbnail = {
   apply({ crops, strengths }: Uses<'crops' | 'strengths'>) {
     const [batch, side] = crops.shape;
     const thumbnails = wholePixels(strengths, side).reshape([batch, 1, 1]);
-    const matrices = thereAndBack(thumbnails, side).reshape([batch, 1, side, side]);
-    const rows = batchMatMul(matrices, crops.transpose([0, 3, 1, 2])); // [batch, 3, side, side]
-    const both = batchMatMul(rows, matrices, { transposeB: true }).transpose([0, 2, 3, 1]).clipByValue(0, 1);
+    const both = alongBoth(crops, thereAndBack(thumbnails, side)).clipByValue(0, 1);
     // The product with the identity is exact on a CPU; a GPU may round it.
     return tf.where(thumbnails.equal(side).reshape([batch, 1, 1, 1]), crops, both) as Tensor4D;
   },

@@ -1,6 +1,6 @@
 import type { ImageDataset, Normalisation, Split } from '../data/dataset';
 import { type Distortion, isNone, type Strength } from '../distortions';
-import { ArgumentError } from '../io/errors';
+import { ArgumentError, UserError } from '../io/errors';
 import { logitsOf, type Network } from '../model/network';
 import { currentKernel } from '../notebook/client';
 import { giveWay } from '../notebook/give-way';
@@ -93,7 +93,10 @@ export class AccuracyMeter {
         { execution },
       );
     const answers = compile(
-      ({ images, labels }: Shown) => ({ right: f(images).argMax(1).equal(labels).cast('int32') }),
+      ({ images, labels }: Shown) => {
+        const logits = f(images);
+        return { right: logits.argMax(1).equal(labels).cast('int32'), finite: logits.isFinite().all() };
+      },
       { execution },
     );
     const gradient = compile((inputs: StepInputs) => ({ gradient: cropGradient(inputs, { dataset, f }) }), {
@@ -206,7 +209,11 @@ export class AccuracyMeter {
 
   /** `[batch]`: 1 for each image that the network classifies right, else 0. */
   #right(shown: Shown) {
-    return tf.tidy(() => this.#steps.answers(shown).right.dataSync());
+    return tf.tidy(() => {
+      const { right, finite } = this.#steps.answers(shown);
+      checkFinite(finite.dataSync()[0] === 1);
+      return right.dataSync();
+    });
   }
 
   /**
@@ -249,6 +256,10 @@ export class AccuracyMeter {
   }
 
   #inOrder(split: Split, plan: ImagePlan, signal?: AbortSignal) {
+    const { name, test } = this.#dataset;
+    if (split.store.digest !== test.store.digest) {
+      throw new ArgumentError(`The split is not one of the data set ${name}.`);
+    }
     const inOrder = { batchSize: BATCH_SIZE, order: 'sequential', signal } as const;
     return plannedBatches(split, this.#dataset, plan, inOrder);
   }
@@ -259,12 +270,33 @@ export class AccuracyMeter {
   }
 }
 
-/** @throws ArgumentError if the network has another number of classes, or another normalisation, than the data set */
+/** @throws UserError if logits are no numbers: their largest would be an answer all the same */
+export function checkFinite(areFinite: boolean): void {
+  if (areFinite) return;
+  throw new UserError('The network answers with NaN or an infinite number.', {
+    cure: 'Look for weights, images or a distortion that are not finite.',
+  });
+}
+
+/**
+ * @throws ArgumentError if the network has another number of classes, or another normalisation, than the data set, or the
+ *   data set no deviation to divide by
+ */
 export function checkFits(
   { classes, normalisation }: Pick<Network, 'classes' | 'normalisation'>,
   dataset: ImageDataset,
 ): void {
   const { name, classNames } = dataset;
+  if (typeof classes !== 'number') {
+    throw new ArgumentError('The network does not say how many classes it has.', {
+      cure: 'A model of TensorFlow.js becomes a network by fromLayers, a function by fromFunctions.',
+    });
+  }
+  if (!dataset.deviation.every((deviation) => deviation > 0)) {
+    throw new ArgumentError(`The images of the data set ${name} have ${textOf(dataset)}.`, {
+      cure: 'A channel that is the same in all training images, with a deviation of 0, cannot be normalised.',
+    });
+  }
   if (classes !== classNames.length) {
     throw new ArgumentError(
       `The network has ${classes} classes, but the data set ${name} has ${classNames.length}.`,

@@ -7,7 +7,7 @@ import { ArgumentError } from '../io/errors';
 import { logitsOf, type Network } from '../model/network';
 import { currentKernel } from '../notebook/client';
 import { castTo, compile, type Tensor1D, type Tensor4D, tf, uint8Tensor } from '../tensorflow';
-import { BATCH_SIZE } from './accuracy';
+import { BATCH_SIZE, checkFinite } from './accuracy';
 import { centreCrops, normalise } from './crops';
 
 /** How sure a network was of its answers, and which were right. */
@@ -119,5 +119,6 @@ export async function predictions(
   } finally {
     step.dispose();
   }
+  checkFinite(found.confidences.every(Number.isFinite));
   return found;
 }

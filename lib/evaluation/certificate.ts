@@ -16,7 +16,7 @@ import {
   tf,
   uint8Tensor,
 } from '../tensorflow';
-import { checkFits } from './accuracy';
+import { checkFinite, checkFits } from './accuracy';
 import { centreCrops, normalise } from './crops';
 import { accuracyInterval } from './evaluate';
 
@@ -85,15 +85,20 @@ export async function certify(options: CertifyOptions): Promise<readonly Certifi
   const step = compile(({ square, seed }: { readonly square: Tensor4D; readonly seed: Tensor2D }) => {
     const noise = randomNormal(seed, [TOGETHER * side, side, 3]).reshape([TOGETHER, side, side, 3]);
     const noisy = centreCrops(square, side).add(noise.mul(sigma)) as Tensor4D;
-    return { answers: logitsOf(network, normalise(noisy, dataset), { training: false }).argMax(1) };
+    const logits = logitsOf(network, normalise(noisy, dataset), { training: false });
+    return { answers: logits.argMax(1), finite: logits.isFinite().all() };
   });
   /** How often each class was answered. */
   const answersTo = async (square: Tensor4D, image: number, count: number, what: string) => {
     const counts = new Array<number>(network.classes).fill(0);
     for (let from = 0; from < count; from += TOGETHER) {
       const given = tf.tensor2d([hashSeed(seed, image, what, from)], undefined, 'int32');
-      const answers = tf.tidy(() => step({ square, seed: given }).answers.dataSync());
+      const [answers, finite] = tf.tidy(() => {
+        const told = step({ square, seed: given });
+        return [told.answers.dataSync(), told.finite.dataSync()[0] === 1];
+      });
       given.dispose();
+      checkFinite(finite);
       for (const answer of answers.slice(0, count - from)) counts[answer]++;
       await giveWay(); // a batch blocks the event loop: let interrupts and progress through
       signal?.throwIfAborted();

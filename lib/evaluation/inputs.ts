@@ -57,7 +57,7 @@ export async function madeAsPlanned(
     const stream = randomStream(seedOf(image));
     const pixels = await make(crop, { side: cropSide, strength, random: () => uniformFloat64(stream) });
     if (isBytes(pixels) && pixels.length === length) return pixels;
-    const got = isBytes(pixels) ? `${pixels.length} bytes` : String(pixels);
+    const got = isBytes(pixels) ? `${pixels.length} bytes` : (Object(pixels).constructor?.name ?? pixels);
     throw new ArgumentError(
       `${title}: make must give ${length} bytes, RGB of ${cropSide} × ${cropSide} pixels, but gave ${got}.`,
     );
@@ -163,9 +163,12 @@ export function imagePair(
         return divergenceGradient(images, logits, answer);
       },
     });
-    if (distorted.shape.join() === crops.shape.join()) return distorted;
+    if (distorted?.shape?.join() === crops.shape.join()) return distorted;
+    const given = distorted?.shape
+      ? `[${distorted.shape}]`
+      : (Object(distorted).constructor?.name ?? distorted);
     throw new ArgumentError(
-      `${distortion.title} gives [${distorted.shape}] for crops of [${crops.shape}]: apply returns the crops, distorted.`,
+      `${distortion.title} gives ${given} for crops of [${crops.shape}]: apply returns the crops, distorted.`,
     );
   };
   return {

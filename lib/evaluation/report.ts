@@ -184,7 +184,13 @@ class Kept {
       appendLine(file, { subject });
       return;
     }
-    for (const line of readLines(file) as readonly Line[]) {
+    const lines = readLines(file) as readonly Line[];
+    if (typeof lines[0] !== 'object' || !('subject' in lines[0])) {
+      throw new DataError(`${file} is there, and it does not begin as a report does.`, {
+        cure: 'Name another file, or delete that one.',
+      });
+    }
+    for (const line of lines) {
       if ('subject' in line) checkSame(subject, line.subject, file);
       else if ('calibration' in line) this.calibration = line.calibration;
       else if (this.find(line.distortion, line.strength) === undefined) this.rows.push(line);

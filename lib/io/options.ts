@@ -15,7 +15,8 @@ export function checkOptions<T extends object, const K extends readonly (keyof T
   const unknown = Object.keys(options).find((name) => !names.includes(name));
   if (unknown === undefined) return;
   const [nearest] = names.toSorted((a, b) => distance(unknown, a) - distance(unknown, b));
-  throw new ArgumentError(`${what} has no option "${unknown}". Is it "${nearest}"?`, {
+  const isNear = distance(unknown, nearest) <= Math.max(1, unknown.length / 2);
+  throw new ArgumentError(`${what} has no option "${unknown}".${isNear ? ` Is it "${nearest}"?` : ''}`, {
     cure: `The options are ${names.join(', ')}.`,
   });
 }

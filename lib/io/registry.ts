@@ -18,11 +18,11 @@ export class Registry<T extends { readonly name: string }> {
   /** @throws ArgumentError for a name that is taken, or that a list or a sum of names could not hold */
   add(thing: T): void {
     const { name } = thing;
-    if (typeof name !== 'string' || !/^[^\s+,][^+,]*$/.test(name) || this.taken(name)) {
+    if (typeof name !== 'string' || !/^(?!none$)[^\s+,/\\][^+,/\\\n]*$/.test(name) || this.taken(name)) {
       throw new ArgumentError(`A ${this.what} of your own cannot be called ${JSON.stringify(name)}.`, {
         cure: this.taken(name)
           ? 'That name is taken: choose another.'
-          : 'A name has no comma and no plus sign.',
+          : 'A name begins with no space, has no comma, plus sign, slash or new line, and is not "none".',
       });
     }
     this.#known.set(name, { thing, definition: definitionOf(thing) });

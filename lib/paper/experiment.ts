@@ -45,7 +45,7 @@ function curvesIn({ preset, results }: Shown, test: string): readonly Experiment
   });
   if (there.length > 0) return there;
   throw new DataError(`No run of ${preset.name} was tested with ${distortionNamed(test).title}.`, {
-    cure: `Compute the runs: npx stability-training sweep --preset ${preset.name}, or sweep('all', …).`,
+    cure: `Compute the runs: npx stability-training sweep --plugin FILE --preset ${preset.name}, with the --store of this one; or sweep('all', …).`,
   });
 }
 

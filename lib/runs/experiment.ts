@@ -7,8 +7,9 @@ import type { ImageDataset } from '../data/dataset';
 import { distortionNamed, type Strength } from '../distortions';
 import { ArgumentError, UserError } from '../io/errors';
 import { checkOptions } from '../io/options';
+import { checkMethod } from '../training/methods';
 import { addPreset, type Preset, specOf, type Treatment } from './presets';
-import { checkOwn, type NetworkForm, networkSchema } from './spec';
+import { checkOwn, type NetworkForm, networkSchema, parseSpec, trainingDistortion } from './spec';
 
 /** What is trained on which pictures, and what it is tested with. */
 export interface ExperimentOptions {
@@ -34,16 +35,28 @@ export interface ExperimentOptions {
   readonly seeds?: readonly number[];
 }
 
+function isTreatment(value: unknown): boolean {
+  const { method, distortion } = Object(value);
+  return method !== undefined && (distortion === undefined || Object(distortion) === distortion);
+}
+
+const RESNET = { width: 16, stem: 'small' } as const;
+
 const count = z.int().positive();
 const schema = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'small letters, digits and hyphens'),
-  dataset: z.union([z.string(), z.custom<() => ImageDataset>((value) => typeof value === 'function')]),
+  dataset: z.custom<string | (() => ImageDataset)>(
+    (value) => typeof value === 'string' || typeof value === 'function',
+    'a data set is its folder, or a function that opens one: () => dataset',
+  ),
   network: networkSchema.optional(),
   baselineEpochs: count.default(30),
   epochs: count.default(10),
   batchSize: count.default(32),
   learningRate: z.number().positive().default(0.01),
-  treatments: z.array(z.custom<Treatment>((value) => typeof value === 'object')).min(1),
+  treatments: z
+    .array(z.custom<Treatment>(isTreatment, 'a treatment is { method, distortion?, epochs? }'))
+    .min(1),
   tests: z
     .array(
       z.strictObject({
@@ -115,12 +128,14 @@ export function defineExperiment(options: ExperimentOptions): Preset {
     },
   };
   for (const treatment of treatments) {
-    checkOwn(specOf({ ...base, network: { width: 16, stem: 'small' } }, treatment, { precision: 'float32' }));
+    checkMethod(treatment.method, trainingDistortion(treatment.distortion));
+    const planned = { ...base, dataset: { ...base.dataset, name }, network: network ?? RESNET };
+    checkOwn(parseSpec(specOf(planned, treatment, { precision: 'float32' })));
   }
   const preset: Preset = {
     ...base,
     get network() {
-      return network ?? { width: 16, stem: open().cropSide >= 64 ? 'imagenet' : 'small' };
+      return network ?? { ...RESNET, stem: open().cropSide >= 64 ? 'imagenet' : 'small' };
     },
   };
   addPreset(preset);
@@ -172,6 +187,12 @@ async function load(path: string): Promise<unknown> {
   } catch (cause) {
     if (cause instanceof UserError) throw cause;
     const [reason] = (cause as Error).message.split('\nRequire stack'); // where Node has looked
-    throw new ArgumentError(`${path} cannot be loaded: ${reason}`, { cause });
+    const isOurs = reason.startsWith("Cannot find module 'stability-training");
+    throw new ArgumentError(`${path} cannot be loaded: ${reason}`, {
+      cause,
+      ...(isOurs && {
+        cure: `Put it where stability-training is installed: npm install --ignore-scripts FOLDER, the project’s own`,
+      }),
+    });
   }
 }

@@ -9,6 +9,7 @@ import {
   DEFAULT_READING,
   type Method,
   methodName,
+  methodSchemas,
   PAPER_MU,
   type Reading,
   type TrainingDistortion,
@@ -63,13 +64,6 @@ export interface NamedDistortion {
 }
 
 const count = z.int().positive();
-const passes = z.enum(['joint', 'separate']);
-const stability = {
-  alpha: z.number(),
-  divergence: z.enum(['mean', 'sum']),
-  reference: z.enum(['attached', 'detached']),
-  passes,
-};
 
 export const networkSchema = z.union([
   z.strictObject({ width: count, stem: z.enum(['imagenet', 'small']) }),
@@ -86,13 +80,13 @@ const schema = z.strictObject({
   }),
   network: networkSchema,
   method: z.discriminatedUnion('kind', [
-    z.strictObject({ kind: z.literal('baseline') }),
-    z.strictObject({ kind: z.literal('control') }),
-    z.strictObject({ kind: z.literal('DA'), probability: z.number() }),
-    z.strictObject({ kind: z.literal('ST'), ...stability }),
-    z.strictObject({ kind: z.literal('ST-sym'), ...stability }),
-    z.strictObject({ kind: z.literal('AT'), mu: z.number(), passes }),
-    z.strictObject({ kind: z.literal('JSD'), alpha: z.number() }),
+    methodSchemas.baseline,
+    methodSchemas.control,
+    methodSchemas.DA,
+    methodSchemas.ST.required(),
+    methodSchemas['ST-sym'].required(),
+    methodSchemas.AT.required(),
+    methodSchemas.JSD,
     z.strictObject({ kind: z.literal('own'), name: z.string(), definition: z.string() }),
   ]),
   distortion: z

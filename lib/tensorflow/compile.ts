@@ -11,7 +11,7 @@ import { ArgumentError } from '../io/errors';
 import { type Graph, GraphSession } from './graph';
 import { withoutBytes } from './ops';
 import { type NamedTensors, record } from './recorder';
-import { dataTypeOf, type Tensor, tf } from './runtime';
+import { dataTypeOf, handles, type Tensor, tf } from './runtime';
 
 /**
  * Every recording is published here, as its {@link Graph}: `recordings.subscribe((graph) => …)` tells how many a run
@@ -61,8 +61,10 @@ export function compile<I extends NamedTensors, O extends NamedTensors>(
       const given = () => Object.entries(inputs).map(([name, x]) => [name, withoutBytes(x)]);
       return tf.tidy(() => step(Object.fromEntries(given())) as unknown as Tensor) as unknown as O;
     }
+    const ids = handles(Object.values(inputs));
+    // One tensor under two names is one in the graph, too.
     const signature = Object.entries(inputs)
-      .map(([name, tensor]) => `${name}:${dataTypeOf(tensor)}[${tensor.shape}]`)
+      .map(([name, x], at) => `${name}:${dataTypeOf(x)}[${x.shape}]${ids.indexOf(ids[at])}`)
       .join();
     let recorded = sessions.get(signature);
     if (recorded === undefined) {

@@ -6,6 +6,7 @@ import { UserError } from '../io/errors';
 import {
   type Attribute,
   adopt,
+  attribute,
   DataType,
   handles,
   type NativeTensor,
@@ -45,16 +46,10 @@ export interface Graph {
   readonly written: ReadonlySet<Variable>;
 }
 
-const typeAttribute = (name: string, value: number): Attribute => ({
-  name,
-  type: nativeBinding.TF_ATTR_TYPE,
-  value,
-});
-
 /** Nodes through which a variable's value enters (`set`) and leaves (`get`) the session. */
 function accessNodes(handle: string, variable: Variable): GraphNode[] {
-  const dtype = typeAttribute('dtype', DataType.float32);
-  const shape: Attribute = { name: 'shape', type: nativeBinding.TF_ATTR_SHAPE, value: variable.shape };
+  const dtype = attribute.type('dtype', DataType.float32);
+  const shape = attribute.shape('shape', variable.shape);
   return [
     { name: `${handle}/new`, op: 'Placeholder', inputs: [], attributes: [dtype, shape] },
     {
@@ -67,7 +62,7 @@ function accessNodes(handle: string, variable: Variable): GraphNode[] {
       name: `${handle}/set`,
       op: 'Const',
       inputs: [`^${handle}/assign`],
-      attributes: [typeAttribute('dtype', DataType.bool)],
+      attributes: [attribute.type('dtype', DataType.bool)],
       value: { dtype: DataType.bool, shape: [], values: Uint8Array.of(1) },
     },
     { name: `${handle}/get`, op: 'ReadVariableOp', inputs: [handle], attributes: [dtype] },
@@ -206,7 +201,7 @@ function nodeDef(pb: Message, node: GraphNode): Message {
   message.setOp(node.op);
   message.setInputList([...node.inputs]);
   const attributes = message.getAttrMap();
-  for (const attribute of node.attributes) attributes.set(attribute.name, attributeValue(pb, attribute));
+  for (const one of node.attributes) attributes.set(one.name, attributeValue(pb, one));
   if (node.value !== undefined) {
     const { dtype, shape, values } = node.value;
     const tensor = new pb.Tensor();

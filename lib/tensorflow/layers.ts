@@ -8,6 +8,7 @@ import { Variable } from './variable';
 interface LayerVariable {
   readonly originalName: string;
   readonly trainable: boolean;
+  readonly constraint?: unknown;
   read(): Tensor;
   write(value: Tensor): unknown;
 }
@@ -51,7 +52,9 @@ export function layerVariables(model: LayersModel) {
       const name = [`${index}.${suffix}`, `${index}.${suffix}.${variables.size}`].find(
         (one) => !variables.has(one),
       );
-      const variable = new Variable(name as string, weight.read(), { trainable: weight.trainable });
+      const variable = new Variable(name as string, weight.read(), {
+        trainable: layer.trainable && weight.trainable,
+      });
       variables.set(variable.name, variable);
       weight.read = () => variable.read();
       weight.write = (value) => {
@@ -99,6 +102,11 @@ function checkLayer(layer: Layer): void {
   if (RANDOM.includes(layer.getClassName())) {
     throw new ArgumentError(`The layer ${layer.name} draws random numbers that a seed does not decide.`, {
       cure: 'Take tf.layers.dropout; noise on the images is a distortion.',
+    });
+  }
+  if ((layer.weights as unknown as LayerVariable[]).some(({ constraint }) => constraint != null)) {
+    throw new ArgumentError(`The layer ${layer.name} has a constraint, which no step here would keep.`, {
+      cure: 'Leave it out.',
     });
   }
   if (layer.losses.length > 0) {

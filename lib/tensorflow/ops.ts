@@ -95,7 +95,7 @@ export interface Sides {
   readonly after: number;
 }
 
-export function padSides(x: Tensor, { before, after }: Sides): Tensor {
+function padSides(x: Tensor, { before, after }: Sides): Tensor {
   const paddings = tf.tensor2d([0, 0, before, after, before, after, 0, 0], [4, 2], 'int32');
   return executeOne('Pad', [x, paddings], [T(x), attribute.type('Tpaddings', DataType.int32)]);
 }
@@ -158,8 +158,8 @@ export function reluMaxPool(x: Tensor4D): Tensor4D {
 }
 
 /** torch's defaults of `BatchNorm2d`. */
-export const BATCH_NORM_EPSILON = 1e-5;
-export const BATCH_NORM_MOMENTUM = 0.1;
+const BATCH_NORM_EPSILON = 1e-5;
+const BATCH_NORM_MOMENTUM = 0.1;
 
 interface BatchNormInputs extends Record<string, Tensor> {
   x: Tensor;
@@ -304,13 +304,14 @@ const sumOp = defineOp<{ x: Tensor }, { axes: number[]; shape: number[] }>('sum'
 
 /** The sum over `axes`, which vanish. (tfjs' own gradient of a sum makes an array of ones in JavaScript.) */
 export function sum<Y extends Tensor>(x: Tensor, axes: readonly number[]): Y {
-  const kept = x.shape.filter((_, axis) => !axes.includes(axis));
-  return sumOp({ x }, { axes: [...axes], shape: x.shape })[0].reshape(kept) as Y;
+  const over = axes.map((axis) => (axis + x.rank) % x.rank);
+  const kept = x.shape.filter((_, axis) => !over.includes(axis));
+  return sumOp({ x }, { axes: over, shape: x.shape })[0].reshape(kept) as Y;
 }
 
 /** The mean over `axes`, which vanish. */
 export function mean<Y extends Tensor>(x: Tensor, axes: readonly number[]): Y {
-  const count = axes.reduce((product, axis) => product * x.shape[axis], 1);
+  const count = axes.reduce((product, axis) => product * (x.shape.at(axis) as number), 1);
   return sum(x, axes).mul(1 / count) as Y;
 }
 

@@ -163,11 +163,7 @@ export class Nesterov {
 
   /** Forgets how the variables moved, as a new optimizer. */
   reset(): void {
-    for (const accumulator of this.state) {
-      const zeros = tf.zeros([...accumulator.shape]);
-      accumulator.assign(zeros);
-      zeros.dispose();
-    }
+    for (const accumulator of this.state) tf.tidy(() => accumulator.assign(tf.zeros([...accumulator.shape])));
   }
 
   /** The accumulators, named after their variables: part of a checkpoint. */

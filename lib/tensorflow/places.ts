@@ -28,11 +28,11 @@ export function whereIs(conditions: Tensor, made: Tensor, images: Tensor4D): Ten
 export const choose = (condition: Tensor, yes: Tensor, no: Tensor) =>
   executeOne('SelectV2', [condition, yes, no], [T(yes)]);
 
-/** Entries `places` of the first axis; of axis `1` for each image of a batch by itself, where `places` is `[batch, n]`. */
-export function take(table: Tensor, places: Tensor): Tensor {
+/** Entries `places` of an axis: the first, or, for each image of a batch by itself, axis `1` where `places` is `[batch, n]`. */
+export function take(table: Tensor, places: Tensor, axis = places.rank - 1): Tensor {
   return executeOne(
     'GatherV2',
-    [table, places, tf.scalar(places.rank - 1, 'int32')],
+    [table, places, tf.scalar(axis, 'int32')],
     [
       attribute.type('Tparams', dataTypeOf(table)),
       attribute.type('Tindices', DataType.int32),

@@ -1,8 +1,9 @@
 import { ArgumentError } from '../io/errors';
+import { ints } from './ops';
+import { stack, unstack } from './places';
 import {
   attribute,
   DataType,
-  execute,
   executeOne,
   type Rank,
   type Tensor,
@@ -18,20 +19,14 @@ const statelessAttributes = [
   attribute.type('Tseed', DataType.int32),
 ];
 
+/** @param size int32, the shape  @param seed `[2]`, int32 */
+const stateless = (op: string, size: Tensor, seed: Tensor) =>
+  executeOne(op, [size, seed], statelessAttributes);
+
 function perImage(op: string, seeds: Tensor2D, shape: readonly number[]): Tensor {
-  const images = seeds.shape[0];
-  const size = tf.tensor1d([...shape], 'int32');
-  const each = execute(
-    'Unpack',
-    [seeds],
-    [attribute.int('num', images), attribute.type('T', DataType.int32), attribute.int('axis', 0)],
-    images,
-  ).map((seed) => executeOne(op, [size, seed], statelessAttributes));
-  return executeOne('Pack', each, [
-    attribute.int('N', images),
-    attribute.type('T', DataType.float32),
-    attribute.int('axis', 0),
-  ]);
+  const size = ints(shape);
+  const each = unstack(seeds).map((seed) => stateless(op, size, seed));
+  return stack(each, 0);
 }
 
 /**
@@ -74,7 +69,9 @@ export function normalTensor<const S extends readonly number[]>(
   shape: S,
   deviation: number,
 ): TensorOf<S> {
-  return tf.tidy(() => statelessTensor('StatelessRandomNormal', seed, shape).mul(deviation) as TensorOf<S>);
+  return tf.tidy(
+    () => stateless('StatelessRandomNormal', ints(shape), ints(seed)).mul(deviation) as TensorOf<S>,
+  );
 }
 
 /** A uniform tensor in ±`bound` from one seed, for initial weights. */
@@ -85,7 +82,7 @@ export function uniformTensor<const S extends readonly number[]>(
 ): TensorOf<S> {
   return tf.tidy(
     () =>
-      statelessTensor('StatelessRandomUniform', seed, shape)
+      stateless('StatelessRandomUniform', ints(shape), ints(seed))
         .mul(2 * bound)
         .sub(bound) as TensorOf<S>,
   );
@@ -118,25 +115,9 @@ export function dropout<X extends Tensor>(
   if (!training) return x;
   const count = drawn.read();
   if (track) drawn.assign(count.add(1));
-  const kept = seededUniform(tf.stack([tf.scalar(seed), count]).toInt(), x.shape).greaterEqual(rate);
+  const drawnBy = tf.stack([tf.scalar(seed), count]).toInt();
+  const kept = stateless('StatelessRandomUniform', ints(x.shape), drawnBy).greaterEqual(rate);
   return x.mul(kept.cast('float32')).div(1 - rate);
-}
-
-/**
- * Uniform numbers in 0 ≤ u < 1 from a seed that a step computes.
- *
- * @param seed `[2]`, int32
- */
-function seededUniform(seed: Tensor, shape: readonly number[]): Tensor {
-  return executeOne('StatelessRandomUniform', [tf.tensor1d([...shape], 'int32'), seed], statelessAttributes);
-}
-
-function statelessTensor(op: string, seed: readonly [number, number], shape: readonly number[]): Tensor {
-  return executeOne(
-    op,
-    [tf.tensor1d([...shape], 'int32'), tf.tensor1d([...seed], 'int32')],
-    statelessAttributes,
-  );
 }
 
 /**

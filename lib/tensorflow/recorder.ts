@@ -3,6 +3,7 @@ import { UserError } from '../io/errors';
 import { type Graph, type GraphNode, stepLine, type TensorSpec } from './graph';
 import {
   type Attribute,
+  attribute,
   type Binding,
   backend,
   DataType,
@@ -41,6 +42,7 @@ export function record<I extends NamedTensors, O extends NamedTensors>(
     };
     const results = tf.tidy(() => {
       const outputs = Object.entries(step(inputs));
+      if (outputs.length === 0) throw refusal('returns no tensor', 'Return one, such as the loss.');
       for (const [name, tensor] of outputs) recorder.output(name, handles([tensor])[0]);
       return outputs.map(([name]) => name) as unknown as Tensor;
     }) as unknown as string[];
@@ -72,6 +74,10 @@ const IMPLIED: Readonly<Record<string, Readonly<Record<string, number>>>> = {
 
 /** Attributes that name the type of an op's data. */
 const INPUT_TYPES: ReadonlySet<string> = new Set(['T', 'SrcT', 'Tparams']);
+
+/** A name in the characters that a node's may have. */
+const wordOf = (name: string) =>
+  name.replace(/[^\w./]/gu, (sign) => `-${sign.codePointAt(0)?.toString(16)}-`);
 
 /** Stands before tfjs' binding, passes calls on and writes them down. */
 class Recorder {
@@ -112,16 +118,12 @@ class Recorder {
   }
 
   placeholder(name: string, id: number, { dtype, shape }: TensorSpec): void {
-    const { TF_ATTR_TYPE, TF_ATTR_SHAPE } = this.#real;
-    const node = `input/${name}`;
+    const node = `input/${wordOf(name)}`;
     this.#nodes.push({
       name: node,
       op: 'Placeholder',
       inputs: [],
-      attributes: [
-        { name: 'dtype', type: TF_ATTR_TYPE, value: dtype },
-        { name: 'shape', type: TF_ATTR_SHAPE, value: shape },
-      ],
+      attributes: [attribute.type('dtype', dtype), attribute.shape('shape', shape)],
     });
     this.#names.set(id, node);
     this.#types.set(node, dtype);
@@ -129,7 +131,7 @@ class Recorder {
   }
 
   output(name: string, id: number): void {
-    this.#outputs.push({ name: `output/${name}`, source: this.#nameOf(id) });
+    this.#outputs.push({ name: `output/${wordOf(name)}`, source: this.#nameOf(id) });
   }
 
   graph(): Graph {
@@ -153,7 +155,7 @@ class Recorder {
   }
 
   #typeAttribute(name: string, source: string): Attribute {
-    return { name, type: this.#real.TF_ATTR_TYPE, value: this.#types.get(source) };
+    return attribute.type(name, this.#types.get(source) as number);
   }
 
   #createTensor(
@@ -176,12 +178,8 @@ class Recorder {
 
   /** A tensor of one value everywhere, which the graph makes of its shape. */
   #filled(shape: readonly number[], dtype: number, value: Float32Array | Int32Array | Uint8Array): number {
-    const { TF_ATTR_TYPE } = this.#real;
     const dims = this.#createTensor([shape.length], DataType.int32, Int32Array.from(shape));
-    const attributes = [
-      { name: 'T', type: TF_ATTR_TYPE, value: dtype },
-      { name: 'index_type', type: TF_ATTR_TYPE, value: DataType.int32 },
-    ];
+    const attributes = [attribute.type('T', dtype), attribute.type('index_type', DataType.int32)];
     const one = this.#createTensor([], dtype, value);
     const [{ id }] = this.#executeOp('Fill', attributes, [dims, one], 1);
     for (const made of [dims, one]) this.#real.deleteTensor(made); // tfjs knows of neither
@@ -214,8 +212,8 @@ class Recorder {
     const order = inputs
       .filter((input) => this.#variables.has(input))
       .flatMap((handle) => this.#order(handle, name, isWrite));
-    const implied = Object.entries(IMPLIED[op] ?? {}).map(([attribute, input]) =>
-      this.#typeAttribute(attribute, inputs[input]),
+    const implied = Object.entries(IMPLIED[op] ?? {}).map(([name, input]) =>
+      this.#typeAttribute(name, inputs[input]),
     );
     this.#nodes.push({
       name,
@@ -233,8 +231,7 @@ class Recorder {
   }
 
   #asInt32(id: number): number {
-    const type = (name: string, value: number) => ({ name, type: this.#real.TF_ATTR_TYPE, value });
-    const attributes = [type('SrcT', DataType.uint8), type('DstT', DataType.int32)];
+    const attributes = [attribute.type('SrcT', DataType.uint8), attribute.type('DstT', DataType.int32)];
     return this.#executeOp('Cast', attributes, [id], 1)[0].id;
   }
 
@@ -271,12 +268,8 @@ class Recorder {
   }
 
   #zeros({ shape, dtype }: TensorSpec): number {
-    const { TF_ATTR_TYPE, TF_ATTR_BOOL } = this.#real;
     const size = this.#real.createTensor([shape.length], DataType.int32, Int32Array.from(shape));
-    const attributes = [
-      { name: 'dtype', type: TF_ATTR_TYPE, value: dtype },
-      { name: 'init', type: TF_ATTR_BOOL, value: true },
-    ];
+    const attributes = [attribute.type('dtype', dtype), attribute.bool('init', true)];
     const [{ id }] = this.#real.executeOp('Empty', attributes, [size], 1);
     this.#real.deleteTensor(size);
     return id;
@@ -308,16 +301,15 @@ class Recorder {
   }
 
   #variable(variable: Variable): string {
-    const { TF_ATTR_TYPE, TF_ATTR_SHAPE, TF_ATTR_STRING } = this.#real;
-    const name = `variable/${variable.name}_${this.#nodes.length}`;
+    const name = `variable/${wordOf(variable.name)}_${this.#nodes.length}`;
     this.#nodes.push({
       name,
       op: 'VarHandleOp',
       inputs: [],
       attributes: [
-        { name: 'dtype', type: TF_ATTR_TYPE, value: DataType.float32 },
-        { name: 'shape', type: TF_ATTR_SHAPE, value: variable.shape },
-        { name: 'shared_name', type: TF_ATTR_STRING, value: name },
+        attribute.type('dtype', DataType.float32),
+        attribute.shape('shape', variable.shape),
+        attribute.string('shared_name', name),
       ],
     });
     this.#variables.set(name, variable);
@@ -339,7 +331,7 @@ class Recorder {
       value = { shape, dtype, values: this.#real.tensorDataSync(id) };
     }
     const name = `constant_${this.#nodes.length}`;
-    const attributes = [{ name: 'dtype', type: this.#real.TF_ATTR_TYPE, value: value.dtype }];
+    const attributes = [attribute.type('dtype', value.dtype)];
     this.#nodes.push({ name, op: 'Const', inputs: [], attributes, value });
     this.#types.set(name, value.dtype);
     return name;

@@ -5,8 +5,7 @@
  * (batch normalisation with its gradient, fused optimizers, seeded noise) exists only there. This folder is the
  * one place that knows the inside of tfjs.
  */
-import { createRequire } from 'node:module';
-import type * as util from 'node:util';
+import util from 'node:util';
 import type * as Tf from '@tensorflow/tfjs-node-gpu';
 import { UserError } from '../io/errors';
 
@@ -37,10 +36,7 @@ export type LayersModel = Tf.LayersModel;
 
 function load(): typeof Tf {
   // tfjs-node 4.22 calls util.isNullOrUndefined, which Node 23 removed (tensorflow/tfjs#8609).
-  const legacyUtil = createRequire(__filename)('node:util') as typeof util & {
-    isNullOrUndefined?: (value: unknown) => boolean;
-  };
-  legacyUtil.isNullOrUndefined ??= (value) => value === null || value === undefined;
+  Object.assign(util, { isNullOrUndefined: (value: unknown) => value === null || value === undefined });
   try {
     return require('@tensorflow/tfjs-node-gpu') as typeof Tf;
   } catch (cause) {
@@ -213,7 +209,7 @@ export interface OpDefinition<I extends Inputs, A extends object> {
   readonly forward: (inputs: I, options: A) => Tensor[];
   readonly save?: { readonly inputs?: readonly (keyof I & string)[]; readonly outputs?: readonly boolean[] };
   /** A thunk per input, called only if that input's gradient is wanted. `saved` is inputs first, then outputs. */
-  readonly gradient?: (
+  readonly gradient: (
     dy: Tensor,
     saved: readonly Tensor[],
     options: A,
@@ -234,24 +230,15 @@ export function defineOp<I extends Inputs, A extends object>(
     backendName: 'tensorflow',
     kernelFunc: ({ inputs, attrs }) => forward(inputs as unknown as I, attrs as unknown as A),
   });
-  if (gradient !== undefined) {
-    tf.registerGradient({
-      kernelName,
-      inputsToSave: [...(save.inputs ?? [])],
-      outputsToSave: [...(save.outputs ?? [])],
-      gradFunc: (dy, saved, attrs) =>
-        gradient(Array.isArray(dy) ? dy[0] : dy, saved, attrs as unknown as A) as Record<
-          string,
-          () => Tensor
-        >,
-    });
-  }
-  return (inputs, options) => {
-    const outputs: Tensor | Tensor[] = tf
-      .engine()
-      .runKernel(kernelName, inputs, options as unknown as Tf.NamedAttrMap);
-    return Array.isArray(outputs) ? outputs : [outputs];
-  };
+  tf.registerGradient({
+    kernelName,
+    inputsToSave: [...(save.inputs ?? [])],
+    outputsToSave: [...(save.outputs ?? [])],
+    gradFunc: (dy, saved, attrs) =>
+      gradient([dy].flat()[0], saved, attrs as unknown as A) as Record<string, () => Tensor>,
+  });
+  return (inputs, options) =>
+    tf.engine().runKernel<Tensor[]>(kernelName, inputs, options as unknown as Tf.NamedAttrMap);
 }
 
 /**

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { Distortion, Strength } from '../distortions';
 import { madeOnceError } from '../evaluation/inputs';
 import { ArgumentError } from '../io/errors';
@@ -71,7 +72,7 @@ export function methodNamed(name: string): RegisteredMethod {
 
 function unknownMethod(name: unknown): ArgumentError {
   return new ArgumentError(`There is no method ${JSON.stringify(name)}.`, {
-    cure: `A method is as { kind: 'ST', alpha: 10 }. The kinds are ${[...KINDS, ...own.names()].join(', ')}; registerMethod adds one's own.`,
+    cure: `A method is as { kind: 'ST', alpha: 10 }, with the kinds ${KINDS.join(', ')}, or what registerMethod gives${own.names().length > 0 ? `, as for ${own.names().join(', ')}` : ''}.`,
   });
 }
 
@@ -128,19 +129,43 @@ export interface TrainingDistortion {
   readonly strength: Strength;
 }
 
-const KINDS: readonly string[] = [
-  'baseline',
-  'control',
-  'DA',
-  'ST',
-  'ST-sym',
-  'AT',
-  'JSD',
-] satisfies readonly Exclude<Method['kind'], 'own'>[];
+const number = (what: string, range: string, most = Number.MAX_VALUE) =>
+  z.custom<number>((value) => typeof value === 'number' && value >= 0 && value <= most, {
+    error: ({ input }) => `${what} must be ${range}, but got ${input}`,
+  });
+const oneOf = <One extends string, Other extends string>(what: string, one: One, other: Other) =>
+  z.enum([one, other], {
+    error: ({ input }) => `${what} is "${one}" or "${other}", but got ${JSON.stringify(input)}`,
+  });
+const passes = oneOf('passes', 'joint', 'separate');
+const alpha = number('the weight α', 'a number from 0 on');
+const stability = {
+  alpha,
+  divergence: oneOf('divergence', 'mean', 'sum').optional(),
+  reference: oneOf('reference', 'attached', 'detached').optional(),
+  passes: passes.optional(),
+};
+
+/** What each kind of method holds; all of it in a run's specification. */
+export const methodSchemas = {
+  baseline: z.strictObject({ kind: z.literal('baseline') }),
+  control: z.strictObject({ kind: z.literal('control') }),
+  DA: z.strictObject({ kind: z.literal('DA'), probability: number('the probability p', 'in 0..1', 1) }),
+  ST: z.strictObject({ kind: z.literal('ST'), ...stability }),
+  'ST-sym': z.strictObject({ kind: z.literal('ST-sym'), ...stability }),
+  AT: z.strictObject({
+    kind: z.literal('AT'),
+    mu: number('the weight μ', 'in 0..1', 1).optional(),
+    passes: passes.optional(),
+  }),
+  JSD: z.strictObject({ kind: z.literal('JSD'), alpha }),
+} as const;
+
+const KINDS: readonly string[] = Object.keys(methodSchemas);
 
 /**
- * @throws ArgumentError if there is no such method, a hyperparameter is out of its range, or the method and the distortion
- *   do not go together
+ * @throws ArgumentError if there is no such method, a hyperparameter is missing, unknown or out of its range, or the method
+ *   and the distortion do not go together
  */
 export function checkMethod(method: Method | OwnMethod, distortion?: TrainingDistortion): void {
   if (method === null || typeof method !== 'object') throw unknownMethod(method);
@@ -153,18 +178,8 @@ export function checkMethod(method: Method | OwnMethod, distortion?: TrainingDis
     return;
   }
   if (!KINDS.includes(method.kind)) throw unknownMethod(method.kind);
-  if (method.kind === 'DA' && !(method.probability >= 0 && method.probability <= 1)) {
-    throw new ArgumentError(`DA: the probability p must be in 0..1, but got ${method.probability}.`);
-  }
-  if ('alpha' in method && !(method.alpha >= 0 && Number.isFinite(method.alpha))) {
-    throw new ArgumentError(
-      `${method.kind}: the weight α must be a number from 0 on, but got ${method.alpha}.`,
-    );
-  }
-  if (method.kind === 'AT') {
-    const { mu = PAPER_MU } = method;
-    if (!(mu >= 0 && mu <= 1)) throw new ArgumentError(`AT: the weight μ must be in 0..1, but got ${mu}.`);
-  }
+  const { error } = methodSchemas[method.kind].safeParse(method);
+  if (error) throw new ArgumentError(`${method.kind}: ${error.issues.map((one) => one.message).join('; ')}.`);
   const isUndistorted = method.kind === 'baseline' || method.kind === 'control';
   if (isUndistorted !== (distortion === undefined)) {
     throw new ArgumentError(`The method ${method.kind} ${distortion ? 'takes no' : 'needs a'} distortion.`);

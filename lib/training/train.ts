@@ -140,6 +140,7 @@ export class Trainer {
     this.#dataset = dataset;
     this.#meter = new AccuracyMeter(network, dataset, undefined, execution);
     const { parameters } = network;
+    if (parameters.length === 0) throw new ArgumentError('train: the network has no weights to train.');
     const optimizer = new Nesterov(parameters, { learningRate });
     this.#optimizer = optimizer;
     this.#step = compile(
@@ -231,7 +232,7 @@ export class Trainer {
             throw new DivergenceError(
               `The loss became ${loss} in epoch ${epoch}, batch ${position.batch + 1}.`,
               {
-                cure: 'A smaller learning rate or a smaller α keeps it finite.',
+                cure: 'A smaller learning rate or α keeps it finite, if the images and the distortion are.',
               },
             );
           }
@@ -254,7 +255,14 @@ export class Trainer {
         const { correct, total } = await this.#meter.count(dataset.validation, { signal });
         const validationAccuracy = correct / total;
         const isBest = history.every((earlier) => earlier.validationAccuracy < validationAccuracy);
-        if (isBest) best = network.snapshot();
+        if (isBest) {
+          best = network.snapshot();
+          if (![...best.values()].every((values) => values.every(Number.isFinite))) {
+            throw new DivergenceError(`In epoch ${epoch} some weights are no numbers any more.`, {
+              cure: 'Look for images or a distortion that are not finite; else a smaller learning rate or α may help.',
+            });
+          }
+        }
         const result: EpochResult = {
           epoch,
           epochs,

@@ -26,6 +26,7 @@ import { mark } from './turn.mjs';
  */
 export function run(what, command, args, { say, signal }, { cwd = root, env = {} } = {}) {
   return new Promise((resolve, reject) => {
+    signal.throwIfAborted(); // one that is over tells nobody
     /** @type {string[]} */
     const output = [];
     // A process group of its own: ending it ends the compilers and helpers below it, too.

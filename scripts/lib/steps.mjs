@@ -24,6 +24,8 @@ import { ensureVenv, pip, pipInstall, python, sitePackages, venvIsWhole, venvSta
  */
 
 const require = createRequire(import.meta.url);
+/** Runs a tool that is installed. */
+const npmExec = ['exec', '--no', '--'];
 /** An installed package has others beside it, or, where versions differ, within it. */
 const packages =
   [path.dirname(root)].find((beside) => !isCheckout && fs.existsSync(path.join(beside, '@tensorflow'))) ??
@@ -163,40 +165,17 @@ function nodeAddon(kind) {
     async make(work) {
       linkTensorFlow(deps);
       // Sessions with a number of threads of their own, which tfjs' binding does not offer.
-      await run(
-        'patching the TensorFlow addon',
-        'npm',
-        [
-          'exec',
-          '--no',
-          '--',
-          'patch-package',
-          '--patch-dir',
-          path.relative(path.dirname(packages), patches),
-          '--error-on-fail',
-        ],
-        work,
-        { cwd: path.dirname(packages) },
-      );
+      const cwd = path.dirname(packages);
+      const patch = ['patch-package', '--patch-dir', path.relative(cwd, patches), '--error-on-fail'];
+      await run('patching the TensorFlow addon', 'npm', [...npmExec, ...patch], work, { cwd });
+      const build = ['node-pre-gyp', 'install', '--build-from-source', `--python=${python}`];
       await run(
         'building the TensorFlow addon',
         // npm knows its own node-gyp, which builds it.
         'npm',
-        [
-          'exec',
-          '--no',
-          '--',
-          'node-pre-gyp',
-          'install',
-          '--build-from-source',
-          `--python=${python}`,
-          ...headersOfThisNode(),
-        ],
+        [...npmExec, ...build, ...headersOfThisNode()],
         work,
-        {
-          cwd: addonFolder,
-          env: { JOBS: 'max' },
-        },
+        { cwd: addonFolder, env: { JOBS: 'max' } },
       );
       const probe = `require(require('@mapbox/node-pre-gyp').find(require.resolve('./package.json')))`;
       await run('loading the TensorFlow addon', process.execPath, ['-e', probe], work, { cwd: addonFolder });

@@ -49,7 +49,12 @@ export async function takeTurn() {
   }
   for (const pid of fs.readdirSync('/proc')) {
     const variables = ofProcess(pid, 'environ').split('\0');
-    if (variables.includes(`STABILITY_TRAINING_SET_UP=${root}`)) process.kill(Number(pid), 'SIGKILL');
+    if (!variables.includes(`STABILITY_TRAINING_SET_UP=${root}`)) continue;
+    try {
+      process.kill(Number(pid), 'SIGKILL');
+    } catch {
+      // It has ended by itself.
+    }
   }
   const beat = setInterval(() => fs.utimesSync(file, new Date(), new Date()), 10_000).unref();
   return () => {

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { ArgumentError, DataError } from '../../io/errors';
 import { ASIDE, makeFolder } from '../../io/files';
 import { lockFolder } from '../../io/lock';
+import { checkOptions } from '../../io/options';
 import { SPLIT_NAMES, type SplitName } from '../store';
 import { STORE } from './pack';
 import { StoreWriter } from './store-writer';
@@ -34,12 +35,22 @@ export interface ArrayOptions extends Readonly<Record<SplitName, LabelledArray>>
  * @throws ArgumentError for arrays and labels that do not fit each other; DataError where another process writes there
  */
 export async function buildArrays(options: ArrayOptions): Promise<string> {
+  checkOptions('buildArrays', options, ['name', 'classNames', 'side', 'out', 'train', 'validation', 'test']);
   const { name, classNames, side } = options;
+  const isName = (value: unknown) => typeof value === 'string' && value !== '';
+  if (!isName(name) || !Array.isArray(classNames) || !classNames.every(isName)) {
+    throw new ArgumentError('buildArrays: name must be a text, and classNames a list of texts.');
+  }
   const bytes = 3 * side ** 2;
   for (const split of SPLIT_NAMES) {
     const { images, labels } = options[split];
+    if (!(images instanceof Uint8Array)) {
+      throw new ArgumentError(
+        `buildArrays: the images of ${split} must be a Uint8Array, with values 0..255.`,
+      );
+    }
     const fits = images.length === labels.length * bytes && labels.length > 0;
-    const wrong = Array.from(labels).find((label) => classNames[label] === undefined);
+    const wrong = Array.from(labels).find((label) => !(Number.isInteger(label) && label in classNames));
     if (!fits || wrong !== undefined) {
       throw new ArgumentError(
         `buildArrays: expected of ${split} ${labels.length} images of ${side} × ${side} × 3 bytes, at least one, with ` +

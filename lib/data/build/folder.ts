@@ -83,7 +83,11 @@ function planOf(root: string, tree: Tree, shares: Shares): Plan {
         `${name}: images needed in train, validation and test, but there are ${counts.join(', ')}`,
       );
     } else {
-      problems.push(`${name}: at least 3 images needed, but there are ${found.length}`);
+      problems.push(
+        found.length < 3
+          ? `${name}: at least 3 images needed, but there are ${found.length}`
+          : `${name}: of ${found.length} images ${counts.join(', ')} are for train, validation and test; each needs one`,
+      );
     }
   }
   const without = (bad: ReadonlySet<string>) => {

@@ -53,7 +53,11 @@ export async function checkJpeg(encoded: Uint8Array, isAlone: boolean): Promise<
 
 async function decoded(encoded: Uint8Array, side: number): Promise<Buffer> {
   const image = sharp(encoded, { failOn: 'error', limitInputPixels: MOST_PIXELS });
-  const { autoOrient } = await image.metadata();
+  const { autoOrient, depth } = await image.metadata();
+  // libvips takes 1.0 of such a TIFF for 1 of 255.
+  if (depth !== 'uchar' && depth !== 'ushort') {
+    throw new Error(`its pixels are of the type ${depth}: save it with 8 or 16 bits a channel`);
+  }
   const { width, height, left, top } = placementOf(autoOrient, side);
   image.autoOrient();
   const isEnlarged = Math.min(autoOrient.width, autoOrient.height) < side;

@@ -19,12 +19,7 @@ export const gaussianBlur = corruption(
       224: [1, 2, 3, 4, 6],
     },
   },
-  (images, { rows, choose }) =>
-    blurred(
-      images,
-      rows.map(([sigma]) => sigma),
-      choose,
-    ),
+  (images, { constants: [sigmas], choose }) => blurred(images, sigmas, choose),
 );
 
 /** A lens out of focus: the mean over a disk of a radius, smoothed at its rim. */
@@ -35,35 +30,32 @@ export const defocusBlur = corruption(
     // radius, σ of the rim
     constants: {
       32: [
-        [0.3, 0.4],
-        [0.4, 0.5],
-        [0.5, 0.6],
-        [1, 0.2],
-        [1.5, 0.1],
+        [0.3, 0.4, 0.5, 1, 1.5],
+        [0.4, 0.5, 0.6, 0.2, 0.1],
       ],
       64: [
-        [0.5, 0.6],
-        [1, 0.1],
-        [1.5, 0.1],
-        [2.5, 0.01],
-        [3, 0.1],
+        [0.5, 1, 1.5, 2.5, 3],
+        [0.6, 0.1, 0.1, 0.01, 0.1],
       ],
       224: [
-        [3, 0.1],
-        [4, 0.5],
-        [6, 0.5],
-        [8, 0.5],
-        [10, 0.5],
+        [3, 4, 6, 8, 10],
+        [0.1, 0.5, 0.5, 0.5, 0.5],
       ],
     },
   },
-  (images, { rows, choose }) => {
-    const half = Math.max(...rows.map(([radius]) => halfOf(radius)));
+  (images, { constants: [radii, rims], choose }) => {
+    const half = Math.max(...radii.map(halfOf));
     const side = 2 * half + 1;
-    const kernels = rows.flatMap(([radius, rim]) => diskKernel(radius, rim, half));
-    const around = [half, half] as [number, number];
-    const padded = tf.mirrorPad(images, [[0, 0], around, around, [0, 0]], 'reflect');
-    return correlate(padded, choose(tf.tensor(kernels, [rows.length, side, side])));
+    const kernels = radii.flatMap((radius, severity) => diskKernel(radius, rims[severity], half));
+    let padded = images;
+    // An axis is mirrored by less than itself at a time.
+    for (let left = half; left > 0; ) {
+      const most = Math.min(left, padded.shape[1] - 1);
+      const around = [most, most] as [number, number];
+      left -= most;
+      padded = tf.mirrorPad(padded, [[0, 0], around, around, [0, 0]], 'reflect');
+    }
+    return correlate(padded, choose(tf.tensor(kernels, [radii.length, side, side])));
   },
 );
 
@@ -107,37 +99,29 @@ export const glassBlur = corruption(
     // σ, the farthest neighbour, rounds
     constants: {
       32: [
-        [0.05, 1, 1],
-        [0.25, 1, 1],
-        [0.4, 1, 1],
-        [0.25, 1, 2],
-        [0.4, 1, 2],
+        [0.05, 0.25, 0.4, 0.25, 0.4],
+        [1, 1, 1, 1, 1],
+        [1, 1, 1, 2, 2],
       ],
       64: [
-        [0.1, 1, 1],
-        [0.5, 1, 1],
-        [0.6, 1, 2],
-        [0.7, 2, 1],
-        [0.9, 2, 2],
+        [0.1, 0.5, 0.6, 0.7, 0.9],
+        [1, 1, 1, 2, 2],
+        [1, 1, 2, 1, 2],
       ],
       224: [
-        [0.7, 1, 2],
-        [0.9, 2, 1],
-        [1, 2, 3],
-        [1.1, 3, 2],
-        [1.5, 4, 2],
+        [0.7, 0.9, 1, 1.1, 1.5],
+        [1, 2, 2, 3, 4],
+        [2, 1, 3, 2, 2],
       ],
     },
   },
-  (images, { rows, c: [, farthest, rounds], choose, seeds }) => {
+  (images, { constants: [sigmas, , numbers], c: [, farthest, rounds], choose, seeds }) => {
     const [batch, side, , channels] = images.shape;
-    const sigmas = rows.map(([sigma]) => sigma);
     const bytes = blurred(images, sigmas, choose).mul(255).floor().div(255);
     const pixels = side * side;
-    const mostRounds = Math.max(...rows.map(([, , number]) => number));
     const reach = farthest.reshape([-1, 1]);
     let from: Tensor = tf.range(0, pixels, 1, 'int32').reshape([1, pixels]).tile([batch, 1]);
-    for (let round = 0; round < mostRounds; round++) {
+    for (let round = 0; round < Math.max(...numbers); round++) {
       const isOn = rounds.reshape([-1, 1]).greater(round).cast('float32');
       from = take(from, shuffled(seeds(round), reach.mul(isOn), side));
     }
@@ -186,31 +170,22 @@ export const motionBlurred = corruption(
     // radius, σ
     constants: {
       32: [
-        [6, 1],
-        [6, 1.5],
-        [6, 2],
-        [8, 2],
-        [9, 2.5],
+        [6, 6, 6, 8, 9],
+        [1, 1.5, 2, 2, 2.5],
       ],
       64: [
-        [10, 1],
-        [10, 1.5],
-        [10, 2],
-        [10, 2.5],
-        [12, 3],
+        [10, 10, 10, 10, 12],
+        [1, 1.5, 2, 2.5, 3],
       ],
       224: [
-        [10, 3],
-        [15, 5],
-        [15, 8],
-        [15, 12],
-        [20, 15],
+        [10, 15, 15, 15, 20],
+        [3, 5, 8, 12, 15],
       ],
     },
   },
-  (images, { rows, choose, seeds }) =>
+  (images, { constants: [radii, sigmas], choose, seeds }) =>
     motionBlur(images, {
-      weights: choose(motionWeights(rows.map(([radius, sigma]) => [radius, sigma]))),
+      weights: choose(motionWeights(radii, sigmas)),
       angles: randomUniform(seeds(0), 1)
         .sub(0.5)
         .mul(Math.PI / 2),
@@ -226,54 +201,31 @@ export const zoomBlur = corruption(
     // below this factor, step
     constants: {
       32: [
-        [1.06, 0.01],
-        [1.11, 0.01],
-        [1.16, 0.01],
-        [1.21, 0.01],
-        [1.26, 0.01],
+        [1.06, 1.11, 1.16, 1.21, 1.26],
+        [0.01, 0.01, 0.01, 0.01, 0.01],
       ],
       64: [
-        [1.06, 0.01],
-        [1.11, 0.01],
-        [1.16, 0.01],
-        [1.21, 0.01],
-        [1.26, 0.01],
+        [1.06, 1.11, 1.16, 1.21, 1.26],
+        [0.01, 0.01, 0.01, 0.01, 0.01],
       ],
       224: [
-        [1.11, 0.01],
-        [1.16, 0.01],
-        [1.21, 0.02],
-        [1.26, 0.02],
-        [1.31, 0.03],
+        [1.11, 1.16, 1.21, 1.26, 1.31],
+        [0.01, 0.01, 0.02, 0.02, 0.03],
       ],
     },
   },
-  (images, { rows, choose }) => {
-    const lists = rows.map(([end, step]) =>
-      Array.from({ length: Math.ceil((end - 1) / step) }, (_, at) => 1 + at * step),
-    );
-    const most = Math.max(...lists.map(({ length }) => length));
+  (images, { constants: [ends, steps], choose }) => {
+    const lists = ends.map((end, severity) => {
+      const step = steps[severity];
+      return Array.from({ length: Math.ceil((end - 1) / step) }, (_, at) => 1 + at * step);
+    });
+    const each = (numberOf: (list: readonly number[]) => number) =>
+      choose(tf.tensor(lists.map(numberOf), [lists.length, 1, 1, 1]));
     let sum: Tensor4D = images.mul(2); // the image, and itself zoomed by 1
-    for (let at = 1; at < most; at++) {
-      const isOn = choose(
-        tf.tensor(
-          lists.map((list) => (at < list.length ? 1 : 0)),
-          [lists.length, 1, 1, 1],
-        ),
-      );
-      sum = sum.add(
-        zoom(
-          images,
-          lists.map((list) => list[at] ?? 1),
-          choose,
-        ).mul(isOn.cast('float32')),
-      );
+    for (let at = 1; at < Math.max(...lists.map(({ length }) => length)); at++) {
+      const factors = lists.map((list) => list[at] ?? 1);
+      sum = sum.add(zoom(images, factors, choose).mul(each((list) => (at < list.length ? 1 : 0))));
     }
-    const counts = tf.tensor(
-      lists.map(({ length }) => length + 1),
-      [lists.length, 1, 1, 1],
-      'float32',
-    );
-    return sum.div(choose(counts));
+    return sum.div(each(({ length }) => length + 1));
   },
 );

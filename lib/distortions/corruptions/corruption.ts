@@ -11,11 +11,8 @@ import {
 import { take, whereIs } from '../../tensorflow/places';
 import { type Distortion, strengthCheck, type Uses } from '../distortion';
 
-/** Constants of a severity: one number, or some. */
-type Constants = number | readonly number[];
-
-/** Constants of severities 1 to 5 as they were published for CIFAR-10-C, Tiny ImageNet-C and ImageNet-C, by their sides. */
-export type Published = Readonly<Record<32 | 64 | 224, readonly Constants[]>>;
+/** Values of one constant at severities 1 to 5, or of several, as published for CIFAR-10-C, Tiny ImageNet-C and ImageNet-C. */
+export type Published = Readonly<Record<32 | 64 | 224, readonly number[] | readonly (readonly number[])[]>>;
 
 /** A corruption as a distortion: its strength is its severity, 0 (none) to 5. */
 export interface Corruption extends Distortion<number> {
@@ -27,20 +24,21 @@ export interface Corruption extends Distortion<number> {
 const SEVERITIES = [0, 1, 2, 3, 4, 5] as const;
 
 /**
- * The constants of severities 0 to 5 at images of a side: those of the published side that is nearest by its ratio, 32 up
- * to 45 pixels, 64 up to 119, else 224. They are never mixed, so that each set is one that was published, and as many
+ * Each constant's values at severities 0 to 5 for images of a side: those of the published side that is nearest by its ratio,
+ * 32 up to 45 pixels, 64 up to 119, else 224. They are never mixed, so that each set is one that was published, and as many
  * pixels wide at every side. Severity 0 has those of 1, and what they make is not used.
  */
 export function constantsAt(published: Published, side: number): readonly (readonly number[])[] {
   const nearest = side ** 2 < 32 * 64 ? 32 : side ** 2 < 64 * 224 ? 64 : 224;
-  const rows = published[nearest].map((row) => [row].flat());
-  return [rows[0], ...rows];
+  const constants = published[nearest];
+  const each = (typeof constants[0] === 'number' ? [constants] : constants) as readonly (readonly number[])[];
+  return each.map((values) => [values[0], ...values]);
 }
 
 /** What a corruption is made with, beside the images. */
 export interface Making {
-  /** `rows[severity]`: the constants at the images' side. */
-  readonly rows: readonly (readonly number[])[];
+  /** `constants[constant][severity]`, at the images' side. */
+  readonly constants: readonly (readonly number[])[];
   /** `[batch, 1, 1, 1]` each: the constants of each image's severity. */
   readonly c: readonly Tensor4D[];
   /** Takes of a table `[6, …]` for each image what belongs to its severity: `[batch, …]`. */
@@ -66,7 +64,7 @@ const ofImages = attribute.type('T', DataType.float32);
  * @param make from images `[batch, S, S, 3]`, 0..1; what it returns is clipped to 0..1
  */
 export function corruption(
-  { name, title, category = 'noise', isExtra = false, constants }: Description,
+  { name, title, category = 'noise', isExtra = false, constants: published }: Description,
   make: (images: Tensor4D, making: Making) => Tensor,
 ): Corruption {
   return {
@@ -89,14 +87,12 @@ export function corruption(
       cure: 'Severities are 1 to 5; 0 is no corruption.',
     }),
     apply({ crops, strengths, seeds }: Uses<'crops' | 'strengths' | 'seeds'>) {
-      const rows = constantsAt(constants, crops.shape[1]);
+      const constants = constantsAt(published, crops.shape[1]);
       const severities = strengths.reshape([-1]).cast('int32');
       const choose = (table: Tensor) => take(table, severities);
-      const c = tf
-        .split(choose(tf.tensor2d(rows.map((row) => [...row]))), rows[0].length, 1)
-        .map((column) => column.reshape([-1, 1, 1, 1]) as Tensor4D);
+      const c = constants.map((values) => choose(tf.tensor([...values], [6, 1, 1, 1])) as Tensor4D);
       const stream = (number: number) => seeds.add(tf.tensor1d([number, 0], 'int32')) as Tensor2D;
-      const made = make(crops, { rows, c, choose, seeds: stream });
+      const made = make(crops, { constants, c, choose, seeds: stream });
       const within = executeOne('ClipByValue', [made, tf.scalar(0), tf.scalar(1)], [ofImages]);
       return whereIs(severities.greater(0), within, crops);
     },

@@ -39,25 +39,16 @@ export const saturate = corruption(
     // factor, summand
     constants: {
       32: [
-        [0.3, 0],
-        [0.1, 0],
-        [1.5, 0],
-        [2, 0.1],
-        [2.5, 0.2],
+        [0.3, 0.1, 1.5, 2, 2.5],
+        [0, 0, 0, 0.1, 0.2],
       ],
       64: [
-        [0.3, 0],
-        [0.1, 0],
-        [2, 0],
-        [5, 0.1],
-        [30, 0.2],
+        [0.3, 0.1, 2, 5, 30],
+        [0, 0, 0, 0.1, 0.2],
       ],
       224: [
-        [0.3, 0],
-        [0.1, 0],
-        [2, 0],
-        [5, 0.1],
-        [20, 0.2],
+        [0.3, 0.1, 2, 5, 20],
+        [0, 0, 0, 0.1, 0.2],
       ],
     },
   },
@@ -85,11 +76,11 @@ export const pixelate = corruption(
       224: [0.6, 0.5, 0.4, 0.3, 0.25],
     },
   },
-  (images, { rows, choose }) => {
+  (images, { constants: [parts], choose }) => {
     const side = images.shape[1];
-    const severities = choose(tf.range(0, rows.length, 1, 'int32'));
-    const ways = rows.map(
-      ([part]) =>
+    const severities = choose(tf.range(0, parts.length, 1, 'int32'));
+    const ways = parts.map(
+      (part) =>
         ([some]: readonly Tensor[]) =>
           largePixels(some, side, Math.max(1, Math.trunc(side * part))),
     );
@@ -124,30 +115,24 @@ export const elasticTransform = corruption(
     // strength and σ of the displacement, how far the affine map moves its three points: in parts of the side
     constants: {
       32: [
-        [0, 0, 0.08],
-        [0.05, 0.2, 0.07],
-        [0.08, 0.06, 0.06],
-        [0.1, 0.04, 0.05],
-        [0.1, 0.03, 0.03],
+        [0, 0.05, 0.08, 0.1, 0.1],
+        [0, 0.2, 0.06, 0.04, 0.03],
+        [0.08, 0.07, 0.06, 0.05, 0.03],
       ],
       64: [
-        [0, 0, 0.08],
-        [0.05, 0.3, 0.06],
-        [0.1, 0.08, 0.06],
-        [0.1, 0.03, 0.03],
-        [0.16, 0.03, 0.02],
+        [0, 0.05, 0.1, 0.1, 0.16],
+        [0, 0.3, 0.08, 0.03, 0.03],
+        [0.08, 0.06, 0.06, 0.03, 0.02],
       ],
       // 244 for 224 in the published code
       224: [
-        [2, 0.7, 0.1],
-        [2, 0.08, 0.2],
-        [0.05, 0.01, 0.02],
-        [0.07, 0.01, 0.02],
-        [0.12, 0.01, 0.02],
+        [2, 2, 0.05, 0.07, 0.12],
+        [0.7, 0.08, 0.01, 0.01, 0.01],
+        [0.1, 0.2, 0.02, 0.02, 0.02],
       ].map((row) => row.map((part) => (part * 244) / 224)),
     },
   },
-  (images, { rows, c: [strength, , moved], choose, seeds }) => {
+  (images, { constants: [, parts], c: [strength, , moved], choose, seeds }) => {
     const [batch, side] = images.shape;
     const line = tf.range(0, side);
     const [y, x] = [line.reshape([1, side, 1]), line.reshape([1, 1, side])];
@@ -155,7 +140,7 @@ export const elasticTransform = corruption(
     const noise = randomUniform(seeds(1), 2 * side * side)
       .mul(2)
       .sub(1);
-    const sigmas = rows.map(([, sigma]) => Math.max(sigma * side, 1e-3));
+    const sigmas = parts.map((part) => Math.max(part * side, 1e-3));
     const smooth = choose(blurMatrices(sigmas, side, { truncate: 3, edge: 'mirror' }));
     const displaced = alongBoth(noise.reshape([batch, side, side, 2]) as Tensor4D, smooth);
     const [dx, dy] = tf.split(displaced.mul(strength.mul(side)), 2, 3);

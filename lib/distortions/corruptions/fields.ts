@@ -70,28 +70,18 @@ interface Reach {
   readonly right: number;
 }
 
-/** Repeats the pixels at the edges. */
-function padEdges(x: Tensor4D, { top, bottom, left, right }: Reach): Tensor4D {
-  const repeated = (image: Tensor4D, axis: 1 | 2, before: number, after: number) => {
-    const edge = (start: number, times: number) => {
-      const line = tf.slice(
-        image,
-        axis === 1 ? [0, start, 0, 0] : [0, 0, start, 0],
-        image.shape.with(axis, 1) as [number, number, number, number],
-      );
-      return times === 0 ? [] : [line.tile(axis === 1 ? [1, times, 1, 1] : [1, 1, times, 1]) as Tensor4D];
-    };
-    return tf.concat([...edge(0, before), image, ...edge(image.shape[axis] - 1, after)], axis);
-  };
-  return repeated(repeated(x, 1, top, bottom), 2, left, right);
+/** So many rows (axis 1) or columns (axis 2) from one on; beyond an edge stands the last within. */
+function lines(x: Tensor4D, axis: 1 | 2, first: number, count: number): Tensor4D {
+  const places = Array.from({ length: count }, (_, at) => standIn(first + at, x.shape[axis], 'nearest'));
+  return take(x, tf.tensor1d(places, 'int32'), axis) as Tensor4D;
 }
 
-/** One half of a normal distribution over 2 · radius + 1 pixels, for each radius and σ; the rows sum to 1. */
-export function motionWeights(lines: readonly (readonly [radius: number, sigma: number])[]): Tensor {
-  const longest = 2 * Math.max(...lines.map(([radius]) => radius)) + 1;
-  const rows = lines.map(([radius, sigma]) => {
+/** One half of a normal distribution over 2 · radius + 1 pixels, for each radius and its σ; the rows sum to 1. */
+export function motionWeights(radii: readonly number[], sigmas: readonly number[]): Tensor {
+  const longest = 2 * Math.max(...radii) + 1;
+  const rows = radii.map((radius, row) => {
     const bell = Array.from({ length: longest }, (_, at) =>
-      at <= 2 * radius ? Math.exp(-((at / sigma) ** 2) / 2) : 0,
+      at <= 2 * radius ? Math.exp(-((at / sigmas[row]) ** 2) / 2) : 0,
     );
     const sum = bell.reduce((total, value) => total + value);
     return bell.map((value) => value / sum);
@@ -127,7 +117,9 @@ export function motionBlur(
   const columns = tf.oneHot(offset(angles.cos(), reach.left) as Tensor2D, reach.left + reach.right + 1);
   const weighted = rows.cast('float32').mul(weights.expandDims(2));
   const kernels = batchMatMul(weighted, columns.cast('float32'), { transposeA: true });
-  return correlate(padEdges(images, reach), kernels);
+  const [, height, width] = images.shape;
+  const high = lines(images, 1, -reach.top, reach.top + height + reach.bottom);
+  return correlate(lines(high, 2, -reach.left, reach.left + width + reach.right), kernels);
 }
 
 /**
@@ -187,27 +179,7 @@ export function lookedUp(
   };
   const [y, x] = [within(rows), within(columns)];
   const [top, left] = [y.floor(), x.floor()];
-  const next = (image: Tensor4D, axis: 1 | 2) => {
-    const size = images.shape.with(axis, side - 1) as [number, number, number, number];
-    const one = images.shape.with(axis, 1) as [number, number, number, number];
-    const [second, last] =
-      axis === 1
-        ? [
-            [0, 1, 0, 0],
-            [0, side - 1, 0, 0],
-          ]
-        : [
-            [0, 0, 1, 0],
-            [0, 0, side - 1, 0],
-          ];
-    return tf.concat(
-      [
-        tf.slice(image, second as [number, number, number, number], size),
-        tf.slice(image, last as [number, number, number, number], one),
-      ],
-      axis,
-    );
-  };
+  const next = (image: Tensor4D, axis: 1 | 2) => lines(image, axis, 1, side);
   // Each pixel with its neighbours to the right and below: one look-up brings all four.
   const right = next(images, 2);
   const four = tf.concat([images, right, next(images, 1), next(right, 1)], 3);
@@ -234,6 +206,12 @@ const roll = (x: Tensor, by: number, axis: number) =>
       attribute.type('Taxis', DataType.int32),
     ],
   );
+
+/**
+ * A sum in this order. TensorFlow's optimizer makes an `AddN` of several additions, which begins with whichever of them nobody
+ * else waits for: the last bit would change from run to run.
+ */
+const sumOf = (...parts: readonly Tensor[]) => tf.stack([...parts]).sum(0);
 
 /** How far the heights of a {@link plasma} wobble at each level, for each number by which it decays. */
 export function wobbles(decays: readonly number[], side: number): Tensor {
@@ -269,8 +247,8 @@ export function plasma(seeds: Tensor2D, amplitudes: Tensor, side: number): Tenso
     };
     const pairs = corners.add(roll(corners, -1, 1));
     const centres = wobbled(pairs.add(roll(pairs, -1, 2)));
-    const between = centres.add(roll(centres, 1, 1)).add(corners.add(roll(corners, -1, 2)));
-    const below = centres.add(roll(centres, 1, 2)).add(pairs);
+    const between = sumOf(centres, roll(centres, 1, 1), corners, roll(corners, -1, 2));
+    const below = sumOf(centres, roll(centres, 1, 2), pairs);
     const even = tf.stack([corners, wobbled(between)], 3).reshape([batch, n, 2 * n]);
     const odd = tf.stack([wobbled(below), centres], 3).reshape([batch, n, 2 * n]);
     corners = tf.stack([even, odd], 2).reshape([batch, 2 * n, 2 * n]);

@@ -16,39 +16,35 @@ export const spatter = corruption(
     // mean and deviation of the noise, σ of its blur, least splash, how strong the water or σ of the mud, mud or water
     constants: {
       32: [
-        [0.62, 0.1, 0.7, 0.7, 0.5, 0],
-        [0.65, 0.1, 0.8, 0.7, 0.5, 0],
-        [0.65, 0.3, 1, 0.69, 0.5, 0],
-        [0.65, 0.1, 0.7, 0.69, 0.6, 1],
-        [0.65, 0.1, 0.5, 0.68, 0.6, 1],
+        [0.62, 0.65, 0.65, 0.65, 0.65],
+        [0.1, 0.1, 0.3, 0.1, 0.1],
+        [0.7, 0.8, 1, 0.7, 0.5],
+        [0.7, 0.7, 0.69, 0.69, 0.68],
+        [0.5, 0.5, 0.5, 0.6, 0.6],
+        [0, 0, 0, 1, 1],
       ],
       64: [
-        [0.62, 0.1, 0.7, 0.7, 0.6, 0],
-        [0.65, 0.1, 0.8, 0.7, 0.6, 0],
-        [0.65, 0.3, 1, 0.69, 0.6, 0],
-        [0.65, 0.1, 0.7, 0.68, 0.6, 1],
-        [0.65, 0.1, 0.5, 0.67, 0.6, 1],
+        [0.62, 0.65, 0.65, 0.65, 0.65],
+        [0.1, 0.1, 0.3, 0.1, 0.1],
+        [0.7, 0.8, 1, 0.7, 0.5],
+        [0.7, 0.7, 0.69, 0.68, 0.67],
+        [0.6, 0.6, 0.6, 0.6, 0.6],
+        [0, 0, 0, 1, 1],
       ],
       224: [
-        [0.65, 0.3, 4, 0.69, 0.6, 0],
-        [0.65, 0.3, 3, 0.68, 0.6, 0],
-        [0.65, 0.3, 2, 0.68, 0.5, 0],
-        [0.65, 0.3, 1, 0.65, 1.5, 1],
-        [0.67, 0.4, 1, 0.65, 1.5, 1],
+        [0.65, 0.65, 0.65, 0.65, 0.67],
+        [0.3, 0.3, 0.3, 0.3, 0.4],
+        [4, 3, 2, 1, 1],
+        [0.69, 0.68, 0.68, 0.65, 0.65],
+        [0.6, 0.6, 0.5, 1.5, 1.5],
+        [0, 0, 0, 1, 1],
       ],
     },
   },
   (images, making) => {
-    const { rows } = making;
     const [mean, deviation, , least, strength, isMud] = making.c;
     const side = images.shape[1];
-    const matrices = (place: number) =>
-      making.choose(
-        blurMatrices(
-          rows.map((row) => row[place]),
-          side,
-        ),
-      );
+    const matrices = (place: number) => making.choose(blurMatrices(making.constants[place], side));
     const liquid = above(alongBoth(normalLayer(images, making, mean, deviation), matrices(2)), least);
     // An outer product: broadcast over the innermost axis takes ten times as long.
     const coloured = (layer: Tensor, values: readonly number[]) =>

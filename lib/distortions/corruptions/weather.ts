@@ -16,39 +16,41 @@ export const snow = corruption(
     // mean and deviation of the noise, zoom, least flake, radius and σ of the fall, what is left of the image
     constants: {
       32: [
-        [0.1, 0.2, 1, 0.6, 8, 3, 0.95],
-        [0.1, 0.2, 1, 0.5, 10, 4, 0.9],
-        [0.15, 0.3, 1.75, 0.55, 10, 4, 0.9],
-        [0.25, 0.3, 2.25, 0.6, 12, 6, 0.85],
-        [0.3, 0.3, 1.25, 0.65, 14, 12, 0.8],
+        [0.1, 0.1, 0.15, 0.25, 0.3],
+        [0.2, 0.2, 0.3, 0.3, 0.3],
+        [1, 1, 1.75, 2.25, 1.25],
+        [0.6, 0.5, 0.55, 0.6, 0.65],
+        [8, 10, 10, 12, 14],
+        [3, 4, 4, 6, 12],
+        [0.95, 0.9, 0.9, 0.85, 0.8],
       ],
       64: [
-        [0.1, 0.2, 1, 0.6, 8, 3, 0.8],
-        [0.1, 0.2, 1, 0.5, 10, 4, 0.8],
-        [0.15, 0.3, 1.75, 0.55, 10, 4, 0.7],
-        [0.25, 0.3, 2.25, 0.6, 12, 6, 0.65],
-        [0.3, 0.3, 1.25, 0.65, 14, 12, 0.6],
+        [0.1, 0.1, 0.15, 0.25, 0.3],
+        [0.2, 0.2, 0.3, 0.3, 0.3],
+        [1, 1, 1.75, 2.25, 1.25],
+        [0.6, 0.5, 0.55, 0.6, 0.65],
+        [8, 10, 10, 12, 14],
+        [3, 4, 4, 6, 12],
+        [0.8, 0.8, 0.7, 0.65, 0.6],
       ],
       224: [
-        [0.1, 0.3, 3, 0.5, 10, 4, 0.8],
-        [0.2, 0.3, 2, 0.5, 12, 4, 0.7],
-        [0.55, 0.3, 4, 0.9, 12, 8, 0.7],
-        [0.55, 0.3, 4.5, 0.85, 12, 8, 0.65],
-        [0.55, 0.3, 2.5, 0.85, 12, 12, 0.55],
+        [0.1, 0.2, 0.55, 0.55, 0.55],
+        [0.3, 0.3, 0.3, 0.3, 0.3],
+        [3, 2, 4, 4.5, 2.5],
+        [0.5, 0.5, 0.9, 0.85, 0.85],
+        [10, 12, 12, 12, 12],
+        [4, 4, 8, 8, 12],
+        [0.8, 0.7, 0.7, 0.65, 0.55],
       ],
     },
   },
   (images, making) => {
-    const { rows, choose, seeds } = making;
+    const { choose, seeds } = making;
+    const [, , factors, , radii, sigmas] = making.constants;
     const [mean, deviation, , least, , , left] = making.c;
-    const noise = normalLayer(images, making, mean, deviation);
-    const enlarged = zoom(
-      noise,
-      rows.map((row) => row[2]),
-      choose,
-    );
+    const enlarged = zoom(normalLayer(images, making, mean, deviation), factors, choose);
     const flakes = motionBlur(above(enlarged, least).clipByValue(0, 1) as Tensor4D, {
-      weights: choose(motionWeights(rows.map((row) => [row[4], row[5]]))),
+      weights: choose(motionWeights(radii, sigmas)),
       angles: randomUniform(seeds(1), 1)
         .sub(1.5)
         .mul(Math.PI / 2), // −135° to −45°
@@ -82,25 +84,16 @@ export const frost = corruption(
     // parts of the image and of the frost
     constants: {
       32: [
-        [1, 0.2],
-        [1, 0.3],
-        [0.9, 0.4],
-        [0.85, 0.4],
-        [0.75, 0.45],
+        [1, 1, 0.9, 0.85, 0.75],
+        [0.2, 0.3, 0.4, 0.4, 0.45],
       ],
       64: [
-        [1, 0.3],
-        [0.9, 0.4],
-        [0.8, 0.45],
-        [0.75, 0.5],
-        [0.7, 0.55],
+        [1, 0.9, 0.8, 0.75, 0.7],
+        [0.3, 0.4, 0.45, 0.5, 0.55],
       ],
       224: [
-        [1, 0.4],
-        [0.8, 0.6],
-        [0.7, 0.7],
-        [0.65, 0.7],
-        [0.6, 0.75],
+        [1, 0.8, 0.7, 0.65, 0.6],
+        [0.4, 0.6, 0.7, 0.7, 0.75],
       ],
     },
   },
@@ -111,7 +104,7 @@ export const frost = corruption(
       const small = Math.max(8, Math.round(side / size));
       const length = Math.max(2, Math.round(side / 12 / size));
       const grown = motionBlur(randomNormal(seeds(1 + family), [small, small, 1]), {
-        weights: motionWeights([[length, length]]).tile([batch, 1]),
+        weights: motionWeights([length], [length]).tile([batch, 1]),
         angles: randomUniform(seeds(11 + family), 1)
           .div(4)
           .add(turn)
@@ -136,32 +129,22 @@ export const fog = corruption(
     // how thick, and how smooth
     constants: {
       32: [
-        [0.2, 3],
-        [0.5, 3],
-        [0.75, 2.5],
-        [1, 2],
-        [1.5, 1.75],
+        [0.2, 0.5, 0.75, 1, 1.5],
+        [3, 3, 2.5, 2, 1.75],
       ],
       64: [
-        [0.4, 3],
-        [0.7, 3],
-        [1, 2.5],
-        [1.5, 2],
-        [2, 1.75],
+        [0.4, 0.7, 1, 1.5, 2],
+        [3, 3, 2.5, 2, 1.75],
       ],
       224: [
-        [1.5, 2],
-        [2, 2],
-        [2.5, 1.7],
-        [2.5, 1.5],
-        [3, 1.4],
+        [1.5, 2, 2.5, 2.5, 3],
+        [2, 2, 1.7, 1.5, 1.4],
       ],
     },
   },
-  (images, { rows, c: [thickness], choose, seeds }) => {
+  (images, { constants: [, decays], c: [thickness], choose, seeds }) => {
     const side = images.shape[1];
     const brightest = images.max([1, 2, 3], true);
-    const decays = rows.map(([, decay]) => decay);
     const clouds = plasma(seeds(0), choose(wobbles(decays, side)), side).mul(thickness);
     return images.add(clouds).mul(brightest.div(brightest.add(thickness)));
   },

@@ -103,7 +103,8 @@ export class Cells {
     const cell = new Cell(request, this.#count);
     this.#cells.push(cell);
     const script = `cell-${this.#cells.length}`;
-    const label = this.#scripts.addCell(script, cell.number, source);
+    const label = kept ? `Cell ${cell.number}` : `Unnumbered cell ${this.#cells.length}`;
+    this.#scripts.addCell(script, label, source);
     const run: Run = { cell, script, label, source, quiet: silent === true, kept, done };
     this.#run = run;
     if (!run.quiet) this.#publish(cell, 'execute_input', { code: source, execution_count: cell.number });

@@ -19,7 +19,7 @@ export function divertDescriptors(file: string): Diverted {
     rmSync(name, { force: true });
     closeSync(descriptor + 1);
     // The lowest free descriptor is taken: this one, unless one below was closed, too.
-    while (openSync(name, 'a') < descriptor + 1);
+    while (openSync(name, 'a', 0o600) < descriptor + 1);
     process.on('exit', () => rmSync(name, { force: true }));
   }
   return { stdout, stderr, terminal };

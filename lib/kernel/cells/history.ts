@@ -1,4 +1,5 @@
-import { appendFileSync, readFileSync } from 'node:fs';
+import { appendFileSync } from 'node:fs';
+import { readLines } from '../../io/files';
 
 /** A cell that ran: execution count, source, and what it showed as text. */
 interface Entry {
@@ -19,7 +20,7 @@ export class History {
   /** @param file keeps a line a cell; that of the last session, if it is there */
   constructor(file: string) {
     this.#file = file;
-    this.#entries = read(file).slice(-mostEntries);
+    this.#entries = (readLines(file) as Kept[]).slice(-mostEntries);
     this.#session = (this.#entries.at(-1)?.session ?? 0) + 1;
   }
 
@@ -78,17 +79,6 @@ export class History {
 const mostOutput = 10_000;
 /** So many cells of earlier sessions are known. */
 const mostEntries = 1000;
-
-function read(file: string): Kept[] {
-  try {
-    return readFileSync(file, 'utf8')
-      .trim()
-      .split('\n')
-      .map((text) => JSON.parse(text));
-  } catch {
-    return [];
-  }
-}
 
 function last(entries: readonly Kept[], n: unknown): Kept[] {
   return typeof n === 'number' ? entries.slice(Math.max(0, entries.length - n)) : [...entries];

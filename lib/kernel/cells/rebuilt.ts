@@ -1,5 +1,5 @@
-import { statSync } from 'node:fs';
 import { sep } from 'node:path';
+import { timeOf } from '../compiler/modules';
 
 const packages = `${sep}node_modules${sep}`;
 
@@ -23,8 +23,4 @@ export class LoadedModules {
     for (const [file] of changed) this.#times.set(file, timeOf(file));
     return changed.map(([file]) => file);
   }
-}
-
-function timeOf(file: string): number {
-  return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }

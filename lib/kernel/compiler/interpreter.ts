@@ -3,7 +3,7 @@ import { pathToFileURL } from 'node:url';
 import ts from 'typescript-6';
 import type { MimeBundle } from '../../notebook/mime';
 import { type Completions, complete, inspect } from './assist';
-import { Evaluator } from './evaluator';
+import { type Evaluated, Evaluator } from './evaluator';
 import { Modules, type ModulesOptions } from './modules';
 import type { NameKind } from './names';
 import { type Checked, type Diagnostic, Program } from './program';
@@ -12,10 +12,8 @@ import { names } from './transform';
 
 /** What came of a cell. */
 export type Outcome =
-  | { readonly kind: 'value'; readonly value: unknown }
-  | { readonly kind: 'thrown'; readonly error: unknown }
-  | { readonly kind: 'diagnostics'; readonly diagnostics: readonly Diagnostic[] }
-  | { readonly kind: 'terminated' };
+  | Evaluated
+  | { readonly kind: 'diagnostics'; readonly diagnostics: readonly Diagnostic[] };
 
 export interface InterpreterOptions {
   /** Where imports are looked up. */

@@ -112,7 +112,12 @@ export class Modules {
     try {
       const text = readFileSync(file, 'utf8');
       if (file.endsWith('.json')) module.exports = JSON.parse(text);
-      else this.#loaded.set(file, { ...loaded, ready: this.#run(file, text, module) });
+      else {
+        const ready = this.#run(file, text, module);
+        // One that has failed is tried again.
+        ready?.catch(() => this.#loaded.get(file)?.ready === ready && this.#loaded.delete(file));
+        this.#loaded.set(file, { ...loaded, ready });
+      }
     } catch (error) {
       this.#loaded.delete(file);
       throw error;
@@ -180,6 +185,7 @@ export class Modules {
   }
 }
 
-function timeOf(file: string): number {
+/** When a file was written last; 0 for none. */
+export function timeOf(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }

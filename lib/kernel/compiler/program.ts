@@ -224,7 +224,7 @@ export class Program {
   }
 
   #host(): ts.LanguageServiceHost {
-    const { fileExists, readFile, readDirectory, directoryExists, getDirectories, realpath } = ts.sys;
+    const { fileExists, readFile } = ts.sys;
     const library = dirname(ts.getDefaultLibFilePath({}));
     // What a tsconfig.json asks for beyond the language waits as Node's types do.
     const lean = { ...this.options, types: [], lib: this.options.lib?.filter((name) => !web.test(name)) };
@@ -233,6 +233,7 @@ export class Program {
     // TypeScript asks for the texts of all files at each cell.
     const snapshots = new Map<string, { version: string; snapshot: ts.IScriptSnapshot | undefined }>();
     return {
+      ...ts.sys,
       getCompilationSettings: () => (this.#knowsNode ? this.options : lean),
       jsDocParsingMode: ts.JSDocParsingMode.ParseForTypeInfo,
       getScriptFileNames: () => [...this.#always, this.#current],
@@ -253,10 +254,6 @@ export class Program {
       useCaseSensitiveFileNames: () => ts.sys.useCaseSensitiveFileNames,
       fileExists: (file) => this.#cells.has(file) || fileExists(file),
       readFile: (file) => this.#cells.get(file)?.text ?? readFile(file),
-      readDirectory,
-      directoryExists,
-      getDirectories,
-      ...(realpath && { realpath }),
     };
   }
 }

@@ -38,12 +38,9 @@ export class Scripts {
   /** The last cell of each label. */
   readonly #sources = new Map<string, string>();
 
-  /** @returns its label */
-  addCell(name: string, number: number, source: string): string {
-    const label = `Cell ${number}`;
+  addCell(name: string, label: string, source: string): void {
     this.#byName.set(name, { label, isCell: true });
     this.#sources.set(label, source);
-    return label;
   }
 
   /** Says where in its source each place of a script lies; a script that is no cell is a file that one imports. */
@@ -77,7 +74,7 @@ export class Scripts {
    * ```
    */
   excerpt(text: string): string | undefined {
-    const [, label = '', line = '', column = ''] = /(Cell \d+):(\d+):(\d+)/.exec(text) ?? [];
+    const [, label = '', line = '', column = ''] = /((?:Unnumbered c|C)ell \d+):(\d+):(\d+)/.exec(text) ?? [];
     const lines = this.#sources.get(label)?.split('\n');
     if (!lines) return undefined;
     const at = Number(line);

@@ -2,7 +2,7 @@ import { rmSync, writeSync } from 'node:fs';
 import { Session as Inspector } from 'node:inspector';
 import { constants } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
-import { Reply as Heartbeat, Router, type Socket, XPublisher } from 'zeromq';
+import { Reply as Heartbeat, Router, XPublisher } from 'zeromq';
 import { Debugger } from '../debugger/debugger';
 import { interruptChildren } from './children';
 import { kernelInfo } from './kernel-info';
@@ -76,17 +76,13 @@ class Server {
   }
 
   async start({ transport, ip, ...ports }: Connection): Promise<void> {
-    const { shell, control, stdin, iopub, hb } = this.#sockets;
-    const between = transport === 'ipc' ? '-' : ':';
-    const bind = (socket: Socket, port: number) => socket.bind(`${transport}://${ip}${between}${port}`);
+    const { shell, control, stdin } = this.#sockets;
+    const place = `${transport}://${ip}${transport === 'ipc' ? '-' : ':'}`;
+    const names = ['shell', 'control', 'stdin', 'iopub', 'hb'] as const;
     try {
-      await Promise.all([
-        bind(shell, ports.shell_port),
-        bind(control, ports.control_port),
-        bind(stdin, ports.stdin_port),
-        bind(iopub, ports.iopub_port),
-        bind(hb, ports.hb_port),
-      ]);
+      await Promise.all(
+        names.map((name) => this.#sockets[name].bind(place + ports[`${name}_port` as const])),
+      );
     } catch (error) {
       this.#log(`cannot listen: ${error instanceof Error ? error.message : error}`);
       this.#end(1);
