@@ -57,7 +57,7 @@ export async function madeAsPlanned(
     const stream = randomStream(seedOf(image));
     const pixels = await make(crop, { side: cropSide, strength, random: () => uniformFloat64(stream) });
     if (isBytes(pixels) && pixels.length === length) return pixels;
-    const got = isBytes(pixels) ? `${pixels.length} bytes` : (Object(pixels).constructor?.name ?? pixels);
+    const got = isBytes(pixels) ? `${pixels.length} bytes` : kindOf(pixels);
     throw new ArgumentError(
       `${title}: make must give ${length} bytes, RGB of ${cropSide} × ${cropSide} pixels, but gave ${got}.`,
     );
@@ -69,6 +69,9 @@ export async function madeAsPlanned(
   await pMap(batch.indices, one, { concurrency: CONCURRENCY });
   return { ...batch, made };
 }
+
+/** `Array`, `Promise`, `undefined`: what messages say of a value that is too long to be shown. */
+const kindOf = (value: unknown) => (value == null ? String(value) : Object(value).constructor?.name);
 
 const isBytes = (value: unknown) => value instanceof Uint8Array || value instanceof Uint8ClampedArray;
 
@@ -164,9 +167,7 @@ export function imagePair(
       },
     });
     if (distorted?.shape?.join() === crops.shape.join()) return distorted;
-    const given = distorted?.shape
-      ? `[${distorted.shape}]`
-      : (Object(distorted).constructor?.name ?? distorted);
+    const given = distorted?.shape ? `[${distorted.shape}]` : kindOf(distorted);
     throw new ArgumentError(
       `${distortion.title} gives ${given} for crops of [${crops.shape}]: apply returns the crops, distorted.`,
     );
