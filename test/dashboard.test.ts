@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { dashboard, remainingSeconds, sweepView } from '../lib/plots/dashboard';
+import { dashboard, remainingSeconds, SweepView } from '../lib/plots/dashboard';
 import { workOf } from '../lib/runs/job';
 import type { Engine } from '../lib/sweep/engines/engine';
 import { localEngine } from '../lib/sweep/engines/local';
@@ -85,10 +85,10 @@ describe('the time to go', () => {
             : each,
       ),
     };
-    const text = sweepView(view, now).toText();
+    const text = new SweepView(view, now).toText();
     assert.match(text, /^ST .* 0 +1 of 1 epochs +45\.7 +process 77 of another machine +65 min$/m);
     assert.match(text, /^0\.0 % of the work is done, about \d+ min to go/);
-    assert.match(sweepView(view, now).toHtml(), /<td[^>]*>&#60;Out of memory.&#62;<\/td>/);
+    assert.match(new SweepView(view, now).toHtml(), /<td[^>]*>&#60;Out of memory.&#62;<\/td>/);
   });
 });
 

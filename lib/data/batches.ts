@@ -1,7 +1,8 @@
 import { on } from 'node:events';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { ArgumentError, DataError } from '../io/errors';
+import { DataError } from '../io/errors';
+import { checkWhole } from '../io/options';
 import { ownModule } from '../io/project';
 import { currentKernel } from '../notebook/client';
 import type { BatchAnswer, BatchTask } from './batch-worker';
@@ -50,15 +51,9 @@ let tasks = 0;
  */
 export function batches(split: Split, options: BatchOptions): AsyncGenerator<Batch, void, void> {
   const { batchSize, order, startAt = 0 } = options;
-  if (!(Number.isInteger(batchSize) && batchSize >= 1)) {
-    throw new ArgumentError(`batches: batchSize must be a whole number from 1 on, but is ${batchSize}`);
-  }
+  checkWhole('batches: batchSize', batchSize);
   const count = Math.ceil(split.length / batchSize);
-  if (!(Number.isInteger(startAt) && startAt >= 0 && startAt <= count)) {
-    throw new ArgumentError(
-      `batches: startAt must be 0 to ${count}, the number of batches, but is ${startAt}`,
-    );
-  }
+  checkWhole('batches: startAt', startAt, 0, count);
   const indices =
     order === 'sequential'
       ? Int32Array.from({ length: split.length }, (_, index) => index)
@@ -77,13 +72,7 @@ async function* readAhead(
   const positions = indices.map((index) => split.positions[index]);
   const worker = idle.pop() ?? startWorker();
   const task = ++tasks;
-  worker.postMessage({
-    task,
-    file,
-    cure,
-    positions,
-    batchSize,
-  } satisfies BatchTask);
+  worker.postMessage({ task, file, cure, positions, batchSize } satisfies BatchTask);
   const askForNext = () => worker.postMessage(task);
   const messages = on(worker, 'message', { signal, close: ['exit'] });
   let isAlive = true;

@@ -1,15 +1,8 @@
 import { ArgumentError } from '../io/errors';
+import { checkWhole } from '../io/options';
 import { cropSideOf } from './geometry';
 import { stratifiedSample } from './random';
-import {
-  type ChannelTriple,
-  type OpenOptions,
-  openStore,
-  SPLIT_NAMES,
-  type SplitName,
-  type Store,
-  sha256Of,
-} from './store';
+import { type ChannelTriple, openStore, SPLIT_NAMES, type SplitName, type Store, sha256Of } from './store';
 
 /** What a network takes its images with: (x − mean) / deviation of each channel, of values 0..1. */
 export interface Normalisation {
@@ -34,10 +27,7 @@ export interface ImageDataset extends Normalisation {
 }
 
 /** ImageNet's channel statistics, with which torchvision's weights were trained: `{ ...dataset, ...IMAGENET }`. */
-export const IMAGENET: Normalisation = {
-  mean: [0.485, 0.456, 0.406],
-  deviation: [0.229, 0.224, 0.225],
-};
+export const IMAGENET: Normalisation = { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] };
 
 /** A data set's own normalisation. */
 export function normalisationOf({ mean, deviation }: Normalisation): Normalisation {
@@ -61,7 +51,7 @@ export interface Split {
  *
  * @throws DataError where the file is missing or damaged
  */
-export function openDataset(file: string, options: OpenOptions): ImageDataset {
+export function openDataset(file: string, options: { readonly cure: string }): ImageDataset {
   return datasetIn(openStore(file, options));
 }
 
@@ -103,11 +93,7 @@ export function subset(
   split: Split,
   { count, seed }: { readonly count: number; readonly seed: number },
 ): Split {
-  if (!(Number.isInteger(count) && count >= 1 && count <= split.length)) {
-    throw new ArgumentError(
-      `subset: count must be 1 to ${split.length}, the size of the ${split.name} split, but is ${count}`,
-    );
-  }
+  checkWhole(`subset of ${split.name}: count`, count, 1, split.length);
   const chosen = stratifiedSample(split.labels, count, [seed]);
   return {
     ...split,

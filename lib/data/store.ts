@@ -94,11 +94,6 @@ export function sha256Of(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-export interface OpenOptions {
-  /** What a user can do when the store is missing or damaged, one sentence. */
-  readonly cure: string;
-}
-
 /** An opened store. It holds no file open between reads. */
 export class Store {
   constructor(
@@ -173,7 +168,7 @@ export class Store {
  *
  * @throws DataError where the file is missing, is no store, is of another format, truncated or altered.
  */
-export function openStore(file: string, { cure }: OpenOptions): Store {
+export function openStore(file: string, { cure }: { readonly cure: string }): Store {
   const damaged = (what: string) => new DataError(`${file}: ${what}`, { cure });
   const descriptor = open(file, cure);
   try {

@@ -1,4 +1,4 @@
-import { ArgumentError } from '../io/errors';
+import { checkWhole } from '../io/options';
 import { randomNormal, randomUniform, type Tensor, type Tensor4D, tf } from '../tensorflow';
 import type { Distortion, Uses } from './distortion';
 import { fgsm } from './fgsm';
@@ -12,9 +12,7 @@ import { fgsm } from './fgsm';
  * @param options.steps Default: 20.
  */
 export function pgd({ steps = 20 }: { readonly steps?: number } = {}) {
-  if (!(Number.isInteger(steps) && steps >= 1)) {
-    throw new ArgumentError(`PGD: steps must be a whole number above 0, but got ${steps}.`);
-  }
+  checkWhole('PGD: steps', steps);
   return {
     ...fgsm,
     name: `pgd-${steps}`,

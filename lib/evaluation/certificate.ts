@@ -3,7 +3,7 @@ import { jStat } from 'jstat';
 import { batches } from '../data/batches';
 import { type ImageDataset, subset } from '../data/dataset';
 import { ArgumentError } from '../io/errors';
-import { checkOptions } from '../io/options';
+import { checkOptions, checkWhole } from '../io/options';
 import { logitsOf, type Network } from '../model/network';
 import { currentKernel } from '../notebook/client';
 import { giveWay } from '../notebook/give-way';
@@ -60,25 +60,18 @@ export interface CertifyOptions {
  * @throws ArgumentError for σ, samples or a failure probability out of range, or a network of other classes than the data set
  */
 export async function certify(options: CertifyOptions): Promise<readonly Certificate[]> {
-  checkOptions('certify', options, [
-    'network',
-    'dataset',
-    'sigma',
-    'images',
-    'choosing',
-    'samples',
-    'failure',
-    'seed',
-    'signal',
-    'onImage',
-  ]);
+  checkOptions(
+    'certify',
+    options,
+    'network dataset sigma images choosing samples failure seed signal onImage',
+  );
   const { network, dataset, sigma, images = 100, choosing = 100, samples = 1000, failure = 0.001 } = options;
   const { seed = 0, signal = currentKernel()?.signal, onImage } = options;
   checkFits(network, dataset);
   check('σ', sigma, 'a number above 0', sigma > 0 && Number.isFinite(sigma));
   check('failure', failure, 'a number between 0 and 1', failure > 0 && failure < 1);
   for (const [name, value] of Object.entries({ images, choosing, samples })) {
-    check(name, value, 'a whole number above 0', Number.isInteger(value) && value >= 1);
+    checkWhole(`certify: ${name}`, value);
   }
   const split = subset(dataset.test, { count: Math.min(images, dataset.test.length), seed: 0 });
   const side = dataset.cropSide;

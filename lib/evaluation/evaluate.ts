@@ -69,17 +69,7 @@ export interface EvaluateOptions {
  * Every network sees the same distorted pictures, and at the strength of no distortion the pictures themselves.
  */
 export async function* evaluate(options: EvaluateOptions): AsyncGenerator<EvaluationRow, void, void> {
-  checkOptions('evaluate', options, [
-    'network',
-    'dataset',
-    'meter',
-    'split',
-    'distortion',
-    'strengths',
-    'seed',
-    'execution',
-    'signal',
-  ]);
+  checkOptions('evaluate', options, 'network dataset meter split distortion strengths seed execution signal');
   const { network, dataset, split = dataset.test, distortion, seed = 0, signal } = options;
   const { strengths = distortion.testGrid } = options;
   const meter = options.meter ?? new AccuracyMeter(network, dataset, distortion, options.execution);

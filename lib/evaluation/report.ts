@@ -1,4 +1,5 @@
 /** How robust a network is, by the field's own measures, in one go. */
+
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { type ImageDataset, normalisationOf, type Split, subset } from '../data/dataset';
@@ -10,8 +11,9 @@ import {
   isNone,
   type Strength,
 } from '../distortions';
-import { ArgumentError, DataError } from '../io/errors';
+import { DataError } from '../io/errors';
 import { appendLine, readLines } from '../io/files';
+import { checkWhole } from '../io/options';
 import type { Network } from '../model/network';
 import { AccuracyMeter, checkFits } from './accuracy';
 import { type Calibration, calibration, predictions } from './calibration';
@@ -72,9 +74,7 @@ export function reportPlan(): ReportPlan {
  */
 export async function robustnessReport(options: ReportOptions): Promise<RobustnessReport> {
   const { network, dataset, plan = reportPlan(), seed = 0, restarts = 1, file, onRow, signal } = options;
-  if (!(Number.isInteger(restarts) && restarts >= 1)) {
-    throw new ArgumentError(`report: restarts must be a whole number above 0, but got ${restarts}.`);
-  }
+  checkWhole('report: restarts', restarts);
   checkFits(network, dataset);
   const wanted = [...plan].map(([name, strengths]) => ({ distortion: distortionNamed(name), strengths }));
   for (const { distortion, strengths } of wanted) for (const one of strengths) distortion.check(one);

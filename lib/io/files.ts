@@ -102,24 +102,13 @@ function makeOne(folder: string, tries = 3): void {
  * Writes a file aside, then renames it into place: whoever sees the name sees all of it, also after a loss of power.
  *
  * @param content Text, bytes, or several pieces one after the other.
+ * @param previous A name under which what was there before is kept.
  * @throws DataError if the disk is full; what was there before is there still
  */
-export function writeWhole(file: string, content: string | Uint8Array | readonly Uint8Array[]): void {
-  replaceWith(file, content, (aside) => renameSync(aside, file));
-}
-
-/** Like {@link writeWhole}; what was there before is kept as `previous`. */
-export function writeWholeKeeping(file: string, previous: string, content: readonly Uint8Array[]): void {
-  replaceWith(file, content, (aside) => {
-    if (existsSync(file)) renameSync(file, previous);
-    renameSync(aside, file);
-  });
-}
-
-function replaceWith(
+export function writeWhole(
   file: string,
   content: string | Uint8Array | readonly Uint8Array[],
-  replace: (aside: string) => void,
+  previous?: string,
 ): void {
   const aside = `${file}.${randomUUID().slice(0, 8)}${ASIDE}`;
   try {
@@ -131,7 +120,8 @@ function replaceWith(
       } finally {
         closeSync(descriptor);
       }
-      replace(aside);
+      if (previous !== undefined && existsSync(file)) renameSync(file, previous);
+      renameSync(aside, file);
     });
   } catch (error) {
     rmSync(aside, { force: true });

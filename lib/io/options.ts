@@ -1,17 +1,17 @@
-/** Options that plain JavaScript misspells, which TypeScript would have told. */
+/** Options that plain JavaScript gives wrong, which TypeScript would have told. */
 import { ArgumentError } from './errors';
 
 /**
  * @param what What takes the options, as messages name it.
- * @param known Names of all options there are; the compiler sees to it that none is missing.
+ * @param known Names of all options there are, with spaces between them; the compiler sees to it that none is missing.
  * @throws ArgumentError for an option of another name, with the known name that is nearest
  */
-export function checkOptions<T extends object, const K extends readonly (keyof T & string)[]>(
+export function checkOptions<T extends object, const Names extends string>(
   what: string,
   options: T,
-  known: K & ([keyof T] extends [K[number]] ? K : never),
+  known: Names & ([keyof T, Word<Names>] extends [Word<Names>, keyof T] ? Names : never),
 ): void {
-  const names: readonly string[] = known;
+  const names = (known as string).split(' ');
   const unknown = Object.keys(options).find((name) => !names.includes(name));
   if (unknown === undefined) return;
   const [nearest] = names.toSorted((a, b) => distance(unknown, a) - distance(unknown, b));
@@ -20,6 +20,8 @@ export function checkOptions<T extends object, const K extends readonly (keyof T
     cure: `The options are ${names.join(', ')}.`,
   });
 }
+
+type Word<Text extends string> = Text extends `${infer One} ${infer Rest}` ? One | Word<Rest> : Text;
 
 /** Letters to put in, take out or change to make one word of the other (Levenshtein). */
 function distance(one: string, other: string): number {
@@ -32,4 +34,12 @@ function distance(one: string, other: string): number {
     }
   }
   return row[other.length];
+}
+
+/** @throws ArgumentError unless `value` is a whole number from `least` to `most`; `what` names it */
+export function checkWhole(what: string, value: number, least = 1, most = Number.MAX_SAFE_INTEGER): void {
+  if (Number.isSafeInteger(value) && value >= least && value <= most) return;
+  const from = least === 1 ? 'above 0' : `from ${least} on`;
+  const range = most < Number.MAX_SAFE_INTEGER ? `from ${least} to ${most}` : from;
+  throw new ArgumentError(`${what} must be a whole number ${range}, but got ${value}.`);
 }

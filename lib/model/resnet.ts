@@ -1,4 +1,5 @@
 import { ArgumentError } from '../io/errors';
+import { checkWhole } from '../io/options';
 import {
   add,
   addBias,
@@ -105,11 +106,8 @@ export abstract class ResNet extends Network {
     { classes, width = 64, stem = 'imagenet', seed = 0, precision = 'float32' }: ResNetOptions,
   ) {
     super();
-    for (const [name, value] of Object.entries({ classes, width })) {
-      if (!Number.isInteger(value) || value < 1) {
-        throw new ArgumentError(`ResNet${depth}: ${name} must be a whole number above 0, but got ${value}.`);
-      }
-    }
+    checkWhole(`ResNet${depth}: classes`, classes);
+    checkWhole(`ResNet${depth}: width`, width);
     this.depth = depth;
     this.classes = classes;
     this.width = width;

@@ -33,14 +33,10 @@ type Header = Readonly<Record<string, HeaderEntry | TensorFile['metadata']>>;
 /**
  * Writes tensors with a checksum in the metadata; the file appears whole or not at all, its folder with it.
  *
- * @param write What takes the file's pieces to disk. Default: {@link writeWhole}.
+ * @param previous A name under which the file that was there before is kept.
  * @throws DataError if the disk is full
  */
-export function writeSafetensors(
-  file: string,
-  { tensors, metadata }: TensorFile,
-  write: (file: string, pieces: readonly Uint8Array[]) => void = writeWhole,
-): void {
+export function writeSafetensors(file: string, { tensors, metadata }: TensorFile, previous?: string): void {
   makeFolder(dirname(file));
   const entries: Record<string, HeaderEntry> = {};
   let offset = 0;
@@ -58,7 +54,7 @@ export function writeSafetensors(
   const padded = Buffer.from(json.padEnd(json.length + ((8 - (Buffer.byteLength(json) % 8)) % 8))); // tensors start 8-aligned
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(padded.length));
-  write(file, [length, padded, ...bytes]);
+  writeWhole(file, [length, padded, ...bytes], previous);
 }
 
 function checksum(header: Header, bytes: readonly Uint8Array[]): string {

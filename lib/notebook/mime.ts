@@ -44,11 +44,7 @@ export function encodeBundle(bundle: MimeBundle): MimeBundle {
 
 /** Text that a notebook shows as Markdown, a terminal as it is. */
 export class Markdown {
-  readonly text: string;
-
-  constructor(text: string) {
-    this.text = text;
-  }
+  constructor(readonly text: string) {}
 
   [mimeBundle](): MimeBundle {
     return { 'text/markdown': this.text, 'text/plain': this.text };

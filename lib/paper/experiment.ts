@@ -5,7 +5,7 @@ import type { Laboratory } from '../runs/laboratory';
 import { BASELINE, CONTROL, type Treatment } from '../runs/presets';
 import { isOf } from '../runs/shipped-results';
 import { runTitle } from '../runs/spec';
-import { decide, estimate, holm, isSure, SeedDeviations } from './claims/statistics';
+import { decide, directions, estimate, SeedDeviations } from './claims/statistics';
 import { type SettingCurve, SettingCurves } from './panel-curves';
 
 type Shown = ReturnType<Laboratory['shown']>;
@@ -90,28 +90,20 @@ export function experimentGains(laboratory: Laboratory, test: string): readonly 
       ];
       const found = estimate(test, terms, deviations);
       if (found === undefined) return [];
-      const { low, high, pHolds: pBetter } = decide(found, [0, Number.POSITIVE_INFINITY]);
-      const { pHolds: pWorse } = decide(found, [Number.NEGATIVE_INFINITY, 0]);
-      const { value: gain, seeds, images } = found;
-      return [
-        {
-          label: runTitle(curve.treatment),
-          strength,
-          gain,
-          low,
-          high,
-          pBetter,
-          pWorse,
-          seeds: seeds.length,
-          images,
-        },
-      ];
+      const label = runTitle(curve.treatment);
+      return [{ label, strength, found, ...decide(found, [0, Number.POSITIVE_INFINITY]) }];
     });
   });
-  const sure = holm(compared.map(({ pBetter, pWorse }) => Math.min(pBetter, pWorse)));
-  return compared.map(({ pBetter, pWorse: _, ...one }, place) => ({
-    ...one,
-    at: strengthText(kind, one.strength),
-    verdict: !sure[place] ? 'undecided' : isSure(pBetter) ? 'better' : 'worse',
+  const verdicts = directions(compared);
+  return compared.map(({ label, strength, found, low, high }, place) => ({
+    label,
+    strength,
+    at: strengthText(kind, strength),
+    gain: found.value,
+    low,
+    high,
+    seeds: found.seeds.length,
+    images: found.images,
+    verdict: verdicts[place],
   }));
 }

@@ -146,23 +146,17 @@ export function panelTitle({ training, test }: Pick<Panel, 'training' | 'test'>)
 /** The settings of a family: its distortion's training grid times its method's hyperparameters (Table 2). */
 export function settingsOf(family: Family, preset: Preset): readonly Treatment[] {
   const { method, training, probability, extended, reading } = family;
-  const methods = (): readonly Treatment['method'][] => {
-    switch (method) {
-      case 'DA':
-        return (probability === undefined ? PROBABILITIES : [probability]).map((p) => ({
-          kind: method,
-          probability: p,
-        }));
-      case 'AT':
-        return [{ kind: method }];
-      default:
-        return ALPHAS.map((alpha) => ({ kind: method, alpha, ...reading }));
-    }
-  };
+  const probabilities = probability === undefined ? PROBABILITIES : [probability];
+  const methods: readonly Treatment['method'][] =
+    method === 'DA'
+      ? probabilities.map((p) => ({ kind: method, probability: p }))
+      : method === 'AT'
+        ? [{ kind: method }]
+        : ALPHAS.map((alpha) => ({ kind: method, alpha, ...reading }));
   const epochs = extended && { epochs: 2 * preset.epochs };
   return distortionNamed(training).trainingGrid.flatMap((strength) => {
     const distortion = { name: training, strength: strength as number | readonly number[] };
-    return methods().map((of): Treatment => ({ method: of, distortion, ...epochs }));
+    return methods.map((of): Treatment => ({ method: of, distortion, ...epochs }));
   });
 }
 

@@ -5,7 +5,7 @@ import type { Laboratory } from '../runs/laboratory';
 import { BASELINE, type Preset } from '../runs/presets';
 import type { Results } from '../runs/run-store';
 import { best, type Comparison, Evidence, NotComputed, type Row, runs, type Where } from './claims/evidence';
-import { holm, isSure, wouldDecide } from './claims/statistics';
+import { type Direction, directions, holm, wouldDecide } from './claims/statistics';
 import { type Family, type FigureName, type Panel, panelsOf, panelTitle, testStrengths } from './figures';
 import { accuracyAt, SettingCurves } from './panel-curves';
 
@@ -32,9 +32,6 @@ interface Told {
   readonly name: string;
   readonly found: Comparison;
 }
-
-/** Surely better, surely worse, or neither. */
-type Direction = 'better' | 'worse' | 'undecided';
 
 /**
  * Says what the panels of a figure show at one preset or several: which methods gain over the baseline at the practical
@@ -153,13 +150,8 @@ function placesOf(panel: Panel, preset: Preset, results: Results): readonly Plac
 
 /** Which comparisons are sure, corrected for their number (Holm). */
 function verdicts(all: readonly Told[]): (one: Told) => Direction {
-  const sure = holm(all.map(({ found: { pHolds, pBroken } }) => Math.min(pHolds, pBroken)));
-  const known = new Map(
-    all.map((one, at): [Told, Direction] => [
-      one,
-      !sure[at] ? 'undecided' : isSure(one.found.pHolds) ? 'better' : 'worse',
-    ]),
-  );
+  const found = directions(all.map(({ found }) => found));
+  const known = new Map(all.map((one, at) => [one, found[at]]));
   return (one) => known.get(one) ?? 'undecided';
 }
 
@@ -215,19 +207,13 @@ function betweenSentence(
   const parts = (Object.keys(said) as Direction[]).flatMap((direction) => {
     const here = all
       .filter(({ one }) => verdictOf(one) === direction)
-      .map(
-        ({
-          short,
-          one: {
-            found: { estimate },
-          },
-        }) => {
-          const decider = wouldDecide(estimate, estimate.value);
-          const by = points(estimate.value);
-          if (direction !== 'undecided') return `${short} (${by})`;
-          return `${short} (${by}; ${decider ? `${decider} would decide` : 'a tie'})`;
-        },
-      );
+      .map(({ short, one }) => {
+        const { estimate } = one.found;
+        const decider = wouldDecide(estimate, estimate.value);
+        const by = points(estimate.value);
+        if (direction !== 'undecided') return `${short} (${by})`;
+        return `${short} (${by}; ${decider ? `${decider} would decide` : 'a tie'})`;
+      });
     return here.length > 0 ? [`${said[direction]} at ${listed(here)}`] : [];
   });
   return parts.length > 0 ? `Best ST against best DA: ${parts.join('; ')}.` : '';

@@ -3,7 +3,6 @@ export {
   type ClaimDifference,
   type ClaimOptions,
   type ClaimResult,
-  checkClaims,
   claims,
   claimsOf,
   claimsTable,
@@ -16,25 +15,17 @@ export {
   type CurveRule,
   type Family,
   type FigureName,
-  figureNames,
   type Panel,
   panels,
   panelsOf,
   panelTitle,
-  settingsOf,
-  testStrengths,
 } from './figures';
 export { findings } from './findings';
-export { type MemoryMeasurement, memoryOf } from './memory';
 export {
-  accuracyAt,
   type CurveSource,
   figureCurves,
-  figureFamilies,
   type PanelCurve,
   type PanelCurves,
-  panelCurves,
-  provenance,
   type SettingCurve,
   SettingCurves,
 } from './panel-curves';
@@ -44,5 +35,4 @@ export {
   type StudyName,
   type StudySetting,
   studyCurves,
-  studyNames,
 } from './studies';

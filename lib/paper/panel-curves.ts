@@ -133,12 +133,9 @@ const bySetting = new WeakMap<Results, ReadonlyMap<string, readonly RunResult[]>
 
 /** The curves of a preset at one test distortion, each made once. */
 export class SettingCurves<Test extends string = DistortionName> {
-  readonly source: CurveSource<Test>;
   readonly #known = new Map<string, SettingCurve | undefined>();
 
-  constructor(source: CurveSource<Test>) {
-    this.source = source;
-  }
+  constructor(readonly source: CurveSource<Test>) {}
 
   /**
    * Accuracy against strength of a setting, from all its seeds that were tested at every one of the strengths; undefined

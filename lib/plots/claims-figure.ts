@@ -6,16 +6,7 @@ import {
   type Verdict,
 } from '../paper/claims';
 import { Figure } from './figure';
-import {
-  baseAxis,
-  baseConfig,
-  baseLayout,
-  escapeMarkup,
-  figureTitle,
-  sheet,
-  translucent,
-  verdictLooks,
-} from './style';
+import { baseAxis, baseLayout, escapeMarkup, figureTitle, sheet, translucent, verdictLooks } from './style';
 import { textWidth } from './text-box';
 
 /** What was found of the claims at one preset. */
@@ -127,21 +118,14 @@ export function claimsFigure(checks: readonly CheckedClaims[]): Figure {
         ...marks.flatMap(({ claimed, y }) => (claimed ? [zone(claimed, y, range)] : [])),
         { type: 'line', x0: 0, x1: 0, yref: 'paper', y0: 0, y1: 1, ...thin(sheet.quiet) },
       ],
-      annotations: rows.flatMap(({ note, middle }) =>
-        note === undefined
-          ? []
-          : [
-              {
-                text: note,
-                xref: 'paper',
-                x: 0.01,
-                xanchor: 'left',
-                y: middle,
-                showarrow: false,
-                font: { size: labelFont, color: sheet.quiet },
-              },
-            ],
-      ),
+      annotations: rows
+        .filter(({ note }) => note !== undefined)
+        .map(({ note, middle }) => ({
+          text: note,
+          y: middle,
+          ...{ xref: 'paper', x: 0.01, xanchor: 'left', showarrow: false },
+          font: { size: labelFont, color: sheet.quiet },
+        })),
       showlegend: true,
       legend: {
         orientation: 'h',
@@ -153,7 +137,6 @@ export function claimsFigure(checks: readonly CheckedClaims[]): Figure {
       },
       hovermode: 'closest',
     },
-    config: baseConfig,
     text: [
       title,
       ...rows.flatMap(({ label, marks: of, note }) => [

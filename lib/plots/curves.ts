@@ -51,14 +51,8 @@ export function checkedStrengths(
   }[] = [...curves, ...(band.length > 0 ? [{ label: 'the band', points: band }] : [])];
   const measured = series.map(({ label, points }) => {
     for (const { strength, low, accuracy = low, high } of points) {
-      if (
-        !(
-          -rounding <= low &&
-          low - rounding <= accuracy &&
-          accuracy - rounding <= high &&
-          high <= 1 + rounding
-        )
-      ) {
+      const ends = [0, low, accuracy, high, 1];
+      if (!ends.every((end, at) => at === 0 || ends[at - 1] - rounding <= end)) {
         throw problem(
           `expected accuracies from 0 to 1 with low ≤ accuracy ≤ high for ${label} at strength ${strength}, but got ${low}, ${accuracy}, ${high}`,
           'Give correct / total, not per cent; leave out what was not computed.',

@@ -36,7 +36,7 @@ const LOOKING_SHARE = 0.1;
  * await dashboard(['fig1a'], { preset: 'laptop', engine: localEngine() }); // do what is missing, and look
  * ```
  *
- * With an engine it ends with the engine's work, also where runs were given up. What it shows is {@link sweepView}.
+ * With an engine it ends with the engine's work, also where runs were given up. What it shows is a {@link SweepView}.
  *
  * @throws the signal's reason when it aborts, as by the stop button; what was done stays
  */
@@ -55,7 +55,7 @@ export async function dashboard(
       if (isLast) await work?.catch(() => {}); // until its processes have written down where they stand
       const started = performance.now();
       const status = sweepStatus(figures, plan);
-      await show(sweepView(status));
+      await show(new SweepView(status));
       if (isLast) await work;
       signal?.throwIfAborted();
       if (isLast || (!engine && status.counts.whole === status.jobs.length)) return;
@@ -87,21 +87,13 @@ function place(): (view: SweepView) => Promise<void> {
   };
 }
 
-/** A picture of where a sweep stands: `await display(sweepView(sweepStatus('all', { preset: 'laptop' })))`. */
-export function sweepView(status: SweepStatus, at = new Date()): SweepView {
-  return new SweepView(status, at);
-}
-
-/** See {@link sweepView}. */
+/** A picture of where a sweep stands: `await display(new SweepView(sweepStatus('all', { preset: 'laptop' })))`. */
 export class SweepView {
-  readonly status: SweepStatus;
-  /** When it was looked at. */
-  readonly at: Date;
-
-  constructor(status: SweepStatus, at: Date) {
-    this.status = status;
-    this.at = at;
-  }
+  /** @param at When it was looked at. */
+  constructor(
+    readonly status: SweepStatus,
+    readonly at = new Date(),
+  ) {}
 
   /** The same in one line, which changes with what happens and not with time. */
   get line(): string {

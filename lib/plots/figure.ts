@@ -3,7 +3,8 @@ import { extname } from 'node:path';
 import { ArgumentError } from '../io/errors';
 import { writeWhole } from '../io/files';
 import { type MimeBundle, mimeBundle } from '../notebook/mime';
-import { type PictureSize, type PlotlyPayload, plotlyPath, renderSvg } from './plotly';
+import { type PlotlyPayload, plotlyPath, renderSvg } from './plotly';
+import { baseConfig } from './style';
 
 /** What a {@link Figure} is made of. */
 export interface FigureParts extends PlotlyPayload {
@@ -19,19 +20,14 @@ export class Figure {
   readonly payload: PlotlyPayload;
   readonly text: string;
 
-  constructor({ data, layout, config, text }: FigureParts) {
-    this.payload = { data, layout, ...(config && { config }) };
+  constructor({ data, layout, config = baseConfig, text }: FigureParts) {
+    this.payload = { data, layout, config };
     this.text = text;
   }
 
-  /**
-   * The figure as an SVG document, drawn by plotly.js inside Node: no browser, no network.
-   *
-   * @param size in CSS pixels; the figure's own where left out.
-   */
-  async toSvg(size: Partial<PictureSize> = {}): Promise<string> {
-    const { width = 700, height = 450 } = this.payload.layout as Partial<PictureSize>;
-    const svg = await renderSvg(this.payload, { width, height, ...size });
+  /** The figure as an SVG document, drawn by plotly.js inside Node: no browser, no network. */
+  async toSvg(): Promise<string> {
+    const svg = await renderSvg(this.payload);
     return svg.replace(
       '<svg ',
       `<svg role="img" aria-label="${escapeXml(this.text.split('\n', 1)[0] ?? '')}" `,

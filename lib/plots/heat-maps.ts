@@ -2,7 +2,7 @@
 import { corruptions } from '../distortions';
 import type { CountedReport } from '../evaluation/report-measures';
 import { Figure } from './figure';
-import { baseAxis, baseConfig, baseLayout, escapeMarkup, figureTitle, percent } from './style';
+import { baseAxis, baseLayout, escapeMarkup, figureTitle, percent } from './style';
 
 const SEVERITIES = [1, 2, 3, 4, 5] as const;
 /** Red for what is lost, blue for what is gained. */
@@ -139,7 +139,6 @@ function heatMap(
       },
       yaxis: { ...baseAxis, ticks: '', showline: false },
     },
-    config: baseConfig,
     text: [
       text,
       ...given.map(

@@ -1,6 +1,6 @@
 export { type CheckedClaims, claimsFigure } from './claims-figure';
 export type { RobustnessCurve } from './curves';
-export { type DashboardOptions, dashboard, type SweepView, sweepView } from './dashboard';
+export { type DashboardOptions, dashboard, SweepView } from './dashboard';
 export { Figure } from './figure';
 export { evaluationsFrame, type Frame, frame, frameTable, runsFrame } from './frames';
 export { gainHeatMap, reportHeatMap } from './heat-maps';
@@ -16,7 +16,7 @@ export {
   verdictTable,
 } from './panel';
 export { answersGrid, distortionStrip, type StripOptions } from './pictures';
-export type { PictureSize, PlotlyPayload } from './plotly';
+export type { PlotlyPayload } from './plotly';
 export {
   type CertifiedCurve,
   certifiedFigure,

@@ -11,12 +11,6 @@ export interface PlotlyPayload {
   readonly config?: Readonly<Record<string, unknown>>;
 }
 
-/** Width and height of a picture in CSS pixels. */
-export interface PictureSize {
-  readonly width: number;
-  readonly height: number;
-}
-
 /** plotly.js, behind functions that take and give strings: it lives in a world of its own. */
 interface PlotlyInNode {
   readonly draw: (payload: string, size: string) => Promise<string>;
@@ -36,7 +30,8 @@ let queue: Promise<unknown> = Promise.resolve();
  * plotly.js is loaded at the first call (one to two seconds); a figure takes 0.1–0.3 s. The same payload gives the
  * same bytes, and figures with different payloads share no element ids, so that a page may hold many.
  */
-export function renderSvg(payload: PlotlyPayload, { width, height }: PictureSize): Promise<string> {
+export function renderSvg(payload: PlotlyPayload): Promise<string> {
+  const { width = 700, height = 450 } = payload.layout;
   const [json, size] = [JSON.stringify(payload), JSON.stringify({ width, height })];
   const drawn = queue.then(async () => {
     loading ??= loadPlotly();

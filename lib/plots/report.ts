@@ -13,7 +13,6 @@ import { escapeXml, Figure } from './figure';
 import { reportHeatMap } from './heat-maps';
 import {
   baseAxis,
-  baseConfig,
   baseLayout,
   escapeMarkup,
   figureTitle,
@@ -60,7 +59,6 @@ export function reliabilityFigure({ network, calibration }: RobustnessReport): F
       xaxis: { ...baseAxis, range: [0, 100], title: { text: `Confidence, %; ${error}`, standoff: 8 } },
       yaxis: { ...baseAxis, range: [0, 100], title: { text: 'Accuracy, %' } },
     },
-    config: baseConfig,
     text: [
       title,
       ...bins.map(
@@ -125,7 +123,6 @@ export function certifiedFigure(curves: readonly CertifiedCurve[], title = 'Cert
       yaxis: { ...baseAxis, range: [0, 100], title: { text: 'Certified accuracy, %' } },
       legend: { x: 1, xanchor: 'right', y: 1, yanchor: 'top' },
     },
-    config: baseConfig,
     text: [
       title,
       ...drawn.map(

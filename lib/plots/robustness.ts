@@ -5,7 +5,6 @@ import { Figure } from './figure';
 import { isUndistorted, type StrengthAxis, strengthAxis, type TestDistortion } from './strength-axis';
 import {
   baseAxis,
-  baseConfig,
   baseLayout,
   escapeMarkup,
   figureTitle,
@@ -125,7 +124,6 @@ export function robustnessFigure(options: RobustnessFigureOptions): Figure {
         }),
       ],
     },
-    config: baseConfig,
     text: tableOf(options, strengths),
   });
 }

@@ -24,70 +24,39 @@ export interface Look {
   readonly marker: string;
 }
 
+/** A look from `#rrggbb marker`. */
+function look(text: string): Look {
+  const [colour, marker] = text.split(' ');
+  return { colour, marker };
+}
+
+/** Of a method: its own look, then those of its second and third group. */
+type Looks = readonly [Look, Look, Look];
+const looks = (one: string, two: string, three: string): Looks => [look(one), look(two), look(three)];
+
 /** The look of each verdict on a claim; without runs there is nothing to draw but a grey bar of counts. */
 export const verdictLooks: Readonly<Record<Verdict, Look>> = {
-  holds: { colour: '#009e73', marker: 'circle' },
-  contradicted: { colour: '#d55e00', marker: 'square' },
-  undecided: { colour: '#0072b2', marker: 'diamond' },
-  'not computed': { colour: '#bbbbbb', marker: 'line-ew' },
+  holds: look('#009e73 circle'),
+  contradicted: look('#d55e00 square'),
+  undecided: look('#0072b2 diamond'),
+  'not computed': look('#bbbbbb line-ew'),
 };
 
 /** The looks of methods of one's own, in the order in which a figure has them. */
-const ownLooks: readonly (readonly [Look, Look, Look])[] = [
-  [
-    { colour: '#6a3d9a', marker: 'diamond-tall' },
-    { colour: '#9b7bc0', marker: 'hexagon' },
-    { colour: '#43246a', marker: 'star-square' },
-  ],
-  [
-    { colour: '#8c6d1f', marker: 'triangle-left' },
-    { colour: '#c2a65a', marker: 'bowtie' },
-    { colour: '#57430f', marker: 'octagon' },
-  ],
-  [
-    { colour: '#b2182b', marker: 'star-triangle-up' },
-    { colour: '#d6707c', marker: 'star-diamond' },
-    { colour: '#6f0d19', marker: 'diamond-wide' },
-  ],
+const ownLooks: readonly Looks[] = [
+  looks('#6a3d9a diamond-tall', '#9b7bc0 hexagon', '#43246a star-square'),
+  looks('#8c6d1f triangle-left', '#c2a65a bowtie', '#57430f octagon'),
+  looks('#b2182b star-triangle-up', '#d6707c star-diamond', '#6f0d19 diamond-wide'),
 ];
 
-/** The looks of each method: its own, then those of its second and third group. */
-export const methodLooks: Readonly<Record<MethodName, readonly [Look, Look, Look]>> = {
-  baseline: [
-    { colour: '#1a1a1a', marker: 'circle' },
-    { colour: '#555555', marker: 'circle' },
-    { colour: '#808080', marker: 'circle' },
-  ],
-  control: [
-    { colour: '#6b5b4b', marker: 'circle-open' },
-    { colour: '#94836f', marker: 'circle-open' },
-    { colour: '#b5a692', marker: 'circle-open' },
-  ],
-  DA: [
-    { colour: '#d55e00', marker: 'square' },
-    { colour: '#e69f00', marker: 'diamond' },
-    { colour: '#8a3c00', marker: 'pentagon' },
-  ],
-  ST: [
-    { colour: '#0072b2', marker: 'circle' },
-    { colour: '#56b4e9', marker: 'hexagram' },
-    { colour: '#00466e', marker: 'star' },
-  ],
-  'ST-sym': [
-    { colour: '#009e73', marker: 'triangle-up' },
-    { colour: '#66d1b0', marker: 'triangle-down' },
-    { colour: '#005c43', marker: 'triangle-right' },
-  ],
-  AT: [
-    { colour: '#cc79a7', marker: 'cross' },
-    { colour: '#882e72', marker: 'x' },
-    { colour: '#dba8c8', marker: 'hourglass' },
-  ],
-  JSD: [
-    { colour: '#7a5195', marker: 'hexagon' },
-    { colour: '#b191c9', marker: 'hexagon2' },
-    { colour: '#452a58', marker: 'hexagon-open' },
-  ],
+export const methodLooks: Readonly<Record<MethodName, Looks>> = {
+  baseline: looks('#1a1a1a circle', '#555555 circle', '#808080 circle'),
+  control: looks('#6b5b4b circle-open', '#94836f circle-open', '#b5a692 circle-open'),
+  DA: looks('#d55e00 square', '#e69f00 diamond', '#8a3c00 pentagon'),
+  ST: looks('#0072b2 circle', '#56b4e9 hexagram', '#00466e star'),
+  'ST-sym': looks('#009e73 triangle-up', '#66d1b0 triangle-down', '#005c43 triangle-right'),
+  AT: looks('#cc79a7 cross', '#882e72 x', '#dba8c8 hourglass'),
+  JSD: looks('#7a5195 hexagon', '#b191c9 hexagon2', '#452a58 hexagon-open'),
   own: ownLooks[0],
 };
 
@@ -96,7 +65,7 @@ export const methodLooks: Readonly<Record<MethodName, readonly [Look, Look, Look
  *
  * @param among All methods of the figure: those of one's own take their looks in this order.
  */
-export function looksOf(method: string, among: readonly string[] = [method]): readonly [Look, Look, Look] {
+export function looksOf(method: string, among: readonly string[] = [method]): Looks {
   if (isPaperMethod(method)) return methodLooks[method];
   const own = [...new Set(among)].filter((each) => !isPaperMethod(each));
   return ownLooks[own.indexOf(method) % ownLooks.length];

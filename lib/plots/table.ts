@@ -23,15 +23,11 @@ export interface TableOptions {
  * Shown numbers have four significant digits (integers all of theirs); the CSV has the numbers as given.
  */
 export class ResultsTable {
-  readonly columns: readonly string[];
-  readonly rows: readonly Row[];
-  readonly title?: string;
-
-  constructor(columns: readonly string[], rows: readonly Row[], title?: string) {
-    this.columns = columns;
-    this.rows = rows;
-    this.title = title;
-  }
+  constructor(
+    readonly columns: readonly string[],
+    readonly rows: readonly Row[],
+    readonly title?: string,
+  ) {}
 
   /** The table in aligned columns, numbers to the right. */
   toText(): string {
@@ -40,12 +36,10 @@ export class ResultsTable {
       this.columns,
       ...this.rows.map((row) => this.columns.map((column) => oneLine(row[column]))),
     ];
-    const widths = this.columns.map((_, at) => Math.max(...lines.map((line) => line[at]?.length ?? 0)));
+    const widths = this.columns.map((_, at) => Math.max(...lines.map((line) => line[at].length)));
     const text = lines.map((line) =>
       line
-        .map((cell, at) =>
-          this.isNumeric(at) ? cell.padStart(widths[at] ?? 0) : cell.padEnd(widths[at] ?? 0),
-        )
+        .map((cell, at) => (this.isNumeric(at) ? cell.padStart(widths[at]) : cell.padEnd(widths[at])))
         .join('  ')
         .trimEnd(),
     );

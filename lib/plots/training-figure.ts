@@ -1,16 +1,6 @@
 import type { EpochResult } from '../training/checkpoint';
 import { Figure } from './figure';
-import {
-  baseAxis,
-  baseConfig,
-  baseLayout,
-  escapeMarkup,
-  figureTitle,
-  font,
-  looksOf,
-  percent,
-  sheet,
-} from './style';
+import { baseAxis, baseLayout, escapeMarkup, figureTitle, font, looksOf, percent, sheet } from './style';
 
 /** The epochs that a training figure draws, and the method they are of. */
 export interface TrainingFigureOptions {
@@ -101,7 +91,6 @@ export function trainingFigure({ title, method, history }: TrainingFigureOptions
         },
       ],
     },
-    config: baseConfig,
     text: [title, ...history.map(epochLine)].join('\n'),
   });
 }

@@ -83,18 +83,11 @@ const schema = z.strictObject({
  *   or test
  */
 export function defineExperiment(options: ExperimentOptions): Preset {
-  checkOptions('An experiment', options, [
-    'name',
-    'dataset',
-    'network',
-    'baselineEpochs',
-    'epochs',
-    'batchSize',
-    'learningRate',
-    'treatments',
-    'tests',
-    'seeds',
-  ]);
+  checkOptions(
+    'An experiment',
+    options,
+    'name dataset network baselineEpochs epochs batchSize learningRate treatments tests seeds',
+  );
   const parsed = schema.safeParse(options);
   if (!parsed.success) {
     throw new ArgumentError(`This is no experiment:\n${z.prettifyError(parsed.error)}`, {

@@ -76,15 +76,7 @@ export class Laboratory {
 
   /** @throws ArgumentError for an unknown preset, DataError for a folder that is no data set */
   constructor(options: LaboratoryOptions = {}) {
-    checkOptions('Laboratory', options, [
-      'preset',
-      'store',
-      'seed',
-      'precision',
-      'retrain',
-      'data',
-      'signal',
-    ]);
+    checkOptions('Laboratory', options, 'preset store seed precision retrain data signal');
     const { preset = 'laptop', store = RUNS, seed = 0, data, signal } = options;
     this.preset = presetAt(preset, data);
     this.store = new RunStore(store, options.retrain ? undefined : shippedResults(this.preset));

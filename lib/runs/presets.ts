@@ -185,14 +185,7 @@ export function specOf(
   { seed = 0, precision = fastestPrecisionOf(preset.network) }: RunChoice = {},
 ): RunSpec {
   const { dataset, network, batchSize, learningRate } = preset;
-  const shared = {
-    dataset,
-    network,
-    batchSize,
-    learningRate,
-    precision,
-    seed,
-  };
+  const shared = { dataset, network, batchSize, learningRate, precision, seed };
   checkMethod(method, trainingDistortion(distortion));
   if (method.kind === 'baseline') return { ...shared, method, epochs: epochs ?? preset.baselineEpochs };
   const definition = distortion && definitionOf(distortion.name);

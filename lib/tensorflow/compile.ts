@@ -6,8 +6,9 @@
  * session runs that graph from then on: no dispatch from JavaScript, fused kernels, ops in parallel, buffers freed as
  * soon as they are dead. The same code, the same numbers.
  */
+
 import { channel } from 'node:diagnostics_channel';
-import { ArgumentError } from '../io/errors';
+import { checkWhole } from '../io/options';
 import { type Graph, GraphSession } from './graph';
 import { withoutBytes } from './ops';
 import { type NamedTensors, record } from './recorder';
@@ -52,9 +53,7 @@ export function compile<I extends NamedTensors, O extends NamedTensors>(
   step: (inputs: I) => O,
   { execution = 'compiled', threads }: CompileOptions = {},
 ): CompiledStep<I, O> {
-  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= 127)) {
-    throw new ArgumentError(`compile: threads must be a whole number in 1..127, but got ${threads}.`);
-  }
+  if (threads !== undefined) checkWhole('compile: threads', threads, 1, 127);
   const sessions = new Map<string, { readonly session: GraphSession; readonly outputs: readonly string[] }>();
   const call = (inputs: I): O => {
     if (execution === 'eager') {

@@ -1,7 +1,6 @@
 /** Where training stands, so that a killed run goes on to the same result. */
 import { existsSync, rmSync } from 'node:fs';
 import { DataError } from '../io/errors';
-import { writeWholeKeeping } from '../io/files';
 import { CHECKSUM, readSafetensors, type StoredTensor, writeSafetensors } from '../model/safetensors';
 import type { Variable } from '../tensorflow';
 
@@ -60,9 +59,7 @@ export function saveCheckpoint(
     if (kept !== undefined) tensors.set(`best/${variable.name}`, { shape: variable.shape, values: kept });
   }
   const metadata = { progress: JSON.stringify(progress) };
-  writeSafetensors(file, { tensors, metadata }, (whole, pieces) =>
-    writeWholeKeeping(whole, previousOf(whole), pieces),
-  );
+  writeSafetensors(file, { tensors, metadata }, previousOf(file));
 }
 
 /** Removes the newest checkpoint and the one before it, for a run that is finished. */

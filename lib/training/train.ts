@@ -3,7 +3,7 @@ import { AccuracyMeter } from '../evaluation/accuracy';
 import { normalise } from '../evaluation/crops';
 import { type ImagePlan, imagePair, plannedBatches, type StepInputs, stepInputs } from '../evaluation/inputs';
 import { ArgumentError, UserError } from '../io/errors';
-import { checkOptions } from '../io/options';
+import { checkOptions, checkWhole } from '../io/options';
 import { logitsOf, type Network } from '../model/network';
 import { currentKernel } from '../notebook/client';
 import { giveWay } from '../notebook/give-way';
@@ -89,23 +89,11 @@ const CHECKPOINT_MS = 60_000;
  *   signal's reason when aborted
  */
 export async function train(options: TrainOptions): Promise<TrainingResult> {
-  checkOptions('train', options, [
-    'network',
-    'dataset',
-    'method',
-    'distortion',
-    'epochs',
-    'batchSize',
-    'learningRate',
-    'seed',
-    'execution',
-    'threads',
-    'signal',
-    'checkpoint',
-    'onResume',
-    'onBatch',
-    'onEpoch',
-  ]);
+  checkOptions(
+    'train',
+    options,
+    'network dataset method distortion epochs batchSize learningRate seed execution threads signal checkpoint onResume onBatch onEpoch',
+  );
   const trainer = new Trainer(options);
   try {
     return await trainer.train(options);
@@ -175,15 +163,9 @@ export class Trainer {
     const { method, distortion, epochs, batchSize = 128, seed = 0, checkpoint } = options;
     const { signal = currentKernel()?.signal } = options;
     checkMethod(method, distortion);
-    if (!(Number.isInteger(epochs) && epochs >= 1)) {
-      throw new ArgumentError(`train: epochs must be a whole number above 0, but got ${epochs}.`);
-    }
-    if (!(Number.isInteger(batchSize) && batchSize >= 1)) {
-      throw new ArgumentError(`train: batchSize must be a whole number above 0, but got ${batchSize}.`);
-    }
-    if (!(Number.isSafeInteger(seed) && seed >= 0)) {
-      throw new ArgumentError(`train: seed must be a whole number from 0 on, but got ${seed}.`);
-    }
+    checkWhole('train: epochs', epochs);
+    checkWhole('train: batchSize', batchSize);
+    checkWhole('train: seed', seed, 0);
     signal?.throwIfAborted();
     const network = this.network;
     const dataset = this.#dataset;

@@ -1,8 +1,6 @@
 /** Pictures that lie in memory, as a data set. */
-import { rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ArgumentError, DataError } from '../../io/errors';
-import { ASIDE, makeFolder } from '../../io/files';
 import { lockFolder } from '../../io/lock';
 import { checkOptions } from '../../io/options';
 import { SPLIT_NAMES, type SplitName } from '../store';
@@ -35,7 +33,7 @@ export interface ArrayOptions extends Readonly<Record<SplitName, LabelledArray>>
  * @throws ArgumentError for arrays and labels that do not fit each other; DataError where another process writes there
  */
 export async function buildArrays(options: ArrayOptions): Promise<string> {
-  checkOptions('buildArrays', options, ['name', 'classNames', 'side', 'out', 'train', 'validation', 'test']);
+  checkOptions('buildArrays', options, 'name classNames side out train validation test');
   const { name, classNames, side } = options;
   const isName = (value: unknown) => typeof value === 'string' && value !== '';
   if (!isName(name) || !Array.isArray(classNames) || !classNames.every(isName)) {
@@ -59,19 +57,12 @@ export async function buildArrays(options: ArrayOptions): Promise<string> {
     }
   }
   const out = resolve(options.out);
-  makeFolder(out);
   const lock = lockFolder(out);
   if (lock === undefined)
     throw new DataError(`${out}: another process writes there.`, { cure: 'Wait for its end.' });
-  const labels = Object.fromEntries(SPLIT_NAMES.map((split) => [split, options[split].labels]));
-  const file = join(out, STORE);
-  rmSync(file + ASIDE, { force: true }); // what a killed process left
-  const writer = new StoreWriter(file, {
-    name,
-    side,
-    classNames,
-    labels: labels as Record<SplitName, number[]>,
-  });
+  const { train, validation, test } = options;
+  const labels = { train: train.labels, validation: validation.labels, test: test.labels };
+  const writer = new StoreWriter(join(out, STORE), { name, side, classNames, labels });
   try {
     let position = 0;
     for (const split of SPLIT_NAMES) {

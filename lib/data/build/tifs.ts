@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { ArgumentError } from '../../io/errors';
+import { checkWhole } from '../../io/options';
 import { type ImageDataset, openDataset } from '../dataset';
 import { permutation } from '../random';
 import { type BuildOptions, type Plan, planned, type SourceImage } from './build';
@@ -29,9 +29,7 @@ export interface TifsOptions extends Omit<BuildOptions, 'side'> {
 export async function buildTifs(options: TifsOptions): Promise<string> {
   const { train = 450, validation = 50, test = 50 } = options;
   for (const [name, count] of Object.entries({ train, validation, test })) {
-    if (!(Number.isInteger(count) && count >= 1)) {
-      throw new ArgumentError(`buildTifs: ${name} must be a whole number from 1 on, but is ${count}`);
-    }
+    checkWhole(`buildTifs: ${name}`, count);
   }
   return pack((_, signal) => planOf({ ...options, train, validation, test }, signal), options);
 }

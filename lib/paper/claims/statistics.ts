@@ -219,6 +219,15 @@ export function holm(probabilities: readonly number[]): readonly boolean[] {
 
 export const isSure = (probability: number) => probability <= LEVEL;
 
+/** Surely above zero, surely below, or neither. */
+export type Direction = 'better' | 'worse' | 'undecided';
+
+/** Where differences lie that were decided against 0..∞, corrected for their number (Holm). */
+export function directions(all: readonly Pick<Decision, 'pHolds' | 'pBroken'>[]): readonly Direction[] {
+  const sure = holm(all.map(({ pHolds, pBroken }) => Math.min(pHolds, pBroken)));
+  return all.map(({ pHolds }, at) => (!sure[at] ? 'undecided' : isSure(pHolds) ? 'better' : 'worse'));
+}
+
 /**
  * What would decide an estimate that lies so far from a bound: seeds, as far as they go; else test images.
  *

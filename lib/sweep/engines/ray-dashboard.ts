@@ -22,11 +22,7 @@ interface Request {
 
 /** All calls throw a UserError if no dashboard answers, or not as one does. */
 export class RayDashboard {
-  readonly address: string;
-
-  constructor(address: string) {
-    this.address = address;
-  }
+  constructor(readonly address: string) {}
 
   /** What each living node has, by Ray's names: `CPU`, `GPU`. */
   async nodes(): Promise<readonly Readonly<Record<string, number>>[]> {
