@@ -49,6 +49,7 @@ const ownLooks: readonly Looks[] = [
   looks('#b2182b star-triangle-up', '#d6707c star-diamond', '#6f0d19 diamond-wide'),
 ];
 
+/** The looks of each method: its own, then those of its second and third group. */
 export const methodLooks: Readonly<Record<MethodName, Looks>> = {
   baseline: looks('#1a1a1a circle', '#555555 circle', '#808080 circle'),
   control: looks('#6b5b4b circle-open', '#94836f circle-open', '#b5a692 circle-open'),
