@@ -17,6 +17,7 @@ import { experimentFigure } from 'stability-training/plots';
 import { loadPlugin, type NetworkMaker, presetNamed, registerNetwork, runId } from 'stability-training/runs';
 import { planJobs } from 'stability-training/sweep';
 import { type OwnMethod, registerMethod } from 'stability-training/training';
+import { specOf } from '../lib/runs/presets';
 
 const folder = mkdtempSync(join(tmpdir(), 'experiment-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -280,7 +281,11 @@ describe('what is refused before anything is trained', () => {
     const first = (rows: AsyncIterable<unknown>) => async () => {
       for await (const _ of rows) return;
     };
-    const told = (message: string) => ({ name: 'ArgumentError', message, cure: /^The options are \w+, / });
+    const told = (message: string) => ({
+      name: 'ArgumentError',
+      message,
+      cure: /^The options are \w+, /,
+    });
     const epochs = { epocs: 1 } as object as { epochs: number };
     const training = { network, dataset, method: { kind: 'baseline' }, ...epochs } as const;
     await assert.rejects(st.train(training), told('train has no option "epocs". Is it "epochs"?'));
@@ -305,6 +310,23 @@ describe('what is refused before anything is trained', () => {
       message: 'Crops of 99 pixels cannot be cut from squares of 32.',
     });
     assert.throws(() => st.sweepStatus('all', what), told(`A plan of runs ${isSeeds}`));
+    const wide = { classes: 3, widht: 8 };
+    assert.throws(() => new st.ResNet18(wide), told('ResNet18 has no option "widht". Is it "width"?'));
+    const stem = 'tiny' as 'small';
+    assert.throws(
+      () => new st.ResNet18({ classes: 3, stem }),
+      /stem must be imagenet or small, but got tiny/,
+    );
+    assert.throws(
+      () => new st.Laboratory({ preset: 'smoke', seed: -1 }),
+      /seed must be a whole number from 0 on/,
+    );
+    const long = { method: { kind: 'control' } as const, epoch: 3 };
+    assert.throws(
+      () => specOf(st.presets.smoke, long),
+      told('A treatment has no option "epoch". Is it "epochs"?'),
+    );
+    assert.throws(() => st.localEngine({ proceses: 2 } as object), /localEngine has no option "proceses"/);
   });
 
   it('a strength beyond the grid of a distortion that has no check of its own', () => {

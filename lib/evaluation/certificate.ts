@@ -68,6 +68,7 @@ export async function certify(options: CertifyOptions): Promise<readonly Certifi
   const { network, dataset, sigma, images = 100, choosing = 100, samples = 1000, failure = 0.001 } = options;
   const { seed = 0, signal = currentKernel()?.signal, onImage } = options;
   checkFits(network, dataset);
+  checkWhole('certify: seed', seed, 0);
   check('σ', sigma, 'a number above 0', sigma > 0 && Number.isFinite(sigma));
   check('failure', failure, 'a number between 0 and 1', failure > 0 && failure < 1);
   for (const [name, value] of Object.entries({ images, choosing, samples })) {

@@ -1,7 +1,7 @@
 import type { ImageDataset, Split } from '../data/dataset';
 import type { Distortion, Strength } from '../distortions';
 import { ArgumentError } from '../io/errors';
-import { checkOptions } from '../io/options';
+import { checkOptions, checkWhole } from '../io/options';
 import type { Network } from '../model/network';
 import { AccuracyMeter, type Count } from './accuracy';
 
@@ -72,6 +72,7 @@ export async function* evaluate(options: EvaluateOptions): AsyncGenerator<Evalua
   checkOptions('evaluate', options, 'network dataset meter split distortion strengths seed execution signal');
   const { network, dataset, split = dataset.test, distortion, seed = 0, signal } = options;
   const { strengths = distortion.testGrid } = options;
+  checkWhole('evaluate: seed', seed, 0);
   const meter = options.meter ?? new AccuracyMeter(network, dataset, distortion, options.execution);
   try {
     const networks = [{ become: () => {}, strengths }];

@@ -1,6 +1,7 @@
 import { type ImageDataset, readImages, type Split } from '../data/dataset';
 import type { Distortion, Strength } from '../distortions';
 import { ArgumentError } from '../io/errors';
+import { checkOptions } from '../io/options';
 import { logitsOf, type Network } from '../model/network';
 import { compile, type Tensor4D, tf } from '../tensorflow';
 import { testPlan } from './accuracy';
@@ -28,6 +29,7 @@ export interface PictureOptions {
  * @throws ArgumentError if the strength is not one of the distortion, or an attack has no network
  */
 export async function distortedImages(options: PictureOptions): Promise<Tensor4D> {
+  checkOptions('distortedImages', options, 'dataset split indices distortion strength seed network');
   const { dataset, split = dataset.test, indices, distortion, strength, seed = 0, network } = options;
   const attacked = () => {
     if (network !== undefined) return network;

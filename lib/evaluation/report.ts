@@ -13,7 +13,7 @@ import {
 } from '../distortions';
 import { DataError } from '../io/errors';
 import { appendLine, readLines } from '../io/files';
-import { checkWhole } from '../io/options';
+import { checkOptions, checkWhole } from '../io/options';
 import type { Network } from '../model/network';
 import { AccuracyMeter, checkFits } from './accuracy';
 import { type Calibration, calibration, predictions } from './calibration';
@@ -73,8 +73,14 @@ export function reportPlan(): ReportPlan {
  *   pictures; DataError if `file` is of another network, data set, normalisation or seed
  */
 export async function robustnessReport(options: ReportOptions): Promise<RobustnessReport> {
+  checkOptions(
+    'robustnessReport',
+    options,
+    'network name dataset images seed restarts plan baseline file onRow signal',
+  );
   const { network, dataset, plan = reportPlan(), seed = 0, restarts = 1, file, onRow, signal } = options;
   checkWhole('report: restarts', restarts);
+  checkWhole('report: seed', seed, 0);
   checkFits(network, dataset);
   const wanted = [...plan].map(([name, strengths]) => ({ distortion: distortionNamed(name), strengths }));
   for (const { distortion, strengths } of wanted) for (const one of strengths) distortion.check(one);

@@ -43,3 +43,9 @@ export function checkWhole(what: string, value: number, least = 1, most = Number
   const range = most < Number.MAX_SAFE_INTEGER ? `from ${least} to ${most}` : from;
   throw new ArgumentError(`${what} must be a whole number ${range}, but got ${value}.`);
 }
+
+/** @throws ArgumentError unless `value` is one of some words; `what` names it */
+export function checkWord(what: string, value: string, words: readonly string[]): void {
+  if (words.includes(value)) return;
+  throw new ArgumentError(`${what} must be ${words.join(' or ')}, but got ${value}.`);
+}

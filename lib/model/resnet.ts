@@ -1,5 +1,5 @@
 import { ArgumentError } from '../io/errors';
-import { checkWhole } from '../io/options';
+import { checkOptions, checkWhole, checkWord } from '../io/options';
 import {
   add,
   addBias,
@@ -101,13 +101,15 @@ export abstract class ResNet extends Network {
   readonly #blocks: readonly Block[];
   readonly #seed: number;
 
-  constructor(
-    depth: keyof typeof DEPTHS,
-    { classes, width = 64, stem = 'imagenet', seed = 0, precision = 'float32' }: ResNetOptions,
-  ) {
+  constructor(depth: keyof typeof DEPTHS, options: ResNetOptions) {
     super();
+    checkOptions(`ResNet${depth}`, options, 'classes width stem seed precision');
+    const { classes, width = 64, stem = 'imagenet', seed = 0, precision = 'float32' } = options;
     checkWhole(`ResNet${depth}: classes`, classes);
     checkWhole(`ResNet${depth}: width`, width);
+    checkWhole(`ResNet${depth}: seed`, seed, 0);
+    checkWord(`ResNet${depth}: stem`, stem, ['imagenet', 'small']);
+    checkWord(`ResNet${depth}: precision`, precision, ['float32', 'bfloat16']);
     this.depth = depth;
     this.classes = classes;
     this.width = width;

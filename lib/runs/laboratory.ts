@@ -3,7 +3,7 @@ import { type ImageDataset, normalisationOf } from '../data/dataset';
 import { distortionNamed, type Strength } from '../distortions';
 import type { EvaluationRow } from '../evaluation/evaluate';
 import { ArgumentError, DataError } from '../io/errors';
-import { checkOptions } from '../io/options';
+import { checkOptions, checkWhole } from '../io/options';
 import { inData, version } from '../io/project';
 import type { Network } from '../model/network';
 import type { Precision } from '../model/resnet';
@@ -80,6 +80,7 @@ export class Laboratory {
     const { preset = 'laptop', store = RUNS, seed = 0, data, signal } = options;
     this.preset = presetAt(preset, data);
     this.store = new RunStore(store, options.retrain ? undefined : shippedResults(this.preset));
+    checkWhole('Laboratory: seed', seed, 0);
     this.seed = seed;
     this.precision = options.precision ?? fastestPrecisionOf(this.preset.network);
     this.#data = data;
@@ -244,10 +245,9 @@ export class Laboratory {
    * @param options.strengths Default: the distortion's test grid.
    * @param options.onRow After each strength.
    */
-  async evaluate(
-    record: RunRecord,
-    { distortion, strengths = distortionNamed(distortion).testGrid, onRow }: EvaluationOptions,
-  ): Promise<readonly EvaluationRow[]> {
+  async evaluate(record: RunRecord, options: EvaluationOptions): Promise<readonly EvaluationRow[]> {
+    checkOptions('evaluate', options, 'distortion strengths onRow');
+    const { distortion, strengths = distortionNamed(distortion).testGrid, onRow } = options;
     await this.evaluateAll([{ record, strengths }], distortion, (_, row) => onRow?.(row));
     return this.#rows(record, distortion, strengths) as EvaluationRow[];
   }

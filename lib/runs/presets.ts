@@ -1,6 +1,7 @@
 import { digestOf, type ImageDataset } from '../data/dataset';
 import { definitionOf, type Strength } from '../distortions';
 import { ArgumentError } from '../io/errors';
+import { checkOptions } from '../io/options';
 import type { Precision } from '../model/resnet';
 import { checkMethod, explicitMethod, type Method } from '../training/methods';
 import { fastestPrecisionOf } from './networks';
@@ -181,9 +182,11 @@ export interface RunChoice {
 /** The specification of a run at a preset; all but the baseline start from the baseline of the same seed. */
 export function specOf(
   preset: Preset,
-  { method, distortion, epochs }: Treatment,
+  treatment: Treatment,
   { seed = 0, precision = fastestPrecisionOf(preset.network) }: RunChoice = {},
 ): RunSpec {
+  checkOptions('A treatment', treatment, 'method distortion epochs');
+  const { method, distortion, epochs } = treatment;
   const { dataset, network, batchSize, learningRate } = preset;
   const shared = { dataset, network, batchSize, learningRate, precision, seed };
   checkMethod(method, trainingDistortion(distortion));

@@ -8,7 +8,7 @@
  */
 
 import { channel } from 'node:diagnostics_channel';
-import { checkWhole } from '../io/options';
+import { checkWhole, checkWord } from '../io/options';
 import { type Graph, GraphSession } from './graph';
 import { withoutBytes } from './ops';
 import { type NamedTensors, record } from './recorder';
@@ -53,6 +53,7 @@ export function compile<I extends NamedTensors, O extends NamedTensors>(
   step: (inputs: I) => O,
   { execution = 'compiled', threads }: CompileOptions = {},
 ): CompiledStep<I, O> {
+  checkWord('compile: execution', execution, ['compiled', 'eager']);
   if (threads !== undefined) checkWhole('compile: threads', threads, 1, 127);
   const sessions = new Map<string, { readonly session: GraphSession; readonly outputs: readonly string[] }>();
   const call = (inputs: I): O => {

@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { ArgumentError, DataError } from '../../io/errors';
+import { checkOptions, checkWhole } from '../../io/options';
 import { type ImageDataset, openDataset } from '../dataset';
 import { permutation } from '../random';
 import { SPLIT_NAMES, type SplitName } from '../store';
@@ -44,7 +45,9 @@ type Shares = Required<Pick<FolderOptions, 'validation' | 'test' | 'seed'>>;
  * @throws BuildError that lists every problem at once; DataError where there are no such folders, or no room
  */
 export async function buildFolder(options: FolderOptions): Promise<string> {
+  checkOptions('buildFolder', options, 'from out validation test seed side skipBad signal onProgress');
   const { validation = 0.1, test = 0.1, seed = 0 } = options;
+  checkWhole('buildFolder: seed', seed, 0);
   if (!(validation > 0 && test > 0 && validation + test < 1)) {
     throw new ArgumentError(
       `buildFolder: validation and test must be shares above 0 that leave some for training, but are ${validation} and ${test}`,

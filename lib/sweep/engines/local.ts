@@ -1,8 +1,10 @@
 /** Runs in child processes of this machine: one a card, or as many as cores and memory allow. */
+
 import { type ChildProcess, execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { availableParallelism, freemem } from 'node:os';
 import { join } from 'node:path';
+import { checkOptions, checkWhole } from '../../io/options';
 import { ownModule } from '../../io/project';
 import type { Job, JobEvent } from '../../runs/job';
 import { RunStore } from '../../runs/run-store';
@@ -23,7 +25,10 @@ const RETRIES = 1;
  * One thread for each of several networks trains more images a second than several threads for one small network; and
  * this process stays free to answer.
  */
-export function localEngine({ processes }: LocalOptions = {}): Engine {
+export function localEngine(options: LocalOptions = {}): Engine {
+  checkOptions('localEngine', options, 'processes');
+  const { processes } = options;
+  if (processes !== undefined) checkWhole('localEngine: processes', processes);
   return {
     run: (jobs, { store, signal }) =>
       told(async (events, stopped) => {

@@ -1,9 +1,11 @@
 /** Runs as jobs of a Ray cluster, through its dashboard. No Python of ours is involved. */
+
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { ArgumentError } from '../../io/errors';
 import { NO_ROOM_TEXT } from '../../io/files';
+import { checkOptions } from '../../io/options';
 import { inProject } from '../../io/project';
 import type { Job, JobEvent } from '../../runs/job';
 import { BASELINE_FAILED, type Engine } from './engine';
@@ -54,12 +56,14 @@ const hasEnded = ({ status }: RayJob) => !['PENDING', 'RUNNING'].includes(status
  *
  * @throws UserError if no dashboard answers; ArgumentError if no node has the cores and cards that a run asks for
  */
-export function rayEngine({
-  address = 'http://127.0.0.1:8265',
-  gpusPerRun = 0,
-  cpusPerRun = 1,
-  command = workCommand,
-}: RayOptions = {}): Engine {
+export function rayEngine(options: RayOptions = {}): Engine {
+  checkOptions('rayEngine', options, 'address gpusPerRun cpusPerRun command');
+  const {
+    address = 'http://127.0.0.1:8265',
+    gpusPerRun = 0,
+    cpusPerRun = 1,
+    command = workCommand,
+  } = options;
   const dashboard = new RayDashboard(address);
   const threads = String(Math.max(1, Math.floor(cpusPerRun)));
   const env_vars = {
