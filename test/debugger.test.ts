@@ -244,14 +244,14 @@ test('files stop too: TypeScript beside the notebook, JavaScript, and the librar
   await writeFile(plain, '// A comment.\nexports.third = (x) => {\n  const y = x / 3;\n  return y;\n};\n');
   const library = join(root, 'lib', 'notebook', 'mime.ts');
   const lines = (await readFile(library, 'utf8')).split('\n');
-  const line = lines.findIndex((text) => text.includes('this.text = text;')) + 1;
+  const line = lines.findIndex((text) => text.includes("return { 'text/markdown': this.text")) + 1;
   await breakAt(helper, 4);
   await breakAt(plain, 4);
   await breakAt(library, line);
   const id = await kernel.sendCell(`import { half } from './helper';
 import { third } from './plain.js';
-import { Markdown } from 'stability-training/notebook';
-new Markdown('*a*');
+import { display, Markdown } from 'stability-training/notebook';
+await display(new Markdown('*a*'));
 half(third(12))`);
   assert.deepEqual((await stopped()).paths[0], library);
   await request('continue', { threadId: 1 });
