@@ -17,7 +17,6 @@ import { experimentFigure } from 'stability-training/plots';
 import { loadPlugin, type NetworkMaker, presetNamed, registerNetwork, runId } from 'stability-training/runs';
 import { planJobs } from 'stability-training/sweep';
 import { type OwnMethod, registerMethod } from 'stability-training/training';
-import { specOf } from '../lib/runs/presets';
 
 const folder = mkdtempSync(join(tmpdir(), 'experiment-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -322,8 +321,8 @@ describe('what is refused before anything is trained', () => {
       /seed must be a whole number from 0 on/,
     );
     const long = { method: { kind: 'control' } as const, epoch: 3 };
-    assert.throws(
-      () => specOf(st.presets.smoke, long),
+    await assert.rejects(
+      new st.Laboratory({ preset: 'smoke', store: join(folder, 'none') }).run(long),
       told('A treatment has no option "epoch". Is it "epochs"?'),
     );
     assert.throws(() => st.localEngine({ proceses: 2 } as object), /localEngine has no option "proceses"/);

@@ -341,7 +341,7 @@ describe('weights on disk', () => {
     const before = wide.snapshot();
     assert.throws(() => loadWeights(wide, file), {
       name: 'DataError',
-      message: /conv1\.weight has shape \[3,3,3,4\]/,
+      message: /conv1\.weight has shape \[4,3,3,3\]/,
     });
     truncateSync(file, 5000);
     assert.throws(() => loadWeights(wide, file), DataError);

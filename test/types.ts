@@ -87,8 +87,9 @@ export const training = async () => {
   await st.train({ network, dataset, method: { kind: 'mixup', alpha: 1 }, epochs: 1 });
   // @ts-expect-error an unknown option
   await st.train({ network, dataset, method, epochs: 1, lerningRate: 0.1 });
-  // @ts-expect-error a distortion, not its name
   st.evaluate({ network, dataset, distortion: 'rotation' });
+  // @ts-expect-error a distortion has an apply
+  st.evaluate({ network, dataset, distortion: {} });
   fromFunctions({
     classes: 3,
     variables: { filter: normalTensor([1, 2], [8, 3], 0.1) },

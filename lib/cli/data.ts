@@ -24,7 +24,7 @@ export async function cifar10({ from, out }: Given<'data cifar10'>): Promise<voi
 
 export const imagenette = building<Given<'data imagenette'>>(buildImagenette);
 export const tifs = building<Given<'data tifs'>>(buildTifs);
-export const folder = building<Given<'data folder'>>(buildFolder);
+export const folder = building<Given<'data folder'>>(({ onDownload: _, ...options }) => buildFolder(options));
 
 type Followed = Pick<ImagenetteOptions, 'signal' | 'onProgress' | 'onDownload'>;
 

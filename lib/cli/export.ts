@@ -123,8 +123,6 @@ ${table}
 \`\`\`python
 from safetensors.torch import load_file
 ${networkPython(network, classes)}
-network.load_state_dict(load_file("weights.safetensors"))
-network.eval()
 \`\`\`
 
 Images \`[batch, 3, ${input.cropSide}, ${input.cropSide}]\`: RGB, 0..1, the shorter side scaled to ${input.sourceSide} px, the centre crop of
@@ -137,11 +135,20 @@ const nameOf = (network: NetworkForm) => ('width' in network ? 'ResNet-18' : net
 
 /** torchvision's own network; of another width or stem, put together from its blocks. */
 function networkPython(network: NetworkForm, classes: number): string {
-  if (!('width' in network)) return `\nnetwork = ...  # the same network in torch: ${network.name}`;
+  if (!('width' in network)) {
+    return [
+      '',
+      `# To be copied, name by name, into the same network in torch: ${network.name}. After a flattening, torch counts the`,
+      '# channels first, TensorFlow.js last: permute the inputs of the layer that follows.',
+      'for name, values in load_file("weights.safetensors").items():',
+      '    print(name, tuple(values.shape))',
+    ].join('\n');
+  }
+  const loading = ['network.load_state_dict(load_file("weights.safetensors"))', 'network.eval()'];
   const { width, stem } = network;
   const imports = ['from torch import nn', 'from torchvision.models import resnet18'];
   if (width === 64 && stem === 'imagenet') {
-    return [...imports, '', `network = resnet18(num_classes=${classes})`].join('\n');
+    return [...imports, '', `network = resnet18(num_classes=${classes})`, ...loading].join('\n');
   }
   const layers = [1, 2, 4, 8].map(
     (factor, at) =>
@@ -162,5 +169,6 @@ function networkPython(network: NetworkForm, classes: number): string {
     `network.bn1 = nn.BatchNorm2d(${width})`,
     ...layers,
     `network.fc = nn.Linear(${8 * width}, ${classes})`,
+    ...loading,
   ].join('\n');
 }

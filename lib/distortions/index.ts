@@ -56,11 +56,17 @@ export const distortions = {
 
 /**
  * The distortion of a name: one of Table 1, a corruption such as `glass-blur`, one's own, a composition such as
- * `rotation+gaussian-noise`, `augmix`, or an attack of so many steps: `pgd-20`, `kl-pgd-10`.
+ * `rotation+gaussian-noise`, `augmix`, or an attack of so many steps: `pgd-20`, `kl-pgd-10`. A distortion is itself.
  *
  * @throws ArgumentError if there is no distortion of that name
  */
-export function distortionNamed(name: string): Distortion {
+export function distortionNamed(name: string | Distortion): Distortion {
+  if (typeof name !== 'string') {
+    if (typeof name?.apply === 'function') return name;
+    throw new ArgumentError(
+      `A distortion is a name, such as 'rotation', or an object with apply, but got ${name}.`,
+    );
+  }
   const [, kl, steps] = /^(kl-)?pgd-([1-9]\d*)$/.exec(name) ?? [];
   if (steps !== undefined) return (kl ? klPgd : pgd)({ steps: Number(steps) });
   return name.includes('+') ? compose(name.split('+').map(partNamed)) : partNamed(name);

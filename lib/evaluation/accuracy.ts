@@ -65,6 +65,7 @@ type Shown = { readonly images: Tensor4D; readonly labels: Tensor1D };
  * pictures, whatever the batch. An attack is made on the network itself.
  */
 export class AccuracyMeter {
+  readonly #network: Network;
   readonly #dataset: ImageDataset;
   readonly #distortion?: Distortion;
   readonly #steps;
@@ -81,6 +82,7 @@ export class AccuracyMeter {
     execution?: CompileOptions['execution'],
   ) {
     checkFits(network, dataset);
+    this.#network = network;
     this.#dataset = dataset;
     this.#distortion = distortion;
     const f = (images: Tensor4D) => logitsOf(network, images, { training: false });
@@ -103,6 +105,12 @@ export class AccuracyMeter {
       execution,
     });
     this.#steps = { clean: images(), distorted: images(distortion), answers, gradient };
+  }
+
+  /** @throws ArgumentError unless it was made for this network and distortion */
+  checkOf(network: Network, distortion: Distortion): void {
+    if (network === this.#network && distortion.name === this.#distortion?.name) return;
+    throw new ArgumentError('The meter was made for another network or distortion.');
   }
 
   /** @throws ArgumentError if the strength is not one of the distortion */

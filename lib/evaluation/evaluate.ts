@@ -1,5 +1,5 @@
 import type { ImageDataset, Split } from '../data/dataset';
-import type { Distortion, Strength } from '../distortions';
+import { type Distortion, distortionNamed, type Strength } from '../distortions';
 import { ArgumentError } from '../io/errors';
 import { checkOptions, checkWhole } from '../io/options';
 import type { Network } from '../model/network';
@@ -52,7 +52,8 @@ export interface EvaluateOptions {
   readonly meter?: AccuracyMeter;
   /** Default: the data set's test images. */
   readonly split?: Split;
-  readonly distortion: Distortion;
+  /** Itself or its name. */
+  readonly distortion: Distortion | string;
   /** Default: the distortion's test grid. */
   readonly strengths?: readonly Strength[];
   /** Default: 0. */
@@ -70,10 +71,12 @@ export interface EvaluateOptions {
  */
 export async function* evaluate(options: EvaluateOptions): AsyncGenerator<EvaluationRow, void, void> {
   checkOptions('evaluate', options, 'network dataset meter split distortion strengths seed execution signal');
-  const { network, dataset, split = dataset.test, distortion, seed = 0, signal } = options;
+  const { network, dataset, split = dataset.test, seed = 0, signal } = options;
+  const distortion = distortionNamed(options.distortion);
   const { strengths = distortion.testGrid } = options;
   checkWhole('evaluate: seed', seed, 0);
   const meter = options.meter ?? new AccuracyMeter(network, dataset, distortion, options.execution);
+  meter.checkOf(network, distortion);
   try {
     const networks = [{ become: () => {}, strengths }];
     for await (const { strength, count } of meter.countEach(split, networks, { seed, signal })) {

@@ -1,5 +1,5 @@
 import { type ImageDataset, readImages, type Split } from '../data/dataset';
-import type { Distortion, Strength } from '../distortions';
+import { type Distortion, distortionNamed, type Strength } from '../distortions';
 import { ArgumentError } from '../io/errors';
 import { checkOptions } from '../io/options';
 import { logitsOf, type Network } from '../model/network';
@@ -14,7 +14,8 @@ export interface PictureOptions {
   readonly split?: Split;
   /** Places of the images in the split. */
   readonly indices: readonly number[];
-  readonly distortion: Distortion;
+  /** Itself or its name. */
+  readonly distortion: Distortion | string;
   readonly strength: Strength;
   /** Default: 0. */
   readonly seed?: number;
@@ -30,7 +31,8 @@ export interface PictureOptions {
  */
 export async function distortedImages(options: PictureOptions): Promise<Tensor4D> {
   checkOptions('distortedImages', options, 'dataset split indices distortion strength seed network');
-  const { dataset, split = dataset.test, indices, distortion, strength, seed = 0, network } = options;
+  const { dataset, split = dataset.test, indices, strength, seed = 0, network } = options;
+  const distortion = distortionNamed(options.distortion);
   const attacked = () => {
     if (network !== undefined) return network;
     throw new ArgumentError(`${distortion.title} attacks a network, but none was given.`);

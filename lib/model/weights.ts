@@ -87,7 +87,8 @@ export function setTorchWeights(
     if (stored === undefined) throw new DataError(`The weights lack ${name}.`, { cure: cureOf(name) });
     const { shape, values } = transposed(stored, FROM_TORCH);
     if (shape.join() !== variable.shape.join()) {
-      throw new DataError(`The weights' ${name} has shape [${shape}], the network's [${variable.shape}].`, {
+      const ours = transposed({ shape: variable.shape, values: variable.values() }, TO_TORCH).shape;
+      throw new DataError(`The weights' ${name} has shape [${stored.shape}], the network's [${ours}].`, {
         cure: cureOf(name),
       });
     }

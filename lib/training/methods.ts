@@ -188,6 +188,14 @@ export function checkMethod(method: Method | OwnMethod, distortion?: TrainingDis
 }
 
 function checkDistortion(method: string, { kind, strength }: TrainingDistortion): void {
+  if (typeof kind?.check !== 'function') {
+    throw new ArgumentError(
+      `${method}: the distortion must be { kind, strength }, kind as distortions.rotation.`,
+      {
+        cure: 'distortionNamed of stability-training/distortions finds one by its name.',
+      },
+    );
+  }
   kind.check(strength);
   if (kind.trainingGrid.length === 0) {
     throw new ArgumentError(`${kind.title} is for testing alone.`, { cure: 'Train with FGSM.' });
