@@ -122,7 +122,7 @@ for (const reference of cases) {
             relativeError(logits.dataSync(), expected.get('logits')?.values ?? []) <= tolerance,
             'logits',
           );
-          const layout = new OF_DEPTH[reference.depth](reference);
+          const layout = networkOf(reference);
           for (const [name, gradient] of Object.entries(gradients))
             layout.variable(name).assign(gradient as Tensor);
           const inTorchLayout = torchWeights(layout);
