@@ -309,6 +309,10 @@ describe('what is refused before anything is trained', () => {
       message: 'Crops of 99 pixels cannot be cut from squares of 32.',
     });
     assert.throws(() => st.sweepStatus('all', what), told(`A plan of runs ${isSeeds}`));
+    const nothing = {} as Parameters<typeof st.train>[0];
+    await assert.rejects(st.train(nothing), told('train needs the option "network".'));
+    const none = { network, dataset } as object as Parameters<typeof st.evaluate>[0];
+    await assert.rejects(first(st.evaluate(none)), told('evaluate needs the option "distortion".'));
     const wide = { classes: 3, widht: 8 };
     assert.throws(() => new st.ResNet18(wide), told('ResNet18 has no option "widht". Is it "width"?'));
     const stem = 'tiny' as 'small';

@@ -63,7 +63,7 @@ export async function certify(options: CertifyOptions): Promise<readonly Certifi
   checkOptions(
     'certify',
     options,
-    'network dataset sigma images choosing samples failure seed signal onImage',
+    'network! dataset! sigma! images choosing samples failure seed signal onImage',
   );
   const { network, dataset, sigma, images = 100, choosing = 100, samples = 1000, failure = 0.001 } = options;
   const { seed = 0, signal = currentKernel()?.signal, onImage } = options;

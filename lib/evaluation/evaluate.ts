@@ -70,7 +70,11 @@ export interface EvaluateOptions {
  * Every network sees the same distorted pictures, and at the strength of no distortion the pictures themselves.
  */
 export async function* evaluate(options: EvaluateOptions): AsyncGenerator<EvaluationRow, void, void> {
-  checkOptions('evaluate', options, 'network dataset meter split distortion strengths seed execution signal');
+  checkOptions(
+    'evaluate',
+    options,
+    'network! dataset! meter split distortion! strengths seed execution signal',
+  );
   const { network, dataset, split = dataset.test, seed = 0, signal } = options;
   const distortion = distortionNamed(options.distortion);
   const { strengths = distortion.testGrid } = options;

@@ -30,7 +30,7 @@ export interface PictureOptions {
  * @throws ArgumentError if the strength is not one of the distortion, or an attack has no network
  */
 export async function distortedImages(options: PictureOptions): Promise<Tensor4D> {
-  checkOptions('distortedImages', options, 'dataset split indices distortion strength seed network');
+  checkOptions('distortedImages', options, 'dataset! split indices! distortion! strength! seed network');
   const { dataset, split = dataset.test, indices, strength, seed = 0, network } = options;
   const distortion = distortionNamed(options.distortion);
   const attacked = () => {

@@ -76,7 +76,7 @@ export async function robustnessReport(options: ReportOptions): Promise<Robustne
   checkOptions(
     'robustnessReport',
     options,
-    'network name dataset images seed restarts plan baseline file onRow signal',
+    'network! name! dataset! images seed restarts plan baseline file onRow signal',
   );
   const { network, dataset, plan = reportPlan(), seed = 0, restarts = 1, file, onRow, signal } = options;
   checkWhole('report: restarts', restarts);

@@ -3,25 +3,34 @@ import { ArgumentError } from './errors';
 
 /**
  * @param what What takes the options, as messages name it.
- * @param known Names of all options there are, with spaces between them; the compiler sees to it that none is missing.
- * @throws ArgumentError for an option of another name, with the known name that is nearest
+ * @param known Names of all options there are, with spaces between them, a `!` behind those that are needed; the compiler sees to
+ *   it that none is missing.
+ * @throws ArgumentError for an option of another name, with the known name that is nearest, and for one that is needed
  */
 export function checkOptions<T extends object, const Names extends string>(
   what: string,
   options: T,
   known: Names & ([keyof T, Word<Names>] extends [Word<Names>, keyof T] ? Names : never),
 ): void {
-  const names = (known as string).split(' ');
-  const unknown = Object.keys(options).find((name) => !names.includes(name));
-  if (unknown === undefined) return;
-  const [nearest] = names.toSorted((a, b) => distance(unknown, a) - distance(unknown, b));
-  const isNear = distance(unknown, nearest) <= Math.max(1, unknown.length / 2);
-  throw new ArgumentError(`${what} has no option "${unknown}".${isNear ? ` Is it "${nearest}"?` : ''}`, {
-    cure: `The options are ${names.join(', ')}.`,
-  });
+  const words = (known as string).split(' ');
+  const names = words.map((word) => word.replace('!', ''));
+  const cure = `The options are ${names.join(', ')}.`;
+  const given: Readonly<Record<string, unknown>> = Object(options);
+  const unknown = Object.keys(given).find((name) => !names.includes(name));
+  if (unknown !== undefined) {
+    const [nearest] = names.toSorted((a, b) => distance(unknown, a) - distance(unknown, b));
+    const isNear = distance(unknown, nearest) <= Math.max(1, unknown.length / 2);
+    const hint = isNear ? ` Is it "${nearest}"?` : '';
+    throw new ArgumentError(`${what} has no option "${unknown}".${hint}`, { cure });
+  }
+  const missing = names.find((name, at) => words[at] !== name && given[name] === undefined);
+  if (missing !== undefined) throw new ArgumentError(`${what} needs the option "${missing}".`, { cure });
 }
 
-type Word<Text extends string> = Text extends `${infer One} ${infer Rest}` ? One | Word<Rest> : Text;
+type Word<Text extends string> = Text extends `${infer One} ${infer Rest}`
+  ? Name<One> | Word<Rest>
+  : Name<Text>;
+type Name<Text extends string> = Text extends `${infer Needed}!` ? Needed : Text;
 
 /** Letters to put in, take out or change to make one word of the other (Levenshtein). */
 function distance(one: string, other: string): number {

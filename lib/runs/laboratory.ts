@@ -246,7 +246,7 @@ export class Laboratory {
    * @param options.onRow After each strength.
    */
   async evaluate(record: RunRecord, options: EvaluationOptions): Promise<readonly EvaluationRow[]> {
-    checkOptions('evaluate', options, 'distortion strengths onRow');
+    checkOptions('evaluate', options, 'distortion! strengths onRow');
     const { distortion, strengths = distortionNamed(distortion).testGrid, onRow } = options;
     await this.evaluateAll([{ record, strengths }], distortion, (_, row) => onRow?.(row));
     return this.#rows(record, distortion, strengths) as EvaluationRow[];

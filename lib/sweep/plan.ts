@@ -55,7 +55,7 @@ export type SweepSubject = readonly (FigureName | StudyName)[] | 'all';
  *   control and its treatments.
  */
 export function planJobs(subject: SweepSubject, options: PlanOptions): readonly Job[] {
-  checkOptions('A plan of runs', options, 'preset data seeds reading precision');
+  checkOptions('A plan of runs', options, 'preset! data seeds reading precision');
   const { reading, precision } = options;
   const data = options.data === undefined ? undefined : resolve(options.data);
   const preset = presetAt(options.preset, data);

@@ -45,7 +45,7 @@ export async function* sweep(
   figures: SweepSubject,
   options: SweepOptions,
 ): AsyncGenerator<SweepProgress, void, void> {
-  checkOptions('sweep', options, 'preset data seeds reading precision store retrain engine signal');
+  checkOptions('sweep', options, 'preset! data seeds reading precision store retrain engine signal');
   const { store = RUNS, engine = inProcess(), signal = currentKernel()?.signal, ...plan } = options;
   const { jobs, missing } = sweepJobs(figures, { store, ...plan });
   let done = jobs.length - missing.length;

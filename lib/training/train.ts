@@ -92,7 +92,7 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
   checkOptions(
     'train',
     options,
-    'network dataset method distortion epochs batchSize learningRate seed execution threads signal checkpoint onResume onBatch onEpoch',
+    'network! dataset! method! distortion epochs! batchSize learningRate seed execution threads signal checkpoint onResume onBatch onEpoch',
   );
   const trainer = new Trainer(options);
   try {

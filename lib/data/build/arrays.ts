@@ -33,7 +33,7 @@ export interface ArrayOptions extends Readonly<Record<SplitName, LabelledArray>>
  * @throws ArgumentError for arrays and labels that do not fit each other; DataError where another process writes there
  */
 export async function buildArrays(options: ArrayOptions): Promise<string> {
-  checkOptions('buildArrays', options, 'name classNames side out train validation test');
+  checkOptions('buildArrays', options, 'name! classNames! side! out! train! validation! test!');
   const { name, classNames, side } = options;
   const isName = (value: unknown) => typeof value === 'string' && value !== '';
   if (!isName(name) || !Array.isArray(classNames) || !classNames.every(isName)) {

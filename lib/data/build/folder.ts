@@ -45,7 +45,7 @@ type Shares = Required<Pick<FolderOptions, 'validation' | 'test' | 'seed'>>;
  * @throws BuildError that lists every problem at once; DataError where there are no such folders, or no room
  */
 export async function buildFolder(options: FolderOptions): Promise<string> {
-  checkOptions('buildFolder', options, 'from out validation test seed side skipBad signal onProgress');
+  checkOptions('buildFolder', options, 'from! out! validation test seed side skipBad signal onProgress');
   const { validation = 0.1, test = 0.1, seed = 0 } = options;
   checkWhole('buildFolder: seed', seed, 0);
   if (!(validation > 0 && test > 0 && validation + test < 1)) {
