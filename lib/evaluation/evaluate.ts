@@ -79,8 +79,8 @@ export async function* evaluate(options: EvaluateOptions): AsyncGenerator<Evalua
   const distortion = distortionNamed(options.distortion);
   const { strengths = distortion.testGrid } = options;
   checkWhole('evaluate: seed', seed, 0);
+  options.meter?.checkOf(network, distortion);
   const meter = options.meter ?? new AccuracyMeter(network, dataset, distortion, options.execution);
-  meter.checkOf(network, distortion);
   try {
     const networks = [{ become: () => {}, strengths }];
     for await (const { strength, count } of meter.countEach(split, networks, { seed, signal })) {

@@ -236,7 +236,7 @@ function forgettingSentence(
   return `Settings that surely lose accuracy on clean pictures: ${listed(counts)}; ${found.sides?.[0]} loses most (${points(found.estimate.value)}).`;
 }
 
-/** A row a contender, ST against DA and the control, with how many seeds both sides have; a column a place; in bold what is sure. */
+/** Rows: the contenders, ST against DA, the control, each with the seeds that both sides have. Columns: places. Bold is sure. */
 function gainTable(
   places: readonly (Pick<Place, 'short'> &
     Readonly<Record<'gains' | 'between' | 'control', readonly Told[]>>)[],

@@ -7,9 +7,8 @@ import type { ImageDataset } from '../data/dataset';
 import { distortionNamed, type Strength } from '../distortions';
 import { ArgumentError, UserError } from '../io/errors';
 import { checkOptions } from '../io/options';
-import { checkMethod } from '../training/methods';
 import { addPreset, type Preset, specOf, type Treatment } from './presets';
-import { checkOwn, type NetworkForm, networkSchema, parseSpec, trainingDistortion } from './spec';
+import { checkOwn, type NetworkForm, networkSchema, parseSpec } from './spec';
 
 /** What is trained on which pictures, and what it is tested with. */
 export interface ExperimentOptions {
@@ -121,7 +120,6 @@ export function defineExperiment(options: ExperimentOptions): Preset {
     },
   };
   for (const treatment of treatments) {
-    checkMethod(treatment.method, trainingDistortion(treatment.distortion));
     const planned = { ...base, dataset: { ...base.dataset, name }, network: network ?? RESNET };
     checkOwn(parseSpec(specOf(planned, treatment, { precision: 'float32' })));
   }

@@ -28,7 +28,7 @@ export function whereIs(conditions: Tensor, made: Tensor, images: Tensor4D): Ten
 export const choose = (condition: Tensor, yes: Tensor, no: Tensor) =>
   executeOne('SelectV2', [condition, yes, no], [T(yes)]);
 
-/** Entries `places` of an axis: the first, or, for each image of a batch by itself, axis `1` where `places` is `[batch, n]`. */
+/** Takes entries along an axis: the first by default; with places `[batch, n]` the second, for each image its own. */
 export function take(table: Tensor, places: Tensor, axis = places.rank - 1): Tensor {
   return executeOne(
     'GatherV2',

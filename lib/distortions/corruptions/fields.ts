@@ -208,8 +208,8 @@ const roll = (x: Tensor, by: number, axis: number) =>
   );
 
 /**
- * A sum in this order. TensorFlow's optimizer makes an `AddN` of several additions, which begins with whichever of them nobody
- * else waits for: the last bit would change from run to run.
+ * Adds in this order. TensorFlow's optimizer would make one `AddN` of several additions, which begins with whichever buffer is
+ * free: the last bit would change from run to run.
  */
 const sumOf = (...parts: readonly Tensor[]) => tf.stack([...parts]).sum(0);
 

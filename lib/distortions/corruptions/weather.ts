@@ -8,6 +8,16 @@ const grey = (images: Tensor4D) => {
   return images.mul(weights).sum(3, true) as Tensor4D;
 };
 
+/** Constants of snow that CIFAR-10-C and Tiny ImageNet-C share: all but what is left of the image. */
+const smallFlakes = [
+  [0.1, 0.1, 0.15, 0.25, 0.3],
+  [0.2, 0.2, 0.3, 0.3, 0.3],
+  [1, 1, 1.75, 2.25, 1.25],
+  [0.6, 0.5, 0.55, 0.6, 0.65],
+  [8, 10, 10, 12, 14],
+  [3, 4, 4, 6, 12],
+];
+
 /** Falling snow: flakes of noise, enlarged and blurred by their fall, over a paler image. */
 export const snow = corruption(
   {
@@ -15,24 +25,8 @@ export const snow = corruption(
     title: 'Snow',
     // mean and deviation of the noise, zoom, least flake, radius and σ of the fall, what is left of the image
     constants: {
-      32: [
-        [0.1, 0.1, 0.15, 0.25, 0.3],
-        [0.2, 0.2, 0.3, 0.3, 0.3],
-        [1, 1, 1.75, 2.25, 1.25],
-        [0.6, 0.5, 0.55, 0.6, 0.65],
-        [8, 10, 10, 12, 14],
-        [3, 4, 4, 6, 12],
-        [0.95, 0.9, 0.9, 0.85, 0.8],
-      ],
-      64: [
-        [0.1, 0.1, 0.15, 0.25, 0.3],
-        [0.2, 0.2, 0.3, 0.3, 0.3],
-        [1, 1, 1.75, 2.25, 1.25],
-        [0.6, 0.5, 0.55, 0.6, 0.65],
-        [8, 10, 10, 12, 14],
-        [3, 4, 4, 6, 12],
-        [0.8, 0.8, 0.7, 0.65, 0.6],
-      ],
+      32: [...smallFlakes, [0.95, 0.9, 0.9, 0.85, 0.8]],
+      64: [...smallFlakes, [0.8, 0.8, 0.7, 0.65, 0.6]],
       224: [
         [0.1, 0.2, 0.55, 0.55, 0.55],
         [0.3, 0.3, 0.3, 0.3, 0.3],
