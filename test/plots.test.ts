@@ -10,6 +10,7 @@ import sharp from 'sharp';
 import { ArgumentError } from '../lib/io/errors';
 import { setCurrentKernel } from '../lib/notebook/client';
 import { mimeBundle } from '../lib/notebook/mime';
+import { barChart, lineChart } from '../lib/plots/charts';
 import type { RobustnessCurve } from '../lib/plots/curves';
 import type { Figure } from '../lib/plots/figure';
 import { imageGrid } from '../lib/plots/images';
@@ -433,6 +434,53 @@ describe('plotly.js inside Node', () => {
       const ratio = textWidth(text, 10) / (10 * em);
       assert(ratio >= 0.98 && ratio <= 1.1, `${text}: ${ratio}`);
     }
+  });
+});
+
+describe('a chart of one’s own', () => {
+  const axes = {
+    x: { title: 'step' },
+    y: { title: 'loss', isLogarithmic: true, range: [1e-3, 10] },
+  } as const;
+
+  it('draws lines that Plotly takes, gaps where a number is missing, and says the same in words', async () => {
+    const lines = [
+      { name: 'a < b', x: [1, 2, 3], y: [0.5, Number.NaN, 2], low: [0.4, 0, 1], high: [0.7, 0, 3] },
+      { name: 'ST', look: 'ST', x: [1, 2], y: [1234.5, 0.00012345], dash: 'dot', labels: ['x', '<i>'] },
+    ] as const;
+    const { payload, text } = lineChart('Loss <1>', lines, axes);
+    assert.deepEqual(await validatePayload(payload), []);
+    assert.equal(text, 'Loss <1>\na < b: 0.5, –, 2\nST: 1,235, 0.000123');
+    assert.deepEqual(payload.data[0].y, [0.5, null, 2]);
+    assert.deepEqual((payload.layout.yaxis as { range: number[] }).range, [-3, 1]);
+    const drawn = await lineChart('Loss <1>', lines, axes).toSvg();
+    for (const label of ['>a &#60; b<', '>Loss &#60;1&#62;<', '>&#60;i&#62;<'])
+      assert.ok(drawn.includes(label), label);
+  });
+
+  it('draws a panel of bars for each measure', async () => {
+    const chart = barChart(
+      'Cost',
+      ['DA', 'ST'],
+      [
+        { name: 'ms a step', values: [1, 2] },
+        { name: 'times', values: [1, 1.5], label: (value) => `${value} ×` },
+      ],
+    );
+    assert.deepEqual(await validatePayload(chart.payload), []);
+    assert.equal(chart.text, 'Cost\nDA: ms a step 1, times 1 ×\nST: ms a step 2, times 1.5 ×');
+    assert.equal((await chart.toSvg()).split('1.5 ×').length, 2);
+  });
+
+  it('refuses as many values as there are no places for', () => {
+    assert.throws(
+      () => lineChart('', [{ name: 'a', x: [1], y: [1, 2] }], axes),
+      /expected 1 values of “a”, but got 2/,
+    );
+    assert.throws(
+      () => barChart('', ['a'], [{ name: 'b', values: [] }]),
+      /expected 1 values of “b”, but got 0/,
+    );
   });
 });
 

@@ -1,3 +1,10 @@
+export {
+  barChart,
+  type ChartAxis,
+  type ChartLine,
+  type ChartMeasure,
+  lineChart,
+} from './charts';
 export { type CheckedClaims, claimsFigure } from './claims-figure';
 export type { RobustnessCurve } from './curves';
 export { type DashboardOptions, dashboard, SweepView } from './dashboard';

@@ -1,0 +1,233 @@
+/** Charts of numbers that a notebook has counted itself, in the style of the figures. */
+import { ArgumentError } from '../io/errors';
+import { Figure } from './figure';
+import { baseAxis, baseLayout, escapeMarkup, figureTitle, font, type Look, looksOf, sheet } from './style';
+
+/** A line of a {@link lineChart}. */
+export interface ChartLine {
+  readonly name: string;
+  readonly x: readonly number[];
+  /** As many as `x`. Where it is not finite there is a gap. */
+  readonly y: readonly number[];
+  /** The ends of an interval about each `y`. Default: none. */
+  readonly low?: readonly number[];
+  readonly high?: readonly number[];
+  /** A method, for its colour and mark; or a colour, `#rrggbb`. Default: the next of six that colour-blind readers tell apart. */
+  readonly look?: string;
+  /** How the marks are joined; `none`: not at all. A broken line has no marks. Default: `solid`. */
+  readonly dash?: 'solid' | 'dash' | 'dot' | 'none';
+  /** What stands beside each mark. Default: nothing. */
+  readonly labels?: readonly string[];
+}
+
+/** An axis: what it counts, with its unit; and how it is divided. */
+export interface ChartAxis {
+  readonly title: string;
+  /** Default: false. */
+  readonly isLogarithmic?: boolean;
+  /** From where to where, in the axis' own unit. Default: from zero, where it is not logarithmic, to the largest value. */
+  readonly range?: readonly [low: number, high: number];
+  /** Where it is labelled. Default: where Plotly finds good. */
+  readonly ticks?: readonly number[];
+}
+
+/** Size in CSS pixels. */
+interface ChartSize {
+  readonly width?: number;
+  readonly height?: number;
+}
+
+const ownLooks: readonly Look[] = [
+  { colour: '#0072b2', marker: 'circle' },
+  { colour: '#d55e00', marker: 'square' },
+  { colour: '#009e73', marker: 'triangle-up' },
+  { colour: '#cc79a7', marker: 'diamond' },
+  { colour: '#e69f00', marker: 'cross' },
+  { colour: '#56b4e9', marker: 'star' },
+];
+
+/** Of more points than this, marks would be a line of their own. */
+const MOST_MARKS = 24;
+
+/**
+ * Lines over numbers. A single one has no legend.
+ *
+ * @throws ArgumentError if a line has not as many `y` as `x`
+ */
+export function lineChart(
+  title: string,
+  lines: readonly ChartLine[],
+  { x, y, width = 720, height = 360 }: { readonly x: ChartAxis; readonly y: ChartAxis } & ChartSize,
+): Figure {
+  const data = lines.map(({ name, look, dash = 'solid', labels, ...line }, at) => {
+    checkLength('lineChart', name, line.y, line.x.length);
+    const { colour, marker } = lookOf(look, at);
+    const hasMarks = dash === 'none' || (dash === 'solid' && line.x.length <= MOST_MARKS);
+    const parts = { lines: dash !== 'none', markers: hasMarks, text: labels !== undefined };
+    return {
+      type: 'scatter',
+      mode: Object.entries(parts)
+        .flatMap(([part, isDrawn]) => (isDrawn ? [part] : []))
+        .join('+'),
+      name: escapeMarkup(name),
+      x: line.x,
+      y: line.y.map((value) => (Number.isFinite(value) ? value : null)),
+      line: { color: colour, width: 2.2, ...(dash !== 'none' && { dash }) },
+      ...(hasMarks && { marker: { symbol: marker, size: 8, color: colour } }),
+      ...(labels && { text: labels.map(escapeMarkup), textposition: 'middle right', cliponaxis: false }),
+      ...(line.low && line.high && { error_y: errorBars(line.y, line.low, line.high) }),
+    };
+  });
+  return new Figure({
+    data,
+    layout: {
+      ...baseLayout,
+      title: figureTitle(title),
+      width,
+      height,
+      margin: { l: 76, r: 24, t: 60, b: 60 },
+      showlegend: lines.length > 1,
+      xaxis: axisOf(x),
+      yaxis: { ...axisOf(y), gridcolor: sheet.grid, ...(!y.range && { rangemode: 'tozero' }) },
+    },
+    text: [title, ...lines.map((line) => `${line.name}: ${line.y.map(numberText).join(', ')}`)].join('\n'),
+  });
+}
+
+/** What a {@link barChart} counts: a panel of bars. */
+export interface ChartMeasure {
+  /** With its unit. */
+  readonly name: string;
+  /** One a bar. */
+  readonly values: readonly number[];
+  /** What stands beside a bar. Default: its value, in three digits. */
+  readonly label?: (value: number, bar: number) => string;
+  /** Where the panel ends. Default: at its largest value. */
+  readonly max?: number;
+}
+
+/**
+ * Horizontal bars, the first on top; a panel for each measure, side by side.
+ *
+ * @param looks Of each bar: a method, for its colour, or a colour, `#rrggbb`. Default: the same for all.
+ * @throws ArgumentError if a measure has not as many values as there are bars
+ */
+export function barChart(
+  title: string,
+  bars: readonly string[],
+  measures: readonly ChartMeasure[],
+  {
+    looks = [],
+    width = 820,
+    height = 120 + bars.length * (bars.length > 12 ? 20 : 36),
+  }: ChartSize & {
+    readonly looks?: readonly (string | undefined)[];
+  } = {},
+): Figure {
+  const names = bars.map(escapeMarkup);
+  const panels = measures.map(({ name, values, label = numberText, max = Math.max(...values) }, at) => {
+    checkLength('barChart', name, values, bars.length);
+    const suffix = at === 0 ? '' : String(at + 1);
+    const room = 1 / measures.length;
+    const trace = {
+      type: 'bar',
+      orientation: 'h',
+      xaxis: `x${suffix}`,
+      yaxis: `y${suffix}`,
+      x: values,
+      y: names,
+      text: values.map((value, bar) => escapeMarkup(label(value, bar))),
+      textposition: 'outside',
+      cliponaxis: false,
+      marker: { color: bars.map((_, bar) => lookOf(looks[bar], 0).colour) },
+      hovertemplate: '%{y}: %{text}<extra></extra>',
+    };
+    const axes = {
+      [`xaxis${suffix}`]: {
+        ...axisOf({ title: name, range: [0, 1.25 * max] }),
+        gridcolor: sheet.grid,
+        domain: [at * room, (at + 0.9) * room],
+        anchor: `y${suffix}`,
+        nticks: 5,
+      },
+      [`yaxis${suffix}`]: {
+        anchor: `x${suffix}`,
+        autorange: 'reversed',
+        showline: true,
+        linecolor: sheet.quiet,
+        ticks: '',
+        automargin: true,
+        showticklabels: at === 0,
+      },
+    };
+    return { trace, axes };
+  });
+  return new Figure({
+    data: panels.map(({ trace }) => trace),
+    layout: {
+      ...baseLayout,
+      title: figureTitle(title),
+      width,
+      height,
+      margin: { l: 20, r: 20, t: 56, b: 56 },
+      showlegend: false,
+      bargap: 0.3,
+      ...Object.assign({}, ...panels.map(({ axes }) => axes)),
+    },
+    text: [
+      title,
+      ...bars.map((bar, at) => {
+        const said = measures.map(
+          ({ name, values, label = numberText }) => `${name} ${label(values[at], at)}`,
+        );
+        return `${bar}: ${said.join(', ')}`;
+      }),
+    ].join('\n'),
+  });
+}
+
+function lookOf(look: string | undefined, at: number): Look {
+  const own = ownLooks[at % ownLooks.length];
+  if (look === undefined) return own;
+  return look.startsWith('#') ? { ...own, colour: look } : looksOf(look)[0];
+}
+
+function axisOf({ title, isLogarithmic = false, range, ticks }: ChartAxis) {
+  return {
+    ...baseAxis,
+    title: { text: escapeMarkup(title), standoff: 8 },
+    ...(isLogarithmic && {
+      type: 'log',
+      exponentformat: 'power',
+      dtick: 1,
+      ...(!ticks && { tickfont: { size: font.size / 1.25 } }), // Plotly enlarges powers by as much
+    }),
+    ...(range && { range: isLogarithmic ? range.map(Math.log10) : range }),
+    ...(ticks && { tickvals: ticks }),
+  };
+}
+
+function errorBars(y: readonly number[], low: readonly number[], high: readonly number[]) {
+  return {
+    type: 'data',
+    symmetric: false,
+    thickness: 1,
+    width: 3,
+    array: y.map((value, at) => high[at] - value),
+    arrayminus: y.map((value, at) => value - low[at]),
+  };
+}
+
+function checkLength(of: string, name: string, values: readonly number[], expected: number): void {
+  if (values.length === expected) return;
+  throw new ArgumentError(`${of}: expected ${expected} values of “${name}”, but got ${values.length}.`, {
+    cure: 'Give one value for each place.',
+  });
+}
+
+/** Three digits, and all of those before the point. */
+function numberText(value: number): string {
+  if (!Number.isFinite(value)) return '–';
+  const short = Number(value.toPrecision(3));
+  return Math.abs(value) >= 1000 ? Math.round(value).toLocaleString('en') : String(short);
+}
