@@ -171,21 +171,25 @@ export function stepLine(madeAt: Error | undefined): string {
 // biome-ignore lint/suspicious/noExplicitAny: generated protobuf classes come without types
 type Message = any;
 
+const messages: Message = require('@tensorflow/tfjs-node-gpu/dist/proto/api_pb');
+
+/** One of TensorFlow's protobuf messages, with its fields by the names of their setters. */
+function message(kind: string, fields: Readonly<Record<string, unknown>>): Message {
+  const made = new (kind.split('.').reduce((of, part) => of[part], messages))();
+  for (const [field, value] of Object.entries(fields)) made[`set${field}`](value);
+  return made;
+}
+
 function loadGraph(nodes: readonly GraphNode[], threads = 0): number {
-  const pb: Message = require('@tensorflow/tfjs-node-gpu/dist/proto/api_pb');
-  const graphDef = new pb.GraphDef();
-  graphDef.setNodeList(nodes.map((node) => nodeDef(pb, node)));
-  const versions = new pb.VersionDef();
-  versions.setProducer(1882); // the graph version of TensorFlow 2.17, which knows every op used here
-  graphDef.setVersions(versions);
-  const info = new pb.MetaGraphDef.MetaInfoDef();
-  info.setTagsList(['serve']);
-  const metaGraph = new pb.MetaGraphDef();
-  metaGraph.setMetaInfoDef(info);
-  metaGraph.setGraphDef(graphDef);
-  const model = new pb.SavedModel();
-  model.setSavedModelSchemaVersion(1);
-  model.setMetaGraphsList([metaGraph]);
+  const graph = message('GraphDef', {
+    NodeList: nodes.map(nodeDef),
+    Versions: message('VersionDef', { Producer: 1882 }), // TensorFlow 2.17's, which knows every op used here
+  });
+  const info = message('MetaGraphDef.MetaInfoDef', { TagsList: ['serve'] });
+  const model = message('SavedModel', {
+    SavedModelSchemaVersion: 1,
+    MetaGraphsList: [message('MetaGraphDef', { MetaInfoDef: info, GraphDef: graph })],
+  });
   const directory = mkdtempSync(join(tmpdir(), 'stability-training-'));
   try {
     writeFileSync(join(directory, 'saved_model.pb'), model.serializeBinary());
@@ -195,56 +199,39 @@ function loadGraph(nodes: readonly GraphNode[], threads = 0): number {
   }
 }
 
-function nodeDef(pb: Message, node: GraphNode): Message {
-  const message = new pb.NodeDef();
-  message.setName(node.name);
-  message.setOp(node.op);
-  message.setInputList([...node.inputs]);
-  const attributes = message.getAttrMap();
-  for (const one of node.attributes) attributes.set(one.name, attributeValue(pb, one));
-  if (node.value !== undefined) {
-    const { dtype, shape, values } = node.value;
-    const tensor = new pb.Tensor();
-    tensor.setDtype(dtype);
-    tensor.setTensorShape(tensorShape(pb, shape));
-    tensor.setTensorContent(base64(values));
-    const value = new pb.AttrValue();
-    value.setTensor(tensor);
-    attributes.set('value', value);
+function nodeDef({ name, op, inputs, attributes, value }: GraphNode): Message {
+  const node = message('NodeDef', { Name: name, Op: op, InputList: [...inputs] });
+  for (const one of attributes) node.getAttrMap().set(one.name, attributeValue(one));
+  if (value !== undefined) {
+    const { dtype, shape, values } = value;
+    const content = Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString('base64');
+    const fields = { Dtype: dtype, TensorShape: tensorShape(shape), TensorContent: content };
+    node.getAttrMap().set('value', message('AttrValue', { Tensor: message('Tensor', fields) }));
   }
-  return message;
+  return node;
 }
 
-const base64 = (values: ArrayBufferView) =>
-  Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString('base64');
-
-function tensorShape(pb: Message, shape: readonly number[]): Message {
-  const message = new pb.TensorShape();
-  message.setDimList(
-    shape.map((size) => {
-      const dimension = new pb.TensorShape.Dim();
-      dimension.setSize(size);
-      return dimension;
-    }),
-  );
-  return message;
+function tensorShape(shape: readonly number[]): Message {
+  return message('TensorShape', { DimList: shape.map((size) => message('TensorShape.Dim', { Size: size })) });
 }
 
-function attributeValue(pb: Message, { name, type, value }: Attribute): Message {
+function attributeValue({ name, type, value }: Attribute): Message {
   const binding = nativeBinding;
-  const message = new pb.AttrValue();
-  if (Array.isArray(value) && type !== binding.TF_ATTR_SHAPE) {
-    if (type !== binding.TF_ATTR_INT)
-      throw new UserError(`Attribute "${name}" is a list of a kind that is not recorded.`);
-    const list = new pb.AttrValue.ListValue();
-    list.setIList(value);
-    message.setList(list);
-  } else if (type === binding.TF_ATTR_TYPE) message.setType(value);
-  else if (type === binding.TF_ATTR_INT) message.setI(value);
-  else if (type === binding.TF_ATTR_FLOAT) message.setF(value);
-  else if (type === binding.TF_ATTR_BOOL) message.setB(value);
-  else if (type === binding.TF_ATTR_STRING) message.setS(Buffer.from(String(value)).toString('base64'));
-  else if (type === binding.TF_ATTR_SHAPE) message.setShape(tensorShape(pb, value as number[]));
-  else throw new UserError(`Attribute "${name}" is of a kind that is not recorded (${type}).`);
-  return message;
+  if (type === binding.TF_ATTR_SHAPE) return message('AttrValue', { Shape: tensorShape(value as number[]) });
+  if (type === binding.TF_ATTR_INT && Array.isArray(value)) {
+    return message('AttrValue', { List: message('AttrValue.ListValue', { IList: value }) });
+  }
+  const field = {
+    [binding.TF_ATTR_TYPE]: 'Type',
+    [binding.TF_ATTR_INT]: 'I',
+    [binding.TF_ATTR_FLOAT]: 'F',
+    [binding.TF_ATTR_BOOL]: 'B',
+    [binding.TF_ATTR_STRING]: 'S',
+  }[type];
+  if (field === undefined || Array.isArray(value)) {
+    const kind = Array.isArray(value) ? 'a list of a kind' : 'of a kind';
+    throw new UserError(`Attribute "${name}" is ${kind} that is not recorded (${type}).`);
+  }
+  const bytes = (text: unknown) => Buffer.from(String(text)).toString('base64');
+  return message('AttrValue', { [field]: field === 'S' ? bytes(value) : value });
 }

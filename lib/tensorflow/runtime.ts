@@ -122,22 +122,18 @@ export const backend = tf.backend() as unknown as NodeBackend;
 /** tfjs' own binding: what is called through it is never part of a recording. */
 export const nativeBinding: Binding = backend.binding;
 
+const attributesOf =
+  <Value>(type: number) =>
+  (name: string, value: Value): Attribute => ({ name, type, value });
+
 /** Makers of op attributes; lists (`strides`) are arrays of integers. */
 export const attribute = {
-  type: (name: string, value: number): Attribute => ({ name, type: backend.binding.TF_ATTR_TYPE, value }),
-  int: (name: string, value: number | readonly number[]): Attribute => ({
-    name,
-    type: backend.binding.TF_ATTR_INT,
-    value,
-  }),
-  float: (name: string, value: number): Attribute => ({ name, type: backend.binding.TF_ATTR_FLOAT, value }),
-  bool: (name: string, value: boolean): Attribute => ({ name, type: backend.binding.TF_ATTR_BOOL, value }),
-  string: (name: string, value: string): Attribute => ({ name, type: backend.binding.TF_ATTR_STRING, value }),
-  shape: (name: string, value: readonly number[]): Attribute => ({
-    name,
-    type: backend.binding.TF_ATTR_SHAPE,
-    value,
-  }),
+  type: attributesOf<number>(nativeBinding.TF_ATTR_TYPE),
+  int: attributesOf<number | readonly number[]>(nativeBinding.TF_ATTR_INT),
+  float: attributesOf<number>(nativeBinding.TF_ATTR_FLOAT),
+  bool: attributesOf<boolean>(nativeBinding.TF_ATTR_BOOL),
+  string: attributesOf<string>(nativeBinding.TF_ATTR_STRING),
+  shape: attributesOf<readonly number[]>(nativeBinding.TF_ATTR_SHAPE),
 } as const;
 
 /** The data type TensorFlow holds, which tfjs' label does not tell for `bfloat16`, `uint8` and resources. */
