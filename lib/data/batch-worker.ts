@@ -1,56 +1,29 @@
-import { parentPort } from 'node:worker_threads';
+import { move } from 'piscina';
 import { UserError } from '../io/errors';
-import { openStore } from './store';
+import { openStore, type Store } from './store';
 
-/** What the reading thread is given to read: the first message. Then each message with the task's number asks for a batch. */
+/** What the reading thread is asked for. */
 export interface BatchTask {
-  /** Its number, by which answers are known. */
-  readonly task: number;
+  /** Tells iterations apart: the store is opened, and checked, once for each. */
+  readonly iteration: number;
   readonly file: string;
   readonly cure: string;
-  /** Positions in the store, in the order in which they are to be read. */
+  /** Positions in the store. */
   readonly positions: Int32Array;
-  readonly batchSize: number;
 }
 
-/** What the reading thread answers when it is asked: the next batch's images, or why there is none. */
-export type BatchAnswer = { readonly task: number } & (
-  | { readonly images: Uint8Array<ArrayBuffer> }
-  | { readonly error: { readonly message: string; readonly cure?: string } }
-);
+/** The images, or why there are none: an error that is thrown loses its kind and its cure between threads. */
+export type BatchAnswer = Uint8Array<ArrayBuffer> | { readonly message: string; readonly cure?: string };
 
-type Answer = BatchAnswer extends infer A ? (A extends unknown ? Omit<A, 'task'> : never) : never;
+let opened: { readonly iteration: number; readonly store: Store } | undefined;
 
-function* answers({ file, cure, positions, batchSize }: BatchTask): Generator<Answer> {
+/** Reads a batch's images, in a thread of its own. */
+export function read({ iteration, file, cure, positions }: BatchTask): BatchAnswer {
   try {
-    const store = openStore(file, { cure });
-    for (let start = 0; start < positions.length; start += batchSize) {
-      yield { images: store.read(positions.subarray(start, start + batchSize)) };
-    }
+    if (opened?.iteration !== iteration) opened = { iteration, store: openStore(file, { cure }) };
+    return move(opened.store.read(positions)) as Uint8Array<ArrayBuffer>; // handed over, not copied
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    const { message, cure: remedy } = error;
-    yield { error: { message, cure: remedy } };
+    return { message: error.message, cure: error.cure };
   }
 }
-
-let current = 0;
-let batches: Generator<Answer>;
-
-function answer(task: number): void {
-  if (task !== current) return; // a batch that nobody waits for any more
-  const { value, done } = batches.next();
-  if (done) return;
-  // Handed over, not copied.
-  const buffers = 'images' in value ? [value.images.buffer] : [];
-  parentPort?.postMessage({ task, ...value } satisfies BatchAnswer, buffers);
-}
-
-parentPort?.on('message', (message: BatchTask | number) => {
-  if (typeof message === 'number') {
-    answer(message);
-    return;
-  }
-  current = message.task;
-  batches = answers(message);
-});

@@ -1,6 +1,6 @@
-import { on } from 'node:events';
 import { join } from 'node:path';
-import { Worker } from 'node:worker_threads';
+import { pMapIterable } from 'p-map';
+import Piscina from 'piscina';
 import { DataError } from '../io/errors';
 import { checkWhole } from '../io/options';
 import { ownModule } from '../io/project';
@@ -36,10 +36,18 @@ export interface BatchOptions {
 /** Batches read before they are asked for. */
 const AHEAD = 3;
 
-/** Reading threads that wait for their next iteration: to start one takes longer than to read a thousand images. */
-const idle: Worker[] = [];
-const MOST_IDLE = 2;
-let tasks = 0;
+const { file: filename, execArgv } = ownModule(join(__dirname, 'batch-worker'));
+/** Its thread waits for the next iteration: to start one takes longer than to read a thousand images. */
+const readers = new Piscina<BatchTask, BatchAnswer>({
+  filename,
+  execArgv,
+  name: 'read',
+  minThreads: 0,
+  maxThreads: 1,
+  concurrentTasksPerWorker: AHEAD,
+  idleTimeout: Number.POSITIVE_INFINITY,
+});
+let iterations = 0;
 
 /**
  * All images of a split, batch by batch, each image once.
@@ -67,51 +75,28 @@ async function* readAhead(
   { batchSize, signal = currentKernel()?.signal }: BatchOptions,
 ): AsyncGenerator<Batch, void, void> {
   signal?.throwIfAborted();
-  if (indices.length === 0) return;
   const { file, cure } = split.store;
-  const positions = indices.map((index) => split.positions[index]);
-  const worker = idle.pop() ?? startWorker();
-  const task = ++tasks;
-  worker.postMessage({ task, file, cure, positions, batchSize } satisfies BatchTask);
-  const askForNext = () => worker.postMessage(task);
-  const messages = on(worker, 'message', { signal, close: ['exit'] });
-  let isAlive = true;
-  try {
-    for (let ahead = 0; ahead < AHEAD; ahead++) askForNext();
-    for (let start = 0; start < indices.length; start += batchSize) {
-      const asked = performance.now();
-      worker.ref();
-      let answer: BatchAnswer;
-      do {
-        const { value } = await messages.next();
-        isAlive = value !== undefined;
-        if (!isAlive) throw new Error('the thread that reads the images ended before its time');
-        answer = value[0];
-      } while (answer.task !== task); // what an iteration before did not wait for
-      // Between batches the thread does not keep the process alive, should the iteration be left unfinished.
-      worker.unref();
-      if ('error' in answer) throw new DataError(answer.error.message, { cure: answer.error.cure });
-      askForNext();
-      const chosen = indices.slice(start, start + batchSize);
-      yield {
-        images: answer.images,
-        labels: chosen.map((index) => split.labels[index]),
-        indices: chosen,
-        waitMs: performance.now() - asked,
-      };
-    }
-  } catch (error) {
+  const iteration = ++iterations;
+  const starts = Array.from(
+    { length: Math.ceil(indices.length / batchSize) },
+    (_, batch) => batch * batchSize,
+  );
+  const read = async (start: number) => {
+    const chosen = indices.slice(start, start + batchSize);
+    const positions = chosen.map((index) => split.positions[index]);
+    return { chosen, answer: await readers.run({ iteration, file, cure, positions }) };
+  };
+  let asked = performance.now();
+  const reading = pMapIterable(starts, read, { concurrency: AHEAD, backpressure: AHEAD });
+  for await (const { chosen, answer } of reading) {
     signal?.throwIfAborted();
-    throw error;
-  } finally {
-    await messages.return?.(); // takes its listeners off the thread
-    worker.unref();
-    if (isAlive && idle.length < MOST_IDLE) idle.push(worker);
-    else void worker.terminate();
+    if (!(answer instanceof Uint8Array)) throw new DataError(answer.message, { cure: answer.cure });
+    yield {
+      images: answer,
+      labels: chosen.map((index) => split.labels[index]),
+      indices: chosen,
+      waitMs: performance.now() - asked,
+    };
+    asked = performance.now();
   }
-}
-
-function startWorker(): Worker {
-  const { file, execArgv } = ownModule(join(__dirname, 'batch-worker'));
-  return new Worker(file, { execArgv });
 }
