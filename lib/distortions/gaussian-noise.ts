@@ -24,8 +24,7 @@ export const gaussianNoise = {
     cure: 'σ is the standard deviation on images with values in 0..1; the paper goes up to 1.',
   }),
   apply({ crops, strengths, seeds }: Uses<'crops' | 'strengths' | 'seeds'>) {
-    const [, height, width, channels] = crops.shape;
-    const noise = randomNormal(seeds, [height, width, channels]);
+    const noise = randomNormal(seeds, crops.shape.slice(1));
     const sigma = strengths.reshape([-1, 1, 1, 1]);
     return crops.add(noise.mul(sigma)).clipByValue(0, 1) as Tensor4D;
   },

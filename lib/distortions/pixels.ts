@@ -1,4 +1,7 @@
-import { type Tensor, tf } from '../tensorflow';
+import { randomUniform, type Tensor, type Tensor2D, tf } from '../tensorflow';
+
+/** Uniform numbers in −1..1 for each image, `[batch, count]`. */
+export const randomSigned = (seeds: Tensor2D, count: number) => randomUniform(seeds, count).mul(2).sub(1);
 
 /** The side of the paper's crops, in whose pixels strengths are given. */
 const PAPER_SIDE = 224;

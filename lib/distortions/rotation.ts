@@ -1,13 +1,6 @@
-import {
-  attribute,
-  dataTypeOf,
-  executeOne,
-  randomUniform,
-  type Tensor,
-  type Tensor4D,
-  tf,
-} from '../tensorflow';
+import { attribute, dataTypeOf, executeOne, type Tensor, type Tensor4D, tf } from '../tensorflow';
 import { strengthCheck, type TableDistortion, type Uses } from './distortion';
+import { randomSigned } from './pixels';
 
 /**
  * Rotation about the centre by an angle uniform in ±ρ degrees for each image (section 4.2), bilinear, black corners.
@@ -32,8 +25,7 @@ export const rotation = {
     cure: 'ρ is the largest angle in degrees, to either side.',
   }),
   apply({ crops, strengths, seeds }: Uses<'crops' | 'strengths' | 'seeds'>) {
-    const sides = randomUniform(seeds, 1).mul(2).sub(1); // [batch, 1], −1..1
-    return rotate(crops, sides.mul(strengths.reshape([-1, 1])));
+    return rotate(crops, randomSigned(seeds, 1).mul(strengths.reshape([-1, 1])));
   },
 } satisfies TableDistortion;
 

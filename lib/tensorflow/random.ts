@@ -37,7 +37,7 @@ function perImage(op: string, seeds: Tensor2D, shape: readonly number[]): Tensor
  * @param shape of one image, `[height, width, channels]`
  * @returns `[batch, height, width, channels]`
  */
-export function randomNormal(seeds: Tensor2D, shape: readonly [number, number, number]): Tensor4D {
+export function randomNormal(seeds: Tensor2D, shape: readonly number[]): Tensor4D {
   return perImage('StatelessRandomNormal', seeds, shape) as Tensor4D;
 }
 

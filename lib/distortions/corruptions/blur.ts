@@ -1,7 +1,7 @@
 import { correlate, randomUniform, type Tensor, type Tensor2D, type Tensor4D, tf } from '../../tensorflow';
 import { take } from '../../tensorflow/places';
 import { corruption, type Making } from './corruption';
-import { alongBoth, blurMatrices, motionBlur, motionWeights, zoom } from './fields';
+import { alongBoth, blurMatrices, enlarged, motionBlur, motionWeights, zoom } from './fields';
 
 /** Gaussian blur, each image by the σ of its severity. */
 const blurred = (images: Tensor4D, sigmas: readonly number[], choose: Making['choose']) =>
@@ -47,14 +47,7 @@ export const defocusBlur = corruption(
     const half = Math.max(...radii.map(halfOf));
     const side = 2 * half + 1;
     const kernels = radii.flatMap((radius, severity) => diskKernel(radius, rims[severity], half));
-    let padded = images;
-    // An axis is mirrored by less than itself at a time.
-    for (let left = half; left > 0; ) {
-      const most = Math.min(left, padded.shape[1] - 1);
-      const around = [most, most] as [number, number];
-      left -= most;
-      padded = tf.mirrorPad(padded, [[0, 0], around, around, [0, 0]], 'reflect');
-    }
+    const padded = enlarged(images, half, 'reflect-101');
     return correlate(padded, choose(tf.tensor(kernels, [radii.length, side, side])));
   },
 );

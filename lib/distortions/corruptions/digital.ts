@@ -2,7 +2,6 @@ import {
   attribute,
   dataTypeOf,
   executeOne,
-  randomUniform,
   type Tensor,
   type Tensor2D,
   type Tensor4D,
@@ -10,6 +9,7 @@ import {
 } from '../../tensorflow';
 import { byKind } from '../../tensorflow/places';
 import { recoded } from '../jpeg';
+import { randomSigned } from '../pixels';
 import { corruption } from './corruption';
 import { alongBoth, blurMatrices, lookedUp } from './fields';
 
@@ -136,15 +136,17 @@ export const elasticTransform = corruption(
     const [batch, side] = images.shape;
     const line = tf.range(0, side);
     const [y, x] = [line.reshape([1, side, 1]), line.reshape([1, 1, side])];
-    const warped = lookedUp(images, ...affinePlaces(seeds(0), moved.mul(side), side, { x, y }), 'middle');
-    const noise = randomUniform(seeds(1), 2 * side * side)
-      .mul(2)
-      .sub(1);
+    const warped = lookedUp(
+      images,
+      ...affinePlaces(seeds(0), moved.mul(side), side, { x, y }),
+      'reflect-101',
+    );
+    const noise = randomSigned(seeds(1), 2 * side * side);
     const sigmas = parts.map((part) => Math.max(part * side, 1e-3));
-    const smooth = choose(blurMatrices(sigmas, side, { truncate: 3, edge: 'mirror' }));
+    const smooth = choose(blurMatrices(sigmas, side, { truncate: 3, edge: 'reflect' }));
     const displaced = alongBoth(noise.reshape([batch, side, side, 2]) as Tensor4D, smooth);
     const [dx, dy] = tf.split(displaced.mul(strength.mul(side)), 2, 3);
-    return lookedUp(warped, dy.squeeze([3]).add(y), dx.squeeze([3]).add(x), 'edge');
+    return lookedUp(warped, dy.squeeze([3]).add(y), dx.squeeze([3]).add(x), 'reflect');
   },
 );
 
@@ -156,41 +158,19 @@ function affinePlaces(
   { x, y }: { readonly x: Tensor; readonly y: Tensor },
 ): [Tensor, Tensor] {
   const [middle, arm] = [Math.floor(side / 2), Math.floor(side / 3)];
-  const shifts = randomUniform(seeds, 6)
-    .mul(2)
-    .sub(1)
-    .mul(moved.reshape([-1, 1]));
+  const shifts = randomSigned(seeds, 6).mul(moved.reshape([-1, 1]));
   // The points: below and right of the middle (A), above and right (B), above and left (C).
   const [ax, ay, bx, by, cx, cy] = tf.split(shifts, 6, 1).map((shift) => shift.reshape([-1, 1, 1]));
   // The map's columns: how one pixel to the right, and one down, is seen.
-  const right = [
-    bx
-      .sub(cx)
-      .div(2 * arm)
-      .add(1),
-    by.sub(cy).div(2 * arm),
-  ];
-  const down = [
-    ax.sub(bx).div(2 * arm),
-    ay
-      .sub(by)
-      .div(2 * arm)
-      .add(1),
-  ];
+  const slope = (to: Tensor, from: Tensor) => to.sub(from).div(2 * arm);
+  const right = [slope(bx, cx).add(1), slope(by, cy)];
+  const down = [slope(ax, bx), slope(ay, by).add(1)];
   const determinant = right[0].mul(down[1]).sub(down[0].mul(right[1]));
-  const fromX = x.sub(cx.add(middle - arm));
-  const fromY = y.sub(cy.add(middle - arm));
-  const columns = down[1]
-    .mul(fromX)
-    .sub(down[0].mul(fromY))
-    .div(determinant)
-    .add(middle - arm);
-  const rows = right[0]
-    .mul(fromY)
-    .sub(right[1].mul(fromX))
-    .div(determinant)
-    .add(middle - arm);
-  return [rows, columns];
+  const corner = middle - arm;
+  const [fromX, fromY] = [x.sub(cx.add(corner)), y.sub(cy.add(corner))];
+  const columns = down[1].mul(fromX).sub(down[0].mul(fromY)).div(determinant);
+  const rows = right[0].mul(fromY).sub(right[1].mul(fromX)).div(determinant);
+  return [rows.add(corner), columns.add(corner)];
 }
 
 /** JPEG compression, by the encoder of the paper's `jpeg`. */

@@ -6,17 +6,19 @@ import {
   DataType,
   executeOne,
   randomNormal,
-  randomUniform,
   type Tensor,
   type Tensor2D,
   type Tensor4D,
   tf,
 } from '../../tensorflow';
 import { take } from '../../tensorflow/places';
+import { randomSigned } from '../pixels';
 import type { Making } from './corruption';
 
-/** How an image goes on beyond its edge: its last pixel, or mirrored with the last pixel twice. */
-type Edge = 'nearest' | 'mirror';
+/** How an image is mirrored: about its outer edge (SciPy's `reflect`), or its last pixel (OpenCV's `REFLECT_101`). */
+type Mirror = 'reflect' | 'reflect-101';
+/** How an image goes on beyond its edge: by its last pixel, or mirrored. */
+export type Edge = 'nearest' | Mirror;
 
 /**
  * Gaussian blur along one axis as a matrix for each σ, as SciPy's `gaussian_filter1d` does it.
@@ -50,8 +52,10 @@ export function blurMatrices(
 
 function standIn(place: number, side: number, edge: Edge): number {
   if (edge === 'nearest') return Math.min(Math.max(place, 0), side - 1);
-  const within = ((place % (2 * side)) + 2 * side) % (2 * side);
-  return Math.min(within, 2 * side - 1 - within);
+  const shared = edge === 'reflect-101' ? 1 : 0; // the last pixel is the mirror's, too
+  const period = 2 * (side - shared);
+  const within = ((place % period) + period) % period;
+  return Math.min(within, period - 1 + shared - within);
 }
 
 /** The same linear map along both axes of each image. @param matrices `[batch, S, S]` */
@@ -62,18 +66,16 @@ export function alongBoth(images: Tensor4D, matrices: Tensor): Tensor4D {
   return batchMatMul(rows, each, { transposeB: true }).transpose([0, 2, 3, 1]) as Tensor4D;
 }
 
-/** How far around an image pixels are looked up, in pixels. */
-interface Reach {
-  readonly top: number;
-  readonly bottom: number;
-  readonly left: number;
-  readonly right: number;
+/** So many rows (axis 1) or columns (axis 2) from one on, also beyond an edge. */
+function lines(x: Tensor4D, axis: 1 | 2, first: number, count: number, edge: Edge = 'nearest'): Tensor4D {
+  const places = Array.from({ length: count }, (_, at) => standIn(first + at, x.shape[axis], edge));
+  return take(x, tf.tensor1d(places, 'int32'), axis) as Tensor4D;
 }
 
-/** So many rows (axis 1) or columns (axis 2) from one on; beyond an edge stands the last within. */
-function lines(x: Tensor4D, axis: 1 | 2, first: number, count: number): Tensor4D {
-  const places = Array.from({ length: count }, (_, at) => standIn(first + at, x.shape[axis], 'nearest'));
-  return take(x, tf.tensor1d(places, 'int32'), axis) as Tensor4D;
+/** Images `[batch, S, S, channels]` with so many pixels more on each side. */
+export function enlarged(x: Tensor4D, by: number, edge: Edge): Tensor4D {
+  const side = x.shape[1] + 2 * by;
+  return lines(lines(x, 1, -by, side, edge), 2, -by, side, edge);
 }
 
 /** One half of a normal distribution over 2 · radius + 1 pixels, for each radius and its σ; the rows sum to 1. */
@@ -106,7 +108,7 @@ export function motionBlur(
 ): Tensor4D {
   const longest = weights.shape[1] as number;
   const [far, aside] = [longest - 1, Math.ceil((longest - 1) * Math.SQRT1_2)];
-  const reach: Reach =
+  const reach =
     towards === 'right'
       ? { top: aside, bottom: aside, left: 0, right: far }
       : { top: far, bottom: 0, left: aside, right: aside };
@@ -162,16 +164,10 @@ export function zoom(
  *
  * @param rows `[batch, S, S]`, the place of each pixel; what lies outside is mirrored
  * @param columns likewise
- * @param mirror About the middle of the last pixel (OpenCV's `REFLECT_101`) or its outer edge (SciPy's `reflect`).
  */
-export function lookedUp(
-  images: Tensor4D,
-  rows: Tensor,
-  columns: Tensor,
-  mirror: 'middle' | 'edge',
-): Tensor4D {
+export function lookedUp(images: Tensor4D, rows: Tensor, columns: Tensor, mirror: Mirror): Tensor4D {
   const [batch, side, , channels] = images.shape;
-  const shift = mirror === 'edge' ? 0.5 : 0;
+  const shift = mirror === 'reflect' ? 0.5 : 0;
   const half = side - 1 + 2 * shift;
   const within = (place: Tensor) => {
     const folded = tf.sub(half, tf.sub(half, place.add(shift).mod(2 * half)).abs());
@@ -233,9 +229,7 @@ export function wobbles(decays: readonly number[], side: number): Tensor {
 export function plasma(seeds: Tensor2D, amplitudes: Tensor, side: number): Tensor4D {
   const whole = 2 ** Math.ceil(Math.log2(side));
   const batch = seeds.shape[0];
-  const uniform = randomUniform(seeds, whole * whole)
-    .mul(2)
-    .sub(1);
+  const uniform = randomSigned(seeds, whole * whole);
   let used = 0;
   let corners: Tensor = tf.zeros([batch, 1, 1]);
   for (let n = 1, level = 0; n < whole; n *= 2, level++) {

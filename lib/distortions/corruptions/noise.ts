@@ -2,10 +2,7 @@ import { randomNormal, randomUniform, type Tensor, type Tensor4D, tf } from '../
 import { corruption, type Making } from './corruption';
 
 /** Standard normal numbers for every value of the images. */
-const normalLike = (images: Tensor4D, { seeds }: Making) => {
-  const [, height, width, channels] = images.shape;
-  return randomNormal(seeds(0), [height, width, channels]);
-};
+const normalLike = (images: Tensor4D, { seeds }: Making) => randomNormal(seeds(0), images.shape.slice(1));
 
 /**
  * Gaussian noise in the benchmarks' severities: the noise of the paper's `gaussian-noise`, whose name and strength σ are
@@ -42,6 +39,10 @@ const FEW = 3;
 /** Above this no number comes of so low a rate: once in 500,000. */
 const MOST_OF_FEW = 13;
 
+/** A polynomial of x, its coefficients from the highest power down. */
+const polynomial = (x: Tensor, highest: number, ...others: readonly number[]) =>
+  others.reduce((sum: Tensor, coefficient) => sum.mul(x).add(coefficient), tf.scalar(highest));
+
 /**
  * Poisson's distribution where the normal one has the value z: TensorFlow's own draws have no kernel on a GPU and take
  * three times as long on a CPU. Rates of 3 and more by Cornish and Fisher's expansion (as in M. Giles, Algorithm 955, eq.
@@ -50,17 +51,10 @@ const MOST_OF_FEW = 13;
 function poissonQuantile(rates: Tensor, z: Tensor): Tensor {
   const many = rates.maximum(FEW);
   const [root, square] = [many.sqrt(), z.square()];
-  const third = square
-    .mul(-1 / 72)
-    .sub(1 / 36)
+  const third = polynomial(square, -1 / 72, -1 / 36)
     .mul(z)
     .div(root);
-  const fourth = square
-    .mul(1 / 270)
-    .add(7 / 810)
-    .mul(square)
-    .sub(8 / 405)
-    .div(many);
+  const fourth = polynomial(square, 1 / 270, 7 / 810, -8 / 405).div(many);
   const expanded = square
     .div(6)
     .add(1 / 3)
@@ -96,8 +90,7 @@ export const impulseNoise = corruption(
     },
   },
   (images, { c: [amount], seeds }) => {
-    const [, height, width, channels] = images.shape;
-    const u = randomUniform(seeds(0), height * width * channels).reshape(images.shape);
+    const u = randomUniform(seeds(0), images.size / images.shape[0]).reshape(images.shape);
     const isSalt = u.less(amount.div(2)).cast('float32');
     return tf.where(u.less(amount), isSalt, images);
   },

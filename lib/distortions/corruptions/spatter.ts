@@ -1,7 +1,7 @@
 import { slice, type Tensor, type Tensor2D, type Tensor4D, tf } from '../../tensorflow';
 import { byKind, choose, take } from '../../tensorflow/places';
 import { corruption } from './corruption';
-import { above, alongBoth, blurMatrices, normalLayer } from './fields';
+import { above, alongBoth, blurMatrices, type Edge, enlarged, normalLayer } from './fields';
 
 /** Water, pale turquoise, and mud, brown. */
 const WATER = [175 / 255, 238 / 255, 238 / 255];
@@ -136,7 +136,7 @@ const OCTANT = Math.SQRT2 - 1;
  */
 function edgesOf(bytes: Tensor4D): Tensor4D {
   const size = [-1, ...bytes.shape.slice(1)];
-  const [across, down] = SOBEL.map((weights) => sumOf(bytes, weights, 'repeated'));
+  const [across, down] = SOBEL.map((weights) => sumOf(bytes, weights, 'nearest'));
   const [width, height] = [across.abs(), down.abs()];
   const steepness = width.add(height);
   const steep = tf.pad(steepness, [
@@ -178,24 +178,12 @@ const EMBOSS = [-2, -1, 0, -1, 1, 1, 0, 1, 2];
  * Correlates with 3 × 3 weights by adding moved images, since TensorFlow's convolution and pooling take up to 13 ms for one
  * channel of 224 px.
  */
-function sumOf(x: Tensor4D, weights: readonly number[], border?: Border): Tensor {
-  const around = enlarged(x, border);
+function sumOf(x: Tensor4D, weights: readonly number[], border: Edge = 'reflect-101'): Tensor {
+  const around = enlarged(x, 1, border); // takes an empty batch, too, which `MirrorPad` refuses
   const moved = weights.flatMap((weight, tap) => {
     if (weight === 0) return [];
     const of = slice(around, [0, Math.floor(tap / 3), tap % 3, 0], [-1, ...x.shape.slice(1)]);
     return [weight === 1 ? of : of.mul(weight)];
   });
   return tf.addN(moved);
-}
-
-/** What a pixel beyond the border is: as OpenCV's `REFLECT_101`, or its `REPLICATE`. */
-type Border = 'mirrored' | 'repeated';
-
-/** Adds a pixel on each side; takes an empty batch, too, which `MirrorPad` refuses. */
-function enlarged(x: Tensor4D, border: Border = 'mirrored'): Tensor4D {
-  const side = x.shape[1];
-  const [first, last] = border === 'mirrored' ? [1, side - 2] : [0, side - 1];
-  const places = [first, ...Array.from({ length: side }, (_, place) => place), last];
-  const along = (image: Tensor4D, axis: number) => tf.gather(image, tf.tensor1d(places, 'int32'), axis);
-  return along(along(x, 1), 2);
 }
