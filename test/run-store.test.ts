@@ -19,7 +19,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { after, describe, it, mock } from 'node:test';
+import { after, describe, it, mock, type TestContext } from 'node:test';
 import { openCifar10 } from '../lib/data/build/cifar10';
 import { subset } from '../lib/data/dataset';
 import { gaussianNoise } from '../lib/distortions';
@@ -374,20 +374,21 @@ describe('checkpoints', async () => {
   const base = { file: join(made, 'checkpoint.safetensors'), run: 'a run' };
   const makes = undisturbed.then(() => stopped(base));
 
-  /** A copy of the checkpoints of a run that was stopped. */
-  async function copies() {
+  /** A copy of the checkpoints of a run that was stopped, and what is warned of from then on. */
+  async function copies({ mock }: TestContext) {
     await makes;
     const own = newFolder();
     for (const name of readdirSync(made)) copyFileSync(join(made, name), join(own, name));
     const file = join(own, 'checkpoint.safetensors');
     const warnings: string[] = [];
-    const checkpoint = { file, run: 'a run', warn: (message: string) => void warnings.push(message) };
+    mock.method(console, 'warn', (message: string) => void warnings.push(message));
+    const checkpoint = { file, run: 'a run' };
     return { own, file, previous: join(own, 'checkpoint.previous.safetensors'), checkpoint, warnings };
   }
 
   for (const [how, damage] of Object.entries(damages)) {
-    it(`${how}: training goes on from the one before, to the same result, and says so`, async () => {
-      const { own, file, checkpoint, warnings } = await copies();
+    it(`${how}: training goes on from the one before, to the same result, and says so`, async (context) => {
+      const { own, file, checkpoint, warnings } = await copies(context);
       damage(file);
       let complete = 0;
       const onResume = (history: readonly EpochResult[]) => {
@@ -404,15 +405,15 @@ describe('checkpoints', async () => {
     });
   }
 
-  it('of which the newest is missing, as after a kill between two renames, are gone on from the one before', async () => {
-    const { file, checkpoint, warnings } = await copies();
+  it('of which the newest is missing, as after a kill between two renames, are gone on from the one before', async (context) => {
+    const { file, checkpoint, warnings } = await copies(context);
     rmSync(file);
     assert.deepEqual(await trained({ checkpoint }), await undisturbed);
     assert.deepEqual(warnings, []);
   });
 
-  it('both damaged: training starts anew, to the same result, and says so', async () => {
-    const { file, previous, checkpoint, warnings } = await copies();
+  it('both damaged: training starts anew, to the same result, and says so', async (context) => {
+    const { file, previous, checkpoint, warnings } = await copies(context);
     for (const each of [file, previous]) damages.truncated(each);
     let batches = 0;
     assert.deepEqual(await trained({ checkpoint, onBatch: () => void batches++ }), await undisturbed);
@@ -420,9 +421,9 @@ describe('checkpoints', async () => {
     assert.match(warnings.join('\n'), /goes on from the one before.*\n.*previous.*starts anew/);
   });
 
-  it('of another run are refused, also behind a damaged one, and are there still', async () => {
+  it('of another run are refused, also behind a damaged one, and are there still', async (context) => {
     for (const damaged of [false, true]) {
-      const { file, previous, checkpoint } = await copies();
+      const { file, previous, checkpoint } = await copies(context);
       if (damaged) damages.truncated(file);
       await assert.rejects(trained({ checkpoint: { ...checkpoint, run: 'another' } }), {
         name: 'DataError',

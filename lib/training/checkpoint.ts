@@ -68,10 +68,9 @@ export function removeCheckpoint(file: string): void {
 }
 
 /**
- * Sets `variables` to the newest checkpoint's values. One that is damaged is removed, and the one before it is taken:
- * the result is the same, some steps are done again.
+ * Sets `variables` to the newest checkpoint's values. One that is damaged is removed with a warning, and the one before
+ * it is taken: the result is the same, some steps are done again.
  *
- * @param warn Is told of a damaged file, and what is done about it.
  * @returns undefined if there is none to go on from
  * @throws DataError if a file cannot be read or belongs to another run
  */
@@ -79,7 +78,6 @@ export function loadCheckpoint(
   file: string,
   run: string,
   variables: readonly Variable[],
-  warn: (message: string) => void = console.warn,
 ): { readonly progress: Progress; readonly best?: Snapshot } | undefined {
   for (const each of [file, previousOf(file)]) {
     if (!existsSync(each)) continue;
@@ -90,7 +88,7 @@ export function loadCheckpoint(
       rmSync(each); // else the next save would keep it in place of a whole one
       const before = each === file && existsSync(previousOf(file));
       const next = before ? 'Training goes on from the one before it' : 'Training starts anew';
-      warn(`The checkpoint ${each} is damaged (${error.message}). ${next}.`);
+      console.warn(`The checkpoint ${each} is damaged (${error.message}). ${next}.`);
     }
   }
   return undefined;

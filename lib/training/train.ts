@@ -57,8 +57,6 @@ export interface CheckpointOptions {
   readonly file: string;
   /** Identifies what is trained; a checkpoint of something else is refused. */
   readonly run: string;
-  /** Is told of a damaged checkpoint and what is done about it. Default: `console.warn`. */
-  readonly warn?: (message: string) => void;
 }
 
 /** After each batch. */
@@ -187,7 +185,7 @@ export class Trainer {
 
     try {
       if (checkpoint !== undefined) {
-        const resumed = loadCheckpoint(checkpoint.file, checkpoint.run, variables, checkpoint.warn);
+        const resumed = loadCheckpoint(checkpoint.file, checkpoint.run, variables);
         if (resumed !== undefined) {
           position = resumed.progress;
           history.push(...resumed.progress.history);
