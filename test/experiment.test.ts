@@ -318,7 +318,7 @@ describe('what is refused before anything is trained', () => {
     const stem = 'tiny' as 'small';
     assert.throws(
       () => new st.ResNet18({ classes: 3, stem }),
-      /stem must be imagenet or small, but got tiny/,
+      /stem is "imagenet" or "small", but got "tiny"/,
     );
     assert.throws(
       () => new st.Laboratory({ preset: 'smoke', seed: -1 }),

@@ -55,6 +55,11 @@ export function checkWhole(what: string, value: number, least = 1, most = Number
 
 /** @throws ArgumentError unless `value` is one of some words; `what` names it */
 export function checkWord(what: string, value: string, words: readonly string[]): void {
-  if (words.includes(value)) return;
-  throw new ArgumentError(`${what} must be ${words.join(' or ')}, but got ${value}.`);
+  if (!words.includes(value)) throw new ArgumentError(`${wrongWord(what, value, words)}.`);
+}
+
+/** Says which words something may be, and what it is. */
+export function wrongWord(what: string, value: unknown, words: readonly string[]): string {
+  const expected = words.map((word) => JSON.stringify(word)).join(' or ');
+  return `${what} is ${expected}, but got ${JSON.stringify(value)}`;
 }

@@ -8,7 +8,7 @@ import { distortionNamed, type Strength } from '../distortions';
 import { ArgumentError, UserError } from '../io/errors';
 import { checkOptions } from '../io/options';
 import { addPreset, type Preset, specOf, type Treatment } from './presets';
-import { checkOwn, type NetworkForm, networkSchema, parseSpec } from './spec';
+import { type NetworkForm, networkSchema, parseSpec } from './spec';
 
 /** What is trained on which pictures, and what it is tested with. */
 export interface ExperimentOptions {
@@ -121,7 +121,7 @@ export function defineExperiment(options: ExperimentOptions): Preset {
   };
   for (const treatment of treatments) {
     const planned = { ...base, dataset: { ...base.dataset, name }, network: network ?? RESNET };
-    checkOwn(parseSpec(specOf(planned, treatment, { precision: 'float32' })));
+    parseSpec(specOf(planned, treatment, { precision: 'float32' }));
   }
   const preset: Preset = {
     ...base,

@@ -142,7 +142,10 @@ export class Laboratory {
     const id = runId(spec);
     const here = () => (this.store.weights(id) === undefined ? undefined : this.store.find(id));
     let record = here();
-    if (record === undefined) this.datasetOf(spec);
+    if (record === undefined) {
+      this.datasetOf(spec);
+      checkOwn(spec);
+    }
     while (record === undefined) {
       if (spec.from !== undefined && this.store.weights(spec.from) === undefined) {
         const { seed, precision } = spec;
@@ -171,7 +174,6 @@ export class Laboratory {
   ): Promise<RunRecord> {
     const here = device();
     const threads = (here.kind === 'cpu' ? this.preset.threads : undefined) ?? here.threads;
-    checkOwn(spec);
     const network = () => this.#network(spec);
     const weights = spec.from && this.store.weights(spec.from);
     const parts = { network, weights, dataset: this.dataset, threads };

@@ -117,9 +117,7 @@ export function parseSpec(value: unknown): RunSpec {
     });
   }
   const { method, distortion } = parsed.data;
-  if (method.kind !== 'own' && distortion?.definition === undefined) {
-    checkMethod(method, trainingDistortion(distortion));
-  }
+  if (method.kind !== 'own' && distortion?.definition === undefined) checkOwn(parsed.data);
   return parsed.data;
 }
 
@@ -128,13 +126,12 @@ export function trainingDistortion(distortion: NamedDistortion | undefined): Tra
   return distortion && { kind: distortionNamed(distortion.name), strength: distortion.strength };
 }
 
-/** @throws ArgumentError if what a specification names of one's own is not known here, or has been changed since */
+/** @throws as `checkMethod`, and ArgumentError if what is one's own is not known here or has been changed since */
 export function checkOwn({ method, distortion }: Pick<RunSpec, 'method' | 'distortion'>): void {
-  const kind = trainingDistortion(distortion);
   if (distortion !== undefined && definitionOf(distortion.name) !== distortion.definition) {
     throw changedError('distortion', distortion.name);
   }
-  checkMethod(method, kind);
+  checkMethod(method, trainingDistortion(distortion));
 }
 
 /** The id of a run: a hash of its specification, the same whatever the order of the keys. */

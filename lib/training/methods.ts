@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Distortion, Strength } from '../distortions';
 import { madeOnceError } from '../evaluation/inputs';
 import { ArgumentError } from '../io/errors';
+import { wrongWord } from '../io/options';
 import { Registry } from '../io/registry';
 import {
   detached,
@@ -133,10 +134,8 @@ const number = (what: string, range: string, most = Number.MAX_VALUE) =>
   z.custom<number>((value) => typeof value === 'number' && value >= 0 && value <= most, {
     error: ({ input }) => `${what} must be ${range}, but got ${input}`,
   });
-const oneOf = <One extends string, Other extends string>(what: string, one: One, other: Other) =>
-  z.enum([one, other], {
-    error: ({ input }) => `${what} is "${one}" or "${other}", but got ${JSON.stringify(input)}`,
-  });
+const oneOf = <const Word extends string>(what: string, ...words: readonly Word[]) =>
+  z.enum(words, { error: ({ input }) => wrongWord(what, input, words) });
 const passes = oneOf('passes', 'joint', 'separate');
 const alpha = number('the weight α', 'a number from 0 on');
 const stability = {
