@@ -749,6 +749,34 @@ describe('a folder of one’s own', () => {
     assert.deepEqual([classNames, train.length], [['a', 'b', 'linked'], 3]);
   });
 
+  test('warns of files that stand in several splits, byte for byte', async (context) => {
+    const from = join(folder, 'leaks');
+    for (const [place, name] of ['train', 'val', 'test'].entries()) {
+      for (const [index, label] of ['a', 'b'].entries()) {
+        const image = await stripes(90, 70, [`#0${place}${index}`, '#777', '#123'])
+          .png()
+          .toBuffer();
+        write(join(from, name, label, 'own.png'), image);
+      }
+      write(join(from, name, 'a', 'shared.jpg'), fixture('odd-rest.jpg'));
+      write(join(from, name, 'a', 'again.jpg'), fixture('odd-rest.jpg'));
+    }
+    const { mock } = context.mock.method(console, 'warn', () => {});
+    const { train, test: testing } = openFolder(await buildFolder({ from, out: newPlace() }));
+    assert.deepEqual([train.length, testing.length], [4, 4]);
+    const warnings = mock.calls.map(({ arguments: [text] }) => String(text));
+    assert.equal(warnings.length, 1);
+    assert.match(
+      warnings[0],
+      /leaks: 4 images of validation or test .* val\/a\/again\.jpg is train\/a\/again\.jpg\.$/,
+    );
+    mock.resetCalls();
+    for (const name of ['val', 'test'])
+      for (const file of ['shared.jpg', 'again.jpg']) rmSync(join(from, name, 'a', file));
+    await buildFolder({ from, out: newPlace() });
+    assert.equal(mock.callCount(), 0, 'twice in one split is no leak');
+  });
+
   test('keeps the splits that its folders say', async () => {
     const counts = { 'train/a': 4, 'train/b': 3, 'val/a': 2, 'val/b': 1, 'test/a': 1, 'test/b': 2 };
     const from = await tree(join(folder, 'splits'), counts);

@@ -10,8 +10,15 @@ import { LEASE_MS, lockFolder, ownerOf } from '../../io/lock';
 import { ownModule } from '../../io/project';
 import { currentKernel } from '../../notebook/client';
 import { sourceSideOf } from '../geometry';
-import { SPLIT_NAMES, type SplitName, sha256Of } from '../store';
-import { BuildError, type BuildOptions, type Plan, type PlannedImage, reasonOf } from './build';
+import { perSplit, SPLIT_NAMES, sha256Of } from '../store';
+import {
+  BuildError,
+  type BuildOptions,
+  type Plan,
+  type PlannedImage,
+  readImageFile,
+  reasonOf,
+} from './build';
 import { writeManifest } from './manifest';
 import { square as makeSquare, type SquareTask } from './square-worker';
 import { StoreWriter } from './store-writer';
@@ -30,6 +37,8 @@ const TASKS_AHEAD = 8;
  *
  * @param planOf - says what is to be built. It may keep files in the folder `workplace` until the build is complete; its
  *   `source` is gone after each attempt.
+ * Warns, on the console, of images whose very files stand in several splits.
+ *
  * @returns the folder
  * @throws BuildError that lists every problem at once; then nothing remains of the build
  */
@@ -134,6 +143,7 @@ async function packInto(folder: string, first: Plan, options: BuildOptions): Pro
       }
       if (found.size === 0) {
         const header = writer.finish();
+        warnOfLeaks(attempt, writer.checksums);
         return writeManifest(folder, attempt, {
           header,
           checksums: writer.checksums,
@@ -149,6 +159,22 @@ async function packInto(folder: string, first: Plan, options: BuildOptions): Pro
     const images = plan.images.filter(({ path }) => !bad.has(path));
     plan = plan.without?.(new Set(bad.keys())) ?? { ...plan, images };
   }
+}
+
+/** Warns of images whose very files stand in several splits: a test then asks for what was trained on. */
+function warnOfLeaks({ source, images }: Plan, checksums: Uint32Array): void {
+  const firsts = new Map<number, PlannedImage>();
+  const leaks = images.flatMap((image, position) => {
+    const first = firsts.get(checksums[position]) ?? image;
+    firsts.set(checksums[position], first);
+    const isLeak =
+      first.split !== image.split && Buffer.compare(readImageFile(first), readImageFile(image)) === 0;
+    return isLeak ? [`${image.path} is ${first.path}`] : [];
+  });
+  if (leaks.length === 0) return;
+  console.warn(
+    `${source}: ${leaks.length} images of validation or test are, byte for byte, those of another split: ${leaks[0]}.`,
+  );
 }
 
 /** Split by split, class by class, name by name: whatever the order in which they were found. */
