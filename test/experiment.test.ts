@@ -258,7 +258,7 @@ describe('what is refused before anything is trained', () => {
       { treatments: [{ ...treatment, distortion: 'rotation' }] },
       /a treatment is/,
     ],
-    'a data set that is open': [{ dataset: {} }, /a function that opens one/],
+    'what is no data set': [{ dataset: {} }, /a data set is an opened one, its folder/],
     'an unknown distortion': [{ tests: [{ distortion: 'rotatoin' }] }, /no distortion "rotatoin"/],
     'a strength out of range': [{ tests: [{ distortion: 'rotation', strengths: [200] }] }, /ρ must be/],
     'a preset’s name': [{ name: 'laptop' }, /cannot be called "laptop"/],
@@ -366,7 +366,8 @@ describe('what is refused before anything is trained', () => {
 
 describe('the id of a run', () => {
   const distortion = { name: 'rotation', strength: 30 };
-  const idOf = (method: Parameters<typeof st.runTitle>[0]['method'], data = pictures) => {
+  type Options = Parameters<typeof st.defineExperiment>[0];
+  const idOf = (method: st.Treatment['method'], data: Options['dataset'] = pictures) => {
     const options = { name: 'ids', dataset: data, treatments: [{ method, distortion }], tests: [distortion] };
     st.defineExperiment({ ...options, tests: [{ distortion: 'rotation' }] });
     const [job] = planJobs('all', { preset: 'ids' }).slice(-1);
@@ -410,6 +411,12 @@ describe('the id of a run', () => {
     });
     assert.equal(new Set(planned).size, 2);
     assert.equal(planned[0], planned[2]);
+  });
+
+  it('is the same for a data set that is open, its folder, and what opens it', () => {
+    const opened = openFolder(pictures);
+    const ids = [pictures, opened, () => opened].map((data) => idOf({ kind: 'ST', alpha: 1 }, data));
+    assert.equal(new Set(ids).size, 1);
   });
 
   it('covers the pictures, also of a part of a store', async () => {

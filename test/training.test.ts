@@ -347,6 +347,13 @@ describe('training', () => {
     }
   });
 
+  it('takes a distortion or its name', async () => {
+    const named = { kind: 'gaussian-noise', strength: 0.1 };
+    const options = { method: { kind: 'ST', alpha: 1 }, epochs: 1 } as const;
+    const byName = await trained({ ...options, distortion: named });
+    assert.deepEqual(byName.snapshot, (await trained({ ...options, distortion: noise(0.1) })).snapshot);
+  });
+
   it('refuses what cannot be trained', async () => {
     const refused = (options: Partial<TrainOptions>, message: RegExp) =>
       assert.rejects(trained(options), { name: 'ArgumentError', message });

@@ -79,6 +79,7 @@ export const training = async () => {
     loss: ({ reference, labels, f }) => taskLoss(f(reference), labels),
   };
   await st.train({ network, dataset, method, distortion: { kind: mine, strength: 0.5 }, epochs: 1 });
+  await st.train({ network, dataset, method, distortion: { kind: 'rotation', strength: 30 }, epochs: 1 });
   // @ts-expect-error a network has variables
   await st.train({ network: { classes: 3, forward: functions.forward }, dataset, method, epochs: 1 });
   // @ts-expect-error ST has a weight
@@ -129,6 +130,7 @@ export const experiments = async () => {
     tests: [{ distortion: 'lost-contrast' }, { distortion: 'jpeg', strengths: [null, 30] }],
   } as const;
   const { name } = st.defineExperiment(options);
+  st.defineExperiment({ ...options, dataset });
   const laboratory = new st.Laboratory({ preset: name, data: dataset });
   const run: st.RunRecord = await laboratory.run({ method, distortion });
   for await (const { done } of st.sweep('all', { preset: name })) console.log(done, run.id);

@@ -2,11 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { dirname, extname, resolve } from 'node:path';
 import { z } from 'zod';
-import { openFolder } from '../data/build/folder';
 import type { ImageDataset } from '../data/dataset';
 import { distortionNamed, type Strength } from '../distortions';
 import { ArgumentError, UserError } from '../io/errors';
 import { checkOptions } from '../io/options';
+import { openPictures, type Pictures } from './preset-pictures';
 import { addPreset, type Preset, specOf, type Treatment } from './presets';
 import { type NetworkForm, networkSchema, parseSpec } from './spec';
 
@@ -14,8 +14,8 @@ import { type NetworkForm, networkSchema, parseSpec } from './spec';
 export interface ExperimentOptions {
   /** Small letters, digits, hyphens: its preset's name. */
   readonly name: string;
-  /** Folder of a data set that was built, or what opens one, called once. */
-  readonly dataset: string | (() => ImageDataset);
+  /** A data set, the folder of one that was built, or what opens one, called once. */
+  readonly dataset: Pictures | (() => ImageDataset);
   /** Default: ResNet-18 of width 16, its stem as the paper's from 64 px on, else the small one. */
   readonly network?: NetworkForm;
   /** Epochs of the baseline. Default: 30, the paper's. */
@@ -44,9 +44,9 @@ const RESNET = { width: 16, stem: 'small' } as const;
 const count = z.int().positive();
 const schema = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'small letters, digits and hyphens'),
-  dataset: z.custom<string | (() => ImageDataset)>(
-    (value) => typeof value === 'string' || typeof value === 'function',
-    'a data set is its folder, or a function that opens one: () => dataset',
+  dataset: z.custom<Pictures | (() => ImageDataset)>(
+    (value) => ['string', 'function'].includes(typeof value) || Object(value).train !== undefined,
+    'a data set is an opened one, its folder, or a function that opens one: () => dataset',
   ),
   network: networkSchema.optional(),
   baselineEpochs: count.default(30),
@@ -96,7 +96,7 @@ export function defineExperiment(options: ExperimentOptions): Preset {
   const { name, dataset, treatments, tests, seeds, network, ...scale } = parsed.data;
   let opened: ImageDataset | undefined;
   const open = () => {
-    opened ??= typeof dataset === 'string' ? openFolder(dataset) : dataset();
+    opened ??= typeof dataset === 'function' ? dataset() : openPictures(dataset);
     return opened;
   };
   const base = {

@@ -25,21 +25,27 @@ const OWN: Readonly<Record<string, { readonly file: string; readonly open: () =>
 /** A data set, or the folder of one that was built. */
 export type Pictures = string | ImageDataset;
 
+/** @throws DataError if the folder is no data set */
+export function openPictures(data: Pictures): ImageDataset {
+  return typeof data === 'string' ? openFolder(data) : data;
+}
+
 /**
  * The data set in a folder; by default the preset's own.
  *
  * @throws DataError that says how to get it where it is not there
  */
-function openPictures({ dataset, own }: Preset, data?: Pictures): ImageDataset {
-  if (typeof data === 'string') return openFolder(data);
-  return data ?? own?.open() ?? OWN[dataset.name].open();
+function picturesAt({ dataset, own }: Preset, data?: Pictures): ImageDataset {
+  return data !== undefined ? openPictures(data) : (own?.open() ?? OWN[dataset.name].open());
 }
 
-/** The part of {@link openPictures} that a preset takes: of each split so many images, stratified. */
+/** The part of {@link picturesAt} that a preset takes: of each split so many images, stratified. */
 export function picturesOf(preset: Preset, data?: Pictures): ImageDataset {
-  const whole = openPictures(preset, data);
-  const part = (split: SplitName) => subset(whole[split], { count: preset.dataset[split], seed: 0 });
-  return { ...whole, train: part('train'), validation: part('validation'), test: part('test') };
+  const whole = picturesAt(preset, data);
+  return {
+    ...whole,
+    ...perSplit((split) => subset(whole[split], { count: preset.dataset[split], seed: 0 })),
+  };
 }
 
 /**
@@ -50,7 +56,7 @@ export function picturesOf(preset: Preset, data?: Pictures): ImageDataset {
 export function presetAt(name: string, data?: Pictures): Preset {
   const preset = presetNamed(name);
   const isAway = data === undefined && !preset.own && !existsSync(OWN[preset.dataset.name].file);
-  return isAway ? preset : presetOn(preset, openPictures(preset, data));
+  return isAway ? preset : presetOn(preset, picturesAt(preset, data));
 }
 
 /**

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Distortion, Strength } from '../distortions';
+import { type Distortion, distortionNamed, type Strength } from '../distortions';
 import { madeOnceError } from '../evaluation/inputs';
 import { ArgumentError } from '../io/errors';
 import { wrongWord } from '../io/options';
@@ -126,7 +126,8 @@ export function explicitMethod(method: Method): Method {
 
 /** What the images are distorted by in training. */
 export interface TrainingDistortion {
-  readonly kind: Distortion;
+  /** Itself or its name. */
+  readonly kind: Distortion | string;
   readonly strength: Strength;
 }
 
@@ -186,13 +187,11 @@ export function checkMethod(method: Method | OwnMethod, distortion?: TrainingDis
   if (distortion !== undefined) checkDistortion(method.kind, distortion);
 }
 
-function checkDistortion(method: string, { kind, strength }: TrainingDistortion): void {
+function checkDistortion(method: string, { kind: given, strength }: TrainingDistortion): void {
+  const kind = typeof given === 'string' ? distortionNamed(given) : given;
   if (typeof kind?.check !== 'function') {
     throw new ArgumentError(
-      `${method}: the distortion must be { kind, strength }, kind as distortions.rotation.`,
-      {
-        cure: 'distortionNamed of stability-training/distortions finds one by its name.',
-      },
+      `${method}: the distortion must be { kind, strength }, kind as distortions.rotation or its name.`,
     );
   }
   kind.check(strength);

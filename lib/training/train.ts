@@ -1,4 +1,5 @@
 import { type ImageDataset, normalisationOf } from '../data/dataset';
+import { distortionNamed } from '../distortions';
 import { AccuracyMeter } from '../evaluation/accuracy';
 import { normalise } from '../evaluation/crops';
 import { type ImagePlan, imagePair, plannedBatches, type StepInputs, stepInputs } from '../evaluation/inputs';
@@ -122,6 +123,7 @@ export class Trainer {
   constructor(options: TrainerOptions) {
     const { network, dataset, method, distortion, learningRate, execution, threads } = options;
     checkMethod(method, distortion);
+    const kind = distortion && distortionNamed(distortion.kind);
     this.network = network;
     this.#dataset = dataset;
     this.#meter = new AccuracyMeter(network, dataset, undefined, execution);
@@ -133,7 +135,7 @@ export class Trainer {
       ({ weight, ...inputs }: StepInputs & { readonly weight?: Scalar }) => {
         const { crops, distorted, again } = imagePair(inputs, {
           dataset,
-          distortion: distortion?.kind,
+          distortion: kind,
           // The pass of an attack leaves the running statistics where they are: the images are counted once.
           f: (images) => logitsOf(network, images, { training: true, track: false }),
         });
@@ -285,7 +287,8 @@ export function imagePlan(
   { method, distortion, seed = 0 }: Pick<TrainOptions, 'method' | 'distortion' | 'seed'>,
   epoch: number,
 ): ImagePlan {
-  const { strength = 0, kind } = distortion ?? {};
+  const kind = distortion && distortionNamed(distortion.kind);
+  const strength = distortion?.strength ?? 0;
   const probability = 'probability' in method ? method.probability : 1;
   return {
     distortion: kind,
