@@ -2,7 +2,7 @@ import { ArgumentError } from '../io/errors';
 import { checkWhole } from '../io/options';
 import { cropSideOf } from './geometry';
 import { stratifiedSample } from './random';
-import { type ChannelTriple, openStore, SPLIT_NAMES, type SplitName, type Store, sha256Of } from './store';
+import { type ChannelTriple, openStore, perSplit, type SplitName, type Store, sha256Of } from './store';
 
 /** What a network takes its images with: (x − mean) / deviation of each channel, of values 0..1. */
 export interface Normalisation {
@@ -57,9 +57,8 @@ export function openDataset(file: string, options: { readonly cure: string }): I
 
 function datasetIn(store: Store): ImageDataset {
   const { name, classNames, side, mean, deviation } = store.header;
-  const [train, validation, test] = SPLIT_NAMES.map((split) => wholeSplit(store, split));
-  const cropSide = cropSideOf(side);
-  return { name, classNames, cropSide, sourceSide: side, mean, deviation, train, validation, test };
+  const splits = perSplit((split) => wholeSplit(store, split));
+  return { name, classNames, cropSide: cropSideOf(side), sourceSide: side, mean, deviation, ...splits };
 }
 
 /**
@@ -69,9 +68,7 @@ function datasetIn(store: Store): ImageDataset {
 export function digestOf(dataset: ImageDataset): string {
   const { digest } = dataset.train.store;
   const part = partOf(dataset);
-  return part === partOf(datasetIn(dataset.train.store))
-    ? digest
-    : sha256Of(Buffer.from(digest + part)).slice(0, 16);
+  return part === partOf(datasetIn(dataset.train.store)) ? digest : sha256Of(digest + part).slice(0, 16);
 }
 
 function partOf({ cropSide, mean, deviation, train, validation, test }: ImageDataset): string {

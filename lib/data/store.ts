@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
@@ -25,6 +25,11 @@ const LARGEST_HEADER = 2 ** 24;
 /** The parts of a data set, in the order in which a store holds them. */
 export const SPLIT_NAMES = ['train', 'validation', 'test'] as const;
 export type SplitName = (typeof SPLIT_NAMES)[number];
+
+/** Something for each of the splits. */
+export function perSplit<T>(of: (split: SplitName) => T): Record<SplitName, T> {
+  return { train: of('train'), validation: of('validation'), test: of('test') };
+}
 
 /** One number for red, green and blue. */
 export type ChannelTriple = readonly [red: number, green: number, blue: number];
@@ -89,10 +94,8 @@ export function encodeHeader(header: object, headerBytes: number): Buffer {
   return block;
 }
 
-/** SHA-256 as lower-case hexadecimal digits. */
-export function sha256Of(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
-}
+/** SHA-256 of bytes, or of a text in UTF-8, as lower-case hexadecimal digits. */
+export const sha256Of = (content: Uint8Array | string) => hash('sha256', content);
 
 /** An opened store. It holds no file open between reads. */
 export class Store {
@@ -112,7 +115,7 @@ export class Store {
     const { side, splits, labelsSha256, checksumsSha256 } = this.header;
     const { train, validation, test } = splits;
     const what = JSON.stringify([side, train, validation, test, labelsSha256, checksumsSha256]);
-    return sha256Of(Buffer.from(what)).slice(0, 16);
+    return sha256Of(what).slice(0, 16);
   }
 
   /** Position of the first image of a split. */

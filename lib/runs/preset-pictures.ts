@@ -6,7 +6,7 @@ import { openImagenette } from '../data/build/imagenette';
 import { STORE } from '../data/build/pack';
 import { openTifs } from '../data/build/tifs';
 import { type ImageDataset, subset } from '../data/dataset';
-import type { SplitName } from '../data/store';
+import { perSplit } from '../data/store';
 import { inData } from '../io/project';
 import { type Preset, presetNamed, presetOn } from './presets';
 import type { Results } from './run-store';
@@ -31,7 +31,7 @@ export function openPictures(data: Pictures): ImageDataset {
 }
 
 /**
- * The data set in a folder; by default the preset's own.
+ * A data set, or the one in a folder; by default the preset's own.
  *
  * @throws DataError that says how to get it where it is not there
  */

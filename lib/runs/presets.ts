@@ -1,4 +1,5 @@
 import { digestOf, type ImageDataset } from '../data/dataset';
+import { perSplit } from '../data/store';
 import { definitionOf, type Strength } from '../distortions';
 import { ArgumentError } from '../io/errors';
 import { checkOptions } from '../io/options';
@@ -144,22 +145,14 @@ export function presetNamed(name: string): Preset {
  * Its own data set may have been made of other files, which the digest then tells.
  */
 export function presetOn(preset: Preset, dataset: ImageDataset): Preset {
-  const { name, train, validation, test } = dataset;
-  const most = { train: train.length, validation: validation.length, test: test.length };
-  const counts = name === preset.dataset.name ? preset.dataset : most;
-  const part = (split: keyof typeof most) => Math.min(counts[split], most[split]);
-  return {
-    ...preset,
-    classes: dataset.classNames.length,
-    cropSide: dataset.cropSide,
-    dataset: {
-      name,
-      digest: digestOf(dataset),
-      train: part('train'),
-      validation: part('validation'),
-      test: part('test'),
-    },
-  };
+  const { name, classNames, cropSide } = dataset;
+  const isOwn = name === preset.dataset.name;
+  const counts = perSplit((split) => {
+    const { length } = dataset[split];
+    return isOwn ? Math.min(preset.dataset[split], length) : length;
+  });
+  const part = { name, digest: digestOf(dataset), ...counts };
+  return { ...preset, classes: classNames.length, cropSide, dataset: part };
 }
 
 /** What a run is beyond its preset. */

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { ArgumentError, DataError } from '../../io/errors';
 import { lockFolder } from '../../io/lock';
 import { checkOptions } from '../../io/options';
-import { SPLIT_NAMES, type SplitName } from '../store';
+import { perSplit, SPLIT_NAMES, type SplitName } from '../store';
 import { STORE } from './pack';
 import { StoreWriter } from './store-writer';
 
@@ -60,8 +60,7 @@ export async function buildArrays(options: ArrayOptions): Promise<string> {
   const lock = lockFolder(out);
   if (lock === undefined)
     throw new DataError(`${out}: another process writes there.`, { cure: 'Wait for its end.' });
-  const { train, validation, test } = options;
-  const labels = { train: train.labels, validation: validation.labels, test: test.labels };
+  const labels = perSplit((split) => options[split].labels);
   const writer = new StoreWriter(join(out, STORE), { name, side, classNames, labels });
   try {
     let position = 0;

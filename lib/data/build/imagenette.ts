@@ -166,7 +166,7 @@ async function planOf(source: string, imagesAt: ImagesAt): Promise<Plan> {
 /** Of a class's training images, the tenth whose names have the lowest SHA-256: the same for every copy. */
 function validationPart(images: readonly SourceImage[]): ReadonlySet<SourceImage> {
   const inOrder = images
-    .map((image) => ({ image, digest: sha256Of(Buffer.from(image.name)) }))
+    .map((image) => ({ image, digest: sha256Of(image.name) }))
     .sort((a, b) => (a.digest < b.digest ? -1 : 1));
   return new Set(inOrder.slice(0, Math.round(images.length / 10)).map(({ image }) => image));
 }

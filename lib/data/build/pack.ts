@@ -184,15 +184,13 @@ function inOrder(images: readonly PlannedImage[]): readonly PlannedImage[] {
 }
 
 function describe({ name, classNames, wnids, images }: Plan, side: number) {
-  const labelsOf = (split: SplitName) =>
-    images.filter((image) => image.split === split).map(({ label }) => label);
   return {
     name,
     side,
     classNames,
     wnids,
-    namesSha256: sha256Of(Buffer.from(images.map((image) => `${image.name}\n`).join(''))),
-    labels: { train: labelsOf('train'), validation: labelsOf('validation'), test: labelsOf('test') },
+    namesSha256: sha256Of(images.map((image) => `${image.name}\n`).join('')),
+    labels: perSplit((split) => images.filter((image) => image.split === split).map(({ label }) => label)),
   };
 }
 

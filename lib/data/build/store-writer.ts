@@ -18,6 +18,7 @@ import {
   encodeHeader,
   layoutOf,
   PREAMBLE_BYTES,
+  perSplit,
   SPLIT_NAMES,
   type SplitName,
   type StoreHeader,
@@ -157,7 +158,7 @@ export class StoreWriter {
     return {
       format: 1,
       ...described,
-      splits: { train: labels.train.length, validation: labels.validation.length, test: labels.test.length },
+      splits: perSplit((split) => labels[split].length),
       mean,
       deviation,
       labelsSha256: sha256Of(bytesOf(this.labels)),
