@@ -95,18 +95,18 @@ interface Operated {
 }
 
 /** Operations on values, of images `[n, S, S, channels]` at levels `[n, 1, 1, 1]`; the others move pixels. */
-const ON_VALUES: Partial<Record<Operation, (images: Tensor4D, level: Tensor) => Tensor>> = {
-  autocontrast(images) {
+const ON_VALUES: Partial<Record<Operation, (parts: readonly Tensor[]) => Tensor>> = {
+  autocontrast([images]) {
     const low = images.min([1, 2], true);
     const range = images.max([1, 2], true).sub(low);
     return choose(range.greater(0), images.sub(low).mul(255).div(range.maximum(1)).floor(), images);
   },
   equalize: equalized,
-  posterize(images, level) {
+  posterize([images, level]) {
     const coarse = tf.pow(2, level.mul(0.4).floor().add(4)); // 4 bits less the level's are kept
     return images.div(coarse).floor().mul(coarse);
   },
-  solarize(images, level) {
+  solarize([images, level]) {
     const threshold = tf.sub(256, level.mul(25.6).floor());
     return choose(images.less(threshold), images, tf.sub(255, images));
   },
@@ -128,11 +128,7 @@ export function operated(images: Tensor4D, by: Operated): Tensor4D {
     kinds,
     [images, by.level.reshape([-1, 1, 1, 1]), moves(by, images.shape[1])],
     [
-      ...Object.values(ON_VALUES).map(
-        (way) =>
-          ([some, levels]: readonly Tensor[]) =>
-            way(some as Tensor4D, levels),
-      ),
+      ...Object.values(ON_VALUES),
       ([some, , maps]) => projected(some as Tensor4D, maps).floor(),
       ([some]) => some,
     ],
@@ -170,8 +166,8 @@ function moves({ operation, level, sign }: Operated, side: number): Tensor {
 }
 
 /** The values spread by how often each is there, channel by channel. */
-function equalized(images: Tensor4D): Tensor {
-  const [, side, , channels] = images.shape;
+function equalized([images]: readonly Tensor[]): Tensor {
+  const [, side, , channels] = images.shape as Tensor4D['shape'];
   // A channel's values are 256 apart from the next one's: one histogram, one table for all of an image.
   const values = images
     .add(tf.range(0, 256 * channels, 256))

@@ -77,6 +77,9 @@ export interface Distortion<S extends Strength = Strength> {
   readonly apply: (input: DistortionInput) => Tensor4D;
 }
 
+/** What a distortion is called by default: its name with a capital, without hyphens. */
+export const titleOf = (name: string) => name.charAt(0).toUpperCase() + name.slice(1).replaceAll('-', ' ');
+
 /** The place of a strength in the test grid; -1 where it is not in it. */
 export function placeInGrid({ testGrid }: Distortion, strength: Strength): number {
   return testGrid.findIndex((of) => isSameStrength(of, strength));

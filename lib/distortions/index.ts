@@ -10,6 +10,7 @@ import {
   type Strength,
   strengthCheck,
   type TableDistortion,
+  titleOf,
 } from './distortion';
 import { fgsm } from './fgsm';
 import { gaussianNoise } from './gaussian-noise';
@@ -114,7 +115,7 @@ export function registerDistortion(given: OwnDistortion): Part {
       `The distortion "${name}" must have a function apply or make and a testGrid of two strengths at least, from none to the strongest.`,
     );
   }
-  const { title = name.charAt(0).toUpperCase() + name.slice(1).replaceAll('-', ' '), symbol = 's' } = given;
+  const { title = titleOf(name), symbol = 's' } = given;
   const numbers = testGrid.filter((strength) => strength !== null);
   const distortion: Part = {
     title,

@@ -12,6 +12,7 @@ import {
   type NativeTensor,
   nativeBinding,
   type Tensor,
+  type Values,
 } from './runtime';
 import type { Variable, VariableHolder } from './variable';
 
@@ -29,7 +30,7 @@ export interface GraphNode {
   readonly inputs: readonly string[];
   readonly attributes: readonly Attribute[];
   /** The value of a `Const`. */
-  readonly value?: TensorSpec & { readonly values: Float32Array | Int32Array | Uint8Array };
+  readonly value?: TensorSpec & { readonly values: Values };
   /** Where the step made it; its `stack` is formatted only when an error names the node. */
   readonly madeAt?: Error;
 }

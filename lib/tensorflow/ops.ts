@@ -161,13 +161,9 @@ export function reluMaxPool(x: Tensor4D): Tensor4D {
 const BATCH_NORM_EPSILON = 1e-5;
 const BATCH_NORM_MOMENTUM = 0.1;
 
-interface BatchNormInputs extends Record<string, Tensor> {
-  x: Tensor;
-  scale: Tensor;
-  offset: Tensor;
-  mean: Tensor;
-  variance: Tensor;
-}
+/** What is learnt and what is counted of each channel. */
+type PerChannel = Readonly<Record<'scale' | 'offset' | 'mean' | 'variance', Tensor1D>>;
+type BatchNormInputs = { readonly x: Tensor4D } & PerChannel;
 
 const batchNormAttributes = (x: Tensor, isTraining: boolean) => [
   T(x),
@@ -218,13 +214,7 @@ const batchNormInference = defineOp<BatchNormInputs, object>('batch-norm-inferen
  * @returns `y`, and in training the running mean and (unbiased) variance moved by a tenth towards the batch's
  */
 export function batchNorm(
-  inputs: {
-    readonly x: Tensor4D;
-    readonly scale: Tensor1D;
-    readonly offset: Tensor1D;
-    readonly mean: Tensor1D;
-    readonly variance: Tensor1D;
-  },
+  inputs: BatchNormInputs,
   { training }: { readonly training: boolean },
 ): { readonly y: Tensor4D; readonly moved?: { readonly mean: Tensor1D; readonly variance: Tensor1D } } {
   requireRank('batchNorm', 'input', inputs.x, 4);
@@ -239,7 +229,7 @@ export function batchNorm(
  */
 export function foldBatchNorm(
   filter: Tensor4D,
-  { scale, offset, mean, variance }: Readonly<Record<'scale' | 'offset' | 'mean' | 'variance', Tensor1D>>,
+  { scale, offset, mean, variance }: PerChannel,
 ): { readonly filter: Tensor4D; readonly bias: Tensor1D } {
   const factor = scale.mul(variance.add(BATCH_NORM_EPSILON).rsqrt());
   return { filter: filter.mul(factor), bias: offset.sub(mean.mul(factor)) };

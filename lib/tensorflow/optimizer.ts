@@ -4,16 +4,7 @@ import { attribute, backend, DataType, handles, type Scalar, type Tensor, tf, wr
 import { readingAs, Variable } from './variable';
 
 // tfjs has no gradients of comparisons, so that none would go past the condition of a `where`: they are zero.
-const COMPARISONS = [
-  'Equal',
-  'NotEqual',
-  'Greater',
-  'GreaterEqual',
-  'Less',
-  'LessEqual',
-  'LogicalAnd',
-  'LogicalOr',
-];
+const COMPARISONS = 'Equal NotEqual Greater GreaterEqual Less LessEqual LogicalAnd LogicalOr'.split(' ');
 for (const kernelName of COMPARISONS) {
   tf.registerGradient({
     kernelName,

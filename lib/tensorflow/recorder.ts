@@ -13,6 +13,7 @@ import {
   type NativeTensor,
   type Tensor,
   tf,
+  type Values,
 } from './runtime';
 import { type Variable, variableOf, WRITES } from './variable';
 
@@ -89,10 +90,7 @@ class Recorder {
   readonly #types = new Map<string, number>();
   /** Specifications of outputs that were let go, by ids below zero, of which tfjs deletes nothing. */
   readonly #released = new Map<number, TensorSpec>();
-  readonly #made = new Map<
-    number,
-    TensorSpec & { readonly values: Float32Array | Int32Array | Uint8Array }
-  >();
+  readonly #made = new Map<number, TensorSpec & { readonly values: Values }>();
   readonly #placeholders: string[] = [];
   readonly #outputs: { readonly name: string; readonly source: string }[] = [];
   readonly #variables = new Map<string, Variable>();
@@ -158,11 +156,7 @@ class Recorder {
     return attribute.type(name, this.#types.get(source) as number);
   }
 
-  #createTensor(
-    shape: readonly number[],
-    dtype: number,
-    values: Float32Array | Int32Array | Uint8Array,
-  ): number {
+  #createTensor(shape: readonly number[], dtype: number, values: Values): number {
     if (values.length > LARGEST_CONSTANT) {
       // What tfjs' gradients of relu, mean and sum begin with.
       if (values.every((value) => value === values[0])) return this.#filled(shape, dtype, values.slice(0, 1));
@@ -177,7 +171,7 @@ class Recorder {
   }
 
   /** A tensor of one value everywhere, which the graph makes of its shape. */
-  #filled(shape: readonly number[], dtype: number, value: Float32Array | Int32Array | Uint8Array): number {
+  #filled(shape: readonly number[], dtype: number, value: Values): number {
     const dims = this.#createTensor([shape.length], DataType.int32, Int32Array.from(shape));
     const attributes = [attribute.type('T', dtype), attribute.type('index_type', DataType.int32)];
     const one = this.#createTensor([], dtype, value);

@@ -61,6 +61,9 @@ export const DataType = {
 } as const;
 export type DataType = (typeof DataType)[keyof typeof DataType];
 
+/** A tensor's values, as the native binding takes and gives them. */
+export type Values = Float32Array | Int32Array | Uint8Array;
+
 /** What the native binding tells of a tensor: its handle, shape and TensorFlow data type. */
 export interface NativeTensor {
   readonly id: number;
@@ -79,7 +82,7 @@ export interface Attribute {
 export interface Binding {
   createTensor(shape: readonly number[], dtype: number, values: unknown): number;
   deleteTensor(id: number): void;
-  tensorDataSync(id: number): Float32Array | Int32Array | Uint8Array;
+  tensorDataSync(id: number): Values;
   executeOp(
     op: string,
     attributes: readonly Attribute[],

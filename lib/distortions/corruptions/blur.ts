@@ -11,7 +11,6 @@ const blurred = (images: Tensor4D, sigmas: readonly number[], choose: Making['ch
 export const gaussianBlur = corruption(
   {
     name: 'gaussian-blur',
-    title: 'Gaussian blur',
     isExtra: true,
     constants: {
       32: [0.4, 0.6, 0.7, 0.8, 1],
@@ -26,7 +25,6 @@ export const gaussianBlur = corruption(
 export const defocusBlur = corruption(
   {
     name: 'defocus-blur',
-    title: 'Defocus blur',
     // radius, σ of the rim
     constants: {
       32: [
@@ -88,7 +86,6 @@ function diskKernel(radius: number, rim: number, half: number): number[] {
 export const glassBlur = corruption(
   {
     name: 'glass-blur',
-    title: 'Glass blur',
     // σ, the farthest neighbour, rounds
     constants: {
       32: [
@@ -159,7 +156,6 @@ function shuffled(seeds: Tensor2D, reach: Tensor, side: number): Tensor {
 export const motionBlurred = corruption(
   {
     name: 'motion-blur',
-    title: 'Motion blur',
     // radius, σ
     constants: {
       32: [
@@ -190,7 +186,6 @@ export const motionBlurred = corruption(
 export const zoomBlur = corruption(
   {
     name: 'zoom-blur',
-    title: 'Zoom blur',
     // below this factor, step
     constants: {
       32: [

@@ -9,7 +9,7 @@ import {
   tf,
 } from '../../tensorflow';
 import { take, whereIs } from '../../tensorflow/places';
-import { type Distortion, strengthCheck, type Uses } from '../distortion';
+import { type Distortion, strengthCheck, titleOf, type Uses } from '../distortion';
 
 /** Values of one constant at severities 1 to 5, or of several, as published for CIFAR-10-C, Tiny ImageNet-C and ImageNet-C. */
 export type Published = Readonly<Record<32 | 64 | 224, readonly number[] | readonly (readonly number[])[]>>;
@@ -48,7 +48,9 @@ export interface Making {
 }
 
 /** How a corruption is described. */
-interface Description extends Pick<Corruption, 'name' | 'title'> {
+interface Description extends Pick<Corruption, 'name'> {
+  /** Default: {@link titleOf} its name. */
+  readonly title?: string;
   /** Default: `'noise'`. */
   readonly category?: Corruption['category'];
   /** Default: false. */
@@ -64,7 +66,7 @@ const ofImages = attribute.type('T', DataType.float32);
  * @param make from images `[batch, S, S, 3]`, 0..1; what it returns is clipped to 0..1
  */
 export function corruption(
-  { name, title, category = 'noise', isExtra = false, constants: published }: Description,
+  { name, title = titleOf(name), category = 'noise', isExtra = false, constants: published }: Description,
   make: (images: Tensor4D, making: Making) => Tensor,
 ): Corruption {
   return {

@@ -17,7 +17,6 @@ import { alongBoth, blurMatrices, lookedUp } from './fields';
 export const contrast = corruption(
   {
     name: 'contrast',
-    title: 'Contrast',
     constants: {
       32: [0.75, 0.5, 0.4, 0.3, 0.15],
       64: [0.4, 0.3, 0.2, 0.1, 0.05],
@@ -34,7 +33,6 @@ export const contrast = corruption(
 export const saturate = corruption(
   {
     name: 'saturate',
-    title: 'Saturate',
     isExtra: true,
     // factor, summand
     constants: {
@@ -68,7 +66,6 @@ export const saturate = corruption(
 export const pixelate = corruption(
   {
     name: 'pixelate',
-    title: 'Pixelate',
     // side of the small image
     constants: {
       32: [0.95, 0.9, 0.85, 0.75, 0.65],
@@ -110,7 +107,6 @@ function largePixels(images: Tensor, side: number, small: number): Tensor {
 export const elasticTransform = corruption(
   {
     name: 'elastic-transform',
-    title: 'Elastic transform',
     category: 'transformative',
     // strength and σ of the displacement, how far the affine map moves its three points: in parts of the side
     constants: {

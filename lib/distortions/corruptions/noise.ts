@@ -25,7 +25,6 @@ export const gaussianNoiseC = corruption(
 export const shotNoise = corruption(
   {
     name: 'shot-noise',
-    title: 'Shot noise',
     constants: { 32: [500, 250, 100, 75, 50], 64: [250, 100, 50, 30, 15], 224: [60, 25, 12, 5, 3] },
   },
   (images, making) => {
@@ -82,7 +81,6 @@ function poissonQuantile(rates: Tensor, z: Tensor): Tensor {
 export const impulseNoise = corruption(
   {
     name: 'impulse-noise',
-    title: 'Impulse noise',
     constants: {
       32: [0.01, 0.02, 0.03, 0.05, 0.07],
       64: [0.01, 0.02, 0.05, 0.08, 0.14],
@@ -100,7 +98,6 @@ export const impulseNoise = corruption(
 export const speckleNoise = corruption(
   {
     name: 'speckle-noise',
-    title: 'Speckle noise',
     isExtra: true,
     constants: {
       32: [0.06, 0.1, 0.12, 0.16, 0.2],

@@ -11,7 +11,6 @@ const MUD = [63 / 255, 42 / 255, 20 / 255];
 export const spatter = corruption(
   {
     name: 'spatter',
-    title: 'Spatter',
     isExtra: true,
     // mean and deviation of the noise, σ of its blur, least splash, how strong the water or σ of the mud, mud or water
     constants: {

@@ -22,7 +22,6 @@ const smallFlakes = [
 export const snow = corruption(
   {
     name: 'snow',
-    title: 'Snow',
     // mean and deviation of the noise, zoom, least flake, radius and σ of the fall, what is left of the image
     constants: {
       32: [...smallFlakes, [0.95, 0.9, 0.9, 0.85, 0.8]],
@@ -74,7 +73,6 @@ const FROST_COLOUR = [0.57, 0.66, 0.7];
 export const frost = corruption(
   {
     name: 'frost',
-    title: 'Frost',
     // parts of the image and of the frost
     constants: {
       32: [
@@ -119,7 +117,6 @@ export const frost = corruption(
 export const fog = corruption(
   {
     name: 'fog',
-    title: 'Fog',
     // how thick, and how smooth
     constants: {
       32: [
@@ -148,7 +145,6 @@ export const fog = corruption(
 export const brightness = corruption(
   {
     name: 'brightness',
-    title: 'Brightness',
     constants: {
       32: [0.05, 0.1, 0.15, 0.2, 0.3],
       64: [0.1, 0.2, 0.3, 0.4, 0.5],
