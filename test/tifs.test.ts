@@ -768,7 +768,7 @@ describe('a folder of one’s own', () => {
     assert.equal(warnings.length, 1);
     assert.match(
       warnings[0],
-      /leaks: 4 images of validation or test .* val\/a\/again\.jpg is train\/a\/again\.jpg\.$/,
+      /leaks: files for .* byte for byte: 4, such as val\/a\/again\.jpg, which is train\/a\/again\.jpg\.$/,
     );
     mock.resetCalls();
     for (const name of ['val', 'test'])

@@ -126,7 +126,7 @@ export function trainingDistortion(distortion: NamedDistortion | undefined): Tra
   return distortion && { kind: distortionNamed(distortion.name), strength: distortion.strength };
 }
 
-/** @throws as `checkMethod`, and ArgumentError if what is one's own is not known here or has been changed since */
+/** @throws as `checkMethod`, and ArgumentError if what is one's own is not known here, or not the same */
 export function checkOwn({ method, distortion }: Pick<RunSpec, 'method' | 'distortion'>): void {
   if (distortion !== undefined && definitionOf(distortion.name) !== distortion.definition) {
     throw changedError('distortion', distortion.name);

@@ -68,8 +68,8 @@ export function removeCheckpoint(file: string): void {
 }
 
 /**
- * Sets `variables` to the newest checkpoint's values. One that is damaged is removed with a warning, and the one before
- * it is taken: the result is the same, some steps are done again.
+ * Sets `variables` to the newest checkpoint's values. One that is damaged is removed with a warning, and the
+ * one before it is taken: the result is the same, some steps are done again.
  *
  * @returns undefined if there is none to go on from
  * @throws DataError if a file cannot be read or belongs to another run

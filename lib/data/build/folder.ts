@@ -39,8 +39,8 @@ type Shares = Required<Pick<FolderOptions, 'validation' | 'test' | 'seed'>>;
 
 /**
  * Builds a data set of one's own pictures, `class-name/image`, in the same way as TIFS. With `skipBad`, it is what the
- * good images alone would give, and a class of which too few are good is left out. Files that stand in several splits, byte
- * for byte, are kept with a warning.
+ * good images alone would give, and a class of which too few are good is left out. Files that stand in
+ * several splits, byte for byte, are kept with a warning.
  *
  * @returns the folder, for `openFolder`
  * @throws BuildError that lists every problem at once; DataError where there are no such folders, or no room

@@ -169,11 +169,12 @@ function warnOfLeaks({ source, images }: Plan, checksums: Uint32Array): void {
     firsts.set(checksums[position], first);
     const isLeak =
       first.split !== image.split && Buffer.compare(readImageFile(first), readImageFile(image)) === 0;
-    return isLeak ? [`${image.path} is ${first.path}`] : [];
+    return isLeak ? [`${image.path}, which is ${first.path}`] : [];
   });
   if (leaks.length === 0) return;
   console.warn(
-    `${source}: ${leaks.length} images of validation or test are, byte for byte, those of another split: ${leaks[0]}.`,
+    `${source}: files for validation or test that stand in another split, too, byte for byte: ` +
+      `${leaks.length}, such as ${leaks[0]}.`,
   );
 }
 

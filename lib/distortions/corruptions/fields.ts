@@ -15,7 +15,7 @@ import { take } from '../../tensorflow/places';
 import { randomSigned } from '../pixels';
 import type { Making } from './corruption';
 
-/** How an image is mirrored: about its outer edge (SciPy's `reflect`), or its last pixel (OpenCV's `REFLECT_101`). */
+/** Mirrored about the image's edge (SciPy's `reflect`), or about its last pixel (OpenCV's `REFLECT_101`). */
 type Mirror = 'reflect' | 'reflect-101';
 /** How an image goes on beyond its edge: by its last pixel, or mirrored. */
 export type Edge = 'nearest' | Mirror;
