@@ -13,6 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import sharp from 'sharp';
 import { buildArrays } from 'stability-training/data';
 import { loadWeights, ResNet18, ResNet34, ResNet50, saveWeights } from 'stability-training/model';
 import { hashSeed, type Tensor4D, tf } from 'stability-training/tensorflow';
@@ -78,9 +79,11 @@ describe('the lines of the README', () => {
       join(folder, 'fine-tune.mts'),
       lines('ts', 'fine-tune.mts').replace('epochs: 10', 'epochs: 1'),
     );
+    const photo = { width: 90, height: 60, channels: 3, background: '#c0ffee' } as const;
+    await sharp({ create: photo }).jpeg().toFile(join(folder, 'photo.jpg'));
     const tsx = join(ROOT, 'node_modules', '.bin', 'tsx');
     const told = execFileSync(tsx, ['fine-tune.mts'], { cwd: folder, encoding: 'utf8' });
-    assert.match(told, /^σ=0: \d+ of 10\n(σ=[\d.]+: \d+ of 10\n)+$/);
+    assert.match(told, /^σ=0: \d+ of 10\n(σ=[\d.]+: \d+ of 10\n)+[a-j], \d+ %\n$/);
 
     const network = new ResNet18({ classes: 10 });
     loadWeights(network, join(folder, 'stable.safetensors'));

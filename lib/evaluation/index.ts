@@ -31,6 +31,7 @@ export {
   stepInputs,
 } from './inputs';
 export { distortedImages, type PictureOptions } from './pictures';
+export { type Prediction, type PredictOptions, predict } from './predict';
 export { type ReportOptions, type ReportPlan, reportPlan, robustnessReport } from './report';
 export {
   type CountedReport,

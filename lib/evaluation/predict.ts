@@ -1,0 +1,65 @@
+import { readFile } from 'node:fs/promises';
+import { toSquare } from '../data/build/square';
+import type { ImageDataset } from '../data/dataset';
+import { DataError } from '../io/errors';
+import { checkOptions } from '../io/options';
+import { logitsOf, type Network } from '../model/network';
+import { giveWay } from '../notebook/give-way';
+import { castTo, type Tensor4D, tf, uint8Tensor } from '../tensorflow';
+import { areNumbers, checkFinite, checkFits } from './accuracy';
+import { centreCrops, normalise } from './crops';
+
+/** What a network says to a picture. */
+export interface Prediction {
+  /** The most probable class. */
+  readonly className: string;
+  /** Its probability, 0..1. */
+  readonly probability: number;
+  /** Of every class, in the order of the data set's `classNames`. */
+  readonly probabilities: readonly number[];
+}
+
+/** Which network is asked, and about which pictures. */
+export interface PredictOptions {
+  readonly network: Network;
+  /** What it was trained on: its classes, sides and normalisation. */
+  readonly dataset: ImageDataset;
+  /** Files, or what is in them: JPEG, PNG, WebP, …, of any size. */
+  readonly pictures: readonly (string | Uint8Array)[];
+}
+
+/**
+ * A network's answers to pictures of no data set, which are prepared as those of the data set were: square, centre crop,
+ * normalised.
+ *
+ * @returns one for each picture
+ * @throws ArgumentError if the network has other classes or another normalisation than the data set; DataError that says
+ *   which picture cannot be read
+ */
+export async function predict(options: PredictOptions): Promise<readonly Prediction[]> {
+  checkOptions('predict', options, 'network! dataset! pictures!');
+  const { network, dataset, pictures } = options;
+  const { sourceSide, cropSide, classNames } = dataset;
+  checkFits(network, dataset);
+  const found: Prediction[] = [];
+  for (const [at, picture] of pictures.entries()) {
+    let square: Uint8Array;
+    try {
+      square = await toSquare(typeof picture === 'string' ? await readFile(picture) : picture, sourceSide);
+    } catch (cause) {
+      const which = typeof picture === 'string' ? picture : `number ${at}`;
+      throw new DataError(`The picture ${which} cannot be read: ${(cause as Error).message}`, { cause });
+    }
+    const probabilities = tf.tidy(() => {
+      const squares = uint8Tensor(square, [1, sourceSide, sourceSide, 3]) as Tensor4D;
+      const images = normalise(centreCrops(squares, cropSide), dataset);
+      const logits = logitsOf(network, images, { training: false });
+      checkFinite(areNumbers(network, images, logits).dataSync()[0] === 1);
+      return [...tf.softmax(castTo(logits, 'float32')).dataSync()];
+    });
+    const probability = Math.max(...probabilities);
+    found.push({ className: classNames[probabilities.indexOf(probability)], probability, probabilities });
+    await giveWay(); // a picture blocks the event loop: let interrupts through
+  }
+  return found;
+}
