@@ -345,6 +345,11 @@ describe('what is refused before anything is trained', () => {
       /Heavy fog: s must be a number from 0 to 1, but got 2/,
     );
     assert.equal(registerDistortion({ ...fog, title: 'Fog' }).title, 'Fog');
+    registerDistortion({ ...fog, name: 'thin-fog', testGrid: [0, 2], check: fog.check });
+    assert.throws(
+      () => st.defineExperiment({ ...small, tests: [{ distortion: 'thin-fog' }] }),
+      /Heavy fog: s must be a number from 0 to 1, but got 2/,
+    );
   });
 
   it('names that are taken, and a picture maker that there is not', () => {

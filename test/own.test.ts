@@ -1,6 +1,6 @@
 /** One's own network, loss and distortion, through the doors that the paper's own go through. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -21,11 +21,13 @@ import {
   type Strength,
 } from '../lib/distortions';
 import { AccuracyMeter } from '../lib/evaluation/accuracy';
+import { predictions } from '../lib/evaluation/calibration';
 import { certify } from '../lib/evaluation/certificate';
 import { normalise } from '../lib/evaluation/crops';
 import { evaluate } from '../lib/evaluation/evaluate';
 import { imagePair, plannedBatches, type StepInputs, stepInputs } from '../lib/evaluation/inputs';
 import { distortedImages } from '../lib/evaluation/pictures';
+import { predict } from '../lib/evaluation/predict';
 import { ArgumentError } from '../lib/io/errors';
 import { klDivergence, taskLoss } from '../lib/model/losses';
 import { fromFunctions, fromLayers, type Network } from '../lib/model/network';
@@ -463,11 +465,32 @@ describe('a model of layers', () => {
       tf.tidy(() => variable.assign(tf.fill([...variable.shape], Number.NaN)));
     const rows = evaluate({ network, dataset, distortion: rotation, strengths: [30] });
     await assert.rejects(rows.next(), /answers with NaN or an infinite number/);
+    await assert.rejects(predictions(network, dataset, dataset.test), /answers with NaN/);
+    const file = join(folder, 'nan.safetensors');
+    saveWeights(network, file);
+    assert.throws(
+      () => loadWeights(fromLayers(layers()), file),
+      /The weights' .* holds NaN or an infinite number/,
+    );
     await assert.rejects(certify({ network, dataset, sigma: 0.1, images: 1 }), /answers with NaN/);
     await assert.rejects(
       train({ ...options, network, method: { kind: 'baseline' } }),
       /became NaN in epoch 1/,
     );
+  });
+
+  it('is refused where NaN in one layer would be a number after the next', async () => {
+    const network = fromLayers(layers());
+    const [first] = network.parameters;
+    tf.tidy(() => first.assign(tf.fill([...first.shape], Number.NaN)));
+    const rows = evaluate({ network, dataset, distortion: rotation, strengths: [30] });
+    await assert.rejects(rows.next(), /answers with NaN or an infinite number/);
+  });
+
+  it('is made of a model once', () => {
+    const model = layers();
+    fromLayers(model);
+    assert.throws(() => fromLayers(model), /The model is a network already/);
   });
 
   it('is refused where it gives no logits, or takes other images', () => {
@@ -480,6 +503,41 @@ describe('a model of layers', () => {
     assert.throws(() => network.forward(tf.zeros([1, 32, 32, 3]), { training: false }), {
       message: 'The network takes images of 28 × 28 × 3, but got 32 × 32 × 3.',
     });
+  });
+});
+
+describe('pictures of no data set', () => {
+  it('are answered as those of the test are, from files and from bytes', async () => {
+    const network = plainNetwork();
+    const side = dataset.sourceSide;
+    const raw = { width: side, height: side, channels: 3 } as const;
+    const places = [...dataset.test.labels.keys()];
+    const files = await Promise.all(
+      places.map((place) =>
+        sharp(readImages(dataset.test, [place]), { raw })
+          .png()
+          .toBuffer(),
+      ),
+    );
+    const file = join(folder, 'picture.png');
+    writeFileSync(file, files[0]);
+    const answers = await predict({ network, dataset, pictures: [file, ...files.slice(1)] });
+    const { answers: right, confidences } = await predictions(network, dataset, dataset.test);
+    for (const [place, { className, probability, probabilities }] of answers.entries()) {
+      assert.equal(Number(className === dataset.classNames[dataset.test.labels[place]]), right[place]);
+      assert.ok(Math.abs(probability - confidences[place]) < 1e-5);
+      assert.ok(Math.abs(probabilities.reduce((sum, one) => sum + one) - 1) < 1e-5);
+    }
+  });
+
+  it('that are none are named', async () => {
+    const asked = (picture: string | Uint8Array) =>
+      predict({ network: plainNetwork(), dataset, pictures: [picture] });
+    await assert.rejects(
+      asked('/nowhere.jpg'),
+      /^DataError: The picture \/nowhere\.jpg cannot be read: ENOENT/,
+    );
+    await assert.rejects(asked(Uint8Array.of(1, 2, 3)), /The picture number 0 cannot be read: .*unsupported/);
   });
 });
 
@@ -647,6 +705,55 @@ describe('a distortion of one’s own', () => {
     const late = { ...swap, apply: (async () => {}) as object as Distortion['apply'] };
     const none = evaluate({ network: plainNetwork(), dataset, distortion: late, strengths: [1] });
     await assert.rejects(none.next(), /Channel swap gives Promise for crops/);
+  });
+
+  it('is refused where its values are no image’s, and named where it fails', async () => {
+    const given = (apply: OwnDistortion['apply'], execution: 'compiled' | 'eager') => {
+      const distortion = { ...swap, apply: apply as Distortion['apply'] };
+      return evaluate({ network: plainNetwork(), dataset, distortion, strengths: [1], execution }).next();
+    };
+    for (const execution of ['compiled', 'eager'] as const) {
+      const range = /Channel swap gives values from .* to 255, but images have values from 0 to 1/;
+      await assert.rejects(
+        given(({ crops }) => crops.mul(255), execution),
+        range,
+      );
+      await assert.rejects(
+        given(({ crops }) => crops.div(0).mul(0), execution),
+        /Channel swap gives values from NaN/,
+      );
+      await assert.rejects(
+        given(({ crops, strengths }) => crops.mul(strengths), execution),
+        {
+          name: 'ArgumentError',
+          message: /^Channel swap: apply failed\. .*shapes/s,
+          cure: /reshape\(\[-1, 1, 1, 1\]\)/,
+        },
+      );
+    }
+    const broken = { ...swap, make: () => assert.fail('no such encoder') };
+    const rows = evaluate({ network: plainNetwork(), dataset, distortion: broken, strengths: [1] });
+    await assert.rejects(rows.next(), /^ArgumentError: Channel swap: make failed\. no such encoder/);
+  });
+
+  it('whose first strength is no number is left out there', async () => {
+    const lossy = registerDistortion({
+      name: 'lossy',
+      testGrid: [null, 80, 5],
+      make: (crop) => crop.reverse(),
+    });
+    lossy.check(null);
+    assert.throws(() => lossy.check(4), /Lossy: s must be a number from 5 to 80, but got 4/);
+    const answers = [];
+    for (const distortion of [lossy, gaussianNoise])
+      for await (const row of evaluate({
+        network: plainNetwork(),
+        dataset,
+        distortion,
+        strengths: [distortion.none],
+      }))
+        answers.push(row.answers);
+    assert.equal(answers[0], answers[1]);
   });
 
   it('has a name that a list, a sum, a file and a report can hold', () => {

@@ -341,9 +341,17 @@ describe('training', () => {
         `stopped at batch ${stopAt}`,
       );
       assert.deepEqual(resumed.snapshot, undisturbed.snapshot, `stopped at batch ${stopAt}`);
-      await assert.rejects(trained({ ...options, checkpoint: { ...checkpoint, run: 'another run' } }), {
-        name: 'DataError',
-      });
+      const others: Partial<TrainOptions>[] = [
+        { checkpoint: { ...checkpoint, run: 'another run' } },
+        { method: { kind: 'ST', alpha: 0.4 } },
+        { distortion: noise(0.2) },
+        { batchSize: 2 },
+        { learningRate: 0.02 },
+        { seed: 9 },
+      ];
+      for (const other of others)
+        await assert.rejects(trained({ ...options, checkpoint, ...other }), { name: 'DataError' });
+      await assert.rejects(trained({ ...options, checkpoint, epochs: 1 }), /epochs is 1, but .* has 2/);
     }
   });
 

@@ -75,7 +75,10 @@ async function ownFigures({ preset, data, store, out, html, json }: Given<'figur
   makeFolder(out);
   const files: string[] = [];
   for (const { distortion, strengths } of laboratory.preset.own?.tests ?? []) {
-    if (strengths.some(Array.isArray)) continue; // a composition has no axis: evaluations.csv has it
+    if (strengths.some(Array.isArray)) {
+      console.error(`${distortion} has no axis to be drawn on: its numbers are in evaluations.csv.`);
+      continue;
+    }
     const figure = experimentFigure(laboratory, distortion);
     const gains = experimentTable(laboratory, distortion);
     files.push(...(await saved(figure, gains, join(out, `${preset}-${distortion}`), html)));

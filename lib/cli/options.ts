@@ -61,7 +61,7 @@ const reader =
 export const read = {
   number: reader('number', Number.isFinite),
   positive: reader('number above 0', (value) => Number.isFinite(value) && value > 0),
-  whole: reader('whole number', (value) => Number.isSafeInteger(value) && value >= 0),
+  whole: reader('whole number from 0 on', (value) => Number.isSafeInteger(value) && value >= 0),
   count: reader('whole number above 0', (value) => Number.isSafeInteger(value) && value > 0),
   /** A strength as it is written: `0.1`; of a composition, its parts' as in `30+0.1`. */
   strength(text: string): number | readonly number[] {

@@ -67,6 +67,7 @@ export function compose(parts: readonly Part[]): Composition {
       if (!Array.isArray(strength) || strength.length !== parts.length) {
         throw new ArgumentError(
           `The strength of "${name}" must be a list of ${parts.length} numbers, but got ${JSON.stringify(strength)}.`,
+          { cure: 'One for each part, in their order; on the command line as in 30+0.1.' },
         );
       }
       parts.forEach((part, index) => {

@@ -1,10 +1,12 @@
 import { ArgumentError } from '../io/errors';
 import { Registry } from '../io/registry';
+import type { Tensor } from '../tensorflow';
 import { augmix } from './augmix';
 import { type Composition, compose, type Part } from './composition';
 import { type Corruption, corruptions } from './corruptions';
 import {
   type Distortion,
+  type DistortionInput,
   type DistortionName,
   isSameStrength,
   type Strength,
@@ -95,8 +97,13 @@ const own = new Registry<Part>('distortion', (name) => builtIn.has(name) || /^(k
  * all but the first; `check` takes what lies within the grid.
  */
 export type OwnDistortion = Pick<Part, 'name' | 'testGrid'> &
-  (Pick<Part, 'apply'> | Required<Pick<Part, 'make'>>) &
-  Partial<Part>;
+  (OwnApply | Required<Pick<Part, 'make'>>) &
+  Partial<Omit<Part, 'apply'> & OwnApply>;
+
+/** Its result's shape is checked when it is there, since TensorFlow.js' methods give tensors of any rank. */
+interface OwnApply {
+  readonly apply: (input: DistortionInput) => Tensor;
+}
 
 /**
  * Makes a distortion of one's own known by its name: in specifications, compositions, tests, figures and on the command
@@ -130,10 +137,11 @@ export function registerDistortion(given: OwnDistortion): Part {
       what: `${title}: ${symbol}`,
       min: Math.min(...numbers),
       max: Math.max(...numbers),
+      ...(testGrid[0] === null && { none: null }),
       cure: 'Strengths beyond the test grid take a `check` of their own.',
     }),
     ...given,
-    apply,
+    apply: apply as Part['apply'],
   };
   own.add(distortion);
   return distortion;

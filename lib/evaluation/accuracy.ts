@@ -4,7 +4,16 @@ import { ArgumentError, UserError } from '../io/errors';
 import { logitsOf, type Network } from '../model/network';
 import { currentKernel } from '../notebook/client';
 import { giveWay } from '../notebook/give-way';
-import { type CompileOptions, compile, hashSeed, type Tensor1D, type Tensor4D, tf } from '../tensorflow';
+import {
+  type CompileOptions,
+  castTo,
+  compile,
+  hashSeed,
+  type Tensor,
+  type Tensor1D,
+  type Tensor4D,
+  tf,
+} from '../tensorflow';
 import { normalise } from './crops';
 import {
   cropGradient,
@@ -90,14 +99,15 @@ export class AccuracyMeter {
       compile(
         (inputs: StepInputs) => {
           const { distorted } = imagePair(inputs, { dataset, distortion: kind, f });
-          return { images: normalise(distorted, dataset) };
+          return { images: normalise(distorted, dataset), least: distorted.min(), most: distorted.max() };
         },
         { execution },
       );
     const answers = compile(
       ({ images, labels }: Shown) => {
         const logits = f(images);
-        return { right: logits.argMax(1).equal(labels).cast('int32'), finite: logits.isFinite().all() };
+        const right = logits.argMax(1).equal(labels).cast('int32');
+        return { right, finite: areNumbers(network, images, logits) };
       },
       { execution },
     );
@@ -232,10 +242,11 @@ export class AccuracyMeter {
   #distort(batch: PlannedBatch, plan: ImagePlan, gradient?: Tensor4D): Shown {
     return tf.tidy(() => {
       const inputs = stepInputs(batch, this.#dataset, plan);
-      const { images } =
+      const { images, least, most } =
         plan.distortion === undefined
           ? this.#steps.clean(inputs)
           : this.#steps.distorted({ ...inputs, ...(gradient && { gradient }) });
+      checkRange(plan.distortion, least.dataSync()[0], most.dataSync()[0]);
       return { images: images as Tensor4D, labels: inputs.labels };
     });
   }
@@ -278,7 +289,25 @@ export class AccuracyMeter {
   }
 }
 
-/** @throws UserError if logits are no numbers: their largest would be an answer all the same */
+/** What rounding may add to 0..1. */
+const ROUNDING = 1e-3;
+
+/** @throws ArgumentError if distorted images are no numbers, or leave 0..1: they would be pictures of something else */
+function checkRange(distortion: Distortion | undefined, least: number, most: number): void {
+  if (distortion === undefined || (least >= -ROUNDING && most <= 1 + ROUNDING)) return;
+  throw new ArgumentError(
+    `${distortion.title} gives values from ${least} to ${most}, but images have values from 0 to 1.`,
+    { cure: 'Let apply begin with the crops, 0..1, and end with clipByValue(0, 1).' },
+  );
+}
+
+/** Whether all that an answer comes from is finite: a compiled ReLU makes a number of NaN. `[]`, bool */
+export function areNumbers(network: Network, images: Tensor, logits: Tensor): Tensor {
+  const weights = [...network.variables.values()].map((variable) => variable.read());
+  return tf.addN([images, logits, ...weights].map((part) => castTo(part, 'float32').sum())).isFinite();
+}
+
+/** @throws UserError if what {@link areNumbers} looks at is not finite: the largest logit would be an answer all the same */
 export function checkFinite(areFinite: boolean): void {
   if (areFinite) return;
   throw new UserError('The network answers with NaN or an infinite number.', {

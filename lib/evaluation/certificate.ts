@@ -16,7 +16,7 @@ import {
   tf,
   uint8Tensor,
 } from '../tensorflow';
-import { checkFinite, checkFits } from './accuracy';
+import { areNumbers, checkFinite, checkFits } from './accuracy';
 import { centreCrops, normalise } from './crops';
 import { accuracyInterval } from './evaluate';
 
@@ -80,7 +80,7 @@ export async function certify(options: CertifyOptions): Promise<readonly Certifi
     const noise = randomNormal(seed, [TOGETHER * side, side, 3]).reshape([TOGETHER, side, side, 3]);
     const noisy = centreCrops(square, side).add(noise.mul(sigma)) as Tensor4D;
     const logits = logitsOf(network, normalise(noisy, dataset), { training: false });
-    return { answers: logits.argMax(1), finite: logits.isFinite().all() };
+    return { answers: logits.argMax(1), finite: areNumbers(network, noisy, logits) };
   });
   /** How often each class was answered. */
   const answersTo = async (square: Tensor4D, image: number, count: number, what: string) => {

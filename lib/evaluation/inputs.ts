@@ -4,9 +4,10 @@ import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
 import { type Batch, type BatchOptions, batches } from '../data/batches';
 import type { ImageDataset, Normalisation, Split } from '../data/dataset';
 import { randomStream } from '../data/random';
-import type { Distortion, Strength } from '../distortions';
-import { ArgumentError } from '../io/errors';
+import type { Distortion, DistortionInput, MakeOptions, Strength } from '../distortions';
+import { ArgumentError, UserError } from '../io/errors';
 import { divergenceGradient, taskLossGradient } from '../model/losses';
+import { currentKernel } from '../notebook/client';
 import { type Tensor, type Tensor1D, type Tensor2D, type Tensor4D, tf, uint8Tensor } from '../tensorflow';
 import { centreCrop, centreCrops, normalise, unitFloats } from './crops';
 
@@ -55,7 +56,13 @@ export async function madeAsPlanned(
     const strength = first(strengthOf(image));
     if (strength === first(none)) return crop;
     const stream = randomStream(seedOf(image));
-    const pixels = await make(crop, { side: cropSide, strength, random: () => uniformFloat64(stream) });
+    const options: MakeOptions = { side: cropSide, strength, random: () => uniformFloat64(stream) };
+    let pixels: Awaited<ReturnType<typeof make>>;
+    try {
+      pixels = await make(crop, options);
+    } catch (error) {
+      throw failed(distortion, 'make', error);
+    }
     if (isBytes(pixels) && pixels.length === length) return pixels;
     const got = isBytes(pixels) ? `${pixels.length} bytes` : kindOf(pixels);
     throw new ArgumentError(
@@ -155,7 +162,7 @@ export function imagePair(
         cure: 'Read the images by plannedBatches.',
       });
     }
-    const distorted = distortion.apply({
+    const input: DistortionInput = {
       squares,
       crops: made === undefined ? crops : unitFloats(made),
       strengths,
@@ -165,7 +172,13 @@ export function imagePair(
         logits ??= answer(crops); // the same for all steps of an attack
         return divergenceGradient(images, logits, answer);
       },
-    });
+    };
+    let distorted: Tensor4D;
+    try {
+      distorted = distortion.apply(input);
+    } catch (error) {
+      throw failed(distortion, 'apply', error);
+    }
     if (distorted?.shape?.join() === crops.shape.join()) return distorted;
     const given = distorted?.shape ? `[${distorted.shape}]` : kindOf(distorted);
     throw new ArgumentError(
@@ -180,6 +193,18 @@ export function imagePair(
       return distort(seeds.add(tf.tensor1d([0, OTHER_SEEDS], 'int32')) as Tensor2D);
     },
   };
+}
+
+/** Names the distortion whose function threw an error that is not of this library, nor the interrupt of a cell. */
+function failed({ title }: Distortion, part: 'apply' | 'make', error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof UserError || currentKernel()?.signal?.aborted)
+    return error;
+  const cure = 'strengths are [batch]: reshape([-1, 1, 1, 1]) brings them to the crops, [batch, S, S, 3].';
+  const isOfShapes = /shape/i.test(error.message);
+  return new ArgumentError(`${title}: ${part} failed. ${error.message}`, {
+    cause: error,
+    ...(isOfShapes && { cure }),
+  });
 }
 
 /** Says that there is no x″ of a distortion made on the host. */

@@ -47,7 +47,7 @@ export interface LoadOptions {
  * Sets every weight and running statistic from torch's names and layout.
  *
  * @returns names of the variables that stay as they were: those of a new head
- * @throws DataError if one is missing, unknown, or of another shape, the network is then as it was; ArgumentError for a
+ * @throws DataError if one is missing, unknown, of another shape, or not finite, the network is then as it was; ArgumentError for a
  *   new head of a network that does not say which variables it has
  */
 export function setTorchWeights(
@@ -90,6 +90,11 @@ export function setTorchWeights(
       const ours = transposed({ shape: variable.shape, values: variable.values() }, TO_TORCH).shape;
       throw new DataError(`The weights' ${name} has shape [${stored.shape}], the network's [${ours}].`, {
         cure: cureOf(name),
+      });
+    }
+    if (!values.every(Number.isFinite)) {
+      throw new DataError(`The weights' ${name} holds NaN or an infinite number.`, {
+        cure: 'Take those of a training that did not diverge.',
       });
     }
     snapshot.set(name, values);

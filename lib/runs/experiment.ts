@@ -113,8 +113,9 @@ export function defineExperiment(options: ExperimentOptions): Preset {
       treatments,
       tests: tests.map(({ distortion, strengths }) => {
         const { testGrid, check } = distortionNamed(distortion);
-        for (const strength of strengths ?? []) check(strength);
-        return { distortion, strengths: strengths ?? testGrid };
+        const tested = strengths ?? testGrid;
+        for (const strength of tested) check(strength);
+        return { distortion, strengths: tested };
       }),
       seeds,
     },

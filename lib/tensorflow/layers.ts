@@ -41,6 +41,11 @@ export function layerVariables(model: LayersModel) {
   }
 
   for (const layer of layers) checkLayer(layer);
+  if (layers.some(({ weights }) => weights.some((weight) => Object.hasOwn(weight, 'read')))) {
+    throw new ArgumentError('The model is a network already: its weights are in the variables of that one.', {
+      cure: 'Use that network, or make the model anew.',
+    });
+  }
 
   /** Of the pass that is going on. */
   let tracked = true;

@@ -23,7 +23,7 @@ export interface EpochResult {
 
 /** What training knows besides the values of its variables. */
 export interface Progress {
-  /** Identifies what is trained; a checkpoint of something else is refused. */
+  /** Identifies what is trained, and how; a checkpoint of something else is refused. */
   readonly run: string;
   /** Complete epochs, and batches of the one begun. */
   readonly epoch: number;
@@ -101,9 +101,12 @@ function read(file: string, run: string, variables: readonly Variable[]) {
   const progress = JSON.parse(metadata.progress ?? '{}') as Progress;
   const missing = variables.find(({ name, shape }) => tensors.get(name)?.shape.join() !== shape.join());
   if (progress.run !== run || missing !== undefined) {
-    throw new DataError(`The checkpoint ${file} belongs to another run or another network.`, {
-      cure: 'Remove the file to train this run from its start.',
-    });
+    throw new DataError(
+      `The checkpoint ${file} belongs to another run, to other hyperparameters or another network.`,
+      {
+        cure: 'Remove the file to train this run from its start.',
+      },
+    );
   }
   for (const variable of variables)
     variable.assignValues((tensors.get(variable.name) as StoredTensor).values);

@@ -56,7 +56,10 @@ export interface TrainOptions {
 export interface CheckpointOptions {
   /** The newest; the one before it is kept beside it, in case this one is damaged. */
   readonly file: string;
-  /** Identifies what is trained; a checkpoint of something else is refused. */
+  /**
+   * Identifies what is trained. A checkpoint of another run is refused, as is one of another method, distortion, batch size,
+   * learning rate or seed; more epochs may be asked for.
+   */
   readonly run: string;
 }
 
@@ -179,19 +182,34 @@ export class Trainer {
     let best: Snapshot | undefined;
     let position = { epoch: 0, batch: 0, lossSum: 0 };
     let savedAt = performance.now();
+    const shown = distortion && [distortionNamed(distortion.kind).name, distortion.strength];
+    const hyperparameters = {
+      method,
+      distortion: shown,
+      batchSize,
+      learningRate: this.#optimizer.learningRate,
+      seed,
+    };
+    const run = JSON.stringify({ run: checkpoint?.run, ...hyperparameters });
     const save = () => {
       if (checkpoint === undefined) return;
-      saveCheckpoint(checkpoint.file, { run: checkpoint.run, ...position, history }, variables, best);
+      saveCheckpoint(checkpoint.file, { run, ...position, history }, variables, best);
       savedAt = performance.now();
     };
 
     try {
       if (checkpoint !== undefined) {
-        const resumed = loadCheckpoint(checkpoint.file, checkpoint.run, variables);
+        const resumed = loadCheckpoint(checkpoint.file, run, variables);
         if (resumed !== undefined) {
           position = resumed.progress;
           history.push(...resumed.progress.history);
           best = resumed.best;
+          if (position.epoch > epochs) {
+            throw new ArgumentError(
+              `train: epochs is ${epochs}, but the checkpoint ${checkpoint.file} has ${position.epoch}.`,
+              { cure: 'Ask for as many at least, or remove the file.' },
+            );
+          }
         }
       }
       options.onResume?.([...history]);
@@ -234,17 +252,16 @@ export class Trainer {
           if (performance.now() - savedAt > CHECKPOINT_MS) save();
         }
         const trained = performance.now() - started;
+        const weights = network.snapshot();
+        if (![...weights.values()].every((values) => values.every(Number.isFinite))) {
+          throw new DivergenceError(`In epoch ${epoch} some weights are no numbers any more.`, {
+            cure: 'Look for images or a distortion that are not finite; else a smaller learning rate or α may help.',
+          });
+        }
         const { correct, total } = await this.#meter.count(dataset.validation, { signal });
         const validationAccuracy = correct / total;
         const isBest = history.every((earlier) => earlier.validationAccuracy < validationAccuracy);
-        if (isBest) {
-          best = network.snapshot();
-          if (![...best.values()].every((values) => values.every(Number.isFinite))) {
-            throw new DivergenceError(`In epoch ${epoch} some weights are no numbers any more.`, {
-              cure: 'Look for images or a distortion that are not finite; else a smaller learning rate or α may help.',
-            });
-          }
-        }
+        if (isBest) best = weights;
         const result: EpochResult = {
           epoch,
           epochs,
