@@ -212,7 +212,7 @@ function betweenSentence(
         const decider = wouldDecide(estimate, estimate.value);
         const by = points(estimate.value);
         if (direction !== 'undecided') return `${short} (${by})`;
-        return `${short} (${by}; ${decider ? `${decider} would decide` : 'a tie'})`;
+        return `${short} (${by}; ${decider ? `${decider.wouldDecide} would decide` : 'a tie'})`;
       });
     return here.length > 0 ? [`${said[direction]} at ${listed(here)}`] : [];
   });

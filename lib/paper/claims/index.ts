@@ -7,7 +7,7 @@ import { DEFAULT_READING, type Reading } from '../../training/methods';
 import { type MemoryMeasurement, memoryOf } from '../memory';
 import { type Comparison, Evidence, type Finding, NotComputed, type Place } from './evidence';
 import { claims } from './statements';
-import { holm, isSure, mean, type Range, wouldDecide } from './statistics';
+import { type Decider, holm, isSure, mean, type Range, wouldDecide } from './statistics';
 
 export { claims, type PaperClaim } from './statements';
 
@@ -30,8 +30,8 @@ export interface ClaimDifference {
   readonly unit?: 'MB';
 }
 
-/** A claim's verdict, and the differences that it rests on. */
-export interface ClaimResult {
+/** A claim's verdict, the differences that it rests on, and where it is undecided, what would decide it. */
+export interface ClaimResult extends Partial<Decider> {
   readonly id: number;
   readonly verdict: Verdict;
   /** How the stability loss of the runs is read. */
@@ -39,8 +39,6 @@ export interface ClaimResult {
   /** The comparisons that decide, or keep it undecided; of `count`. */
   readonly differences: readonly ClaimDifference[];
   readonly count: number;
-  /** What would decide it, where it is undecided. */
-  readonly wouldDecide?: string;
   /** Why it is not computed: which runs are missing. */
   readonly reason?: string;
   /** Of a claim over several panels, each panel's verdict. */
@@ -104,8 +102,7 @@ function found(finding: Finding): Found {
   if (open.length === 0) return { verdict: 'holds', count, differences: differences(needed.slice(0, 1)) };
   const [{ estimate, claimed }] = open;
   const distance = Math.min(...claimed.map((bound) => Math.abs(estimate.value - bound)));
-  const decider = wouldDecide(estimate, distance);
-  return { verdict: 'undecided', count, wouldDecide: decider, differences: differences(open) };
+  return { verdict: 'undecided', count, differences: differences(open), ...wouldDecide(estimate, distance) };
 }
 
 /** A claim that every one of several tests must bear out. A test that contradicts it decides; else all must be computed. */

@@ -228,26 +228,37 @@ export function directions(all: readonly Pick<Decision, 'pHolds' | 'pBroken'>[])
   return all.map(({ pHolds }, at) => (!sure[at] ? 'undecided' : isSure(pHolds) ? 'better' : 'worse'));
 }
 
+/** What would decide what is undecided. */
+export interface Decider {
+  /** A phrase such as `about 6 seeds`. */
+  readonly wouldDecide: string;
+  /** How many seeds that takes in all; undefined as long as nobody knows how far seeds differ. */
+  readonly seedsWanted?: number;
+}
+
 /**
  * What would decide an estimate that lies so far from a bound: seeds, as far as they go; else test images.
  *
- * @returns a phrase such as `about 6 seeds`; nothing for a tie, which no number of either would decide
+ * @returns nothing for a tie, which no number of either would decide
  */
-export function wouldDecide({ variance, seeds, images }: Estimate, distance: number): string | undefined {
-  if (!Number.isFinite(variance.seeds)) return 'at least a second seed of some settings';
+export function wouldDecide({ variance, seeds, images }: Estimate, distance: number): Decider | undefined {
+  if (!Number.isFinite(variance.seeds)) return { wouldDecide: 'at least a second seed of some settings' };
   const wanted = (Math.abs(distance) / jStat.studentt.inv(1 - LEVEL, 1e6)) ** 2;
   const perSeed = variance.seeds * seeds.length;
   if (variance.images < wanted) {
-    return `about ${rounded(Math.max(seeds.length + 1, perSeed / (wanted - variance.images)))} seeds`;
+    const enough = rounded(Math.max(seeds.length + 1, perSeed / (wanted - variance.images)));
+    return { wouldDecide: `about ${enough.toLocaleString('en')} seeds`, seedsWanted: enough };
   }
   if (wanted < 1e-7) return undefined;
-  const thousands = (2 * variance.images * images) / wanted / 1000;
-  return `about ${rounded(thousands, 1000)} test images and ${rounded((2 * perSeed) / wanted)} seeds`;
+  const enough = rounded((2 * perSeed) / wanted);
+  const pictures = 1000 * rounded((2 * variance.images * images) / wanted / 1000);
+  const [most, some] = [pictures, enough].map((count) => count.toLocaleString('en'));
+  return { wouldDecide: `about ${most} test images and ${some} seeds`, seedsWanted: enough };
 }
 
 /** So many at least, to two digits: none of it is known more closely. */
-function rounded(count: number, unit = 1): string {
-  return (unit * Number(Math.ceil(count).toPrecision(2))).toLocaleString('en');
+function rounded(count: number): number {
+  return Number(Math.ceil(count).toPrecision(2));
 }
 
 function accuracyOf({ correct, total }: EvaluationRow): number {
