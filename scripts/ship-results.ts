@@ -123,10 +123,12 @@ function summary(preset: Preset, results: Results): string {
 }
 
 function countsText(found: readonly ClaimResult[]): string {
-  const counts = verdictCounts(found);
-  const { holds, contradicted, undecided } = counts;
-  const decided = `${holds} hold, ${contradicted} are contradicted, ${undecided} undecided`;
-  return `of ${found.length} statements, ${decided}, ${counts['not computed']} not computed`;
+  const { holds, contradicted, undecided, 'not computed': open } = verdictCounts(found);
+  const decided = [
+    `${holds} ${holds === 1 ? 'holds' : 'hold'}`,
+    `${contradicted} ${contradicted === 1 ? 'is' : 'are'} contradicted`,
+  ];
+  return `of ${found.length} statements, ${decided.join(', ')}, ${undecided} undecided, ${open} not computed`;
 }
 
 /** The README with what it is to say of the results. */
