@@ -500,6 +500,14 @@ describe('start', () => {
       assert.equal((await end).code, 0);
       assert.ok(!isAlive(jupyter));
     }));
+
+  test('fails where JupyterLab is killed by another', () =>
+    inWorld(async (world) => {
+      await world.order({ jupyterlab: 'hang' });
+      const end = ended(world.spawn('start'));
+      process.kill(await world.hanging(), 'SIGKILL');
+      assert.equal((await end).code, 128 + 9);
+    }));
 });
 
 describe('JupyterLab itself', () => {
