@@ -5,8 +5,8 @@ import type { Laboratory } from '../runs/laboratory';
 import { BASELINE, CONTROL, type Treatment } from '../runs/presets';
 import { isOf } from '../runs/shipped-results';
 import { runTitle } from '../runs/spec';
-import { decide, directions, estimate, SeedDeviations } from './claims/statistics';
-import { type SettingCurve, SettingCurves } from './panel-curves';
+import { type Direction, decide, directions, estimate, SeedDeviations } from './claims/statistics';
+import { type SettingCurve, SettingCurves, withSeeds } from './panel-curves';
 
 type Shown = ReturnType<Laboratory['shown']>;
 
@@ -39,9 +39,7 @@ function curvesIn({ preset, results }: Shown, test: string): readonly Experiment
   const treatments: readonly Treatment[] = [BASELINE, CONTROL, ...preset.own.treatments];
   const there = treatments.flatMap((treatment) => {
     const curve = curves.of(treatment);
-    if (curve === undefined) return [];
-    const seeds = curve.runs.length;
-    return [{ label: `${runTitle(treatment)}${seeds > 1 ? `, ${seeds} seeds` : ''}`, curve }];
+    return curve === undefined ? [] : [{ label: withSeeds(runTitle(treatment), curve), curve }];
   });
   if (there.length > 0) return there;
   throw new DataError(`No run of ${preset.name} was tested with ${distortionNamed(test).title}.`, {
@@ -61,7 +59,7 @@ export interface Gain {
   readonly low: number;
   readonly high: number;
   /** Sure after the correction for the number of comparisons in this table (Holm): of a gain, or of a loss. */
-  readonly verdict: 'better' | 'worse' | 'undecided';
+  readonly verdict: Direction;
   /** Seeds that both have, and test images. */
   readonly seeds: number;
   readonly images: number;

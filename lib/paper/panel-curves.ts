@@ -106,6 +106,11 @@ function ofCommonSeeds(curves: readonly SettingCurve[]): readonly SettingCurve[]
   );
 }
 
+/** A label with how many seeds the curve is the mean of: `ST (σ=0.215, α=10), 3 seeds`. */
+export function withSeeds(label: string, { runs }: SettingCurve): string {
+  return runs.length > 1 ? `${label}, ${runs.length} seeds` : label;
+}
+
 /** Where curves are taken from. */
 export interface CurveSource<Test extends string = DistortionName> {
   readonly results: Results;
@@ -214,8 +219,7 @@ export function panelCurves(panel: Panel, preset: Preset, results: Results): Pan
     })),
     curves: chosen.map(({ rule }, at) => {
       const curve = drawn[1 + controls.length + at];
-      const seeds = curve.runs.length > 1 ? `, ${curve.runs.length} seeds` : '';
-      return { label: `${curveLabel(rule, curve)}${seeds}`, rule, chosen: curve };
+      return { label: withSeeds(curveLabel(rule, curve), curve), rule, chosen: curve };
     }),
     band: (band[0]?.points ?? []).map(({ strength }, at) => {
       const accuracies = band.map(({ points }) => points[at].accuracy);
