@@ -3,6 +3,7 @@ import { type DistortionName, distortionNamed, distortions, type TableDistortion
 import { ArgumentError } from '../io/errors';
 import { CONTROL, type Preset, type Treatment } from '../runs/presets';
 import type { Reading } from '../training/methods';
+import { thinned } from './thinned';
 
 /** Runs that differ in their hyperparameters alone: a row of Table 2, from which a curve is chosen. */
 export interface Family {
@@ -196,10 +197,7 @@ export function sparse(
   deciding: readonly (number | null)[] = [distortions[test].practical],
 ): readonly (number | null)[] {
   const { testGrid } = distortions[test] as TableDistortion;
-  return testGrid.filter(
-    (strength, index) =>
-      index % testStride === 0 || index === testGrid.length - 1 || deciding.includes(strength),
-  );
+  return thinned(testGrid, testStride, deciding);
 }
 
 /**
@@ -207,14 +205,6 @@ export function sparse(
  * Nearest on the scale of the axis; of two as near, the weaker one; never that of no distortion.
  */
 export function practicalTrainingStrength(training: TrainingName): number | readonly number[] {
-  const found = practicalStrengths.get(training) ?? nearestToPractical(training);
-  practicalStrengths.set(training, found); // a plan asks for every run
-  return found;
-}
-
-const practicalStrengths = new Map<TrainingName, number | readonly number[]>();
-
-function nearestToPractical(training: TrainingName): number | readonly number[] {
   const { trainingGrid } = distortionNamed(training);
   const parts = training.split('+') as DistortionName[];
   const chosen = parts.map((name, part) => {

@@ -7,6 +7,7 @@ import type { Network } from '../model/network';
 import { Markdown } from '../notebook/mime';
 import type { FigureName } from '../paper/figures';
 import { choose, figureCurves, type SettingCurve, SettingCurves } from '../paper/panel-curves';
+import { thinned } from '../paper/thinned';
 import type { Laboratory } from '../runs/laboratory';
 import { BASELINE, type Treatment } from '../runs/presets';
 import { type Tensor2D, type Tensor4D, tf } from '../tensorflow';
@@ -134,8 +135,5 @@ function ofDifferentClasses({ test: { labels } }: ImageDataset, count: number): 
 }
 
 function someStrengths({ testGrid, practical }: Distortion): readonly Strength[] {
-  const step = Math.ceil(testGrid.length / 6);
-  return testGrid.filter(
-    (strength, at) => at % step === 0 || at === testGrid.length - 1 || strength === practical,
-  );
+  return thinned(testGrid, Math.ceil(testGrid.length / 6), [practical]);
 }

@@ -1,5 +1,6 @@
 import { strengthText } from '../distortions';
 import type { PanelCurves } from '../paper/panel-curves';
+import { thinned } from '../paper/thinned';
 import { checkedStrengths, groupsOf, type RobustnessCurve } from './curves';
 import { Figure } from './figure';
 import { isUndistorted, type StrengthAxis, strengthAxis, type TestDistortion } from './strength-axis';
@@ -229,10 +230,7 @@ function tableOf(
   { title, distortion, curves }: RobustnessFigureOptions,
   strengths: readonly number[],
 ): string {
-  const step = Math.ceil(strengths.length / 7);
-  const kept = strengths.filter(
-    (strength, at) => at % step === 0 || at === strengths.length - 1 || strength === distortion.practical,
-  );
+  const kept = thinned(strengths, Math.ceil(strengths.length / 7), [distortion.practical]);
   const rows = curves.map(({ label, points }) => {
     const cells = points
       .filter(({ strength }) => isUndistorted(strength, distortion) || kept.includes(Number(strength)))

@@ -102,41 +102,42 @@ export function planJobs(subject: SweepSubject, options: PlanOptions): readonly 
     entry.tests.set(test, known);
   };
 
-  const addFamilies = (families: readonly Family[], test: string, strengths: readonly Strength[]) => {
-    seeds.forEach((seed, round) => {
+  /** Adds the baseline and some treatments with every seed, others with the first seed alone. */
+  const addAll = (
+    test: string,
+    strengths: readonly Strength[],
+    treatments: readonly Treatment[],
+    others: readonly Treatment[] = [],
+  ) => {
+    for (const [round, seed] of seeds.entries()) {
       add(BASELINE, seed, 3 * round, test, strengths);
-      for (const control of controlsOf(families, preset)) add(control, seed, 3 * round + 1, test, strengths);
-      for (const family of families) {
-        for (const treatment of settingsOf(family, preset)) {
-          const isPractical = isPracticalSetting(treatment);
-          if (round === 0 || isPractical) {
-            add(treatment, seed, 3 * round + (isPractical ? 1 : 2), test, strengths);
-          }
-        }
+      for (const treatment of treatments) add(treatment, seed, 3 * round + 1, test, strengths);
+      if (round === 0) for (const treatment of others) add(treatment, seed, 2, test, strengths);
+    }
+  };
+
+  const addFamilies = (families: readonly Family[], test: string, strengths: readonly Strength[]) => {
+    const [near, far]: Treatment[][] = [[...controlsOf(families, preset)], []];
+    for (const family of families) {
+      const practical = JSON.stringify(practicalTrainingStrength(family.training));
+      for (const treatment of settingsOf(family, preset)) {
+        const isPractical = JSON.stringify(treatment.distortion?.strength) === practical;
+        (isPractical ? near : far).push(treatment);
       }
-    });
+    }
+    addAll(test, strengths, near, far);
   };
 
   if (subject === 'all' && own) {
-    for (const [round, seed] of seeds.entries()) {
-      for (const { distortion, strengths } of own.tests) {
-        for (const treatment of [BASELINE, CONTROL, ...own.treatments]) {
-          add(treatment, seed, 2 * round + (treatment === BASELINE ? 0 : 1), distortion, strengths);
-        }
-      }
+    for (const { distortion, strengths } of own.tests) {
+      addAll(distortion, strengths, [CONTROL, ...own.treatments]);
     }
   }
   const names = subject !== 'all' ? subject : own ? [] : figureNames;
   for (const name of names) {
     if (isStudy(name)) {
-      for (const [round, seed] of seeds.entries()) {
-        for (const { treatment, tests } of studyOf(name)) {
-          for (const test of tests) {
-            const strengths = studyStrengths(test, preset);
-            add(BASELINE, seed, 3 * round, test, strengths);
-            add(treatment, seed, 3 * round + 1, test, strengths);
-          }
-        }
+      for (const { treatment, tests } of studyOf(name)) {
+        for (const test of tests) addAll(test, studyStrengths(test, preset), [treatment]);
       }
       continue;
     }
@@ -159,13 +160,6 @@ export function planJobs(subject: SweepSubject, options: PlanOptions): readonly 
         strengths: sortedAsTested(distortion, strengths),
       })),
     }));
-}
-
-/** Whether a treatment's strength is the one of Table 2 that is nearest to the practical one. */
-function isPracticalSetting({ distortion }: Treatment): boolean {
-  if (distortion === undefined) return true;
-  const practical = practicalTrainingStrength(distortion.name as Family['training']);
-  return JSON.stringify(practical) === JSON.stringify(distortion.strength);
 }
 
 function sortedAsTested(distortion: string, strengths: ReadonlySet<Strength>): readonly Strength[] {
