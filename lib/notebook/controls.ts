@@ -1,6 +1,6 @@
 import { currentKernel } from './client';
 import type { Comms } from './comm';
-import { type DisplayId, display, updateDisplay } from './display';
+import { display, onePlace } from './display';
 import { encodeBundle, type MimeBundle, mimeBundle, toMimeBundle } from './mime';
 import { type Model, openModel } from './widget-model';
 
@@ -182,16 +182,14 @@ export async function interact<const C extends Readonly<Record<string, Control<u
 ): Promise<void> {
   const named = Object.entries(controls);
   const { view, show } = panelOf(Object.values(controls));
-  let place: DisplayId | undefined;
+  const showPicture = onePlace();
   const redraw = oneAtATime(async (isElsewhere?: boolean) => {
     const values = Object.fromEntries(named.map(([name, { value }]) => [name, value]));
     // JupyterLab draws a Plotly figure but once; the picture that goes with it can be changed in place.
     const { 'application/vnd.plotly.v1+json': _, ...bundle } = await toMimeBundle(
       await draw(values as Parameters<typeof draw>[0]),
     );
-    const picture = { [mimeBundle]: () => bundle };
-    if (place) await updateDisplay(place, picture);
-    else place = await display(picture);
+    await showPicture({ [mimeBundle]: () => bundle });
     show(isElsewhere ? bundle : undefined);
   });
   for (const [, control] of named) control.onChange((_, isElsewhere) => redraw(isElsewhere));

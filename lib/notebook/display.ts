@@ -22,6 +22,15 @@ export async function display(value: unknown): Promise<DisplayId> {
   return displayId;
 }
 
+/** Makes a place under the cell that shows the value it was called with last. */
+export function onePlace(): (value: unknown) => Promise<void> {
+  let place: DisplayId | undefined;
+  return async (value) => {
+    if (place) await updateDisplay(place, value);
+    else place = await display(value);
+  };
+}
+
 /** Shows another value where `display` showed one; a terminal gets a further line. */
 export async function updateDisplay(displayId: DisplayId, value: unknown): Promise<void> {
   const bundle = await toMimeBundle(value);

@@ -1,7 +1,7 @@
 /** Where a sweep stands, as one picture that is drawn again and again. */
 import { setTimeout as wait } from 'node:timers/promises';
 import { currentKernel } from '../notebook/client';
-import { type DisplayId, display, updateDisplay } from '../notebook/display';
+import { onePlace } from '../notebook/display';
 import { type MimeBundle, mimeBundle } from '../notebook/mime';
 import { workOf } from '../runs/job';
 import type { Engine } from '../sweep/engines/engine';
@@ -73,17 +73,12 @@ async function perform(events: AsyncIterable<unknown>): Promise<void> {
 
 /** Draws views in one place of a notebook, or as lines of a terminal. */
 function place(): (view: SweepView) => Promise<void> {
-  let displayId: DisplayId | undefined;
+  const show = onePlace();
   let line = '';
   return async (view) => {
-    if (currentKernel() === undefined) {
-      if (view.line !== line) console.log(view.line);
-      line = view.line;
-    } else if (displayId === undefined) {
-      displayId = await display(view);
-    } else {
-      await updateDisplay(displayId, view);
-    }
+    if (currentKernel()) return show(view);
+    if (view.line !== line) console.log(view.line);
+    line = view.line;
   };
 }
 

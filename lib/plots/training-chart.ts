@@ -1,5 +1,5 @@
 import { currentKernel } from '../notebook/client';
-import { type DisplayId, display, updateDisplay } from '../notebook/display';
+import { onePlace } from '../notebook/display';
 import { mimeBundle } from '../notebook/mime';
 import { type ProgressBar, progress } from '../notebook/progress';
 import type { RunObserver } from '../runs/laboratory';
@@ -41,15 +41,10 @@ const longestWaitMs = 5000;
  */
 export function trainingChart(options: Omit<TrainingFigureOptions, 'history'>): TrainingChart {
   const history: EpochResult[] = [];
+  const show = onePlace();
   let bar: ProgressBar | undefined;
-  let place: DisplayId | undefined;
   let drawing: Promise<void> | undefined;
   let nextDrawing = 0;
-
-  async function show(value: unknown): Promise<void> {
-    if (place) await updateDisplay(place, value);
-    else place = await display(value);
-  }
 
   async function draw(): Promise<void> {
     const started = performance.now();
