@@ -6,16 +6,9 @@ import { BASELINE, CONTROL, type Treatment } from '../runs/presets';
 import { isOf } from '../runs/shipped-results';
 import { runTitle } from '../runs/spec';
 import { type Direction, decide, directions, estimate, SeedDeviations } from './claims/statistics';
-import { type SettingCurve, SettingCurves, withSeeds } from './panel-curves';
+import { type NamedCurve, SettingCurves, withSeeds } from './panel-curves';
 
 type Shown = ReturnType<Laboratory['shown']>;
-
-/** A setting of an experiment at one test: the baseline, the control, a treatment. */
-export interface ExperimentCurve {
-  /** As in the paper's legends: `ST (σ=0.215, α=10), 3 seeds`. */
-  readonly label: string;
-  readonly curve: SettingCurve;
-}
 
 /**
  * The curves of an experiment at one of its tests, those that are there: baseline, control, treatments.
@@ -23,11 +16,11 @@ export interface ExperimentCurve {
  * @throws ArgumentError if the laboratory's preset is no experiment, it has no such test, or the test is a composition,
  *   whose strengths have no place on one axis; DataError if nothing is there
  */
-export function experimentCurves(laboratory: Laboratory, test: string): readonly ExperimentCurve[] {
+export function experimentCurves(laboratory: Laboratory, test: string): readonly NamedCurve[] {
   return curvesIn(laboratory.shown(), test);
 }
 
-function curvesIn({ preset, results }: Shown, test: string): readonly ExperimentCurve[] {
+function curvesIn({ preset, results }: Shown, test: string): readonly NamedCurve[] {
   const found = preset.own?.tests.find(({ distortion }) => distortion === test);
   if (preset.own === undefined || found === undefined || found.strengths.some(Array.isArray)) {
     throw new ArgumentError(`There are no curves of ${preset.name} under "${test}".`, {

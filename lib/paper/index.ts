@@ -10,7 +10,7 @@ export {
   type Verdict,
   verdictCounts,
 } from './claims';
-export { type ExperimentCurve, experimentCurves, experimentGains, type Gain } from './experiment';
+export { experimentCurves, experimentGains, type Gain } from './experiment';
 export {
   type CurveRule,
   type Family,
@@ -24,6 +24,7 @@ export { findings } from './findings';
 export {
   type CurveSource,
   figureCurves,
+  type NamedCurve,
   type PanelCurve,
   type PanelCurves,
   type SettingCurve,

@@ -49,6 +49,13 @@ export interface SettingCurve {
   readonly rows: readonly (readonly EvaluationRow[])[];
 }
 
+/** A setting's curve with the name that legends, tables and comparisons give it. */
+export interface NamedCurve {
+  /** As the paper's legends: `ST (σ=0.215, α=10), 3 seeds`. */
+  readonly label: string;
+  readonly curve: SettingCurve;
+}
+
 /** What is drawn of a panel: the curves that its rules choose, and the band of all stability training. */
 export interface PanelCurves {
   readonly panel: Panel;

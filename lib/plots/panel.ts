@@ -8,6 +8,7 @@ import { type CurveRule, type FigureName, panelsOf, panelTitle, sparse } from '.
 import {
   figureCurves,
   figureFamilies,
+  type NamedCurve,
   type PanelCurve,
   type PanelCurves,
   provenance,
@@ -44,12 +45,7 @@ export function panelFigure({ panel, chance, baseline, controls, curves, band }:
 
 /** Draws an experiment's accuracy against the strength of one of its tests. @throws as `experimentCurves` */
 export function experimentFigure(laboratory: Laboratory, test: string): Figure {
-  const curves = experimentCurves(laboratory, test);
-  return treatmentsFigure(
-    laboratory,
-    test,
-    curves.map(({ label, curve }) => ({ label, ...curve })),
-  );
+  return treatmentsFigure(laboratory, test, experimentCurves(laboratory, test));
 }
 
 /**
@@ -63,7 +59,7 @@ export async function compareTreatments(
   treatments: readonly Treatment[],
   test: DistortionName,
 ): Promise<Figure> {
-  const curves: DrawnCurve[] = [];
+  const curves: NamedCurve[] = [];
   for (const treatment of treatments) {
     const { onEnd, onEpoch, ...chart } = liveChart(treatment);
     let isTrained = false; // what was there is not drawn again
@@ -77,30 +73,30 @@ export async function compareTreatments(
     });
     const strengths = sparse(test, laboratory.preset);
     const rows = await laboratory.evaluate(record, { distortion: test, strengths });
-    curves.push({ label: runTitle(record.spec), treatment, runs: [record], points: curvePoints(rows) });
+    const curve = { treatment, runs: [record], points: curvePoints(rows), rows: [rows] };
+    curves.push({ label: runTitle(record.spec), curve });
   }
   return treatmentsFigure(laboratory, test, curves);
 }
 
-type DrawnCurve = Pick<SettingCurve, 'treatment' | 'runs' | 'points'> & { readonly label: string };
-
-function treatmentsFigure({ preset }: Laboratory, test: string, curves: readonly DrawnCurve[]): Figure {
-  const nameOf = ({ treatment }: DrawnCurve) => methodName(treatment.method);
+function treatmentsFigure({ preset }: Laboratory, test: string, curves: readonly NamedCurve[]): Figure {
+  const methods = curves.map(({ curve }) => methodName(curve.treatment.method));
   const kind = distortionNamed(test);
   return robustnessFigure({
     title: `${preset.name}: ${kind.title}`,
     distortion: kind as TestDistortion,
     chance: 1 / preset.classes,
-    curves: curves.map((one, at) => {
-      const before = curves.slice(0, at).filter((other) => nameOf(other) === nameOf(one)).length;
+    curves: curves.map(({ label, curve }, at) => {
+      const method = methods[at];
+      const before = methods.slice(0, at).filter((other) => other === method).length;
       return {
-        label: one.label,
-        method: nameOf(one),
+        label,
+        method,
         // A method has three tints, full and then dotted.
         group: String(before % 3),
         variant: Math.floor(before / 3) % 2 === 0 ? 'best' : 'worst',
-        points: one.points,
-        details: detailsOf(one),
+        points: curve.points,
+        details: detailsOf(curve),
       };
     }),
   });
@@ -125,7 +121,7 @@ export function experimentTable(laboratory: Laboratory, test: string): ResultsTa
   return resultsTable(rows, { title });
 }
 
-function detailsOf({ runs }: Pick<SettingCurve, 'runs'>): Readonly<Record<string, string>> {
+function detailsOf({ runs }: SettingCurve): Readonly<Record<string, string>> {
   const several = runs.length > 1 ? 's' : '';
   return {
     [`run${several}`]: runs.map(({ id }) => id).join(', '),

@@ -11,6 +11,7 @@ import {
   type CurveSource,
   choose,
   curveLabel,
+  type NamedCurve,
   type SettingCurve,
   SettingCurves,
 } from '../panel-curves';
@@ -115,12 +116,6 @@ export type Finding = readonly Comparison[];
 
 /** Runs that a claim rests on are missing. */
 export class NotComputed extends Error {}
-
-/** A curve with the name that comparisons give it. */
-interface NamedCurve {
-  readonly label: string;
-  readonly curve: SettingCurve;
-}
 
 type Pair = readonly [NamedCurve, NamedCurve];
 
