@@ -26,12 +26,17 @@ export function alone(
   }: { readonly seconds?: number; readonly threads?: number } = {},
 ): Alone {
   const threadLimits = { TF_NUM_INTRAOP_THREADS: String(threads), TF_NUM_INTEROP_THREADS: String(threads) };
-  const output = execFileSync(
-    process.execPath,
-    [...process.execArgv, __filename, JSON.stringify({ shape, seconds })],
-    { env: { ...process.env, ...threadLimits }, stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8' },
-  );
-  return JSON.parse(output.trim().split('\n').at(-1) ?? '') as Alone;
+  return freshProcess(__filename, [JSON.stringify({ shape, seconds })], threadLimits);
+}
+
+/** Runs a file in a process of its own, and takes the last line that it prints for its answer, in JSON. */
+export function freshProcess<Answer>(file: string, args: readonly string[], env: NodeJS.ProcessEnv): Answer {
+  const output = execFileSync(process.execPath, [...process.execArgv, file, ...args], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+    encoding: 'utf8',
+  });
+  return JSON.parse(output.trim().split('\n').at(-1) ?? '') as Answer;
 }
 
 /** The most memory this process has held, bytes. (`maxRSS` would count the one that started it.) */

@@ -15,7 +15,7 @@ import { buildFolder } from '../dist/data/build/folder';
 import { openCifar10 } from '../lib/data/build/cifar10';
 import { readImages } from '../lib/data/dataset';
 import { Peer } from './peer';
-import { median } from './statistics';
+import { inTurn } from './statistics';
 
 /** Photographs of CIFAR-10, enlarged, with one another's pixels as fine texture, and grain: 500 × 375, some 100 KB. */
 async function makePhotographs(folder: string, count: number): Promise<void> {
@@ -62,7 +62,7 @@ async function main(): Promise<void> {
   const make = ['--import', 'tsx', __filename, '--make', images, '--images', values.images];
   execFileSync(process.execPath, make, { stdio: 'inherit' });
   const peer = new Peer<number>(['build.py', images, String(availableParallelism())]);
-  const theirs = async () => count / (await peer.ask({}));
+  const torchvision = async () => count / (await peer.ask({}));
   const ours = async () => {
     const out = join(folder, 'data');
     const started = performance.now();
@@ -72,20 +72,11 @@ async function main(): Promise<void> {
     return rate;
   };
   await ours();
-  await theirs();
-  const rates: { readonly ours: number; readonly peer: number }[] = [];
-  for (let repeat = 0; repeat < Number(values.repeats); repeat++)
-    rates.push({ ours: await ours(), peer: await theirs() });
+  await torchvision();
+  const what = { name: 'building a data set, 500 × 375 JPEG to 256 × 256', unit: 'images/s' } as const;
+  const row = { ...(await inTurn(what, Number(values.repeats), { ours, peer: torchvision })), target: 1 };
   peer.stop();
   rmSync(folder, { recursive: true });
-  const row = {
-    name: 'building a data set, 500 × 375 JPEG to 256 × 256',
-    unit: 'images/s',
-    ours: median(rates.map((rate) => rate.ours)),
-    peer: median(rates.map((rate) => rate.peer)),
-    ratio: median(rates.map((rate) => rate.ours / rate.peer)),
-    target: 1,
-  };
   const text = `${row.name}: ${row.ours.toFixed(0)} (torchvision ${row.peer.toFixed(0)}) ${row.unit}, ratio ${row.ratio.toFixed(2)}`;
   console.log(values.json ? JSON.stringify([row], undefined, 2) : text);
 }

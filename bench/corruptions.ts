@@ -11,13 +11,19 @@ import { parseArgs } from 'node:util';
 import { corruptions } from '../lib/distortions';
 import { compile, hashSeed, type Tensor, type Tensor4D, tf } from '../lib/tensorflow';
 import { Peer } from './peer';
-import { median } from './statistics';
+import { inTurn } from './statistics';
 
 const [SIDE, BATCH] = [224, 64];
 const PYTHON = join(__dirname, '..', '.venv-corruptions', 'bin', 'python');
 
 /** As imagecorruptions calls ours. */
 const peerName = (name: string) => name.replace(/-c$/, '').replaceAll('-', '_');
+
+async function meanOverSeverities(measured: (severity: number) => number | Promise<number>): Promise<number> {
+  let mean = 0;
+  for (const severity of [1, 2, 3, 4, 5]) mean += (await measured(severity)) / 5;
+  return mean;
+}
 
 async function main(): Promise<void> {
   const { only, repeats } = parseArgs({
@@ -58,7 +64,7 @@ async function main(): Promise<void> {
       }),
       { threads: 1 },
     );
-    const once = (severity: number): number => {
+    const ours = (severity: number): number => {
       const severities = tf.fill([BATCH], severity);
       const before = process.cpuUsage();
       step({ crops, severities, seeds }).images.dispose();
@@ -66,21 +72,15 @@ async function main(): Promise<void> {
       severities.dispose();
       return (user + system) / 1000 / BATCH;
     };
-    for (let warm = 0; warm < 2; warm++) once(1);
-    const [ours, theirs]: [number[], number[]] = [[], []];
-    for (let repeat = 0; repeat < Number(repeats); repeat++) {
-      const sums = [0, 0];
-      for (const severity of [1, 2, 3, 4, 5]) {
-        sums[0] += once(severity) / 5;
-        sums[1] += (await peer.ask({ name: peerName(corruption.name), severity, side: SIDE })) / 5;
-      }
-      ours.push(sums[0]);
-      theirs.push(sums[1]);
-    }
+    for (let warm = 0; warm < 2; warm++) ours(1);
+    const theirs = (severity: number) => peer.ask({ name: peerName(corruption.name), severity, side: SIDE });
+    const row = await inTurn({ name: corruption.title, unit: 'ms' }, Number(repeats), {
+      ours: () => meanOverSeverities(ours),
+      peer: () => meanOverSeverities(theirs),
+    });
     step.dispose();
-    const ratio = median(ours.map((value, at) => theirs[at] / value));
     console.log(
-      `| ${corruption.title} | ${median(ours).toFixed(1)} | ${median(theirs).toFixed(1)} | ${ratio.toFixed(1)} |`,
+      `| ${row.name} | ${[row.ours, row.peer, row.ratio].map((one) => one.toFixed(1)).join(' | ')} |`,
     );
   }
   peer.stop();

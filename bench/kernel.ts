@@ -1,5 +1,5 @@
 /**
- * The kernel beside ipykernel, in turn, on the same machine: `node --import tsx bench/kernel.ts [-- options]`.
+ * The kernel beside ipykernel, in turn, on the same machine: `npm run bench:kernel [-- options]`.
  *
  *   --json            rows as JSON: name, unit, ours, peer, ratio, target
  *   --repeats N       measurements of each side, in turn; the median counts. Default: 40, a tenth of that for starts
@@ -10,27 +10,12 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { kernelCommand, python, root, TestKernel } from '../test/support/kernel';
-import { median, quantile } from './statistics';
+import { inTurn, type Measure, quantile, type Row } from './statistics';
 
 const { values } = parseArgs({
-  args: process.argv.slice(2).filter((arg) => arg !== '--'),
   options: { json: { type: 'boolean', default: false }, repeats: { type: 'string', default: '40' } },
 });
 const repeats = Number(values.repeats);
-
-/** Milliseconds of one measurement. */
-type Measure = () => Promise<number>;
-
-interface Row {
-  readonly name: string;
-  readonly unit: 'ms';
-  readonly ours: number;
-  readonly peer: number;
-  /** peer / ours: above 1 is better. */
-  readonly ratio: number;
-  /** The least ratio aimed at. */
-  readonly target?: number;
-}
 
 /** @param slackMs what ours may take longer */
 async function compare(
@@ -40,16 +25,10 @@ async function compare(
   peer: Measure,
   slackMs?: number,
 ): Promise<Row> {
-  const results: { ours: number[]; peer: number[] } = { ours: [], peer: [] };
   await ours();
   await peer();
-  for (let time = 0; time < times; time += 1) {
-    results.ours.push(await ours());
-    results.peer.push(await peer());
-  }
-  const row = { ours: median(results.ours), peer: median(results.peer) };
-  const target = slackMs === undefined ? undefined : row.peer / (row.peer + slackMs);
-  return { name, unit: 'ms', ...row, ratio: row.peer / row.ours, ...(target && { target }) };
+  const row = await inTurn({ name, unit: 'ms' }, times, { ours, peer });
+  return slackMs === undefined ? row : { ...row, target: row.peer / (row.peer + slackMs) };
 }
 
 async function timed(work: () => Promise<unknown>): Promise<number> {
@@ -75,7 +54,7 @@ const asking =
     timed(() => kernel.request(type, content));
 
 /** Shows a slider that draws a chart; each call moves it and waits for the new chart. */
-async function sliderMoves(kernel: TestKernel): Promise<Measure> {
+async function sliderMoves(kernel: TestKernel): Promise<() => Promise<number>> {
   const cell = await kernel.sendCell(`
 import { Figure } from 'stability-training/plots';
 import { interact, slider } from 'stability-training/notebook';

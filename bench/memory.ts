@@ -9,7 +9,6 @@
  * steps, above what it had before the network was made. On the CPU also where there is a card, as TensorFlow takes all
  * of a card's memory at once. Writes data/results/memory.json, from which claim 29 is checked.
  */
-import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { dirname } from 'node:path';
@@ -26,7 +25,7 @@ import { presetNamed } from '../lib/runs/presets';
 import { tf } from '../lib/tensorflow';
 import type { Method } from '../lib/training/methods';
 import { train } from '../lib/training/train';
-import { residentPeak } from './alone';
+import { freshProcess, residentPeak } from './alone';
 
 /** Enough for the peak: the second and third step find what the first has left. */
 const STEPS = 4;
@@ -85,17 +84,9 @@ function measureAll(): MemoryMeasurement {
   const megabytes = names.map((): number[] => []);
   for (let repeat = 0; repeat < Number(values.repeats); repeat++) {
     names.forEach((name, at) => {
-      const output = execFileSync(
-        process.execPath,
-        [...process.execArgv, __filename, '--preset', preset.name, '--child', name],
-        {
-          env: { ...process.env, CUDA_VISIBLE_DEVICES: '-1' },
-          stdio: ['ignore', 'pipe', 'inherit'],
-          encoding: 'utf8',
-        },
-      );
-      const last = output.trim().split('\n').at(-1) ?? '';
-      megabytes[at].push(Math.round(Number(last)));
+      const args = ['--preset', preset.name, '--child', name];
+      const peak = freshProcess<number>(__filename, args, { CUDA_VISIBLE_DEVICES: '-1' });
+      megabytes[at].push(Math.round(peak));
     });
   }
   return {

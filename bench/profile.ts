@@ -19,9 +19,10 @@ const { values } = parseArgs({
     batch: { type: 'string', default: '128' },
     stem: { type: 'string', default: 'imagenet' },
     precision: { type: 'string', default: 'float32' },
-    rows: { type: 'string', default: '30' },
   },
 });
+/** So many ops are listed, those that take most. */
+const ROWS = 30;
 const [width, size, batch] = [values.width, values.size, values.batch].map(Number);
 const shape: StepShape = {
   task: 'train',
@@ -78,7 +79,7 @@ console.log(
   `compiled  ${compiled.toFixed(0).padStart(6)} ms a step, ${((1000 * batch) / compiled).toFixed(1)} images/s\n`,
 );
 console.log('   ms/step  share  calls  op and first output');
-for (const [name, { calls, milliseconds }] of sorted.slice(0, Number(values.rows))) {
+for (const [name, { calls, milliseconds }] of sorted.slice(0, ROWS)) {
   const share = `${((100 * milliseconds) / total).toFixed(1)} %`;
   console.log(
     `${(milliseconds / repeats).toFixed(2).padStart(10)} ${share.padStart(7)} ${String(calls / repeats).padStart(5)}  ${name}`,

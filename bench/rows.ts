@@ -10,6 +10,7 @@ import { presets } from '../lib/runs/presets';
 import { train } from '../lib/training/train';
 import { alone } from './alone';
 import { type Peer, writePictures } from './peer';
+import type { Measure, Row } from './statistics';
 import { CLASSES, randomStep, type StepShape } from './step';
 
 /** The peer, and the device it computes on. */
@@ -20,14 +21,12 @@ export interface Beside {
 
 /** Both sides of a row, warmed up; each call is one measurement, in the row's unit. */
 export interface Sides {
-  readonly ours: () => number | Promise<number>;
-  readonly theirs: () => number | Promise<number>;
+  readonly ours: Measure;
+  readonly peer: Measure;
   readonly dispose: () => void;
 }
 
-export interface RowPlan {
-  readonly name: string;
-  readonly unit: 'images/s' | 'ms' | 'MB';
+export interface RowPlan extends Pick<Row, 'name' | 'unit'> {
   /** The least ratio aimed at; above 1 is better for us in every row. */
   readonly target: number;
   readonly open: (beside: Beside) => Promise<Sides>;
@@ -84,7 +83,7 @@ function speed(shape: StepShape, target: number): RowPlan {
       rate(2);
       const steps = Math.max(2, Math.round((3 * rate(2)) / shape.batch));
       await ask(2);
-      return { ours: () => rate(steps), theirs: () => ask(steps), dispose };
+      return { ours: () => rate(steps), peer: () => ask(steps), dispose };
     },
   };
 }
@@ -140,7 +139,7 @@ function epoch(precision: Precision, target: number): RowPlan {
             steps: 1,
           })
         ).imagesPerSecond;
-      return { ours: secondEpoch, theirs: ask, dispose: () => rmSync(folder, { recursive: true }) };
+      return { ours: secondEpoch, peer: ask, dispose: () => rmSync(folder, { recursive: true }) };
     },
   };
 }
@@ -157,7 +156,7 @@ function memory(precision: Precision, target: number): RowPlan {
         peer.ask({ ...request(device), ...shape, task: 'memory', classes: CLASSES, steps: 4 });
       return {
         ours: () => alone(shape).peakBytes / 1e6,
-        theirs: async () => ((await ask()).peakBytes ?? Number.NaN) / 1e6,
+        peer: async () => ((await ask()).peakBytes ?? Number.NaN) / 1e6,
         dispose: () => {},
       };
     },
@@ -173,14 +172,14 @@ function tinyStep(target: number): RowPlan {
     target,
     async open() {
       const steps = [randomStep(shape, { threads: 1 }), randomStep(shape, { execution: 'eager' })];
-      const [ours, theirs] = steps.map(({ run }) => () => {
+      const [ours, peer] = steps.map(({ run }) => () => {
         const started = performance.now();
         run(20);
         return (performance.now() - started) / 20;
       });
       ours();
-      theirs();
-      return { ours, theirs, dispose: () => steps.forEach(({ dispose }) => void dispose()) };
+      peer();
+      return { ours, peer, dispose: () => steps.forEach(({ dispose }) => void dispose()) };
     },
   };
 }

@@ -13,31 +13,15 @@ import { parseArgs } from 'node:util';
 import { device } from '../lib/tensorflow';
 import { Peer } from './peer';
 import { type Beside, plans, type RowPlan } from './rows';
-import { median } from './statistics';
+import { inTurn, type Row } from './statistics';
 
-interface Row {
-  readonly name: string;
-  readonly unit: RowPlan['unit'];
-  readonly ours: number;
-  readonly peer: number;
-  /** Median of the ratios, each of two measurements in a row; above 1 is better. */
-  readonly ratio: number;
-  readonly target: number;
-}
-
-async function measure({ name, unit, target, open }: RowPlan, beside: Beside, repeats: number): Promise<Row> {
-  const sides = await open(beside);
-  const [ours, theirs]: [number[], number[]] = [[], []];
+async function measure(plan: RowPlan, beside: Beside, repeats: number): Promise<Row> {
+  const sides = await plan.open(beside);
   try {
-    for (let i = 0; i < repeats; i++) {
-      ours.push(await sides.ours());
-      theirs.push(await sides.theirs());
-    }
+    return { ...(await inTurn(plan, repeats, sides)), target: plan.target };
   } finally {
     sides.dispose();
   }
-  const ratios = ours.map((value, i) => (unit === 'images/s' ? value / theirs[i] : theirs[i] / value));
-  return { name, unit, ours: median(ours), peer: median(theirs), ratio: median(ratios), target };
 }
 
 async function main(): Promise<void> {

@@ -5,3 +5,35 @@ export function quantile(values: readonly number[], share: number): number {
 
 /** The middle value, of an even number the upper of the two. */
 export const median = (values: readonly number[]) => quantile(values, 0.5);
+
+/** A row of a benchmark: both sides, measured in turn. */
+export interface Row {
+  readonly name: string;
+  readonly unit: 'images/s' | 'ms' | 'MB';
+  readonly ours: number;
+  readonly peer: number;
+  /** Median of the ratios, each of two measurements in a row; above 1 is better for us. */
+  readonly ratio: number;
+  /** The least ratio aimed at. */
+  readonly target?: number;
+}
+
+/** Measures once, in the unit of the row. */
+export type Measure = () => number | Promise<number>;
+
+/** Measures both sides in turn, so often each. */
+export async function inTurn(
+  { name, unit }: Pick<Row, 'name' | 'unit'>,
+  repeats: number,
+  { ours, peer }: { readonly ours: Measure; readonly peer: Measure },
+): Promise<Row> {
+  const pairs: { readonly ours: number; readonly peer: number }[] = [];
+  for (let repeat = 0; repeat < repeats; repeat++) pairs.push({ ours: await ours(), peer: await peer() });
+  return {
+    name,
+    unit,
+    ours: median(pairs.map((pair) => pair.ours)),
+    peer: median(pairs.map((pair) => pair.peer)),
+    ratio: median(pairs.map((pair) => (unit === 'images/s' ? pair.ours / pair.peer : pair.peer / pair.ours))),
+  };
+}
