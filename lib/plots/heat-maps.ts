@@ -72,29 +72,25 @@ export function gainHeatMap(
   });
 }
 
+/** What stands around the cells. */
+interface HeatMapParts {
+  readonly title: string;
+  readonly text: string;
+  readonly columns: readonly string[];
+  readonly axis: string;
+  readonly colours: {
+    readonly cmin: number;
+    readonly cmax: number;
+    readonly colorscale: string | readonly (readonly [number, string])[];
+  };
+  /** What the colour bar says. */
+  readonly bar: string;
+}
+
 /** Rows of cells with their values. */
 function heatMap(
   given: readonly { readonly title: string; readonly counted: readonly (number | undefined)[] }[],
-  {
-    title,
-    text,
-    columns,
-    axis,
-    colours,
-    bar,
-  }: {
-    readonly title: string;
-    readonly text: string;
-    readonly columns: readonly string[];
-    readonly axis: string;
-    readonly colours: {
-      readonly cmin: number;
-      readonly cmax: number;
-      readonly colorscale: string | readonly (readonly [number, string])[];
-    };
-    /** What the colour bar says. */
-    readonly bar: string;
-  },
+  { title, text, columns, axis, colours, bar }: HeatMapParts,
 ): Figure {
   const rows = [...given].reverse(); // Plotly's first row is the lowest
   return new Figure({

@@ -26,7 +26,7 @@ import { type ResultsTable, type Row, resultsTable } from './table';
 /** How often the network is right, against how sure it is. */
 export function reliabilityFigure({ network, calibration }: RobustnessReport): Figure {
   const bins = calibration.bins.filter(({ count }) => count > 0);
-  const error = `calibration error ${intervalText(calibration.ece, calibration)}`;
+  const error = `calibration error ${percent(calibration.ece, 1)} % (${rangeText(calibration)})`;
   const title = `${network}: expected ${error}`;
   const middle = bins.map(({ from, to }) => percent((from + to) / 2, 2));
   return new Figure({
@@ -133,8 +133,9 @@ export function certifiedFigure(curves: readonly CertifiedCurve[], title = 'Cert
   });
 }
 
-const intervalText = (value: number, { low, high }: Omit<Measured, 'value'>) =>
-  `${percent(value, 1)} % (${percent(low, 1)} … ${percent(high, 1)})`;
+/** `61.2 … 64.0`, in per cent. */
+const rangeText = ({ low, high }: Pick<Measured, 'low' | 'high'>) =>
+  `${percent(low, 1)} … ${percent(high, 1)}`;
 
 /** The measures of a report, a row each, with their 95 % intervals. */
 export function summaryTable(report: CountedReport, baseline?: CountedReport): ResultsTable {
@@ -148,15 +149,7 @@ export function summaryTable(report: CountedReport, baseline?: CountedReport): R
     ['expected calibration error', summary.ece],
   ];
   const rows = measures.flatMap(([measure, found]): Row[] =>
-    found === undefined
-      ? []
-      : [
-          {
-            measure,
-            '%': percent(found.value, 1),
-            '95 % interval': `${percent(found.low, 1)} … ${percent(found.high, 1)}`,
-          },
-        ],
+    found === undefined ? [] : [{ measure, '%': percent(found.value, 1), '95 % interval': rangeText(found) }],
   );
   return resultsTable(rows, { title: report.network });
 }
@@ -182,12 +175,12 @@ function distortionTable(report: RobustnessReport): ResultsTable | undefined {
     .filter(({ distortion }) => distortion !== 'none' && !names.has(distortion))
     .map((row) => {
       const kind = distortionNamed(row.distortion);
-      const { accuracy, low, high } = accuracyInterval(row);
+      const found = accuracyInterval(row);
       return {
         distortion: kind.title,
         strength: strengthText(kind, row.strength),
-        'accuracy, %': percent(accuracy, 1),
-        '95 % interval': `${percent(low, 1)} … ${percent(high, 1)}`,
+        'accuracy, %': percent(found.accuracy, 1),
+        '95 % interval': rangeText(found),
       };
     });
   return rows.length > 0 ? resultsTable(rows, { title: "The paper's distortions, and attacks" }) : undefined;
