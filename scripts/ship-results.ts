@@ -15,7 +15,7 @@ import { type PanelCurves, panelCurves, provenance, SettingCurves } from '../lib
 import { panelFigure } from '../lib/plots/panel';
 import { RUNS } from '../lib/runs/laboratory';
 import { BASELINE, type Preset, presets, type Treatment } from '../lib/runs/presets';
-import { type Results, RunStore, SHIPPED, shippedWeightsFile } from '../lib/runs/run-store';
+import { type Results, type RunResult, RunStore, SHIPPED, shippedWeightsFile } from '../lib/runs/run-store';
 import { readResults, shippedResults, writeResults } from '../lib/runs/shipped-results';
 
 const ROOT = join(__dirname, '..');
@@ -43,9 +43,9 @@ const SHOWN_FIRST: Treatment = {
 };
 
 /** The runs whose weights ship: the baseline, what notebook 00 shows, and of each panel of Figures 1 to 3 the best ST and DA. */
-function shownRuns(preset: Preset, results: Results): ReadonlyMap<string, { readonly isBaseline: boolean }> {
+function shownRuns(preset: Preset, results: Results): ReadonlySet<string> {
   const curves = new SettingCurves({ results, preset, test: 'gaussian-noise', strengths: [0] });
-  const first = (treatment: Treatment) => curves.of(treatment)?.runs.slice(0, 1) ?? [];
+  const first = [BASELINE, SHOWN_FIRST].flatMap((treatment) => curves.of(treatment)?.runs[0].id ?? []);
   const best = drawnPanels(preset, results).flatMap(({ curves }) =>
     ['ST', 'DA'].flatMap((method) => {
       const found = curves.find(
@@ -54,11 +54,7 @@ function shownRuns(preset: Preset, results: Results): ReadonlyMap<string, { read
       return found?.chosen.runs[0].id ?? [];
     }),
   );
-  const shown = new Map<string, { readonly isBaseline: boolean }>();
-  for (const id of best) shown.set(id, { isBaseline: false });
-  for (const { id } of first(SHOWN_FIRST)) shown.set(id, { isBaseline: false });
-  for (const { id } of first(BASELINE)) shown.set(id, { isBaseline: true });
-  return shown;
+  return new Set([...first, ...best]);
 }
 
 /**
@@ -67,18 +63,16 @@ function shownRuns(preset: Preset, results: Results): ReadonlyMap<string, { read
  */
 function shipWeights(preset: Preset, results: Results, store: RunStore): void {
   mkdirSync(join(SHIPPED, 'weights'), { recursive: true });
-  for (const [id, { isBaseline }] of shownRuns(preset, results)) {
+  for (const id of shownRuns(preset, results)) {
     const from = store.weightsFile(id);
     if (!existsSync(from)) continue; // shipped before, from another store
     const { tensors, metadata } = readSafetensors(from);
-    const isHalved = !isBaseline && results.get(id)?.record.spec.precision === 'bfloat16';
-    const kept = [...tensors].map(
-      ([name, tensor]) =>
-        [
-          name,
-          { ...tensor, dtype: isHalved && tensor.shape.length === 4 ? 'BF16' : 'F32' } as const,
-        ] as const,
-    );
+    const { method, precision } = (results.get(id) as RunResult).record.spec;
+    const isHalved = method.kind !== 'baseline' && precision === 'bfloat16';
+    const kept = [...tensors].map(([name, tensor]) => {
+      const dtype = isHalved && tensor.shape.length === 4 ? 'BF16' : 'F32';
+      return [name, { ...tensor, dtype }] as const;
+    });
     const { sha256: _, ...rest } = metadata;
     writeSafetensors(shippedWeightsFile(id), { tensors: new Map(kept), metadata: rest });
   }
