@@ -11,12 +11,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openImagenette } from '../lib/data/build/imagenette';
-import { readImages, subset } from '../lib/data/dataset';
+import { subset } from '../lib/data/dataset';
 import { corruptions } from '../lib/distortions';
-import { centreCrops, normalise } from '../lib/evaluation/crops';
+import { normalise } from '../lib/evaluation/crops';
 import { accuracyInterval } from '../lib/evaluation/evaluate';
+import { distortedImages } from '../lib/evaluation/pictures';
 import { resNetFrom } from '../lib/model/weights';
-import { hashSeed, type Tensor4D, tf, uint8Tensor } from '../lib/tensorflow';
+import { type Tensor4D, tf } from '../lib/tensorflow';
 
 const ROOT = join(__dirname, '..');
 /** The baseline of the preset photos. */
@@ -33,7 +34,7 @@ const { values, positionals } = parseArgs({
 const [count, severity] = [Number(values.images), Number(values.severity)];
 
 const dataset = openImagenette(join(ROOT, 'data', 'imagenette'));
-const { cropSide: side, sourceSide } = dataset;
+const { cropSide: side } = dataset;
 const split = subset(dataset.test, { count, seed: 0 });
 const places = Array.from({ length: count }, (_, image) => image);
 const network = resNetFrom(WEIGHTS);
@@ -53,55 +54,36 @@ function answers(pictures: Uint8Array): number[] {
   });
 }
 
-/** The pictures under a corruption of ours. */
-function corrupted(name: string, pictures: Uint8Array): Uint8Array {
-  const corruption = corruptions.find((one) => one.name === name);
-  const made = new Uint8Array(pictures.length);
+/** The pictures under a distortion, cut off to bytes. */
+async function distorted(distortion: string, strength: number): Promise<Uint8Array> {
+  const made = new Uint8Array(count * side * side * 3);
   for (let first = 0; first < count; first += BATCH) {
-    tf.tidy(() => {
-      const batch = places.slice(first, first + BATCH);
-      const start = first * side * side * 3;
-      const part = Float32Array.from(pictures.subarray(start, start + batch.length * side * side * 3));
-      const crops = tf.tensor(part, [batch.length, side, side, 3]).div(255) as Tensor4D;
-      const images = corruption?.apply({
-        squares: crops,
-        crops,
-        strengths: tf.fill([batch.length], severity),
-        seeds: tf.tensor2d(
-          batch.map((image) => hashSeed(0, image, name)),
-          undefined,
-          'int32',
-        ),
-        gradient: (x) => x,
-        divergenceGradient: (x) => x,
-      }) as Tensor4D;
-      made.set(images.mul(255).add(1e-3).floor().dataSync(), start);
-    });
+    const indices = places.slice(first, first + BATCH);
+    const images = await distortedImages({ dataset, split, indices, distortion, strength });
+    const bytes = tf.tidy(() => images.mul(255).add(1e-3).floor());
+    made.set(bytes.dataSync(), first * side * side * 3);
+    tf.dispose([images, bytes]);
   }
   return made;
 }
 
-const squares = readImages(split, places);
-const clean = Uint8Array.from(
-  tf
-    .tidy(() =>
-      centreCrops(uint8Tensor(squares, [count, sourceSide, sourceSide, 3]) as Tensor4D, side).mul(255),
-    )
-    .round()
-    .dataSync(),
-);
-const folder = mkdtempSync(join(tmpdir(), 'parity-'));
-try {
-  writeFileSync(join(folder, 'pictures'), clean);
-  const python = join(ROOT, '.venv-corruptions', 'bin', 'python');
-  const script = [
-    join(__dirname, 'parity.py'),
-    positionals[0],
-    join(folder, 'pictures'),
-    String(severity),
-    folder,
-  ];
-  execFileSync(python, script, { stdio: ['ignore', 'inherit', 'inherit'] });
+async function main(): Promise<void> {
+  const clean = await distorted('gaussian-noise', 0);
+  const folder = mkdtempSync(join(tmpdir(), 'parity-'));
+  try {
+    const pictures = join(folder, 'pictures');
+    writeFileSync(pictures, clean);
+    const python = join(ROOT, '.venv-corruptions', 'bin', 'python');
+    const script = [join(__dirname, 'parity.py'), positionals[0], pictures, String(severity), folder];
+    execFileSync(python, script, { stdio: ['ignore', 'inherit', 'inherit'] });
+    await compare(clean, folder);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** Prints the accuracies on our pictures and on theirs, which lie in the folder. */
+async function compare(clean: Uint8Array, folder: string): Promise<void> {
   const percent = (value: number) => (100 * value).toFixed(1);
   const shown = (right: readonly number[]) => {
     const correct = right.reduce((sum, one) => sum + one, 0);
@@ -117,13 +99,13 @@ try {
     } catch {
       continue; // not a random one
     }
-    const [ours, theirs] = [answers(corrupted(name, clean)), answers(file)];
+    const [ours, theirs] = [answers(await distorted(name, severity)), answers(file)];
     const differences = ours.map((right, image) => right - theirs[image]);
     const mean = differences.reduce((sum, one) => sum + one, 0) / count;
     const variance = differences.reduce((sum, one) => sum + (one - mean) ** 2, 0) / (count - 1);
     const half = 1.96 * Math.sqrt(variance / count);
     console.log(`| ${title} | ${shown(ours)} | ${shown(theirs)} | ${percent(mean)} ± ${percent(half)} |`);
   }
-} finally {
-  rmSync(folder, { recursive: true });
 }
+
+void main();
