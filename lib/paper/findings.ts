@@ -33,6 +33,16 @@ interface Told {
   readonly found: Comparison;
 }
 
+/** A place with what is compared there. */
+interface Compared extends Place {
+  /** Each method's best above the baseline; and where the place is strong, the best chosen there. */
+  readonly gains: readonly Told[];
+  readonly chosenThere: readonly Told[];
+  /** The best ST above the best DA. */
+  readonly between: readonly Told[];
+  readonly control: readonly Told[];
+}
+
 /**
  * Says what the panels of a figure show at one preset or several: which methods gain over the baseline at the practical
  * strength, at a strong one and without distortion, how the best ST and DA compare, which settings lose accuracy on clean
@@ -70,20 +80,20 @@ export function findingOf(
       .flatMap(({ families }) => families)
       .filter(({ method, training }) => method.startsWith(kind) && training === panel.training[0]),
   );
-  const compared = placesOf(panel, preset, results).map(({ where, strong, ...place }) => ({
-    ...place,
-    gains: contenders.flatMap(({ name, families }) =>
-      find(name, [best(families), 'above on average', 'baseline', where]),
-    ),
-    chosenThere:
-      typeof strong === 'number'
-        ? contenders.flatMap(({ name, families }) =>
-            find(name, [best(families, strong), 'above on average', 'baseline', where]),
-          )
-        : [],
-    between: find('ST − DA', [best(stability), 'above on average', best(augmented), where]),
-    control: find('control', ['control', 'above on average', 'baseline', where]),
-  }));
+  const gainsAt = (where: Where, chosenAt?: number) =>
+    contenders.flatMap(({ name, families }) =>
+      find(name, [best(families, chosenAt), 'above on average', 'baseline', where]),
+    );
+  const compared = placesOf(panel, preset, results).map((place): Compared => {
+    const { where, strong } = place;
+    return {
+      ...place,
+      gains: gainsAt(where),
+      chosenThere: typeof strong === 'number' ? gainsAt(where, strong) : [],
+      between: find('ST − DA', [best(stability), 'above on average', best(augmented), where]),
+      control: find('control', ['control', 'above on average', 'baseline', where]),
+    };
+  });
   const lost = contenders.map(({ name, families }) => ({
     name,
     all: find(name, [runs(families), 'above on average', 'baseline', 'none']),
@@ -102,7 +112,7 @@ export function findingOf(
   const open = told.filter((one) => verdictOf(one) === 'undecided').length;
   const sentences = [
     ...gainSentences(compared, verdictOf),
-    ...compared.map(({ short, chosenThere }) => chosenSentence(short, chosenThere, verdictOf)),
+    ...compared.map((place) => chosenSentence(place, verdictOf)),
     betweenSentence(compared, verdictOf),
     forgettingSentence(lost),
     `Undecided: ${open === told.length ? `all ${open}` : `${open} of the ${told.length}`} differences compared here.`,
@@ -156,10 +166,7 @@ function verdicts(all: readonly Told[]): (one: Told) => Direction {
 }
 
 /** `At the practical ρ=30° ST (+13.5) and DA (+13.2) surely gain over the baseline.` Places with nothing sure share a sentence. */
-function gainSentences(
-  places: readonly (Pick<Place, 'words'> & { readonly gains: readonly Told[] })[],
-  verdictOf: (one: Told) => Direction,
-): readonly string[] {
+function gainSentences(places: readonly Compared[], verdictOf: (one: Told) => Direction): readonly string[] {
   const wordsOf = new Map<string, string[]>();
   for (const { words, gains } of places) {
     const those = (wanted: Direction, verb: string, preposition: string) => {
@@ -183,8 +190,8 @@ function gainSentences(
 }
 
 /** `With the best chosen at σ=0.5 instead: ST (σ=1, α=10) +20.1 (+15.3 to +24.9), …`. */
-function chosenSentence(short: string, chosen: readonly Told[], verdictOf: (one: Told) => Direction): string {
-  const each = chosen.map((one) => {
+function chosenSentence({ short, chosenThere }: Compared, verdictOf: (one: Told) => Direction): string {
+  const each = chosenThere.map((one) => {
     const { sides, estimate } = one.found;
     const setting = sides?.[0].replace(/^best |, chosen at .*?(?= \()/g, '') ?? one.name;
     return `${setting} ${points(estimate.value)}${intervalText(one.found)}${verdictOf(one) === 'undecided' ? ', undecided' : ''}`;
@@ -198,10 +205,7 @@ function intervalText({ low, high }: Comparison): string {
 }
 
 /** Where the best ST is ahead of the best DA, where behind, and what would decide the rest. */
-function betweenSentence(
-  places: readonly (Pick<Place, 'short'> & { readonly between: readonly Told[] })[],
-  verdictOf: (one: Told) => Direction,
-): string {
+function betweenSentence(places: readonly Compared[], verdictOf: (one: Told) => Direction): string {
   const all = places.flatMap(({ short, between }) => between.map((one) => ({ short, one })));
   const said = { better: 'surely ahead', worse: 'surely behind', undecided: 'undecided' };
   const parts = (Object.keys(said) as Direction[]).flatMap((direction) => {
@@ -237,11 +241,7 @@ function forgettingSentence(
 }
 
 /** Rows: the contenders, ST against DA, the control, each with the seeds that both sides have. Columns: places. Bold is sure. */
-function gainTable(
-  places: readonly (Pick<Place, 'short'> &
-    Readonly<Record<'gains' | 'between' | 'control', readonly Told[]>>)[],
-  verdictOf: (one: Told) => Direction,
-): string {
+function gainTable(places: readonly Compared[], verdictOf: (one: Told) => Direction): string {
   const columns = places.map(({ gains, between, control }) => [...gains, ...between, ...control]);
   const cell = (one: Told) => {
     const { estimate } = one.found;
