@@ -1,5 +1,4 @@
-import type { ProgressBar } from '../notebook/progress';
-import { progress } from '../notebook/progress';
+import { type ProgressBar, progress } from '../notebook/progress';
 import type { Laboratory } from '../runs/laboratory';
 import { localEngine } from './engines/local';
 import type { SweepSubject } from './plan';
