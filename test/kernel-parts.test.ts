@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import {
+  appendFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -19,6 +20,7 @@ import { loadTypeScript } from '../lib/kernel/compiler/compiled';
 import { Program } from '../lib/kernel/compiler/program';
 import { names as calls } from '../lib/kernel/compiler/transform';
 import { Outbox } from '../lib/kernel/wire/outbox';
+import { Tail } from '../lib/kernel/wire/tail';
 import { Wire } from '../lib/kernel/wire/wire';
 import { type KernelClient, openComm, setCurrentKernel } from '../lib/notebook/client';
 import { checkbox, interact, slider } from '../lib/notebook/controls';
@@ -250,6 +252,23 @@ test('an outbox sends one message at a time, in order', async () => {
   for (const message of messages) outbox.send([message]);
   await outbox.empty();
   assert.deepEqual(sent, messages);
+});
+
+test('what is written while a long file is read is read, too', (context) => {
+  const folder = mkdtempSync(join(tmpdir(), 'tail-'));
+  context.after(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'out');
+  const parts = [...'abc'].map((letter) => letter.repeat(800_000));
+  const left = [...parts];
+  const write = () => appendFileSync(file, left.shift() ?? '');
+  write();
+  let text = '';
+  const tail = new Tail(file, (more) => {
+    text += more;
+    write();
+  });
+  for (let drains = 0; drains < 4; drains += 1) tail.drain();
+  assert.ok(text === parts.join(''), `${text.length} characters`);
 });
 
 describe('the compiler of cells', () => {
