@@ -9,29 +9,20 @@ export interface Sender {
 
 /** Sends one message after another: a socket refuses a second one while the first is under way. */
 export class Outbox {
-  readonly #waiting: Frames[] = [];
   readonly #socket: Sender;
-  #sending: Promise<void> | undefined;
+  #sent = Promise.resolve();
 
   constructor(socket: Sender) {
     this.#socket = socket;
   }
 
   send(frames: Frames): void {
-    this.#waiting.push(frames);
-    this.#sending ??= this.#sendAll();
+    this.#sent = this.#sent.then(() => this.#socket.send(frames));
   }
 
   /** When all that was given has gone to the socket. */
   async empty(): Promise<void> {
-    await this.#sending;
-  }
-
-  async #sendAll(): Promise<void> {
-    for (let frames = this.#waiting.shift(); frames; frames = this.#waiting.shift()) {
-      await this.#socket.send(frames);
-    }
-    this.#sending = undefined;
+    await this.#sent;
   }
 }
 
@@ -43,9 +34,7 @@ const mostCharacters = 1 << 20;
 export class Publisher {
   readonly #outbox: Outbox;
   readonly #wire: Wire;
-  #text:
-    | { readonly name: string; readonly reply: Omit<Reply, 'content'>; parts: string[]; length: number }
-    | undefined;
+  #stream: { readonly name: string; readonly origin: Reply['origin']; text: string } | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(socket: Sender, wire: Wire) {
@@ -59,13 +48,12 @@ export class Publisher {
   }
 
   publishText(name: string, text: string, origin: Reply['origin']): void {
-    if (this.#text?.name !== name || this.#text.reply.origin.header !== origin.header) {
+    if (this.#stream?.name !== name || this.#stream.origin.header !== origin.header) {
       this.#flush();
-      this.#text = { name, reply: { type: 'stream', origin }, parts: [], length: 0 };
+      this.#stream = { name, origin, text: '' };
     }
-    this.#text.parts.push(text);
-    this.#text.length += text.length;
-    if (this.#text.length >= mostCharacters) this.#flush();
+    this.#stream.text += text;
+    if (this.#stream.text.length >= mostCharacters) this.#flush();
     else this.#timer ??= setTimeout(() => this.#flush(), waitMs);
   }
 
@@ -77,10 +65,10 @@ export class Publisher {
   #flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const text = this.#text;
-    if (!text) return;
-    this.#text = undefined;
-    this.#send({ ...text.reply, content: JSON.stringify({ name: text.name, text: text.parts.join('') }) });
+    if (!this.#stream) return;
+    const { origin, ...content } = this.#stream;
+    this.#stream = undefined;
+    this.#send({ type: 'stream', content: JSON.stringify(content), origin });
   }
 
   #send(reply: Reply): void {
