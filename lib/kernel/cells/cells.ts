@@ -1,6 +1,6 @@
 import { writeSync } from 'node:fs';
 import { relative } from 'node:path';
-import { setCurrentKernel } from '../../notebook/client';
+import { type KernelClient, setCurrentKernel } from '../../notebook/client';
 import { encodeBundle, type MimeBundle, toMimeBundle } from '../../notebook/mime';
 import { Interpreter, type Outcome } from '../compiler/interpreter';
 import { Scripts } from '../compiler/stack';
@@ -11,19 +11,17 @@ import { KernelComms } from './comms';
 import { type Failure, failureOf, failureOfDiagnostics } from './failure';
 import { History } from './history';
 import { Interruption } from './interruption';
-import { NotebookClient } from './notebook-client';
+import { notebookClient } from './notebook-client';
 import { redirectOutput, refuseInput } from './output';
 import { LoadedModules } from './rebuilt';
 
 /** The content of an `execute_reply`. */
-export type ExecuteReply =
-  | {
-      readonly status: 'ok';
-      readonly execution_count: number;
-      readonly payload: [];
-      readonly user_expressions: object;
-    }
-  | ({ readonly status: 'error'; readonly execution_count: number } & Failure);
+export interface ExecuteReply extends Partial<Failure> {
+  readonly status: 'ok' | 'error';
+  readonly execution_count: number;
+  readonly payload?: [];
+  readonly user_expressions?: object;
+}
 
 export interface CellsOptions {
   readonly presses: Presses;
@@ -72,14 +70,12 @@ export class Cells {
       fail: (cell, error) => this.#publish(cell, 'error', failureOf(error, this.#scripts)),
       send: (reply) => this.#tell({ kind: 'send', channel: 'iopub', reply }),
     });
-    const client = new NotebookClient(
-      {
-        cell: () => this.#currentCell(),
-        publish: (cell, type, content) => this.#publish(cell, type, content),
-        ask: (cell, prompt, password) => this.#ask(cell, prompt, password),
-      },
-      this.comms,
-    );
+    const client = notebookClient({
+      comm: this.comms,
+      cell: () => this.#currentCell(),
+      publish: (cell, type, content) => this.#publish(cell, type, content),
+      ask: (cell, prompt, password) => this.#ask(cell, prompt, password),
+    });
     setCurrentKernel(client);
     const prompt = (message = '', options?: { readonly password?: boolean }) =>
       client.input(message, options);
@@ -88,7 +84,7 @@ export class Cells {
     this.interpreter = new Interpreter({
       directory: process.cwd(),
       globals: { declarations: questionDeclarations, values: { prompt, confirm, alert } },
-      onScript: (name, locate) => this.#scripts.setLocate(name, locate),
+      onScript: (name, map) => this.#scripts.addMap(name, map),
       onCompile: (isCompiling) => Atomics.store(presses, 1, isCompiling ? 1 : 0),
       prepare: { tslab: (require) => showTslab(require, client) },
     });
@@ -270,7 +266,7 @@ const givenUp = {
 };
 
 /** What cells show by `tslab.display`. */
-function showTslab(require: NodeJS.Require, client: NotebookClient): void {
+function showTslab(require: NodeJS.Require, client: KernelClient): void {
   const jupyter: { lastWriteDisplayData: unknown } = require('tslab/dist/jupyter');
   jupyter.lastWriteDisplayData = (
     { data, transient }: { data: MimeBundle; transient: { display_id?: string } },

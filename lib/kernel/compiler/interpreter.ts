@@ -7,7 +7,7 @@ import { type Evaluated, Evaluator } from './evaluator';
 import { Modules, type ModulesOptions } from './modules';
 import type { NameKind } from './names';
 import { type Checked, type Diagnostic, Program } from './program';
-import { type Locate, locateBy, mapComment } from './stack';
+import { mapComment } from './stack';
 import { names } from './transform';
 
 /** What came of a cell. */
@@ -20,8 +20,7 @@ export interface InterpreterOptions {
   readonly directory: string;
   /** Values that every cell sees, and their declarations. */
   readonly globals: { readonly declarations: string; readonly values: Readonly<Record<string, unknown>> };
-  /** Told the name of each script that is about to run. */
-  readonly onScript: (name: string, locate: Locate) => void;
+  readonly onScript: ModulesOptions['onScript'];
   /** Told when the compiler begins and ends: it is not to be broken off. */
   readonly onCompile: (isCompiling: boolean) => void;
   /** By the name of a package: what to do before cells get it. */
@@ -59,7 +58,7 @@ export class Interpreter {
   async execute(source: string, script: string): Promise<Outcome> {
     const checked = this.#compile(() => this.#program.check(source));
     if (checked.code === undefined) return { kind: 'diagnostics', diagnostics: checked.diagnostics };
-    this.#onScript(script, locateBy(checked.map));
+    this.#onScript(script, checked.map);
     const before = this.#evaluator.values(checked.names.keys());
     // Once, by its end or by being left.
     const settle = (whole: boolean) => {

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { types } from 'node:util';
 import vm from 'node:vm';
 import ts from 'typescript-6';
-import { type Locate, locateBy, mapComment } from './stack';
+import { mapComment } from './stack';
 import { names, runnable } from './transform';
 
 /** A file beside the notebook that is loaded. */
@@ -21,8 +21,8 @@ interface Loaded {
 export interface ModulesOptions {
   readonly directory: string;
   readonly compiler: ts.CompilerOptions;
-  /** Told the name of each script that is about to run. */
-  readonly onScript: (name: string, locate: Locate) => void;
+  /** Told the name and the source map, as JSON, of each script that is about to run. */
+  readonly onScript: (name: string, map: string) => void;
   /** By the name of a package: what to do before it is loaded. */
   readonly prepare: Readonly<Record<string, (require: NodeJS.Require) => void>>;
 }
@@ -136,7 +136,7 @@ export class Modules {
     // What the kernel puts in front has a line of its own.
     const { mappings, ...rest } = JSON.parse(sourceMapText);
     const map = JSON.stringify({ ...rest, mappings: `;${mappings}` });
-    onScript(file, locateBy(map));
+    onScript(file, map);
     const head = `function (exports, require, module, __filename, __dirname, ${names.load}, ${names.meta}) {`;
     const whole = `${head}\n${code}\n})${mapComment(map, file, text)}`;
     const script = (async_: string) => new vm.Script(`(${async_}${whole}`, { filename: file });

@@ -1,19 +1,5 @@
 import { SourceMap } from 'node:module';
 
-/** From a place in a script to the place in what the user wrote; lines and columns count from 1. */
-export type Locate = (line: number, column: number) => { line: number; column: number } | undefined;
-
-export function locateBy(map: string): Locate {
-  let parsed: SourceMap | undefined;
-  return (line, column) => {
-    parsed ??= new SourceMap(JSON.parse(map));
-    const entry = parsed.findEntry(line - 1, column - 1);
-    return 'originalLine' in entry
-      ? { line: entry.originalLine + 1, column: entry.originalColumn + 1 }
-      : undefined;
-  };
-}
-
 /** A script's map as a comment, by which a debugger finds what was written. */
 export function mapComment(map: string, name: string, text: string): string {
   const whole = JSON.stringify({
@@ -29,7 +15,8 @@ interface Script {
   /** What users know it by: `Cell 3`, or a path. */
   readonly label: string;
   readonly isCell: boolean;
-  locate?: Locate;
+  /** As JSON until it is needed. */
+  map?: string | SourceMap;
 }
 
 /** What runs, and what it was written as: makes stack traces point to the cells. */
@@ -43,10 +30,9 @@ export class Scripts {
     this.#sources.set(label, source);
   }
 
-  /** Says where in its source each place of a script lies; a script that is no cell is a file that one imports. */
-  setLocate(name: string, locate: Locate): void {
-    const script = this.#byName.get(name) ?? { label: name, isCell: false };
-    this.#byName.set(name, { ...script, locate });
+  /** @param map the source map, as JSON, of a cell that was added or of a file that one imports */
+  addMap(name: string, map: string): void {
+    this.#byName.set(name, { label: name, isCell: false, ...this.#byName.get(name), map });
   }
 
   /** From now on the stack of every error of this process names cells, lines and columns as they were written. */
@@ -97,14 +83,15 @@ export class Scripts {
     if (!script) return frame.toString();
     const line = frame.getLineNumber() ?? 0;
     const column = frame.getColumnNumber() ?? 0;
-    const place = script.locate?.(line, column);
-    if (!place) return undefined;
+    if (typeof script.map === 'string') script.map = new SourceMap(JSON.parse(script.map));
+    const entry = script.map?.findEntry(line - 1, column - 1);
+    if (!entry || !('originalLine' in entry)) return undefined;
     return (
       frame
         .toString()
         .replace(
           `${frame.getScriptNameOrSourceURL()}:${line}:${column}`,
-          `${script.label}:${place.line}:${place.column}`,
+          `${script.label}:${entry.originalLine + 1}:${entry.originalColumn + 1}`,
         )
         // What cells declare lies in one object.
         .replace(/^(async )?Proxy\./, '$1')
