@@ -1,14 +1,9 @@
 import { writeSync } from 'node:fs';
+import type { Worker } from 'node:worker_threads';
 import { kernelInfo } from '../wire/kernel-info';
 import type { ToServer, ToSession } from '../wire/thread';
-import type { Request } from '../wire/wire';
+import { type Request, replyTo } from '../wire/wire';
 import { Cells, type CellsOptions } from './cells';
-
-/** The other thread. */
-export interface ServerPort {
-  postMessage(message: ToServer): void;
-  on(event: 'message', listener: (message: ToSession) => void): void;
-}
 
 type Content = Readonly<Record<string, unknown>>;
 
@@ -20,7 +15,7 @@ const underWayMs = 20;
 
 /** Answers requests, one after the other, on the main thread. */
 export class Session {
-  readonly #server: ServerPort;
+  readonly #server: Worker;
   readonly #cells: Cells;
   readonly #terminal: number;
   readonly #queue: Request[] = [];
@@ -32,11 +27,12 @@ export class Session {
   #interjected: { readonly under: Request | undefined } | undefined;
   #isEnding = false;
 
-  constructor(server: ServerPort, data: CellsOptions) {
+  /** @param server the other thread */
+  constructor(server: Worker, data: CellsOptions) {
     this.#server = server;
     this.#terminal = data.terminal;
     this.#cells = new Cells((message) => this.#tell(message), data);
-    server.on('message', (message) => this.#take(message));
+    server.on('message', (message: ToSession) => this.#take(message));
     // After the turn in which what waits already is taken.
     setImmediate(() => setTimeout(() => this.#cells.interpreter.prepare(), underWayMs));
   }
@@ -146,15 +142,8 @@ export class Session {
     const request = this.#request;
     if (!request) return;
     this.#request = undefined;
-    const { type, origin, channel = 'shell' } = request;
-    if (reply) {
-      const content = JSON.stringify(reply);
-      this.#tell({
-        kind: 'send',
-        channel,
-        reply: { type: type.replace(/_request$/, '_reply'), content, origin },
-      });
-    }
+    const { origin, channel = 'shell' } = request;
+    if (reply) this.#tell({ kind: 'send', channel, reply: replyTo(request, reply) });
     this.#tell({ kind: 'status', state: 'idle', origin });
     // Lets an interrupt come in between.
     setImmediate(() => this.#next());

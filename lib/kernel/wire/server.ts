@@ -1,7 +1,7 @@
 import { rmSync, writeSync } from 'node:fs';
 import { Session as Inspector } from 'node:inspector';
 import { constants } from 'node:os';
-import { parentPort, workerData } from 'node:worker_threads';
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { Reply as Heartbeat, Router, XPublisher } from 'zeromq';
 import { Debugger } from '../debugger/debugger';
 import { interruptChildren } from './children';
@@ -9,9 +9,9 @@ import { kernelInfo } from './kernel-info';
 import { Outbox, Publisher } from './outbox';
 import { signalOfNode } from './signal';
 import { Tail } from './tail';
-import type { Connection, Presses, ServerData, ToServer, ToSession } from './thread';
+import type { ServerData, ToServer, ToSession } from './thread';
 import { Usage } from './usage';
-import { type Origin, type Reply, type Request, Wire } from './wire';
+import { type Origin, type Reply, type Request, replyTo, Wire } from './wire';
 
 /** The main thread is deaf when it has not taken a message after so long. */
 const deafMs = 1000;
@@ -21,11 +21,10 @@ const childMs = 300;
 const endMs = 500;
 const killMs = 2000;
 
-type Session = NonNullable<typeof parentPort>;
-
 /** The sockets of the kernel; runs in a thread of its own. */
 class Server {
-  readonly #session: Session;
+  readonly #session: MessagePort;
+  readonly #data: ServerData;
   readonly #wire: Wire;
   // No message is ever thrown away for want of room.
   readonly #sockets = {
@@ -42,9 +41,6 @@ class Server {
     stdin: new Outbox(this.#sockets.stdin),
   };
   readonly #publisher: Publisher;
-  readonly #presses: Presses;
-  readonly #terminal: number;
-  readonly #history: string;
   readonly #usage = new Usage();
   /** Of the request that the main thread is at. */
   #busy: Origin | undefined;
@@ -59,24 +55,23 @@ class Server {
     if (origin) this.#publisher.publish({ type: 'debug_event', content: JSON.stringify(event), origin });
   });
 
-  constructor(session: Session, { connection, presses, diverted, history }: ServerData) {
+  constructor(session: MessagePort, data: ServerData) {
     this.#session = session;
-    this.#presses = presses;
-    this.#terminal = diverted.terminal;
-    this.#history = history;
-    this.#wire = new Wire(connection);
+    this.#data = data;
+    this.#wire = new Wire(data.connection);
     this.#publisher = new Publisher(this.#sockets.iopub, this.#wire);
     this.#tails = (['stdout', 'stderr'] as const).map(
       (name) =>
-        new Tail(diverted[name], (text) => {
+        new Tail(data.diverted[name], (text) => {
           if (this.#cell) this.#publisher.publishText(name, text, this.#cell);
-          else writeSync(this.#terminal, text);
+          else writeSync(data.diverted.terminal, text);
         }),
     );
   }
 
-  async start({ transport, ip, ...ports }: Connection): Promise<void> {
+  async start(): Promise<void> {
     const { shell, control, stdin } = this.#sockets;
+    const { transport, ip, ...ports } = this.#data.connection;
     const place = `${transport}://${ip}${transport === 'ipc' ? '-' : ':'}`;
     const names = ['shell', 'control', 'stdin', 'iopub', 'hb'] as const;
     try {
@@ -90,7 +85,7 @@ class Server {
     }
     this.#session.on('message', (message: ToServer) => this.#fromSession(message));
     this.#serve(shell, (request) => this.#fromShell(request));
-    this.#serve(control, (request) => this.#fromControl(request, 'control'));
+    this.#serve(control, (request) => this.#fromControl({ ...request, channel: 'control' }));
     this.#serve(stdin, (request) => this.#tell({ kind: 'request', request }));
     this.#beat();
     this.#welcome();
@@ -125,32 +120,32 @@ class Server {
   }
 
   #fromShell(request: Request): void {
-    if (request.type === 'shutdown_request') this.#fromControl(request, 'shell');
-    else if (request.type === 'kernel_info_request' && !this.#busy)
-      this.#answer(request, 'shell', kernelInfo());
-    else this.#tell({ kind: 'request', request });
+    const { type } = request;
+    if (type === 'shutdown_request' || (type === 'kernel_info_request' && !this.#busy)) {
+      this.#fromControl(request);
+    } else this.#tell({ kind: 'request', request });
   }
 
-  #fromControl(request: Request, channel: 'shell' | 'control'): void {
+  #fromControl(request: Request): void {
     switch (request.type) {
       case 'kernel_info_request':
-        this.#answer(request, channel, kernelInfo());
+        this.#answer(request, kernelInfo());
         break;
       case 'interrupt_request':
-        this.#answer(request, channel, { status: 'ok' });
+        this.#answer(request, { status: 'ok' });
         this.#interrupt();
         break;
       case 'debug_request':
         this.#debug(request);
         break;
       case 'usage_request':
-        this.#answer(request, channel, this.#usage.answer());
+        this.#answer(request, this.#usage.answer());
         break;
       case 'shutdown_request': {
         const restart = request.content.restart === true;
-        this.#answer(request, channel, { status: 'ok', restart });
+        this.#answer(request, { status: 'ok', restart });
         // The next kernel on the same connection goes on with it.
-        if (!restart) rmSync(this.#history, { force: true });
+        if (!restart) rmSync(this.#data.history, { force: true });
         this.#end();
         break;
       }
@@ -158,30 +153,24 @@ class Server {
       case 'comm_msg':
       case 'comm_close':
       case 'comm_info_request':
-        this.#tell({ kind: 'request', request: { ...request, channel: 'control' } });
+        this.#tell({ kind: 'request', request });
         break;
       default:
-        this.#log(`unknown message on ${channel}: ${request.type}`);
+        this.#log(`unknown message on control: ${request.type}`);
     }
   }
 
-  #answer(request: Request, channel: 'shell' | 'control', content: object): void {
-    const { origin } = request;
-    this.#status('busy', origin);
-    this.#reply(channel, {
-      type: request.type.replace(/_request$/, '_reply'),
-      content: JSON.stringify(content),
-      origin,
-    });
-    this.#status('idle', origin);
+  #answer(request: Request, content: object): void {
+    this.#status('busy', request.origin);
+    this.#reply(request.channel ?? 'shell', replyTo(request, content));
+    this.#status('idle', request.origin);
   }
 
-  async #debug({ content: asked, origin }: Request): Promise<void> {
-    this.#asked = origin;
-    this.#status('busy', origin);
-    const content = JSON.stringify(await this.#debugger.answer(asked));
-    this.#reply('control', { type: 'debug_reply', content, origin });
-    this.#status('idle', origin);
+  async #debug(request: Request): Promise<void> {
+    this.#asked = request.origin;
+    this.#status('busy', request.origin);
+    this.#reply('control', replyTo(request, await this.#debugger.answer(request.content)));
+    this.#status('idle', request.origin);
   }
 
   #fromSession(message: ToServer): void {
@@ -228,7 +217,7 @@ class Server {
       inMainThread('Runtime.evaluate', { expression: clearAsyncStack });
       this.#debugger.interrupt();
     }
-    const press = Atomics.add(this.#presses, 0, 1) + 1;
+    const press = Atomics.add(this.#data.presses, 0, 1) + 1;
     this.#tell({ kind: 'interrupt', press });
     clearTimeout(this.#deaf);
     this.#deaf = setTimeout(() => this.#break(), deafMs);
@@ -236,7 +225,7 @@ class Server {
 
   /** The main thread computes, and not in a cell's own code; or it waits for a child. */
   #break(): void {
-    if (Atomics.load(this.#presses, 1) === 1) {
+    if (Atomics.load(this.#data.presses, 1) === 1) {
       this.#deaf = setTimeout(() => this.#break(), deafMs);
       return;
     }
@@ -254,7 +243,7 @@ class Server {
   }
 
   #log(text: string): void {
-    writeSync(this.#terminal, `kernel: ${text}\n`);
+    writeSync(this.#data.diverted.terminal, `kernel: ${text}\n`);
   }
 
   async #end(code = 0): Promise<void> {
@@ -270,8 +259,8 @@ class Server {
 
   /** The process need not wait for words any more. */
   #letEnd(): void {
-    Atomics.store(this.#presses, 2, 1);
-    Atomics.notify(this.#presses, 2);
+    Atomics.store(this.#data.presses, 2, 1);
+    Atomics.notify(this.#data.presses, 2);
   }
 
   /** Sends all that waits. */
@@ -328,7 +317,4 @@ function endWithParent(end: () => void): void {
 const stuck =
   'The cell computes in a library that does not let itself be interrupted. Wait, or restart the kernel.\n';
 
-if (parentPort) {
-  const data: ServerData = workerData;
-  new Server(parentPort, data).start(data.connection);
-}
+if (parentPort) new Server(parentPort, workerData).start();

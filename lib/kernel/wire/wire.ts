@@ -30,6 +30,10 @@ export interface Reply {
   readonly origin: Origin;
 }
 
+export function replyTo({ type, origin }: Request, content: object): Reply {
+  return { type: type.replace(/_request$/, '_reply'), content: JSON.stringify(content), origin };
+}
+
 /** Parts a message's routing frames from the message. */
 const delimiter = Buffer.from('<IDS|MSG>');
 
