@@ -359,6 +359,10 @@ describe('the compiler of cells', () => {
     mkdirSync(join(folder, 'notebooks'));
     const loose = new Program(join(folder, 'notebooks'), '');
     assert.deepEqual(loose.check('const a: string = null; await a;').diagnostics, []);
+    writeFileSync(join(folder, 'tsconfig.json'), '{ "compilerOptions": { "jsx": "react-jsx" } }');
+    const { code, diagnostics } = new Program(folder, '').check('// @ts-nocheck\n<b />');
+    assert.deepEqual(diagnostics, []);
+    assert.match(code ?? '', /^let \{ jsx: _jsx \} = await __import__\("react\/jsx-runtime"\);$/m);
   });
 });
 

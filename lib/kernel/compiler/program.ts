@@ -3,7 +3,7 @@ import { dirname, join, relative, sep } from 'node:path';
 import ts from 'typescript-6';
 import { type NameKind, namesOf } from './names';
 import { optionsFor } from './options';
-import { asScript, redeclarable, runnable } from './transform';
+import { asScript, runnable } from './transform';
 
 /** Something that the compiler objects to; line and column count from 1. */
 export interface Diagnostic {
@@ -268,7 +268,7 @@ function emit(program: ts.Program, file: ts.SourceFile, length: number): { code:
     },
     undefined,
     false,
-    { before: [asScript(program.getTypeChecker(), length), runnable], after: [redeclarable] },
+    { before: [runnable], after: [asScript(length)] },
   );
   return { ...output, code: output.code.replace(/\/\/# sourceMappingURL=.*\s*$/, '') };
 }

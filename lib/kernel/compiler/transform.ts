@@ -49,107 +49,66 @@ function withCheck(loop: ts.IterationStatement): ts.Node {
   return Object.assign(loop, { statement: ts.setTextRange(checked, statement) });
 }
 
-/** A cell as a script: imports are calls, `export` means nothing, and what is only there for the checker is gone. */
-export function asScript(checker: ts.TypeChecker, length: number): Transformer {
-  return () => (file) => {
-    const statements = file.statements
-      .filter((statement) => statement.getStart(file) < length)
-      .flatMap((statement): ts.Statement | ts.Statement[] => {
-        if (ts.isImportDeclaration(statement)) return importCalls(checker, statement);
-        if (ts.isExportDeclaration(statement)) return [];
-        if (ts.isExportAssignment(statement)) return expressionOf(statement);
-        return withoutExport(statement);
-      });
-    return factory.updateSourceFile(file, statements);
+/**
+ * A cell as a script, when its types are gone: imports are calls, `export` means nothing, and so does what stands behind
+ * the cell's text, for the checker.
+ *
+ * All names at the top get one kind, `let`, so that a later cell may declare each as any other kind: V8 lets a `let` be
+ * declared again as `let`, and nothing else. Functions stand first, as they are known everywhere.
+ */
+export function asScript(length: number): Transformer {
+  return (context) => (file) => {
+    const functions: ts.Statement[] = [];
+    const variables = new Set<string>();
+    const others = file.statements.flatMap((statement): ts.Statement[] => {
+      if (ts.isExportDeclaration(statement) || statement.pos >= length) return [];
+      if (ts.isImportDeclaration(statement)) return importCalls(statement);
+      if (ts.isExportAssignment(statement)) {
+        const shown = factory.createParenthesizedExpression(statement.expression);
+        return [ts.setTextRange(factory.createExpressionStatement(shown), statement)];
+      }
+      if (ts.isFunctionDeclaration(statement) && statement.body) {
+        const { name, modifiers, asteriskToken, parameters, body } = statement;
+        const kept = modifiers
+          ?.filter(ts.isModifier)
+          .filter(({ kind }) => kind === ts.SyntaxKind.AsyncKeyword);
+        const value = [kept, asteriskToken, name, undefined, parameters, undefined, body] as const;
+        functions.push(letStatement(name, factory.createFunctionExpression(...value), statement));
+        return [];
+      }
+      if (ts.isClassDeclaration(statement)) {
+        const { name, heritageClauses, members } = statement;
+        const value = factory.createClassExpression(undefined, name, undefined, heritageClauses, members);
+        return [letStatement(name, value, statement)];
+      }
+      const assigned = ts.visitNode(statement, withoutVar(context, variables), ts.isStatement) ?? statement;
+      if (!ts.isVariableStatement(assigned)) return [assigned];
+      const { declarations } = assigned.declarationList;
+      const list = factory.createVariableDeclarationList(declarations, ts.NodeFlags.Let);
+      return [factory.updateVariableStatement(assigned, undefined, list)];
+    });
+    const empty = [...variables].map((name) => letStatement(factory.createIdentifier(name)));
+    return factory.updateSourceFile(file, [...empty, ...functions, ...others]);
   };
 }
 
-function expressionOf(statement: ts.ExportAssignment): ts.Statement {
-  const shown = factory.createParenthesizedExpression(statement.expression);
-  return ts.setTextRange(factory.createExpressionStatement(shown), statement);
-}
-
-function withoutExport(statement: ts.Statement): ts.Statement {
-  const isExport = ({ kind }: ts.ModifierLike) =>
-    kind === ts.SyntaxKind.ExportKeyword || kind === ts.SyntaxKind.DefaultKeyword;
-  if (!ts.canHaveModifiers(statement) || !statement.modifiers?.some(isExport)) return statement;
-  const kept = statement.modifiers.filter((modifier) => !isExport(modifier));
-  if (!ts.isClassDeclaration(statement)) {
-    return factory.replaceModifiers(statement, kept.filter(ts.isModifier)) as ts.Statement;
-  }
-  const { name, typeParameters, heritageClauses, members } = statement;
-  return factory.updateClassDeclaration(statement, kept, name, typeParameters, heritageClauses, members);
-}
-
-/** `import a, { b as c } from 'd'` is `const { default: a, b: c } = await load('d')`. */
-function importCalls(checker: ts.TypeChecker, statement: ts.ImportDeclaration): ts.Statement[] {
+/** `import a, { b as c } from 'd'` is `let { default: a, b: c } = await load('d')`. */
+function importCalls(statement: ts.ImportDeclaration): ts.Statement[] {
   const { importClause: clause, moduleSpecifier } = statement;
   const loaded = factory.createAwaitExpression(call(names.load, moduleSpecifier));
   if (!clause) return [ts.setTextRange(factory.createExpressionStatement(loaded), statement)];
-  if (clause.isTypeOnly) return [];
-  const isValue = (name: ts.Identifier): boolean => {
-    const symbol = checker.getSymbolAtLocation(name);
-    if (!symbol || !(symbol.flags & ts.SymbolFlags.Alias)) return true;
-    const target = checker.getAliasedSymbol(symbol);
-    return checker.isUnknownSymbol(target) || (target.flags & ts.SymbolFlags.Value) !== 0;
-  };
-  const bind = (name: ts.BindingName, value: ts.Expression) =>
-    ts.setTextRange(
-      factory.createVariableStatement(
-        undefined,
-        factory.createVariableDeclarationList(
-          [factory.createVariableDeclaration(name, undefined, undefined, value)],
-          ts.NodeFlags.Const,
-        ),
-      ),
-      statement,
-    );
-  const element = (property: ts.ModuleExportName | string | undefined, name: ts.Identifier) =>
+  const element = (name: ts.Identifier, property?: ts.ModuleExportName | string) =>
     factory.createBindingElement(undefined, property, name);
-  const byDefault = clause.name && isValue(clause.name) ? [element('default', clause.name)] : [];
+  const byDefault = clause.name ? [element(clause.name, 'default')] : [];
   const { namedBindings } = clause;
   if (namedBindings && ts.isNamespaceImport(namedBindings)) {
     const { name } = namedBindings;
-    const rest = byDefault.length > 0 ? [bind(factory.createObjectBindingPattern(byDefault), name)] : [];
-    return [bind(name, loaded), ...rest];
+    const whole = letStatement(name, loaded, statement);
+    return clause.name ? [whole, letStatement(factory.createObjectBindingPattern(byDefault), name)] : [whole];
   }
-  const named = (namedBindings?.elements ?? [])
-    .filter(({ isTypeOnly, name }) => !isTypeOnly && isValue(name))
-    .map(({ propertyName, name }) => element(propertyName, name));
-  const all = [...byDefault, ...named];
-  return all.length > 0 ? [bind(factory.createObjectBindingPattern(all), loaded)] : [];
+  const named = (namedBindings?.elements ?? []).map(({ propertyName, name }) => element(name, propertyName));
+  return [letStatement(factory.createObjectBindingPattern([...byDefault, ...named]), loaded, statement)];
 }
-
-/**
- * Gives all names at the top of a cell one kind, `let`, so that a later cell may declare each as any other kind: V8 lets
- * a `let` be declared again as `let`, and nothing else. Functions stand first, as they are known everywhere.
- */
-export const redeclarable: Transformer = (context) => (file) => {
-  const functions: ts.Statement[] = [];
-  const variables = new Set<string>();
-  const others = file.statements.flatMap((statement): ts.Statement[] => {
-    if (ts.isExportDeclaration(statement)) return [];
-    if (ts.isFunctionDeclaration(statement) && statement.body) {
-      const { name, modifiers, asteriskToken, parameters, body } = statement;
-      const kept = modifiers?.filter(ts.isModifier);
-      const value = [kept, asteriskToken, name, undefined, parameters, undefined, body] as const;
-      functions.push(letStatement(name, factory.createFunctionExpression(...value), statement));
-      return [];
-    }
-    if (ts.isClassDeclaration(statement)) {
-      const { name, modifiers, heritageClauses, members } = statement;
-      const value = factory.createClassExpression(modifiers, name, undefined, heritageClauses, members);
-      return [letStatement(name, value, statement)];
-    }
-    const assigned = ts.visitNode(statement, withoutVar(context, variables), ts.isStatement) ?? statement;
-    if (!ts.isVariableStatement(assigned)) return [assigned];
-    const { declarations } = assigned.declarationList;
-    const list = factory.createVariableDeclarationList(declarations, ts.NodeFlags.Let);
-    return [factory.updateVariableStatement(assigned, undefined, list)];
-  });
-  const empty = [...variables].map((name) => letStatement(factory.createIdentifier(name)));
-  return factory.updateSourceFile(file, [...empty, ...functions, ...others]);
-};
 
 /** Turns each `var` into assignments, as far as it declares plain names: it may stand in blocks, and more than once. */
 function withoutVar(context: ts.TransformationContext, variables: Set<string>): ts.Visitor {
@@ -176,7 +135,7 @@ function withoutVar(context: ts.TransformationContext, variables: Set<string>): 
   return visit;
 }
 
-function letStatement(name?: ts.Identifier, value?: ts.Expression, from?: ts.Node): ts.Statement {
+function letStatement(name?: ts.BindingName, value?: ts.Expression, from?: ts.Node): ts.Statement {
   const bound = value && ts.setTextRange(value, from);
   // A default export may have no name.
   const declaration = factory.createVariableDeclaration(name ?? '_default', undefined, undefined, bound);
