@@ -5,7 +5,7 @@ import type { MimeBundle } from '../../notebook/mime';
 import { type Completions, complete, inspect } from './assist';
 import { type Evaluated, Evaluator } from './evaluator';
 import { Modules, type ModulesOptions } from './modules';
-import type { NameKind } from './names';
+import { isType } from './names';
 import { type Checked, type Diagnostic, Program } from './program';
 import { mapComment } from './stack';
 import { names } from './transform';
@@ -122,12 +122,11 @@ export class Interpreter {
   }
 
   /** Of a cell that was broken off. What it has not come to is what it was before. */
-  #reached(names: Checked['names'], before: ReadonlyMap<string, unknown>): [string, NameKind][] {
+  #reached(names: Checked['names'], before: ReadonlyMap<string, unknown>): Checked['names'] {
     const after = this.#evaluator.values(names.keys());
-    return [...names].filter(([name, kind]) => {
-      if (kind === 'interface' || kind === 'type') return true;
-      return after.has(name) && !(before.has(name) && Object.is(before.get(name), after.get(name)));
-    });
+    const isReached = (name: string) =>
+      after.has(name) && !(before.has(name) && Object.is(before.get(name), after.get(name)));
+    return new Map([...names].filter(([name, kind]) => isType(kind) || isReached(name)));
   }
 }
 

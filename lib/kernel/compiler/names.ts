@@ -1,54 +1,42 @@
 import ts from 'typescript-6';
 
-/** What a name of a cell stands for: `let` for what may be assigned to, else as editors call it. */
-export type NameKind =
-  | 'let'
-  | 'const'
-  | 'function'
-  | 'class'
-  | 'enum'
-  | 'interface'
-  | 'type'
-  | 'module'
-  | 'alias';
+/** What TypeScript's typings leave out. */
+const { bindSourceFile, getNodeKind } = ts as typeof ts & {
+  bindSourceFile(file: ts.SourceFile, options: ts.CompilerOptions): void;
+  getNodeKind(node: ts.Node): ts.ScriptElementKind;
+};
 
-/** The names that a cell declares at its top, those of a `var` in a block with them. */
-export function namesOf({ statements }: ts.SourceFile): Map<string, NameKind> {
-  const names = new Map<string, NameKind>();
-  const add = (name: ts.BindingName | ts.ModuleName | undefined, kind: NameKind): void => {
-    if (!name) return;
-    if (ts.isObjectBindingPattern(name) || ts.isArrayBindingPattern(name)) {
-      for (const element of name.elements) if (ts.isBindingElement(element)) add(element.name, kind);
-    } else {
-      const isType = kind === 'interface' || kind === 'type';
-      if (!isType || !names.has(name.text)) names.set(name.text, kind);
-    }
+interface Names {
+  /** Those that a cell declares at its top, those of a `var` in a block with them: what they are, as editors say. */
+  readonly names: ReadonlyMap<string, ts.ScriptElementKind>;
+  /** Those that the cell exports by itself. */
+  readonly exported: ReadonlySet<string>;
+}
+
+export function namesOf(file: ts.SourceFile): Names {
+  bindSourceFile(file, {});
+  const { locals, symbol } = file as ts.SourceFile & {
+    readonly locals: ReadonlyMap<unknown, ts.Symbol>;
+    readonly symbol: ts.Symbol;
   };
-  const addList = ({ flags, declarations }: ts.VariableDeclarationList) => {
-    const kind = flags & ts.NodeFlags.Const ? 'const' : 'let';
-    for (const { name } of declarations) add(name, kind);
-  };
-  const addVars = (node: ts.Node): void => {
-    if (ts.isFunctionLike(node) || ts.isClassLike(node) || ts.isModuleDeclaration(node)) return;
-    if (ts.isVariableDeclarationList(node) && !(node.flags & ts.NodeFlags.BlockScoped)) addList(node);
-    ts.forEachChild(node, addVars);
-  };
-  for (const statement of statements) {
-    if (ts.isVariableStatement(statement)) addList(statement.declarationList);
-    else if (ts.isFunctionDeclaration(statement)) add(statement.name, 'function');
-    else if (ts.isClassDeclaration(statement)) add(statement.name, 'class');
-    else if (ts.isEnumDeclaration(statement)) add(statement.name, 'enum');
-    else if (ts.isInterfaceDeclaration(statement)) add(statement.name, 'interface');
-    else if (ts.isTypeAliasDeclaration(statement)) add(statement.name, 'type');
-    else if (ts.isModuleDeclaration(statement)) {
-      if (statement.flags & ts.NodeFlags.Namespace) add(statement.name, 'module');
-    } else if (ts.isImportEqualsDeclaration(statement)) add(statement.name, 'alias');
-    else if (ts.isImportDeclaration(statement)) {
-      const bindings = statement.importClause?.namedBindings;
-      add(statement.importClause?.name, 'alias');
-      if (bindings && ts.isNamespaceImport(bindings)) add(bindings.name, 'alias');
-      else for (const { name } of bindings?.elements ?? []) add(name, 'alias');
-    } else addVars(statement);
+  const names = new Map<string, ts.ScriptElementKind>();
+  for (const { name, declarations = [] } of locals.values()) {
+    // A default import is nothing to editors.
+    const kinds = declarations
+      .filter((node) => !isAmbient(node))
+      .map((node) => getNodeKind(node) || ts.ScriptElementKind.alias);
+    const kind = kinds.findLast((kind) => !isType(kind)) ?? kinds[0];
+    if (kind) names.set(name, kind);
   }
-  return names;
+  return { names, exported: new Set(Array.from(symbol.exports?.values() ?? [], ({ name }) => name)) };
+}
+
+/** Whether nothing of it is there when code runs. */
+export function isType(kind: ts.ScriptElementKind): boolean {
+  return kind === ts.ScriptElementKind.interfaceElement || kind === ts.ScriptElementKind.typeElement;
+}
+
+/** `declare module 'a'` and `declare global`. */
+function isAmbient(node: ts.Node): boolean {
+  return ts.isModuleDeclaration(node) && !(node.flags & ts.NodeFlags.Namespace);
 }

@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import ts from 'typescript-6';
-import { type NameKind, namesOf } from './names';
+import { namesOf } from './names';
 import { optionsFor } from './options';
 import { asScript, runnable } from './transform';
 
@@ -23,7 +23,7 @@ export interface Checked {
   readonly code?: string;
   /** The script's source map, as JSON. */
   readonly map: string;
-  readonly names: ReadonlyMap<string, NameKind>;
+  readonly names: ReadonlyMap<string, ts.ScriptElementKind>;
   /** Whether the last statement has a value to show. */
   readonly hasValue: boolean;
   /** The file that later cells find the names in. */
@@ -40,7 +40,7 @@ export interface Draft {
   /** What stands at a place of the file, with its doc comment. */
   quickInfo(position: number): ts.QuickInfo | undefined;
   /** What names of earlier cells stand for. */
-  kindOf(name: string): NameKind | undefined;
+  kindOf(name: string): ts.ScriptElementKind | undefined;
 }
 
 /**
@@ -66,7 +66,7 @@ export class Program {
   readonly #directory: string;
   readonly #cells = new Map<string, { readonly text: string; readonly version: number }>();
   /** The last cell that declares each name. */
-  readonly #owners = new Map<string, { readonly module: string; readonly kind: NameKind }>();
+  readonly #owners = new Map<string, { readonly module: string; readonly kind: ts.ScriptElementKind }>();
   /** Every program needs them: Node's types, and cells that add to the global ones. */
   readonly #always: string[] = [];
   #knowsNode = false;
@@ -136,23 +136,19 @@ export class Program {
   }
 
   /** From now on these names are those of this cell. */
-  keep(
-    { text, extension }: Pick<Checked, 'text' | 'extension'>,
-    names: Iterable<readonly [string, NameKind]>,
-  ): void {
+  keep({ text, extension }: Pick<Checked, 'text' | 'extension'>, names: Checked['names']): void {
     const addsGlobals = /\bdeclare\s+(global|module)\b/.test(text);
-    const kept = [...names];
-    if (kept.length === 0 && !addsGlobals) return;
+    if (names.size === 0 && !addsGlobals) return;
     const module = `.cell-${this.#count++}`;
     // TypeScript sees a doc comment at the beginning of a line only; no place in the file counts any more.
     const file = this.#set(`${module}${extension}`, text.replace(/(?<=[{;,]) (?=\/\*\*)/g, '\n'));
     if (addsGlobals) this.#always.push(file);
-    for (const [name, kind] of kept) this.#owners.set(name, { module: `./${module}`, kind });
+    for (const [name, kind] of names) this.#owners.set(name, { module: `./${module}`, kind });
   }
 
   draft(source: string): Draft {
     this.readNode();
-    const own = namesOf(parse(source));
+    const { names: own } = namesOf(parse(source));
     const others = [...this.#owners].filter(([name]) => !own.has(name));
     const head = others.map(([name, { module }]) => `import { ${name} } from '${module}';\n`).join('');
     const file = this.#set('.cell.ts', head + source);
@@ -180,13 +176,12 @@ export class Program {
   }
 
   /** What a cell is and declares, and the file that it becomes. */
-  #read(source: string): { parsed: Parsed; text: string; extension: string; names: Map<string, NameKind> } {
+  #read(source: string): { parsed: Parsed; text: string; extension: string; names: Checked['names'] } {
     const { parsed, extension } = parseAsMeant(source);
-    const names = namesOf(parsed);
+    const { names, exported } = namesOf(parsed);
     const words = new Set(source.match(/[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*/gu));
     if (extension === '.tsx') words.add('React');
     const used = [...words].filter((word) => this.#owners.has(word) && !names.has(word));
-    const exported = new Set(parsed.statements.flatMap((statement) => exportsOf(statement)));
     const own = [...names.keys()].filter((name) => !exported.has(name));
     const text = `${parsed.text}\n;export { ${own.join(', ')} };\n${this.#imports(used)}`;
     return { parsed, text, extension, names };
@@ -194,8 +189,8 @@ export class Program {
 
   #imports(names: readonly string[]): string {
     const lines = names.map((name) => {
-      const { module, kind } = this.#owners.get(name) ?? { module: '', kind: 'const' };
-      return kind === 'let'
+      const { module = '', kind = '' } = this.#owners.get(name) ?? {};
+      return kind === 'let' || kind === 'var'
         ? `declare let ${name}: typeof import('${module}').${name};`
         : `import { ${name} } from '${module}';`;
     });
@@ -303,18 +298,6 @@ function parseAsMeant(source: string): { parsed: Parsed; extension: string } {
   ];
   const sound = ways.find(({ parsed }) => parsed.parseDiagnostics.length === 0);
   return sound ?? { parsed: parse(source), extension: '.ts' };
-}
-
-/** The names that a statement exports by itself. */
-function exportsOf(statement: ts.Statement): string[] {
-  if (ts.isExportDeclaration(statement)) {
-    const clause = statement.exportClause;
-    return clause && ts.isNamedExports(clause) ? clause.elements.map(({ name }) => name.text) : [];
-  }
-  const modifiers = ts.canHaveModifiers(statement) ? ts.getModifiers(statement) : undefined;
-  const kinds = new Set(modifiers?.map(({ kind }) => kind));
-  if (!kinds.has(ts.SyntaxKind.ExportKeyword) || kinds.has(ts.SyntaxKind.DefaultKeyword)) return [];
-  return [...namesOf(ts.factory.updateSourceFile(parse(''), [statement])).keys()];
 }
 
 function isType(node: ts.Statement): boolean {
