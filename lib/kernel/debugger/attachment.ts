@@ -1,9 +1,10 @@
 import type { Debugger, Runtime } from 'node:inspector';
 import { Session } from 'node:inspector/promises';
 import { basename, sep } from 'node:path';
-import type { Arguments, Breakpoint } from './dap';
-import { foreign, type Place, Sources } from './sources';
+import { type Breakpoint, foreign, type Place, Sources } from './sources';
 import { Variables } from './variables';
+
+export type Arguments = Readonly<Record<string, unknown>>;
 
 /** A call of a user's code that has not returned. */
 interface Frame {

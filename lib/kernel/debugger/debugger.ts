@@ -1,5 +1,4 @@
-import { Attachment, threadId } from './attachment';
-import type { Arguments, DebugEvent } from './dap';
+import { type Arguments, Attachment, threadId } from './attachment';
 import { cellFile } from './sources';
 
 /**
@@ -9,11 +8,12 @@ import { cellFile } from './sources';
  * Source: "Debug request" of jupyter-client's "Messaging in Jupyter"; Microsoft's Debug Adapter Protocol (DAP).
  */
 export class Debugger {
-  readonly #emit: (event: DebugEvent) => void;
+  readonly #emit: (event: object) => void;
   #attachment: Attachment | undefined;
   #count = 0;
 
-  constructor(emit: (event: DebugEvent) => void) {
+  /** @param emit is given the content of each `debug_event` */
+  constructor(emit: (event: object) => void) {
     this.#emit = emit;
   }
 

@@ -5,7 +5,6 @@ import { SourceMap } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import type { Breakpoint } from './dap';
 import { murmur2 } from './murmur2';
 
 /** What clients call a cell: a path made of its text, the same in each front end. */
@@ -17,6 +16,14 @@ export const cellFile = {
   seed: 0xc70f6907,
 } as const;
 
+/** A breakpoint as clients ask for it. */
+export interface Breakpoint {
+  /** From 1 on. */
+  readonly line: number;
+  /** Stops only where this is true. */
+  readonly condition?: string;
+}
+
 /** A place in what was written; line and column count from 1. */
 export interface Place {
   readonly path: string;
@@ -26,12 +33,19 @@ export interface Place {
   readonly isExact: boolean;
 }
 
+/** Such a place, and where it is in a script. */
+interface Written extends Place {
+  readonly location: Debugger.Location;
+}
+
 interface Script {
   readonly id: string;
   readonly path: string;
   readonly endLine: number;
   /** Of code that was not written as it runs: its map, and the paths of what was written. */
   readonly map?: { readonly map: SourceMap; readonly paths: ReadonlyMap<string, string> };
+  /** All that its map knows, once there are breakpoints. */
+  written?: readonly Written[];
 }
 
 const cell = /^cell-\d+$/;
@@ -161,7 +175,8 @@ export class Sources {
   async #bind(script: Script, path: string): Promise<(number | undefined)[]> {
     const breakpoints = this.#breakpoints.get(path) ?? [];
     if (breakpoints.length === 0 || ![...(script.map?.paths.values() ?? [])].includes(path)) return [];
-    const written = this.#written(script, path);
+    script.written ??= this.#written(script);
+    const written = script.written.filter((place) => place.path === path);
     return Promise.all(
       breakpoints.map(async ({ line, condition }) => {
         for (const place of written) {
@@ -178,9 +193,9 @@ export class Sources {
     );
   }
 
-  /** What a script has of a file, in the order in which it was written. */
-  #written({ id, endLine, map }: Script, path: string): (Place & { location: Debugger.Location })[] {
-    const written: (Place & { location: Debugger.Location })[] = [];
+  /** What a script has, in the order in which it was written. */
+  #written({ id, endLine, map }: Script): Written[] {
+    const written: Written[] = [];
     for (let lineNumber = 0; lineNumber <= endLine; lineNumber++) {
       let column = Number.MAX_SAFE_INTEGER;
       while (column >= 0) {
@@ -188,7 +203,7 @@ export class Sources {
         if (!entry || !('generatedLine' in entry) || entry.generatedLine !== lineNumber) break;
         const location = { scriptId: id, lineNumber, columnNumber: entry.generatedColumn };
         const place = this.place(location);
-        if (place?.path === path) written.push({ ...place, location });
+        if (place) written.push({ ...place, location });
         column = entry.generatedColumn - 1;
       }
     }

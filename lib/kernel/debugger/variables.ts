@@ -1,6 +1,5 @@
 import type { Runtime } from 'node:inspector';
 import type { Session } from 'node:inspector/promises';
-import type { Variable } from './dap';
 import type * as shown from './shown';
 
 type RemoteObject = Runtime.RemoteObject;
@@ -10,8 +9,13 @@ interface Property {
   readonly value?: RemoteObject;
 }
 
-/** A value of this thread, or one of the main thread by its handle. */
-type Argument = string | boolean | RemoteObject;
+/** A value as front ends list it. They show a type in place of the value, so there is none. */
+interface Variable {
+  readonly name: string;
+  readonly value: string;
+  /** What to ask for its parts by; 0 for one that has none. */
+  readonly variablesReference: number;
+}
 
 /** What V8 knows of a value beside its properties. */
 const internal = /^\[\[(Entries|PromiseState|PromiseResult)\]\]$/;
@@ -64,7 +68,7 @@ export class Variables {
     const held = this.#held.get(reference) ?? [];
     const properties = 'type' in held ? await this.#partsOf(held) : held;
     const values = properties.flatMap(({ value }) => value ?? []);
-    const texts: string[] = (await this.#call('texts', true, ...values)).value;
+    const texts: string[] = (await this.#call('texts', ...values)).value;
     return properties.flatMap(({ name, value }) => {
       if (!value) return [];
       const hasParts = value.objectId !== undefined && value.type !== 'function';
@@ -92,7 +96,7 @@ export class Variables {
   /** The value as a notebook shows it, by MIME type. */
   async rich(expression: string, callFrameId?: string): Promise<object> {
     const value = await this.evaluate(await this.#withoutTypes(expression), callFrameId);
-    return (await this.#call('rich', true, value, callFrameId !== undefined)).value;
+    return (await this.#call('rich', value, { value: callFrameId !== undefined })).value;
   }
 
   async evaluate(expression: string, callFrameId?: string): Promise<RemoteObject> {
@@ -105,7 +109,7 @@ export class Variables {
   }
 
   async #withoutTypes(expression: string): Promise<string> {
-    return (await this.#call('withoutTypes', true, expression)).value;
+    return (await this.#call('withoutTypes', { value: expression })).value;
   }
 
   #hold(value: readonly Property[] | RemoteObject): number {
@@ -116,7 +120,7 @@ export class Variables {
 
   async #partsOf(value: RemoteObject): Promise<readonly Property[]> {
     const isList = value.subtype === 'array' || value.subtype === 'typedarray';
-    return this.#properties(isList ? await this.#call('firstOf', false, value) : value);
+    return this.#properties(isList ? await this.#call('firstOf', value) : value);
   }
 
   async #properties({ objectId = '' }: RemoteObject): Promise<readonly Property[]> {
@@ -131,15 +135,16 @@ export class Variables {
     ];
   }
 
-  async #call(name: keyof typeof shown, returnByValue: boolean, ...args: Argument[]): Promise<RemoteObject> {
+  /** @param args handles of the main thread's values, or values of this one */
+  async #call(name: keyof typeof shown, ...args: Runtime.CallArgument[]): Promise<RemoteObject> {
     return resultOf(
       await this.#inspector.post('Runtime.callFunctionOn', {
         objectId: this.#shown,
         functionDeclaration: `function (...args) { return this.${name}(...args); }`,
-        arguments: args.map(handleOf),
-        returnByValue,
+        arguments: args,
+        returnByValue: name !== 'firstOf',
         // No promise settles while the main thread stands.
-        awaitPromise: name === 'rich' && args[1] === false,
+        awaitPromise: name === 'rich' && args[1]?.value === false,
         silent: true,
         objectGroup: this.#group,
       }),
@@ -151,11 +156,4 @@ export class Variables {
 function resultOf({ result, exceptionDetails }: Runtime.EvaluateReturnType): RemoteObject {
   if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
   return result;
-}
-
-function handleOf(value: Argument): Runtime.CallArgument {
-  if (typeof value !== 'object') return { value };
-  const { objectId, unserializableValue, value: primitive } = value;
-  if (objectId) return { objectId };
-  return unserializableValue ? { unserializableValue } : { value: primitive };
 }
