@@ -1,5 +1,5 @@
 import { sep } from 'node:path';
-import { timeOf } from '../compiler/modules';
+import { versionOf } from '../compiler/program';
 
 const packages = `${sep}node_modules${sep}`;
 
@@ -8,19 +8,19 @@ const packages = `${sep}node_modules${sep}`;
  * old ones. Packages in `node_modules` are taken not to change.
  */
 export class LoadedModules {
-  readonly #times = new Map<string, number>();
+  readonly #versions = new Map<string, string>();
 
   /** Takes note of what has been loaded since the last call. */
   remember(): void {
     for (const file of Object.keys(require.cache)) {
-      if (!file.includes(packages) && !this.#times.has(file)) this.#times.set(file, timeOf(file));
+      if (!file.includes(packages) && !this.#versions.has(file)) this.#versions.set(file, versionOf(file));
     }
   }
 
   /** @returns those remembered that have changed, each change once */
   changed(): string[] {
-    const changed = [...this.#times].filter(([file, time]) => timeOf(file) !== time);
-    for (const [file] of changed) this.#times.set(file, timeOf(file));
-    return changed.map(([file]) => file);
+    const changed = [...this.#versions.keys()].filter((file) => versionOf(file) !== this.#versions.get(file));
+    for (const file of changed) this.#versions.set(file, versionOf(file));
+    return changed;
   }
 }

@@ -1,21 +1,22 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { types } from 'node:util';
 import vm from 'node:vm';
 import ts from 'typescript-6';
+import { versionOf } from './program';
 import { mapComment } from './stack';
 import { names, runnable } from './transform';
 
 /** A file beside the notebook that is loaded. */
 interface Loaded {
   readonly module: { exports: object };
-  readonly time: number;
+  readonly version: string;
   /** The files that it has asked for. */
   readonly imports: Set<string>;
   /** Of one that awaits at its top: when it is whole. */
-  readonly ready?: Promise<unknown>;
+  ready?: Promise<unknown>;
 }
 
 export interface ModulesOptions {
@@ -107,22 +108,19 @@ export class Modules {
     const known = this.#loaded.get(file);
     if (known) return known;
     const module = { exports: {} };
-    const loaded: Loaded = { module, time: timeOf(file), imports: new Set() };
+    const loaded: Loaded = { module, version: versionOf(file), imports: new Set() };
     this.#loaded.set(file, loaded);
     try {
       const text = readFileSync(file, 'utf8');
       if (file.endsWith('.json')) module.exports = JSON.parse(text);
-      else {
-        const ready = this.#run(file, text, module);
-        // One that has failed is tried again.
-        ready?.catch(() => this.#loaded.get(file)?.ready === ready && this.#loaded.delete(file));
-        this.#loaded.set(file, { ...loaded, ready });
-      }
+      else loaded.ready = this.#run(file, text, module);
     } catch (error) {
       this.#loaded.delete(file);
       throw error;
     }
-    return this.#loaded.get(file) ?? loaded;
+    // One that has failed is tried again.
+    loaded.ready?.catch(() => this.#loaded.get(file) === loaded && this.#loaded.delete(file));
+    return loaded;
   }
 
   #run(file: string, text: string, module: Loaded['module']): Promise<unknown> | undefined {
@@ -156,7 +154,7 @@ export class Modules {
   /** Lets go of what was written anew, and of what imports it. */
   #forgetChanged(): void {
     const stale = new Set(
-      [...this.#loaded].filter(([file, { time }]) => timeOf(file) !== time).map(([file]) => file),
+      [...this.#loaded].filter(([file, { version }]) => versionOf(file) !== version).map(([file]) => file),
     );
     for (let before = -1; before < stale.size; ) {
       before = stale.size;
@@ -183,9 +181,4 @@ export class Modules {
     this.#namespaces.set(exports, namespace);
     return namespace;
   }
-}
-
-/** When a file was written last; 0 for none. */
-export function timeOf(file: string): number {
-  return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }

@@ -304,7 +304,8 @@ function isType(node: ts.Statement): boolean {
   return ts.isInterfaceDeclaration(node) || ts.isTypeAliasDeclaration(node);
 }
 
-function versionOf(file: string): string {
+/** Says whether a file has been written anew; one that is not there has a version, too. */
+export function versionOf(file: string): string {
   const { mtimeMs, size } = statSync(file, { throwIfNoEntry: false }) ?? { mtimeMs: 0, size: 0 };
   return `${mtimeMs}:${size}`;
 }
