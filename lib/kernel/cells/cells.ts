@@ -63,7 +63,12 @@ export class Cells {
     this.history = new History(history);
     this.#interruption = new Interruption(presses, () => this.#interrupt());
     this.#scripts.install();
-    this.#redirect(terminal);
+    // Output without a cell, as before the first, goes to the terminal.
+    redirectOutput((name, text) => {
+      const cell = this.#currentCell();
+      if (cell) this.#tell({ kind: 'stream', name, text, origin: cell.request.origin });
+      else writeSync(terminal, text);
+    });
     refuseInput();
     this.comms = new KernelComms({
       current: () => this.#currentCell(),
@@ -179,22 +184,15 @@ export class Cells {
   }
 
   #failureOf({ cell, label }: Pick<Run, 'cell' | 'label'>, outcome: Outcome): Failure | undefined {
-    switch (outcome.kind) {
-      case 'value':
-        return undefined;
-      case 'diagnostics':
-        return failureOfDiagnostics(label, outcome.diagnostics, this.#scripts);
-      case 'terminated':
-        this.#interruption.catchUp();
-        return failureOf(new Interrupted(), this.#scripts);
-      case 'thrown': {
-        const { error } = outcome;
-        // The message of the interrupt may wait behind what has ended now.
-        this.#interruption.catchUp();
-        const interrupted = cell.signal.aborted && endsByInterrupt(error);
-        return failureOf(interrupted ? new Interrupted() : error, this.#scripts);
-      }
+    if (outcome.kind === 'value') return undefined;
+    if (outcome.kind === 'diagnostics') {
+      return failureOfDiagnostics(label, outcome.diagnostics, this.#scripts);
     }
+    // The message of the interrupt may wait behind what has ended now.
+    this.#interruption.catchUp();
+    const isInterrupted =
+      outcome.kind === 'terminated' || (cell.signal.aborted && endsByInterrupt(outcome.error));
+    return failureOf(isInterrupted ? new Interrupted() : outcome.error, this.#scripts);
   }
 
   #fail(run: Run, failure: Failure): void {
@@ -208,15 +206,6 @@ export class Cells {
     this.#run = undefined;
     this.#modules.remember();
     run.done(reply);
-  }
-
-  /** Output without a cell, as before the first, goes to the terminal. */
-  #redirect(terminal: number): void {
-    redirectOutput((name, text) => {
-      const cell = this.#currentCell();
-      if (cell) this.#tell({ kind: 'stream', name, text, origin: cell.request.origin });
-      else writeSync(terminal, text);
-    });
   }
 
   #hintAtRestart({ request: { origin } }: Cell): void {

@@ -1,30 +1,28 @@
 import { appendFileSync } from 'node:fs';
 import { readLines } from '../../io/files';
 
-/** A cell that ran: execution count, source, and what it showed as text. */
+/** A cell that ran: execution count, source, and what it showed as text. Sessions count restarts, from 1 on. */
 interface Entry {
+  readonly session: number;
   readonly line: number;
   readonly source: string;
   readonly output: string;
 }
 
-/** Sessions count from 1, with each restart of the kernel. */
-type Kept = Entry & { readonly session: number };
-
 /** The cells of this session and of those before a restart, as `history_request` asks for them. */
 export class History {
   readonly #file: string;
-  readonly #entries: Kept[];
+  readonly #entries: Entry[];
   readonly #session: number;
 
   /** @param file keeps a line a cell; that of the last session, if it is there */
   constructor(file: string) {
     this.#file = file;
-    this.#entries = (readLines(file) as Kept[]).slice(-mostEntries);
+    this.#entries = (readLines(file) as Entry[]).slice(-mostEntries);
     this.#session = (this.#entries.at(-1)?.session ?? 0) + 1;
   }
 
-  add({ line, source, output }: Entry): void {
+  add({ line, source, output }: Omit<Entry, 'session'>): void {
     const entry = { session: this.#session, line, source, output: output.slice(0, mostOutput) };
     this.#entries.push(entry);
     try {
@@ -47,7 +45,7 @@ export class History {
     };
   }
 
-  #select(request: Readonly<Record<string, unknown>>): Kept[] {
+  #select(request: Readonly<Record<string, unknown>>): Entry[] {
     switch (request.hist_access_type) {
       case 'tail':
         return last(this.#entries, request.n);
@@ -61,13 +59,13 @@ export class History {
   }
 
   /** Session 0 is this one, and -1 the one before. */
-  #range(wanted: number, start: number, stop: unknown): Kept[] {
+  #range(wanted: number, start: number, stop: unknown): Entry[] {
     const of = wanted > 0 ? wanted : this.#session + wanted;
     const end = typeof stop === 'number' ? stop : Number.POSITIVE_INFINITY;
     return this.#entries.filter(({ session, line }) => session === of && line >= start && line < end);
   }
 
-  #search(pattern: string, unique: boolean, n: unknown): Kept[] {
+  #search(pattern: string, unique: boolean, n: unknown): Entry[] {
     const expression = glob(pattern);
     const found = this.#entries.filter(({ source }) => expression.test(source));
     const lastOfEach = new Map(found.map((entry) => [entry.source, entry]));
@@ -80,7 +78,7 @@ const mostOutput = 10_000;
 /** So many cells of earlier sessions are known. */
 const mostEntries = 1000;
 
-function last(entries: readonly Kept[], n: unknown): Kept[] {
+function last(entries: readonly Entry[], n: unknown): Entry[] {
   return typeof n === 'number' ? entries.slice(Math.max(0, entries.length - n)) : [...entries];
 }
 

@@ -15,33 +15,27 @@ export type Outcome =
   | Evaluated
   | { readonly kind: 'diagnostics'; readonly diagnostics: readonly Diagnostic[] };
 
-export interface InterpreterOptions {
-  /** Where imports are looked up. */
-  readonly directory: string;
+export interface InterpreterOptions extends Omit<ModulesOptions, 'compiler'> {
   /** Values that every cell sees, and their declarations. */
   readonly globals: { readonly declarations: string; readonly values: Readonly<Record<string, unknown>> };
-  readonly onScript: ModulesOptions['onScript'];
   /** Told when the compiler begins and ends: it is not to be broken off. */
   readonly onCompile: (isCompiling: boolean) => void;
-  /** By the name of a package: what to do before cells get it. */
-  readonly prepare: ModulesOptions['prepare'];
 }
 
 /** Compiles and runs cells one after the other, in the main thread, all in one scope. */
 export class Interpreter {
   readonly #program: Program;
   readonly #evaluator = new Evaluator();
-  readonly #onScript: InterpreterOptions['onScript'];
-  readonly #onCompile: InterpreterOptions['onCompile'];
+  readonly #options: InterpreterOptions;
   /** Ends the cell that runs as far as names go. */
   #settle: ((whole: boolean) => void) | undefined;
 
-  constructor({ directory, globals, onScript, onCompile, prepare }: InterpreterOptions) {
+  constructor(options: InterpreterOptions) {
+    const { directory, globals } = options;
+    this.#options = options;
     this.#program = new Program(directory, globals.declarations);
-    this.#onScript = onScript;
-    this.#onCompile = onCompile;
     const from = join(directory, 'cell.ts');
-    const modules = new Modules({ directory, compiler: this.#program.options, onScript, prepare });
+    const modules = new Modules({ ...options, compiler: this.#program.options });
     const values = {
       ...globals.values,
       require: modules.requireFor(from),
@@ -58,7 +52,7 @@ export class Interpreter {
   async execute(source: string, script: string): Promise<Outcome> {
     const checked = this.#compile(() => this.#program.check(source));
     if (checked.code === undefined) return { kind: 'diagnostics', diagnostics: checked.diagnostics };
-    this.#onScript(script, checked.map);
+    this.#options.onScript(script, checked.map);
     const before = this.#evaluator.values(checked.names.keys());
     // Once, by its end or by being left.
     const settle = (whole: boolean) => {
@@ -113,11 +107,11 @@ export class Interpreter {
   }
 
   #compile<T>(work: () => T): T {
-    this.#onCompile(true);
+    this.#options.onCompile(true);
     try {
       return work();
     } finally {
-      this.#onCompile(false);
+      this.#options.onCompile(false);
     }
   }
 

@@ -20,6 +20,7 @@ interface Loaded {
 }
 
 export interface ModulesOptions {
+  /** Where imports are looked up. */
   readonly directory: string;
   readonly compiler: ts.CompilerOptions;
   /** Told the name and the source map, as JSON, of each script that is about to run. */

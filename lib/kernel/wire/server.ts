@@ -149,14 +149,9 @@ class Server {
         this.#end();
         break;
       }
-      case 'comm_open':
-      case 'comm_msg':
-      case 'comm_close':
-      case 'comm_info_request':
-        this.#tell({ kind: 'request', request });
-        break;
       default:
-        this.#log(`unknown message on control: ${request.type}`);
+        if (request.type.startsWith('comm_')) this.#tell({ kind: 'request', request });
+        else this.#log(`unknown message on control: ${request.type}`);
     }
   }
 
