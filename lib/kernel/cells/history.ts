@@ -1,7 +1,7 @@
 import { appendFileSync } from 'node:fs';
 import { readLines } from '../../io/files';
 
-/** A cell that ran: execution count, source, and what it showed as text. Sessions count restarts, from 1 on. */
+/** A cell that ran: its session, from 1 on, its execution count, its source, and what it showed as text. */
 interface Entry {
   readonly session: number;
   readonly line: number;

@@ -7,7 +7,7 @@ const { bindSourceFile, getNodeKind } = ts as typeof ts & {
 };
 
 interface Names {
-  /** Those that a cell declares at its top, those of a `var` in a block with them: what they are, as editors say. */
+  /** Those that a cell declares at its top, those of a `var` in a block with them, as editors call them. */
   readonly names: ReadonlyMap<string, ts.ScriptElementKind>;
   /** Those that the cell exports by itself. */
   readonly exported: ReadonlySet<string>;

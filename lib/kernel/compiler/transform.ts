@@ -50,11 +50,11 @@ function withCheck(loop: ts.IterationStatement): ts.Node {
 }
 
 /**
- * A cell as a script, when its types are gone: imports are calls, `export` means nothing, and so does what stands behind
- * the cell's text, for the checker.
+ * A cell as a script, when its types are gone: imports are calls, `export` means nothing, and what stands
+ * behind the cell's text for the checker is gone, too.
  *
- * All names at the top get one kind, `let`, so that a later cell may declare each as any other kind: V8 lets a `let` be
- * declared again as `let`, and nothing else. Functions stand first, as they are known everywhere.
+ * All names at the top get one kind, `let`, so that a later cell may declare each as any other kind: V8 lets a
+ * `let` be declared again as `let`, and nothing else. Functions stand first, as they are known everywhere.
  */
 export function asScript(length: number): Transformer {
   return (context) => (file) => {

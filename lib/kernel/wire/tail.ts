@@ -8,7 +8,7 @@ const bytes = Buffer.alloc(1 << 20);
 const native =
   /^(WARNING: All log messages before absl|[IWEF]0000 |[IW]\d{4} \d\d:|\d{4}-\d\d-\d\d [\d:.]+: [IW] |To enable the following instructions).*\n?/gm;
 
-/** Reads what is written to a file, as it comes. The file keeps it: to cut it off would lose what comes meanwhile. */
+/** Reads what is written to a file, as it comes. The file keeps it: a cut would lose what comes meanwhile. */
 export class Tail {
   readonly #descriptor: number;
   readonly #write: (text: string) => void;
