@@ -53,6 +53,7 @@ export type SweepSubject = readonly (FigureName | StudyName)[] | 'all';
  *
  * @param subject `'all'`: all figures, and the runs of Table 2 that no panel shows; of an experiment, its baseline, its
  *   control and its treatments.
+ * @throws ArgumentError for no figure, no seed, or an unknown preset
  */
 export function planJobs(subject: SweepSubject, options: PlanOptions): readonly Job[] {
   checkOptions('A plan of runs', options, 'preset! data seeds reading precision');
@@ -61,6 +62,11 @@ export function planJobs(subject: SweepSubject, options: PlanOptions): readonly 
   const preset = presetAt(options.preset, data);
   const { own } = preset;
   const seeds = options.seeds ?? own?.seeds ?? [0];
+  if (subject.length === 0 || seeds.length === 0) {
+    throw new ArgumentError('A plan has a figure or study, and a seed, at least.', {
+      cure: "'all' stands for all figures.",
+    });
+  }
   const shared = {
     preset: preset.name,
     ...(data !== undefined && { data }),
