@@ -446,12 +446,20 @@ describe('a chart of one’s own', () => {
   it('draws lines that Plotly takes, gaps where a number is missing, and says the same in words', async () => {
     const lines = [
       { name: 'a < b', x: [1, 2, 3], y: [0.5, Number.NaN, 2], low: [0.4, 0, 1], high: [0.7, 0, 3] },
-      { name: 'ST', look: 'ST', x: [1, 2], y: [1234.5, 0.00012345], dash: 'dot', labels: ['x', '<i>'] },
+      {
+        name: 'ST',
+        look: 'ST',
+        x: [1, 2, 3],
+        y: [1234.5, 0.00012345, 0],
+        dash: 'dot',
+        labels: ['x', '<i>', ''],
+      },
     ] as const;
     const { payload, text } = lineChart('Loss <1>', lines, axes);
     assert.deepEqual(await validatePayload(payload), []);
-    assert.equal(text, 'Loss <1>\na < b: 0.5, –, 2\nST: 1,235, 0.000123');
+    assert.equal(text, 'Loss <1>\na < b: 0.5, –, 2\nST: 1,235, 0.000123, 0');
     assert.deepEqual(payload.data[0].y, [0.5, null, 2]);
+    assert.deepEqual(payload.data[1].y, [1234.5, 0.00012345, null]);
     assert.deepEqual((payload.layout.yaxis as { range: number[] }).range, [-3, 1]);
     const drawn = await lineChart('Loss <1>', lines, axes).toSvg();
     for (const label of ['>a &#60; b<', '>Loss &#60;1&#62;<', '>&#60;i&#62;<'])

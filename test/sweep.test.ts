@@ -52,6 +52,24 @@ test('what is to be computed anew is told to the laboratory that does it', () =>
   assert.notEqual(laboratoryOf(jobs[0]), laboratoryOf({ ...jobs[0], retrain: undefined }));
 });
 
+test('a baseline that ships without its weights is tested anew with what starts from it', () => {
+  const plan = { preset: 'photos', precision: 'bfloat16', store: join(folder, 'ships') } as const;
+  const baselines = (seed: number) =>
+    sweepJobs('all', { ...plan, seeds: [0, seed] }).missing.filter(
+      ({ spec }) => spec.method.kind === 'baseline' && spec.seed === seed,
+    );
+  // Of seed 0 the weights ship, of seed 1 the results alone; of seed 3 nothing.
+  assert.deepEqual(baselines(0), []);
+  assert.deepEqual(
+    baselines(1).map(({ retrain }) => retrain),
+    [true],
+  );
+  assert.deepEqual(
+    baselines(3).map(({ retrain }) => retrain),
+    [undefined],
+  );
+});
+
 test('as many jobs are taken at a time as are tested together, none before its baseline', () => {
   const runs = new RunStore(join(folder, 'groups'));
   const waiting = planJobs(['fig1a'], { preset: 'smoke' }).map((job) => ({ job }));

@@ -253,15 +253,19 @@ export function figureCurves(figure: FigureName, laboratory: Laboratory): readon
   });
 }
 
-/** Of some settings, at least one, that which is best or worst at the deciding strength; of equals, the first. */
+/**
+ * Of some settings, at least one, that which is best or worst at the deciding strength; of equals, the first. It is chosen
+ * by the seeds that all of them have: a setting with one lucky seed would beat those with several.
+ */
 export function choose(
   settings: readonly SettingCurve[],
   { pick, at }: Pick<CurveRule, 'pick' | 'at'>,
   test: DistortionName,
 ): SettingCurve {
-  const score = (curve: SettingCurve) =>
-    accuracyAt(curve, at ?? distortions[test].practical) * (pick === 'best' ? 1 : -1);
-  return settings.reduce((a, b) => (score(b) > score(a) ? b : a));
+  const scores = ofCommonSeeds(settings).map(
+    (curve) => accuracyAt(curve, at ?? distortions[test].practical) * (pick === 'best' ? 1 : -1),
+  );
+  return settings[scores.indexOf(Math.max(...scores))];
 }
 
 /** Which point of a curve is at a strength. @throws RangeError if it was not tested there */

@@ -7,7 +7,7 @@ import { baseAxis, baseLayout, escapeMarkup, figureTitle, font, type Look, looks
 export interface ChartLine {
   readonly name: string;
   readonly x: readonly number[];
-  /** As many as `x`. Where it is not finite there is a gap. */
+  /** As many as `x`. Where it is not finite, or not above 0 on a logarithmic axis, there is a gap. */
   readonly y: readonly number[];
   /** The ends of an interval about each `y`. Default: none. */
   readonly low?: readonly number[];
@@ -71,7 +71,7 @@ export function lineChart(
         .join('+'),
       name: escapeMarkup(name),
       x: line.x,
-      y: line.y.map((value) => (Number.isFinite(value) ? value : null)),
+      y: line.y.map((value) => (Number.isFinite(value) && (!y.isLogarithmic || value > 0) ? value : null)),
       line: { color: colour, width: 2.2, ...(dash !== 'none' && { dash }) },
       ...(hasMarks && { marker: { symbol: marker, size: 8, color: colour } }),
       ...(labels && { text: labels.map(escapeMarkup), textposition: 'middle right', cliponaxis: false }),

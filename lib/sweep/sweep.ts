@@ -65,11 +65,16 @@ export function sweepJobs(
   figures: SweepSubject,
   { store = RUNS, retrain = false, ...plan }: Pick<SweepOptions, 'store' | 'retrain'> & PlanOptions,
 ): { readonly jobs: readonly Job[]; readonly missing: readonly Job[]; readonly runs: RunStore } {
-  const jobs = planJobs(figures, plan).map((job) => (retrain ? { ...job, retrain } : job));
+  const planned = planJobs(figures, plan);
   const runs = new RunStore(store, retrain ? undefined : shippedResults(presetNamed(plan.preset)));
-  const [, precision] = inEitherPrecision(jobs[0].spec.precision, (each) => each);
+  const [, precision] = inEitherPrecision(planned[0].spec.precision, (each) => each);
   const others = planJobs(figures, { ...plan, precision });
-  const missing = jobs.filter((job, at) => !isWhole(runs, job) && !isWhole(runs, others[at]));
+  const open = new Set(planned.filter((job, at) => !isWhole(runs, job) && !isWhole(runs, others[at])));
+  // A baseline that ships without its weights is trained again for what starts from it: another network, to be tested anew.
+  const starts = new Set([...open].map(({ spec }) => spec.from));
+  const isAnew = (job: Job) => starts.has(job.id) && !open.has(job) && runs.weights(job.id) === undefined;
+  const jobs = planned.map((job) => (retrain || isAnew(job) ? { ...job, retrain: true } : job));
+  const missing = jobs.filter((_, at) => open.has(planned[at]) || isAnew(planned[at]));
   return { jobs, missing, runs };
 }
 
