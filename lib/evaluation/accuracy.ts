@@ -4,16 +4,7 @@ import { ArgumentError, UserError } from '../io/errors';
 import { logitsOf, type Network } from '../model/network';
 import { currentKernel } from '../notebook/client';
 import { giveWay } from '../notebook/give-way';
-import {
-  type CompileOptions,
-  castTo,
-  compile,
-  hashSeed,
-  type Tensor,
-  type Tensor1D,
-  type Tensor4D,
-  tf,
-} from '../tensorflow';
+import { type CompileOptions, compile, hashSeed, type Tensor1D, type Tensor4D, tf } from '../tensorflow';
 import { normalise } from './crops';
 import {
   cropGradient,
@@ -95,26 +86,29 @@ export class AccuracyMeter {
     this.#dataset = dataset;
     this.#distortion = distortion;
     const f = (images: Tensor4D) => logitsOf(network, images, { training: false });
-    const images = (kind?: Distortion) =>
-      compile(
-        (inputs: StepInputs) => {
-          const { distorted } = imagePair(inputs, { dataset, distortion: kind, f });
-          return { images: normalise(distorted, dataset), least: distorted.min(), most: distorted.max() };
-        },
-        { execution },
-      );
+    const made = (inputs: StepInputs, kind?: Distortion) =>
+      imagePair(inputs, { dataset, distortion: kind, f }).distorted;
+    const clean = compile((inputs: StepInputs) => ({ images: normalise(made(inputs), dataset) }), {
+      execution,
+    });
+    const distorted = compile(
+      (inputs: StepInputs) => {
+        const images = made(inputs, distortion);
+        return { images: normalise(images, dataset), range: tf.stack([images.min(), images.max()]) };
+      },
+      { execution },
+    );
     const answers = compile(
       ({ images, labels }: Shown) => {
         const logits = f(images);
-        const right = logits.argMax(1).equal(labels).cast('int32');
-        return { right, finite: areNumbers(network, images, logits) };
+        return { right: logits.argMax(1).equal(labels).cast('int32'), finite: logits.isFinite().all() };
       },
       { execution },
     );
     const gradient = compile((inputs: StepInputs) => ({ gradient: cropGradient(inputs, { dataset, f }) }), {
       execution,
     });
-    this.#steps = { clean: images(), distorted: images(distortion), answers, gradient };
+    this.#steps = { clean, distorted, answers, gradient };
   }
 
   /** @throws ArgumentError unless it was made for this network and distortion */
@@ -182,6 +176,7 @@ export class AccuracyMeter {
       try {
         for (const [network, load] of become.entries()) {
           load();
+          if (start === 0) checkWeights(this.#network);
           let at = start;
           for (const shown of part) {
             answers[network].set(this.#right(shown), at);
@@ -204,6 +199,7 @@ export class AccuracyMeter {
     plans: readonly ImagePlan[],
     signal?: AbortSignal,
   ): Promise<readonly Uint8Array[]> {
+    checkWeights(this.#network);
     const answers = plans.map(() => new Uint8Array(split.length));
     let start = 0;
     for await (const batch of this.#inOrder(split, UNDISTORTED, signal)) {
@@ -242,12 +238,12 @@ export class AccuracyMeter {
   #distort(batch: PlannedBatch, plan: ImagePlan, gradient?: Tensor4D): Shown {
     return tf.tidy(() => {
       const inputs = stepInputs(batch, this.#dataset, plan);
-      const { images, least, most } =
-        plan.distortion === undefined
-          ? this.#steps.clean(inputs)
-          : this.#steps.distorted({ ...inputs, ...(gradient && { gradient }) });
-      checkRange(plan.distortion, least.dataSync()[0], most.dataSync()[0]);
-      return { images: images as Tensor4D, labels: inputs.labels };
+      const { labels } = inputs;
+      if (plan.distortion === undefined)
+        return { images: this.#steps.clean(inputs).images as Tensor4D, labels };
+      const { images, range } = this.#steps.distorted({ ...inputs, ...(gradient && { gradient }) });
+      checkRange(plan.distortion, range.dataSync());
+      return { images: images as Tensor4D, labels };
     });
   }
 
@@ -293,21 +289,20 @@ export class AccuracyMeter {
 const ROUNDING = 1e-3;
 
 /** @throws ArgumentError if distorted images are no numbers, or leave 0..1: they would be pictures of something else */
-function checkRange(distortion: Distortion | undefined, least: number, most: number): void {
-  if (distortion === undefined || (least >= -ROUNDING && most <= 1 + ROUNDING)) return;
+function checkRange(distortion: Distortion, [least, most]: ArrayLike<number> & Iterable<number>): void {
+  if (least >= -ROUNDING && most <= 1 + ROUNDING) return;
   throw new ArgumentError(
     `${distortion.title} gives values from ${least} to ${most}, but images have values from 0 to 1.`,
     { cure: 'Let apply begin with the crops, 0..1, and end with clipByValue(0, 1).' },
   );
 }
 
-/** Whether all that an answer comes from is finite: a compiled ReLU makes a number of NaN. `[]`, bool */
-export function areNumbers(network: Network, images: Tensor, logits: Tensor): Tensor {
-  const weights = [...network.variables.values()].map((variable) => variable.read());
-  return tf.addN([images, logits, ...weights].map((part) => castTo(part, 'float32').sum())).isFinite();
+/** @throws UserError if a weight is no number: a compiled ReLU makes one of it, and the answer looks like any other */
+export function checkWeights(network: Network): void {
+  checkFinite([...network.variables.values()].every((variable) => variable.values().every(Number.isFinite)));
 }
 
-/** @throws UserError if what {@link areNumbers} looks at is not finite: the largest logit would be an answer all the same */
+/** @throws UserError if logits are no numbers: their largest would be an answer all the same */
 export function checkFinite(areFinite: boolean): void {
   if (areFinite) return;
   throw new UserError('The network answers with NaN or an infinite number.', {

@@ -16,7 +16,7 @@ import {
   tf,
   uint8Tensor,
 } from '../tensorflow';
-import { areNumbers, checkFinite, checkFits } from './accuracy';
+import { checkFinite, checkFits, checkWeights } from './accuracy';
 import { centreCrops, normalise } from './crops';
 import { accuracyInterval } from './evaluate';
 
@@ -68,6 +68,7 @@ export async function certify(options: CertifyOptions): Promise<readonly Certifi
   const { network, dataset, sigma, images = 100, choosing = 100, samples = 1000, failure = 0.001 } = options;
   const { seed = 0, signal = currentKernel()?.signal, onImage } = options;
   checkFits(network, dataset);
+  checkWeights(network);
   checkWhole('certify: seed', seed, 0);
   check('σ', sigma, 'a number above 0', sigma > 0 && Number.isFinite(sigma));
   check('failure', failure, 'a number between 0 and 1', failure > 0 && failure < 1);
@@ -80,7 +81,7 @@ export async function certify(options: CertifyOptions): Promise<readonly Certifi
     const noise = randomNormal(seed, [TOGETHER * side, side, 3]).reshape([TOGETHER, side, side, 3]);
     const noisy = centreCrops(square, side).add(noise.mul(sigma)) as Tensor4D;
     const logits = logitsOf(network, normalise(noisy, dataset), { training: false });
-    return { answers: logits.argMax(1), finite: areNumbers(network, noisy, logits) };
+    return { answers: logits.argMax(1), finite: logits.isFinite().all() };
   });
   /** How often each class was answered. */
   const answersTo = async (square: Tensor4D, image: number, count: number, what: string) => {

@@ -6,7 +6,7 @@ import { checkOptions } from '../io/options';
 import { logitsOf, type Network } from '../model/network';
 import { giveWay } from '../notebook/give-way';
 import { castTo, type Tensor4D, tf, uint8Tensor } from '../tensorflow';
-import { areNumbers, checkFinite, checkFits } from './accuracy';
+import { checkFinite, checkFits, checkWeights } from './accuracy';
 import { centreCrops, normalise } from './crops';
 
 /** What a network says to a picture. */
@@ -41,6 +41,7 @@ export async function predict(options: PredictOptions): Promise<readonly Predict
   const { network, dataset, pictures } = options;
   const { sourceSide, cropSide, classNames } = dataset;
   checkFits(network, dataset);
+  checkWeights(network);
   const found: Prediction[] = [];
   for (const [at, picture] of pictures.entries()) {
     let square: Uint8Array;
@@ -54,9 +55,9 @@ export async function predict(options: PredictOptions): Promise<readonly Predict
       const squares = uint8Tensor(square, [1, sourceSide, sourceSide, 3]) as Tensor4D;
       const images = normalise(centreCrops(squares, cropSide), dataset);
       const logits = logitsOf(network, images, { training: false });
-      checkFinite(areNumbers(network, images, logits).dataSync()[0] === 1);
       return [...tf.softmax(castTo(logits, 'float32')).dataSync()];
     });
+    checkFinite(probabilities.every(Number.isFinite));
     const probability = Math.max(...probabilities);
     found.push({ className: classNames[probabilities.indexOf(probability)], probability, probabilities });
     await giveWay(); // a picture blocks the event loop: let interrupts through
