@@ -299,7 +299,7 @@ function checkRange(distortion: Distortion, [least, most]: ArrayLike<number> & I
 
 /** @throws UserError if a weight is no number: a compiled ReLU makes one of it, and the answer looks like any other */
 export function checkWeights(network: Network): void {
-  checkFinite([...network.variables.values()].every((variable) => variable.values().every(Number.isFinite)));
+  checkFinite(network.isFinite());
 }
 
 /** @throws UserError if logits are no numbers: their largest would be an answer all the same */

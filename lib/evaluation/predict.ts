@@ -29,8 +29,8 @@ export interface PredictOptions {
 }
 
 /**
- * A network's answers to pictures of no data set, which are prepared as those of the data set were: square, centre crop,
- * normalised.
+ * Asks a network about pictures outside its data set. They become squares, centre crops and normalised floats as the data
+ * set's did.
  *
  * @returns one for each picture
  * @throws ArgumentError if the network has other classes or another normalisation than the data set; DataError that says

@@ -57,6 +57,11 @@ export abstract class Network {
     }
   }
 
+  /** Whether every value is a number, and none infinite. */
+  isFinite(): boolean {
+    return [...this.variables.values()].every((variable) => variable.values().every(Number.isFinite));
+  }
+
   /** Frees the variables. */
   dispose(): void {
     for (const variable of this.variables.values()) variable.dispose();

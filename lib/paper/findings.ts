@@ -240,7 +240,7 @@ function forgettingSentence(
   return `Settings that surely lose accuracy on clean pictures: ${listed(counts)}; ${found.sides?.[0]} loses most (${points(found.estimate.value)}).`;
 }
 
-/** Rows: the contenders, ST against DA, the control, each with the seeds that both sides have. Columns: places. Bold is sure. */
+/** Lists the differences: a row for each method, for ST against DA and for the control; a column for each place. What is sure is bold. */
 function gainTable(places: readonly Compared[], verdictOf: (one: Told) => Direction): string {
   const columns = places.map(({ gains, between, control }) => [...gains, ...between, ...control]);
   const cell = (one: Told) => {

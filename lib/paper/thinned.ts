@@ -1,4 +1,7 @@
-/** Every so-many-th of some strengths, the first and the last, and those of `kept`. */
+/**
+ * Every n-th of some strengths (`stride` is n), the first and the last, and those of `kept`. In a file of its own, since
+ * the figures' would load a schema library into every plot.
+ */
 export function thinned<S>(strengths: readonly S[], stride: number, kept: readonly S[]): readonly S[] {
   return strengths.filter(
     (strength, at) => at % stride === 0 || at === strengths.length - 1 || kept.includes(strength),

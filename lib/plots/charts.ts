@@ -1,7 +1,17 @@
 /** Charts of numbers that a notebook has counted itself, in the style of the figures. */
 import { ArgumentError } from '../io/errors';
 import { Figure } from './figure';
-import { baseAxis, baseLayout, escapeMarkup, figureTitle, font, type Look, looksOf, sheet } from './style';
+import {
+  baseAxis,
+  baseLayout,
+  chartLooks,
+  escapeMarkup,
+  figureTitle,
+  font,
+  type Look,
+  looksOf,
+  sheet,
+} from './style';
 
 /** A line of a {@link lineChart}. */
 export interface ChartLine {
@@ -12,7 +22,7 @@ export interface ChartLine {
   /** The ends of an interval about each `y`. Default: none. */
   readonly low?: readonly number[];
   readonly high?: readonly number[];
-  /** A method, for its colour and mark; or a colour, `#rrggbb`. Default: the next of six that colour-blind readers tell apart. */
+  /** A method, whose colour and mark it takes; or a colour, `#rrggbb`. Default: the next of {@link chartLooks}. */
   readonly look?: string;
   /** How the marks are joined; `none`: not at all. A broken line has no marks. Default: `solid`. */
   readonly dash?: 'solid' | 'dash' | 'dot' | 'none';
@@ -25,7 +35,7 @@ export interface ChartAxis {
   readonly title: string;
   /** Default: false. */
   readonly isLogarithmic?: boolean;
-  /** From where to where, in the axis' own unit. Default: from zero, where it is not logarithmic, to the largest value. */
+  /** Its two ends, in its own unit. Default: zero and the largest value; of a logarithmic one, the least and the largest. */
   readonly range?: readonly [low: number, high: number];
   /** Where it is labelled. Default: where Plotly finds good. */
   readonly ticks?: readonly number[];
@@ -36,15 +46,6 @@ interface ChartSize {
   readonly width?: number;
   readonly height?: number;
 }
-
-const ownLooks: readonly Look[] = [
-  { colour: '#0072b2', marker: 'circle' },
-  { colour: '#d55e00', marker: 'square' },
-  { colour: '#009e73', marker: 'triangle-up' },
-  { colour: '#cc79a7', marker: 'diamond' },
-  { colour: '#e69f00', marker: 'cross' },
-  { colour: '#56b4e9', marker: 'star' },
-];
 
 /** Of more points than this, marks would be a line of their own. */
 const MOST_MARKS = 24;
@@ -187,7 +188,7 @@ export function barChart(
 }
 
 function lookOf(look: string | undefined, at: number): Look {
-  const own = ownLooks[at % ownLooks.length];
+  const own = chartLooks[at % chartLooks.length];
   if (look === undefined) return own;
   return look.startsWith('#') ? { ...own, colour: look } : looksOf(look)[0];
 }

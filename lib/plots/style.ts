@@ -42,6 +42,16 @@ export const verdictLooks: Readonly<Record<Verdict, Look>> = {
   'not computed': look('#bbbbbb line-ew'),
 };
 
+/** The looks of a chart's lines that are no methods, in their order. */
+export const chartLooks: readonly Look[] = [
+  look('#0072b2 circle'),
+  look('#d55e00 square'),
+  look('#009e73 triangle-up'),
+  look('#cc79a7 diamond'),
+  look('#e69f00 cross'),
+  look('#56b4e9 star'),
+];
+
 /** The looks of methods of one's own, in the order in which a figure has them. */
 const ownLooks: readonly Looks[] = [
   looks('#6a3d9a diamond-tall', '#9b7bc0 hexagon', '#43246a star-square'),

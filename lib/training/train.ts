@@ -252,8 +252,7 @@ export class Trainer {
           if (performance.now() - savedAt > CHECKPOINT_MS) save();
         }
         const trained = performance.now() - started;
-        const weights = network.snapshot();
-        if (![...weights.values()].every((values) => values.every(Number.isFinite))) {
+        if (!network.isFinite()) {
           throw new DivergenceError(`In epoch ${epoch} some weights are no numbers any more.`, {
             cure: 'Look for images or a distortion that are not finite; else a smaller learning rate or α may help.',
           });
@@ -261,7 +260,7 @@ export class Trainer {
         const { correct, total } = await this.#meter.count(dataset.validation, { signal });
         const validationAccuracy = correct / total;
         const isBest = history.every((earlier) => earlier.validationAccuracy < validationAccuracy);
-        if (isBest) best = weights;
+        if (isBest) best = network.snapshot();
         const result: EpochResult = {
           epoch,
           epochs,

@@ -33,12 +33,11 @@ const TASKS_AHEAD = 8;
  * Packs images into a data set: a folder with the packed store, a manifest, and lists of the images' names.
  *
  * It grows in `<out>.partial` and takes its name when it is complete. The run after one that was killed or aborted goes
- * on where that one was, and the result has the same bytes.
+ * on where that one was, and the result has the same bytes. Images whose very files stand in several splits are packed
+ * with a warning on the console.
  *
  * @param planOf - says what is to be built. It may keep files in the folder `workplace` until the build is complete; its
  *   `source` is gone after each attempt.
- * Warns, on the console, of images whose very files stand in several splits.
- *
  * @returns the folder
  * @throws BuildError that lists every problem at once; then nothing remains of the build
  */
