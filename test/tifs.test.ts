@@ -695,6 +695,7 @@ describe('a folder of one’s own', () => {
       { encoding: 'utf8' },
     );
     assert.match(stdout, /^Built .*9 things are left out: "leftOut" in .*manifest.json/, stderr);
+    assert.match(stderr, /mixed: classes of which too few images are good: c, d\.\n/);
     assert.equal(digestAt(out), expected);
     assert.deepEqual(openFolder(out).classNames, ['a', 'b']);
     const { leftOut } = JSON.parse(readFileSync(join(out, 'manifest.json'), 'utf8'));
@@ -713,8 +714,23 @@ describe('a folder of one’s own', () => {
     write(join(from, 'b/1.png'), 'no picture');
     await assert.rejects(
       buildFolder({ from, out: newPlace(), skipBad: true }),
-      (error) => error instanceof BuildError && /images of one class are left/.test(error.message),
+      (error) =>
+        error instanceof BuildError &&
+        /:\n {2}training images of 1 class are left, .*; classes of which too few images are good: b, c, d\n/.test(
+          error.message,
+        ) &&
+        !/skip/.test(error.cure ?? ''),
     );
+  });
+
+  test('names a class that has lost all pictures of a split with those that were bad', async (context) => {
+    const counts = { 'train/a': 2, 'train/b': 2, 'train/c': 2, 'test/a': 1, 'test/b': 1, 'test/c': 1 };
+    const from = await tree(join(folder, 'lost'), counts);
+    write(join(from, 'test/b/0.png'), 'no picture');
+    const { mock } = context.mock.method(console, 'warn', () => {});
+    const { classNames } = openFolder(await buildFolder({ from, out: newPlace(), skipBad: true }));
+    assert.deepEqual(classNames, ['a', 'c']);
+    assert.match(String(mock.calls[0].arguments[0]), /lost: classes of which too few images are good: b\.$/);
   });
 
   test('lists what is neither picture nor folder, and is built of the rest', {

@@ -31,7 +31,7 @@ const built = out('where the data set goes');
 const side = (usual: number) =>
   option('--side <pixels>', 'side of the crop that the network sees', read.whole).otherwise(usual);
 const count = (flags: string, what: string, usual: number) =>
-  option(flags, `${what} images of each class`, read.whole).otherwise(usual);
+  option(flags, `${what} images of each class`, read.count).otherwise(usual);
 const share = (flags: string, what: string) =>
   option(flags, `part of each class for ${what}, 0..1`, read.number).otherwise(0.1);
 const drawn = {

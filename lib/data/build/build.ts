@@ -84,6 +84,8 @@ export interface Plan {
   readonly problems: readonly string[];
   /** Files that are no images by their names, one sentence each: they are left out in any case. */
   readonly others?: readonly string[];
+  /** Classes that are not in `classNames`, since too few of their images are there. @default none */
+  readonly lost?: readonly string[];
   /** What to do about problems. @default mend them or leave these images out */
   readonly cure?: string;
   /** What is to be built where some images turn out to be bad, by their paths. @default the same without them */
@@ -109,7 +111,7 @@ export class BuildError extends DataError {
     source: string,
     /** All that is wrong, one sentence each, with the path. */
     readonly problems: readonly string[],
-    cure = 'Mend them, or go on without these images: `skipBad: true`, on the command line `--skip-bad`.',
+    cure = 'Mend them, or go on without these images: `--skip-bad`, in code `skipBad: true`.',
   ) {
     const shown = problems.slice(0, 100).map((problem) => `\n  ${problem}`);
     const more = problems.length > 100 ? `\n  … and ${problems.length - 100} more` : '';

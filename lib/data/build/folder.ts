@@ -51,7 +51,7 @@ export async function buildFolder(options: FolderOptions): Promise<string> {
   checkWhole('buildFolder: seed', seed, 0);
   if (!(validation > 0 && test > 0 && validation + test < 1)) {
     throw new ArgumentError(
-      `buildFolder: validation and test must be shares above 0 that leave some for training, but are ${validation} and ${test}`,
+      `The shares for validation and test must be above 0 and leave some for training, but are ${validation} and ${test}.`,
     );
   }
   const root = resolve(options.from);
@@ -75,6 +75,7 @@ function planOf(root: string, tree: Tree, shares: Shares): Plan {
   const { classes, drawn, others } = tree;
   const problems = [...tree.problems];
   const classNames: string[] = [];
+  const lost: string[] = [];
   const images: PlannedImage[] = [];
   for (const [name, found] of classes) {
     const inSplits = withSplits(found, name, { ...shares, drawn });
@@ -82,7 +83,10 @@ function planOf(root: string, tree: Tree, shares: Shares): Plan {
     if (counts.every((count) => count > 0)) {
       const label = classNames.push(name) - 1;
       for (const image of inSplits) images.push({ ...image, label });
-    } else if (found.some(({ split }) => split !== undefined)) {
+      continue;
+    }
+    lost.push(name);
+    if (found.some(({ split }) => split !== undefined)) {
       problems.push(
         `${name}: images needed in train, validation and test, but there are ${counts.join(', ')}`,
       );
@@ -100,7 +104,7 @@ function planOf(root: string, tree: Tree, shares: Shares): Plan {
     );
     return planOf(root, { ...tree, classes: new Map(good) }, shares);
   };
-  return { name: basename(root), source: root, classNames, images, problems, others, without };
+  return { name: basename(root), source: root, classNames, images, problems, others, lost, without };
 }
 
 /** Draws of a class's images those splits that no folder says. */

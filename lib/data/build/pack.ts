@@ -130,17 +130,21 @@ async function packInto(folder: string, first: Plan, options: BuildOptions): Pro
     const attempt = { ...plan, images: inOrder(plan.images) };
     const inTraining = attempt.images.filter(({ split }) => split === 'train');
     const classes = new Set(inTraining.map(({ label }) => label)).size;
-    if (classes === 0) throw new BuildError(plan.source, [...leftOut, 'no training image'], plan.cure);
+    const lost = lostClasses(attempt);
+    const tooFew = (problems: readonly string[]) => {
+      const left = `training images of ${classes} class${classes === 1 ? '' : 'es'} are left, but two are needed`;
+      const why = lost === undefined ? left : `${left}; ${lost}`;
+      return new BuildError(plan.source, [why, ...problems], plan.cure ?? 'Mend some of them.');
+    };
+    if (classes === 0) throw tooFew(leftOut);
     const writer = new StoreWriter(join(folder, STORE), describe(attempt, side));
     try {
       const found = await fill(writer, attempt, leftOut.length, options);
       const problems = [...leftOut, ...[...found.values()].sort()];
-      if (classes === 1 && skipBad)
-        problems.push('training images of one class are left, but two are needed');
-      if (problems.length > 0 && (classes === 1 || !skipBad)) {
-        throw new BuildError(plan.source, problems, plan.cure);
-      }
+      if (classes === 1 && skipBad) throw tooFew(problems);
+      if (problems.length > 0 && !skipBad) throw new BuildError(plan.source, problems, plan.cure);
       if (found.size === 0) {
+        if (lost !== undefined) console.warn(`${plan.source}: ${lost}.`);
         const header = writer.finish();
         warnOfLeaks(attempt, writer.checksums);
         return writeManifest(folder, attempt, {
@@ -158,6 +162,16 @@ async function packInto(folder: string, first: Plan, options: BuildOptions): Pro
     const images = plan.images.filter(({ path }) => !bad.has(path));
     plan = plan.without?.(new Set(bad.keys())) ?? { ...plan, images };
   }
+}
+
+/** Names the classes that lack images in a split, those that were left out for it included; undefined where there is none. */
+function lostClasses({ classNames, images, lost = [] }: Plan): string | undefined {
+  const there = new Set(images.map(({ split, label }) => `${split} ${label}`));
+  const isWhole = (label: number) => SPLIT_NAMES.every((split) => there.has(`${split} ${label}`));
+  const names = [...lost, ...classNames.filter((_, label) => !isWhole(label))];
+  if (names.length === 0) return undefined;
+  const more = names.length > 20 ? ` and ${names.length - 20} more` : '';
+  return `classes of which too few images are good: ${names.slice(0, 20).join(', ')}${more}`;
 }
 
 /** Warns of images whose very files stand in several splits: a test then asks for what was trained on. */
