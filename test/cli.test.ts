@@ -139,6 +139,24 @@ describe('help and refusals', () => {
       [['run', '--method', 'ST', '--distortion', 'jpeg', '--strength', '9'], /needs --alpha/],
       [['run', '--method', 'ST', '--alpha', '1'], /needs --distortion/],
       [['evaluate', '--run', 'abc', '--distortion', 'haze', '--store', store], /no distortion "haze"/],
+      [['run', '--method', 'st'], /no method "st"\. Is it "ST"\?\n→ The methods are baseline, .*--plugin/],
+      [['run', '--method', 'STsym'], /no method "STsym"\. Is it "ST-sym"\?/],
+      [
+        ['evaluate', '--run', '3410', '--distortion', 'Glass_Blur'],
+        /"Glass_Blur"\. Is it "glass-blur"\?\n→ /,
+      ],
+      [['status', '--preset', 'Photos'], /no preset "Photos"\. Is it "photos"\?\n→ /],
+      [['status', '--figures', 'Fig1a'], /"Fig1a"\. Is it "fig1a"\?\n→ /],
+      [['status', '--figures', 'all,fig1a'], /"all"\.\n→ .*all, by itself/],
+      [['sweep', '--figures'], /--figures <names>' needs a value: all, or a list of fig1a/],
+      [
+        ['sweep', '--engine', 'ray', '--address', 'head:8265'],
+        /is a URL, but got "head:8265"\.\n→ .*http:\/\//,
+      ],
+      [
+        ['report', '--run', '3410', '--baseline', '/none.json', '--out', folder],
+        /\/none.json .*\n→ Check the path/,
+      ],
       [['work', '--store', store, '--job', '{'], /--job: no JSON/],
       [['work', '--store', store, '--job', '{"id": 3}'], /--job: .*\n.*id/],
     ];

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** `npx stability-training`: what is done from a terminal. */
 import { availableParallelism } from 'node:os';
-import { Command } from 'commander';
+import { Command, type Option } from 'commander';
 import { BuildError } from '../data/build/build';
 import { UserError } from '../io/errors';
 import { fileError } from '../io/files';
@@ -12,7 +12,19 @@ import { Stopped } from './stop';
 // Images are decoded in libuv's pool, which is made at its first use.
 process.env.UV_THREADPOOL_SIZE ??= String(Math.max(4, availableParallelism()));
 
-const program = new Command('stability-training')
+/** A command that says of an option without its value what it takes, as --help does. */
+class DescribedCommand extends Command {
+  override createCommand(name?: string): Command {
+    return new DescribedCommand(name);
+  }
+
+  /** Commander's own says that a value is missing, not which. */
+  optionMissingArgument({ flags, description }: Option): never {
+    this.error(`error: option '${flags}' needs a value: ${description}`);
+  }
+}
+
+const program = new DescribedCommand('stability-training')
   .description('Stability training (Laermann, Samek, Strodthoff 2019) in TypeScript.')
   .showHelpAfterError('(--help says more.)')
   .addHelpText(

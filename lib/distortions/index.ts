@@ -1,4 +1,5 @@
 import { ArgumentError } from '../io/errors';
+import { hint } from '../io/options';
 import { Registry } from '../io/registry';
 import type { Tensor } from '../tensorflow';
 import { augmix } from './augmix';
@@ -82,9 +83,9 @@ const builtIn: ReadonlyMap<string, Part> = new Map<string, Part>(
 function partNamed(name: string): Part {
   const found = builtIn.get(name) ?? own.get(name);
   if (found !== undefined) return found;
-  const known = [...builtIn.keys(), ...own.names()].join(', ');
-  throw new ArgumentError(`There is no distortion "${name}".`, {
-    cure: `The distortions are ${known}, compositions such as rotation+gaussian-noise, and pgd-20 or kl-pgd-10; one of your own is there once its file was loaded (--plugin, loadPlugin).`,
+  const known = [...builtIn.keys(), ...own.names()];
+  throw new ArgumentError(`There is no distortion "${name}".${hint(name, known)}`, {
+    cure: `The distortions are ${known.join(', ')}, compositions such as rotation+gaussian-noise, and pgd-20 or kl-pgd-10; one of your own is there once its file was loaded (--plugin, loadPlugin).`,
   });
 }
 

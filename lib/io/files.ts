@@ -56,7 +56,8 @@ export function fileError(cause: unknown): unknown {
   if (path === undefined) return error;
   if (error !== cause) return error;
   const reason = { ENOENT: 'it is not there', EEXIST: 'something lies there' }[code ?? ''] ?? message;
-  return new DataError(`${path} cannot be used: ${reason}.`, { cure: 'Choose another place.', cause });
+  const cure = code === 'ENOENT' ? 'Check the path.' : 'Choose another place.';
+  return new DataError(`${path} cannot be used: ${reason}.`, { cure, cause });
 }
 
 /**

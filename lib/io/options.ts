@@ -18,10 +18,7 @@ export function checkOptions<T extends object, const Names extends string>(
   const given: Readonly<Record<string, unknown>> = Object(options);
   const unknown = Object.keys(given).find((name) => !names.includes(name));
   if (unknown !== undefined) {
-    const [nearest] = names.toSorted((a, b) => distance(unknown, a) - distance(unknown, b));
-    const isNear = distance(unknown, nearest) <= Math.max(1, unknown.length / 2);
-    const hint = isNear ? ` Is it "${nearest}"?` : '';
-    throw new ArgumentError(`${what} has no option "${unknown}".${hint}`, { cure });
+    throw new ArgumentError(`${what} has no option "${unknown}".${hint(unknown, names)}`, { cure });
   }
   const missing = names.find((name, at) => words[at] !== name && given[name] === undefined);
   if (missing !== undefined) throw new ArgumentError(`${what} needs the option "${missing}".`, { cure });
@@ -31,6 +28,14 @@ type Word<Text extends string> = Text extends `${infer One} ${infer Rest}`
   ? Name<One> | Word<Rest>
   : Name<Text>;
 type Name<Text extends string> = Text extends `${infer Needed}!` ? Needed : Text;
+
+/** Asks whether the known name that is nearest was meant, after a message on an unknown one; says nothing where none is near. */
+export function hint(unknown: string, names: readonly string[]): string {
+  const letters = (name: string) => distance(unknown.toLowerCase(), name.toLowerCase());
+  const [nearest = ''] = names.toSorted((a, b) => letters(a) - letters(b));
+  const isMeant = nearest !== unknown && letters(nearest) < unknown.length / 2;
+  return isMeant ? ` Is it "${nearest}"?` : '';
+}
 
 /** Letters to put in, take out or change to make one word of the other (Levenshtein). */
 function distance(one: string, other: string): number {

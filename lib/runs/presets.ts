@@ -2,7 +2,7 @@ import { digestOf, type ImageDataset } from '../data/dataset';
 import { perSplit } from '../data/store';
 import { definitionOf, type Strength } from '../distortions';
 import { ArgumentError } from '../io/errors';
-import { checkOptions } from '../io/options';
+import { checkOptions, hint } from '../io/options';
 import type { Precision } from '../model/resnet';
 import { checkMethod, explicitMethod, type Method } from '../training/methods';
 import { fastestPrecisionOf } from './networks';
@@ -127,11 +127,10 @@ export function knownPresets(): readonly Preset[] {
 export function presetNamed(name: string): Preset {
   const preset = knownPresets().find((each) => each.name === name);
   if (preset !== undefined) return preset;
-  throw new ArgumentError(`There is no preset "${name}".`, {
+  const names = knownPresets().map((each) => each.name);
+  throw new ArgumentError(`There is no preset "${name}".${hint(name, names)}`, {
     cure:
-      `The presets are ${knownPresets()
-        .map((each) => each.name)
-        .join(', ')}. ` +
+      `The presets are ${names.join(', ')}. ` +
       'An experiment of your own is there once its file was loaded: --plugin FILE, loadPlugin.',
   });
 }

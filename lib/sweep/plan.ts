@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { distortionNamed, distortions, type Strength } from '../distortions';
 import { placeInGrid } from '../distortions/distortion';
 import { ArgumentError } from '../io/errors';
-import { checkOptions } from '../io/options';
+import { checkOptions, hint } from '../io/options';
 import type { Precision } from '../model/resnet';
 import {
   controlsOf,
@@ -181,11 +181,12 @@ function sortedAsTested(distortion: string, strengths: ReadonlySet<Strength>): r
 export function figuresNamed(list: string): SweepSubject {
   if (list === 'all') return list;
   const known: readonly (FigureName | StudyName)[] = [...figureNames, ...studyNames];
-  return list.split(',').map((name) => {
-    const found = known.find((each) => each === name.trim());
+  return list.split(',').map((each) => {
+    const name = each.trim();
+    const found = known.find((one) => one === name);
     if (found !== undefined) return found;
-    throw new ArgumentError(`There is no figure or study "${name.trim()}".`, {
-      cure: `The figures are ${figureNames.join(', ')}; the studies ${studyNames.join(', ')}.`,
+    throw new ArgumentError(`There is no figure or study "${name}".${hint(name, ['all', ...known])}`, {
+      cure: `The figures are ${figureNames.join(', ')}; the studies ${studyNames.join(', ')}; all, by itself, is every figure.`,
     });
   });
 }

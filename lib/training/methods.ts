@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type Distortion, distortionNamed, type Strength } from '../distortions';
 import { madeOnceError } from '../evaluation/inputs';
 import { ArgumentError } from '../io/errors';
-import { wrongWord } from '../io/options';
+import { hint, wrongWord } from '../io/options';
 import { Registry } from '../io/registry';
 import {
   detached,
@@ -67,12 +67,15 @@ export function registerMethod(method: OwnMethod): RegisteredMethod {
 /** A method of one's own by its name. @throws ArgumentError if there is none */
 export function methodNamed(name: string): RegisteredMethod {
   const definition = own.definition(name);
-  if (definition === undefined) throw unknownMethod(name);
-  return { kind: 'own', name, definition };
+  if (definition !== undefined) return { kind: 'own', name, definition };
+  const known = [...KINDS, ...own.names()];
+  throw new ArgumentError(`There is no method "${name}".${hint(name, known)}`, {
+    cure: `The methods are ${known.join(', ')}; one of your own is there once its file was loaded (--plugin, loadPlugin).`,
+  });
 }
 
 function unknownMethod(name: unknown): ArgumentError {
-  return new ArgumentError(`There is no method ${JSON.stringify(name)}.`, {
+  return new ArgumentError(`There is no method ${JSON.stringify(name)}.${hint(`${name}`, KINDS)}`, {
     cure: `A method is as { kind: 'ST', alpha: 10 }, with the kinds ${KINDS.join(', ')}, or what registerMethod gives${own.names().length > 0 ? `, as for ${own.names().join(', ')}` : ''}.`,
   });
 }

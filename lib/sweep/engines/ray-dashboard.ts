@@ -2,7 +2,7 @@
 import { request as http } from 'node:http';
 import { request as https } from 'node:https';
 import { text as textOf } from 'node:stream/consumers';
-import { UserError } from '../../io/errors';
+import { ArgumentError, UserError } from '../../io/errors';
 
 /** A job as the cluster knows it. */
 export interface RayJob {
@@ -22,7 +22,13 @@ interface Request {
 
 /** All calls throw a UserError if no dashboard answers, or not as one does. */
 export class RayDashboard {
-  constructor(readonly address: string) {}
+  /** @throws ArgumentError if the address is none */
+  constructor(readonly address: string) {
+    if (/^https?:/.test(address) && URL.canParse(address)) return;
+    throw new ArgumentError(`The address of a Ray dashboard is a URL, but got "${address}".`, {
+      cure: 'It is as http://head:8265.',
+    });
+  }
 
   /** What each living node has, by Ray's names: `CPU`, `GPU`. */
   async nodes(): Promise<readonly Readonly<Record<string, number>>[]> {

@@ -158,7 +158,9 @@ export function rayEngine(options: RayOptions = {}): Engine {
     if (nodes.some(({ CPU = 0, GPU = 0 }) => CPU >= cpusPerRun && GPU >= gpusPerRun)) return;
     throw new ArgumentError(
       `None of the ${nodes.length} nodes at ${address} has ${cpusPerRun} CPUs and ${gpusPerRun} GPUs for a run.`,
-      { cure: 'Ask for less with cpusPerRun and gpusPerRun, or add a node that has them.' },
+      {
+        cure: 'Ask for less (--cpus-per-run, --gpus-per-run; cpusPerRun, gpusPerRun), or add a node that has them.',
+      },
     );
   }
 
