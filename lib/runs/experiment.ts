@@ -182,9 +182,9 @@ async function load(path: string): Promise<unknown> {
     const isOurs = reason.startsWith("Cannot find module 'stability-training");
     throw new ArgumentError(`${path} cannot be loaded: ${reason}`, {
       cause,
-      ...(isOurs && {
-        cure: `Put it where stability-training is installed: npm install --ignore-scripts FOLDER, the project’s own`,
-      }),
+      cure: isOurs
+        ? 'Put it where stability-training is installed: npm install --ignore-scripts FOLDER, the project’s own'
+        : (cause as UserError).cure, // of another copy of this library
     });
   }
 }

@@ -8,6 +8,7 @@
 import util from 'node:util';
 import type * as Tf from '@tensorflow/tfjs-node-gpu';
 import { UserError } from '../io/errors';
+import { inProject } from '../io/project';
 
 // TensorFlow reads these once, when its library is loaded. A value set by the user wins.
 process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
@@ -16,6 +17,10 @@ process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
 process.env.TF_ENABLE_ONEDNN_OPTS ??= '1';
 // Each session has threads of its own: how many a compiled step may take is the step's to say.
 process.env.TF_OVERRIDE_GLOBAL_THREADPOOL ??= '1';
+
+/** The folder of the copy of this library that computes in this process. */
+const copy: unique symbol = Symbol.for('stability-training');
+const place: typeof globalThis & { [copy]?: string } = globalThis;
 
 /** TensorFlow.js on the native TensorFlow library. */
 export const tf: typeof Tf = load();
@@ -34,7 +39,17 @@ export type Tensor4D = Tf.Tensor4D;
 /** A TensorFlow.js model of layers, as `tf.sequential` makes one. */
 export type LayersModel = Tf.LayersModel;
 
+/** @throws UserError if another copy of this library is at work: neither knows what is registered in the other, nor its ops */
 function load(): typeof Tf {
+  place[copy] ??= inProject();
+  if (place[copy] !== inProject()) {
+    throw new UserError(
+      `Two copies of stability-training would be at work, ${place[copy]} and ${inProject()}, and neither knows what is registered in the other.`,
+      {
+        cure: `Remove one of them, or run the command of the second: node ${inProject('dist', 'cli', 'main.js')}`,
+      },
+    );
+  }
   // tfjs-node 4.22 calls util.isNullOrUndefined, which Node 23 removed (tensorflow/tfjs#8609).
   Object.assign(util, { isNullOrUndefined: (value: unknown) => value === null || value === undefined });
   try {
