@@ -283,7 +283,7 @@ describe('one run', () => {
         '--distortion',
         'jpeg',
         '--strengths',
-        'none,30',
+        '10,none,30',
         '--store',
         store,
       ],
@@ -291,6 +291,7 @@ describe('one run', () => {
     assert.deepEqual(
       rows.map(({ strength, total }: { strength: number | null; total: number }) => [strength, total]),
       [
+        [10, 50],
         [null, 50],
         [30, 50],
       ],
@@ -306,7 +307,8 @@ describe('one run', () => {
     assert.equal(config.run.id, id);
     assert.equal(config.classNames.length, 10);
     const card = readFileSync(join(out, 'README.md'), 'utf8');
-    assert.match(card, /\| JPEG \| q=30 \| \d+\.\d % \|/);
+    assert.match(card, /\| JPEG \| no JPEG .*\n\| JPEG \| q=30 \| \d+\.\d % \|.*\n\| JPEG \| q=10 /);
+    assert.match(card, /`nn\.BatchNorm2d\(…, eps=0\.00001, momentum=0\.1\)` \|\n/);
 
     const python = join(root, '.venv-peer', 'bin', 'python');
     if (!existsSync(python)) return context.diagnostic('not loaded with PyTorch: there is no .venv-peer');

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -156,6 +156,10 @@ describe('an experiment of one’s own', () => {
       JSON.parse(readFileSync(join(exported, 'config.json'), 'utf8')).architecture,
       'three-layers',
     );
+    assert.match(
+      readFileSync(join(exported, 'README.md'), 'utf8'),
+      /BatchNorm2d\(…, eps=0\.001, momentum=0\.01\)/,
+    );
     const paper = await succeeds(
       'sweep',
       ...own,
@@ -185,6 +189,19 @@ describe('an experiment of one’s own', () => {
       broken.stderr,
       /broken\.ts cannot be loaded: [\s\S]*broken\.ts:2:9: ERROR: Unexpected end of file/,
     );
+    const copy = join(folder, 'other', 'node_modules', 'stability-training');
+    for (const part of ['dist', 'package.json'])
+      cpSync(join(__dirname, '..', part), join(copy, part), { recursive: true });
+    writeFileSync(
+      join(folder, 'other', 'own.js'),
+      "require('stability-training/distortions').registerDistortion({ name: 'own', testGrid: [0, 1], apply() {} });",
+    );
+    const two = await command('sweep', '--plugin', join(folder, 'other', 'own.js'));
+    assert.match(
+      two.stderr,
+      /own\.js cannot be loaded: Two copies of stability-training .*, .* and .*other\/node_modules\/stability-training, .*\n→ Remove one/,
+    );
+    assert.doesNotMatch(two.stderr, /^ {4}at /m);
     // Its tests with distortions of one's own are left out, and all else is written.
     const logs = await command('tensorboard', '--store', store, '--out', join(folder, 'logs'));
     assert.equal(logs.code, 0, logs.stderr);

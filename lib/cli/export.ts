@@ -2,12 +2,16 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { distortionNamed, strengthText } from '../distortions';
+import { isSameStrength } from '../distortions/distortion';
+import type { EvaluationRow } from '../evaluation/evaluate';
 import { DataError } from '../io/errors';
 import { makeFolder, writeWhole } from '../io/files';
+import type { Network } from '../model/network';
 import { duration } from '../plots/duration';
 import type { Laboratory } from '../runs/laboratory';
 import type { RunRecord } from '../runs/run-store';
 import { type NetworkForm, type RunSpec, runTitle } from '../runs/spec';
+import type { BatchNormConstants } from '../tensorflow/ops';
 import { methodName } from '../training/methods';
 import type { Given } from './commands';
 import { accuracyCells } from './evaluate';
@@ -30,8 +34,9 @@ async function exportRun({ run: prefix, data, store, out, json }: Given<'export'
       cure: `Train it here: npx stability-training ${runCommand(laboratory.preset.name, spec)}`,
     });
   }
-  const config = configOf(record, laboratory);
-  (await laboratory.network(record)).dispose(); // damaged weights are not handed on
+  const network = await laboratory.network(record); // damaged weights are not handed on
+  const config = configOf(record, laboratory, network);
+  network.dispose();
   makeFolder(out);
   const files = ['weights.safetensors', 'config.json', 'README.md'].map((file) => join(out, file));
   writeWhole(files[0], readFileSync(weights));
@@ -43,19 +48,48 @@ async function exportRun({ run: prefix, data, store, out, json }: Given<'export'
 
 export { exportRun as export };
 
-function configOf(record: RunRecord, laboratory: Laboratory) {
+function configOf(record: RunRecord, laboratory: Laboratory, { batchNorms }: Network) {
   const { name, classNames, cropSide, sourceSide, mean, deviation } = laboratory.datasetOf(record.spec);
   const { network } = record.spec;
   return {
     architecture: 'width' in network ? 'resnet18' : network.name,
     network,
+    batchNorms: Object.fromEntries(batchNorms),
     classes: classNames.length,
     classNames,
     input: { sourceSide, cropSide, mean, deviation },
     dataset: name,
     run: record,
-    evaluations: laboratory.store.evaluations(record.id).map(({ answers: _, ...row }) => row),
+    evaluations: inOrder(laboratory.store.evaluations(record.id)).map(({ answers: _, ...row }) => row),
   };
+}
+
+/** Rows by distortion, and from none to the strongest as its test grid goes. */
+function inOrder(rows: readonly EvaluationRow[]): readonly EvaluationRow[] {
+  const names = [...new Set(rows.map(({ distortion }) => distortion))];
+  return rows.toSorted((a, b) => {
+    if (a.distortion !== b.distortion) return names.indexOf(a.distortion) - names.indexOf(b.distortion);
+    const { none, testGrid } = distortionNamed(a.distortion);
+    if (isSameStrength(a.strength, none)) return -1;
+    if (isSameStrength(b.strength, none)) return 1;
+    const [first, last, one, other] = [testGrid[1], testGrid.at(-1), a.strength, b.strength].map(
+      (strength) => [strength].flat() as number[],
+    );
+    const part = one.findIndex((value, at) => value !== other[at]);
+    return (one[part] - other[part]) * (last[part] < first[part] ? -1 : 1);
+  });
+}
+
+/** What nn.BatchNorm2d takes beside the weights, and of which layers where they differ. */
+function batchNormText(batchNorms: Readonly<Record<string, BatchNormConstants>>): string {
+  const texts = Object.entries(batchNorms).map(
+    ([name, { eps, momentum }]) => [name, `eps=${eps}, momentum=${momentum}`] as const,
+  );
+  const distinct = [...new Set(texts.map(([, text]) => text))].map((text) => {
+    const names = texts.filter(([, one]) => one === text).map(([name]) => name);
+    return `\`nn.BatchNorm2d(…, ${text})\`${names.length < texts.length ? ` (${names.join(', ')})` : ''}`;
+  });
+  return distinct.length === 0 ? 'none known' : distinct.join('; ');
 }
 
 /** The command that trains a run which ships. */
@@ -74,7 +108,7 @@ function runCommand(preset: string, { method, distortion, epochs, precision, see
 }
 
 function modelCard(config: ReturnType<typeof configOf>): string {
-  const { architecture, network, classes, dataset, input, run, evaluations } = config;
+  const { architecture, network, batchNorms, classes, dataset, input, run, evaluations } = config;
   const { id, spec, history, bestEpoch, device, seconds, finished, version } = run;
   const { method, distortion } = spec;
   const rows = evaluations.map((row) => {
@@ -105,6 +139,7 @@ Trained by the method ${methodName(method)} of [*Achieving Generalizable Robustn
 | run | \`${id}\`, seed ${spec.seed} |
 | data | ${dataset}: ${spec.dataset.train} training and ${spec.dataset.validation} validation images, ${classes} classes |
 | network | ${'width' in network ? `ResNet-18, ${network.width} base channels, stem \`${network.stem}\`` : network.name} |
+| batch normalisation | ${batchNormText(batchNorms)} |
 | method | \`${JSON.stringify(method)}\` |
 | distortion | ${distortion ? `${distortionNamed(distortion.name).title}, ${strengthText(distortionNamed(distortion.name), distortion.strength)}` : 'none'} |
 | starts from | ${spec.from ? `the run \`${spec.from}\`` : 'random weights'} |

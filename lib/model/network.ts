@@ -9,6 +9,7 @@ import {
   type Tensor4D,
   Variable,
 } from '../tensorflow';
+import type { BatchNormConstants } from '../tensorflow/ops';
 
 /** How images go through a network. */
 export interface ForwardOptions {
@@ -31,6 +32,8 @@ export abstract class Network {
    * data with another are refused. Unknown, and not checked, of new weights and of those that PyTorch saved.
    */
   normalisation?: Normalisation;
+  /** The constants of its batch normalisations, by how the names of their variables begin; none where they are not known. */
+  readonly batchNorms: ReadonlyMap<string, BatchNormConstants> = new Map();
 
   /**
    * The logits `[batch, classes]` of normalised images `[batch, side, side, 3]`, made of TensorFlow.js ops and of the
@@ -117,7 +120,7 @@ export function fromFunctions<const V extends Values>(functions: NetworkFunction
  * @throws ArgumentError for a model with another input or output
  */
 export function fromLayers(model: LayersModel): Network {
-  const { variables, apply, classes, inputShape, head } = layerVariables(model);
+  const { variables, apply, classes, inputShape, head, batchNorms } = layerVariables(model);
   const forward = (images: Tensor4D, options: ForwardOptions) => {
     const [, height, width, channels] = inputShape;
     const fits = [height, width, channels].every(
@@ -131,7 +134,7 @@ export function fromLayers(model: LayersModel): Network {
     }
     return apply(images, options) as Tensor2D;
   };
-  return new OwnNetwork(classes, variables, forward, head);
+  return new OwnNetwork(classes, variables, forward, head, batchNorms);
 }
 
 /** The logits of images. @throws ArgumentError if the network gives something else */
@@ -151,6 +154,7 @@ class OwnNetwork extends Network {
     readonly variables: ReadonlyMap<string, Variable>,
     readonly forward: Network['forward'],
     override readonly head: readonly string[] = [],
+    override readonly batchNorms: Network['batchNorms'] = new Map(),
   ) {
     super();
   }

@@ -21,6 +21,7 @@ import {
   uniformTensor,
   Variable,
 } from '../tensorflow';
+import { BATCH_NORM } from '../tensorflow/ops';
 import { type ForwardOptions, Network } from './network';
 
 /** `imagenet`: 7×7 convolution of stride 2, then max-pooling. `small`: 3×3 of stride 1, no pooling, for 32-px images. */
@@ -96,6 +97,7 @@ export abstract class ResNet extends Network {
   /** Every parameter and running statistic by torchvision's name, in torchvision's order. */
   readonly variables: ReadonlyMap<string, Variable>;
   override readonly head = ['fc.weight', 'fc.bias'];
+  override readonly batchNorms = new Map<string, typeof BATCH_NORM>();
   readonly #variables = new Map<string, Variable>();
   readonly #first: Layer;
   readonly #blocks: readonly Block[];
@@ -197,6 +199,7 @@ export abstract class ResNet extends Network {
   }
 
   #batchNorm(name: string, channels: number): void {
+    this.batchNorms.set(name, BATCH_NORM);
     this.#variable(`${name}.weight`, () => tf.ones([channels]));
     this.#variable(`${name}.bias`, () => tf.zeros([channels]));
     this.#variable(`${name}.running_mean`, () => tf.zeros([channels]), false);

@@ -1,5 +1,6 @@
 /** TensorFlow.js' models of layers on {@link Variable}s, which compiled steps and checkpoints know. */
 import { ArgumentError } from '../io/errors';
+import type { BatchNormConstants } from './ops';
 import { dropout } from './random';
 import { type LayersModel, type Tensor, tf } from './runtime';
 import { Variable } from './variable';
@@ -50,6 +51,7 @@ export function layerVariables(model: LayersModel) {
   /** Of the pass that is going on. */
   let tracked = true;
   const variables = new Map<string, Variable>();
+  const batchNorms = new Map<string, BatchNormConstants>();
   for (const [index, layer] of layers.entries()) {
     for (const weight of layer.weights as unknown as LayerVariable[]) {
       // tfjs numbers the layers of a process; their place in the model is the same in every process.
@@ -67,11 +69,17 @@ export function layerVariables(model: LayersModel) {
         return weight;
       };
     }
-    const { rate, noiseShape } = layer.getConfig() as {
+    const { rate, noiseShape, epsilon, momentum } = layer.getConfig() as {
       readonly rate?: number;
       readonly noiseShape?: unknown;
+      readonly epsilon: number;
+      readonly momentum: number;
     };
-    if (layer.getClassName() === 'BatchNormalization') fillIn(layer);
+    if (layer.getClassName() === 'BatchNormalization') {
+      fillIn(layer);
+      // Here momentum is the share of what was before; without the rounding of 1 − 0.99.
+      batchNorms.set(`${index}`, { eps: epsilon, momentum: Number((1 - momentum).toPrecision(12)) });
+    }
     // tfjs' own mask is drawn in JavaScript: a recorded step would repeat it for ever.
     if (layer.getClassName() !== 'Dropout' || !rate || rate >= 1 || noiseShape != null) continue;
     const drawn = new Variable(`${index}.drawn`, tf.scalar(0), { trainable: false });
@@ -84,6 +92,7 @@ export function layerVariables(model: LayersModel) {
   return {
     variables,
     classes,
+    batchNorms,
     inputShape: input,
     /** Names of the last layer's variables. */
     head: [...variables.keys()].filter((name) => name.startsWith(`${layers.length - 1}.`)),

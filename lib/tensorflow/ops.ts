@@ -157,9 +157,14 @@ export function reluMaxPool(x: Tensor4D): Tensor4D {
   return reluPool({ x }, paddingOf(x.shape[1], 3, 2))[0] as Tensor4D;
 }
 
+/** What a batch normalisation has beside its variables, in torch's words: momentum is the share of the new batch. */
+export interface BatchNormConstants {
+  readonly eps: number;
+  readonly momentum: number;
+}
+
 /** torch's defaults of `BatchNorm2d`. */
-const BATCH_NORM_EPSILON = 1e-5;
-const BATCH_NORM_MOMENTUM = 0.1;
+export const BATCH_NORM: BatchNormConstants = { eps: 1e-5, momentum: 0.1 };
 
 /** What is learnt and what is counted of each channel. */
 type PerChannel = Readonly<Record<'scale' | 'offset' | 'mean' | 'variance', Tensor1D>>;
@@ -168,7 +173,7 @@ type BatchNormInputs = { readonly x: Tensor4D } & PerChannel;
 const batchNormAttributes = (x: Tensor, isTraining: boolean) => [
   T(x),
   attribute.type('U', DataType.float32),
-  attribute.float('epsilon', BATCH_NORM_EPSILON),
+  attribute.float('epsilon', BATCH_NORM.eps),
   NHWC,
   attribute.bool('is_training', isTraining),
 ];
@@ -179,7 +184,7 @@ function batchNormForward(
 ): Tensor[] {
   const attributes = [
     ...batchNormAttributes(x, isTraining),
-    attribute.float('exponential_avg_factor', isTraining ? BATCH_NORM_MOMENTUM : 1),
+    attribute.float('exponential_avg_factor', isTraining ? BATCH_NORM.momentum : 1),
   ];
   return execute('FusedBatchNormV3', [x, scale, offset, mean, variance], attributes, 6);
 }
@@ -231,7 +236,7 @@ export function foldBatchNorm(
   filter: Tensor4D,
   { scale, offset, mean, variance }: PerChannel,
 ): { readonly filter: Tensor4D; readonly bias: Tensor1D } {
-  const factor = scale.mul(variance.add(BATCH_NORM_EPSILON).rsqrt());
+  const factor = scale.mul(variance.add(BATCH_NORM.eps).rsqrt());
   return { filter: filter.mul(factor), bias: offset.sub(mean.mul(factor)) };
 }
 
