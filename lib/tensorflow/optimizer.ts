@@ -64,7 +64,17 @@ function namingCalls<T>(loss: () => Tensor, gradients: () => T): T {
   try {
     return gradients();
   } catch (error) {
-    const op = /gradient function not found for (\w+)/.exec((error as Error).message)?.[1];
+    const { message } = error as Error;
+    if (/gradient of .*dilation rates/.test(message)) {
+      throw new ArgumentError(
+        'TensorFlow.js has no gradient of a dilated convolution, which the loss goes through.',
+        {
+          cure: 'Leave dilations and dilationRate at 1: a larger window, a stride or pooling lets a layer see as far.',
+          cause: error,
+        },
+      );
+    }
+    const op = /gradient function not found for (\w+)/.exec(message)?.[1];
     if (op === undefined) throw error;
     let call: Error | undefined;
     const { stackTraceLimit } = Error;
