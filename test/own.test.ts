@@ -77,7 +77,7 @@ function plainNetwork(): Network {
 }
 
 /** Layers as they are written down, with all that training and testing do differently. */
-function layers({ activation }: { readonly activation?: 'softmax' } = {}) {
+function layers({ activation }: { readonly activation?: 'softmax' | 'sigmoid' | 'hardSigmoid' } = {}) {
   return tf.sequential({
     layers: [
       tf.layers.conv2d({ inputShape: [28, 28, 3], filters: 16, kernelSize: 3, strides: 2 }),
@@ -232,6 +232,27 @@ describe('a network of functions', () => {
       message: /no gradient of TopK/,
       cure: /called at .*own\.test\.ts/,
     });
+  });
+
+  it('is refused in training where a convolution is dilated, and told what to use', async () => {
+    const { conv2d, flatten, dense, separableConv2d } = tf.layers;
+    const shape = { inputShape: [28, 28, 3], filters: 2, kernelSize: 3, dilationRate: 2 };
+    const nets = [conv2d, separableConv2d].map((layer) =>
+      fromLayers(tf.sequential({ layers: [layer(shape), flatten(), dense({ units: 10 })] })),
+    );
+    const filter = normalTensor([1, 2], [3, 3, 3, 10], 0.1);
+    const own = fromFunctions({
+      classes: 10,
+      variables: { filter },
+      forward: (x, { filter }) => tf.conv2d(x, filter, 1, 'same', 'NHWC', 2).mean([1, 2]),
+    });
+    for (const network of [...nets, own]) {
+      await assert.rejects(train({ ...options, network, method: { kind: 'baseline' } }), {
+        name: 'ArgumentError',
+        message: /no gradient of a dilated convolution/,
+        cure: /dilationRate at 1/,
+      });
+    }
   });
 
   it('drops out by a count that goes on, the same compiled as op by op', async () => {
@@ -494,7 +515,13 @@ describe('a model of layers', () => {
   });
 
   it('is refused where it gives no logits, or takes other images', () => {
-    assert.throws(() => fromLayers(layers({ activation: 'softmax' })), /ends in the softmax/);
+    for (const activation of ['softmax', 'sigmoid', 'hardSigmoid'] as const) {
+      const ending = new RegExp(`ends in the ${activation} of`, 'i');
+      assert.throws(() => fromLayers(layers({ activation })), ending);
+      const model = layers();
+      model.add(tf.layers.activation({ activation }));
+      assert.throws(() => fromLayers(model), ending);
+    }
     assert.throws(
       () => fromLayers(tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [5] })] })),
       /goes from images \[batch, side, side, 3\] to logits .* from \[,5\]/,

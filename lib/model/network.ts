@@ -115,7 +115,7 @@ export function fromFunctions<const V extends Values>(functions: NetworkFunction
  * A TensorFlow.js model of layers, `[batch, side, side, 3]` → logits `[batch, classes]`: it is trained in place, and
  * batch normalisation and dropout do in training and testing what they are made for.
  *
- * @param model Its last layer gives logits: a softmax there is refused. Dropout draws from seeds, so that one seed gives
+ * @param model Its last layer gives logits: a softmax or sigmoid there is refused. Dropout draws from seeds, so that one seed gives
  *   the same bits.
  * @throws ArgumentError for a model with another input or output
  */

@@ -31,10 +31,10 @@ export function layerVariables(model: LayersModel) {
   }
   const layers = layersOf(model);
   const last = layers[layers.length - 1];
-  const { activation } = last.getConfig();
-  if (activation === 'softmax' || last.getClassName() === 'Softmax') {
+  const activation = last.getClassName() === 'Softmax' ? 'softmax' : String(last.getConfig().activation);
+  if (/^softmax$|sigmoid/i.test(activation)) {
     throw new ArgumentError(
-      `The model ends in the softmax of ${last.name}, but losses are taken of logits.`,
+      `The model ends in the ${activation} of ${last.name}, but losses are taken of logits.`,
       {
         cure: "Give the last layer no activation: the softmax is the loss's.",
       },
