@@ -19,19 +19,19 @@ export async function evaluate(options: Given<'evaluate'>): Promise<void> {
   for (const strength of wanted) kind.check(strength);
   const { record, laboratory } = findRun(prefix, { data, store, signal: stopSignal() });
   const row = testedRows(record.spec, laboratory.store.evaluations(record.id));
-  const isTested = wanted.every((strength) => row({ distortion, strength }) !== undefined);
-  if (!isTested && laboratory.store.weights(record.id) === undefined) {
+  const missing = wanted.filter((strength) => row({ distortion, strength }) === undefined);
+  if (missing.length > 0 && laboratory.store.weights(record.id) === undefined) {
     console.error(`The weights of ${record.id} are not here: it is trained again, its baseline first.`);
     const network = await followed(record.spec, (observer) => laboratory.network(record, observer));
     network.dispose();
   }
-  const bar = progress({ total: wanted.length, label: runTitle(record.spec), unit: 'strengths' });
+  const total = missing.length * record.spec.dataset.test;
+  const bar = progress({ total, label: runTitle(record.spec), unit: 'images' });
   const onRow = (row: EvaluationRow) => {
-    bar.advance();
     bar.note(`${strengthText(kind, row.strength)}: ${percent(row.correct / row.total)}`);
   };
   const rows = await laboratory
-    .evaluate(record, { distortion, strengths: wanted, onRow })
+    .evaluate(record, { distortion, strengths: wanted, onRow, onImages: bar.advance.bind(bar) })
     .finally(() => bar.close());
   if (json) {
     return printJson(rows.map((row) => ({ run: record.id, ...row, ...accuracyInterval(row) })));

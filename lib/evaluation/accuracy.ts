@@ -31,7 +31,11 @@ export interface CountOptions {
   readonly seed?: number;
   /** Default: the interrupt of the notebook's cell. */
   readonly signal?: AbortSignal;
+  /** After each batch that a network has answered at a strength, with its number of images. */
+  readonly onImages?: (count: number) => void;
 }
+
+type Observed = Pick<CountOptions, 'signal' | 'onImages'>;
 
 /** One of several networks that are counted together. */
 export interface Counted {
@@ -119,12 +123,12 @@ export class AccuracyMeter {
 
   /** @throws ArgumentError if the strength is not one of the distortion */
   async count(split: Split, options: CountOptions = {}): Promise<Count> {
-    const { strength, seed = 0, signal = currentKernel()?.signal } = options;
+    const { strength, seed = 0, ...observed } = options;
     const plan = testPlan(this.#distortion, strength, seed);
     const [answers] =
       plan.distortion?.madeBy === 'attack'
-        ? await this.#attacked(split, [plan], signal)
-        : await this.#answered(split, plan, [() => {}], signal);
+        ? await this.#attacked(split, [plan], observed)
+        : await this.#answered(split, plan, [() => {}], observed);
     return countOf(answers);
   }
 
@@ -137,13 +141,13 @@ export class AccuracyMeter {
   async *countEach(
     split: Split,
     networks: readonly Counted[],
-    { seed = 0, signal = currentKernel()?.signal }: Omit<CountOptions, 'strength'> = {},
+    { seed = 0, ...observed }: Omit<CountOptions, 'strength'> = {},
   ): AsyncGenerator<CountOfOne, void, void> {
     const planOf = (strength: Strength) => testPlan(this.#distortion, strength, seed);
     if (this.#distortion?.madeBy === 'attack') {
       for (const [network, { become, strengths }] of networks.entries()) {
         become();
-        const all = await this.#attacked(split, strengths.map(planOf), signal);
+        const all = await this.#attacked(split, strengths.map(planOf), observed);
         for (const [at, strength] of strengths.entries())
           yield { network, strength, count: countOf(all[at]) };
       }
@@ -158,7 +162,7 @@ export class AccuracyMeter {
         strengths.filter((one) => JSON.stringify(one) === key).map(() => network),
       );
       const become = now.map((network) => networks[network].become);
-      const all = await this.#answered(split, planOf(strength), become, signal);
+      const all = await this.#answered(split, planOf(strength), become, observed);
       for (const [at, network] of now.entries()) yield { network, strength, count: countOf(all[at]) };
     }
   }
@@ -168,7 +172,7 @@ export class AccuracyMeter {
     split: Split,
     plan: ImagePlan,
     become: readonly (() => void)[],
-    signal?: AbortSignal,
+    { signal = currentKernel()?.signal, onImages }: Observed,
   ): Promise<readonly Uint8Array[]> {
     const answers = become.map(() => new Uint8Array(split.length));
     let start = 0;
@@ -181,6 +185,7 @@ export class AccuracyMeter {
           for (const shown of part) {
             answers[network].set(this.#right(shown), at);
             at += shown.labels.size;
+            onImages?.(shown.labels.size);
             await giveWay(); // a batch blocks the event loop: let interrupts and progress through
           }
           signal?.throwIfAborted();
@@ -197,7 +202,7 @@ export class AccuracyMeter {
   async #attacked(
     split: Split,
     plans: readonly ImagePlan[],
-    signal?: AbortSignal,
+    { signal = currentKernel()?.signal, onImages }: Observed,
   ): Promise<readonly Uint8Array[]> {
     checkWeights(this.#network);
     const answers = plans.map(() => new Uint8Array(split.length));
@@ -210,6 +215,7 @@ export class AccuracyMeter {
             tf.tidy(() => this.#right(this.#distort(batch, plan, gradient as Tensor4D))),
             start,
           );
+          onImages?.(batch.labels.length);
           await giveWay(); // as above; a batch is seen at every strength
           signal?.throwIfAborted();
         }

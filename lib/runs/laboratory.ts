@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { type ImageDataset, normalisationOf } from '../data/dataset';
 import { distortionNamed, type Strength } from '../distortions';
+import type { CountOptions } from '../evaluation/accuracy';
 import type { EvaluationRow } from '../evaluation/evaluate';
 import { ArgumentError, DataError } from '../io/errors';
 import { checkOptions, checkWhole } from '../io/options';
@@ -246,11 +247,12 @@ export class Laboratory {
    *
    * @param options.strengths Default: the distortion's test grid.
    * @param options.onRow After each strength.
+   * @param options.onImages After each batch that is counted now, at each strength, with its number of images.
    */
   async evaluate(record: RunRecord, options: EvaluationOptions): Promise<readonly EvaluationRow[]> {
-    checkOptions('evaluate', options, 'distortion! strengths onRow');
-    const { distortion, strengths = distortionNamed(distortion).testGrid, onRow } = options;
-    await this.evaluateAll([{ record, strengths }], distortion, (_, row) => onRow?.(row));
+    checkOptions('evaluate', options, 'distortion! strengths onRow onImages');
+    const { distortion, strengths = distortionNamed(distortion).testGrid, onRow, onImages } = options;
+    await this.evaluateAll([{ record, strengths }], distortion, (_, row) => onRow?.(row), onImages);
     return this.#rows(record, distortion, strengths) as EvaluationRow[];
   }
 
@@ -270,6 +272,7 @@ export class Laboratory {
     wanted: readonly T[],
     distortion: string,
     onRow: (of: T, row: EvaluationRow) => void,
+    onImages?: CountOptions['onImages'],
   ): Promise<void> {
     const kind = distortionNamed(distortion);
     for (const { strengths } of wanted) for (const strength of strengths) kind.check(strength);
@@ -295,7 +298,10 @@ export class Laboratory {
             onRow(one, row);
           },
         }));
-        await this.#testsOf(mine[0].record.spec).count(tested, kind, this.stopSignal(lost));
+        await this.#testsOf(mine[0].record.spec).count(tested, kind, {
+          signal: this.stopSignal(lost),
+          onImages,
+        });
       });
     }
   }
@@ -337,7 +343,7 @@ export class Laboratory {
 }
 
 /** With what, and at which strengths, a run of the laboratory is tested. */
-export interface EvaluationOptions {
+export interface EvaluationOptions extends Pick<CountOptions, 'onImages'> {
   /** Name of the test distortion. */
   readonly distortion: string;
   readonly strengths?: readonly Strength[];

@@ -1,7 +1,7 @@
 /** What runs share: a step that is compiled once for all that are alike, an image that is distorted once for all. */
 import type { ImageDataset } from '../data/dataset';
 import { type Distortion, definitionOf, type Strength } from '../distortions';
-import { AccuracyMeter } from '../evaluation/accuracy';
+import { AccuracyMeter, type CountOptions } from '../evaluation/accuracy';
 import { type EvaluationRow, rowOf } from '../evaluation/evaluate';
 import type { Network } from '../model/network';
 import { loadWeights } from '../model/weights';
@@ -15,6 +15,8 @@ export interface Tested {
   readonly strengths: readonly Strength[];
   readonly onRow: (row: EvaluationRow) => void;
 }
+
+type Observed = Pick<CountOptions, 'signal' | 'onImages'>;
 
 /** Tests all runs with one network, which takes their weights in turn: compiling its steps takes longer than a small test. */
 export class SharedTests {
@@ -33,13 +35,13 @@ export class SharedTests {
    *
    * @throws the signal's reason when it aborts
    */
-  count(runs: readonly Tested[], distortion: Distortion, signal?: AbortSignal): Promise<void> {
-    const counted = this.#last.then(() => this.#count(runs, distortion, signal));
+  count(runs: readonly Tested[], distortion: Distortion, observed: Observed): Promise<void> {
+    const counted = this.#last.then(() => this.#count(runs, distortion, observed));
     this.#last = counted.catch(() => {});
     return counted;
   }
 
-  async #count(runs: readonly Tested[], distortion: Distortion, signal?: AbortSignal): Promise<void> {
+  async #count(runs: readonly Tested[], distortion: Distortion, observed: Observed): Promise<void> {
     const network = this.#network;
     const { test } = this.#dataset;
     const { name } = distortion;
@@ -52,7 +54,7 @@ export class SharedTests {
       const values = network.snapshot();
       return { become: () => network.restore(values), strengths };
     });
-    for await (const counted of meter.countEach(test, networks, { seed: TEST_SEED, signal })) {
+    for await (const counted of meter.countEach(test, networks, { seed: TEST_SEED, ...observed })) {
       const { strength, count } = counted;
       const what = { distortion: name, ...(definition && { definition }), strength, seed: TEST_SEED };
       runs[counted.network].onRow(rowOf(what, count));
