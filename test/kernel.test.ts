@@ -975,8 +975,7 @@ describe('life', () => {
 
 describe('Jupyter', () => {
   before(async () => {
-    const env = { TF_CPP_MIN_LOG_LEVEL: '2' };
-    await installTestKernelspec(join(folder, 'jupyter', 'kernels'), env);
+    await installTestKernelspec(join(folder, 'jupyter', 'kernels'));
   });
 
   /** Jupyter that knows our kernel. */

@@ -1,5 +1,4 @@
 /** `kernel`: the project's kernel in one's own Jupyter. */
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { DataError } from '../io/errors';
 import { installKernelspec } from '../kernel/spec';
@@ -7,13 +6,8 @@ import type { Given } from './commands';
 
 /** Writes the kernel's specification and logos to Jupyter's folder. */
 export async function install({ directory }: Given<'kernel install'>): Promise<void> {
-  const env = {
-    TF_CPP_MIN_LOG_LEVEL: '2',
-    TF_FORCE_GPU_ALLOW_GROWTH: 'true',
-    UV_THREADPOOL_SIZE: String(Math.max(4, availableParallelism())),
-  };
   try {
-    await installKernelspec({ directory, env });
+    await installKernelspec(directory);
   } catch (cause) {
     if (cause instanceof DataError) throw cause;
     throw new DataError(`${directory} cannot be used: ${(cause as Error).message.split('\n', 1)[0]}`, {

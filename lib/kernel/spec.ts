@@ -1,4 +1,5 @@
 import { chmod, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { makeFolder } from '../io/files';
@@ -7,15 +8,21 @@ import { logoSvg } from './logo';
 /** The kernel's name, as notebooks keep it. */
 const kernelName = 'stability-training';
 
-export interface KernelspecOptions {
-  /** Jupyter's folder of kernels, such as `~/.local/share/jupyter/kernels`. */
-  readonly directory: string;
-  /** What is set for every kernel: library paths, log levels, sizes of thread pools. */
-  readonly env: Readonly<Record<string, string>>;
-}
+/** What is set for every kernel, also where a cell loads TensorFlow without this library. */
+const env = {
+  TF_CPP_MIN_LOG_LEVEL: '2',
+  // Two notebooks can share a graphics card.
+  TF_FORCE_GPU_ALLOW_GROWTH: 'true',
+  // Images are decoded in libuv's pool.
+  UV_THREADPOOL_SIZE: String(Math.max(4, availableParallelism())),
+};
 
-/** Tells Jupyter of the kernel: writes `kernel.json` and its logos to a folder of its own in `directory`. */
-export async function installKernelspec({ directory, env }: KernelspecOptions): Promise<void> {
+/**
+ * Tells Jupyter of the kernel: writes `kernel.json` and its logos to a folder of its own.
+ *
+ * @param directory Jupyter's folder of kernels, such as `~/.local/share/jupyter/kernels`.
+ */
+export async function installKernelspec(directory: string): Promise<void> {
   const target = join(directory, kernelName);
   makeFolder(directory);
   const aside = await mkdtemp(`${target}.`);
@@ -26,7 +33,7 @@ export async function installKernelspec({ directory, env }: KernelspecOptions): 
       .png()
       .toFile(join(aside, `logo-${side}x${side}.png`));
   await Promise.all([
-    writeFile(join(aside, 'kernel.json'), `${JSON.stringify(kernelspec(env), null, 2)}\n`),
+    writeFile(join(aside, 'kernel.json'), `${JSON.stringify(kernelspec(), null, 2)}\n`),
     writeFile(join(aside, 'logo-svg.svg'), logo),
     logoPng(32),
     logoPng(64),
@@ -37,7 +44,7 @@ export async function installKernelspec({ directory, env }: KernelspecOptions): 
   await rename(aside, target);
 }
 
-function kernelspec(env: KernelspecOptions['env']): object {
+function kernelspec(): object {
   return {
     argv: [
       process.execPath,

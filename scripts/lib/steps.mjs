@@ -249,16 +249,11 @@ function libraryBuild() {
 
 /** @returns {Step} */
 function kernel() {
-  const env = {
-    TF_CPP_MIN_LOG_LEVEL: '2',
-    // Two notebooks can share a graphics card.
-    TF_FORCE_GPU_ALLOW_GROWTH: 'true',
-    // Images are decoded in libuv's pool.
-    UV_THREADPOOL_SIZE: String(Math.max(4, os.availableParallelism())),
-  };
   const whole = inRoot('.jupyter', 'kernels', 'stability-training', 'stamp');
-  const madeFrom = () =>
-    fingerprint(process.execPath, JSON.stringify(env), fs.readFileSync(inRoot('dist', 'stamp'), 'utf8'));
+  const madeFrom = () => {
+    const library = fs.readFileSync(inRoot('dist', 'stamp'), 'utf8');
+    return fingerprint(process.execPath, String(os.availableParallelism()), library);
+  };
   return {
     name: 'Notebook kernel',
     tools: [],
@@ -266,7 +261,7 @@ function kernel() {
     isDone: () => fs.existsSync(inRoot('dist', 'stamp')) && isStamped(whole, madeFrom()),
     async make() {
       const { installKernelspec } = require(inRoot('dist', 'kernel', 'spec.js'));
-      await installKernelspec({ directory: inRoot('.jupyter', 'kernels'), env });
+      await installKernelspec(inRoot('.jupyter', 'kernels'));
       stamp(whole, madeFrom());
     },
   };

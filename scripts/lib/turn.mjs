@@ -26,7 +26,8 @@ const identity = (pid) => {
 const LOCK = 'set-up.lock.';
 
 /**
- * Waits until no other set-up works in this repository, and ends the tools of one that was killed.
+ * Waits until no other set-up works in this repository, and ends the tools of one that was killed. The library's own lock
+ * (lib/io/lock.ts) cannot be had here: it is what a set-up has yet to build.
  *
  * Each set-up has a lock of its own name, and goes on where it sees no other's: of two that come at once one sees the
  * other at least, and one that is gone can be removed by anybody, since its name does not come back.

@@ -45,7 +45,7 @@ export class JupyterLab {
   /** @param directory where its notebooks lie */
   static async start(directory: string): Promise<JupyterLab> {
     const folder = await mkdtemp(join(tmpdir(), 'jupyterlab-'));
-    await installTestKernelspec(join(folder, 'data', 'kernels'), { TF_CPP_MIN_LOG_LEVEL: '2' });
+    await installTestKernelspec(join(folder, 'data', 'kernels'));
     // All cells are in the page, not only those in view.
     const settings = join(folder, 'settings', '@jupyterlab', 'notebook-extension');
     await mkdir(settings, { recursive: true });

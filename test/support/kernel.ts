@@ -38,14 +38,11 @@ export interface Answered {
 }
 
 /** Installs the kernel that the set-up has compiled to a folder of kernels. */
-export async function installTestKernelspec(
-  directory: string,
-  env: Record<string, string> = {},
-): Promise<void> {
+export async function installTestKernelspec(directory: string): Promise<void> {
   const spec = join(root, 'dist', 'kernel', 'spec.js');
   assert.ok(existsSync(spec), 'the library is not compiled: npm run pretest');
   const { installKernelspec }: typeof import('../../lib/kernel/spec') = require(spec);
-  await installKernelspec({ directory, env });
+  await installKernelspec(directory);
 }
 
 /** The command of the installed kernel, with `{connection_file}` in it. */

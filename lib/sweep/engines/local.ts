@@ -130,7 +130,7 @@ function startWorker(store: string, signal: AbortSignal, env: NodeJS.ProcessEnv)
   const { file, execArgv } = ownModule(join(__dirname, 'local-worker'));
   return fork(file, [store], {
     execArgv,
-    env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '2', TF_FORCE_GPU_ALLOW_GROWTH: 'true', ...env },
+    env: { ...process.env, ...env },
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     signal,
   }).on('error', () => {}); // an abort, or no process could be started: both show when it is given jobs

@@ -69,8 +69,6 @@ export function rayEngine(options: RayOptions = {}): Engine {
   const env_vars = {
     TF_NUM_INTRAOP_THREADS: threads,
     OMP_NUM_THREADS: threads,
-    TF_CPP_MIN_LOG_LEVEL: '2',
-    TF_FORCE_GPU_ALLOW_GROWTH: 'true',
     RAY_JOB_STOP_WAIT_TIME_S: String(STOP_SECONDS),
   };
 
