@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import {
   appendFileSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -211,8 +212,15 @@ describe('the laboratory', () => {
     let counted = 0;
     assert.deepEqual(await laboratory.evaluate(record, { ...options, onRow: () => void counted++ }), first);
     assert.equal(counted, 0);
-    const more = await laboratory.evaluate(record, { ...options, strengths: [0, 0.1, 0.2] });
+    let images = 0;
+    const onImages = (count: number) => {
+      images += count;
+    };
+    const more = await laboratory.evaluate(record, { ...options, strengths: [0, 0.1, 0.2], onImages });
     assert.deepEqual(more.slice(0, 2), first);
+    assert.equal(images, presets.smoke.dataset.test, 'those of the strength that was missing');
+    await laboratory.evaluate(record, { distortion: 'fgsm', strengths: [0.001, 0.01], onImages });
+    assert.equal(images, 3 * presets.smoke.dataset.test);
     assert.deepEqual((await laboratory.evaluate(record, { ...options, strengths: [0.2] }))[0], more[2]);
   });
 
@@ -241,6 +249,7 @@ describe('the laboratory', () => {
       [whole.slice(0, 50), /not whole/],
       [whole.replace('"alpha": 0.1', '"alpha": 0.2'), /specification was changed/],
       [whole.replace('"format": 2', '"format": 1'), /format 1, .* reads 2/],
+      ['null', /is no whole record/],
       [whole.replace('"bestEpoch": 1', '"bestEpoch": 2'), /best epoch is not in the history/],
     ] as const) {
       writeFileSync(file, text);
@@ -250,6 +259,13 @@ describe('the laboratory', () => {
         cure: /Move the folder .* elsewhere/,
       });
     }
+    rmSync(file);
+    mkdirSync(file);
+    assert.throws(() => store.find(id), {
+      name: 'DataError',
+      message: /record\.json cannot be read: EISDIR/,
+    });
+    rmSync(file, { recursive: true });
     writeFileSync(file, whole);
     assert.equal(store.find(id)?.id, id);
   });

@@ -197,11 +197,12 @@ export class RunStore {
   find(id: string): RunRecord | undefined {
     const file = this.#file(id, 'record.json');
     if (!existsSync(file)) return this.#shipped.get(id)?.record;
-    const value = this.#read(id, file) as RunRecord | null;
+    const value = this.#read(id, file) as RunRecord;
     const cure = this.#cure(id);
-    if (value?.format !== FORMAT) {
+    const { format, version } = Object(value) as Partial<RunRecord>;
+    if (format !== undefined && format !== FORMAT) {
       throw new DataError(
-        `${file} is a record of format ${value?.format}, written by version ${value?.version}; this version reads ${FORMAT}.`,
+        `${file} is a record of format ${format}, written by version ${version}; this version reads ${FORMAT}.`,
         { cure },
       );
     }
@@ -221,13 +222,14 @@ export class RunStore {
     );
   }
 
-  /** @throws DataError if the file is not whole JSON */
+  /** @throws DataError if the file cannot be read, or is not whole JSON */
   #read(id: string, file: string): unknown {
-    const text = readFileSync(file, 'utf8');
     try {
-      return JSON.parse(text);
+      return JSON.parse(readFileSync(file, 'utf8'));
     } catch (cause) {
-      throw new DataError(`${file} is not whole.`, { cure: this.#cure(id), cause });
+      const what =
+        cause instanceof SyntaxError ? 'is not whole' : `cannot be read: ${(cause as Error).message}`;
+      throw new DataError(`${file} ${what}.`, { cure: this.#cure(id), cause });
     }
   }
 
