@@ -665,6 +665,9 @@ describe('damaged files', () => {
       assert.match(drawn.err, new RegExp(`→ Move the folder ${join(damaged, id)} elsewhere`));
       assert.equal(JSON.parse(drawn.out).panels[0].computed, 28);
     }
+    const table = (await call('status', ...plan)).out;
+    assert.match(table, new RegExp(`^${id} .* failed .*${id}/record\\.json is not whole\\.`, 'm'));
+    assert.match(table, new RegExp(`^${jobs.length} runs: ${jobs.length - 1} whole`, 'm'));
     const [, message] = broken[2];
     const out = newFolder();
     const logs = await call('tensorboard', '--store', damaged, '--out', out);

@@ -26,13 +26,13 @@ export async function evaluate(options: Given<'evaluate'>): Promise<void> {
     network.dispose();
   }
   const total = missing.length * record.spec.dataset.test;
-  const bar = progress({ total, label: runTitle(record.spec), unit: 'images' });
+  const bar = total > 0 ? progress({ total, label: runTitle(record.spec), unit: 'images' }) : undefined;
   const onRow = (row: EvaluationRow) => {
-    bar.note(`${strengthText(kind, row.strength)}: ${percent(row.correct / row.total)}`);
+    bar?.note(`${strengthText(kind, row.strength)}: ${percent(row.correct / row.total)}`);
   };
   const rows = await laboratory
-    .evaluate(record, { distortion, strengths: wanted, onRow, onImages: bar.advance.bind(bar) })
-    .finally(() => bar.close());
+    .evaluate(record, { distortion, strengths: wanted, onRow, onImages: (count) => bar?.advance(count) })
+    .finally(() => bar?.close());
   if (json) {
     return printJson(rows.map((row) => ({ run: record.id, ...row, ...accuracyInterval(row) })));
   }

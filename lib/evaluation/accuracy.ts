@@ -338,7 +338,9 @@ export function checkFits(
   if (classes !== classNames.length) {
     throw new ArgumentError(
       `The network has ${classes} classes, but the data set ${name} has ${classNames.length}.`,
-      { cure: `Make the network with classes: ${classNames.length}.` },
+      {
+        cure: `Take a network with classes: ${classNames.length}, which was trained on them or takes a new head.`,
+      },
     );
   }
   if (normalisation === undefined || textOf(normalisation) === textOf(dataset)) return;
