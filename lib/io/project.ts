@@ -16,6 +16,13 @@ export function inData(...path: readonly string[]): string {
 }
 
 /**
+ * What a process that computes is started with, since it is read before the first line runs: memory in pages of 2 MB, where
+ * Linux gives them to whoever asks (`madvise`), so that a step takes fewer page faults and finds its tensors faster. What is
+ * computed stays the same.
+ */
+export const LARGE_PAGES = { GLIBC_TUNABLES: process.env.GLIBC_TUNABLES ?? 'glibc.malloc.hugetlb=1' };
+
+/**
  * Finds a module that runs in a thread or process of its own, by its path without extension: its file, and the arguments
  * that Node needs to load it. Compiled it needs none; from the sources (in tests) it needs the TypeScript loader.
  */

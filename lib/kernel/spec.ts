@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { makeFolder } from '../io/files';
+import { LARGE_PAGES } from '../io/project';
 import { logoSvg } from './logo';
 
 /** The kernel's name, as notebooks keep it. */
@@ -15,6 +16,7 @@ const env = {
   TF_FORCE_GPU_ALLOW_GROWTH: 'true',
   // Images are decoded in libuv's pool.
   UV_THREADPOOL_SIZE: String(Math.max(4, availableParallelism())),
+  ...LARGE_PAGES,
 };
 
 /**

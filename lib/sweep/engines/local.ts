@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { availableParallelism, freemem } from 'node:os';
 import { join } from 'node:path';
 import { checkOptions, checkWhole } from '../../io/options';
-import { ownModule } from '../../io/project';
+import { LARGE_PAGES, ownModule } from '../../io/project';
 import type { Job, JobEvent } from '../../runs/job';
 import { RunStore } from '../../runs/run-store';
 import { type Engine, takeDependents, takeGroup, told } from './engine';
@@ -130,7 +130,7 @@ function startWorker(store: string, signal: AbortSignal, env: NodeJS.ProcessEnv)
   const { file, execArgv } = ownModule(join(__dirname, 'local-worker'));
   return fork(file, [store], {
     execArgv,
-    env: { ...process.env, ...env },
+    env: { ...process.env, ...LARGE_PAGES, ...env },
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     signal,
   }).on('error', () => {}); // an abort, or no process could be started: both show when it is given jobs

@@ -6,7 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { ArgumentError } from '../../io/errors';
 import { NO_ROOM_TEXT } from '../../io/files';
 import { checkOptions } from '../../io/options';
-import { inProject } from '../../io/project';
+import { inProject, LARGE_PAGES } from '../../io/project';
 import type { Job, JobEvent } from '../../runs/job';
 import { BASELINE_FAILED, type Engine } from './engine';
 import { RayDashboard, type RayJob } from './ray-dashboard';
@@ -67,6 +67,7 @@ export function rayEngine(options: RayOptions = {}): Engine {
   const dashboard = new RayDashboard(address);
   const threads = String(Math.max(1, Math.floor(cpusPerRun)));
   const env_vars = {
+    ...LARGE_PAGES,
     TF_NUM_INTRAOP_THREADS: threads,
     OMP_NUM_THREADS: threads,
     RAY_JOB_STOP_WAIT_TIME_S: String(STOP_SECONDS),
