@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { distortionNamed, strengthText } from '../distortions';
-import { isSameStrength } from '../distortions/distortion';
 import type { EvaluationRow } from '../evaluation/evaluate';
 import { DataError } from '../io/errors';
 import { makeFolder, writeWhole } from '../io/files';
@@ -64,19 +63,22 @@ function configOf(record: RunRecord, laboratory: Laboratory, { batchNorms }: Net
   };
 }
 
-/** Rows by distortion, and from none to the strongest as its test grid goes. */
+/** Rows by distortion, from none to the strongest; those of a composition by its first part, then the next. */
 function inOrder(rows: readonly EvaluationRow[]): readonly EvaluationRow[] {
   const names = [...new Set(rows.map(({ distortion }) => distortion))];
-  return rows.toSorted((a, b) => {
-    if (a.distortion !== b.distortion) return names.indexOf(a.distortion) - names.indexOf(b.distortion);
-    const { none, testGrid } = distortionNamed(a.distortion);
-    if (isSameStrength(a.strength, none)) return -1;
-    if (isSameStrength(b.strength, none)) return 1;
-    const [first, last, one, other] = [testGrid[1], testGrid.at(-1), a.strength, b.strength].map(
-      (strength) => [strength].flat() as number[],
+  const places = ({ distortion, strength }: EvaluationRow) => {
+    const { testGrid } = distortionNamed(distortion);
+    const [first, last] = [testGrid[0] ?? testGrid[1], testGrid.at(-1)].map(
+      (one) => [one].flat() as number[],
     );
-    const part = one.findIndex((value, at) => value !== other[at]);
-    return (one[part] - other[part]) * (last[part] < first[part] ? -1 : 1);
+    const parts = [strength].flat() as (number | null)[];
+    const sign = (at: number) => (last[at] < first[at] ? -1 : 1);
+    return parts.map((part, at) => (part === null ? Number.NEGATIVE_INFINITY : sign(at) * part));
+  };
+  return rows.toSorted((a, b) => {
+    const [one, other] = [places(a), places(b)];
+    const at = one.findIndex((place, part) => place !== other[part]);
+    return names.indexOf(a.distortion) - names.indexOf(b.distortion) || one[at] - other[at];
   });
 }
 
