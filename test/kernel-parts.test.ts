@@ -167,7 +167,7 @@ describe('in a terminal', () => {
     assert.equal(at({ total: 4 }), '  0%|                    | 0/4 [0:00<?]');
     assert.equal(
       at({ label: 'runs', total: 8, done: 3, seconds: 61, rate: 0.05, unit: 'runs', note: 'loss 1' }),
-      'runs:  37%|███████▌            | 3/8 [1:01<1:40, 20.0 s/runs, loss 1]',
+      'runs:  37%|███████▌            | 3/8 [1:01<1:40, 20.0 s each, loss 1]',
     );
     assert.equal(at({ done: 1234, seconds: 3725, rate: 123.4 }), '1234 it [1:02:05, 123 it/s]');
     assert.equal(at({ total: 0 }), '100%|████████████████████| 0/0 [0:00<?]');

@@ -553,6 +553,14 @@ describe('an image grid', () => {
     );
   });
 
+  it('makes images no larger than lets its columns fit into a page', async () => {
+    for (const columns of [1, 7, 13]) {
+      const png = await imageGrid(noise(columns, 28), { side: 28, columns }).toPng();
+      const { width } = await sharp(png).metadata();
+      assert(width <= 860, `${columns} columns are ${width} px wide`);
+    }
+  });
+
   it('refuses what is no batch of images', () => {
     const bad: readonly [RegExp, Parameters<typeof imageGrid>][] = [
       [/the side/, [noise(1, 4)]],
@@ -587,9 +595,9 @@ describe('a table of results', () => {
       [
         'σ = 0.1',
         '',
-        'method            seed  accuracy (%)   α',
-        'baseline        100000         59.51',
-        'ST, "best" <b>       1                10',
+        'method             seed  accuracy (%)   α',
+        'baseline        100,000         59.51',
+        'ST, "best" <b>        1                10',
       ].join('\n'),
     );
     assert.deepEqual(Object.keys(table[mimeBundle]()), ['text/html', 'text/plain']);
@@ -600,6 +608,27 @@ describe('a table of results', () => {
     const twoLines = resultsTable([{ note: 'one\ntwo' }]);
     assert.match(twoLines.toHtml(), />one<br>two</);
     assert.equal(twoLines.toText(), 'note\none two');
+  });
+
+  it('shows the numbers of a column with as many digits behind the point, where these are few', () => {
+    const columns = {
+      share: [60, 60.3, -0.5],
+      factor: [1, 1.25, 0],
+      small: [0.001, 0.3, 10],
+      power: [1e-7, 1, 2],
+    };
+    const rows = [0, 1, 2].map((row) =>
+      Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, values[row]])),
+    );
+    const [, ...lines] = resultsTable(rows).toText().split('\n');
+    assert.deepEqual(
+      lines.map((line) => line.trim().split(/ +/)),
+      [
+        ['60.0', '1.00', '0.001', '1e-7'],
+        ['60.3', '1.25', '0.3', '1'],
+        ['−0.5', '0.00', '10', '2'],
+      ],
+    );
   });
 
   it('keeps every digit and every character in CSV', () => {

@@ -182,6 +182,20 @@ describe('tables of a figure at several presets', () => {
     assert.equal(verdictTable([24], laboratories).rows.length, 2);
   });
 
+  it('leave out and count a preset at which a claim is not computed, where another one has it', () => {
+    const shipped = (['photos', 'laptop'] as const).map((preset) => new Laboratory({ preset }));
+    const { rows, title } = verdictTable([2, 29], shipped);
+    assert.deepEqual(
+      rows.map(({ claim, preset }) => [claim, preset]),
+      [
+        [2, 'photos'],
+        [29, 'photos'],
+        [null, 'laptop'],
+      ],
+    );
+    assert.equal(title, 'Not computed: 1 of 2 at laptop');
+  });
+
   it('say how many runs are missing, and train none unasked', async () => {
     assert.match(
       await trainFigure('fig1b', laboratories[0]),

@@ -164,7 +164,7 @@ export function barText(state: {
   readonly note: string;
 }): string {
   const { label, total, unit = 'it', done, seconds, rate, note } = state;
-  const pace = rate >= 1 ? `${three(rate)} ${unit}/s` : `${three(1 / rate)} s/${unit}`;
+  const pace = rate >= 1 ? `${three(rate)} ${unit}/s` : `${three(1 / rate)} s each`;
   const speed = rate > 0 ? `, ${pace}` : '';
   const left = total === undefined ? '' : `<${rate > 0 ? clock(Math.max(0, total - done) / rate) : '?'}`;
   const tail = `[${clock(seconds)}${left}${speed}${note && `, ${note}`}]`;

@@ -321,7 +321,8 @@ export function provenance(panels: readonly PanelCurves[]): string {
   const runs = panels.flatMap(({ baseline, curves }) =>
     [baseline, ...curves].flatMap(({ chosen }) => chosen.runs),
   );
-  const distinct = (of: (run: RunRecord) => string) => [...new Set(runs.map(of))].sort().join(', ');
+  const distinct = (of: (run: RunRecord) => string, between = ', ') =>
+    [...new Set(runs.map(of))].sort().join(between);
   const days = [...new Set(runs.map(({ finished }) => finished.slice(0, 10)))].sort();
   const computed = panels.map(({ panel, computed: there, wanted }) => `${panel.id}: ${there} of ${wanted}`);
   const device = ({ device: { name, kind, threads, tensorflow } }: RunRecord) =>
@@ -330,7 +331,7 @@ export function provenance(panels: readonly PanelCurves[]): string {
     `Settings computed: ${computed.join('; ')}.`,
     `Computed ${days[0] === days.at(-1) ? `on ${days[0]}` : `from ${days[0]} to ${days.at(-1)}`}`,
     `from the pictures of ${distinct(({ spec: { dataset } }) => `${dataset.name} ${dataset.digest}`)}`,
-    `on ${distinct(device)} in ${distinct(({ spec }) => spec.precision)},`,
+    `on ${distinct(device, ',\n')} in ${distinct(({ spec }) => spec.precision)},`,
     `by version ${distinct(({ version }) => version)}.`,
   ].join('\n');
 }

@@ -14,18 +14,22 @@ export interface ImageTensor {
 export interface ImageGridOptions {
   /** Side of an image in pixels; a tensor says it itself. */
   readonly side?: number;
-  /** Images in a row. @default as many as fit into 900 px */
+  /** Images in a row. @default as many as fit into the page */
   readonly columns?: number;
   /** Beneath each image; `\n` breaks a line. */
   readonly captions?: readonly string[];
-  /** Screen pixels for each image pixel, a whole number. @default what makes an image at least 96 px wide */
+  /**
+   * Screen pixels for each image pixel, a whole number. @default what makes an image at least 96 px wide, less where so
+   * many columns would not fit into the page
+   */
   readonly scale?: number;
 }
 
 const gap = 8;
 const captionFont = 13;
 const captionLine = 17;
-const pageWidth = 900;
+/** What a page shows without making it smaller, captions and all. */
+const pageWidth = 860;
 const leastTile = 96;
 
 /** Images side by side, enlarged without smoothing, that show themselves as one PNG. */
@@ -129,7 +133,8 @@ export function imageGrid(
   if (captions.length !== 0 && captions.length !== count) {
     throw problem(`expected one caption for each of ${count} images, but got ${captions.length}`);
   }
-  const { scale = Math.max(1, Math.ceil(leastTile / side)) } = options;
+  const room = options.columns === undefined ? pageWidth : (pageWidth - gap) / options.columns - gap;
+  const { scale = Math.max(1, Math.min(Math.ceil(leastTile / side), Math.floor(room / side))) } = options;
   const fitting = Math.max(1, Math.floor(pageWidth / (cellWidth(side * scale, captions) + gap)));
   const { columns = Math.min(count, fitting) } = options;
   if (!isCount(scale)) throw problem(`expected a whole scale from 1 on, but got ${scale}`);

@@ -104,7 +104,9 @@ function treatmentsFigure({ preset }: Laboratory, test: string, curves: readonly
 
 /** Lists what each treatment of an experiment gains over the control at each strength. @throws as `experimentGains` */
 export function experimentTable(laboratory: Laboratory, test: string): ResultsTable {
-  const points = (share: number) => (Number.isFinite(share) ? percent(share, 1) : null);
+  /** No two accuracies are more than 100 points apart. */
+  const points = (share: number) =>
+    Number.isFinite(share) ? percent(Math.min(1, Math.max(-1, share)), 1) : null;
   const rows = experimentGains(laboratory, test).map(
     ({ label, at, gain, low, high, verdict, seeds, images }) => ({
       treatment: label,
@@ -169,7 +171,7 @@ export async function showFigure(
       console.log(`${error.message}\n→ ${error.cure}`);
       continue;
     }
-    console.log(`Preset ${laboratory.preset.name}. ${provenance(panels)}`);
+    console.log(`Preset ${laboratory.preset.name}.\n${provenance(panels)}`);
     if (panels.every(({ curves }) => curves.length === 0)) {
       console.log('No curve is computed whole, so that nothing is drawn.');
       continue;
@@ -211,28 +213,36 @@ export function figureTable(
 
 /**
  * The claims of the text about a figure, or those of some ids, with their verdicts and the differences that decide: a row a
- * claim and preset.
+ * claim and preset. A preset at which a claim is not computed is left out where another one has it; the title counts these.
  */
 export function verdictTable(
   about: FigureName | readonly number[],
   laboratories: Laboratory | readonly Laboratory[],
 ): ResultsTable {
   const ids = typeof about === 'string' ? claimsAbout(about) : about;
-  const all = [laboratories].flat().map((laboratory) => {
-    const rows = claimsTable(claimsOf(laboratory, { only: ids }));
-    return rows.map(({ claim, statement, ...rest }) => ({
-      claim,
-      statement,
-      preset: laboratory.preset.name,
-      ...rest,
-    }));
+  const all = [laboratories].flat().map((laboratory) => ({
+    preset: laboratory.preset.name,
+    checked: claimsTable(claimsOf(laboratory, { only: ids })),
+  }));
+  const shownAt = (all[0]?.checked ?? []).map((_, at) => {
+    const computed = all.filter(({ checked }) => checked[at].verdict !== 'not computed');
+    return computed.length > 0 ? computed : all;
   });
   // A claim's presets stand together, its statement once.
-  const rows = (all[0] ?? []).flatMap((_, at) =>
-    all.map((of, preset) => ({ ...of[at], ...(preset > 0 && { claim: null, statement: null }) })),
+  const rows = shownAt.flatMap((shown, at) =>
+    shown.map(({ preset, checked }, place) => ({
+      ...checked[at],
+      preset,
+      ...(place > 0 && { claim: null, statement: null }),
+    })),
   );
+  const told = all.flatMap((of) => {
+    const count = shownAt.filter((shown) => !shown.includes(of)).length;
+    return count > 0 ? [`${count} of ${shownAt.length} at ${of.preset}`] : [];
+  });
   return resultsTable(rows, {
     columns: ['claim', 'statement', 'preset', 'verdict', 'differences', 'seeds', 'note'],
+    ...(told.length > 0 && { title: `Not computed: ${told.join(', ')}` }),
   });
 }
 

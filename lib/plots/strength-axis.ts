@@ -43,7 +43,7 @@ export function strengthAxis(distortion: TestDistortion, strengths: readonly num
   const left = isBroken ? weakest + (falls ? breakRoom : -breakRoom) : none;
   const width = right - left;
 
-  const apart = (a: number, b: number) => Math.abs(toAxis(a) - toAxis(b)) > 0.05 * Math.abs(width);
+  const apart = (a: number, b: number) => Math.abs(toAxis(a) - toAxis(b)) > 0.06 * Math.abs(width);
   const rounds = isLog ? roundLogs(strengths) : roundSteps(strengths, unit === '°');
   const ticks = [...rounds.filter((tick) => apart(tick, fromAxis(left)) && apart(tick, last)), last];
   return {

@@ -20,7 +20,8 @@ export interface TableOptions {
  * A small table of results that shows itself as HTML and as text and saves itself as CSV: for what is to be read. Where
  * runs are to be filtered, grouped or sorted first, take a frame: `runsFrame`, `evaluationsFrame`.
  *
- * Shown numbers have four significant digits (integers all of theirs); the CSV has the numbers as given.
+ * Shown numbers have four significant digits (integers all of theirs), and as many behind the point as the others of
+ * their column, up to two; the CSV has the numbers as given.
  */
 export class ResultsTable {
   constructor(
@@ -31,11 +32,7 @@ export class ResultsTable {
 
   /** The table in aligned columns, numbers to the right. */
   toText(): string {
-    const oneLine = (cell: Cell) => shown(cell).replaceAll('\n', ' ');
-    const lines = [
-      this.columns,
-      ...this.rows.map((row) => this.columns.map((column) => oneLine(row[column]))),
-    ];
+    const lines = [this.columns, ...this.shown().map((row) => row.map((cell) => cell.replaceAll('\n', ' ')))];
     const widths = this.columns.map((_, at) => Math.max(...lines.map((line) => line[at].length)));
     const text = lines.map((line) =>
       line
@@ -52,13 +49,15 @@ export class ResultsTable {
       return `<${tag} style="text-align: ${this.isNumeric(at) ? 'right' : 'left'}">${html}</${tag}>`;
     };
     const head = this.columns.map((column, at) => cell('th', column, at)).join('');
-    const body = this.rows.map(
-      (row) => `<tr>${this.columns.map((column, at) => cell('td', shown(row[column]), at)).join('')}</tr>`,
+    const body = this.shown().map(
+      (row) => `<tr>${row.map((content, at) => cell('td', content, at)).join('')}</tr>`,
     );
     return [
       '<table>',
       ...(this.title
-        ? [`<caption style="text-align: left; white-space: nowrap">${escapeXml(this.title)}</caption>`]
+        ? [
+            `<caption style="text-align: left; white-space: nowrap; padding: 0 0.5em">${escapeXml(this.title)}</caption>`,
+          ]
         : []),
       `<thead><tr>${head}</tr></thead>`,
       '<tbody>',
@@ -90,6 +89,12 @@ export class ResultsTable {
 
   [mimeBundle](): MimeBundle {
     return { 'text/html': this.toHtml(), 'text/plain': this.toText() };
+  }
+
+  /** The cells as they are shown, `[row][column]`. */
+  private shown(): readonly (readonly string[])[] {
+    const columns = this.columns.map((column) => shownColumn(this.rows.map((row) => row[column])));
+    return this.rows.map((_, row) => columns.map((column) => column[row]));
   }
 
   private isNumeric(at: number): boolean {
@@ -129,11 +134,24 @@ export function resultsTable(rows: readonly Row[], options: TableOptions = {}): 
   return new ResultsTable(columns, rows, options.title);
 }
 
-function shown(cell: Cell): string {
-  if (cell == null) return '';
-  return typeof cell === 'number' && !Number.isInteger(cell)
-    ? String(Number(cell.toPrecision(4)))
-    : String(cell);
+/** Most digits behind the point that a column's numbers are filled up to: 60 beside 60.3 is 60.0. */
+const MOST_FILLED = 2;
+
+function shownColumn(cells: readonly Cell[]): readonly string[] {
+  const short = cells.map((cell) =>
+    typeof cell === 'number' && !Number.isInteger(cell) ? Number(cell.toPrecision(4)) : cell,
+  );
+  const digits = Math.max(...short.map((cell) => (typeof cell === 'number' ? digitsBehind(cell) : 0)));
+  const filled = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+  const text = (value: number) => (digits > MOST_FILLED ? String(value) : value.toLocaleString('en', filled));
+  return short.map((cell) =>
+    typeof cell === 'number' ? text(cell).replace(/^-/, '−') : cell == null ? '' : String(cell),
+  );
+}
+
+function digitsBehind(value: number): number {
+  const text = String(value);
+  return text.includes('e') ? Number.POSITIVE_INFINITY : (text.split('.')[1]?.length ?? 0);
 }
 
 function csvCell(cell: Cell): string {

@@ -232,13 +232,13 @@ function wholeFamily(family: Family, tested: SettingCurves): readonly SettingCur
   const { method, training, probability, extended } = family;
   const p = probability === undefined ? '' : `, p=${probability}`;
   const trained = `${method} trained with ${distortionNamed(training).title}${p}${extended ? ' for twice the epochs' : ''}`;
-  const some = `${missing.slice(0, 3).map(runTitle).join(', ')}${missing.length > 3 ? ', …' : ''}`;
+  const some = `${missing.slice(0, 3).map(runTitle).join(', ')}${missing.length > 3 ? ', …' : '.'}`;
   const settings = curves.length + missing.length;
   throw new NotComputed(
     `${trained}, tested with ${distortions[tested.source.test].title}: ` +
       (curves.length === 0
         ? `all ${settings} settings are missing.`
-        : `${missing.length} of ${settings} settings are missing: ${some}.`),
+        : `${missing.length} of ${settings} settings are missing: ${some}`),
   );
 }
 

@@ -179,6 +179,7 @@ export function verdictCounts(results: readonly ClaimResult[]): Readonly<Record<
 export function differenceText({ what, value, low, high, unit }: ClaimDifference): string {
   const text = (number: number) => {
     const shown = unit === undefined ? (100 * number).toFixed(1) : String(Math.round(number));
+    if (Number(shown) === 0) return shown.replace('-', '');
     return number < 0 ? shown.replace('-', '−') : `+${shown}`;
   };
   const interval = low === undefined || high === undefined ? '' : ` (${text(low)} to ${text(high)})`;
