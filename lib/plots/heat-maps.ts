@@ -2,7 +2,7 @@
 import { corruptions } from '../distortions';
 import type { CountedReport } from '../evaluation/report-measures';
 import { Figure } from './figure';
-import { baseAxis, baseLayout, escapeMarkup, figureTitle, percent } from './style';
+import { baseAxis, baseLayout, escapeMarkup, figureTitle, font, percent } from './style';
 
 const SEVERITIES = [1, 2, 3, 4, 5] as const;
 /** Red for what is lost, blue for what is gained. */
@@ -93,6 +93,7 @@ function heatMap(
   { title, text, columns, axis, colours, bar }: HeatMapParts,
 ): Figure {
   const rows = [...given].reverse(); // Plotly's first row is the lowest
+  const isNamed = columns.some((column) => column.includes('<br>'));
   return new Figure({
     // Cells as bars: Plotly draws its own heat map on a canvas, which an SVG made in Node has not.
     data: columns.map((column, at) => ({
@@ -106,9 +107,9 @@ function heatMap(
         color: rows.map(({ counted }) => counted[at] ?? 0),
         ...colours,
         showscale: at === 0,
-        colorbar: { title: { text: bar }, outlinewidth: 0, thickness: 14 },
+        colorbar: { title: { text: `${bar}<br> `, font }, outlinewidth: 0, thickness: 14 }, // a line apart from its ticks
       },
-      text: rows.map(({ counted }) => counted[at]?.toFixed(0).replace(/^-0$/, '0') ?? ''),
+      text: rows.map(({ counted }) => counted[at]?.toFixed(0).replace(/^-0$/, '0').replace('-', '−') ?? ''),
       textposition: 'inside',
       insidetextanchor: 'middle',
       textangle: 0,
@@ -117,9 +118,9 @@ function heatMap(
     })),
     layout: {
       ...baseLayout,
-      width: Math.max(640, 240 + 145 * columns.length),
+      width: Math.max(640, 240 + (isNamed ? 145 : 115) * columns.length),
       height: 120 + 26 * rows.length,
-      margin: { l: 170, r: 70, t: 56, b: columns.some((column) => column.includes('<br>')) ? 76 : 52 },
+      margin: { l: 170, r: 70, t: 56, b: isNamed ? 76 : 52 },
       barmode: 'overlay',
       showlegend: false,
       title: figureTitle(title),
