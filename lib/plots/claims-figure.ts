@@ -27,7 +27,7 @@ interface Mark extends ClaimDifference {
 const markHeight = 17;
 const labelLine = 16;
 const labelFont = 12;
-const labelLength = 62;
+const labelLength = 54;
 const plotWidth = 430;
 const zoneColour = translucent(verdictLooks.holds.colour, 0.14);
 const margin = { right: 30, top: 96, bottom: 60 };

@@ -162,7 +162,11 @@ export function claimsTable(results: readonly ClaimResult[]) {
     verdict,
     differences: differences.map(differenceText).join(';\n'),
     seeds: [...new Set(differences.map(({ seeds }) => (seeds ?? []).length))].filter(Boolean).join(', '),
-    note: [reason, note, wouldDecide && `${wouldDecide.replace(/^a/, 'A')} would decide.`]
+    note: [
+      reason,
+      note?.replaceAll('; ', ';\n'),
+      wouldDecide && `${wouldDecide.replace(/^a/, 'A')} would decide.`,
+    ]
       .filter(Boolean)
       .join('\n'),
   }));
