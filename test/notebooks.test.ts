@@ -236,6 +236,20 @@ describe('notebooks at the preset smoke', () => {
     }
   });
 
+  it('quote the library as it is, but for where lines are broken', () => {
+    const bare = (code: string) => code.replaceAll(/\s/g, '');
+    let count = 0;
+    for (const name of NAMES) {
+      const text = read(join(NOTEBOOKS, name)).cells.map(textOf).join('\n\n');
+      for (const [, file, quoted] of text.matchAll(/\[`(lib\/[^`]+)`\]\(.*\)\n\n```ts\n([^]*?)```/g)) {
+        const source = bare(readFileSync(join(ROOT, file), 'utf8'));
+        assert.ok(source.includes(bare(quoted)), `${name}: ${file} has no such lines:\n${quoted}`);
+        count += 1;
+      }
+    }
+    assert.ok(count > 10, `${count} quotations`);
+  });
+
   it('bring one’s own in sixty lines of code', () => {
     const { cells } = read(join(NOTEBOOKS, '09-your-own.ipynb'));
     const code = cells.filter(({ cell_type }) => cell_type === 'code').map(textOf);
