@@ -241,7 +241,7 @@ describe('notebooks at the preset smoke', () => {
     let count = 0;
     for (const name of NAMES) {
       const text = read(join(NOTEBOOKS, name)).cells.map(textOf).join('\n\n');
-      for (const [, file, quoted] of text.matchAll(/\[`(lib\/[^`]+)`\]\(.*\)\n\n```ts\n([^]*?)```/g)) {
+      for (const [, file, quoted] of text.matchAll(/\[`(lib\/[^`]+)`\]\([^)]*\)\n\n```ts\n(.*?)```/gs)) {
         const source = bare(readFileSync(join(ROOT, file), 'utf8'));
         assert.ok(source.includes(bare(quoted)), `${name}: ${file} has no such lines:\n${quoted}`);
         count += 1;
