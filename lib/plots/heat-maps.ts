@@ -13,6 +13,8 @@ const LOSS_TO_GAIN = [
 ] as const;
 /** Side of a cell, of 1. */
 const CELL = 0.94;
+/** More columns than these are narrow, so that they fit into a page. */
+const FEW = 4;
 
 /** The corruptions of a report, the fifteen first, with the accuracy at each severity in per cent where it was counted. */
 function accuracies({ rows }: CountedReport) {
@@ -65,7 +67,12 @@ export function gainHeatMap(
   return heatMap(rows, {
     title,
     text: `${title}, by corruption, mean over the severities`,
-    columns: networks.map(({ label }) => escapeMarkup(label).replace(' (', '<br>(')),
+    columns: networks.map(({ label }) => {
+      const name = escapeMarkup(label);
+      return networks.length > FEW
+        ? name.replaceAll(/ \(|, /g, '<br>').replace(/\)$/, '')
+        : name.replace(' (', '<br>(');
+    }),
     axis: '* not among the fifteen',
     colours: { cmin: -far, cmax: far, colorscale: LOSS_TO_GAIN },
     bar: 'points',
@@ -93,7 +100,10 @@ function heatMap(
   { title, text, columns, axis, colours, bar }: HeatMapParts,
 ): Figure {
   const rows = [...given].reverse(); // Plotly's first row is the lowest
-  const isNamed = columns.some((column) => column.includes('<br>'));
+  const lines = Math.max(...columns.map((column) => column.split('<br>').length));
+  const isNarrow = columns.length > FEW && lines > 1;
+  const columnWidth = isNarrow ? Math.max(56, 620 / columns.length) : lines > 1 ? 145 : 115;
+  const beneath = 38 + (isNarrow ? 14 : 19) * lines;
   return new Figure({
     // Cells as bars: Plotly draws its own heat map on a canvas, which an SVG made in Node has not.
     data: columns.map((column, at) => ({
@@ -118,9 +128,9 @@ function heatMap(
     })),
     layout: {
       ...baseLayout,
-      width: Math.max(640, 240 + (isNamed ? 145 : 115) * columns.length),
-      height: 120 + 26 * rows.length,
-      margin: { l: 170, r: 70, t: 56, b: isNamed ? 76 : 52 },
+      width: Math.max(640, 220 + columnWidth * columns.length),
+      height: 44 + beneath + 26 * rows.length,
+      margin: { l: 150, r: 70, t: 56, b: beneath },
       barmode: 'overlay',
       showlegend: false,
       title: figureTitle(title),
@@ -130,6 +140,7 @@ function heatMap(
         range: [0.5, columns.length + 0.5],
         tickvals: columns.map((_, at) => at + 1),
         ticktext: columns,
+        ...(isNarrow && { tickfont: { ...font, size: 10 } }),
         tickangle: 0,
         ticks: '',
         showgrid: false,

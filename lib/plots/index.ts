@@ -34,7 +34,7 @@ export {
 } from './report';
 export { type RobustnessFigureOptions, robustnessFigure } from './robustness';
 export type { TestDistortion } from './strength-axis';
-export { baseAxis, baseLayout, figureTitle, type MethodName, methodLooks, verdictLooks } from './style';
+export { type MethodName, methodLooks, verdictLooks } from './style';
 export { type Cell, ResultsTable, type Row, resultsTable, type TableOptions } from './table';
 export { liveChart, type TrainingChart, trainingChart } from './training-chart';
 export { type TrainingFigureOptions, trainingFigure } from './training-figure';
