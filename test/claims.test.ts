@@ -362,10 +362,8 @@ describe('the claims of the text', () => {
     );
     const found = of(checkClaims(preset, results), 11);
     assert.equal(found.verdict, 'undecided');
-    assert.equal(
-      found.wouldDecide,
-      found.seedsWanted && `about ${found.seedsWanted.toLocaleString('en')} seeds`,
-    );
+    const seeds = found.seedsWanted;
+    assert.equal(found.wouldDecide, seeds && (seeds > 100 ? 'more than 100 seeds' : `about ${seeds} seeds`));
     assert.equal(of(checkClaims(preset, results), 14).verdict, 'holds', 'a tie is not below');
   });
 
@@ -497,9 +495,10 @@ describe('the picture of the claims', () => {
 
 describe('the finding of a panel', () => {
   const panel = panels.find(({ id }) => id === '2a') ?? assert.fail();
+  const textOf = (...given: Parameters<typeof findingOf>) => findingOf(...given) ?? assert.fail();
   /** What ST and DA trained with FGSM gain under it, at every strength. */
   const told = (stability: number, augmented = 0.03) =>
-    findingOf(
+    textOf(
       panel,
       preset,
       resultsOf(({ method, training, test, ...cell }) => {
@@ -520,7 +519,7 @@ describe('the finding of a panel', () => {
   });
 
   it('says who is best at a strong distortion, whoever is at the practical one', () => {
-    const text = findingOf(
+    const text = textOf(
       panel,
       preset,
       resultsOf((cell) => {
@@ -558,11 +557,11 @@ describe('the finding of a panel', () => {
 
   it('says which runs are missing', () => {
     const some = jobs.filter(({ spec: { method } }) => method.kind !== 'ST');
-    const text = findingOf(panel, preset, resultsOf(paper, some));
+    const text = textOf(panel, preset, resultsOf(paper, some));
     assert.match(text, /Not computed: ST trained with FGSM, tested with FGSM: all 21 settings are missing\./);
     assert.match(text, /\| best DA \(/);
     assert.doesNotMatch(text, /\| best ST/);
-    assert.match(findingOf(panel, preset, new Map()), /^\*\*2a, .*\*\* Not computed: .* missing\.$/);
+    assert.equal(findingOf(panel, preset, new Map()), undefined);
   });
 });
 

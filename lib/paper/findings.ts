@@ -46,24 +46,30 @@ interface Compared extends Place {
 /**
  * Says what the panels of a figure show at one preset or several: which methods gain over the baseline at the practical
  * strength, at a strong one and without distortion, how the best ST and DA compare, which settings lose accuracy on clean
- * pictures, what is undecided; and the paired gains with their intervals. Runs that are missing are named.
+ * pictures, what is undecided; and the paired gains with their intervals. Panels without runs are named.
  */
 export function findings(figure: FigureName, laboratories: Laboratory | readonly Laboratory[]): Markdown {
   const texts = [laboratories].flat().flatMap((laboratory) => {
     const { preset, results } = laboratory.shown();
     const evidence = new Evidence(preset, results);
-    return panelsOf(figure).map((panel) => findingOf(panel, preset, results, evidence));
+    const told = panelsOf(figure).map((panel) => ({
+      id: panel.id,
+      text: findingOf(panel, preset, results, evidence),
+    }));
+    const without = told.filter(({ text }) => text === undefined).map(({ id }) => id);
+    const end = `**${listed(without)}, at \`${preset.name}\`.** Not computed: see the table of runs.`;
+    return [...told.flatMap(({ text }) => text ?? []), ...(without.length > 0 ? [end] : [])];
   });
   return new Markdown(texts.join('\n\n'));
 }
 
-/** What one panel shows at a preset, in Markdown. */
+/** What one panel shows at a preset, in Markdown; undefined where none of its runs is there. */
 export function findingOf(
   panel: Panel,
   preset: Preset,
   results: Results,
   evidence = new Evidence(preset, results),
-): string {
+): string | undefined {
   const missing = new Set<string>();
   const find = (name: string, row: Row): readonly Told[] => {
     try {
@@ -99,9 +105,7 @@ export function findingOf(
     all: find(name, [runs(families), 'above on average', 'baseline', 'none']),
   }));
 
-  const head = `**${panel.id}, ${panelTitle(panel)}, at \`${preset.name}\`.**`;
-  const not = missing.size > 0 ? `Not computed: ${[...missing].join(' ')}` : '';
-  if (compared.every(({ gains }) => gains.length === 0)) return `${head} ${not}`;
+  if (compared.every(({ gains }) => gains.length === 0)) return undefined;
   const told = compared.flatMap(({ gains, chosenThere, between, control }) => [
     ...gains,
     ...chosenThere,
@@ -116,8 +120,9 @@ export function findingOf(
     betweenSentence(compared, verdictOf),
     forgettingSentence(lost),
     `Undecided: ${open === told.length ? `all ${open}` : `${open} of the ${told.length}`} differences compared here.`,
-    not,
+    missing.size > 0 && `Not computed: ${[...missing].join(' ')}`,
   ];
+  const head = `**${panel.id}, ${panelTitle(panel)}, at \`${preset.name}\`.**`;
   return `${head} ${sentences.filter(Boolean).join(' ')}\n\n${gainTable(compared, verdictOf)}`;
 }
 

@@ -236,6 +236,9 @@ export interface Decider {
   readonly seedsWanted?: number;
 }
 
+/** More seeds than these are more than anybody trains; how many more is said with no seeming exactness. */
+const MOST_SEEDS = 100;
+
 /**
  * What would decide an estimate that lies so far from a bound: seeds, as far as they go; else test images.
  *
@@ -247,14 +250,17 @@ export function wouldDecide({ variance, seeds, images }: Estimate, distance: num
   const perSeed = variance.seeds * seeds.length;
   if (variance.images < wanted) {
     const enough = rounded(Math.max(seeds.length + 1, perSeed / (wanted - variance.images)));
-    return { wouldDecide: `about ${enough.toLocaleString('en')} seeds`, seedsWanted: enough };
+    return { wouldDecide: seedsText(enough), seedsWanted: enough };
   }
   if (wanted < 1e-7) return undefined;
   const enough = rounded((2 * perSeed) / wanted);
   const pictures = 1000 * rounded((2 * variance.images * images) / wanted / 1000);
-  const [most, some] = [pictures, enough].map((count) => count.toLocaleString('en'));
-  return { wouldDecide: `about ${most} test images and ${some} seeds`, seedsWanted: enough };
+  const shown = `about ${pictures.toLocaleString('en')} test images and ${enough} seeds`;
+  return { wouldDecide: enough > MOST_SEEDS ? seedsText(enough) : shown, seedsWanted: enough };
 }
+
+const seedsText = (count: number) =>
+  count > MOST_SEEDS ? `more than ${MOST_SEEDS} seeds` : `about ${count} seeds`;
 
 /** So many at least, to two digits: none of it is known more closely. */
 function rounded(count: number): number {
