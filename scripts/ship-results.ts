@@ -17,6 +17,7 @@ import { RUNS } from '../lib/runs/laboratory';
 import { BASELINE, type Preset, presets, type Treatment } from '../lib/runs/presets';
 import { type Results, type RunResult, RunStore, SHIPPED, shippedWeightsFile } from '../lib/runs/run-store';
 import { readResults, shippedResults, writeResults } from '../lib/runs/shipped-results';
+import type { Reading } from '../lib/training/methods';
 
 const ROOT = join(__dirname, '..');
 const README = join(ROOT, 'README.md');
@@ -81,10 +82,15 @@ function shipWeights(preset: Preset, results: Results, store: RunStore): void {
 /** What the README says of the results. */
 export function resultsInShort(shipped: ReadonlyMap<Preset, Results>): string {
   const there = [...shipped].filter(([, results]) => results.size > 0);
-  const checked = there.map(([preset, results]) => ({
-    preset,
-    found: checkClaims(preset, results, { memory: memoryOf(preset.name) }),
-  }));
+  const checked = there.flatMap(([preset, results]) => {
+    const of = (name: string, reading?: Partial<Reading>) => ({
+      name,
+      found: checkClaims(preset, results, { memory: memoryOf(preset.name), reading }),
+    });
+    // As printed the first figures of photographs alone are computed.
+    const printed = preset === presets.photos ? [of(`${preset.name}, KL summed`, { divergence: 'sum' })] : [];
+    return [of(preset.name), ...printed];
+  });
   return [
     '',
     ...there.flatMap(([preset, results]) => [
@@ -96,9 +102,9 @@ export function resultsInShort(shipped: ReadonlyMap<Preset, Results>): string {
     '',
     ...there.map(([preset, results]) => summary(preset, results)),
     '',
-    ...checked.map(({ preset, found }) => `- \`${preset.name}\`: ${countsText(found)}.`),
+    ...checked.map(({ name, found }) => `- ${name}: ${countsText(found)}.`),
     '',
-    `| | the paper says | ${checked.map(({ preset }) => preset.name).join(' | ')} |`,
+    `| | the paper says | ${checked.map(({ name }) => name).join(' | ')} |`,
     `|---|---|${checked.map(() => '---|').join('')}`,
     ...claims.map(
       ({ id, statement }, at) =>
