@@ -1031,6 +1031,7 @@ describe('Jupyter', () => {
       'TF_CPP_MIN_LOG_LEVEL',
       'TF_FORCE_GPU_ALLOW_GROWTH',
       'UV_THREADPOOL_SIZE',
+      'GLIBC_TUNABLES',
     ]);
   });
 
