@@ -35,7 +35,8 @@ export interface CountOptions {
   readonly onImages?: (count: number) => void;
 }
 
-type Observed = Pick<CountOptions, 'signal' | 'onImages'>;
+/** How a count is stopped and followed. */
+export type Observed = Pick<CountOptions, 'signal' | 'onImages'>;
 
 /** One of several networks that are counted together. */
 export interface Counted {

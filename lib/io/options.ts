@@ -29,7 +29,7 @@ type Word<Text extends string> = Text extends `${infer One} ${infer Rest}`
   : Name<Text>;
 type Name<Text extends string> = Text extends `${infer Needed}!` ? Needed : Text;
 
-/** Asks whether the known name that is nearest was meant, after a message on an unknown one; says nothing where none is near. */
+/** Ends a message on an unknown name: asks whether the nearest known one was meant. Empty where none is near. */
 export function hint(unknown: string, names: readonly string[]): string {
   const letters = (name: string) => distance(unknown.toLowerCase(), name.toLowerCase());
   const [nearest = ''] = names.toSorted((a, b) => letters(a) - letters(b));

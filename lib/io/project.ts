@@ -16,9 +16,8 @@ export function inData(...path: readonly string[]): string {
 }
 
 /**
- * What a process that computes is started with, since it is read before the first line runs: memory in pages of 2 MB, where
- * Linux gives them to whoever asks (`madvise`), so that a step takes fewer page faults and finds its tensors faster. What is
- * computed stays the same.
+ * Environment of a process that computes: glibc takes memory in pages of 2 MB, where Linux grants them (`madvise`), so that
+ * a step has fewer page faults. It is set by whoever starts the process, since glibc reads it before the first line runs.
  */
 export const LARGE_PAGES = { GLIBC_TUNABLES: process.env.GLIBC_TUNABLES ?? 'glibc.malloc.hugetlb=1' };
 

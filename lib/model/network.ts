@@ -32,7 +32,7 @@ export abstract class Network {
    * data with another are refused. Unknown, and not checked, of new weights and of those that PyTorch saved.
    */
   normalisation?: Normalisation;
-  /** The constants of its batch normalisations, by how the names of their variables begin; none where they are not known. */
+  /** Constants of its batch normalisations, by the prefix of their variables’ names; empty where they are not known. */
   readonly batchNorms: ReadonlyMap<string, BatchNormConstants> = new Map();
 
   /**

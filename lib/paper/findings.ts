@@ -4,6 +4,7 @@ import { Markdown } from '../notebook/mime';
 import type { Laboratory } from '../runs/laboratory';
 import { BASELINE, type Preset } from '../runs/presets';
 import type { Results } from '../runs/run-store';
+import { pointsText } from './claims';
 import { best, type Comparison, Evidence, NotComputed, type Row, runs, type Where } from './claims/evidence';
 import { type Direction, directions, holm, wouldDecide } from './claims/statistics';
 import { type Family, type FigureName, type Panel, panelsOf, panelTitle, testStrengths } from './figures';
@@ -177,7 +178,7 @@ function gainSentences(places: readonly Compared[], verdictOf: (one: Told) => Di
     const those = (wanted: Direction, verb: string, preposition: string) => {
       const names = gains
         .filter((one) => verdictOf(one) === wanted)
-        .map(({ name, found }) => `${name} (${points(found.estimate.value)})`);
+        .map(({ name, found }) => `${name} (${pointsText(found.estimate.value)})`);
       return names.length > 0
         ? [`${listed(names)} surely ${verb}${names.length > 1 ? '' : 's'} ${preposition}`]
         : [];
@@ -199,14 +200,14 @@ function chosenSentence({ short, chosenThere }: Compared, verdictOf: (one: Told)
   const each = chosenThere.map((one) => {
     const { sides, estimate } = one.found;
     const setting = sides?.[0].replace(/^best |, chosen at .*?(?= \()/g, '') ?? one.name;
-    return `${setting} ${points(estimate.value)}${intervalText(one.found)}${verdictOf(one) === 'undecided' ? ', undecided' : ''}`;
+    return `${setting} ${pointsText(estimate.value)}${intervalText(one.found)}${verdictOf(one) === 'undecided' ? ', undecided' : ''}`;
   });
   return each.length > 0 ? `With the best chosen at ${short} instead: ${each.join('; ')}.` : '';
 }
 
 /** ` (+1.2 to +3.4)` */
 function intervalText({ low, high }: Comparison): string {
-  return ` (${Number.isFinite(low) ? `${points(low)} to ${points(high)}` : 'one seed, no interval'})`;
+  return ` (${Number.isFinite(low) ? `${pointsText(low)} to ${pointsText(high)}` : 'one seed, no interval'})`;
 }
 
 /** Where the best ST is ahead of the best DA, where behind, and what would decide the rest. */
@@ -219,7 +220,7 @@ function betweenSentence(places: readonly Compared[], verdictOf: (one: Told) => 
       .map(({ short, one }) => {
         const { estimate } = one.found;
         const decider = wouldDecide(estimate, estimate.value);
-        const by = points(estimate.value);
+        const by = pointsText(estimate.value);
         if (direction !== 'undecided') return `${short} (${by})`;
         return `${short} (${by}; ${decider ? `${decider.wouldDecide} would decide` : 'a tie'})`;
       });
@@ -242,7 +243,7 @@ function forgettingSentence(
     ({ name, all }) => `${all.filter((one) => forgetful.includes(one)).length} of ${all.length} of ${name}`,
   );
   const [{ found }] = forgetful.toSorted((a, b) => a.found.estimate.value - b.found.estimate.value);
-  return `Settings that surely lose accuracy on clean pictures: ${listed(counts)}; ${found.sides?.[0]} loses most (${points(found.estimate.value)}).`;
+  return `Settings that surely lose accuracy on clean pictures: ${listed(counts)}; ${found.sides?.[0]} loses most (${pointsText(found.estimate.value)}).`;
 }
 
 /** Lists the differences: a row for each method, for ST against DA and for the control; a column for each place. What is sure is bold. */
@@ -250,7 +251,8 @@ function gainTable(places: readonly Compared[], verdictOf: (one: Told) => Direct
   const columns = places.map(({ gains, between, control }) => [...gains, ...between, ...control]);
   const cell = (one: Told) => {
     const { estimate } = one.found;
-    const value = verdictOf(one) === 'undecided' ? points(estimate.value) : `**${points(estimate.value)}**`;
+    const value =
+      verdictOf(one) === 'undecided' ? pointsText(estimate.value) : `**${pointsText(estimate.value)}**`;
     return `${value}${intervalText(one.found)}`;
   };
   const row = (one: Told, at: number) => {
@@ -268,10 +270,4 @@ function gainTable(places: readonly Compared[], verdictOf: (one: Told) => Direct
 /** `a, b and c` */
 function listed(names: readonly string[]): string {
   return names.join(', ').replace(/, ([^,]*)$/, ' and $1');
-}
-
-/** 0.0123 → `+1.2` */
-function points(difference: number): string {
-  const text = (100 * difference).toFixed(1);
-  return Number(text) > 0 ? `+${text}` : Number(text) < 0 ? text.replace('-', '−') : '0.0';
 }

@@ -1,7 +1,7 @@
 /** What runs share: a step that is compiled once for all that are alike, an image that is distorted once for all. */
 import type { ImageDataset } from '../data/dataset';
 import { type Distortion, definitionOf, type Strength } from '../distortions';
-import { AccuracyMeter, type CountOptions } from '../evaluation/accuracy';
+import { AccuracyMeter, type Observed } from '../evaluation/accuracy';
 import { type EvaluationRow, rowOf } from '../evaluation/evaluate';
 import type { Network } from '../model/network';
 import { loadWeights } from '../model/weights';
@@ -15,8 +15,6 @@ export interface Tested {
   readonly strengths: readonly Strength[];
   readonly onRow: (row: EvaluationRow) => void;
 }
-
-type Observed = Pick<CountOptions, 'signal' | 'onImages'>;
 
 /** Tests all runs with one network, which takes their weights in turn: compiling its steps takes longer than a small test. */
 export class SharedTests {

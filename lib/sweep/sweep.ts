@@ -70,7 +70,7 @@ export function sweepJobs(
   const [, precision] = inEitherPrecision(planned[0].spec.precision, (each) => each);
   const others = planJobs(figures, { ...plan, precision });
   const open = new Set(planned.filter((job, at) => !isWhole(runs, job) && !isWhole(runs, others[at])));
-  // What starts from a baseline that ships without weights trains it again: that is another network, which needs tests of its own.
+  // A baseline that ships without weights is trained again for what starts from it. That network needs tests of its own.
   const starts = new Set([...open].map(({ spec }) => spec.from));
   const isAnew = (job: Job) => starts.has(job.id) && !open.has(job) && runs.weights(job.id) === undefined;
   const jobs = planned.map((job) => (retrain || isAnew(job) ? { ...job, retrain: true } : job));

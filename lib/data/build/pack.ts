@@ -164,7 +164,7 @@ async function packInto(folder: string, first: Plan, options: BuildOptions): Pro
   }
 }
 
-/** Names the classes that lack images in a split, those that were left out for it included; undefined where there is none. */
+/** Names the classes that lack images in a split, also those that were left out for it; undefined if there are none. */
 function lostClasses({ classNames, images, lost = [] }: Plan): string | undefined {
   const there = new Set(images.map(({ split, label }) => `${split} ${label}`));
   const isWhole = (label: number) => SPLIT_NAMES.every((split) => there.has(`${split} ${label}`));

@@ -179,13 +179,19 @@ export function verdictCounts(results: readonly ClaimResult[]): Readonly<Record<
   return counts;
 }
 
+/** A difference of accuracies in points: 0.0123 → `+1.2`. */
+export const pointsText = (difference: number) => signed((100 * difference).toFixed(1));
+
+/** A number's text with its sign, which zero has none of. */
+function signed(text: string): string {
+  const size = text.replace('-', '');
+  return Number(text) === 0 ? size : `${Number(text) < 0 ? '−' : '+'}${size}`;
+}
+
 /** `best DA (σ=0.0464, p=1) − baseline at σ=0.05: +1.3 points (−0.2 to +2.8)`. */
 export function differenceText({ what, value, low, high, unit }: ClaimDifference): string {
-  const text = (number: number) => {
-    const shown = unit === undefined ? (100 * number).toFixed(1) : String(Math.round(number));
-    if (Number(shown) === 0) return shown.replace('-', '');
-    return number < 0 ? shown.replace('-', '−') : `+${shown}`;
-  };
+  const text = (number: number) =>
+    unit === undefined ? pointsText(number) : signed(String(Math.round(number)));
   const interval = low === undefined || high === undefined ? '' : ` (${text(low)} to ${text(high)})`;
   return `${what}: ${text(value)} ${unit ?? 'points'}${interval}`;
 }
