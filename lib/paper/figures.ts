@@ -173,9 +173,10 @@ export function panelReadAs(panel: Panel, reading: Partial<Reading> | undefined)
   return { ...panel, curves: read(panel.curves), band: read(panel.band) };
 }
 
-/** All families that a panel's curves and band are chosen from. */
-export function familiesOf({ curves, band }: Panel): readonly Family[] {
-  return [...curves.map(({ pick: _, at: __, ...family }) => family), ...band];
+/** All families that a panel's curves and band are chosen from, each once. */
+export function familiesOf({ curves, band }: Pick<Panel, 'curves' | 'band'>): readonly Family[] {
+  const all = [...curves.map(({ pick: _, at: __, ...family }) => family), ...band];
+  return [...new Map(all.map((family) => [JSON.stringify(family), family])).values()];
 }
 
 /** JPEG as training distortion is in Table 2, but in no panel. */

@@ -1,17 +1,16 @@
 /** From figures to the runs and tests they need: each once, the most telling first. */
 import { resolve } from 'node:path';
 import { distortionNamed, distortions, type Strength } from '../distortions';
-import { placeInGrid } from '../distortions/distortion';
+import { isSameStrength, placeInGrid } from '../distortions/distortion';
 import { ArgumentError } from '../io/errors';
 import { checkOptions, hint } from '../io/options';
 import type { Precision } from '../model/resnet';
 import {
   controlsOf,
-  type Family,
   type FigureName,
   familiesOf,
   figureNames,
-  panelReadAs,
+  type Panel,
   panelsOf,
   practicalTrainingStrength,
   readAs,
@@ -23,8 +22,8 @@ import { isStudy, type StudyName, studyNames, studyOf, studyStrengths } from '..
 import { plugins } from '../runs/experiment';
 import type { Job } from '../runs/job';
 import { presetAt } from '../runs/preset-pictures';
-import { BASELINE, CONTROL, specOf, type Treatment } from '../runs/presets';
-import { type RunSpec, runId, runTitle } from '../runs/spec';
+import { BASELINE, CONTROL, type Preset, specOf, type Treatment } from '../runs/presets';
+import { type NamedDistortion, type RunSpec, runId, runTitle } from '../runs/spec';
 import type { Reading } from '../training/methods';
 
 /** At which preset, with which seeds and reading of Eq. 5, the runs are planned. */
@@ -60,8 +59,7 @@ export function planJobs(subject: SweepSubject, options: PlanOptions): readonly 
   const { reading, precision } = options;
   const data = options.data === undefined ? undefined : resolve(options.data);
   const preset = presetAt(options.preset, data);
-  const { own } = preset;
-  const seeds = options.seeds ?? own?.seeds ?? [0];
+  const seeds = options.seeds ?? preset.own?.seeds ?? [0];
   if (subject.length === 0 || seeds.length === 0) {
     throw new ArgumentError('A plan has a figure or study, and a seed, at least.', {
       cure: "'all' stands for all figures.",
@@ -72,105 +70,69 @@ export function planJobs(subject: SweepSubject, options: PlanOptions): readonly 
     ...(data !== undefined && { data }),
     ...(plugins().length > 0 && { plugins: plugins() }),
   };
-  const jobs = new Map<
-    string,
-    { job: Omit<Job, 'tests'>; rank: number; tests: Map<string, Set<Strength>> }
-  >();
-
-  const specs = new Map<string, { readonly spec: RunSpec; readonly id: string }>();
-  const specified = (treatment: Treatment, seed: number) => {
-    const key = JSON.stringify([treatment, seed]);
-    const known = specs.get(key);
-    if (known) return known; // panels share runs, and hashing each again took most of the time
-    const spec = specOf(preset, treatment, { seed, precision });
-    const made = { spec, id: runId(spec) };
-    specs.set(key, made);
-    return made;
-  };
-
-  const add = (
-    treatment: Treatment,
-    seed: number,
-    rank: number,
-    test: string,
-    strengths: readonly Strength[],
-  ) => {
-    const { spec, id } = specified(treatment, seed);
-    const entry = jobs.get(id) ?? {
-      job: { id, title: runTitle(spec), ...shared, spec },
-      rank,
-      tests: new Map<string, Set<Strength>>(),
+  const jobs = new Map<string, { spec: RunSpec; rank: number; tests: Map<string, Set<Strength>> }>();
+  for (const { test, strengths, near, far = [] } of testsOf(subject, preset, reading)) {
+    const add = (treatment: Treatment, seed: number, rank: number) => {
+      const spec = specOf(preset, treatment, { seed, precision });
+      const id = runId(spec);
+      const job = jobs.get(id) ?? { spec, rank, tests: new Map<string, Set<Strength>>() };
+      jobs.set(id, job);
+      job.rank = Math.min(job.rank, rank);
+      job.tests.set(test, new Set([...(job.tests.get(test) ?? []), ...strengths]));
     };
-    jobs.set(id, entry);
-    entry.rank = Math.min(entry.rank, rank);
-    const known = entry.tests.get(test) ?? new Set();
-    for (const strength of strengths) known.add(strength);
-    entry.tests.set(test, known);
-  };
-
-  /** Adds the baseline and some treatments with every seed, others with the first seed alone. */
-  const addAll = (
-    test: string,
-    strengths: readonly Strength[],
-    treatments: readonly Treatment[],
-    others: readonly Treatment[] = [],
-  ) => {
     for (const [round, seed] of seeds.entries()) {
-      add(BASELINE, seed, 3 * round, test, strengths);
-      for (const treatment of treatments) add(treatment, seed, 3 * round + 1, test, strengths);
-      if (round === 0) for (const treatment of others) add(treatment, seed, 2, test, strengths);
+      add(BASELINE, seed, 3 * round);
+      for (const treatment of near) add(treatment, seed, 3 * round + 1);
     }
-  };
-
-  const addFamilies = (families: readonly Family[], test: string, strengths: readonly Strength[]) => {
-    const [near, far]: Treatment[][] = [[...controlsOf(families, preset)], []];
-    for (const family of families) {
-      const practical = JSON.stringify(practicalTrainingStrength(family.training));
-      for (const treatment of settingsOf(family, preset)) {
-        const isPractical = JSON.stringify(treatment.distortion?.strength) === practical;
-        (isPractical ? near : far).push(treatment);
-      }
-    }
-    addAll(test, strengths, near, far);
-  };
-
-  if (subject === 'all' && own) {
-    for (const { distortion, strengths } of own.tests) {
-      addAll(distortion, strengths, [CONTROL, ...own.treatments]);
-    }
+    for (const treatment of far) add(treatment, seeds[0], 2);
   }
-  const names = subject !== 'all' ? subject : own ? [] : figureNames;
-  for (const name of names) {
-    if (isStudy(name)) {
-      for (const { treatment, tests } of studyOf(name)) {
-        for (const test of tests) addAll(test, studyStrengths(test, preset), [treatment]);
-      }
-      continue;
-    }
-    for (const panel of panelsOf(name)) {
-      const families = familiesOf(panelReadAs(panel, reading));
-      addFamilies(families, panel.test, testStrengths(panel, preset));
-    }
-  }
-  if (subject === 'all' && !own) {
-    const { none, practical } = distortions.jpeg;
-    const families = unpictured.map((family) => readAs(family, reading));
-    addFamilies(families, 'jpeg', [none, practical]);
-  }
-  return [...jobs.values()]
-    .sort((a, b) => a.rank - b.rank)
-    .map(({ job, tests }) => ({
-      ...job,
-      tests: [...tests].map(([distortion, strengths]) => ({
-        distortion,
-        strengths: sortedAsTested(distortion, strengths),
-      })),
+  return [...jobs]
+    .sort(([, a], [, b]) => a.rank - b.rank)
+    .map(([id, { spec, tests }]) => ({
+      ...{ id, title: runTitle(spec), ...shared, spec },
+      tests: [...tests].map(([distortion, strengths]) => {
+        const place = (strength: Strength) => placeInGrid(distortionNamed(distortion), strength);
+        return { distortion, strengths: [...strengths].sort((a, b) => place(a) - place(b)) };
+      }),
     }));
 }
 
-function sortedAsTested(distortion: string, strengths: ReadonlySet<Strength>): readonly Strength[] {
-  const kind = distortionNamed(distortion);
-  return [...strengths].sort((a, b) => placeInGrid(kind, a) - placeInGrid(kind, b));
+/** A test, and what is trained for it beside the baseline: with every seed, and with the first alone. */
+interface PlannedTest {
+  readonly test: string;
+  readonly strengths: readonly Strength[];
+  readonly near: readonly Treatment[];
+  readonly far?: readonly Treatment[];
+}
+
+function testsOf(subject: SweepSubject, preset: Preset, reading?: Partial<Reading>): readonly PlannedTest[] {
+  const { own } = preset;
+  if (subject === 'all' && own) {
+    const near = [CONTROL, ...own.treatments];
+    return own.tests.map(({ distortion, strengths }) => ({ test: distortion, strengths, near }));
+  }
+  const ofPanel = (panel: Pick<Panel, 'curves' | 'band' | 'test'>, strengths: readonly Strength[]) => {
+    const families = familiesOf(panel).map((family) => readAs(family, reading));
+    const [near, far]: Treatment[][] = [[...controlsOf(families, preset)], []];
+    for (const family of families) {
+      const practical = practicalTrainingStrength(family.training);
+      for (const treatment of settingsOf(family, preset)) {
+        const { strength } = treatment.distortion as NamedDistortion;
+        (isSameStrength(strength, practical) ? near : far).push(treatment);
+      }
+    }
+    return { test: panel.test, strengths, near, far };
+  };
+  const tests = (subject === 'all' ? figureNames : subject).flatMap((name): readonly PlannedTest[] =>
+    isStudy(name)
+      ? studyOf(name).flatMap(({ treatment, tests }) =>
+          tests.map((test) => ({ test, strengths: studyStrengths(test, preset), near: [treatment] })),
+        )
+      : panelsOf(name).map((panel) => ofPanel(panel, testStrengths(panel, preset))),
+  );
+  if (subject !== 'all') return tests;
+  const { none, practical } = distortions.jpeg;
+  return [...tests, ofPanel({ curves: [], band: unpictured, test: 'jpeg' }, [none, practical])];
 }
 
 /**

@@ -60,22 +60,19 @@ export function takeGroup<T extends { readonly job: Job; readonly alone?: boolea
   const most = Math.min(TESTED_TOGETHER, Math.ceil(waiting.length / (2 * shares - 1)));
   const first = takeNext(waiting, store, inHand);
   if (first === undefined) return [];
+  const kindOf = ({ preset, data, retrain }: Job) => JSON.stringify([preset, data, retrain]);
+  const goesAlong = ({ job, alone }: T) =>
+    !alone &&
+    kindOf(job) === kindOf(first.job) &&
+    job.spec.from !== undefined &&
+    store.isFinished(job.spec.from);
   const group = [first];
-  const { from } = first.job.spec;
-  if (first.alone || from === undefined || !store.isFinished(from)) return group;
-  const { preset, data, retrain } = first.job;
-  const kind = JSON.stringify([preset, data, retrain]);
-  while (group.length < most) {
-    const next = waiting.findIndex(
-      ({ job, alone }) =>
-        !alone &&
-        JSON.stringify([job.preset, job.data, job.retrain]) === kind &&
-        job.spec.from !== undefined &&
-        store.isFinished(job.spec.from) &&
-        store.owner(job.id) === undefined,
-    );
-    if (next < 0) break;
-    group.push(waiting.splice(next, 1)[0]);
+  if (!goesAlong(first)) return group;
+  for (const one of [...waiting]) {
+    if (group.length === most) break;
+    if (!goesAlong(one) || store.owner(one.job.id) !== undefined) continue;
+    group.push(one);
+    waiting.splice(waiting.indexOf(one), 1);
   }
   return group;
 }
