@@ -2,12 +2,11 @@
 import { type DistortionName, distortionNamed, distortions, strengthText } from '../distortions';
 import { accuracyInterval, type EvaluationRow } from '../evaluation/evaluate';
 import { DataError } from '../io/errors';
-import type { Precision } from '../model/resnet';
 import { workOf } from '../runs/job';
 import type { Laboratory } from '../runs/laboratory';
 import { BASELINE, type Preset, specOf, type Treatment } from '../runs/presets';
 import { type Results, type RunRecord, type RunResult, testedRows } from '../runs/run-store';
-import { runTitle, settingKey } from '../runs/spec';
+import { inEitherPrecision, runTitle, settingKey } from '../runs/spec';
 import {
   type CurveRule,
   controlsOf,
@@ -73,8 +72,6 @@ export interface PanelCurves {
   readonly wanted: number;
 }
 
-const PRECISIONS: readonly Precision[] = ['bfloat16', 'float32'];
-
 function settingOf(
   treatment: Treatment,
   strengths: readonly (number | null)[],
@@ -128,26 +125,22 @@ export interface CurveSource<Test extends string = DistortionName> {
 
 /** The runs of each setting, by its {@link settingKey}; in the order of their seeds. */
 export function runsBySetting(results: Results): ReadonlyMap<string, readonly RunResult[]> {
-  const known = bySetting.get(results);
-  if (known !== undefined) return known;
-  const made = new Map<string, RunResult[]>();
+  const bySetting = new Map<string, RunResult[]>();
   for (const result of [...results.values()].sort((a, b) => a.record.spec.seed - b.record.spec.seed)) {
     const key = settingKey(result.record.spec);
-    const runs = made.get(key);
-    if (runs) runs.push(result);
-    else made.set(key, [result]);
+    bySetting.set(key, [...(bySetting.get(key) ?? []), result]);
   }
-  bySetting.set(results, made);
-  return made;
+  return bySetting;
 }
-
-const bySetting = new WeakMap<Results, ReadonlyMap<string, readonly RunResult[]>>();
 
 /** The curves of a preset at one test distortion, each made once. */
 export class SettingCurves<Test extends string = DistortionName> {
   readonly #known = new Map<string, SettingCurve | undefined>();
+  readonly #runs: ReadonlyMap<string, readonly RunResult[]>;
 
-  constructor(readonly source: CurveSource<Test>) {}
+  constructor(readonly source: CurveSource<Test>) {
+    this.#runs = runsBySetting(source.results);
+  }
 
   /**
    * Accuracy against strength of a setting, from all its seeds that were tested at every one of the strengths; undefined
@@ -162,18 +155,16 @@ export class SettingCurves<Test extends string = DistortionName> {
   }
 
   #curve(treatment: Treatment): SettingCurve | undefined {
-    const { results, preset, test, strengths } = this.source;
-    const bySetting = runsBySetting(results);
-    const ofPrecision = PRECISIONS.map((precision) =>
-      (bySetting.get(settingKey(specOf(preset, treatment, { precision }))) ?? []).flatMap(
-        ({ record, rows }) => {
-          const row = testedRows(record.spec, rows);
-          const tested = strengths.map((strength) => row({ distortion: test, strength }));
-          return tested.every((one) => one !== undefined) ? [{ record, rows: tested }] : [];
-        },
-      ),
-    );
-    const runs = ofPrecision.reduce((a, b) => (b.length > a.length ? b : a));
+    const { preset, test, strengths } = this.source;
+    const [halved, full] = inEitherPrecision('bfloat16', (precision) => {
+      const key = settingKey(specOf(preset, treatment, { precision }));
+      return (this.#runs.get(key) ?? []).flatMap(({ record, rows }) => {
+        const row = testedRows(record.spec, rows);
+        const tested = strengths.map((strength) => row({ distortion: test, strength }));
+        return tested.every((one) => one !== undefined) ? [{ record, rows: tested }] : [];
+      });
+    });
+    const runs = full.length > halved.length ? full : halved;
     return runs.length > 0 ? settingOf(treatment, strengths, runs) : undefined;
   }
 
