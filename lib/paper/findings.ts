@@ -5,7 +5,16 @@ import type { Laboratory } from '../runs/laboratory';
 import { BASELINE, type Preset } from '../runs/presets';
 import type { Results } from '../runs/run-store';
 import { pointsText } from './claims';
-import { best, type Comparison, Evidence, NotComputed, type Row, runs, type Where } from './claims/evidence';
+import {
+  best,
+  type Comparison,
+  Evidence,
+  type Finding,
+  NotComputed,
+  type Row,
+  runs,
+  type Where,
+} from './claims/evidence';
 import { type Direction, directions, holm, wouldDecide } from './claims/statistics';
 import { type Family, type FigureName, type Panel, panelsOf, panelTitle, testStrengths } from './figures';
 import { accuracyAt, SettingCurves } from './panel-curves';
@@ -28,20 +37,15 @@ interface Place {
   readonly strong?: number | null;
 }
 
-/** A comparison at one place, with the name that sentences give it. */
-interface Told {
+/** A comparison at one place, as sentences tell it. */
+interface Told extends Comparison {
+  readonly place: Place;
+  /** The method, `control` or `ST − DA`. */
   readonly name: string;
-  readonly found: Comparison;
-}
-
-/** A place with what is compared there. */
-interface Compared extends Place {
-  /** Each method's best above the baseline; and where the place is strong, the best chosen there. */
-  readonly gains: readonly Told[];
-  readonly chosenThere: readonly Told[];
-  /** The best ST above the best DA. */
-  readonly between: readonly Told[];
-  readonly control: readonly Told[];
+  /** Above the baseline: each method's best, the best that is chosen at the strong place, the control; or the best ST above the best DA. */
+  readonly kind: 'best' | 'chosen there' | 'between' | 'control';
+  /** Corrected for the number of comparisons of the panel (Holm). */
+  readonly verdict: Direction;
 }
 
 /**
@@ -72,9 +76,9 @@ export function findingOf(
   evidence = new Evidence(preset, results),
 ): string | undefined {
   const missing = new Set<string>();
-  const find = (name: string, row: Row): readonly Told[] => {
+  const find = (row: Row): Finding => {
     try {
-      return evidence.find(panel.id, [row]).map((found) => ({ name, found }));
+      return evidence.find(panel.id, [row]);
     } catch (error) {
       if (!(error instanceof NotComputed)) throw error;
       missing.add(error.message.replace(/ missing: .*/, ' missing.'));
@@ -87,44 +91,42 @@ export function findingOf(
       .flatMap(({ families }) => families)
       .filter(({ method, training }) => method.startsWith(kind) && training === panel.training[0]),
   );
-  const gainsAt = (where: Where, chosenAt?: number) =>
-    contenders.flatMap(({ name, families }) =>
-      find(name, [best(families, chosenAt), 'above on average', 'baseline', where]),
-    );
-  const compared = placesOf(panel, preset, results).map((place): Compared => {
+  const places = placesOf(panel, preset, results);
+  const compared = places.flatMap((place) => {
     const { where, strong } = place;
-    return {
-      ...place,
-      gains: gainsAt(where),
-      chosenThere: typeof strong === 'number' ? gainsAt(where, strong) : [],
-      between: find('ST − DA', [best(stability), 'above on average', best(augmented), where]),
-      control: find('control', ['control', 'above on average', 'baseline', where]),
-    };
+    const found = (kind: Told['kind'], name: string, row: Row) =>
+      find(row).map((one) => ({ ...one, place, name, kind }));
+    const bests = (kind: Told['kind'], chosenAt?: number) =>
+      contenders.flatMap(({ name, families }) =>
+        found(kind, name, [best(families, chosenAt), 'above on average', 'baseline', where]),
+      );
+    return [
+      ...bests('best'),
+      ...(typeof strong === 'number' ? bests('chosen there', strong) : []),
+      ...found('between', 'ST − DA', [best(stability), 'above on average', best(augmented), where]),
+      ...found('control', 'control', ['control', 'above on average', 'baseline', where]),
+    ];
   });
   const lost = contenders.map(({ name, families }) => ({
     name,
-    all: find(name, [runs(families), 'above on average', 'baseline', 'none']),
+    all: find([runs(families), 'above on average', 'baseline', 'none']),
   }));
 
-  if (compared.every(({ gains }) => gains.length === 0)) return undefined;
-  const told = compared.flatMap(({ gains, chosenThere, between, control }) => [
-    ...gains,
-    ...chosenThere,
-    ...between,
-    ...control,
-  ]);
-  const verdictOf = verdicts(told);
-  const open = told.filter((one) => verdictOf(one) === 'undecided').length;
+  const verdicts = directions(compared);
+  const told = compared.map((one, at): Told => ({ ...one, verdict: verdicts[at] }));
+  const of = (kind: Told['kind']) => told.filter((one) => one.kind === kind);
+  if (of('best').length === 0) return undefined;
+  const open = told.filter(({ verdict }) => verdict === 'undecided').length;
   const sentences = [
-    ...gainSentences(compared, verdictOf),
-    ...compared.map((place) => chosenSentence(place, verdictOf)),
-    betweenSentence(compared, verdictOf),
+    ...gainSentences(places, of('best')),
+    chosenSentence(of('chosen there')),
+    betweenSentence(of('between')),
     forgettingSentence(lost),
     `Undecided: ${open === told.length ? `all ${open}` : `${open} of the ${told.length}`} differences compared here.`,
     missing.size > 0 && `Not computed: ${[...missing].join(' ')}`,
   ];
   const head = `**${panel.id}, ${panelTitle(panel)}, at \`${preset.name}\`.**`;
-  return `${head} ${sentences.filter(Boolean).join(' ')}\n\n${gainTable(compared, verdictOf)}`;
+  return `${head} ${sentences.filter(Boolean).join(' ')}\n\n${gainTable(places, told)}`;
 }
 
 /** The methods of a panel in the order of its legend; further epochs and strengths of selection are left out. */
@@ -164,21 +166,14 @@ function placesOf(panel: Panel, preset: Preset, results: Results): readonly Plac
   ];
 }
 
-/** Which comparisons are sure, corrected for their number (Holm). */
-function verdicts(all: readonly Told[]): (one: Told) => Direction {
-  const found = directions(all.map(({ found }) => found));
-  const known = new Map(all.map((one, at) => [one, found[at]]));
-  return (one) => known.get(one) ?? 'undecided';
-}
-
 /** `At the practical ρ=30° ST (+13.5) and DA (+13.2) surely gain over the baseline.` Places with nothing sure share a sentence. */
-function gainSentences(places: readonly Compared[], verdictOf: (one: Told) => Direction): readonly string[] {
+function gainSentences(places: readonly Place[], bests: readonly Told[]): readonly string[] {
   const wordsOf = new Map<string, string[]>();
-  for (const { words, gains } of places) {
+  for (const place of places) {
     const those = (wanted: Direction, verb: string, preposition: string) => {
-      const names = gains
-        .filter((one) => verdictOf(one) === wanted)
-        .map(({ name, found }) => `${name} (${pointsText(found.estimate.value)})`);
+      const names = bests
+        .filter((one) => one.place === place && one.verdict === wanted)
+        .map(({ name, estimate }) => `${name} (${pointsText(estimate.value)})`);
       return names.length > 0
         ? [`${listed(names)} surely ${verb}${names.length > 1 ? '' : 's'} ${preposition}`]
         : [];
@@ -188,7 +183,7 @@ function gainSentences(places: readonly Compared[], verdictOf: (one: Told) => Di
       sure.length > 0
         ? `${sure.join(' and ')} the baseline`
         : 'no method’s best run surely differs from the baseline';
-    wordsOf.set(said, [...(wordsOf.get(said) ?? []), words]);
+    wordsOf.set(said, [...(wordsOf.get(said) ?? []), place.words]);
   }
   return [...wordsOf].map(
     ([said, words]) => `${listed(words).replace(/^./, (first) => first.toUpperCase())}, ${said}.`,
@@ -196,13 +191,15 @@ function gainSentences(places: readonly Compared[], verdictOf: (one: Told) => Di
 }
 
 /** `With the best chosen at σ=0.5 instead: ST (σ=1, α=10) +20.1 (+15.3 to +24.9), …`. */
-function chosenSentence({ short, chosenThere }: Compared, verdictOf: (one: Told) => Direction): string {
-  const each = chosenThere.map((one) => {
-    const { sides, estimate } = one.found;
-    const setting = sides?.[0].replace(/^best |, chosen at .*?(?= \()/g, '') ?? one.name;
-    return `${setting} ${pointsText(estimate.value)}${intervalText(one.found)}${verdictOf(one) === 'undecided' ? ', undecided' : ''}`;
+function chosenSentence(chosen: readonly Told[]): string {
+  const each = chosen.map((one) => {
+    const setting = one.sides?.[0].replace(/^best |, chosen at .*?(?= \()/g, '') ?? one.name;
+    const open = one.verdict === 'undecided' ? ', undecided' : '';
+    return `${setting} ${pointsText(one.estimate.value)}${intervalText(one)}${open}`;
   });
-  return each.length > 0 ? `With the best chosen at ${short} instead: ${each.join('; ')}.` : '';
+  return each.length > 0
+    ? `With the best chosen at ${chosen[0].place.short} instead: ${each.join('; ')}.`
+    : '';
 }
 
 /** ` (+1.2 to +3.4)` */
@@ -211,14 +208,12 @@ function intervalText({ low, high }: Comparison): string {
 }
 
 /** Where the best ST is ahead of the best DA, where behind, and what would decide the rest. */
-function betweenSentence(places: readonly Compared[], verdictOf: (one: Told) => Direction): string {
-  const all = places.flatMap(({ short, between }) => between.map((one) => ({ short, one })));
+function betweenSentence(all: readonly Told[]): string {
   const said = { better: 'surely ahead', worse: 'surely behind', undecided: 'undecided' };
   const parts = (Object.keys(said) as Direction[]).flatMap((direction) => {
     const here = all
-      .filter(({ one }) => verdictOf(one) === direction)
-      .map(({ short, one }) => {
-        const { estimate } = one.found;
+      .filter(({ verdict }) => verdict === direction)
+      .map(({ place: { short }, estimate }) => {
         const decider = wouldDecide(estimate, estimate.value);
         const by = pointsText(estimate.value);
         if (direction !== 'undecided') return `${short} (${by})`;
@@ -230,34 +225,32 @@ function betweenSentence(places: readonly Compared[], verdictOf: (one: Told) => 
 }
 
 /** Which settings are surely below the baseline without distortion, corrected for their number. */
-function forgettingSentence(
-  lost: readonly { readonly name: string; readonly all: readonly Told[] }[],
-): string {
+function forgettingSentence(lost: readonly { readonly name: string; readonly all: Finding }[]): string {
   const there = lost.filter(({ all }) => all.length > 0);
   const every = there.flatMap(({ all }) => all);
-  const sure = holm(every.map(({ found }) => found.pBroken));
+  const sure = holm(every.map(({ pBroken }) => pBroken));
   const forgetful = every.filter((_, at) => sure[at]);
   if (forgetful.length === 0)
     return `None of the ${every.length} settings surely loses accuracy on clean pictures.`;
   const counts = there.map(
     ({ name, all }) => `${all.filter((one) => forgetful.includes(one)).length} of ${all.length} of ${name}`,
   );
-  const [{ found }] = forgetful.toSorted((a, b) => a.found.estimate.value - b.found.estimate.value);
-  return `Settings that surely lose accuracy on clean pictures: ${listed(counts)}; ${found.sides?.[0]} loses most (${pointsText(found.estimate.value)}).`;
+  const [most] = forgetful.toSorted((a, b) => a.estimate.value - b.estimate.value);
+  return `Settings that surely lose accuracy on clean pictures: ${listed(counts)}; ${most.sides?.[0]} loses most (${pointsText(most.estimate.value)}).`;
 }
 
 /** Lists the differences: a row for each method, for ST against DA and for the control; a column for each place. What is sure is bold. */
-function gainTable(places: readonly Compared[], verdictOf: (one: Told) => Direction): string {
-  const columns = places.map(({ gains, between, control }) => [...gains, ...between, ...control]);
+function gainTable(places: readonly Place[], told: readonly Told[]): string {
+  const columns = places.map((place) =>
+    told.filter((one) => one.place === place && one.kind !== 'chosen there'),
+  );
   const cell = (one: Told) => {
-    const { estimate } = one.found;
-    const value =
-      verdictOf(one) === 'undecided' ? pointsText(estimate.value) : `**${pointsText(estimate.value)}**`;
-    return `${value}${intervalText(one.found)}`;
+    const value = pointsText(one.estimate.value);
+    return `${one.verdict === 'undecided' ? value : `**${value}**`}${intervalText(one)}`;
   };
   const row = (one: Told, at: number) => {
-    const label = one.name === 'ST − DA' ? 'best ST − best DA' : `${one.found.sides?.[0]} − baseline`;
-    const seeds = new Set(columns.map((column) => column[at].found.estimate.seeds.length));
+    const label = one.kind === 'between' ? 'best ST − best DA' : `${one.sides?.[0]} − baseline`;
+    const seeds = new Set(columns.map((column) => column[at].estimate.seeds.length));
     return `| ${label} | ${[...seeds].join(', ')} | ${columns.map((column) => cell(column[at])).join(' | ')} |`;
   };
   return [
