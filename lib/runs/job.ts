@@ -1,6 +1,6 @@
 /** One run with its tests: what is planned, handed to a process or a machine, and done. */
 import { distortionNamed, type Strength } from '../distortions';
-import { failureText, NoRoomError } from '../io/errors';
+import { failureText } from '../io/errors';
 import { fileError } from '../io/files';
 import type { EpochResult } from '../training/checkpoint';
 import { Laboratory, type LaboratoryOptions } from './laboratory';
@@ -29,8 +29,6 @@ export interface JobEvent {
   readonly kind: 'started' | 'epoch' | 'tested' | 'done' | 'retried' | 'failed';
   /** Why it was retried or failed; what the epoch brought, or what was tested. */
   readonly message?: string;
-  /** It failed since the disk is full: no other job could be done. */
-  readonly noRoom?: boolean;
 }
 
 /** Makes the laboratory of a job, once for all jobs of a kind. */
@@ -96,8 +94,7 @@ export async function perform(
 
 /** How a job failed, for whoever is told. */
 export function failure(thrown: unknown): Omit<JobEvent, 'job'> {
-  const error = fileError(thrown);
-  return { kind: 'failed', message: failureText(error), noRoom: error instanceof NoRoomError };
+  return { kind: 'failed', message: failureText(fileError(thrown)) };
 }
 
 /** What an epoch brought, in a line. */
@@ -130,13 +127,11 @@ export function workOf(jobs: readonly Pick<Job, 'spec' | 'tests'>[]): number {
     const passes = views + (distortion === undefined ? 0 : stepsOf(distortion.name));
     const training = epochs * (dataset.train * passes + dataset.validation / 3);
     // An attack's gradient at an image serves all strengths.
-    const gradients = tests.filter(({ distortion }) => isAttack(distortion)).length;
+    const gradients = tests.filter(({ distortion }) => stepsOf(distortion) > 0).length;
     const forward = tests.reduce((count, { strengths }) => count + strengths.length, 0) / 3;
     return sum + training + dataset.test * (gradients + forward);
   }, 0);
 }
-
-const isAttack = (distortion: string) => stepsOf(distortion) > 0;
 
 /** How often a distortion goes through the network, forward and back. */
 function stepsOf(distortion: string): number {

@@ -3,7 +3,6 @@ import { perSplit } from '../data/store';
 import { definitionOf, type Strength } from '../distortions';
 import { ArgumentError } from '../io/errors';
 import { checkOptions, hint } from '../io/options';
-import type { Precision } from '../model/resnet';
 import { checkMethod, explicitMethod, type Method } from '../training/methods';
 import { fastestPrecisionOf } from './networks';
 import {
@@ -160,19 +159,19 @@ export interface Treatment {
   readonly epochs?: number;
 }
 
-/** Which of a treatment's runs. */
-export interface RunChoice {
-  /** Default: 0. */
-  readonly seed?: number;
-  /** Default: what the hardware does fastest, see {@link fastestPrecisionOf}. */
-  readonly precision?: Precision;
-}
-
-/** The specification of a run at a preset; all but the baseline start from the baseline of the same seed. */
+/**
+ * The specification of a run at a preset; all but the baseline start from the baseline of the same seed.
+ *
+ * @param options.seed Default: 0.
+ * @param options.precision Default: what the hardware does fastest.
+ */
 export function specOf(
   preset: Preset,
   treatment: Treatment,
-  { seed = 0, precision = fastestPrecisionOf(preset.network) }: RunChoice = {},
+  {
+    seed = 0,
+    precision = fastestPrecisionOf(preset.network),
+  }: Partial<Pick<RunSpec, 'seed' | 'precision'>> = {},
 ): RunSpec {
   checkOptions('A treatment', treatment, 'method distortion epochs');
   const { method, distortion, epochs } = treatment;

@@ -1,7 +1,7 @@
 /** Many runs, done wherever there are cores; finished work is found on disk and not repeated. */
 import { join } from 'node:path';
 import { NoRoomError } from '../io/errors';
-import { appendLine, makeFolder, readLines } from '../io/files';
+import { appendLine, makeFolder, NO_ROOM_TEXT, readLines } from '../io/files';
 import { checkOptions } from '../io/options';
 import { currentKernel } from '../notebook/client';
 import { isWhole, type Job, type JobEvent } from '../runs/job';
@@ -52,9 +52,10 @@ export async function* sweep(
   yield { jobs: jobs.length, done };
   if (missing.length === 0) return;
   for await (const event of engine.run(missing, { store, signal })) {
-    if (event.kind === 'done') done++;
-    if (event.noRoom) throw new NoRoomError(event.message ?? ''); // no other job could be done
-    if (event.kind === 'failed') addFailure(store, event);
+    const { kind, message = '' } = event;
+    if (kind === 'failed' && message.startsWith(NO_ROOM_TEXT)) throw new NoRoomError(message); // no other could be done
+    if (kind === 'failed') addFailure(store, event);
+    if (kind === 'done') done++;
     yield { jobs: jobs.length, done, event };
   }
   signal?.throwIfAborted();

@@ -115,11 +115,8 @@ export function rayEngine(options: RayOptions = {}): Engine {
             }
             const message = await reasonOf(id, seen);
             const noRoom = message.split('\n').find((line) => line.includes(NO_ROOM_TEXT));
-            if (noRoom) {
-              yield { ...end(task, 'failed', noRoom.slice(noRoom.indexOf(NO_ROOM_TEXT))), noRoom: true };
-              continue;
-            }
-            if (task.retries-- > 0) yield { job, kind: 'retried', message };
+            if (noRoom) yield end(task, 'failed', noRoom.slice(noRoom.indexOf(NO_ROOM_TEXT)));
+            else if (task.retries-- > 0) yield { job, kind: 'retried', message };
             else yield end(task, 'failed', `${message}\nThe same sweep tries it again.`);
           }
           let queued = [...live].filter((id) => known.get(id)?.status === 'PENDING').length;
