@@ -1,13 +1,11 @@
 /** The claims of the text over runs made up so that they are borne out, and each of them contradicted. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { distortionNamed, distortions, type Strength } from '../lib/distortions';
 import { packedAnswers } from '../lib/evaluation/evaluate';
-import { DataError } from '../lib/io/errors';
 import {
   type ClaimResult,
   checkClaims,
@@ -19,7 +17,7 @@ import {
 import { decide, holm, SeedDeviations } from '../lib/paper/claims/statistics';
 import { panels } from '../lib/paper/figures';
 import { findingOf } from '../lib/paper/findings';
-import { MEMORY_FILE, type MemoryMeasurement, memoryOf, readMemory } from '../lib/paper/memory';
+import { type MemoryMeasurement, memoryOf } from '../lib/paper/memory';
 import { claimsFigure } from '../lib/plots/claims-figure';
 import { validatePayload } from '../lib/plots/plotly';
 import { resultsTable } from '../lib/plots/table';
@@ -621,21 +619,8 @@ describe('statistics', () => {
 });
 
 describe('the memory of a training step', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'memory-'));
-  after(() => rmSync(folder, { recursive: true }));
-
-  it('is read from a file; another form is refused', () => {
-    const file = join(folder, 'memory.json');
-    assert.equal(memoryOf('laptop', file), undefined);
-    writeFileSync(file, JSON.stringify([memory(500)]));
-    assert.deepEqual(memoryOf('laptop', file), memory(500));
-    assert.equal(memoryOf('paper', file), undefined);
-    writeFileSync(file, '[{"preset": "laptop"}]');
-    assert.throws(() => readMemory(file), DataError);
-  });
-
   it('ships as it was measured, and bears out claim 29', () => {
-    const shipped = memoryOf('laptop', MEMORY_FILE);
+    const shipped = memoryOf('laptop');
     assert.ok(shipped);
     assert.equal(of(checkClaims(preset, new Map(), { memory: shipped }), 29).verdict, 'holds');
   });

@@ -648,7 +648,7 @@ describe('damaged files', () => {
     const { history: _, ...withoutHistory } = JSON.parse(whole);
     const broken: [string, RegExp][] = [
       [JSON.stringify(withoutHistory), /record\.json is no whole record:\n.*expected array.*\n.*at history/],
-      [whole.replace('"format": 2', '"format": 1'), /record\.json is a record of format 1, .* reads 2/],
+      [whole.replace('"format": 2', '"format": 1'), /record\.json is no whole record:\n.*of another version/],
       ['', /record\.json is not whole/],
     ];
     for (const [text, message] of broken) {

@@ -28,8 +28,10 @@ import { LEASE_MS } from '../lib/io/lock';
 import { ResNet18 } from '../lib/model/resnet';
 import { readSafetensors, writeSafetensors } from '../lib/model/safetensors';
 import { presets, specOf } from '../lib/runs/presets';
+import { recordSchema, rowSchema } from '../lib/runs/record-forms';
 import { type RunRecord, RunStore } from '../lib/runs/run-store';
-import { runId } from '../lib/runs/spec';
+import { shippedResults } from '../lib/runs/shipped-results';
+import { parseSpec, runId } from '../lib/runs/spec';
 import { device } from '../lib/tensorflow';
 import type { EpochResult } from '../lib/training/checkpoint';
 import { type TrainOptions, train } from '../lib/training/train';
@@ -70,7 +72,7 @@ describe('the run store', () => {
     const store = new RunStore(newFolder());
     assert.equal(store.progress(id), undefined);
     assert.deepEqual(store.ids(), []);
-    assert.equal(store.begin(spec), id);
+    store.begin(spec);
     assert.deepEqual(store.progress(id), { id, spec, history: [] });
     const lock = await store.lock(id);
     for (const result of record.history.slice(0, 2)) store.addEpoch(id, result);
@@ -159,10 +161,27 @@ describe('the run store', () => {
     const [message] = warn.mock.calls.map(({ arguments: [text] }) => String(text));
     assert.match(
       message,
-      new RegExp(`${file} is a record of format 1, written by version 0\\.0\\.0; .* reads 2`),
+      new RegExp(`${file} is no whole record:\n.*of another version of this project\n.*at format`),
     );
     assert.match(message, /\n→ Move the folder .* elsewhere/);
     assert.equal(readFileSync(file, 'utf8'), older);
+  });
+
+  it('ships whole records, each under the id of its specification, with the answers of every test', () => {
+    for (const preset of [presets.laptop, presets.photos]) {
+      const shipped = shippedResults(preset);
+      assert.ok(shipped.size > 0);
+      for (const [run, result] of shipped) {
+        const { spec } = recordSchema.parse(result.record);
+        assert.equal(runId(parseSpec(spec)), run);
+        for (const each of result.rows) {
+          const { answers = '', correct, total } = rowSchema.parse({ run, ...each });
+          const bits = [...Buffer.from(answers, 'base64')].map((byte) => byte.toString(2).padStart(8, '0'));
+          assert.equal(bits.length, Math.ceil(total / 8));
+          assert.equal(bits.join('').replaceAll('0', '').length, correct);
+        }
+      }
+    }
   });
 
   it('lists what is there and nothing else', () => {

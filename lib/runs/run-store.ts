@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { definitionOf, type Strength } from '../distortions';
+import { definitionOf } from '../distortions';
 import type { EvaluationRow } from '../evaluation/evaluate';
 import { DataError, UserError } from '../io/errors';
 import { appendLine, makeFolder, readLines, writeWhole } from '../io/files';
@@ -10,7 +10,7 @@ import { type Lock, lockFolder, type Owner, ownerOf } from '../io/lock';
 import { inProject } from '../io/project';
 import type { DeviceInfo } from '../tensorflow';
 import { type EpochResult, removeCheckpoint } from '../training/checkpoint';
-import { epochSchema, FORMAT, recordSchema, rowSchema } from './record-forms';
+import { recordSchema, rowSchema } from './record-forms';
 import { parseSpec, type RunSpec, runId } from './spec';
 
 export type { Lock, Owner } from '../io/lock';
@@ -36,12 +36,7 @@ export interface RunRecord {
 /** Seed of the test images' distortions: the same pictures for every network, whatever its own seed. */
 export const TEST_SEED = 0;
 
-/** What one test is. */
-export interface Test {
-  /** Name of the test distortion. */
-  readonly distortion: string;
-  readonly strength: Strength;
-}
+type Test = Pick<EvaluationRow, 'distortion' | 'strength'>;
 
 /** Whether a row is of a run's tests, on all of its test images. */
 export function isTest({ dataset }: Pick<RunSpec, 'dataset'>, { seed, total }: EvaluationRow): boolean {
@@ -152,13 +147,12 @@ export class RunStore {
     return ownerOf(this.folder(id));
   }
 
-  /** Makes the run's folder and writes down what is run, if that was not done before. @returns its id */
-  begin(spec: RunSpec): string {
+  /** Makes the run's folder and writes down what is run, if that was not done before. */
+  begin(spec: RunSpec): void {
     const id = runId(spec);
     const file = this.#file(id, 'spec.json');
     makeFolder(this.folder(id));
     if (!existsSync(file)) writeWhole(file, jsonText(spec));
-    return id;
   }
 
   /** The complete epochs, in place of what was written before: at the start and the resumption of training. */
@@ -169,7 +163,6 @@ export class RunStore {
     );
   }
 
-  /** One more complete epoch. */
   addEpoch(id: string, result: EpochResult): void {
     appendLine(this.#file(id, 'history.jsonl'), result);
   }
@@ -183,10 +176,7 @@ export class RunStore {
     const file = this.#file(id, 'spec.json');
     if (!existsSync(file)) return undefined;
     const spec = this.#specOf(id, file, this.#read(id, file));
-    const history = readLines(this.#file(id, 'history.jsonl')).filter(
-      (line) => epochSchema.safeParse(line).success,
-    );
-    return { id, spec, history: history as EpochResult[] };
+    return { id, spec, history: readLines(this.#file(id, 'history.jsonl')) as EpochResult[] };
   }
 
   /**
@@ -198,17 +188,10 @@ export class RunStore {
     const file = this.#file(id, 'record.json');
     if (!existsSync(file)) return this.#shipped.get(id)?.record;
     const value = this.#read(id, file) as RunRecord;
-    const cure = this.#cure(id);
-    const { format, version } = Object(value) as Partial<RunRecord>;
-    if (format !== undefined && format !== FORMAT) {
-      throw new DataError(
-        `${file} is a record of format ${format}, written by version ${version}; this version reads ${FORMAT}.`,
-        { cure },
-      );
-    }
     const parsed = recordSchema.safeParse(value);
     if (!parsed.success) {
-      throw new DataError(`${file} is no whole record:\n${z.prettifyError(parsed.error)}`, { cure });
+      const why = z.prettifyError(parsed.error);
+      throw new DataError(`${file} is no whole record:\n${why}`, { cure: this.#cure(id) });
     }
     this.#specOf(id, file, value.spec);
     return value;

@@ -1,60 +1,33 @@
 /** Results as they ship with the project: records a line a run, answers beside them. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { z } from 'zod';
-import { DataError } from '../io/errors';
-import { readLines, writeWhole } from '../io/files';
+import { writeWhole } from '../io/files';
 import type { Preset } from './presets';
-import { recordSchema, rowSchema } from './record-forms';
 import { orIfBad, passedOver, type Results, type RunResult, type RunStore, SHIPPED } from './run-store';
-import { canonicalJson, parseSpec, type RunSpec, runId } from './spec';
+import { canonicalJson, type RunSpec } from './spec';
 
 const recordsFile = (name: string) => join(SHIPPED, `${name}.jsonl`);
 /** Which images each run got right, test by test in the order of its rows: apart, since few look at it. */
 const answersFile = (name: string) => join(SHIPPED, `${name}.answers.jsonl`);
 
-/**
- * The results that ship with the project: computed elsewhere, their records say where and when.
- *
- * @throws DataError if a line is damaged
- */
+/** The results that ship with the project: computed elsewhere, their records say where and when. */
 export function shippedResults({ name }: Preset): Results {
-  const answers = new Map(
-    (readLines(answersFile(name)) as { run: string; answers: string[] }[]).map((line) => [
-      line.run,
-      line.answers,
-    ]),
-  );
-  const file = recordsFile(name);
-  if (!existsSync(file)) return new Map();
-  const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+  if (!existsSync(recordsFile(name))) return new Map();
+  const lines = linesOf<RunResult>(recordsFile(name));
+  const all = linesOf<{ readonly run: string; readonly answers: readonly string[] }>(answersFile(name));
+  const answersOf = new Map(all.map(({ run, answers }) => [run, answers]));
   return new Map(
-    lines.map((line, index) => {
-      const { record, rows } = resultOf(line, `${file}, line ${index + 1}`);
-      const its = answers.get(record.id);
-      return [
-        record.id,
-        { record, rows: its ? rows.map((row, at) => ({ ...row, answers: its[at] })) : rows },
-      ];
+    lines.map(({ record, rows }) => {
+      const answers = answersOf.get(record.id) as readonly string[];
+      return [record.id, { record, rows: rows.map((row, at) => ({ ...row, answers: answers[at] })) }];
     }),
   );
 }
 
-/** @throws DataError if the line is no whole result */
-function resultOf(line: string, place: string): RunResult {
-  try {
-    const { record, rows } = JSON.parse(line) as RunResult;
-    recordSchema.parse(record);
-    for (const row of rows) rowSchema.parse({ run: record.id, ...row });
-    if (runId(parseSpec(record.spec)) === record.id) return { record, rows };
-    throw new Error('the specification is not that of its run');
-  } catch (cause) {
-    const why = cause instanceof z.ZodError ? `\n${z.prettifyError(cause)}` : ` ${(cause as Error).message}`;
-    throw new DataError(`${place}: this is no result:${why}`, {
-      cure: 'Restore the file from the repository.',
-      cause,
-    });
-  }
+/** The lines of a file of the project, which its tests hold to the forms of records and rows. */
+function linesOf<T>(file: string): readonly T[] {
+  const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+  return lines.map((line) => JSON.parse(line));
 }
 
 /** All finished runs of a store. Those whose files are damaged are passed over, each with a warning. */
