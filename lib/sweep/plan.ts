@@ -70,11 +70,21 @@ export function planJobs(subject: SweepSubject, options: PlanOptions): readonly 
     ...(data !== undefined && { data }),
     ...(plugins().length > 0 && { plugins: plugins() }),
   };
+  const known = new Map<string, { readonly spec: RunSpec; readonly id: string }>();
+  /** Panels share runs: to hash each again would double the time of a plan. */
+  const runOf = (treatment: Treatment, seed: number) => {
+    const key = JSON.stringify([treatment, seed]);
+    const earlier = known.get(key);
+    if (earlier) return earlier;
+    const spec = specOf(preset, treatment, { seed, precision });
+    const run = { spec, id: runId(spec) };
+    known.set(key, run);
+    return run;
+  };
   const jobs = new Map<string, { spec: RunSpec; rank: number; tests: Map<string, Set<Strength>> }>();
   for (const { test, strengths, near, far = [] } of testsOf(subject, preset, reading)) {
     const add = (treatment: Treatment, seed: number, rank: number) => {
-      const spec = specOf(preset, treatment, { seed, precision });
-      const id = runId(spec);
+      const { spec, id } = runOf(treatment, seed);
       const job = jobs.get(id) ?? { spec, rank, tests: new Map<string, Set<Strength>>() };
       jobs.set(id, job);
       job.rank = Math.min(job.rank, rank);
