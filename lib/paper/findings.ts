@@ -117,8 +117,8 @@ export function findingOf(
   const of = (kind: Told['kind']) => told.filter((one) => one.kind === kind);
   if (of('best').length === 0) return undefined;
   const open = told.filter(({ verdict }) => verdict === 'undecided').length;
-  const sentences = [
-    ...gainSentences(places, of('best')),
+  const points = [
+    gainSentences(places, of('best')).join(' '),
     chosenSentence(of('chosen there')),
     betweenSentence(of('between')),
     forgettingSentence(lost),
@@ -126,7 +126,8 @@ export function findingOf(
     missing.size > 0 && `Not computed: ${[...missing].join(' ')}`,
   ];
   const head = `**${panel.id}, ${panelTitle(panel)}, at \`${preset.name}\`.**`;
-  return `${head} ${sentences.filter(Boolean).join(' ')}\n\n${gainTable(places, told)}`;
+  const list = points.filter(Boolean).map((point) => `- ${point}`);
+  return [head, list.join('\n'), gainTable(places, told)].join('\n\n');
 }
 
 /** The methods of a panel in the order of its legend; further epochs and strengths of selection are left out. */
@@ -143,8 +144,8 @@ function contendersOf({ curves }: Panel): readonly Contender[] {
 }
 
 /**
- * The practical strength, a strong one, and none. Strong is the weakest at which the baseline has lost half of what it had
- * above chance, else the strongest.
+ * The practical strength, a strong one, and none. Strong is the weakest at which the baseline has lost at least half of what
+ * it had above chance, else the strongest.
  */
 function placesOf(panel: Panel, preset: Preset, results: Results): readonly Place[] {
   const distortion = distortions[panel.test];
@@ -157,7 +158,9 @@ function placesOf(panel: Panel, preset: Preset, results: Results): readonly Plac
   );
   const strong = halved ?? stronger.at(-1) ?? practical;
   const why =
-    halved === undefined ? 'the strongest' : 'where the baseline has lost half of what it had above chance';
+    halved === undefined
+      ? 'the strongest'
+      : 'where the baseline has lost at least half of what it had above chance';
   const [usual, hard] = [practical, strong].map((strength) => strengthText(distortion, strength));
   return [
     { words: `at the practical ${usual}`, short: usual, where: 'practical' },
@@ -213,13 +216,14 @@ function betweenSentence(all: readonly Told[]): string {
   const parts = (Object.keys(said) as Direction[]).flatMap((direction) => {
     const here = all
       .filter(({ verdict }) => verdict === direction)
-      .map(({ place: { short }, estimate }) => {
+      .map(({ place: { short, where }, estimate }) => {
+        const at = where === 'none' ? 'on undistorted pictures' : `at ${short}`;
         const decider = wouldDecide(estimate, estimate.value);
         const by = pointsText(estimate.value);
-        if (direction !== 'undecided') return `${short} (${by})`;
-        return `${short} (${by}; ${decider ? `${decider.wouldDecide} would decide` : 'a tie'})`;
+        if (direction !== 'undecided') return `${at} (${by})`;
+        return `${at} (${by}; ${decider ? `${decider.wouldDecide} would decide` : 'a tie'})`;
       });
-    return here.length > 0 ? [`${said[direction]} at ${listed(here)}`] : [];
+    return here.length > 0 ? [`${said[direction]} ${listed(here)}`] : [];
   });
   return parts.length > 0 ? `Best ST against best DA: ${parts.join('; ')}.` : '';
 }

@@ -110,6 +110,12 @@ function ofCommonSeeds(curves: readonly SettingCurve[]): readonly SettingCurve[]
   );
 }
 
+/** The seed of a curve, or the seeds that it is the mean of: `seed 0`, `mean of seeds 0, 1, 2`. */
+export function seedsText({ runs }: SettingCurve): string {
+  const seeds = runs.map(({ spec }) => spec.seed);
+  return seeds.length === 1 ? `seed ${seeds[0]}` : `mean of seeds ${seeds.join(', ')}`;
+}
+
 /** A label with how many seeds the curve is the mean of: `ST (σ=0.215, α=10), 3 seeds`. */
 export function withSeeds(label: string, { runs }: SettingCurve): string {
   return runs.length > 1 ? `${label}, ${runs.length} seeds` : label;
@@ -217,7 +223,7 @@ export function panelCurves(panel: Panel, preset: Preset, results: Results): Pan
     })),
     curves: chosen.map(({ rule }, at) => {
       const curve = drawn[1 + controls.length + at];
-      return { label: withSeeds(curveLabel(rule, curve), curve), rule, chosen: curve };
+      return { label: curveLabel(rule, curve), rule, chosen: curve };
     }),
     band: (band[0]?.points ?? []).map(({ strength }, at) => {
       const accuracies = band.map(({ points }) => points[at].accuracy);
@@ -282,10 +288,9 @@ export function curveLabel(
 }
 
 /**
- * What a figure is made of, family by family; the baseline is not counted.
+ * What a figure is made of, family by family; baseline and control are not counted.
  *
- * @returns `passes`: images through the network, forward and back, for one setting; `seconds`: mean of training of the
- *   runs that are there
+ * @returns `passes`: images through the network, forward and back, for one setting
  */
 export function figureFamilies(figure: FigureName, preset: Preset, results: Results) {
   const panels = panelsOf(figure);
@@ -295,16 +300,19 @@ export function figureFamilies(figure: FigureName, preset: Preset, results: Resu
   return [...families.values()].map((family) => {
     const settings = settingsOf(family, preset);
     const { curves } = there.ofFamily(family);
-    const seconds = curves.flatMap(({ runs }) => runs.map((run) => run.seconds));
     const spec = specOf(preset, settings[0], { precision: 'float32' });
     return {
       family,
       settings: settings.length,
       computed: curves.length,
       passes: Math.round(workOf([{ spec, tests: [] }])),
-      seconds: seconds.length > 0 ? seconds.reduce((sum, one) => sum + one) / seconds.length : undefined,
     };
   });
+}
+
+/** How many settings of each panel are there: `1a: 31 of 31; 1b: 3 of 17`. */
+export function settingsComputed(panels: readonly PanelCurves[]): string {
+  return panels.map(({ panel, computed, wanted }) => `${panel.id}: ${computed} of ${wanted}`).join('; ');
 }
 
 /** Where and when the curves of some panels were computed, and how many of their settings: what is said under a figure. */
@@ -315,11 +323,10 @@ export function provenance(panels: readonly PanelCurves[]): string {
   const distinct = (of: (run: RunRecord) => string, between = ', ') =>
     [...new Set(runs.map(of))].sort().join(between);
   const days = [...new Set(runs.map(({ finished }) => finished.slice(0, 10)))].sort();
-  const computed = panels.map(({ panel, computed: there, wanted }) => `${panel.id}: ${there} of ${wanted}`);
   const device = ({ device: { name, kind, threads, tensorflow } }: RunRecord) =>
     `${name} (${kind === 'gpu' ? 'GPU' : `${threads} CPU thread${threads === 1 ? '' : 's'}`}, TensorFlow ${tensorflow})`;
   return [
-    `Settings computed: ${computed.join('; ')}.`,
+    `Settings computed: ${settingsComputed(panels)}.`,
     `Computed ${days[0] === days.at(-1) ? `on ${days[0]}` : `from ${days[0]} to ${days.at(-1)}`}`,
     `from the pictures of ${distinct(({ spec: { dataset } }) => `${dataset.name} ${dataset.digest}`)}`,
     `on ${distinct(device, ',\n')} in ${distinct(({ spec }) => spec.precision)},`,

@@ -13,6 +13,8 @@ import {
   type PanelCurves,
   provenance,
   type SettingCurve,
+  seedsText,
+  settingsComputed,
 } from '../paper/panel-curves';
 import type { Laboratory } from '../runs/laboratory';
 import type { Treatment } from '../runs/presets';
@@ -28,7 +30,7 @@ import { liveChart } from './training-chart';
 /** A panel of the paper: its curves with the chosen hyperparameters, the grey band of all ST runs, the baseline. */
 export function panelFigure({ panel, chance, baseline, controls, curves, band }: PanelCurves): Figure {
   return robustnessFigure({
-    title: `Figure ${panel.id}: ${panelTitle(panel)}`,
+    title: `Figure ${panel.id}: ${panelTitle(panel)}, ${seedsText(baseline.chosen)}`,
     distortion: distortions[panel.test],
     chance,
     curves: [baseline, ...controls, ...curves].map(({ label, rule, chosen }) => ({
@@ -150,7 +152,7 @@ export function panelTable({ panel, baseline, controls, curves }: PanelCurves): 
     ),
   });
   return resultsTable([baseline, ...controls, ...curves].map(row), {
-    title: `Figure ${panel.id}: accuracy on the test images (%)`,
+    title: `Figure ${panel.id}: accuracy on the test images (%), ${seedsText(baseline.chosen)}`,
   });
 }
 
@@ -171,11 +173,14 @@ export async function showFigure(
       console.log(`${error.message}\n→ ${error.cure}`);
       continue;
     }
-    console.log(`Preset ${laboratory.preset.name}.\n${provenance(panels)}`);
+    const { name } = laboratory.preset;
     if (panels.every(({ curves }) => curves.length === 0)) {
-      console.log('No curve is computed whole, so that nothing is drawn.');
+      console.log(
+        `Preset ${name}: no curve is computed whole, so nothing is drawn (${settingsComputed(panels)}).`,
+      );
       continue;
     }
+    console.log(`Preset ${name}.\n${provenance(panels)}`);
     for (const panel of panels) {
       await display(panelFigure(panel));
       await display(panelTable(panel));
@@ -191,24 +196,17 @@ export function figureTable(
   const rows = [laboratories].flat().flatMap((laboratory) => {
     const { preset, results } = laboratory.shown();
     return figureFamilies(figure, preset, results).map(
-      ({
-        family: { method, training, probability, extended },
-        settings,
-        computed,
-        passes,
-        seconds,
-      }): Row => ({
+      ({ family: { method, training, probability, extended }, settings, computed, passes }): Row => ({
         preset: preset.name,
         method: `${method}${probability ? ` p=${probability}` : ''}${extended ? ', twice the epochs' : ''}`,
         'trained on': distortionNamed(training).title,
         settings,
         'images a run': passes,
-        'seconds a run': seconds === undefined ? null : Math.round(seconds),
         computed: `${computed} of ${settings}`,
       }),
     );
   });
-  return resultsTable(rows, { title: `The runs of ${figure}` });
+  return resultsTable(rows, { title: `The runs of ${figure}, beside baseline and control` });
 }
 
 /**

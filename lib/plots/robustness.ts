@@ -184,7 +184,7 @@ function bandTrace(band: PanelCurves['band'], axis: StrengthAxis): Trace {
     ...areaTrace(band, axis, sheet.band),
     // Hatched, so that it is no curve's soft band, whatever lies over it.
     fillpattern: { shape: '/', size: 9, solidity: 0.16, bgcolor: sheet.band, fgcolor: sheet.hatch },
-    name: 'all ST runs, lowest to highest',
+    name: 'all stability training, lowest to highest',
     legendrank: 2000, // after the curves, though drawn beneath them
   };
 }

@@ -165,7 +165,7 @@ export function claimsTable(results: readonly ClaimResult[]) {
     note: [
       reason,
       note?.replaceAll('; ', ';\n'),
-      wouldDecide && `${wouldDecide.replace(/^a/, 'A')} would decide.`,
+      wouldDecide && `${wouldDecide.replace(/^./, (first) => first.toUpperCase())} would decide.`,
     ]
       .filter(Boolean)
       .join('\n'),
