@@ -1,5 +1,6 @@
 /** Many runs, done wherever there are cores; finished work is found on disk and not repeated. */
 import { join } from 'node:path';
+import { isSameStrength } from '../distortions/distortion';
 import { NoRoomError } from '../io/errors';
 import { appendLine, makeFolder, NO_ROOM_TEXT, readLines } from '../io/files';
 import { checkOptions } from '../io/options';
@@ -7,7 +8,7 @@ import { currentKernel } from '../notebook/client';
 import { isWhole, type Job, type JobEvent } from '../runs/job';
 import { RUNS } from '../runs/laboratory';
 import { presetNamed } from '../runs/presets';
-import { RunStore } from '../runs/run-store';
+import { isTest, RunStore } from '../runs/run-store';
 import { shippedResults } from '../runs/shipped-results';
 import { inEitherPrecision } from '../runs/spec';
 import type { Engine } from './engines/engine';
@@ -71,12 +72,27 @@ export function sweepJobs(
   const [, precision] = inEitherPrecision(planned[0].spec.precision, (each) => each);
   const others = planJobs(figures, { ...plan, precision });
   const open = new Set(planned.filter((job, at) => !isWhole(runs, job) && !isWhole(runs, others[at])));
-  // A baseline that ships without weights is trained again for what starts from it. That network needs tests of its own.
+  // What ships without weights is trained again for a further test, or for what starts from it.
   const starts = new Set([...open].map(({ spec }) => spec.from));
-  const isAnew = (job: Job) => starts.has(job.id) && !open.has(job) && runs.weights(job.id) === undefined;
-  const jobs = planned.map((job) => (retrain || isAnew(job) ? { ...job, retrain: true } : job));
+  const isAnew = (job: Job) =>
+    (open.has(job) || starts.has(job.id)) && runs.isFinished(job.id) && runs.weights(job.id) === undefined;
+  const jobs = planned.map((job) => {
+    if (isAnew(job)) return { ...withTestsOf(runs, job), retrain: true };
+    return retrain ? { ...job, retrain } : job;
+  });
   const missing = jobs.filter((_, at) => open.has(planned[at]) || isAnew(planned[at]));
   return { jobs, missing, runs };
+}
+
+/** A job with all that its run was tested with before: trained again, it may be another network, whose tests are its own. */
+function withTestsOf(runs: RunStore, { tests, ...job }: Job): Job {
+  const all = new Map(tests.map(({ distortion, strengths }) => [distortion, strengths]));
+  for (const row of runs.evaluations(job.id).filter((row) => isTest(job.spec, row))) {
+    const strengths = all.get(row.distortion) ?? [];
+    const isKnown = strengths.some((strength) => isSameStrength(strength, row.strength));
+    if (!isKnown) all.set(row.distortion, [...strengths, row.strength]);
+  }
+  return { ...job, tests: [...all].map(([distortion, strengths]) => ({ distortion, strengths })) };
 }
 
 /** A line a run that a sweep gave up, beside the folders of the runs. */
