@@ -139,6 +139,7 @@ describe('help and refusals', () => {
       [['run', '--method', 'ST', '--distortion', 'jpeg', '--strength', '9'], /needs --alpha/],
       [['run', '--method', 'ST', '--alpha', '1'], /needs --distortion/],
       [['evaluate', '--run', 'abc', '--distortion', 'haze', '--store', store], /no distortion "haze"/],
+      [['run', '--methd', 'ST'], /unknown option '--methd'\n\(Did you mean --method\?\)/],
       [['run', '--method', 'st'], /no method "st"\. Is it "ST"\?\n→ The methods are baseline, .*--plugin/],
       [['run', '--method', 'STsym'], /no method "STsym"\. Is it "ST-sym"\?/],
       [

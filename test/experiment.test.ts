@@ -192,16 +192,20 @@ describe('an experiment of one’s own', () => {
     const copy = join(folder, 'other', 'node_modules', 'stability-training');
     for (const part of ['dist', 'package.json'])
       cpSync(join(__dirname, '..', part), join(copy, part), { recursive: true });
-    writeFileSync(
-      join(folder, 'other', 'own.js'),
-      "require('stability-training/distortions').registerDistortion({ name: 'own', testGrid: [0, 1], apply() {} });",
-    );
-    const two = await command('sweep', '--plugin', join(folder, 'other', 'own.js'));
-    assert.match(
-      two.stderr,
-      /own\.js cannot be loaded: Two copies of stability-training .*, .* and .*other\/node_modules\/stability-training, .*\n→ Remove one/,
-    );
-    assert.doesNotMatch(two.stderr, /^ {4}at /m);
+    const own = "registerDistortion({ name: 'own', testGrid: [0, 1], apply() {} });";
+    const plugins = {
+      'own.js': `require('stability-training/distortions').${own}`,
+      'own.mjs': `import { registerDistortion } from 'stability-training/distortions';\n${own}`,
+    };
+    for (const [name, code] of Object.entries(plugins)) {
+      writeFileSync(join(folder, 'other', name), code);
+      const two = await command('sweep', '--plugin', join(folder, 'other', name));
+      assert.match(
+        two.stderr,
+        /own\.m?js cannot be loaded: Two copies of stability-training .*, .* and .*other\/node_modules\/stability-training, .*\n→ Remove one/,
+      );
+      assert.doesNotMatch(two.stderr, /^ {4}at /m);
+    }
     // Its tests with distortions of one's own are left out, and all else is written.
     const logs = await command('tensorboard', '--store', store, '--out', join(folder, 'logs'));
     assert.equal(logs.code, 0, logs.stderr);

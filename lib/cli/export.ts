@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { distortionNamed, strengthText } from '../distortions';
+import { placeInGrid } from '../distortions/distortion';
 import type { EvaluationRow } from '../evaluation/evaluate';
 import { DataError } from '../io/errors';
 import { makeFolder, writeWhole } from '../io/files';
@@ -63,23 +64,14 @@ function configOf(record: RunRecord, laboratory: Laboratory, { batchNorms }: Net
   };
 }
 
-/** Rows by distortion, from none to the strongest; those of a composition by its first part, then the next. */
+/** Rows by distortion, in the order of its test grid; strengths that are not in it come first. */
 function inOrder(rows: readonly EvaluationRow[]): readonly EvaluationRow[] {
-  const names = [...new Set(rows.map(({ distortion }) => distortion))];
-  const places = ({ distortion, strength }: EvaluationRow) => {
-    const { testGrid } = distortionNamed(distortion);
-    const [first, last] = [testGrid[0] ?? testGrid[1], testGrid.at(-1)].map(
-      (one) => [one].flat() as number[],
-    );
-    const parts = [strength].flat() as (number | null)[];
-    const sign = (at: number) => (last[at] < first[at] ? -1 : 1);
-    return parts.map((part, at) => (part === null ? Number.NEGATIVE_INFINITY : sign(at) * part));
-  };
-  return rows.toSorted((a, b) => {
-    const [one, other] = [places(a), places(b)];
-    const at = one.findIndex((place, part) => place !== other[part]);
-    return names.indexOf(a.distortion) - names.indexOf(b.distortion) || one[at] - other[at];
-  });
+  const names = rows.map(({ distortion }) => distortion);
+  const place = ({ distortion, strength }: EvaluationRow) =>
+    placeInGrid(distortionNamed(distortion), strength);
+  return rows.toSorted(
+    (a, b) => names.indexOf(a.distortion) - names.indexOf(b.distortion) || place(a) - place(b),
+  );
 }
 
 /** What nn.BatchNorm2d takes beside the weights, and of which layers where they differ. */

@@ -12,8 +12,11 @@ import { Stopped } from './stop';
 // Images are decoded in libuv's pool, which is made at its first use.
 process.env.UV_THREADPOOL_SIZE ??= String(Math.max(4, availableParallelism()));
 
-/** A command that says of an option without its value what it takes, as --help does. */
+/** A command that says of an option what is wrong with it, and what it takes. */
 class DescribedCommand extends Command {
+  /** Commander's own, which its types leave out: names the known option that is nearest. */
+  declare readonly unknownOption: (flag: string) => never;
+
   override createCommand(name?: string): Command {
     return new DescribedCommand(name);
   }
@@ -21,6 +24,13 @@ class DescribedCommand extends Command {
   /** Commander's own says that a value is missing, not which. */
   optionMissingArgument({ flags, description }: Option): never {
     this.error(`error: option '${flags}' needs a value: ${description}`);
+  }
+
+  /** Names an unknown option first, which may be the missing one mistyped: commander's own would not come to it. */
+  missingMandatoryOptionValue({ flags }: Option): never {
+    const unknown = this.args.find((argument) => argument.startsWith('-'));
+    if (unknown !== undefined) this.unknownOption(unknown);
+    this.error(`error: required option '${flags}' not specified`);
   }
 }
 

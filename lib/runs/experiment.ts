@@ -146,7 +146,7 @@ const loaded = new Map<string, unknown>();
  */
 export async function loadPlugin(file: string): Promise<unknown> {
   const path = resolve(file);
-  if (extname(path) === '.json' || !loaded.has(path)) loaded.set(path, await load(path));
+  if (extname(path) === '.json' || !loaded.has(path)) loaded.set(path, load(path));
   return loaded.get(path);
 }
 
@@ -160,7 +160,7 @@ export function plugins(): readonly string[] {
   return [...loaded.keys()];
 }
 
-async function load(path: string): Promise<unknown> {
+function load(path: string): unknown {
   try {
     if (extname(path) === '.json') {
       const options = JSON.parse(readFileSync(path, 'utf8')) as ExperimentOptions;
@@ -168,7 +168,6 @@ async function load(path: string): Promise<unknown> {
       const folder = typeof dataset === 'string' ? resolve(dirname(path), dataset) : dataset;
       return defineExperiment({ ...options, dataset: folder });
     }
-    if (extname(path) === '.mjs') return await import(path);
     const { register }: typeof import('tsx/cjs/api') = require('tsx/cjs/api');
     const unregister = register();
     try {
