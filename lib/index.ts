@@ -35,7 +35,6 @@ export {
   liveChart,
   type Row,
   resultsTable,
-  robustnessFigure,
   showFigure,
   trainingChart,
   verdictTable,

@@ -19,7 +19,6 @@ import { panels } from '../lib/paper/figures';
 import { findingOf } from '../lib/paper/findings';
 import { type MemoryMeasurement, memoryOf } from '../lib/paper/memory';
 import { claimsFigure } from '../lib/plots/claims-figure';
-import { validatePayload } from '../lib/plots/plotly';
 import { resultsTable } from '../lib/plots/table';
 import type { Job } from '../lib/runs/job';
 import { presets } from '../lib/runs/presets';
@@ -28,6 +27,7 @@ import type { RunSpec } from '../lib/runs/spec';
 import { planJobs } from '../lib/sweep/plan';
 import { hashSeed } from '../lib/tensorflow';
 import { allShipped, readmeWith, resultsInShort } from '../scripts/ship-results';
+import { validatePayload } from './support/plotly';
 
 const preset = presets.laptop;
 const jobs = planJobs('all', { preset: 'laptop', seeds: [0, 1, 2] });
@@ -487,7 +487,7 @@ describe('the picture of the claims', () => {
     }
     assert.match(text, /^12 {2}FGSM.*\n {2}not computed: runs are missing$/m);
     assert.match(text, /^29 .*\n {2}\+200 MB \(\+190 to \+210\), holds$/m);
-    assert.deepEqual(await validatePayload(payload), []);
+    assert.deepEqual(validatePayload(payload), []);
   });
 });
 

@@ -448,7 +448,7 @@ describe('evaluation', () => {
     const [none, some] = await rows([0, 0.3], 7);
     assert.deepEqual([none.correct, none.total], [clean.correct, clean.total]);
     assert.deepEqual((await rows([0.3], 7))[0], some);
-    await assert.rejects(meter.count(dataset.test, { strength: Number.NaN }), { name: 'ArgumentError' });
+    await assert.rejects(rows([Number.NaN], 7), { name: 'ArgumentError' });
     meter.dispose();
     network.dispose();
   });

@@ -116,12 +116,6 @@ export class AccuracyMeter {
     this.#steps = { clean, distorted, answers, gradient };
   }
 
-  /** @throws ArgumentError unless it was made for this network and distortion */
-  checkOf(network: Network, distortion: Distortion): void {
-    if (network === this.#network && distortion.name === this.#distortion?.name) return;
-    throw new ArgumentError('The meter was made for another network or distortion.');
-  }
-
   /** @throws ArgumentError if the strength is not one of the distortion */
   async count(split: Split, options: CountOptions = {}): Promise<Count> {
     const { strength, seed = 0, ...observed } = options;
@@ -356,7 +350,7 @@ function textOf({ mean, deviation }: Normalisation): string {
 }
 
 /** Answers, counted. */
-function countOf(answers: Uint8Array): Count {
+export function countOf(answers: Uint8Array): Count {
   return { correct: answers.reduce((sum, right) => sum + right, 0), total: answers.length, answers };
 }
 
@@ -370,10 +364,7 @@ export function testPlan(
   strength: Strength | undefined,
   seed: number,
 ): ImagePlan {
-  if (strength === undefined) return UNDISTORTED;
-  if (distortion === undefined) {
-    throw new ArgumentError(`A strength of ${JSON.stringify(strength)}, but no distortion.`);
-  }
+  if (distortion === undefined || strength === undefined) return UNDISTORTED;
   distortion.check(strength);
   if (isNone(distortion, strength)) return UNDISTORTED;
   const { name } = distortion;

@@ -3,7 +3,6 @@ import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { batches } from '../data/batches';
 import type { ImageDataset, Split } from '../data/dataset';
 import { randomStream } from '../data/random';
-import { ArgumentError } from '../io/errors';
 import { logitsOf, type Network } from '../model/network';
 import { currentKernel } from '../notebook/client';
 import { castTo, compile, type Tensor1D, type Tensor4D, tf, uint8Tensor } from '../tensorflow';
@@ -43,15 +42,9 @@ export interface Calibration {
  * The expected calibration error over bins of equal width.
  *
  * @param bins Default: 15, as in the paper.
- * @throws ArgumentError for no predictions, or lists of different lengths
  */
 export function calibration({ confidences, answers }: Predictions, bins = 15): Calibration {
   const count = confidences.length;
-  if (count === 0 || count !== answers.length) {
-    throw new ArgumentError(
-      `calibration: expected one confidence for each answer, but got ${count} confidences and ${answers.length} answers.`,
-    );
-  }
   const binOf = (confidence: number) => Math.min(bins - 1, Math.max(0, Math.ceil(confidence * bins) - 1));
   const eceOf = (chosen: (at: number) => number): number => {
     const gaps = new Float64Array(bins); // right answers less confidence

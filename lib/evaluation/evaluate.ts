@@ -48,8 +48,6 @@ export function answersOf({ answers, total }: EvaluationRow): Uint8Array | undef
 export interface EvaluateOptions {
   readonly network: Network;
   readonly dataset: ImageDataset;
-  /** Of the same network, data set and distortion: its compiled steps are used and kept. Default: one of its own. */
-  readonly meter?: AccuracyMeter;
   /** Default: the data set's test images. */
   readonly split?: Split;
   /** Itself or its name. */
@@ -70,24 +68,19 @@ export interface EvaluateOptions {
  * Every network sees the same distorted pictures, and at the strength of no distortion the pictures themselves.
  */
 export async function* evaluate(options: EvaluateOptions): AsyncGenerator<EvaluationRow, void, void> {
-  checkOptions(
-    'evaluate',
-    options,
-    'network! dataset! meter split distortion! strengths seed execution signal',
-  );
+  checkOptions('evaluate', options, 'network! dataset! split distortion! strengths seed execution signal');
   const { network, dataset, split = dataset.test, seed = 0, signal } = options;
   const distortion = distortionNamed(options.distortion);
   const { strengths = distortion.testGrid } = options;
   checkWhole('evaluate: seed', seed, 0);
-  options.meter?.checkOf(network, distortion);
-  const meter = options.meter ?? new AccuracyMeter(network, dataset, distortion, options.execution);
+  const meter = new AccuracyMeter(network, dataset, distortion, options.execution);
   try {
     const networks = [{ become: () => {}, strengths }];
     for await (const { strength, count } of meter.countEach(split, networks, { seed, signal })) {
       yield rowOf({ distortion: distortion.name, strength, seed }, count);
     }
   } finally {
-    if (options.meter === undefined) meter.dispose();
+    meter.dispose();
   }
 }
 

@@ -1,12 +1,5 @@
 /** Accuracy against the strength of a distortion, and the distorted pictures themselves. */
-export { AccuracyMeter, type Count } from './accuracy';
-export {
-  type Calibration,
-  calibration,
-  type Predictions,
-  predictions,
-  type ReliabilityBin,
-} from './calibration';
+export type { Calibration, ReliabilityBin } from './calibration';
 export {
   type Certificate,
   type CertifyOptions,

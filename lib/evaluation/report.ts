@@ -15,9 +15,9 @@ import { DataError } from '../io/errors';
 import { appendLine, readLines } from '../io/files';
 import { checkOptions, checkWhole } from '../io/options';
 import type { Network } from '../model/network';
-import { AccuracyMeter, checkFits } from './accuracy';
+import { AccuracyMeter, type CountOfOne, checkFits, countOf } from './accuracy';
 import { type Calibration, calibration, predictions } from './calibration';
-import { answersOf, type EvaluateOptions, type EvaluationRow, evaluate, packedAnswers } from './evaluate';
+import { type EvaluationRow, rowOf } from './evaluate';
 import { CLEAN, checkComparable, type ReportSubject, type RobustnessReport } from './report-measures';
 
 /** A network, its images, and what is measured. */
@@ -97,19 +97,17 @@ export async function robustnessReport(options: ReportOptions): Promise<Robustne
   };
   if (kept.calibration === undefined) {
     const told = await predictions(network, dataset, split, signal);
-    const correct = told.answers.reduce((sum, right) => sum + right, 0);
     kept.setCalibration(calibration(told));
-    add({ ...CLEAN, seed, correct, total: count, answers: packedAnswers(told.answers) });
+    add(rowOf({ ...CLEAN, seed }, countOf(told.answers)));
   }
   for (const { distortion, strengths } of wanted) {
     const missing = strengths.filter((strength) => kept.find(distortion.name, strength) === undefined);
     if (missing.length === 0) continue;
     const meter = new AccuracyMeter(network, dataset, distortion);
     try {
-      const of = { network, dataset, split, distortion, strengths: missing, seed, meter, signal };
-      const beginsAtRandom = distortion.steps !== undefined;
-      for await (const row of beginsAtRandom && restarts > 1 ? fromStarts(of, restarts) : evaluate(of))
-        add(row);
+      const starts = distortion.steps === undefined ? 1 : restarts; // an attack of steps begins at random
+      for await (const { strength, count } of counts(meter, split, missing, { seed, starts, signal }))
+        add(rowOf({ distortion: distortion.name, strength, seed }, count));
     } finally {
       meter.dispose();
     }
@@ -127,26 +125,25 @@ export async function robustnessReport(options: ReportOptions): Promise<Robustne
   };
 }
 
-/** Each strength from several random starts: right is an image that is right from all of them. */
-async function* fromStarts(
-  of: EvaluateOptions & Required<Pick<EvaluateOptions, 'strengths' | 'seed'>>,
-  restarts: number,
-): AsyncGenerator<EvaluationRow, void, void> {
-  for (const strength of of.strengths) {
-    let worst: EvaluationRow | undefined;
-    for (let start = 0; start < restarts; start++) {
-      for await (const row of evaluate({ ...of, strengths: [strength], seed: of.seed + start })) {
-        worst = worst === undefined ? row : rightInBoth(worst, row);
-      }
-    }
-    if (worst !== undefined) yield worst;
+/** Counts at each strength; of several random starts, an image as right that is right from all of them. */
+async function* counts(
+  meter: AccuracyMeter,
+  split: Split,
+  strengths: readonly Strength[],
+  { seed, starts, signal }: { readonly seed: number; readonly starts: number; readonly signal?: AbortSignal },
+): AsyncGenerator<Pick<CountOfOne, 'strength' | 'count'>, void, void> {
+  if (starts === 1) {
+    yield* meter.countEach(split, [{ become() {}, strengths }], { seed, signal });
+    return;
   }
-}
-
-function rightInBoth(row: EvaluationRow, other: EvaluationRow): EvaluationRow {
-  const [answers, others] = [answersOf(row), answersOf(other)] as [Uint8Array, Uint8Array];
-  const right = answers.map((one, image) => one & others[image]);
-  return { ...row, correct: right.reduce((sum, one) => sum + one, 0), answers: packedAnswers(right) };
+  for (const strength of strengths) {
+    const right = new Uint8Array(split.length).fill(1);
+    for (let start = 0; start < starts; start++) {
+      const { answers } = await meter.count(split, { strength, seed: seed + start, signal });
+      for (const [image, answer] of answers.entries()) right[image] &= answer;
+    }
+    yield { strength, count: countOf(right) };
+  }
 }
 
 function subjectOf(

@@ -174,7 +174,7 @@ function trace(name: string, marks: readonly Mark[], verdict: Verdict, isOpen: b
   };
 }
 
-/** Where a claim has a difference, as far as the page goes. */
+/** The range in which a claim puts a difference, cut off at the ends of the axis. */
 function zone([low, high]: readonly [number, number], y: number, [from, to]: readonly [number, number]) {
   return {
     type: 'rect',

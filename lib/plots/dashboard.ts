@@ -124,7 +124,7 @@ export class SweepView {
   }
 
   get #percent(): string {
-    // Not 100 % before it is.
+    // Rounded down: 100 % is said of a whole sweep alone.
     return `${(Math.floor(1000 * this.status.share) / 10).toFixed(1)} %`;
   }
 

@@ -11,7 +11,7 @@ const LOSS_TO_GAIN = [
   [0.5, '#f7f7f7'],
   [1, '#2166ac'],
 ] as const;
-/** Side of a cell, of 1. */
+/** Side of a cell; the middles of neighbours are 1 apart. */
 const CELL = 0.94;
 /** More columns than these are narrow, so that they fit into a page. */
 const FEW = 4;

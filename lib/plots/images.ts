@@ -1,6 +1,7 @@
 import { ArgumentError } from '../io/errors';
+import { checkWhole } from '../io/options';
 import { type MimeBundle, mimeBundle } from '../notebook/mime';
-import { escapeXml, saveAs } from './figure';
+import { escapeXml } from './figure';
 import { font, sheet } from './style';
 import { textWidth } from './text-box';
 
@@ -84,15 +85,6 @@ export class ImageGrid {
       .toBuffer();
   }
 
-  /**
-   * Writes the grid to a `.png` file.
-   *
-   * @throws ArgumentError for another ending.
-   */
-  save(path: string): Promise<void> {
-    return saveAs(path, { '.png': () => this.toPng() });
-  }
-
   async [mimeBundle](): Promise<MimeBundle> {
     const { side, captions } = this.#options;
     const summary = `${this.#count} image${this.#count === 1 ? '' : 's'} of ${side} × ${side} pixels`;
@@ -110,23 +102,18 @@ export class ImageGrid {
 /**
  * Lays images out in rows, to look at under a cell.
  *
- * @param images `[n, side, side, 3]`: bytes, or floats 0 to 1 (what lies outside is shown as the nearest of the two);
- *   flat arrays need `side`. They are copied: a tensor may be disposed of afterwards.
+ * @param images `[n, side, side, 3]`: bytes, which need `side`, or a tensor of floats 0 to 1 (what lies outside is shown as
+ *   the nearest of the two). They are copied: a tensor may be disposed of afterwards.
  * @throws ArgumentError for a shape that is none of images, NaN pixels, captions that are not one an image.
  */
-export function imageGrid(
-  images: Uint8Array | Float32Array | ImageTensor,
-  options: ImageGridOptions = {},
-): ImageGrid {
+export function imageGrid(images: Uint8Array | ImageTensor, options: ImageGridOptions = {}): ImageGrid {
   const isTensor = 'shape' in images;
   if (isTensor) checkShape(images.shape);
-  const side = isTensor ? (images.shape[1] as number) : options.side;
-  if (side === undefined || !isCount(side)) {
-    throw problem(`expected the side of the images in pixels, but got ${side}`, 'Give { side }.');
-  }
+  const side = isTensor ? images.shape[1] : options.side;
+  if (side === undefined) throw problem('expected the side of the images in pixels', 'Give { side }.');
   const values = isTensor ? images.dataSync() : images;
   const count = values.length / (side * side * 3);
-  if (!isCount(count)) {
+  if (!Number.isInteger(count) || count < 1) {
     throw problem(`expected n × ${side} × ${side} × 3 values with n ≥ 1, but got ${values.length}`);
   }
   const { captions = [] } = options;
@@ -137,8 +124,8 @@ export function imageGrid(
   const { scale = Math.max(1, Math.min(Math.ceil(leastTile / side), Math.floor(room / side))) } = options;
   const fitting = Math.max(1, Math.floor(pageWidth / (cellWidth(side * scale, captions) + gap)));
   const { columns = Math.min(count, fitting) } = options;
-  if (!isCount(scale)) throw problem(`expected a whole scale from 1 on, but got ${scale}`);
-  if (!isCount(columns)) throw problem(`expected a whole number of columns from 1 on, but got ${columns}`);
+  checkWhole('imageGrid: scale', scale);
+  checkWhole('imageGrid: columns', columns);
   return new ImageGrid(toBytes(values), { side, columns: Math.min(columns, count), captions, scale });
 }
 
@@ -164,10 +151,6 @@ function checkShape(shape: readonly number[]): void {
   if (shape.length !== 4 || height !== width || channels !== 3) {
     throw problem(`expected a tensor of shape [n, side, side, 3], but got [${shape.join(', ')}]`);
   }
-}
-
-function isCount(value: number): boolean {
-  return Number.isInteger(value) && value >= 1;
 }
 
 function problem(what: string, cure?: string): ArgumentError {

@@ -6,7 +6,6 @@ export {
   lineChart,
 } from './charts';
 export { type CheckedClaims, claimsFigure } from './claims-figure';
-export type { RobustnessCurve } from './curves';
 export { type DashboardOptions, dashboard, SweepView } from './dashboard';
 export { Figure } from './figure';
 export { evaluationsFrame, type Frame, frame, frameTable, runsFrame } from './frames';
@@ -18,7 +17,6 @@ export {
   experimentTable,
   figureTable,
   panelFigure,
-  panelTable,
   showFigure,
   verdictTable,
 } from './panel';
@@ -32,9 +30,7 @@ export {
   reportTable,
   summaryTable,
 } from './report';
-export { type RobustnessFigureOptions, robustnessFigure } from './robustness';
-export type { TestDistortion } from './strength-axis';
-export { type MethodName, methodLooks, verdictLooks } from './style';
+export type { MethodName } from './style';
 export { type Cell, ResultsTable, type Row, resultsTable, type TableOptions } from './table';
 export { liveChart, type TrainingChart, trainingChart } from './training-chart';
-export { type TrainingFigureOptions, trainingFigure } from './training-figure';
+export type { TrainingFigureOptions } from './training-figure';

@@ -134,7 +134,7 @@ function detailsOf({ runs }: SettingCurve): Readonly<Record<string, string>> {
   };
 }
 
-/** Curves of one method that share a tint. */
+/** Names the curves of a method that share a tint: those that differ in nothing but the pick. */
 function groupOf({ training, probability, extended, at }: CurveRule): string {
   return [training, probability, extended, at].join();
 }

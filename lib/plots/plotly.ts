@@ -11,17 +11,13 @@ export interface PlotlyPayload {
   readonly config?: Readonly<Record<string, unknown>>;
 }
 
-/** plotly.js, behind functions that take and give strings: it lives in a world of its own. */
-interface PlotlyInNode {
-  readonly draw: (payload: string, size: string) => Promise<string>;
-  /** JSON of a list of problems. */
-  readonly validate: (payload: string) => string;
-}
+/** plotly.js, behind a function that takes and gives strings: it lives in a world of its own. */
+type Draw = (payload: string, size: string) => Promise<string>;
 
 /** Where plotly.js lies on disk. */
 export const plotlyPath = (): string => require.resolve('plotly.js-dist');
 
-let loading: Promise<PlotlyInNode> | undefined;
+let loading: Promise<Draw> | undefined;
 let queue: Promise<unknown> = Promise.resolve();
 
 /**
@@ -35,24 +31,18 @@ export function renderSvg(payload: PlotlyPayload): Promise<string> {
   const [json, size] = [JSON.stringify(payload), JSON.stringify({ width, height })];
   const drawn = queue.then(async () => {
     loading ??= loadPlotly();
-    return (await loading).draw(json, size);
+    return (await loading)(json, size);
   });
   queue = drawn.catch(() => undefined); // one at a time: plotly.js measures all figures in one document
   const id = createHash('sha256').update(json).update(size).digest('hex').slice(0, 8);
   return drawn.then((svg) => nameAnew(svg, id));
 }
 
-/** What plotly.js finds wrong with a payload: unknown attributes, values it would ignore. */
-export async function validatePayload(payload: PlotlyPayload): Promise<readonly string[]> {
-  loading ??= loadPlotly();
-  return JSON.parse((await loading).validate(JSON.stringify(payload)));
-}
-
 /**
  * Loads plotly.js into a realm of its own, so that this process gets no `window`, which would make tfjs believe itself
  * in a browser, nor any other of its globals.
  */
-async function loadPlotly(): Promise<PlotlyInNode> {
+async function loadPlotly(): Promise<Draw> {
   const { Window } = await import('happy-dom');
   const window = new Window({ width: 1200, height: 800 });
   giveSizes(window);
@@ -61,14 +51,8 @@ async function loadPlotly(): Promise<PlotlyInNode> {
   const path = plotlyPath();
   runInContext(await readFile(path, 'utf8'), realm, { filename: path });
   return runInContext(
-    `({
-      draw: (payload, size) =>
-        module.exports.toImage(JSON.parse(payload), { format: 'svg', imageDataOnly: true, ...JSON.parse(size) }),
-      validate: (payload) => {
-        const { data, layout } = JSON.parse(payload);
-        return JSON.stringify((module.exports.validate(data, layout) ?? []).map(({ msg }) => msg));
-      },
-    })`,
+    `(payload, size) =>
+      module.exports.toImage(JSON.parse(payload), { format: 'svg', imageDataOnly: true, ...JSON.parse(size) })`,
     realm,
   );
 }

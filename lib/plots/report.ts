@@ -5,7 +5,6 @@ import { accuracyInterval } from '../evaluation/evaluate';
 import {
   type CountedReport,
   type Measured,
-  type ReportSummary,
   type RobustnessReport,
   reportSummary,
 } from '../evaluation/report-measures';
@@ -139,7 +138,7 @@ const rangeText = ({ low, high }: Pick<Measured, 'low' | 'high'>) =>
 
 /** The measures of a report, a row each, with their 95 % intervals. */
 export function summaryTable(report: CountedReport, baseline?: CountedReport): ResultsTable {
-  const summary: ReportSummary = reportSummary(report, baseline);
+  const summary = reportSummary(report, baseline);
   const over = `, errors over those of ${summary.baseline}`;
   const measures: readonly (readonly [string, Measured | undefined])[] = [
     ['clean accuracy', summary.clean],

@@ -1,7 +1,6 @@
 import { strengthText } from '../distortions';
-import type { PanelCurves } from '../paper/panel-curves';
+import type { AccuracyPoint, PanelCurves } from '../paper/panel-curves';
 import { thinned } from '../paper/thinned';
-import { checkedStrengths, groupsOf, type RobustnessCurve } from './curves';
 import { Figure } from './figure';
 import { isUndistorted, type StrengthAxis, strengthAxis, type TestDistortion } from './strength-axis';
 import {
@@ -17,6 +16,21 @@ import {
 import { resultsTable } from './table';
 import { textWidth } from './text-box';
 
+/** Accuracy against test strength for one chosen run, or for one setting's runs over seeds. */
+export interface RobustnessCurve {
+  /** Names the chosen hyperparameters as the paper does: `best ST (σ=0.0464, α=10)`. */
+  readonly label: string;
+  /** The paper's name, or that of a method of one's own. */
+  readonly method: string;
+  /** `worst` is dotted with open markers. */
+  readonly variant: 'best' | 'worst';
+  /** What sets curves of one method apart (`10 epochs, p=1`): each group, three at most, has its tint and marker. */
+  readonly group: string;
+  readonly points: readonly AccuracyPoint[];
+  /** What the pointer shows: run, seed, hyperparameters. */
+  readonly details: Readonly<Record<string, string>>;
+}
+
 /** The curves of a robustness figure, and the distortion whose strength is its axis. */
 export interface RobustnessFigureOptions {
   /** As in the paper: `Gaussian noise → Gaussian noise`. */
@@ -27,15 +41,15 @@ export interface RobustnessFigureOptions {
   readonly curves: readonly RobustnessCurve[];
   /** The lowest and the highest accuracy over all ST runs at each strength, 0..1: grey behind the curves. Default: none. */
   readonly band?: PanelCurves['band'];
-  /** Accuracy of who guesses, 0..1: a dotted line. Default: none. */
-  readonly chance?: number;
+  /** Accuracy of who guesses, 0..1: a dotted line. */
+  readonly chance: number;
 }
 
 type Trace = Readonly<Record<string, unknown>>;
 
 const leastWidth = 720;
 const plotHeight = 330;
-const margin = { left: 70, right: 24, top: 70, axis: 76, secondLine: 20 }; // the second one of `none (224)`
+const margin = { left: 70, right: 24, top: 70, axis: 76, secondLine: 20 }; // of the label `none (224)`, which has two
 const legendFont = { size: 14 } as const;
 const legendRow = 24;
 const legendSymbol = 50;
@@ -45,12 +59,12 @@ const legendSymbol = 50;
  *
  * Weak distortions are on the left, the undistorted image leftmost; a line marks the practical strength.
  *
- * @throws ArgumentError for a curve without points, strengths out of order or given twice, numbers out of range.
+ * @throws ArgumentError for strengths that the axis cannot show
  */
 export function robustnessFigure(options: RobustnessFigureOptions): Figure {
   const { title, distortion, curves, band = [], chance } = options;
   const { none, practical, scale } = distortion;
-  const strengths = checkedStrengths(distortion, curves, band);
+  const strengths = strengthsOf(distortion, curves);
   const axis = strengthAxis(distortion, strengths);
   const entries = curves.length + (band.length > 0 ? 1 : 0);
   const widest = Math.max(...curves.map(({ label }) => textWidth(label, legendFont.size))) + legendSymbol;
@@ -58,7 +72,7 @@ export function robustnessFigure(options: RobustnessFigureOptions): Figure {
   const columns = widest < plotWidth / 2 ? 2 : 1;
   const axisRoom = margin.axis + (none ? margin.secondLine : 0);
   const bottom = axisRoom + Math.ceil(entries / columns) * legendRow;
-  const guess = chance === undefined ? [] : [percent(chance)];
+  const guess = percent(chance);
   const place = axis.fraction(practical);
   return new Figure({
     data: [
@@ -93,15 +107,7 @@ export function robustnessFigure(options: RobustnessFigureOptions): Figure {
       shapes: [
         { type: 'line', x0: practical, x1: practical, yref: 'paper', y0: 0, y1: 1, ...ruler(1.5, 'dash') },
         ...breakShapes(axis),
-        ...guess.map((y) => ({
-          type: 'line',
-          xref: 'paper',
-          x0: 0,
-          x1: 1,
-          y0: y,
-          y1: y,
-          ...ruler(1.2, 'dot'),
-        })),
+        { type: 'line', xref: 'paper', x0: 0, x1: 1, y0: guess, y1: guess, ...ruler(1.2, 'dot') },
       ],
       annotations: [
         {
@@ -112,21 +118,34 @@ export function robustnessFigure(options: RobustnessFigureOptions): Figure {
           y: 1,
           ...note(13),
         },
-        ...guess.map((y) => {
-          return {
-            text: `chance: ${Number(y.toFixed(1))} %`,
-            xref: 'paper',
-            x: 0.005,
-            xanchor: 'left',
-            y,
-            ...note(12),
-            ...(y >= 5 && { yanchor: 'top' }), // undistorted, no curve comes below it; strong attacks do
-          };
-        }),
+        {
+          text: `chance: ${Number(guess.toFixed(1))} %`,
+          xref: 'paper',
+          x: 0.005,
+          xanchor: 'left',
+          y: guess,
+          ...note(12),
+          ...(guess >= 5 && { yanchor: 'top' }), // undistorted, no curve comes below it; strong attacks do
+        },
       ],
     },
     text: tableOf(options, strengths),
   });
+}
+
+/** The strengths of all points, weakest first, without the undistorted image. */
+function strengthsOf(distortion: TestDistortion, curves: readonly RobustnessCurve[]): readonly number[] {
+  const { none, practical } = distortion;
+  const all = curves.flatMap(({ points }) =>
+    points.flatMap(({ strength }) => (isUndistorted(strength, distortion) ? [] : [Number(strength)])),
+  );
+  const [weak, strong] = none === null ? all : [none, practical];
+  return [...new Set(all)].sort((a, b) => (a - b) * Math.sign(strong - weak));
+}
+
+/** The groups of a method in the order of their first curve. */
+function groupsOf(method: string, curves: readonly RobustnessCurve[]): readonly string[] {
+  return [...new Set(curves.filter((curve) => curve.method === method).map(({ group }) => group))];
 }
 
 function ruler(width: number, dash: string) {
@@ -139,13 +158,16 @@ function note(size: number) {
 
 /** The spread of a curve as a soft band, then the curve. */
 function curveTraces(
-  { label, method, variant = 'best', group = '', points, details = {} }: RobustnessCurve,
+  { label, method, variant, group, details, ...curve }: RobustnessCurve,
   curves: readonly RobustnessCurve[],
   distortion: TestDistortion,
   axis: StrengthAxis,
 ): Trace[] {
   const among = curves.map((curve) => curve.method);
   const { colour, marker } = looksOf(method, among)[groupsOf(method, curves).indexOf(group)];
+  const rightwards = ({ strength }: AccuracyPoint) => axis.fraction(axis.place(strength));
+  // An experiment may name its strengths in any order.
+  const points = curve.points.toSorted((a, b) => rightwards(a) - rightwards(b));
   const isWorst = variant === 'worst';
   const isBaseline = method === 'baseline';
   const hover = [
@@ -205,7 +227,7 @@ function areaTrace(points: PanelCurves['band'], axis: StrengthAxis, colour: stri
 }
 
 /** Whole fives around all curves; from zero where they come near it. */
-function accuracyRange(points: PanelCurves['band'], chance = 1): [number, number] {
+function accuracyRange(points: PanelCurves['band'], chance: number): [number, number] {
   const lowest = Math.floor(Math.min(...points.map(({ low }) => low), chance) * 20 - 0.2) * 5;
   const highest = Math.ceil(Math.max(...points.map(({ high }) => high)) * 20 + 0.2) * 5;
   return [lowest <= 20 ? 0 : lowest, Math.min(highest, 101)];

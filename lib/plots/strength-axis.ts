@@ -1,4 +1,5 @@
 import type { TableDistortion } from '../distortions';
+import { ArgumentError } from '../io/errors';
 import { baseAxis } from './style';
 
 /** What the horizontal axis of a robustness figure needs to know of the test distortion. */
@@ -28,10 +29,18 @@ const breakWidth = 0.13;
  *
  * On a log axis, and where no strength stands for "none", the undistorted image gets a place of its own on the left
  * beyond a break. Strengths that fall (JPEG 100 → 1, thumbnail 224 → 10) turn the axis round.
+ *
+ * @throws ArgumentError where there is no strength, or one that a logarithmic axis does not have
  */
 export function strengthAxis(distortion: TestDistortion, strengths: readonly number[]): StrengthAxis {
   const { title, symbol, unit, scale, none, practical } = distortion;
   const isLog = scale === 'log';
+  if (strengths.length === 0 || (isLog && Math.min(practical, ...strengths) <= 0)) {
+    throw new ArgumentError(
+      `${title} cannot be drawn on a ${scale} axis with the strengths ${strengths.join(', ') || 'of no distortion alone'}.`,
+      { cure: 'Test it at strengths with distortion, on a logarithmic axis above 0.' },
+    );
+  }
   const toAxis = isLog ? Math.log10 : (strength: number) => strength;
   const fromAxis = isLog ? (value: number) => 10 ** value : (value: number) => value;
 

@@ -76,15 +76,12 @@ export class ResultsTable {
   }
 
   /**
-   * Writes the table to a `.csv` or `.html` file.
+   * Writes the table to a `.csv` file.
    *
    * @throws ArgumentError for another ending.
    */
   save(path: string): Promise<void> {
-    return saveAs(path, {
-      '.csv': () => this.toCsv(),
-      '.html': () => `<meta charset="utf-8">\n${this.toHtml()}\n`,
-    });
+    return saveAs(path, { '.csv': () => this.toCsv() });
   }
 
   [mimeBundle](): MimeBundle {
