@@ -61,7 +61,6 @@ async function json(...args: string[]) {
   return JSON.parse(out);
 }
 
-// A seed of two digits: whatever a sweep did is found again.
 /** A command that must fail with a sentence and a cure, and without a stack. @returns what it says */
 async function refused(...args: string[]): Promise<string> {
   const { out, err, code } = await call(...args);
@@ -79,6 +78,7 @@ function plainFile(): string {
   return file;
 }
 
+// A seed of two digits tells its runs from those of the other tests.
 const jobs = planJobs(['fig1a'], { preset: 'smoke', seeds: [12] });
 const whole = () => jobs.filter((job) => isWhole(runs, job)).length;
 

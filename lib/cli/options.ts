@@ -117,10 +117,6 @@ export const shared = {
 
 /** Where Jupyter looks for the kernels of a user. */
 export function userKernels(): string {
-  const data =
-    process.env.JUPYTER_DATA_DIR ??
-    (process.platform === 'darwin'
-      ? join(homedir(), 'Library', 'Jupyter')
-      : join(process.env.XDG_DATA_HOME ?? join(homedir(), '.local', 'share'), 'jupyter'));
-  return join(data, 'kernels');
+  const { JUPYTER_DATA_DIR, XDG_DATA_HOME = join(homedir(), '.local', 'share') } = process.env;
+  return join(JUPYTER_DATA_DIR ?? join(XDG_DATA_HOME, 'jupyter'), 'kernels');
 }
