@@ -32,7 +32,7 @@ import { AccuracyMeter } from '../lib/evaluation/accuracy';
 import { centreCrops, normalise } from '../lib/evaluation/crops';
 import { type EvaluationRow, evaluate } from '../lib/evaluation/evaluate';
 import { distortedImages } from '../lib/evaluation/pictures';
-import { taskLoss, taskLossGradient } from '../lib/model/losses';
+import { taskLoss } from '../lib/model/losses';
 import { ResNet18 } from '../lib/model/resnet';
 import { loadWeights } from '../lib/model/weights';
 import {
@@ -662,7 +662,7 @@ describe('attacks', () => {
   const logits = (images: Tensor4D, training = false) =>
     network.forward(normalise(images, reference), { training, track: false });
   const gradient = (training: boolean) => (images: Tensor4D) =>
-    taskLossGradient(images, labels, (x) => logits(x, training));
+    tf.grad((x) => taskLoss(logits(x as Tensor4D, training), labels))(images) as Tensor4D;
   const strengths = tf.fill([4], epsilon);
   const within = (images: Tensor4D, bound = epsilon) => {
     assert.ok(largest(valuesOf(images), valuesOf(crops)) <= bound + 1e-7, 'further than ε');
@@ -843,7 +843,10 @@ describe('evaluation', () => {
     const crops = await distortedImages({ dataset, distortion: fgsm, strength: 0, network, indices: [17] });
     const labels = tf.tensor1d([dataset.test.labels[17]], 'int32');
     const gradient = (images: Tensor4D) =>
-      taskLossGradient(images, labels, (x) => network.forward(normalise(x, dataset), { training: false }));
+      tf.grad((x) => {
+        const logits = network.forward(normalise(x as Tensor4D, dataset), { training: false });
+        return taskLoss(logits, labels);
+      })(images) as Tensor4D;
     const byHand = fgsm.apply({ crops, strengths: tf.tensor1d([0.1]), gradient });
     assert.ok(largest(valuesOf(attacked), valuesOf(byHand)) < 1e-6, 'another attack');
     await assert.rejects(distortedImages({ dataset, distortion: fgsm, strength: 0.1, indices: [0] }), {

@@ -31,7 +31,7 @@ import { predict } from '../lib/evaluation/predict';
 import { ArgumentError } from '../lib/io/errors';
 import { klDivergence, taskLoss } from '../lib/model/losses';
 import { fromFunctions, fromLayers, type Network } from '../lib/model/network';
-import { loadWeights, saveWeights } from '../lib/model/weights';
+import { loadWeights, saveWeights, torchWeights } from '../lib/model/weights';
 import {
   compile,
   dropout,
@@ -464,6 +464,33 @@ describe('a model of layers', () => {
     assert.throws(() => withLayer(bound), /has a constraint, which no step here would keep/);
   });
 
+  it('has depthwise filters as torch has those of as many groups, and takes them back', () => {
+    const made = () =>
+      fromLayers(
+        tf.sequential({
+          layers: [
+            tf.layers.depthwiseConv2d({ inputShape: [28, 28, 3], kernelSize: 5, depthMultiplier: 2 }),
+            tf.layers.globalAveragePooling2d({}),
+            tf.layers.dense({ units: 10 }),
+          ],
+        }),
+      );
+    const [network, other] = [made(), made()];
+    const { shape, values } = torchWeights(network).get('0.depthwise_kernel') ?? assert.fail();
+    assert.deepEqual(shape, [6, 1, 5, 5]);
+    const ours = network.variables.get('0.depthwise_kernel')?.values() ?? assert.fail();
+    const [row, column, channel, copy] = [1, 4, 2, 1]; // torch's output 2 · channel + copy
+    assert.equal(
+      values[((2 * channel + copy) * 5 + row) * 5 + column],
+      ours[((row * 5 + column) * 3 + channel) * 2 + copy],
+    );
+    const file = join(folder, 'depthwise.safetensors');
+    saveWeights(network, file);
+    loadWeights(other, file);
+    assert.equal(apart(other.snapshot(), network.snapshot()), 0);
+    for (const one of [network, other]) one.dispose();
+  });
+
   it('keeps layers that are frozen as they are', async () => {
     const head = tf.layers.dense({ units: 10, trainable: false });
     const network = fromLayers(
@@ -523,6 +550,18 @@ describe('a model of layers', () => {
       assert.throws(() => fromLayers(model), ending);
     }
     assert.throws(
+      () =>
+        fromLayers(
+          tf.sequential({
+            layers: [
+              tf.layers.flatten({ inputShape: [3, 28, 28] }), // torch's order
+              tf.layers.dense({ units: 10 }),
+            ],
+          }),
+        ),
+      /from images \[batch, side, side, 3\].* but the model from \[,3,28,28\]/,
+    );
+    assert.throws(
       () => fromLayers(tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [5] })] })),
       /goes from images \[batch, side, side, 3\] to logits .* from \[,5\]/,
     );
@@ -555,6 +594,17 @@ describe('pictures of no data set', () => {
       assert.ok(Math.abs(probability - confidences[place]) < 1e-5);
       assert.ok(Math.abs(probabilities.reduce((sum, one) => sum + one) - 1) < 1e-5);
     }
+  });
+
+  it('are asked for in a list, of a data set that is open', async () => {
+    const network = plainNetwork();
+    const asked = (options: object) => predict({ network, dataset, pictures: [], ...options });
+    await assert.rejects(asked({ pictures: 'photo.jpg' }), { name: 'ArgumentError', cure: /is a list, too/ });
+    await assert.rejects(asked({ dataset: 'data/mine' }), {
+      name: 'ArgumentError',
+      cure: /openFolder\("data\/mine"\)/,
+    });
+    network.dispose();
   });
 
   it('that are none are named', async () => {

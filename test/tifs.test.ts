@@ -646,7 +646,7 @@ describe('a folder of one’s own', () => {
     await assert.rejects(buildFolder({ from: small, out }), (error) => {
       assert.ok(error instanceof BuildError);
       assert.deepEqual(error.problems, [
-        'a: at least 3 images needed, but there are 2',
+        'a: needs images for train, validation and test, but its 2 give 0, 1, 1',
         'b/nested: a folder, where an image was expected',
       ]);
       return true;
@@ -700,8 +700,8 @@ describe('a folder of one’s own', () => {
     assert.deepEqual(openFolder(out).classNames, ['a', 'b']);
     const { leftOut } = JSON.parse(readFileSync(join(out, 'manifest.json'), 'utf8'));
     for (const [index, line] of [
-      'c: at least 3 images needed, but there are 1',
-      'd: at least 3 images needed, but there are 1',
+      'c: needs images for train, validation and test, but its 1 give',
+      'd: needs images for train, validation and test, but its 1 give',
       'a/0-bad.png: ',
     ].entries())
       assert.ok(leftOut[index].startsWith(line), leftOut[index]);
@@ -811,7 +811,7 @@ describe('a folder of one’s own', () => {
     await assert.rejects(
       buildFolder({ from, out: newPlace() }),
       (error) =>
-        error instanceof BuildError && /c: images needed in .*but there are 1, 0, 0/.test(error.message),
+        error instanceof BuildError && /c: needs images for .*but its 1 give 1, 0, 0/.test(error.message),
     );
     rmSync(join(from, 'test'), { recursive: true });
     symlinkSync('/nowhere', join(from, 'test'));

@@ -332,7 +332,7 @@ evaluations.csv. A curve is drawn once all settings it is chosen from are there.
   },
   'data folder': {
     description:
-      'Your own pictures: a tree CLASS/PICTURE, or train, validation and test with such a tree each.',
+      'Your own pictures (JPEG, PNG, WebP, AVIF, TIFF, GIF, SVG): a tree CLASS/PICTURE, or train, validation (val) and test with such a tree each. A split that is missing is drawn from train.',
     options: {
       from: option('--from <folder>', 'the tree').needed(),
       out: built,

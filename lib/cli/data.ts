@@ -5,6 +5,7 @@ import { installCifar10 } from '../data/build/cifar10';
 import { buildFolder } from '../data/build/folder';
 import { buildImagenette, type ImagenetteOptions } from '../data/build/imagenette';
 import { buildTifs } from '../data/build/tifs';
+import type { SplitName } from '../data/store';
 import { type ProgressBar, type ProgressOptions, progress } from '../notebook/progress';
 import type { Given } from './commands';
 import { stopSignal } from './stop';
@@ -26,6 +27,13 @@ export const imagenette = building<Given<'data imagenette'>>(buildImagenette);
 export const tifs = building<Given<'data tifs'>>(buildTifs);
 export const folder = building<Given<'data folder'>>(({ onDownload: _, ...options }) => buildFolder(options));
 
+/** What is told of a manifest. */
+interface Manifest {
+  readonly classNames: readonly string[];
+  readonly splits: Readonly<Record<SplitName, number>>;
+  readonly leftOut: readonly string[];
+}
+
 type Followed = Pick<ImagenetteOptions, 'signal' | 'onProgress' | 'onDownload'>;
 
 /** A command that runs a build with a progress bar; Ctrl-C stops it where it can go on later. */
@@ -45,10 +53,12 @@ function building<Options>(build: (options: Options & Followed) => Promise<strin
       },
     }).finally(bars.close);
     const manifest = join(place, 'manifest.json');
-    const { leftOut } = JSON.parse(readFileSync(manifest, 'utf8')) as { leftOut: readonly string[] };
+    const { classNames, splits, leftOut } = JSON.parse(readFileSync(manifest, 'utf8')) as Manifest;
+    const { train, validation, test } = splits;
+    const images = `${train} training, ${validation} validation and ${test} test images`;
     const told = `${leftOut.length} ${leftOut.length === 1 ? 'thing is' : 'things are'} left out`;
     console.log(
-      `Built ${place}.${leftOut.length > 0 ? ` ${told}: "leftOut" in ${manifest} says what and why.` : ''}`,
+      `Built ${place}: ${classNames.length} classes, ${images}.${leftOut.length > 0 ? ` ${told}: "leftOut" in ${manifest} says what and why.` : ''}`,
     );
   };
 }

@@ -20,7 +20,6 @@ import { fileError } from '../io/files';
 const MAGIC = Buffer.from('stabpack', 'latin1');
 export const PREAMBLE_BYTES = 16;
 const FORMAT = 1;
-const LARGEST_HEADER = 2 ** 24;
 
 /** The parts of a data set, in the order in which a store holds them. */
 export const SPLIT_NAMES = ['train', 'validation', 'test'] as const;
@@ -40,7 +39,9 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const headerSchema = z
   .strictObject({
     /** Version of the file format. */
-    format: z.literal(FORMAT),
+    format: z.literal(FORMAT, {
+      error: ({ input }) => `written in format ${input}; this version reads format ${FORMAT}`,
+    }),
     /** Name of the data set. */
     name: z.string().min(1),
     /** Side of the squares in pixels. */
@@ -84,10 +85,7 @@ export function layoutOf(headerBytes: number, images: number, side: number) {
 /** Preamble and header as they stand in the file, padded to `headerBytes`. */
 export function encodeHeader(header: object, headerBytes: number): Buffer {
   const block = Buffer.alloc(PREAMBLE_BYTES + headerBytes, ' ');
-  const json = Buffer.from(JSON.stringify(header));
-  if (json.length > headerBytes)
-    throw new RangeError(`header of ${json.length} bytes, room for ${headerBytes}`);
-  json.copy(block, PREAMBLE_BYTES);
+  block.write(JSON.stringify(header), PREAMBLE_BYTES);
   MAGIC.copy(block);
   block.writeUInt32LE(headerBytes, 8);
   block.writeUInt32LE(crc32(block.subarray(PREAMBLE_BYTES)), 12);
@@ -186,11 +184,12 @@ export function openStore(file: string, { cure }: { readonly cure: string }): St
     const preamble = block(PREAMBLE_BYTES, 0, 'preamble');
     if (!preamble.subarray(0, MAGIC.length).equals(MAGIC)) throw damaged('this is not a packed data set');
     const headerBytes = preamble.readUInt32LE(8);
-    if (headerBytes > LARGEST_HEADER) throw damaged(`damaged: a header of ${headerBytes} bytes`);
     const headerBlock = block(headerBytes, PREAMBLE_BYTES, 'header');
     if (crc32(headerBlock) !== preamble.readUInt32LE(12))
       throw damaged('the header does not match its checksum');
-    const header = parseHeader(headerBlock, damaged);
+    const parsed = headerSchema.safeParse(JSON.parse(headerBlock.toString()));
+    if (!parsed.success) throw damaged(`the header is not as expected: ${z.prettifyError(parsed.error)}`);
+    const header = parsed.data;
 
     const images = header.splits.train + header.splits.validation + header.splits.test;
     const layout = layoutOf(headerBytes, images, header.side);
@@ -216,22 +215,6 @@ export function openStore(file: string, { cure }: { readonly cure: string }): St
   } finally {
     closeSync(descriptor);
   }
-}
-
-function parseHeader(block: Buffer, damaged: (what: string) => DataError): StoreHeader {
-  let json: unknown;
-  try {
-    json = JSON.parse(block.toString());
-  } catch {
-    throw damaged('the header is not JSON');
-  }
-  const format = z.looseObject({ format: z.int() }).safeParse(json);
-  if (format.success && format.data.format !== FORMAT) {
-    throw damaged(`written in format ${format.data.format}; this version reads format ${FORMAT}`);
-  }
-  const header = headerSchema.safeParse(json);
-  if (!header.success) throw damaged(`the header is not as expected: ${z.prettifyError(header.error)}`);
-  return header.data;
 }
 
 function open(file: string, cure: string): number {

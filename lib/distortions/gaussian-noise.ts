@@ -20,7 +20,7 @@ export const gaussianNoise = {
   check: strengthCheck({
     what: 'Gaussian noise: σ',
     min: 0,
-    max: Number.POSITIVE_INFINITY,
+    max: 10, // beyond, it is noise in 0..255
     cure: 'σ is the standard deviation on images with values in 0..1; the paper goes up to 1.',
   }),
   apply({ crops, strengths, seeds }: Uses<'crops' | 'strengths' | 'seeds'>) {

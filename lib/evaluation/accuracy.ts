@@ -319,6 +319,11 @@ export function checkFits(
   { classes, normalisation }: Pick<Network, 'classes' | 'normalisation'>,
   dataset: ImageDataset,
 ): void {
+  if (typeof dataset === 'string') {
+    throw new ArgumentError(`Expected an opened data set, but got ${JSON.stringify(dataset)}.`, {
+      cure: `Open it: openFolder(${JSON.stringify(dataset)}), openImagenette or openTifs.`,
+    });
+  }
   const { name, classNames } = dataset;
   if (typeof classes !== 'number') {
     throw new ArgumentError('The network does not say how many classes it has.', {

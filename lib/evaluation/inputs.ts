@@ -6,7 +6,7 @@ import type { ImageDataset, Normalisation, Split } from '../data/dataset';
 import { randomStream } from '../data/random';
 import type { Distortion, DistortionInput, MakeOptions, Strength } from '../distortions';
 import { ArgumentError, UserError } from '../io/errors';
-import { divergenceGradient, taskLossGradient } from '../model/losses';
+import { klDivergence, taskLoss } from '../model/losses';
 import { currentKernel } from '../notebook/client';
 import { type Tensor, type Tensor1D, type Tensor2D, type Tensor4D, tf, uint8Tensor } from '../tensorflow';
 import { centreCrop, centreCrops, normalise, unitFloats } from './crops';
@@ -137,7 +137,7 @@ export function cropGradient(
 
 /** ∇ₓ L₀ at images `[batch, S, S, 3]`, 0..1. */
 function gradientAt(images: Tensor4D, labels: Tensor1D, { dataset, f }: NetworkOnImages): Tensor4D {
-  return taskLossGradient(images, labels, (x) => f(normalise(x, dataset)));
+  return tf.grad((x) => taskLoss(f(normalise(x as Tensor4D, dataset)), labels))(images) as Tensor4D;
 }
 
 /** Far from the seeds that parts of a composition add up to. */
@@ -170,7 +170,8 @@ export function imagePair(
       gradient: (images) => (images === crops && gradient) || gradientAt(images, labels, network),
       divergenceGradient: (images) => {
         logits ??= answer(crops); // the same for all steps of an attack
-        return divergenceGradient(images, logits, answer);
+        const reference = logits;
+        return tf.grad((x) => klDivergence(reference, answer(x as Tensor4D)))(images) as Tensor4D;
       },
     };
     let distorted: Tensor4D;

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { toSquare } from '../data/build/square';
 import type { ImageDataset } from '../data/dataset';
-import { DataError } from '../io/errors';
+import { ArgumentError, DataError } from '../io/errors';
 import { checkOptions } from '../io/options';
 import { logitsOf, type Network } from '../model/network';
 import { giveWay } from '../notebook/give-way';
@@ -39,8 +39,13 @@ export interface PredictOptions {
 export async function predict(options: PredictOptions): Promise<readonly Prediction[]> {
   checkOptions('predict', options, 'network! dataset! pictures!');
   const { network, dataset, pictures } = options;
-  const { sourceSide, cropSide, classNames } = dataset;
+  if (!Array.isArray(pictures)) {
+    throw new ArgumentError('predict: expected a list of pictures.', {
+      cure: "A single one is a list, too: ['photo.jpg'].",
+    });
+  }
   checkFits(network, dataset);
+  const { sourceSide, cropSide, classNames } = dataset;
   checkWeights(network);
   const found: Prediction[] = [];
   for (const [at, picture] of pictures.entries()) {

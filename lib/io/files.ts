@@ -53,8 +53,7 @@ export function fileError(cause: unknown): unknown {
   const { path, errno, code, message } = cause as NodeJS.ErrnoException;
   if (errno === undefined) return cause;
   const error = writingError(path ?? 'what is written', cause); // a write does not tell its file
-  if (path === undefined) return error;
-  if (error !== cause) return error;
+  if (path === undefined || error !== cause) return error;
   const reason = { ENOENT: 'it is not there', EEXIST: 'something lies there' }[code ?? ''] ?? message;
   const cure = code === 'ENOENT' ? 'Check the path.' : 'Choose another place.';
   return new DataError(`${path} cannot be used: ${reason}.`, { cure, cause });

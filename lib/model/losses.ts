@@ -7,36 +7,12 @@ import {
   type Tensor,
   type Tensor1D,
   type Tensor2D,
-  type Tensor4D,
   tf,
 } from '../tensorflow';
 
 /** L₀, the cross-entropy with the labels `[batch]` (Eq. 3, whose logarithm got lost in print), mean over the batch. */
 export function taskLoss(logits: Tensor2D, labels: Tensor1D): Scalar {
   return mean(crossEntropy(logits, labels), [0]);
-}
-
-/**
- * ∇ of D_KL(P(y | x) ‖ P(y | x′)) with respect to x′, `[batch, S, S, 3]`, through `f`: images → logits; what the attack of
- * TRADES goes along.
- *
- * @param logits of x, `[batch, classes]`
- */
-export function divergenceGradient(
-  images: Tensor4D,
-  logits: Tensor2D,
-  f: (images: Tensor4D) => Tensor2D,
-): Tensor4D {
-  return tf.grad((x) => klDivergence(logits, f(x as Tensor4D)))(images) as Tensor4D;
-}
-
-/** ∇ₓ L₀ at images `[batch, S, S, 3]`, through `f`: images → logits; what adversarial examples are made from. */
-export function taskLossGradient(
-  images: Tensor4D,
-  labels: Tensor1D,
-  f: (images: Tensor4D) => Tensor2D,
-): Tensor4D {
-  return tf.grad((x) => taskLoss(f(x as Tensor4D), labels))(images) as Tensor4D;
 }
 
 /**

@@ -7,15 +7,31 @@ import type { Network } from './network';
 import { ResNet, ResNet18, ResNet34, ResNet50 } from './resnet';
 import { readSafetensors, type StoredTensor, type TensorFile, writeSafetensors } from './safetensors';
 
-/** `[height, width, in, out]` ↔ `[out, in, height, width]`, `[in, out]` ↔ `[out, in]`; vectors as they are. */
+/** `[height, width, in, out]` ↔ `[out, in, height, width]`, `[in, out]` ↔ `[out, in]`; others as they are. */
 const TO_TORCH: Readonly<Record<number, readonly number[]>> = { 4: [3, 2, 0, 1], 2: [1, 0] };
 const FROM_TORCH: Readonly<Record<number, readonly number[]>> = { 4: [2, 3, 1, 0], 2: [1, 0] };
 
-function transposed(
-  { shape, values }: StoredTensor,
-  orders: Readonly<Record<number, readonly number[]>>,
-): StoredTensor {
-  const order = orders[shape.length];
+/** A depthwise filter, `[height, width, in, multiplier]`: torch has it as `[in · multiplier, 1, height, width]` of `in` groups. */
+const isDepthwise = (name: string) => /(^|\.)depthwise_kernel(\.|$)/.test(name);
+
+/** A variable's values in torch's layout. */
+function toTorch(name: string, stored: StoredTensor): StoredTensor {
+  const [height, width, channels, multiplier] = stored.shape;
+  if (!isDepthwise(name)) return transposed(stored, TO_TORCH[stored.shape.length]);
+  return { ...transposed(stored, [2, 3, 0, 1]), shape: [channels * multiplier, 1, height, width] };
+}
+
+/** What torch has, in the layout of a variable of some shape; of another shape if it is none of that variable. */
+function fromTorch(name: string, stored: StoredTensor, shape: readonly number[]): StoredTensor {
+  const [height, width, channels, multiplier] = shape;
+  if (!isDepthwise(name)) return transposed(stored, FROM_TORCH[stored.shape.length]);
+  const isFilter = stored.shape.join() === [channels * multiplier, 1, height, width].join();
+  return isFilter
+    ? transposed({ ...stored, shape: [channels, multiplier, height, width] }, [2, 3, 0, 1])
+    : stored;
+}
+
+function transposed({ shape, values }: StoredTensor, order?: readonly number[]): StoredTensor {
   if (order === undefined) return { shape, values };
   // Only the tensor leaves the tidy: tfjs would walk through every number of an array.
   const result = tf.tidy(() => tf.tensor(values, [...shape], 'float32').transpose([...order]));
@@ -24,12 +40,12 @@ function transposed(
   return stored;
 }
 
-/** Every weight and running statistic by torchvision's name, in torch's layout. */
+/** Every weight and running statistic by its name, a ResNet's by torchvision's, in torch's layout. */
 export function torchWeights(network: Network): Map<string, StoredTensor> {
   return new Map(
     [...network.variables].map(([name, variable]) => [
       name,
-      transposed({ shape: variable.shape, values: variable.values() }, TO_TORCH),
+      toTorch(name, { shape: variable.shape, values: variable.values() }),
     ]),
   );
 }
@@ -85,9 +101,9 @@ export function setTorchWeights(
     }
     const stored = weights.get(name);
     if (stored === undefined) throw new DataError(`The weights lack ${name}.`, { cure: cureOf(name) });
-    const { shape, values } = transposed(stored, FROM_TORCH);
+    const { shape, values } = fromTorch(name, stored, variable.shape);
     if (shape.join() !== variable.shape.join()) {
-      const ours = transposed({ shape: variable.shape, values: variable.values() }, TO_TORCH).shape;
+      const ours = toTorch(name, { shape: variable.shape, values: variable.values() }).shape;
       throw new DataError(`The weights' ${name} has shape [${stored.shape}], the network's [${ours}].`, {
         cure: cureOf(name),
       });
@@ -125,7 +141,13 @@ function normalisationIn(file: string, metadata: TensorFile['metadata']): Normal
   }
 }
 
-/** Saves the weights as safetensors, which PyTorch's `load_state_dict` takes, and the network's normalisation. */
+/**
+ * Saves the weights as safetensors, in torch's layout, and the network's normalisation. Those of a ResNet have torchvision's names,
+ * so that PyTorch's `load_state_dict` takes them. Those of one's own network keep its names, of `fromLayers` the place and
+ * the word of TensorFlow.js (`2.gamma`, `2.moving_mean`), to be copied one by one; where a dense layer follows a flattening, torch
+ * counts its inputs by channel, height and width, TensorFlow.js by height, width and channel. Tensors with two axes are taken as
+ * `[in, out]` and transposed.
+ */
 export function saveWeights(
   network: Network,
   file: string,

@@ -24,7 +24,8 @@ export function layerVariables(model: LayersModel) {
     ends.length === 1 ? ends[0].shape : [],
   );
   const classes = output[1];
-  if (input.length !== 4 || output.length !== 2 || typeof classes !== 'number') {
+  const isImage = input.length === 4 && (input[3] ?? 3) === 3;
+  if (!isImage || output.length !== 2 || typeof classes !== 'number') {
     throw new ArgumentError(
       `A network goes from images [batch, side, side, 3] to logits [batch, classes], but the model from [${input}] to [${output}].`,
     );

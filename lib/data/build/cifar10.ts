@@ -1,12 +1,11 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import sharp from 'sharp';
 import * as tar from 'tar';
 import { DataError } from '../../io/errors';
-import { makeFolder } from '../../io/files';
+import { fileError, makeFolder } from '../../io/files';
 import { lockFolder, ownerOf } from '../../io/lock';
 import { inData } from '../../io/project';
 import { currentKernel } from '../../notebook/client';
@@ -100,7 +99,6 @@ export async function installCifar10(options: InstallOptions = {}): Promise<stri
 }
 
 function isWhole(store: string): boolean {
-  if (!existsSync(store)) return false;
   try {
     openStore(store, { cure: CURE }).verify();
     return true;
@@ -135,9 +133,8 @@ async function fetchTarball(workspace: string, signal?: AbortSignal): Promise<st
 }
 
 async function checkIntegrity(tarball: string, signal?: AbortSignal): Promise<void> {
-  const hash = await hashOf(tarball, 'sha512', signal).catch((cause: Error) => {
-    signal?.throwIfAborted();
-    throw new DataError(`${tarball}: cannot be read: ${cause.message}`, { cause });
+  const hash = await hashOf(tarball, 'sha512', signal).catch((cause) => {
+    throw fileError(cause);
   });
   const integrity = hash.toString('base64');
   if (integrity === INTEGRITY) return;

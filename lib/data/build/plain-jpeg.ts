@@ -17,9 +17,9 @@ const [SOF0, SOF2] = [0xffc0, 0xffc2];
 const COMPONENTS = ['1 11, 2 11, 3 11', '1 21, 2 11, 3 11', '1 22, 2 11, 3 11'];
 
 /**
- * What may follow a picture of one scan unseen. The decoder would fill up in flat colour, without a word, what a file
- * lacks that was cut short and has an end mark all the same; so it meets a wrong restart interval instead. It reads eight
- * bytes ahead at most: what they fill up of a picture is part of its last block or two.
+ * Stands in place of the end marker of a JPEG of one scan: eight zeros, which the decoder reads ahead at most, and a restart
+ * interval of a wrong length. A whole picture ends before it. In one that was cut short the decoder comes to it and
+ * fails, where it would fill up the rest in flat colour without a word; it may make the last block or two of the zeros.
  */
 const GUARD = Uint8Array.of(...new Uint8Array(8), 0xff, 0xdd, 0, 3, 0, EOI >> 8, EOI & 0xff);
 

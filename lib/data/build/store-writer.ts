@@ -11,7 +11,6 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { ArgumentError } from '../../io/errors';
 import { ASIDE } from '../../io/files';
 import {
   type ChannelTriple,
@@ -105,11 +104,6 @@ export class StoreWriter {
    */
   write(position: number, square: Uint8Array): void {
     const { checksums, pixels, imageBytes } = this.layout;
-    if (this.written[position] !== 0 || square.length !== imageBytes) {
-      throw new ArgumentError(
-        `image ${position} of ${square.length} bytes: written already, or none of these`,
-      );
-    }
     const checksum = crc32(square);
     writeSync(this.descriptor, square, 0, imageBytes, pixels + position * imageBytes);
     // Behind the pixels, so that a checksum in the file vouches for them, whenever the process is killed.
