@@ -497,18 +497,23 @@ describe('several networks, counted together', () => {
       const strengths = [distortion.practical, distortion.none];
       const networks = become.map((each) => ({ become: each, strengths }));
       const counts = await counted(meter.countEach(dataset.test, networks, { seed: 5 }));
-      for (const strength of strengths) {
-        const together = counts.filter((one) => one.strength === strength).map(({ count }) => count);
-        for (const [index, count] of together.entries()) {
-          const own = new ResNet18({ ...shape, seed: seeds[index] });
-          const ownMeter = new AccuracyMeter(own, dataset, distortion);
+      for (const [index, seed] of seeds.entries()) {
+        const own = new ResNet18({ ...shape, seed });
+        const ownMeter = new AccuracyMeter(own, dataset, distortion);
+        for (const strength of strengths) {
+          const one = counts.find((each) => each.network === index && each.strength === strength);
+          const { count } = one ?? assert.fail();
           assert.deepEqual(count, await ownMeter.count(dataset.test, { strength, seed: 5 }));
-          ownMeter.dispose();
-          own.dispose();
           const { answers, correct, total } = count;
           const right = answers.reduce((sum, answer) => sum + answer, 0);
           assert.deepEqual([right, answers.length, total], [correct, 100, 100]);
         }
+        ownMeter.dispose();
+        own.dispose();
+      }
+      for (const strength of strengths) {
+        const together = counts.filter((one) => one.strength === strength).map(({ count }) => count);
+        assert.equal(together.length, 3);
         assert.equal(new Set(together.map(({ answers }) => String(answers))).size, 3, 'the networks differ');
       }
       meter.dispose();
