@@ -1,27 +1,54 @@
 // @ts-check
-/** Runs the test files: two at a time, then, one by one, those that watch the clock or take both cores themselves. */
-import { spawnSync } from 'node:child_process';
+/**
+ * Runs the test files: two at a time, and beside them, one by one, those that wait for other programs most of their
+ * time; then, alone, those that watch the clock. The longest begin first, so that no core is idle at the end.
+ */
 import fs from 'node:fs';
 import path from 'node:path';
+import { finished } from 'node:stream/promises';
+import { run } from 'node:test';
+import { spec, tap } from 'node:test/reporters';
 import { inRoot } from './lib/paths.mjs';
 
-const ALONE = ['dashboard', 'debugger', 'jupyterlab', 'kernel', 'notebooks'];
-const files = fs.readdirSync(inRoot('test')).filter((file) => file.endsWith('.test.ts'));
-const isAlone = (/** @type {string} */ file) => ALONE.includes(file.replace('.test.ts', ''));
+const ALONE = ['kernel', 'debugger'];
+/** They wait for Ray, Chromium, Jupyter. */
+const WAITING = ['ray', 'jupyterlab', 'dashboard'];
+/** Half a minute and more. */
+const LONG = [
+  'notebooks',
+  'cli',
+  'training',
+  'tifs',
+  'package',
+  'distortions',
+  'setup',
+  'network',
+  'experiment',
+];
 
-/** @param {readonly string[]} files @param {number} concurrency @returns whether all passed */
-function passed(files, concurrency) {
-  const options = ['--import', 'tsx', '--test', `--test-concurrency=${concurrency}`];
-  const paths = files.map((file) => path.join('test', file));
-  const child = spawnSync(process.execPath, [...options, ...paths], { cwd: inRoot(), stdio: 'inherit' });
-  return child.status === 0;
+const names = fs
+  .readdirSync(inRoot('test'))
+  .filter((file) => file.endsWith('.test.ts'))
+  .map((file) => file.replace('.test.ts', ''));
+const others = names.filter((name) => ![...ALONE, ...WAITING, ...LONG].includes(name));
+
+/** @param {readonly string[]} names @param {number} concurrency */
+function start(names, concurrency) {
+  const files = names.map((name) => path.join(inRoot('test'), `${name}.test.ts`));
+  const tests = run({ files, concurrency });
+  tests.on('test:fail', () => {
+    process.exitCode = 1;
+  });
+  return tests;
 }
 
-const results = [
-  passed(
-    files.filter((file) => !isAlone(file)),
-    2,
-  ),
-  passed(files.filter(isAlone), 1),
-];
-process.exitCode = results.every(Boolean) ? 0 : 1;
+/** @param {ReturnType<typeof run>} tests */
+async function report(tests) {
+  const told = process.stdout.isTTY ? tests.compose(new spec()) : tests.compose(tap);
+  told.pipe(process.stdout, { end: false });
+  await finished(told);
+}
+
+const beside = [start([...LONG, ...others], 2), start(WAITING, 1)];
+for (const tests of beside) await report(tests);
+await report(start(ALONE, 1));
