@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Runs the test files: two at a time, and beside them, one by one, those that wait for other programs most of their
- * time; then, alone, those that watch the clock. The longest begin first, so that no core is idle at the end.
+ * Runs the test files: two at a time, and beside them the one that waits for other programs most of its time; then, one by one,
+ * those that watch the clock. The longest begin first, so that no core is idle at the end.
  */
 import fs from 'node:fs';
 import path from 'node:path';
@@ -10,9 +10,9 @@ import { run } from 'node:test';
 import { spec, tap } from 'node:test/reporters';
 import { inRoot } from './lib/paths.mjs';
 
-const ALONE = ['kernel', 'debugger'];
-/** They wait for Ray, Chromium, Jupyter. */
-const WAITING = ['ray', 'jupyterlab', 'dashboard'];
+const ALONE = ['kernel', 'debugger', 'jupyterlab', 'dashboard'];
+/** It waits for Ray most of its time. */
+const WAITING = ['ray'];
 /** Half a minute and more. */
 const LONG = [
   'notebooks',
