@@ -149,7 +149,7 @@ describe("the paper's tables", () => {
 
   it('refuse what is no strength, and say what is', () => {
     const refused: readonly (readonly [Distortion, Strength, RegExp])[] = [
-      [gaussianNoise, -0.1, /σ must be a number from 0 on, but got -0\.1/],
+      [gaussianNoise, -0.1, /σ must be a number from 0 to 10, but got -0\.1/],
       [gaussianNoise, Number.NaN, /σ .* NaN/],
       [gaussianNoise, [0.1], /σ .* \[0\.1\]/],
       [gaussianNoise, null, /σ .* null/],

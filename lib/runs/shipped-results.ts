@@ -1,7 +1,6 @@
 /** Results as they ship with the project: records a line a run, answers beside them. */
-import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeWhole } from '../io/files';
+import { readLines, writeWhole } from '../io/files';
 import type { Preset } from './presets';
 import { orIfBad, passedOver, type Results, type RunResult, type RunStore, SHIPPED } from './run-store';
 import { canonicalJson, type RunSpec } from './spec';
@@ -12,22 +11,18 @@ const answersFile = (name: string) => join(SHIPPED, `${name}.answers.jsonl`);
 
 /** The results that ship with the project: computed elsewhere, their records say where and when. */
 export function shippedResults({ name }: Preset): Results {
-  if (!existsSync(recordsFile(name))) return new Map();
-  const lines = linesOf<RunResult>(recordsFile(name));
-  const all = linesOf<{ readonly run: string; readonly answers: readonly string[] }>(answersFile(name));
+  const lines = readLines(recordsFile(name)) as RunResult[];
+  const all = readLines(answersFile(name)) as { readonly run: string; readonly answers: readonly string[] }[];
   const answersOf = new Map(all.map(({ run, answers }) => [run, answers]));
   return new Map(
     lines.map(({ record, rows }) => {
-      const answers = answersOf.get(record.id) as readonly string[];
-      return [record.id, { record, rows: rows.map((row, at) => ({ ...row, answers: answers[at] })) }];
+      const answers = answersOf.get(record.id);
+      return [
+        record.id,
+        { record, rows: answers ? rows.map((row, at) => ({ ...row, answers: answers[at] })) : rows },
+      ];
     }),
   );
-}
-
-/** The lines of a file of the project, which its tests hold to the forms of records and rows. */
-function linesOf<T>(file: string): readonly T[] {
-  const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
-  return lines.map((line) => JSON.parse(line));
 }
 
 /** All finished runs of a store. Those whose files are damaged are passed over, each with a warning. */
