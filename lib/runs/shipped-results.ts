@@ -1,5 +1,7 @@
 /** Results as they ship with the project: records a line a run, answers beside them. */
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DataError } from '../io/errors';
 import { readLines, writeWhole } from '../io/files';
 import type { Preset } from './presets';
 import { orIfBad, passedOver, type Results, type RunResult, type RunStore, SHIPPED } from './run-store';
@@ -9,13 +11,20 @@ const recordsFile = (name: string) => join(SHIPPED, `${name}.jsonl`);
 /** Which images each run got right, test by test in the order of its rows: apart, since few look at it. */
 const answersFile = (name: string) => join(SHIPPED, `${name}.answers.jsonl`);
 
-/** The results that ship with the project: computed elsewhere, their records say where and when. */
+/**
+ * The results that ship with the project: computed elsewhere, their records say where and when.
+ *
+ * @throws DataError if a line is damaged
+ */
 export function shippedResults({ name }: Preset): Results {
-  const lines = readLines(recordsFile(name)) as RunResult[];
+  const file = recordsFile(name);
+  if (!existsSync(file)) return new Map();
+  const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+  const results = lines.map((line, at) => resultOf(line, `${file}, line ${at + 1}`));
   const all = readLines(answersFile(name)) as { readonly run: string; readonly answers: readonly string[] }[];
   const answersOf = new Map(all.map(({ run, answers }) => [run, answers]));
   return new Map(
-    lines.map(({ record, rows }) => {
+    results.map(({ record, rows }) => {
       const answers = answersOf.get(record.id);
       return [
         record.id,
@@ -23,6 +32,20 @@ export function shippedResults({ name }: Preset): Results {
       ];
     }),
   );
+}
+
+/** The whole form is held by a test: to check it at each start would take longer than all else. @throws DataError if the line is damaged */
+function resultOf(line: string, place: string): RunResult {
+  try {
+    const result = JSON.parse(line) as RunResult;
+    if (result.rows.every(({ correct, total }) => correct <= total)) return result;
+    throw new Error('more images are right than there are');
+  } catch (cause) {
+    throw new DataError(`${place}: this is no result: ${(cause as Error).message}`, {
+      cure: 'Restore the file from the repository.',
+      cause,
+    });
+  }
 }
 
 /** All finished runs of a store. Those whose files are damaged are passed over, each with a warning. */
