@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { definitionOf, distortionNamed } from '../distortions';
 import { placeInGrid } from '../distortions/distortion';
+import { DataError } from '../io/errors';
 import { makeFolder } from '../io/files';
 import { orIfBad, passedOver, type RunStore } from '../runs/run-store';
 import { runTitle } from '../runs/spec';
@@ -14,6 +15,17 @@ import { openStore } from './store';
 export function tensorboard({ store, out }: Given<'tensorboard'>): void {
   const runs = writeEvents(openStore(store), out);
   console.log(`Wrote ${runs} runs to ${out}: tensorboard --logdir ${out}`);
+}
+
+function writerTo(folder: string) {
+  try {
+    return tf.node.summaryFileWriter(folder);
+  } catch (cause) {
+    throw new DataError(`${folder} cannot be written: ${(cause as Error).message.split('\n', 1)[0]}`, {
+      cure: 'Make room there, or choose another place.',
+      cause,
+    });
+  }
 }
 
 /**
@@ -38,7 +50,7 @@ export function writeEvents(store: RunStore, out: string): number {
     const folder = join(out, `${runTitle(run.spec)}, seed ${run.spec.seed} ${id}`);
     rmSync(folder, { recursive: true, force: true });
     makeFolder(folder);
-    const writer = tf.node.summaryFileWriter(folder);
+    const writer = writerTo(folder);
     for (const { epoch, trainLoss, validationAccuracy, imagesPerSecond } of run.history) {
       writer.scalar('training/loss', trainLoss, epoch);
       writer.scalar('validation/accuracy', validationAccuracy, epoch);

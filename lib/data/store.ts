@@ -20,6 +20,7 @@ import { fileError } from '../io/files';
 const MAGIC = Buffer.from('stabpack', 'latin1');
 export const PREAMBLE_BYTES = 16;
 const FORMAT = 1;
+const LARGEST_HEADER = 2 ** 24;
 
 /** The parts of a data set, in the order in which a store holds them. */
 export const SPLIT_NAMES = ['train', 'validation', 'test'] as const;
@@ -184,6 +185,7 @@ export function openStore(file: string, { cure }: { readonly cure: string }): St
     const preamble = block(PREAMBLE_BYTES, 0, 'preamble');
     if (!preamble.subarray(0, MAGIC.length).equals(MAGIC)) throw damaged('this is not a packed data set');
     const headerBytes = preamble.readUInt32LE(8);
+    if (headerBytes > LARGEST_HEADER) throw damaged(`damaged: a header of ${headerBytes} bytes`);
     const headerBlock = block(headerBytes, PREAMBLE_BYTES, 'header');
     if (crc32(headerBlock) !== preamble.readUInt32LE(12))
       throw damaged('the header does not match its checksum');

@@ -11,7 +11,7 @@ import { readSafetensors, type StoredTensor, type TensorFile, writeSafetensors }
 const TO_TORCH: Readonly<Record<number, readonly number[]>> = { 4: [3, 2, 0, 1], 2: [1, 0] };
 const FROM_TORCH: Readonly<Record<number, readonly number[]>> = { 4: [2, 3, 1, 0], 2: [1, 0] };
 
-/** A depthwise filter, `[height, width, in, multiplier]`: torch has it as `[in · multiplier, 1, height, width]` of `in` groups. */
+/** Tells depthwise filters: `[height, width, in, multiplier]` ↔ torch's `[in · multiplier, 1, height, width]`, in groups. */
 const isDepthwise = (name: string) => /(^|\.)depthwise_kernel(\.|$)/.test(name);
 
 /** A variable's values in torch's layout. */
@@ -142,11 +142,12 @@ function normalisationIn(file: string, metadata: TensorFile['metadata']): Normal
 }
 
 /**
- * Saves the weights as safetensors, in torch's layout, and the network's normalisation. Those of a ResNet have torchvision's names,
- * so that PyTorch's `load_state_dict` takes them. Those of one's own network keep its names, of `fromLayers` the place and
- * the word of TensorFlow.js (`2.gamma`, `2.moving_mean`), to be copied one by one; where a dense layer follows a flattening, torch
- * counts its inputs by channel, height and width, TensorFlow.js by height, width and channel. Tensors with two axes are taken as
- * `[in, out]` and transposed.
+ * Saves the weights in torch's layout, and the network's normalisation, as safetensors.
+ *
+ * A ResNet has torchvision's names: PyTorch's `load_state_dict` takes the file. One's own network keeps its names, that of
+ * `fromLayers` such as `2.gamma` and `2.moving_mean`: copy the tensors one by one. A tensor of two axes counts as `[in, out]` and
+ * is transposed. After a flattening, permute the inputs of the dense layer: torch has `[channel, height, width]`,
+ * TensorFlow.js `[height, width, channel]`.
  */
 export function saveWeights(
   network: Network,

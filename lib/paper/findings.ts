@@ -42,7 +42,7 @@ interface Told extends Comparison {
   readonly place: Place;
   /** The method, `control` or `ST − DA`. */
   readonly name: string;
-  /** Above the baseline: each method's best, the best that is chosen at the strong place, the control; or the best ST above the best DA. */
+  /** What is compared: `between` the best ST with the best DA, all others with the baseline. */
   readonly kind: 'best' | 'chosen there' | 'between' | 'control';
   /** Corrected for the number of comparisons of the panel (Holm). */
   readonly verdict: Direction;

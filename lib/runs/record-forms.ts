@@ -1,6 +1,9 @@
 /** The forms of a run's files, checked as they are read. */
 import { z } from 'zod';
 
+/** How many bits of a byte are set. */
+const BITS = Array.from({ length: 256 }, (_, byte) => byte.toString(2).replaceAll('0', '').length);
+
 /** A line of `evaluations.jsonl`. */
 export const rowSchema = z
   .strictObject({
@@ -14,12 +17,23 @@ export const rowSchema = z
     total: z.int().positive(),
     answers: z.string().optional(),
   })
-  .refine(({ correct, total }) => correct <= total, 'more images are right than there are');
+  .refine(({ correct, total }) => correct <= total, 'more images are right than there are')
+  .refine(isCounted, 'the answers are not those of as many right images');
+
+/** Whether a row's answers, a bit an image, are as many as its images, and as many of them right as it says. */
+function isCounted({ answers, correct, total }: { answers?: string; correct: number; total: number }) {
+  if (answers === undefined) return true;
+  const bytes = Buffer.from(answers, 'base64');
+  return (
+    bytes.length === Math.ceil(total / 8) && bytes.reduce((sum, byte) => sum + BITS[byte], 0) === correct
+  );
+}
 
 const count = z.int().positive();
 const share = z.number().min(0).max(1);
 
-const epochSchema = z.strictObject({
+/** A line of `history.jsonl`. */
+export const epochSchema = z.strictObject({
   epoch: count,
   epochs: count,
   trainLoss: z.number(),

@@ -10,7 +10,7 @@ import { type Lock, lockFolder, type Owner, ownerOf } from '../io/lock';
 import { inProject } from '../io/project';
 import type { DeviceInfo } from '../tensorflow';
 import { type EpochResult, removeCheckpoint } from '../training/checkpoint';
-import { recordSchema, rowSchema } from './record-forms';
+import { epochSchema, recordSchema, rowSchema } from './record-forms';
 import { parseSpec, type RunSpec, runId } from './spec';
 
 export type { Lock, Owner } from '../io/lock';
@@ -176,7 +176,10 @@ export class RunStore {
     const file = this.#file(id, 'spec.json');
     if (!existsSync(file)) return undefined;
     const spec = this.#specOf(id, file, this.#read(id, file));
-    return { id, spec, history: readLines(this.#file(id, 'history.jsonl')) as EpochResult[] };
+    const history = readLines(this.#file(id, 'history.jsonl')).filter(
+      (line) => epochSchema.safeParse(line).success,
+    );
+    return { id, spec, history: history as EpochResult[] };
   }
 
   /**

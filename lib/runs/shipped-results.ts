@@ -34,7 +34,11 @@ export function shippedResults({ name }: Preset): Results {
   );
 }
 
-/** The whole form is held by a test: to check it at each start would take longer than all else. @throws DataError if the line is damaged */
+/**
+ * Reads a line. A test checks the whole form of what ships: to do so at each start would take longer than all else.
+ *
+ * @throws DataError if the line is damaged
+ */
 function resultOf(line: string, place: string): RunResult {
   try {
     const result = JSON.parse(line) as RunResult;

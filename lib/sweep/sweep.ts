@@ -84,7 +84,7 @@ export function sweepJobs(
   return { jobs, missing, runs };
 }
 
-/** A job with all that its run was tested with before: trained again, it may be another network, whose tests are its own. */
+/** Adds all that the run was tested with before: trained again, it may be another network, and old tests are not its own. */
 function withTestsOf(runs: RunStore, { tests, ...job }: Job): Job {
   const all = new Map(tests.map(({ distortion, strengths }) => [distortion, strengths]));
   for (const row of runs.evaluations(job.id).filter((row) => isTest(job.spec, row))) {

@@ -17,7 +17,7 @@ const [SOF0, SOF2] = [0xffc0, 0xffc2];
 const COMPONENTS = ['1 11, 2 11, 3 11', '1 21, 2 11, 3 11', '1 22, 2 11, 3 11'];
 
 /**
- * Stands in place of the end marker of a JPEG of one scan: eight zeros, which the decoder reads ahead at most, and a restart
+ * Replaces the end marker of a JPEG of one scan: eight zeros, which the decoder reads ahead at most, and a restart
  * interval of a wrong length. A whole picture ends before it. In one that was cut short the decoder comes to it and
  * fails, where it would fill up the rest in flat colour without a word; it may make the last block or two of the zeros.
  */
