@@ -6,7 +6,7 @@ import { BASELINE, CONTROL, type Treatment } from '../runs/presets';
 import { isOf } from '../runs/shipped-results';
 import { runTitle } from '../runs/spec';
 import { type Direction, decide, directions, estimate, SeedDeviations } from './claims/statistics';
-import { type NamedCurve, SettingCurves, withSeeds } from './panel-curves';
+import { type NamedCurve, SettingCurves } from './panel-curves';
 
 type Shown = ReturnType<Laboratory['shown']>;
 
@@ -32,7 +32,9 @@ function curvesIn({ preset, results }: Shown, test: string): readonly NamedCurve
   const treatments: readonly Treatment[] = [BASELINE, CONTROL, ...preset.own.treatments];
   const there = treatments.flatMap((treatment) => {
     const curve = curves.of(treatment);
-    return curve === undefined ? [] : [{ label: withSeeds(runTitle(treatment), curve), curve }];
+    if (curve === undefined) return [];
+    const seeds = curve.runs.length > 1 ? `, ${curve.runs.length} seeds` : '';
+    return [{ label: runTitle(treatment) + seeds, curve }];
   });
   if (there.length > 0) return there;
   throw new DataError(`No run of ${preset.name} was tested with ${distortionNamed(test).title}.`, {

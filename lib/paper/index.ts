@@ -23,6 +23,7 @@ export {
 export { findings } from './findings';
 export {
   type CurveSource,
+  commonSeeds,
   figureCurves,
   type NamedCurve,
   type PanelCurve,

@@ -93,7 +93,7 @@ function settingOf(
 
 /** The seeds that all of some curves have, in order. */
 export function commonSeeds(curves: readonly SettingCurve[]): readonly number[] {
-  const [first, ...others] = curves.map(({ runs }) => runs.map(({ spec }) => spec.seed));
+  const [first = [], ...others] = curves.map(({ runs }) => runs.map(({ spec }) => spec.seed));
   return first.filter((seed) => others.every((of) => of.includes(seed)));
 }
 
@@ -114,11 +114,6 @@ function ofCommonSeeds(curves: readonly SettingCurve[]): readonly SettingCurve[]
 export function seedsText({ runs }: SettingCurve): string {
   const seeds = runs.map(({ spec }) => spec.seed);
   return seeds.length === 1 ? `seed ${seeds[0]}` : `mean of seeds ${seeds.join(', ')}`;
-}
-
-/** A label with how many seeds the curve is the mean of: `ST (σ=0.215, α=10), 3 seeds`. */
-export function withSeeds(label: string, { runs }: SettingCurve): string {
-  return runs.length > 1 ? `${label}, ${runs.length} seeds` : label;
 }
 
 /** Where curves are taken from. */

@@ -170,6 +170,7 @@ function curveTraces(
   const points = curve.points.toSorted((a, b) => rightwards(a) - rightwards(b));
   const isWorst = variant === 'worst';
   const isBaseline = method === 'baseline';
+  const opacity = Math.min(0.16, 0.8 / curves.length); // where many bands overlap, the curves still stand out
   const hover = [
     `<b>${escapeMarkup(label)}</b>`,
     '%{text}',
@@ -177,7 +178,7 @@ function curveTraces(
   ];
   return [
     ...(points.some(({ low, high }) => low < high)
-      ? [{ ...areaTrace(points, axis, translucent(colour, 0.16)), legendgroup: label, showlegend: false }]
+      ? [{ ...areaTrace(points, axis, translucent(colour, opacity)), legendgroup: label, showlegend: false }]
       : []),
     {
       type: 'scatter',

@@ -35,6 +35,11 @@ function kindIn(args) {
   if (gpu && args.includes('--cpu')) {
     throw new SetupError('--gpu and --cpu exclude each other.', { cure: 'Give one of them, or none.' });
   }
+  if (gpu && process.arch !== 'x64') {
+    throw new SetupError(`TensorFlow has its CUDA build for x86-64 alone, and this is ${process.arch}.`, {
+      cure: 'Leave out --gpu.',
+    });
+  }
   return gpu ? 'gpu' : args.includes('--cpu') ? 'cpu' : undefined;
 }
 

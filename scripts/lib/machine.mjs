@@ -30,10 +30,10 @@ export function problemsWith({ tools, megabytes }) {
 }
 
 function platformProblem() {
-  if (process.platform !== 'linux' || process.arch !== 'x64') {
+  if (process.platform !== 'linux' || !['x64', 'arm64'].includes(process.arch)) {
     return {
-      problem: `TensorFlow is set up here for Linux on x86-64, and this is ${process.platform} on ${process.arch}.`,
-      cure: 'Use a Linux x86-64 machine or container; on Windows, WSL 2 is one.',
+      problem: `TensorFlow is set up here for Linux on x86-64 and arm64, and this is ${process.platform} on ${process.arch}.`,
+      cure: 'Use a Linux machine or container: on a Mac, Docker runs the one in .devcontainer; on Windows, WSL 2 is one.',
     };
   }
   if (fs.existsSync('/etc/alpine-release')) {
@@ -107,9 +107,9 @@ function diskProblem(megabytes) {
   };
 }
 
-/** @returns {boolean} whether an NVIDIA driver is loaded */
-export function hasNvidiaDriver() {
-  return fs.existsSync('/proc/driver/nvidia/version') || answers('nvidia-smi');
+/** @returns {boolean} whether TensorFlow's CUDA build, which there is for x86-64 alone, finds an NVIDIA driver here */
+export function canUseCard() {
+  return process.arch === 'x64' && (fs.existsSync('/proc/driver/nvidia/version') || answers('nvidia-smi'));
 }
 
 /**

@@ -1,6 +1,6 @@
 // @ts-check
 import { SetupError } from './errors.mjs';
-import { hasNvidiaDriver, problemsWith } from './machine.mjs';
+import { canUseCard, problemsWith } from './machine.mjs';
 import { inWords, showProgress } from './progress.mjs';
 import { installedKind, stepsFor } from './steps.mjs';
 import { takeTurn } from './turn.mjs';
@@ -15,11 +15,11 @@ import { takeTurn } from './turn.mjs';
  * Each step is whole or not done: an interrupted set-up goes on where it stopped.
  *
  * @param {object} [options]
- * @param {Kind} [options.kind] default: what is installed; at first, `gpu` where an NVIDIA driver is found
+ * @param {Kind} [options.kind] default: what is installed; at first, `gpu` where a card can be used
  * @throws {SetupError} when the machine lacks something, or a step fails
  */
 export async function setUp({ kind } = {}) {
-  const steps = stepsFor(kind ?? installedKind() ?? (hasNvidiaDriver() ? 'gpu' : 'cpu'));
+  const steps = stepsFor(kind ?? installedKind() ?? (canUseCard() ? 'gpu' : 'cpu'));
   const missing = steps.filter((step) => !step.isDone());
   refuseProblems(missing);
   if (missing.length === 0) {
