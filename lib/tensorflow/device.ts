@@ -28,13 +28,19 @@ function look(): DeviceInfo {
   const isGpu = backend.isUsingGpuDevice;
   return {
     kind: isGpu ? 'gpu' : 'cpu',
-    name: (isGpu ? gpuName() : undefined) ?? cpus()[0]?.model.trim() ?? 'unknown',
+    name: (isGpu ? gpuName() : undefined) ?? cpuName(),
     threads: Number(process.env.TF_NUM_INTRAOP_THREADS) || availableParallelism(),
     tensorflow: backend.binding.TF_Version,
     tfjs: tf.version_core,
     node: process.version,
     bfloat16: isGpu || /\b(avx512_bf16|amx_bf16)\b/.test(read('/proc/cpuinfo') ?? ''),
   };
+}
+
+/** On arm64, Linux tells Node no name. */
+function cpuName(): string {
+  const model = cpus()[0]?.model.trim();
+  return model && model !== 'unknown' ? model : `${process.arch} processor`;
 }
 
 function gpuName(): string | undefined {

@@ -1,0 +1,168 @@
+/**
+ * Looks in some ten minutes at whether all is right with a card and how fast it is, and writes one page to send back:
+ * `npm run check:gpu [-- options]`.
+ *
+ *   --out FILE   Default: check-gpu.md
+ *   --cpu        Looks at the processor in the same way
+ *
+ * Ops and trainings are tested against PyTorch's numbers, without the 19-bit products (TF32) that cards take by default.
+ */
+import { execFileSync, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { parseArgs } from 'node:util';
+import { writeWhole } from '../lib/io/files';
+import { inProject, version } from '../lib/io/project';
+import { device } from '../lib/tensorflow';
+
+const { values } = parseArgs({
+  options: { out: { type: 'string', default: 'check-gpu.md' }, cpu: { type: 'boolean', default: false } },
+});
+
+const NODE = ['--import', 'tsx'];
+const CLI = [...NODE, 'lib/cli/main.ts'];
+const OURS = ['tensorflow', 'distortions', 'corruptions', 'network', 'training', 'pytorch'];
+
+/** Runs Node in the project, for so many minutes at most. @returns what it printed, and how it ended */
+async function node(args: readonly string[], minutes: number, env: NodeJS.ProcessEnv = {}): Promise<string> {
+  const signal = AbortSignal.timeout(minutes * 60_000);
+  const child = spawn(process.execPath, args, {
+    cwd: inProject(),
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  signal.addEventListener('abort', () => child.kill('SIGTERM'));
+  const [printed, told, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'close'),
+  ]);
+  if (code === 0) return printed;
+  const end = signal.aborted ? `stopped after ${minutes} minutes` : `ended with ${code}`;
+  return `${printed}${told.split('\n').slice(-20).join('\n')}\n(${end})\n`;
+}
+
+/** Which tests of the ops, and of what is made of them, fail here. */
+async function tests(): Promise<string> {
+  const files = OURS.map((name) => `test/${name}.test.ts`);
+  const printed = await node([...NODE, '--test', '--test-reporter=tap', ...files], 10, {
+    NVIDIA_TF32_OVERRIDE: '0',
+  });
+  return printed
+    .split('\n')
+    .filter((line) => /^ *not ok|^ *error: |^# (tests|pass|fail) |^\(/.test(line))
+    .join('\n');
+}
+
+/** Whether one seed gives the same bits twice: of trainings, each in a process of its own. */
+async function determinism(): Promise<string> {
+  const weights = [];
+  for (let time = 0; time < 2; time++) {
+    const store = mkdtempSync(join(tmpdir(), 'check-gpu-'));
+    const run = [
+      'run',
+      '--preset',
+      'smoke',
+      '--method',
+      'ST',
+      '--alpha',
+      '1',
+      '--distortion',
+      'gaussian-noise',
+    ];
+    const printed = await node([...CLI, ...run, '--strength', '0.1', '--seed', '1000', '--store', store], 3);
+    const files = readdirSync(store, { recursive: true, encoding: 'utf8' }).filter((file) =>
+      file.endsWith('weights.safetensors'),
+    );
+    if (files.length === 0) return printed;
+    const hash = createHash('sha256');
+    for (const file of files.sort()) hash.update(readFileSync(join(store, file)));
+    weights.push(hash.digest('hex').slice(0, 16));
+    rmSync(store, { recursive: true });
+  }
+  return weights[0] === weights[1]
+    ? `the same twice: ${weights[0]}`
+    : `two kinds of weights: ${weights.join(', ')}`;
+}
+
+/** The most memory of the card that a training at `laptop` takes. */
+async function cardMemory(): Promise<string> {
+  const used = () =>
+    Number(
+      execFileSync('nvidia-smi', ['--query-gpu=memory.used', '--format=csv,noheader,nounits'], {
+        encoding: 'utf8',
+      }).split('\n')[0],
+    );
+  const lines: string[] = [];
+  for (const method of ['DA', 'ST']) {
+    const before = used();
+    let peak = before;
+    const look = setInterval(() => {
+      peak = Math.max(peak, used());
+    }, 200);
+    await node([...NODE, 'bench/memory.ts', '--child', method], 3, { TF_FORCE_GPU_ALLOW_GROWTH: 'true' });
+    clearInterval(look);
+    lines.push(`${method}: ${peak - before} MB`);
+  }
+  return lines.join('\n');
+}
+
+/** Figure 1b of a seed that does not ship, where the pictures of `photos` are. */
+async function figure(): Promise<string> {
+  if (!existsSync(inProject('data', 'imagenette')))
+    return 'Not tried: `npx stability-training data imagenette --out data/imagenette` gets the pictures.';
+  const store = mkdtempSync(join(tmpdir(), 'check-gpu-'));
+  const started = performance.now();
+  const sweep = [
+    'sweep',
+    '--preset',
+    'photos',
+    '--figures',
+    'fig1b',
+    '--seeds',
+    '1000',
+    '--engine',
+    'local',
+    '--store',
+    store,
+  ];
+  const printed = await node([...CLI, ...sweep], 15);
+  rmSync(store, { recursive: true });
+  return `${printed.split('\n').slice(-6).join('\n')}\n${((performance.now() - started) / 1000).toFixed(0)} s`;
+}
+
+const bench = (...args: string[]) => [...NODE, ...args];
+const sections: Readonly<Record<string, () => Promise<string>>> = {
+  'Tests of ops, distortions, network and training': tests,
+  'One seed, two trainings': determinism,
+  'Images a second, beside PyTorch': () =>
+    node(bench('bench/run.ts', ...(values.cpu ? [] : ['--gpu']), '--only', '224 px', '--repeats', '3'), 10),
+  'Can the input path feed it?': () => node(bench('bench/input.ts', '--repeats', '1'), 10),
+  ...(!values.cpu && { 'Memory of the card': cardMemory }),
+  'A figure of photos': figure,
+};
+
+async function main(): Promise<void> {
+  const here = device();
+  if (here.kind !== 'gpu' && !values.cpu) {
+    console.error(
+      'TensorFlow finds no card here.\n→ npm run setup -- --gpu, and see environment.md, "On a graphics card"',
+    );
+    process.exitCode = 1;
+    return;
+  }
+  let page = `# Check of ${here.name}\n\nVersion ${version()}.\n\n\`\`\`\n${JSON.stringify(here, undefined, 2)}\n\`\`\`\n`;
+  for (const [title, look] of Object.entries(sections)) {
+    console.log(`${title} …`);
+    const found = await look();
+    page += `\n## ${title}\n\n\`\`\`\n${found.trim()}\n\`\`\`\n`;
+    writeWhole(values.out, page); // what is known, should the next stop the machine
+  }
+  console.log(`\nThe page is ${values.out}.`);
+}
+
+void main();
