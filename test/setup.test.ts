@@ -138,6 +138,17 @@ function isAlive(pid: number): boolean {
   }
 }
 
+/** Has `code` run before the script. */
+const preloaded = (code: string) => ({
+  NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(code)}`,
+});
+
+/** Has the script take the machine for another one. */
+const onMachine = (platform: NodeJS.Platform, arch: string) =>
+  preloaded(
+    `Object.defineProperties(process, { platform: { value: '${platform}' }, arch: { value: '${arch}' } })`,
+  );
+
 /** Runs a test in a clone of its own. */
 async function inWorld(work: (world: World) => Promise<void>, tools?: readonly string[]): Promise<void> {
   const world = await World.make(tools);
@@ -161,6 +172,20 @@ describe('set-up from nothing', () => {
       assert.deepEqual(await world.calls(), []);
       assert.equal(second.text, 'Set-up: everything is in place.\n');
     }));
+
+  for (const [arch, wheel] of [
+    ['x64', 'gpu'],
+    ['arm64', 'cpu'],
+  ])
+    test(`where there is an NVIDIA driver, on ${arch}: TensorFlow’s ${wheel} build`, () =>
+      inWorld(
+        async (world) => {
+          const { code } = await world.run('setup', [], onMachine('linux', arch));
+          assert.equal(code, 0);
+          assert.ok((await world.calls()).includes(`pip install ${wheel}`));
+        },
+        ['npm', 'python3', 'g++', 'make', 'nvidia-smi'],
+      ));
 
   test('two at once do the work once', () =>
     inWorld(async (world) => {
@@ -348,6 +373,17 @@ describe('what a machine lacks', () => {
       ],
     ));
 
+  for (const [platform, arch] of [
+    ['darwin', 'arm64'],
+    ['linux', 's390x'],
+  ] as const)
+    test(`TensorFlow for ${platform} on ${arch}`, () =>
+      refused(
+        ['npm', 'python3', 'g++', 'make'],
+        [new RegExp(`for Linux on x86-64 and arm64, and this is ${platform} on ${arch}.*\\n.*→ .*container`)],
+        onMachine(platform, arch),
+      ));
+
   test('make alone', () => refused(['npm', 'python3', 'g++'], [/: make not found/]));
 
   test('a Python without venv', () =>
@@ -363,11 +399,6 @@ describe('what a machine lacks', () => {
         FAKE_PYTHON: '3.9',
       },
     ));
-
-  /** Has `code` run before the script. */
-  const preloaded = (code: string) => ({
-    NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(code)}`,
-  });
 
   test('disk space', () => {
     const small = `import fs from 'node:fs'; fs.statfsSync = () => ({ bavail: 1e6, bsize: 1000 });`;
@@ -445,9 +476,14 @@ describe('a tool that fails', () => {
 });
 
 describe('the command line', () => {
-  const refused = (script: 'setup' | 'start', args: readonly string[], expected: RegExp) =>
+  const refused = (
+    script: 'setup' | 'start',
+    args: readonly string[],
+    expected: RegExp,
+    env: NodeJS.ProcessEnv = {},
+  ) =>
     inWorld(async (world) => {
-      const { code, text } = await world.run(script, args);
+      const { code, text } = await world.run(script, args, env);
       assert.equal(code, 1);
       assert.match(text, expected);
       assert.deepEqual(await world.calls(), []);
@@ -455,6 +491,13 @@ describe('the command line', () => {
 
   test('an unknown option of set-up', () =>
     refused('setup', ['--gpus'], /✗ Unknown option: --gpus\n→ npm run setup/));
+  test('CUDA on arm64', () =>
+    refused(
+      'setup',
+      ['--gpu'],
+      /CUDA build for x86-64 alone, and this is arm64/,
+      onMachine('linux', 'arm64'),
+    ));
   test('both kinds', () => refused('start', ['--gpu', '--cpu'], /--gpu and --cpu exclude each other/));
 
   test('--help', () =>

@@ -108,5 +108,5 @@ function tsc() {
   write(path.join(out, 'data', 'build', 'cifar10.js'), data);
 }
 
-const tools = { npm, python, tsc, 'g++': () => {}, make: () => {} };
+const tools = { npm, python, tsc, 'g++': () => {}, make: () => {}, 'nvidia-smi': () => {} };
 tools[/** @type {keyof typeof tools} */ (tool)]();
