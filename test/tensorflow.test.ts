@@ -387,8 +387,8 @@ describe('a compiled step', () => {
         },
       );
     const [one, two] = [bits(0, 1), bits(0, 2)];
-    // Else these sums would show nothing. With AVX2 alone the product does, with AVX-512 the gradient.
-    assert.notEqual(two, one);
+    // Else these sums would show nothing. With AVX2 alone the product does, with AVX-512 the gradient; on arm64 none.
+    if (process.arch === 'x64') assert.notEqual(two, one);
     assert.equal(bits(1, 2), one);
     assert.equal(bits(2, 1), two);
     assert.throws(() => compile(() => ({}), { threads: 0 }), {
