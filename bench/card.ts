@@ -63,26 +63,17 @@ async function determinism(): Promise<string> {
   const weights = [];
   for (let time = 0; time < 2; time++) {
     const store = mkdtempSync(join(tmpdir(), 'check-gpu-'));
-    const run = [
-      'run',
-      '--preset',
-      'smoke',
-      '--method',
-      'ST',
-      '--alpha',
-      '1',
-      '--distortion',
-      'gaussian-noise',
-    ];
-    const printed = await node([...CLI, ...run, '--strength', '0.1', '--seed', '1000', '--store', store], 3);
+    const run =
+      'run --preset smoke --method ST --alpha 1 --distortion gaussian-noise --strength 0.1 --seed 1000';
+    const printed = await node([...CLI, ...run.split(' '), '--store', store], 3);
     const files = readdirSync(store, { recursive: true, encoding: 'utf8' }).filter((file) =>
       file.endsWith('weights.safetensors'),
     );
-    if (files.length === 0) return printed;
     const hash = createHash('sha256');
     for (const file of files.sort()) hash.update(readFileSync(join(store, file)));
-    weights.push(hash.digest('hex').slice(0, 16));
     rmSync(store, { recursive: true });
+    if (files.length === 0) return printed;
+    weights.push(hash.digest('hex').slice(0, 16));
   }
   return weights[0] === weights[1]
     ? `the same twice: ${weights[0]}`
@@ -91,12 +82,9 @@ async function determinism(): Promise<string> {
 
 /** The most memory of the card that a training at `laptop` takes. */
 async function cardMemory(): Promise<string> {
-  const used = () =>
-    Number(
-      execFileSync('nvidia-smi', ['--query-gpu=memory.used', '--format=csv,noheader,nounits'], {
-        encoding: 'utf8',
-      }).split('\n')[0],
-    );
+  const query = ['--query-gpu=memory.used', '--format=csv,noheader,nounits'];
+  /** Megabytes, of the first card. */
+  const used = () => Number.parseInt(execFileSync('nvidia-smi', query, { encoding: 'utf8' }), 10);
   const lines: string[] = [];
   for (const method of ['DA', 'ST']) {
     const before = used();
@@ -117,31 +105,21 @@ async function figure(): Promise<string> {
     return 'Not tried: `npx stability-training data imagenette --out data/imagenette` gets the pictures.';
   const store = mkdtempSync(join(tmpdir(), 'check-gpu-'));
   const started = performance.now();
-  const sweep = [
-    'sweep',
-    '--preset',
-    'photos',
-    '--figures',
-    'fig1b',
-    '--seeds',
-    '1000',
-    '--engine',
-    'local',
-    '--store',
-    store,
-  ];
-  const printed = await node([...CLI, ...sweep], 15);
+  const sweep = 'sweep --preset photos --figures fig1b --seeds 1000 --engine local';
+  const printed = await node([...CLI, ...sweep.split(' '), '--store', store], 15);
   rmSync(store, { recursive: true });
   return `${printed.split('\n').slice(-6).join('\n')}\n${((performance.now() - started) / 1000).toFixed(0)} s`;
 }
 
-const bench = (...args: string[]) => [...NODE, ...args];
 const sections: Readonly<Record<string, () => Promise<string>>> = {
   'Tests of ops, distortions, network and training': tests,
   'One seed, two trainings': determinism,
   'Images a second, beside PyTorch': () =>
-    node(bench('bench/run.ts', ...(values.cpu ? [] : ['--gpu']), '--only', '224 px', '--repeats', '3'), 10),
-  'Can the input path feed it?': () => node(bench('bench/input.ts', '--repeats', '1'), 10),
+    node(
+      [...NODE, 'bench/run.ts', ...(values.cpu ? [] : ['--gpu']), '--only', '224 px', '--repeats', '3'],
+      10,
+    ),
+  'Can the input path feed it?': () => node([...NODE, 'bench/input.ts', '--repeats', '1'], 10),
   ...(!values.cpu && { 'Memory of the card': cardMemory }),
   'A figure of photos': figure,
 };

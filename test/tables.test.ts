@@ -184,16 +184,18 @@ describe('tables of a figure at several presets', () => {
 
   it('leave out and count a preset at which a claim is not computed, where another one has it', () => {
     const shipped = (['photos', 'laptop'] as const).map((preset) => new Laboratory({ preset }));
-    const { rows, title } = verdictTable([2, 29], shipped);
+    const bare = new Laboratory({ preset: 'smoke', store: join(folder, 'nothing') });
+    const { rows, title } = verdictTable([2, 29], [...shipped, bare]);
     assert.deepEqual(
       rows.map(({ claim, preset }) => [claim, preset]),
       [
         [2, 'photos'],
+        [null, 'laptop'],
         [29, 'photos'],
         [null, 'laptop'],
       ],
     );
-    assert.equal(title, 'Not computed: 1 of 2 at laptop');
+    assert.equal(title, 'Not computed: 2 of 2 at smoke');
   });
 
   it('say how many runs are missing, and train none unasked', async () => {
