@@ -11,7 +11,7 @@ import { readSafetensors, type StoredTensor, type TensorFile, writeSafetensors }
 const TO_TORCH: Readonly<Record<number, readonly number[]>> = { 4: [3, 2, 0, 1], 2: [1, 0] };
 const FROM_TORCH: Readonly<Record<number, readonly number[]>> = { 4: [2, 3, 1, 0], 2: [1, 0] };
 
-/** Tells depthwise filters: `[height, width, in, multiplier]` ↔ torch's `[in · multiplier, 1, height, width]`, in groups. */
+/** Depthwise filters are `[height, width, in, multiplier]` here and `[in · multiplier, 1, height, width]` in torch. */
 const isDepthwise = (name: string) => /(^|\.)depthwise_kernel(\.|$)/.test(name);
 
 /** A variable's values in torch's layout. */
@@ -144,8 +144,8 @@ function normalisationIn(file: string, metadata: TensorFile['metadata']): Normal
 /**
  * Saves the weights in torch's layout, and the network's normalisation, as safetensors.
  *
- * A ResNet has torchvision's names: PyTorch's `load_state_dict` takes the file. One's own network keeps its names, that of
- * `fromLayers` such as `2.gamma` and `2.moving_mean`: copy the tensors one by one. A tensor of two axes counts as `[in, out]` and
+ * A ResNet has torchvision's names: PyTorch's `load_state_dict` takes the file. A network of one's own keeps its names, after
+ * `fromLayers` such as `2.gamma` and `2.moving_mean`: copy its tensors one by one. A tensor of two axes counts as `[in, out]` and
  * is transposed. After a flattening, permute the inputs of the dense layer: torch has `[channel, height, width]`,
  * TensorFlow.js `[height, width, channel]`.
  */

@@ -20,7 +20,7 @@ export const rowSchema = z
   .refine(({ correct, total }) => correct <= total, 'more images are right than there are')
   .refine(isCounted, 'the answers are not those of as many right images');
 
-/** Whether a row's answers, a bit an image, are as many as its images, and as many of them right as it says. */
+/** Checks that a row has one answer (a bit) for each image, and as many right ones as it says. */
 function isCounted({ answers, correct, total }: { answers?: string; correct: number; total: number }) {
   if (answers === undefined) return true;
   const bytes = Buffer.from(answers, 'base64');

@@ -12,7 +12,7 @@ const recordsFile = (name: string) => join(SHIPPED, `${name}.jsonl`);
 const answersFile = (name: string) => join(SHIPPED, `${name}.answers.jsonl`);
 
 /**
- * The results that ship with the project: computed elsewhere, their records say where and when.
+ * Reads the results that ship with the project. They were computed elsewhere; their records say where and when.
  *
  * @throws DataError if a line is damaged
  */
@@ -35,7 +35,7 @@ export function shippedResults({ name }: Preset): Results {
 }
 
 /**
- * Reads a line. A test checks the whole form of what ships: to do so at each start would take longer than all else.
+ * Reads a line and checks its counts. A test checks the whole form of what ships, which takes too long for each start.
  *
  * @throws DataError if the line is damaged
  */

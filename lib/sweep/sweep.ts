@@ -84,7 +84,7 @@ export function sweepJobs(
   return { jobs, missing, runs };
 }
 
-/** Adds all that the run was tested with before: trained again, it may be another network, and old tests are not its own. */
+/** Adds every test that the run had before: trained again it may be another network, to which the old counts do not belong. */
 function withTestsOf(runs: RunStore, { tests, ...job }: Job): Job {
   const all = new Map(tests.map(({ distortion, strengths }) => [distortion, strengths]));
   for (const row of runs.evaluations(job.id).filter((row) => isTest(job.spec, row))) {

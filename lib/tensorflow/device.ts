@@ -37,7 +37,7 @@ function look(): DeviceInfo {
   };
 }
 
-/** On arm64, Linux tells Node no name. */
+/** Names the processor. Linux on arm64 gives Node no name. */
 function cpuName(): string {
   const model = cpus()[0]?.model.trim();
   return model && model !== 'unknown' ? model : `${process.arch} processor`;

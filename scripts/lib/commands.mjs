@@ -1,6 +1,7 @@
 // @ts-check
 import { SetupError } from './errors.mjs';
 import { runJupyterLab } from './jupyter-lab.mjs';
+import { hasCudaBuild } from './machine.mjs';
 import { setUp } from './set-up.mjs';
 
 const usage = `npm run setup -- [options]
@@ -35,7 +36,7 @@ function kindIn(args) {
   if (gpu && args.includes('--cpu')) {
     throw new SetupError('--gpu and --cpu exclude each other.', { cure: 'Give one of them, or none.' });
   }
-  if (gpu && process.arch !== 'x64') {
+  if (gpu && !hasCudaBuild) {
     throw new SetupError(`TensorFlow has its CUDA build for x86-64 alone, and this is ${process.arch}.`, {
       cure: 'Leave out --gpu.',
     });

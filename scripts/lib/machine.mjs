@@ -107,9 +107,12 @@ function diskProblem(megabytes) {
   };
 }
 
-/** @returns {boolean} whether TensorFlow's CUDA build, which there is for x86-64 alone, finds an NVIDIA driver here */
+/** TensorFlow is built with CUDA for x86-64 alone. */
+export const hasCudaBuild = process.arch === 'x64';
+
+/** @returns {boolean} whether TensorFlow with CUDA can be had, and an NVIDIA driver is loaded */
 export function canUseCard() {
-  return process.arch === 'x64' && (fs.existsSync('/proc/driver/nvidia/version') || answers('nvidia-smi'));
+  return hasCudaBuild && (fs.existsSync('/proc/driver/nvidia/version') || answers('nvidia-smi'));
 }
 
 /**

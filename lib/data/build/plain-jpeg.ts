@@ -17,8 +17,8 @@ const [SOF0, SOF2] = [0xffc0, 0xffc2];
 const COMPONENTS = ['1 11, 2 11, 3 11', '1 21, 2 11, 3 11', '1 22, 2 11, 3 11'];
 
 /**
- * Replaces the end marker of a JPEG of one scan: eight zeros, which the decoder reads ahead at most, and a restart
- * interval of a wrong length. A whole picture ends before it. In one that was cut short the decoder comes to it and
+ * Replaces the end marker of a JPEG of one scan. It has eight zeros, as many as the decoder reads ahead at most, and a
+ * restart interval of a wrong length. A whole picture ends before it. In one that was cut short the decoder comes to it and
  * fails, where it would fill up the rest in flat colour without a word; it may make the last block or two of the zeros.
  */
 const GUARD = Uint8Array.of(...new Uint8Array(8), 0xff, 0xdd, 0, 3, 0, EOI >> 8, EOI & 0xff);
