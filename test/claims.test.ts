@@ -333,6 +333,23 @@ describe('the claims of the text', () => {
     }
   });
 
+  it('over several tests are decided by those of a figure, where a figure asks, and say what all say', () => {
+    const results = resultsOf((cell) => otherwise[23](cell) ?? paper(cell));
+    for (const [id, { record }] of results)
+      if (record.spec.distortion?.name === 'thumbnail') results.delete(id);
+    const verdictIn = (...ids: string[]) => {
+      const within = panels.filter(({ id }) => ids.includes(id));
+      const { verdict, note, reason } = of(checkClaims(preset, results, { only: [23], panels: within }), 23);
+      return [verdict, note ?? reason];
+    };
+    assert.deepEqual(verdictIn('1a'), ['holds', 'Gaussian noise: holds. Over all 6 tests: contradicted.']);
+    assert.deepEqual(verdictIn('S4e', '1a'), [
+      'contradicted',
+      'Gaussian noise: holds; Random crop: contradicted. Over all 6 tests: contradicted.',
+    ]);
+    assert.match(String(verdictIn('S2c')), /^not computed,Runs are missing in 1 of 1: Thumbnail\./);
+  });
+
   it('over several panels fail by one of them, whatever is missing of the others', () => {
     const results = resultsOf((cell) => otherwise[24](cell) ?? paper(cell));
     for (const [id, { record }] of results)

@@ -2,7 +2,7 @@ import { type DistortionName, distortionNamed, distortions, strengthText } from 
 import { curvePoints } from '../evaluation/evaluate';
 import { DataError } from '../io/errors';
 import { display } from '../notebook/display';
-import { claims, claimsOf, claimsTable } from '../paper/claims';
+import { type ClaimOptions, claims, claimsOf, claimsTable } from '../paper/claims';
 import { experimentCurves, experimentGains } from '../paper/experiment';
 import { type CurveRule, type FigureName, panelsOf, panelTitle, sparse } from '../paper/figures';
 import {
@@ -211,16 +211,17 @@ export function figureTable(
 
 /**
  * The claims of the text about a figure, or those of some ids, with their verdicts and the differences that decide: a row a
- * claim and preset. A preset at which a claim is not computed is left out where another one has it; the title counts these.
+ * claim and preset; of a claim over several tests, those of the figure. A preset at which a claim is not computed is left out
+ * where another one has it; the title counts these.
  */
 export function verdictTable(
   about: FigureName | readonly number[],
   laboratories: Laboratory | readonly Laboratory[],
 ): ResultsTable {
-  const ids = typeof about === 'string' ? claimsAbout(about) : about;
+  const options = typeof about === 'string' ? optionsOf(about) : { only: about };
   const all = [laboratories].flat().map((laboratory) => ({
     preset: laboratory.preset.name,
-    checked: claimsTable(claimsOf(laboratory, { only: ids })),
+    checked: claimsTable(claimsOf(laboratory, options)),
   }));
   const shownAt = (all[0]?.checked ?? []).map((_, at) => {
     const computed = all.filter(({ checked }) => checked[at].verdict !== 'not computed');
@@ -244,7 +245,9 @@ export function verdictTable(
   });
 }
 
-function claimsAbout(figure: FigureName): readonly number[] {
-  const ids = panelsOf(figure).map(({ id }) => id);
-  return claims.filter(({ panels }) => panels.some((id) => ids.includes(id))).map(({ id }) => id);
+function optionsOf(figure: FigureName): ClaimOptions {
+  const panels = panelsOf(figure);
+  const ids = panels.map(({ id }) => id);
+  const about = claims.filter((claim) => claim.panels.some((id) => ids.includes(id)));
+  return { only: about.map(({ id }) => id), panels };
 }

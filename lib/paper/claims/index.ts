@@ -4,6 +4,7 @@ import type { Laboratory } from '../../runs/laboratory';
 import type { Preset } from '../../runs/presets';
 import type { Results } from '../../runs/run-store';
 import { DEFAULT_READING, type Reading } from '../../training/methods';
+import type { Panel } from '../figures';
 import { type MemoryMeasurement, memoryOf } from '../memory';
 import { type Comparison, Evidence, type Finding, NotComputed, type Place } from './evidence';
 import { claims } from './statements';
@@ -53,26 +54,25 @@ export interface ClaimOptions {
   readonly memory?: MemoryMeasurement;
   /** Which, by their ids. Default: all. */
   readonly only?: readonly number[];
+  /** Of a claim over several tests, those in these panels decide; its note has the verdict over all. Default: all. */
+  readonly panels?: readonly Panel[];
 }
 
 /** Checks the claims of the text against the runs of a preset that are there. */
 export function checkClaims(
   preset: Preset,
   results: Results,
-  { reading, memory, only = claims.map(({ id }) => id) }: ClaimOptions = {},
+  { reading, memory, only = claims.map(({ id }) => id), panels }: ClaimOptions = {},
 ): readonly ClaimResult[] {
   const evidence = new Evidence(preset, results, reading);
   const wanted = claims.filter(({ id }) => only.includes(id));
-  const shared = { reading: { ...DEFAULT_READING, ...reading } };
+  const ofMemory = memory?.preset === preset.name ? memory : undefined;
   return wanted.map(({ id, panels: [panel], rows, inEach }): ClaimResult => {
-    try {
-      if (rows) return { id, ...shared, ...found(evidence.find(panel, rows)) };
-      if (inEach) return { id, ...shared, ...foundInEach(inEach, evidence) };
-      return { id, ...shared, ...memoryFound(memory?.preset === preset.name ? memory : undefined) };
-    } catch (error) {
-      if (!(error instanceof NotComputed)) throw error;
-      return { id, ...shared, verdict: 'not computed', differences: [], count: 0, reason: error.message };
-    }
+    const result = attempted(() => {
+      if (rows) return found(evidence.find(panel, rows));
+      return inEach ? foundInEach(inEach, evidence, panels) : memoryFound(ofMemory);
+    });
+    return { id, reading: { ...DEFAULT_READING, ...reading }, ...result };
   });
 }
 
@@ -86,6 +86,16 @@ export function claimsOf(
 }
 
 type Found = Omit<ClaimResult, 'id' | 'reading'>;
+
+/** What was found, or that it is not computed and why. */
+function attempted(find: () => Found): Found {
+  try {
+    return find();
+  } catch (error) {
+    if (!(error instanceof NotComputed)) throw error;
+    return { verdict: 'not computed', differences: [], count: 0, reason: error.message };
+  }
+}
 
 /**
  * A claim holds if each of its comparisons surely does, which needs no correction: the least sure one decides (an
@@ -106,7 +116,15 @@ function found(finding: Finding): Found {
 }
 
 /** A claim that every one of several tests must bear out. A test that contradicts it decides; else all must be computed. */
-function foundInEach(places: readonly Place[], evidence: Evidence): Found {
+function foundInEach(places: readonly Place[], evidence: Evidence, panels?: readonly Panel[]): Found {
+  const here = places.filter(({ on }) =>
+    panels?.some(({ id, test }) => (typeof on === 'string' ? on === id : on.test === test)),
+  );
+  if (here.length > 0 && here.length < places.length) {
+    const all = attempted(() => foundInEach(places, evidence));
+    const part = foundInEach(here, evidence);
+    return { ...part, note: `${part.note} Over all ${places.length} tests: ${all.verdict}.` };
+  }
   const missing: { readonly title: string; readonly reason: string }[] = [];
   const there = places.flatMap(({ title, on, rows }) => {
     try {
