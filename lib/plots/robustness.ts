@@ -68,7 +68,9 @@ export function robustnessFigure(options: RobustnessFigureOptions): Figure {
   const axis = strengthAxis(distortion, strengths);
   const entries = curves.length + (band.length > 0 ? 1 : 0);
   const widest = Math.max(...curves.map(({ label }) => textWidth(label, legendFont.size))) + legendSymbol;
-  const plotWidth = Math.max(leastWidth - margin.left - margin.right, widest);
+  const heading = figureTitle(title);
+  const titleWidth = textWidth(title, heading.font.size, true);
+  const plotWidth = Math.max(leastWidth - margin.left - margin.right, widest, titleWidth);
   const columns = widest < plotWidth / 2 ? 2 : 1;
   const axisRoom = margin.axis + (none ? margin.secondLine : 0);
   const bottom = axisRoom + Math.ceil(entries / columns) * legendRow;
@@ -84,7 +86,7 @@ export function robustnessFigure(options: RobustnessFigureOptions): Figure {
       width: margin.left + plotWidth + margin.right,
       height: margin.top + plotHeight + bottom,
       margin: { l: margin.left, r: margin.right, t: margin.top, b: bottom, autoexpand: false },
-      title: figureTitle(title),
+      title: heading,
       xaxis: axis.layout,
       yaxis: {
         ...baseAxis,

@@ -33,10 +33,10 @@ const widths = new Map(
 );
 
 /** The width of one line of text, in pixels, for a font size in pixels. */
-export function textWidth(text: string, fontSize: number): number {
+export function textWidth(text: string, fontSize: number, isBold = false): number {
   let em = 0;
   for (const character of text) em += widths.get(character) ?? widestCharacter;
-  return em * fontSize;
+  return em * fontSize * (isBold ? boldness : 1);
 }
 
 type Point = readonly [x: number, y: number];
@@ -103,7 +103,7 @@ function runWidth(node: Node): number {
   if (node.nodeType === node.TEXT_NODE && parent) {
     const weight = styleOf(parent, 'font-weight')?.value;
     const isBold = weight === 'bold' || Number(weight) >= 600;
-    return textWidth(node.textContent ?? '', fontSize(parent)) * (isBold ? boldness : 1);
+    return textWidth(node.textContent ?? '', fontSize(parent), isBold);
   }
   return [...node.childNodes].reduce((width, child) => width + runWidth(child), 0);
 }
