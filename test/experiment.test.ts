@@ -516,8 +516,11 @@ describe('pictures in memory', () => {
 
   it('are refused where arrays and labels do not fit', async () => {
     const fine = { train: array(2), validation: array(2), test: array(2) };
-    await assert.rejects(buildArrays({ ...options, ...fine, test: array(0) }), /of test 0 images/);
-    await assert.rejects(buildArrays({ ...options, ...fine, train: array(2, 7) }), /the label 7/);
+    await assert.rejects(buildArrays({ ...options, ...fine, test: array(0) }), /test has 0 labels/);
+    await assert.rejects(
+      buildArrays({ ...options, ...fine, train: array(2, 7) }),
+      /image 0 of train has label 7/,
+    );
     await assert.rejects(buildArrays({ ...options, ...fine, side: 9 }), /9 × 9 × 3/);
     const images = new Float32Array(2 * 8 * 8 * 3) as object as Uint8Array;
     await assert.rejects(buildArrays({ ...options, ...fine, test: { ...fine.test, images } }), /Uint8Array/);
@@ -525,7 +528,7 @@ describe('pictures in memory', () => {
     const labels = ['length', 'length'] as object as number[];
     await assert.rejects(
       buildArrays({ ...options, ...fine, test: { ...fine.test, labels } }),
-      /label length/,
+      /has label length/,
     );
   });
 

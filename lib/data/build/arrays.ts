@@ -47,12 +47,17 @@ export async function buildArrays(options: ArrayOptions): Promise<string> {
         `buildArrays: the images of ${split} must be a Uint8Array, with values 0..255.`,
       );
     }
-    const fits = images.length === labels.length * bytes && labels.length > 0;
-    const wrong = Array.from(labels).find((label) => !(Number.isInteger(label) && label in classNames));
-    if (!fits || wrong !== undefined) {
+    if (labels.length === 0 || images.length !== labels.length * bytes) {
       throw new ArgumentError(
-        `buildArrays: expected of ${split} ${labels.length} images of ${side} × ${side} × 3 bytes, at least one, with ` +
-          `labels below ${classNames.length}, but got ${images.length} bytes${wrong === undefined ? '' : ` and the label ${wrong}`}.`,
+        `buildArrays: ${split} has ${labels.length} labels, at least one is needed, so ${labels.length} × ${side} × ${side} × 3 = ` +
+          `${labels.length * bytes} bytes of images; but it has ${images.length}.`,
+      );
+    }
+    const wrong = Array.from(labels).findIndex((label) => !(Number.isInteger(label) && label in classNames));
+    if (wrong >= 0) {
+      throw new ArgumentError(
+        `buildArrays: image ${wrong} of ${split} has label ${labels[wrong]}, but with ${classNames.length} classNames labels ` +
+          `are 0 to ${classNames.length - 1}.`,
       );
     }
   }
