@@ -522,13 +522,22 @@ describe('pictures in memory', () => {
       /image 0 of train has label 7/,
     );
     await assert.rejects(buildArrays({ ...options, ...fine, side: 9 }), /9 × 9 × 3/);
+    const text = '8' as string | number as number;
+    await assert.rejects(
+      buildArrays({ ...options, ...fine, side: text }),
+      /side must be a whole number from 2 on, but got '8'/,
+    );
+    await assert.rejects(
+      buildArrays({ ...options, ...fine, out: folder }),
+      /expected no such folder, or an empty one/,
+    );
     const images = new Float32Array(2 * 8 * 8 * 3) as object as Uint8Array;
     await assert.rejects(buildArrays({ ...options, ...fine, test: { ...fine.test, images } }), /Uint8Array/);
     await assert.rejects(buildArrays({ ...options, ...fine, name: '' }), /name must be a text/);
     const labels = ['length', 'length'] as object as number[];
     await assert.rejects(
       buildArrays({ ...options, ...fine, test: { ...fine.test, labels } }),
-      /has label length/,
+      /has label 'length'/,
     );
   });
 

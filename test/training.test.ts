@@ -316,6 +316,27 @@ describe('training', () => {
     assert.notDeepEqual(control.snapshot, (await trained({ method: { kind: 'control' } })).snapshot);
   });
 
+  it('waits for what is done after a batch and an epoch, and ends by its error', async () => {
+    const network = smallNetwork(4);
+    const seen: string[] = [];
+    const look = async (what: string) => {
+      const weights = network.snapshot();
+      for (let turn = 0; turn < 20; turn += 1) await setImmediate();
+      assert.deepEqual(network.snapshot(), weights);
+      seen.push(what);
+    };
+    await trained({
+      network,
+      epochs: 2,
+      onBatch: ({ epoch, batch }) => look(`${epoch}.${batch}`),
+      onEpoch: ({ epoch }) => look(`${epoch}`),
+    });
+    assert.deepEqual(seen, ['1.1', '1.2', '1.3', '1', '2.1', '2.2', '2.3', '2']);
+    const lost = () => Promise.reject(new Error('lost by the caller'));
+    await assert.rejects(trained({ onEpoch: lost }), /lost by the caller/);
+    await assert.rejects(trained({ onBatch: lost }), /lost by the caller/);
+  });
+
   it('stopped at any batch, goes on from its checkpoint to the same result, and leaves no half-written file', async () => {
     const options = { method: { kind: 'ST', alpha: 0.3 }, distortion: noise(0.1), epochs: 2 } as const;
     const undisturbed = await trained(options);

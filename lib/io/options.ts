@@ -1,4 +1,5 @@
 /** Options that plain JavaScript gives wrong, which TypeScript would have told. */
+import { inspect } from 'node:util';
 import { ArgumentError } from './errors';
 
 /**
@@ -50,12 +51,17 @@ function distance(one: string, other: string): number {
   return row[other.length];
 }
 
+/** A value as messages show it: texts in quotes, so that `'3'` is not read as 3. */
+export function shown(value: unknown): string {
+  return inspect(value, { depth: 0, maxStringLength: 80, breakLength: Number.POSITIVE_INFINITY });
+}
+
 /** @throws ArgumentError unless `value` is a whole number from `least` to `most`; `what` names it */
 export function checkWhole(what: string, value: number, least = 1, most = Number.MAX_SAFE_INTEGER): void {
   if (Number.isSafeInteger(value) && value >= least && value <= most) return;
   const from = least === 1 ? 'above 0' : `from ${least} on`;
   const range = most < Number.MAX_SAFE_INTEGER ? `from ${least} to ${most}` : from;
-  throw new ArgumentError(`${what} must be a whole number ${range}, but got ${value}.`);
+  throw new ArgumentError(`${what} must be a whole number ${range}, but got ${shown(value)}.`);
 }
 
 /** @throws ArgumentError unless `value` is one of some words; `what` names it */

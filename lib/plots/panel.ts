@@ -69,7 +69,7 @@ export async function compareTreatments(
       ...chart,
       onEpoch: (epoch) => {
         isTrained = true;
-        onEpoch?.(epoch);
+        return onEpoch?.(epoch);
       },
       onEnd: (run) => (isTrained ? onEnd?.(run) : undefined),
     });

@@ -185,9 +185,9 @@ export class Laboratory {
         checkpoint: { file: this.store.checkpointFile(id), run: id },
         onResume: (history) => this.store.setHistory(id, history),
         onBatch,
-        onEpoch: (result) => {
+        onEpoch: async (result) => {
           this.store.addEpoch(id, result);
-          onEpoch?.(result);
+          await onEpoch?.(result);
         },
       });
       saveWeights(network, this.store.weightsFile(id), { run: id, title: runTitle(spec) });

@@ -1,4 +1,5 @@
 import { ArgumentError } from '../io/errors';
+import { shown } from '../io/options';
 import { stepLine } from './graph';
 import { attribute, backend, DataType, handles, type Scalar, type Tensor, tf, wrapKernel } from './runtime';
 import { readingAs, Variable } from './variable';
@@ -118,10 +119,10 @@ export class Nesterov {
       momentum = 0.9,
     }: { readonly learningRate?: number; readonly momentum?: number } = {},
   ) {
-    if (!(learningRate > 0 && Number.isFinite(learningRate)))
-      throw new ArgumentError(`The learning rate must be a number above 0, but got ${learningRate}.`);
-    if (!(momentum >= 0 && momentum < 1))
-      throw new ArgumentError(`Momentum must be in 0 … 1, but got ${momentum}.`);
+    if (!(Number.isFinite(learningRate) && learningRate > 0))
+      throw new ArgumentError(`The learning rate must be a number above 0, but got ${shown(learningRate)}.`);
+    if (!(Number.isFinite(momentum) && momentum >= 0 && momentum < 1))
+      throw new ArgumentError(`Momentum must be in 0 … 1, but got ${shown(momentum)}.`);
     this.learningRate = learningRate;
     this.momentum = momentum;
     for (const variable of variables) {

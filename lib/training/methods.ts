@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type Distortion, distortionNamed, type Strength } from '../distortions';
 import { madeOnceError } from '../evaluation/inputs';
 import { ArgumentError } from '../io/errors';
-import { hint, wrongWord } from '../io/options';
+import { hint, shown, wrongWord } from '../io/options';
 import { Registry } from '../io/registry';
 import {
   detached,
@@ -136,7 +136,7 @@ export interface TrainingDistortion {
 
 const number = (what: string, range: string, most = Number.MAX_VALUE) =>
   z.custom<number>((value) => typeof value === 'number' && value >= 0 && value <= most, {
-    error: ({ input }) => `${what} must be ${range}, but got ${input}`,
+    error: ({ input }) => `${what} must be ${range}, but got ${shown(input)}`,
   });
 const oneOf = <const Word extends string>(what: string, ...words: readonly Word[]) =>
   z.enum(words, { error: ({ input }) => wrongWord(what, input, words) });

@@ -48,8 +48,10 @@ export interface TrainOptions {
   readonly checkpoint?: CheckpointOptions;
   /** Before the first batch, with the complete epochs of the checkpoint that is gone on from, if any. */
   readonly onResume?: (history: readonly EpochResult[]) => void;
-  readonly onBatch?: (event: BatchEvent) => void;
-  readonly onEpoch?: (result: EpochResult) => void;
+  /** After each batch. May be asynchronous: training goes on when it has ended, and what it throws ends the training. */
+  readonly onBatch?: (event: BatchEvent) => unknown;
+  /** After each epoch, in the same way. */
+  readonly onEpoch?: (result: EpochResult) => unknown;
 }
 
 /** Where a training keeps its checkpoint, to go on from when it is called again. */
@@ -239,7 +241,7 @@ export class Trainer {
           seen += batch.labels.length;
           position = { epoch: epoch - 1, batch: position.batch + 1, lossSum: position.lossSum + loss };
           const imagesPerSecond = (1000 * seen) / (performance.now() - started);
-          options.onBatch?.({
+          await options.onBatch?.({
             epoch,
             epochs,
             batch: position.batch,
@@ -274,7 +276,7 @@ export class Trainer {
         history.push(result);
         position = { epoch, batch: 0, lossSum: 0 };
         save();
-        options.onEpoch?.(result);
+        await options.onEpoch?.(result);
       }
     } catch (error) {
       if (signal?.aborted && error === signal.reason) save();

@@ -2,9 +2,9 @@
 import { join, resolve } from 'node:path';
 import { ArgumentError, DataError } from '../../io/errors';
 import { lockFolder } from '../../io/lock';
-import { checkOptions } from '../../io/options';
+import { checkOptions, checkWhole, shown } from '../../io/options';
 import { perSplit, SPLIT_NAMES, type SplitName } from '../store';
-import { STORE } from './pack';
+import { checkPlace, STORE } from './pack';
 import { StoreWriter } from './store-writer';
 
 /** Pictures and their classes. */
@@ -30,7 +30,7 @@ export interface ArrayOptions extends Readonly<Record<SplitName, LabelledArray>>
  * Writes a data set of pictures that lie in memory, so that threads and other processes can read them, too.
  *
  * @returns the folder, for `openFolder`
- * @throws ArgumentError for arrays and labels that do not fit each other; DataError where another process writes there
+ * @throws ArgumentError for arrays and labels that do not fit each other, and for a folder that is not empty; DataError where another process writes there
  */
 export async function buildArrays(options: ArrayOptions): Promise<string> {
   checkOptions('buildArrays', options, 'name! classNames! side! out! train! validation! test!');
@@ -39,6 +39,7 @@ export async function buildArrays(options: ArrayOptions): Promise<string> {
   if (!isName(name) || !Array.isArray(classNames) || !classNames.every(isName)) {
     throw new ArgumentError('buildArrays: name must be a text, and classNames a list of texts.');
   }
+  checkWhole('buildArrays: side', side, 2);
   const bytes = 3 * side ** 2;
   for (const split of SPLIT_NAMES) {
     const { images, labels } = options[split];
@@ -56,12 +57,13 @@ export async function buildArrays(options: ArrayOptions): Promise<string> {
     const wrong = Array.from(labels).findIndex((label) => !(Number.isInteger(label) && label in classNames));
     if (wrong >= 0) {
       throw new ArgumentError(
-        `buildArrays: image ${wrong} of ${split} has label ${labels[wrong]}, but with ${classNames.length} classNames labels ` +
+        `buildArrays: image ${wrong} of ${split} has label ${shown(labels[wrong])}, but with ${classNames.length} classNames labels ` +
           `are 0 to ${classNames.length - 1}.`,
       );
     }
   }
   const out = resolve(options.out);
+  await checkPlace(out);
   const lock = lockFolder(out);
   if (lock === undefined)
     throw new DataError(`${out}: another process writes there.`, { cure: 'Wait for its end.' });

@@ -96,7 +96,7 @@ function squareSide({ side = 224 }: Pick<BuildOptions, 'side'>): number {
 }
 
 /** There must be nothing to overwrite. */
-async function checkPlace(out: string): Promise<void> {
+export async function checkPlace(out: string): Promise<void> {
   if (!existsSync(out)) return;
   const isFolder = (await stat(out)).isDirectory();
   if (isFolder && (await readdir(out)).length === 0) return;
