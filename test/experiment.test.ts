@@ -16,6 +16,7 @@ import { experimentCurves, experimentGains } from 'stability-training/paper';
 import { experimentFigure } from 'stability-training/plots';
 import { loadPlugin, type NetworkMaker, presetNamed, registerNetwork, runId } from 'stability-training/runs';
 import { planJobs } from 'stability-training/sweep';
+import type { Tensor2D } from 'stability-training/tensorflow';
 import { type OwnMethod, registerMethod } from 'stability-training/training';
 
 const folder = mkdtempSync(join(tmpdir(), 'experiment-'));
@@ -332,6 +333,13 @@ describe('what is refused before anything is trained', () => {
       name: 'ArgumentError',
       message: 'Crops of 99 pixels cannot be cut from squares of 32.',
     });
+    const few = { network, dataset, distortion: 'rotation' };
+    const odd = (options: object) => first(st.evaluate({ ...few, ...options }));
+    await assert.rejects(odd({ strengths: 0.1 }), /strengths must be a list, but got 0\.1\./);
+    await assert.rejects(
+      odd({ split: 'validation' }),
+      /split must be a part of a data set, but got 'validation'/,
+    );
     assert.throws(() => st.sweepStatus('all', what), told(`A plan of runs ${isSeeds}`));
     const nothing = {} as Parameters<typeof st.train>[0];
     await assert.rejects(st.train(nothing), told('train needs the option "network".'));
@@ -440,6 +448,40 @@ describe('the id of a run', () => {
     });
     assert.equal(new Set(planned).size, 2);
     assert.equal(planned[0], planned[2]);
+  });
+
+  it('covers what a network calls, which its text does not show', async () => {
+    const helpers = {
+      head: (x: Tensor2D) => x,
+      width: 4,
+    };
+    const make: NetworkMaker['make'] = ({ classes }) =>
+      fromFunctions({
+        classes,
+        variables: { a: st.tf.ones([3, helpers.width]), b: st.tf.ones([helpers.width, classes]) },
+        forward: (x, { a, b }) => helpers.head(x.mean([1, 2]).matMul(a) as Tensor2D).matMul(b),
+      });
+    const planned = () => {
+      const network = registerNetwork({ name: 'helped', make });
+      const options = { name: 'helped', dataset: pictures, network, tests: [{ distortion: 'rotation' }] };
+      st.defineExperiment({ ...options, treatments: [{ method: { kind: 'ST', alpha: 1 }, distortion }] });
+      return planJobs('all', { preset: 'helped' })[0];
+    };
+    const first = planned();
+    assert.equal(planned().id, first.id);
+    helpers.head = (x) => x.relu();
+    const other = planned();
+    helpers.head = (x) => x.mul(0.5);
+    const factors = [planned().id];
+    helpers.head = (x) => x.mul(0.25);
+    factors.push(planned().id);
+    helpers.width = 5;
+    assert.equal(new Set([first.id, other.id, ...factors, planned().id]).size, 5);
+    helpers.head = (x) => x.mul(0.125);
+    const laboratory = new st.Laboratory({ preset: 'helped', store: join(folder, 'helped') });
+    helpers.head = (x) => x;
+    await assert.rejects(laboratory.run({ method: { kind: 'baseline' } }), /"helped" is not the one/);
+    assert.ok(!existsSync(join(folder, 'helped', other.id)));
   });
 
   it('is the same for a data set that is open, its folder, and what opens it', () => {

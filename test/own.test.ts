@@ -587,7 +587,9 @@ describe('pictures of no data set', () => {
     );
     const file = join(folder, 'picture.png');
     writeFileSync(file, files[0]);
-    const answers = await predict({ network, dataset, pictures: [file, ...files.slice(1)] });
+    const { name, classNames, sourceSide, cropSide, mean, deviation } = dataset;
+    const known = { name, classNames, sourceSide, cropSide, mean, deviation };
+    const answers = await predict({ network, dataset: known, pictures: [file, ...files.slice(1)] });
     const { answers: right, confidences } = await predictions(network, dataset, dataset.test);
     for (const [place, { className, probability, probabilities }] of answers.entries()) {
       assert.equal(Number(className === dataset.classNames[dataset.test.labels[place]]), right[place]);

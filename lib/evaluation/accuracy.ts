@@ -317,7 +317,7 @@ export function checkFinite(areFinite: boolean): void {
  */
 export function checkFits(
   { classes, normalisation }: Pick<Network, 'classes' | 'normalisation'>,
-  dataset: ImageDataset,
+  dataset: Pick<ImageDataset, 'name' | 'classNames'> & Normalisation,
 ): void {
   if (typeof dataset === 'string') {
     throw new ArgumentError(`Expected an opened data set, but got ${JSON.stringify(dataset)}.`, {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { toSquare } from '../data/build/square';
-import type { ImageDataset } from '../data/dataset';
+import type { ImageDataset, Normalisation } from '../data/dataset';
 import { ArgumentError, DataError } from '../io/errors';
 import { checkOptions } from '../io/options';
 import { logitsOf, type Network } from '../model/network';
@@ -22,8 +22,8 @@ export interface Prediction {
 /** Which network is asked, and about which pictures. */
 export interface PredictOptions {
   readonly network: Network;
-  /** What it was trained on: its classes, sides and normalisation. */
-  readonly dataset: ImageDataset;
+  /** What it was trained on, or no more of it than this. */
+  readonly dataset: Pick<ImageDataset, 'name' | 'classNames' | 'sourceSide' | 'cropSide'> & Normalisation;
   /** Files, or what is in them: JPEG, PNG, WebP, …, of any size. */
   readonly pictures: readonly (string | Uint8Array)[];
 }

@@ -74,8 +74,9 @@ const schema = z.strictObject({
  * Makes an experiment known under its name, as a preset of its own: a `Laboratory`, `sweep`, `sweepStatus` and the command
  * line take it. All runs of the paper can be done with it, too.
  *
- * The ids of its runs cover the pictures, the text of the network, of the loss and of the distortions, and all numbers
- * here.
+ * The ids of its runs cover the pictures, what the network computes, the text of the loss and of the distortions, and all
+ * numbers here. They do not cover functions that a loss or a distortion calls, nor weights that a network loads: who changes
+ * those gives the thing another name.
  *
  * @returns its preset
  * @throws ArgumentError that names every key that is unknown, missing or out of range, and what is wrong with a treatment

@@ -1,9 +1,10 @@
 /** The networks of runs: ResNet-18 of a width, or those of one's own by name. */
+import { hash } from 'node:crypto';
 import { ArgumentError } from '../io/errors';
-import { Registry } from '../io/registry';
-import type { Network } from '../model/network';
+import { changedError, Registry } from '../io/registry';
+import { logitsOf, type Network } from '../model/network';
 import { fastestPrecision, type Precision, ResNet18 } from '../model/resnet';
-import { hashSeed } from '../tensorflow';
+import { compile, hashSeed, type Tensor4D, tf } from '../tensorflow';
 import type { NetworkForm, OwnNetworkForm } from './spec';
 
 /** What a run's network is made for. */
@@ -24,6 +25,8 @@ export interface NetworkMaker {
 }
 
 const own = new Registry<NetworkMaker>('network');
+/** Of each, what it computes, by classes and side; one that is registered again is looked at again. */
+const graphs = new WeakMap<NetworkMaker, Map<string, string>>();
 
 /**
  * Makes a network of one's own known by its name.
@@ -35,6 +38,7 @@ export function registerNetwork(maker: NetworkMaker): OwnNetworkForm {
   if (typeof maker.make !== 'function')
     throw new ArgumentError(`The network "${maker.name}" must have a function make.`);
   own.add(maker);
+  graphs.set(maker, new Map());
   return { name: maker.name, definition: own.definition(maker.name) as string };
 }
 
@@ -49,20 +53,60 @@ export function makeNetwork(
   { precision, classes, side, seed }: NetworkShape & { readonly precision: Precision },
 ): Network {
   if ('width' in form) return new ResNet18({ ...form, classes, seed, precision });
-  const { name, definition } = form;
+  const { name, definition, graph } = form;
   const maker = own.planned(name, definition);
   if (precision !== 'float32') {
     throw new ArgumentError(`The network "${name}" computes in float32, but ${precision} was asked for.`);
   }
   const network = seeded(seed, () => maker.make({ classes, side, seed }));
-  if (network.classes === classes) return network;
-  network.dispose();
-  throw new ArgumentError(
-    `The network "${name}" has ${network.classes} classes, but the data set ${classes}.`,
-    {
-      cure: 'make gets the number of classes: use it.',
-    },
-  );
+  try {
+    if (network.classes !== classes) {
+      throw new ArgumentError(
+        `The network "${name}" has ${network.classes} classes, but the data set ${classes}.`,
+        { cure: 'make gets the number of classes: use it.' },
+      );
+    }
+    if (graph !== undefined && graph !== graphOf(network, side)) throw changedError('network', name);
+    return network;
+  } catch (error) {
+    network.dispose();
+    throw error;
+  }
+}
+
+/**
+ * A form as runs hold it: of one's own, with a hash of what it computes at a number of classes and a side.
+ *
+ * @throws as {@link makeNetwork}
+ */
+export function withGraph(form: NetworkForm, shape: Pick<NetworkShape, 'classes' | 'side'>): NetworkForm {
+  if ('width' in form) return form;
+  const known = graphs.get(own.planned(form.name, form.definition)) as Map<string, string>;
+  const key = `${shape.classes} ${shape.side}`;
+  if (!known.has(key)) {
+    const network = makeNetwork(form, { ...shape, seed: 0, precision: 'float32' });
+    known.set(key, graphOf(network, shape.side));
+    network.dispose();
+  }
+  return { ...form, graph: known.get(key) };
+}
+
+/**
+ * Hash of the graph that training records of a network. It covers what the text of `make` does not show, such as functions
+ * of other files and numbers from outside, but no weights.
+ */
+function graphOf(network: Network, side: number): string {
+  const step = compile(({ images }: { readonly images: Tensor4D }) => ({
+    logits: logitsOf(network, images, { training: true, track: false }),
+  }));
+  try {
+    tf.tidy(() => step({ images: tf.zeros([2, side, side, 3]) }).logits);
+    const [{ nodes }] = step.graphs();
+    const text = JSON.stringify(nodes.map(({ madeAt, ...node }) => node));
+    return hash('sha256', text).slice(0, 16);
+  } finally {
+    step.dispose();
+  }
 }
 
 /**

@@ -4,7 +4,7 @@ import { definitionOf, type Strength } from '../distortions';
 import { ArgumentError } from '../io/errors';
 import { checkOptions, hint } from '../io/options';
 import { checkMethod, explicitMethod, type Method } from '../training/methods';
-import { fastestPrecisionOf } from './networks';
+import { fastestPrecisionOf, withGraph } from './networks';
 import {
   type DatasetPart,
   type NamedDistortion,
@@ -147,7 +147,8 @@ export function presetOn(preset: Preset, dataset: ImageDataset): Preset {
     return isOwn ? Math.min(preset.dataset[split], length) : length;
   });
   const part = { name, digest: digestOf(dataset), ...counts };
-  return { ...preset, classes: classNames.length, cropSide, dataset: part };
+  const network = withGraph(preset.network, { classes: classNames.length, side: cropSide });
+  return { ...preset, network, classes: classNames.length, cropSide, dataset: part };
 }
 
 /** What a run is beyond its preset. */

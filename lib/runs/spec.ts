@@ -49,6 +49,8 @@ export interface OwnNetworkForm {
   readonly name: string;
   /** Tells it from others that have had its name. */
   readonly definition: string;
+  /** Hash of what it computes, in a run's specification. */
+  readonly graph?: string;
 }
 
 /**
@@ -67,7 +69,7 @@ const count = z.int().positive();
 
 export const networkSchema = z.union([
   z.strictObject({ width: count, stem: z.enum(['imagenet', 'small']) }),
-  z.strictObject({ name: z.string(), definition: z.string() }),
+  z.strictObject({ name: z.string(), definition: z.string(), graph: z.string().optional() }),
 ]);
 
 const schema = z.strictObject({
