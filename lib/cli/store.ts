@@ -52,11 +52,11 @@ export function findRun(
  */
 function presetOf(spec: RunSpec): string {
   const scaleOf = (of: Pick<RunSpec, 'network' | 'batchSize'>) => canonicalJson([of.network, of.batchSize]);
-  const found = knownPresets().find(
-    (preset) =>
-      scaleOf(preset) === scaleOf(spec) &&
-      (!preset.own || canonicalJson(presetAt(preset.name).dataset) === canonicalJson(spec.dataset)),
-  );
+  const found = knownPresets().find((preset) => {
+    if (!preset.own) return scaleOf(preset) === scaleOf(spec);
+    const here = presetAt(preset.name);
+    return scaleOf(here) === scaleOf(spec) && canonicalJson(here.dataset) === canonicalJson(spec.dataset);
+  });
   if (found !== undefined) return found.name;
   throw new ArgumentError('The run is of no preset of this version.', {
     cure: 'Evaluate it with the version that its record names; name the file of an experiment of your own: --plugin FILE.',
