@@ -6,6 +6,7 @@
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
+import katex from 'katex';
 import { inRoot, root } from './lib/paths.mjs';
 
 const site = path.resolve(process.argv[2] ?? inRoot('site'));
@@ -111,6 +112,19 @@ ${list((file) => texts.includes(file))}
   return { file: 'index.ipynb', title, begins: '', notebook: { ...asNotebook(source), metadata: { title } } };
 }
 
+/**
+ * A text with its formulas as MathML, which browsers draw by themselves: the template's MathJax would come from the net. Code
+ * is left as it is.
+ *
+ * @param {string} text
+ */
+const withFormulas = (text) =>
+  text.replace(
+    /(```[\s\S]*?```|`[^`]*`)|(\$\$?)([^$]+)\2/g,
+    (_, code, dollars, formula) =>
+      code ?? katex.renderToString(formula, { output: 'mathml', displayMode: dollars === '$$' }),
+  );
+
 /** @param {string} file @param {string} ending */
 const withEnding = (file, ending) => path.join(site, file.replace(/\.(ipynb|md)$/, ending));
 
@@ -141,6 +155,8 @@ const pages = [...chapters, contents(chapters)];
 const known = new Set(pages.map(({ file }) => file));
 for (const { file, notebook } of pages) {
   fs.mkdirSync(path.dirname(path.join(site, file)), { recursive: true });
+  for (const cell of notebook.cells.filter(({ cell_type }) => cell_type === 'markdown'))
+    cell.source = withFormulas([cell.source].flat().join(''));
   fs.writeFileSync(withEnding(file, '.ipynb'), JSON.stringify(notebook));
 }
 const drafts = pages.map(({ file }) => withEnding(file, '.ipynb'));
