@@ -576,6 +576,10 @@ describe('pictures in memory', () => {
     const images = new Float32Array(2 * 8 * 8 * 3) as object as Uint8Array;
     await assert.rejects(buildArrays({ ...options, ...fine, test: { ...fine.test, images } }), /Uint8Array/);
     await assert.rejects(buildArrays({ ...options, ...fine, name: '' }), /name must be a text/);
+    await assert.rejects(
+      buildArrays({ ...options, ...fine, classNames: ['a', 'a'] }),
+      /classNames has 'a' twice/,
+    );
     const labels = ['length', 'length'] as object as number[];
     await assert.rejects(
       buildArrays({ ...options, ...fine, test: { ...fine.test, labels } }),

@@ -20,7 +20,7 @@ export interface ArrayOptions extends Readonly<Record<SplitName, LabelledArray>>
   readonly name: string;
   /** What a label stands for: label i is `classNames[i]`. */
   readonly classNames: readonly string[];
-  /** Side of the squares in pixels, 2 at least; the network sees the centre crop of 7/8 of it. */
+  /** Side of the squares in pixels, 2 at least; the network sees the centre crop of 7/8 of it, `cropSide`. */
   readonly side: number;
   /** The folder that it becomes. */
   readonly out: string;
@@ -39,6 +39,8 @@ export async function buildArrays(options: ArrayOptions): Promise<string> {
   if (!isName(name) || !Array.isArray(classNames) || !classNames.every(isName)) {
     throw new ArgumentError('buildArrays: name must be a text, and classNames a list of texts.');
   }
+  const doubled = classNames.find((each, label) => classNames.indexOf(each) < label);
+  if (doubled !== undefined) throw new ArgumentError(`buildArrays: classNames has ${shown(doubled)} twice.`);
   checkWhole('buildArrays: side', side, 2);
   const bytes = 3 * side ** 2;
   for (const split of SPLIT_NAMES) {
