@@ -13,40 +13,31 @@ export const gaussianBlur = corruption(
     name: 'gaussian-blur',
     isExtra: true,
     constants: {
-      32: [0.4, 0.6, 0.7, 0.8, 1],
-      64: [0.5, 0.75, 1, 1.25, 1.5],
-      224: [1, 2, 3, 4, 6],
+      sigma: { 32: [0.4, 0.6, 0.7, 0.8, 1], 64: [0.5, 0.75, 1, 1.25, 1.5], 224: [1, 2, 3, 4, 6] },
     },
   },
-  (images, { constants: [sigmas], choose }) => blurred(images, sigmas, choose),
+  (images, { constants: { sigma }, choose }) => blurred(images, sigma, choose),
 );
 
 /** A lens out of focus: the mean over a disk of a radius, smoothed at its rim. */
 export const defocusBlur = corruption(
   {
     name: 'defocus-blur',
-    // radius, σ of the rim
     constants: {
-      32: [
-        [0.3, 0.4, 0.5, 1, 1.5],
-        [0.4, 0.5, 0.6, 0.2, 0.1],
-      ],
-      64: [
-        [0.5, 1, 1.5, 2.5, 3],
-        [0.6, 0.1, 0.1, 0.01, 0.1],
-      ],
-      224: [
-        [3, 4, 6, 8, 10],
-        [0.1, 0.5, 0.5, 0.5, 0.5],
-      ],
+      radius: { 32: [0.3, 0.4, 0.5, 1, 1.5], 64: [0.5, 1, 1.5, 2.5, 3], 224: [3, 4, 6, 8, 10] },
+      rimSigma: {
+        32: [0.4, 0.5, 0.6, 0.2, 0.1],
+        64: [0.6, 0.1, 0.1, 0.01, 0.1],
+        224: [0.1, 0.5, 0.5, 0.5, 0.5],
+      },
     },
   },
-  (images, { constants: [radii, rims], choose }) => {
-    const half = Math.max(...radii.map(halfOf));
+  (images, { constants: { radius, rimSigma }, choose }) => {
+    const half = Math.max(...radius.map(halfOf));
     const side = 2 * half + 1;
-    const kernels = radii.flatMap((radius, severity) => diskKernel(radius, rims[severity], half));
+    const kernels = radius.flatMap((each, severity) => diskKernel(each, rimSigma[severity], half));
     const padded = enlarged(images, half, 'reflect-101');
-    return correlate(padded, choose(tf.tensor(kernels, [radii.length, side, side])));
+    return correlate(padded, choose(tf.tensor(kernels, [radius.length, side, side])));
   },
 );
 
@@ -86,37 +77,28 @@ function diskKernel(radius: number, rim: number, half: number): number[] {
 export const glassBlur = corruption(
   {
     name: 'glass-blur',
-    // σ, the farthest neighbour, rounds
     constants: {
-      32: [
-        [0.05, 0.25, 0.4, 0.25, 0.4],
-        [1, 1, 1, 1, 1],
-        [1, 1, 1, 2, 2],
-      ],
-      64: [
-        [0.1, 0.5, 0.6, 0.7, 0.9],
-        [1, 1, 1, 2, 2],
-        [1, 1, 2, 1, 2],
-      ],
-      224: [
-        [0.7, 0.9, 1, 1.1, 1.5],
-        [1, 2, 2, 3, 4],
-        [2, 1, 3, 2, 2],
-      ],
+      sigma: {
+        32: [0.05, 0.25, 0.4, 0.25, 0.4],
+        64: [0.1, 0.5, 0.6, 0.7, 0.9],
+        224: [0.7, 0.9, 1, 1.1, 1.5],
+      },
+      farthest: { 32: [1, 1, 1, 1, 1], 64: [1, 1, 1, 2, 2], 224: [1, 2, 2, 3, 4] }, // neighbour
+      rounds: { 32: [1, 1, 1, 2, 2], 64: [1, 1, 2, 1, 2], 224: [2, 1, 3, 2, 2] },
     },
   },
-  (images, { constants: [sigmas, , numbers], c: [, farthest, rounds], choose, seeds }) => {
+  (images, { constants: { sigma, rounds }, c, choose, seeds }) => {
     const [batch, side, , channels] = images.shape;
-    const bytes = blurred(images, sigmas, choose).mul(255).floor().div(255);
+    const bytes = blurred(images, sigma, choose).mul(255).floor().div(255);
     const pixels = side * side;
-    const reach = farthest.reshape([-1, 1]);
+    const reach = c.farthest.reshape([-1, 1]);
     let from: Tensor = tf.range(0, pixels, 1, 'int32').reshape([1, pixels]).tile([batch, 1]);
-    for (let round = 0; round < Math.max(...numbers); round++) {
-      const isOn = rounds.reshape([-1, 1]).greater(round).cast('float32');
+    for (let round = 0; round < Math.max(...rounds); round++) {
+      const isOn = c.rounds.reshape([-1, 1]).greater(round).cast('float32');
       from = take(from, shuffled(seeds(round), reach.mul(isOn), side));
     }
     const moved = take(bytes.reshape([batch, pixels, channels]), from).reshape(images.shape);
-    return blurred(moved as Tensor4D, sigmas, choose);
+    return blurred(moved as Tensor4D, sigma, choose);
   },
 );
 
@@ -156,25 +138,14 @@ function shuffled(seeds: Tensor2D, reach: Tensor, side: number): Tensor {
 export const motionBlurred = corruption(
   {
     name: 'motion-blur',
-    // radius, σ
     constants: {
-      32: [
-        [6, 6, 6, 8, 9],
-        [1, 1.5, 2, 2, 2.5],
-      ],
-      64: [
-        [10, 10, 10, 10, 12],
-        [1, 1.5, 2, 2.5, 3],
-      ],
-      224: [
-        [10, 15, 15, 15, 20],
-        [3, 5, 8, 12, 15],
-      ],
+      radius: { 32: [6, 6, 6, 8, 9], 64: [10, 10, 10, 10, 12], 224: [10, 15, 15, 15, 20] },
+      sigma: { 32: [1, 1.5, 2, 2, 2.5], 64: [1, 1.5, 2, 2.5, 3], 224: [3, 5, 8, 12, 15] },
     },
   },
-  (images, { constants: [radii, sigmas], choose, seeds }) =>
+  (images, { constants: { radius, sigma }, choose, seeds }) =>
     motionBlur(images, {
-      weights: choose(motionWeights(radii, sigmas)),
+      weights: choose(motionWeights(radius, sigma)),
       angles: randomUniform(seeds(0), 1)
         .sub(0.5)
         .mul(Math.PI / 2),
@@ -186,26 +157,16 @@ export const motionBlurred = corruption(
 export const zoomBlur = corruption(
   {
     name: 'zoom-blur',
-    // below this factor, step
     constants: {
-      32: [
-        [1.06, 1.11, 1.16, 1.21, 1.26],
-        [0.01, 0.01, 0.01, 0.01, 0.01],
-      ],
-      64: [
-        [1.06, 1.11, 1.16, 1.21, 1.26],
-        [0.01, 0.01, 0.01, 0.01, 0.01],
-      ],
-      224: [
-        [1.11, 1.16, 1.21, 1.26, 1.31],
-        [0.01, 0.01, 0.02, 0.02, 0.03],
-      ],
+      // where the factors end
+      below: { 32: [1.06, 1.11, 1.16, 1.21, 1.26], 224: [1.11, 1.16, 1.21, 1.26, 1.31] },
+      step: { 32: [0.01, 0.01, 0.01, 0.01, 0.01], 224: [0.01, 0.01, 0.02, 0.02, 0.03] },
     },
   },
-  (images, { constants: [ends, steps], choose }) => {
-    const lists = ends.map((end, severity) => {
-      const step = steps[severity];
-      return Array.from({ length: Math.ceil((end - 1) / step) }, (_, at) => 1 + at * step);
+  (images, { constants: { below, step }, choose }) => {
+    const lists = below.map((end, severity) => {
+      const length = Math.ceil((end - 1) / step[severity]);
+      return Array.from({ length }, (_, at) => 1 + at * step[severity]);
     });
     const each = (numberOf: (list: readonly number[]) => number) =>
       choose(tf.tensor(lists.map(numberOf), [lists.length, 1, 1, 1]));

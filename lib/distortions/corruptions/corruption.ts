@@ -11,8 +11,15 @@ import {
 import { take, whereIs } from '../../tensorflow/places';
 import { type Distortion, strengthCheck, titleOf, type Uses } from '../distortion';
 
-/** Values of one constant at severities 1 to 5, or of several, as published for CIFAR-10-C, Tiny ImageNet-C and ImageNet-C. */
-export type Published = Readonly<Record<32 | 64 | 224, readonly number[] | readonly (readonly number[])[]>>;
+/** A constant's values at severities 1 to 5, as published for images of a side. */
+export interface Published {
+  /** CIFAR-10-C. */
+  readonly 32: readonly number[];
+  /** Tiny ImageNet-C. Default: those of 32. */
+  readonly 64?: readonly number[];
+  /** ImageNet-C. */
+  readonly 224: readonly number[];
+}
 
 /** A corruption as a distortion: its strength is its severity, 0 (none) to 5. */
 export interface Corruption extends Distortion<number> {
@@ -24,23 +31,22 @@ export interface Corruption extends Distortion<number> {
 const SEVERITIES = [0, 1, 2, 3, 4, 5] as const;
 
 /**
- * Each constant's values at severities 0 to 5 for images of a side: those of the published side that is nearest by its ratio,
+ * A constant's values at severities 0 to 5 for images of a side: those of the published side that is nearest by its ratio,
  * 32 up to 45 pixels, 64 up to 119, else 224. They are never mixed, so that each set is one that was published, and as many
  * pixels wide at every side. Severity 0 has those of 1, and what they make is not used.
  */
-export function constantsAt(published: Published, side: number): readonly (readonly number[])[] {
+export function constantsAt(published: Published, side: number): readonly number[] {
   const nearest = side ** 2 < 32 * 64 ? 32 : side ** 2 < 64 * 224 ? 64 : 224;
-  const constants = published[nearest];
-  const each = (typeof constants[0] === 'number' ? [constants] : constants) as readonly (readonly number[])[];
-  return each.map((values) => [values[0], ...values]);
+  const values = published[nearest] ?? published[32];
+  return [values[0], ...values];
 }
 
 /** What a corruption is made with, beside the images. */
-export interface Making {
-  /** `constants[constant][severity]`, at the images' side. */
-  readonly constants: readonly (readonly number[])[];
+export interface Making<Constant extends string = string> {
+  /** `constants.radius[severity]`, at the images' side. */
+  readonly constants: Readonly<Record<Constant, readonly number[]>>;
   /** `[batch, 1, 1, 1]` each: the constants of each image's severity. */
-  readonly c: readonly Tensor4D[];
+  readonly c: Readonly<Record<Constant, Tensor4D>>;
   /** Takes of a table `[6, …]` for each image what belongs to its severity: `[batch, …]`. */
   readonly choose: (table: Tensor) => Tensor;
   /** `[batch, 2]`: the images' seeds, of as many independent streams as are asked for. */
@@ -48,14 +54,14 @@ export interface Making {
 }
 
 /** How a corruption is described. */
-interface Description extends Pick<Corruption, 'name'> {
+interface Description<Constant extends string> extends Pick<Corruption, 'name'> {
   /** Default: {@link titleOf} its name. */
   readonly title?: string;
   /** Default: `'noise'`. */
   readonly category?: Corruption['category'];
   /** Default: false. */
   readonly isExtra?: boolean;
-  readonly constants: Published;
+  readonly constants: Readonly<Record<Constant, Published>>;
 }
 
 const ofImages = attribute.type('T', DataType.float32);
@@ -65,10 +71,12 @@ const ofImages = attribute.type('T', DataType.float32);
  *
  * @param make from images `[batch, S, S, 3]`, 0..1; what it returns is clipped to 0..1
  */
-export function corruption(
-  { name, title = titleOf(name), category = 'noise', isExtra = false, constants: published }: Description,
-  make: (images: Tensor4D, making: Making) => Tensor,
+export function corruption<Constant extends string>(
+  description: Description<Constant>,
+  make: (images: Tensor4D, making: Making<Constant>) => Tensor,
 ): Corruption {
+  const { name, title = titleOf(name), category = 'noise', isExtra = false } = description;
+  const published = Object.entries(description.constants) as [Constant, Published][];
   return {
     name,
     title,
@@ -89,10 +97,14 @@ export function corruption(
       cure: 'Severities are 1 to 5; 0 is no corruption.',
     }),
     apply({ crops, strengths, seeds }: Uses<'crops' | 'strengths' | 'seeds'>) {
-      const constants = constantsAt(published, crops.shape[1]);
       const severities = strengths.reshape([-1]).cast('int32');
       const choose = (table: Tensor) => take(table, severities);
-      const c = constants.map((values) => choose(tf.tensor([...values], [6, 1, 1, 1])) as Tensor4D);
+      const constants = {} as Record<Constant, readonly number[]>;
+      const c = {} as Record<Constant, Tensor4D>;
+      for (const [constant, values] of published) {
+        constants[constant] = constantsAt(values, crops.shape[1]);
+        c[constant] = choose(tf.tensor([...constants[constant]], [6, 1, 1, 1])) as Tensor4D;
+      }
       const stream = (number: number) => seeds.add(tf.tensor1d([number, 0], 'int32')) as Tensor2D;
       const made = make(crops, { constants, c, choose, seeds: stream });
       const within = executeOne('ClipByValue', [made, tf.scalar(0), tf.scalar(1)], [ofImages]);

@@ -18,12 +18,14 @@ export const contrast = corruption(
   {
     name: 'contrast',
     constants: {
-      32: [0.75, 0.5, 0.4, 0.3, 0.15],
-      64: [0.4, 0.3, 0.2, 0.1, 0.05],
-      224: [0.4, 0.3, 0.2, 0.1, 0.05],
+      factor: {
+        32: [0.75, 0.5, 0.4, 0.3, 0.15],
+        64: [0.4, 0.3, 0.2, 0.1, 0.05],
+        224: [0.4, 0.3, 0.2, 0.1, 0.05],
+      },
     },
   },
-  (images, { c: [factor] }) => {
+  (images, { c: { factor } }) => {
     const means = images.mean([1, 2], true);
     return images.mul(factor).add(means.mul(tf.sub(1, factor)));
   },
@@ -34,23 +36,12 @@ export const saturate = corruption(
   {
     name: 'saturate',
     isExtra: true,
-    // factor, summand
     constants: {
-      32: [
-        [0.3, 0.1, 1.5, 2, 2.5],
-        [0, 0, 0, 0.1, 0.2],
-      ],
-      64: [
-        [0.3, 0.1, 2, 5, 30],
-        [0, 0, 0, 0.1, 0.2],
-      ],
-      224: [
-        [0.3, 0.1, 2, 5, 20],
-        [0, 0, 0, 0.1, 0.2],
-      ],
+      factor: { 32: [0.3, 0.1, 1.5, 2, 2.5], 64: [0.3, 0.1, 2, 5, 30], 224: [0.3, 0.1, 2, 5, 20] },
+      summand: { 32: [0, 0, 0, 0.1, 0.2], 224: [0, 0, 0, 0.1, 0.2] },
     },
   },
-  (images, { c: [factor, summand] }) => {
+  (images, { c: { factor, summand } }) => {
     const value = images.max(3, true);
     const range = value.sub(images.min(3, true));
     const saturation = range.div(value.maximum(1e-12));
@@ -66,17 +57,19 @@ export const saturate = corruption(
 export const pixelate = corruption(
   {
     name: 'pixelate',
-    // side of the small image
+    // side of the small image, in parts of the side
     constants: {
-      32: [0.95, 0.9, 0.85, 0.75, 0.65],
-      64: [0.9, 0.8, 0.7, 0.6, 0.5],
-      224: [0.6, 0.5, 0.4, 0.3, 0.25],
+      small: {
+        32: [0.95, 0.9, 0.85, 0.75, 0.65],
+        64: [0.9, 0.8, 0.7, 0.6, 0.5],
+        224: [0.6, 0.5, 0.4, 0.3, 0.25],
+      },
     },
   },
-  (images, { constants: [parts], choose }) => {
+  (images, { constants: { small }, choose }) => {
     const side = images.shape[1];
-    const severities = choose(tf.range(0, parts.length, 1, 'int32'));
-    const ways = parts.map(
+    const severities = choose(tf.range(0, small.length, 1, 'int32'));
+    const ways = small.map(
       (part) =>
         ([some]: readonly Tensor[]) =>
           largePixels(some, side, Math.max(1, Math.trunc(side * part))),
@@ -103,6 +96,9 @@ function largePixels(images: Tensor, side: number, small: number): Tensor {
   return up(up(down, 2), 1);
 }
 
+/** 244 for 224 in the published code of {@link elasticTransform}. */
+const of244 = (parts: readonly number[]) => parts.map((part) => (part * 244) / 224);
+
 /** A sheet of rubber: a random affine map, then pixels displaced by smooth noise. */
 export const elasticTransform = corruption(
   {
@@ -110,25 +106,24 @@ export const elasticTransform = corruption(
     category: 'transformative',
     // strength and σ of the displacement, how far the affine map moves its three points: in parts of the side
     constants: {
-      32: [
-        [0, 0.05, 0.08, 0.1, 0.1],
-        [0, 0.2, 0.06, 0.04, 0.03],
-        [0.08, 0.07, 0.06, 0.05, 0.03],
-      ],
-      64: [
-        [0, 0.05, 0.1, 0.1, 0.16],
-        [0, 0.3, 0.08, 0.03, 0.03],
-        [0.08, 0.06, 0.06, 0.03, 0.02],
-      ],
-      // 244 for 224 in the published code
-      224: [
-        [2, 2, 0.05, 0.07, 0.12],
-        [0.7, 0.08, 0.01, 0.01, 0.01],
-        [0.1, 0.2, 0.02, 0.02, 0.02],
-      ].map((row) => row.map((part) => (part * 244) / 224)),
+      strength: {
+        32: [0, 0.05, 0.08, 0.1, 0.1],
+        64: [0, 0.05, 0.1, 0.1, 0.16],
+        224: of244([2, 2, 0.05, 0.07, 0.12]),
+      },
+      sigma: {
+        32: [0, 0.2, 0.06, 0.04, 0.03],
+        64: [0, 0.3, 0.08, 0.03, 0.03],
+        224: of244([0.7, 0.08, 0.01, 0.01, 0.01]),
+      },
+      moved: {
+        32: [0.08, 0.07, 0.06, 0.05, 0.03],
+        64: [0.08, 0.06, 0.06, 0.03, 0.02],
+        224: of244([0.1, 0.2, 0.02, 0.02, 0.02]),
+      },
     },
   },
-  (images, { constants: [, parts], c: [strength, , moved], choose, seeds }) => {
+  (images, { constants: { sigma }, c: { strength, moved }, choose, seeds }) => {
     const [batch, side] = images.shape;
     const line = tf.range(0, side);
     const [y, x] = [line.reshape([1, side, 1]), line.reshape([1, 1, side])];
@@ -138,7 +133,7 @@ export const elasticTransform = corruption(
       'reflect-101',
     );
     const noise = randomSigned(seeds(1), 2 * side * side);
-    const sigmas = parts.map((part) => Math.max(part * side, 1e-3));
+    const sigmas = sigma.map((part) => Math.max(part * side, 1e-3));
     const smooth = choose(blurMatrices(sigmas, side, { truncate: 3, edge: 'reflect' }));
     const displaced = alongBoth(noise.reshape([batch, side, side, 2]) as Tensor4D, smooth);
     const [dx, dy] = tf.split(displaced.mul(strength.mul(side)), 2, 3);
@@ -174,8 +169,9 @@ export const jpegCompression = corruption(
   {
     name: 'jpeg-compression',
     title: 'JPEG compression',
-    // quality
-    constants: { 32: [80, 65, 58, 50, 40], 64: [65, 58, 50, 40, 25], 224: [25, 18, 15, 10, 7] },
+    constants: {
+      quality: { 32: [80, 65, 58, 50, 40], 64: [65, 58, 50, 40, 25], 224: [25, 18, 15, 10, 7] },
+    },
   },
-  (images, { c: [quality] }) => recoded(images, quality),
+  (images, { c: { quality } }) => recoded(images, quality),
 );

@@ -255,7 +255,7 @@ export function plasma(seeds: Tensor2D, amplitudes: Tensor, side: number): Tenso
 }
 
 /** A layer of normal numbers with a mean and a deviation, `[batch, S, S, 1]`. */
-export const normalLayer = (images: Tensor4D, { seeds }: Making, mean: Tensor, deviation: Tensor) => {
+export const normalLayer = (images: Tensor4D, seeds: Making['seeds'], mean: Tensor, deviation: Tensor) => {
   const [, height, width] = images.shape;
   return randomNormal(seeds(0), [height, width, 1]).mul(deviation).add(mean) as Tensor4D;
 };

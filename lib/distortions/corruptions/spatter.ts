@@ -12,39 +12,29 @@ export const spatter = corruption(
   {
     name: 'spatter',
     isExtra: true,
-    // mean and deviation of the noise, σ of its blur, least splash, how strong the water or σ of the mud, mud or water
     constants: {
-      32: [
-        [0.62, 0.65, 0.65, 0.65, 0.65],
-        [0.1, 0.1, 0.3, 0.1, 0.1],
-        [0.7, 0.8, 1, 0.7, 0.5],
-        [0.7, 0.7, 0.69, 0.69, 0.68],
-        [0.5, 0.5, 0.5, 0.6, 0.6],
-        [0, 0, 0, 1, 1],
-      ],
-      64: [
-        [0.62, 0.65, 0.65, 0.65, 0.65],
-        [0.1, 0.1, 0.3, 0.1, 0.1],
-        [0.7, 0.8, 1, 0.7, 0.5],
-        [0.7, 0.7, 0.69, 0.68, 0.67],
-        [0.6, 0.6, 0.6, 0.6, 0.6],
-        [0, 0, 0, 1, 1],
-      ],
-      224: [
-        [0.65, 0.65, 0.65, 0.65, 0.67],
-        [0.3, 0.3, 0.3, 0.3, 0.4],
-        [4, 3, 2, 1, 1],
-        [0.69, 0.68, 0.68, 0.65, 0.65],
-        [0.6, 0.6, 0.5, 1.5, 1.5],
-        [0, 0, 0, 1, 1],
-      ],
+      mean: { 32: [0.62, 0.65, 0.65, 0.65, 0.65], 224: [0.65, 0.65, 0.65, 0.65, 0.67] }, // of the noise
+      deviation: { 32: [0.1, 0.1, 0.3, 0.1, 0.1], 224: [0.3, 0.3, 0.3, 0.3, 0.4] },
+      sigma: { 32: [0.7, 0.8, 1, 0.7, 0.5], 224: [4, 3, 2, 1, 1] }, // of its blur
+      least: {
+        32: [0.7, 0.7, 0.69, 0.69, 0.68],
+        64: [0.7, 0.7, 0.69, 0.68, 0.67],
+        224: [0.69, 0.68, 0.68, 0.65, 0.65],
+      },
+      // how strong the water, or σ of the mud
+      strength: {
+        32: [0.5, 0.5, 0.5, 0.6, 0.6],
+        64: [0.6, 0.6, 0.6, 0.6, 0.6],
+        224: [0.6, 0.6, 0.5, 1.5, 1.5],
+      },
+      isMud: { 32: [0, 0, 0, 1, 1], 224: [0, 0, 0, 1, 1] },
     },
   },
-  (images, making) => {
-    const [mean, deviation, , least, strength, isMud] = making.c;
+  (images, { constants, c, choose: chosen, seeds }) => {
     const side = images.shape[1];
-    const matrices = (place: number) => making.choose(blurMatrices(making.constants[place], side));
-    const liquid = above(alongBoth(normalLayer(images, making, mean, deviation), matrices(2)), least);
+    const matrices = (sigmas: readonly number[]) => chosen(blurMatrices(sigmas, side));
+    const noise = normalLayer(images, seeds, c.mean, c.deviation);
+    const liquid = above(alongBoth(noise, matrices(constants.sigma)), c.least);
     // An outer product: broadcast over the innermost axis takes ten times as long.
     const coloured = (layer: Tensor, values: readonly number[]) =>
       tf
@@ -56,12 +46,13 @@ export const spatter = corruption(
       const lit = bytes.mul(relief(bytes));
       return some.add(coloured(lit.div(lit.max([1, 2], true).maximum(1e-6)).mul(by), WATER));
     };
-    const mud = ([some, of, , limit, smooth]: readonly Tensor[]) => {
-      const dirt = above(alongBoth(of.greater(limit).cast('float32') as Tensor4D, smooth), 0.8);
+    const mud = ([some, of, , limit, blur]: readonly Tensor[]) => {
+      const dirt = above(alongBoth(of.greater(limit).cast('float32') as Tensor4D, blur), 0.8);
       return some.mul(tf.sub(1, dirt)).add(coloured(dirt, MUD));
     };
-    const kinds = isMud.reshape([-1]).cast('int32');
-    return byKind(kinds, [images, liquid, strength, least, matrices(4)], [water, mud]);
+    const kinds = c.isMud.reshape([-1]).cast('int32');
+    const smooth = matrices(constants.strength);
+    return byKind(kinds, [images, liquid, c.strength, c.least, smooth], [water, mud]);
   },
 );
 

@@ -8,42 +8,29 @@ const grey = (images: Tensor4D) => {
   return images.mul(weights).sum(3, true) as Tensor4D;
 };
 
-/** Constants of snow that CIFAR-10-C and Tiny ImageNet-C share: all but what is left of the image. */
-const smallFlakes = [
-  [0.1, 0.1, 0.15, 0.25, 0.3],
-  [0.2, 0.2, 0.3, 0.3, 0.3],
-  [1, 1, 1.75, 2.25, 1.25],
-  [0.6, 0.5, 0.55, 0.6, 0.65],
-  [8, 10, 10, 12, 14],
-  [3, 4, 4, 6, 12],
-];
-
 /** Falling snow: flakes of noise, enlarged and blurred by their fall, over a paler image. */
 export const snow = corruption(
   {
     name: 'snow',
-    // mean and deviation of the noise, zoom, least flake, radius and σ of the fall, what is left of the image
     constants: {
-      32: [...smallFlakes, [0.95, 0.9, 0.9, 0.85, 0.8]],
-      64: [...smallFlakes, [0.8, 0.8, 0.7, 0.65, 0.6]],
-      224: [
-        [0.1, 0.2, 0.55, 0.55, 0.55],
-        [0.3, 0.3, 0.3, 0.3, 0.3],
-        [3, 2, 4, 4.5, 2.5],
-        [0.5, 0.5, 0.9, 0.85, 0.85],
-        [10, 12, 12, 12, 12],
-        [4, 4, 8, 8, 12],
-        [0.8, 0.7, 0.7, 0.65, 0.55],
-      ],
+      mean: { 32: [0.1, 0.1, 0.15, 0.25, 0.3], 224: [0.1, 0.2, 0.55, 0.55, 0.55] }, // of the noise
+      deviation: { 32: [0.2, 0.2, 0.3, 0.3, 0.3], 224: [0.3, 0.3, 0.3, 0.3, 0.3] },
+      zoom: { 32: [1, 1, 1.75, 2.25, 1.25], 224: [3, 2, 4, 4.5, 2.5] },
+      least: { 32: [0.6, 0.5, 0.55, 0.6, 0.65], 224: [0.5, 0.5, 0.9, 0.85, 0.85] }, // value of a flake
+      radius: { 32: [8, 10, 10, 12, 14], 224: [10, 12, 12, 12, 12] }, // of the fall
+      sigma: { 32: [3, 4, 4, 6, 12], 224: [4, 4, 8, 8, 12] },
+      // of the image
+      left: {
+        32: [0.95, 0.9, 0.9, 0.85, 0.8],
+        64: [0.8, 0.8, 0.7, 0.65, 0.6],
+        224: [0.8, 0.7, 0.7, 0.65, 0.55],
+      },
     },
   },
-  (images, making) => {
-    const { choose, seeds } = making;
-    const [, , factors, , radii, sigmas] = making.constants;
-    const [mean, deviation, , least, , , left] = making.c;
-    const enlarged = zoom(normalLayer(images, making, mean, deviation), factors, choose);
+  (images, { constants, c: { mean, deviation, least, left }, choose, seeds }) => {
+    const enlarged = zoom(normalLayer(images, seeds, mean, deviation), constants.zoom, choose);
     const flakes = motionBlur(above(enlarged, least).clipByValue(0, 1) as Tensor4D, {
-      weights: choose(motionWeights(radii, sigmas)),
+      weights: choose(motionWeights(constants.radius, constants.sigma)),
       angles: randomUniform(seeds(1), 1)
         .sub(1.5)
         .mul(Math.PI / 2), // −135° to −45°
@@ -73,23 +60,16 @@ const FROST_COLOUR = [0.57, 0.66, 0.7];
 export const frost = corruption(
   {
     name: 'frost',
-    // parts of the image and of the frost
     constants: {
-      32: [
-        [1, 1, 0.9, 0.85, 0.75],
-        [0.2, 0.3, 0.4, 0.4, 0.45],
-      ],
-      64: [
-        [1, 0.9, 0.8, 0.75, 0.7],
-        [0.3, 0.4, 0.45, 0.5, 0.55],
-      ],
-      224: [
-        [1, 0.8, 0.7, 0.65, 0.6],
-        [0.4, 0.6, 0.7, 0.7, 0.75],
-      ],
+      imagePart: { 32: [1, 1, 0.9, 0.85, 0.75], 64: [1, 0.9, 0.8, 0.75, 0.7], 224: [1, 0.8, 0.7, 0.65, 0.6] },
+      frostPart: {
+        32: [0.2, 0.3, 0.4, 0.4, 0.45],
+        64: [0.3, 0.4, 0.45, 0.5, 0.55],
+        224: [0.4, 0.6, 0.7, 0.7, 0.75],
+      },
     },
   },
-  (images, { c: [imagePart, frostPart], seeds }) => {
+  (images, { c: { imagePart, frostPart }, seeds }) => {
     const [batch, side] = images.shape;
     const clouds = plasma(seeds(0), wobbles([2], side), side).sub(0.5);
     const crystals = NEEDLES.map(({ size, towards, turn }, family) => {
@@ -117,26 +97,15 @@ export const frost = corruption(
 export const fog = corruption(
   {
     name: 'fog',
-    // how thick, and how smooth
     constants: {
-      32: [
-        [0.2, 0.5, 0.75, 1, 1.5],
-        [3, 3, 2.5, 2, 1.75],
-      ],
-      64: [
-        [0.4, 0.7, 1, 1.5, 2],
-        [3, 3, 2.5, 2, 1.75],
-      ],
-      224: [
-        [1.5, 2, 2.5, 2.5, 3],
-        [2, 2, 1.7, 1.5, 1.4],
-      ],
+      thickness: { 32: [0.2, 0.5, 0.75, 1, 1.5], 64: [0.4, 0.7, 1, 1.5, 2], 224: [1.5, 2, 2.5, 2.5, 3] },
+      decay: { 32: [3, 3, 2.5, 2, 1.75], 224: [2, 2, 1.7, 1.5, 1.4] }, // how smooth
     },
   },
-  (images, { constants: [, decays], c: [thickness], choose, seeds }) => {
+  (images, { constants: { decay }, c: { thickness }, choose, seeds }) => {
     const side = images.shape[1];
     const brightest = images.max([1, 2, 3], true);
-    const clouds = plasma(seeds(0), choose(wobbles(decays, side)), side).mul(thickness);
+    const clouds = plasma(seeds(0), choose(wobbles(decay, side)), side).mul(thickness);
     return images.add(clouds).mul(brightest.div(brightest.add(thickness)));
   },
 );
@@ -146,12 +115,14 @@ export const brightness = corruption(
   {
     name: 'brightness',
     constants: {
-      32: [0.05, 0.1, 0.15, 0.2, 0.3],
-      64: [0.1, 0.2, 0.3, 0.4, 0.5],
-      224: [0.1, 0.2, 0.3, 0.4, 0.5],
+      more: {
+        32: [0.05, 0.1, 0.15, 0.2, 0.3],
+        64: [0.1, 0.2, 0.3, 0.4, 0.5],
+        224: [0.1, 0.2, 0.3, 0.4, 0.5],
+      },
     },
   },
-  (images, { c: [more] }) => {
+  (images, { c: { more } }) => {
     const value = images.max(3, true);
     const raised = value.add(more).minimum(1);
     return tf.where(value.greater(0), images.mul(raised.div(value.maximum(1e-12))), raised);
