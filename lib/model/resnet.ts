@@ -123,11 +123,9 @@ export abstract class ResNet extends Network {
     const [window, stride] = isLarge ? [7, 2 as const] : [3, 1 as const];
     this.#first = { convolution: 'conv1', norm: 'bn1', window, inputs: 3, outputs: width, stride };
     this.#blocks = blocksOf(depth, width);
-    for (const { convolution, norm, ...shape } of [this.#first, ...this.#blocks.flatMap(layersOf)]) {
-      this.#convolution(convolution, shape);
-      this.#batchNorm(norm, shape.outputs);
-    }
-    const features = this.#blocks.flatMap(({ layers }) => layers).slice(-1)[0].outputs;
+    const inBlocks = this.#blocks.flatMap(({ layers, shortcut }) => layers.concat(shortcut ?? []));
+    for (const layer of [this.#first, ...inBlocks]) this.#addLayer(layer);
+    const features = inBlocks[inBlocks.length - 1].outputs;
     const bound = 1 / Math.sqrt(features); // nn.Linear: weight and bias uniform in ±1/√inputs
     this.#variable('fc.weight', (s) => uniformTensor(s, [features, classes], bound));
     this.#variable('fc.bias', (s) => uniformTensor(s, [classes], bound));
@@ -187,23 +185,15 @@ export abstract class ResNet extends Network {
     value.dispose();
   }
 
-  /** `kaiming_normal_(mode='fan_out', nonlinearity='relu')`. */
-  #convolution(
-    name: string,
-    { window, inputs, outputs }: Pick<Layer, 'window' | 'inputs' | 'outputs'>,
-  ): void {
-    const deviation = Math.sqrt(2 / (window * window * outputs));
-    this.#variable(`${name}.weight`, (seed) =>
-      normalTensor(seed, [window, window, inputs, outputs], deviation),
-    );
-  }
-
-  #batchNorm(name: string, channels: number): void {
-    this.batchNorms.set(name, BATCH_NORM);
-    this.#variable(`${name}.weight`, () => tf.ones([channels]));
-    this.#variable(`${name}.bias`, () => tf.zeros([channels]));
-    this.#variable(`${name}.running_mean`, () => tf.zeros([channels]), false);
-    this.#variable(`${name}.running_var`, () => tf.ones([channels]), false);
+  #addLayer({ convolution, norm, window, inputs, outputs }: Layer): void {
+    const deviation = Math.sqrt(2 / (window * window * outputs)); // kaiming_normal_(mode='fan_out', nonlinearity='relu')
+    const shape = [window, window, inputs, outputs] as const;
+    this.#variable(`${convolution}.weight`, (seed) => normalTensor(seed, shape, deviation));
+    this.batchNorms.set(norm, BATCH_NORM);
+    this.#variable(`${norm}.weight`, () => tf.ones([outputs]));
+    this.#variable(`${norm}.bias`, () => tf.zeros([outputs]));
+    this.#variable(`${norm}.running_mean`, () => tf.zeros([outputs]), false);
+    this.#variable(`${norm}.running_var`, () => tf.ones([outputs]), false);
   }
 }
 
@@ -226,11 +216,6 @@ export class ResNet50 extends ResNet {
   constructor(options: ResNetOptions) {
     super(50, options);
   }
-}
-
-/** The layers of a block in torchvision's order. */
-function layersOf({ layers, shortcut }: Block): readonly Layer[] {
-  return shortcut ? [...layers, shortcut] : layers;
 }
 
 /** The residual blocks, in four stages, of which the first block of each later one halves the side. */
