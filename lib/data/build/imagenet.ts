@@ -1,10 +1,9 @@
 import { existsSync } from 'node:fs';
-import { open, readdir } from 'node:fs/promises';
+import { open, readdir, readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import { Header } from 'tar';
+import * as tar from 'tar';
 import { DataError } from '../../io/errors';
 import type { SourceImage } from './build';
-import { findLabels, LABEL_FILES, parseLabels } from './imagenet-labels';
 import { TIFS_CLASSES } from './tifs-classes';
 
 /** Images of each class, by WordNet id; a class that is missing has no entry. */
@@ -14,6 +13,20 @@ const BASES = ['', 'ILSVRC/Data/CLS-LOC', 'Data/CLS-LOC'];
 const TRAIN_TAR = 'ILSVRC2012_img_train.tar';
 const VAL_TAR = 'ILSVRC2012_img_val.tar';
 
+const SOLUTION = 'LOC_val_solution.csv';
+const GROUND_TRUTH = 'ILSVRC2012_validation_ground_truth.txt';
+const DEVKIT = 'ILSVRC2012_devkit_t12';
+/** Where the labels of a flat `val` may lie. */
+const LABEL_PLACES = [
+  SOLUTION,
+  GROUND_TRUTH,
+  join('data', GROUND_TRUTH),
+  join(DEVKIT, 'data', GROUND_TRUTH),
+  `${DEVKIT}.tar.gz`,
+];
+/** The same in words. */
+const LABEL_FILES = `${SOLUTION}, ${GROUND_TRUTH} or ${DEVKIT}.tar.gz`;
+
 /**
  * The images of TIFS's classes in a copy of ILSVRC2012, in any layout that people have:
  *
@@ -21,8 +34,8 @@ const VAL_TAR = 'ILSVRC2012_img_val.tar';
  * - `ILSVRC/Data/CLS-LOC/…` (Kaggle);
  * - the original `ILSVRC2012_img_train.tar` and `ILSVRC2012_img_val.tar`, read in place.
  *
- * The labels of a flat `val` come from Kaggle's `LOC_val_solution.csv` or the development kit's ground truth (unpacked
- * or `.tar.gz`).
+ * The labels of a flat `val` come from Kaggle's `LOC_val_solution.csv`, of lines `ILSVRC2012_val_00000001,n01751748 …`,
+ * or the development kit's ground truth (unpacked or `.tar.gz`), a number of 1 to 1000 a line.
  */
 export class Imagenet {
   /** The folder of the copy, where all paths begin. */
@@ -105,8 +118,7 @@ export class Imagenet {
       this.problems.push(`${this.val}: no labels for its images: ${LABEL_FILES} is missing`);
       return new Map();
     }
-    const { labels, wrong } = parseLabels(file);
-    this.problems.push(...wrong);
+    const labels = this.labelsIn(file);
     const byName = new Map(images.map((image) => [image.name, image]));
     const unlabelled = [...byName.keys()].filter((name) => !labels.has(name)).sort();
     if (unlabelled.length > 0) {
@@ -119,6 +131,28 @@ export class Imagenet {
       if (wnid) found.get(wnid)?.push(byName.get(name) ?? imageAt(this.root, join(this.val, name)));
     }
     return found;
+  }
+
+  /** The class of each image in a label file, by the image's file name; undefined where it is none of TIFS's. */
+  private labelsIn({ path, text }: LabelFile): ReadonlyMap<string, string | undefined> {
+    const fromKaggle = basename(path) === SOLUTION;
+    const wnidOf = new Map(TIFS_CLASSES.map(({ wnid, ilsvrcId }) => [ilsvrcId, wnid]));
+    const labels = new Map<string, string | undefined>();
+    for (const [index, line] of text.trimEnd().split(/\r?\n/).entries()) {
+      if (fromKaggle && index === 0 && line.startsWith('ImageId,')) continue;
+      const [, image, wnid] = /^(ILSVRC2012_val_\d{8}),(n\d{8})\b/.exec(line) ?? [];
+      const number = /^\d{1,4}$/.test(line) ? Number(line) : 0;
+      if (fromKaggle && image) {
+        labels.set(`${image}.JPEG`, wnid);
+      } else if (!fromKaggle && number >= 1 && number <= 1000) {
+        labels.set(`ILSVRC2012_val_${String(index + 1).padStart(8, '0')}.JPEG`, wnidOf.get(number));
+      } else {
+        const expected = fromKaggle ? '`ILSVRC2012_val_…,n…`' : 'a number of 1 to 1000';
+        const found = JSON.stringify(line.slice(0, 40));
+        this.problems.push(`${path}, line ${index + 1}: expected ${expected}, but found ${found}`);
+      }
+    }
+    return labels;
   }
 
   /** The images in a tar file of the copy, or in the tar file at an entry of it. */
@@ -177,7 +211,7 @@ export async function* tarEntries(file: string, inside?: TarEntry): AsyncGenerat
     const end = inside ? inside.start + inside.size : (await handle.stat()).size;
     while (position + BLOCK <= end) {
       const { buffer } = await handle.read(Buffer.alloc(BLOCK), 0, BLOCK, position);
-      const { nullBlock, cksumValid, path, size = 0, type } = new Header(buffer);
+      const { nullBlock, cksumValid, path, size = 0, type } = new tar.Header(buffer);
       if (nullBlock) return;
       const start = position + BLOCK;
       if (!cksumValid || path === undefined) throw new Error(`no tar header at byte ${position}`);
@@ -188,4 +222,28 @@ export async function* tarEntries(file: string, inside?: TarEntry): AsyncGenerat
   } finally {
     await handle.close();
   }
+}
+
+/** A file of labels as it was found. */
+interface LabelFile {
+  /** From the folder of the copy on. */
+  readonly path: string;
+  readonly text: string;
+}
+
+/** The label file that belongs to a copy of ILSVRC2012: in its folder or, as in Kaggle's copy, up to three above. */
+async function findLabels(root: string): Promise<LabelFile | undefined> {
+  const path = ['', '..', '../..', '../../..']
+    .flatMap((up) => LABEL_PLACES.map((place) => join(up, place)))
+    .find((place) => existsSync(join(root, place)));
+  if (path === undefined) return undefined;
+  const file = join(root, path);
+  if (!path.endsWith('.gz')) return { path, text: await readFile(file, 'utf8') };
+  const chunks: Buffer[] = [];
+  await tar.list({
+    file,
+    filter: (name) => basename(name) === GROUND_TRUTH,
+    onReadEntry: (entry) => entry.on('data', (chunk) => chunks.push(chunk)),
+  });
+  return { path: `${path}:${GROUND_TRUTH}`, text: Buffer.concat(chunks).toString() };
 }
