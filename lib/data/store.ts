@@ -57,11 +57,7 @@ const headerSchema = z
     /** SHA-256 of the images' names, one a line in the store's order, where they have names. */
     namesSha256: sha256.optional(),
     /** Number of images in each split. */
-    splits: z.strictObject({
-      train: z.int().nonnegative(),
-      validation: z.int().nonnegative(),
-      test: z.int().nonnegative(),
-    }),
+    splits: z.strictObject(perSplit(() => z.int().nonnegative())),
     /** Channel means over the centre crops of the undistorted training set, of values in 0..1. */
     mean: channelTriple,
     /** Channel standard deviations, likewise. */
