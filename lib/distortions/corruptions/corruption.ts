@@ -27,9 +27,6 @@ export interface Corruption extends Distortion<number> {
   readonly isExtra: boolean;
 }
 
-/** Severities, the identity first. */
-const SEVERITIES = [0, 1, 2, 3, 4, 5] as const;
-
 /**
  * A constant's values at severities 0 to 5 for images of a side: those of the published side that is nearest by its ratio,
  * 32 up to 45 pixels, 64 up to 119, else 224. They are never mixed, so that each set is one that was published, and as many
@@ -87,7 +84,7 @@ export function corruption<Constant extends string>(
     none: 0,
     practical: 3,
     trainingGrid: [1, 2, 3, 4, 5],
-    testGrid: [...SEVERITIES],
+    testGrid: [0, 1, 2, 3, 4, 5],
     scale: 'linear',
     check: strengthCheck({
       what: `${title}: the severity`,

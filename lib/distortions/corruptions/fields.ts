@@ -125,17 +125,9 @@ export function motionBlur(
 }
 
 /**
- * Where SciPy's `zoom` by a factor, cut to the centre as the benchmarks do it, takes the pixels of an image of a side
- * from: the first pixel's place and the step between pixels.
+ * Images zoomed about their centres, each by the factor of its severity; bilinear, as SciPy's `zoom`, cut to the centre as
+ * the benchmarks do it.
  */
-function zoomPlaces(factor: number, side: number): { readonly start: number; readonly step: number } {
-  const cut = Math.ceil(side / factor);
-  const zoomed = Math.round(cut * factor);
-  const step = zoomed === 1 ? 0 : (cut - 1) / (zoomed - 1);
-  return { start: Math.floor((side - cut) / 2) + step * Math.floor((zoomed - side) / 2), step };
-}
-
-/** Images zoomed about their centres, each by the factor of its severity; bilinear. */
 export function zoom(
   images: Tensor4D,
   factors: readonly number[],
@@ -143,7 +135,10 @@ export function zoom(
 ): Tensor4D {
   const [batch, side] = images.shape;
   const table = factors.map((factor) => {
-    const { start, step } = zoomPlaces(factor, side);
+    const cut = Math.ceil(side / factor);
+    const zoomed = Math.round(cut * factor);
+    const step = zoomed === 1 ? 0 : (cut - 1) / (zoomed - 1); // between the places that pixels come from
+    const start = Math.floor((side - cut) / 2) + step * Math.floor((zoomed - side) / 2); // the first one's
     const last = side - 1;
     const [from, to] = [start / last, Math.min(1, (start + step * last) / last)];
     return [from, from, to, to];
