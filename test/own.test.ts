@@ -609,6 +609,15 @@ describe('pictures of no data set', () => {
     network.dispose();
   });
 
+  it('are not shown to a network that was disposed of', async () => {
+    const network = plainNetwork();
+    network.dispose();
+    await assert.rejects(predict({ network, dataset, pictures: [] }), {
+      name: 'ArgumentError',
+      message: /^The variable ".+" was disposed of\.$/,
+    });
+  });
+
   it('that are none are named', async () => {
     const asked = (picture: string | Uint8Array) =>
       predict({ network: plainNetwork(), dataset, pictures: [picture] });

@@ -141,8 +141,13 @@ export class Variable {
     byResource.delete(this.resource);
   }
 
-  /** Makes the eager side the newest; called before anything eager reads the resource. */
+  /** Makes the eager side the newest; called before anything eager reads the resource. @throws ArgumentError after {@link dispose} */
   sync(): void {
+    if (byResource.get(this.resource) !== this) {
+      throw new ArgumentError(`The variable "${this.name}" was disposed of.`, {
+        cure: 'Dispose of a network after its last use.',
+      });
+    }
     if (this.#eagerVersion !== this.version) this.holder?.writeBack();
   }
 
