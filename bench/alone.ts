@@ -11,22 +11,13 @@ export interface Alone {
 }
 
 const WARM_UP = 2;
+/** Least duration of the steps that are timed. */
+const SECONDS = 3;
 
-/**
- * Some steps in a fresh process.
- *
- * @param options.seconds Least duration of the steps that are timed. Default: 3
- * @param options.threads Default: one for each core.
- */
-export function alone(
-  shape: StepShape,
-  {
-    seconds = 3,
-    threads = availableParallelism(),
-  }: { readonly seconds?: number; readonly threads?: number } = {},
-): Alone {
+/** Some steps in a fresh process. */
+export function alone(shape: StepShape, threads = availableParallelism()): Alone {
   const threadLimits = { TF_NUM_INTRAOP_THREADS: String(threads), TF_NUM_INTEROP_THREADS: String(threads) };
-  return freshProcess(__filename, [JSON.stringify({ shape, seconds })], threadLimits);
+  return freshProcess(__filename, [JSON.stringify(shape)], threadLimits);
 }
 
 /** Runs a file in a process of its own, and takes the last line that it prints for its answer, in JSON. */
@@ -45,7 +36,7 @@ export function residentPeak(): number {
 }
 
 if (require.main === module) {
-  const { shape, seconds } = JSON.parse(process.argv[2]) as { shape: StepShape; seconds: number };
+  const shape = JSON.parse(process.argv[2]) as StepShape;
   const imported = residentPeak();
   const { run } = randomStep(shape);
   run(WARM_UP);
@@ -54,7 +45,7 @@ if (require.main === module) {
   do {
     run(1);
     steps++;
-  } while (performance.now() - started < 1000 * seconds);
+  } while (performance.now() - started < 1000 * SECONDS);
   const imagesPerSecond = (1000 * steps * shape.batch) / (performance.now() - started);
   console.log(JSON.stringify({ imagesPerSecond, peakBytes: residentPeak() - imported } satisfies Alone));
 }

@@ -27,7 +27,7 @@ for (const [what, points] of Object.entries(series)) {
     const { threads, ...shape } = { ...usual, [what]: point };
     const { imagesPerSecond, peakBytes } = alone(
       { task: 'train', stem: 'imagenet', precision: values.precision as Precision, ...shape },
-      { threads },
+      threads,
     );
     const cells = [what, shape.size, shape.width, shape.batch, threads, imagesPerSecond.toFixed(1)];
     console.log(`| ${cells.join(' | ')} | ${(peakBytes / 1e6).toFixed(0)} |`);
