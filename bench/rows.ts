@@ -26,9 +26,7 @@ export interface Sides {
   readonly dispose: () => void;
 }
 
-export interface RowPlan extends Pick<Row, 'name' | 'unit'> {
-  /** The least ratio aimed at; above 1 is better for us in every row. */
-  readonly target: number;
+export interface RowPlan extends Pick<Row, 'name' | 'unit' | 'target'> {
   readonly open: (beside: Beside) => Promise<Sides>;
 }
 

@@ -12,17 +12,8 @@
 import { parseArgs } from 'node:util';
 import { device } from '../lib/tensorflow';
 import { Peer } from './peer';
-import { type Beside, plans, type RowPlan } from './rows';
+import { type Beside, plans } from './rows';
 import { inTurn, type Row } from './statistics';
-
-async function measure(plan: RowPlan, beside: Beside, repeats: number): Promise<Row> {
-  const sides = await plan.open(beside);
-  try {
-    return { ...(await inTurn(plan, repeats, sides)), target: plan.target };
-  } finally {
-    sides.dispose();
-  }
-}
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -42,7 +33,8 @@ async function main(): Promise<void> {
   );
   try {
     for (const plan of plans.filter((candidate) => candidate.name.includes(values.only))) {
-      const row = await measure(plan, beside, Number(values.repeats));
+      const sides = await plan.open(beside);
+      const row = await inTurn(plan, Number(values.repeats), sides).finally(() => sides.dispose());
       rows.push(row);
       print(
         `${row.name.padEnd(62)} ${row.ours.toFixed(1).padStart(8)} ${row.peer.toFixed(1).padStart(8)} ${row.unit.padEnd(8)}` +

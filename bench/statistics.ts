@@ -23,7 +23,7 @@ export type Measure = () => number | Promise<number>;
 
 /** Measures both sides in turn, so often each. */
 export async function inTurn(
-  { name, unit }: Pick<Row, 'name' | 'unit'>,
+  { name, unit, target }: Pick<Row, 'name' | 'unit' | 'target'>,
   repeats: number,
   { ours, peer }: { readonly ours: Measure; readonly peer: Measure },
 ): Promise<Row> {
@@ -35,5 +35,6 @@ export async function inTurn(
     ours: median(pairs.map((pair) => pair.ours)),
     peer: median(pairs.map((pair) => pair.peer)),
     ratio: median(pairs.map((pair) => (unit === 'images/s' ? pair.ours / pair.peer : pair.peer / pair.ours))),
+    target,
   };
 }
