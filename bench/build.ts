@@ -6,14 +6,15 @@
  * its manifest on disk.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
+import { mkdirSync, rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
 import { buildFolder } from '../dist/data/build/folder';
 import { openCifar10 } from '../lib/data/build/cifar10';
 import { readImages } from '../lib/data/dataset';
+import { inNewFolder } from './folder';
 import { Peer } from './peer';
 import { inTurn } from './statistics';
 
@@ -56,27 +57,30 @@ async function main(): Promise<void> {
   });
   const count = Number(values.images);
   if (values.make) return makePhotographs(values.make, count);
-  const folder = mkdtempSync(join(tmpdir(), 'bench-build-'));
-  const images = join(folder, 'photographs');
-  // By another process: what sharp leaves behind in the memory of this one is not what a build begins with.
-  const make = ['--import', 'tsx', __filename, '--make', images, '--images', values.images];
-  execFileSync(process.execPath, make, { stdio: 'inherit' });
-  const peer = new Peer<number>(['build.py', images, String(availableParallelism())]);
-  const torchvision = async () => count / (await peer.ask({}));
-  const ours = async () => {
-    const out = join(folder, 'data');
-    const started = performance.now();
-    await buildFolder({ from: images, out });
-    const rate = (1000 * count) / (performance.now() - started);
-    rmSync(out, { recursive: true });
-    return rate;
-  };
-  await ours();
-  await torchvision();
-  const what = { name: 'building a data set, 500 × 375 JPEG to 256 × 256', unit: 'images/s' } as const;
-  const row = { ...(await inTurn(what, Number(values.repeats), { ours, peer: torchvision })), target: 1 };
-  peer.stop();
-  rmSync(folder, { recursive: true });
+  const row = await inNewFolder(async (folder) => {
+    const images = join(folder, 'photographs');
+    // By another process: what sharp leaves behind in the memory of this one is not what a build begins with.
+    const make = ['--import', 'tsx', __filename, '--make', images, '--images', values.images];
+    execFileSync(process.execPath, make, { stdio: 'inherit' });
+    const peer = new Peer<number>(['build.py', images, String(availableParallelism())]);
+    const torchvision = async () => count / (await peer.ask({}));
+    const ours = async () => {
+      const out = join(folder, 'data');
+      const started = performance.now();
+      await buildFolder({ from: images, out });
+      const rate = (1000 * count) / (performance.now() - started);
+      rmSync(out, { recursive: true });
+      return rate;
+    };
+    await ours();
+    await torchvision();
+    const what = {
+      name: 'building a data set, 500 × 375 JPEG to 256 × 256',
+      unit: 'images/s',
+      target: 1,
+    } as const;
+    return inTurn(what, Number(values.repeats), { ours, peer: torchvision }).finally(() => peer.stop());
+  });
   const text = `${row.name}: ${row.ours.toFixed(0)} (torchvision ${row.peer.toFixed(0)}) ${row.unit}, ratio ${row.ratio.toFixed(2)}`;
   console.log(values.json ? JSON.stringify([row], undefined, 2) : text);
 }

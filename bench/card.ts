@@ -10,14 +10,14 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { writeWhole } from '../lib/io/files';
 import { inProject, version } from '../lib/io/project';
 import { device } from '../lib/tensorflow';
+import { inNewFolder } from './folder';
 
 const { values } = parseArgs({
   options: { out: { type: 'string', default: 'check-gpu.md' }, cpu: { type: 'boolean', default: false } },
@@ -59,10 +59,10 @@ async function tests(): Promise<string> {
 }
 
 /** Whether one seed gives the same bits twice: of trainings, each in a process of its own. */
-async function determinism(): Promise<string> {
+async function determinism(folder: string): Promise<string> {
   const weights = [];
   for (let time = 0; time < 2; time++) {
-    const store = mkdtempSync(join(tmpdir(), 'check-gpu-'));
+    const store = mkdtempSync(join(folder, 'store-'));
     const run =
       'run --preset smoke --method ST --alpha 1 --distortion gaussian-noise --strength 0.1 --seed 1000';
     const printed = await node([...CLI, ...run.split(' '), '--store', store], 3);
@@ -71,7 +71,6 @@ async function determinism(): Promise<string> {
     );
     const hash = createHash('sha256');
     for (const file of files.sort()) hash.update(readFileSync(join(store, file)));
-    rmSync(store, { recursive: true });
     if (files.length === 0) return printed;
     weights.push(hash.digest('hex').slice(0, 16));
   }
@@ -100,18 +99,17 @@ async function cardMemory(): Promise<string> {
 }
 
 /** Figure 1b of a seed that does not ship, where the pictures of `photos` are. */
-async function figure(): Promise<string> {
+async function figure(store: string): Promise<string> {
   if (!existsSync(inProject('data', 'imagenette')))
     return 'Not tried: `npx stability-training data imagenette --out data/imagenette` gets the pictures.';
-  const store = mkdtempSync(join(tmpdir(), 'check-gpu-'));
   const started = performance.now();
   const sweep = 'sweep --preset photos --figures fig1b --seeds 1000 --engine local';
   const printed = await node([...CLI, ...sweep.split(' '), '--store', store], 15);
-  rmSync(store, { recursive: true });
   return `${printed.split('\n').slice(-6).join('\n')}\n${((performance.now() - started) / 1000).toFixed(0)} s`;
 }
 
-const sections: Readonly<Record<string, () => Promise<string>>> = {
+/** Each may use a folder, which is gone afterwards. */
+const sections: Readonly<Record<string, (folder: string) => Promise<string>>> = {
   'Tests of ops, distortions, network and training': tests,
   'One seed, two trainings': determinism,
   'Images a second, beside PyTorch': () =>
@@ -136,7 +134,7 @@ async function main(): Promise<void> {
   let page = `# Check of ${here.name}\n\nVersion ${version()}.\n\n\`\`\`\n${JSON.stringify(here, undefined, 2)}\n\`\`\`\n`;
   for (const [title, look] of Object.entries(sections)) {
     console.log(`${title} …`);
-    const found = await look();
+    const found = await inNewFolder(look);
     page += `\n## ${title}\n\n\`\`\`\n${found.trim()}\n\`\`\`\n`;
     writeWhole(values.out, page); // what is known, should the next stop the machine
   }

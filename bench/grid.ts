@@ -9,8 +9,7 @@
  * `photos`, each tested at all twelve strengths. PyTorch's side is grid.py.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { loadPlugin } from '../lib/runs/experiment';
@@ -21,6 +20,7 @@ import { runId } from '../lib/runs/spec';
 import { localEngine } from '../lib/sweep/engines/local';
 import { sweep } from '../lib/sweep/sweep';
 import { device } from '../lib/tensorflow';
+import { inNewFolder } from './folder';
 import { peerPython, writePictures } from './peer';
 import { median } from './statistics';
 
@@ -45,8 +45,7 @@ async function main(): Promise<void> {
     preset: preset.name,
     ...(values.precision && { precision: values.precision as 'float32' | 'bfloat16' }),
   });
-  const folder = mkdtempSync(join(tmpdir(), 'grid-'));
-  try {
+  await inNewFolder(async (folder) => {
     const request = requestOf(laboratory, folder);
     const [ours, theirs]: Measured[][] = [[], []];
     for (let repeat = 0; repeat < Number(values.repeats); repeat++) {
@@ -56,9 +55,7 @@ async function main(): Promise<void> {
       );
     }
     report(laboratory, ours, theirs);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  });
 }
 
 /** What grid.py is asked for; the pictures are written to the folder. */

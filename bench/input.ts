@@ -11,8 +11,6 @@
  * 224 px, ResNet-18 of width 64. The step is the baseline's, the shortest there is: stability training passes twice as
  * many images. An attack is a pass of the network back and forth and has no target.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { batches } from '../lib/data/batches';
@@ -24,6 +22,7 @@ import { type ImagePlan, imagePair, type StepInputs, stepInputs } from '../lib/e
 import { ArgumentError } from '../lib/io/errors';
 import { type Precision, ResNet18 } from '../lib/model/resnet';
 import { compile, hashSeed, type Tensor4D, tf } from '../lib/tensorflow';
+import { inNewFolder } from './folder';
 import { median } from './statistics';
 import { CLASSES, randomStep } from './step';
 
@@ -129,8 +128,7 @@ async function main(): Promise<void> {
   const precision: Precision = values.precision;
   const batchSize = Number(values.batch);
 
-  const folder = mkdtempSync(join(tmpdir(), 'bench-input-'));
-  try {
+  await inNewFolder(async (folder) => {
     const dataset = syntheticDataset(folder, BATCHES * batchSize);
     const network = new ResNet18({ classes: CLASSES, precision });
     const kinds: readonly (Distortion | undefined)[] = [
@@ -156,9 +154,7 @@ async function main(): Promise<void> {
       if (values.json) console.log(JSON.stringify(row));
       else print(row);
     }
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  });
 }
 
 function print({ name, imagesPerSecond, share, cpuShare, target }: Row): void {

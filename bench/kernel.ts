@@ -4,12 +4,10 @@
  *   --json            rows as JSON: name, unit, ours, peer, ratio, target
  *   --repeats N       measurements of each side, in turn; the median counts. Default: 40, a tenth of that for starts
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { kernelCommand, python, root, TestKernel } from '../test/support/kernel';
+import { inNewFolder } from './folder';
 import { inTurn, type Measure, quantile, type Row } from './statistics';
 
 const { values } = parseArgs({
@@ -80,9 +78,8 @@ await interact({ percent: slider('percent', { min: 0, max: 1000 }) }, ({ percent
 }
 
 /** Prints how long a slider takes to draw, beside nothing and beside a cell that trains at the preset laptop: 100 moves each. */
-async function sliders(argv: readonly string[]): Promise<void> {
+async function sliders(argv: readonly string[], store: string): Promise<void> {
   const kernel = await TestKernel.start({ argv, cwd: root });
-  const store = mkdtempSync(join(tmpdir(), 'slider-'));
   try {
     const move = await sliderMoves(kernel);
     for (const beside of ['nothing else', 'a training']) {
@@ -102,7 +99,6 @@ await new Laboratory({ preset: 'laptop', seed: 1000, store: ${JSON.stringify(sto
     }
   } finally {
     await kernel.kill();
-    rmSync(store, { recursive: true });
   }
 }
 
@@ -151,7 +147,7 @@ async function main(): Promise<void> {
       target: row.target?.toFixed(2) ?? '',
     })),
   );
-  await sliders(argv.ours);
+  await inNewFolder((store) => sliders(argv.ours, store));
 }
 
 main();

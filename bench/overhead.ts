@@ -8,21 +8,18 @@
  * after it the weights and the record. An epoch's seconds hold its validation and its checkpoint, as they would without
  * a sweep.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { presetNamed } from '../lib/runs/presets';
 import { RunStore } from '../lib/runs/run-store';
 import { localEngine } from '../lib/sweep/engines/local';
 import { sweep } from '../lib/sweep/sweep';
+import { inNewFolder } from './folder';
 
 const JOBS = 2;
 
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { preset: { type: 'string', default: 'laptop' } } });
-  const store = mkdtempSync(join(tmpdir(), 'overhead-'));
-  try {
+  await inNewFolder(async (store) => {
     let last = performance.now();
     /** Seconds since this was called last. */
     const lap = () => {
@@ -56,9 +53,7 @@ async function main(): Promise<void> {
       [toTrained, toTested] = [0, 0];
       if (seen.size === JOBS) break;
     }
-  } finally {
-    rmSync(store, { recursive: true });
-  }
+  });
 }
 
 /** @param seconds of the whole job, of its training, of its tests */

@@ -6,8 +6,7 @@
  * test/reference/corruptions.py is `.venv-corruptions`. Ours are cut off to bytes, as theirs are.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { openImagenette } from '../lib/data/build/imagenette';
@@ -18,6 +17,7 @@ import { accuracyInterval } from '../lib/evaluation/evaluate';
 import { distortedImages } from '../lib/evaluation/pictures';
 import { resNetFrom } from '../lib/model/weights';
 import { type Tensor4D, tf } from '../lib/tensorflow';
+import { inNewFolder } from './folder';
 
 const ROOT = join(__dirname, '..');
 /** The baseline of the preset photos. */
@@ -69,17 +69,14 @@ async function distorted(distortion: string, strength: number): Promise<Uint8Arr
 
 async function main(): Promise<void> {
   const clean = await distorted('gaussian-noise', 0);
-  const folder = mkdtempSync(join(tmpdir(), 'parity-'));
-  try {
+  await inNewFolder(async (folder) => {
     const pictures = join(folder, 'pictures');
     writeFileSync(pictures, clean);
     const python = join(ROOT, '.venv-corruptions', 'bin', 'python');
     const script = [join(__dirname, 'parity.py'), positionals[0], pictures, String(severity), folder];
     execFileSync(python, script, { stdio: ['ignore', 'inherit', 'inherit'] });
     await compare(clean, folder);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  });
 }
 
 /** Prints the accuracies on our pictures and on theirs, which lie in the folder. */

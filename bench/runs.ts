@@ -2,8 +2,7 @@
  * How long it takes to plan a sweep of the whole paper, to say where it stands, and to list every run, with 1 to 100,000
  * runs of 30 epochs in the store: `npm run bench:runs`. The table is Markdown.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { presets, specOf } from '../lib/runs/presets';
 import { type RunRecord, RunStore } from '../lib/runs/run-store';
@@ -11,12 +10,12 @@ import { runId } from '../lib/runs/spec';
 import { sweepStatus } from '../lib/sweep/status';
 import { sweepJobs } from '../lib/sweep/sweep';
 import { device } from '../lib/tensorflow';
+import { inNewFolder } from './folder';
 
 const SIZES = [1, 100, 10_000, 100_000];
 const EPOCHS = 30;
 
-const directory = mkdtempSync(join(tmpdir(), 'runs-'));
-try {
+void inNewFolder((directory) => {
   const history = Array.from({ length: EPOCHS }, (_, index) => ({
     epoch: index + 1,
     epochs: EPOCHS,
@@ -69,6 +68,4 @@ try {
     const columns = [() => sweepJobs(...sweep), () => sweepStatus(...sweep), () => store.list()].map(seconds);
     console.log(`| ${size.toLocaleString('en')} | ${columns.join(' | ')} |`);
   }
-} finally {
-  rmSync(directory, { recursive: true });
-}
+});
