@@ -7,13 +7,11 @@
  *
  * Ops and trainings are tested against PyTorch's numbers, without the 19-bit products (TF32) that cards take by default.
  */
-import { execFileSync, spawn } from 'node:child_process';
+import { type ExecFileException, execFile, execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
-import { parseArgs } from 'node:util';
+import { parseArgs, promisify } from 'node:util';
 import { writeWhole } from '../lib/io/files';
 import { inProject, version } from '../lib/io/project';
 import { device } from '../lib/tensorflow';
@@ -29,21 +27,20 @@ const OURS = ['tensorflow', 'distortions', 'corruptions', 'network', 'training',
 
 /** Runs Node in the project, for so many minutes at most. @returns what it printed, and how it ended */
 async function node(args: readonly string[], minutes: number, env: NodeJS.ProcessEnv = {}): Promise<string> {
-  const signal = AbortSignal.timeout(minutes * 60_000);
-  const child = spawn(process.execPath, args, {
+  const options = {
     cwd: inProject(),
     env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  signal.addEventListener('abort', () => child.kill('SIGTERM'));
-  const [printed, told, [code]] = await Promise.all([
-    text(child.stdout),
-    text(child.stderr),
-    once(child, 'close'),
-  ]);
-  if (code === 0) return printed;
-  const end = signal.aborted ? `stopped after ${minutes} minutes` : `ended with ${code}`;
-  return `${printed}${told.split('\n').slice(-20).join('\n')}\n(${end})\n`;
+    timeout: minutes * 60_000,
+    maxBuffer: Number.POSITIVE_INFINITY,
+  };
+  try {
+    const { stdout } = await promisify(execFile)(process.execPath, args, options);
+    return stdout;
+  } catch (error) {
+    const { stdout = '', stderr = '', code, killed } = error as ExecFileException;
+    const end = killed ? `stopped after ${minutes} minutes` : `ended with ${code}`;
+    return `${stdout}${stderr.split('\n').slice(-20).join('\n')}\n(${end})\n`;
+  }
 }
 
 /** Which tests of the ops, and of what is made of them, fail here. */
