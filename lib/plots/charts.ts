@@ -64,12 +64,9 @@ export function lineChart(
     checkLength('lineChart', name, line.y, line.x.length);
     const { colour, marker } = lookOf(look, at);
     const hasMarks = dash === 'none' || (dash === 'solid' && line.x.length <= MOST_MARKS);
-    const parts = { lines: dash !== 'none', markers: hasMarks, text: labels !== undefined };
     return {
       type: 'scatter',
-      mode: Object.entries(parts)
-        .flatMap(([part, isDrawn]) => (isDrawn ? [part] : []))
-        .join('+'),
+      mode: [dash !== 'none' && 'lines', hasMarks && 'markers', labels && 'text'].filter(Boolean).join('+'),
       name: escapeMarkup(name),
       x: line.x,
       y: line.y.map((value) => (Number.isFinite(value) && (!y.isLogarithmic || value > 0) ? value : null)),
@@ -128,6 +125,7 @@ export function barChart(
   const names = bars.map(escapeMarkup);
   const panels = measures.map(({ name, values, label = numberText, max = Math.max(...values) }, at) => {
     checkLength('barChart', name, values, bars.length);
+    const labels = values.map((value, bar) => label(value, bar));
     const suffix = at === 0 ? '' : String(at + 1);
     const room = 1 / measures.length;
     const trace = {
@@ -137,7 +135,7 @@ export function barChart(
       yaxis: `y${suffix}`,
       x: values,
       y: names,
-      text: values.map((value, bar) => escapeMarkup(label(value, bar))),
+      text: labels.map(escapeMarkup),
       textposition: 'outside',
       cliponaxis: false,
       marker: { color: bars.map((_, bar) => lookOf(looks[bar], 0).colour) },
@@ -161,8 +159,9 @@ export function barChart(
         showticklabels: at === 0,
       },
     };
-    return { trace, axes };
+    return { trace, axes, said: labels.map((one) => `${name} ${one}`) };
   });
+  const lines = bars.map((bar, at) => `${bar}: ${panels.map(({ said }) => said[at]).join(', ')}`);
   return new Figure({
     data: panels.map(({ trace }) => trace),
     layout: {
@@ -175,15 +174,7 @@ export function barChart(
       bargap: 0.3,
       ...Object.assign({}, ...panels.map(({ axes }) => axes)),
     },
-    text: [
-      title,
-      ...bars.map((bar, at) => {
-        const said = measures.map(
-          ({ name, values, label = numberText }) => `${name} ${label(values[at], at)}`,
-        );
-        return `${bar}: ${said.join(', ')}`;
-      }),
-    ].join('\n'),
+    text: [title, ...lines].join('\n'),
   });
 }
 
