@@ -28,10 +28,7 @@ export class Figure {
   /** The figure as an SVG document, drawn by plotly.js inside Node: no browser, no network. */
   async toSvg(): Promise<string> {
     const svg = await renderSvg(this.payload);
-    return svg.replace(
-      '<svg ',
-      `<svg role="img" aria-label="${escapeXml(this.text.split('\n', 1)[0] ?? '')}" `,
-    );
+    return svg.replace('<svg ', `<svg role="img" aria-label="${escapeXml(this.text.split('\n', 1)[0])}" `);
   }
 
   /**
@@ -92,7 +89,7 @@ function htmlPage(payload: PlotlyPayload, text: string, plotly: string): string 
   const json = JSON.stringify(payload).replaceAll('<', '\\u003c');
   return `<!doctype html>
 <meta charset="utf-8">
-<title>${escapeXml(text.split('\n', 1)[0] ?? '')}</title>
+<title>${escapeXml(text.split('\n', 1)[0])}</title>
 <div id="figure"></div>
 <script>${plotly.replaceAll('</script', '<\\/script')}</script>
 <script>

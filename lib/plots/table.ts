@@ -52,13 +52,11 @@ export class ResultsTable {
     const body = this.shown().map(
       (row) => `<tr>${row.map((content, at) => cell('td', content, at)).join('')}</tr>`,
     );
+    const style = 'text-align: left; white-space: nowrap; padding: 0 0.5em';
+    const caption = this.title ? [`<caption style="${style}">${escapeXml(this.title)}</caption>`] : [];
     return [
       '<table>',
-      ...(this.title
-        ? [
-            `<caption style="text-align: left; white-space: nowrap; padding: 0 0.5em">${escapeXml(this.title)}</caption>`,
-          ]
-        : []),
+      ...caption,
       `<thead><tr>${head}</tr></thead>`,
       '<tbody>',
       ...body,
@@ -69,9 +67,8 @@ export class ResultsTable {
 
   /** The table as RFC 4180 has it, with a header line. */
   toCsv(): string {
-    const line = (cells: readonly Cell[]) => cells.map(csvCell).join(',');
     return [this.columns, ...this.rows.map((row) => this.columns.map((column) => row[column]))]
-      .map((cells) => `${line(cells)}\r\n`)
+      .map((cells) => `${cells.map(csvCell).join(',')}\r\n`)
       .join('');
   }
 
@@ -95,7 +92,7 @@ export class ResultsTable {
   }
 
   private isNumeric(at: number): boolean {
-    const cells = this.rows.map((row) => row[this.columns[at] as string]).filter((cell) => cell != null);
+    const cells = this.rows.map((row) => row[this.columns[at]]).filter((cell) => cell != null);
     return cells.length > 0 && cells.every((cell) => typeof cell === 'number');
   }
 }
