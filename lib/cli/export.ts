@@ -9,13 +9,13 @@ import { makeFolder, writeWhole } from '../io/files';
 import type { Network } from '../model/network';
 import { duration } from '../plots/duration';
 import type { Laboratory } from '../runs/laboratory';
-import type { RunRecord } from '../runs/run-store';
+import { type RunRecord, RunStore } from '../runs/run-store';
 import { type NetworkForm, type RunSpec, runTitle } from '../runs/spec';
 import type { BatchNormConstants } from '../tensorflow/ops';
 import { methodName } from '../training/methods';
 import type { Given } from './commands';
 import { accuracyCells } from './evaluate';
-import { findRun, openStore } from './store';
+import { findRun } from './store';
 import { percent, printJson } from './text';
 
 /** Writes weights, model card and config.json. @throws DataError if the weights are not here, or damaged */
@@ -25,7 +25,7 @@ async function exportRun({ run: prefix, data, store, out, json }: Given<'export'
   const runs = laboratory.store;
   const weights = runs.weights(id);
   if (weights === undefined) {
-    if (openStore(store).isFinished(id)) {
+    if (new RunStore(runs.directory).isFinished(id)) {
       throw new DataError(`The weights of the run ${id} are not in ${runs.directory}.`, {
         cure: 'Export it where it was trained, or move its folder elsewhere and run it again.',
       });

@@ -7,11 +7,6 @@ import { type RunRecord, RunStore } from '../runs/run-store';
 import { shippedResults } from '../runs/shipped-results';
 import { canonicalJson, type RunSpec } from '../runs/spec';
 
-/** The runs of a folder. Default: those of the project. */
-export function openStore(folder = RUNS): RunStore {
-  return new RunStore(folder);
-}
-
 /**
  * The finished run whose id begins so, in the store or else among those that ship, and a laboratory at its preset.
  *

@@ -15,7 +15,6 @@ import { figuresNamed } from '../sweep/plan';
 import type { SweepStatus } from '../sweep/status';
 import type { Given } from './commands';
 import { Stopped, stopSignal } from './stop';
-import { openStore } from './store';
 import { writeEvents } from './tensorboard';
 import { bytesText, printJson, thousands } from './text';
 
@@ -56,7 +55,7 @@ export async function sweep(options: Given<'sweep'>): Promise<void> {
   const jobs = last?.jobs.length ?? 0;
   const done = last?.counts.whole ?? 0;
   const failed = last?.jobs.filter(({ state }) => state === 'failed') ?? [];
-  if (tensorboard) writeEvents(openStore(options.store), tensorboard);
+  if (tensorboard) writeEvents(options.store, tensorboard);
   if (json) {
     printJson({
       runs: jobs,

@@ -5,15 +5,15 @@ import { definitionOf, distortionNamed } from '../distortions';
 import { placeInGrid } from '../distortions/distortion';
 import { DataError } from '../io/errors';
 import { makeFolder } from '../io/files';
-import { orIfBad, passedOver, type RunStore } from '../runs/run-store';
+import { RUNS } from '../runs/laboratory';
+import { orIfBad, passedOver, RunStore } from '../runs/run-store';
 import { runTitle } from '../runs/spec';
 import { tf } from '../tensorflow';
 import type { Given } from './commands';
-import { openStore } from './store';
 
 /** Writes event files of all runs of a store. */
 export function tensorboard({ store, out }: Given<'tensorboard'>): void {
-  const runs = writeEvents(openStore(store), out);
+  const runs = writeEvents(store, out);
   console.log(`Wrote ${runs} runs to ${out}: tensorboard --logdir ${out}`);
 }
 
@@ -29,13 +29,14 @@ function writerTo(folder: string) {
 }
 
 /**
- * Writes a folder of event files for each run that has an epoch, finished or not.
+ * Writes a folder of event files for each run of a store that has an epoch, finished or not.
  *
  * Scalars per epoch, and per test strength: its step is the strength's place in the test grid, as steps are whole numbers.
  *
  * @returns how many runs
  */
-export function writeEvents(store: RunStore, out: string): number {
+export function writeEvents(directory: string | undefined, out: string): number {
+  const store = new RunStore(directory ?? RUNS);
   let runs = 0;
   const unknown = new Set<string>();
   makeFolder(out);
