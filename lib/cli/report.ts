@@ -2,12 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { openFolder } from '../data/build/folder';
-import { IMAGENET, type ImageDataset, normalisationOf } from '../data/dataset';
+import { IMAGENET, normalisationOf } from '../data/dataset';
 import { robustnessReport } from '../evaluation/report';
 import { type RobustnessReport, reportSummary } from '../evaluation/report-measures';
 import { ArgumentError, DataError } from '../io/errors';
 import { makeFolder, writeWhole } from '../io/files';
-import type { Network } from '../model/network';
 import { resNetFrom } from '../model/weights';
 import { progress } from '../notebook/progress';
 import { reportHeatMap } from '../plots/heat-maps';
@@ -18,13 +17,6 @@ import { stopSignal } from './stop';
 import { findRun } from './store';
 import { printJson } from './text';
 
-/** What is measured, and what it is called. */
-interface Subject {
-  readonly name: string;
-  readonly network: Network;
-  readonly dataset: ImageDataset;
-}
-
 /** Measures a network, or goes on with what was begun, and writes the report. */
 export async function report(options: Given<'report'>): Promise<void> {
   const { out, images, seed, restarts, json } = options;
@@ -33,26 +25,23 @@ export async function report(options: Given<'report'>): Promise<void> {
   const { network, ...subject } = await subjectOf(options, signal);
   makeFolder(out);
   const bar = progress({ label: subject.name, unit: 'strengths' });
-  let measured: RobustnessReport;
-  try {
-    measured = await robustnessReport({
-      network,
-      ...subject,
-      images,
-      seed,
-      restarts,
-      signal,
-      baseline,
-      file: join(out, 'report.jsonl'),
-      onRow: ({ distortion }, done, total) => {
-        bar.advance(done - bar.done);
-        bar.note(`of ${total}: ${distortion}`);
-      },
-    });
-  } finally {
+  const measured = await robustnessReport({
+    network,
+    ...subject,
+    images,
+    seed,
+    restarts,
+    signal,
+    baseline,
+    file: join(out, 'report.jsonl'),
+    onRow: ({ distortion }, done, total) => {
+      bar.advance(done - bar.done);
+      bar.note(`of ${total}: ${distortion}`);
+    },
+  }).finally(() => {
     bar.close();
     network.dispose();
-  }
+  });
   const files = ['report.json', 'report.html', 'report.csv', 'heat-map.svg', 'reliability.svg'].map((file) =>
     join(out, file),
   );
@@ -67,7 +56,8 @@ export async function report(options: Given<'report'>): Promise<void> {
   );
 }
 
-async function subjectOf(options: Given<'report'>, signal: AbortSignal): Promise<Subject> {
+/** What is measured, and what it is called. */
+async function subjectOf(options: Given<'report'>, signal: AbortSignal) {
   const { run, weights, normalise, data, store } = options;
   if ((run === undefined) === (weights === undefined)) {
     throw new ArgumentError(
