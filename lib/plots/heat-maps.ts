@@ -1,6 +1,7 @@
 /** Accuracy on the corruptions as cells of colour. */
 import { corruptions } from '../distortions';
 import type { CountedReport } from '../evaluation/report-measures';
+import { mean } from '../paper/claims/statistics';
 import { Figure } from './figure';
 import { baseAxis, baseLayout, escapeMarkup, figureTitle, font, percent } from './style';
 
@@ -51,15 +52,13 @@ export function gainHeatMap(
 ): Figure {
   const title = `Points above the ${baseline.network}`;
   const meanOf = (counted: readonly (number | undefined)[]) =>
-    counted.some((value) => value === undefined)
-      ? undefined
-      : counted.reduce<number>((sum, value) => sum + (value as number), 0) / counted.length;
+    counted.includes(undefined) ? undefined : mean(counted as readonly number[]);
   const all = networks.map(({ report }) => new Map(accuracies(report).map((row) => [row.name, row])));
   const rows = accuracies(baseline).map(({ name, title, counted: base }) => {
     const least = meanOf(base);
     const gains = all.map((rows) => {
-      const mean = meanOf(rows.get(name)?.counted ?? [undefined]);
-      return mean === undefined || least === undefined ? undefined : Number((mean - least).toFixed(1));
+      const found = meanOf(rows.get(name)?.counted ?? [undefined]);
+      return found === undefined || least === undefined ? undefined : Number((found - least).toFixed(1));
     });
     return { title, counted: gains };
   });
