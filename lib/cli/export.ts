@@ -123,7 +123,7 @@ library_name: pytorch
 tags: [${architecture}, robustness, stability-training]
 ---
 
-# ${nameOf(network)}, ${runTitle(spec)}
+# ${'width' in network ? 'ResNet-18' : network.name}, ${runTitle(spec)}
 
 Trained by the method ${methodName(method)} of [*Achieving Generalizable Robustness of Deep Neural Networks by Stability Training*](https://arxiv.org/abs/1906.00735)
 (Laermann, Samek, Strodthoff 2019).
@@ -159,8 +159,6 @@ ${input.cropSide} px, less the mean ${numbers(input.mean)}, divided by the devia
 A distortion comes before that normalisation. \`config.json\` lists the classes in the order of the logits, and all numbers in full.
 `;
 }
-
-const nameOf = (network: NetworkForm) => ('width' in network ? 'ResNet-18' : network.name);
 
 /** torchvision's own network; of another width or stem, put together from its blocks. */
 function networkPython(network: NetworkForm, classes: number): string {

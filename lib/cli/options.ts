@@ -13,9 +13,9 @@ export class Valued<T> extends Option {
     return this as Option as Valued<Exclude<T, undefined>>;
   }
 
-  /** Sets the default, which --help shows as `shown`. */
-  otherwise(value: Exclude<T, undefined>, shown?: string): Valued<Exclude<T, undefined>> {
-    this.default(value, shown);
+  /** Sets the default. */
+  otherwise(value: Exclude<T, undefined>): Valued<Exclude<T, undefined>> {
+    this.default(value);
     return this as Option as Valued<Exclude<T, undefined>>;
   }
 }
