@@ -45,27 +45,16 @@ async function main(): Promise<void> {
       const run = new RunStore(store).list().find(({ id, seconds }) => seconds > 0 && !seen.has(id));
       if (run === undefined) throw new Error('No run was recorded.');
       seen.add(run.id);
-      report(`job ${seen.size}`, {
-        all: toTrained + toTested + toDone,
-        training: run.seconds,
-        tests: toTested,
-      });
+      const all = toTrained + toTested + toDone;
+      const rest = all - run.seconds - toTested;
+      console.log(
+        `job ${seen.size}: ${all.toFixed(1)} s, training ${run.seconds.toFixed(1)} s, tests ${toTested.toFixed(1)} s, ` +
+          `the rest ${rest.toFixed(2)} s, ${((100 * rest) / run.seconds).toFixed(2)} % of training`,
+      );
       [toTrained, toTested] = [0, 0];
       if (seen.size === JOBS) break;
     }
   });
-}
-
-/** @param seconds of the whole job, of its training, of its tests */
-function report(
-  name: string,
-  { all, training, tests }: Readonly<Record<'all' | 'training' | 'tests', number>>,
-): void {
-  const rest = all - training - tests;
-  console.log(
-    `${name}: ${all.toFixed(1)} s, training ${training.toFixed(1)} s, tests ${tests.toFixed(1)} s, ` +
-      `the rest ${rest.toFixed(2)} s, ${((100 * rest) / training).toFixed(2)} % of training`,
-  );
 }
 
 void main();
