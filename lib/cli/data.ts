@@ -5,7 +5,7 @@ import { installCifar10 } from '../data/build/cifar10';
 import { buildFolder } from '../data/build/folder';
 import { buildImagenette, type ImagenetteOptions } from '../data/build/imagenette';
 import { buildTifs } from '../data/build/tifs';
-import type { SplitName } from '../data/store';
+import type { StoreHeader } from '../data/store';
 import { type ProgressBar, type ProgressOptions, progress } from '../notebook/progress';
 import type { Given } from './commands';
 import { stopSignal } from './stop';
@@ -28,11 +28,7 @@ export const tifs = building<Given<'data tifs'>>(buildTifs);
 export const folder = building<Given<'data folder'>>(({ onDownload: _, ...options }) => buildFolder(options));
 
 /** What is told of a manifest. */
-interface Manifest {
-  readonly classNames: readonly string[];
-  readonly splits: Readonly<Record<SplitName, number>>;
-  readonly leftOut: readonly string[];
-}
+type Manifest = Pick<StoreHeader, 'classNames' | 'splits'> & { readonly leftOut: readonly string[] };
 
 type Followed = Pick<ImagenetteOptions, 'signal' | 'onProgress' | 'onDownload'>;
 
