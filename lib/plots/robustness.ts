@@ -145,11 +145,6 @@ function strengthsOf(distortion: TestDistortion, curves: readonly RobustnessCurv
   return [...new Set(all)].sort((a, b) => (a - b) * Math.sign(strong - weak));
 }
 
-/** The groups of a method in the order of their first curve. */
-function groupsOf(method: string, curves: readonly RobustnessCurve[]): readonly string[] {
-  return [...new Set(curves.filter((curve) => curve.method === method).map(({ group }) => group))];
-}
-
 function ruler(width: number, dash: string) {
   return { layer: 'below', line: { color: sheet.quiet, width, dash } };
 }
@@ -166,7 +161,8 @@ function curveTraces(
   axis: StrengthAxis,
 ): Trace[] {
   const among = curves.map((curve) => curve.method);
-  const { colour, marker } = looksOf(method, among)[groupsOf(method, curves).indexOf(group)];
+  const groups = [...new Set(curves.filter((curve) => curve.method === method).map((curve) => curve.group))];
+  const { colour, marker } = looksOf(method, among)[groups.indexOf(group)];
   const rightwards = ({ strength }: AccuracyPoint) => axis.fraction(axis.place(strength));
   // An experiment may name its strengths in any order.
   const points = curve.points.toSorted((a, b) => rightwards(a) - rightwards(b));
