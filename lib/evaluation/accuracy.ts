@@ -5,9 +5,9 @@ import { logitsOf, type Network } from '../model/network';
 import { currentKernel } from '../notebook/client';
 import { giveWay } from '../notebook/give-way';
 import { type CompileOptions, compile, hashSeed, type Tensor1D, type Tensor4D, tf } from '../tensorflow';
-import { normalise } from './crops';
+import { centreCrops, normalise } from './crops';
 import {
-  cropGradient,
+  gradientAt,
   type ImagePlan,
   imagePair,
   type PlannedBatch,
@@ -110,9 +110,12 @@ export class AccuracyMeter {
       },
       { execution },
     );
-    const gradient = compile((inputs: StepInputs) => ({ gradient: cropGradient(inputs, { dataset, f }) }), {
-      execution,
-    });
+    const gradient = compile(
+      ({ squares, labels }: StepInputs) => ({
+        gradient: gradientAt(centreCrops(squares, dataset.cropSide), labels, { dataset, f }),
+      }),
+      { execution },
+    );
     this.#steps = { clean, distorted, answers, gradient };
   }
 

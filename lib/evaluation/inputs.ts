@@ -88,6 +88,7 @@ export type StepInputs = {
   /** `[batch]`, int32 */
   readonly labels: Tensor1D;
   readonly seeds: Tensor2D;
+  /** `[batch]`, of a composition `[batch, parts]` */
   readonly strengths: Tensor;
   /** `[batch, S, S, 3]`, uint8: the crops after the distortion's `make`. */
   readonly made?: Tensor4D;
@@ -103,6 +104,8 @@ export function stepInputs(
 ): StepInputs {
   const count = labels.length;
   const order = [...indices];
+  // Where no number stands for no distortion, none is needed here.
+  const strengths = order.map((image) => strengthOf(image) ?? 0);
   const pictures = (bytes: Uint8Array, side: number) =>
     uint8Tensor(bytes, [count, side, side, 3]) as Tensor4D;
   return {
@@ -110,14 +113,8 @@ export function stepInputs(
     ...(made && { made: pictures(made, cropSide) }),
     labels: tf.tensor1d(labels, 'int32'),
     seeds: tf.tensor2d(Int32Array.from(order.flatMap(seedOf)), [count, 2], 'int32'),
-    strengths: strengthTensor(order.map(strengthOf)),
+    strengths: tf.tensor(strengths as number[] | number[][], undefined, 'float32'),
   };
-}
-
-/** `[batch]`, of a composition `[batch, parts]`. Where no number stands for no distortion, none is needed here. */
-function strengthTensor(strengths: readonly Strength[]): Tensor {
-  const values = strengths.map((strength) => strength ?? 0);
-  return tf.tensor(values as number[] | number[][], undefined, 'float32');
 }
 
 /** The network that an attack is made on, and how its images are cut and normalised. */
@@ -127,16 +124,8 @@ interface NetworkOnImages {
   readonly f: (images: Tensor4D) => Tensor2D;
 }
 
-/** ∇ₓ L₀ of a network at a batch's crops, `[batch, S, S, 3]`: the same for all strengths of an attack. */
-export function cropGradient(
-  { squares, labels }: Pick<StepInputs, 'squares' | 'labels'>,
-  network: NetworkOnImages,
-): Tensor4D {
-  return gradientAt(centreCrops(squares, network.dataset.cropSide), labels, network);
-}
-
-/** ∇ₓ L₀ at images `[batch, S, S, 3]`, 0..1. */
-function gradientAt(images: Tensor4D, labels: Tensor1D, { dataset, f }: NetworkOnImages): Tensor4D {
+/** ∇ₓ L₀ of a network at images `[batch, S, S, 3]`, 0..1. */
+export function gradientAt(images: Tensor4D, labels: Tensor1D, { dataset, f }: NetworkOnImages): Tensor4D {
   return tf.grad((x) => taskLoss(f(normalise(x as Tensor4D, dataset)), labels))(images) as Tensor4D;
 }
 
