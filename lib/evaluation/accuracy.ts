@@ -70,9 +70,6 @@ type Shown = { readonly images: Tensor4D; readonly labels: Tensor1D };
  * pictures, whatever the batch. An attack is made on the network itself.
  */
 export class AccuracyMeter {
-  readonly #network: Network;
-  readonly #dataset: ImageDataset;
-  readonly #distortion?: Distortion;
   readonly #steps;
 
   /**
@@ -81,15 +78,12 @@ export class AccuracyMeter {
    * @throws ArgumentError if the network has other classes or another normalisation than the data set
    */
   constructor(
-    network: Network,
-    dataset: ImageDataset,
-    distortion?: Distortion,
+    private readonly network: Network,
+    private readonly dataset: ImageDataset,
+    private readonly distortion?: Distortion,
     execution?: CompileOptions['execution'],
   ) {
     checkFits(network, dataset);
-    this.#network = network;
-    this.#dataset = dataset;
-    this.#distortion = distortion;
     const f = (images: Tensor4D) => logitsOf(network, images, { training: false });
     const made = (inputs: StepInputs, kind?: Distortion) =>
       imagePair(inputs, { dataset, distortion: kind, f }).distorted;
@@ -122,7 +116,7 @@ export class AccuracyMeter {
   /** @throws ArgumentError if the strength is not one of the distortion */
   async count(split: Split, options: CountOptions = {}): Promise<Count> {
     const { strength, seed = 0, ...observed } = options;
-    const plan = testPlan(this.#distortion, strength, seed);
+    const plan = testPlan(this.distortion, strength, seed);
     const [answers] =
       plan.distortion?.madeBy === 'attack'
         ? await this.#attacked(split, [plan], observed)
@@ -141,8 +135,8 @@ export class AccuracyMeter {
     networks: readonly Counted[],
     { seed = 0, ...observed }: Omit<CountOptions, 'strength'> = {},
   ): AsyncGenerator<CountOfOne, void, void> {
-    const planOf = (strength: Strength) => testPlan(this.#distortion, strength, seed);
-    if (this.#distortion?.madeBy === 'attack') {
+    const planOf = (strength: Strength) => testPlan(this.distortion, strength, seed);
+    if (this.distortion?.madeBy === 'attack') {
       for (const [network, { become, strengths }] of networks.entries()) {
         become();
         const all = await this.#attacked(split, strengths.map(planOf), observed);
@@ -178,7 +172,7 @@ export class AccuracyMeter {
       try {
         for (const [network, load] of become.entries()) {
           load();
-          if (start === 0) checkWeights(this.#network);
+          if (start === 0) checkWeights(this.network);
           let at = start;
           for (const shown of part) {
             answers[network].set(this.#right(shown), at);
@@ -202,11 +196,11 @@ export class AccuracyMeter {
     plans: readonly ImagePlan[],
     { signal = currentKernel()?.signal, onImages }: Observed,
   ): Promise<readonly Uint8Array[]> {
-    checkWeights(this.#network);
+    checkWeights(this.network);
     const answers = plans.map(() => new Uint8Array(split.length));
     let start = 0;
     for await (const batch of this.#inOrder(split, UNDISTORTED, signal)) {
-      const { gradient } = tf.tidy(() => this.#steps.gradient(stepInputs(batch, this.#dataset, UNDISTORTED)));
+      const { gradient } = tf.tidy(() => this.#steps.gradient(stepInputs(batch, this.dataset, UNDISTORTED)));
       try {
         for (const [at, plan] of plans.entries()) {
           answers[at].set(
@@ -241,7 +235,7 @@ export class AccuracyMeter {
    */
   #distort(batch: PlannedBatch, plan: ImagePlan, gradient?: Tensor4D): Shown {
     return tf.tidy(() => {
-      const inputs = stepInputs(batch, this.#dataset, plan);
+      const inputs = stepInputs(batch, this.dataset, plan);
       const { labels } = inputs;
       if (plan.distortion === undefined)
         return { images: this.#steps.clean(inputs).images as Tensor4D, labels };
@@ -257,7 +251,7 @@ export class AccuracyMeter {
     plan: ImagePlan,
     { many, signal }: { readonly many: boolean; readonly signal?: AbortSignal },
   ): AsyncGenerator<readonly Shown[], void, void> {
-    const bytes = BATCH_SIZE * this.#dataset.cropSide ** 2 * 3 * 4;
+    const bytes = BATCH_SIZE * this.dataset.cropSide ** 2 * 3 * 4;
     const batches = many ? Math.max(1, Math.floor(SHARED_BYTES / bytes)) : 1;
     let part: Shown[] = [];
     try {
@@ -275,12 +269,12 @@ export class AccuracyMeter {
   }
 
   #inOrder(split: Split, plan: ImagePlan, signal?: AbortSignal) {
-    const { name, test } = this.#dataset;
+    const { name, test } = this.dataset;
     if (split.store.digest !== test.store.digest) {
       throw new ArgumentError(`The split is not one of the data set ${name}.`);
     }
     const inOrder = { batchSize: BATCH_SIZE, order: 'sequential', signal } as const;
-    return plannedBatches(split, this.#dataset, plan, inOrder);
+    return plannedBatches(split, this.dataset, plan, inOrder);
   }
 
   /** Frees the compiled steps. */

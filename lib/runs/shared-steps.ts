@@ -18,15 +18,13 @@ export interface Tested {
 
 /** Tests all runs with one network, which takes their weights in turn: compiling its steps takes longer than a small test. */
 export class SharedTests {
-  readonly #network: Network;
-  readonly #dataset: ImageDataset;
   readonly #meters = new Map<string, AccuracyMeter>();
   #last: Promise<void> = Promise.resolve();
 
-  constructor(network: Network, dataset: ImageDataset) {
-    this.#network = network;
-    this.#dataset = dataset;
-  }
+  constructor(
+    private readonly network: Network,
+    private readonly dataset: ImageDataset,
+  ) {}
 
   /**
    * Counts strength by strength, all runs on the same images; waits for what was begun before.
@@ -40,19 +38,18 @@ export class SharedTests {
   }
 
   async #count(runs: readonly Tested[], distortion: Distortion, observed: Observed): Promise<void> {
-    const network = this.#network;
-    const { test } = this.#dataset;
+    const { network, dataset } = this;
     const { name } = distortion;
     const definition = definitionOf(name);
     const key = `${name} ${definition}`; // one of one's own may have been changed since
-    const meter = this.#meters.get(key) ?? new AccuracyMeter(network, this.#dataset, distortion);
+    const meter = this.#meters.get(key) ?? new AccuracyMeter(network, dataset, distortion);
     this.#meters.set(key, meter);
     const networks = runs.map(({ weights, strengths }) => {
       loadWeights(network, weights);
       const values = network.snapshot();
       return { become: () => network.restore(values), strengths };
     });
-    for await (const counted of meter.countEach(test, networks, { seed: TEST_SEED, ...observed })) {
+    for await (const counted of meter.countEach(dataset.test, networks, { seed: TEST_SEED, ...observed })) {
       const { strength, count } = counted;
       const what = { distortion: name, ...(definition && { definition }), strength, seed: TEST_SEED };
       runs[counted.network].onRow(rowOf(what, count));
