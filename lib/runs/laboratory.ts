@@ -13,8 +13,8 @@ import { currentKernel } from '../notebook/client';
 import { device } from '../tensorflow';
 import type { TrainOptions } from '../training/train';
 import { fastestPrecisionOf, makeNetwork } from './networks';
-import { type Pictures, picturesOf, presetAt, presetShown } from './preset-pictures';
-import { BASELINE, type Preset, specOf, type Treatment } from './presets';
+import { type Pictures, picturesOf, presetAt } from './preset-pictures';
+import { BASELINE, type Preset, presetNamed, specOf, type Treatment } from './presets';
 import { type Lock, type Results, type RunRecord, RunStore, testedRows } from './run-store';
 import { SharedTests, SharedTraining } from './shared-steps';
 import { readResults, shippedResults } from './shipped-results';
@@ -212,10 +212,17 @@ export class Laboratory {
     return readResults(this.store);
   }
 
-  /** The finished runs to look at, and the preset that they belong to: see {@link presetShown}. */
+  /**
+   * The finished runs to look at, and the preset that they belong to: on the pictures at hand, unless no run was made with
+   * them; then, for a preset's own data set, as it was published. Pictures made of other files than those are other pictures.
+   */
   shown(): { readonly preset: Preset; readonly results: Results } {
+    const { preset } = this;
     const results = this.results();
-    return { preset: presetShown(this.preset.name, results, this.#data), results };
+    const part = canonicalJson(preset.dataset);
+    const isThere = [...results.values()].some(({ record }) => canonicalJson(record.spec.dataset) === part);
+    const isHere = this.#data !== undefined || preset.own || isThere;
+    return { preset: isHere ? preset : presetNamed(preset.name), results };
   }
 
   /**

@@ -5,12 +5,11 @@ import { openFolder } from '../data/build/folder';
 import { openImagenette } from '../data/build/imagenette';
 import { STORE } from '../data/build/pack';
 import { openTifs } from '../data/build/tifs';
-import { type ImageDataset, subset } from '../data/dataset';
+import { digestOf, type ImageDataset, subset } from '../data/dataset';
 import { perSplit } from '../data/store';
 import { inData } from '../io/project';
-import { type Preset, presetNamed, presetOn } from './presets';
-import type { Results } from './run-store';
-import { canonicalJson } from './spec';
+import { withGraph } from './networks';
+import { type Preset, presetNamed } from './presets';
 
 /** Where a preset's own data set lies, and what opens it. */
 const OWN: Readonly<Record<string, { readonly file: string; readonly open: () => ImageDataset }>> = {
@@ -49,25 +48,27 @@ export function picturesOf(preset: Preset, data?: Pictures): ImageDataset {
 }
 
 /**
- * Gives a preset the pictures of a data set or a folder; by default its own, or, where those are not here, as published.
+ * A preset on the pictures of a data set or a folder: on its own, which is the default, as many as it takes; on another, all
+ * of them. Where its own are not here, as published; where they were made of other files, the digest tells.
  *
  * @throws ArgumentError if there is no such preset; DataError if a folder is given and is no data set
  */
 export function presetAt(name: string, data?: Pictures): Preset {
   const preset = presetNamed(name);
   const isAway = data === undefined && !preset.own && !existsSync(OWN[preset.dataset.name].file);
-  return isAway ? preset : presetOn(preset, picturesAt(preset, data));
-}
-
-/**
- * The preset whose results are looked at: on the pictures at hand, unless no run was made with them; then, for a
- * preset's own data set, as it was published. Pictures made of other files than those are other pictures.
- *
- * @throws as {@link presetAt}
- */
-export function presetShown(name: string, results: Results, data?: Pictures): Preset {
-  const here = presetAt(name, data);
-  const part = canonicalJson(here.dataset);
-  const isThere = [...results.values()].some(({ record: { spec } }) => canonicalJson(spec.dataset) === part);
-  return data !== undefined || here.own || isThere ? here : presetNamed(name);
+  if (isAway) return preset;
+  const dataset = picturesAt(preset, data);
+  const { classNames, cropSide } = dataset;
+  const isOwn = dataset.name === preset.dataset.name;
+  const counts = perSplit((split) => {
+    const { length } = dataset[split];
+    return isOwn ? Math.min(preset.dataset[split], length) : length;
+  });
+  return {
+    ...preset,
+    network: withGraph(preset.network, { classes: classNames.length, side: cropSide }),
+    classes: classNames.length,
+    cropSide,
+    dataset: { name: dataset.name, digest: digestOf(dataset), ...counts },
+  };
 }

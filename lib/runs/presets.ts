@@ -1,10 +1,9 @@
-import { digestOf, type ImageDataset } from '../data/dataset';
-import { perSplit } from '../data/store';
+import type { ImageDataset } from '../data/dataset';
 import { definitionOf, type Strength } from '../distortions';
 import { ArgumentError } from '../io/errors';
 import { checkOptions, hint } from '../io/options';
 import { checkMethod, explicitMethod, type Method } from '../training/methods';
-import { fastestPrecisionOf, withGraph } from './networks';
+import { fastestPrecisionOf } from './networks';
 import {
   type DatasetPart,
   type NamedDistortion,
@@ -132,23 +131,6 @@ export function presetNamed(name: string): Preset {
       `The presets are ${names.join(', ')}. ` +
       'An experiment of your own is there once its file was loaded: --plugin FILE, loadPlugin.',
   });
-}
-
-/**
- * A preset on the pictures of a data set: on its own, as many as it takes; on another, all of them.
- *
- * Its own data set may have been made of other files, which the digest then tells.
- */
-export function presetOn(preset: Preset, dataset: ImageDataset): Preset {
-  const { name, classNames, cropSide } = dataset;
-  const isOwn = name === preset.dataset.name;
-  const counts = perSplit((split) => {
-    const { length } = dataset[split];
-    return isOwn ? Math.min(preset.dataset[split], length) : length;
-  });
-  const part = { name, digest: digestOf(dataset), ...counts };
-  const network = withGraph(preset.network, { classes: classNames.length, side: cropSide });
-  return { ...preset, network, classes: classNames.length, cropSide, dataset: part };
 }
 
 /** What a run is beyond its preset. */
