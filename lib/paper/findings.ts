@@ -5,16 +5,7 @@ import type { Laboratory } from '../runs/laboratory';
 import { BASELINE, type Preset } from '../runs/presets';
 import type { Results } from '../runs/run-store';
 import { pointsText } from './claims';
-import {
-  best,
-  type Comparison,
-  Evidence,
-  type Finding,
-  NotComputed,
-  type Row,
-  runs,
-  type Where,
-} from './claims/evidence';
+import { best, type Comparison, Evidence, type Finding, type Row, runs, type Where } from './claims/evidence';
 import { type Direction, directions, holm, wouldDecide } from './claims/statistics';
 import { type Family, type FigureName, type Panel, panelsOf, panelTitle, testStrengths } from './figures';
 import { accuracyAt, SettingCurves } from './panel-curves';
@@ -77,13 +68,10 @@ export function findingOf(
 ): string | undefined {
   const missing = new Set<string>();
   const find = (row: Row): Finding => {
-    try {
-      return evidence.find(panel.id, [row]);
-    } catch (error) {
-      if (!(error instanceof NotComputed)) throw error;
-      missing.add(error.message.replace(/ missing: .*/, ' missing.'));
-      return [];
-    }
+    const found = evidence.find(panel.id, [row]);
+    if (typeof found !== 'string') return found;
+    missing.add(found.replace(/ missing: .*/, ' missing.'));
+    return [];
   };
   const contenders = contendersOf(panel);
   const [stability, augmented] = (['ST', 'DA'] as const).map((kind) =>

@@ -114,8 +114,8 @@ export interface Comparison extends Decision {
 /** What a claim rests on: it holds if every one of these does. */
 export type Finding = readonly Comparison[];
 
-/** Runs that a claim rests on are missing. */
-export class NotComputed extends Error {}
+/** Runs that a claim rests on are missing: which. */
+class NotComputed extends Error {}
 
 type Pair = readonly [NamedCurve, NamedCurve];
 
@@ -133,11 +133,16 @@ export class Evidence {
     this.#deviations = new SeedDeviations(runsOf(preset, results, reading));
   }
 
-  /** What the rows come to in a test. @throws NotComputed if runs are missing */
-  find(on: Test, rows: readonly Row[]): Finding {
+  /** What the rows come to in a test; where runs are missing, which, in words. */
+  find(on: Test, rows: readonly Row[]): Finding | string {
     const tested = this.#tested.get(on) ?? this.#curvesOn(on);
     this.#tested.set(on, tested);
-    return rows.flatMap((row) => this.#findRow(row, tested));
+    try {
+      return rows.flatMap((row) => this.#findRow(row, tested));
+    } catch (error) {
+      if (error instanceof NotComputed) return error.message;
+      throw error;
+    }
   }
 
   #curvesOn(on: Test): SettingCurves {

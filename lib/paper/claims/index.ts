@@ -6,7 +6,7 @@ import type { Results } from '../../runs/run-store';
 import { DEFAULT_READING, type Reading } from '../../training/methods';
 import type { Panel } from '../figures';
 import { type MemoryMeasurement, memoryOf } from '../memory';
-import { type Comparison, Evidence, type Finding, NotComputed, type Place } from './evidence';
+import { type Comparison, Evidence, type Finding, type Place } from './evidence';
 import { claims } from './statements';
 import { type Decider, holm, isSure, mean, type Range, wouldDecide } from './statistics';
 
@@ -68,10 +68,11 @@ export function checkClaims(
   const wanted = claims.filter(({ id }) => only.includes(id));
   const ofMemory = memory?.preset === preset.name ? memory : undefined;
   return wanted.map(({ id, panels: [panel], rows, inEach }): ClaimResult => {
-    const result = attempted(() => {
-      if (rows) return found(evidence.find(panel, rows));
-      return inEach ? foundInEach(inEach, evidence, panels) : memoryFound(ofMemory);
-    });
+    const result = rows
+      ? found(evidence.find(panel, rows))
+      : inEach
+        ? foundInEach(inEach, evidence, panels)
+        : memoryFound(ofMemory);
     return { id, reading: { ...DEFAULT_READING, ...reading }, ...result };
   });
 }
@@ -87,21 +88,19 @@ export function claimsOf(
 
 type Found = Omit<ClaimResult, 'id' | 'reading'>;
 
-/** What was found, or that it is not computed and why. */
-function attempted(find: () => Found): Found {
-  try {
-    return find();
-  } catch (error) {
-    if (!(error instanceof NotComputed)) throw error;
-    return { verdict: 'not computed', differences: [], count: 0, reason: error.message };
-  }
-}
+const notComputed = (reason: string): Found => ({
+  verdict: 'not computed',
+  differences: [],
+  count: 0,
+  reason,
+});
 
 /**
  * A claim holds if each of its comparisons surely does, which needs no correction: the least sure one decides (an
  * intersection–union test, Berger 1982). That one of many breaks it is corrected for their number (Holm).
  */
-function found(finding: Finding): Found {
+function found(finding: Finding | string): Found {
+  if (typeof finding === 'string') return notComputed(finding);
   const count = finding.length;
   const isBroken = holm(finding.map(({ pBroken }) => pBroken));
   const broken = finding.filter((_, at) => isBroken[at]).toSorted((a, b) => a.pBroken - b.pBroken);
@@ -121,31 +120,22 @@ function foundInEach(places: readonly Place[], evidence: Evidence, panels?: read
     panels?.some(({ id, test }) => (typeof on === 'string' ? on === id : on.test === test)),
   );
   if (here.length > 0 && here.length < places.length) {
-    const all = attempted(() => foundInEach(places, evidence));
+    const all = foundInEach(places, evidence);
     const part = foundInEach(here, evidence);
+    if (part.verdict === 'not computed') return part;
     return { ...part, note: `${part.note} Over all ${places.length} tests: ${all.verdict}.` };
   }
-  const missing: { readonly title: string; readonly reason: string }[] = [];
-  const there = places.flatMap(({ title, on, rows }) => {
-    try {
-      return [{ title, finding: evidence.find(on, rows) }];
-    } catch (error) {
-      if (!(error instanceof NotComputed)) throw error;
-      missing.push({ title, reason: error.message });
-      return [];
-    }
-  });
-  const all = found(there.flatMap(({ finding }) => finding));
+  const told = places.map(({ title, on, rows }) => ({ title, finding: evidence.find(on, rows) }));
+  const missing = told.filter(({ finding }) => typeof finding === 'string');
+  const all = found(told.flatMap(({ finding }) => (typeof finding === 'string' ? [] : finding)));
   if (missing.length > 0 && all.verdict !== 'contradicted') {
     const titles = missing.map(({ title }) => title).join(', ');
-    throw new NotComputed(
-      `Runs are missing in ${missing.length} of ${places.length}: ${titles}. ${missing[0].reason}`,
+    return notComputed(
+      `Runs are missing in ${missing.length} of ${places.length}: ${titles}. ${missing[0].finding}`,
     );
   }
-  const verdicts = [
-    ...there.map(({ title, finding }) => `${title}: ${found(finding).verdict}`),
-    ...missing.map(({ title }) => `${title}: not computed`),
-  ];
+  const inOrder = [...told.filter((one) => !missing.includes(one)), ...missing];
+  const verdicts = inOrder.map(({ title, finding }) => `${title}: ${found(finding).verdict}`);
   return { ...all, note: `${verdicts.join('; ')}.` };
 }
 
@@ -159,7 +149,7 @@ function memoryFound(memory: MemoryMeasurement | undefined): Found {
   const repeats = (method: string) => memory?.peaks.find((peak) => peak.method === method)?.megabytes;
   const [stability, augmented] = [repeats('ST'), repeats('DA')];
   if (stability === undefined || augmented === undefined) {
-    throw new NotComputed('Memory was not measured at this preset: npm run bench:memory.');
+    return notComputed('Memory was not measured at this preset: npm run bench:memory.');
   }
   const difference = {
     what: 'peak memory of ST − of DA, from the least to the most of the repeats',
