@@ -16,7 +16,7 @@ import { panelFigure } from '../lib/plots/panel';
 import { RUNS } from '../lib/runs/laboratory';
 import { BASELINE, type Preset, presets, type Treatment } from '../lib/runs/presets';
 import { type Results, type RunResult, RunStore, SHIPPED, shippedWeightsFile } from '../lib/runs/run-store';
-import { readResults, shippedResults, writeResults } from '../lib/runs/shipped-results';
+import { answersFile, isOf, readResults, recordsFile, shippedResults } from '../lib/runs/shipped-results';
 import type { Reading } from '../lib/training/methods';
 
 const ROOT = join(__dirname, '..');
@@ -35,6 +35,26 @@ function drawnPanels(preset: Preset, results: Results): readonly PanelCurves[] {
     .filter(({ id }) => !id.startsWith('S'))
     .flatMap((panel) => panelCurves(panel, preset, results) ?? [])
     .filter(({ band }) => band.length > 0);
+}
+
+/** Writes results as they ship: one line for each run, in the order of ids, so that a new run adds a line. @returns the files */
+function writeResults(preset: Preset, results: Results): readonly string[] {
+  const mine = [...results.values()]
+    .filter(({ record: { spec } }) => isOf(preset, spec))
+    .sort((a, b) => (a.record.id < b.record.id ? -1 : 1));
+  const records = mine.map(({ record, rows }) => ({
+    record,
+    rows: rows.map(({ answers: _, ...row }) => row),
+  }));
+  const answers = mine.map(({ record: { id }, rows }) => ({
+    run: id,
+    answers: rows.map((row) => row.answers),
+  }));
+  const write = (file: string, lines: readonly object[]) => {
+    writeWhole(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    return file;
+  };
+  return [write(recordsFile(preset.name), records), write(answersFile(preset.name), answers)];
 }
 
 /** What notebook 00 shows beside the baseline. */

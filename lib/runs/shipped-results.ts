@@ -2,14 +2,15 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DataError } from '../io/errors';
-import { readLines, writeWhole } from '../io/files';
+import { readLines } from '../io/files';
 import type { Preset } from './presets';
 import { orIfBad, passedOver, type Results, type RunResult, type RunStore, SHIPPED } from './run-store';
 import { canonicalJson, type RunSpec } from './spec';
 
-const recordsFile = (name: string) => join(SHIPPED, `${name}.jsonl`);
+/** Where the records lie of the runs of a preset that ship. */
+export const recordsFile = (name: string) => join(SHIPPED, `${name}.jsonl`);
 /** Which images each run got right, test by test in the order of its rows: apart, since few look at it. */
-const answersFile = (name: string) => join(SHIPPED, `${name}.answers.jsonl`);
+export const answersFile = (name: string) => join(SHIPPED, `${name}.answers.jsonl`);
 
 /**
  * Reads the results that ship with the project. They were computed elsewhere; their records say where and when.
@@ -59,26 +60,6 @@ export function readResults(store: RunStore): Results {
     return rows === undefined ? [] : [{ record, rows }];
   });
   return new Map(results.map((result) => [result.record.id, result]));
-}
-
-/** Writes results as they ship: one line for each run, in the order of ids, so that a new run adds a line. @returns the files */
-export function writeResults(preset: Preset, results: Results): readonly string[] {
-  const mine = [...results.values()]
-    .filter(({ record: { spec } }) => isOf(preset, spec))
-    .sort((a, b) => (a.record.id < b.record.id ? -1 : 1));
-  const records = mine.map(({ record, rows }) => ({
-    record,
-    rows: rows.map(({ answers: _, ...row }) => row),
-  }));
-  const answers = mine.map(({ record: { id }, rows }) => ({
-    run: id,
-    answers: rows.map((row) => row.answers),
-  }));
-  const write = (file: string, lines: readonly object[]) => {
-    writeWhole(file, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
-    return file;
-  };
-  return [write(recordsFile(preset.name), records), write(answersFile(preset.name), answers)];
 }
 
 /** Whether a run is of a preset, on the same pictures. */
