@@ -6,12 +6,10 @@ import { changedError } from '../io/registry';
 import type { Precision, Stem } from '../model/resnet';
 import {
   checkMethod,
-  DEFAULT_READING,
   type Method,
   methodName,
   methodSchemas,
   PAPER_MU,
-  type Reading,
   type TrainingDistortion,
 } from '../training/methods';
 
@@ -169,27 +167,15 @@ function strengthNamed({ name, strength, definition }: NamedDistortion): string 
   return strengthText(distortionNamed(name), strength);
 }
 
-function weightText(method: Exclude<Method, { kind: 'baseline' | 'control' | 'own' }>): string {
-  switch (method.kind) {
-    case 'DA':
-      return `p=${method.probability}`;
-    case 'AT':
-      return `μ=${method.mu ?? PAPER_MU}`;
-    case 'JSD':
-      return `α=${method.alpha}`;
-    default:
-      return [`α=${method.alpha}`, ...readingWords(method)].join(', ');
-  }
-}
+/** What legends say where a reading of Eq. 5 is other than by default. */
+const READING_WORDS = { sum: 'KL summed', detached: 'reference detached', separate: 'two passes' } as const;
 
-/** What is other than by default in a reading of Eq. 5. */
-function readingWords(reading: Partial<Reading>): readonly string[] {
-  const { divergence, reference, passes } = { ...DEFAULT_READING, ...reading };
-  return [
-    ...(divergence === 'sum' ? ['KL summed'] : []),
-    ...(reference === 'detached' ? ['reference detached'] : []),
-    ...(passes === 'separate' ? ['two passes'] : []),
-  ];
+function weightText(method: Exclude<Method, { kind: 'baseline' | 'control' | 'own' }>): string {
+  if (method.kind === 'DA') return `p=${method.probability}`;
+  if (method.kind === 'AT') return `μ=${method.mu ?? PAPER_MU}`;
+  const values: readonly unknown[] = Object.values(method);
+  const words = Object.entries(READING_WORDS).filter(([value]) => values.includes(value));
+  return [`α=${method.alpha}`, ...words.map(([, word]) => word)].join(', ');
 }
 
 /** Something in a precision, then in the other: a run counts in whichever it was done. */
