@@ -18,7 +18,7 @@ import { distortions } from '../lib/distortions';
 import { writeWhole } from '../lib/io/files';
 import { version } from '../lib/io/project';
 import { ResNet18 } from '../lib/model/resnet';
-import { practicalTrainingStrength } from '../lib/paper/figures';
+import { PRACTICAL_TRAINING } from '../lib/paper/figures';
 import { MEMORY_FILE, type MemoryMeasurement, readMemory } from '../lib/paper/memory';
 import { Laboratory } from '../lib/runs/laboratory';
 import { presetNamed } from '../lib/runs/presets';
@@ -65,7 +65,7 @@ async function measure(name: keyof typeof methods): Promise<void> {
   const network = new ResNet18({ ...preset.network, classes: dataset.classNames.length, precision });
   const distortion = {
     kind: distortions['gaussian-noise'],
-    strength: practicalTrainingStrength('gaussian-noise'),
+    strength: PRACTICAL_TRAINING['gaussian-noise'],
   };
   const method = methods[name];
   await train({

@@ -202,26 +202,18 @@ export function sparse(
 }
 
 /**
- * The training strength of Table 2 nearest to the practical one: where several seeds are run.
- * Nearest on the scale of the axis; of two as near, the weaker one; never that of no distortion.
+ * The training strength of Table 2 nearest to the practical one, on the scale of the axis: where several seeds are run.
+ * Of two as near, the weaker one; never that of no distortion.
  */
-export function practicalTrainingStrength(training: TrainingName): number | readonly number[] {
-  const { trainingGrid } = distortionNamed(training);
-  const parts = training.split('+') as DistortionName[];
-  const chosen = parts.map((name, part) => {
-    const { practical, none, scale } = distortions[name];
-    const place = (strength: number) => (scale === 'log' ? Math.log(strength) : strength);
-    const grid = trainingGrid.map((strength) => [strength].flat()[part] as number);
-    const distance = (strength: number) => Math.abs(place(strength) - place(practical));
-    const weakness = (strength: number) => -Math.abs(strength - (none ?? 100));
-    return grid
-      .filter((strength) => strength !== none)
-      .reduce((a, b) =>
-        distance(b) < distance(a) || (distance(b) === distance(a) && weakness(b) > weakness(a)) ? b : a,
-      );
-  });
-  return parts.length === 1 ? (chosen[0] as number) : chosen;
-}
+export const PRACTICAL_TRAINING: Readonly<Record<TrainingName, number | readonly number[]>> = {
+  'gaussian-noise': 0.0464,
+  jpeg: 50,
+  thumbnail: 110,
+  fgsm: 0.001,
+  rotation: 90,
+  'random-crop': 7.5,
+  'rotation+gaussian-noise': [90, 0.0464],
+};
 
 /** The controls of some families: the baseline trained on for as many epochs as theirs. */
 export function controlsOf(families: readonly Family[], preset: Preset): readonly Treatment[] {

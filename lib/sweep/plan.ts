@@ -11,8 +11,8 @@ import {
   familiesOf,
   figureNames,
   type Panel,
+  PRACTICAL_TRAINING,
   panelsOf,
-  practicalTrainingStrength,
   readAs,
   settingsOf,
   testStrengths,
@@ -125,10 +125,9 @@ function testsOf(subject: SweepSubject, preset: Preset, reading?: Partial<Readin
     const families = familiesOf(panel).map((family) => readAs(family, reading));
     const [near, far]: Treatment[][] = [[...controlsOf(families, preset)], []];
     for (const family of families) {
-      const practical = practicalTrainingStrength(family.training);
       for (const treatment of settingsOf(family, preset)) {
         const { strength } = treatment.distortion as NamedDistortion;
-        (isSameStrength(strength, practical) ? near : far).push(treatment);
+        (isSameStrength(strength, PRACTICAL_TRAINING[family.training]) ? near : far).push(treatment);
       }
     }
     return { test: panel.test, strengths, near, far };
