@@ -184,15 +184,14 @@ export class Trainer {
     let best: Snapshot | undefined;
     let position = { epoch: 0, batch: 0, lossSum: 0 };
     let savedAt = performance.now();
-    const shown = distortion && [distortionNamed(distortion.kind).name, distortion.strength];
-    const hyperparameters = {
+    const run = JSON.stringify({
+      run: checkpoint?.run,
       method,
-      distortion: shown,
+      distortion: distortion && [distortionNamed(distortion.kind).name, distortion.strength],
       batchSize,
       learningRate: this.#optimizer.learningRate,
       seed,
-    };
-    const run = JSON.stringify({ run: checkpoint?.run, ...hyperparameters });
+    });
     const save = () => {
       if (checkpoint === undefined) return;
       saveCheckpoint(checkpoint.file, { run, ...position, history }, variables, best);
@@ -283,10 +282,8 @@ export class Trainer {
       throw error;
     }
     network.restore(best as Snapshot);
-    return {
-      history,
-      bestEpoch: Math.max(...history.filter((result) => result.best).map((result) => result.epoch)),
-    };
+    const { epoch } = history.findLast((result) => result.best) as EpochResult;
+    return { history, bestEpoch: epoch };
   }
 
   /** Frees the compiled steps and the optimizer; the network stays the caller's, with its newest weights. */
