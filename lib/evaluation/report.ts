@@ -112,15 +112,13 @@ export async function robustnessReport(options: ReportOptions): Promise<Robustne
       meter.dispose();
     }
   }
-  const cells = wanted.flatMap(({ distortion, strengths }) =>
-    strengths.map((at) => [distortion.name, at] as const),
+  const rows = wanted.flatMap(({ distortion, strengths }) =>
+    strengths.map((strength) => kept.find(distortion.name, strength)),
   );
   return {
     format: 1,
     ...subject,
-    rows: [[CLEAN.distortion, CLEAN.strength] as const, ...cells].map(
-      ([name, strength]) => kept.find(name, strength) as EvaluationRow,
-    ),
+    rows: [kept.find(CLEAN.distortion, CLEAN.strength), ...rows] as EvaluationRow[],
     calibration: kept.calibration as Calibration,
   };
 }
