@@ -38,14 +38,6 @@ export interface CountOptions {
 /** How a count is stopped and followed. */
 export type Observed = Pick<CountOptions, 'signal' | 'onImages'>;
 
-/** One of several networks that are counted together. */
-export interface Counted {
-  /** Gives the meter's network its weights; called again for each part of the images. */
-  readonly become: () => void;
-  /** Strengths of the distortion that it is counted at. */
-  readonly strengths: readonly Strength[];
-}
-
 /** What one of several networks got right at one strength. */
 export interface CountOfOne {
   /** Its place in the list. */
@@ -128,11 +120,12 @@ export class AccuracyMeter {
    * Counts the right answers of several networks. Distorted images are made once for all networks, strength by strength;
    * an attack goes network by network and computes the gradient at an image once for all strengths.
    *
+   * @param networks `become` gives the meter's network its weights; it is called again for each part of the images.
    * @throws ArgumentError if a strength is not one of the distortion
    */
   async *countEach(
     split: Split,
-    networks: readonly Counted[],
+    networks: readonly { readonly become: () => void; readonly strengths: readonly Strength[] }[],
     { seed = 0, ...observed }: Omit<CountOptions, 'strength'> = {},
   ): AsyncGenerator<CountOfOne, void, void> {
     const planOf = (strength: Strength) => testPlan(this.distortion, strength, seed);
