@@ -15,7 +15,7 @@ import { BASELINE, presets } from '../lib/runs/presets';
 import type { Results, RunRecord, RunResult } from '../lib/runs/run-store';
 import type { RunSpec } from '../lib/runs/spec';
 import { planJobs } from '../lib/sweep/plan';
-import { trainFigure } from '../lib/sweep/train-figure';
+import { trainFigure } from '../lib/sweep/sweep';
 
 const folder = mkdtempSync(join(tmpdir(), 'tables-'));
 after(() => rmSync(folder, { recursive: true }));

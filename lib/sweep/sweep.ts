@@ -5,14 +5,15 @@ import { NoRoomError } from '../io/errors';
 import { appendLine, makeFolder, NO_ROOM_TEXT, readLines } from '../io/files';
 import { checkOptions } from '../io/options';
 import { currentKernel } from '../notebook/client';
+import { type ProgressBar, progress } from '../notebook/progress';
 import { isWhole, type Job, type JobEvent } from '../runs/job';
-import { RUNS } from '../runs/laboratory';
+import { type Laboratory, RUNS } from '../runs/laboratory';
 import { presetNamed } from '../runs/presets';
 import { isTest, RunStore } from '../runs/run-store';
 import { shippedResults } from '../runs/shipped-results';
 import { inEitherPrecision } from '../runs/spec';
-import type { Engine } from './engines/engine';
-import { inProcess } from './engines/in-process';
+import { type Engine, inProcess } from './engines/engine';
+import { localEngine } from './engines/local';
 import { type PlanOptions, planJobs, type SweepSubject } from './plan';
 
 /** What a sweep computes, where it is kept, and what does it. */
@@ -60,6 +61,27 @@ export async function* sweep(
     yield { jobs: jobs.length, done, event };
   }
   signal?.throwIfAborted();
+}
+
+/**
+ * Says how many runs of a figure are there. With `goOn` it trains and tests those that are missing, in child processes; a
+ * cell that was stopped goes on where it was.
+ */
+export async function trainFigure(
+  figure: Exclude<SweepSubject, string>[number],
+  { preset, store }: Laboratory,
+  { goOn = false }: { readonly goOn?: boolean } = {},
+): Promise<string> {
+  let [told, bar]: [string, ProgressBar | undefined] = ['', undefined];
+  const options = { preset: preset.name, store: store.directory, engine: localEngine() };
+  for await (const { done, jobs } of sweep([figure], options)) {
+    told = `At the preset ${preset.name}, ${done} of ${jobs} runs of ${figure} are complete, with all of their tests`;
+    if (!goOn) break;
+    bar ??= progress({ total: jobs, label: figure, unit: 'runs' });
+    bar.advance(done - bar.done);
+  }
+  bar?.close();
+  return told;
 }
 
 /** Plans a sweep: the jobs of some figures, and those of them that are whole in neither precision. */

@@ -3,8 +3,7 @@
  * JSON an event: `{ kind, id, message }`. With JOBS, the first so many jobs alone.
  */
 
-import type { Engine } from '../../lib/sweep/engines/engine';
-import { inProcess } from '../../lib/sweep/engines/in-process';
+import { type Engine, inProcess } from '../../lib/sweep/engines/engine';
 import { localEngine } from '../../lib/sweep/engines/local';
 import { figuresNamed, planJobs } from '../../lib/sweep/plan';
 import { sweep } from '../../lib/sweep/sweep';

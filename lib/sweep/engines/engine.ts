@@ -1,7 +1,7 @@
 /** What does the jobs of a sweep, and which of them it takes next. */
 import { EventEmitter, on } from 'node:events';
-import type { Job, JobEvent } from '../../runs/job';
-import type { RunStore } from '../../runs/run-store';
+import { type Job, type JobEvent, laboratories, perform } from '../../runs/job';
+import { RunStore } from '../../runs/run-store';
 
 /** Does jobs somewhere. A job is idempotent: whole ones are passed over, begun ones gone on from. */
 export interface Engine {
@@ -121,4 +121,25 @@ export async function* told(
     left.abort();
     await Promise.allSettled([end]);
   }
+}
+
+/** Runs the jobs here, one after the other. */
+export function inProcess(): Engine {
+  return {
+    run: (jobs, { store, signal }) =>
+      told(async (events, stopped) => {
+        const laboratoryOf = laboratories({ store, signal: stopped });
+        const waiting = jobs.map((job) => ({ job }));
+        const runs = new RunStore(store);
+        const tell = (event: JobEvent) => {
+          events.emit('event', event);
+          if (event.kind === 'failed') takeDependents(waiting, runs, event.job).forEach(tell);
+        };
+        while (waiting.length > 0) {
+          stopped.throwIfAborted();
+          const group = takeGroup(waiting, runs, 1).map(({ job }) => job);
+          await perform(laboratoryOf(group[0]), group, tell);
+        }
+      }, signal),
+  };
 }
