@@ -15,11 +15,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import fc from 'fast-check';
+import { Subscriber, XPublisher } from 'zeromq';
 import { History } from '../lib/kernel/cells/history';
 import { loadTypeScript } from '../lib/kernel/compiler/compiled';
 import { Program } from '../lib/kernel/compiler/program';
 import { names as calls } from '../lib/kernel/compiler/transform';
-import { Outbox } from '../lib/kernel/wire/outbox';
+import { Publisher } from '../lib/kernel/wire/publisher';
 import { Tail } from '../lib/kernel/wire/tail';
 import { Wire } from '../lib/kernel/wire/wire';
 import { type KernelClient, openComm, setCurrentKernel } from '../lib/notebook/client';
@@ -236,22 +237,27 @@ test('history: the last, a range, and a search by pattern; a restart counts on',
   assert.deepEqual(ask({ hist_access_type: 'range', session: 0, start: 1, stop: 9 }), [[2, 1, 'd']]);
 });
 
-test('an outbox sends one message at a time, in order', async () => {
-  const sent: string[] = [];
-  let busy = false;
-  const outbox = new Outbox({
-    async send([frame]) {
-      assert.equal(busy, false);
-      busy = true;
-      await new Promise((resolve) => setTimeout(resolve, Math.random() * 3));
-      busy = false;
-      sent.push(String(frame));
-    },
-  });
-  const messages = Array.from({ length: 20 }, (_, index) => `${index}`);
-  for (const message of messages) outbox.send([message]);
-  await outbox.empty();
-  assert.deepEqual(sent, messages);
+test('what is published comes whole and in order, small texts joined', async () => {
+  const socket = new XPublisher({ sendHighWaterMark: 0, sendTimeout: 0 });
+  const client = new Subscriber({ receiveHighWaterMark: 0 });
+  await socket.bind('inproc://published');
+  client.connect('inproc://published');
+  client.subscribe();
+  await socket.receive();
+  const wire = new Wire({ key: '', signature_scheme: 'hmac-sha256' });
+  const publisher = new Publisher(socket, wire);
+  const origin = { identities: [], header: '{}' };
+  const numbers = Array.from({ length: 3000 }, (_, index) => `${index}`);
+  for (const number of numbers) {
+    publisher.publish({ type: 'display_data', content: JSON.stringify({ number }), origin });
+  }
+  for (const number of numbers) publisher.publishText('stdout', number, origin);
+  publisher.flush();
+  const received = async () => wire.decode(await client.receive());
+  for (const number of numbers) assert.deepEqual((await received()).content, { number });
+  assert.deepEqual((await received()).content, { name: 'stdout', text: numbers.join('') });
+  socket.close();
+  client.close();
 });
 
 test('what is written while a long file is read is read, too', (context) => {

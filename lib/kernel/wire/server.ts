@@ -6,7 +6,7 @@ import { Reply as Heartbeat, Router, XPublisher } from 'zeromq';
 import { Debugger } from '../debugger/debugger';
 import { interruptChildren } from './children';
 import { kernelInfo } from './kernel-info';
-import { Outbox, Publisher } from './outbox';
+import { Publisher } from './publisher';
 import { signalOfNode } from './signal';
 import { Tail } from './tail';
 import type { ServerData, ToServer, ToSession } from './thread';
@@ -21,24 +21,21 @@ const childMs = 300;
 const endMs = 500;
 const killMs = 2000;
 
+/** Queues grow as need be: no message is thrown away for want of room, and each is queued when `send` returns. */
+const atOnce = { sendHighWaterMark: 0, sendTimeout: 0 };
+
 /** The sockets of the kernel; runs in a thread of its own. */
 class Server {
   readonly #session: MessagePort;
   readonly #data: ServerData;
   readonly #wire: Wire;
-  // No message is ever thrown away for want of room.
   readonly #sockets = {
-    shell: new Router({ sendHighWaterMark: 0, receiveHighWaterMark: 0 }),
-    control: new Router({ sendHighWaterMark: 0, receiveHighWaterMark: 0 }),
-    stdin: new Router({ sendHighWaterMark: 0 }),
+    shell: new Router({ ...atOnce, receiveHighWaterMark: 0 }),
+    control: new Router({ ...atOnce, receiveHighWaterMark: 0 }),
+    stdin: new Router(atOnce),
     // Tells of every subscription, not only of the first.
-    iopub: new XPublisher({ sendHighWaterMark: 0, verbosity: 'allSubs' }),
+    iopub: new XPublisher({ ...atOnce, verbosity: 'allSubs' }),
     hb: new Heartbeat(),
-  };
-  readonly #outboxes = {
-    shell: new Outbox(this.#sockets.shell),
-    control: new Outbox(this.#sockets.control),
-    stdin: new Outbox(this.#sockets.stdin),
   };
   readonly #publisher: Publisher;
   readonly #usage = new Usage();
@@ -191,12 +188,13 @@ class Server {
         break;
       case 'last words':
         this.#debugger.end();
-        this.#close().then(() => this.#letEnd());
+        this.#close();
+        this.#letEnd();
     }
   }
 
   #reply(channel: 'shell' | 'control' | 'stdin', reply: Reply): void {
-    this.#outboxes[channel].send(this.#wire.encode(reply, reply.origin.identities));
+    this.#sockets[channel].send(this.#wire.encode(reply, reply.origin.identities));
   }
 
   #status(state: 'busy' | 'idle', origin: Origin): void {
@@ -241,14 +239,14 @@ class Server {
     writeSync(this.#data.diverted.terminal, `kernel: ${text}\n`);
   }
 
-  async #end(code = 0): Promise<void> {
+  #end(code = 0): void {
     this.#session.removeAllListeners('message');
     this.#debugger.end();
     this.#letEnd();
     setTimeout(() => inMainThread('Runtime.evaluate', { expression: `process.exit(${code})` }), endMs);
     // What not even that ends, the system does.
     setTimeout(() => process.kill(process.pid, 'SIGKILL'), killMs);
-    await this.#close();
+    this.#close();
     this.#tell({ kind: 'shut down', code });
   }
 
@@ -259,12 +257,9 @@ class Server {
   }
 
   /** Sends all that waits. */
-  async #close(): Promise<void> {
+  #close(): void {
     for (const tail of this.#tails) tail.drain();
-    await Promise.all([
-      this.#publisher.empty(),
-      ...Object.values(this.#outboxes).map((outbox) => outbox.empty()),
-    ]);
+    this.#publisher.flush();
     for (const socket of Object.values(this.#sockets)) socket.close();
   }
 }
