@@ -11,7 +11,6 @@ import { KernelComms } from './comms';
 import { type Failure, failureOf, failureOfDiagnostics } from './failure';
 import { History } from './history';
 import { Interruption } from './interruption';
-import { notebookClient } from './notebook-client';
 import { redirectOutput, refuseInput } from './output';
 import { LoadedModules } from './rebuilt';
 
@@ -75,12 +74,7 @@ export class Cells {
       fail: (cell, error) => this.#publish(cell, 'error', failureOf(error, this.#scripts)),
       send: (reply) => this.#tell({ kind: 'send', channel: 'iopub', reply }),
     });
-    const client = notebookClient({
-      comm: this.comms,
-      cell: () => this.#currentCell(),
-      publish: (cell, type, content) => this.#publish(cell, type, content),
-      ask: (cell, prompt, password) => this.#ask(cell, prompt, password),
-    });
+    const client = this.#client();
     setCurrentKernel(client);
     const prompt = (message = '', options?: { readonly password?: boolean }) =>
       client.input(message, options);
@@ -216,12 +210,44 @@ export class Cells {
     this.#tell({ kind: 'stream', name: 'stderr', text, origin });
   }
 
-  #ask(cell: Cell, prompt: string, password: boolean): Promise<string> {
+  /** What the code of cells gets as `currentKernel()`. */
+  #client(): KernelClient {
+    const current = () => this.#currentCell();
+    const show = (type: string, content: object) => {
+      const cell = current();
+      if (cell) this.#publish(cell, type, content);
+    };
+    return {
+      comm: this.comms,
+      display(bundle, { displayId, metadata = {} } = {}) {
+        show('display_data', { data: encodeBundle(bundle), metadata, transient: { display_id: displayId } });
+      },
+      update(displayId, bundle) {
+        const transient = { display_id: displayId };
+        show('update_display_data', { data: encodeBundle(bundle), metadata: {}, transient });
+      },
+      clearOutput({ wait = false } = {}) {
+        show('clear_output', { wait });
+      },
+      input: (prompt, { password = false } = {}) => this.#ask(prompt, password),
+      get signal() {
+        return current()?.signal ?? never;
+      },
+    };
+  }
+
+  async #ask(prompt: string, password: boolean): Promise<string> {
+    const { request } = this.#currentCell() ?? {};
+    if (request?.content.allow_stdin !== true) {
+      throw Object.assign(new Error(`Nobody is here to answer “${prompt}”.`), {
+        cure: 'Run the cell in a notebook that is open, or write the answer into it.',
+      });
+    }
     if (this.#input) throw new Error(`Cannot ask “${prompt}” while another question waits for its answer.`);
     const reply = {
       type: 'input_request',
       content: JSON.stringify({ prompt, password }),
-      origin: cell.request.origin,
+      origin: request.origin,
     };
     return new Promise((resolve, reject) => {
       this.#input = { resolve, reject };
@@ -245,6 +271,8 @@ function endsByInterrupt(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   return error.name === 'AbortError' || ('signal' in error && error.signal === 'SIGINT');
 }
+
+const never = new AbortController().signal;
 
 /** What a cell has to stop by itself after an interrupt. */
 const graceMs = 700;
