@@ -1,8 +1,9 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import Module, { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import vm from 'node:vm';
 import { version } from 'typescript-6/package.json';
+import { makeFolder, writeWhole } from '../../io/files';
 
 /**
  * Loads TypeScript as V8 compiled it at an earlier start, which takes a third of the time; what asks for the package
@@ -25,11 +26,8 @@ export function loadTypeScript(): () => void {
   return () => {
     if (script.cachedDataRejected === false) return;
     try {
-      mkdirSync(folder, { recursive: true });
-      // Another kernel may begin, too.
-      const aside = `${kept}.${process.pid}`;
-      writeFileSync(aside, script.createCachedData());
-      renameSync(aside, kept);
+      makeFolder(folder);
+      writeWhole(kept, script.createCachedData());
     } catch {
       // The folder is somebody else's: each start compiles.
     }
