@@ -1,5 +1,3 @@
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import ts from 'typescript-6';
 import type { MimeBundle } from '../../notebook/mime';
 import { type Completions, complete, inspect } from './assist';
@@ -8,7 +6,6 @@ import { Modules, type ModulesOptions } from './modules';
 import { isType } from './names';
 import { type Checked, type Diagnostic, Program } from './program';
 import { mapComment } from './stack';
-import { names } from './transform';
 
 /** What came of a cell. */
 export type Outcome =
@@ -34,16 +31,8 @@ export class Interpreter {
     const { directory, globals } = options;
     this.#options = options;
     this.#program = new Program(directory, globals.declarations);
-    const from = join(directory, 'cell.ts');
     const modules = new Modules({ ...options, compiler: this.#program.options });
-    const values = {
-      ...globals.values,
-      require: modules.requireFor(from),
-      __dirname: directory,
-      __filename: from,
-      [names.load]: modules.importFor(from),
-      [names.meta]: { url: pathToFileURL(from).href, filename: from, dirname: directory },
-    };
+    const values = { ...globals.values, ...modules.scopeOf() };
     for (const [name, value] of Object.entries(values)) {
       Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
     }

@@ -42,27 +42,30 @@ const onlyByImport = new Set([
  */
 export class Modules {
   readonly #options: ModulesOptions;
+  readonly #cell: string;
   readonly #loaded = new Map<string, Loaded>();
   readonly #namespaces = new WeakMap<object, object>();
 
   constructor(options: ModulesOptions) {
     this.#options = options;
+    this.#cell = join(options.directory, 'cell.ts');
   }
 
-  /** What a cell calls as `require`. */
-  requireFor(from: string): NodeJS.Require {
-    const require = (specifier: string) => {
-      this.#forgetChanged();
-      return this.#require(specifier, from);
-    };
-    return Object.assign(require, createRequire(from));
-  }
-
-  /** What a cell has instead of `import()`. */
-  importFor(from: string): (specifier: string) => Promise<object> {
-    return (specifier) => {
-      this.#forgetChanged();
-      return this.#import(specifier, from);
+  /** What the code of a file has beside the language, by its name; that of a cell without `file`. */
+  scopeOf(file = this.#cell): Readonly<Record<string, unknown>> {
+    const require = Object.assign((name: string) => this.#require(name, file), createRequire(file));
+    const folder = dirname(file);
+    return {
+      require,
+      __filename: file,
+      __dirname: folder,
+      [names.load]: (name: string) => this.#import(name, file),
+      [names.meta]: {
+        url: pathToFileURL(file).href,
+        filename: file,
+        dirname: folder,
+        resolve: require.resolve,
+      },
     };
   }
 
@@ -99,6 +102,8 @@ export class Modules {
 
   /** A file that Node could not load, or would not load again. */
   #resolve(specifier: string, from: string): string | undefined {
+    // A cell gets what the files hold now.
+    if (from === this.#cell) this.#forgetChanged();
     const { resolvedModule } = ts.resolveModuleName(specifier, from, this.#options.compiler, ts.sys);
     const file = resolvedModule?.resolvedFileName;
     return file && /\.([cm]?tsx?|json)$/.test(file) && !/\.d\.[cm]?ts$/.test(file) ? file : undefined;
@@ -136,7 +141,8 @@ export class Modules {
     const { mappings, ...rest } = JSON.parse(sourceMapText);
     const map = JSON.stringify({ ...rest, mappings: `;${mappings}` });
     onScript(file, map);
-    const head = `function (exports, require, module, __filename, __dirname, ${names.load}, ${names.meta}) {`;
+    const scope = { exports: module.exports, module, ...this.scopeOf(file) };
+    const head = `function (${Object.keys(scope).join(', ')}) {`;
     const whole = `${head}\n${code}\n})${mapComment(map, file, text)}`;
     const script = (async_: string) => new vm.Script(`(${async_}${whole}`, { filename: file });
     let run: vm.Script;
@@ -145,11 +151,7 @@ export class Modules {
     } catch {
       run = script('async ');
     }
-    const require = Object.assign((name: string) => this.#require(name, file), createRequire(file));
-    const load = (name: string) => this.#import(name, file);
-    const folder = dirname(file);
-    const meta = { url: pathToFileURL(file).href, filename: file, dirname: folder, resolve: require.resolve };
-    return run.runInThisContext()(module.exports, require, module, file, folder, load, meta);
+    return run.runInThisContext()(...Object.values(scope));
   }
 
   /** Lets go of what was written anew, and of what imports it. */
