@@ -12,7 +12,8 @@ interface Frame {
   readonly place: Place;
 }
 
-type Answer = (args: Arguments) => object | undefined | Promise<object | undefined>;
+/** Answers a request: with the body of the reply, or a promise of it. */
+type Answer = (args: Arguments) => unknown;
 type Way = 'stepOver' | 'stepInto' | 'stepOut';
 
 /** The last, and where it began. */
@@ -85,10 +86,9 @@ export class Attachment {
     dumpCell: ({ code }) => ({ sourcePath: this.sources.addCell(String(code)) }),
     setBreakpoints: ({ source, breakpoints }) =>
       this.#setBreakpoints(pathIn(source), breakpoints as Breakpoint[]),
-    setExceptionBreakpoints: async ({ filters }) => {
+    setExceptionBreakpoints: ({ filters }) => {
       const [state = 'none'] = ['all', 'uncaught'].filter((name) => (filters as string[]).includes(name));
-      await this.#inspector.post('Debugger.setPauseOnExceptions', { state });
-      return undefined;
+      return this.#inspector.post('Debugger.setPauseOnExceptions', { state });
     },
     modules: () => {
       const modules = this.sources
@@ -118,7 +118,6 @@ export class Attachment {
     pause: () => {
       this.#isPausing = true;
       this.#askForPause();
-      return undefined;
     },
   };
 

@@ -44,7 +44,7 @@ export class Debugger {
     this.#attachment = undefined;
   }
 
-  async #answer(command: string, args: Arguments): Promise<object | undefined> {
+  async #answer(command: string, args: Arguments): Promise<unknown> {
     switch (command) {
       case 'debugInfo':
         return this.#info();

@@ -4,10 +4,7 @@ import type * as shown from './shown';
 
 type RemoteObject = Runtime.RemoteObject;
 
-interface Property {
-  readonly name: string;
-  readonly value?: RemoteObject;
-}
+type Property = Pick<Runtime.PropertyDescriptor, 'name' | 'value'>;
 
 /** A value as front ends list it. They show a type in place of the value, so there is none. */
 interface Variable {
