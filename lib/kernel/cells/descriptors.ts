@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import type { Diverted } from '../wire/thread';
 
 /**
@@ -13,7 +13,7 @@ export function divertDescriptors(file: string): Diverted {
   const terminal = openAgain();
   const stdout = `${file}.out`;
   const stderr = `${file}.log`;
-  const left = lastWords(stderr);
+  const left = existsSync(stderr) && readFileSync(stderr, 'utf8').slice(-2000);
   if (left) writeSync(terminal, `kernel: what the last one wrote before its end:\n${left}\n`);
   for (const [descriptor, name] of [stdout, stderr].entries()) {
     rmSync(name, { force: true });
@@ -35,13 +35,5 @@ function openAgain(): number {
     const pipe: { unref(): void; fd: number } = Reflect.get(reader.stdin, '_handle');
     pipe.unref();
     return pipe.fd;
-  }
-}
-
-function lastWords(file: string): string {
-  try {
-    return readFileSync(file, 'utf8').slice(-2000);
-  } catch {
-    return '';
   }
 }
