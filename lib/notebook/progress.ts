@@ -137,6 +137,7 @@ class Clock {
   #steps = 0;
   #seconds = 0;
 
+  /** @returns as `rate` steps a second, 0 where not yet known */
   read(done: number): { readonly done: number; readonly seconds: number; readonly rate: number } {
     const seconds = (performance.now() - this.#start) / 1000;
     if (done > this.#before.done) {
@@ -153,16 +154,9 @@ class Clock {
 const width = 20;
 
 /** `training:  45%|█████████           | 9/20 [0:12<0:15, 3.1 it/s, loss 0.52]` */
-export function barText(state: {
-  readonly label?: string;
-  readonly total?: number;
-  readonly unit?: string;
-  readonly done: number;
-  readonly seconds: number;
-  /** Steps a second, 0 where not yet known. */
-  readonly rate: number;
-  readonly note: string;
-}): string {
+export function barText(
+  state: ProgressOptions & ReturnType<Clock['read']> & { readonly note: string },
+): string {
   const { label, total, unit = 'it', done, seconds, rate, note } = state;
   const pace = rate >= 1 ? `${three(rate)} ${unit}/s` : `${three(1 / rate)} s each`;
   const speed = rate > 0 ? `, ${pace}` : '';
