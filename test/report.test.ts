@@ -136,6 +136,7 @@ describe('the measures of a report', () => {
 
   it('are drawn as a heat map, a diagram, tables and one page that needs nothing else', async () => {
     const map = reportHeatMap(baseline);
+    assert.equal(await map.toSvg(), await map.toSvg());
     assert.match(map.text, /Gaussian noise \(C\): 75 62\.5 50 37\.5 25/);
     assert.match(await map.toSvg(), /JPEG compression/);
     assert.match(await reliabilityFigure(baseline).toSvg(), /Confidence/);

@@ -63,10 +63,10 @@ function nameAnew(svg: string, id: string): string {
   const named = svg
     .replace(new RegExp(`(?<=[a-z-])${random}`, 'g'), id)
     .replace(/ trace[0-9a-f]{6}(?=")/g, '');
-  const hatched: string[] = []; // a pattern has its trace's random name, too
-  return named.replace(new RegExp(`(?<=p${id}-)[0-9a-f]{6}`, 'g'), (trace) => {
-    if (!hatched.includes(trace)) hatched.push(trace);
-    return String(hatched.indexOf(trace));
+  const traces: string[] = []; // a pattern and a colour bar have their trace's random name, too
+  return named.replace(new RegExp(`(?<=p${id}-|g${id}-cb|class="y?cb)[0-9a-f]{6}`, 'g'), (trace) => {
+    if (!traces.includes(trace)) traces.push(trace);
+    return String(traces.indexOf(trace));
   });
 }
 
