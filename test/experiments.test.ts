@@ -13,10 +13,11 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { distortionNamed, distortions, type Strength } from '../lib/distortions';
+import { type DistortionName, distortionNamed, distortions, type Strength } from '../lib/distortions';
 import { AccuracyMeter } from '../lib/evaluation/accuracy';
 import { accuracyInterval, curvePoints } from '../lib/evaluation/evaluate';
 import { ResNet18 } from '../lib/model/resnet';
+import { PRACTICAL_TRAINING } from '../lib/paper/figures';
 import { Laboratory } from '../lib/runs/laboratory';
 import { type PresetName, presets, specOf } from '../lib/runs/presets';
 import { RunStore } from '../lib/runs/run-store';
@@ -134,6 +135,24 @@ describe('a specification', () => {
     ];
     for (const [value, message] of refused) {
       assert.throws(() => parseSpec(value), { name: 'ArgumentError', message }, JSON.stringify(value));
+    }
+  });
+});
+
+describe('the training strength of several seeds', () => {
+  it('is the one of Table 2 that is nearest to the practical one', () => {
+    for (const [training, strengths] of Object.entries(PRACTICAL_TRAINING)) {
+      for (const [part, chosen] of [strengths].flat().entries()) {
+        const { none, practical, scale } = distortions[training.split('+')[part] as DistortionName];
+        const place = (strength: number) => (scale === 'log' ? Math.log(strength) : strength);
+        const distance = (strength: number) => Math.abs(place(strength) - place(practical));
+        const weakness = (strength: number) => -Math.abs(strength - (none ?? 100));
+        const grid = distortionNamed(training).trainingGrid.map((each) => [each].flat()[part] as number);
+        const [nearest] = grid
+          .filter((each) => each !== none)
+          .sort((a, b) => distance(a) - distance(b) || weakness(b) - weakness(a));
+        assert.equal(chosen, nearest, training);
+      }
     }
   });
 });

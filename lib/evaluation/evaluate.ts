@@ -1,7 +1,7 @@
 import type { ImageDataset, Split } from '../data/dataset';
 import { type Distortion, distortionNamed, type Strength } from '../distortions';
 import { ArgumentError } from '../io/errors';
-import { checkOptions, checkWhole, shown } from '../io/options';
+import { checkList, checkOptions, checkWhole, shown } from '../io/options';
 import type { Network } from '../model/network';
 import { AccuracyMeter, type Count } from './accuracy';
 
@@ -73,11 +73,7 @@ export async function* evaluate(options: EvaluateOptions): AsyncGenerator<Evalua
   const distortion = distortionNamed(options.distortion);
   const { strengths = distortion.testGrid } = options;
   checkWhole('evaluate: seed', seed, 0);
-  if (!Array.isArray(strengths)) {
-    throw new ArgumentError(`evaluate: strengths must be a list, but got ${shown(strengths)}.`, {
-      cure: `A single one is a list, too: [${shown(strengths)}].`,
-    });
-  }
+  checkList('evaluate: strengths', strengths);
   if (split?.positions === undefined) {
     throw new ArgumentError(`evaluate: split must be a part of a data set, but got ${shown(split)}.`, {
       cure: 'Take dataset.validation, or a subset of dataset.test.',

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { toSquare } from '../data/build/square';
 import type { ImageDataset, Normalisation } from '../data/dataset';
-import { ArgumentError, DataError } from '../io/errors';
-import { checkOptions } from '../io/options';
+import { DataError } from '../io/errors';
+import { checkList, checkOptions } from '../io/options';
 import { logitsOf, type Network } from '../model/network';
 import { giveWay } from '../notebook/give-way';
 import { castTo, type Tensor4D, tf, uint8Tensor } from '../tensorflow';
@@ -39,11 +39,7 @@ export interface PredictOptions {
 export async function predict(options: PredictOptions): Promise<readonly Prediction[]> {
   checkOptions('predict', options, 'network! dataset! pictures!');
   const { network, dataset, pictures } = options;
-  if (!Array.isArray(pictures)) {
-    throw new ArgumentError('predict: expected a list of pictures.', {
-      cure: "A single one is a list, too: ['photo.jpg'].",
-    });
-  }
+  checkList('predict: pictures', pictures);
   checkFits(network, dataset);
   const { sourceSide, cropSide, classNames } = dataset;
   checkWeights(network);

@@ -64,6 +64,14 @@ export function checkWhole(what: string, value: number, least = 1, most = Number
   throw new ArgumentError(`${what} must be a whole number ${range}, but got ${shown(value)}.`);
 }
 
+/** @throws ArgumentError unless `value` is a list; `what` names it */
+export function checkList(what: string, value: readonly unknown[]): void {
+  if (Array.isArray(value)) return;
+  throw new ArgumentError(`${what} must be a list, but got ${shown(value)}.`, {
+    cure: `A single one is a list, too: [${shown(value)}].`,
+  });
+}
+
 /** @throws ArgumentError unless `value` is one of some words; `what` names it */
 export function checkWord(what: string, value: string, words: readonly string[]): void {
   if (!words.includes(value)) throw new ArgumentError(`${wrongWord(what, value, words)}.`);

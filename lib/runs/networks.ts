@@ -85,14 +85,17 @@ export function withGraph(form: NetworkForm, shape: Pick<NetworkShape, 'classes'
   const key = `${shape.classes} ${shape.side}`;
   if (!known.has(key)) {
     const network = makeNetwork(form, { ...shape, seed: 0, precision: 'float32' });
-    known.set(key, graphOf(network, shape.side));
-    network.dispose();
+    try {
+      known.set(key, graphOf(network, shape.side));
+    } finally {
+      network.dispose();
+    }
   }
   return { ...form, graph: known.get(key) };
 }
 
 /**
- * Hash of the graph that training records of a network. It covers what the text of `make` does not show, such as functions
+ * Hashes the graph that training records of a network. That covers what the text of `make` does not show, such as functions
  * of other files and numbers from outside, but no weights.
  */
 function graphOf(network: Network, side: number): string {

@@ -48,8 +48,8 @@ export function picturesOf(preset: Preset, data?: Pictures): ImageDataset {
 }
 
 /**
- * A preset on the pictures of a data set or a folder: on its own, which is the default, as many as it takes; on another, all
- * of them. Where its own are not here, as published; where they were made of other files, the digest tells.
+ * Puts a preset on the pictures of a data set or a folder, on all of them; by default on its own, on as many as it takes.
+ * Where its own are not here, it stays as published; where they were made of other files, the digest says so.
  *
  * @throws ArgumentError if there is no such preset; DataError if a folder is given and is no data set
  */

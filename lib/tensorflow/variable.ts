@@ -141,7 +141,11 @@ export class Variable {
     byResource.delete(this.resource);
   }
 
-  /** Makes the eager side the newest; called before anything eager reads the resource. @throws ArgumentError after {@link dispose} */
+  /**
+   * Brings the eager side up to date; called before anything eager reads the resource.
+   *
+   * @throws ArgumentError after {@link dispose}
+   */
   sync(): void {
     if (byResource.get(this.resource) !== this) {
       throw new ArgumentError(`The variable "${this.name}" was disposed of.`, {

@@ -34,7 +34,7 @@ const LABEL_FILES = `${SOLUTION}, ${GROUND_TRUTH} or ${DEVKIT}.tar.gz`;
  * - `ILSVRC/Data/CLS-LOC/…` (Kaggle);
  * - the original `ILSVRC2012_img_train.tar` and `ILSVRC2012_img_val.tar`, read in place.
  *
- * The labels of a flat `val` come from Kaggle's `LOC_val_solution.csv`, of lines `ILSVRC2012_val_00000001,n01751748 …`,
+ * The labels of a flat `val` come from Kaggle's `LOC_val_solution.csv`, with lines `ILSVRC2012_val_00000001,n01751748 …`,
  * or the development kit's ground truth (unpacked or `.tar.gz`), a number of 1 to 1000 a line.
  */
 export class Imagenet {

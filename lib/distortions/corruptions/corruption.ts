@@ -28,9 +28,9 @@ export interface Corruption extends Distortion<number> {
 }
 
 /**
- * A constant's values at severities 0 to 5 for images of a side: those of the published side that is nearest by its ratio,
- * 32 up to 45 pixels, 64 up to 119, else 224. They are never mixed, so that each set is one that was published, and as many
- * pixels wide at every side. Severity 0 has those of 1, and what they make is not used.
+ * Takes a constant's values at severities 0 to 5 from the published side that is nearest by its ratio: 32 up to 45 pixels, 64
+ * up to 119, else 224. Sides are never mixed, so that each set is one that was published. Severity 0 has the values of 1, and
+ * what they make is not used.
  */
 export function constantsAt(published: Published, side: number): readonly number[] {
   const nearest = side ** 2 < 32 * 64 ? 32 : side ** 2 < 64 * 224 ? 64 : 224;

@@ -125,8 +125,8 @@ export function motionBlur(
 }
 
 /**
- * Images zoomed about their centres, each by the factor of its severity; bilinear, as SciPy's `zoom`, cut to the centre as
- * the benchmarks do it.
+ * Zooms images about their centres, each by the factor of its severity: bilinear, as SciPy's `zoom` does it, and cut to the
+ * centre, as the benchmarks do it.
  */
 export function zoom(
   images: Tensor4D,
