@@ -296,7 +296,7 @@ describe('the laboratory', () => {
     const refusal = {
       name: 'DataError',
       message:
-        /of the data set pets \(0123456789abcdef; .* but here is CIFAR-10 \(.*, 10 classes, squares of 32 px/,
+        /of the data set pets \(0123456789abcdef; .* but here is CIFAR-10 \(.*, 10 classes, crops of 28 px/,
       cure: /--data/,
     };
     assert.throws(() => laboratory.datasetOf(other.spec), refusal);

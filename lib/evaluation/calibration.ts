@@ -6,7 +6,8 @@ import { randomStream } from '../data/random';
 import { logitsOf, type Network } from '../model/network';
 import { currentKernel } from '../notebook/client';
 import { castTo, compile, type Tensor1D, type Tensor4D, tf, uint8Tensor } from '../tensorflow';
-import { BATCH_SIZE, checkFinite, checkWeights } from './accuracy';
+import { BATCH_SIZE } from './accuracy';
+import { checkFinite, checkWeights } from './checks';
 import { centreCrops, normalise } from './crops';
 
 /** How sure a network was of its answers, and which were right. */

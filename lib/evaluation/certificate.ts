@@ -16,7 +16,7 @@ import {
   tf,
   uint8Tensor,
 } from '../tensorflow';
-import { checkFinite, checkFits, checkWeights } from './accuracy';
+import { checkFinite, checkFits, checkWeights } from './checks';
 import { centreCrops, normalise } from './crops';
 import { accuracyInterval } from './evaluate';
 

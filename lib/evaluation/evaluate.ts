@@ -1,7 +1,7 @@
 import type { ImageDataset, Split } from '../data/dataset';
 import { type Distortion, distortionNamed, type Strength } from '../distortions';
 import { ArgumentError } from '../io/errors';
-import { checkList, checkOptions, checkWhole, shown } from '../io/options';
+import { checkList, checkOptions, checkWhole } from '../io/options';
 import type { Network } from '../model/network';
 import { AccuracyMeter, type Count } from './accuracy';
 
@@ -74,11 +74,6 @@ export async function* evaluate(options: EvaluateOptions): AsyncGenerator<Evalua
   const { strengths = distortion.testGrid } = options;
   checkWhole('evaluate: seed', seed, 0);
   checkList('evaluate: strengths', strengths);
-  if (split?.positions === undefined) {
-    throw new ArgumentError(`evaluate: split must be a part of a data set, but got ${shown(split)}.`, {
-      cure: 'Take dataset.validation, or a subset of dataset.test.',
-    });
-  }
   const meter = new AccuracyMeter(network, dataset, distortion, options.execution);
   try {
     const networks = [{ become: () => {}, strengths }];

@@ -6,7 +6,7 @@ import { checkList, checkOptions } from '../io/options';
 import { logitsOf, type Network } from '../model/network';
 import { giveWay } from '../notebook/give-way';
 import { castTo, type Tensor4D, tf, uint8Tensor } from '../tensorflow';
-import { checkFinite, checkFits, checkWeights } from './accuracy';
+import { checkFinite, checkFits, checkWeights } from './checks';
 import { centreCrops, normalise } from './crops';
 
 /** What a network says to a picture. */

@@ -15,8 +15,9 @@ import { DataError } from '../io/errors';
 import { appendLine, readLines } from '../io/files';
 import { checkOptions, checkWhole } from '../io/options';
 import type { Network } from '../model/network';
-import { AccuracyMeter, type CountOfOne, checkFits, countOf } from './accuracy';
+import { AccuracyMeter, type CountOfOne, countOf } from './accuracy';
 import { type Calibration, calibration, predictions } from './calibration';
+import { checkFits } from './checks';
 import { type EvaluationRow, rowOf } from './evaluate';
 import { CLEAN, checkComparable, type ReportSubject, type RobustnessReport } from './report-measures';
 

@@ -3,7 +3,7 @@ import { type ImageDataset, normalisationOf } from '../data/dataset';
 import { distortionNamed, type Strength } from '../distortions';
 import type { CountOptions } from '../evaluation/accuracy';
 import type { EvaluationRow } from '../evaluation/evaluate';
-import { ArgumentError, DataError } from '../io/errors';
+import { ArgumentError } from '../io/errors';
 import { checkOptions, checkWhole } from '../io/options';
 import { inData, version } from '../io/project';
 import type { Network } from '../model/network';
@@ -13,21 +13,12 @@ import { currentKernel } from '../notebook/client';
 import { device } from '../tensorflow';
 import type { TrainOptions } from '../training/train';
 import { fastestPrecisionOf, makeNetwork } from './networks';
-import { type Pictures, picturesOf, presetAt } from './preset-pictures';
+import { checkPictures, type Pictures, picturesOf, presetAt } from './preset-pictures';
 import { BASELINE, type Preset, presetNamed, specOf, type Treatment } from './presets';
 import { type Lock, type Results, type RunRecord, RunStore, testedRows } from './run-store';
 import { SharedTests, SharedTraining } from './shared-steps';
 import { readResults, shippedResults } from './shipped-results';
-import {
-  canonicalJson,
-  checkOwn,
-  type DatasetPart,
-  inEitherPrecision,
-  parseSpec,
-  type RunSpec,
-  runId,
-  runTitle,
-} from './spec';
+import { canonicalJson, checkOwn, inEitherPrecision, parseSpec, type RunSpec, runId, runTitle } from './spec';
 
 /** What follows a run while it trains: a live chart, or nothing. */
 export interface RunObserver extends Pick<TrainOptions, 'onBatch' | 'onEpoch'> {
@@ -104,16 +95,8 @@ export class Laboratory {
    * @throws DataError if it was trained on other pictures than those here, or none are here
    */
   datasetOf(spec: RunSpec): ImageDataset {
-    const [of, here] = [spec.dataset, this.preset.dataset];
-    const isAway = here.digest === undefined; // opening it says how to get it
-    if (canonicalJson(of) === canonicalJson(here) || (isAway && of.name === here.name)) return this.dataset;
-    const shape = ({ classNames, sourceSide }: ImageDataset) =>
-      `, ${classNames.length} classes, squares of ${sourceSide} px`;
-    throw new DataError(
-      `The run ${runId(spec)} is of the data set ${partText(of)}, but here is ${partText(here)}` +
-        `${isAway ? '' : shape(this.dataset)}.`,
-      { cure: `Name the folder of ${of.name}: --data on the command line, data of a Laboratory.` },
-    );
+    checkPictures(spec, this.preset);
+    return this.dataset;
   }
 
   /** The run of a treatment: from disk, or trained now (from the baseline, which is trained first if need be). */
@@ -355,8 +338,4 @@ export interface EvaluationOptions extends Pick<CountOptions, 'onImages'> {
   readonly distortion: string;
   readonly strengths?: readonly Strength[];
   readonly onRow?: (row: EvaluationRow) => void;
-}
-
-function partText({ name, digest, train, validation, test }: DatasetPart): string {
-  return `${name} (${digest ?? 'not at hand'}; ${train} + ${validation} + ${test} images)`;
 }

@@ -7,9 +7,11 @@ import { STORE } from '../data/build/pack';
 import { openTifs } from '../data/build/tifs';
 import { digestOf, type ImageDataset, subset } from '../data/dataset';
 import { perSplit } from '../data/store';
+import { DataError } from '../io/errors';
 import { inData } from '../io/project';
 import { withGraph } from './networks';
 import { type Preset, presetNamed } from './presets';
+import { canonicalJson, type DatasetPart, type RunSpec, runId } from './spec';
 
 /** Where a preset's own data set lies, and what opens it. */
 const OWN: Readonly<Record<string, { readonly file: string; readonly open: () => ImageDataset }>> = {
@@ -71,4 +73,20 @@ export function presetAt(name: string, data?: Pictures): Preset {
     cropSide,
     dataset: { name: dataset.name, digest: digestOf(dataset), ...counts },
   };
+}
+
+/** @throws DataError if a run was trained on other pictures than those that a preset is on */
+export function checkPictures(spec: RunSpec, { dataset: here, classes, cropSide }: Preset): void {
+  const of = spec.dataset;
+  const isAway = here.digest === undefined; // opening them says how to get them
+  if (canonicalJson(of) === canonicalJson(here) || (isAway && of.name === here.name)) return;
+  const shape = isAway ? '' : `, ${classes} classes, crops of ${cropSide} px`;
+  throw new DataError(
+    `The run ${runId(spec)} is of the data set ${partText(of)}, but here is ${partText(here)}${shape}.`,
+    { cure: `Name the folder of ${of.name}: --data on the command line, data of a Laboratory.` },
+  );
+}
+
+function partText({ name, digest, train, validation, test }: DatasetPart): string {
+  return `${name} (${digest ?? 'not at hand'}; ${train} + ${validation} + ${test} images)`;
 }

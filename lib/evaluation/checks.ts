@@ -1,0 +1,86 @@
+/** What is refused before a wrong number comes of it. */
+import type { ImageDataset, Normalisation, Split } from '../data/dataset';
+import type { Distortion } from '../distortions';
+import { ArgumentError, UserError } from '../io/errors';
+import { shown } from '../io/options';
+import type { Network } from '../model/network';
+
+/** What rounding may add to 0..1. */
+const ROUNDING = 1e-3;
+
+/** @throws ArgumentError if distorted images are no numbers, or leave 0..1: they would be pictures of something else */
+export function checkRange(
+  distortion: Distortion,
+  [least, most]: ArrayLike<number> & Iterable<number>,
+): void {
+  if (least >= -ROUNDING && most <= 1 + ROUNDING) return;
+  throw new ArgumentError(
+    `${distortion.title} gives values from ${least} to ${most}, but images have values from 0 to 1.`,
+    { cure: 'Let apply begin with the crops, 0..1, and end with clipByValue(0, 1).' },
+  );
+}
+
+/** @throws UserError if a weight is no number: a compiled ReLU makes one of it, and the answer looks like any other */
+export function checkWeights(network: Network): void {
+  checkFinite(network.isFinite());
+}
+
+/** @throws UserError if logits are no numbers: their largest would be an answer all the same */
+export function checkFinite(areFinite: boolean): void {
+  if (areFinite) return;
+  throw new UserError('The network answers with NaN or an infinite number.', {
+    cure: 'Look for weights, images or a distortion that are not finite.',
+  });
+}
+
+/** @throws ArgumentError if a split is none, or one of another data set */
+export function checkSplit(split: Split, { name, test }: Pick<ImageDataset, 'name' | 'test'>): void {
+  if (split?.store?.digest === test.store.digest) return;
+  const got = split?.store === undefined ? shown(split) : 'one of another';
+  throw new ArgumentError(`The split must be a part of the data set ${name}, but got ${got}.`, {
+    cure: 'Take dataset.validation, or a subset of dataset.test.',
+  });
+}
+
+/**
+ * @throws ArgumentError if the network has another number of classes, or another normalisation, than the data set, or the
+ *   data set no deviation to divide by
+ */
+export function checkFits(
+  { classes, normalisation }: Pick<Network, 'classes' | 'normalisation'>,
+  dataset: Pick<ImageDataset, 'name' | 'classNames'> & Normalisation,
+): void {
+  if (typeof dataset === 'string') {
+    throw new ArgumentError(`Expected an opened data set, but got ${JSON.stringify(dataset)}.`, {
+      cure: `Open it: openFolder(${JSON.stringify(dataset)}), openImagenette or openTifs.`,
+    });
+  }
+  const { name, classNames } = dataset;
+  if (typeof classes !== 'number') {
+    throw new ArgumentError('The network does not say how many classes it has.', {
+      cure: 'A model of TensorFlow.js becomes a network by fromLayers, a function by fromFunctions.',
+    });
+  }
+  if (!dataset.deviation.every((deviation) => deviation > 0)) {
+    throw new ArgumentError(`The images of the data set ${name} have ${textOf(dataset)}.`, {
+      cure: 'A channel that is the same in all training images, with a deviation of 0, cannot be normalised.',
+    });
+  }
+  if (classes !== classNames.length) {
+    throw new ArgumentError(
+      `The network has ${classes} classes, but the data set ${name} has ${classNames.length}.`,
+      {
+        cure: `Take a network with classes: ${classNames.length}, which was trained on them or takes a new head.`,
+      },
+    );
+  }
+  if (normalisation === undefined || textOf(normalisation) === textOf(dataset)) return;
+  throw new ArgumentError(
+    `The network takes images of ${textOf(normalisation)}, but those of the data set ${name} have ${textOf(dataset)}.`,
+    { cure: 'Give it { ...dataset, ...network.normalisation }; to train it anew, set that to undefined.' },
+  );
+}
+
+function textOf({ mean, deviation }: Normalisation): string {
+  return `mean ${mean.join(', ')} and deviation ${deviation.join(', ')}`;
+}
