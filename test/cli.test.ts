@@ -21,6 +21,7 @@ import { join, relative } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, describe, it } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
+import sharp from 'sharp';
 import { STORE } from '../lib/data/build/pack';
 import { StoreWriter } from '../lib/data/build/store-writer';
 import { readSafetensors } from '../lib/model/safetensors';
@@ -87,6 +88,7 @@ describe('help and refusals', () => {
     const commands = [
       'run',
       'evaluate',
+      'predict',
       'report',
       'sweep',
       'status',
@@ -274,6 +276,7 @@ describe('one run', () => {
       passes: 'joint',
     });
     const again = await call('run', ...smoke, ...treatment);
+    assert.match(again.out, /^Not trained now: it was finished on \d{4}-\d\d-\d\d\.\n/);
     assert.match(again.out, new RegExp(`ST \\(σ=0.215, α=0.316\\), seed 0: epoch 1 is kept.*\nRun ${id}`));
 
     const rows = await json(
@@ -403,6 +406,22 @@ describe('a data set of one’s own', () => {
     await json('export', '--run', id, '--store', own, '--data', data, '--out', exported);
     const config = JSON.parse(readFileSync(join(exported, 'config.json'), 'utf8'));
     assert.deepEqual([config.dataset, config.classNames], ['pets', ['cat', 'dog', 'hamster']]);
+  });
+
+  it('is what pictures from elsewhere are told apart by', async () => {
+    const picture = join(folder, 'a cat.png');
+    await sharp({ create: { width: 90, height: 60, channels: 3, background: '#a52' } }).toFile(picture);
+    const asked = ['predict', '--run', id, '--store', own, '--data', data, '--pictures', picture];
+    const [answer, ...more] = await json(...asked);
+    assert.equal(answer.picture, picture);
+    assert.ok(['cat', 'dog', 'hamster'].includes(answer.className));
+    assert.equal(answer.probabilities.length, 3);
+    assert.equal(answer.probability, Math.max(...answer.probabilities));
+    assert.deepEqual(more, []);
+    const { out } = await call(...asked, picture);
+    const row = `a cat\\.png +${answer.className} +\\d+\\.\\d %\n`;
+    assert.match(out, new RegExp(`picture +class +probability\n.*${row}.*${row}`));
+    assert.match(await refused(...asked, plainFile()), /The picture .*file cannot be read: /);
   });
 
   it('is not taken for another: both are named, and how to name the right one', async () => {

@@ -108,6 +108,20 @@ export const commands = {
     ],
     exits: '0 done; 1 an error; 130 stopped: the same command goes on from there.',
   },
+  predict: {
+    description: 'Asks a run about pictures of your own: the most probable class of each.',
+    options: {
+      run,
+      pictures: new Valued<readonly string[]>(
+        '--pictures <files...>',
+        'JPEG, PNG, WebP, …, of any size',
+      ).needed(),
+      ...where,
+      json,
+    },
+    examples: ['predict --run 3410 --pictures cat.jpg dog.png', 'predict --run 3410 --pictures *.jpg --json'],
+    exits: '0 done; 1 an error, such as a picture that cannot be read; 130 stopped.',
+  },
   report: {
     description:
       'How robust a network is: accuracy by corruption and severity, mCE, the distortions of the paper, FGSM and PGD, calibration.',

@@ -6,7 +6,7 @@ import { resultsTable } from '../plots/table';
 import { testedRows } from '../runs/run-store';
 import { runTitle } from '../runs/spec';
 import type { Given } from './commands';
-import { followed } from './run';
+import { runNetwork } from './run';
 import { stopSignal } from './stop';
 import { findRun } from './store';
 import { percent, printJson } from './text';
@@ -20,11 +20,7 @@ export async function evaluate(options: Given<'evaluate'>): Promise<void> {
   const { record, laboratory } = findRun(prefix, { data, store, signal: stopSignal() });
   const row = testedRows(record.spec, laboratory.store.evaluations(record.id));
   const missing = wanted.filter((strength) => row({ distortion, strength }) === undefined);
-  if (missing.length > 0 && laboratory.store.weights(record.id) === undefined) {
-    console.error(`The weights of ${record.id} are not here: it is trained again, its baseline first.`);
-    const network = await followed(record.spec, (observer) => laboratory.network(record, observer));
-    network.dispose();
-  }
+  if (missing.length > 0) (await runNetwork(record, laboratory)).dispose(); // trained with a bar, if need be
   const total = missing.length * record.spec.dataset.test;
   const bar = total > 0 ? progress({ total, label: runTitle(record.spec), unit: 'images' }) : undefined;
   const onRow = (row: EvaluationRow) => {

@@ -13,6 +13,7 @@ import { reportHeatMap } from '../plots/heat-maps';
 import { reliabilityFigure, reportPage, reportTable, subjectText, summaryTable } from '../plots/report';
 import { runTitle } from '../runs/spec';
 import type { Given } from './commands';
+import { runNetwork } from './run';
 import { stopSignal } from './stop';
 import { findRun } from './store';
 import { printJson } from './text';
@@ -72,7 +73,11 @@ async function subjectOf(options: Given<'report'>, signal: AbortSignal) {
     }
     const { record, laboratory } = findRun(run, { data, store, signal });
     const name = `${runTitle(record.spec)}, seed ${record.spec.seed}`;
-    return { name, dataset: laboratory.datasetOf(record.spec), network: await laboratory.network(record) };
+    return {
+      name,
+      dataset: laboratory.datasetOf(record.spec),
+      network: await runNetwork(record, laboratory),
+    };
   }
   if (data === undefined) {
     throw new ArgumentError('report: --weights needs --data.', {

@@ -1,9 +1,11 @@
 /** `run`: one network is trained. */
 import { ArgumentError } from '../io/errors';
+import type { Network } from '../model/network';
 import { type ProgressBar, progress } from '../notebook/progress';
 import { duration } from '../plots/duration';
 import { Laboratory, type RunObserver } from '../runs/laboratory';
 import { BASELINE, specOf, type Treatment } from '../runs/presets';
+import type { RunRecord } from '../runs/run-store';
 import { parseSpec, runTitle } from '../runs/spec';
 import { type Method, methodNamed } from '../training/methods';
 import type { Given } from './commands';
@@ -14,6 +16,7 @@ import { percent, printJson } from './text';
 export async function run(options: Given<'run'>): Promise<void> {
   const { preset, seed, data, store, retrain, precision, json } = options;
   const treatment = treatmentOf(options);
+  const started = Date.now();
   const laboratory = new Laboratory({ preset, seed, data, store, retrain, precision, signal: stopSignal() });
   // What is wrong with it is said before the baseline is trained.
   parseSpec(specOf(laboratory.preset, treatment, { seed, precision: laboratory.precision }));
@@ -21,7 +24,9 @@ export async function run(options: Given<'run'>): Promise<void> {
   if (treatment.method.kind !== 'baseline') await trained(BASELINE);
   const record = await trained(treatment);
   if (json) return printJson(record);
-  const { id, history, bestEpoch, seconds, device } = record;
+  const { id, history, bestEpoch, seconds, device, finished } = record;
+  if (Date.parse(finished) < started)
+    console.log(`Not trained now: it was finished on ${finished.slice(0, 10)}.`);
   for (const { epoch, epochs, trainLoss, validationAccuracy, imagesPerSecond } of history) {
     console.log(
       `epoch ${epoch} of ${epochs}: loss ${trainLoss.toFixed(3)}, ` +
@@ -102,4 +107,11 @@ export async function followed<T>(of: Treatment, work: (observer: RunObserver) =
     },
   };
   return work(observer).finally(() => bar?.close());
+}
+
+/** The network of a run; trained again, with a bar, where its weights are not here. */
+export function runNetwork(record: RunRecord, laboratory: Laboratory): Promise<Network> {
+  if (laboratory.store.weights(record.id) === undefined)
+    console.error(`The weights of ${record.id} are not here: it is trained again, its baseline first.`);
+  return followed(record.spec, (observer) => laboratory.network(record, observer));
 }
