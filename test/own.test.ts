@@ -307,6 +307,19 @@ describe('a network of functions', () => {
     assert.equal(apart(other.snapshot(), network.snapshot()), 0);
     const { mean, deviation } = dataset;
     assert.deepEqual(other.normalisation, { mean, deviation });
+    const { classNames, cropSide, sourceSide } = dataset;
+    assert.deepEqual(other.pictureForm, { classNames, cropSide, sourceSide });
+    const photo = await sharp({ create: { width: 50, height: 40, channels: 3, background: '#36c' } })
+      .jpeg()
+      .toBuffer();
+    const known = await predict({ network: other, pictures: [photo] });
+    assert.deepEqual(known, await predict({ network, dataset, pictures: [photo] }));
+    const turned = { ...dataset, classNames: classNames.toReversed() };
+    await assert.rejects(predict({ network: other, dataset: turned, pictures: [] }), {
+      name: 'ArgumentError',
+      message: /^Class 0 of the network is '.+', but of the data set .+ it is '.+'\.$/,
+      cure: /head: 'new'/,
+    });
     const foreign = { ...dataset, ...IMAGENET };
     const refusal = {
       name: 'ArgumentError',
@@ -601,6 +614,10 @@ describe('pictures of no data set', () => {
   it('are asked for in a list, of a data set that is open', async () => {
     const network = plainNetwork();
     const asked = (options: object) => predict({ network, dataset, pictures: [], ...options });
+    await assert.rejects(asked({ dataset: undefined }), {
+      name: 'ArgumentError',
+      message: /does not know what its pictures are/,
+    });
     await assert.rejects(asked({ pictures: 'photo.jpg' }), { name: 'ArgumentError', cure: /is a list, too/ });
     await assert.rejects(asked({ dataset: 'data/mine' }), {
       name: 'ArgumentError',

@@ -12,15 +12,19 @@ export interface Normalisation {
   readonly deviation: ChannelTriple;
 }
 
-/** Labelled images for training, validation and test, and what the network needs to know of them. */
-export interface ImageDataset extends Normalisation {
-  readonly name: string;
+/** How pictures become a network's images, and what its answers are called. */
+export interface PictureForm {
   /** What a label stands for: label i is `classNames[i]`. */
   readonly classNames: readonly string[];
   /** Side S of the crop that the network sees, in pixels: 224 for TIFS, 28 for CIFAR-10. */
   readonly cropSide: number;
   /** Side of the stored squares, in pixels: `round(S · 256/224)`. */
   readonly sourceSide: number;
+}
+
+/** Labelled images for training, validation and test, and what the network needs to know of them. */
+export interface ImageDataset extends PictureForm, Normalisation {
+  readonly name: string;
   readonly train: Split;
   readonly validation: Split;
   readonly test: Split;
@@ -32,6 +36,11 @@ export const IMAGENET: Normalisation = { mean: [0.485, 0.456, 0.406], deviation:
 /** A data set's own normalisation. */
 export function normalisationOf({ mean, deviation }: Normalisation): Normalisation {
   return { mean, deviation };
+}
+
+/** A data set's own form of pictures. */
+export function pictureFormOf({ classNames, cropSide, sourceSide }: PictureForm): PictureForm {
+  return { classNames, cropSide, sourceSide };
 }
 
 /** Some images of a data set, in a fixed order. */

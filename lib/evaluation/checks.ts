@@ -47,7 +47,7 @@ export function checkSplit(split: Split, { name, test }: Pick<ImageDataset, 'nam
  *   data set no deviation to divide by
  */
 export function checkFits(
-  { classes, normalisation }: Pick<Network, 'classes' | 'normalisation'>,
+  { classes, normalisation, pictureForm }: Pick<Network, 'classes' | 'normalisation' | 'pictureForm'>,
   dataset: Pick<ImageDataset, 'name' | 'classNames'> & Normalisation,
 ): void {
   if (typeof dataset === 'string') {
@@ -71,6 +71,17 @@ export function checkFits(
       `The network has ${classes} classes, but the data set ${name} has ${classNames.length}.`,
       {
         cure: `Take a network with classes: ${classNames.length}, which was trained on them or takes a new head.`,
+      },
+    );
+  }
+  const wrong =
+    pictureForm?.classNames.findIndex((className, label) => className !== classNames[label]) ?? -1;
+  if (wrong >= 0) {
+    const [ours, theirs] = [pictureForm?.classNames, classNames].map((names) => shown(names?.[wrong]));
+    throw new ArgumentError(
+      `Class ${wrong} of the network is ${ours}, but of the data set ${name} it is ${theirs}.`,
+      {
+        cure: "To train it for other classes, load its weights with { head: 'new' }; where only the names differ, set network.pictureForm to undefined.",
       },
     );
   }

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { toSquare } from '../data/build/square';
-import type { ImageDataset, Normalisation } from '../data/dataset';
-import { DataError } from '../io/errors';
+import type { ImageDataset, Normalisation, PictureForm } from '../data/dataset';
+import { ArgumentError, DataError } from '../io/errors';
 import { checkList, checkOptions } from '../io/options';
 import { logitsOf, type Network } from '../model/network';
 import { giveWay } from '../notebook/give-way';
@@ -22,8 +22,8 @@ export interface Prediction {
 /** Which network is asked, and about which pictures. */
 export interface PredictOptions {
   readonly network: Network;
-  /** What it was trained on, or no more of it than this. */
-  readonly dataset: Pick<ImageDataset, 'name' | 'classNames' | 'sourceSide' | 'cropSide'> & Normalisation;
+  /** What it was trained on, or no more of it than this. Default: what a network knows that was trained or saved here. */
+  readonly dataset?: PictureForm & Normalisation & Pick<ImageDataset, 'name'>;
   /** Files, or what is in them: JPEG, PNG, WebP, …, of any size. */
   readonly pictures: readonly (string | Uint8Array)[];
 }
@@ -37,8 +37,8 @@ export interface PredictOptions {
  *   which picture cannot be read
  */
 export async function predict(options: PredictOptions): Promise<readonly Prediction[]> {
-  checkOptions('predict', options, 'network! dataset! pictures!');
-  const { network, dataset, pictures } = options;
+  checkOptions('predict', options, 'network! dataset pictures!');
+  const { network, pictures, dataset = knownBy(network) } = options;
   checkList('predict: pictures', pictures);
   checkFits(network, dataset);
   const { sourceSide, cropSide, classNames } = dataset;
@@ -64,4 +64,12 @@ export async function predict(options: PredictOptions): Promise<readonly Predict
     await giveWay(); // a picture blocks the event loop: let interrupts through
   }
   return found;
+}
+
+/** @throws ArgumentError if a network does not know its pictures */
+function knownBy({ pictureForm, normalisation }: Network): NonNullable<PredictOptions['dataset']> {
+  if (pictureForm && normalisation) return { name: 'of its training', ...pictureForm, ...normalisation };
+  throw new ArgumentError('predict: the network does not know what its pictures are.', {
+    cure: 'Give the data set that it was trained on: { network, dataset, pictures }.',
+  });
 }

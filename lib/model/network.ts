@@ -1,5 +1,5 @@
 /** What training, testing and attacks need of a network, and two ways to make one of what there is. */
-import type { Normalisation } from '../data/dataset';
+import type { Normalisation, PictureForm } from '../data/dataset';
 import { ArgumentError } from '../io/errors';
 import {
   type LayersModel,
@@ -32,6 +32,8 @@ export abstract class Network {
    * data with another are refused. Unknown, and not checked, of new weights and of those that PyTorch saved.
    */
   normalisation?: Normalisation;
+  /** The form of the pictures that it was trained on, which is set, written, read and unknown likewise. */
+  pictureForm?: PictureForm;
   /** Constants of its batch normalisations, by the prefix of their variables’ names; empty where they are not known. */
   readonly batchNorms: ReadonlyMap<string, BatchNormConstants> = new Map();
 

@@ -1,6 +1,5 @@
 /** Weights in torch's layout and names, so that files go to and from `torchvision.models`. */
 import { z } from 'zod';
-import type { Normalisation } from '../data/dataset';
 import { ArgumentError, DataError } from '../io/errors';
 import { tf } from '../tensorflow';
 import type { Network } from './network';
@@ -119,30 +118,39 @@ export function setTorchWeights(
   return kept;
 }
 
-/** Key of the metadata: the network's normalisation, as JSON. */
-const NORMALISATION = 'normalisation';
-
-const normalisationSchema = z.object({
-  mean: z.tuple([z.number(), z.number(), z.number()]),
-  deviation: z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]),
-});
-
-/** @throws DataError if what a file says of its normalisation cannot be read */
-function normalisationIn(file: string, metadata: TensorFile['metadata']): Normalisation | undefined {
-  const said = metadata[NORMALISATION];
-  if (said === undefined) return undefined;
-  try {
-    return normalisationSchema.parse(JSON.parse(said));
-  } catch (cause) {
-    throw new DataError(`${file} says the normalisation ${said}, which is none.`, {
-      cure: 'Expected {"mean":[r,g,b],"deviation":[r,g,b]} with deviations above 0.',
-      cause,
-    });
-  }
+/** @throws DataError if what a file says of the network cannot be read */
+function toldIn(
+  file: string,
+  metadata: TensorFile['metadata'],
+): Pick<Network, 'normalisation' | 'pictureForm'> {
+  const read = <T>(key: 'normalisation' | 'pictureForm', schema: z.ZodType<T>) => {
+    const said = metadata[key];
+    if (said === undefined) return undefined;
+    try {
+      return schema.parse(JSON.parse(said));
+    } catch (cause) {
+      throw new DataError(`${file} says the ${key} ${said}, which is none.`, {
+        cure: 'Remove it from the metadata, or write it as saveWeights does.',
+        cause,
+      });
+    }
+  };
+  const ofChannels = (number: z.ZodNumber) => z.tuple([number, number, number]);
+  const side = z.int().positive();
+  return {
+    normalisation: read(
+      'normalisation',
+      z.object({ mean: ofChannels(z.number()), deviation: ofChannels(z.number().positive()) }),
+    ),
+    pictureForm: read(
+      'pictureForm',
+      z.object({ classNames: z.array(z.string()), cropSide: side, sourceSide: side }),
+    ),
+  };
 }
 
 /**
- * Saves the weights in torch's layout, and the network's normalisation, as safetensors.
+ * Saves the weights in torch's layout, the network's normalisation and the form of its pictures, as safetensors.
  *
  * A ResNet has torchvision's names: PyTorch's `load_state_dict` takes the file. A network of one's own keeps its names, after
  * `fromLayers` such as `2.gamma` and `2.moving_mean`: copy its tensors one by one. A tensor of two axes counts as `[in, out]` and
@@ -154,26 +162,32 @@ export function saveWeights(
   file: string,
   metadata: Readonly<Record<string, string>> = {},
 ): void {
-  const { normalisation } = network;
-  const known = normalisation && { [NORMALISATION]: JSON.stringify(normalisation) };
+  const { normalisation, pictureForm } = network;
   writeSafetensors(file, {
     tensors: torchWeights(network),
-    metadata: { ...metadata, ...known, format: 'pt' },
+    metadata: {
+      ...metadata,
+      ...(normalisation && { normalisation: JSON.stringify(normalisation) }),
+      ...(pictureForm && { pictureForm: JSON.stringify(pictureForm) }),
+      format: 'pt',
+    },
   });
 }
 
 /**
  * Loads what {@link saveWeights} or PyTorch saved. Weights of torchvision want its normalisation, too:
- * `{ ...dataset, ...IMAGENET }`; other weights that were saved here say theirs, then `network.normalisation`.
+ * `{ ...dataset, ...IMAGENET }`; other weights that were saved here say theirs, then `network.normalisation`, and, unless the
+ * head is new, the form of their pictures, `network.pictureForm`.
  *
  * @returns names of the variables that stay as they were: those of a new head
- * @throws as {@link setTorchWeights}; DataError for a normalisation that is none
+ * @throws as {@link setTorchWeights}; DataError for a normalisation or a form of pictures that is none
  */
 export function loadWeights(network: Network, file: string, options: LoadOptions = {}): readonly string[] {
   const { tensors, metadata } = readSafetensors(file);
-  const normalisation = normalisationIn(file, metadata);
+  const { normalisation, pictureForm } = toldIn(file, metadata);
   const kept = setTorchWeights(network, tensors, options);
   network.normalisation = normalisation;
+  network.pictureForm = options.head === 'new' ? undefined : pictureForm;
   return kept;
 }
 
@@ -205,8 +219,7 @@ export function resNetFrom(file: string): ResNet {
   const network = new Of(options);
   try {
     setTorchWeights(network, tensors);
-    network.normalisation = normalisationIn(file, metadata);
-    return network;
+    return Object.assign(network, toldIn(file, metadata));
   } catch (error) {
     network.dispose();
     throw error;

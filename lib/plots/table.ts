@@ -32,11 +32,12 @@ export class ResultsTable {
 
   /** The table in aligned columns, numbers to the right. */
   toText(): string {
+    const isNumeric = this.numeric();
     const lines = [this.columns, ...this.shown().map((row) => row.map((cell) => cell.replaceAll('\n', ' ')))];
     const widths = this.columns.map((_, at) => Math.max(...lines.map((line) => line[at].length)));
     const text = lines.map((line) =>
       line
-        .map((cell, at) => (this.isNumeric(at) ? cell.padStart(widths[at]) : cell.padEnd(widths[at])))
+        .map((cell, at) => (isNumeric[at] ? cell.padStart(widths[at]) : cell.padEnd(widths[at])))
         .join('  ')
         .trimEnd(),
     );
@@ -44,9 +45,10 @@ export class ResultsTable {
   }
 
   toHtml(): string {
+    const isNumeric = this.numeric();
     const cell = (tag: 'th' | 'td', content: string, at: number) => {
       const html = escapeXml(content).replaceAll('\n', '<br>');
-      return `<${tag} style="text-align: ${this.isNumeric(at) ? 'right' : 'left'}">${html}</${tag}>`;
+      return `<${tag} style="text-align: ${isNumeric[at] ? 'right' : 'left'}">${html}</${tag}>`;
     };
     const head = this.columns.map((column, at) => cell('th', column, at)).join('');
     const body = this.shown().map(
@@ -91,9 +93,12 @@ export class ResultsTable {
     return this.rows.map((_, row) => columns.map((column) => column[row]));
   }
 
-  private isNumeric(at: number): boolean {
-    const cells = this.rows.map((row) => row[this.columns[at]]).filter((cell) => cell != null);
-    return cells.length > 0 && cells.every((cell) => typeof cell === 'number');
+  /** Of each column, whether it has numbers and nothing else. */
+  private numeric(): readonly boolean[] {
+    return this.columns.map((column) => {
+      const cells = this.rows.map((row) => row[column]).filter((cell) => cell != null);
+      return cells.length > 0 && cells.every((cell) => typeof cell === 'number');
+    });
   }
 }
 

@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import { type ImageDataset, normalisationOf } from '../data/dataset';
+import { type ImageDataset, normalisationOf, pictureFormOf } from '../data/dataset';
 import { distortionNamed, type Strength } from '../distortions';
 import type { CountOptions } from '../evaluation/accuracy';
 import type { EvaluationRow } from '../evaluation/evaluate';
@@ -220,6 +220,7 @@ export class Laboratory {
     try {
       loadWeights(network, this.store.weights(id) as string);
       network.normalisation ??= normalisationOf(this.dataset);
+      network.pictureForm ??= pictureFormOf(this.dataset);
       return network;
     } catch (error) {
       network.dispose();

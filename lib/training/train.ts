@@ -1,4 +1,4 @@
-import { type ImageDataset, normalisationOf } from '../data/dataset';
+import { type ImageDataset, normalisationOf, pictureFormOf } from '../data/dataset';
 import { distortionNamed } from '../distortions';
 import { AccuracyMeter } from '../evaluation/accuracy';
 import { normalise } from '../evaluation/crops';
@@ -178,6 +178,7 @@ export class Trainer {
     const weight = 'alpha' in method ? divergenceWeight(method, network.classes) : undefined;
     this.#optimizer.reset();
     network.normalisation ??= normalisationOf(dataset);
+    network.pictureForm ??= pictureFormOf(dataset);
 
     const variables = [...network.variables.values(), ...this.#optimizer.state];
     const history: EpochResult[] = [];
