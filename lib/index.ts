@@ -19,6 +19,7 @@ export {
   type EvaluationRow,
   evaluate,
   normalise,
+  predict,
 } from './evaluation';
 export { ArgumentError, DataError, UserError } from './io/errors';
 export { loadWeights, ResNet18, saveWeights } from './model';

@@ -181,6 +181,11 @@ describe('an experiment of one’s own', () => {
     assert.match(stderr, /--plugin FILE/);
     const elsewhere = await command('sweep', '--preset', 'bars', '--store', store);
     assert.match(elsewhere.stderr, /There is no preset "bars"[\s\S]*--plugin FILE/);
+    const changed = join(__dirname, 'fixtures', 'changed.ts'); // beside the other: it is loaded from where the library is
+    writeFileSync(changed, readFileSync(plugin, 'utf8').replace('filters: 8', 'filters: 9'));
+    const anew = ['--plugin', changed, '--store', store, '--run', id, '--distortion', 'jpeg'];
+    const { stderr: told } = await command('evaluate', ...anew).finally(() => rmSync(changed));
+    assert.match(told, /The network "three-layers" is not the one that the run was planned with\.\n→ Give/);
     const nowhere = await command('sweep', '--plugin', join(folder, 'none.ts'));
     assert.match(nowhere.stderr, /none\.ts cannot be loaded: Cannot find module/);
     assert.doesNotMatch(nowhere.stderr, /Require stack/);

@@ -28,16 +28,19 @@ import { evaluate } from '../lib/evaluation/evaluate';
 import { imagePair, plannedBatches, type StepInputs, stepInputs } from '../lib/evaluation/inputs';
 import { distortedImages } from '../lib/evaluation/pictures';
 import { predict } from '../lib/evaluation/predict';
+import { type ReportPlan, robustnessReport } from '../lib/evaluation/report';
 import { ArgumentError } from '../lib/io/errors';
 import { klDivergence, taskLoss } from '../lib/model/losses';
 import { fromFunctions, fromLayers, type Network } from '../lib/model/network';
 import { loadWeights, saveWeights, torchWeights } from '../lib/model/weights';
+import { makeNetwork, registerNetwork } from '../lib/runs/networks';
 import {
   compile,
   dropout,
   type LayersModel,
   Nesterov,
   normalTensor,
+  type Scalar,
   type Tensor,
   type Tensor1D,
   type Tensor2D,
@@ -1019,5 +1022,69 @@ describe('a distortion of one’s own', () => {
     };
     const of = { dataset, indices: [0], distortion: attack, strength: 1 };
     await assert.rejects(distortedImages(of), /Channel swap attacks a network, but none was given/);
+  });
+});
+
+describe('what plain JavaScript gives wrong', () => {
+  it('is a distortion that is not the same twice', async () => {
+    const unsteady = registerDistortion({
+      name: 'unsteady',
+      testGrid: [0, 1],
+      make: (crop) => crop.map((value) => value * Math.random()),
+    });
+    await assert.rejects(distortedImages({ dataset, indices: [0, 1], distortion: unsteady, strength: 1 }), {
+      name: 'ArgumentError',
+      message: /^Unsteady: make gives one image twice/,
+      cure: /`random`/,
+    });
+  });
+
+  it('is a grid without numbers, a plan that is none, a loss that waits', async () => {
+    const apply: OwnDistortion['apply'] = ({ crops }) => crops;
+    for (const testGrid of [[0, Number.NaN], ['0', '1'] as unknown as number[]]) {
+      assert.throws(
+        () => registerDistortion({ name: 'gridless', testGrid, apply }),
+        /that are no numbers: \[/,
+      );
+    }
+    const network = plainNetwork();
+    const report = { network, name: 'plain', dataset, plan: { fog: [1] } as unknown as ReportPlan };
+    await assert.rejects(robustnessReport(report), { name: 'ArgumentError', cure: /new Map/ });
+    const waits = (async () => tf.scalar(1)) as unknown as () => Scalar;
+    assert.throws(() => valueAndGradients(waits, network.parameters), {
+      message: 'A loss is a scalar tensor, but this one is [object Promise].',
+      cure: /not async/,
+    });
+  });
+
+  it('is a network that is made of something else', () => {
+    const shape = { classes: 10, side: 28, seed: 0, precision: 'float32' } as const;
+    const later = registerNetwork({
+      name: 'made later',
+      make: (async () => plainNetwork()) as unknown as () => Network,
+    });
+    assert.throws(() => makeNetwork(later, shape), /must return a network, but gave Promise/);
+    const values = (weight: unknown) =>
+      fromFunctions({
+        classes: 2,
+        variables: { weight: weight as Tensor2D },
+        forward: () => tf.zeros([1, 2]),
+      });
+    assert.throws(() => values(3), /"weight" begins with a float32 tensor, but got 3\./);
+    assert.throws(() => values(tf.zeros([2, 2], 'int32')), /but got one of int32\./);
+    assert.throws(() => fromLayers({} as LayersModel), /takes a model of TensorFlow\.js/);
+  });
+
+  it('is a head that is not there, or is misspelt', () => {
+    const file = join(folder, 'head.safetensors');
+    saveWeights(plainNetwork(), file);
+    const load = (options: object, network = plainNetwork()) => loadWeights(network, file, options);
+    assert.throws(() => load({ heads: 'new' }), /no option "heads"\. Is it "head"\?/);
+    assert.throws(() => load({ head: 'neu' }), /"loaded" or "new", but got "neu"/);
+    const headless = Object.assign(plainNetwork(), { head: ['wieght'] });
+    assert.throws(() => load({ head: 'new' }, headless), {
+      message: /no variable "wieght"/,
+      cure: 'Its variables are filter, weight.',
+    });
   });
 });

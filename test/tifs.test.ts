@@ -639,6 +639,9 @@ describe('a folder of one’s own', () => {
       /expected a folder of images for each class/,
     );
     await assert.rejects(buildFolder({ from: join(own, 'none'), out }), DataError);
+    const among = join(own, 'built');
+    await assert.rejects(buildFolder({ from: own, out: among }), /among the pictures that it is built from/);
+    assert.ok(!existsSync(among));
     await assert.rejects(buildFolder({ from: own, out, test: 0.6, validation: 0.5 }), ArgumentError);
     const small = join(folder, 'small');
     for (const name of ['a/1', 'a/2', 'b/1', 'b/2', 'b/3']) write(join(small, name), await ODD.png());

@@ -1,8 +1,9 @@
 /** What commands find in a store. */
 import { ArgumentError, DataError } from '../io/errors';
+import { changedError } from '../io/registry';
 import { Laboratory, type LaboratoryOptions, RUNS } from '../runs/laboratory';
 import { presetAt } from '../runs/preset-pictures';
-import { knownPresets } from '../runs/presets';
+import { knownPresets, type Preset } from '../runs/presets';
 import { type RunRecord, RunStore } from '../runs/run-store';
 import { shippedResults } from '../runs/shipped-results';
 import { canonicalJson, type RunSpec } from '../runs/spec';
@@ -53,6 +54,10 @@ function presetOf(spec: RunSpec): string {
     return scaleOf(here) === scaleOf(spec) && canonicalJson(here.dataset) === canonicalJson(spec.dataset);
   });
   if (found !== undefined) return found.name;
+  const { network } = spec;
+  const isChanged = (preset: Preset) =>
+    'name' in network && 'name' in preset.network && preset.network.name === network.name;
+  if ('name' in network && knownPresets().some(isChanged)) throw changedError('network', network.name);
   throw new ArgumentError('The run is of no preset of this version.', {
     cure: 'Evaluate it with the version that its record names; name the file of an experiment of your own: --plugin FILE.',
   });

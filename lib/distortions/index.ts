@@ -1,5 +1,5 @@
 import { ArgumentError } from '../io/errors';
-import { hint } from '../io/options';
+import { hint, shown } from '../io/options';
 import { Registry } from '../io/registry';
 import type { Tensor } from '../tensorflow';
 import { augmix } from './augmix';
@@ -125,6 +125,11 @@ export function registerDistortion(given: OwnDistortion): Part {
   }
   const { title = titleOf(name), symbol = 's' } = given;
   const numbers = testGrid.filter((strength) => strength !== null);
+  if (!numbers.every(Number.isFinite)) {
+    throw new ArgumentError(
+      `The distortion "${name}" has a testGrid of strengths that are no numbers: ${shown(testGrid)}.`,
+    );
+  }
   const distortion: Part = {
     title,
     symbol,

@@ -1,4 +1,5 @@
 /** From a batch that was read to the images x and x′ of a step. */
+import { isDeepStrictEqual } from 'node:util';
 import pMap from 'p-map';
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
 import { type Batch, type BatchOptions, batches } from '../data/batches';
@@ -71,7 +72,15 @@ export async function madeAsPlanned(
   };
   const one = async (image: number, place: number) => {
     const square = batch.images.subarray(3 * place * sourceSide ** 2, 3 * (place + 1) * sourceSide ** 2);
-    made.set(await distorted(centreCrop(square, sourceSide, cropSide), image), place * length);
+    const crop = () => centreCrop(square, sourceSide, cropSide);
+    const pixels = await distorted(crop(), image);
+    made.set(pixels, place * length);
+    // Looked at once a pass, since it costs a second call.
+    if (image === 0 && !isDeepStrictEqual(await distorted(crop(), image), pixels)) {
+      throw new ArgumentError(`${title}: make gives one image twice, distorted differently.`, {
+        cure: 'Take random numbers from `random`, not from Math.random or the clock: what is distorted is the same for every network.',
+      });
+    }
   };
   await pMap(batch.indices, one, { concurrency: CONCURRENCY });
   return { ...batch, made };

@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { types } from 'node:util';
 import { type ImageDataset, normalisationOf, type Split, subset } from '../data/dataset';
 import {
   corruptions,
@@ -11,9 +12,9 @@ import {
   isNone,
   type Strength,
 } from '../distortions';
-import { DataError } from '../io/errors';
+import { ArgumentError, DataError } from '../io/errors';
 import { appendLine, readLines } from '../io/files';
-import { checkOptions, checkWhole } from '../io/options';
+import { checkOptions, checkWhole, shown } from '../io/options';
 import type { Network } from '../model/network';
 import { AccuracyMeter, type CountOfOne, countOf } from './accuracy';
 import { type Calibration, calibration, predictions } from './calibration';
@@ -83,6 +84,14 @@ export async function robustnessReport(options: ReportOptions): Promise<Robustne
   checkWhole('report: restarts', restarts);
   checkWhole('report: seed', seed, 0);
   checkFits(network, dataset);
+  if (!types.isMap(plan)) {
+    throw new ArgumentError(
+      `report: plan must be a Map of strengths by distortion, but got ${shown(plan)}.`,
+      {
+        cure: "new Map([['fog', [1, 3, 5]]]), or reportPlan().",
+      },
+    );
+  }
   const wanted = [...plan].map(([name, strengths]) => ({ distortion: distortionNamed(name), strengths }));
   for (const { distortion, strengths } of wanted) for (const one of strengths) distortion.check(one);
   const count = Math.min(options.images ?? 1000, dataset.test.length);

@@ -116,7 +116,8 @@ export function fromFunctions<const V extends Values>(functions: NetworkFunction
 /**
  * A TensorFlow.js model of layers, `[batch, side, side, 3]` → logits `[batch, classes]`: it is trained in place, and
  * batch normalisation and dropout do in training and testing what they are made for. TensorFlow.js' `batchNormalization()`
- * moves its statistics by a hundredth a step; in trainings of a few hundred steps give it torch's `momentum: 0.9`.
+ * moves its statistics by a hundredth a step; in trainings of a few hundred steps give it torch's `momentum: 0.9`. With
+ * `trainable: false` it goes on moving them, as in torch.
  *
  * @param model Its last layer gives logits: a softmax or sigmoid there is refused. Dropout draws from seeds, so that one seed gives
  *   the same bits.

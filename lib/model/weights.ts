@@ -1,6 +1,7 @@
 /** Weights in torch's layout and names, so that files go to and from `torchvision.models`. */
 import { z } from 'zod';
 import { ArgumentError, DataError } from '../io/errors';
+import { checkOptions, checkWord } from '../io/options';
 import { tf } from '../tensorflow';
 import type { Network } from './network';
 import { ResNet, ResNet18, ResNet34, ResNet50 } from './resnet';
@@ -68,11 +69,20 @@ export interface LoadOptions {
 export function setTorchWeights(
   network: Network,
   weights: ReadonlyMap<string, StoredTensor>,
-  { head = 'loaded' }: LoadOptions = {},
+  options: LoadOptions = {},
 ): readonly string[] {
+  checkOptions('loadWeights', options, 'head');
+  const { head = 'loaded' } = options;
+  checkWord('loadWeights: head', head, ['loaded', 'new']);
   if (head === 'new' && network.head.length === 0) {
     throw new ArgumentError('The network does not say which of its variables are the head.', {
       cure: "Name them: fromFunctions({ …, head: ['weight'] }), or `head` of your own class.",
+    });
+  }
+  const none = network.head.find((name) => !network.variables.has(name));
+  if (none !== undefined) {
+    throw new ArgumentError(`The network has no variable "${none}", which it names as one of its head.`, {
+      cure: `Its variables are ${[...network.variables.keys()].join(', ')}.`,
     });
   }
   const kept = head === 'new' ? network.head : [];
@@ -103,8 +113,11 @@ export function setTorchWeights(
     const { shape, values } = fromTorch(name, stored, variable.shape);
     if (shape.join() !== variable.shape.join()) {
       const ours = toTorch(name, { shape: variable.shape, values: variable.values() }).shape;
+      const isOfSide = stored.shape[0] === ours[0] && network.head.includes(name);
       throw new DataError(`The weights' ${name} has shape [${stored.shape}], the network's [${ours}].`, {
-        cure: cureOf(name),
+        cure: isOfSide
+          ? 'The classes are as many, but not the features: make the network for the side that the weights were trained at.'
+          : cureOf(name),
       });
     }
     if (!values.every(Number.isFinite)) {

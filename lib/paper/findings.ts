@@ -110,7 +110,7 @@ export function findingOf(
     chosenSentence(of('chosen there')),
     betweenSentence(of('between')),
     forgettingSentence(lost),
-    `Undecided: ${open === told.length ? `all ${open}` : `${open} of the ${told.length}`} differences compared here.`,
+    `Undecided, corrected for their number: ${open === told.length ? `all ${open}` : `${open} of the ${told.length}`} differences compared here.`,
     missing.size > 0 && `Not computed: ${[...missing].join(' ')}`,
   ];
   const head = `**${panel.id}, ${panelTitle(panel)}, at \`${preset.name}\`.**`;

@@ -75,8 +75,8 @@ const schema = z.strictObject({
  * line take it. All runs of the paper can be done with it, too.
  *
  * The ids of its runs cover the pictures, what the network computes, the text of the loss and of the distortions, and all
- * numbers here. They do not cover functions that a loss or a distortion calls, nor weights that a network loads: who changes
- * those gives the thing another name.
+ * numbers here. They do not cover numbers and functions that a loss or a distortion takes from outside of it, nor weights
+ * that a network loads: who changes those gives the thing another name.
  *
  * @returns its preset
  * @throws ArgumentError that names every key that is unknown, missing or out of range, and what is wrong with a treatment

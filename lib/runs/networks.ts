@@ -1,8 +1,9 @@
 /** The networks of runs: ResNet-18 of a width, or those of one's own by name. */
 import { hash } from 'node:crypto';
 import { ArgumentError } from '../io/errors';
+import { shown } from '../io/options';
 import { changedError, Registry } from '../io/registry';
-import { logitsOf, type Network } from '../model/network';
+import { logitsOf, Network } from '../model/network';
 import { fastestPrecision, type Precision, ResNet18 } from '../model/resnet';
 import { compile, hashSeed, type Tensor4D, tf } from '../tensorflow';
 import type { NetworkForm, OwnNetworkForm } from './spec';
@@ -59,6 +60,14 @@ export function makeNetwork(
     throw new ArgumentError(`The network "${name}" computes in float32, but ${precision} was asked for.`);
   }
   const network = seeded(seed, () => maker.make({ classes, side, seed }));
+  if (!(network instanceof Network)) {
+    throw new ArgumentError(
+      `make of the network "${name}" must return a network, but gave ${shown(network)}.`,
+      {
+        cure: 'Return what fromLayers or fromFunctions gives, or an object of a class that extends Network; make is not async.',
+      },
+    );
+  }
   try {
     if (network.classes !== classes) {
       throw new ArgumentError(

@@ -20,6 +20,9 @@ interface LayerVariable {
  * @throws ArgumentError unless the model goes from one batch of images to one of logits
  */
 export function layerVariables(model: LayersModel) {
+  if (!Array.isArray(model?.inputs)) {
+    throw new ArgumentError('fromLayers takes a model of TensorFlow.js, as tf.sequential makes one.');
+  }
   const [input, output] = [model.inputs, model.outputs].map((ends) =>
     ends.length === 1 ? ends[0].shape : [],
   );

@@ -44,9 +44,12 @@ export function valueAndGradients(
     const checked = () => {
       const value: Tensor = readingAs(given, loss);
       if (value instanceof tf.Tensor && value.rank === 0) return value as Scalar;
-      const got = value instanceof tf.Tensor ? `a tensor [${value.shape}]` : `${value}`;
+      const isTensor = value instanceof tf.Tensor;
+      const got = isTensor ? `a tensor [${value.shape}]` : `${value}`;
       throw new ArgumentError(`A loss is a scalar tensor, but this one is ${got}.`, {
-        cure: 'Average it over the batch: loss.mean().',
+        cure: isTensor
+          ? 'Average it over the batch: loss.mean().'
+          : 'Return the tensor that TensorFlow.js’ ops give; the function is not async.',
       });
     };
     const { value, grads } = namingCalls(checked, () =>

@@ -70,6 +70,12 @@ export class Variable {
 
   /** @param initial The first value, a float32 tensor; it is copied and stays the caller's. */
   constructor(name: string, initial: Tensor, { trainable = true }: { readonly trainable?: boolean } = {}) {
+    if (initial?.dtype !== 'float32') {
+      throw new ArgumentError(
+        `The variable "${name}" begins with a float32 tensor, but got ${initial?.dtype ? `one of ${initial.dtype}` : initial}.`,
+        { cure: "tf.tensor(…), or cast('float32')." },
+      );
+    }
     this.name = name;
     this.shape = [...initial.shape];
     this.trainable = trainable;

@@ -1,5 +1,5 @@
 import { readdir, stat } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { basename, isAbsolute, join, relative, resolve } from 'node:path';
 import { ArgumentError, DataError } from '../../io/errors';
 import { checkOptions, checkWhole } from '../../io/options';
 import { type ImageDataset, openDataset } from '../dataset';
@@ -55,6 +55,15 @@ export async function buildFolder(options: FolderOptions): Promise<string> {
     );
   }
   const root = resolve(options.from);
+  const place = relative(root, resolve(options.out));
+  if (!place.startsWith('..') && !isAbsolute(place)) {
+    throw new ArgumentError(
+      `The data set would be built among the pictures that it is built from: ${options.out}.`,
+      {
+        cure: 'Name a folder outside of theirs.',
+      },
+    );
+  }
   return pack(async () => {
     return planOf(root, await read(root), { validation, test, seed });
   }, options);
@@ -66,7 +75,7 @@ export async function buildFolder(options: FolderOptions): Promise<string> {
  * @throws DataError where it is missing or damaged
  */
 export function openFolder(directory: string): ImageDataset {
-  return openDataset(join(directory, STORE), {
+  return openDataset(resolve(directory, STORE), {
     cure: 'Build it (anew): `npx stability-training data folder --from PICTURES --out DIR`.',
   });
 }
