@@ -83,8 +83,9 @@ function shownRuns(preset: Preset, results: Results): ReadonlySet<string> {
 }
 
 /**
- * Copies weights from the store, and leaves out what no longer ships. What a network in bfloat16 computes with filters in half the bytes is the same, bit for
- * bit, since it rounds them itself; from the baseline others are trained, so that it ships as it is.
+ * Copies weights from the store, and leaves out what no longer ships. What a network in bfloat16 computes with filters in
+ * half the bytes is the same, bit for bit, since it rounds them itself; from the baseline others are trained, so that it
+ * ships as it is.
  */
 function shipWeights(shipped: ReadonlyMap<Preset, Results>, store: RunStore): void {
   mkdirSync(WEIGHTS, { recursive: true });

@@ -1034,7 +1034,7 @@ describe('what plain JavaScript gives wrong', () => {
     });
     await assert.rejects(distortedImages({ dataset, indices: [0, 1], distortion: unsteady, strength: 1 }), {
       name: 'ArgumentError',
-      message: /^Unsteady: make gives one image twice/,
+      message: /^Unsteady: make gives other pixels when it is called again/,
       cure: /`random`/,
     });
   });

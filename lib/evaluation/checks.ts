@@ -43,8 +43,8 @@ export function checkSplit(split: Split, { name, test }: Pick<ImageDataset, 'nam
 }
 
 /**
- * @throws ArgumentError if the network has another number of classes, or another normalisation, than the data set, or the
- *   data set no deviation to divide by
+ * @throws ArgumentError if the network has other classes, or another normalisation, than the data set, or the data set no
+ *   deviation to divide by
  */
 export function checkFits(
   { classes, normalisation, pictureForm }: Pick<Network, 'classes' | 'normalisation' | 'pictureForm'>,

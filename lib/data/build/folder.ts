@@ -1,5 +1,5 @@
 import { readdir, stat } from 'node:fs/promises';
-import { basename, isAbsolute, join, relative, resolve } from 'node:path';
+import { basename, join, relative, resolve } from 'node:path';
 import { ArgumentError, DataError } from '../../io/errors';
 import { checkOptions, checkWhole } from '../../io/options';
 import { type ImageDataset, openDataset } from '../dataset';
@@ -55,13 +55,10 @@ export async function buildFolder(options: FolderOptions): Promise<string> {
     );
   }
   const root = resolve(options.from);
-  const place = relative(root, resolve(options.out));
-  if (!place.startsWith('..') && !isAbsolute(place)) {
+  if (!relative(root, resolve(options.out)).startsWith('..')) {
     throw new ArgumentError(
       `The data set would be built among the pictures that it is built from: ${options.out}.`,
-      {
-        cure: 'Name a folder outside of theirs.',
-      },
+      { cure: 'Name a folder outside of theirs.' },
     );
   }
   return pack(async () => {
