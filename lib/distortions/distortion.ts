@@ -69,8 +69,8 @@ export interface Distortion<S extends Strength = Strength> {
   readonly steps?: number;
   /**
    * Distorts an image where TensorFlow has no op for it, such as by an encoder of sharp, as the image is read: takes the RGB bytes
-   * of the centre crop, `[S, S, 3]`, which it may write to, and gives as many. `apply` then takes the result as the crop.
-   * Default: none.
+   * of the centre crop, `[S, S, 3]`, which it may write to, and gives as many: the same ones whenever it is called with the
+   * same image, strength and numbers of `random`. `apply` then takes the result as the crop. Default: none.
    */
   readonly make?: (crop: Uint8Array<ArrayBuffer>, options: MakeOptions) => Pixels | Promise<Pixels>;
   /** The distorted crops `[batch, S, S, 3]`, 0..1. */
