@@ -20,7 +20,8 @@ export async function evaluate(options: Given<'evaluate'>): Promise<void> {
   const { record, laboratory } = findRun(prefix, { data, store, signal: stopSignal() });
   const row = testedRows(record.spec, laboratory.store.evaluations(record.id));
   const missing = wanted.filter((strength) => row({ distortion, strength }) === undefined);
-  if (missing.length > 0) (await runNetwork(record, laboratory)).dispose(); // trained with a bar, if need be
+  const isTrained = laboratory.store.weights(record.id) !== undefined;
+  if (missing.length > 0 && !isTrained) (await runNetwork(record, laboratory)).dispose(); // with a bar
   const total = missing.length * record.spec.dataset.test;
   const bar = total > 0 ? progress({ total, label: runTitle(record.spec), unit: 'images' }) : undefined;
   const onRow = (row: EvaluationRow) => {

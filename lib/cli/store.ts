@@ -6,7 +6,7 @@ import { presetAt } from '../runs/preset-pictures';
 import { knownPresets, type Preset } from '../runs/presets';
 import { type RunRecord, RunStore } from '../runs/run-store';
 import { shippedResults } from '../runs/shipped-results';
-import { canonicalJson, type RunSpec } from '../runs/spec';
+import { canonicalJson, type NetworkForm, type RunSpec } from '../runs/spec';
 
 /**
  * The finished run whose id begins so, in the store or else among those that ship, and a laboratory at its preset.
@@ -54,10 +54,15 @@ function presetOf(spec: RunSpec): string {
     return scaleOf(here) === scaleOf(spec) && canonicalJson(here.dataset) === canonicalJson(spec.dataset);
   });
   if (found !== undefined) return found.name;
-  const { network } = spec;
-  const isChanged = (preset: Preset) =>
-    'name' in network && 'name' in preset.network && preset.network.name === network.name;
-  if ('name' in network && knownPresets().some(isChanged)) throw changedError('network', network.name);
+  const nameOf = (form: NetworkForm) => ('name' in form ? form.name : undefined);
+  const name = nameOf(spec.network);
+  const isChanged = (preset: Preset) => {
+    if (nameOf(preset.network) !== name) return false;
+    const { dataset, network } = presetAt(preset.name);
+    const differs = (one: unknown, other: unknown) => canonicalJson(one) !== canonicalJson(other);
+    return !differs(dataset, spec.dataset) && differs(network, spec.network);
+  };
+  if (name !== undefined && knownPresets().some(isChanged)) throw changedError('network', name);
   throw new ArgumentError('The run is of no preset of this version.', {
     cure: 'Evaluate it with the version that its record names; name the file of an experiment of your own: --plugin FILE.',
   });

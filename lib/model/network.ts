@@ -32,7 +32,10 @@ export abstract class Network {
    * data with another are refused. Unknown, and not checked, of new weights and of those that PyTorch saved.
    */
   normalisation?: Normalisation;
-  /** The form of the pictures that it was trained on, which is set, written, read and unknown likewise. */
+  /**
+   * The classes and sides of the pictures that it was trained on. Training sets it, {@link saveWeights} writes it, and
+   * {@link loadWeights} reads it unless the head is new. Unknown, and not checked, of other weights.
+   */
   pictureForm?: PictureForm;
   /** Constants of its batch normalisations, by the prefix of their variables’ names; empty where they are not known. */
   readonly batchNorms: ReadonlyMap<string, BatchNormConstants> = new Map();

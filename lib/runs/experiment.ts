@@ -15,8 +15,8 @@ export interface ExperimentOptions {
   /** Small letters, digits, hyphens: its preset's name. */
   readonly name: string;
   /**
-   * A data set, the folder of one that was built, or what opens one, called once. A relative path begins where the process was
-   * started, a notebook's where it lies; in an experiment as JSON, at its file.
+   * A data set, the folder of one that was built, or a function that opens one, called once. A relative folder is looked for
+   * in the working directory, which for a notebook is its own folder; in an experiment as JSON, beside its file.
    */
   readonly dataset: Pictures | (() => ImageDataset);
   /** Default: ResNet-18 of width 16, its stem as the paper's from 64 px on, else the small one. */

@@ -50,7 +50,7 @@ export function picturesOf(preset: Preset, data?: Pictures): ImageDataset {
 }
 
 /**
- * Puts a preset on the pictures of a data set or a folder, on all of them; by default on its own, on as many as it takes.
+ * Gives a preset all pictures of a data set or a folder; by default its own, as many as it uses.
  * Where its own are not here, it stays as published; where they were made of other files, the digest says so.
  *
  * @throws ArgumentError if there is no such preset; DataError if a folder is given and is no data set

@@ -21,7 +21,7 @@ const childMs = 300;
 const endMs = 500;
 const killMs = 2000;
 
-/** Queues grow as need be: no message is thrown away for want of room, and each is queued when `send` returns. */
+/** Lets queues grow without limit, so that no message is dropped; a message is queued when `send` returns. */
 const atOnce = { sendHighWaterMark: 0, sendTimeout: 0 };
 
 /** The sockets of the kernel; runs in a thread of its own. */
