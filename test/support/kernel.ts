@@ -311,15 +311,16 @@ export class TestKernel extends KernelClient {
    */
   async shutDown({ restart = false } = {}): Promise<{
     readonly reply: Message['content'];
-    readonly code: number | null;
+    /** Of what a signal ended, the signal. */
+    readonly code: number | NodeJS.Signals;
     readonly files: readonly string[];
   }> {
     const ended = once(this.process, 'exit');
     const reply = await this.control('shutdown_request', { restart });
-    const [code] = await ended;
+    const [code, signal] = await ended;
     const files = (await readdir(this.#folder)).sort();
     await this.kill();
-    return { reply, code, files };
+    return { reply, code: code ?? signal, files };
   }
 
   /** Ends kernel and client. */
