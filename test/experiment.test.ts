@@ -16,7 +16,7 @@ import { experimentCurves, experimentGains } from 'stability-training/paper';
 import { experimentFigure } from 'stability-training/plots';
 import { loadPlugin, type NetworkMaker, presetNamed, registerNetwork, runId } from 'stability-training/runs';
 import { planJobs } from 'stability-training/sweep';
-import type { Tensor2D } from 'stability-training/tensorflow';
+import type { Scalar, Tensor2D, Tensor4D } from 'stability-training/tensorflow';
 import { type OwnMethod, registerMethod } from 'stability-training/training';
 
 const folder = mkdtempSync(join(tmpdir(), 'experiment-'));
@@ -267,6 +267,8 @@ describe('what is refused before anything is trained', () => {
     'an unknown option': [{ lerningRate: 1 }, /no option "lerningRate"\. Is it "learningRate"\?/],
     'an unknown option of a test': [{ tests: [{ distortion: 'rotation', strength: 1 }] }, /"strength"/],
     'no treatment': [{ treatments: [] }, /treatments/],
+    'a treatment twice': [{ treatments: [treatment, { ...treatment }] }, /each treatment once/],
+    'a seed twice': [{ seeds: [0, 1, 0] }, /each seed once/],
     'a negative weight': [{ treatments: [{ ...treatment, method: { kind: 'ST', alpha: -1 } }] }, /α/],
     'no weight': [{ treatments: [{ ...treatment, method: { kind: 'ST' } }] }, /α must be .* got undefined/],
     'an unknown divergence': [
@@ -488,6 +490,33 @@ describe('the id of a run', () => {
     helpers.head = (x) => x;
     await assert.rejects(laboratory.run({ method: { kind: 'baseline' } }), /"helped" is not the one/);
     assert.ok(!existsSync(join(folder, 'helped', other.id)));
+  });
+
+  it('covers what a loss and a distortion call, which their text does not show', () => {
+    const outside = { factor: 1, shade: (x: Tensor4D): Tensor4D => x };
+    const planned = () => {
+      const method = registerMethod({
+        name: 'helped',
+        loss: ({ f, reference }) => f(reference).mean<Scalar>().mul(outside.factor),
+      });
+      registerDistortion({ name: 'shade', testGrid: [0, 1], apply: ({ crops }) => outside.shade(crops) });
+      st.defineExperiment({
+        name: 'shades',
+        dataset: pictures,
+        treatments: [{ method, distortion: { name: 'shade', strength: 1 } }],
+        tests: [{ distortion: 'shade' }],
+      });
+      return planJobs('all', { preset: 'shades' }).slice(-1)[0].id;
+    };
+    const ids = [planned(), planned()];
+    outside.factor = 2;
+    ids.push(planned());
+    outside.shade = (x) => x.mul(0.5);
+    ids.push(planned(), planned());
+    assert.deepEqual(
+      ids.map((id) => ids.indexOf(id)),
+      [0, 0, 2, 3, 3],
+    );
   });
 
   it('is the same for a data set that is open, its folder, and what opens it', () => {

@@ -33,7 +33,7 @@ import { ArgumentError } from '../lib/io/errors';
 import { klDivergence, taskLoss } from '../lib/model/losses';
 import { fromFunctions, fromLayers, type Network } from '../lib/model/network';
 import { loadWeights, saveWeights, torchWeights } from '../lib/model/weights';
-import { makeNetwork, registerNetwork } from '../lib/runs/networks';
+import { makeNetwork, registerNetwork, withGraph } from '../lib/runs/networks';
 import {
   compile,
   dropout,
@@ -50,7 +50,7 @@ import {
   Variable,
   valueAndGradients,
 } from '../lib/tensorflow';
-import type { OwnMethod } from '../lib/training/methods';
+import { type OwnMethod, registerMethod } from '../lib/training/methods';
 import { imagePlan, type TrainOptions, train } from '../lib/training/train';
 
 const folder = mkdtempSync(join(tmpdir(), 'own-'));
@@ -216,7 +216,7 @@ describe('a network of functions', () => {
       variables: { weight },
       forward: (x, values) => pooled(x).matMul(values.weight),
     });
-    await refused(nine, /10 classes gives \[16,9\] for 16 images, where logits \[16,10\] were expected/);
+    await refused(nine, /10 classes gives \[2,9\] for 2 images, where logits \[2,10\] were expected/);
     const rows = evaluate({ network: nine, dataset, distortion: gaussianNoise, strengths: [0] });
     await assert.rejects(rows.next(), /gives \[60,9\] for 60 images/);
     const spared = fromFunctions({
@@ -1073,6 +1073,29 @@ describe('what plain JavaScript gives wrong', () => {
     assert.throws(() => values(3), /"weight" begins with a float32 tensor, but got 3\./);
     assert.throws(() => values(tf.zeros([2, 2], 'int32')), /but got one of int32\./);
     assert.throws(() => fromLayers({} as LayersModel), /takes a model of TensorFlow\.js/);
+  });
+
+  it('is a key that there is not', () => {
+    const apply: OwnDistortion['apply'] = ({ crops }) => crops;
+    const grid = { name: 'keyed', testGrid: [0, 1], apply, trainGrid: [1] };
+    assert.throws(() => registerDistortion(grid), /no option "trainGrid"\. Is it "trainingGrid"\?/);
+    const method = { name: 'keyed', loss: () => tf.scalar(1), distortion: 'rotation' };
+    assert.throws(() => registerMethod(method), /no option "distortion"/);
+    const maker = { name: 'keyed', make: plainNetwork, sides: 28 };
+    assert.throws(() => registerNetwork(maker), /no option "sides"/);
+  });
+
+  it('is a network that ends in a softmax', async () => {
+    const ended = () =>
+      fromFunctions({
+        classes: 10,
+        variables: { weight: normalTensor([3, 4], [3, 10], 0.3) },
+        forward: (images, { weight }) => images.mean<Tensor2D>([1, 2]).matMul(weight).softmax(),
+      });
+    const refused = { message: /gives probabilities, where logits/, cure: /Leave the softmax out/ };
+    await assert.rejects(train({ ...options, network: ended(), method: { kind: 'baseline' } }), refused);
+    const form = registerNetwork({ name: 'ended', make: ended });
+    assert.throws(() => withGraph(form, { classes: 10, side: 28 }), refused);
   });
 
   it('is a head that is not there, or is misspelt', () => {

@@ -683,6 +683,8 @@ describe('a folder of one’s own', () => {
       '__MACOSX/text',
       'a/notes.txt',
       'b/Thumbs.db',
+      'stray.jpg',
+      'notes.md',
       'a/0-bad.png',
       'a/9-bad.png',
       'd/bad.png',
@@ -697,7 +699,7 @@ describe('a folder of one’s own', () => {
       [inProject('dist', 'cli', 'main.js'), ...command],
       { encoding: 'utf8' },
     );
-    assert.match(stdout, /^Built .*9 things are left out: "leftOut" in .*manifest.json/, stderr);
+    assert.match(stdout, /^Built .*10 things are left out: "leftOut" in .*manifest.json/, stderr);
     assert.match(stderr, /mixed: classes of which too few images are good: c, d\.\n/);
     assert.equal(digestAt(out), expected);
     assert.deepEqual(openFolder(out).classNames, ['a', 'b']);
@@ -708,9 +710,10 @@ describe('a folder of one’s own', () => {
       'a/0-bad.png: ',
     ].entries())
       assert.ok(leftOut[index].startsWith(line), leftOut[index]);
-    assert.deepEqual(leftOut.slice(-2), [
+    assert.deepEqual(leftOut.slice(-3), [
       'a/notes.txt: no image by its name',
       'b/Thumbs.db: no image by its name',
+      "stray.jpg: in no class's folder",
     ]);
     assert.match(leftOut[2], /unsupported image format \(JPEG, PNG/);
     write(join(from, 'b/0.png'), 'no picture');

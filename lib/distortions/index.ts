@@ -1,7 +1,7 @@
 import { ArgumentError } from '../io/errors';
-import { hint, shown } from '../io/options';
+import { checkOptions, hint, shown } from '../io/options';
 import { Registry } from '../io/registry';
-import type { Tensor } from '../tensorflow';
+import { graphHash, type Tensor, type Tensor2D, type Tensor4D, tf } from '../tensorflow';
 import { augmix } from './augmix';
 import { type Composition, compose, type Part } from './composition';
 import { type Corruption, corruptions } from './corruptions';
@@ -89,7 +89,27 @@ function partNamed(name: string): Part {
   });
 }
 
-const own = new Registry<Part>('distortion', (name) => builtIn.has(name) || /^(kl-)?pgd-/.test(name));
+const own = new Registry<Part>('distortion', {
+  taken: (name) => builtIn.has(name) || /^(kl-)?pgd-/.test(name),
+  computed: graphOf,
+});
+
+/** Hashes what `apply` makes of small pictures. */
+function graphOf({ apply }: Part): string {
+  return graphHash(
+    (input) => {
+      const gradient = (images: Tensor4D): Tensor4D => images.mul(2);
+      const divergenceGradient = (images: Tensor4D): Tensor4D => images.mul(3);
+      return { distorted: apply({ ...input, gradient, divergenceGradient }) };
+    },
+    () => ({
+      squares: tf.zeros([2, 10, 10, 3]) as Tensor4D,
+      crops: tf.zeros([2, 8, 8, 3]) as Tensor4D,
+      strengths: tf.zeros([2]),
+      seeds: tf.zeros([2, 2], 'int32') as Tensor2D,
+    }),
+  );
+}
 
 /**
  * A distortion of one's own: its name, its test grid from none to the strongest, and `apply`, `make` or both, of which `make` is
@@ -99,7 +119,7 @@ const own = new Registry<Part>('distortion', (name) => builtIn.has(name) || /^(k
  */
 export type OwnDistortion = Pick<Part, 'name' | 'testGrid'> &
   (OwnApply | Required<Pick<Part, 'make'>>) &
-  Partial<Omit<Part, 'apply'> & OwnApply>;
+  Partial<Omit<Part, 'apply'> & OwnApply & Pick<Corruption, 'isExtra'>>;
 
 /** Its result's shape is checked when it is there, since TensorFlow.js' methods give tensors of any rank. */
 interface OwnApply {
@@ -115,6 +135,11 @@ interface OwnApply {
  *   neither `apply` nor `make`
  */
 export function registerDistortion(given: OwnDistortion): Part {
+  checkOptions(
+    'A distortion',
+    given,
+    'name! title symbol unit category madeBy none practical trainingGrid testGrid! scale check steps make apply isExtra',
+  );
   const { name, testGrid, make, apply = make && (({ crops }) => crops) } = given;
   // A file that is loaded as it is has no compiler that would tell.
   const isCallable = typeof (make ?? apply) === 'function' && typeof apply === 'function';

@@ -8,24 +8,29 @@ export class Registry<T extends { readonly name: string }> {
 
   /**
    * @param what What messages call such a thing: `distortion`.
-   * @param taken Whether a name stands for something else already.
+   * @param options.taken Whether a name stands for something else already.
+   * @param options.computed Hashes what a thing computes, of which its text shows a part; the text counts alone where it throws.
    */
   constructor(
     readonly what: string,
-    private readonly taken: (name: string) => boolean = () => false,
+    private readonly options: {
+      readonly taken?: (name: string) => boolean;
+      readonly computed?: (thing: T) => string;
+    } = {},
   ) {}
 
   /** @throws ArgumentError for a name that is taken, or that a list or a sum of names could not hold */
   add(thing: T): void {
     const { name } = thing;
-    if (typeof name !== 'string' || !/^(?!none$)[^\s+,/\\][^+,/\\\n]*$/.test(name) || this.taken(name)) {
+    const { taken, computed } = this.options;
+    if (typeof name !== 'string' || !/^(?!none$)[^\s+,/\\][^+,/\\\n]*$/.test(name) || taken?.(name)) {
       throw new ArgumentError(`A ${this.what} of your own cannot be called ${JSON.stringify(name)}.`, {
-        cure: this.taken(name)
+        cure: taken?.(name)
           ? 'That name is taken: choose another.'
           : 'A name begins with no space, has no comma, plus sign, slash or new line, and is not "none".',
       });
     }
-    this.#known.set(name, { thing, definition: definitionOf(thing) });
+    this.#known.set(name, { thing, definition: definitionOf(thing, computed) });
   }
 
   get(name: string): T | undefined {
@@ -65,13 +70,16 @@ export function changedError(what: string, name: string): ArgumentError {
   });
 }
 
-/**
- * A hash of all properties, functions by their text without spaces. A value that a function takes from outside of it is
- * not in its text: who changes that gives the thing another name.
- */
-function definitionOf(thing: object): string {
+/** A hash of all properties, functions by their text without spaces, and of what the thing computes. */
+function definitionOf<T extends object>(thing: T, computed: (thing: T) => string = () => ''): string {
   const text = JSON.stringify(thing, (_key, value) =>
     typeof value === 'function' ? String(value).replace(/\s+/g, '') : value,
   );
-  return hash('sha256', text).slice(0, 16);
+  let graph = '';
+  try {
+    graph = computed(thing);
+  } catch {
+    // What is wrong with it, training says.
+  }
+  return hash('sha256', text + graph).slice(0, 16);
 }

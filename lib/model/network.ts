@@ -7,6 +7,7 @@ import {
   type Tensor,
   type Tensor2D,
   type Tensor4D,
+  tf,
   Variable,
 } from '../tensorflow';
 import type { BatchNormConstants } from '../tensorflow/ops';
@@ -153,6 +154,20 @@ export function logitsOf(network: Network, images: Tensor4D, options: ForwardOpt
     `The network of ${network.classes} classes gives [${logits?.shape}] for ${images.shape[0]} images, where logits [${expected}] were expected.`,
     { cure: 'forward returns a tensor [batch, classes], without a softmax.' },
   );
+}
+
+/** @throws ArgumentError if what a network gives for noise are probabilities: the losses take logits */
+export function checkLogits(network: Network, side: number): void {
+  const rows = tf.tidy(() => {
+    const noise = tf.randomNormal([2, side, side, 3], 0, 1, 'float32', 1) as Tensor4D;
+    return logitsOf(network, noise, { training: false }).arraySync();
+  });
+  const isDistribution = (row: readonly number[]) =>
+    row.every((value) => value >= 0) && Math.abs(row.reduce((sum, value) => sum + value) - 1) < 1e-4;
+  if (!rows.every(isDistribution)) return;
+  throw new ArgumentError('The network gives probabilities, where logits were expected.', {
+    cure: "Leave the softmax out: it is the loss's.",
+  });
 }
 
 class OwnNetwork extends Network {

@@ -8,7 +8,7 @@ import { ArgumentError, UserError } from '../io/errors';
 import { checkOptions } from '../io/options';
 import { openPictures, type Pictures } from './preset-pictures';
 import { addPreset, type Preset, specOf, type Treatment } from './presets';
-import { type NetworkForm, networkSchema, parseSpec } from './spec';
+import { canonicalJson, type NetworkForm, networkSchema, parseSpec } from './spec';
 
 /** What is trained on which pictures, and what it is tested with. */
 export interface ExperimentOptions {
@@ -42,6 +42,9 @@ function isTreatment(value: unknown): boolean {
   return method !== undefined && (distortion === undefined || Object(distortion) === distortion);
 }
 
+const isWithoutRepeats = (values: readonly unknown[]) =>
+  new Set(values.map(canonicalJson)).size === values.length;
+
 const RESNET = { width: 16, stem: 'small' } as const;
 
 const count = z.int().positive();
@@ -58,7 +61,8 @@ const schema = z.strictObject({
   learningRate: z.number().positive().default(0.01),
   treatments: z
     .array(z.custom<Treatment>(isTreatment, 'a treatment is { method, distortion?, epochs? }'))
-    .min(1),
+    .min(1)
+    .refine(isWithoutRepeats, 'each treatment once'),
   tests: z
     .array(
       z.strictObject({
@@ -70,16 +74,16 @@ const schema = z.strictObject({
       }),
     )
     .min(1),
-  seeds: z.array(z.int().nonnegative()).min(1).default([0]),
+  seeds: z.array(z.int().nonnegative()).min(1).refine(isWithoutRepeats, 'each seed once').default([0]),
 });
 
 /**
  * Makes an experiment known under its name, as a preset of its own: a `Laboratory`, `sweep`, `sweepStatus` and the command
  * line take it. All runs of the paper can be done with it, too.
  *
- * The ids of its runs cover the pictures, what the network computes, the text of the loss and of the distortions, and all
- * numbers here. They do not cover numbers and functions that a loss or a distortion takes from outside of it, nor weights
- * that a network loads: who changes those gives the thing another name.
+ * The ids of its runs cover the pictures, what the network, the loss and the distortions compute, and all numbers here. They do
+ * not cover numbers and functions that `make` of a distortion takes from outside of it, nor weights that a network loads: who
+ * changes those gives the thing another name.
  *
  * @returns its preset
  * @throws ArgumentError that names every key that is unknown, missing or out of range, and what is wrong with a treatment

@@ -1,11 +1,10 @@
 /** The networks of runs: ResNet-18 of a width, or those of one's own by name. */
-import { hash } from 'node:crypto';
 import { ArgumentError } from '../io/errors';
-import { shown } from '../io/options';
+import { checkOptions, shown } from '../io/options';
 import { changedError, Registry } from '../io/registry';
-import { logitsOf, Network } from '../model/network';
+import { checkLogits, logitsOf, Network } from '../model/network';
 import { fastestPrecision, type Precision, ResNet18 } from '../model/resnet';
-import { compile, hashSeed, type Tensor4D, tf } from '../tensorflow';
+import { graphHash, hashSeed, type Tensor4D, tf } from '../tensorflow';
 import type { NetworkForm, OwnNetworkForm } from './spec';
 
 /** What a run's network is made for. */
@@ -36,6 +35,7 @@ const graphs = new WeakMap<NetworkMaker, Map<string, string>>();
  * @throws ArgumentError for a name with a plus sign or comma; without `make`
  */
 export function registerNetwork(maker: NetworkMaker): OwnNetworkForm {
+  checkOptions('A network', maker, 'name! make');
   if (typeof maker.make !== 'function')
     throw new ArgumentError(`The network "${maker.name}" must have a function make.`);
   own.add(maker);
@@ -95,6 +95,7 @@ export function withGraph(form: NetworkForm, shape: Pick<NetworkShape, 'classes'
   if (!known.has(key)) {
     const network = makeNetwork(form, { ...shape, seed: 0, precision: 'float32' });
     try {
+      checkLogits(network, shape.side);
       known.set(key, graphOf(network, shape.side));
     } finally {
       network.dispose();
@@ -103,22 +104,12 @@ export function withGraph(form: NetworkForm, shape: Pick<NetworkShape, 'classes'
   return { ...form, graph: known.get(key) };
 }
 
-/**
- * Hashes the graph that training records of a network. That covers what the text of `make` does not show, such as functions
- * of other files and numbers from outside, but no weights.
- */
+/** Hashes what a network computes in training. */
 function graphOf(network: Network, side: number): string {
-  const step = compile(({ images }: { readonly images: Tensor4D }) => ({
-    logits: logitsOf(network, images, { training: true, track: false }),
-  }));
-  try {
-    tf.tidy(() => step({ images: tf.zeros([2, side, side, 3]) }).logits);
-    const [{ nodes }] = step.graphs();
-    const text = JSON.stringify(nodes.map(({ madeAt, ...node }) => node));
-    return hash('sha256', text).slice(0, 16);
-  } finally {
-    step.dispose();
-  }
+  return graphHash(
+    ({ images }) => ({ logits: logitsOf(network, images, { training: true, track: false }) }),
+    () => ({ images: tf.zeros([2, side, side, 3]) as Tensor4D }),
+  );
 }
 
 /**

@@ -1,4 +1,5 @@
 /** Writes down what a step does, as a graph. */
+import { hash } from 'node:crypto';
 import { UserError } from '../io/errors';
 import { type Graph, type GraphNode, stepLine, type TensorSpec } from './graph';
 import {
@@ -53,6 +54,23 @@ export function record<I extends NamedTensors, O extends NamedTensors>(
     Error.stackTraceLimit = stackTraceLimit;
     Math.random = random;
   }
+}
+
+/**
+ * A hash of the graph that is recorded of a step. It covers what the step's text does not show, such as functions of other files
+ * and numbers from outside, but no values of variables.
+ *
+ * @throws what the step throws, and as `compile`
+ */
+export function graphHash<I extends NamedTensors, O extends NamedTensors>(
+  step: (inputs: I) => O,
+  inputs: () => I,
+): string {
+  return tf.tidy(() => {
+    const { nodes } = record(step, inputs()).graph;
+    const text = JSON.stringify(nodes.map(({ madeAt, ...node }) => node));
+    return hash('sha256', text).slice(0, 16);
+  });
 }
 
 /** Tensors made in JavaScript inside a step may have so many values; they are parameters of ops, not data. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type Distortion, distortionNamed, type Strength } from '../distortions';
 import { madeOnceError } from '../evaluation/inputs';
 import { ArgumentError } from '../io/errors';
-import { hint, shown, wrongWord } from '../io/options';
+import { checkOptions, hint, shown, wrongWord } from '../io/options';
 import { Registry } from '../io/registry';
 import {
   detached,
@@ -12,7 +12,7 @@ import {
   taskLoss,
 } from '../model/losses';
 import type { Scalar, Tensor1D, Tensor2D, Tensor4D } from '../tensorflow';
-import { tf } from '../tensorflow';
+import { graphHash, tf } from '../tensorflow';
 
 /** How a network is trained. */
 export type Method =
@@ -49,7 +49,26 @@ export interface OwnMethod {
   readonly loss: (input: LossInput) => Scalar;
 }
 
-const own = new Registry<OwnMethod>('method', (name) => KINDS.includes(name));
+const own = new Registry<OwnMethod>('method', {
+  taken: (name) => KINDS.includes(name),
+  computed: graphOf,
+});
+
+/** Hashes what a loss makes of small pictures and of a network of ten classes. */
+function graphOf({ loss }: OwnMethod): string {
+  return graphHash(
+    ({ weight, ...images }) => {
+      const f = (x: Tensor4D) => tf.matMul<Tensor2D>(x.mean<Tensor2D>([1, 2]), weight);
+      return { loss: loss({ ...images, again: () => images.distorted.mul(2), f }) };
+    },
+    () => ({
+      reference: tf.zeros([2, 8, 8, 3]) as Tensor4D,
+      distorted: tf.zeros([2, 8, 8, 3]) as Tensor4D,
+      labels: tf.zeros([2], 'int32') as Tensor1D,
+      weight: tf.zeros([3, 10]),
+    }),
+  );
+}
 
 /**
  * Makes a method of one's own known by its name.
@@ -58,6 +77,7 @@ const own = new Registry<OwnMethod>('method', (name) => KINDS.includes(name));
  * @throws ArgumentError for a name of the paper's, or one with a plus sign or comma; without a loss
  */
 export function registerMethod(method: OwnMethod): RegisteredMethod {
+  checkOptions('A method', method, 'name! loss');
   if (typeof method.loss !== 'function')
     throw new ArgumentError(`The method "${method.name}" must have a function loss.`);
   own.add(method);

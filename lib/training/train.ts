@@ -5,7 +5,8 @@ import { normalise } from '../evaluation/crops';
 import { type ImagePlan, imagePair, plannedBatches, type StepInputs, stepInputs } from '../evaluation/inputs';
 import { ArgumentError, UserError } from '../io/errors';
 import { checkOptions, checkWhole } from '../io/options';
-import { logitsOf, type Network } from '../model/network';
+import { checkLogits, logitsOf, type Network } from '../model/network';
+import { ResNet18 } from '../model/resnet';
 import { currentKernel } from '../notebook/client';
 import { giveWay } from '../notebook/give-way';
 import { compile, hashSeed, Nesterov, type Scalar, tf, valueAndGradients } from '../tensorflow';
@@ -134,6 +135,7 @@ export class Trainer {
     this.#meter = new AccuracyMeter(network, dataset, undefined, execution);
     const { parameters } = network;
     if (parameters.length === 0) throw new ArgumentError('train: the network has no weights to train.');
+    if (!(network instanceof ResNet18)) checkLogits(network, dataset.cropSide);
     const optimizer = new Nesterov(parameters, { learningRate });
     this.#optimizer = optimizer;
     this.#step = compile(

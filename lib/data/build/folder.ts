@@ -13,7 +13,8 @@ export interface FolderOptions extends BuildOptions {
   /**
    * A folder of folders of images; each inner folder is a class and gives it its name. Or the folders `train`,
    * `validation` (or `val`, `valid`) and `test`, each with the classes inside: then these are the splits, and one that is
-   * not there is drawn from `train`. Files with the ending of no image are left out.
+   * not there is drawn from `train`. Files with the ending of no image are left out, and recorded, as are images beside the
+   * folders of the classes.
    */
   readonly from: string;
   /** Share of each class's images for validation, 0 to 1, at least one image. @default 0.1 */
@@ -128,31 +129,40 @@ function withSplits(
 async function read(root: string): Promise<Tree> {
   const problems: string[] = [];
   const others: string[] = [];
-  /** The names in a folder that are not hidden, as those of macOS's archives are. */
-  const namesIn = async (path: string, isWanted: (isFile: boolean) => boolean) => {
+  /** What in a folder is not hidden, as what macOS puts into archives is. */
+  const entriesIn = async (path: string) => {
     const entries = await readdir(join(root, path), { withFileTypes: true });
-    const wanted = entries.filter((entry) => !/^\.|^__MACOSX$/.test(entry.name) && isWanted(entry.isFile()));
-    return wanted.map(({ name }) => name).sort();
+    const shown = entries.filter(({ name }) => !/^\.|^__MACOSX$/.test(name));
+    return shown.sort((a, b) => (a.name < b.name ? -1 : 1));
   };
-  const top = await namesIn('', (isFile) => !isFile).catch((cause) => {
+  const foldersIn = async (path: string) => {
+    const entries = await entriesIn(path);
+    const beside = entries.filter((entry) => entry.isFile() && !OTHER.test(entry.name));
+    others.push(...beside.map(({ name }) => `${join(path, name)}: in no class's folder`));
+    return entries.filter((entry) => !entry.isFile()).map(({ name }) => name);
+  };
+  const top = await foldersIn('').catch((cause) => {
     throw new DataError(`${root}: cannot be read: ${reasonOf(cause)}`, { cure: SORT, cause });
   });
   const splits = splitsIn(root, top);
   const classes = new Map<string, ClassImage[]>();
   for (const [folder, split] of splits) {
-    const inside = await namesIn(folder, (isFile) => !isFile).catch((error) => {
-      problems.push(`${folder}: ${reasonOf(error)}`);
-      return [];
-    });
+    const inside =
+      folder === ''
+        ? top
+        : await foldersIn(folder).catch((error) => {
+            problems.push(`${folder}: ${reasonOf(error)}`);
+            return [];
+          });
     for (const name of inside) {
       const path = join(folder, name);
       try {
         const kind = await stat(join(root, path));
         if (kind.isFile()) continue;
         if (!kind.isDirectory()) throw new Error('neither a folder nor a file');
-        const images = (await namesIn(path, () => true)).flatMap((file) => {
-          const image = join(path, file);
-          if (!OTHER.test(file)) return { name: image, path: image, file: join(root, image), split };
+        const images = (await entriesIn(path)).flatMap((entry) => {
+          const image = join(path, entry.name);
+          if (!OTHER.test(entry.name)) return { name: image, path: image, file: join(root, image), split };
           others.push(`${image}: no image by its name`);
           return [];
         });
