@@ -1,7 +1,8 @@
 import { ArgumentError } from '../io/errors';
 import { checkOptions, hint, shown } from '../io/options';
 import { Registry } from '../io/registry';
-import { graphHash, type Tensor, type Tensor2D, type Tensor4D, tf } from '../tensorflow';
+import { type Tensor, type Tensor2D, type Tensor4D, tf } from '../tensorflow';
+import { graphHash } from '../tensorflow/recorder';
 import { augmix } from './augmix';
 import { type Composition, compose, type Part } from './composition';
 import { type Corruption, corruptions } from './corruptions';

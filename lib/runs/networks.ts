@@ -4,7 +4,8 @@ import { checkOptions, shown } from '../io/options';
 import { changedError, Registry } from '../io/registry';
 import { checkLogits, logitsOf, Network } from '../model/network';
 import { fastestPrecision, type Precision, ResNet18 } from '../model/resnet';
-import { graphHash, hashSeed, type Tensor4D, tf } from '../tensorflow';
+import { hashSeed, type Tensor4D, tf } from '../tensorflow';
+import { graphHash } from '../tensorflow/recorder';
 import type { NetworkForm, OwnNetworkForm } from './spec';
 
 /** What a run's network is made for. */

@@ -21,7 +21,7 @@ export {
 } from './ops';
 export { Nesterov, valueAndGradients } from './optimizer';
 export { dropout, hashSeed, normalTensor, randomNormal, randomUniform, uniformTensor } from './random';
-export { graphHash, type NamedTensors } from './recorder';
+export type { NamedTensors } from './recorder';
 export {
   attribute,
   DataType,

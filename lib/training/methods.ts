@@ -12,7 +12,8 @@ import {
   taskLoss,
 } from '../model/losses';
 import type { Scalar, Tensor1D, Tensor2D, Tensor4D } from '../tensorflow';
-import { graphHash, tf } from '../tensorflow';
+import { tf } from '../tensorflow';
+import { graphHash } from '../tensorflow/recorder';
 
 /** How a network is trained. */
 export type Method =
