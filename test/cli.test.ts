@@ -402,6 +402,10 @@ describe('a data set of one’s own', () => {
     const { panels } = await json('figures', ...plan, '--out', out, '--no-html');
     assert.deepEqual([panels[0].panel, panels[0].computed], ['1a', 1]);
     assert.equal((await json('claims', ...where, '--data', data))[0].verdict, 'not computed');
+    assert.match(
+      (await call('claims', ...where, '--data', data)).out,
+      /^None of the 29 claims .*\n→ .* sweep --preset .* --figures fig1a\n$/,
+    );
     const exported = join(folder, 'exported pets');
     await json('export', '--run', id, '--store', own, '--data', data, '--out', exported);
     const config = JSON.parse(readFileSync(join(exported, 'config.json'), 'utf8'));

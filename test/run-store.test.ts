@@ -27,6 +27,7 @@ import { writeWhole } from '../lib/io/files';
 import { LEASE_MS } from '../lib/io/lock';
 import { ResNet18 } from '../lib/model/resnet';
 import { readSafetensors, writeSafetensors } from '../lib/model/safetensors';
+import { restOf } from '../lib/runs/job';
 import { presets, specOf } from '../lib/runs/presets';
 import { recordSchema, rowSchema } from '../lib/runs/record-forms';
 import { type RunRecord, RunStore } from '../lib/runs/run-store';
@@ -128,6 +129,27 @@ describe('the run store', () => {
       writeFileSync(file, `${whole}${JSON.stringify(each)}\n`);
       assert.throws(() => store.evaluations(id), { name: 'DataError', message: /no evaluation of this run/ });
     }
+  });
+
+  it('says what is left of a job', () => {
+    const store = new RunStore(newFolder());
+    const long = { ...spec, epochs: 3 };
+    const tests = [{ distortion: 'gaussian-noise', strengths: [0, 0.1] }];
+    const job = { id: runId(long), title: 'ST', preset: 'smoke', spec: long, tests };
+    const left = () => {
+      const { spec, tests } = restOf(store, job);
+      return [spec.epochs, tests];
+    };
+    assert.deepEqual(left(), [3, tests]);
+    store.begin(long);
+    store.addEpoch(job.id, epochResult(1));
+    assert.deepEqual(left(), [2, tests]);
+    store.save({ ...record, id: job.id, spec: long });
+    assert.deepEqual(left(), [3, tests], 'there are no weights that could be tested');
+    writeFileSync(store.weightsFile(job.id), '');
+    assert.deepEqual(left(), [0, tests]);
+    store.addEvaluation(job.id, { ...row, strength: 0, total: spec.dataset.test });
+    assert.deepEqual(left(), [0, [{ distortion: 'gaussian-noise', strengths: [0.1] }]]);
   });
 
   it('counts the rows that ship unless the run came to other bits here', () => {

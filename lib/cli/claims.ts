@@ -9,6 +9,7 @@ import { printJson } from './text';
 export function claims({ preset, divergence, data, store, json }: Given<'claims'>): void {
   const reading = divergence && { divergence };
   const checked = claimsOf(new Laboratory({ preset, data, store }), { reading });
+  const isAny = checked.some(({ verdict }) => verdict !== 'not computed');
   if (json) {
     printJson(
       checked.map((result, at) => {
@@ -16,7 +17,10 @@ export function claims({ preset, divergence, data, store, json }: Given<'claims'
         return { statement, place, rule, ...result };
       }),
     );
-  } else {
+  } else if (isAny) {
     console.log(resultsTable(claimsTable(checked)).toText());
+  } else {
+    console.log(`None of the ${checked.length} claims of the paper is computed at ${preset}: their runs are not there.
+→ Those of Figure 1a: npx stability-training sweep --preset ${preset} --figures fig1a`);
   }
 }

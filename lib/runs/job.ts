@@ -103,20 +103,39 @@ function epochText({ epoch, epochs, validationAccuracy }: EpochResult): string {
 }
 
 /** Whether a job's run and all of its tests are on disk. */
-export function isWhole(store: RunStore, { id, spec, tests }: Job): boolean {
-  if (!store.isFinished(id)) return false;
+export function isWhole(store: RunStore, job: Job): boolean {
+  return store.isFinished(job.id) && missingTests(store, job).length === 0;
+}
+
+/** A job's tests whose counts are not on disk. */
+function missingTests(store: RunStore, { id, spec, tests }: Job): Job['tests'] {
   const rows = orIfBad(
     () => store.evaluations(id),
     () => [],
   );
   const row = testedRows(spec, rows);
-  return tests.every(({ distortion, strengths }) =>
-    strengths.every((strength) => row({ distortion, strength }) !== undefined),
+  return tests.flatMap(({ distortion, strengths }) => {
+    const missing = strengths.filter((strength) => row({ distortion, strength }) === undefined);
+    return missing.length > 0 ? [{ distortion, strengths: missing }] : [];
+  });
+}
+
+/** What is left to do of a job that is not whole: of a trained one its tests, of one that was begun its epochs and its tests. */
+export function restOf(store: RunStore, job: Job): Pick<Job, 'spec' | 'tests'> {
+  const { id, spec, tests } = job;
+  if (store.isFinished(id)) {
+    const isTrainedAnew = store.weights(id) === undefined; // and so tested anew
+    return isTrainedAnew ? job : { spec: { ...spec, epochs: 0 }, tests: missingTests(store, job) };
+  }
+  const begun = orIfBad(
+    () => store.progress(id)?.history.length,
+    () => 0,
   );
+  return { spec: { ...spec, epochs: spec.epochs - (begun ?? 0) }, tests };
 }
 
 /**
- * What jobs cost from their beginning: images through the network, forward and back, in training and tests. A forward
+ * What jobs cost: images through the network, forward and back, in training and tests. A forward
  * pass counts a third.
  */
 export function workOf(jobs: readonly Pick<Job, 'spec' | 'tests'>[]): number {

@@ -2,7 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { taskLoss } from '../model/losses';
 import type { Precision } from '../model/resnet';
-import { workOf } from '../runs/job';
+import { restOf, workOf } from '../runs/job';
 import { fastestPrecisionOf, makeNetwork } from '../runs/networks';
 import { presetAt } from '../runs/preset-pictures';
 import type { Preset } from '../runs/presets';
@@ -22,12 +22,12 @@ import { type SweepOptions, sweepJobs } from './sweep';
 
 /**
  * What the runs of some figures with their tests cost on one device, in the order in which a sweep does them, and all
- * together (`toDo`) those that are not whole yet.
+ * together (`toDo`) what is left of them.
  *
  * @param options.imagesPerSecond Forward, back and the optimizer; see {@link measureRate}.
  * @param options.startSeconds What a step takes once, before it is compiled. Default: nothing.
- * @returns of each run: `whole`, on disk already or shipped; `images` through the network, forward and back, see
- *   {@link workOf}; `seconds`. Of those to do: how many `runs`, `images`, `hours`, and the bytes of weights that stay on disk
+ * @returns of each run: `whole`, on disk already or shipped; `images` through the network, forward and back, that
+ *   are left, of one that is whole all, see {@link workOf}; `seconds`. Of those to do: how many `runs`, `images`, `hours`, and the bytes of weights that stay on disk
  */
 export function sweepCost(
   figures: SweepSubject,
@@ -41,24 +41,28 @@ export function sweepCost(
       readonly startSeconds?: number;
     },
 ) {
-  const { jobs, missing } = sweepJobs(figures, options);
+  const { jobs, missing, runs: store } = sweepJobs(figures, options);
   const open = new Set(missing);
   const started = new Set<string>();
   const isFirst = (step: string) => started.size < started.add(step).size;
   const runs = jobs.map((job) => {
-    const images = workOf([job]);
     const whole = !open.has(job);
+    const left = whole ? job : restOf(store, job);
+    const images = workOf([left]);
     // The step of a run's form with that of its validation, and of each distortion: a pass forward is a third of a step.
     const starts = whole
       ? 0
-      : (isFirst(formOf(job.spec)) ? 4 / 3 : 0) +
-        job.tests.filter(({ distortion }) => isFirst(distortion)).length / 3;
+      : (left.spec.epochs > 0 && isFirst(formOf(job.spec)) ? 4 / 3 : 0) +
+        left.tests.filter(({ distortion }) => isFirst(distortion)).length / 3;
     return { job, whole, images, seconds: images / imagesPerSecond + startSeconds * starts };
   });
-  const images = workOf(missing);
-  const hours = runs.reduce((sum, { whole, seconds }) => sum + (whole ? 0 : seconds), 0) / 3600;
+  const toDo = runs.filter(({ whole }) => !whole);
+  const sum = (what: 'images' | 'seconds') => toDo.reduce((total, run) => total + run[what], 0);
   const diskBytes = missing.length * weightBytes(presetAt(options.preset, options.data));
-  return { runs, toDo: { runs: missing.length, images, hours, diskBytes } };
+  return {
+    runs,
+    toDo: { runs: toDo.length, images: sum('images'), hours: sum('seconds') / 3600, diskBytes },
+  };
 }
 
 /** Bytes of a network's weights and running statistics, float32 on disk. */

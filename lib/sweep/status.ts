@@ -1,6 +1,6 @@
 /** Where a sweep stands, read from the store: whoever works on it, and wherever. */
 import { failureText } from '../io/errors';
-import { type Job, workOf } from '../runs/job';
+import { type Job, restOf, workOf } from '../runs/job';
 import { type Owner, orIfBad, testedRows } from '../runs/run-store';
 import type { PlanOptions, SweepSubject } from './plan';
 import { failuresIn, type SweepOptions, sweepJobs } from './sweep';
@@ -30,7 +30,7 @@ export interface JobStatus {
 export interface SweepStatus {
   readonly jobs: readonly JobStatus[];
   readonly counts: Readonly<Record<JobStatus['state'], number>>;
-  /** Part of the work that is whole, 0..1, weighed by cost. */
+  /** Part of the work that is done, 0..1, weighed by cost. */
   readonly share: number;
 }
 
@@ -77,6 +77,6 @@ export function sweepStatus(
   });
   const counts = { whole: 0, running: 0, stopped: 0, failed: 0, waiting: 0 };
   for (const { state } of statuses) counts[state] += 1;
-  const whole = statuses.filter(({ state }) => state === 'whole').map(({ job }) => job);
-  return { jobs: statuses, counts, share: workOf(whole) / workOf(jobs) };
+  const left = statuses.filter(({ state }) => state !== 'whole').map(({ job }) => restOf(runs, job));
+  return { jobs: statuses, counts, share: 1 - workOf(left) / workOf(jobs) };
 }
