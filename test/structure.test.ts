@@ -132,7 +132,7 @@ describe('the public surface', () => {
     const bare = [...new Set(Object.values(surface).flat())].filter(
       (name) =>
         !new RegExp(
-          `\\*/\\nexport (async |abstract )*(function\\*?|class|const|interface|type) ${name}\\b`,
+          `\\*/\\nexport (async |abstract )*(function\\*?|class|const|import|interface|type) ${name}\\b`,
         ).test(sources),
     );
     assert.deepEqual(bare, []);

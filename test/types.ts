@@ -52,6 +52,10 @@ export const distortions = () => {
   return strengths;
 };
 
+export const namespaced = (layer: st.tf.layers.Layer, images: st.tf.Tensor4D): st.tf.Tensor =>
+  // @ts-expect-error images have four ranks
+  layer.apply(images.mean<st.tf.Tensor2D>([1, 2]) satisfies st.tf.Tensor4D) as st.tf.Tensor;
+
 class Own extends st.ResNet18 {}
 const functions = fromFunctions({
   classes: 3,

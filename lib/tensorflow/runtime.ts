@@ -6,7 +6,6 @@
  * one place that knows the inside of tfjs.
  */
 import util from 'node:util';
-import type * as Tf from '@tensorflow/tfjs-node-gpu';
 import { UserError } from '../io/errors';
 import { inProject } from '../io/project';
 
@@ -22,25 +21,31 @@ process.env.TF_OVERRIDE_GLOBAL_THREADPOOL ??= '1';
 const copy: unique symbol = Symbol.for('stability-training');
 const place: typeof globalThis & { [copy]?: string } = globalThis;
 
-/** TensorFlow.js on the native TensorFlow library. */
-export const tf: typeof Tf = load();
+prepare();
+
+/** TensorFlow.js on the native TensorFlow library, with its types: `tf.Tensor4D`, `tf.layers.Layer`. */
+export import tf = require('@tensorflow/tfjs-node-gpu');
 
 /** A TensorFlow.js tensor of a rank; by default of any. */
-export type Tensor<R extends Rank = Rank> = Tf.Tensor<R>;
-export type Rank = Tf.Rank;
+export type Tensor<R extends Rank = Rank> = tf.Tensor<R>;
+export type Rank = tf.Rank;
 /** A TensorFlow.js tensor of shape `[]`. */
-export type Scalar = Tf.Scalar;
+export type Scalar = tf.Scalar;
 /** A TensorFlow.js tensor of rank 1, as labels `[images]`. */
-export type Tensor1D = Tf.Tensor1D;
+export type Tensor1D = tf.Tensor1D;
 /** A TensorFlow.js tensor of rank 2, as logits `[images, classes]`. */
-export type Tensor2D = Tf.Tensor2D;
+export type Tensor2D = tf.Tensor2D;
 /** A TensorFlow.js tensor of rank 4, as images `[images, height, width, channels]`. */
-export type Tensor4D = Tf.Tensor4D;
+export type Tensor4D = tf.Tensor4D;
 /** A TensorFlow.js model of layers, as `tf.sequential` makes one. */
-export type LayersModel = Tf.LayersModel;
+export type LayersModel = tf.LayersModel;
 
-/** @throws UserError if another copy of this library is at work: neither knows what is registered in the other, nor its ops */
-function load(): typeof Tf {
+/**
+ * Before TensorFlow.js is loaded.
+ *
+ * @throws UserError if another copy of this library is at work: neither knows what is registered in the other, nor its ops
+ */
+function prepare(): void {
   place[copy] ??= inProject();
   if (place[copy] !== inProject()) {
     throw new UserError(
@@ -53,7 +58,7 @@ function load(): typeof Tf {
   // tfjs-node 4.22 calls util.isNullOrUndefined, which Node 23 removed (tensorflow/tfjs#8609).
   Object.assign(util, { isNullOrUndefined: (value: unknown) => value === null || value === undefined });
   try {
-    return require('@tensorflow/tfjs-node-gpu') as typeof Tf;
+    require('@tensorflow/tfjs-node-gpu');
   } catch (cause) {
     throw new UserError('TensorFlow is not set up: its native addon could not be loaded.', {
       cure: 'Run "npx stability-training setup"; environment.md says what it does.',
@@ -131,7 +136,7 @@ interface NodeBackend {
   binding: Binding;
   readonly isUsingGpuDevice: boolean;
   readonly tensorMap: { get(dataId: object): TensorData; set(dataId: object, data: TensorData): void };
-  getInputTensorIds(tensors: readonly Tf.TensorInfo[]): number[];
+  getInputTensorIds(tensors: readonly tf.TensorInfo[]): number[];
 }
 
 /** tfjs' backend, whose `binding` a recording replaces for a while (see recorder.ts). */
@@ -155,7 +160,7 @@ export const attribute = {
 } as const;
 
 /** The data type TensorFlow holds, which tfjs' label does not tell for `bfloat16`, `uint8` and resources. */
-export function dataTypeOf(tensor: Tf.TensorInfo): DataType {
+export function dataTypeOf(tensor: tf.TensorInfo): DataType {
   return backend.tensorMap.get(tensor.dataId).dtype as DataType;
 }
 
@@ -166,7 +171,7 @@ export function isTfVariable(id: number): boolean {
   );
 }
 
-const LABELS: Readonly<Record<number, Tf.DataType>> = {
+const LABELS: Readonly<Record<number, tf.DataType>> = {
   [DataType.float32]: 'float32',
   [DataType.bfloat16]: 'float32',
   [DataType.complex64]: 'float32',
@@ -189,7 +194,7 @@ export function adopt({ id, shape, dtype }: NativeTensor): Tensor {
 }
 
 /** The native handles of `tensors`; values still in JavaScript are handed over first. */
-export function handles(tensors: readonly Tf.TensorInfo[]): number[] {
+export function handles(tensors: readonly tf.TensorInfo[]): number[] {
   return backend.getInputTensorIds(tensors);
 }
 
@@ -199,7 +204,7 @@ export function handles(tensors: readonly Tf.TensorInfo[]): number[] {
  */
 export function execute(
   op: string,
-  inputs: readonly Tf.TensorInfo[],
+  inputs: readonly tf.TensorInfo[],
   attributes: readonly Attribute[],
   outputs = 1,
 ): Tensor[] {
@@ -209,7 +214,7 @@ export function execute(
 /** {@link execute} for an op with one output. */
 export function executeOne(
   op: string,
-  inputs: readonly Tf.TensorInfo[],
+  inputs: readonly tf.TensorInfo[],
   attributes: readonly Attribute[],
 ): Tensor {
   return execute(op, inputs, attributes, 1)[0];
@@ -252,7 +257,7 @@ export function defineOp<I extends Inputs, A extends object>(
       gradient([dy].flat()[0], saved, attrs as unknown as A) as Record<string, () => Tensor>,
   });
   return (inputs, options) =>
-    tf.engine().runKernel<Tensor[]>(kernelName, inputs, options as unknown as Tf.NamedAttrMap);
+    tf.engine().runKernel<Tensor[]>(kernelName, inputs, options as unknown as tf.NamedAttrMap);
 }
 
 /**
