@@ -135,8 +135,7 @@ export function restOf(store: RunStore, job: Job): Pick<Job, 'spec' | 'tests'> {
 }
 
 /**
- * What jobs cost: images through the network, forward and back, in training and tests. A forward
- * pass counts a third.
+ * What jobs cost: images through the network, forward and back, in training and tests. A forward pass counts a third.
  */
 export function workOf(jobs: readonly Pick<Job, 'spec' | 'tests'>[]): number {
   return jobs.reduce((sum, { spec, tests }) => {

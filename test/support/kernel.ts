@@ -311,8 +311,8 @@ export class TestKernel extends KernelClient {
    */
   async shutDown({ restart = false } = {}): Promise<{
     readonly reply: Message['content'];
-    /** Of what a signal ended, the signal. */
-    readonly code: number | NodeJS.Signals;
+    /** Of one that a signal ended, the signal and its last words. */
+    readonly code: number | string;
     readonly files: readonly string[];
   }> {
     const ended = once(this.process, 'exit');
@@ -320,7 +320,7 @@ export class TestKernel extends KernelClient {
     const [code, signal] = await ended;
     const files = (await readdir(this.#folder)).sort();
     await this.kill();
-    return { reply, code: code ?? signal, files };
+    return { reply, code: code ?? `${signal}: ${this.log}`, files };
   }
 
   /** Ends kernel and client. */

@@ -20,6 +20,8 @@ const childMs = 300;
 /** What the main thread has to end the process by itself, and then at the next thing it does. */
 const endMs = 500;
 const killMs = 2000;
+/** What sockets that are closed still do: a thread that is ended in the middle of it takes the process down. */
+const closingMs = 10;
 
 /** Lets queues grow without limit, so that no message is dropped; a message is queued when `send` returns. */
 const atOnce = { sendHighWaterMark: 0, sendTimeout: 0 };
@@ -189,7 +191,7 @@ class Server {
       case 'last words':
         this.#debugger.end();
         this.#close();
-        this.#letEnd();
+        setTimeout(() => this.#letEnd(), closingMs);
     }
   }
 
@@ -242,12 +244,14 @@ class Server {
   #end(code = 0): void {
     this.#session.removeAllListeners('message');
     this.#debugger.end();
-    this.#letEnd();
     setTimeout(() => inMainThread('Runtime.evaluate', { expression: `process.exit(${code})` }), endMs);
     // What not even that ends, the system does.
     setTimeout(() => process.kill(process.pid, 'SIGKILL'), killMs);
     this.#close();
-    this.#tell({ kind: 'shut down', code });
+    setTimeout(() => {
+      this.#letEnd();
+      this.#tell({ kind: 'shut down', code });
+    }, closingMs);
   }
 
   /** The process need not wait for words any more. */
