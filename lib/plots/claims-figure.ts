@@ -30,7 +30,7 @@ const labelFont = 12;
 const labelLength = 54;
 const plotWidth = 430;
 const zoneColour = translucent(verdictLooks.holds.colour, 0.14);
-const margin = { right: 30, top: 96, bottom: 60 };
+const margin = { right: 30, title: 40, legendRow: 20, bottom: 60 };
 
 /**
  * Draws the differences that decide each claim, or keep it undecided, with their 95 % intervals, preset by preset (a
@@ -68,14 +68,16 @@ export function claimsFigure(checks: readonly CheckedClaims[]): Figure {
   const left = Math.max(...rows.flatMap(({ label }) => label).map((line) => textWidth(line, labelFont))) + 16;
   const width = left + plotWidth + margin.right;
   const title = 'The differences that decide, with their 95 % intervals';
+  const traces = checks.flatMap(({ name }, preset) =>
+    (Object.keys(verdictLooks) as Verdict[]).flatMap((verdict) => {
+      const mine = marks.filter((mark) => mark.preset === name && mark.verdict === verdict);
+      return mine.length > 0 ? [trace(`${verdict}, ${name}`, mine, verdict, preset > 0)] : [];
+    }),
+  );
+  const head = margin.title + margin.legendRow * Math.ceil((traces.length + 1) / 2); // two entries a row
   return new Figure({
     data: [
-      ...checks.flatMap(({ name }, preset) =>
-        (Object.keys(verdictLooks) as Verdict[]).flatMap((verdict) => {
-          const mine = marks.filter((mark) => mark.preset === name && mark.verdict === verdict);
-          return mine.length > 0 ? [trace(`${verdict}, ${name}`, mine, verdict, preset > 0)] : [];
-        }),
-      ),
+      ...traces,
       {
         type: 'scatter',
         mode: 'markers',
@@ -89,8 +91,8 @@ export function claimsFigure(checks: readonly CheckedClaims[]): Figure {
       ...baseLayout,
       title: { ...figureTitle(title), x: 16 / width, xref: 'container' },
       width,
-      height: margin.top + top + margin.bottom,
-      margin: { l: left, r: margin.right, t: margin.top, b: margin.bottom, autoexpand: false },
+      height: head + top + margin.bottom,
+      margin: { l: left, r: margin.right, t: head, b: margin.bottom, autoexpand: false },
       xaxis: {
         ...baseAxis,
         range,
