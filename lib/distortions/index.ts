@@ -116,7 +116,7 @@ function graphOf({ apply }: Part): string {
  * A distortion of one's own: its name, its test grid from none to the strongest, and `apply`, `make` or both, of which `make` is
  * called first. Of the rest, the defaults: its name with a capital for a title, `s` for a symbol, a transformative one made by ops
  * on the device; no distortion is the first strength of the grid, the practical one that in its middle; networks are trained at
- * all but the first; `check` takes what lies within the grid.
+ * all but the first; `check` takes what lies within the grid. A corruption's copy may keep its `isExtra`, which counts for nothing.
  */
 export type OwnDistortion = Pick<Part, 'name' | 'testGrid'> &
   (OwnApply | Required<Pick<Part, 'make'>>) &
@@ -132,7 +132,7 @@ interface OwnApply {
  * line.
  *
  * @returns the distortion, with the defaults
- * @throws ArgumentError for a name of Table 1 or of a corruption, or one with a plus sign or comma; without strengths, or with
+ * @throws ArgumentError for an unknown key; for a name of Table 1 or of a corruption, or one with a plus sign or comma; without strengths, or with
  *   neither `apply` nor `make`
  */
 export function registerDistortion(given: OwnDistortion): Part {

@@ -22,7 +22,7 @@ export interface Prediction {
 /** Which network is asked, and about which pictures. */
 export interface PredictOptions {
   readonly network: Network;
-  /** The data set that it was trained on, of which this is enough. Default: what the network knows, once trained or loaded here. */
+  /** What the network was trained on. Default: what training or loading here has told it. */
   readonly dataset?: PictureForm & Normalisation & Pick<ImageDataset, 'name'>;
   /** Files, or what is in them: JPEG, PNG, WebP, …, of any size. */
   readonly pictures: readonly (string | Uint8Array)[];

@@ -81,9 +81,9 @@ const schema = z.strictObject({
  * Makes an experiment known under its name, as a preset of its own: a `Laboratory`, `sweep`, `sweepStatus` and the command
  * line take it. All runs of the paper can be done with it, too.
  *
- * The ids of its runs cover the pictures, what the network, the loss and the distortions compute, and all numbers here. They do
- * not cover numbers and functions that `make` of a distortion takes from outside of it, nor weights that a network loads: who
- * changes those gives the thing another name.
+ * The ids of its runs cover the pictures, all numbers here, and what the network, the loss and the distortions compute. They leave
+ * out what `make` of a distortion takes from outside of it, and weights that a network loads: give the thing another name where
+ * you change those.
  *
  * @returns its preset
  * @throws ArgumentError that names every key that is unknown, missing or out of range, and what is wrong with a treatment

@@ -107,7 +107,7 @@ export function isWhole(store: RunStore, job: Job): boolean {
   return store.isFinished(job.id) && missingTests(store, job).length === 0;
 }
 
-/** A job's tests whose counts are not on disk. */
+/** Finds a job's tests whose counts are not on disk. */
 function missingTests(store: RunStore, { id, spec, tests }: Job): Job['tests'] {
   const rows = orIfBad(
     () => store.evaluations(id),
@@ -120,11 +120,11 @@ function missingTests(store: RunStore, { id, spec, tests }: Job): Job['tests'] {
   });
 }
 
-/** What is left to do of a job that is not whole: of a trained one its tests, of one that was begun its epochs and its tests. */
+/** Says which epochs and tests a job still needs. A run without weights is trained and tested anew. */
 export function restOf(store: RunStore, job: Job): Pick<Job, 'spec' | 'tests'> {
   const { id, spec, tests } = job;
   if (store.isFinished(id)) {
-    const isTrainedAnew = store.weights(id) === undefined; // and so tested anew
+    const isTrainedAnew = store.weights(id) === undefined;
     return isTrainedAnew ? job : { spec: { ...spec, epochs: 0 }, tests: missingTests(store, job) };
   }
   const begun = orIfBad(
@@ -135,7 +135,7 @@ export function restOf(store: RunStore, job: Job): Pick<Job, 'spec' | 'tests'> {
 }
 
 /**
- * What jobs cost: images through the network, forward and back, in training and tests. A forward pass counts a third.
+ * Counts the images that jobs send through the network, forward and back, in training and tests. A forward pass counts a third.
  */
 export function workOf(jobs: readonly Pick<Job, 'spec' | 'tests'>[]): number {
   return jobs.reduce((sum, { spec, tests }) => {

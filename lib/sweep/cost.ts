@@ -26,8 +26,8 @@ import { type SweepOptions, sweepJobs } from './sweep';
  *
  * @param options.imagesPerSecond Forward, back and the optimizer; see {@link measureRate}.
  * @param options.startSeconds What a step takes once, before it is compiled. Default: nothing.
- * @returns of each run: `whole`, on disk already or shipped; `images` through the network, forward and back, that
- *   are left, of one that is whole all, see {@link workOf}; `seconds`. Of those to do: how many `runs`, `images`, `hours`, and the bytes of weights that stay on disk
+ * @returns of each run: `whole`, on disk already or shipped; `images` that are left, of a whole one all of them, see
+ *   {@link workOf}; `seconds`. Of those to do: how many `runs`, `images`, `hours`, and the bytes of weights that stay on disk
  */
 export function sweepCost(
   figures: SweepSubject,

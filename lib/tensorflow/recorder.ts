@@ -57,8 +57,8 @@ export function record<I extends NamedTensors, O extends NamedTensors>(
 }
 
 /**
- * A hash of the graph that is recorded of a step. It covers what the step's text does not show, such as functions of other files
- * and numbers from outside, but no values of variables.
+ * Hashes the graph of a step. The hash covers what the step's text does not show, functions of other files and numbers from
+ * outside, but no values of variables.
  *
  * @throws what the step throws, and as `compile`
  */

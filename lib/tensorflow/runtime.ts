@@ -41,9 +41,10 @@ export type Tensor4D = tf.Tensor4D;
 export type LayersModel = tf.LayersModel;
 
 /**
- * Before TensorFlow.js is loaded.
+ * Loads TensorFlow.js a first time, and says what is wrong where it cannot be loaded.
  *
- * @throws UserError if another copy of this library is at work: neither knows what is registered in the other, nor its ops
+ * @throws UserError if another copy of this library is at work: neither knows what is registered in the other, nor its ops;
+ *   if TensorFlow is not set up
  */
 function prepare(): void {
   place[copy] ??= inProject();

@@ -129,7 +129,7 @@ function withSplits(
 async function read(root: string): Promise<Tree> {
   const problems: string[] = [];
   const others: string[] = [];
-  /** What in a folder is not hidden, as what macOS puts into archives is. */
+  /** Lists a folder without what is hidden and what macOS puts into archives. */
   const entriesIn = async (path: string) => {
     const entries = await readdir(join(root, path), { withFileTypes: true });
     const shown = entries.filter(({ name }) => !/^\.|^__MACOSX$/.test(name));

@@ -20,7 +20,7 @@ const childMs = 300;
 /** What the main thread has to end the process by itself, and then at the next thing it does. */
 const endMs = 500;
 const killMs = 2000;
-/** What sockets that are closed still do: a thread that is ended in the middle of it takes the process down. */
+/** Sockets need so long to close; a thread that ends before may take the process down. */
 const closingMs = 10;
 
 /** Lets queues grow without limit, so that no message is dropped; a message is queued when `send` returns. */
