@@ -918,6 +918,23 @@ describe('life', () => {
     }
   });
 
+  test('ends quietly, whatever is asked in the same moment', async () => {
+    for (let round = 0; round < 3; round++) {
+      const asked = await TestKernel.start();
+      const ended = once(asked.process, 'exit');
+      // Stopped, so that it finds all of it at once.
+      asked.process.kill('SIGSTOP');
+      const unheard = asked.heartbeat();
+      await asked.send('kernel_info_request', {});
+      await asked.send('shutdown_request', { restart: false }, 'control');
+      await asked.send('kernel_info_request', {});
+      asked.process.kill('SIGCONT');
+      assert.deepEqual([await ended, asked.log], [[0, null], '']);
+      await asked.kill();
+      await unheard.catch(() => undefined);
+    }
+  });
+
   test('says what it uses', async () => {
     const usage = await kernel.control('usage_request');
     assert.equal(usage.pid, kernel.process.pid);

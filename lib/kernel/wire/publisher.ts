@@ -1,5 +1,5 @@
 import type { XPublisher } from 'zeromq';
-import type { Reply, Wire } from './wire';
+import { type Reply, send, type Wire } from './wire';
 
 /** Text waits so long for more, and at most so much of it. */
 const waitMs = 20;
@@ -43,6 +43,6 @@ export class Publisher {
   }
 
   #send(reply: Reply): void {
-    this.#socket.send(this.#wire.encode(reply, [reply.type]));
+    send(this.#socket, this.#wire.encode(reply, [reply.type]));
   }
 }

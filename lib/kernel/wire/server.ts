@@ -11,7 +11,7 @@ import { signalOfNode } from './signal';
 import { Tail } from './tail';
 import type { ServerData, ToServer, ToSession } from './thread';
 import { Usage } from './usage';
-import { type Origin, type Reply, type Request, replyTo, Wire } from './wire';
+import { type Origin, type Reply, type Request, replyTo, send, Wire } from './wire';
 
 /** The main thread is deaf when it has not taken a message after so long. */
 const deafMs = 1000;
@@ -94,6 +94,7 @@ class Server {
 
   async #serve(socket: Router, handle: (request: Request) => void): Promise<void> {
     for await (const frames of socket) {
+      if (socket.closed) return;
       let request: Request;
       try {
         request = this.#wire.decode(frames);
@@ -106,7 +107,7 @@ class Server {
   }
 
   async #beat(): Promise<void> {
-    for await (const frames of this.#sockets.hb) await this.#sockets.hb.send(frames);
+    for await (const frames of this.#sockets.hb) await send(this.#sockets.hb, frames);
   }
 
   /** Tells clients that they are subscribed, so that they miss nothing that they ask for from then on. */
@@ -196,7 +197,7 @@ class Server {
   }
 
   #reply(channel: 'shell' | 'control' | 'stdin', reply: Reply): void {
-    this.#sockets[channel].send(this.#wire.encode(reply, reply.origin.identities));
+    send(this.#sockets[channel], this.#wire.encode(reply, reply.origin.identities));
   }
 
   #status(state: 'busy' | 'idle', origin: Origin): void {

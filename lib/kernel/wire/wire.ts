@@ -1,4 +1,5 @@
 import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto';
+import type { Reply as Heartbeat, Router, XPublisher } from 'zeromq';
 
 /** Who asked, as it stands in the request: replies go to the identities and name the header as their parent. */
 export interface Origin {
@@ -32,6 +33,14 @@ export interface Reply {
 
 export function replyTo({ type, origin }: Request, content: object): Reply {
   return { type: type.replace(/_request$/, '_reply'), content: JSON.stringify(content), origin };
+}
+
+/** Sends, or does nothing once the kernel ends: ZeroMQ hands over a last message as it closes a socket. */
+export async function send(
+  socket: Router | XPublisher | Heartbeat,
+  frames: (string | Uint8Array)[],
+): Promise<void> {
+  if (!socket.closed) await socket.send(frames);
 }
 
 /** Parts a message's routing frames from the message. */
