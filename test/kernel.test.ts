@@ -924,14 +924,13 @@ describe('life', () => {
       const ended = once(asked.process, 'exit');
       // Stopped, so that it finds all of it at once.
       asked.process.kill('SIGSTOP');
-      const unheard = asked.heartbeat();
+      asked.heartbeat().catch(() => undefined);
       await asked.send('kernel_info_request', {});
       await asked.send('shutdown_request', { restart: false }, 'control');
       await asked.send('kernel_info_request', {});
       asked.process.kill('SIGCONT');
-      assert.deepEqual([await ended, asked.log], [[0, null], '']);
+      assert.deepEqual(await ended, [0, null], asked.log);
       await asked.kill();
-      await unheard.catch(() => undefined);
     }
   });
 
