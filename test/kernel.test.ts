@@ -921,6 +921,7 @@ describe('life', () => {
   test('ends quietly, whatever is asked in the same moment', async () => {
     for (let round = 0; round < 3; round++) {
       const asked = await TestKernel.start();
+      await asked.execute('1');
       const ended = once(asked.process, 'exit');
       // Stopped, so that it finds all of it at once.
       asked.process.kill('SIGSTOP');

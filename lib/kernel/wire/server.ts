@@ -17,11 +17,9 @@ import { type Origin, type Reply, type Request, replyTo, send, Wire } from './wi
 const deafMs = 1000;
 /** What it has to go on when its children have ended. */
 const childMs = 300;
-/** What the main thread has to end the process by itself, and then at the next thing it does. */
+/** What the main thread has to end the process by itself, and then at the next thing it does. Jupyter kills after 5 s. */
 const endMs = 500;
-const killMs = 2000;
-/** Sockets need so long to close; a thread that ends before may take the process down. */
-const closingMs = 10;
+const killMs = 4000;
 
 /** Lets queues grow without limit, so that no message is dropped; a message is queued when `send` returns. */
 const atOnce = { sendHighWaterMark: 0, sendTimeout: 0 };
@@ -192,7 +190,7 @@ class Server {
       case 'last words':
         this.#debugger.end();
         this.#close();
-        setTimeout(() => this.#letEnd(), closingMs);
+        this.#letEnd();
     }
   }
 
@@ -249,10 +247,8 @@ class Server {
     // What not even that ends, the system does.
     setTimeout(() => process.kill(process.pid, 'SIGKILL'), killMs);
     this.#close();
-    setTimeout(() => {
-      this.#letEnd();
-      this.#tell({ kind: 'shut down', code });
-    }, closingMs);
+    this.#letEnd();
+    this.#tell({ kind: 'shut down', code });
   }
 
   /** The process need not wait for words any more. */
