@@ -7,8 +7,9 @@ import { after, describe, it } from 'node:test';
 import type { EvaluationRow } from '../lib/evaluation/evaluate';
 import { ResNet18 } from '../lib/model/resnet';
 import { type MimeBundle, toMimeBundle } from '../lib/notebook/mime';
+import { panelsOf } from '../lib/paper/figures';
 import { evaluationsFrame, frame, frameTable, runsFrame } from '../lib/plots/frames';
-import { figureTable, verdictTable } from '../lib/plots/panel';
+import { figureTable, showFigure, verdictTable } from '../lib/plots/panel';
 import { answersGrid, distortionStrip } from '../lib/plots/pictures';
 import { Laboratory } from '../lib/runs/laboratory';
 import { BASELINE, presets } from '../lib/runs/presets';
@@ -204,6 +205,26 @@ describe('tables of a figure at several presets', () => {
       /^At the preset smoke, 0 of \d+ runs of fig1b are complete, with all of their tests$/,
     );
   });
+});
+
+it('a figure has the panels of which curves are computed, and says of which there are none', async (context) => {
+  const results = resultsOf(['supplement-1'], () => 0.5);
+  const [first, ...others] = panelsOf('supplement-1');
+  const left = [...results].map(([id, { record, rows }]): [string, RunResult] => {
+    const isBaseline = record.spec.method.kind === 'baseline';
+    return [id, { record, rows: rows.filter(({ distortion }) => isBaseline || distortion === first.test) }];
+  });
+  const laboratory = new Laboratory({ preset: 'smoke', store: folder });
+  context.mock.method(laboratory, 'results', () => new Map(left));
+  const log = context.mock.method(console, 'log', () => undefined);
+  await showFigure('supplement-1', laboratory);
+  const said = log.mock.calls.map(({ arguments: [text] }) => String(text));
+  const drawn = panelsOf('supplement-1').filter(({ id }) =>
+    said.some((text) => text.startsWith(`Figure ${id}`)),
+  );
+  assert.deepEqual(drawn, [first]);
+  const none = others.map(({ id }) => id).join(', ');
+  assert.ok(said[0].endsWith(`\nNot drawn, since no curve is computed whole: ${none}.`), said[0]);
 });
 
 it('a strip has a row a picture and a column a strength, the practical one among them', async () => {

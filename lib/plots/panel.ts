@@ -174,14 +174,17 @@ export async function showFigure(
       continue;
     }
     const { name } = laboratory.preset;
-    if (panels.every(({ curves }) => curves.length === 0)) {
+    const drawn = panels.filter(({ curves }) => curves.length > 0);
+    if (drawn.length === 0) {
       console.log(
         `Preset ${name}: no curve is computed whole, so nothing is drawn (${settingsComputed(panels)}).`,
       );
       continue;
     }
-    console.log(`Preset ${name}.\n${provenance(panels)}`);
-    for (const panel of panels) {
+    const bare = panels.filter((panel) => !drawn.includes(panel)).map(({ panel }) => panel.id);
+    const left = bare.length > 0 ? `\nNot drawn, since no curve is computed whole: ${bare.join(', ')}.` : '';
+    console.log(`Preset ${name}.\n${provenance(panels)}${left}`);
+    for (const panel of drawn) {
       await display(panelFigure(panel));
       await display(panelTable(panel));
     }
