@@ -1,8 +1,9 @@
 import { ArgumentError } from '../io/errors';
+import { shortHash } from '../io/hash';
 import { checkWhole } from '../io/options';
 import { cropSideOf } from './geometry';
 import { stratifiedSample } from './random';
-import { type ChannelTriple, openStore, perSplit, type SplitName, type Store, sha256Of } from './store';
+import { type ChannelTriple, openStore, perSplit, type SplitName, type Store } from './store';
 
 /** What a network takes its images with: (x − mean) / deviation of each channel, of values 0..1. */
 export interface Normalisation {
@@ -77,7 +78,7 @@ function datasetIn(store: Store): ImageDataset {
 export function digestOf(dataset: ImageDataset): string {
   const { digest } = dataset.train.store;
   const part = partOf(dataset);
-  return part === partOf(datasetIn(dataset.train.store)) ? digest : sha256Of(digest + part).slice(0, 16);
+  return part === partOf(datasetIn(dataset.train.store)) ? digest : shortHash(digest + part);
 }
 
 function partOf({ cropSide, mean, deviation, train, validation, test }: ImageDataset): string {

@@ -1,9 +1,9 @@
-import { hash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import { DataError } from '../io/errors';
 import { fileError } from '../io/files';
+import { sha256Of, shortHash } from '../io/hash';
 
 /*
  * The packed store: one file that holds a data set as uint8 squares, so that any batch is a few reads.
@@ -89,9 +89,6 @@ export function encodeHeader(header: object, headerBytes: number): Buffer {
   return block;
 }
 
-/** SHA-256 of bytes, or of a text in UTF-8, as lower-case hexadecimal digits. */
-export const sha256Of = (content: Uint8Array | string) => hash('sha256', content);
-
 /** An opened store. It holds no file open between reads. */
 export class Store {
   constructor(
@@ -110,7 +107,7 @@ export class Store {
     const { side, splits, labelsSha256, checksumsSha256 } = this.header;
     const { train, validation, test } = splits;
     const what = JSON.stringify([side, train, validation, test, labelsSha256, checksumsSha256]);
-    return sha256Of(what).slice(0, 16);
+    return shortHash(what);
   }
 
   /** Position of the first image of a split. */

@@ -1,6 +1,6 @@
 /** Gives what users bring – distortions, losses, networks – a name, since a specification is JSON and holds no function. */
-import { hash } from 'node:crypto';
 import { ArgumentError } from './errors';
+import { shortHash } from './hash';
 
 /** Things of one's own by their names; the last one of a name counts. */
 export class Registry<T extends { readonly name: string }> {
@@ -81,5 +81,5 @@ function definitionOf<T extends object>(thing: T, computed: (thing: T) => string
   } catch {
     // What is wrong with it, training says.
   }
-  return hash('sha256', text + graph).slice(0, 16);
+  return shortHash(text + graph);
 }

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createContext, runInContext } from 'node:vm';
 import type { Element, Window } from 'happy-dom';
+import { shortHash } from '../io/hash';
 import { boxInside, boxOnPage } from './text-box';
 
 /** A Plotly figure as JSON: what `Plotly.newPlot` takes and JupyterLab draws. */
@@ -34,7 +34,7 @@ export function renderSvg(payload: PlotlyPayload): Promise<string> {
     return (await loading)(json, size);
   });
   queue = drawn.catch(() => undefined); // one at a time: plotly.js measures all figures in one document
-  const id = createHash('sha256').update(json).update(size).digest('hex').slice(0, 8);
+  const id = shortHash(json + size, 8);
   return drawn.then((svg) => nameAnew(svg, id));
 }
 

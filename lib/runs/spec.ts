@@ -1,7 +1,7 @@
-import { hash } from 'node:crypto';
 import { z } from 'zod';
 import { definitionOf, distortionNamed, strengthText } from '../distortions';
 import { ArgumentError } from '../io/errors';
+import { shortHash } from '../io/hash';
 import { changedError } from '../io/registry';
 import type { Precision, Stem } from '../model/resnet';
 import {
@@ -136,7 +136,7 @@ export function checkOwn({ method, distortion }: Pick<RunSpec, 'method' | 'disto
 
 /** The id of a run: a hash of its specification, the same whatever the order of the keys. */
 export function runId(spec: RunSpec): string {
-  return hash('sha256', canonicalJson(spec)).slice(0, 16);
+  return shortHash(canonicalJson(spec));
 }
 
 /** Names a setting: runs that differ in their seed alone, and so in the baseline that they start from, have the same key. */

@@ -1,6 +1,6 @@
 /** Writes down what a step does, as a graph. */
-import { hash } from 'node:crypto';
 import { UserError } from '../io/errors';
+import { shortHash } from '../io/hash';
 import { type Graph, type GraphNode, stepLine, type TensorSpec } from './graph';
 import {
   type Attribute,
@@ -68,8 +68,7 @@ export function graphHash<I extends NamedTensors, O extends NamedTensors>(
 ): string {
   return tf.tidy(() => {
     const { nodes } = record(step, inputs()).graph;
-    const text = JSON.stringify(nodes.map(({ madeAt, ...node }) => node));
-    return hash('sha256', text).slice(0, 16);
+    return shortHash(JSON.stringify(nodes.map(({ madeAt, ...node }) => node)));
   });
 }
 

@@ -5,9 +5,9 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { DataError } from '../../io/errors';
 import { writingError } from '../../io/files';
+import { sha256Of } from '../../io/hash';
 import { type ImageDataset, openDataset } from '../dataset';
 import { sourceSideOf } from '../geometry';
-import { sha256Of } from '../store';
 import {
   type BuildOptions,
   type Plan,

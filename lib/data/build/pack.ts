@@ -6,11 +6,12 @@ import { setImmediate } from 'node:timers/promises';
 import Piscina from 'piscina';
 import { ArgumentError, DataError } from '../../io/errors';
 import { ASIDE, writingError } from '../../io/files';
+import { sha256Of } from '../../io/hash';
 import { LEASE_MS, lockFolder, ownerOf } from '../../io/lock';
 import { ownModule } from '../../io/project';
 import { currentKernel } from '../../notebook/client';
 import { sourceSideOf } from '../geometry';
-import { perSplit, SPLIT_NAMES, sha256Of } from '../store';
+import { perSplit, SPLIT_NAMES } from '../store';
 import {
   BuildError,
   type BuildOptions,

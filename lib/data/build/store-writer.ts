@@ -12,6 +12,7 @@ import {
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { ASIDE } from '../../io/files';
+import { sha256Of } from '../../io/hash';
 import {
   type ChannelTriple,
   encodeHeader,
@@ -21,7 +22,6 @@ import {
   SPLIT_NAMES,
   type SplitName,
   type StoreHeader,
-  sha256Of,
 } from '../store';
 import { ChannelStatistics } from './channel-statistics';
 

@@ -1,10 +1,10 @@
 /** Runs as jobs of a Ray cluster, through its dashboard. No Python of ours is involved. */
 
-import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { ArgumentError } from '../../io/errors';
 import { NO_ROOM_TEXT } from '../../io/files';
+import { shortHash } from '../../io/hash';
 import { checkOptions } from '../../io/options';
 import { inProject, LARGE_PAGES } from '../../io/project';
 import type { Job, JobEvent } from '../../runs/job';
@@ -205,8 +205,7 @@ function workCommand(job: Job, store: string): readonly string[] {
  * what an earlier one began, and the first number that no ended attempt has.
  */
 function nextSubmission(job: Job, store: string, known: ReadonlyMap<string, RayJob>): string {
-  const work = createHash('sha256').update(JSON.stringify([job, store]));
-  const name = `${job.id}-${work.digest('hex').slice(0, 8)}`;
+  const name = `${job.id}-${shortHash(JSON.stringify([job, store]), 8)}`;
   for (let attempt = 1; ; attempt++) {
     const earlier = known.get(`${name}-${attempt}`);
     if (earlier === undefined || !hasEnded(earlier)) return `${name}-${attempt}`;
