@@ -26,14 +26,14 @@ export function fingerprint({ cells }) {
     .map((cell) => [cell.source].flat().join(''));
   for (const source of sources) hash.update(source).update('\0');
   const reads =
-    /\.(results|shown|claimsOf|corruptedRuns|findings|showFigure|figureTable|verdictTable|compareTreatments)\(/;
+    /\.(results|shown|claimsOf|corruptedTreatments|corruptionFindings|findings|showFigure|figureTable|verdictTable|compareTreatments)\(/;
   if (sources.some((source) => reads.test(source))) {
     for (const preset of ['laptop', 'photos']) {
       const results = inRoot('data', 'results', `${preset}.jsonl`);
       hash.update(`${preset}\0`);
       if (!fs.existsSync(results)) continue;
       const text = fs.readFileSync(results, 'utf8');
-      hash.update(sources.some((source) => source.includes('.corruptedRuns(')) ? text : ofThePaper(text));
+      hash.update(sources.some((source) => /\.corrupt(edTreatments|ionFindings)\(/.test(source)) ? text : ofThePaper(text));
     }
   }
   return hash.digest('hex').slice(0, 16);

@@ -13,16 +13,16 @@ import { operated } from '../lib/distortions/augmix';
 import { type Certificate, certifiedAccuracy, certifiedRadius, certify } from '../lib/evaluation/certificate';
 import { packedAnswers } from '../lib/evaluation/evaluate';
 import { imagePair, stepInputs } from '../lib/evaluation/inputs';
-import { reportSummary } from '../lib/evaluation/report-measures';
 import { jensenShannonDivergence, klDivergence } from '../lib/model/losses';
 import { fromFunctions, type Network } from '../lib/model/network';
 import { ResNet18 } from '../lib/model/resnet';
-import { corruptedRuns } from '../lib/paper/studies';
+import { corruptedTreatments, corruptionFindings } from '../lib/paper/after';
 import { gainHeatMap } from '../lib/plots/heat-maps';
 import { certifiedFigure } from '../lib/plots/report';
 import type { Laboratory } from '../lib/runs/laboratory';
 import { presetAt } from '../lib/runs/preset-pictures';
 import type { RunResult } from '../lib/runs/run-store';
+import type { RunSpec } from '../lib/runs/spec';
 import { planJobs } from '../lib/sweep/plan';
 import {
   compile,
@@ -377,13 +377,13 @@ describe('the study of what came after', () => {
   const jobs = planJobs(['after'], { preset: 'smoke', precision: 'float32' });
   const preset = presetAt('smoke');
   /** Runs that are right on so many of the images, undistorted and corrupted. */
-  const resultsOf = (rightOf: (method: string, distortion: string) => number) =>
+  const resultsOf = (rightOf: (spec: RunSpec, distortion: string) => number, of = jobs) =>
     new Map(
-      jobs.map(({ id, spec, tests }): [string, RunResult] => {
+      of.map(({ id, spec, tests }): [string, RunResult] => {
         const total = spec.dataset.test;
         const rows = tests.flatMap(({ distortion, strengths }) =>
           strengths.map((strength) => {
-            const correct = rightOf(spec.method.kind, distortion);
+            const correct = rightOf(spec, distortion);
             const answers = packedAnswers(
               Uint8Array.from({ length: total }, (_, at) => (at < correct ? 1 : 0)),
             );
@@ -393,8 +393,8 @@ describe('the study of what came after', () => {
         return [id, { record: { id, spec } as RunResult['record'], rows }];
       }),
     );
-  const runsOf = (results: ReadonlyMap<string, RunResult>) =>
-    corruptedRuns({ shown: () => ({ preset, results }) } as Partial<Laboratory> as Laboratory);
+  const laboratoryOf = (results: ReadonlyMap<string, RunResult>) =>
+    ({ shown: () => ({ preset, results }) }) as Partial<Laboratory> as Laboratory;
 
   it('trains with one distortion and tests with all nineteen corruptions', () => {
     assert.equal(jobs.length, 13);
@@ -406,30 +406,72 @@ describe('the study of what came after', () => {
     }
   });
 
-  it('gives each run’s report, its errors over the baseline’s, and gains by corruption', () => {
-    const results = resultsOf((method, distortion) =>
-      distortion === 'fgsm' ? 0 : method === 'DA' && distortion === 'fog' ? 30 : 10,
+  it('gives each treatment’s measures beside the baseline, and gains by corruption', () => {
+    const results = resultsOf(({ method }, distortion) =>
+      distortion === 'fgsm' ? 0 : method.kind === 'DA' && distortion === 'fog' ? 30 : 10,
     );
-    const runs = runsOf(results);
-    assert.equal(runs.length, 13);
-    const [{ record, report: baseline }] = runs;
-    assert.equal(record.spec.method.kind, 'baseline');
-    assert.equal(reportSummary(baseline, baseline).mCE?.value, 1);
-    const { report } = runs.find(({ record }) => record.spec.method.kind === 'DA') ?? assert.fail();
-    const { mCE, ece } = reportSummary(report, baseline);
-    assert.ok(Math.abs((mCE?.value ?? 0) - (14 + 20 / 40) / 15) < 1e-12, `${mCE?.value}`);
-    assert.equal(ece, undefined);
-    const text = gainHeatMap([{ label: 'DA', report }], baseline).text;
+    const treatments = corruptedTreatments(laboratoryOf(results));
+    assert.equal(treatments.length, 13);
+    const [baseline] = treatments;
+    assert.equal(baseline.label, 'baseline');
+    assert.equal(baseline.measures.mCE?.value, 1);
+    const { measures, report } = treatments.find(({ label }) => label.startsWith('DA')) ?? assert.fail();
+    const mCE = measures.mCE?.value ?? 0;
+    assert.ok(Math.abs(mCE - (14 + 20 / 40) / 15) < 1e-12, `${mCE}`);
+    const text = gainHeatMap([{ label: 'DA', report }], baseline.report).text;
     assert.match(text, /^Points above the baseline/);
     assert.match(text, /^Fog: 40$/m);
     assert.match(text, /^Snow: 0$/m);
   });
 
+  it('pools how far seeds differ, and pairs them', () => {
+    const seeds = [0, 1, 2];
+    const several = planJobs(['after'], { preset: 'smoke', precision: 'float32', seeds });
+    // AugMix is always ahead of the control by 15 images of 50, seeds differ by 4; one DA run has a seed less.
+    const results = resultsOf(({ method, seed }) => (method.kind === 'JSD' ? 27 : 12) + 4 * seed, several);
+    const partly =
+      several.find(({ spec }) => spec.method.kind === 'DA' && spec.seed === 2)?.id ?? assert.fail();
+    results.delete(partly);
+    const treatments = corruptedTreatments(laboratoryOf(results));
+    assert.deepEqual(treatments.map(({ runs }) => runs.length).sort(), [
+      2,
+      ...Array.from({ length: 12 }, () => 3),
+    ]);
+    const [baseline] = treatments;
+    const { measures, report } = treatments.find(({ label }) => label.startsWith('JSD')) ?? assert.fail();
+    assert.ok(Math.abs((measures.clean?.value ?? 0) - 31 / 50) < 1e-12);
+    assert.equal(report.rows[0].correct, 27 + 31 + 35);
+    // Beside each seed's own baseline: (50 − 27) / (50 − 12), …
+    const mCE = (23 / 38 + 19 / 34 + 15 / 30) / 3;
+    assert.ok(Math.abs((measures.mCE?.value ?? 0) - mCE) < 1e-12);
+    // A deviation of 4 images over 3 seeds, and what 50 images leave open.
+    const { value = 0, high = 0 } = baseline.measures.clean ?? {};
+    assert.ok(high - value > 0.09 && high - value < 0.25, `${high - value}`);
+
+    const { text } = corruptionFindings(laboratoryOf(results));
+    const said = /Fewer: (.*)\. More: (.*)\. Undecided: (.*)\./.exec(text) ?? assert.fail(text);
+    assert.match(text, /mean of seeds 0, 1, 2/);
+    assert.match(said[1], /^JSD \(severity=3, α=12\) −44\.\d$/);
+    assert.equal(said[2], 'none');
+    assert.equal(said[3].match(/\) 0\.0(, |$)/g)?.length, 10, said[3]);
+    assert.match(text, /- JSD .* least under \S.* \(\+30\.0\)\./);
+    const lost = resultsOf(({ method, seed }) => (method.kind === 'JSD' ? 1 : 30) + seed, several);
+    assert.match(corruptionFindings(laboratoryOf(lost)).text, /Fewer: none\. More: JSD/);
+  });
+
+  it('calls nothing sure of one seed, and nothing computed without a control', () => {
+    const results = resultsOf(({ method }) => (method.kind === 'JSD' ? 40 : 10));
+    assert.match(corruptionFindings(laboratoryOf(results)).text, /seed 0.*Fewer: none\. More: none\./);
+    const alone = new Map([...results].filter(([, { record }]) => record.spec.method.kind !== 'control'));
+    assert.equal(corruptionFindings(laboratoryOf(alone)).text, 'Not computed.');
+    assert.deepEqual(corruptedTreatments(laboratoryOf(new Map())), []);
+  });
+
   it('waits for all fifteen', () => {
     const results = resultsOf(() => 10);
-    const [[id, { record, rows }]] = results;
+    const [, [id, { record, rows }]] = [...results];
     results.set(id, { record, rows: rows.filter(({ distortion }) => distortion !== 'snow') });
-    assert.equal(runsOf(results).length, 12);
+    assert.equal(corruptedTreatments(laboratoryOf(results)).length, 12);
   });
 });
 

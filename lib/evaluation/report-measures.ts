@@ -89,7 +89,8 @@ export function reportSummary(report: CountedReport, baseline?: CountedReport): 
   const clean = { value: accuracy, ...interval };
   const benchmark = corruptions.filter(({ isExtra }) => !isExtra);
   const rights = benchmark.map(({ name }) => severitiesOf(report, name));
-  const corrupted = meanOver(report, (image) => average(rights.flat().map((answers) => answers[image])));
+  const all = rights.flat();
+  const corrupted = meanOver(report, (image) => average(all.map((answers) => answers[image])));
   const { calibration: found } = report;
   const ece = found && { value: found.ece, low: found.low, high: found.high };
   const base = { clean, corrupted, ...(ece && { ece }) };

@@ -1,4 +1,5 @@
 /** The paper's figures, tables and claims, from the records of runs. */
+export { type CorruptedTreatment, corruptedTreatments, corruptionFindings } from './after';
 export {
   type ClaimDifference,
   type ClaimOptions,
@@ -32,8 +33,6 @@ export {
   SettingCurves,
 } from './panel-curves';
 export {
-  type CorruptedRun,
-  corruptedRuns,
   type StudyName,
   type StudySetting,
   studyCurves,

@@ -111,7 +111,7 @@ function ofCommonSeeds(curves: readonly SettingCurve[]): readonly SettingCurve[]
 }
 
 /** The seed of a curve, or the seeds that it is the mean of: `seed 0`, `mean of seeds 0, 1, 2`. */
-export function seedsText({ runs }: SettingCurve): string {
+export function seedsText({ runs }: Pick<SettingCurve, 'runs'>): string {
   const seeds = runs.map(({ spec }) => spec.seed);
   return seeds.length === 1 ? `seed ${seeds[0]}` : `mean of seeds ${seeds.join(', ')}`;
 }

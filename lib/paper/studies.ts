@@ -2,12 +2,9 @@
  * What is asked beside the paper's figures: how the readings of Eq. 5 differ, what the weight of its divergence does, and
  * whether stability generalises to corruptions that nobody trained with.
  */
-import { corruptions, type DistortionName, distortionNamed, isNone, type Strength } from '../distortions';
-import type { CountedReport } from '../evaluation/report-measures';
+import { corruptions, type DistortionName, distortionNamed, type Strength } from '../distortions';
 import type { Laboratory } from '../runs/laboratory';
 import { BASELINE, CONTROL, type Preset, type Treatment } from '../runs/presets';
-import { isTest, type RunRecord, type RunResult, TEST_SEED } from '../runs/run-store';
-import { runTitle } from '../runs/spec';
 import { AS_PRINTED, type Reading } from '../training/methods';
 import { sparse } from './figures';
 import { type SettingCurve, SettingCurves } from './panel-curves';
@@ -105,45 +102,6 @@ export function studyCurves(
     const source = { results, preset, test, strengths: sparse(test, preset) };
     return { ...setting, curve: new SettingCurves(source).of(setting.treatment) };
   });
-}
-
-/** A run of the study `after`, and what was counted of it on undistorted and corrupted images. */
-export interface CorruptedRun {
-  readonly record: RunRecord;
-  /** As `reportSummary` and `reportHeatMap` take it. */
-  readonly report: CountedReport;
-}
-
-/** The runs of the study `after` that were tested on all fifteen corruptions of the benchmarks, the baseline first. */
-export function corruptedRuns(laboratory: Laboratory): readonly CorruptedRun[] {
-  const { preset, results } = laboratory.shown();
-  const settings = new SettingCurves({ results, preset, test: 'gaussian-noise', strengths: [] });
-  return studyOf('after')
-    .flatMap(({ treatment }) => settings.of(treatment)?.runs ?? [])
-    .flatMap((record) => {
-      const report = corruptionReport(results.get(record.id) as RunResult);
-      return report === undefined ? [] : [{ record, report }];
-    });
-}
-
-function corruptionReport({ record, rows }: RunResult): CountedReport | undefined {
-  const { spec } = record;
-  const tests = rows.filter((row) => isTest(spec, row));
-  const clean = tests.find(({ distortion, strength }) => isNone(distortionNamed(distortion), strength));
-  const corrupted = tests.filter(({ distortion }) => corruptions.some(({ name }) => name === distortion));
-  const isThere = (name: string, severity: Strength) =>
-    corrupted.some(({ distortion, strength }) => distortion === name && strength === severity);
-  const isWhole = corruptions
-    .filter(({ isExtra }) => !isExtra)
-    .every(({ name, testGrid }) => testGrid.slice(1).every((severity) => isThere(name, severity)));
-  if (clean === undefined || !isWhole) return undefined;
-  const { name, digest = '', test: images } = spec.dataset;
-  return {
-    network: runTitle(spec),
-    dataset: { name, digest, images },
-    seed: TEST_SEED,
-    rows: [{ ...clean, distortion: 'none' }, ...corrupted],
-  };
 }
 
 export function isStudy(name: string): name is StudyName {

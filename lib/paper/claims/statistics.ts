@@ -187,7 +187,10 @@ export interface Decision {
 }
 
 /** How far an estimate bears out that the sum lies in a range, and how far that it does not. */
-export function decide({ value, variance, freedom }: Estimate, [low, high]: Range): Decision {
+export function decide(
+  { value, variance, freedom }: Pick<Estimate, 'value' | 'variance' | 'freedom'>,
+  [low, high]: Range,
+): Decision {
   const deviation = Math.sqrt(variance.images + variance.seeds);
   const half = deviation * jStat.studentt.inv(1 - LEVEL, freedom);
   /** Probability that a sum at a bound is estimated so far beyond it: of the distance to the bound, negative beyond it. */
