@@ -61,6 +61,7 @@ export function corruptionFindings(laboratory: Laboratory): Markdown {
   const control = others.find(({ runs }) => runs[0].spec.method.kind === 'control');
   if (baseline === undefined || control === undefined) return new Markdown('Not computed.');
   const methods = others.filter((one) => one !== control && paired(one, control).length > 0);
+  // Images count by the treatment's interval alone, which is wider than that of a difference image by image.
   const fewer = means(
     methods.map((one) =>
       paired(one, control).map(
