@@ -33,7 +33,11 @@ export function fingerprint({ cells }) {
       hash.update(`${preset}\0`);
       if (!fs.existsSync(results)) continue;
       const text = fs.readFileSync(results, 'utf8');
-      hash.update(sources.some((source) => /\.corrupt(edTreatments|ionFindings)\(/.test(source)) ? text : ofThePaper(text));
+      hash.update(
+        sources.some((source) => /\.corrupt(edTreatments|ionFindings)\(/.test(source))
+          ? text
+          : ofThePaper(text),
+      );
     }
   }
   return hash.digest('hex').slice(0, 16);

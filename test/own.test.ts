@@ -7,7 +7,7 @@ import { after, describe, it } from 'node:test';
 import sharp from 'sharp';
 import { batches } from '../lib/data/batches';
 import { openCifar10 } from '../lib/data/build/cifar10';
-import { IMAGENET, readImages, subset } from '../lib/data/dataset';
+import { IMAGENET, readImages, type Split, subset } from '../lib/data/dataset';
 import {
   compose,
   type Distortion,
@@ -475,6 +475,11 @@ describe('a model of layers', () => {
     assert.throws(() => withLayer(tf.layers.gaussianNoise({ stddev: 1 })), /draws random numbers/);
     const dense = tf.layers.dense({ units: 10, kernelRegularizer: 'l1l2' });
     assert.throws(() => withLayer(dense), /has a regularizer, which is in none of the losses/);
+    for (const wrong of [{ rate: 30 }, { rate: 0.5, noiseShape: [1, 4] }])
+      assert.throws(
+        () => withLayer(tf.layers.dropout(wrong)),
+        /dropout.* has a (rate of 1 or more|noiseShape)/,
+      );
     const kernelConstraint = tf.constraints.nonNeg();
     const bound = tf.layers.dense({ units: 10, kernelConstraint });
     assert.throws(() => withLayer(bound), /has a constraint, which no step here would keep/);
@@ -1096,6 +1101,88 @@ describe('what plain JavaScript gives wrong', () => {
     await assert.rejects(train({ ...options, network: ended(), method: { kind: 'baseline' } }), refused);
     const form = registerNetwork({ name: 'ended', make: ended });
     assert.throws(() => withGraph(form, { classes: 10, side: 28 }), refused);
+  });
+
+  it('is a distortion that leaves 0..1, before anything is trained with it', async () => {
+    const tooBright: OwnDistortion = {
+      name: 'too-bright',
+      testGrid: [0, 3],
+      apply: ({ crops, strengths }) => crops.add(strengths.reshape([-1, 1, 1, 1])),
+    };
+    const distortion = { kind: registerDistortion(tooBright), strength: 3 };
+    const method = { kind: 'DA', probability: 0.5 } as const;
+    const onBatch = () => assert.fail('trained');
+    await assert.rejects(
+      train({ ...options, network: plainNetwork(), method, distortion, onBatch }),
+      /Too bright gives values from 3.* to /,
+    );
+  });
+
+  it('are labels that are none of the classes, or too few', async () => {
+    const relabelled = (split: Split, labels: Int32Array) => ({ ...split, length: split.length, labels });
+    const { train: images, test } = dataset;
+    const network = plainNetwork();
+    const beyond = {
+      ...dataset,
+      train: relabelled(
+        images,
+        images.labels.map((label) => label + 4),
+      ),
+    };
+    await assert.rejects(
+      train({ ...options, network, dataset: beyond, method: { kind: 'baseline' } }),
+      /^ArgumentError: The train images must have \d+ labels from 0 to 9, but got a label 1\d\./,
+    );
+    const few = relabelled(test, test.labels.slice(0, 3));
+    await assert.rejects(
+      evaluate({ network, dataset: { ...dataset, test: few }, distortion: 'jpeg', strengths: [null] }).next(),
+      /must have \d+ labels from 0 to 9, but got 3 labels/,
+    );
+  });
+
+  it('is a mean of values 0..255', async () => {
+    const mean = [123.7, 116.3, 103.5] as const;
+    await assert.rejects(
+      train({
+        ...options,
+        network: plainNetwork(),
+        dataset: { ...dataset, mean },
+        method: { kind: 'baseline' },
+      }),
+      { cure: /divide those of 0\.\.255 by 255/ },
+    );
+  });
+
+  it('is a network whose weights file was changed since its runs were planned', () => {
+    const file = join(folder, 'first.safetensors');
+    const shape = { classes: 10, side: 28 };
+    const plan = () =>
+      withGraph(
+        registerNetwork({
+          name: 'loaded',
+          make: () => {
+            const network = plainNetwork();
+            loadWeights(network, file);
+            return network;
+          },
+        }),
+        shape,
+      );
+    const saved = (factor: number) => {
+      const network = plainNetwork();
+      for (const variable of network.variables.values())
+        variable.assignValues(variable.values().map((value) => factor * value));
+      saveWeights(network, file);
+    };
+    saved(1);
+    const [first, again] = [plan(), plan()];
+    assert.deepEqual(again, first);
+    saved(2);
+    assert.throws(
+      () => makeNetwork(first, { ...shape, seed: 0, precision: 'float32' }),
+      /The network "loaded" is not the one that the run was planned with/,
+    );
+    assert.notDeepEqual(plan(), first);
   });
 
   it('is a head that is not there, or is misspelt', () => {

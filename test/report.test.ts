@@ -375,10 +375,10 @@ describe('a report', () => {
       saveWeights(three, weights);
       three.dispose();
       const other = normalisation === IMAGENET ? 'none' : 'imagenet';
-      await assert.rejects(
-        reportCommand({ ...command, weights, data, normalise: other }),
-        /The network takes images of mean/,
-      );
+      await assert.rejects(reportCommand({ ...command, weights, data, normalise: other }), {
+        message: /another normalisation than/,
+        cure: 'Leave --normalise out.',
+      });
     }
     const broken = join(folder, 'broken.safetensors');
     const { tensors } = readSafetensors(weights);

@@ -474,11 +474,10 @@ describe('checkpoints', async () => {
     for (const damaged of [false, true]) {
       const { file, previous, checkpoint } = await copies(context);
       if (damaged) damages.truncated(file);
-      await assert.rejects(trained({ checkpoint: { ...checkpoint, run: 'another' } }), {
-        name: 'DataError',
-        message: /belongs to another run/,
-        cure: /Remove the file/,
-      });
+      const refused = { name: 'DataError', message: /belongs to another run/, cure: /Remove the file/ };
+      await assert.rejects(trained({ checkpoint: { ...checkpoint, run: 'another' } }), refused);
+      const brighter = { ...options.dataset, mean: [0.9, 0.9, 0.9] as const };
+      await assert.rejects(trained({ checkpoint, dataset: brighter }), refused);
       assert.ok(existsSync(previous));
     }
   });

@@ -3,12 +3,13 @@ import { claimsOf, claimsTable, claims as statements } from '../paper/claims';
 import { resultsTable } from '../plots/table';
 import { Laboratory } from '../runs/laboratory';
 import type { Given } from './commands';
-import { printJson } from './text';
+import { optionsText, printJson } from './text';
 
 /** Prints each sentence with its verdict. */
 export function claims({ preset, divergence, data, store, json }: Given<'claims'>): void {
   const reading = divergence && { divergence };
-  const checked = claimsOf(new Laboratory({ preset, data, store }), { reading });
+  const laboratory = new Laboratory({ preset, data, store });
+  const checked = claimsOf(laboratory, { reading });
   const isAny = checked.some(({ verdict }) => verdict !== 'not computed');
   if (json) {
     printJson(
@@ -20,7 +21,10 @@ export function claims({ preset, divergence, data, store, json }: Given<'claims'
   } else if (isAny) {
     console.log(resultsTable(claimsTable(checked)).toText());
   } else {
+    const cure = laboratory.preset.own
+      ? `The claims are of the paper's own treatments; for those of ${preset}: npx stability-training figures --plugin FILE${optionsText({ preset, store })}`
+      : `Those of Figure 1a: npx stability-training sweep${optionsText({ preset, figures: 'fig1a', data, store })}`;
     console.log(`None of the ${checked.length} claims of the paper is computed at ${preset}: their runs are not there.
-→ Those of Figure 1a: npx stability-training sweep --preset ${preset} --figures fig1a`);
+→ ${cure}`);
   }
 }

@@ -14,7 +14,7 @@ import { presetNamed } from '../runs/presets';
 import type { Results } from '../runs/run-store';
 import { figuresNamed } from '../sweep/plan';
 import type { Given } from './commands';
-import { printJson } from './text';
+import { optionsText, printJson } from './text';
 
 /** Draws the panels that have a baseline. @throws DataError if none has one */
 export async function figures(options: Given<'figures'>): Promise<void> {
@@ -45,7 +45,7 @@ export async function figures(options: Given<'figures'>): Promise<void> {
   }
   if (drawn.length === 0) {
     throw new DataError('No panel has a baseline yet.', {
-      cure: `Compute the runs: npx stability-training sweep --preset ${name} --figures ${figures}${data === undefined ? '' : ` --data ${data}`}`,
+      cure: `Compute the runs: npx stability-training sweep${optionsText({ preset: name, figures: String(figures), data, store })}`,
     });
   }
   const tables = await savedTables(results, out);

@@ -1,6 +1,7 @@
 /** `report`: how robust a network is. */
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { openFolder } from '../data/build/folder';
 import { IMAGENET, normalisationOf } from '../data/dataset';
 import { robustnessReport } from '../evaluation/report';
@@ -92,6 +93,16 @@ async function subjectOf(options: Given<'report'>, signal: AbortSignal) {
     throw new ArgumentError('report: --weights needs --normalise.', {
       cure: 'These weights, unlike those that are saved here, do not say what their images were normalised with.',
     });
+  }
+  const { normalisation = told } = network;
+  if (!isDeepStrictEqual(normalisationOf(normalisation), normalisationOf(told))) {
+    network.dispose();
+    throw new ArgumentError(
+      `report: these weights say of themselves another normalisation than ${normalise}.`,
+      {
+        cure: 'Leave --normalise out.',
+      },
+    );
   }
   const name = basename(weights as string, '.safetensors');
   return { name, dataset: { ...own, ...normalisationOf(told) }, network };

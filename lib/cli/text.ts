@@ -19,3 +19,10 @@ export function thousands(value: number): string {
 export function printJson(value: unknown): void {
   console.log(JSON.stringify(value, undefined, 2));
 }
+
+/** Options as they are typed again, those that were given: ` --data mine --store runs`. */
+export function optionsText(options: Readonly<Record<string, string | undefined>>): string {
+  return Object.entries(options)
+    .map(([name, value]) => (value === undefined ? '' : ` --${name} ${value}`))
+    .join('');
+}

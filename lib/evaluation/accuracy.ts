@@ -4,7 +4,7 @@ import { logitsOf, type Network } from '../model/network';
 import { currentKernel } from '../notebook/client';
 import { giveWay } from '../notebook/give-way';
 import { type CompileOptions, compile, hashSeed, type Tensor1D, type Tensor4D, tf } from '../tensorflow';
-import { checkFinite, checkFits, checkRange, checkSplit, checkWeights } from './checks';
+import { checkFinite, checkFits, checkLabels, checkRange, checkSplit, checkWeights } from './checks';
 import { centreCrops, normalise } from './crops';
 import {
   gradientAt,
@@ -159,6 +159,7 @@ export class AccuracyMeter {
     become: readonly (() => void)[],
     { signal = currentKernel()?.signal, onImages }: Observed,
   ): Promise<readonly Uint8Array[]> {
+    checkLabels(split, this.dataset);
     const answers = become.map(() => new Uint8Array(split.length));
     let start = 0;
     for await (const part of this.#shown(split, plan, { many: become.length > 1, signal })) {

@@ -42,9 +42,23 @@ export function checkSplit(split: Split, { name, test }: Pick<ImageDataset, 'nam
   });
 }
 
+/** @throws ArgumentError if a split has not for each of its images the label of a class */
+export function checkLabels(
+  { name, labels, length }: Split,
+  { classNames }: Pick<ImageDataset, 'classNames'>,
+): void {
+  const wrong = labels.find((label) => !(label >= 0 && label < classNames.length));
+  if (labels.length === length && wrong === undefined) return;
+  const got = labels.length === length ? `a label ${wrong}` : `${labels.length} labels`;
+  throw new ArgumentError(
+    `The ${name} images must have ${length} labels from 0 to ${classNames.length - 1}, but got ${got}.`,
+    { cure: 'A label is the place of its class in classNames; a part of the images is taken by subset.' },
+  );
+}
+
 /**
  * @throws ArgumentError if the network has other classes, or another normalisation, than the data set, or the data set no
- *   deviation to divide by
+ *   mean within 0..1, or no deviation to divide by
  */
 export function checkFits(
   { classes, normalisation, pictureForm }: Pick<Network, 'classes' | 'normalisation' | 'pictureForm'>,
@@ -64,6 +78,11 @@ export function checkFits(
   if (!dataset.deviation.every((deviation) => deviation > 0)) {
     throw new ArgumentError(`The images of the data set ${name} have ${textOf(dataset)}.`, {
       cure: 'A channel that is the same in all training images, with a deviation of 0, cannot be normalised.',
+    });
+  }
+  if (!dataset.mean.every((mean) => mean >= 0 && mean <= 1)) {
+    throw new ArgumentError(`The images of the data set ${name} have ${textOf(dataset)}.`, {
+      cure: 'Means and deviations are of values 0..1: divide those of 0..255 by 255.',
     });
   }
   if (classes !== classNames.length) {

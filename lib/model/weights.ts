@@ -1,6 +1,8 @@
 /** Weights in torch's layout and names, so that files go to and from `torchvision.models`. */
+import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { ArgumentError, DataError } from '../io/errors';
+import { shortHash } from '../io/hash';
 import { checkOptions, checkWord } from '../io/options';
 import { tf } from '../tensorflow';
 import type { Network } from './network';
@@ -201,6 +203,7 @@ export function loadWeights(network: Network, file: string, options: LoadOptions
   const kept = setTorchWeights(network, tensors, options);
   network.normalisation = normalisation;
   network.pictureForm = options.head === 'new' ? undefined : pictureForm;
+  network.loaded = shortHash(readFileSync(file));
   return kept;
 }
 
@@ -232,7 +235,7 @@ export function resNetFrom(file: string): ResNet {
   const network = new Of(options);
   try {
     setTorchWeights(network, tensors);
-    return Object.assign(network, toldIn(file, metadata));
+    return Object.assign(network, toldIn(file, metadata), { loaded: shortHash(readFileSync(file)) });
   } catch (error) {
     network.dispose();
     throw error;

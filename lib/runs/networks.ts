@@ -1,5 +1,6 @@
 /** The networks of runs: ResNet-18 of a width, or those of one's own by name. */
 import { ArgumentError } from '../io/errors';
+import { shortHash } from '../io/hash';
 import { checkOptions, shown } from '../io/options';
 import { changedError, Registry } from '../io/registry';
 import { checkLogits, logitsOf, Network } from '../model/network';
@@ -105,12 +106,13 @@ export function withGraph(form: NetworkForm, shape: Pick<NetworkShape, 'classes'
   return { ...form, graph: known.get(key) };
 }
 
-/** Hashes what a network computes in training. */
+/** Hashes what a network computes in training, and the file of its first weights. */
 function graphOf(network: Network, side: number): string {
-  return graphHash(
+  const graph = graphHash(
     ({ images }) => ({ logits: logitsOf(network, images, { training: true, track: false }) }),
     () => ({ images: tf.zeros([2, side, side, 3]) as Tensor4D }),
   );
+  return network.loaded === undefined ? graph : shortHash(graph + network.loaded);
 }
 
 /**

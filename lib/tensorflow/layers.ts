@@ -73,9 +73,8 @@ export function layerVariables(model: LayersModel) {
         return weight;
       };
     }
-    const { rate, noiseShape, epsilon, momentum } = layer.getConfig() as {
+    const { rate, epsilon, momentum } = layer.getConfig() as {
       readonly rate?: number;
-      readonly noiseShape?: unknown;
       readonly epsilon: number;
       readonly momentum: number;
     };
@@ -85,7 +84,7 @@ export function layerVariables(model: LayersModel) {
       batchNorms.set(`${index}`, { eps: epsilon, momentum: Number((1 - momentum).toPrecision(12)) });
     }
     // tfjs' own mask is drawn in JavaScript: a recorded step would repeat it for ever.
-    if (layer.getClassName() !== 'Dropout' || !rate || rate >= 1 || noiseShape != null) continue;
+    if (layer.getClassName() !== 'Dropout' || !rate) continue;
     const drawn = new Variable(`${index}.drawn`, tf.scalar(0), { trainable: false });
     variables.set(drawn.name, drawn);
     layer.call = (inputs, { training }) => {
@@ -120,6 +119,17 @@ function checkLayer(layer: Layer): void {
   if (RANDOM.includes(layer.getClassName())) {
     throw new ArgumentError(`The layer ${layer.name} draws random numbers that a seed does not decide.`, {
       cure: 'Take tf.layers.dropout; noise on the images is a distortion.',
+    });
+  }
+  const { rate = 0, noiseShape } = layer.getConfig() as {
+    readonly rate?: number;
+    readonly noiseShape?: unknown;
+  };
+  if (layer.getClassName() === 'Dropout' && (rate >= 1 || noiseShape != null)) {
+    const what =
+      noiseShape != null ? 'a noiseShape' : 'a rate of 1 or more, by which TensorFlow.js drops nothing';
+    throw new ArgumentError(`The layer ${layer.name} has ${what}.`, {
+      cure: 'Give tf.layers.dropout a rate below 1 alone: { rate: 0.3 }.',
     });
   }
   if ((layer.weights as unknown as LayerVariable[]).some(({ constraint }) => constraint != null)) {

@@ -102,7 +102,7 @@ function read(file: string, run: string, variables: readonly Variable[]) {
   const missing = variables.find(({ name, shape }) => tensors.get(name)?.shape.join() !== shape.join());
   if (progress.run !== run || missing !== undefined) {
     throw new DataError(
-      `The checkpoint ${file} belongs to another run, to other hyperparameters or another network.`,
+      `The checkpoint ${file} belongs to another run, to other pictures or hyperparameters, or another network.`,
       {
         cure: 'Remove the file to train this run from its start.',
       },

@@ -1,8 +1,16 @@
-import { type ImageDataset, normalisationOf, pictureFormOf } from '../data/dataset';
-import { distortionNamed } from '../distortions';
+import { digestOf, type ImageDataset, normalisationOf, pictureFormOf } from '../data/dataset';
+import { definitionOf, distortionNamed } from '../distortions';
 import { AccuracyMeter } from '../evaluation/accuracy';
+import { checkLabels } from '../evaluation/checks';
 import { normalise } from '../evaluation/crops';
-import { type ImagePlan, imagePair, plannedBatches, type StepInputs, stepInputs } from '../evaluation/inputs';
+import {
+  checkDistorted,
+  type ImagePlan,
+  imagePair,
+  plannedBatches,
+  type StepInputs,
+  stepInputs,
+} from '../evaluation/inputs';
 import { ArgumentError, UserError } from '../io/errors';
 import { checkOptions, checkWhole } from '../io/options';
 import { checkLogits, logitsOf, type Network } from '../model/network';
@@ -60,8 +68,8 @@ export interface CheckpointOptions {
   /** The newest; the one before it is kept beside it, in case this one is damaged. */
   readonly file: string;
   /**
-   * Identifies what is trained. A checkpoint of another run is refused, as is one of another method, distortion, batch size,
-   * learning rate or seed; more epochs may be asked for.
+   * Identifies what is trained. A checkpoint of another run is refused, as is one of other pictures or another method, distortion,
+   * batch size, learning rate or seed; more epochs may be asked for.
    */
   readonly run: string;
 }
@@ -176,6 +184,11 @@ export class Trainer {
     signal?.throwIfAborted();
     const network = this.network;
     const dataset = this.#dataset;
+    checkLabels(dataset.train, dataset);
+    if (distortion && definitionOf(distortionNamed(distortion.kind).name) !== undefined) {
+      const all = imagePlan({ method: { kind: 'control' }, distortion, seed }, 1);
+      await checkDistorted(dataset, all, (images) => logitsOf(network, images, { training: false }));
+    }
     const batchCount = Math.ceil(dataset.train.length / batchSize);
     const weight = 'alpha' in method ? divergenceWeight(method, network.classes) : undefined;
     this.#optimizer.reset();
@@ -189,6 +202,7 @@ export class Trainer {
     let savedAt = performance.now();
     const run = JSON.stringify({
       run: checkpoint?.run,
+      dataset: digestOf(dataset),
       method,
       distortion: distortion && [distortionNamed(distortion.kind).name, distortion.strength],
       batchSize,
