@@ -449,19 +449,23 @@ describe('the study of what came after', () => {
     assert.ok(high - value > 0.09 && high - value < 0.25, `${high - value}`);
 
     const { text } = corruptionFindings(laboratoryOf(results));
-    const said = /Fewer: (.*)\. More: (.*)\. Undecided: (.*)\./.exec(text) ?? assert.fail(text);
+    const said =
+      /\*Fewer:\*\* (.*)\. \*\*More:\*\* (.*)\. \*\*Undecided:\*\* (.*)\./.exec(text) ?? assert.fail(text);
     assert.match(text, /mean of seeds 0, 1, 2/);
     assert.match(said[1], /^JSD \(severity=3, α=12\) −44\.\d$/);
     assert.equal(said[2], 'none');
     assert.equal(said[3].match(/\) 0\.0(, |$)/g)?.length, 10, said[3]);
-    assert.match(text, /- JSD .* least under \S.* \(\+30\.0\)\./);
+    assert.match(text, /- \*\*JSD .* least under \S.* \(\+30\.0\)\./);
     const lost = resultsOf(({ method, seed }) => (method.kind === 'JSD' ? 1 : 30) + seed, several);
-    assert.match(corruptionFindings(laboratoryOf(lost)).text, /Fewer: none\. More: JSD/);
+    assert.match(corruptionFindings(laboratoryOf(lost)).text, /Fewer:\*\* none\. \*\*More:\*\* JSD/);
   });
 
   it('calls nothing sure of one seed, and nothing computed without a control', () => {
     const results = resultsOf(({ method }) => (method.kind === 'JSD' ? 40 : 10));
-    assert.match(corruptionFindings(laboratoryOf(results)).text, /seed 0.*Fewer: none\. More: none\./);
+    assert.match(
+      corruptionFindings(laboratoryOf(results)).text,
+      /seed 0.*Fewer:\*\* none\. \*\*More:\*\* none\./,
+    );
     const alone = new Map([...results].filter(([, { record }]) => record.spec.method.kind !== 'control'));
     assert.equal(corruptionFindings(laboratoryOf(alone)).text, 'Not computed.');
     assert.deepEqual(corruptedTreatments(laboratoryOf(new Map())), []);

@@ -78,7 +78,7 @@ export function corruptionFindings(laboratory: Laboratory): Markdown {
       .join(', ') || 'none';
   return new Markdown(
     [
-      `Errors on corrupted pictures, ${seedsText(control)}, in points of mCE with the control at 100 %. Fewer: ${listed('better')}. More: ${listed('worse')}. Undecided: ${listed('undecided')}.`,
+      `Errors on corrupted pictures, ${seedsText(control)}, in points of mCE with the control at 100 %. **Fewer:** ${listed('better')}. **More:** ${listed('worse')}. **Undecided:** ${listed('undecided')}.`,
       ...others.map((one) => gainsText(one, baseline)),
     ]
       .map((line) => `- ${line}`)
@@ -89,7 +89,7 @@ export function corruptionFindings(laboratory: Laboratory): Markdown {
 /** Gains lie in it, losses do not. */
 const GAIN = [0, Number.POSITIVE_INFINITY] as const;
 
-/** `JSD (severity=3, α=12), beside the baseline: most under Fog (+5.1) and Contrast (+4.0), least under Snow (−0.3).` */
+/** `**JSD (severity=3, α=12)**, beside the baseline: most under Fog (+5.1) and Contrast (+4.0), least under Snow (−0.3).` */
 function gainsText({ label, reports }: Tested, baseline: Tested): string {
   const [own, base] = [reports, baseline.reports].map(together);
   const meanOf = ({ rows }: CountedReport, name: string) =>
@@ -99,7 +99,7 @@ function gainsText({ label, reports }: Tested, baseline: Tested): string {
     .filter(({ gain }) => !Number.isNaN(gain))
     .sort((one, other) => other.gain - one.gain)
     .map(({ title, gain }) => `${title} (${pointsText(gain)})`);
-  return `${label}, beside the baseline: most under ${texts[0]} and ${texts[1]}, least under ${texts.at(-1)}.`;
+  return `**${label}**, beside the baseline: most under ${texts[0]} and ${texts[1]}, least under ${texts.at(-1)}.`;
 }
 
 function testedIn(laboratory: Laboratory): readonly Tested[] {
