@@ -289,6 +289,26 @@ describe('the laboratory', () => {
     assert.equal(store.find(id)?.id, id);
   });
 
+  it('tells weights that are cut or another run’s, and how to go on', async () => {
+    const record = await laboratory.run(treatment);
+    const [file, baseline] = [record.id, record.spec.from as string].map((id) =>
+      laboratory.store.weightsFile(id),
+    );
+    const whole = readFileSync(file);
+    for (const [bytes, message] of [
+      [whole.subarray(0, 1000), /is not a whole safetensors file/],
+      [readFileSync(baseline), new RegExp(`has the weights of the run ${record.spec.from}`)],
+    ] as const) {
+      writeFileSync(file, bytes);
+      const cure = /Move the folder .* elsewhere/;
+      await assert.rejects(laboratory.network(record), { name: 'DataError', message, cure });
+      const test = { distortion: 'jpeg', strengths: [20] };
+      await assert.rejects(laboratory.evaluate(record, test), { name: 'DataError', message, cure });
+    }
+    writeFileSync(file, whole);
+    (await laboratory.network(record)).dispose();
+  });
+
   it('refuses a run of another data set, and names both', async () => {
     const dataset = { ...presets.smoke.dataset, name: 'pets', digest: '0123456789abcdef' };
     const record = await laboratory.run(treatment);

@@ -8,7 +8,7 @@ import { checkOptions, checkWhole } from '../io/options';
 import { inData, version } from '../io/project';
 import type { Network } from '../model/network';
 import type { Precision } from '../model/resnet';
-import { loadWeights, saveWeights } from '../model/weights';
+import { saveWeights } from '../model/weights';
 import { currentKernel } from '../notebook/client';
 import { device } from '../tensorflow';
 import type { TrainOptions } from '../training/train';
@@ -159,8 +159,9 @@ export class Laboratory {
     const here = device();
     const threads = (here.kind === 'cpu' ? this.preset.threads : undefined) ?? here.threads;
     const network = () => this.#network(spec);
-    const weights = spec.from && this.store.weights(spec.from);
-    const parts = { network, weights, dataset: this.dataset, threads };
+    const { from } = spec;
+    const start = from === undefined ? undefined : (made: Network) => this.store.loadWeights(made, from);
+    const parts = { network, start, dataset: this.dataset, threads };
     return this.#trainers.use(spec, parts, async (network, train) => {
       this.store.begin(spec);
       const { history, bestEpoch } = await train({
@@ -218,7 +219,7 @@ export class Laboratory {
     await observer.onEnd?.(record);
     const network = this.#network(spec);
     try {
-      loadWeights(network, this.store.weights(id) as string);
+      this.store.loadWeights(network, id);
       network.normalisation ??= normalisationOf(this.dataset);
       network.pictureForm ??= pictureFormOf(this.dataset);
       return network;
@@ -282,7 +283,7 @@ export class Laboratory {
       await this.#locked(ids, async (lost, held) => {
         const mine = open.filter(({ record }) => held.has(record.id));
         const tested = mine.map((one) => ({
-          weights: this.store.weights(one.record.id) as string,
+          load: (network: Network) => this.store.loadWeights(network, one.record.id),
           strengths: missingOf(one), // others may have counted between the look and the lock
           onRow: (row: EvaluationRow) => {
             this.store.addEvaluation(one.record.id, row);

@@ -8,6 +8,9 @@ import { DataError, UserError } from '../io/errors';
 import { appendLine, makeFolder, readLines, writeWhole } from '../io/files';
 import { type Lock, lockFolder, type Owner, ownerOf } from '../io/lock';
 import { inProject } from '../io/project';
+import type { Network } from '../model/network';
+import { readSafetensors } from '../model/safetensors';
+import { loadWeights } from '../model/weights';
 import type { DeviceInfo } from '../tensorflow';
 import { type EpochResult, removeCheckpoint } from '../training/checkpoint';
 import { epochSchema, recordSchema, rowSchema } from './record-forms';
@@ -126,6 +129,23 @@ export class RunStore {
   weights(id: string): string | undefined {
     const files = [this.weightsFile(id), ...(this.#shipped.has(id) ? [shippedWeightsFile(id)] : [])];
     return files.find((file) => existsSync(file));
+  }
+
+  /**
+   * Gives a network the weights of a finished run.
+   *
+   * @throws DataError if the file is damaged, or of another run or network
+   */
+  loadWeights(network: Network, id: string): void {
+    const file = this.weights(id) as string;
+    try {
+      const { run = id } = readSafetensors(file).metadata;
+      if (run !== id) throw new DataError(`${file} has the weights of the run ${run}.`);
+      loadWeights(network, file);
+    } catch (error) {
+      if (!(error instanceof DataError) || file !== this.weightsFile(id)) throw error;
+      throw new DataError(error.message, { cure: this.#cure(id), cause: error });
+    }
   }
 
   checkpointFile(id: string): string {

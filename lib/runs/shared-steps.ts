@@ -4,14 +4,14 @@ import { type Distortion, definitionOf, type Strength } from '../distortions';
 import { AccuracyMeter, type Observed } from '../evaluation/accuracy';
 import { type EvaluationRow, rowOf } from '../evaluation/evaluate';
 import type { Network } from '../model/network';
-import { loadWeights } from '../model/weights';
 import { Trainer, type TrainingResult, type TrainOptions } from '../training/train';
 import { TEST_SEED } from './run-store';
 import { canonicalJson, type RunSpec, trainingDistortion } from './spec';
 
-/** A run to be tested: where its weights are, and at which strengths. */
+/** A run to be tested, and at which strengths. */
 export interface Tested {
-  readonly weights: string;
+  /** Gives the network the run's weights. */
+  readonly load: (network: Network) => void;
   readonly strengths: readonly Strength[];
   readonly onRow: (row: EvaluationRow) => void;
 }
@@ -44,8 +44,8 @@ export class SharedTests {
     const key = `${name} ${definition}`; // one of one's own may have been changed since
     const meter = this.#meters.get(key) ?? new AccuracyMeter(network, dataset, distortion);
     this.#meters.set(key, meter);
-    const networks = runs.map(({ weights, strengths }) => {
-      loadWeights(network, weights);
+    const networks = runs.map(({ load, strengths }) => {
+      load(network);
       const values = network.snapshot();
       return { become: () => network.restore(values), strengths };
     });
@@ -64,8 +64,8 @@ const MOST_KEPT = 8;
 interface TrainingParts extends Pick<TrainOptions, 'dataset' | 'threads'> {
   /** Makes the run's network, with the first weights of its seed. */
   readonly network: () => Network;
-  /** The file of the weights that it starts from. Default: the first weights. */
-  readonly weights?: string;
+  /** Gives the network the weights that it starts from. Default: the first weights. */
+  readonly start?: (network: Network) => void;
 }
 
 /** Keeps the trainers of finished runs for runs that are alike: compiling a step takes longer than a small training. */
@@ -75,7 +75,7 @@ export class SharedTraining {
   /** @param work Is given a network with the weights that the run starts from, and what trains it. */
   async use<T>(
     spec: RunSpec,
-    { network, weights, ...parts }: TrainingParts,
+    { network, start, ...parts }: TrainingParts,
     work: (network: Network, train: (options: RunObserving) => Promise<TrainingResult>) => Promise<T>,
   ): Promise<T> {
     const { method, learningRate } = spec;
@@ -88,7 +88,7 @@ export class SharedTraining {
         ? new Trainer({ ...parts, network: network(), method, distortion, learningRate })
         : kept.splice(at, 1)[0].trainer;
     try {
-      if (weights !== undefined) loadWeights(trainer.network, weights);
+      if (start !== undefined) start(trainer.network);
       else if (at >= 0) {
         const first = network();
         trainer.network.restore(first.snapshot());
