@@ -1118,6 +1118,26 @@ describe('what plain JavaScript gives wrong', () => {
     );
   });
 
+  it('is a network that TensorFlow refuses, with the line, or that is being trained', async () => {
+    const wrong = () =>
+      fromFunctions({
+        classes: 10,
+        variables: { weight: normalTensor([3, 4], [9, 10], 0.3) },
+        forward: (images, { weight }) => images.mean<Tensor2D>([1, 2]).matMul(weight),
+      });
+    const method = { kind: 'baseline' } as const;
+    await assert.rejects(train({ ...options, network: wrong(), method }), {
+      name: 'UserError',
+      message: /^The network fails on images \[2,28,28,3\]\. .*In\[0\]: \[2,3\], In\[1\]: \[9,10\]/s,
+      cure: /own\.test\.ts/,
+    });
+    const network = plainNetwork();
+    const first = train({ ...options, network, method });
+    await assert.rejects(train({ ...options, network, method }), /is being trained already/);
+    await first;
+    await train({ ...options, network, method });
+  });
+
   it('are labels that are none of the classes, or too few', async () => {
     const relabelled = (split: Split, labels: Int32Array) => ({ ...split, length: split.length, labels });
     const { train: images, test } = dataset;

@@ -1,6 +1,6 @@
 /** What training, testing and attacks need of a network, and two ways to make one of what there is. */
 import type { Normalisation, PictureForm } from '../data/dataset';
-import { ArgumentError } from '../io/errors';
+import { ArgumentError, UserError } from '../io/errors';
 import {
   type LayersModel,
   layerVariables,
@@ -10,6 +10,7 @@ import {
   tf,
   Variable,
 } from '../tensorflow';
+import { stepLine } from '../tensorflow/graph';
 import type { BatchNormConstants } from '../tensorflow/ops';
 
 /** How images go through a network. */
@@ -158,12 +159,28 @@ export function logitsOf(network: Network, images: Tensor4D, options: ForwardOpt
   );
 }
 
-/** @throws ArgumentError if what a network gives for noise are probabilities: the losses take logits */
+/**
+ * @throws ArgumentError if what a network gives for noise are probabilities: the losses take logits; UserError with the line of
+ *   `forward` if TensorFlow refuses an op of it
+ */
 export function checkLogits(network: Network, side: number): void {
-  const rows = tf.tidy(() => {
-    const noise = tf.randomNormal([2, side, side, 3], 0, 1, 'float32', 1) as Tensor4D;
-    return logitsOf(network, noise, { training: false }).arraySync();
-  });
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 40; // a dozen lines are tfjs' own
+  let rows: readonly (readonly number[])[];
+  try {
+    rows = tf.tidy(() => {
+      const noise = tf.randomNormal([2, side, side, 3], 0, 1, 'float32', 1) as Tensor4D;
+      return logitsOf(network, noise, { training: false }).arraySync();
+    });
+  } catch (cause) {
+    if (!(cause instanceof Error && /^(Invalid TF_Status|Error in )/.test(cause.message))) throw cause;
+    throw new UserError(`The network fails on images [2,${side},${side},3]. ${cause.message}`, {
+      cure: `Look ${stepLine(cause)}.`,
+      cause,
+    });
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
   const isDistribution = (row: readonly number[]) =>
     row.every((value) => value >= 0) && Math.abs(row.reduce((sum, value) => sum + value) - 1) < 1e-4;
   if (!rows.every(isDistribution)) return;

@@ -162,7 +162,7 @@ const names = (nodes: readonly string[]) =>
 
 /** The first line of a stack that lies outside this folder and outside packages. */
 export function stepLine(madeAt: Error | undefined): string {
-  const lines = madeAt?.stack?.split('\n').slice(1) ?? [];
+  const lines = madeAt?.stack?.split('\n').filter((line) => /^\s+at /.test(line)) ?? [];
   return (
     lines.find((line) => !/node_modules|node:|<anonymous>\)|[\\/]tensorflow[\\/]|[\\/]tfjs-/.test(line)) ??
     'at an unknown place'

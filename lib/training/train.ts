@@ -107,13 +107,24 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
     options,
     'network! dataset! method! distortion epochs! batchSize learningRate seed execution threads signal checkpoint onResume onBatch onEpoch',
   );
-  const trainer = new Trainer(options);
+  const { network } = options;
+  if (inTraining.has(network)) {
+    throw new ArgumentError('train: this network is being trained already.', {
+      cure: 'Await the first training.',
+    });
+  }
+  inTraining.add(network);
+  let trainer: Trainer | undefined;
   try {
+    trainer = new Trainer(options);
     return await trainer.train(options);
   } finally {
-    trainer.dispose();
+    inTraining.delete(network);
+    trainer?.dispose();
   }
 }
+
+const inTraining = new WeakSet<Network>();
 
 /** What a {@link Trainer} keeps from run to run; of the method and the distortion, what is no number. */
 type TrainerOptions = Pick<
