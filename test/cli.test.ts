@@ -404,7 +404,7 @@ describe('a data set of one’s own', () => {
     assert.equal((await json('claims', ...where, '--data', data))[0].verdict, 'not computed');
     assert.match(
       (await call('claims', ...where, '--data', data)).out,
-      /^None of the 29 claims .*\n→ .* sweep --preset .* --figures fig1a\n$/,
+      /^None of the 29 claims .*\n→ .* sweep --preset smoke --figures fig1a --data \S.* --store \S.*\n$/,
     );
     const exported = join(folder, 'exported pets');
     await json('export', '--run', id, '--store', own, '--data', data, '--out', exported);
@@ -662,7 +662,7 @@ describe('damaged files', () => {
     }
     writeFileSync(file('weights.safetensors'), whole);
     copyFileSync(join(folder, 'exported pets', 'weights.safetensors'), file('weights.safetensors'));
-    assert.match(await refused(...args), /fc\.weight has shape \[3,64\]|has shape/);
+    assert.match(await refused(...args), /has the weights of the run [\da-f]{16}/);
     assert.ok(!existsSync(join(folder, 'nothing')));
     writeFileSync(file('weights.safetensors'), whole);
   });

@@ -51,9 +51,10 @@ function distance(one: string, other: string): number {
   return row[other.length];
 }
 
-/** A value as messages show it: texts in quotes, so that `'3'` is not read as 3. */
+/** A value as messages show it: texts in quotes, so that `'3'` is not read as 3; of large things the beginning. */
 export function shown(value: unknown): string {
-  return inspect(value, { depth: 0, maxStringLength: 80, breakLength: Number.POSITIVE_INFINITY });
+  const text = inspect(value, { depth: 0, maxStringLength: 80, breakLength: Number.POSITIVE_INFINITY });
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }
 
 /** @throws ArgumentError unless `value` is a whole number from `least` to `most`; `what` names it */

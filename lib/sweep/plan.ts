@@ -152,8 +152,8 @@ function testsOf(subject: SweepSubject, preset: Preset, reading?: Partial<Readin
 export function figuresNamed(list: string): SweepSubject {
   if (list === 'all') return list;
   const known: readonly (FigureName | StudyName)[] = [...figureNames, ...studyNames];
-  return list.split(',').map((each) => {
-    const name = each.trim();
+  const names = list.split(',').map((each) => each.trim());
+  return [...new Set(names)].map((name) => {
     const found = known.find((one) => one === name);
     if (found !== undefined) return found;
     throw new ArgumentError(`There is no figure or study "${name}".${hint(name, ['all', ...known])}`, {
