@@ -10,7 +10,7 @@ import {
   tf,
   Variable,
 } from '../tensorflow';
-import { stepLine } from '../tensorflow/graph';
+import { stepLine, withLongStacks } from '../tensorflow/graph';
 import type { BatchNormConstants } from '../tensorflow/ops';
 
 /** How images go through a network. */
@@ -164,13 +164,11 @@ export function logitsOf(network: Network, images: Tensor4D, options: ForwardOpt
  *   `forward` if TensorFlow refuses an op of it
  */
 export function checkLogits(network: Network, side: number): void {
-  const { stackTraceLimit } = Error;
-  Error.stackTraceLimit = 40; // a dozen lines are tfjs' own
   let rows: readonly (readonly number[])[];
   try {
     rows = tf.tidy(() => {
       const noise = tf.randomNormal([2, side, side, 3], 0, 1, 'float32', 1) as Tensor4D;
-      return logitsOf(network, noise, { training: false }).arraySync();
+      return withLongStacks(() => logitsOf(network, noise, { training: false })).arraySync();
     });
   } catch (cause) {
     if (!(cause instanceof Error && /^(Invalid TF_Status|Error in )/.test(cause.message))) throw cause;
@@ -178,8 +176,6 @@ export function checkLogits(network: Network, side: number): void {
       cure: `Look ${stepLine(cause)}.`,
       cause,
     });
-  } finally {
-    Error.stackTraceLimit = stackTraceLimit;
   }
   const isDistribution = (row: readonly number[]) =>
     row.every((value) => value >= 0) && Math.abs(row.reduce((sum, value) => sum + value) - 1) < 1e-4;

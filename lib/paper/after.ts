@@ -151,15 +151,9 @@ function together([first, ...others]: readonly CountedReport[]): CountedReport {
       rows.find((row) => row.distortion === distortion && row.strength === strength),
     );
     if (!same.every((row) => row !== undefined)) return [];
-    const sum = (own: number, ofRow: (row: EvaluationRow) => number) =>
-      same.reduce((sum, row) => sum + ofRow(row), own);
-    return [
-      {
-        ...{ distortion, strength, seed },
-        correct: sum(correct, (row) => row.correct),
-        total: sum(total, (row) => row.total),
-      },
-    ];
+    const all = [{ correct, total }, ...same];
+    const sumOf = (count: 'correct' | 'total') => all.reduce((sum, row) => sum + row[count], 0);
+    return [{ distortion, strength, seed, correct: sumOf('correct'), total: sumOf('total') }];
   });
   return { ...first, rows };
 }

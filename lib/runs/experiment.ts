@@ -81,9 +81,9 @@ const schema = z.strictObject({
  * Makes an experiment known under its name, as a preset of its own: a `Laboratory`, `sweep`, `sweepStatus` and the command
  * line take it. All runs of the paper can be done with it, too.
  *
- * The ids of its runs cover the pictures, all numbers here, and what the network, the loss and the distortions compute. They leave
- * out what `make` of a distortion takes from outside of it, and weights that a network loads: give the thing another name where
- * you change those.
+ * The ids of its runs cover the pictures, all numbers here, what the network, the loss and the distortions compute, and the
+ * file of weights that the network loads. They leave out what `make` of a distortion takes from outside of it: give the distortion
+ * another name where you change that.
  *
  * @returns its preset
  * @throws ArgumentError that names every key that is unknown, missing or out of range, and what is wrong with a treatment

@@ -169,6 +169,17 @@ export function stepLine(madeAt: Error | undefined): string {
   ).trim();
 }
 
+/** Errors made in `work` keep the lines of the step: a dozen of tfjs' own come first. */
+export function withLongStacks<T>(work: () => T): T {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 40;
+  try {
+    return work();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
 // biome-ignore lint/suspicious/noExplicitAny: generated protobuf classes come without types
 type Message = any;
 

@@ -1,6 +1,6 @@
 import { ArgumentError } from '../io/errors';
 import { shown } from '../io/options';
-import { stepLine } from './graph';
+import { stepLine, withLongStacks } from './graph';
 import { attribute, backend, DataType, handles, type Scalar, type Tensor, tf, wrapKernel } from './runtime';
 import { readingAs, Variable } from './variable';
 
@@ -81,17 +81,14 @@ function namingCalls<T>(loss: () => Tensor, gradients: () => T): T {
     const op = /gradient function not found for (\w+)/.exec(message)?.[1];
     if (op === undefined) throw error;
     let call: Error | undefined;
-    const { stackTraceLimit } = Error;
-    Error.stackTraceLimit = 40; // tfjs' own frames come first
     const restore = wrapKernel(op, (kernel) => (of) => {
       call ??= new Error(op);
       return kernel(of);
     });
     try {
-      loss();
+      withLongStacks(loss);
     } finally {
       restore();
-      Error.stackTraceLimit = stackTraceLimit;
     }
     throw new ArgumentError(`TensorFlow.js has no gradient of ${op}, which the loss goes through.`, {
       cure: `It is called ${stepLine(call)}. Write it in other ops, or keep it out of the loss.`,

@@ -1,7 +1,7 @@
 /** Writes down what a step does, as a graph. */
 import { UserError } from '../io/errors';
 import { shortHash } from '../io/hash';
-import { type Graph, type GraphNode, stepLine, type TensorSpec } from './graph';
+import { type Graph, type GraphNode, stepLine, type TensorSpec, withLongStacks } from './graph';
 import {
   type Attribute,
   attribute,
@@ -29,13 +29,11 @@ export function record<I extends NamedTensors, O extends NamedTensors>(
   const real = backend.binding;
   const recorder = new Recorder(real);
   const { random } = Math;
-  const { stackTraceLimit } = Error;
   for (const [name, tensor] of Object.entries(inputs)) {
     recorder.placeholder(name, handles([tensor])[0], { dtype: dataTypeOf(tensor), shape: tensor.shape });
   }
   try {
     backend.binding = recorder.binding;
-    Error.stackTraceLimit = 40;
     Math.random = () => {
       throw refusal(
         'draws a JavaScript random number',
@@ -43,7 +41,7 @@ export function record<I extends NamedTensors, O extends NamedTensors>(
       );
     };
     const results = tf.tidy(() => {
-      const outputs = Object.entries(step(inputs));
+      const outputs = Object.entries(withLongStacks(() => step(inputs)));
       if (outputs.length === 0) throw refusal('returns no tensor', 'Return one, such as the loss.');
       for (const [name, tensor] of outputs) recorder.output(name, handles([tensor])[0]);
       return outputs.map(([name]) => name) as unknown as Tensor;
@@ -51,7 +49,6 @@ export function record<I extends NamedTensors, O extends NamedTensors>(
     return { graph: recorder.graph(), outputs: results };
   } finally {
     backend.binding = real;
-    Error.stackTraceLimit = stackTraceLimit;
     Math.random = random;
   }
 }
