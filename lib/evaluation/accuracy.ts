@@ -159,7 +159,6 @@ export class AccuracyMeter {
     become: readonly (() => void)[],
     { signal = currentKernel()?.signal, onImages }: Observed,
   ): Promise<readonly Uint8Array[]> {
-    checkLabels(split, this.dataset);
     const answers = become.map(() => new Uint8Array(split.length));
     let start = 0;
     for await (const part of this.#shown(split, plan, { many: become.length > 1, signal })) {
@@ -264,6 +263,7 @@ export class AccuracyMeter {
 
   #inOrder(split: Split, plan: ImagePlan, signal?: AbortSignal) {
     checkSplit(split, this.dataset);
+    checkLabels(split, this.dataset);
     const inOrder = { batchSize: BATCH_SIZE, order: 'sequential', signal } as const;
     return plannedBatches(split, this.dataset, plan, inOrder);
   }
