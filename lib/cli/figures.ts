@@ -45,7 +45,7 @@ export async function figures(options: Given<'figures'>): Promise<void> {
   }
   if (drawn.length === 0) {
     throw new DataError('No panel has a baseline yet.', {
-      cure: `Compute the runs: npx stability-training sweep${optionsText({ preset: name, figures: String(figures), data, store })}`,
+      cure: `Compute the runs: npx stability-training sweep${optionsText({ preset: name, figures, data, store })}`,
     });
   }
   const tables = await savedTables(results, out);

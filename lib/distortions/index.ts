@@ -132,8 +132,8 @@ interface OwnApply {
  * line.
  *
  * @returns the distortion, with the defaults
- * @throws ArgumentError for an unknown key; for a name of Table 1 or of a corruption, or one with a plus sign or comma; without strengths, or with
- *   neither `apply` nor `make`
+ * @throws ArgumentError for an unknown key; for a name of Table 1 or of a corruption, or one with a plus sign or comma; without
+ *   strengths, or with neither `apply` nor `make`
  */
 export function registerDistortion(given: OwnDistortion): Part {
   checkOptions(

@@ -42,7 +42,7 @@ export function checkSplit(split: Split, { name, test }: Pick<ImageDataset, 'nam
   });
 }
 
-/** @throws ArgumentError if a split has not for each of its images the label of a class */
+/** @throws ArgumentError if an image of the split lacks the label of a class */
 export function checkLabels(
   { name, labels, length }: Split,
   { classNames }: Pick<ImageDataset, 'classNames'>,

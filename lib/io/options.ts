@@ -51,7 +51,7 @@ function distance(one: string, other: string): number {
   return row[other.length];
 }
 
-/** A value as messages show it: texts in quotes, so that `'3'` is not read as 3; of large things the beginning. */
+/** Shows a value in a message: a text in quotes, so that `'3'` is not read as 3; a long value cut. */
 export function shown(value: unknown): string {
   const text = inspect(value, { depth: 0, maxStringLength: 80, breakLength: Number.POSITIVE_INFINITY });
   return text.length > 200 ? `${text.slice(0, 200)}…` : text;

@@ -39,8 +39,8 @@ export abstract class Network {
    * {@link loadWeights} reads it unless the head is new. Unknown, and not checked, of other weights.
    */
   pictureForm?: PictureForm;
-  /** Tells the file that its first weights come of, by 16 hexadecimal digits; {@link loadWeights} sets it. */
-  loaded?: string;
+  /** The file that its weights were loaded from; {@link loadWeights} sets it. */
+  weightsFile?: string;
   /** Constants of its batch normalisations, by the prefix of their variables’ names; empty where they are not known. */
   readonly batchNorms: ReadonlyMap<string, BatchNormConstants> = new Map();
 

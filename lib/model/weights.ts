@@ -1,8 +1,6 @@
 /** Weights in torch's layout and names, so that files go to and from `torchvision.models`. */
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { ArgumentError, DataError } from '../io/errors';
-import { shortHash } from '../io/hash';
 import { checkOptions, checkWord } from '../io/options';
 import { tf } from '../tensorflow';
 import type { Network } from './network';
@@ -198,12 +196,21 @@ export function saveWeights(
  * @throws as {@link setTorchWeights}; DataError for a normalisation or a form of pictures that is none
  */
 export function loadWeights(network: Network, file: string, options: LoadOptions = {}): readonly string[] {
-  const { tensors, metadata } = readSafetensors(file);
+  return takeWeights(network, file, readSafetensors(file), options);
+}
+
+/** {@link loadWeights} of a file that was read. */
+export function takeWeights(
+  network: Network,
+  file: string,
+  { tensors, metadata }: TensorFile,
+  options: LoadOptions = {},
+): readonly string[] {
   const { normalisation, pictureForm } = toldIn(file, metadata);
   const kept = setTorchWeights(network, tensors, options);
   network.normalisation = normalisation;
   network.pictureForm = options.head === 'new' ? undefined : pictureForm;
-  network.loaded = shortHash(readFileSync(file));
+  network.weightsFile = file;
   return kept;
 }
 
@@ -235,7 +242,7 @@ export function resNetFrom(file: string): ResNet {
   const network = new Of(options);
   try {
     setTorchWeights(network, tensors);
-    return Object.assign(network, toldIn(file, metadata), { loaded: shortHash(readFileSync(file)) });
+    return Object.assign(network, toldIn(file, metadata), { weightsFile: file });
   } catch (error) {
     network.dispose();
     throw error;

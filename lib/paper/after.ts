@@ -12,7 +12,7 @@ import { SettingCurves, seedsText } from './panel-curves';
 import { studyOf } from './studies';
 
 /** A treatment's runs, one a seed, that were tested on all fifteen corruptions of the benchmarks. */
-interface Tested {
+interface TreatmentRuns {
   /** As in the legends: `ST (σ=0.215, α=10)`. */
   readonly label: string;
   readonly runs: readonly RunRecord[];
@@ -20,15 +20,18 @@ interface Tested {
   readonly reports: readonly CountedReport[];
 }
 
+/** Gains lie in it, losses do not. */
+const GAIN = [0, Number.POSITIVE_INFINITY] as const;
+
 const measureNames = ['clean', 'corrupted', 'mCE', 'relativeMCE'] as const;
 
 /** A treatment of the study `after`, over its seeds. */
-export interface CorruptedTreatment extends Tested {
+export interface CorruptedTreatment extends TreatmentRuns {
   /** The counts of all seeds together, as `gainHeatMap` takes them. */
   readonly report: CountedReport;
   /**
-   * As `reportSummary` says, means over the seeds, errors over those of each seed's own baseline. The 95 % intervals are of
-   * the images and, where there are several, of the seeds, whose deviation is pooled over the treatments.
+   * The measures of `reportSummary`, averaged over the seeds; errors are divided by those of the baseline of the same seed.
+   * The 95 % intervals cover other images and, from two seeds on, other seeds: their deviation is pooled over the treatments.
    */
   readonly measures: Readonly<Partial<Record<(typeof measureNames)[number], Measured>>>;
 }
@@ -52,9 +55,9 @@ export function corruptedTreatments(laboratory: Laboratory): readonly CorruptedT
 }
 
 /**
- * Says which treatments of the study `after` make surely fewer or more errors on corrupted pictures than the control, which was
- * trained on as long without a method: paired by seed, corrected for their number (Holm). Then under which corruptions each
- * gains most over the baseline, and least.
+ * Says which treatments of the study `after` surely make fewer errors on corrupted pictures than the control, and which more,
+ * paired by seed and corrected for their number (Holm); then under which corruptions each gains most over the baseline, and
+ * least. The control was trained on for as many epochs, without a method.
  */
 export function corruptionFindings(laboratory: Laboratory): Markdown {
   const [baseline, ...others] = testedIn(laboratory);
@@ -86,11 +89,8 @@ export function corruptionFindings(laboratory: Laboratory): Markdown {
   );
 }
 
-/** Gains lie in it, losses do not. */
-const GAIN = [0, Number.POSITIVE_INFINITY] as const;
-
 /** `**JSD (severity=3, α=12)**, beside the baseline: most under Fog (+5.1) and Contrast (+4.0), least under Snow (−0.3).` */
-function gainsText({ label, reports }: Tested, baseline: Tested): string {
+function gainsText({ label, reports }: TreatmentRuns, baseline: TreatmentRuns): string {
   const [own, base] = [reports, baseline.reports].map(together);
   const meanOf = ({ rows }: CountedReport, name: string) =>
     mean(rows.filter(({ distortion }) => distortion === name).map(({ correct, total }) => correct / total));
@@ -102,10 +102,10 @@ function gainsText({ label, reports }: Tested, baseline: Tested): string {
   return `**${label}**, beside the baseline: most under ${texts[0]} and ${texts[1]}, least under ${texts.at(-1)}.`;
 }
 
-function testedIn(laboratory: Laboratory): readonly Tested[] {
+function testedIn(laboratory: Laboratory): readonly TreatmentRuns[] {
   const { preset, results } = laboratory.shown();
   const settings = new SettingCurves({ results, preset, test: 'gaussian-noise', strengths: [] });
-  const all = studyOf('after').map(({ treatment }): Tested => {
+  const all = studyOf('after').map(({ treatment }): TreatmentRuns => {
     const found = (settings.of(treatment)?.runs ?? []).flatMap((run) => {
       const report = corruptionReport(results.get(run.id) as RunResult);
       return report === undefined ? [] : [{ run, report }];
@@ -137,7 +137,10 @@ function corruptionReport({ record, rows }: RunResult): CountedReport | undefine
 }
 
 /** The reports of two treatments by the seeds that both have. */
-function paired(one: Tested, other: Tested): readonly (readonly [CountedReport, CountedReport])[] {
+function paired(
+  one: TreatmentRuns,
+  other: TreatmentRuns,
+): readonly (readonly [CountedReport, CountedReport])[] {
   return one.runs.flatMap(({ spec }, at) => {
     const place = other.runs.findIndex((run) => run.spec.seed === spec.seed);
     return place < 0 ? [] : [[one.reports[at], other.reports[place]] as const];

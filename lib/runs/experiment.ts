@@ -82,8 +82,8 @@ const schema = z.strictObject({
  * line take it. All runs of the paper can be done with it, too.
  *
  * The ids of its runs cover the pictures, all numbers here, what the network, the loss and the distortions compute, and the
- * file of weights that the network loads. They leave out what `make` of a distortion takes from outside of it: give the distortion
- * another name where you change that.
+ * weights that the network loads. They leave out what `make` of a distortion takes from outside of it: change that, and give
+ * the distortion another name.
  *
  * @returns its preset
  * @throws ArgumentError that names every key that is unknown, missing or out of range, and what is wrong with a treatment

@@ -1,4 +1,5 @@
 /** The networks of runs: ResNet-18 of a width, or those of one's own by name. */
+import { readFileSync } from 'node:fs';
 import { ArgumentError } from '../io/errors';
 import { shortHash } from '../io/hash';
 import { checkOptions, shown } from '../io/options';
@@ -106,13 +107,14 @@ export function withGraph(form: NetworkForm, shape: Pick<NetworkShape, 'classes'
   return { ...form, graph: known.get(key) };
 }
 
-/** Hashes what a network computes in training, and the file of its first weights. */
+/** Hashes what a network computes in training, and the weights that it was loaded with. */
 function graphOf(network: Network, side: number): string {
   const graph = graphHash(
     ({ images }) => ({ logits: logitsOf(network, images, { training: true, track: false }) }),
     () => ({ images: tf.zeros([2, side, side, 3]) as Tensor4D }),
   );
-  return network.loaded === undefined ? graph : shortHash(graph + network.loaded);
+  const { weightsFile } = network;
+  return weightsFile === undefined ? graph : shortHash(graph + shortHash(readFileSync(weightsFile)));
 }
 
 /**

@@ -10,7 +10,7 @@ import { type Lock, lockFolder, type Owner, ownerOf } from '../io/lock';
 import { inProject } from '../io/project';
 import type { Network } from '../model/network';
 import { readSafetensors } from '../model/safetensors';
-import { loadWeights } from '../model/weights';
+import { takeWeights } from '../model/weights';
 import type { DeviceInfo } from '../tensorflow';
 import { type EpochResult, removeCheckpoint } from '../training/checkpoint';
 import { epochSchema, recordSchema, rowSchema } from './record-forms';
@@ -139,9 +139,10 @@ export class RunStore {
   loadWeights(network: Network, id: string): void {
     const file = this.weights(id) as string;
     try {
-      const { run = id } = readSafetensors(file).metadata;
+      const stored = readSafetensors(file);
+      const { run = id } = stored.metadata;
       if (run !== id) throw new DataError(`${file} has the weights of the run ${run}.`);
-      loadWeights(network, file);
+      takeWeights(network, file, stored);
     } catch (error) {
       if (!(error instanceof DataError) || file !== this.weightsFile(id)) throw error;
       throw new DataError(error.message, { cure: this.#cure(id), cause: error });

@@ -54,8 +54,8 @@ export function record<I extends NamedTensors, O extends NamedTensors>(
 }
 
 /**
- * Hashes the graph of a step. The hash covers what the step's text does not show, functions of other files and numbers from
- * outside, but no values of variables.
+ * Hashes the graph of a step: functions of other files and numbers from outside, which its text does not show, count; values of
+ * variables do not.
  *
  * @throws what the step throws, and as `compile`
  */

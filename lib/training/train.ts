@@ -68,8 +68,8 @@ export interface CheckpointOptions {
   /** The newest; the one before it is kept beside it, in case this one is damaged. */
   readonly file: string;
   /**
-   * Identifies what is trained. A checkpoint of another run is refused, as is one of other pictures or another method, distortion,
-   * batch size, learning rate or seed; more epochs may be asked for.
+   * Identifies what is trained. Refused is a checkpoint of another run, of other pictures, or of another method, distortion, batch
+   * size, learning rate or seed; more epochs may be asked for.
    */
   readonly run: string;
 }
@@ -213,7 +213,7 @@ export class Trainer {
     let savedAt = performance.now();
     const run = JSON.stringify({
       run: checkpoint?.run,
-      dataset: digestOf(dataset),
+      dataset: checkpoint && digestOf(dataset),
       method,
       distortion: distortion && [distortionNamed(distortion.kind).name, distortion.strength],
       batchSize,

@@ -17,8 +17,9 @@ import { type Origin, type Reply, type Request, replyTo, send, Wire } from './wi
 const deafMs = 1000;
 /** What it has to go on when its children have ended. */
 const childMs = 300;
-/** What the main thread has to end the process by itself, and then at the next thing it does. Jupyter kills after 5 s. */
+/** The main thread ends the process within so long, or is made to exit at its next statement. */
 const endMs = 500;
+/** The system kills a process that lives on, before Jupyter does, after 5 s. */
 const killMs = 4000;
 
 /** Lets queues grow without limit, so that no message is dropped; a message is queued when `send` returns. */
@@ -244,7 +245,6 @@ class Server {
     this.#session.removeAllListeners('message');
     this.#debugger.end();
     setTimeout(() => inMainThread('Runtime.evaluate', { expression: `process.exit(${code})` }), endMs);
-    // What not even that ends, the system does.
     setTimeout(() => process.kill(process.pid, 'SIGKILL'), killMs);
     this.#close();
     this.#letEnd();
