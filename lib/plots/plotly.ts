@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { createContext, runInContext } from 'node:vm';
 import type { Element, Window } from 'happy-dom';
 import { shortHash } from '../io/hash';
-import { boxInside, boxOnPage } from './text-box';
+import { textBox } from './text-box';
 
 /** A Plotly figure as JSON: what `Plotly.newPlot` takes and JupyterLab draws. */
 export interface PlotlyPayload {
@@ -70,12 +70,11 @@ function nameAnew(svg: string, id: string): string {
   });
 }
 
-/** happy-dom lays nothing out: all its boxes are 0 × 0. Plotly needs those of text. */
+/** happy-dom lays nothing out: all its boxes are 0 × 0. Plotly needs those of text, which it measures untransformed. */
 function giveSizes(window: Window): void {
-  window.Element.prototype.getBoundingClientRect = function (this: Element) {
-    return new window.DOMRect(...boxOnPage(this));
+  const box = function (this: Element) {
+    return new window.DOMRect(...textBox(this));
   };
-  window.SVGGraphicsElement.prototype.getBBox = function (this: Element) {
-    return new window.DOMRect(...boxInside(this));
-  };
+  window.Element.prototype.getBoundingClientRect = box;
+  window.SVGGraphicsElement.prototype.getBBox = box;
 }

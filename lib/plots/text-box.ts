@@ -41,24 +41,11 @@ export function textWidth(text: string, fontSize: number, isBold = false): numbe
 
 type Point = readonly [x: number, y: number];
 
-/** What `DOMRect` takes, in pixels; y grows downwards. */
-type Box = [left: number, top: number, width: number, height: number];
-
-/** The box of an SVG element in the coordinates of its parent's content, its own `transform` left out. */
-export function boxInside(element: Element): Box {
-  return boxAround(cornersIn(element));
-}
-
-/** The box of an SVG element in the coordinates of the outermost `<svg>`. */
-export function boxOnPage(element: Element): Box {
-  let corners = cornersIn(element);
-  for (let at: Element | null = element; at && at.tagName.toLowerCase() !== 'svg'; at = at.parentElement) {
-    corners = moved(corners, at);
-  }
-  return boxAround(corners);
-}
-
-function boxAround(corners: readonly Point[]): Box {
+/**
+ * The box of the texts in an SVG element, its own `transform` left out, as `DOMRect` takes it: pixels, y downwards.
+ */
+export function textBox(element: Element): [left: number, top: number, width: number, height: number] {
+  const corners = cornersIn(element);
   if (corners.length === 0) return [0, 0, 0, 0];
   const [xs, ys] = [corners.map(([x]) => x), corners.map(([, y]) => y)];
   const [left, top] = [Math.min(...xs), Math.min(...ys)];
