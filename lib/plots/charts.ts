@@ -1,17 +1,7 @@
 /** Charts of numbers that a notebook has counted itself, in the style of the figures. */
 import { ArgumentError } from '../io/errors';
 import { Figure } from './figure';
-import {
-  baseAxis,
-  baseLayout,
-  chartLooks,
-  escapeMarkup,
-  figureTitle,
-  font,
-  type Look,
-  looksOf,
-  sheet,
-} from './style';
+import { baseLayout, chartLooks, escapeMarkup, figureTitle, font, type Look, looksOf } from './style';
 
 /** A line of a {@link lineChart}. */
 export interface ChartLine {
@@ -41,31 +31,26 @@ export interface ChartAxis {
   readonly ticks?: readonly number[];
 }
 
-/** Size in CSS pixels. */
-interface ChartSize {
-  readonly width?: number;
-  readonly height?: number;
-}
-
 /** Of more points than this, marks would be a line of their own. */
 const MOST_MARKS = 24;
 
 /**
  * Lines over numbers. A single one has no legend.
  *
+ * @param axes With them the size in CSS pixels.
  * @throws ArgumentError if a line has not as many `y` as `x`
  */
 export function lineChart(
   title: string,
   lines: readonly ChartLine[],
-  { x, y, width = 720, height = 360 }: { readonly x: ChartAxis; readonly y: ChartAxis } & ChartSize,
+  axes: { readonly x: ChartAxis; readonly y: ChartAxis; readonly width?: number; readonly height?: number },
 ): Figure {
+  const { x, y, width = 720, height = 360 } = axes;
   const data = lines.map(({ name, look, dash = 'solid', labels, ...line }, at) => {
     checkLength('lineChart', name, line.y, line.x.length);
     const { colour, marker } = lookOf(look, at);
     const hasMarks = dash === 'none' || (dash === 'solid' && line.x.length <= MOST_MARKS);
     return {
-      type: 'scatter',
       mode: [dash !== 'none' && 'lines', hasMarks && 'markers', labels && 'text'].filter(Boolean).join('+'),
       name: escapeMarkup(name),
       x: line.x,
@@ -86,7 +71,7 @@ export function lineChart(
       margin: { l: 76, r: 24, t: 60, b: 60 },
       showlegend: lines.length > 1,
       xaxis: axisOf(x),
-      yaxis: { ...axisOf(y), gridcolor: sheet.grid, ...(!y.range && { rangemode: 'tozero' }) },
+      yaxis: { ...axisOf(y), ...(!y.range && { rangemode: 'tozero' }) },
     },
     text: [title, ...lines.map((line) => `${line.name}: ${line.y.map(numberText).join(', ')}`)].join('\n'),
   });
@@ -114,13 +99,7 @@ export function barChart(
   title: string,
   bars: readonly string[],
   measures: readonly ChartMeasure[],
-  {
-    looks = [],
-    width = 820,
-    height = 120 + bars.length * (bars.length > 12 ? 20 : 36),
-  }: ChartSize & {
-    readonly looks?: readonly (string | undefined)[];
-  } = {},
+  { looks = [] }: { readonly looks?: readonly (string | undefined)[] } = {},
 ): Figure {
   const names = bars.map(escapeMarkup);
   const panels = measures.map(({ name, values, label = numberText, max = Math.max(...values) }, at) => {
@@ -144,7 +123,6 @@ export function barChart(
     const axes = {
       [`xaxis${suffix}`]: {
         ...axisOf({ title: name, range: [0, 1.25 * max] }),
-        gridcolor: sheet.grid,
         domain: [at * room, (at + 0.9) * room],
         anchor: `y${suffix}`,
         nticks: 5,
@@ -152,8 +130,6 @@ export function barChart(
       [`yaxis${suffix}`]: {
         anchor: `x${suffix}`,
         autorange: 'reversed',
-        showline: true,
-        linecolor: sheet.quiet,
         ticks: '',
         automargin: true,
         showticklabels: at === 0,
@@ -167,8 +143,8 @@ export function barChart(
     layout: {
       ...baseLayout,
       title: figureTitle(title),
-      width,
-      height,
+      width: 820,
+      height: 120 + bars.length * (bars.length > 12 ? 20 : 36),
       margin: { l: 20, r: 20, t: 56, b: 56 },
       showlegend: false,
       bargap: 0.3,
@@ -186,7 +162,6 @@ function lookOf(look: string | undefined, at: number): Look {
 
 function axisOf({ title, isLogarithmic = false, range, ticks }: ChartAxis) {
   return {
-    ...baseAxis,
     title: { text: escapeMarkup(title), standoff: 8 },
     ...(isLogarithmic && {
       type: 'log',
@@ -201,8 +176,6 @@ function axisOf({ title, isLogarithmic = false, range, ticks }: ChartAxis) {
 
 function errorBars(y: readonly number[], low: readonly number[], high: readonly number[]) {
   return {
-    type: 'data',
-    symmetric: false,
     thickness: 1,
     width: 3,
     array: y.map((value, at) => high[at] - value),

@@ -6,7 +6,16 @@ import {
   type Verdict,
 } from '../paper/claims';
 import { Figure } from './figure';
-import { baseAxis, baseLayout, escapeMarkup, figureTitle, sheet, translucent, verdictLooks } from './style';
+import {
+  acrossAt,
+  baseLayout,
+  escapeMarkup,
+  figureTitle,
+  sheet,
+  translucent,
+  upAt,
+  verdictLooks,
+} from './style';
 import { textWidth } from './text-box';
 
 /** What was found of the claims at one preset. */
@@ -79,7 +88,6 @@ export function claimsFigure(checks: readonly CheckedClaims[]): Figure {
     data: [
       ...traces,
       {
-        type: 'scatter',
         mode: 'markers',
         name: 'range that is claimed',
         x: [null],
@@ -94,38 +102,31 @@ export function claimsFigure(checks: readonly CheckedClaims[]): Figure {
       height: head + top + margin.bottom,
       margin: { l: left, r: margin.right, t: head, b: margin.bottom, autoexpand: false },
       xaxis: {
-        ...baseAxis,
         range,
-        gridcolor: sheet.grid,
         title: { text: 'difference (points of accuracy)', standoff: 8 },
       },
       yaxis: {
-        zeroline: false,
         range: [top, 0],
+        showline: false,
+        ticks: '',
         showgrid: false,
         tickfont: { size: labelFont },
         tickvals: rows.map(({ middle }) => middle),
         ticktext: rows.map(({ label }) => label.map(escapeMarkup).join('<br>')),
       },
       shapes: [
-        ...rows.map(({ top: y }) => ({
-          type: 'line',
-          xref: 'paper',
-          x0: 0,
-          x1: 1,
-          y0: y,
-          y1: y,
-          ...thin(sheet.grid),
-        })),
+        ...rows.map((row) => acrossAt(row.top, { color: sheet.grid, width: 1 })),
         ...marks.flatMap(({ claimed, y }) => (claimed ? [zone(claimed, y, range)] : [])),
-        { type: 'line', x0: 0, x1: 0, yref: 'paper', y0: 0, y1: 1, ...thin(sheet.quiet) },
+        upAt(0, { color: sheet.quiet, width: 1 }),
       ],
       annotations: rows
         .filter(({ note }) => note !== undefined)
         .map(({ note, middle }) => ({
           text: note,
           y: middle,
-          ...{ xref: 'paper', x: 0.01, xanchor: 'left', showarrow: false },
+          xref: 'paper',
+          x: 0.01,
+          showarrow: false,
           font: { size: labelFont, color: sheet.quiet },
         })),
       showlegend: true,
@@ -137,7 +138,6 @@ export function claimsFigure(checks: readonly CheckedClaims[]): Figure {
         yanchor: 'bottom',
         font: { size: 13 },
       },
-      hovermode: 'closest',
     },
     text: [
       title,
@@ -153,17 +153,13 @@ export function claimsFigure(checks: readonly CheckedClaims[]): Figure {
 function trace(name: string, marks: readonly Mark[], verdict: Verdict, isOpen: boolean) {
   const { colour, marker } = verdictLooks[verdict];
   return {
-    type: 'scatter',
     mode: 'markers',
     name,
     x: marks.map(({ value }) => 100 * value),
     y: marks.map(({ y }) => y),
     error_x: {
-      type: 'data',
-      symmetric: false,
       array: marks.map(({ value, high = value }) => 100 * (high - value)),
       arrayminus: marks.map(({ value, low = value }) => 100 * (value - low)),
-      color: colour,
       thickness: 1.6,
       width: 3,
     },
@@ -179,7 +175,6 @@ function trace(name: string, marks: readonly Mark[], verdict: Verdict, isOpen: b
 /** The range in which a claim puts a difference, cut off at the ends of the axis. */
 function zone([low, high]: readonly [number, number], y: number, [from, to]: readonly [number, number]) {
   return {
-    type: 'rect',
     layer: 'below',
     x0: Math.max(from, 100 * low),
     x1: Math.min(to, 100 * high),
@@ -189,8 +184,6 @@ function zone([low, high]: readonly [number, number], y: number, [from, to]: rea
     line: { width: 0 },
   };
 }
-
-const thin = (color: string) => ({ layer: 'below', line: { color, width: 1 } });
 
 /** Lines of at most so many letters. */
 function wrapped(text: string): readonly string[] {

@@ -9,8 +9,7 @@ import type { SweepSubject } from '../sweep/plan';
 import { type JobStatus, type SweepStatus, sweepStatus } from '../sweep/status';
 import { type SweepOptions, sweep } from '../sweep/sweep';
 import { duration } from './duration';
-import { escapeXml } from './figure';
-import { percent } from './style';
+import { escapeMarkup, percent } from './style';
 import { type Row, resultsTable } from './table';
 
 /** What a sweep computes, and how often its dashboard is drawn. */
@@ -111,9 +110,9 @@ export class SweepView {
     const frame =
       'max-width: 40em; height: 0.6em; margin: 0.4em 0; background: var(--jp-layout-color3, #bdbdbd)';
     return [
-      `<div><strong>${this.#percent} of the work is done</strong>${escapeXml(this.remaining)}</div>`,
+      `<div><strong>${this.#percent} of the work is done</strong>${escapeMarkup(this.remaining)}</div>`,
       `<div style="${frame}"><div style="${share}"></div></div>`,
-      `<div>${escapeXml(this.#counts)}</div>`,
+      `<div>${escapeMarkup(this.#counts)}</div>`,
       ...this.#tables('toHtml'),
       `<div style="opacity: 0.7">looked at ${this.at.toLocaleTimeString('en-GB')}</div>`,
     ].join('\n');

@@ -4,7 +4,7 @@ import { ArgumentError } from '../io/errors';
 import { writeWhole } from '../io/files';
 import { type MimeBundle, mimeBundle } from '../notebook/mime';
 import { type PlotlyPayload, plotlyPath, renderSvg } from './plotly';
-import { baseConfig } from './style';
+import { baseConfig, escapeMarkup } from './style';
 
 /** What a {@link Figure} is made of. */
 export interface FigureParts extends PlotlyPayload {
@@ -28,7 +28,7 @@ export class Figure {
   /** The figure as an SVG document, drawn by plotly.js inside Node: no browser, no network. */
   async toSvg(): Promise<string> {
     const svg = await renderSvg(this.payload);
-    return svg.replace('<svg ', `<svg role="img" aria-label="${escapeXml(this.text.split('\n', 1)[0])}" `);
+    return svg.replace('<svg ', `<svg role="img" aria-label="${escapeMarkup(this.text.split('\n', 1)[0])}" `);
   }
 
   /**
@@ -80,16 +80,11 @@ export async function saveAs(
   writeWhole(path, await write());
 }
 
-/** Text as XML (and HTML) content or attribute value. */
-export function escapeXml(text: string): string {
-  return text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
-}
-
 function htmlPage(payload: PlotlyPayload, text: string, plotly: string): string {
   const json = JSON.stringify(payload).replaceAll('<', '\\u003c');
   return `<!doctype html>
 <meta charset="utf-8">
-<title>${escapeXml(text.split('\n', 1)[0])}</title>
+<title>${escapeMarkup(text.split('\n', 1)[0])}</title>
 <div id="figure"></div>
 <script>${plotly.replaceAll('</script', '<\\/script')}</script>
 <script>

@@ -3,15 +3,15 @@ import { corruptions } from '../distortions';
 import type { CountedReport } from '../evaluation/report-measures';
 import { mean } from '../paper/claims/statistics';
 import { Figure } from './figure';
-import { baseAxis, baseLayout, escapeMarkup, figureTitle, font, percent } from './style';
+import { baseLayout, escapeMarkup, figureTitle, font, percent } from './style';
 
-const SEVERITIES = [1, 2, 3, 4, 5] as const;
+const SEVERITIES = [1, 2, 3, 4, 5];
 /** Red for what is lost, blue for what is gained. */
 const LOSS_TO_GAIN = [
   [0, '#b2182b'],
   [0.5, '#f7f7f7'],
   [1, '#2166ac'],
-] as const;
+];
 /** Side of a cell; the middles of neighbours are 1 apart. */
 const CELL = 0.94;
 /** More columns than these are narrow, so that they fit into a page. */
@@ -84,11 +84,7 @@ interface HeatMapParts {
   readonly text: string;
   readonly columns: readonly string[];
   readonly axis: string;
-  readonly colours: {
-    readonly cmin: number;
-    readonly cmax: number;
-    readonly colorscale: string | readonly (readonly [number, string])[];
-  };
+  readonly colours: { readonly cmin: number; readonly cmax: number; readonly colorscale: unknown };
   /** What the colour bar says. */
   readonly bar: string;
 }
@@ -134,7 +130,6 @@ function heatMap(
       showlegend: false,
       title: figureTitle(title),
       xaxis: {
-        ...baseAxis,
         title: { text: axis, standoff: 8 },
         range: [0.5, columns.length + 0.5],
         tickvals: columns.map((_, at) => at + 1),
@@ -144,7 +139,7 @@ function heatMap(
         ticks: '',
         showgrid: false,
       },
-      yaxis: { ...baseAxis, ticks: '', showline: false },
+      yaxis: { ticks: '', showline: false },
     },
     text: [
       text,

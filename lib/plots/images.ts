@@ -1,8 +1,7 @@
 import { ArgumentError } from '../io/errors';
 import { checkWhole } from '../io/options';
 import { type MimeBundle, mimeBundle } from '../notebook/mime';
-import { escapeXml } from './figure';
-import { font, sheet } from './style';
+import { escapeMarkup, font, sheet } from './style';
 import { textWidth } from './text-box';
 
 /** A tensor of images, `[n, side, side, 3]`, floats 0 to 1. */
@@ -71,11 +70,11 @@ export class ImageGrid {
       const { left, top } = tiles[image];
       return caption.split('\n').map((text, line) => {
         const y = top + tile + 14 + line * captionLine;
-        return `<text x="${left + tile / 2}" y="${y}">${escapeXml(text)}</text>`;
+        return `<text x="${left + tile / 2}" y="${y}">${escapeMarkup(text)}</text>`;
       });
     });
     const captionsOnTop = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">
-      <g font-family="${escapeXml(font.family)}" font-size="${captionFont}" fill="${sheet.ink}" text-anchor="middle">
+      <g font-family="${escapeMarkup(font.family)}" font-size="${captionFont}" fill="${sheet.ink}" text-anchor="middle">
         ${texts.join('\n')}
       </g></svg>`;
     return sharp({ create: { width, height, channels: 3, background: sheet.background } })

@@ -8,18 +8,9 @@ import {
   type RobustnessReport,
   reportSummary,
 } from '../evaluation/report-measures';
-import { escapeXml, Figure } from './figure';
+import { Figure } from './figure';
 import { reportHeatMap } from './heat-maps';
-import {
-  baseAxis,
-  baseLayout,
-  escapeMarkup,
-  figureTitle,
-  looksOf,
-  percent,
-  sheet,
-  translucent,
-} from './style';
+import { baseLayout, escapeMarkup, figureTitle, looksOf, percent, sheet, translucent } from './style';
 import { type ResultsTable, type Row, resultsTable } from './table';
 
 /** How often the network is right, against how sure it is. */
@@ -40,7 +31,6 @@ export function reliabilityFigure({ network, calibration }: RobustnessReport): F
         hovertemplate: '%{y} % right of %{customdata[0]} answers, %{customdata[1]} % sure<extra></extra>',
       },
       {
-        type: 'scatter',
         mode: 'lines',
         x: [0, 100],
         y: [0, 100],
@@ -55,8 +45,8 @@ export function reliabilityFigure({ network, calibration }: RobustnessReport): F
       margin: { l: 66, r: 24, t: 56, b: 56 },
       showlegend: false,
       title: figureTitle(network),
-      xaxis: { ...baseAxis, range: [0, 100], title: { text: `Confidence, %; ${error}`, standoff: 8 } },
-      yaxis: { ...baseAxis, range: [0, 100], title: { text: 'Accuracy, %' } },
+      xaxis: { range: [0, 100], title: { text: `Confidence, %; ${error}`, standoff: 8 } },
+      yaxis: { range: [0, 100], title: { text: 'Accuracy, %' } },
     },
     text: [
       title,
@@ -90,7 +80,6 @@ export function certifiedFigure(curves: readonly CertifiedCurve[], title = 'Cert
     data: drawn.flatMap(({ label, points, look: { colour } }) => {
       const x = points.map(({ radius }) => radius);
       const edge = (of: 'low' | 'high') => ({
-        type: 'scatter',
         mode: 'lines',
         x,
         y: points.map((point) => percent(point[of], 2)),
@@ -102,7 +91,6 @@ export function certifiedFigure(curves: readonly CertifiedCurve[], title = 'Cert
         edge('low'),
         { ...edge('high'), fill: 'tonexty', fillcolor: translucent(colour, 0.15) },
         {
-          type: 'scatter',
           mode: 'lines',
           name: escapeMarkup(label),
           x,
@@ -118,9 +106,9 @@ export function certifiedFigure(curves: readonly CertifiedCurve[], title = 'Cert
       height: 420,
       margin: { l: 66, r: 24, t: 56, b: 56 },
       title: figureTitle(title),
-      xaxis: { ...baseAxis, rangemode: 'tozero', title: { text: 'ℓ₂ radius, of values 0..1', standoff: 8 } },
-      yaxis: { ...baseAxis, range: [0, 100], title: { text: 'Certified accuracy, %' } },
-      legend: { x: 1, xanchor: 'right', y: 1, yanchor: 'top' },
+      xaxis: { rangemode: 'tozero', title: { text: 'ℓ₂ radius, of values 0..1', standoff: 8 } },
+      yaxis: { range: [0, 100], title: { text: 'Certified accuracy, %' } },
+      legend: { x: 1, xanchor: 'right' },
     },
     text: [
       title,
@@ -203,15 +191,15 @@ export async function reportPage(report: RobustnessReport, baseline?: Robustness
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
-<title>${escapeXml(`Robustness of ${report.network}`)}</title>
+<title>${escapeMarkup(`Robustness of ${report.network}`)}</title>
 <style>
   body { font: 15px Arial, 'DejaVu Sans', sans-serif; color: ${sheet.ink}; max-width: 760px; margin: 2em auto; }
   table { border-collapse: collapse; margin: 1.5em 0; }
   caption { font-weight: bold; padding-bottom: 0.4em; }
   th, td { padding: 0.2em 0.8em 0.2em 0; border-bottom: 1px solid ${sheet.grid}; }
 </style>
-<h1>${escapeXml(`Robustness of ${report.network}`)}</h1>
-<p>${escapeXml(subjectText(report))} Intervals are of 95 %: what the number of images leaves open.</p>
+<h1>${escapeMarkup(`Robustness of ${report.network}`)}</h1>
+<p>${escapeMarkup(subjectText(report))} Intervals are of 95 %: what the number of images leaves open.</p>
 ${[tables[0]?.toHtml(), ...svgs, tables[1]?.toHtml()].filter((part) => part !== undefined).join('\n')}
 </html>
 `;

@@ -4,7 +4,7 @@ import { thinned } from '../paper/thinned';
 import { Figure } from './figure';
 import { isUndistorted, type StrengthAxis, strengthAxis, type TestDistortion } from './strength-axis';
 import {
-  baseAxis,
+  acrossAt,
   baseLayout,
   escapeMarkup,
   figureTitle,
@@ -12,6 +12,7 @@ import {
   percent,
   sheet,
   translucent,
+  upAt,
 } from './style';
 import { resultsTable } from './table';
 import { textWidth } from './text-box';
@@ -31,11 +32,9 @@ export interface RobustnessCurve {
   readonly details: Readonly<Record<string, string>>;
 }
 
-/** The curves of a robustness figure, and the distortion whose strength is its axis. */
 export interface RobustnessFigureOptions {
   /** As in the paper: `Gaussian noise → Gaussian noise`. */
   readonly title: string;
-  /** The test distortion. */
   readonly distortion: TestDistortion;
   /** In the order of the legend; the baseline is one of them. */
   readonly curves: readonly RobustnessCurve[];
@@ -89,8 +88,6 @@ export function robustnessFigure(options: RobustnessFigureOptions): Figure {
       title: heading,
       xaxis: axis.layout,
       yaxis: {
-        ...baseAxis,
-        gridcolor: sheet.grid,
         title: { text: 'Accuracy on the test set (%)', standoff: 10 },
         range: accuracyRange([...curves.flatMap(({ points }) => points), ...band], chance),
       },
@@ -99,17 +96,15 @@ export function robustnessFigure(options: RobustnessFigureOptions): Figure {
         entrywidth: 0.98 / columns - 0.01,
         entrywidthmode: 'fraction',
         tracegroupgap: 0,
-        x: 0,
         y: -(axisRoom - 10) / plotHeight,
         yanchor: 'top',
         font: legendFont,
       },
       showlegend: true,
-      hovermode: 'closest',
       shapes: [
-        { type: 'line', x0: practical, x1: practical, yref: 'paper', y0: 0, y1: 1, ...ruler(1.5, 'dash') },
+        upAt(practical, { color: sheet.quiet, width: 1.5, dash: 'dash' }),
         ...breakShapes(axis),
-        { type: 'line', xref: 'paper', x0: 0, x1: 1, y0: guess, y1: guess, ...ruler(1.2, 'dot') },
+        acrossAt(guess, { color: sheet.quiet, width: 1.2, dash: 'dot' }),
       ],
       annotations: [
         {
@@ -124,7 +119,6 @@ export function robustnessFigure(options: RobustnessFigureOptions): Figure {
           text: `chance: ${Number(guess.toFixed(1))} %`,
           xref: 'paper',
           x: 0.005,
-          xanchor: 'left',
           y: guess,
           ...note(12),
           ...(guess >= 5 && { yanchor: 'top' }), // undistorted, no curve comes below it; strong attacks do
@@ -143,10 +137,6 @@ function strengthsOf(distortion: TestDistortion, curves: readonly RobustnessCurv
   );
   const [weak, strong] = none === null ? all : [none, practical];
   return [...new Set(all)].sort((a, b) => (a - b) * Math.sign(strong - weak));
-}
-
-function ruler(width: number, dash: string) {
-  return { layer: 'below', line: { color: sheet.quiet, width, dash } };
 }
 
 function note(size: number) {
@@ -179,7 +169,6 @@ function curveTraces(
       ? [{ ...areaTrace(points, axis, translucent(colour, opacity)), legendgroup: label, showlegend: false }]
       : []),
     {
-      type: 'scatter',
       mode: 'lines+markers',
       name: escapeMarkup(label),
       legendgroup: label,
@@ -214,7 +203,6 @@ function bandTrace(band: PanelCurves['band'], axis: StrengthAxis): Trace {
 function areaTrace(points: PanelCurves['band'], axis: StrengthAxis, colour: string): Trace {
   const there = points.map((point) => axis.place(point.strength));
   return {
-    type: 'scatter',
     mode: 'lines',
     x: [...there, ...there.toReversed()],
     y: [...points.map(({ high }) => percent(high)), ...points.map(({ low }) => percent(low)).toReversed()],
@@ -236,11 +224,11 @@ function accuracyRange(points: PanelCurves['band'], chance: number): [number, nu
 function breakShapes({ breakAt }: StrengthAxis): Trace[] {
   if (breakAt === undefined) return [];
   // Offsets in pixels from zero up: on a log axis Plotly loses the negative ones.
-  const here = { xsizemode: 'pixel', xanchor: breakAt, yref: 'paper', layer: 'above' };
+  const here = { xsizemode: 'pixel', xanchor: breakAt, yref: 'paper' };
   const upright = { ysizemode: 'pixel', yanchor: 0, y0: -6, y1: 6 };
   const stroke = { ...here, type: 'line', ...upright, line: { color: sheet.quiet, width: 1.2 } };
   return [
-    { ...here, type: 'rect', x0: 3, x1: 9, y0: 0, y1: 1, fillcolor: sheet.background, line: { width: 0 } },
+    { ...here, x0: 3, x1: 9, y0: 0, y1: 1, fillcolor: sheet.background, line: { width: 0 } },
     { ...stroke, x0: 0, x1: 6 },
     { ...stroke, x0: 6, x1: 12 },
   ];

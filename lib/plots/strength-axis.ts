@@ -1,6 +1,5 @@
 import type { TableDistortion } from '../distortions';
 import { ArgumentError } from '../io/errors';
-import { baseAxis } from './style';
 
 /** What the horizontal axis of a robustness figure needs to know of the test distortion. */
 export type TestDistortion = Pick<
@@ -56,23 +55,19 @@ export function strengthAxis(distortion: TestDistortion, strengths: readonly num
   const rounds = isLog ? roundLogs(strengths) : roundSteps(strengths, unit === '°');
   const ticks = [...rounds.filter((tick) => apart(tick, fromAxis(left)) && apart(tick, last)), last];
   return {
-    place: (strength) =>
-      isBroken && isUndistorted(strength, distortion) ? fromAxis(left) : (strength as number),
+    place: (strength) => (isUndistorted(strength, distortion) ? fromAxis(left) : Number(strength)),
     ...(isBroken && { breakAt: fromAxis((left + weakest) / 2) }),
     fraction: (coordinate) => (toAxis(coordinate) - left) / width,
     layout: {
-      ...baseAxis,
       type: scale,
       range: [left - margin * width, right + margin * width],
       showgrid: false,
-      tickmode: 'array',
       tickvals: [fromAxis(left), ...ticks],
       ticktext: [none ? `none<br>(${none})` : 'none', ...ticks.map(String)],
       ...(isLog && {
         minor: {
           ticks: 'outside',
           ticklen: 3,
-          tickmode: 'array',
           tickvals: multiples(strengths, [2, 3, 4, 5, 6, 7, 8, 9]),
         },
       }),

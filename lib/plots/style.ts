@@ -9,9 +9,9 @@ import type { Method } from '../training/methods';
  * read the same in a light and in a dark JupyterLab and in print.
  */
 
-/** Text as a Plotly label; Plotly reads a few HTML tags there, and a `<` of ours is no tag. */
+/** Text as XML, HTML, or a label of Plotly's, which reads some HTML. */
 export function escapeMarkup(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+  return text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
 /** How a network was trained: the paper's names, the control of this project, and `own` for a method of one's own. */
@@ -34,7 +34,7 @@ function look(text: string): Look {
 type Looks = readonly [Look, Look, Look];
 const looks = (one: string, two: string, three: string): Looks => [look(one), look(two), look(three)];
 
-/** The look of each verdict on a claim; without runs there is nothing to draw but a grey bar of counts. */
+/** The look of each verdict on a claim. */
 export const verdictLooks: Readonly<Record<Verdict, Look>> = {
   holds: look('#009e73 circle'),
   contradicted: look('#d55e00 square'),
@@ -96,23 +96,23 @@ export const sheet = {
 /** Sans-serif, as the reader's system has it; Arial's widths at most DejaVu Sans'. */
 export const font = { family: 'Arial, "DejaVu Sans", sans-serif', size: 15, color: sheet.ink } as const;
 
+const axis = {
+  title: { font }, // Plotly would take a larger one
+  showline: true,
+  linecolor: sheet.quiet,
+  gridcolor: sheet.grid,
+  ticks: 'outside',
+  tickcolor: sheet.quiet,
+  zeroline: false,
+} as const;
+
 /** The settings that every Plotly layout begins with. */
 export const baseLayout = {
   font,
-  template: { layout: { xaxis: { title: { font } }, yaxis: { title: { font } } } }, // Plotly would take a larger one
+  template: { layout: { xaxis: axis, yaxis: axis } },
   paper_bgcolor: sheet.background,
   plot_bgcolor: sheet.background,
   hoverlabel: { align: 'left', bgcolor: sheet.background, font: { ...font, size: 13 } },
-} as const;
-
-/** The settings that every axis begins with. */
-export const baseAxis = {
-  showline: true,
-  linecolor: sheet.quiet,
-  ticks: 'outside',
-  tickcolor: sheet.quiet,
-  ticklen: 5,
-  zeroline: false,
 } as const;
 
 /** A figure's title, in line with the left axis. */
@@ -123,8 +123,6 @@ export function figureTitle(text: string) {
     x: 0,
     xref: 'paper',
     y: 1,
-    yref: 'container',
-    yanchor: 'top',
     pad: { t: 14 },
   } as const;
 }
@@ -135,6 +133,16 @@ export const baseConfig = {
   showSendToCloud: false,
   modeBarButtonsToRemove: ['select2d', 'lasso2d', 'autoScale2d'],
 } as const;
+
+/** A line across the plot, beneath the curves. */
+export function acrossAt(y: number, line: object) {
+  return { type: 'line', layer: 'below', xref: 'paper', x0: 0, x1: 1, y0: y, y1: y, line };
+}
+
+/** A line up the plot, beneath the curves. */
+export function upAt(x: number, line: object) {
+  return { type: 'line', layer: 'below', x0: x, x1: x, yref: 'paper', y0: 0, y1: 1, line };
+}
 
 /** A colour with an opacity from 0 to 1: `#rrggbb` → `rgba(r, g, b, opacity)`. */
 export function translucent(colour: string, opacity: number): string {

@@ -1,6 +1,7 @@
 import { ArgumentError } from '../io/errors';
 import { type MimeBundle, mimeBundle } from '../notebook/mime';
-import { escapeXml, saveAs } from './figure';
+import { saveAs } from './figure';
+import { escapeMarkup } from './style';
 
 /** What stands in a table's cell, `\n` for a new line in HTML; `null` and a missing key are an empty cell: not computed. */
 export type Cell = string | number | boolean | null | undefined;
@@ -47,7 +48,7 @@ export class ResultsTable {
   toHtml(): string {
     const isNumeric = this.numeric();
     const cell = (tag: 'th' | 'td', content: string, at: number) => {
-      const html = escapeXml(content).replaceAll('\n', '<br>');
+      const html = escapeMarkup(content).replaceAll('\n', '<br>');
       return `<${tag} style="text-align: ${isNumeric[at] ? 'right' : 'left'}">${html}</${tag}>`;
     };
     const head = this.columns.map((column, at) => cell('th', column, at)).join('');
@@ -55,7 +56,7 @@ export class ResultsTable {
       (row) => `<tr>${row.map((content, at) => cell('td', content, at)).join('')}</tr>`,
     );
     const style = 'text-align: left; white-space: nowrap; padding: 0 0.5em';
-    const caption = this.title ? [`<caption style="${style}">${escapeXml(this.title)}</caption>`] : [];
+    const caption = this.title ? [`<caption style="${style}">${escapeMarkup(this.title)}</caption>`] : [];
     return [
       '<table>',
       ...caption,

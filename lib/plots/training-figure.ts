@@ -1,6 +1,6 @@
 import type { EpochResult } from '../training/checkpoint';
 import { Figure } from './figure';
-import { baseAxis, baseLayout, escapeMarkup, figureTitle, font, looksOf, percent, sheet } from './style';
+import { baseLayout, escapeMarkup, figureTitle, font, looksOf, percent } from './style';
 
 /** The epochs that a training figure draws, and the method they are of. */
 export interface TrainingFigureOptions {
@@ -20,23 +20,19 @@ export function trainingFigure({ title, method, history }: TrainingFigureOptions
   const bestPercent = percent(best.validationAccuracy, 2);
   const [{ colour }] = looksOf(method);
   const curve = {
-    type: 'scatter',
     mode: 'lines+markers',
     x: history.map(({ epoch }) => epoch),
     line: { color: colour, width: 2.2 },
     marker: { size: 6 },
   };
   const onSecond = { xaxis: 'x2', yaxis: 'y2' };
-  const xAxis = (domain: [number, number], anchor: string) => ({
-    ...baseAxis,
-    domain,
-    anchor,
+  const xAxis = {
     range: [0.5, epochs + 0.5],
     tick0: 0,
     dtick: [1, 2, 5, 10].find((step) => epochs / step <= 10) ?? 20,
     showgrid: false,
     title: { text: 'Epoch', standoff: 8 },
-  });
+  };
   const above = { x: 0, yref: 'paper', y: 1, yanchor: 'bottom', yshift: 6, showarrow: false, font };
   return new Figure({
     data: [
@@ -53,7 +49,6 @@ export function trainingFigure({ title, method, history }: TrainingFigureOptions
         hovertemplate: '%{text}<extra></extra>',
       },
       {
-        type: 'scatter',
         mode: 'markers',
         x: [best.epoch],
         y: [bestPercent],
@@ -70,11 +65,10 @@ export function trainingFigure({ title, method, history }: TrainingFigureOptions
       margin: { l: 66, r: 24, t: 74, b: 56, autoexpand: false },
       title: figureTitle(title),
       showlegend: false,
-      hovermode: 'closest',
-      xaxis: xAxis([0, 0.44], 'y'),
-      xaxis2: xAxis([0.56, 1], 'y2'),
-      yaxis: { ...baseAxis, gridcolor: sheet.grid, rangemode: 'tozero' },
-      yaxis2: { ...baseAxis, gridcolor: sheet.grid, anchor: 'x2' },
+      grid: { rows: 1, columns: 2, pattern: 'independent', xgap: 0.12 / 0.56 },
+      xaxis: xAxis,
+      xaxis2: xAxis,
+      yaxis: { rangemode: 'tozero' },
       annotations: [
         { text: 'Training loss', xref: 'x domain', ...above },
         { text: 'Validation accuracy (%)', xref: 'x2 domain', ...above },
