@@ -277,7 +277,7 @@ describe('a robustness figure', () => {
     const [, strengths] = grids[3] as (typeof grids)[3];
     const figure = robustnessFigure({
       title: label,
-      distortion: rotation,
+      distortion: { ...rotation, title: label, symbol: '<ρ>' },
       chance: 0.1,
       curves: [curve(strengths, [0.6, 0.5, 0.4, 0.3, 0.2, 0.1], { label })],
     });
@@ -286,6 +286,8 @@ describe('a robustness figure', () => {
       .replace(/&#(\d+);/g, (_, code) => String.fromCharCode(Number(code)))
       .replaceAll('&amp;', '&');
     assert.equal(unescaped.split(`>${label}<`).length - 1, 2, 'title and legend');
+    for (const text of [`>${label} <ρ> (°)<`, '>practical: <ρ> = 30°<'])
+      assert(unescaped.includes(text), text);
     await sharp(Buffer.from(svg)).png().toBuffer(); // refuses XML that is not well-formed
   });
 

@@ -108,7 +108,7 @@ export function robustnessFigure(options: RobustnessFigureOptions): Figure {
       ],
       annotations: [
         {
-          text: `practical: ${textOf(practical, distortion)}`,
+          text: escapeMarkup(`practical: ${textOf(practical, distortion)}`),
           x: scale === 'log' ? Math.log10(practical) : practical, // annotations, unlike shapes, take a log axis' exponents
           xanchor: place < 0.2 ? 'left' : place > 0.8 ? 'right' : 'center',
           yref: 'paper',
@@ -182,7 +182,7 @@ function curveTraces(
       marker: { symbol: isWorst ? `${marker}-open` : marker, size: isBaseline ? 5 : 8 },
       text: points.map(({ strength, accuracy, low, high }) => {
         const interval = `${percent(low, 2)} to ${percent(high, 2)}`;
-        return `${textOf(strength, distortion)}: ${percent(accuracy)} % (${interval})`;
+        return escapeMarkup(`${textOf(strength, distortion)}: ${percent(accuracy)} % (${interval})`);
       }),
       hovertemplate: `${hover.join('<br>')}<extra></extra>`,
     },

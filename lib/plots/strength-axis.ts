@@ -1,5 +1,6 @@
 import type { TableDistortion } from '../distortions';
 import { ArgumentError } from '../io/errors';
+import { escapeMarkup } from './style';
 
 /** What the horizontal axis of a robustness figure needs to know of the test distortion. */
 export type TestDistortion = Pick<
@@ -71,7 +72,7 @@ export function strengthAxis(distortion: TestDistortion, strengths: readonly num
           tickvals: multiples(strengths, [2, 3, 4, 5, 6, 7, 8, 9]),
         },
       }),
-      title: { text: `${title} ${symbol}${unit ? ` (${unit})` : ''}`, standoff: 10 },
+      title: { text: escapeMarkup(`${title} ${symbol}${unit ? ` (${unit})` : ''}`), standoff: 10 },
     },
   };
 }
