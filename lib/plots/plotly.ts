@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { createContext, runInContext } from 'node:vm';
 import type { Element, Window } from 'happy-dom';
-import { shortHash } from '../io/hash';
+import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
+import { randomStream } from '../data/random';
 import { textBox } from './text-box';
 
 /** A Plotly figure as JSON: what `Plotly.newPlot` takes and JupyterLab draws. */
@@ -19,6 +20,8 @@ export const plotlyPath = (): string => require.resolve('plotly.js-dist');
 
 let loading: Promise<Draw> | undefined;
 let queue: Promise<unknown> = Promise.resolve();
+/** By which plotly.js names the elements of the figure that it draws. */
+let names = randomStream([]);
 
 /**
  * Draws a Plotly figure as SVG inside Node, by plotly.js itself on happy-dom's document.
@@ -31,11 +34,12 @@ export function renderSvg(payload: PlotlyPayload): Promise<string> {
   const [json, size] = [JSON.stringify(payload), JSON.stringify({ width, height })];
   const drawn = queue.then(async () => {
     loading ??= loadPlotly();
-    return (await loading)(json, size);
+    const draw = await loading;
+    names = randomStream([json]);
+    return draw(json, size);
   });
   queue = drawn.catch(() => undefined); // one at a time: plotly.js measures all figures in one document
-  const id = shortHash(json + size, 8);
-  return drawn.then((svg) => nameAnew(svg, id));
+  return drawn;
 }
 
 /**
@@ -47,7 +51,8 @@ async function loadPlotly(): Promise<Draw> {
   const window = new Window({ width: 1200, height: 800 });
   giveSizes(window);
   window.URL.createObjectURL = () => 'blob:'; // asked for by the map traces at load, never used
-  const realm = createContext(Object.assign(window, { module: { exports: {} } }));
+  const ownMath = Object.create(Math, { random: { value: () => uniformFloat64(names) } });
+  const realm = createContext(Object.assign(window, { module: { exports: {} }, Math: ownMath }));
   const path = plotlyPath();
   runInContext(await readFile(path, 'utf8'), realm, { filename: path });
   return runInContext(
@@ -55,19 +60,6 @@ async function loadPlotly(): Promise<Draw> {
       module.exports.toImage(JSON.parse(payload), { format: 'svg', imageDataOnly: true, ...JSON.parse(size) })`,
     realm,
   );
-}
-
-/** Puts a name of ours in the place of the random ones that plotly.js gives to a figure and its traces. */
-function nameAnew(svg: string, id: string): string {
-  const [, random] = /id="defs-([0-9a-f]{6})"/.exec(svg) ?? [];
-  const named = svg
-    .replace(new RegExp(`(?<=[a-z-])${random}`, 'g'), id)
-    .replace(/ trace[0-9a-f]{6}(?=")/g, '');
-  const traces: string[] = []; // a pattern and a colour bar have their trace's random name, too
-  return named.replace(new RegExp(`(?<=p${id}-|g${id}-cb|class="y?cb)[0-9a-f]{6}`, 'g'), (trace) => {
-    if (!traces.includes(trace)) traces.push(trace);
-    return String(traces.indexOf(trace));
-  });
 }
 
 /** happy-dom lays nothing out: all its boxes are 0 × 0. Plotly needs those of text, which it measures untransformed. */
