@@ -16,13 +16,9 @@ const methods = [mimeBundle, Symbol.for('Jupyter.display')];
 
 /** How a value is shown: as it says itself, a tensor by its first values, anything else as Node prints it. */
 export function toMimeBundle(value: unknown): MimeBundle | Promise<MimeBundle> {
-  if (value !== null && (typeof value === 'object' || typeof value === 'function')) {
-    for (const name of methods) {
-      const method: unknown = Reflect.get(value, name);
-      if (typeof method !== 'function') continue;
-      const bundle: MimeBundle | Promise<MimeBundle> = method.call(value);
-      return bundle;
-    }
+  for (const name of methods) {
+    const method = (value as Readonly<Record<symbol, unknown>> | null | undefined)?.[name];
+    if (typeof method === 'function') return method.call(value);
   }
   return { 'text/plain': toText(value) };
 }
@@ -66,9 +62,7 @@ interface Tensor {
 function isTensor(value: unknown): value is Tensor {
   const tensor = value as Partial<Tensor> | null | undefined;
   return (
-    typeof tensor === 'object' &&
-    tensor !== null &&
-    Array.isArray(tensor.shape) &&
+    Array.isArray(tensor?.shape) &&
     typeof tensor.dtype === 'string' &&
     typeof tensor.dataSync === 'function' &&
     typeof tensor.flatten === 'function'

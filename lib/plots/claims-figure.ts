@@ -126,7 +126,6 @@ export function claimsFigure(checks: readonly CheckedClaims[]): Figure {
           y: middle,
           xref: 'paper',
           x: 0.01,
-          showarrow: false,
           font: { size: labelFont, color: sheet.quiet },
         })),
       showlegend: true,

@@ -140,7 +140,7 @@ function strengthsOf(distortion: TestDistortion, curves: readonly RobustnessCurv
 }
 
 function note(size: number) {
-  return { yanchor: 'bottom', showarrow: false, font: { size, color: sheet.quiet } };
+  return { yanchor: 'bottom', font: { size, color: sheet.quiet } };
 }
 
 /** The spread of a curve as a soft band, then the curve. */

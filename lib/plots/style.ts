@@ -109,7 +109,7 @@ const axis = {
 /** The settings that every Plotly layout begins with. */
 export const baseLayout = {
   font,
-  template: { layout: { xaxis: axis, yaxis: axis } },
+  template: { layout: { xaxis: axis, yaxis: axis, annotationdefaults: { showarrow: false } } },
   paper_bgcolor: sheet.background,
   plot_bgcolor: sheet.background,
   hoverlabel: { align: 'left', bgcolor: sheet.background, font: { ...font, size: 13 } },

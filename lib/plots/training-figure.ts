@@ -33,7 +33,7 @@ export function trainingFigure({ title, method, history }: TrainingFigureOptions
     showgrid: false,
     title: { text: 'Epoch', standoff: 8 },
   };
-  const above = { x: 0, yref: 'paper', y: 1, yanchor: 'bottom', yshift: 6, showarrow: false, font };
+  const above = { x: 0, yref: 'paper', y: 1, yanchor: 'bottom', yshift: 6, font };
   return new Figure({
     data: [
       {
@@ -78,7 +78,6 @@ export function trainingFigure({ title, method, history }: TrainingFigureOptions
           x: best.epoch,
           yref: 'y2',
           y: bestPercent,
-          showarrow: false,
           xanchor: best.epoch > epochs / 2 ? 'right' : 'left',
           yshift: 16,
           font: { size: 13 },
