@@ -1,13 +1,13 @@
 /** What the networks of the study `after` get right of corrupted pictures, over their seeds. */
-import { corruptions, distortionNamed, isNone, type Strength } from '../distortions';
+import { type Corruption, corruptions, distortionNamed, isNone } from '../distortions';
 import type { EvaluationRow } from '../evaluation/evaluate';
 import { CLEAN, type CountedReport, type Measured, reportSummary } from '../evaluation/report-measures';
 import { Markdown } from '../notebook/mime';
 import type { Laboratory } from '../runs/laboratory';
-import { isTest, type RunRecord, type RunResult, TEST_SEED } from '../runs/run-store';
+import { isTest, type RunRecord, type RunResult, TEST_SEED, testedRows } from '../runs/run-store';
 import { runTitle } from '../runs/spec';
 import { pointsText } from './claims';
-import { type Direction, decide, directions, type Estimate, mean } from './claims/statistics';
+import { type Direction, decide, directions, type Estimate, GAIN, mean } from './claims/statistics';
 import { SettingCurves, seedsText } from './panel-curves';
 import { studyOf } from './studies';
 
@@ -19,9 +19,6 @@ interface TreatmentRuns {
   /** Of each run. */
   readonly reports: readonly CountedReport[];
 }
-
-/** Gains lie in it, losses do not. */
-const GAIN = [0, Number.POSITIVE_INFINITY] as const;
 
 const measureNames = ['clean', 'corrupted', 'mCE', 'relativeMCE'] as const;
 
@@ -111,7 +108,7 @@ function testedIn(laboratory: Laboratory): readonly TreatmentRuns[] {
       return report === undefined ? [] : [{ run, report }];
     });
     const [runs, reports] = [found.map(({ run }) => run), found.map(({ report }) => report)];
-    return { label: runs.map(({ spec }) => runTitle(spec))[0] ?? '', runs, reports };
+    return { label: runTitle(treatment), runs, reports };
   });
   return all.filter((one) => paired(one, all[0]).length > 0);
 }
@@ -121,12 +118,10 @@ function corruptionReport({ record, rows }: RunResult): CountedReport | undefine
   const tests = rows.filter((row) => isTest(spec, row));
   const clean = tests.find(({ distortion, strength }) => isNone(distortionNamed(distortion), strength));
   const corrupted = tests.filter(({ distortion }) => corruptions.some(({ name }) => name === distortion));
-  const isThere = (name: string, severity: Strength) =>
-    corrupted.some(({ distortion, strength }) => distortion === name && strength === severity);
-  const isWhole = corruptions
-    .filter(({ isExtra }) => !isExtra)
-    .every(({ name, testGrid }) => testGrid.slice(1).every((severity) => isThere(name, severity)));
-  if (clean === undefined || !isWhole) return undefined;
+  const row = testedRows(spec, corrupted);
+  const isWhole = ({ name, testGrid, isExtra }: Corruption) =>
+    isExtra || testGrid.slice(1).every((strength) => row({ distortion: name, strength }) !== undefined);
+  if (clean === undefined || !corruptions.every(isWhole)) return undefined;
   const { name, digest = '', test: images } = spec.dataset;
   return {
     network: runTitle(spec),

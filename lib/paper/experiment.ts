@@ -5,7 +5,7 @@ import type { Laboratory } from '../runs/laboratory';
 import { BASELINE, CONTROL, type Treatment } from '../runs/presets';
 import { isOf } from '../runs/shipped-results';
 import { runTitle } from '../runs/spec';
-import { type Direction, decide, directions, estimate, SeedDeviations } from './claims/statistics';
+import { type Direction, decide, directions, estimate, GAIN, SeedDeviations } from './claims/statistics';
 import { type NamedCurve, SettingCurves } from './panel-curves';
 
 type Shown = ReturnType<Laboratory['shown']>;
@@ -83,20 +83,11 @@ export function experimentGains(laboratory: Laboratory, test: string): readonly 
       ];
       const found = estimate(test, terms, deviations);
       if (found === undefined) return [];
-      const label = runTitle(curve.treatment);
-      return [{ label, strength, found, ...decide(found, [0, Number.POSITIVE_INFINITY]) }];
+      const { value: gain, seeds, images } = found;
+      const setting = { label: runTitle(curve.treatment), strength, at: strengthText(kind, strength) };
+      return [{ ...setting, gain, seeds: seeds.length, images, ...decide(found, GAIN) }];
     });
   });
   const verdicts = directions(compared);
-  return compared.map(({ label, strength, found, low, high }, place) => ({
-    label,
-    strength,
-    at: strengthText(kind, strength),
-    gain: found.value,
-    low,
-    high,
-    seeds: found.seeds.length,
-    images: found.images,
-    verdict: verdicts[place],
-  }));
+  return compared.map(({ pHolds: _, pBroken: __, ...gain }, at) => ({ ...gain, verdict: verdicts[at] }));
 }

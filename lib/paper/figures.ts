@@ -175,8 +175,12 @@ export function panelReadAs(panel: Panel, reading: Partial<Reading> | undefined)
 
 /** All families that a panel's curves and band are chosen from, each once. */
 export function familiesOf({ curves, band }: Pick<Panel, 'curves' | 'band'>): readonly Family[] {
-  const all = [...curves.map(({ pick: _, at: __, ...family }) => family), ...band];
-  return [...new Map(all.map((family) => [JSON.stringify(family), family])).values()];
+  return eachOnce([...curves.map(({ pick: _, at: __, ...family }) => family), ...band]);
+}
+
+/** Values without those that equal an earlier one. */
+export function eachOnce<T>(values: readonly T[]): readonly T[] {
+  return [...new Map(values.map((value) => [JSON.stringify(value), value])).values()];
 }
 
 /** JPEG as training distortion is in Table 2, but in no panel. */

@@ -10,6 +10,7 @@ import { inEitherPrecision, runTitle, settingKey } from '../runs/spec';
 import {
   type CurveRule,
   controlsOf,
+  eachOnce,
   type Family,
   type FigureName,
   familiesOf,
@@ -197,35 +198,37 @@ export function panelCurves(panel: Panel, preset: Preset, results: Results): Pan
     return missing.length === 0 ? [curves] : [];
   };
   const families = familiesOf(panel);
-  const controls = controlsOf(families, preset).flatMap((treatment) => there.of(treatment) ?? []);
-  const chosen = panel.curves.flatMap((rule) =>
-    whole(rule).map((settings) => ({ rule, curve: choose(settings, rule, panel.test) })),
-  );
-  const drawn = ofCommonSeeds([baseline, ...controls, ...chosen.map(({ curve }) => curve)]);
+  const chosen: readonly PanelCurve[] = [
+    { label: 'baseline', rule: 'baseline', chosen: baseline },
+    ...controlsOf(families, preset).flatMap((treatment): readonly PanelCurve[] => {
+      const curve = there.of(treatment);
+      const label = `control${treatment.epochs === undefined ? '' : ', twice the epochs'}`;
+      return curve ? [{ label, rule: 'control', chosen: curve }] : [];
+    }),
+    ...panel.curves.flatMap((rule) =>
+      whole(rule).map((settings) => {
+        const curve = choose(settings, rule, panel.test);
+        return { label: curveLabel(rule, curve), rule, chosen: curve };
+      }),
+    ),
+  ];
+  const common = ofCommonSeeds(chosen.map((one) => one.chosen));
+  const [first, ...drawn] = chosen.map((one, at) => ({ ...one, chosen: common[at] }));
   const inBand = panel.band.flatMap(whole);
   const band = inBand.length === panel.band.length ? inBand.flat() : [];
-  const wanted = new Map(
-    families.flatMap((family) => settingsOf(family, preset)).map((one) => [JSON.stringify(one), one]),
-  );
+  const wanted = eachOnce(families.flatMap((family) => settingsOf(family, preset)));
   return {
     panel,
     chance: 1 / preset.classes,
-    baseline: { label: 'baseline', rule: 'baseline', chosen: drawn[0] },
-    controls: controls.map(({ treatment: { epochs } }, at) => ({
-      label: `control${epochs === undefined ? '' : ', twice the epochs'}`,
-      rule: 'control',
-      chosen: drawn[1 + at],
-    })),
-    curves: chosen.map(({ rule }, at) => {
-      const curve = drawn[1 + controls.length + at];
-      return { label: curveLabel(rule, curve), rule, chosen: curve };
-    }),
+    baseline: first,
+    controls: drawn.filter(({ rule }) => rule === 'control'),
+    curves: drawn.filter(({ rule }) => rule !== 'control'),
     band: (band[0]?.points ?? []).map(({ strength }, at) => {
       const accuracies = band.map(({ points }) => points[at].accuracy);
       return { strength, low: Math.min(...accuracies), high: Math.max(...accuracies) };
     }),
-    computed: [...wanted.values()].filter((treatment) => there.of(treatment) !== undefined).length + 1,
-    wanted: wanted.size + 1,
+    computed: wanted.filter((treatment) => there.of(treatment) !== undefined).length + 1,
+    wanted: wanted.length + 1,
   };
 }
 
@@ -291,15 +294,13 @@ export function figureFamilies(figure: FigureName, preset: Preset, results: Resu
   const panels = panelsOf(figure);
   const [{ test }] = panels;
   const there = new SettingCurves({ results, preset, test, strengths: testStrengths(panels[0], preset) });
-  const families = new Map(panels.flatMap(familiesOf).map((family) => [JSON.stringify(family), family]));
-  return [...families.values()].map((family) => {
+  return eachOnce(panels.flatMap(familiesOf)).map((family) => {
     const settings = settingsOf(family, preset);
-    const { curves } = there.ofFamily(family);
     const spec = specOf(preset, settings[0], { precision: 'float32' });
     return {
       family,
       settings: settings.length,
-      computed: curves.length,
+      computed: there.ofFamily(family).curves.length,
       passes: Math.round(workOf([{ spec, tests: [] }])),
     };
   });

@@ -20,6 +20,7 @@ import {
   decide,
   type Estimate,
   estimate,
+  GAIN,
   type Range,
   SeedDeviations,
   type Term,
@@ -47,8 +48,8 @@ interface Claimed {
 }
 
 const relations = {
-  above: { mean: [0, MORE], each: [-MARGIN, MORE] },
-  'above on average': { mean: [0, MORE] },
+  above: { mean: GAIN, each: [-MARGIN, MORE] },
+  'above on average': { mean: GAIN },
   'far above': { mean: [FAR, MORE] },
   'nowhere below': { each: [-MARGIN, MORE] },
   about: { each: [-MARGIN, MARGIN] },
@@ -212,7 +213,7 @@ export class Evidence {
       ...widthTerms(these, strength, -1 / at.length),
     ]);
     const widths = `${NARROWER} × the width of ${bandText(those)} − the width of ${bandText(these)}`;
-    return this.#compared(`${widths}, mean over ${rangeText(at, test)}`, terms, [0, MORE], test);
+    return this.#compared(`${widths}, mean over ${rangeText(at, test)}`, terms, GAIN, test);
   }
 
   #compared(what: string, terms: readonly Term[], claimed: Range, test: DistortionName): Comparison {

@@ -176,6 +176,9 @@ function imageVariance(
 /** What a sum is claimed to lie between; one end may be infinite. */
 export type Range = readonly [low: number, high: number];
 
+/** Gains lie in it, losses do not. */
+export const GAIN: Range = [0, Number.POSITIVE_INFINITY];
+
 export interface Decision {
   /** The 95 % interval. */
   readonly low: number;
@@ -225,7 +228,7 @@ export const isSure = (probability: number) => probability <= LEVEL;
 /** Surely above zero, surely below, or neither. */
 export type Direction = 'better' | 'worse' | 'undecided';
 
-/** Where differences lie that were decided against 0..∞, corrected for their number (Holm). */
+/** Where differences lie that were decided against {@link GAIN}, corrected for their number (Holm). */
 export function directions(all: readonly Pick<Decision, 'pHolds' | 'pBroken'>[]): readonly Direction[] {
   const sure = holm(all.map(({ pHolds, pBroken }) => Math.min(pHolds, pBroken)));
   return all.map(({ pHolds }, at) => (!sure[at] ? 'undecided' : isSure(pHolds) ? 'better' : 'worse'));
