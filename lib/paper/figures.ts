@@ -186,29 +186,22 @@ export function eachOnce<T>(values: readonly T[]): readonly T[] {
 /** JPEG as training distortion is in Table 2, but in no panel. */
 export const unpictured: readonly Family[] = [st('jpeg'), da('jpeg')];
 
-/**
- * The test strengths of a panel at a preset: every `testStride`-th of the test grid, its ends, the practical strength and
- * those that decide a choice.
- */
-export function testStrengths(panel: Panel, preset: Preset): readonly (number | null)[] {
-  const { practical } = distortions[panel.test];
-  return sparse(panel.test, preset, [practical, ...panel.curves.flatMap(({ at }) => at ?? [])]);
+/** The test strengths of a panel at a preset. */
+export function testStrengths({ test, curves }: Panel, preset: Preset): readonly (number | null)[] {
+  return sparse(test, preset, curves);
 }
 
-/** The strengths of a test grid that a preset tests at, with those that are asked for. */
+/** Every `testStride`-th of a test grid, its ends, the practical strength and those that decide which curves are chosen. */
 export function sparse(
   test: DistortionName,
   { testStride }: Preset,
-  deciding: readonly (number | null)[] = [distortions[test].practical],
+  curves: readonly CurveRule[] = [],
 ): readonly (number | null)[] {
-  const { testGrid } = distortions[test] as TableDistortion;
-  return thinned(testGrid, testStride, deciding);
+  const { testGrid, practical }: TableDistortion = distortions[test];
+  return thinned(testGrid, testStride, [practical, ...curves.flatMap(({ at }) => at ?? [])]);
 }
 
-/**
- * The training strength of Table 2 nearest to the practical one, on the scale of the axis: where several seeds are run.
- * Of two as near, the weaker one; never that of no distortion.
- */
+/** Where several seeds are run: at the training strength nearest to the practical one on the axis, of two the weaker. */
 export const PRACTICAL_TRAINING: Readonly<Record<TrainingName, number | readonly number[]>> = {
   'gaussian-noise': 0.0464,
   jpeg: 50,

@@ -40,9 +40,8 @@ interface Told extends Comparison {
 }
 
 /**
- * Says what the panels of a figure show at one preset or several: which methods gain over the baseline at the practical
- * strength, at a strong one and without distortion, how the best ST and DA compare, which settings lose accuracy on clean
- * pictures, what is undecided; and the paired gains with their intervals. Panels without runs are named.
+ * Says what the panels of a figure show at one preset or several: gains over the baseline at the practical strength, at a
+ * strong one and without distortion, ST beside DA, losses on clean pictures, what is undecided. Panels without runs are named.
  */
 export function findings(figure: FigureName, laboratories: Laboratory | readonly Laboratory[]): Markdown {
   const texts = [laboratories].flat().flatMap((laboratory) => {
@@ -131,10 +130,7 @@ function contendersOf({ curves }: Panel): readonly Contender[] {
   return [...contenders].map(([name, families]) => ({ name, families }));
 }
 
-/**
- * The practical strength, a strong one, and none. Strong is the weakest at which the baseline has lost at least half of what
- * it had above chance, else the strongest.
- */
+/** The practical strength, a strong one (where the baseline has lost half of what it had above chance), and none. */
 function placesOf(panel: Panel, preset: Preset, results: Results): readonly Place[] {
   const distortion = distortions[panel.test];
   const { none, practical } = distortion;

@@ -145,10 +145,8 @@ export class SettingCurves<Test extends string = DistortionName> {
   }
 
   /**
-   * Accuracy against strength of a setting, from all its seeds that were tested at every one of the strengths; undefined
-   * if there is none.
-   *
-   * Runs of the precision of which there are most seeds count; different precisions are not mixed.
+   * A setting's accuracy from all its seeds that were tested at every one of the strengths, in the precision that has
+   * more of them; undefined if there is none.
    */
   of(treatment: Treatment): SettingCurve | undefined {
     const key = JSON.stringify(treatment);
@@ -248,10 +246,7 @@ export function figureCurves(figure: FigureName, laboratory: Laboratory): readon
   });
 }
 
-/**
- * Of some settings, at least one, that which is best or worst at the deciding strength; of equals, the first. It is chosen
- * by the seeds that all of them have: a setting with one lucky seed would beat those with several.
- */
+/** The setting that is best or worst at the deciding strength, by the seeds that all have; of equals, the first. */
 export function choose(
   settings: readonly SettingCurve[],
   { pick, at }: Pick<CurveRule, 'pick' | 'at'>,
@@ -311,7 +306,7 @@ export function settingsComputed(panels: readonly PanelCurves[]): string {
   return panels.map(({ panel, computed, wanted }) => `${panel.id}: ${computed} of ${wanted}`).join('; ');
 }
 
-/** Where and when the curves of some panels were computed, and how many of their settings: what is said under a figure. */
+/** Where and when the curves of some panels were computed, and how many of their settings. */
 export function provenance(panels: readonly PanelCurves[]): string {
   const runs = panels.flatMap(({ baseline, curves }) =>
     [baseline, ...curves].flatMap(({ chosen }) => chosen.runs),

@@ -1,7 +1,4 @@
-/**
- * What is asked beside the paper's figures: how the readings of Eq. 5 differ, what the weight of its divergence does, and
- * whether stability generalises to corruptions that nobody trained with.
- */
+/** Studies beside the paper's figures: the readings of Eq. 5, the weight of its divergence, and what came after. */
 import { corruptions, type DistortionName, distortionNamed, type Strength } from '../distortions';
 import type { Laboratory } from '../runs/laboratory';
 import { BASELINE, CONTROL, type Preset, type Treatment } from '../runs/presets';
@@ -9,7 +6,6 @@ import { AS_PRINTED, type Reading } from '../training/methods';
 import { sparse } from './figures';
 import { type SettingCurve, SettingCurves } from './panel-curves';
 
-/** The studies beside the paper's figures: the readings of Eq. 5, the weight of its divergence, and what came after. */
 export const studyNames = ['readings', 'weight', 'after'] as const;
 /** The name of a study: one of {@link studyNames}. */
 export type StudyName = (typeof studyNames)[number];
@@ -42,10 +38,7 @@ const WEIGHTS: readonly number[] = [0.001, 0.00316, 0.01, 0.0316, 0.1, 0.316, 1,
 /** Tests of the study of what came after: noise, an attack, and the corruptions, the extra ones too. */
 const AFTER_TESTS: readonly string[] = ['gaussian-noise', 'fgsm', ...corruptions.map(({ name }) => name)];
 
-/**
- * Trains with noise, with rotations, with both and with FGSM by the paper's methods; then AugMix with its loss, and TRADES, each
- * with the α of its own paper.
- */
+/** The paper's methods with noise, rotations, both and FGSM; then AugMix with its loss, and TRADES, α as in their papers. */
 const AFTER: readonly Treatment[] = [
   BASELINE,
   CONTROL,

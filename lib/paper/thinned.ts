@@ -1,7 +1,4 @@
-/**
- * Every n-th of some strengths (`stride` is n), the first and the last, and those of `kept`. In a file of its own, since
- * the figures' would load a schema library into every plot.
- */
+/** Every `stride`-th of some strengths, the last, and those of `kept`. Apart from the figures, which load a schema library. */
 export function thinned<S>(strengths: readonly S[], stride: number, kept: readonly S[]): readonly S[] {
   return strengths.filter(
     (strength, at) => at % stride === 0 || at === strengths.length - 1 || kept.includes(strength),

@@ -15,8 +15,8 @@ export interface ExperimentOptions {
   /** Small letters, digits, hyphens: its preset's name. */
   readonly name: string;
   /**
-   * A data set, the folder of one that was built, or a function that opens one, called once. A relative folder is looked for
-   * in the working directory, which for a notebook is its own folder; in an experiment as JSON, beside its file.
+   * A data set, the folder of one that was built, or a function that opens one, called once. A relative folder is of the
+   * working directory (a notebook's own folder), of an experiment as JSON of its file's folder.
    */
   readonly dataset: Pictures | (() => ImageDataset);
   /** Default: ResNet-18 of width 16, its stem as the paper's from 64 px on, else the small one. */
@@ -78,16 +78,15 @@ const schema = z.strictObject({
 });
 
 /**
- * Makes an experiment known under its name, as a preset of its own: a `Laboratory`, `sweep`, `sweepStatus` and the command
- * line take it. All runs of the paper can be done with it, too.
+ * Makes an experiment known under its name, as a preset that a `Laboratory`, `sweep`, `sweepStatus` and the command line take;
+ * the paper's figures can be done with it, too.
  *
  * The ids of its runs cover the pictures, all numbers here, what the network, the loss and the distortions compute, and the
- * weights that the network loads. They leave out what `make` of a distortion takes from outside of it: change that, and give
- * the distortion another name.
+ * weights that the network loads; not what `make` of a distortion takes from outside of it: if that changes, give the
+ * distortion another name.
  *
  * @returns its preset
- * @throws ArgumentError that names every key that is unknown, missing or out of range, and what is wrong with a treatment
- *   or test
+ * @throws ArgumentError that names every key that is unknown, missing or out of range
  */
 export function defineExperiment(options: ExperimentOptions): Preset {
   checkOptions(
@@ -145,9 +144,8 @@ export function defineExperiment(options: ExperimentOptions): Preset {
 const loaded = new Map<string, unknown>();
 
 /**
- * Loads a file that registers distortions, methods or networks, or defines experiments: TypeScript, JavaScript, or an
- * experiment as JSON, with its data set's folder relative to the file. Code is loaded once a process, JSON as it
- * stands now; the processes of a sweep load it, too.
+ * Loads a file that registers distortions, methods or networks, or defines experiments (TypeScript, JavaScript), or that is
+ * an experiment (JSON). Code is loaded once a process, JSON each time; the processes of a sweep load it, too.
  *
  * @returns what it exports; of JSON, the preset
  * @throws ArgumentError if it cannot be loaded

@@ -1,4 +1,5 @@
 /** One run: its spec, the presets, its record on disk, and the laboratory that makes or finds it. */
+export type { Lock, Owner } from '../io/lock';
 export { defineExperiment, type ExperimentOptions, loadPlugin } from './experiment';
 export { isWhole, type Job, type JobEvent } from './job';
 export {
@@ -19,5 +20,5 @@ export {
   specOf,
   type Treatment,
 } from './presets';
-export { type Lock, type Owner, type Results, type RunRecord, type RunResult, RunStore } from './run-store';
+export { type Results, type RunRecord, type RunResult, RunStore } from './run-store';
 export { type NetworkForm, type OwnNetworkForm, parseSpec, type RunSpec, runId, runTitle } from './spec';

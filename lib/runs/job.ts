@@ -4,7 +4,7 @@ import { failureText } from '../io/errors';
 import { fileError } from '../io/files';
 import type { EpochResult } from '../training/checkpoint';
 import { Laboratory, type LaboratoryOptions } from './laboratory';
-import { orIfBad, type RunRecord, type RunStore, testedRows } from './run-store';
+import { orIfBad, type RunRecord, type RunStore, type Test, testedRows } from './run-store';
 import type { RunSpec } from './spec';
 
 /** One run with its tests: what is handed to a process or a node. Plain JSON. */
@@ -45,8 +45,7 @@ export function laboratories(
 }
 
 /**
- * Does jobs, and tells what happens to each: first the runs, one after the other, then the tests that are missing, those
- * of all runs together, so that distorted images are made once for all of them.
+ * Does jobs: the runs one after the other, then their missing tests together, so that distorted images are made once.
  *
  * @throws the signal's reason when it aborts
  */
@@ -120,6 +119,13 @@ function missingTests(store: RunStore, { id, spec, tests }: Job): Job['tests'] {
   });
 }
 
+/** A job's tests one by one. */
+export function eachTest({ tests }: Pick<Job, 'tests'>): readonly Test[] {
+  return tests.flatMap(({ distortion, strengths }) =>
+    strengths.map((strength) => ({ distortion, strength })),
+  );
+}
+
 /** Says which epochs and tests a job still needs. A run without weights is trained and tested anew. */
 export function restOf(store: RunStore, job: Job): Pick<Job, 'spec' | 'tests'> {
   const { id, spec, tests } = job;
@@ -134,9 +140,7 @@ export function restOf(store: RunStore, job: Job): Pick<Job, 'spec' | 'tests'> {
   return { spec: { ...spec, epochs: spec.epochs - (begun ?? 0) }, tests };
 }
 
-/**
- * Counts the images that jobs send through the network, forward and back, in training and tests. A forward pass counts a third.
- */
+/** Counts the images that jobs send through the network, forward and back; forward alone is a third. */
 export function workOf(jobs: readonly Pick<Job, 'spec' | 'tests'>[]): number {
   return jobs.reduce((sum, { spec, tests }) => {
     const { method, distortion, epochs, dataset } = spec;
@@ -146,7 +150,7 @@ export function workOf(jobs: readonly Pick<Job, 'spec' | 'tests'>[]): number {
     const training = epochs * (dataset.train * passes + dataset.validation / 3);
     // An attack's gradient at an image serves all strengths.
     const gradients = tests.filter(({ distortion }) => stepsOf(distortion) > 0).length;
-    const forward = tests.reduce((count, { strengths }) => count + strengths.length, 0) / 3;
+    const forward = eachTest({ tests }).length / 3;
     return sum + training + dataset.test * (gradients + forward);
   }, 0);
 }

@@ -4,6 +4,7 @@ import { distortionNamed, type Strength } from '../distortions';
 import type { CountOptions } from '../evaluation/accuracy';
 import type { EvaluationRow } from '../evaluation/evaluate';
 import { ArgumentError } from '../io/errors';
+import type { Lock } from '../io/lock';
 import { checkOptions, checkWhole } from '../io/options';
 import { inData, version } from '../io/project';
 import type { Network } from '../model/network';
@@ -15,7 +16,7 @@ import type { TrainOptions } from '../training/train';
 import { fastestPrecisionOf, makeNetwork } from './networks';
 import { checkPictures, type Pictures, picturesOf, presetAt } from './preset-pictures';
 import { BASELINE, type Preset, presetNamed, specOf, type Treatment } from './presets';
-import { type Lock, type Results, type RunRecord, RunStore, testedRows } from './run-store';
+import { type Results, type RunRecord, RunStore, testedRows } from './run-store';
 import { SharedTests, SharedTraining } from './shared-steps';
 import { readResults, shippedResults } from './shipped-results';
 import { canonicalJson, checkOwn, inEitherPrecision, parseSpec, type RunSpec, runId, runTitle } from './spec';
@@ -50,10 +51,7 @@ export interface LaboratoryOptions {
 /** Where runs are kept unless one says otherwise. */
 export const RUNS = inData('runs');
 
-/**
- * Where experiments are done at one preset: data, runs on disk, and the three things one does with them – run,
- * evaluate, take a curve. What was computed before is not computed again.
- */
+/** Where experiments are done at one preset. What was computed before is not computed again. */
 export class Laboratory {
   /** On the pictures that it works with. */
   readonly preset: Preset;
@@ -79,27 +77,19 @@ export class Laboratory {
     this.#signal = signal;
   }
 
-  /**
-   * The pictures. What was computed before can be looked at without them.
-   *
-   * @throws DataError if they are not there
-   */
+  /** The pictures; to look at what was computed takes none. @throws DataError if they are not there */
   get dataset(): ImageDataset {
     this.#dataset ??= picturesOf(this.preset, this.#data);
     return this.#dataset;
   }
 
-  /**
-   * The pictures of a run.
-   *
-   * @throws DataError if it was trained on other pictures than those here, or none are here
-   */
+  /** The pictures of a run. @throws DataError if they are not those here */
   datasetOf(spec: RunSpec): ImageDataset {
     checkPictures(spec, this.preset);
     return this.dataset;
   }
 
-  /** The run of a treatment: from disk, or trained now (from the baseline, which is trained first if need be). */
+  /** The run of a treatment: from disk, or trained now, its baseline first. */
   async run(treatment: Treatment, observer: RunObserver = {}): Promise<RunRecord> {
     const { seed, preset } = this;
     const specs = inEitherPrecision(this.precision, (precision) =>
@@ -110,7 +100,7 @@ export class Laboratory {
   }
 
   /**
-   * The run of a specification: from disk, or trained now, or, where another process is training it, awaited.
+   * The run of a specification: from disk, trained now, or awaited where another process trains it.
    *
    * @throws ArgumentError for a specification of another preset, DataError for one of another data set
    */
@@ -191,14 +181,14 @@ export class Laboratory {
     });
   }
 
-  /** All finished runs of this preset: the store's, and those that ship with the project. */
+  /** All finished runs: the store's, and those of this preset that ship. */
   results(): Results {
     return readResults(this.store);
   }
 
   /**
-   * The finished runs to look at, and the preset that they belong to: on the pictures at hand, unless no run was made with
-   * them; then, for a preset's own data set, as it was published. Pictures made of other files than those are other pictures.
+   * The finished runs to look at, and their preset: on the pictures at hand, or, where no run was made with them, with the
+   * digest of those that were published.
    */
   shown(): { readonly preset: Preset; readonly results: Results } {
     const { preset } = this;
@@ -209,11 +199,7 @@ export class Laboratory {
     return { preset: isHere ? preset : presetNamed(preset.name), results };
   }
 
-  /**
-   * The network of a finished run, trained again where its weights are not here; the caller's to dispose.
-   *
-   * @param observer Follows that training; `onEnd` comes once, trained or not.
-   */
+  /** The network of a finished run, trained again where its weights are not here; the caller's to dispose. */
   async network({ id, spec }: RunRecord, observer: RunObserver = {}): Promise<Network> {
     const record = await this.#trained(spec, observer);
     await observer.onEnd?.(record);
@@ -234,13 +220,7 @@ export class Laboratory {
     return makeNetwork(spec.network, { ...spec, classes: classNames.length, side: cropSide });
   }
 
-  /**
-   * Accuracy on the test images against the strength of a distortion; strengths that were counted before come from disk.
-   *
-   * @param options.strengths Default: the distortion's test grid.
-   * @param options.onRow After each strength.
-   * @param options.onImages After each batch that is counted now, at each strength, with its number of images.
-   */
+  /** Accuracy on the test images against the strength of a distortion; what was counted before comes from disk. */
   async evaluate(record: RunRecord, options: EvaluationOptions): Promise<readonly EvaluationRow[]> {
     checkOptions('evaluate', options, 'distortion! strengths onRow onImages');
     const { distortion, strengths = distortionNamed(distortion).testGrid, onRow, onImages } = options;
@@ -254,12 +234,7 @@ export class Laboratory {
     return strengths.map((strength) => row({ distortion, strength }));
   }
 
-  /**
-   * Counts what is missing of several runs, strength by strength, each on the same images; those that other processes
-   * work on, later.
-   *
-   * @param onRow After each strength of each run.
-   */
+  /** Counts what is missing of several runs, all on the same images; those that other processes work on, later. */
   async evaluateAll<T extends { readonly record: RunRecord; readonly strengths: readonly Strength[] }>(
     wanted: readonly T[],
     distortion: string,
@@ -305,7 +280,7 @@ export class Laboratory {
     return tests;
   }
 
-  /** Does something to runs that one process may do at a time; where others hold all of them, waits a moment instead. */
+  /** Does something to those runs that no other process holds; where there are none, waits a moment instead. */
   async #locked(
     ids: readonly string[],
     work: (lost: AbortSignal, held: ReadonlySet<string>) => Promise<void>,
@@ -338,6 +313,8 @@ export class Laboratory {
 export interface EvaluationOptions extends Pick<CountOptions, 'onImages'> {
   /** Name of the test distortion. */
   readonly distortion: string;
+  /** Default: the distortion's test grid. */
   readonly strengths?: readonly Strength[];
+  /** After each strength that is counted now. */
   readonly onRow?: (row: EvaluationRow) => void;
 }

@@ -49,8 +49,7 @@ export function registerNetwork(maker: NetworkMaker): OwnNetworkForm {
 /**
  * The network of a run, with its first weights; the caller's to dispose.
  *
- * @throws ArgumentError if a network of one's own is not known here, has been changed since the run was planned, or has
- *   another number of classes
+ * @throws ArgumentError if one's own is unknown here, was changed since the run was planned, or has other classes
  */
 export function makeNetwork(
   form: NetworkForm,
@@ -64,12 +63,10 @@ export function makeNetwork(
   }
   const network = seeded(seed, () => maker.make({ classes, side, seed }));
   if (!(network instanceof Network)) {
-    throw new ArgumentError(
-      `make of the network "${name}" must return a network, but gave ${shown(network)}.`,
-      {
-        cure: 'Return what fromLayers or fromFunctions gives, or an object of a class that extends Network; make is not async.',
-      },
-    );
+    const message = `make of the network "${name}" must return a network, but gave ${shown(network)}.`;
+    throw new ArgumentError(message, {
+      cure: 'Return what fromLayers or fromFunctions gives, or an object of a class that extends Network; make is not async.',
+    });
   }
   try {
     if (network.classes !== classes) {
@@ -86,11 +83,7 @@ export function makeNetwork(
   }
 }
 
-/**
- * A form as runs hold it: of one's own, with a hash of what it computes at a number of classes and a side.
- *
- * @throws as {@link makeNetwork}
- */
+/** A form as runs hold it: of one's own, with a hash of what it computes. @throws as {@link makeNetwork} */
 export function withGraph(form: NetworkForm, shape: Pick<NetworkShape, 'classes' | 'side'>): NetworkForm {
   if ('width' in form) return form;
   const known = graphs.get(own.planned(form.name, form.definition)) as Map<string, string>;
@@ -117,10 +110,7 @@ function graphOf(network: Network, side: number): string {
   return weightsFile === undefined ? graph : shortHash(graph + shortHash(readFileSync(weightsFile)));
 }
 
-/**
- * Makes something whose random numbers are those of a seed: TensorFlow.js' initializers draw from `Math.random` where they
- * have no seed, and take 0 for none.
- */
+/** Makes something with the random numbers of a seed: initializers without one (0 is none) draw from `Math.random`. */
 function seeded<T>(seed: number, make: () => T): T {
   const { random } = Math;
   let drawn = 0;

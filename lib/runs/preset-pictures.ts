@@ -31,11 +31,7 @@ export function openPictures(data: Pictures): ImageDataset {
   return typeof data === 'string' ? openFolder(data) : data;
 }
 
-/**
- * A data set, or the one in a folder; by default the preset's own.
- *
- * @throws DataError that says how to get it where it is not there
- */
+/** A data set, or the one in a folder; by default the preset's own. @throws DataError where it is not there */
 function picturesAt({ dataset, own }: Preset, data?: Pictures): ImageDataset {
   return data !== undefined ? openPictures(data) : (own?.open() ?? OWN[dataset.name].open());
 }
@@ -50,8 +46,8 @@ export function picturesOf(preset: Preset, data?: Pictures): ImageDataset {
 }
 
 /**
- * Gives a preset all pictures of a data set or a folder; by default its own, as many as it uses.
- * Where its own are not here, it stays as published; where they were made of other files, the digest says so.
+ * Gives a preset all pictures of a data set or a folder; by default its own, as many as it uses. Where its own are not
+ * here, it stays as published.
  *
  * @throws ArgumentError if there is no such preset; DataError if a folder is given and is no data set
  */

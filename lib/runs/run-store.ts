@@ -16,8 +16,6 @@ import { type EpochResult, removeCheckpoint } from '../training/checkpoint';
 import { epochSchema, recordSchema, rowSchema } from './record-forms';
 import { parseSpec, type RunSpec, runId } from './spec';
 
-export type { Lock, Owner } from '../io/lock';
-
 /** A finished run. */
 export interface RunRecord {
   /** Version of the record's form. */
@@ -39,14 +37,15 @@ export interface RunRecord {
 /** Seed of the test images' distortions: the same pictures for every network, whatever its own seed. */
 export const TEST_SEED = 0;
 
-type Test = Pick<EvaluationRow, 'distortion' | 'strength'>;
+/** What a run is tested with. */
+export type Test = Pick<EvaluationRow, 'distortion' | 'strength'>;
 
 /** Whether a row is of a run's tests, on all of its test images. */
 export function isTest({ dataset }: Pick<RunSpec, 'dataset'>, { seed, total }: EvaluationRow): boolean {
   return seed === TEST_SEED && total === dataset.test;
 }
 
-/** The rows of a run's tests: the one rule for "is it tested?". @returns the row of a test, or undefined */
+/** The one rule for "is it tested?". @returns what finds the row of a test */
 export function testedRows(
   { dataset }: Pick<RunSpec, 'dataset'>,
   rows: readonly EvaluationRow[],
@@ -78,15 +77,13 @@ export function shippedWeightsFile(id: string): string {
  * A folder of runs, which several processes and machines may share. In each run's folder:
  *
  *   spec.json             what is run
- *   history.jsonl         a complete epoch a line, while it trains
+ *   history.jsonl         a complete epoch a line
  *   checkpoint.safetensors, checkpoint.previous.safetensors
- *                         where an unfinished run stands, and where it stood before
- *   weights.safetensors   weights of the best epoch, in torch's layout
+ *                         where an unfinished run stands, and stood before
+ *   weights.safetensors   of the best epoch, in torch's layout
  *   record.json           the finished run
  *   evaluations.jsonl     a row a line
  *   lock.<n>              who works on it, or did
- *
- * and beside the folders failures.jsonl, where a sweep writes down what it gave up.
  *
  * Methods that write throw a DataError if the disk is full, and leave what was there as it was.
  */
@@ -94,18 +91,11 @@ export class RunStore {
   readonly directory: string;
   readonly #shipped: Results;
 
-  /**
-   * @param shipped Runs that were finished elsewhere, as if they were here; the weights of some ship, too. Default: none.
-   * @throws DataError if the folder is a file
-   */
+  /** @param shipped Runs finished elsewhere, as if they were here. @throws DataError if the folder is a file */
   constructor(directory: string, shipped: Results = new Map()) {
     if (isNoFolder(directory)) {
-      throw new DataError(
-        `${directory} cannot be the folder of the runs: it, or what it lies in, is a file.`,
-        {
-          cure: 'Name another folder for the runs.',
-        },
-      );
+      const message = `${directory} cannot be the folder of the runs: it, or what it lies in, is a file.`;
+      throw new DataError(message, { cure: 'Name another folder for the runs.' });
     }
     this.directory = directory;
     this.#shipped = shipped;
@@ -125,17 +115,13 @@ export class RunStore {
     return this.#file(id, 'weights.safetensors');
   }
 
-  /** Where the weights of a run are read from: here, else where they ship; undefined where they are in neither place. */
+  /** The file with the weights of a run, here or where they ship; undefined if there is none. */
   weights(id: string): string | undefined {
     const files = [this.weightsFile(id), ...(this.#shipped.has(id) ? [shippedWeightsFile(id)] : [])];
     return files.find((file) => existsSync(file));
   }
 
-  /**
-   * Gives a network the weights of a finished run.
-   *
-   * @throws DataError if the file is damaged, or of another run or network
-   */
+  /** Gives a network the weights of a run. @throws DataError if they are damaged, or of another run or network */
   loadWeights(network: Network, id: string): void {
     const file = this.weights(id) as string;
     try {
@@ -154,10 +140,8 @@ export class RunStore {
   }
 
   /**
-   * Locks a run for this process, so that processes and machines sharing the store do not work on it twice. The lock
-   * of a process of this machine ends with the process, one of another machine two minutes after its last sign of life.
-   *
-   * @returns undefined where another holds the lock
+   * Locks a run for this process; undefined where another holds the lock. That of a process of this machine ends with
+   * the process, that of another machine two minutes after its last sign of life.
    */
   async lock(id: string): Promise<Lock | undefined> {
     return lockFolder(this.folder(id));
@@ -168,7 +152,7 @@ export class RunStore {
     return ownerOf(this.folder(id));
   }
 
-  /** Makes the run's folder and writes down what is run, if that was not done before. */
+  /** Makes the run's folder with its specification, unless they are there. */
   begin(spec: RunSpec): void {
     const id = runId(spec);
     const file = this.#file(id, 'spec.json');
@@ -176,7 +160,7 @@ export class RunStore {
     if (!existsSync(file)) writeWhole(file, jsonText(spec));
   }
 
-  /** The complete epochs, in place of what was written before: at the start and the resumption of training. */
+  /** Writes the complete epochs in place of those that were written before. */
   setHistory(id: string, history: readonly EpochResult[]): void {
     writeWhole(
       this.#file(id, 'history.jsonl'),
@@ -188,11 +172,7 @@ export class RunStore {
     appendLine(this.#file(id, 'history.jsonl'), result);
   }
 
-  /**
-   * Where a run stands: its complete epochs so far. Undefined if it was never begun. Cheap: reads neither weights nor checkpoints.
-   *
-   * @throws DataError if its specification is damaged
-   */
+  /** The complete epochs of a run; undefined if it was never begun. @throws DataError if its specification is damaged */
   progress(id: string): Pick<RunRecord, 'id' | 'spec' | 'history'> | undefined {
     const file = this.#file(id, 'spec.json');
     if (!existsSync(file)) return undefined;
@@ -203,11 +183,7 @@ export class RunStore {
     return { id, spec, history: history as EpochResult[] };
   }
 
-  /**
-   * The record of a finished run, or undefined.
-   *
-   * @throws DataError if the record is damaged or of another version
-   */
+  /** The record of a finished run. @throws DataError if it is damaged or of another version */
   find(id: string): RunRecord | undefined {
     const file = this.#file(id, 'record.json');
     if (!existsSync(file)) return this.#shipped.get(id)?.record;
@@ -263,14 +239,14 @@ export class RunStore {
     return statSync(this.#file(id, 'spec.json'), { throwIfNoEntry: false })?.mtime;
   }
 
-  /** Ends a run: its weights are there already, its checkpoints are not needed any more. */
+  /** Ends a run whose weights are there already; removes its checkpoints. */
   save(record: RunRecord): void {
     this.begin(record.spec);
     writeWhole(this.#file(record.id, 'record.json'), jsonText(record));
     removeCheckpoint(this.checkpointFile(record.id));
   }
 
-  /** All finished runs. Those whose records are damaged or of another version are passed over, each with a warning. */
+  /** All finished runs; records that are damaged or of another version are passed over with a warning. */
   list(): RunRecord[] {
     return [...new Set([...this.ids(), ...this.#shipped.keys()])]
       .map((id) => orIfBad(() => this.find(id), passedOver))
@@ -283,12 +259,7 @@ export class RunStore {
     return readdirSync(this.directory).filter((name) => /^[0-9a-f]{16}$/.test(name));
   }
 
-  /**
-   * What was counted. A line that a kill cut short is as if it had never been begun; of what two processes counted at
-   * the same time, one row is given.
-   *
-   * @throws DataError if a line is no evaluation of this run
-   */
+  /** What was counted, each test once. @throws DataError if a whole line is no evaluation of this run */
   evaluations(id: string): EvaluationRow[] {
     const file = this.#file(id, 'evaluations.jsonl');
     const rows = readLines(file).map((line) => {
@@ -319,7 +290,7 @@ export class RunStore {
   }
 }
 
-/** What is read of one run, or what is made of the error where its files are damaged or of another version. */
+/** What is read of one run; where its files are damaged or of another version, what is made of the error. */
 export function orIfBad<T>(read: () => T, otherwise: (error: DataError) => T): T {
   try {
     return read();

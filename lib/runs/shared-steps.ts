@@ -26,11 +26,7 @@ export class SharedTests {
     private readonly dataset: ImageDataset,
   ) {}
 
-  /**
-   * Counts strength by strength, all runs on the same images; waits for what was begun before.
-   *
-   * @throws the signal's reason when it aborts
-   */
+  /** Counts all runs on the same images, after what was begun before. @throws the signal's reason when it aborts */
   count(runs: readonly Tested[], distortion: Distortion, observed: Observed): Promise<void> {
     const counted = this.#last.then(() => this.#count(runs, distortion, observed));
     this.#last = counted.catch(() => {});

@@ -12,11 +12,7 @@ export const recordsFile = (name: string) => join(SHIPPED, `${name}.jsonl`);
 /** Which images each run got right, test by test in the order of its rows: apart, since few look at it. */
 export const answersFile = (name: string) => join(SHIPPED, `${name}.answers.jsonl`);
 
-/**
- * Reads the results that ship with the project. They were computed elsewhere; their records say where and when.
- *
- * @throws DataError if a line is damaged
- */
+/** Reads the results of a preset that ship. @throws DataError if a line is damaged */
 export function shippedResults({ name }: Preset): Results {
   const file = recordsFile(name);
   if (!existsSync(file)) return new Map();
@@ -35,11 +31,7 @@ export function shippedResults({ name }: Preset): Results {
   );
 }
 
-/**
- * Reads a line and checks its counts. A test checks the whole form of what ships, which takes too long for each start.
- *
- * @throws DataError if the line is damaged
- */
+/** Reads a line and checks its counts; its whole form, which takes long, a test checks. @throws DataError */
 function resultOf(line: string, place: string): RunResult {
   try {
     const result = JSON.parse(line) as RunResult;

@@ -51,10 +51,7 @@ export interface OwnNetworkForm {
   readonly graph?: string;
 }
 
-/**
- * A distortion of Table 1 or of one's own, or a composition such as `rotation+gaussian-noise` with a strength for each
- * part.
- */
+/** A distortion, or a composition such as `rotation+gaussian-noise` with a strength for each part. */
 export interface NamedDistortion {
   readonly name: string;
   /** In the paper's units. */
@@ -139,7 +136,7 @@ export function runId(spec: RunSpec): string {
   return shortHash(canonicalJson(spec));
 }
 
-/** Names a setting: runs that differ in their seed alone, and so in the baseline that they start from, have the same key. */
+/** Names a setting: the same for runs that differ in their seed alone, and so in their baseline. */
 export function settingKey({ seed: _, from, ...setting }: RunSpec): string {
   return canonicalJson({ ...setting, from: from !== undefined });
 }

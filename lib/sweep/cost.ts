@@ -17,29 +17,26 @@ import {
   tf,
   valueAndGradients,
 } from '../tensorflow';
-import type { PlanOptions, SweepSubject } from './plan';
-import { type SweepOptions, sweepJobs } from './sweep';
+import type { SweepSubject } from './plan';
+import { type StoredPlan, sweepJobs } from './sweep';
+
+/** A sweep, and how fast the device is. */
+interface CostOptions extends StoredPlan {
+  /** Forward, back and the optimizer; see {@link measureRate}. */
+  readonly imagesPerSecond: number;
+  /** What a step takes once, before it is compiled. Default: 0. */
+  readonly startSeconds?: number;
+}
 
 /**
- * What the runs of some figures with their tests cost on one device, in the order in which a sweep does them, and all
- * together (`toDo`) what is left of them.
+ * What the runs of some figures with their tests cost on one device, in the order of a sweep.
  *
- * @param options.imagesPerSecond Forward, back and the optimizer; see {@link measureRate}.
- * @param options.startSeconds What a step takes once, before it is compiled. Default: nothing.
- * @returns of each run: `whole`, on disk already or shipped; `images` that are left, of a whole one all of them, see
- *   {@link workOf}; `seconds`. Of those to do: how many `runs`, `images`, `hours`, and the bytes of weights that stay on disk
+ * @returns of each run: whether it is `whole`; `images` that are left, of a whole one all of them, see {@link workOf};
+ *   `seconds`. Of those `toDo`: how many `runs`, `images`, `hours`, and the bytes of weights that stay on disk
  */
 export function sweepCost(
   figures: SweepSubject,
-  {
-    imagesPerSecond,
-    startSeconds = 0,
-    ...options
-  }: PlanOptions &
-    Pick<SweepOptions, 'store' | 'retrain'> & {
-      readonly imagesPerSecond: number;
-      readonly startSeconds?: number;
-    },
+  { imagesPerSecond, startSeconds = 0, ...options }: CostOptions,
 ) {
   const { jobs, missing, runs: store } = sweepJobs(figures, options);
   const open = new Set(missing);

@@ -32,10 +32,7 @@ export interface PlanOptions {
   readonly preset: string;
   /** Folder of the data set. Default: the preset's own. */
   readonly data?: string;
-  /**
-   * Seeds at the training strengths nearest to the practical ones; the first of them everywhere. Default: `[0]`, of an
-   * experiment its own.
-   */
+  /** At the training strengths nearest to the practical ones; the first everywhere. Default: `[0]`, or the experiment's. */
   readonly seeds?: readonly number[];
   /** Of the stability loss. Default: the default one. */
   readonly reading?: Partial<Reading>;
@@ -47,8 +44,8 @@ export interface PlanOptions {
 export type SweepSubject = readonly (FigureName | StudyName)[] | 'all';
 
 /**
- * The jobs of some figures, in the order in which they are best done: baselines, then practical strengths, then the rest of the grids, then further seeds.
- * A run that several panels share is one job with the tests of all of them.
+ * The jobs of some figures, each run once with all of its tests: baselines, then practical strengths, then the rest of the
+ * grids, then further seeds.
  *
  * @param subject `'all'`: all figures, and the runs of Table 2 that no panel shows; of an experiment, its baseline, its
  *   control and its treatments.

@@ -1,9 +1,10 @@
 /** Where a sweep stands, read from the store: whoever works on it, and wherever. */
 import { failureText } from '../io/errors';
-import { type Job, restOf, workOf } from '../runs/job';
-import { type Owner, orIfBad, testedRows } from '../runs/run-store';
-import type { PlanOptions, SweepSubject } from './plan';
-import { failuresIn, type SweepOptions, sweepJobs } from './sweep';
+import type { Owner } from '../io/lock';
+import { eachTest, type Job, restOf, workOf } from '../runs/job';
+import { orIfBad, testedRows } from '../runs/run-store';
+import type { SweepSubject } from './plan';
+import { failuresIn, type StoredPlan, sweepJobs } from './sweep';
 
 /** Where one run and its tests stand. */
 export interface JobStatus {
@@ -35,10 +36,7 @@ export interface SweepStatus {
 }
 
 /** Reads the store alone: any number of processes may look, from any machine. */
-export function sweepStatus(
-  figures: SweepSubject,
-  options: PlanOptions & Pick<SweepOptions, 'store' | 'retrain'>,
-): SweepStatus {
+export function sweepStatus(figures: SweepSubject, options: StoredPlan): SweepStatus {
   const { jobs, missing, runs } = sweepJobs(figures, options);
   const open = new Set(missing);
   const failures = failuresIn(runs.directory);
@@ -55,9 +53,7 @@ export function sweepStatus(
     };
     if (!open.has(job)) return { ...shared, state: 'whole', epoch: spec.epochs, tested: tests };
     const row = testedRows(spec, record ? runs.evaluations(id) : []);
-    const tested = job.tests.flatMap(({ distortion, strengths }) =>
-      strengths.filter((strength) => row({ distortion, strength }) !== undefined),
-    ).length;
+    const tested = eachTest(job).filter((test) => row(test) !== undefined).length;
     const owner = runs.owner(id);
     const message = failures.get(id);
     const begun = { ...shared, epoch: history.length, tested };
@@ -66,7 +62,7 @@ export function sweepStatus(
     return { ...begun, state: record === undefined && history.length > 0 ? 'stopped' : 'waiting' };
   };
   const statuses = jobs.map((job) => {
-    const tests = job.tests.reduce((sum, { strengths }) => sum + strengths.length, 0);
+    const tests = eachTest(job).length;
     return orIfBad(
       () => statusOf(job, tests),
       (error): JobStatus => ({

@@ -28,6 +28,9 @@ export interface SweepOptions extends PlanOptions {
   readonly signal?: AbortSignal;
 }
 
+/** A plan, and the store in which its runs are looked for. */
+export type StoredPlan = PlanOptions & Pick<SweepOptions, 'store' | 'retrain'>;
+
 /** What a sweep does; `sweepStatus` reads from the store where it stands. */
 export interface SweepProgress {
   readonly jobs: number;
@@ -38,8 +41,7 @@ export interface SweepProgress {
 }
 
 /**
- * Trains and tests all runs of some figures, and tells after each event where the sweep stands. The same call resumes a
- * sweep that was stopped or killed.
+ * Trains and tests all runs of some figures; the same call goes on with a sweep that was stopped or killed.
  *
  * @throws the signal's reason when it aborts; NoRoomError if the disk is full; ArgumentError for an unknown figure or preset
  */
@@ -63,10 +65,7 @@ export async function* sweep(
   signal?.throwIfAborted();
 }
 
-/**
- * Says how many runs of a figure are there. With `goOn` it trains and tests those that are missing, in child processes; a
- * cell that was stopped goes on where it was.
- */
+/** Says how many runs of a figure are there; with `goOn` it does those that are missing, in child processes. */
 export async function trainFigure(
   figure: Exclude<SweepSubject, string>[number],
   { preset, store }: Laboratory,
@@ -87,7 +86,7 @@ export async function trainFigure(
 /** Plans a sweep: the jobs of some figures, and those of them that are whole in neither precision. */
 export function sweepJobs(
   figures: SweepSubject,
-  { store = RUNS, retrain = false, ...plan }: Pick<SweepOptions, 'store' | 'retrain'> & PlanOptions,
+  { store = RUNS, retrain = false, ...plan }: StoredPlan,
 ): { readonly jobs: readonly Job[]; readonly missing: readonly Job[]; readonly runs: RunStore } {
   const planned = planJobs(figures, plan);
   const runs = new RunStore(store, retrain ? undefined : shippedResults(presetNamed(plan.preset)));

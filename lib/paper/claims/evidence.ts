@@ -38,8 +38,8 @@ export const NARROWER = 0.75;
 const [LESS, MORE] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
 
 /**
- * What the difference of two curves is claimed to lie between: in the mean over the strengths; at each of them; at some
- * strength of some curve. Beside a mean, no single strength needs to be sure, but none may surely be otherwise.
+ * What the difference of two curves is claimed to lie between: in the mean over the strengths; at each of them (beside a
+ * mean, surely otherwise at none); at some strength of some curve.
  */
 interface Claimed {
   readonly mean?: Range;
@@ -223,7 +223,7 @@ export class Evidence {
   }
 }
 
-/** The preset's runs; of stability training those with the reading's divergence alone, since each scatters the seeds its own way. */
+/** The preset's runs; of stability training those of the reading's divergence, as each scatters the seeds its own way. */
 function runsOf(preset: Preset, results: Results, reading: Partial<Reading>): Results {
   const { divergence } = { ...DEFAULT_READING, ...reading };
   const isRead = ({ method }: RunSpec) => !('divergence' in method) || method.divergence === divergence;

@@ -1,5 +1,4 @@
 /** What the paper's text says of its results, checked against the runs of a preset that are there. */
-
 import type { Laboratory } from '../../runs/laboratory';
 import type { Preset } from '../../runs/presets';
 import type { Results } from '../../runs/run-store';
@@ -88,19 +87,14 @@ export function claimsOf(
 
 type Found = Omit<ClaimResult, 'id' | 'reading'>;
 
-const notComputed = (reason: string): Found => ({
-  verdict: 'not computed',
-  differences: [],
-  count: 0,
-  reason,
-});
+const nothing = { verdict: 'not computed', differences: [], count: 0 } as const;
 
 /**
  * A claim holds if each of its comparisons surely does, which needs no correction: the least sure one decides (an
  * intersection–union test, Berger 1982). That one of many breaks it is corrected for their number (Holm).
  */
 function found(finding: Finding | string): Found {
-  if (typeof finding === 'string') return notComputed(finding);
+  if (typeof finding === 'string') return { ...nothing, reason: finding };
   const count = finding.length;
   const isBroken = holm(finding.map(({ pBroken }) => pBroken));
   const broken = finding.filter((_, at) => isBroken[at]).toSorted((a, b) => a.pBroken - b.pBroken);
@@ -130,9 +124,8 @@ function foundInEach(places: readonly Place[], evidence: Evidence, panels?: read
   const all = found(told.flatMap(({ finding }) => (typeof finding === 'string' ? [] : finding)));
   if (missing.length > 0 && all.verdict !== 'contradicted') {
     const titles = missing.map(({ title }) => title).join(', ');
-    return notComputed(
-      `Runs are missing in ${missing.length} of ${places.length}: ${titles}. ${missing[0].finding}`,
-    );
+    const reason = `Runs are missing in ${missing.length} of ${places.length}: ${titles}. ${missing[0].finding}`;
+    return { ...nothing, reason };
   }
   const inOrder = [...told.filter((one) => !missing.includes(one)), ...missing];
   const verdicts = inOrder.map(({ title, finding }) => `${title}: ${found(finding).verdict}`);
@@ -149,7 +142,7 @@ function memoryFound(memory: MemoryMeasurement | undefined): Found {
   const repeats = (method: string) => memory?.peaks.find((peak) => peak.method === method)?.megabytes;
   const [stability, augmented] = [repeats('ST'), repeats('DA')];
   if (stability === undefined || augmented === undefined) {
-    return notComputed('Memory was not measured at this preset: npm run bench:memory.');
+    return { ...nothing, reason: 'Memory was not measured at this preset: npm run bench:memory.' };
   }
   const difference = {
     what: 'peak memory of ST − of DA, from the least to the most of the repeats',

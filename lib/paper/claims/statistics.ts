@@ -1,11 +1,9 @@
 /**
  * How sure a comparison of accuracies is.
  *
- * Whatever is compared is a weighted sum of accuracies, such as the mean of (ST − baseline) over some strengths. It is
- * taken seed by seed from the runs of that seed, and image by image from the same distorted images, so that what all
- * runs share – the luck of the baseline that they start from, hard images – does not count. Two things are left open:
- * which images were drawn, estimated from the images' own differences; and what another seed would have trained,
- * estimated from all settings that have several seeds.
+ * What is compared is a weighted sum of accuracies, such as the mean of (ST − baseline) over some strengths, taken seed by
+ * seed and image by image, so that what all runs share – the baseline they start from, hard images – does not count. Left
+ * open are the images, estimated from their own differences, and the seeds, from all settings that have several.
  */
 import { jStat } from 'jstat';
 import { answersOf, type EvaluationRow } from '../../evaluation/evaluate';
@@ -31,7 +29,7 @@ export interface Estimate {
   readonly freedom: number;
 }
 
-/** Of an interval of 95 %, what is left on either side; a finding is sure from there on. */
+/** What an interval of 95 % leaves on either side; a finding is sure from there on. */
 const LEVEL = (1 - 0.95) / 2;
 
 /** With fewer degrees of freedom a deviation is taken from more cells: all strengths of a test, then all tests. */
@@ -43,11 +41,9 @@ interface Spread {
 }
 
 /**
- * The deviation of a run's accuracy over seeds, by test distortion and strength, pooled over all settings that have
- * several: in the table of settings × seeds, what is left once the means of rows and columns are taken out – a seed's
- * baseline is common to all of its runs.
- *
- * The results must be of one preset, on the same pictures.
+ * The deviation of a run's accuracy over seeds, by test distortion and strength, pooled over all settings of a preset that
+ * have several: in the table of settings × seeds, what is left once the means of rows and columns are taken out, since a
+ * seed's baseline is common to all of its runs.
  */
 export class SeedDeviations {
   readonly #cells = new Map<string, Spread>();
@@ -209,10 +205,7 @@ export function decide(
   };
 }
 
-/**
- * Says which of several findings are sure, corrected for their number (Holm 1979): the smallest probability is compared
- * with the level divided by their number, the next with the level divided by one less, and so on to the first above.
- */
+/** Which of several findings are sure, corrected for their number (Holm 1979). */
 export function holm(probabilities: readonly number[]): readonly boolean[] {
   const order = probabilities.map((_, at) => at).sort((a, b) => probabilities[a] - probabilities[b]);
   const sure = probabilities.map(() => false);
@@ -242,14 +235,10 @@ export interface Decider {
   readonly seedsWanted?: number;
 }
 
-/** More seeds than these are more than anybody trains; how many more is said with no seeming exactness. */
+/** Nobody trains more seeds; how many more is not said. */
 const MOST_SEEDS = 100;
 
-/**
- * What would decide an estimate that lies so far from a bound: seeds, as far as they go; else test images.
- *
- * @returns nothing for a tie, which no number of either would decide
- */
+/** What would decide an estimate that lies so far from a bound: seeds, else test images too; nothing decides a tie. */
 export function wouldDecide({ variance, seeds, images }: Estimate, distance: number): Decider | undefined {
   if (!Number.isFinite(variance.seeds)) return { wouldDecide: 'at least a second seed of some settings' };
   const wanted = (Math.abs(distance) / jStat.studentt.inv(1 - LEVEL, 1e6)) ** 2;

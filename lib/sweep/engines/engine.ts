@@ -17,10 +17,7 @@ export interface Engine {
   ): AsyncIterable<JobEvent>;
 }
 
-/**
- * Takes the next job: the first that no process works on and whose baseline is finished; else the first whose baseline
- * no worker of this sweep trains.
- */
+/** Takes the next job: at best the first that nobody works on and whose baseline is finished. */
 function takeNext<T extends { readonly job: Job }>(
   waiting: T[],
   store: RunStore,
@@ -47,8 +44,7 @@ const TESTED_TOGETHER = 8;
  * Takes the next jobs: as many as are tested together, of those whose baseline is finished.
  *
  * @param shares Among so many workers the waiting jobs are shared.
- * @param inHand Runs that another worker of the sweep trains or tests: what starts from one waits for it.
- * @returns an empty list if every job has to wait for its baseline
+ * @param inHand Runs that a worker of the sweep is at: what starts from one waits for it, and the list may be empty.
  */
 export function takeGroup<T extends { readonly job: Job; readonly alone?: boolean }>(
   waiting: T[],
@@ -77,11 +73,7 @@ export function takeGroup<T extends { readonly job: Job; readonly alone?: boolea
   return group;
 }
 
-/**
- * Takes out of those that wait the jobs that start from a run that was given up: what they fail with.
- *
- * @param failed A job that was given up; if its run is finished all the same, what starts from it can be done.
- */
+/** Takes out the jobs that start from one that was given up, unless its run is finished: what they fail with. */
 export function takeDependents<T extends { readonly job: Job }>(
   waiting: T[],
   store: RunStore,
@@ -99,7 +91,7 @@ export const BASELINE_FAILED = 'The baseline that it starts from failed.';
 /**
  * The events that some work emits while it goes on.
  *
- * @param work Stops at the signal that it is given: the sweep was aborted, or the iteration left early.
+ * @param work Stops at the signal that it is given.
  * @throws what the work throws, or the signal's reason
  */
 export async function* told(

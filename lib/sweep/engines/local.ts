@@ -21,10 +21,7 @@ const BYTES_A_PROCESS = 2 * 2 ** 30;
 /** A job is tried so often again whose process died: a crash, no memory left. */
 const RETRIES = 1;
 
-/**
- * One thread for each of several networks trains more images a second than several threads for one small network; and
- * this process stays free to answer.
- */
+/** Does jobs in child processes, which train more images a second than one process with as many threads. */
 export function localEngine(options: LocalOptions = {}): Engine {
   checkOptions('localEngine', options, 'processes');
   const { processes } = options;

@@ -152,12 +152,10 @@ export function rayEngine(options: RayOptions = {}): Engine {
   async function refuseImpossible(): Promise<void> {
     const nodes = await dashboard.nodes();
     if (nodes.some(({ CPU = 0, GPU = 0 }) => CPU >= cpusPerRun && GPU >= gpusPerRun)) return;
-    throw new ArgumentError(
-      `None of the ${nodes.length} nodes at ${address} has ${cpusPerRun} CPUs and ${gpusPerRun} GPUs for a run.`,
-      {
-        cure: 'Ask for less (--cpus-per-run, --gpus-per-run; cpusPerRun, gpusPerRun), or add a node that has them.',
-      },
-    );
+    const wanted = `${cpusPerRun} CPUs and ${gpusPerRun} GPUs for a run`;
+    throw new ArgumentError(`None of the ${nodes.length} nodes at ${address} has ${wanted}.`, {
+      cure: 'Ask for less (--cpus-per-run, --gpus-per-run; cpusPerRun, gpusPerRun), or add a node that has them.',
+    });
   }
 
   function submit(id: string, job: Job, folder: string): Promise<void> {
@@ -200,10 +198,7 @@ function workCommand(job: Job, store: string): readonly string[] {
   return [process.execPath, cli, 'work', '--store', store, '--job', JSON.stringify(job)];
 }
 
-/**
- * The name under which a job is on the cluster or is to be submitted: of the work and the store, so that a sweep finds
- * what an earlier one began, and the first number that no ended attempt has.
- */
+/** A job's name on the cluster: of its work and store, so that the same sweep finds it, and of the attempt. */
 function nextSubmission(job: Job, store: string, known: ReadonlyMap<string, RayJob>): string {
   const name = `${job.id}-${shortHash(JSON.stringify([job, store]), 8)}`;
   for (let attempt = 1; ; attempt++) {
