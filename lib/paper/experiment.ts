@@ -13,8 +13,8 @@ type Shown = ReturnType<Laboratory['shown']>;
 /**
  * The curves of an experiment at one of its tests, those that are there: baseline, control, treatments.
  *
- * @throws ArgumentError if the laboratory's preset is no experiment, it has no such test, or the test is a composition,
- *   whose strengths have no place on one axis; DataError if nothing is there
+ * @throws ArgumentError if it is no experiment, has no such test, or the test is a composition, whose strengths have no
+ *   place on one axis; DataError if nothing is there
  */
 export function experimentCurves(laboratory: Laboratory, test: string): readonly NamedCurve[] {
   return curvesIn(laboratory.shown(), test);
@@ -60,11 +60,7 @@ export interface Gain {
   readonly images: number;
 }
 
-/**
- * The gain of each treatment of an experiment over the control at each strength of a test, paired by seed and image.
- *
- * @throws as {@link experimentCurves}; DataError if the control is not there
- */
+/** The treatments' gains over the control at each strength, paired by seed and image. @throws as {@link experimentCurves} */
 export function experimentGains(laboratory: Laboratory, test: string): readonly Gain[] {
   const shown = laboratory.shown(); // reads the store
   const { preset, results } = shown;

@@ -7,8 +7,8 @@ import type { Results } from '../runs/run-store';
 import { pointsText } from './claims';
 import { best, type Comparison, Evidence, type Finding, type Row, runs, type Where } from './claims/evidence';
 import { type Direction, directions, holm, wouldDecide } from './claims/statistics';
-import { type Family, type FigureName, type Panel, panelsOf, panelTitle, testStrengths } from './figures';
-import { accuracyAt, SettingCurves } from './panel-curves';
+import { type Family, type FigureName, type Panel, panelsOf, panelTitle } from './figures';
+import { accuracyAt, curvesOn } from './panel-curves';
 
 /** A method with one training distortion, and its families in the panel. */
 interface Contender {
@@ -134,8 +134,9 @@ function contendersOf({ curves }: Panel): readonly Contender[] {
 function placesOf(panel: Panel, preset: Preset, results: Results): readonly Place[] {
   const distortion = distortions[panel.test];
   const { none, practical } = distortion;
-  const strengths = testStrengths(panel, preset);
-  const baseline = new SettingCurves({ results, preset, test: panel.test, strengths }).of(BASELINE);
+  const there = curvesOn(panel, preset, results);
+  const { strengths } = there.source;
+  const baseline = there.of(BASELINE);
   const stronger = strengths.slice(strengths.indexOf(practical) + 1);
   const halved = stronger.find(
     (one) => baseline && accuracyAt(baseline, one) < (1 / preset.classes + accuracyAt(baseline, none)) / 2,

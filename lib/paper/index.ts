@@ -32,8 +32,4 @@ export {
   type SettingCurve,
   SettingCurves,
 } from './panel-curves';
-export {
-  type StudyName,
-  type StudySetting,
-  studyCurves,
-} from './studies';
+export { type StudyName, type StudySetting, studyCurves } from './studies';

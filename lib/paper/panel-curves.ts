@@ -181,14 +181,14 @@ export class SettingCurves<Test extends string = DistortionName> {
   }
 }
 
+/** The curves of a preset at a panel's test and strengths. */
+export function curvesOn(panel: Panel, preset: Preset, results: Results): SettingCurves {
+  return new SettingCurves({ results, preset, test: panel.test, strengths: testStrengths(panel, preset) });
+}
+
 /** What a panel draws at a preset: undefined as long as there is no baseline. */
 export function panelCurves(panel: Panel, preset: Preset, results: Results): PanelCurves | undefined {
-  const there = new SettingCurves({
-    results,
-    preset,
-    test: panel.test,
-    strengths: testStrengths(panel, preset),
-  });
+  const there = curvesOn(panel, preset, results);
   const baseline = there.of(BASELINE);
   if (baseline === undefined) return undefined;
   const whole = (family: Family) => {
@@ -230,11 +230,7 @@ export function panelCurves(panel: Panel, preset: Preset, results: Results): Pan
   };
 }
 
-/**
- * The curves of a figure's panels, from all finished runs of a laboratory, those that ship included.
- *
- * @throws DataError if there is not even a baseline
- */
+/** The curves of a figure's panels, from all finished runs. @throws DataError if there is not even a baseline */
 export function figureCurves(figure: FigureName, laboratory: Laboratory): readonly PanelCurves[] {
   const { preset, results } = laboratory.shown();
   return panelsOf(figure).map((panel) => {
@@ -280,15 +276,10 @@ export function curveLabel(
   return `${pick} ${runTitle(treatment).replace(method, `${method}${epochs}${chosen}`)}`;
 }
 
-/**
- * What a figure is made of, family by family; baseline and control are not counted.
- *
- * @returns `passes`: images through the network, forward and back, for one setting
- */
+/** What a figure is made of beside baseline and control. `passes`: images, forward and back, for one setting. */
 export function figureFamilies(figure: FigureName, preset: Preset, results: Results) {
   const panels = panelsOf(figure);
-  const [{ test }] = panels;
-  const there = new SettingCurves({ results, preset, test, strengths: testStrengths(panels[0], preset) });
+  const there = curvesOn(panels[0], preset, results);
   return eachOnce(panels.flatMap(familiesOf)).map((family) => {
     const settings = settingsOf(family, preset);
     const spec = specOf(preset, settings[0], { precision: 'float32' });

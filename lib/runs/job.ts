@@ -96,7 +96,6 @@ export function failure(thrown: unknown): Omit<JobEvent, 'job'> {
   return { kind: 'failed', message: failureText(fileError(thrown)) };
 }
 
-/** What an epoch brought, in a line. */
 function epochText({ epoch, epochs, validationAccuracy }: EpochResult): string {
   return `epoch ${epoch} of ${epochs}: ${(100 * validationAccuracy).toFixed(1)} % of the validation images`;
 }

@@ -15,11 +15,8 @@ import { canonicalJson, type DatasetPart, type RunSpec, runId } from './spec';
 
 /** Where a preset's own data set lies, and what opens it. */
 const OWN: Readonly<Record<string, { readonly file: string; readonly open: () => ImageDataset }>> = {
-  'CIFAR-10': { file: inData('cifar10', 'cifar10.store'), open: () => openCifar10() },
-  Imagenette: {
-    file: inData('imagenette', STORE),
-    open: () => openImagenette(inData('imagenette')),
-  },
+  'CIFAR-10': { file: inData('cifar10', 'cifar10.store'), open: openCifar10 },
+  Imagenette: { file: inData('imagenette', STORE), open: () => openImagenette(inData('imagenette')) },
   TIFS: { file: inData('tifs', STORE), open: () => openTifs(inData('tifs')) },
 };
 

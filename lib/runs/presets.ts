@@ -132,11 +132,7 @@ export interface Treatment {
   readonly epochs?: number;
 }
 
-/**
- * The specification of a run at a preset; all but the baseline start from the baseline of the same seed.
- *
- * @param options Default: seed 0, in the precision that the hardware is fastest in.
- */
+/** A run's specification at a preset, from the baseline of its seed. Default: seed 0, what the hardware does fastest. */
 export function specOf(
   preset: Preset,
   treatment: Treatment,

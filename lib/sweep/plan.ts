@@ -141,11 +141,7 @@ function testsOf(subject: SweepSubject, preset: Preset, reading?: Partial<Readin
   return [...tests, ofPanel({ curves: [], band: unpictured, test: 'jpeg' }, [none, practical])];
 }
 
-/**
- * All figures, or the figures and studies of a list such as `fig1a,supplement-3,readings`.
- *
- * @throws ArgumentError if there is no figure or study of a name
- */
+/** The figures and studies of a list such as `fig1a,readings`, or `all`. @throws ArgumentError for an unknown one */
 export function figuresNamed(list: string): SweepSubject {
   if (list === 'all') return list;
   const known: readonly (FigureName | StudyName)[] = [...figureNames, ...studyNames];

@@ -56,9 +56,12 @@ export async function* sweep(
   yield { jobs: jobs.length, done };
   if (missing.length === 0) return;
   for await (const event of engine.run(missing, { store, signal })) {
-    const { kind, message = '' } = event;
-    if (kind === 'failed' && message.startsWith(NO_ROOM_TEXT)) throw new NoRoomError(message); // no other could be done
-    if (kind === 'failed') addFailure(store, event);
+    const { job, kind, message = '' } = event;
+    if (kind === 'failed') {
+      if (message.startsWith(NO_ROOM_TEXT)) throw new NoRoomError(message); // no other could be done
+      makeFolder(store);
+      appendLine(failuresFile(store), { run: job.id, message });
+    }
     if (kind === 'done') done++;
     yield { jobs: jobs.length, done, event };
   }
@@ -118,11 +121,6 @@ function withTestsOf(runs: RunStore, { tests, ...job }: Job): Job {
 
 /** A line a run that a sweep gave up, beside the folders of the runs. */
 const failuresFile = (store: string) => join(store, 'failures.jsonl');
-
-function addFailure(store: string, { job, message = '' }: JobEvent): void {
-  makeFolder(store);
-  appendLine(failuresFile(store), { run: job.id, message });
-}
 
 /** Why runs were given up the last time, by id; also of runs that have been finished since. */
 export function failuresIn(store: string): ReadonlyMap<string, string> {

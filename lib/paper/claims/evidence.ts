@@ -5,12 +5,13 @@ import type { Results, RunRecord } from '../../runs/run-store';
 import { isOf } from '../../runs/shipped-results';
 import { type RunSpec, runTitle } from '../../runs/spec';
 import { DEFAULT_READING, type Reading } from '../../training/methods';
-import { type Family, type Panel, panels, readAs, testStrengths } from '../figures';
+import { type Family, type Panel, panels, readAs } from '../figures';
 import {
   accuracyAt,
   type CurveSource,
   choose,
   curveLabel,
+  curvesOn,
   type NamedCurve,
   type SettingCurve,
   SettingCurves,
@@ -149,8 +150,7 @@ export class Evidence {
   #curvesOn(on: Test): SettingCurves {
     if (typeof on !== 'string') return new SettingCurves({ ...this.#from, ...on });
     const panel = panels.find(({ id }) => id === on) as Panel;
-    const strengths = testStrengths(panel, this.#from.preset);
-    return new SettingCurves({ ...this.#from, test: panel.test, strengths });
+    return curvesOn(panel, this.#from.preset, this.#from.results);
   }
 
   #findRow([one, relation, other, where]: Row, tested: SettingCurves): Finding {

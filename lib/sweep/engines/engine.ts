@@ -88,12 +88,7 @@ export function takeDependents<T extends { readonly job: Job }>(
 /** Why a run is given up that was not tried. */
 export const BASELINE_FAILED = 'The baseline that it starts from failed.';
 
-/**
- * The events that some work emits while it goes on.
- *
- * @param work Stops at the signal that it is given.
- * @throws what the work throws, or the signal's reason
- */
+/** The events that some work emits until it ends or is stopped. @throws what the work throws, or the signal's reason */
 export async function* told(
   work: (events: EventEmitter, stopped: AbortSignal) => Promise<void>,
   signal?: AbortSignal,

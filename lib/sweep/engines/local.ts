@@ -133,7 +133,6 @@ function startWorker(store: string, signal: AbortSignal, env: NodeJS.ProcessEnv)
   }).on('error', () => {}); // an abort, or no process could be started: both show when it is given jobs
 }
 
-/** NVIDIA cards of this machine. */
 function cardCount(): number {
   try {
     const list = execFileSync('nvidia-smi', ['--list-gpus'], { stdio: ['ignore', 'pipe', 'ignore'] });

@@ -58,7 +58,6 @@ export class RayDashboard {
     await this.#call(`/api/jobs/${id}/stop`, { method: 'POST', ...limits });
   }
 
-  /** What a job printed. */
   async log(id: string): Promise<string> {
     return (await this.#call<{ readonly logs: string | null }>(`/api/jobs/${id}/logs`)).logs ?? '';
   }
