@@ -1,5 +1,4 @@
 /** Runs in child processes of this machine: one a card, or as many as cores and memory allow. */
-
 import { type ChildProcess, execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { availableParallelism, freemem } from 'node:os';

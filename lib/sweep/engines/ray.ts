@@ -1,5 +1,4 @@
 /** Runs as jobs of a Ray cluster, through its dashboard. No Python of ours is involved. */
-
 import { resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { ArgumentError } from '../../io/errors';
