@@ -242,7 +242,10 @@ export function figureCurves(figure: FigureName, laboratory: Laboratory): readon
   });
 }
 
-/** The setting that is best or worst at the deciding strength, by the seeds that all have; of equals, the first. */
+/**
+ * The setting that is best or worst at the deciding strength; of equals, the first. It is chosen by the seeds that all
+ * settings have: one with a single lucky seed would beat those with several.
+ */
 export function choose(
   settings: readonly SettingCurve[],
   { pick, at }: Pick<CurveRule, 'pick' | 'at'>,
