@@ -15,8 +15,8 @@ export interface ExperimentOptions {
   /** Small letters, digits, hyphens: its preset's name. */
   readonly name: string;
   /**
-   * A data set, the folder of one that was built, or a function that opens one, called once. A relative folder is of the
-   * working directory (a notebook's own folder), of an experiment as JSON of its file's folder.
+   * A data set, the folder of one that was built, or a function that opens one, called once. A relative folder is looked for
+   * in the working directory, which for a notebook is its own folder; in an experiment as JSON, beside its file.
    */
   readonly dataset: Pictures | (() => ImageDataset);
   /** Default: ResNet-18 of width 16, its stem as the paper's from 64 px on, else the small one. */

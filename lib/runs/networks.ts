@@ -49,7 +49,8 @@ export function registerNetwork(maker: NetworkMaker): OwnNetworkForm {
 /**
  * The network of a run, with its first weights; the caller's to dispose.
  *
- * @throws ArgumentError if one's own is unknown here, was changed since the run was planned, or has other classes
+ * @throws ArgumentError if a network of one's own is unknown here, was changed since the run was planned, or has another
+ *   number of classes
  */
 export function makeNetwork(
   form: NetworkForm,
@@ -110,7 +111,10 @@ function graphOf(network: Network, side: number): string {
   return weightsFile === undefined ? graph : shortHash(graph + shortHash(readFileSync(weightsFile)));
 }
 
-/** Makes something with the random numbers of a seed: initializers without one (0 is none) draw from `Math.random`. */
+/**
+ * Makes something whose random numbers are those of a seed: TensorFlow.js' initializers draw from `Math.random` where they
+ * have no seed, and take 0 for none.
+ */
 function seeded<T>(seed: number, make: () => T): T {
   const { random } = Math;
   let drawn = 0;

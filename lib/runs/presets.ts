@@ -27,7 +27,10 @@ export interface Preset {
   readonly epochs: number;
   readonly batchSize: number;
   readonly learningRate: number;
-  /** Threads of an op in training on a CPU: as many round sums alike everywhere. Default: the process's. */
+  /**
+   * Threads that an op may take in training on a CPU: of one number, every machine rounds sums alike. Default: the
+   * process's.
+   */
   readonly threads?: number;
   /** The figures test at every n-th strength of a test grid, at its two ends and at the practical strength. */
   readonly testStride: number;
@@ -132,7 +135,12 @@ export interface Treatment {
   readonly epochs?: number;
 }
 
-/** A run's specification at a preset, from the baseline of its seed. Default: seed 0, what the hardware does fastest. */
+/**
+ * The specification of a run at a preset; all but the baseline start from the baseline of the same seed.
+ *
+ * @param options.seed Default: 0.
+ * @param options.precision Default: what the hardware does fastest.
+ */
 export function specOf(
   preset: Preset,
   treatment: Treatment,

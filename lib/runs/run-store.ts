@@ -85,6 +85,8 @@ export function shippedWeightsFile(id: string): string {
  *   evaluations.jsonl     a row a line
  *   lock.<n>              who works on it, or did
  *
+ * and, beside the folders, what a sweep gave up.
+ *
  * Methods that write throw a DataError if the disk is full, and leave what was there as it was.
  */
 export class RunStore {
@@ -259,7 +261,7 @@ export class RunStore {
     return readdirSync(this.directory).filter((name) => /^[0-9a-f]{16}$/.test(name));
   }
 
-  /** What was counted, each test once. @throws DataError if a whole line is no evaluation of this run */
+  /** What was counted, each test once; a line that a kill cut short is left out. @throws DataError for a line of another run */
   evaluations(id: string): EvaluationRow[] {
     const file = this.#file(id, 'evaluations.jsonl');
     const rows = readLines(file).map((line) => {

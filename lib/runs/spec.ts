@@ -136,7 +136,7 @@ export function runId(spec: RunSpec): string {
   return shortHash(canonicalJson(spec));
 }
 
-/** Names a setting: the same for runs that differ in their seed alone, and so in their baseline. */
+/** Names a setting: runs that differ in their seed alone, and so in their baseline, have the same name. */
 export function settingKey({ seed: _, from, ...setting }: RunSpec): string {
   return canonicalJson({ ...setting, from: from !== undefined });
 }

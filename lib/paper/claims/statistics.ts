@@ -1,9 +1,10 @@
 /**
  * How sure a comparison of accuracies is.
  *
- * What is compared is a weighted sum of accuracies, such as the mean of (ST − baseline) over some strengths, taken seed by
- * seed and image by image, so that what all runs share – the baseline they start from, hard images – does not count. Left
- * open are the images, estimated from their own differences, and the seeds, from all settings that have several.
+ * Whatever is compared is a weighted sum of accuracies, such as the mean of (ST − baseline) over some strengths. It is
+ * taken seed by seed and image by image, so that what all runs share – the baseline that they start from, hard images –
+ * does not count. Two things are left open: which images were drawn, estimated from the images' own differences; and what
+ * another seed would have trained, estimated from all settings that have several seeds.
  */
 import { jStat } from 'jstat';
 import { answersOf, type EvaluationRow } from '../../evaluation/evaluate';
@@ -205,7 +206,10 @@ export function decide(
   };
 }
 
-/** Which of several findings are sure, corrected for their number (Holm 1979). */
+/**
+ * Says which of several findings are sure, corrected for their number (Holm 1979): the smallest probability is compared
+ * with the level divided by their number, the next with the level divided by one less, and so on to the first above.
+ */
 export function holm(probabilities: readonly number[]): readonly boolean[] {
   const order = probabilities.map((_, at) => at).sort((a, b) => probabilities[a] - probabilities[b]);
   const sure = probabilities.map(() => false);
@@ -235,7 +239,7 @@ export interface Decider {
   readonly seedsWanted?: number;
 }
 
-/** Nobody trains more seeds; how many more is not said. */
+/** Nobody trains more seeds than these: a larger number is not told. */
 const MOST_SEEDS = 100;
 
 /** What would decide an estimate that lies so far from a bound: seeds, else test images too; nothing decides a tie. */
