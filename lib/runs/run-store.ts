@@ -85,7 +85,7 @@ export function shippedWeightsFile(id: string): string {
  *   evaluations.jsonl     a row a line
  *   lock.<n>              who works on it, or did
  *
- * and, beside the folders, what a sweep gave up.
+ * and, beside the folders, failures.jsonl: what a sweep gave up.
  *
  * Methods that write throw a DataError if the disk is full, and leave what was there as it was.
  */
