@@ -9,27 +9,21 @@ const blurred = (images: Tensor4D, sigmas: readonly number[], choose: Making['ch
 
 /** Gaussian blur by σ pixels. */
 export const gaussianBlur = corruption(
-  {
-    name: 'gaussian-blur',
-    isExtra: true,
-    constants: {
-      sigma: { 32: [0.4, 0.6, 0.7, 0.8, 1], 64: [0.5, 0.75, 1, 1.25, 1.5], 224: [1, 2, 3, 4, 6] },
-    },
-  },
+  'gaussian-blur',
+  { sigma: { 32: [0.4, 0.6, 0.7, 0.8, 1], 64: [0.5, 0.75, 1, 1.25, 1.5], 224: [1, 2, 3, 4, 6] } },
   (images, { constants: { sigma }, choose }) => blurred(images, sigma, choose),
+  { isExtra: true },
 );
 
 /** A lens out of focus: the mean over a disk of a radius, smoothed at its rim. */
 export const defocusBlur = corruption(
+  'defocus-blur',
   {
-    name: 'defocus-blur',
-    constants: {
-      radius: { 32: [0.3, 0.4, 0.5, 1, 1.5], 64: [0.5, 1, 1.5, 2.5, 3], 224: [3, 4, 6, 8, 10] },
-      rimSigma: {
-        32: [0.4, 0.5, 0.6, 0.2, 0.1],
-        64: [0.6, 0.1, 0.1, 0.01, 0.1],
-        224: [0.1, 0.5, 0.5, 0.5, 0.5],
-      },
+    radius: { 32: [0.3, 0.4, 0.5, 1, 1.5], 64: [0.5, 1, 1.5, 2.5, 3], 224: [3, 4, 6, 8, 10] },
+    rimSigma: {
+      32: [0.4, 0.5, 0.6, 0.2, 0.1],
+      64: [0.6, 0.1, 0.1, 0.01, 0.1],
+      224: [0.1, 0.5, 0.5, 0.5, 0.5],
     },
   },
   (images, { constants: { radius, rimSigma }, choose }) => {
@@ -75,17 +69,11 @@ function diskKernel(radius: number, rim: number, half: number): number[] {
  * copies one of them, each pixel takes the value that the neighbour has at that moment, from the last pixel to the first.
  */
 export const glassBlur = corruption(
+  'glass-blur',
   {
-    name: 'glass-blur',
-    constants: {
-      sigma: {
-        32: [0.05, 0.25, 0.4, 0.25, 0.4],
-        64: [0.1, 0.5, 0.6, 0.7, 0.9],
-        224: [0.7, 0.9, 1, 1.1, 1.5],
-      },
-      farthest: { 32: [1, 1, 1, 1, 1], 64: [1, 1, 1, 2, 2], 224: [1, 2, 2, 3, 4] }, // neighbour
-      rounds: { 32: [1, 1, 1, 2, 2], 64: [1, 1, 2, 1, 2], 224: [2, 1, 3, 2, 2] },
-    },
+    sigma: { 32: [0.05, 0.25, 0.4, 0.25, 0.4], 64: [0.1, 0.5, 0.6, 0.7, 0.9], 224: [0.7, 0.9, 1, 1.1, 1.5] },
+    farthest: { 32: [1, 1, 1, 1, 1], 64: [1, 1, 1, 2, 2], 224: [1, 2, 2, 3, 4] }, // neighbour
+    rounds: { 32: [1, 1, 1, 2, 2], 64: [1, 1, 2, 1, 2], 224: [2, 1, 3, 2, 2] },
   },
   (images, { constants: { sigma, rounds }, c, choose, seeds }) => {
     const [batch, side, , channels] = images.shape;
@@ -136,12 +124,10 @@ function shuffled(seeds: Tensor2D, reach: Tensor, side: number): Tensor {
 
 /** A camera moved: to the right, within ±45°. */
 export const motionBlurred = corruption(
+  'motion-blur',
   {
-    name: 'motion-blur',
-    constants: {
-      radius: { 32: [6, 6, 6, 8, 9], 64: [10, 10, 10, 10, 12], 224: [10, 15, 15, 15, 20] },
-      sigma: { 32: [1, 1.5, 2, 2, 2.5], 64: [1, 1.5, 2, 2.5, 3], 224: [3, 5, 8, 12, 15] },
-    },
+    radius: { 32: [6, 6, 6, 8, 9], 64: [10, 10, 10, 10, 12], 224: [10, 15, 15, 15, 20] },
+    sigma: { 32: [1, 1.5, 2, 2, 2.5], 64: [1, 1.5, 2, 2.5, 3], 224: [3, 5, 8, 12, 15] },
   },
   (images, { constants: { radius, sigma }, choose, seeds }) =>
     motionBlur(images, {
@@ -155,13 +141,11 @@ export const motionBlurred = corruption(
 
 /** A camera drawn near: the mean of the image and of itself zoomed by factors from 1 on. */
 export const zoomBlur = corruption(
+  'zoom-blur',
   {
-    name: 'zoom-blur',
-    constants: {
-      // where the factors end
-      below: { 32: [1.06, 1.11, 1.16, 1.21, 1.26], 224: [1.11, 1.16, 1.21, 1.26, 1.31] },
-      step: { 32: [0.01, 0.01, 0.01, 0.01, 0.01], 224: [0.01, 0.01, 0.02, 0.02, 0.03] },
-    },
+    // where the factors end
+    below: { 32: [1.06, 1.11, 1.16, 1.21, 1.26], 224: [1.11, 1.16, 1.21, 1.26, 1.31] },
+    step: { 32: [0.01, 0.01, 0.01, 0.01, 0.01], 224: [0.01, 0.01, 0.02, 0.02, 0.03] },
   },
   (images, { constants: { below, step }, choose }) => {
     const lists = below.map((end, severity) => {

@@ -50,30 +50,24 @@ export interface Making<Constant extends string = string> {
   readonly seeds: (stream: number) => Tensor2D;
 }
 
-/** How a corruption is described. */
-interface Description<Constant extends string> extends Pick<Corruption, 'name'> {
-  /** Default: {@link titleOf} its name. */
-  readonly title?: string;
-  /** Default: `'noise'`. */
-  readonly category?: Corruption['category'];
-  /** Default: false. */
-  readonly isExtra?: boolean;
-  readonly constants: Readonly<Record<Constant, Published>>;
-}
-
 const ofImages = attribute.type('T', DataType.float32);
 
 /**
- * A corruption.
+ * A corruption of a name, with its published constants.
  *
  * @param make from images `[batch, S, S, 3]`, 0..1; what it returns is clipped to 0..1
  */
 export function corruption<Constant extends string>(
-  description: Description<Constant>,
+  name: string,
+  constantsOf: Readonly<Record<Constant, Published>>,
   make: (images: Tensor4D, making: Making<Constant>) => Tensor,
+  {
+    title = titleOf(name),
+    category = 'noise',
+    isExtra = false,
+  }: Partial<Pick<Corruption, 'title' | 'category' | 'isExtra'>> = {},
 ): Corruption {
-  const { name, title = titleOf(name), category = 'noise', isExtra = false } = description;
-  const published = Object.entries(description.constants) as [Constant, Published][];
+  const published = Object.entries<Published>(constantsOf) as [Constant, Published][];
   return {
     name,
     title,

@@ -15,14 +15,12 @@ import { alongBoth, blurMatrices, lookedUp } from './fields';
 
 /** Values drawn towards their channel's mean. */
 export const contrast = corruption(
+  'contrast',
   {
-    name: 'contrast',
-    constants: {
-      factor: {
-        32: [0.75, 0.5, 0.4, 0.3, 0.15],
-        64: [0.4, 0.3, 0.2, 0.1, 0.05],
-        224: [0.4, 0.3, 0.2, 0.1, 0.05],
-      },
+    factor: {
+      32: [0.75, 0.5, 0.4, 0.3, 0.15],
+      64: [0.4, 0.3, 0.2, 0.1, 0.05],
+      224: [0.4, 0.3, 0.2, 0.1, 0.05],
     },
   },
   (images, { c: { factor } }) => {
@@ -33,13 +31,10 @@ export const contrast = corruption(
 
 /** The saturation of hue, saturation, value: multiplied, and added to. What is grey counts as red, as it does there. */
 export const saturate = corruption(
+  'saturate',
   {
-    name: 'saturate',
-    isExtra: true,
-    constants: {
-      factor: { 32: [0.3, 0.1, 1.5, 2, 2.5], 64: [0.3, 0.1, 2, 5, 30], 224: [0.3, 0.1, 2, 5, 20] },
-      summand: { 32: [0, 0, 0, 0.1, 0.2], 224: [0, 0, 0, 0.1, 0.2] },
-    },
+    factor: { 32: [0.3, 0.1, 1.5, 2, 2.5], 64: [0.3, 0.1, 2, 5, 30], 224: [0.3, 0.1, 2, 5, 20] },
+    summand: { 32: [0, 0, 0, 0.1, 0.2], 224: [0, 0, 0, 0.1, 0.2] },
   },
   (images, { c: { factor, summand } }) => {
     const value = images.max(3, true);
@@ -51,19 +46,18 @@ export const saturate = corruption(
     const way = tf.where(range.greater(0), value.sub(images).div(range.maximum(1e-12)), red);
     return value.sub(value.mul(wanted).mul(way));
   },
+  { isExtra: true },
 );
 
 /** A camera's picture enlarged: means over squares, each seen as one large pixel. */
 export const pixelate = corruption(
+  'pixelate',
   {
-    name: 'pixelate',
     // side of the small image, in parts of the side
-    constants: {
-      small: {
-        32: [0.95, 0.9, 0.85, 0.75, 0.65],
-        64: [0.9, 0.8, 0.7, 0.6, 0.5],
-        224: [0.6, 0.5, 0.4, 0.3, 0.25],
-      },
+    small: {
+      32: [0.95, 0.9, 0.85, 0.75, 0.65],
+      64: [0.9, 0.8, 0.7, 0.6, 0.5],
+      224: [0.6, 0.5, 0.4, 0.3, 0.25],
     },
   },
   (images, { constants: { small }, choose }) => {
@@ -101,26 +95,23 @@ const of244 = (parts: readonly number[]) => parts.map((part) => (part * 244) / 2
 
 /** A sheet of rubber: a random affine map, then pixels displaced by smooth noise. */
 export const elasticTransform = corruption(
+  'elastic-transform',
   {
-    name: 'elastic-transform',
-    category: 'transformative',
     // strength and σ of the displacement, how far the affine map moves its three points: in parts of the side
-    constants: {
-      strength: {
-        32: [0, 0.05, 0.08, 0.1, 0.1],
-        64: [0, 0.05, 0.1, 0.1, 0.16],
-        224: of244([2, 2, 0.05, 0.07, 0.12]),
-      },
-      sigma: {
-        32: [0, 0.2, 0.06, 0.04, 0.03],
-        64: [0, 0.3, 0.08, 0.03, 0.03],
-        224: of244([0.7, 0.08, 0.01, 0.01, 0.01]),
-      },
-      moved: {
-        32: [0.08, 0.07, 0.06, 0.05, 0.03],
-        64: [0.08, 0.06, 0.06, 0.03, 0.02],
-        224: of244([0.1, 0.2, 0.02, 0.02, 0.02]),
-      },
+    strength: {
+      32: [0, 0.05, 0.08, 0.1, 0.1],
+      64: [0, 0.05, 0.1, 0.1, 0.16],
+      224: of244([2, 2, 0.05, 0.07, 0.12]),
+    },
+    sigma: {
+      32: [0, 0.2, 0.06, 0.04, 0.03],
+      64: [0, 0.3, 0.08, 0.03, 0.03],
+      224: of244([0.7, 0.08, 0.01, 0.01, 0.01]),
+    },
+    moved: {
+      32: [0.08, 0.07, 0.06, 0.05, 0.03],
+      64: [0.08, 0.06, 0.06, 0.03, 0.02],
+      224: of244([0.1, 0.2, 0.02, 0.02, 0.02]),
     },
   },
   (images, { constants: { sigma }, c: { strength, moved }, choose, seeds }) => {
@@ -139,6 +130,7 @@ export const elasticTransform = corruption(
     const [dx, dy] = tf.split(displaced.mul(strength.mul(side)), 2, 3);
     return lookedUp(warped, dy.squeeze([3]).add(y), dx.squeeze([3]).add(x), 'reflect');
   },
+  { category: 'transformative' },
 );
 
 /** Where a random affine map takes each pixel from: the map moves three points of the image by up to `moved` pixels. */
@@ -166,12 +158,8 @@ function affinePlaces(
 
 /** JPEG compression, by the encoder of the paper's `jpeg`. */
 export const jpegCompression = corruption(
-  {
-    name: 'jpeg-compression',
-    title: 'JPEG compression',
-    constants: {
-      quality: { 32: [80, 65, 58, 50, 40], 64: [65, 58, 50, 40, 25], 224: [25, 18, 15, 10, 7] },
-    },
-  },
+  'jpeg-compression',
+  { quality: { 32: [80, 65, 58, 50, 40], 64: [65, 58, 50, 40, 25], 224: [25, 18, 15, 10, 7] } },
   (images, { c: { quality } }) => recoded(images, quality),
+  { title: 'JPEG compression' },
 );

@@ -10,28 +10,22 @@ const normalLike = (images: Tensor4D, seeds: Making['seeds']) =>
  * taken.
  */
 export const gaussianNoiseC = corruption(
+  'gaussian-noise-c',
   {
-    name: 'gaussian-noise-c',
-    title: 'Gaussian noise (C)',
-    constants: {
-      sigma: {
-        32: [0.04, 0.06, 0.08, 0.09, 0.1],
-        64: [0.04, 0.08, 0.12, 0.15, 0.18],
-        224: [0.08, 0.12, 0.18, 0.26, 0.38],
-      },
+    sigma: {
+      32: [0.04, 0.06, 0.08, 0.09, 0.1],
+      64: [0.04, 0.08, 0.12, 0.15, 0.18],
+      224: [0.08, 0.12, 0.18, 0.26, 0.38],
     },
   },
   (images, { c: { sigma }, seeds }) => images.add(normalLike(images, seeds).mul(sigma)),
+  { title: 'Gaussian noise (C)' },
 );
 
 /** Photons counted: Poisson's distribution of c·x, divided by c. */
 export const shotNoise = corruption(
-  {
-    name: 'shot-noise',
-    constants: {
-      photons: { 32: [500, 250, 100, 75, 50], 64: [250, 100, 50, 30, 15], 224: [60, 25, 12, 5, 3] },
-    },
-  },
+  'shot-noise',
+  { photons: { 32: [500, 250, 100, 75, 50], 64: [250, 100, 50, 30, 15], 224: [60, 25, 12, 5, 3] } },
   (images, { c: { photons }, seeds }) =>
     poissonQuantile(images.mul(photons), normalLike(images, seeds)).div(photons),
 );
@@ -82,14 +76,12 @@ function poissonQuantile(rates: Tensor, z: Tensor): Tensor {
 
 /** Salt and pepper: a part of all values becomes 0 or 1. */
 export const impulseNoise = corruption(
+  'impulse-noise',
   {
-    name: 'impulse-noise',
-    constants: {
-      amount: {
-        32: [0.01, 0.02, 0.03, 0.05, 0.07],
-        64: [0.01, 0.02, 0.05, 0.08, 0.14],
-        224: [0.03, 0.06, 0.09, 0.17, 0.27],
-      },
+    amount: {
+      32: [0.01, 0.02, 0.03, 0.05, 0.07],
+      64: [0.01, 0.02, 0.05, 0.08, 0.14],
+      224: [0.03, 0.06, 0.09, 0.17, 0.27],
     },
   },
   (images, { c: { amount }, seeds }) => {
@@ -101,16 +93,14 @@ export const impulseNoise = corruption(
 
 /** Noise that grows with the brightness: x + x·ε. */
 export const speckleNoise = corruption(
+  'speckle-noise',
   {
-    name: 'speckle-noise',
-    isExtra: true,
-    constants: {
-      sigma: {
-        32: [0.06, 0.1, 0.12, 0.16, 0.2],
-        64: [0.15, 0.2, 0.25, 0.3, 0.35],
-        224: [0.15, 0.2, 0.35, 0.45, 0.6],
-      },
+    sigma: {
+      32: [0.06, 0.1, 0.12, 0.16, 0.2],
+      64: [0.15, 0.2, 0.25, 0.3, 0.35],
+      224: [0.15, 0.2, 0.35, 0.45, 0.6],
     },
   },
   (images, { c: { sigma }, seeds }) => images.add(images.mul(normalLike(images, seeds).mul(sigma))),
+  { isExtra: true },
 );

@@ -9,26 +9,23 @@ const MUD = [63 / 255, 42 / 255, 20 / 255];
 
 /** Splashes on the lens: of water at severities 1 to 3, lit from one side; of mud at 4 and 5. */
 export const spatter = corruption(
+  'spatter',
   {
-    name: 'spatter',
-    isExtra: true,
-    constants: {
-      mean: { 32: [0.62, 0.65, 0.65, 0.65, 0.65], 224: [0.65, 0.65, 0.65, 0.65, 0.67] }, // of the noise
-      deviation: { 32: [0.1, 0.1, 0.3, 0.1, 0.1], 224: [0.3, 0.3, 0.3, 0.3, 0.4] },
-      sigma: { 32: [0.7, 0.8, 1, 0.7, 0.5], 224: [4, 3, 2, 1, 1] }, // of its blur
-      least: {
-        32: [0.7, 0.7, 0.69, 0.69, 0.68],
-        64: [0.7, 0.7, 0.69, 0.68, 0.67],
-        224: [0.69, 0.68, 0.68, 0.65, 0.65],
-      },
-      // how strong the water, or σ of the mud
-      strength: {
-        32: [0.5, 0.5, 0.5, 0.6, 0.6],
-        64: [0.6, 0.6, 0.6, 0.6, 0.6],
-        224: [0.6, 0.6, 0.5, 1.5, 1.5],
-      },
-      isMud: { 32: [0, 0, 0, 1, 1], 224: [0, 0, 0, 1, 1] },
+    mean: { 32: [0.62, 0.65, 0.65, 0.65, 0.65], 224: [0.65, 0.65, 0.65, 0.65, 0.67] }, // of the noise
+    deviation: { 32: [0.1, 0.1, 0.3, 0.1, 0.1], 224: [0.3, 0.3, 0.3, 0.3, 0.4] },
+    sigma: { 32: [0.7, 0.8, 1, 0.7, 0.5], 224: [4, 3, 2, 1, 1] }, // of its blur
+    least: {
+      32: [0.7, 0.7, 0.69, 0.69, 0.68],
+      64: [0.7, 0.7, 0.69, 0.68, 0.67],
+      224: [0.69, 0.68, 0.68, 0.65, 0.65],
     },
+    // how strong the water, or σ of the mud
+    strength: {
+      32: [0.5, 0.5, 0.5, 0.6, 0.6],
+      64: [0.6, 0.6, 0.6, 0.6, 0.6],
+      224: [0.6, 0.6, 0.5, 1.5, 1.5],
+    },
+    isMud: { 32: [0, 0, 0, 1, 1], 224: [0, 0, 0, 1, 1] },
   },
   (images, { constants, c, choose: chosen, seeds }) => {
     const side = images.shape[1];
@@ -54,6 +51,7 @@ export const spatter = corruption(
     const smooth = matrices(constants.strength);
     return byKind(kinds, [images, liquid, c.strength, c.least, smooth], [water, mud]);
   },
+  { isExtra: true },
 );
 
 /** Pixels from an edge that matter: what lies farther from it is no drop. */

@@ -10,21 +10,19 @@ const grey = (images: Tensor4D) => {
 
 /** Falling snow: flakes of noise, enlarged and blurred by their fall, over a paler image. */
 export const snow = corruption(
+  'snow',
   {
-    name: 'snow',
-    constants: {
-      mean: { 32: [0.1, 0.1, 0.15, 0.25, 0.3], 224: [0.1, 0.2, 0.55, 0.55, 0.55] }, // of the noise
-      deviation: { 32: [0.2, 0.2, 0.3, 0.3, 0.3], 224: [0.3, 0.3, 0.3, 0.3, 0.3] },
-      zoom: { 32: [1, 1, 1.75, 2.25, 1.25], 224: [3, 2, 4, 4.5, 2.5] },
-      least: { 32: [0.6, 0.5, 0.55, 0.6, 0.65], 224: [0.5, 0.5, 0.9, 0.85, 0.85] }, // value of a flake
-      radius: { 32: [8, 10, 10, 12, 14], 224: [10, 12, 12, 12, 12] }, // of the fall
-      sigma: { 32: [3, 4, 4, 6, 12], 224: [4, 4, 8, 8, 12] },
-      // of the image
-      left: {
-        32: [0.95, 0.9, 0.9, 0.85, 0.8],
-        64: [0.8, 0.8, 0.7, 0.65, 0.6],
-        224: [0.8, 0.7, 0.7, 0.65, 0.55],
-      },
+    mean: { 32: [0.1, 0.1, 0.15, 0.25, 0.3], 224: [0.1, 0.2, 0.55, 0.55, 0.55] }, // of the noise
+    deviation: { 32: [0.2, 0.2, 0.3, 0.3, 0.3], 224: [0.3, 0.3, 0.3, 0.3, 0.3] },
+    zoom: { 32: [1, 1, 1.75, 2.25, 1.25], 224: [3, 2, 4, 4.5, 2.5] },
+    least: { 32: [0.6, 0.5, 0.55, 0.6, 0.65], 224: [0.5, 0.5, 0.9, 0.85, 0.85] }, // value of a flake
+    radius: { 32: [8, 10, 10, 12, 14], 224: [10, 12, 12, 12, 12] }, // of the fall
+    sigma: { 32: [3, 4, 4, 6, 12], 224: [4, 4, 8, 8, 12] },
+    // of the image
+    left: {
+      32: [0.95, 0.9, 0.9, 0.85, 0.8],
+      64: [0.8, 0.8, 0.7, 0.65, 0.6],
+      224: [0.8, 0.7, 0.7, 0.65, 0.55],
     },
   },
   (images, { constants, c: { mean, deviation, least, left }, choose, seeds }) => {
@@ -58,15 +56,13 @@ const FROST_COLOUR = [0.57, 0.66, 0.7];
  * clouds crossed by four families of ice needles, with the mean and the deviation of the five that the code draws from.
  */
 export const frost = corruption(
+  'frost',
   {
-    name: 'frost',
-    constants: {
-      imagePart: { 32: [1, 1, 0.9, 0.85, 0.75], 64: [1, 0.9, 0.8, 0.75, 0.7], 224: [1, 0.8, 0.7, 0.65, 0.6] },
-      frostPart: {
-        32: [0.2, 0.3, 0.4, 0.4, 0.45],
-        64: [0.3, 0.4, 0.45, 0.5, 0.55],
-        224: [0.4, 0.6, 0.7, 0.7, 0.75],
-      },
+    imagePart: { 32: [1, 1, 0.9, 0.85, 0.75], 64: [1, 0.9, 0.8, 0.75, 0.7], 224: [1, 0.8, 0.7, 0.65, 0.6] },
+    frostPart: {
+      32: [0.2, 0.3, 0.4, 0.4, 0.45],
+      64: [0.3, 0.4, 0.45, 0.5, 0.55],
+      224: [0.4, 0.6, 0.7, 0.7, 0.75],
     },
   },
   (images, { c: { imagePart, frostPart }, seeds }) => {
@@ -95,12 +91,10 @@ export const frost = corruption(
 
 /** Fog: clouds added, and the whole darkened to the image's own brightest value. */
 export const fog = corruption(
+  'fog',
   {
-    name: 'fog',
-    constants: {
-      thickness: { 32: [0.2, 0.5, 0.75, 1, 1.5], 64: [0.4, 0.7, 1, 1.5, 2], 224: [1.5, 2, 2.5, 2.5, 3] },
-      decay: { 32: [3, 3, 2.5, 2, 1.75], 224: [2, 2, 1.7, 1.5, 1.4] }, // how smooth
-    },
+    thickness: { 32: [0.2, 0.5, 0.75, 1, 1.5], 64: [0.4, 0.7, 1, 1.5, 2], 224: [1.5, 2, 2.5, 2.5, 3] },
+    decay: { 32: [3, 3, 2.5, 2, 1.75], 224: [2, 2, 1.7, 1.5, 1.4] }, // how smooth
   },
   (images, { constants: { decay }, c: { thickness }, choose, seeds }) => {
     const side = images.shape[1];
@@ -112,15 +106,9 @@ export const fog = corruption(
 
 /** Daylight: the value of hue, saturation, value raised. */
 export const brightness = corruption(
+  'brightness',
   {
-    name: 'brightness',
-    constants: {
-      more: {
-        32: [0.05, 0.1, 0.15, 0.2, 0.3],
-        64: [0.1, 0.2, 0.3, 0.4, 0.5],
-        224: [0.1, 0.2, 0.3, 0.4, 0.5],
-      },
-    },
+    more: { 32: [0.05, 0.1, 0.15, 0.2, 0.3], 64: [0.1, 0.2, 0.3, 0.4, 0.5], 224: [0.1, 0.2, 0.3, 0.4, 0.5] },
   },
   (images, { c: { more } }) => {
     const value = images.max(3, true);
