@@ -4,7 +4,7 @@
  */
 import { ArgumentError } from '../io/errors';
 import { device } from './device';
-import { castLike, ints, NHWC, nativeCast, pad, paddingOf, requireRank, slice, T } from './ops';
+import { castLike, ints, NHWC, nativeCast, pad, paddingOf, requireRank, slice, T, TIDX } from './ops';
 import { stack } from './places';
 import { attribute, DataType, dataTypeOf, defineOp, executeOne, type Tensor, type Tensor4D } from './runtime';
 
@@ -37,11 +37,10 @@ const convolve = defineOp<{ x: Tensor; filter: Tensor }, Geometry>('conv2d', {
         executeOne('Conv2DBackpropInput', [ints(x.shape), filter, dy], convolveAttributes(dy, geometry)),
       ),
     filter: () =>
-      inFastestType([x, dy], ([x, dy]) =>
-        isFasterTapByTap(dy)
-          ? filterGradientTapByTap(x, filter, dy, geometry)
-          : filterGradient(x, filter, dy, geometry),
-      ),
+      inFastestType([x, dy], ([x, dy]) => {
+        const gradient = isFasterTapByTap(dy) ? filterGradientTapByTap : filterGradient;
+        return gradient(x, filter, dy, geometry);
+      }),
   }),
 });
 
@@ -87,12 +86,8 @@ export function filterGradient(x: Tensor, filter: Tensor, dy: Tensor, geometry: 
 }
 
 /** {@link filterGradient} by a matrix product for each tap: the pixels it saw, times the gradients of its outputs. */
-export function filterGradientTapByTap(
-  x: Tensor,
-  filter: Tensor,
-  dy: Tensor,
-  { stride, padding }: Geometry,
-): Tensor {
+export function filterGradientTapByTap(x: Tensor, filter: Tensor, dy: Tensor, geometry: Geometry): Tensor {
+  const { stride, padding } = geometry;
   const [window] = filter.shape as Shape;
   const [batch, side] = dy.shape as Shape;
   // By row, and by column: the first input that the tap sees, the first output that it serves, and how many.
@@ -106,10 +101,8 @@ export function filterGradientTapByTap(
       const pixels = (map: Tensor, from: 'input' | 'output', step: number) => {
         const reach = [row, column].map(({ count }) => step * (count - 1) + 1);
         const part = slice(map, [0, row[from], column[from], 0], [batch, ...reach, channelsOf(map)]);
-        return reshape(step === 1 ? part : everyNth(part, step), [
-          batch * row.count * column.count,
-          channelsOf(map),
-        ]);
+        const seen = step === 1 ? part : everyNth(part, step);
+        return reshape(seen, [batch * row.count * column.count, channelsOf(map)]);
       };
       return matMul(pixels(x, 'input', stride), pixels(dy, 'output', 1), { transposeA: true });
     }),
@@ -127,8 +120,7 @@ const convolveTwoByTwo = defineOp<{ x: Tensor; filter: Tensor }, object>('conv2d
   gradient: (dy, [x, filter]) => ({
     x: () => {
       // This is a convolution, too: of the map turned by 180°, with the filter's channels exchanged.
-      const axes = attribute.type('Tidx', DataType.int32);
-      const turned = executeOne('ReverseV2', [dy, ints([1, 2])], [T(dy), axes]);
+      const turned = executeOne('ReverseV2', [dy, ints([1, 2])], [T(dy), TIDX]);
       const order = attribute.type('Tperm', DataType.int32);
       const exchanged = executeOne('Transpose', [filter, ints([0, 1, 3, 2])], [T(filter), order]);
       return productsWithFilter(turned, exchanged, (place) => place);
@@ -162,12 +154,10 @@ const channelsOf = (map: Tensor) => (map.shape as Shape)[3];
 const reshape = (x: Tensor, shape: readonly number[]) =>
   executeOne('Reshape', [x, ints(shape)], [T(x), attribute.type('Tshape', DataType.int32)]);
 
-const matMul = (a: Tensor, b: Tensor, { transposeA = false } = {}) =>
-  executeOne(
-    'MatMul',
-    [a, b],
-    [T(a), attribute.bool('transpose_a', transposeA), attribute.bool('transpose_b', false)],
-  );
+const matMul = (a: Tensor, b: Tensor, { transposeA = false } = {}) => {
+  const transposed = [attribute.bool('transpose_a', transposeA), attribute.bool('transpose_b', false)];
+  return executeOne('MatMul', [a, b], [T(a), ...transposed]);
+};
 
 /**
  * 2-D convolution with torch's geometry: padding `(window − 1) / 2` on every side, no bias.
@@ -188,15 +178,12 @@ export function conv2d(x: Tensor4D, filter: Tensor4D, { stride }: { readonly str
     );
   }
   const weights = castLike(filter, x);
+  const of = (input: Tensor, geometry: Geometry) =>
+    convolve({ x: input, filter: weights }, geometry)[0] as Tensor4D;
   const window = filter.shape[0];
   if (isTwoByTwo(x, weights, stride)) return convolveTwoByTwo({ x, filter: weights }, {})[0] as Tensor4D;
-  if (stride === 1) return convolve({ x, filter: weights }, { stride, padding: 'SAME' })[0] as Tensor4D;
-  const input =
-    window === 1
-      ? subsample({ x }, { stride, shape: x.shape })[0]
-      : pad({ x }, paddingOf(x.shape[1], window, stride))[0];
-  return convolve(
-    { x: input, filter: weights },
-    { stride: window === 1 ? 1 : stride, padding: 'VALID' },
-  )[0] as Tensor4D;
+  if (stride === 1) return of(x, { stride, padding: 'SAME' });
+  if (window === 1)
+    return of(subsample({ x }, { stride, shape: x.shape })[0], { stride: 1, padding: 'VALID' });
+  return of(pad({ x }, paddingOf(x.shape[1], window, stride))[0], { stride, padding: 'VALID' });
 }

@@ -23,6 +23,8 @@ import {
 export const T = (tensor: Tensor) => attribute.type('T', dataTypeOf(tensor));
 /** The layout of every map. */
 export const NHWC = attribute.string('data_format', 'NHWC');
+/** The type of axes and shapes. */
+export const TIDX = attribute.type('Tidx', DataType.int32);
 /** A small int32 vector: axes, shapes, places. */
 export const ints = (values: readonly number[]) => tf.tensor1d([...values], 'int32');
 
@@ -40,11 +42,8 @@ wrapKernel('Add', () => ({ inputs }) => {
 
 /** `x` as `type`; no gradient. */
 export function nativeCast(x: Tensor, type: DataType): Tensor {
-  return executeOne(
-    'Cast',
-    [x],
-    [attribute.type('SrcT', dataTypeOf(x)), attribute.type('DstT', type), attribute.bool('Truncate', false)],
-  );
+  const types = [attribute.type('SrcT', dataTypeOf(x)), attribute.type('DstT', type)];
+  return executeOne('Cast', [x], [...types, attribute.bool('Truncate', false)]);
 }
 
 /**
@@ -54,17 +53,14 @@ export function nativeCast(x: Tensor, type: DataType): Tensor {
 export function batchMatMul(a: Tensor, b: Tensor, { transposeA = false, transposeB = false } = {}): Tensor {
   if (device().kind === 'gpu') return tf.matMul(a, b, transposeA, transposeB);
   // TensorFlow replaces the first two versions of this op by oneDNN's, and leaves the third as it is.
-  return executeOne(
-    'BatchMatMulV3',
-    [a, b],
-    [
-      attribute.type('Ta', dataTypeOf(a)),
-      attribute.type('Tb', dataTypeOf(b)),
-      attribute.type('Tout', dataTypeOf(a)),
-      attribute.bool('adj_x', transposeA),
-      attribute.bool('adj_y', transposeB),
-    ],
-  );
+  const attributes = [
+    attribute.type('Ta', dataTypeOf(a)),
+    attribute.type('Tb', dataTypeOf(b)),
+    attribute.type('Tout', dataTypeOf(a)),
+    attribute.bool('adj_x', transposeA),
+    attribute.bool('adj_y', transposeB),
+  ];
+  return executeOne('BatchMatMulV3', [a, b], attributes);
 }
 
 const castOp = defineOp<{ x: Tensor }, { from: DataType; to: DataType }>('cast', {
@@ -140,11 +136,10 @@ const reluPool = defineOp<{ x: Tensor }, Sides>('relu-max-pool', {
   },
   save: { outputs: [true, true] },
   gradient: (dy, [y, padded], sides) => ({
-    x: () =>
-      withoutSides(
-        reluGradient(executeOne('MaxPoolGrad', [padded, y, dy], poolAttributes(dy)), padded),
-        sides,
-      ),
+    x: () => {
+      const ofPadded = executeOne('MaxPoolGrad', [padded, y, dy], poolAttributes(dy));
+      return withoutSides(reluGradient(ofPadded, padded), sides);
+    },
   }),
 });
 
@@ -170,47 +165,27 @@ export const BATCH_NORM: BatchNormConstants = { eps: 1e-5, momentum: 0.1 };
 type PerChannel = Readonly<Record<'scale' | 'offset' | 'mean' | 'variance', Tensor1D>>;
 type BatchNormInputs = { readonly x: Tensor4D } & PerChannel;
 
-const batchNormAttributes = (x: Tensor, isTraining: boolean) => [
+const batchNormAttributes = (x: Tensor, training: boolean) => [
   T(x),
   attribute.type('U', DataType.float32),
   attribute.float('epsilon', BATCH_NORM.eps),
   NHWC,
-  attribute.bool('is_training', isTraining),
+  attribute.bool('is_training', training),
 ];
 
-function batchNormForward(
-  { x, scale, offset, mean, variance }: BatchNormInputs,
-  isTraining: boolean,
-): Tensor[] {
-  const attributes = [
-    ...batchNormAttributes(x, isTraining),
-    attribute.float('exponential_avg_factor', isTraining ? BATCH_NORM.momentum : 1),
-  ];
-  return execute('FusedBatchNormV3', [x, scale, offset, mean, variance], attributes, 6);
-}
-
-function batchNormGradient(inputs: readonly Tensor[], isTraining: boolean) {
-  // One op gives all three. It runs here, not in a thunk: tfjs would dispose what the thunk does not return.
-  const [x, scale, offset] = execute(
-    'FusedBatchNormGradV3',
-    inputs,
-    batchNormAttributes(inputs[0], isTraining),
-    5,
-  );
-  return { x: () => x, scale: () => scale, offset: () => offset };
-}
-
-const batchNormTraining = defineOp<BatchNormInputs, object>('batch-norm-training', {
-  forward: (inputs) => batchNormForward(inputs, true),
-  save: { inputs: ['x', 'scale'], outputs: [false, false, false, true, true, true] },
-  gradient: (dy, [x, scale, ...reserve]) => batchNormGradient([dy, x, scale, ...reserve], true),
-});
-
-const batchNormInference = defineOp<BatchNormInputs, object>('batch-norm-inference', {
-  forward: (inputs) => batchNormForward(inputs, false).slice(0, 1),
-  save: { inputs: ['x', 'scale', 'mean', 'variance'] },
-  gradient: (dy, [x, scale, mean, variance]) =>
-    batchNormGradient([dy, x, scale, mean, variance, mean], false),
+const batchNormOp = defineOp<BatchNormInputs, { training: boolean }>('batch-norm', {
+  forward({ x, scale, offset, mean, variance }, { training }) {
+    const factor = attribute.float('exponential_avg_factor', training ? BATCH_NORM.momentum : 1);
+    const attributes = [...batchNormAttributes(x, training), factor];
+    return execute('FusedBatchNormV3', [x, scale, offset, mean, variance], attributes, 6);
+  },
+  save: { inputs: ['x', 'scale', 'mean', 'variance'], outputs: [false, false, false, true, true, true] },
+  gradient(dy, [x, scale, mean, variance, ...reserve], { training }) {
+    const inputs = [dy, x, scale, ...(training ? reserve : [mean, variance, mean])];
+    // One op gives all three. It runs here, not in a thunk: tfjs would dispose what the thunk does not return.
+    const gradients = execute('FusedBatchNormGradV3', inputs, batchNormAttributes(dy, training), 5);
+    return { x: () => gradients[0], scale: () => gradients[1], offset: () => gradients[2] };
+  },
 });
 
 /**
@@ -223,9 +198,11 @@ export function batchNorm(
   { training }: { readonly training: boolean },
 ): { readonly y: Tensor4D; readonly moved?: { readonly mean: Tensor1D; readonly variance: Tensor1D } } {
   requireRank('batchNorm', 'input', inputs.x, 4);
-  if (!training) return { y: batchNormInference({ ...inputs }, {})[0] as Tensor4D };
-  const [y, mean, variance] = batchNormTraining({ ...inputs }, {});
-  return { y: y as Tensor4D, moved: { mean: mean as Tensor1D, variance: variance as Tensor1D } };
+  const [y, mean, variance] = batchNormOp({ ...inputs }, { training });
+  return {
+    y: y as Tensor4D,
+    ...(training && { moved: { mean: mean as Tensor1D, variance: variance as Tensor1D } }),
+  };
 }
 
 /**
@@ -282,19 +259,13 @@ export function add<X extends Tensor>(a: X, b: X): X {
   return addOp({ a, b }, {})[0] as X;
 }
 
-function broadcastTo(x: Tensor, shape: readonly number[]): Tensor {
-  return executeOne('BroadcastTo', [x, ints(shape)], [T(x), attribute.type('Tidx', DataType.int32)]);
-}
+const KEEP_DIMS = attribute.bool('keep_dims', true);
 
 const sumOp = defineOp<{ x: Tensor }, { axes: number[]; shape: number[] }>('sum', {
-  forward: ({ x }, { axes }) => [
-    executeOne(
-      'Sum',
-      [x, ints(axes)],
-      [T(x), attribute.type('Tidx', DataType.int32), attribute.bool('keep_dims', true)],
-    ),
-  ],
-  gradient: (dy, _saved, { shape }) => ({ x: () => broadcastTo(dy, shape) }),
+  forward: ({ x }, { axes }) => [executeOne('Sum', [x, ints(axes)], [T(x), TIDX, KEEP_DIMS])],
+  gradient: (dy, _saved, { shape }) => ({
+    x: () => executeOne('BroadcastTo', [dy, ints(shape)], [T(dy), TIDX]),
+  }),
 });
 
 /** The sum over `axes`, which vanish. (tfjs' own gradient of a sum makes an array of ones in JavaScript.) */
@@ -317,13 +288,10 @@ export function globalAveragePool(x: Tensor4D): Tensor2D {
 }
 
 const crossEntropyOp = defineOp<{ logits: Tensor; labels: Tensor }, object>('cross-entropy', {
-  forward: ({ logits, labels }) =>
-    execute(
-      'SparseSoftmaxCrossEntropyWithLogits',
-      [logits, labels],
-      [T(logits), attribute.type('Tlabels', DataType.int32)],
-      2,
-    ),
+  forward({ logits, labels }) {
+    const attributes = [T(logits), attribute.type('Tlabels', DataType.int32)];
+    return execute('SparseSoftmaxCrossEntropyWithLogits', [logits, labels], attributes, 2);
+  },
   save: { outputs: [false, true] },
   gradient: (dy, [difference]) => ({ logits: () => difference.mul(dy.reshape([-1, 1])) }),
 });
