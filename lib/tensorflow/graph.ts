@@ -75,12 +75,10 @@ export class GraphSession implements VariableHolder {
   readonly #id: number;
   /** The version of each variable that lies in the session. */
   readonly #versions = new Map<Variable, number>();
-  readonly #handleOf: ReadonlyMap<Variable, string>;
 
   /** @param threads that an op may take on a CPU. Default: the process's. */
   constructor(graph: Graph, threads?: number) {
     this.graph = graph;
-    this.#handleOf = new Map([...graph.variables].map(([handle, variable]) => [variable, handle]));
     const access = [...graph.variables].flatMap(([handle, variable]) => accessNodes(handle, variable));
     this.#id = loadGraph([...graph.nodes, ...access], threads);
   }
@@ -102,25 +100,19 @@ export class GraphSession implements VariableHolder {
     const missing = [...this.graph.variables].filter(([, v]) => this.#versions.get(v) !== v.version);
     if (missing.length === 0) return;
     const values = missing.map(([, variable]) => variable.give().id);
-    const feeds = missing.map(([handle]) => `${handle}/new`);
-    const done = this.#session(
-      values,
-      feeds,
-      missing.map(([handle]) => `${handle}/set`),
-    );
+    const news = missing.map(([handle]) => `${handle}/new`);
+    const sets = missing.map(([handle]) => `${handle}/set`);
+    const done = this.#session(values, news, sets);
     for (const id of [...values, ...done.map((tensor) => tensor.id)]) nativeBinding.deleteTensor(id);
     for (const [, variable] of missing) this.#versions.set(variable, variable.version);
   }
 
   writeBack(): void {
-    const held = [...this.#handleOf].filter(([variable]) => variable.holder === this && variable.stale);
+    const held = [...this.graph.variables].filter(([, of]) => of.holder === this && of.stale);
     if (held.length === 0) return;
-    const values = this.#session(
-      [],
-      [],
-      held.map(([, handle]) => `${handle}/get`),
-    );
-    held.forEach(([variable], index) => {
+    const gets = held.map(([handle]) => `${handle}/get`);
+    const values = this.#session([], [], gets);
+    held.forEach(([, variable], index) => {
       variable.take(values[index].id);
       nativeBinding.deleteTensor(values[index].id);
     });
@@ -133,13 +125,9 @@ export class GraphSession implements VariableHolder {
     nativeBinding.deleteSavedModel(this.#id);
   }
 
-  #session(
-    inputIds: readonly number[],
-    feeds: readonly string[],
-    fetches: readonly string[],
-  ): NativeTensor[] {
+  #session(ids: readonly number[], feeds: readonly string[], fetches: readonly string[]): NativeTensor[] {
     try {
-      return nativeBinding.runSavedModel(this.#id, inputIds, names(feeds), names(fetches));
+      return nativeBinding.runSavedModel(this.#id, ids, names(feeds), names(fetches));
     } catch (cause) {
       throw this.#explain(cause as Error);
     }
@@ -157,8 +145,7 @@ export class GraphSession implements VariableHolder {
   }
 }
 
-const names = (nodes: readonly string[]) =>
-  nodes.map((name) => (name.includes(':') ? name : `${name}:0`)).join();
+const names = (nodes: readonly string[]) => nodes.map((name) => `${name}:0`).join();
 
 /** The first line of a stack that lies outside this folder and outside packages. */
 export function stepLine(madeAt: Error | undefined): string {

@@ -205,17 +205,13 @@ class Recorder {
     const bytes = isInt32
       ? inputIds.filter((id) => this.#types.get(this.#nameOf(id)) === DataType.uint8)
       : [];
-    if (bytes.length > 0) {
-      const casts = new Map(bytes.map((id) => [id, this.#asInt32(id)]));
-      const ids = inputIds.map((id) => casts.get(id) ?? id);
-      const outputs = this.#executeOp(op, attributes, ids, count);
-      for (const id of casts.values()) if (id >= 0) this.#real.deleteTensor(id); // tfjs does not know of it
-      return outputs;
-    }
-    const inputs = inputIds.map((id) => this.#nameOf(id));
+    const casts = new Map(bytes.map((id) => [id, this.#asInt32(id)]));
+    const ids = inputIds.map((id) => casts.get(id) ?? id);
+    const inputs = ids.map((id) => this.#nameOf(id));
     const isWrite = WRITES.has(op);
     // A write must not happen now: recording leaves the variables as they are.
-    const outputs = isWrite ? [] : this.#outputsOf(op, attributes, inputIds, count);
+    const outputs = isWrite ? [] : this.#outputsOf(op, attributes, ids, count);
+    for (const id of casts.values()) if (id >= 0) this.#real.deleteTensor(id); // tfjs does not know of it
     const name = `${op}_${this.#nodes.length}`;
     const order = inputs
       .filter((input) => this.#variables.has(input))
@@ -259,12 +255,8 @@ class Recorder {
     try {
       return real.executeOp(op, attributes, ids, count).map((output) => {
         const { id, shape, dtype } = output;
-        if (
-          dtype === DataType.resource ||
-          shape.reduce((product, size) => product * size, 1) <= LARGEST_KEPT
-        ) {
-          return output;
-        }
+        const size = shape.reduce((product, along) => product * along, 1);
+        if (dtype === DataType.resource || size <= LARGEST_KEPT) return output;
         real.deleteTensor(id);
         const released = { id: -1 - this.#released.size, shape, dtype };
         this.#released.set(released.id, released);
