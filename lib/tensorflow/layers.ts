@@ -37,12 +37,9 @@ export function layerVariables(model: LayersModel) {
   const last = layers[layers.length - 1];
   const activation = last.getClassName() === 'Softmax' ? 'softmax' : String(last.getConfig().activation);
   if (/^softmax$|sigmoid/i.test(activation)) {
-    throw new ArgumentError(
-      `The model ends in the ${activation} of ${last.name}, but losses are taken of logits.`,
-      {
-        cure: "Give the last layer no activation: the softmax is the loss's.",
-      },
-    );
+    throw new ArgumentError(`The model ends in the ${activation} of ${last.name}, not in logits.`, {
+      cure: "Give the last layer no activation: the softmax is the loss's.",
+    });
   }
 
   for (const layer of layers) checkLayer(layer);
@@ -59,25 +56,18 @@ export function layerVariables(model: LayersModel) {
   for (const [index, layer] of layers.entries()) {
     for (const weight of layer.weights as unknown as LayerVariable[]) {
       // tfjs numbers the layers of a process; their place in the model is the same in every process.
-      const suffix = weight.originalName.replace(/^.*\//, '');
-      const name = [`${index}.${suffix}`, `${index}.${suffix}.${variables.size}`].find(
-        (one) => !variables.has(one),
-      );
-      const variable = new Variable(name as string, weight.read(), {
-        trainable: layer.trainable && weight.trainable,
-      });
-      variables.set(variable.name, variable);
+      const name = `${index}.${weight.originalName.replace(/^.*\//, '')}`;
+      const ownName = variables.has(name) ? `${name}.${variables.size}` : name;
+      const trainable = layer.trainable && weight.trainable;
+      const variable = new Variable(ownName, weight.read(), { trainable });
+      variables.set(ownName, variable);
       weight.read = () => variable.read();
       weight.write = (value) => {
         if (tracked) variable.assign(value);
         return weight;
       };
     }
-    const { rate, epsilon, momentum } = layer.getConfig() as {
-      readonly rate?: number;
-      readonly epsilon: number;
-      readonly momentum: number;
-    };
+    const { rate, epsilon, momentum } = layer.getConfig() as Readonly<Record<string, number>>;
     if (layer.getClassName() === 'BatchNormalization') {
       fillIn(layer);
       // Here momentum is the share of what was before; without the rounding of 1 − 0.99.
@@ -116,44 +106,40 @@ const RANDOM: readonly string[] = ['AlphaDropout', 'GaussianDropout', 'GaussianN
 
 /** @throws ArgumentError if a layer would not do here what it is made for */
 function checkLayer(layer: Layer): void {
-  if (RANDOM.includes(layer.getClassName())) {
-    throw new ArgumentError(`The layer ${layer.name} draws random numbers that a seed does not decide.`, {
-      cure: 'Take tf.layers.dropout; noise on the images is a distortion.',
-    });
-  }
-  const { rate = 0, noiseShape } = layer.getConfig() as {
-    readonly rate?: number;
-    readonly noiseShape?: unknown;
+  const refuseIf = (isWrong: boolean, what: string, cure: string) => {
+    if (isWrong) throw new ArgumentError(`The layer ${layer.name} ${what}.`, { cure });
   };
-  if (layer.getClassName() === 'Dropout' && (rate >= 1 || noiseShape != null)) {
-    const what =
-      noiseShape != null ? 'a noiseShape' : 'a rate of 1 or more, by which TensorFlow.js drops nothing';
-    throw new ArgumentError(`The layer ${layer.name} has ${what}.`, {
-      cure: 'Give tf.layers.dropout a rate below 1 alone: { rate: 0.3 }.',
-    });
-  }
-  if ((layer.weights as unknown as LayerVariable[]).some(({ constraint }) => constraint != null)) {
-    throw new ArgumentError(`The layer ${layer.name} has a constraint, which no step here would keep.`, {
-      cure: 'Leave it out.',
-    });
-  }
-  if (layer.losses.length > 0) {
-    throw new ArgumentError(
-      `The layer ${layer.name} has a regularizer, which is in none of the losses here.`,
-      {
-        cure: 'Leave it out, or add its term in a method of your own: registerMethod.',
-      },
-    );
-  }
+  const kind = layer.getClassName();
+  refuseIf(
+    RANDOM.includes(kind),
+    'draws random numbers that a seed does not decide',
+    'Take tf.layers.dropout; noise on the images is a distortion.',
+  );
+  const { rate, noiseShape } = layer.getConfig();
+  const below1 = 'Give tf.layers.dropout a rate below 1 alone: { rate: 0.3 }.';
+  refuseIf(kind === 'Dropout' && noiseShape != null, 'has a noiseShape', below1);
+  refuseIf(
+    kind === 'Dropout' && Number(rate) >= 1,
+    'has a rate of 1 or more, by which TensorFlow.js drops nothing',
+    below1,
+  );
+  const weights = layer.weights as unknown as LayerVariable[];
+  refuseIf(
+    weights.some(({ constraint }) => constraint != null),
+    'has a constraint, which no step here would keep',
+    'Leave it out.',
+  );
+  refuseIf(
+    layer.losses.length > 0,
+    'has a regularizer, which is in none of the losses here',
+    'Leave it out, or add its term in a method of your own: registerMethod.',
+  );
 }
 
 /** Gives a batch normalisation without scale or offset those that change nothing: tfjs reads both in training. */
 function fillIn(layer: Layer): void {
   const shape = layer.weights[0].shape as number[];
-  const parts = layer as unknown as {
-    gamma?: Pick<LayerVariable, 'read'>;
-    beta?: Pick<LayerVariable, 'read'>;
-  };
+  const parts = layer as unknown as { gamma?: { read(): Tensor }; beta?: { read(): Tensor } };
   parts.gamma ??= { read: () => tf.ones(shape) };
   parts.beta ??= { read: () => tf.zeros(shape) };
 }

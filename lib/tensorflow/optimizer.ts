@@ -52,9 +52,7 @@ export function valueAndGradients(
           : 'Return the tensor that TensorFlow.js’ ops give; the function is not async.',
       });
     };
-    const { value, grads } = namingCalls(checked, () =>
-      tf.engine().gradients(checked, values, undefined, true),
-    );
+    const { value, grads } = gradientsOf(checked, values);
     const unused = variables.filter((_, index) => !grads[index]).map(({ name }) => name);
     if (unused.length === 0) return { value, gradients: grads };
     throw new ArgumentError(`The loss does not depend on ${unused.join(', ')}.`, {
@@ -64,19 +62,16 @@ export function valueAndGradients(
 }
 
 /** Takes the gradients of `loss`; an op for which tfjs has none is named with the line that calls it. */
-function namingCalls<T>(loss: () => Tensor, gradients: () => T): T {
+function gradientsOf(loss: () => Scalar, values: Tensor[]) {
   try {
-    return gradients();
+    return tf.engine().gradients(loss, values, undefined, true);
   } catch (error) {
     const { message } = error as Error;
     if (/gradient of .*dilation rates/.test(message)) {
-      throw new ArgumentError(
-        'TensorFlow.js has no gradient of a dilated convolution, which the loss goes through.',
-        {
-          cure: 'Leave dilations and dilationRate at 1: a larger window, a stride or pooling lets a layer see as far.',
-          cause: error,
-        },
-      );
+      throw new ArgumentError('TensorFlow.js has no gradient of a dilated convolution.', {
+        cure: 'Leave dilations and dilationRate at 1: a larger window, a stride or pooling lets a layer see as far.',
+        cause: error,
+      });
     }
     const op = /gradient function not found for (\w+)/.exec(message)?.[1];
     if (op === undefined) throw error;
@@ -97,6 +92,12 @@ function namingCalls<T>(loss: () => Tensor, gradients: () => T): T {
   }
 }
 
+const NESTEROV = [
+  attribute.type('T', DataType.float32),
+  attribute.bool('use_locking', false),
+  attribute.bool('use_nesterov', true),
+];
+
 /**
  * Stochastic gradient descent with Nesterov momentum, one fused TensorFlow op a variable (section 4.2).
  *
@@ -114,11 +115,9 @@ export class Nesterov {
    */
   constructor(
     variables: readonly Variable[],
-    {
-      learningRate = 0.01,
-      momentum = 0.9,
-    }: { readonly learningRate?: number; readonly momentum?: number } = {},
+    options: { readonly learningRate?: number; readonly momentum?: number } = {},
   ) {
+    const { learningRate = 0.01, momentum = 0.9 } = options;
     if (!(Number.isFinite(learningRate) && learningRate > 0))
       throw new ArgumentError(`The learning rate must be a number above 0, but got ${shown(learningRate)}.`);
     if (!(Number.isFinite(momentum) && momentum >= 0 && momentum < 1))
@@ -127,10 +126,8 @@ export class Nesterov {
     this.momentum = momentum;
     for (const variable of variables) {
       const zeros = tf.zeros([...variable.shape]);
-      this.#accumulators.set(
-        variable,
-        new Variable(`${variable.name}.momentum`, zeros, { trainable: false }),
-      );
+      const accumulator = new Variable(`${variable.name}.momentum`, zeros, { trainable: false });
+      this.#accumulators.set(variable, accumulator);
       zeros.dispose();
     }
   }
@@ -147,16 +144,9 @@ export class Nesterov {
         }
         variable.sync();
         accumulator.sync();
-        backend.binding.executeOp(
-          'ResourceApplyKerasMomentum',
-          [
-            attribute.type('T', DataType.float32),
-            attribute.bool('use_locking', false),
-            attribute.bool('use_nesterov', true),
-          ],
-          [variable.resource, accumulator.resource, ...handles([learningRate, gradients[index], momentum])],
-          0,
-        );
+        const inputs = handles([learningRate, gradients[index], momentum]);
+        const ids = [variable.resource, accumulator.resource, ...inputs];
+        backend.binding.executeOp('ResourceApplyKerasMomentum', NESTEROV, ids, 0);
         variable.wrote();
         accumulator.wrote();
       });

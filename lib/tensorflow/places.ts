@@ -30,16 +30,13 @@ export const choose = (condition: Tensor, yes: Tensor, no: Tensor) =>
 
 /** Takes entries along an axis: the first by default; with places `[batch, n]` the second, for each image its own. */
 export function take(table: Tensor, places: Tensor, axis = places.rank - 1): Tensor {
-  return executeOne(
-    'GatherV2',
-    [table, places, tf.scalar(axis, 'int32')],
-    [
-      attribute.type('Tparams', dataTypeOf(table)),
-      attribute.type('Tindices', DataType.int32),
-      attribute.type('Taxis', DataType.int32),
-      attribute.int('batch_dims', places.rank - 1),
-    ],
-  );
+  const attributes = [
+    attribute.type('Tparams', dataTypeOf(table)),
+    attribute.type('Tindices', DataType.int32),
+    attribute.type('Taxis', DataType.int32),
+    attribute.int('batch_dims', places.rank - 1),
+  ];
+  return executeOne('GatherV2', [table, places, tf.scalar(axis, 'int32')], attributes);
 }
 
 /**
@@ -56,19 +53,12 @@ export function byKind(
   inputs: readonly Tensor[],
   ways: readonly ((parts: readonly Tensor[]) => Tensor)[],
 ): Tensor {
+  const count = ways.length;
   const places = tf.range(0, kinds.shape[0] as number, 1, 'int32');
   const [at, ...parts] = [places, ...inputs].map((x) =>
-    execute(
-      'DynamicPartition',
-      [x, kinds],
-      [attribute.int('num_partitions', ways.length), T(x)],
-      ways.length,
-    ),
+    execute('DynamicPartition', [x, kinds], [attribute.int('num_partitions', count), T(x)], count),
   );
   const done = ways.map((way, kind) => way(parts.map((of) => of[kind])));
-  return executeOne(
-    'DynamicStitch',
-    [...at, ...done],
-    [attribute.int('N', ways.length), attribute.type('T', DataType.float32)],
-  );
+  const attributes = [attribute.int('N', count), attribute.type('T', DataType.float32)];
+  return executeOne('DynamicStitch', [...at, ...done], attributes);
 }

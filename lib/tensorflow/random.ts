@@ -69,9 +69,8 @@ export function normalTensor<const S extends readonly number[]>(
   shape: S,
   deviation: number,
 ): TensorOf<S> {
-  return tf.tidy(
-    () => stateless('StatelessRandomNormal', ints(shape), ints(seed)).mul(deviation) as TensorOf<S>,
-  );
+  const normal = () => stateless('StatelessRandomNormal', ints(shape), ints(seed));
+  return tf.tidy(() => normal().mul(deviation) as TensorOf<S>);
 }
 
 /** A uniform tensor in ±`bound` from one seed, for initial weights. */
@@ -80,9 +79,10 @@ export function uniformTensor<const S extends readonly number[]>(
   shape: S,
   bound: number,
 ): TensorOf<S> {
+  const uniform = () => stateless('StatelessRandomUniform', ints(shape), ints(seed));
   return tf.tidy(
     () =>
-      stateless('StatelessRandomUniform', ints(shape), ints(seed))
+      uniform()
         .mul(2 * bound)
         .sub(bound) as TensorOf<S>,
   );

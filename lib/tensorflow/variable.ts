@@ -79,17 +79,13 @@ export class Variable {
     this.name = name;
     this.shape = [...initial.shape];
     this.trainable = trainable;
-    this.resource = backend.binding.executeOp(
-      'VarHandleOp',
-      [
-        attribute.type('dtype', DataType.float32),
-        attribute.shape('shape', this.shape),
-        attribute.string('container', ''),
-        attribute.string('shared_name', `variable-${created++}`),
-      ],
-      [],
-      1,
-    )[0].id;
+    const attributes = [
+      DTYPE,
+      attribute.shape('shape', this.shape),
+      attribute.string('container', ''),
+      attribute.string('shared_name', `variable-${created++}`),
+    ];
+    this.resource = backend.binding.executeOp('VarHandleOp', attributes, [], 1)[0].id;
     byResource.set(this.resource, this);
     this.assign(initial);
   }
@@ -107,11 +103,9 @@ export class Variable {
   /** The value as numbers, for checkpoints and tests. */
   values(): Float32Array {
     const value = this.#value();
-    try {
-      return value.dataSync<'float32'>();
-    } finally {
-      value.dispose();
-    }
+    const values = value.dataSync<'float32'>();
+    value.dispose();
+    return values;
   }
 
   /** @throws ArgumentError if the shape of `value` is another. */
@@ -137,12 +131,8 @@ export class Variable {
 
   /** Frees the resource. The variable must not be used again. */
   dispose(): void {
-    backend.binding.executeOp(
-      'DestroyResourceOp',
-      [attribute.bool('ignore_lookup_error', true)],
-      [this.resource],
-      0,
-    );
+    const ignore = attribute.bool('ignore_lookup_error', true);
+    backend.binding.executeOp('DestroyResourceOp', [ignore], [this.resource], 0);
     backend.binding.deleteTensor(this.resource);
     byResource.delete(this.resource);
   }
@@ -158,7 +148,7 @@ export class Variable {
         cure: 'Dispose of a network after its last use.',
       });
     }
-    if (this.#eagerVersion !== this.version) this.holder?.writeBack();
+    if (this.stale) this.holder?.writeBack();
   }
 
   /** Whether the eager side misses the newest value. */
