@@ -124,15 +124,12 @@ const KINDS = [...OPERATIONS, 'none'].map((name) => {
  */
 export function operated(images: Tensor4D, by: Operated): Tensor4D {
   const kinds = take(tf.tensor1d(KINDS, 'int32'), by.operation.reshape([-1]).cast('int32'));
-  return byKind(
-    kinds,
-    [images, by.level.reshape([-1, 1, 1, 1]), moves(by, images.shape[1])],
-    [
-      ...Object.values(ON_VALUES),
-      ([some, , maps]) => projected(some as Tensor4D, maps).floor(),
-      ([some]) => some,
-    ],
-  ) as Tensor4D;
+  const inputs = [images, by.level.reshape([-1, 1, 1, 1]), moves(by, images.shape[1])];
+  return byKind(kinds, inputs, [
+    ...Object.values(ON_VALUES),
+    ([some, , maps]) => projected(some as Tensor4D, maps).floor(),
+    ([some]) => some,
+  ]) as Tensor4D;
 }
 
 /** The largest angle, in degrees. */
@@ -174,11 +171,8 @@ function equalized([images]: readonly Tensor[]): Tensor {
     .reshape([-1, side * side * channels])
     .cast('int32');
   const counts = histograms(values, 256 * channels).reshape([-1, channels, 256]);
-  const highest = images
-    .equal(images.max([1, 2], true))
-    .cast('float32')
-    .sum([1, 2]);
-  const rest = tf.sub(side * side, highest).reshape([-1, channels, 1]);
+  const isHighest = images.equal(images.max([1, 2], true)).cast('float32');
+  const rest = tf.sub(side * side, isHighest.sum([1, 2])).reshape([-1, channels, 1]);
   const step = rest.div(255).floor();
   const before = tf.cumsum(counts, 2, true);
   const table = step.div(2).floor().add(before).div(step.maximum(1)).floor().minimum(255);
@@ -188,13 +182,11 @@ function equalized([images]: readonly Tensor[]): Tensor {
 
 /** How often each value is there, `[n, size]`. @param values `[n, …]`, int32 */
 function histograms(values: Tensor, size: number): Tensor {
-  return executeOne(
-    'DenseBincount',
-    [values, tf.scalar(size, 'int32'), tf.tensor([], [0], 'float32')],
-    [
-      attribute.type('Tidx', DataType.int32),
-      attribute.type('T', DataType.float32),
-      attribute.bool('binary_output', false),
-    ],
-  );
+  const attributes = [
+    attribute.type('Tidx', DataType.int32),
+    attribute.type('T', DataType.float32),
+    attribute.bool('binary_output', false),
+  ];
+  const noWeights = tf.tensor([], [0], 'float32');
+  return executeOne('DenseBincount', [values, tf.scalar(size, 'int32'), noWeights], attributes);
 }

@@ -36,13 +36,10 @@ export function recoded(images: Tensor4D, qualities: Tensor): Tensor4D {
   // A fraction is refused by the encoder, as is all beyond 0..100.
   const whole = tf.where(qualities.equal(qualities.round()), qualities, -1).reshape([-1]);
   const qualityOf = unstack(castTo(whole, 'int32'));
+  const attributes = [attribute.int('channels', 3), attribute.string('dct_method', 'INTEGER_ACCURATE')];
   const decoded = unstack(castTo(images.mul(255).round(), 'uint8')).map((bytes, image) => {
     const file = executeOne('EncodeJpegVariableQuality', [bytes, qualityOf[image]], []);
-    return executeOne(
-      'DecodeJpeg',
-      [file],
-      [attribute.int('channels', 3), attribute.string('dct_method', 'INTEGER_ACCURATE')],
-    );
+    return executeOne('DecodeJpeg', [file], attributes);
   });
   return castTo(stack(decoded, 0), 'float32').div(255) as Tensor4D;
 }

@@ -96,11 +96,8 @@ const DOUBLINGS = 5;
 /** Where each pixel's value comes from, `[batch, side²]` int32. @param reach `[batch, 1]`: the farthest neighbour, 0 for none */
 function shuffled(seeds: Tensor2D, reach: Tensor, side: number): Tensor {
   const pixels = side * side;
-  const offsets = randomUniform(seeds, 2 * pixels)
-    .mul(reach.mul(2))
-    .floor()
-    .sub(reach);
-  const [down, right] = tf.split(offsets, 2, 1);
+  const uniform = randomUniform(seeds, 2 * pixels);
+  const [down, right] = tf.split(uniform.mul(reach.mul(2)).floor().sub(reach), 2, 1);
   const places = tf.range(0, pixels).reshape([1, pixels]);
   const row = places.div(side).floor();
   const column = places.sub(row.mul(side));
@@ -110,13 +107,10 @@ function shuffled(seeds: Tensor2D, reach: Tensor, side: number): Tensor {
   const target = places.add(steps);
   // A pixel taken before it took itself still has its own value, written as its place + pixels.
   const line = target.div(side).floor();
-  const isTaken = isLoopedOver(line)
-    .logicalAnd(isLoopedOver(target.sub(line.mul(side))))
-    .logicalAnd(steps.greater(0));
-  const ends = tf
-    .range(pixels, 2 * pixels, 1, 'int32')
-    .reshape([1, pixels])
-    .tile([seeds.shape[0], 1]);
+  const isReached = isLoopedOver(line).logicalAnd(isLoopedOver(target.sub(line.mul(side))));
+  const isTaken = isReached.logicalAnd(steps.greater(0));
+  const last = tf.range(pixels, 2 * pixels, 1, 'int32').reshape([1, pixels]);
+  const ends = last.tile([seeds.shape[0], 1]);
   let from: Tensor = tf.where(isTaken, target, target.add(pixels)).cast('int32');
   for (let doubling = 0; doubling < DOUBLINGS; doubling++) from = take(tf.concat([from, ends], 1), from);
   return from.mod(tf.scalar(pixels, 'int32'));

@@ -74,17 +74,14 @@ export const pixelate = corruption(
 
 /** Means over squares, and each on the pixels that it is of: Pillow's BOX filter, down and up again. */
 function largePixels(images: Tensor, side: number, small: number): Tensor {
-  const size = (pixels: number) => tf.tensor1d([pixels, pixels], 'int32');
+  const size = tf.tensor1d([small, small], 'int32');
   const scale = tf.tensor1d([small / side, small / side]);
-  const down = executeOne(
-    'ScaleAndTranslate',
-    [images, size(small), scale, tf.tensor1d([0, 0])],
-    [
-      attribute.type('T', dataTypeOf(images)),
-      attribute.string('kernel_type', 'box'),
-      attribute.bool('antialias', true),
-    ],
-  );
+  const attributes = [
+    attribute.type('T', dataTypeOf(images)),
+    attribute.string('kernel_type', 'box'),
+    attribute.bool('antialias', true),
+  ];
+  const down = executeOne('ScaleAndTranslate', [images, size, scale, tf.tensor1d([0, 0])], attributes);
   const places = Array.from({ length: side }, (_, place) => Math.floor(((place + 0.5) * small) / side));
   const up = (x: Tensor, axis: number) => tf.gather(x, tf.tensor1d(places, 'int32'), axis);
   return up(up(down, 2), 1);
@@ -118,11 +115,8 @@ export const elasticTransform = corruption(
     const [batch, side] = images.shape;
     const line = tf.range(0, side);
     const [y, x] = [line.reshape([1, side, 1]), line.reshape([1, 1, side])];
-    const warped = lookedUp(
-      images,
-      ...affinePlaces(seeds(0), moved.mul(side), side, { x, y }),
-      'reflect-101',
-    );
+    const [rows, columns] = affinePlaces(seeds(0), moved.mul(side), side, { x, y });
+    const warped = lookedUp(images, rows, columns, 'reflect-101');
     const noise = randomSigned(seeds(1), 2 * side * side);
     const sigmas = sigma.map((part) => Math.max(part * side, 1e-3));
     const smooth = choose(blurMatrices(sigmas, side, { truncate: 3, edge: 'reflect' }));

@@ -100,12 +100,9 @@ export function motionWeights(radii: readonly number[], sigmas: readonly number[
  */
 export function motionBlur(
   images: Tensor4D,
-  {
-    weights,
-    angles,
-    towards,
-  }: { readonly weights: Tensor; readonly angles: Tensor; readonly towards: 'right' | 'up' },
+  options: { readonly weights: Tensor; readonly angles: Tensor; readonly towards: 'right' | 'up' },
 ): Tensor4D {
+  const { weights, angles, towards } = options;
   const longest = weights.shape[1] as number;
   const [far, aside] = [longest - 1, Math.ceil((longest - 1) * Math.SQRT1_2)];
   const reach =
@@ -128,11 +125,7 @@ export function motionBlur(
  * Zooms images about their centres, each by the factor of its severity: bilinear, as SciPy's `zoom` does it, and cut to the
  * centre, as the benchmarks do it.
  */
-export function zoom(
-  images: Tensor4D,
-  factors: readonly number[],
-  choose: (table: Tensor) => Tensor,
-): Tensor4D {
+export function zoom(images: Tensor4D, factors: readonly number[], choose: Making['choose']): Tensor4D {
   const [batch, side] = images.shape;
   const table = factors.map((factor) => {
     const cut = Math.ceil(side / factor);
@@ -143,15 +136,8 @@ export function zoom(
     const [from, to] = [start / last, Math.min(1, (start + step * last) / last)];
     return [from, from, to, to];
   });
-  return executeOne(
-    'CropAndResize',
-    [images, choose(tf.tensor2d(table)), tf.range(0, batch, 1, 'int32'), tf.tensor1d([side, side], 'int32')],
-    [
-      attribute.type('T', DataType.float32),
-      attribute.string('method', 'bilinear'),
-      attribute.float('extrapolation_value', 0),
-    ],
-  ) as Tensor4D;
+  const boxes = choose(tf.tensor2d(table)) as Tensor2D;
+  return tf.image.cropAndResize(images, boxes, tf.range(0, batch, 1, 'int32'), [side, side], 'bilinear');
 }
 
 /**
@@ -187,16 +173,13 @@ export function lookedUp(images: Tensor4D, rows: Tensor, columns: Tensor, mirror
   return above.add(below.sub(above).mul(down)) as Tensor4D;
 }
 
+const ROLL = [
+  attribute.type('T', DataType.float32),
+  attribute.type('Tshift', DataType.int32),
+  attribute.type('Taxis', DataType.int32),
+];
 const roll = (x: Tensor, by: number, axis: number) =>
-  executeOne(
-    'Roll',
-    [x, tf.scalar(by, 'int32'), tf.scalar(axis, 'int32')],
-    [
-      attribute.type('T', DataType.float32),
-      attribute.type('Tshift', DataType.int32),
-      attribute.type('Taxis', DataType.int32),
-    ],
-  );
+  executeOne('Roll', [x, tf.scalar(by, 'int32'), tf.scalar(axis, 'int32')], ROLL);
 
 /**
  * Adds in this order. TensorFlow's optimizer would make one `AddN` of several additions, which begins with whichever buffer is
@@ -206,12 +189,9 @@ const sumOf = (...parts: readonly Tensor[]) => tf.stack([...parts]).sum(0);
 
 /** How far the heights of a {@link plasma} wobble at each level, for each number by which it decays. */
 export function wobbles(decays: readonly number[], side: number): Tensor {
+  const levels = Array.from({ length: Math.ceil(Math.log2(side)) }, (_, level) => level);
   // Drawn from ±wobble and multiplied by wobble once more, as published.
-  return tf.tensor2d(
-    decays.map((decay) =>
-      Array.from({ length: Math.ceil(Math.log2(side)) }, (_, level) => (100 / decay ** level) ** 2),
-    ),
-  );
+  return tf.tensor2d(decays.map((decay) => levels.map((level) => (100 / decay ** level) ** 2)));
 }
 
 /**
@@ -243,10 +223,8 @@ export function plasma(seeds: Tensor2D, amplitudes: Tensor, side: number): Tenso
     corners = tf.stack([even, odd], 2).reshape([batch, 2 * n, 2 * n]);
   }
   const heights = corners.sub(corners.min([1, 2], true));
-  return heights
-    .div(heights.max([1, 2], true))
-    .slice([0, 0, 0], [batch, side, side])
-    .expandDims(3) as Tensor4D;
+  const within = heights.div(heights.max([1, 2], true)).slice([0, 0, 0], [batch, side, side]);
+  return within.expandDims(3) as Tensor4D;
 }
 
 /** A layer of normal numbers with a mean and a deviation, `[batch, S, S, 1]`. */

@@ -1,4 +1,4 @@
-import { slice, type Tensor, type Tensor2D, type Tensor4D, tf } from '../../tensorflow';
+import { slice, type Tensor, type Tensor4D, tf } from '../../tensorflow';
 import { byKind, choose, take } from '../../tensorflow/places';
 import { corruption } from './corruption';
 import { above, alongBoth, blurMatrices, type Edge, enlarged, normalLayer } from './fields';
@@ -33,10 +33,8 @@ export const spatter = corruption(
     const noise = normalLayer(images, seeds, c.mean, c.deviation);
     const liquid = above(alongBoth(noise, matrices(constants.sigma)), c.least);
     // An outer product: broadcast over the innermost axis takes ten times as long.
-    const coloured = (layer: Tensor, values: readonly number[]) =>
-      tf
-        .matMul(layer.reshape([-1, 1]) as Tensor2D, tf.tensor2d([...values], [1, 3]))
-        .reshape([-1, side, side, 3]);
+    const coloured = (layer: Tensor, values: number[]) =>
+      tf.matMul(layer.reshape([-1, 1]), tf.tensor2d(values, [1, 3])).reshape([-1, side, side, 3]);
 
     const water = ([some, of, by]: readonly Tensor[]) => {
       const bytes = of.mul(255).floor() as Tensor4D;
@@ -78,35 +76,25 @@ export function relief(bytes: Tensor4D): Tensor {
   // Squared distance from the nearest edge, axis by axis.
   let squared: Tensor = tf.sub(1, edgesOf(bytes)).mul(FARTHEST ** 2);
   for (const axis of [1, 2]) {
-    const around = [0, 0, 0, 0].with(axis, FARTHEST);
-    const far = tf.pad(
-      squared,
-      around.map((by): [number, number] => [by, by]),
-      FARTHEST ** 2,
-    );
+    const around = [0, 0, 0, 0].with(axis, FARTHEST).map((by): [number, number] => [by, by]);
+    const far = tf.pad(squared, around, FARTHEST ** 2);
     const moved = (by: number) => slice(far, [0, 0, 0, 0].with(axis, FARTHEST + by), size);
     for (let away = 1; away < FARTHEST; away++) {
       squared = tf.minimum(squared, tf.minimum(moved(-away), moved(away)).add(away ** 2));
     }
   }
   const blurred = (x: Tensor) => sumOf(x as Tensor4D, BOX).div(9);
-  const distance = blurred(
-    take(tf.tensor1d(DISTANCES), squared.reshape([-1]).cast('int32')).reshape(size),
-  ).floor();
+  const distances = take(tf.tensor1d(DISTANCES), squared.reshape([-1]).cast('int32'));
+  const distance = blurred(distances.reshape(size)).floor();
   const pixels = side * side;
   const below = (level: number) => distance.lessEqual(level).cast('float32').sum([1, 2, 3], true);
   const counts = Array.from({ length: FARTHEST + 1 }, (_, level) => below(level));
   const lowest = counts.reduceRight((least, count) => tf.where(count.greater(0), count, least));
-  const equalised = counts.slice(1).reduce(
-    (sum: Tensor, count, level) =>
-      sum.add(
-        distance
-          .greaterEqual(level + 1)
-          .cast('float32')
-          .mul(count.sub(counts[level])),
-      ),
-    counts[0].sub(lowest).mul(tf.onesLike(distance)),
-  );
+  let equalised: Tensor = counts[0].sub(lowest).mul(tf.onesLike(distance));
+  for (let level = 1; level <= FARTHEST; level++) {
+    const isThere = distance.greaterEqual(level).cast('float32');
+    equalised = equalised.add(isThere.mul(counts[level].sub(counts[level - 1])));
+  }
   const spread = equalised.maximum(0).mul(255).div(tf.sub(pixels, lowest).maximum(1)).round();
   return blurred(sumOf(spread as Tensor4D, EMBOSS).clipByValue(0, 255)).round();
 }

@@ -71,14 +71,10 @@ export const frost = corruption(
     const crystals = NEEDLES.map(({ size, towards, turn }, family) => {
       const small = Math.max(8, Math.round(side / size));
       const length = Math.max(2, Math.round(side / 12 / size));
-      const grown = motionBlur(randomNormal(seeds(1 + family), [small, small, 1]), {
-        weights: motionWeights([length], [length]).tile([batch, 1]),
-        angles: randomUniform(seeds(11 + family), 1)
-          .div(4)
-          .add(turn)
-          .mul(Math.PI),
-        towards,
-      });
+      const noise = randomNormal(seeds(1 + family), [small, small, 1]);
+      const weights = motionWeights([length], [length]).tile([batch, 1]);
+      const quarter = randomUniform(seeds(11 + family), 1).div(4);
+      const grown = motionBlur(noise, { weights, angles: quarter.add(turn).mul(Math.PI), towards });
       return tf.image.resizeBilinear(grown.mul(Math.sqrt(1.1 * length)) as Tensor4D, [side, side]); // deviation 1
     }).reduce((most, one) => tf.maximum(most, one));
     const tone = randomUniform(seeds(21), 1).sub(0.5).mul(0.4).reshape([-1, 1, 1, 1]);
