@@ -95,10 +95,9 @@ export abstract class ResNet extends Network {
   readonly stem: Stem;
   readonly precision: Precision;
   /** Every parameter and running statistic by torchvision's name, in torchvision's order. */
-  readonly variables: ReadonlyMap<string, Variable>;
+  readonly variables = new Map<string, Variable>();
   override readonly head = ['fc.weight', 'fc.bias'];
   override readonly batchNorms = new Map<string, typeof BATCH_NORM>();
-  readonly #variables = new Map<string, Variable>();
   readonly #first: Layer;
   readonly #blocks: readonly Block[];
   readonly #seed: number;
@@ -117,7 +116,6 @@ export abstract class ResNet extends Network {
     this.width = width;
     this.stem = stem;
     this.precision = precision;
-    this.variables = this.#variables;
     this.#seed = seed;
     const isLarge = stem === 'imagenet';
     const [window, stride] = isLarge ? [7, 2 as const] : [3, 1 as const];
@@ -146,26 +144,20 @@ export abstract class ResNet extends Network {
 
   /** @throws ArgumentError if there is no variable of that name. */
   variable(name: string): Variable {
-    const variable = this.#variables.get(name);
+    const variable = this.variables.get(name);
     if (variable === undefined) throw new ArgumentError(`ResNet${this.depth} has no variable "${name}".`);
     return variable;
   }
 
-  #layer(
-    x: Tensor4D,
-    { convolution, norm, stride }: Layer,
-    { training, track }: Required<ForwardOptions>,
-  ): Tensor4D {
+  #layer(x: Tensor4D, layer: Layer, { training, track }: Required<ForwardOptions>): Tensor4D {
+    const { convolution, norm, stride } = layer;
     const filter = this.variable(`${convolution}.weight`).read() as Tensor4D;
-    const running = {
-      mean: this.variable(`${norm}.running_mean`),
-      variance: this.variable(`${norm}.running_var`),
-    };
+    const ofNorm = (name: string) => this.variable(`${norm}.${name}`).read() as Tensor1D;
     const normalisation = {
-      scale: this.variable(`${norm}.weight`).read() as Tensor1D,
-      offset: this.variable(`${norm}.bias`).read() as Tensor1D,
-      mean: running.mean.read() as Tensor1D,
-      variance: running.variance.read() as Tensor1D,
+      scale: ofNorm('weight'),
+      offset: ofNorm('bias'),
+      mean: ofNorm('running_mean'),
+      variance: ofNorm('running_var'),
     };
     if (!training && this.width >= NARROWEST_FOLDED) {
       const folded = foldBatchNorm(filter, normalisation);
@@ -173,15 +165,15 @@ export abstract class ResNet extends Network {
     }
     const { y, moved } = batchNorm({ x: conv2d(x, filter, { stride }), ...normalisation }, { training });
     if (moved !== undefined && track) {
-      running.mean.assign(moved.mean);
-      running.variance.assign(moved.variance);
+      this.variable(`${norm}.running_mean`).assign(moved.mean);
+      this.variable(`${norm}.running_var`).assign(moved.variance);
     }
     return y;
   }
 
   #variable(name: string, initial: (seed: [number, number]) => Tensor, trainable = true): void {
-    const value = initial(hashSeed(this.#seed, this.#variables.size));
-    this.#variables.set(name, new Variable(name, value, { trainable }));
+    const value = initial(hashSeed(this.#seed, this.variables.size));
+    this.variables.set(name, new Variable(name, value, { trainable }));
     value.dispose();
   }
 
@@ -241,12 +233,10 @@ function blocksOf(depth: keyof typeof DEPTHS, width: number): readonly Block[] {
         }),
       );
       const names = { convolution: `${name}.downsample.0`, norm: `${name}.downsample.1` };
-      const shortcut =
-        stride === 2 || inputs !== outputs
-          ? ({ ...names, window: 1, inputs, outputs, stride } as const)
-          : undefined;
+      const shortcut = { ...names, window: 1, inputs, outputs, stride } as const;
+      const isSame = stride === 1 && inputs === outputs;
       inputs = outputs;
-      return { layers, shortcut };
+      return isSame ? { layers } : { layers, shortcut };
     }),
   );
 }

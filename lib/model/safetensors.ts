@@ -79,26 +79,20 @@ export function readSafetensors(file: string): TensorFile {
   }
   try {
     const start = 8 + Number(bytes.readBigUInt64LE(0));
-    const { __metadata__: metadata = {}, ...entries } = JSON.parse(bytes.toString('utf8', 8, start)) as {
-      __metadata__?: Record<string, string>;
-    } & Record<string, HeaderEntry>;
-    const { [CHECKSUM]: sum, ...others } = metadata;
-    if (
-      sum !== undefined &&
-      sum !== checksum({ __metadata__: others, ...entries }, [bytes.subarray(start)])
-    ) {
+    const { __metadata__, ...others } = JSON.parse(bytes.toString('utf8', 8, start));
+    const metadata: TensorFile['metadata'] = __metadata__ ?? {};
+    const entries: Record<string, HeaderEntry> = others;
+    const { [CHECKSUM]: sum, ...rest } = metadata;
+    if (sum !== undefined && sum !== checksum({ __metadata__: rest, ...entries }, [bytes.subarray(start)])) {
       throw new Error('its bytes are not those that were written');
     }
     const tensors = new Map<string, StoredTensor>();
-    for (const [name, { dtype, shape, data_offsets }] of Object.entries(
-      entries as Record<string, HeaderEntry>,
-    )) {
+    for (const [name, { dtype, shape, data_offsets }] of Object.entries(entries)) {
       if (/^[IU]\d+$/.test(dtype)) continue;
       const toFloat32 = WIDENED[dtype];
       if (toFloat32 === undefined) {
-        throw new Error(
-          `its tensor "${name}" is ${dtype}, but ${Object.keys(WIDENED).join(', ')} are what is read`,
-        );
+        const read = Object.keys(WIDENED).join(', ');
+        throw new Error(`its tensor "${name}" is ${dtype}, but ${read} are what is read`);
       }
       const [begin, end] = data_offsets;
       const expected = (dtype === 'F32' ? 4 : 2) * shape.reduce((product, size) => product * size, 1);

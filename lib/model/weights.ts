@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { ArgumentError, DataError } from '../io/errors';
 import { checkOptions, checkWord } from '../io/options';
-import { tf } from '../tensorflow';
+import { tf, type Variable } from '../tensorflow';
 import type { Network } from './network';
 import { ResNet, ResNet18, ResNet34, ResNet50 } from './resnet';
 import { readSafetensors, type StoredTensor, type TensorFile, writeSafetensors } from './safetensors';
@@ -25,10 +25,8 @@ function toTorch(name: string, stored: StoredTensor): StoredTensor {
 function fromTorch(name: string, stored: StoredTensor, shape: readonly number[]): StoredTensor {
   const [height, width, channels, multiplier] = shape;
   if (!isDepthwise(name)) return transposed(stored, FROM_TORCH[stored.shape.length]);
-  const isFilter = stored.shape.join() === [channels * multiplier, 1, height, width].join();
-  return isFilter
-    ? transposed({ ...stored, shape: [channels, multiplier, height, width] }, [2, 3, 0, 1])
-    : stored;
+  if (stored.shape.join() !== [channels * multiplier, 1, height, width].join()) return stored;
+  return transposed({ ...stored, shape: [channels, multiplier, height, width] }, [2, 3, 0, 1]);
 }
 
 function transposed({ shape, values }: StoredTensor, order?: readonly number[]): StoredTensor {
@@ -42,13 +40,11 @@ function transposed({ shape, values }: StoredTensor, order?: readonly number[]):
 
 /** Every weight and running statistic by its name, a ResNet's by torchvision's, in torch's layout. */
 export function torchWeights(network: Network): Map<string, StoredTensor> {
-  return new Map(
-    [...network.variables].map(([name, variable]) => [
-      name,
-      toTorch(name, { shape: variable.shape, values: variable.values() }),
-    ]),
-  );
+  return new Map([...network.variables].map(([name, variable]) => [name, torchValues(name, variable)]));
 }
+
+const torchValues = (name: string, variable: Variable) =>
+  toTorch(name, { shape: variable.shape, values: variable.values() });
 
 /** How weights are loaded. */
 export interface LoadOptions {
@@ -112,7 +108,7 @@ export function setTorchWeights(
     if (stored === undefined) throw new DataError(`The weights lack ${name}.`, { cure: cureOf(name) });
     const { shape, values } = fromTorch(name, stored, variable.shape);
     if (shape.join() !== variable.shape.join()) {
-      const ours = toTorch(name, { shape: variable.shape, values: variable.values() }).shape;
+      const ours = torchValues(name, variable).shape;
       const isOfSide = stored.shape[0] === ours[0] && network.head.includes(name);
       throw new DataError(`The weights' ${name} has shape [${stored.shape}], the network's [${ours}].`, {
         cure: isOfSide
@@ -131,11 +127,16 @@ export function setTorchWeights(
   return kept;
 }
 
+const PIXELS = z.int().positive();
+const perChannel = (number: z.ZodNumber) => z.tuple([number, number, number]);
+const NORMALISATION = z.object({
+  mean: perChannel(z.number()),
+  deviation: perChannel(z.number().positive()),
+});
+const PICTURE_FORM = z.object({ classNames: z.array(z.string()), cropSide: PIXELS, sourceSide: PIXELS });
+
 /** @throws DataError if what a file says of the network cannot be read */
-function toldIn(
-  file: string,
-  metadata: TensorFile['metadata'],
-): Pick<Network, 'normalisation' | 'pictureForm'> {
+function toldIn(file: string, metadata: TensorFile['metadata']) {
   const read = <T>(key: 'normalisation' | 'pictureForm', schema: z.ZodType<T>) => {
     const said = metadata[key];
     if (said === undefined) return undefined;
@@ -148,17 +149,9 @@ function toldIn(
       });
     }
   };
-  const ofChannels = (number: z.ZodNumber) => z.tuple([number, number, number]);
-  const side = z.int().positive();
   return {
-    normalisation: read(
-      'normalisation',
-      z.object({ mean: ofChannels(z.number()), deviation: ofChannels(z.number().positive()) }),
-    ),
-    pictureForm: read(
-      'pictureForm',
-      z.object({ classNames: z.array(z.string()), cropSide: side, sourceSide: side }),
-    ),
+    normalisation: read('normalisation', NORMALISATION),
+    pictureForm: read('pictureForm', PICTURE_FORM),
   };
 }
 
@@ -221,9 +214,9 @@ export function takeWeights(
  * @throws DataError if the file is of another network
  */
 export function resNetFrom(file: string): ResNet {
-  const { tensors, metadata } = readSafetensors(file);
+  const stored = readSafetensors(file);
   const sizeOf = (name: string, axis: number) => {
-    const size = tensors.get(name)?.shape[axis];
+    const size = stored.tensors.get(name)?.shape[axis];
     if (size !== undefined) return size;
     throw new DataError(`${file} has no ${name}: it is no ResNet with torchvision's names.`, {
       cure: "Save state_dict() of torchvision's resnet18, 34 or 50, or load your own network in code: robustnessReport.",
@@ -234,15 +227,12 @@ export function resNetFrom(file: string): ResNet {
     width: sizeOf('conv1.weight', 0),
     stem: sizeOf('conv1.weight', 2) === 7 ? 'imagenet' : 'small',
   } as const;
-  const Of = tensors.has('layer1.0.conv3.weight')
-    ? ResNet50
-    : tensors.has('layer1.2.conv1.weight')
-      ? ResNet34
-      : ResNet18;
+  const shallow = stored.tensors.has('layer1.2.conv1.weight') ? ResNet34 : ResNet18;
+  const Of = stored.tensors.has('layer1.0.conv3.weight') ? ResNet50 : shallow;
   const network = new Of(options);
   try {
-    setTorchWeights(network, tensors);
-    return Object.assign(network, toldIn(file, metadata), { weightsFile: file });
+    takeWeights(network, file, stored);
+    return network;
   } catch (error) {
     network.dispose();
     throw error;
