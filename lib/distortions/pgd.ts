@@ -54,20 +54,16 @@ export function klPgd({ steps = 10 }: { readonly steps?: number } = {}) {
   } satisfies Distortion<number>;
 }
 
-/** The steps of {@link pgd} from `start`; `epsilon` and `stepSize` broadcast over the crops. */
-export function ascend({
-  crops,
-  start,
-  epsilon,
-  stepSize,
-  steps,
-  gradient,
-}: Uses<'crops' | 'gradient'> & {
+/** An attack from `start`; `epsilon` and `stepSize` broadcast over the crops. */
+interface Ascent extends Uses<'crops' | 'gradient'> {
   readonly start: Tensor4D;
   readonly epsilon: Tensor;
   readonly stepSize: Tensor;
   readonly steps: number;
-}): Tensor4D {
+}
+
+/** The steps of {@link pgd}. */
+export function ascend({ crops, start, epsilon, stepSize, steps, gradient }: Ascent): Tensor4D {
   const low = crops.sub(epsilon).clipByValue(0, 1);
   const high = crops.add(epsilon).clipByValue(0, 1);
   let images = start;

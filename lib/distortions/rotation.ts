@@ -68,13 +68,11 @@ export function transformsOf(columns: readonly Tensor[]): Tensor {
  */
 export function projected(images: Tensor4D, transforms: Tensor): Tensor4D {
   const side = images.shape[1];
-  return executeOne(
-    'ImageProjectiveTransformV3',
-    [images, transforms, tf.tensor1d([side, side], 'int32'), tf.scalar(0)],
-    [
-      attribute.type('dtype', dataTypeOf(images)),
-      attribute.string('interpolation', 'BILINEAR'),
-      attribute.string('fill_mode', 'CONSTANT'),
-    ],
-  ) as Tensor4D;
+  const inputs = [images, transforms, tf.tensor1d([side, side], 'int32'), tf.scalar(0)];
+  const attributes = [
+    attribute.type('dtype', dataTypeOf(images)),
+    attribute.string('interpolation', 'BILINEAR'),
+    attribute.string('fill_mode', 'CONSTANT'),
+  ];
+  return executeOne('ImageProjectiveTransformV3', inputs, attributes) as Tensor4D;
 }

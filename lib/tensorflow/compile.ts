@@ -1,12 +1,8 @@
 /**
- * Record once, run as one graph: what `tf.function` is for Python, for TensorFlow.js.
- *
- * A step is a pure function of its input tensors and of variables, made of ops. Run eagerly, each op is a call from
- * JavaScript into TensorFlow. Compiled, the calls of one eager run are written down as a TensorFlow graph, and a
- * session runs that graph from then on: no dispatch from JavaScript, fused kernels, ops in parallel, buffers freed as
- * soon as they are dead. The same code, the same numbers.
+ * Record once, run as one graph: what `tf.function` is for Python. A step is a pure function of tensors and variables,
+ * made of ops. The ops of one eager run are written down as a graph, which a session runs from then on: no dispatch from
+ * JavaScript, fused kernels, ops in parallel, buffers freed as soon as they are dead. The same code, the same numbers.
  */
-
 import { channel } from 'node:diagnostics_channel';
 import { checkWhole, checkWord } from '../io/options';
 import { type Graph, GraphSession } from './graph';

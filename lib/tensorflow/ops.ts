@@ -199,10 +199,8 @@ export function batchNorm(
 ): { readonly y: Tensor4D; readonly moved?: { readonly mean: Tensor1D; readonly variance: Tensor1D } } {
   requireRank('batchNorm', 'input', inputs.x, 4);
   const [y, mean, variance] = batchNormOp({ ...inputs }, { training });
-  return {
-    y: y as Tensor4D,
-    ...(training && { moved: { mean: mean as Tensor1D, variance: variance as Tensor1D } }),
-  };
+  const moved = { mean: mean as Tensor1D, variance: variance as Tensor1D };
+  return { y: y as Tensor4D, ...(training && { moved }) };
 }
 
 /**

@@ -89,8 +89,7 @@ export function uniformTensor<const S extends readonly number[]>(
 }
 
 /**
- * Dropout, in training alone: each value becomes 0 with the probability `rate`, the others are divided by 1 − rate. (tfjs' own
- * draws in JavaScript, which a recorded step would repeat for ever.)
+ * Dropout, in training alone: each value becomes 0 with the probability `rate`, the others are divided by 1 − rate.
  *
  * @param options.rate 0 ≤ rate < 1
  * @param options.drawn Counts the masks, of which each is another. One of the network's variables, so that a resumed training

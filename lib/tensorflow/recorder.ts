@@ -131,12 +131,8 @@ class Recorder {
 
   placeholder(name: string, id: number, { dtype, shape }: TensorSpec): void {
     const node = `input/${wordOf(name)}`;
-    this.#nodes.push({
-      name: node,
-      op: 'Placeholder',
-      inputs: [],
-      attributes: [attribute.type('dtype', dtype), attribute.shape('shape', shape)],
-    });
+    const attributes = [attribute.type('dtype', dtype), attribute.shape('shape', shape)];
+    this.#nodes.push({ name: node, op: 'Placeholder', inputs: [], attributes });
     this.#names.set(id, node);
     this.#types.set(node, dtype);
     this.#placeholders.push(node);
@@ -302,16 +298,12 @@ class Recorder {
 
   #variable(variable: Variable): string {
     const name = `variable/${wordOf(variable.name)}_${this.#nodes.length}`;
-    this.#nodes.push({
-      name,
-      op: 'VarHandleOp',
-      inputs: [],
-      attributes: [
-        attribute.type('dtype', DataType.float32),
-        attribute.shape('shape', variable.shape),
-        attribute.string('shared_name', name),
-      ],
-    });
+    const attributes = [
+      attribute.type('dtype', DataType.float32),
+      attribute.shape('shape', variable.shape),
+      attribute.string('shared_name', name),
+    ];
+    this.#nodes.push({ name, op: 'VarHandleOp', inputs: [], attributes });
     this.#variables.set(name, variable);
     return name;
   }

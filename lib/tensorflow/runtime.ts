@@ -1,9 +1,6 @@
 /**
- * The way down: TensorFlow.js for Node, its native binding, and any TensorFlow op by its name.
- *
- * tfjs wraps a few hundred ops; the TensorFlow library beneath knows all of them. What ResNet training needs
- * (batch normalisation with its gradient, fused optimizers, seeded noise) exists only there. This folder is the
- * one place that knows the inside of tfjs.
+ * The way down: TensorFlow.js for Node, its native binding, and any op of the TensorFlow library beneath by its name. What
+ * ResNet training needs (batch normalisation with its gradient, fused optimizers, seeded noise) exists only there.
  */
 import util from 'node:util';
 import { UserError } from '../io/errors';
