@@ -1,14 +1,7 @@
-import {
-  attribute,
-  DataType,
-  executeOne,
-  randomUniform,
-  type Tensor,
-  type Tensor4D,
-  tf,
-} from '../tensorflow';
+import { randomUniform, type Tensor, type Tensor4D, tf } from '../tensorflow';
 import { byKind, choose, take } from '../tensorflow/places';
 import { type Distortion, strengthCheck, type Uses } from './distortion';
+import { histograms } from './pixels';
 import { projected, transformsOf, turned } from './rotation';
 
 /** Chains of operations that are mixed, and how many operations each has at most: the paper's. */
@@ -178,15 +171,4 @@ function equalized([images]: readonly Tensor[]): Tensor {
   const table = step.div(2).floor().add(before).div(step.maximum(1)).floor().minimum(255);
   const used = choose(step.greater(0), table, tf.range(0, 256));
   return take(used.reshape([-1, 256 * channels]), values).reshape([-1, side, side, channels]);
-}
-
-/** How often each value is there, `[n, size]`. @param values `[n, …]`, int32 */
-function histograms(values: Tensor, size: number): Tensor {
-  const attributes = [
-    attribute.type('Tidx', DataType.int32),
-    attribute.type('T', DataType.float32),
-    attribute.bool('binary_output', false),
-  ];
-  const noWeights = tf.tensor([], [0], 'float32');
-  return executeOne('DenseBincount', [values, tf.scalar(size, 'int32'), noWeights], attributes);
 }

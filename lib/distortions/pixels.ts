@@ -1,4 +1,12 @@
-import { randomUniform, type Tensor, type Tensor2D, tf } from '../tensorflow';
+import {
+  attribute,
+  DataType,
+  executeOne,
+  randomUniform,
+  type Tensor,
+  type Tensor2D,
+  tf,
+} from '../tensorflow';
 
 /** Uniform numbers in −1..1 for each image, `[batch, count]`. */
 export const randomSigned = (seeds: Tensor2D, count: number) => randomUniform(seeds, count).mul(2).sub(1);
@@ -13,4 +21,15 @@ const PAPER_SIDE = 224;
 export function wholePixels(strengths: Tensor, side: number): Tensor {
   const least = strengths.clipByValue(0, 1).ceil(); // 0 for 0, 1 for more
   return tf.maximum(strengths.mul(side / PAPER_SIDE).round(), least);
+}
+
+/** How often each value is there, `[n, size]`. @param values `[n, …]`, int32 */
+export function histograms(values: Tensor, size: number): Tensor {
+  const attributes = [
+    attribute.type('Tidx', DataType.int32),
+    attribute.type('T', DataType.float32),
+    attribute.bool('binary_output', false),
+  ];
+  const noWeights = tf.tensor([], [0], 'float32');
+  return executeOne('DenseBincount', [values, tf.scalar(size, 'int32'), noWeights], attributes);
 }

@@ -21,10 +21,15 @@ function fastSize(least: number): number {
  * of an image depend on neither the batch nor its place there. It has no gradient.
  *
  * @param images `[batch, height, width, channels]`
- * @param kernels `[batch, rows, columns]`
+ * @param kernels `[batch, rows, columns]`, or a table of them
+ * @param choose takes for each image what belongs to it from a table `[kernels, …]`
  * @returns `[batch, height − rows + 1, width − columns + 1, channels]`
  */
-export function correlate(images: Tensor4D, kernels: Tensor): Tensor4D {
+export function correlate(
+  images: Tensor4D,
+  kernels: Tensor,
+  choose: (table: Tensor) => Tensor = (each) => each,
+): Tensor4D {
   const [batch, height, width, channels] = images.shape;
   const [, rows, columns] = kernels.shape;
   const size = [fastSize(height), fastSize(width)];
@@ -40,8 +45,8 @@ export function correlate(images: Tensor4D, kernels: Tensor): Tensor4D {
     return executeOne('RFFT2D', [padded, fftLength], TYPES);
   };
   const image = spectrum(images.transpose([0, 3, 1, 2]));
-  const kernel = executeOne('Conj', [spectrum(kernels.reshape([batch, 1, rows, columns]))], [COMPLEX]);
-  const product = executeOne('Mul', [image, kernel], [COMPLEX]);
+  const kernel = executeOne('Conj', [spectrum(kernels.reshape([-1, 1, rows, columns]))], [COMPLEX]);
+  const product = executeOne('Mul', [image, choose(kernel)], [COMPLEX]);
   return executeOne('IRFFT2D', [product, fftLength], TYPES)
     .slice([0, 0, 0, 0], [batch, channels, height - rows + 1, width - columns + 1])
     .transpose([0, 2, 3, 1]) as Tensor4D;

@@ -31,7 +31,7 @@ export const defocusBlur = corruption(
     const side = 2 * half + 1;
     const kernels = radius.flatMap((each, severity) => diskKernel(each, rimSigma[severity], half));
     const padded = enlarged(images, half, 'reflect-101');
-    return correlate(padded, choose(tf.tensor(kernels, [radius.length, side, side])));
+    return correlate(padded, tf.tensor(kernels, [radius.length, side, side]), choose);
   },
 );
 

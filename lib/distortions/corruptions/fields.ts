@@ -74,8 +74,11 @@ function lines(x: Tensor4D, axis: 1 | 2, first: number, count: number, edge: Edg
 
 /** Images `[batch, S, S, channels]` with so many pixels more on each side. */
 export function enlarged(x: Tensor4D, by: number, edge: Edge): Tensor4D {
-  const side = x.shape[1] + 2 * by;
-  return lines(lines(x, 1, -by, side, edge), 2, -by, side, edge);
+  const side = x.shape[1];
+  // Only what lies beyond an edge is looked up pixel by pixel.
+  const along = (axis: 1 | 2, of: Tensor4D) =>
+    tf.concat([lines(of, axis, -by, by, edge), of, lines(of, axis, side, by, edge)], axis);
+  return along(2, along(1, x));
 }
 
 /** One half of a normal distribution over 2 · radius + 1 pixels, for each radius and its σ; the rows sum to 1. */

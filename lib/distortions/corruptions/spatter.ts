@@ -1,5 +1,6 @@
 import { slice, type Tensor, type Tensor4D, tf } from '../../tensorflow';
 import { byKind, choose, take } from '../../tensorflow/places';
+import { histograms } from '../pixels';
 import { corruption } from './corruption';
 import { above, alongBoth, blurMatrices, type Edge, enlarged, normalLayer } from './fields';
 
@@ -83,19 +84,14 @@ export function relief(bytes: Tensor4D): Tensor {
       squared = tf.minimum(squared, tf.minimum(moved(-away), moved(away)).add(away ** 2));
     }
   }
-  const blurred = (x: Tensor) => sumOf(x as Tensor4D, BOX).div(9);
+  const blurred = (x: Tensor) => boxSum(x as Tensor4D).div(9);
   const distances = take(tf.tensor1d(DISTANCES), squared.reshape([-1]).cast('int32'));
-  const distance = blurred(distances.reshape(size)).floor();
   const pixels = side * side;
-  const below = (level: number) => distance.lessEqual(level).cast('float32').sum([1, 2, 3], true);
-  const counts = Array.from({ length: FARTHEST + 1 }, (_, level) => below(level));
-  const lowest = counts.reduceRight((least, count) => tf.where(count.greater(0), count, least));
-  let equalised: Tensor = counts[0].sub(lowest).mul(tf.onesLike(distance));
-  for (let level = 1; level <= FARTHEST; level++) {
-    const isThere = distance.greaterEqual(level).cast('float32');
-    equalised = equalised.add(isThere.mul(counts[level].sub(counts[level - 1])));
-  }
-  const spread = equalised.maximum(0).mul(255).div(tf.sub(pixels, lowest).maximum(1)).round();
+  const distance = blurred(distances.reshape(size)).reshape([-1, pixels]).cast('int32');
+  const counts = tf.cumsum(histograms(distance, FARTHEST + 1), 1);
+  const lowest = choose(counts.greater(0), counts, tf.scalar(pixels)).min(1, true);
+  const shades = counts.sub(lowest).maximum(0).mul(255).div(tf.sub(pixels, lowest).maximum(1));
+  const spread = take(shades.round(), distance).reshape(size);
   return blurred(sumOf(spread as Tensor4D, EMBOSS).clipByValue(0, 255)).round();
 }
 
@@ -139,7 +135,7 @@ function edgesOf(bytes: Tensor4D): Tensor4D {
   const perhaps = peaks.greater(PERHAPS).cast('float32');
   let edges = peaks.greater(SURE).cast('float32') as Tensor4D;
   for (let step = 0; step < 2; step++)
-    edges = sumOf(edges, BOX).greater(0).cast('float32').mul(perhaps) as Tensor4D;
+    edges = boxSum(edges).greater(0).cast('float32').mul(perhaps) as Tensor4D;
   return edges;
 }
 
@@ -147,7 +143,6 @@ const SOBEL = [
   [-1, 0, 1, -2, 0, 2, -1, 0, 1],
   [-1, -2, -1, 0, 0, 0, 1, 2, 1],
 ];
-const BOX = [1, 1, 1, 1, 1, 1, 1, 1, 1];
 const EMBOSS = [-2, -1, 0, -1, 1, 1, 0, 1, 2];
 
 /**
@@ -162,4 +157,14 @@ function sumOf(x: Tensor4D, weights: readonly number[], border: Edge = 'reflect-
     return [weight === 1 ? of : of.mul(weight)];
   });
   return tf.addN(moved);
+}
+
+/** {@link sumOf} all nine, axis by axis. */
+function boxSum(x: Tensor4D): Tensor {
+  const side = x.shape[1];
+  const rows = [0, 1, 2].map((row) =>
+    slice(enlarged(x, 1, 'reflect-101'), [0, row, 0, 0], [-1, side, -1, 1]),
+  );
+  const sums = tf.addN(rows);
+  return tf.addN([0, 1, 2].map((column) => slice(sums, [0, 0, column, 0], [-1, -1, side, 1])));
 }
