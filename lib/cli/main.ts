@@ -49,7 +49,7 @@ for (const [name, described] of Object.entries<Described>(commands)) {
   const { description, options, hidden, notes, examples = [], exits } = described;
   const [word, group] = name.split(' ').reverse();
   const command = parentOf(group).command(word, { hidden }).description(description);
-  for (const option of Object.values(options)) command.addOption(option);
+  for (const [named, option] of Object.entries(options)) command.addOption(option.named(named));
   const lines = examples.map((example) => `  npx stability-training ${example}`);
   const texts = [
     notes,

@@ -3,20 +3,35 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { InvalidArgumentError, Option } from 'commander';
 
-/** An option whose value is a T. */
-export class Valued<T> extends Option {
+/** An option whose value is a T, and who needs no other name than that of its value. */
+export class Valued<T> {
   declare readonly value: T;
+
+  /** @param form As --help shows it, with `*` for its name: `--* <folder>`. */
+  constructor(
+    private readonly form: string,
+    private readonly description: string,
+    private readonly set = (option: Option) => option,
+  ) {}
 
   /** Makes the command refuse to run without it. */
   needed(): Valued<Exclude<T, undefined>> {
-    this.makeOptionMandatory();
-    return this as Option as Valued<Exclude<T, undefined>>;
+    return this.#with((option) => option.makeOptionMandatory());
   }
 
   /** Sets the default. */
   otherwise(value: Exclude<T, undefined>): Valued<Exclude<T, undefined>> {
-    this.default(value);
-    return this as Option as Valued<Exclude<T, undefined>>;
+    return this.#with((option) => option.default(value));
+  }
+
+  #with(set: (option: Option) => Option): Valued<Exclude<T, undefined>> {
+    return new Valued(this.form, this.description, (option) => set(this.set(option)));
+  }
+
+  /** As commander takes it: `gpusPerRun` is --gpus-per-run. */
+  named(name: string): Option {
+    const words = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    return this.set(new Option(this.form.replace('*', words), this.description));
   }
 }
 
@@ -27,26 +42,23 @@ export type Values<Options> = {
 
 /** Makes an option that takes a text, or what `parse` reads from it; by default it is undefined. */
 export function option<T = string>(
-  flags: string,
+  takes: string,
   description: string,
   parse?: (text: string) => T,
 ): Valued<T | undefined> {
-  const made = new Valued<T | undefined>(flags, description);
-  return parse === undefined ? made : made.argParser(parse);
+  return new Valued(`--* ${takes}`, description, parse && ((option) => option.argParser(parse)));
 }
 
 /** Makes an option that takes one of some names; by default it is undefined. */
 export function choice<const Name extends string>(
-  flags: string,
   description: string,
   names: readonly Name[],
 ): Valued<Name | undefined> {
-  return new Valued<Name | undefined>(flags, description).choices(names);
+  return new Valued('--* <name>', description, (option) => option.choices(names));
 }
 
 /** Makes an option that is true where it is given, else false. */
-export const flag = (flags: string, description: string) =>
-  new Valued<boolean>(flags, description).otherwise(false);
+export const flag = (description: string) => new Valued<boolean>('--*', description).otherwise(false);
 
 /** Reads a number that fits, and names what was expected where it does not. */
 const reader =
@@ -73,46 +85,46 @@ export const read = {
     text.split(',').map((each) => (each.trim() === 'none' ? null : read.strength(each))),
 };
 
+/** Makes an option that takes a number. */
+export const number = (description: string, parse = read.number) => option('<number>', description, parse);
+
 const figures = (more = '') =>
   option(
-    '--figures <names>',
+    '<names>',
     `all, or a list of fig1a, fig1b, fig2a, fig2b, fig3a, fig3b, supplement-1 … supplement-5${more}`,
   ).otherwise('all');
 
 /** Options of several commands; a function takes the command's own words for it. */
 export const shared = {
   preset: option(
-    '--preset <name>',
+    '<name>',
     'the scale: smoke, laptop, photos or paper; or an experiment of --plugin',
   ).otherwise('laptop'),
   figures: figures(),
   /** Figures, and the studies beside them. */
   subject: figures(', and of the studies readings, weight, after'),
-  seeds: (description: string) =>
-    option('--seeds <numbers>', description, (text) => text.split(',').map(read.whole)),
+  seeds: (description: string) => option('<numbers>', description, (text) => text.split(',').map(read.whole)),
   divergence: choice(
-    '--divergence <name>',
     'how Eq. 5 of the stability loss is read: averaged over the classes, or summed as printed (default: mean)',
     ['mean', 'sum'],
   ),
   where: {
-    data: option('--data <folder>', "a data set that was built (default: the preset's own)"),
-    store: option('--store <folder>', "where the runs are (default: the project's data/runs)"),
+    data: option('<folder>', "a data set that was built (default: the preset's own)"),
+    store: option('<folder>', "where the runs are (default: the project's data/runs)"),
     plugin: option(
-      '--plugin <files>',
+      '<files>',
       'experiments, distortions, methods and networks of your own: .ts, .js, .json, as in a.ts,b.json',
       (text) => text.split(','),
     ),
   },
-  retrain: flag('--retrain', 'compute anew, here, what ships with the project'),
-  precision: choice(
-    '--precision <name>',
-    'numbers of the training (default: what the hardware does fastest)',
-    ['float32', 'bfloat16'],
-  ),
-  run: option('--run <id>', 'the run, in the store or of those that ship, or how its id begins').needed(),
-  out: (description = 'where the files go') => option('--out <folder>', description).needed(),
-  json: flag('--json', 'print JSON, and nothing else, on stdout'),
+  retrain: flag('compute anew, here, what ships with the project'),
+  precision: choice('numbers of the training (default: what the hardware does fastest)', [
+    'float32',
+    'bfloat16',
+  ]),
+  run: option('<id>', 'the run, in the store or of those that ship, or how its id begins').needed(),
+  out: (description = 'where the files go') => option('<folder>', description).needed(),
+  json: flag('print JSON, and nothing else, on stdout'),
 };
 
 /** Where Jupyter looks for the kernels of a user. */
