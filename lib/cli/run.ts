@@ -1,4 +1,5 @@
 /** `run`: one network is trained. */
+import type { z } from 'zod';
 import { ArgumentError } from '../io/errors';
 import type { Network } from '../model/network';
 import { type ProgressBar, progress } from '../notebook/progress';
@@ -7,7 +8,7 @@ import { Laboratory, type RunObserver } from '../runs/laboratory';
 import { BASELINE, specOf, type Treatment } from '../runs/presets';
 import type { RunRecord } from '../runs/run-store';
 import { parseSpec, runTitle } from '../runs/spec';
-import { type Method, methodNamed } from '../training/methods';
+import { type Method, methodNamed, methodSchemas } from '../training/methods';
 import type { Given } from './commands';
 import { stopSignal } from './stop';
 import { percent, printJson } from './text';
@@ -40,37 +41,17 @@ export async function run(options: Given<'run'>): Promise<void> {
   );
 }
 
-/** Options that a method must have, and those that it may have. */
-interface MethodOptions {
-  readonly needs: readonly string[];
-  readonly takes: readonly string[];
-}
-
-const STABILITY: MethodOptions = {
-  needs: ['alpha', 'distortion', 'strength'],
-  takes: ['divergence', 'reference', 'passes'],
-};
-
-const METHOD_OPTIONS: Readonly<Record<string, MethodOptions>> = {
-  baseline: { needs: [], takes: [] },
-  control: { needs: [], takes: [] },
-  DA: { needs: ['probability', 'distortion', 'strength'], takes: [] },
-  ST: STABILITY,
-  'ST-sym': STABILITY,
-  AT: { needs: ['distortion', 'strength'], takes: ['mu', 'passes'] },
-  JSD: { needs: ['alpha', 'distortion', 'strength'], takes: [] },
-};
-const OWN: MethodOptions = { needs: [], takes: ['distortion', 'strength'] };
-
 /** @throws ArgumentError for a hyperparameter that is missing or is another method's */
 function treatmentOf(options: Given<'run'>): Treatment {
   const { method: kind, distortion: name, strength, epochs } = options;
   const { alpha, probability, mu, divergence, reference, passes } = options;
   const given = { alpha, probability, mu, divergence, reference, passes };
-  const isPapers = Object.hasOwn(METHOD_OPTIONS, kind);
-  const own = isPapers ? undefined : methodNamed(kind);
-  const { needs, takes } = isPapers ? METHOD_OPTIONS[kind] : OWN;
-  const known = [...needs, ...takes];
+  const schema = Object.entries(methodSchemas).find(([known]) => known === kind)?.[1];
+  const own = schema === undefined ? methodNamed(kind) : undefined;
+  const { kind: _, ...hyperparameters }: Readonly<Record<string, z.ZodType>> = schema?.shape ?? {};
+  const isUndistorted = kind === 'baseline' || kind === 'control';
+  const known = [...Object.keys(hyperparameters), ...(isUndistorted ? [] : ['distortion', 'strength'])];
+  const isOptional = (name: string) => own !== undefined || hyperparameters[name]?.isOptional();
   const cure =
     known.length === 0
       ? `${kind} takes none of them.`
@@ -79,13 +60,13 @@ function treatmentOf(options: Given<'run'>): Treatment {
     if (value !== undefined && !known.includes(key)) {
       throw new ArgumentError(`--${key} is no option of the method ${kind}.`, { cure });
     }
-    if (value === undefined && needs.includes(key)) {
+    if (value === undefined && known.includes(key) && !isOptional(key)) {
       throw new ArgumentError(`The method ${kind} needs --${key}.`, { cure });
     }
   }
-  const hyperparameters = Object.entries(given).filter(([, value]) => value !== undefined);
+  const settings = Object.entries(given).filter(([, value]) => value !== undefined);
   return {
-    method: own ?? ({ kind, ...Object.fromEntries(hyperparameters) } as Method),
+    method: own ?? ({ kind, ...Object.fromEntries(settings) } as Method),
     ...(name !== undefined && strength !== undefined && { distortion: { name, strength } }),
     epochs,
   };
