@@ -16,7 +16,7 @@ import { methodName } from '../training/methods';
 import type { Given } from './commands';
 import { accuracyCells } from './evaluate';
 import { findRun } from './store';
-import { percent, printJson } from './text';
+import { optionsText, percent, printJson } from './text';
 
 /** Writes weights, model card and config.json. @throws DataError if the weights are not here, or damaged */
 async function exportRun({ run: prefix, data, store, out, json }: Given<'export'>): Promise<void> {
@@ -89,16 +89,13 @@ function batchNormText(batchNorms: Readonly<Record<string, BatchNormConstants>>)
 /** The command that trains a run which ships. */
 function runCommand(preset: string, { method, distortion, epochs, precision, seed }: RunSpec): string {
   const { kind, ...hyperparameters } = method;
-  const options = {
+  return `run --retrain${optionsText({
     preset,
     method: methodName(method),
     ...(kind !== 'own' && hyperparameters),
     ...(distortion && { distortion: distortion.name, strength: [distortion.strength].flat().join('+') }),
     ...{ epochs, precision, seed },
-  };
-  return `run --retrain ${Object.entries(options)
-    .map(([name, value]) => `--${name} ${value}`)
-    .join(' ')}`;
+  })}`;
 }
 
 function modelCard(config: ReturnType<typeof configOf>): string {
@@ -106,17 +103,15 @@ function modelCard(config: ReturnType<typeof configOf>): string {
   const { id, spec, history, bestEpoch, device, seconds, finished, version } = run;
   const { method, distortion } = spec;
   const rows = evaluations.map((row) => {
-    return { 'test distortion': distortionNamed(row.distortion).title, ...accuracyCells(row) };
+    const { strength, accuracy, '95 % interval': interval, images } = accuracyCells(row);
+    const cells = [distortionNamed(row.distortion).title, strength, accuracy, interval, images];
+    return `| ${cells.join(' | ')} |`;
   });
-  const line = (cells: readonly unknown[]) => `| ${cells.join(' | ')} |`;
-  const table =
-    rows.length === 0
-      ? 'It was not tested yet.'
-      : [
-          line(Object.keys(rows[0])),
-          '|---|---|---|---|---|',
-          ...rows.map((row) => line(Object.values(row))),
-        ].join('\n');
+  const head = [
+    '| test distortion | strength | accuracy | 95 % interval | images |',
+    '|---|---|---|---|---|',
+  ];
+  const table = rows.length === 0 ? 'It was not tested yet.' : [...head, ...rows].join('\n');
   const numbers = (values: readonly number[]) => `(${values.map((value) => value.toFixed(4)).join(', ')})`;
   return `---
 library_name: pytorch

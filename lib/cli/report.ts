@@ -99,9 +99,7 @@ async function subjectOf(options: Given<'report'>, signal: AbortSignal) {
     network.dispose();
     throw new ArgumentError(
       `report: these weights say of themselves another normalisation than ${normalise}.`,
-      {
-        cure: 'Leave --normalise out.',
-      },
+      { cure: 'Leave --normalise out.' },
     );
   }
   const name = basename(weights as string, '.safetensors');

@@ -3,13 +3,13 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { definitionOf, distortionNamed } from '../distortions';
 import { placeInGrid } from '../distortions/distortion';
-import { DataError } from '../io/errors';
 import { makeFolder } from '../io/files';
 import { RUNS } from '../runs/laboratory';
 import { orIfBad, passedOver, RunStore } from '../runs/run-store';
 import { runTitle } from '../runs/spec';
 import { tf } from '../tensorflow';
 import type { Given } from './commands';
+import { placeError } from './text';
 
 /** Writes event files of all runs of a store. */
 export function tensorboard({ store, out }: Given<'tensorboard'>): void {
@@ -21,17 +21,13 @@ function writerTo(folder: string) {
   try {
     return tf.node.summaryFileWriter(folder);
   } catch (cause) {
-    throw new DataError(`${folder} cannot be written: ${(cause as Error).message.split('\n', 1)[0]}`, {
-      cure: 'Make room there, or choose another place.',
-      cause,
-    });
+    throw placeError(folder, cause);
   }
 }
 
 /**
- * Writes a folder of event files for each run of a store that has an epoch, finished or not.
- *
- * Scalars per epoch, and per test strength: its step is the strength's place in the test grid, as steps are whole numbers.
+ * Writes a folder of event files for each run of a store that has an epoch, finished or not. Steps are whole numbers: that of
+ * a test is the place of its strength in the test grid.
  *
  * @returns how many runs
  */

@@ -1,4 +1,5 @@
 /** Words and numbers as the commands print them. */
+import { DataError } from '../io/errors';
 
 /** `61.2 %` of 0.612 */
 export function percent(share: number): string {
@@ -16,12 +17,20 @@ export function thousands(value: number): string {
   return value.toLocaleString('en-US', { maximumFractionDigits: value < 100 ? 1 : 0 });
 }
 
+/** Says that a tool could not write somewhere, in its words, and what to do. */
+export function placeError(place: string, cause: unknown): DataError {
+  return new DataError(`${place} cannot be used: ${(cause as Error).message.split('\n', 1)[0]}`, {
+    cure: 'Make room there, or choose another place.',
+    cause,
+  });
+}
+
 export function printJson(value: unknown): void {
   console.log(JSON.stringify(value, undefined, 2));
 }
 
 /** Options as they are typed again, those that were given: ` --data mine --store runs`. */
-export function optionsText(options: Readonly<Record<string, string | undefined>>): string {
+export function optionsText(options: Readonly<Record<string, unknown>>): string {
   return Object.entries(options)
     .map(([name, value]) => (value === undefined ? '' : ` --${name} ${value}`))
     .join('');
