@@ -49,7 +49,7 @@ export interface CountOfOne {
 /** Images a batch at evaluation: as many as keep the memory of a training step. */
 export const BATCH_SIZE = 250;
 
-/** Distorted images that several networks are shown are made for so many bytes at a time. */
+/** Bytes of distorted images that are made at a time for several networks. */
 const SHARED_BYTES = 256 * 2 ** 20;
 
 /** Images as a network takes them, normalised, with their labels. */
@@ -77,18 +77,14 @@ export class AccuracyMeter {
   ) {
     checkFits(network, dataset);
     const f = (images: Tensor4D) => logitsOf(network, images, { training: false });
-    const made = (inputs: StepInputs, kind?: Distortion) =>
-      imagePair(inputs, { dataset, distortion: kind, f }).distorted;
-    const clean = compile((inputs: StepInputs) => ({ images: normalise(made(inputs), dataset) }), {
-      execution,
-    });
-    const distorted = compile(
-      (inputs: StepInputs) => {
-        const images = made(inputs, distortion);
-        return { images: normalise(images, dataset), range: tf.stack([images.min(), images.max()]) };
-      },
-      { execution },
-    );
+    const made = (kind?: Distortion) =>
+      compile(
+        (inputs: StepInputs) => {
+          const images = imagePair(inputs, { dataset, distortion: kind, f }).distorted;
+          return { images: normalise(images, dataset), range: tf.stack([images.min(), images.max()]) };
+        },
+        { execution },
+      );
     const answers = compile(
       ({ images, labels }: Shown) => {
         const logits = f(images);
@@ -102,7 +98,7 @@ export class AccuracyMeter {
       }),
       { execution },
     );
-    this.#steps = { clean, distorted, answers, gradient };
+    this.#steps = { clean: made(), distorted: made(distortion), answers, gradient };
   }
 
   /** @throws ArgumentError if the strength is not one of the distortion */
@@ -117,10 +113,10 @@ export class AccuracyMeter {
   }
 
   /**
-   * Counts the right answers of several networks. Distorted images are made once for all networks, strength by strength;
-   * an attack goes network by network and computes the gradient at an image once for all strengths.
+   * Counts the right answers of several networks, strength by strength on the same images; an attack goes network by
+   * network and computes the gradient at an image once for all strengths.
    *
-   * @param networks `become` gives the meter's network its weights; it is called again for each part of the images.
+   * @param networks `become` gives the meter's network its weights, again for each part of the images.
    * @throws ArgumentError if a strength is not one of the distortion
    */
   async *countEach(
@@ -138,17 +134,15 @@ export class AccuracyMeter {
       }
       return;
     }
-    const wanted = new Map(
-      networks.flatMap(({ strengths }) => strengths).map((strength) => [JSON.stringify(strength), strength]),
+    const wanted = networks.flatMap(({ become, strengths }, network) =>
+      strengths.map((strength) => ({ network, become, strength, key: JSON.stringify(strength) })),
     );
-    for (const [key, strength] of wanted) {
-      // A network that names a strength twice is told twice.
-      const now = networks.flatMap(({ strengths }, network) =>
-        strengths.filter((one) => JSON.stringify(one) === key).map(() => network),
-      );
-      const become = now.map((network) => networks[network].become);
-      const all = await this.#answered(split, planOf(strength), become, observed);
-      for (const [at, network] of now.entries()) yield { network, strength, count: countOf(all[at]) };
+    for (const key of new Set(wanted.map((each) => each.key))) {
+      const now = wanted.filter((each) => each.key === key);
+      const become = now.map((each) => each.become);
+      const all = await this.#answered(split, planOf(now[0].strength), become, observed);
+      for (const [at, { network, strength }] of now.entries())
+        yield { network, strength, count: countOf(all[at]) };
     }
   }
 
@@ -221,20 +215,15 @@ export class AccuracyMeter {
     });
   }
 
-  /**
-   * A batch's images, distorted as planned; the caller's to dispose.
-   *
-   * @param gradient Of an attack, at the undistorted images.
-   */
+  /** A batch's images, distorted as planned, by an attack with the gradient at them; the caller's to dispose. */
   #distort(batch: PlannedBatch, plan: ImagePlan, gradient?: Tensor4D): Shown {
     return tf.tidy(() => {
+      const { clean, distorted } = this.#steps;
       const inputs = stepInputs(batch, this.dataset, plan);
-      const { labels } = inputs;
-      if (plan.distortion === undefined)
-        return { images: this.#steps.clean(inputs).images as Tensor4D, labels };
-      const { images, range } = this.#steps.distorted({ ...inputs, ...(gradient && { gradient }) });
-      checkRange(plan.distortion, range.dataSync());
-      return { images: images as Tensor4D, labels };
+      const step = plan.distortion === undefined ? clean : distorted;
+      const { images, range } = step({ ...inputs, ...(gradient && { gradient }) });
+      if (plan.distortion !== undefined) checkRange(plan.distortion, range.dataSync());
+      return { images: images as Tensor4D, labels: inputs.labels };
     });
   }
 
@@ -279,11 +268,7 @@ export function countOf(answers: Uint8Array): Count {
   return { correct: answers.reduce((sum, right) => sum + right, 0), total: answers.length, answers };
 }
 
-/**
- * How test images are distorted at one strength; at that of no distortion, and by default, not at all.
- *
- * @throws ArgumentError if the strength is not one of the distortion
- */
+/** How test images are distorted at one strength; by default not at all. @throws ArgumentError if it is none */
 export function testPlan(
   distortion: Distortion | undefined,
   strength: Strength | undefined,
@@ -292,13 +277,10 @@ export function testPlan(
   if (distortion === undefined || strength === undefined) return UNDISTORTED;
   distortion.check(strength);
   if (isNone(distortion, strength)) return UNDISTORTED;
-  const { name } = distortion;
   const strengths = [strength].flat() as number[];
-  return {
-    distortion,
-    strengthOf: () => strength,
-    seedOf: (image) => hashSeed(seed, image, name, ...strengths),
-  };
+  const seedOf = (image: number) => hashSeed(seed, image, distortion.name, ...strengths);
+  return { distortion, strengthOf: () => strength, seedOf };
 }
 
-const UNDISTORTED: ImagePlan = { strengthOf: () => 0, seedOf: () => [0, 0] };
+/** No image is distorted. */
+export const UNDISTORTED: ImagePlan = { strengthOf: () => 0, seedOf: () => [0, 0] };

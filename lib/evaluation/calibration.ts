@@ -5,10 +5,11 @@ import type { ImageDataset, Split } from '../data/dataset';
 import { randomStream } from '../data/random';
 import { logitsOf, type Network } from '../model/network';
 import { currentKernel } from '../notebook/client';
-import { castTo, compile, type Tensor1D, type Tensor4D, tf, uint8Tensor } from '../tensorflow';
-import { BATCH_SIZE } from './accuracy';
+import { castTo, compile, tf } from '../tensorflow';
+import { BATCH_SIZE, UNDISTORTED } from './accuracy';
 import { checkFinite, checkWeights } from './checks';
 import { centreCrops, normalise } from './crops';
+import { type StepInputs, stepInputs } from './inputs';
 
 /** How sure a network was of its answers, and which were right. */
 export interface Predictions {
@@ -39,11 +40,7 @@ export interface Calibration {
   readonly high: number;
 }
 
-/**
- * The expected calibration error over bins of equal width.
- *
- * @param bins Default: 15, as in the paper.
- */
+/** The expected calibration error over bins of equal width; by default 15, as in the paper. */
 export function calibration({ confidences, answers }: Predictions, bins = 15): Calibration {
   const count = confidences.length;
   const binOf = (confidence: number) => Math.min(bins - 1, Math.max(0, Math.ceil(confidence * bins) - 1));
@@ -57,25 +54,22 @@ export function calibration({ confidences, answers }: Predictions, bins = 15): C
   };
   const random = randomStream(['calibration', count]);
   const drawn = Array.from({ length: 500 }, () => eceOf(() => uniformInt(random, 0, count - 1)));
-  const sorted = drawn.sort((a, b) => a - b);
-  const sums = Array.from({ length: bins }, () => ({ count: 0, confidence: 0, right: 0 }));
-  for (let at = 0; at < count; at++) {
-    const bin = sums[binOf(confidences[at])];
-    bin.count++;
-    bin.confidence += confidences[at];
-    bin.right += answers[at];
-  }
+  drawn.sort((a, b) => a - b);
+  const members = Array.from({ length: bins }, (): number[] => []);
+  for (let at = 0; at < count; at++) members[binOf(confidences[at])].push(at);
+  const mean = (values: ArrayLike<number>, places: readonly number[]) =>
+    places.length > 0 ? places.reduce((sum, at) => sum + values[at], 0) / places.length : null;
   return {
-    bins: sums.map((bin, at) => ({
-      from: at / bins,
-      to: (at + 1) / bins,
-      count: bin.count,
-      confidence: bin.count > 0 ? bin.confidence / bin.count : null,
-      accuracy: bin.count > 0 ? bin.right / bin.count : null,
+    bins: members.map((places, bin) => ({
+      from: bin / bins,
+      to: (bin + 1) / bins,
+      count: places.length,
+      confidence: mean(confidences, places),
+      accuracy: mean(answers, places),
     })),
     ece: eceOf((at) => at),
-    low: sorted[12],
-    high: sorted[487],
+    low: drawn[12],
+    high: drawn[487],
   };
 }
 
@@ -87,7 +81,7 @@ export async function predictions(
   signal: AbortSignal | undefined = currentKernel()?.signal,
 ): Promise<{ readonly confidences: Float32Array; readonly answers: Uint8Array }> {
   checkWeights(network);
-  const step = compile(({ squares, labels }: { readonly squares: Tensor4D; readonly labels: Tensor1D }) => {
+  const step = compile(({ squares, labels }: Pick<StepInputs, 'squares' | 'labels'>) => {
     const images = normalise(centreCrops(squares, dataset.cropSide), dataset);
     const logits = castTo(logitsOf(network, images, { training: false }), 'float32');
     return {
@@ -98,18 +92,14 @@ export async function predictions(
   const found = { confidences: new Float32Array(split.length), answers: new Uint8Array(split.length) };
   let start = 0;
   try {
-    for await (const { images, labels } of batches(split, {
-      batchSize: BATCH_SIZE,
-      order: 'sequential',
-      signal,
-    })) {
+    for await (const batch of batches(split, { batchSize: BATCH_SIZE, order: 'sequential', signal })) {
       tf.tidy(() => {
-        const squares = uint8Tensor(images, [labels.length, dataset.sourceSide, dataset.sourceSide, 3]);
-        const told = step({ squares, labels: tf.tensor1d(labels, 'int32') });
+        const { squares, labels } = stepInputs(batch, dataset, UNDISTORTED);
+        const told = step({ squares, labels });
         found.confidences.set(told.confidences.dataSync<'float32'>(), start);
         found.answers.set(told.answers.dataSync(), start);
       });
-      start += labels.length;
+      start += batch.labels.length;
     }
   } finally {
     step.dispose();

@@ -228,12 +228,10 @@ function failed({ title }: Distortion, part: 'apply' | 'make', error: unknown): 
   });
 }
 
-/** Says that there is no x″ of a distortion made on the host. */
+/** Says that a distortion with `make` has no x″. */
 export function madeOnceError({ title }: Distortion): ArgumentError {
   return new ArgumentError(
     `The loss distorts each image twice, but ${title} is made once, when the image is read.`,
-    {
-      cure: 'Take a distortion of TensorFlow ops, or a loss of x and x′ alone.',
-    },
+    { cure: 'Take a distortion of TensorFlow ops, or a loss of x and x′ alone.' },
   );
 }

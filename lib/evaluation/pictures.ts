@@ -45,10 +45,9 @@ export async function distortedImages(options: PictureOptions): Promise<Tensor4D
     indices: Int32Array.from(indices),
   };
   const f = (x: Tensor4D) => logitsOf(attacked(), x, { training: false });
-  const pair = (inputs: StepInputs) => {
-    const { crops, distorted } = imagePair(inputs, { dataset, distortion: plan.distortion, f });
-    return { crops, distorted };
-  };
+  const pair = (inputs: StepInputs) => ({
+    distorted: imagePair(inputs, { dataset, distortion: plan.distortion, f }).distorted,
+  });
   const made = await madeAsPlanned(batch, dataset, plan);
   return tf.tidy(() => compile(pair, { execution: 'eager' })(stepInputs(made, dataset, plan)).distorted);
 }

@@ -48,6 +48,8 @@ export interface CountedReport
     Partial<Pick<ReportSubject['dataset'], 'side'>>;
 }
 
+type Compared = Omit<CountedReport, 'rows'>;
+
 /** A share with its 95 % interval, 0..1 (errors over a baseline's may be above 1). */
 export interface Measured {
   readonly value: number;
@@ -96,21 +98,17 @@ export function reportSummary(report: CountedReport, baseline?: CountedReport): 
   const base = { clean, corrupted, ...(ece && { ece }) };
   if (baseline === undefined) return base;
   checkComparable(report, baseline);
-  const baseErrors = benchmark.map(({ name }) =>
-    severitiesOf(baseline, name).map((answers) => 1 - average(answers)),
-  );
+  const errorOf = (answers: Uint8Array) => 1 - average(answers);
+  const baseErrors = benchmark.map(({ name }) => severitiesOf(baseline, name).map(errorOf));
   const cleanAnswers = answersIn(cleanOf(report));
-  const baseClean = 1 - average(answersIn(cleanOf(baseline)));
+  const baseClean = errorOf(answersIn(cleanOf(baseline)));
   const ratio = (above: (image: number) => number, baseAbove: number) => {
     const divisors = baseErrors.map((errors) => average(errors.map((error) => error - baseAbove)));
     if (divisors.some((divisor) => Math.abs(divisor) < 1e-9)) return undefined;
+    const corruptionError = (severities: readonly Uint8Array[], at: number, image: number) =>
+      average(severities.map((answers) => 1 - answers[image] - above(image))) / divisors[at];
     return meanOver(report, (image) =>
-      average(
-        rights.map((severities, at) => {
-          const errors = severities.map((answers) => 1 - answers[image] - above(image));
-          return average(errors) / divisors[at];
-        }),
-      ),
+      average(rights.map((severities, at) => corruptionError(severities, at, image))),
     );
   };
   const mCE = ratio(() => 0, 0);
@@ -157,13 +155,10 @@ function average(values: ArrayLike<number>): number {
   return sum / values.length;
 }
 
-/** @throws ArgumentError naming both sides */
-export function checkComparable(
-  report: Omit<CountedReport, 'rows'>,
-  baseline: Omit<CountedReport, 'rows'>,
-): void {
-  const picturesOf = ({ dataset, seed }: Omit<CountedReport, 'rows'>) =>
-    `${dataset.images} images of ${dataset.name} (${dataset.digest})${dataset.side === undefined ? '' : ` at ${dataset.side} px`}, seed ${seed}`;
+/** @throws ArgumentError naming both sides, where they are of other pictures or seeds */
+export function checkComparable(report: Compared, baseline: Compared): void {
+  const picturesOf = ({ dataset: { images, name, digest, side }, seed }: Compared) =>
+    `${images} images of ${name} (${digest})${side === undefined ? '' : ` at ${side} px`}, seed ${seed}`;
   const [own, base] = [picturesOf(report), picturesOf(baseline)];
   if (own === base) return;
   throw new ArgumentError(

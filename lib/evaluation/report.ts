@@ -87,9 +87,7 @@ export async function robustnessReport(options: ReportOptions): Promise<Robustne
   if (!types.isMap(plan)) {
     throw new ArgumentError(
       `report: plan must be a Map of strengths by distortion, but got ${shown(plan)}.`,
-      {
-        cure: "new Map([['fog', [1, 3, 5]]]), or reportPlan().",
-      },
+      { cure: "new Map([['fog', [1, 3, 5]]]), or reportPlan()." },
     );
   }
   const wanted = [...plan].map(([name, strengths]) => ({ distortion: distortionNamed(name), strengths }));
@@ -107,7 +105,7 @@ export async function robustnessReport(options: ReportOptions): Promise<Robustne
   };
   if (kept.calibration === undefined) {
     const told = await predictions(network, dataset, split, signal);
-    kept.setCalibration(calibration(told));
+    kept.add({ calibration: calibration(told) });
     add(rowOf({ ...CLEAN, seed }, countOf(told.answers)));
   }
   for (const { distortion, strengths } of wanted) {
@@ -195,7 +193,7 @@ class Kept {
       appendLine(file, { subject });
       return;
     }
-    const lines = readLines(file) as readonly Line[];
+    const lines = readLines(file) as readonly (Counted | { readonly subject: ReportSubject })[];
     if (typeof lines[0] !== 'object' || !('subject' in lines[0])) {
       throw new DataError(`${file} is there, and it does not begin as a report does.`, {
         cure: 'Name another file, or delete that one.',
@@ -203,8 +201,7 @@ class Kept {
     }
     for (const line of lines) {
       if ('subject' in line) checkSame(subject, line.subject, file);
-      else if ('calibration' in line) this.calibration = line.calibration;
-      else if (this.find(line.distortion, line.strength) === undefined) this.rows.push(line);
+      else this.#take(line);
     }
     if (this.find(CLEAN.distortion, CLEAN.strength) === undefined) this.calibration = undefined;
   }
@@ -214,18 +211,18 @@ class Kept {
     return this.rows.find((row) => row.distortion === distortion && JSON.stringify(row.strength) === at);
   }
 
-  add(row: EvaluationRow): void {
-    this.rows.push(row);
-    if (this.file !== undefined) appendLine(this.file, row);
+  add(found: Counted): void {
+    this.#take(found);
+    if (this.file !== undefined) appendLine(this.file, found);
   }
 
-  setCalibration(found: Calibration): void {
-    this.calibration = found;
-    if (this.file !== undefined) appendLine(this.file, { calibration: found });
+  #take(found: Counted): void {
+    if ('calibration' in found) this.calibration = found.calibration;
+    else if (this.find(found.distortion, found.strength) === undefined) this.rows.push(found);
   }
 }
 
-type Line = { readonly subject: ReportSubject } | { readonly calibration: Calibration } | EvaluationRow;
+type Counted = { readonly calibration: Calibration } | EvaluationRow;
 
 /** @throws DataError naming both */
 function checkSame(here: ReportSubject, there: ReportSubject, file: string): void {
