@@ -79,15 +79,15 @@ export function loadCheckpoint(
   run: string,
   variables: readonly Variable[],
 ): { readonly progress: Progress; readonly best?: Snapshot } | undefined {
-  for (const each of [file, previousOf(file)]) {
-    if (!existsSync(each)) continue;
+  const files = [file, previousOf(file)].filter((each) => existsSync(each));
+  for (const [at, each] of files.entries()) {
     try {
       return read(each, run, variables);
     } catch (error) {
       if (!(error instanceof DamagedError)) throw error;
       rmSync(each); // else the next save would keep it in place of a whole one
-      const before = each === file && existsSync(previousOf(file));
-      const next = before ? 'Training goes on from the one before it' : 'Training starts anew';
+      const isLast = at === files.length - 1;
+      const next = isLast ? 'Training starts anew' : 'Training goes on from the one before it';
       console.warn(`The checkpoint ${each} is damaged (${error.message}). ${next}.`);
     }
   }
@@ -103,9 +103,7 @@ function read(file: string, run: string, variables: readonly Variable[]) {
   if (progress.run !== run || missing !== undefined) {
     throw new DataError(
       `The checkpoint ${file} belongs to another run, to other pictures or hyperparameters, or another network.`,
-      {
-        cure: 'Remove the file to train this run from its start.',
-      },
+      { cure: 'Remove the file to train this run from its start.' },
     );
   }
   for (const variable of variables)

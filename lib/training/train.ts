@@ -193,7 +193,7 @@ export class Trainer {
     checkWhole('train: batchSize', batchSize);
     checkWhole('train: seed', seed, 0);
     signal?.throwIfAborted();
-    const network = this.network;
+    const { network } = this;
     const dataset = this.#dataset;
     checkLabels(dataset.train, dataset);
     if (distortion && definitionOf(distortionNamed(distortion.kind).name) !== undefined) {
@@ -227,19 +227,17 @@ export class Trainer {
     };
 
     try {
-      if (checkpoint !== undefined) {
-        const resumed = loadCheckpoint(checkpoint.file, run, variables);
-        if (resumed !== undefined) {
-          position = resumed.progress;
-          history.push(...resumed.progress.history);
-          best = resumed.best;
-          if (position.epoch > epochs) {
-            throw new ArgumentError(
-              `train: epochs is ${epochs}, but the checkpoint ${checkpoint.file} has ${position.epoch}.`,
-              { cure: 'Ask for as many at least, or remove the file.' },
-            );
-          }
-        }
+      const resumed = checkpoint && loadCheckpoint(checkpoint.file, run, variables);
+      if (resumed !== undefined) {
+        position = resumed.progress;
+        history.push(...resumed.progress.history);
+        best = resumed.best;
+      }
+      if (position.epoch > epochs) {
+        throw new ArgumentError(
+          `train: epochs is ${epochs}, but the checkpoint ${checkpoint?.file} has ${position.epoch}.`,
+          { cure: 'Ask for as many at least, or remove the file.' },
+        );
       }
       options.onResume?.([...history]);
       for (let epoch = position.epoch + 1; epoch <= epochs; epoch++) {
@@ -251,31 +249,20 @@ export class Trainer {
         for await (const batch of plannedBatches(dataset.train, dataset, plan, reading)) {
           waitMs += batch.waitMs;
           const loss = tf.tidy(() => {
-            const inputs = stepInputs(batch, dataset, plan);
-            return this.#step({
-              ...inputs,
-              ...(weight !== undefined && { weight: tf.scalar(weight) }),
-            }).loss.dataSync()[0];
+            const given = weight === undefined ? {} : { weight: tf.scalar(weight) };
+            return this.#step({ ...stepInputs(batch, dataset, plan), ...given }).loss.dataSync()[0];
           });
           if (!Number.isFinite(loss)) {
             throw new DivergenceError(
               `The loss became ${loss} in epoch ${epoch}, batch ${position.batch + 1}.`,
-              {
-                cure: 'A smaller learning rate or α keeps it finite, if the images and the distortion are.',
-              },
+              { cure: 'A smaller learning rate or α keeps it finite, if the images and the distortion are.' },
             );
           }
           seen += batch.labels.length;
           position = { epoch: epoch - 1, batch: position.batch + 1, lossSum: position.lossSum + loss };
+          const { batch: done } = position;
           const imagesPerSecond = (1000 * seen) / (performance.now() - started);
-          await options.onBatch?.({
-            epoch,
-            epochs,
-            batch: position.batch,
-            batches: batchCount,
-            loss,
-            imagesPerSecond,
-          });
+          await options.onBatch?.({ epoch, epochs, batch: done, batches: batchCount, loss, imagesPerSecond });
           await giveWay(); // a step blocks the event loop: let interrupts and progress through
           signal?.throwIfAborted();
           if (performance.now() - savedAt > CHECKPOINT_MS) save();
