@@ -53,7 +53,9 @@ export const BATCH_SIZE = 250;
 const SHARED_BYTES = 256 * 2 ** 20;
 
 /** Images as a network takes them, normalised, with their labels. */
-type Shown = { readonly images: Tensor4D; readonly labels: Tensor1D };
+type Labelled = { readonly images: Tensor4D; readonly labels: Tensor1D };
+/** With the place of the first in the split. */
+type Shown = Labelled & { readonly start: number };
 
 /**
  * Counts right answers of a network, with its running statistics, on distorted images.
@@ -86,7 +88,7 @@ export class AccuracyMeter {
         { execution },
       );
     const answers = compile(
-      ({ images, labels }: Shown) => {
+      ({ images, labels }: Labelled) => {
         const logits = f(images);
         return { right: logits.argMax(1).equal(labels).cast('int32'), finite: logits.isFinite().all() };
       },
@@ -154,16 +156,13 @@ export class AccuracyMeter {
     { signal = currentKernel()?.signal, onImages }: Observed,
   ): Promise<readonly Uint8Array[]> {
     const answers = become.map(() => new Uint8Array(split.length));
-    let start = 0;
     for await (const part of this.#shown(split, plan, { many: become.length > 1, signal })) {
       try {
         for (const [network, load] of become.entries()) {
           load();
-          if (start === 0) checkWeights(this.network);
-          let at = start;
+          if (part[0].start === 0) checkWeights(this.network);
           for (const shown of part) {
-            answers[network].set(this.#right(shown), at);
-            at += shown.labels.size;
+            answers[network].set(this.#right(shown), shown.start);
             onImages?.(shown.labels.size);
             await giveWay(); // a batch blocks the event loop: let interrupts and progress through
           }
@@ -172,7 +171,6 @@ export class AccuracyMeter {
       } finally {
         tf.dispose(part as Shown[]);
       }
-      start += part.reduce((sum, { labels }) => sum + labels.size, 0);
     }
     return answers;
   }
@@ -185,15 +183,12 @@ export class AccuracyMeter {
   ): Promise<readonly Uint8Array[]> {
     checkWeights(this.network);
     const answers = plans.map(() => new Uint8Array(split.length));
-    let start = 0;
     for await (const batch of this.#inOrder(split, UNDISTORTED, signal)) {
       const { gradient } = tf.tidy(() => this.#steps.gradient(stepInputs(batch, this.dataset, UNDISTORTED)));
       try {
         for (const [at, plan] of plans.entries()) {
-          answers[at].set(
-            tf.tidy(() => this.#right(this.#distort(batch, plan, gradient as Tensor4D))),
-            start,
-          );
+          const right = tf.tidy(() => this.#right(this.#distort(batch, plan, gradient as Tensor4D)));
+          answers[at].set(right, batch.indices[0]);
           onImages?.(batch.labels.length);
           await giveWay(); // as above; a batch is seen at every strength
           signal?.throwIfAborted();
@@ -201,15 +196,14 @@ export class AccuracyMeter {
       } finally {
         gradient.dispose();
       }
-      start += batch.labels.length;
     }
     return answers;
   }
 
   /** `[batch]`: 1 for each image that the network classifies right, else 0. */
-  #right(shown: Shown) {
+  #right({ images, labels }: Shown) {
     return tf.tidy(() => {
-      const { right, finite } = this.#steps.answers(shown);
+      const { right, finite } = this.#steps.answers({ images, labels });
       checkFinite(finite.dataSync()[0] === 1);
       return right.dataSync();
     });
@@ -223,7 +217,7 @@ export class AccuracyMeter {
       const step = plan.distortion === undefined ? clean : distorted;
       const { images, range } = step({ ...inputs, ...(gradient && { gradient }) });
       if (plan.distortion !== undefined) checkRange(plan.distortion, range.dataSync());
-      return { images: images as Tensor4D, labels: inputs.labels };
+      return { images: images as Tensor4D, labels: inputs.labels, start: batch.indices[0] };
     });
   }
 

@@ -90,16 +90,14 @@ export async function predictions(
     };
   });
   const found = { confidences: new Float32Array(split.length), answers: new Uint8Array(split.length) };
-  let start = 0;
   try {
     for await (const batch of batches(split, { batchSize: BATCH_SIZE, order: 'sequential', signal })) {
       tf.tidy(() => {
         const { squares, labels } = stepInputs(batch, dataset, UNDISTORTED);
         const told = step({ squares, labels });
-        found.confidences.set(told.confidences.dataSync<'float32'>(), start);
-        found.answers.set(told.answers.dataSync(), start);
+        found.confidences.set(told.confidences.dataSync<'float32'>(), batch.indices[0]);
+        found.answers.set(told.answers.dataSync(), batch.indices[0]);
       });
-      start += batch.labels.length;
     }
   } finally {
     step.dispose();

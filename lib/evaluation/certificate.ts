@@ -1,10 +1,10 @@
 /** Certified robustness by randomised smoothing: Cohen, Rosenfeld & Kolter 2019 (arXiv 1902.02918). */
 import { jStat } from 'jstat';
 import { batches } from '../data/batches';
-import { type ImageDataset, subset } from '../data/dataset';
+import { subset } from '../data/dataset';
 import { ArgumentError } from '../io/errors';
 import { checkOptions, checkWhole } from '../io/options';
-import { logitsOf, type Network } from '../model/network';
+import { logitsOf } from '../model/network';
 import { currentKernel } from '../notebook/client';
 import { giveWay } from '../notebook/give-way';
 import {
@@ -18,7 +18,7 @@ import {
 } from '../tensorflow';
 import { checkFinite, checkFits, checkWeights } from './checks';
 import { centreCrops, normalise } from './crops';
-import { accuracyInterval } from './evaluate';
+import { accuracyInterval, type EvaluateOptions } from './evaluate';
 
 /** Noisy images of a pass. */
 const TOGETHER = 100;
@@ -33,9 +33,7 @@ export interface Certificate {
 }
 
 /** A network, its noise, and the images that are certified. */
-export interface CertifyOptions {
-  readonly network: Network;
-  readonly dataset: ImageDataset;
+export interface CertifyOptions extends Pick<EvaluateOptions, 'network' | 'dataset' | 'seed' | 'signal'> {
   /** Deviation σ of the Gaussian noise, > 0, of values 0..1; noisy images are not clipped. */
   readonly sigma: number;
   /** How many test images, stratified over the classes. Default: 100. */
@@ -46,10 +44,6 @@ export interface CertifyOptions {
   readonly samples?: number;
   /** Probability α that a radius is too large, for each image. Default: 0.001. */
   readonly failure?: number;
-  /** Default: 0. */
-  readonly seed?: number;
-  /** Default: the interrupt of the notebook's cell. */
-  readonly signal?: AbortSignal;
   readonly onImage?: (certificate: Certificate) => void;
 }
 

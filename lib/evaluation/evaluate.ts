@@ -3,7 +3,8 @@ import { type Distortion, distortionNamed, type Strength } from '../distortions'
 import { ArgumentError } from '../io/errors';
 import { checkList, checkOptions, checkWhole } from '../io/options';
 import type { Network } from '../model/network';
-import { AccuracyMeter, type Count } from './accuracy';
+import type { CompileOptions } from '../tensorflow';
+import { AccuracyMeter, type Count, type CountOptions } from './accuracy';
 
 /** How many test images a network got right at one strength of one distortion. */
 export interface EvaluationRow {
@@ -45,7 +46,9 @@ export function answersOf({ answers, total }: EvaluationRow): Uint8Array | undef
 }
 
 /** Which network is tested, on which images, with which distortion. */
-export interface EvaluateOptions {
+export interface EvaluateOptions
+  extends Pick<CountOptions, 'seed' | 'signal'>,
+    Pick<CompileOptions, 'execution'> {
   readonly network: Network;
   readonly dataset: ImageDataset;
   /** Default: the data set's test images. */
@@ -54,12 +57,6 @@ export interface EvaluateOptions {
   readonly distortion: Distortion | string;
   /** Default: the distortion's test grid. */
   readonly strengths?: readonly Strength[];
-  /** Default: 0. */
-  readonly seed?: number;
-  /** `'eager'` runs op by op, to debug. Default: `'compiled'`. */
-  readonly execution?: 'compiled' | 'eager';
-  /** Default: the interrupt of the notebook's cell. */
-  readonly signal?: AbortSignal;
 }
 
 /**

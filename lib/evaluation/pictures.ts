@@ -1,24 +1,18 @@
-import { type ImageDataset, readImages, type Split } from '../data/dataset';
-import { type Distortion, distortionNamed, type Strength } from '../distortions';
+import { readImages } from '../data/dataset';
+import { distortionNamed, type Strength } from '../distortions';
 import { ArgumentError } from '../io/errors';
 import { checkOptions } from '../io/options';
 import { logitsOf, type Network } from '../model/network';
 import { compile, type Tensor4D, tf } from '../tensorflow';
 import { testPlan } from './accuracy';
+import type { EvaluateOptions } from './evaluate';
 import { imagePair, madeAsPlanned, type StepInputs, stepInputs } from './inputs';
 
 /** Which images are distorted, how, and with which seed. */
-export interface PictureOptions {
-  readonly dataset: ImageDataset;
-  /** Default: the data set's test images. */
-  readonly split?: Split;
+export interface PictureOptions extends Pick<EvaluateOptions, 'dataset' | 'split' | 'distortion' | 'seed'> {
   /** Places of the images in the split. */
   readonly indices: readonly number[];
-  /** Itself or its name. */
-  readonly distortion: Distortion | string;
   readonly strength: Strength;
-  /** Default: 0. */
-  readonly seed?: number;
   /** The network that is attacked, for FGSM and PGD. */
   readonly network?: Network;
 }

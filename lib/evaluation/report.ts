@@ -19,12 +19,11 @@ import type { Network } from '../model/network';
 import { AccuracyMeter, type CountOfOne, countOf } from './accuracy';
 import { type Calibration, calibration, predictions } from './calibration';
 import { checkFits } from './checks';
-import { type EvaluationRow, rowOf } from './evaluate';
+import { type EvaluateOptions, type EvaluationRow, rowOf } from './evaluate';
 import { CLEAN, checkComparable, type ReportSubject, type RobustnessReport } from './report-measures';
 
 /** A network, its images, and what is measured. */
-export interface ReportOptions {
-  readonly network: Network;
+export interface ReportOptions extends Pick<EvaluateOptions, 'network' | 'seed' | 'signal'> {
   /** What it is called in the report. */
   readonly name: string;
   /**
@@ -34,8 +33,6 @@ export interface ReportOptions {
   readonly dataset: ImageDataset;
   /** How many test images, stratified over the classes. Default: 1,000, or all if there are fewer. */
   readonly images?: number;
-  /** Default: 0. */
-  readonly seed?: number;
   /** Random starts of PGD: an image counts as right where the network withstands all of them. Default: 1. */
   readonly restarts?: number;
   /** Strengths at which each distortion is tested, by its name. Default: {@link reportPlan}. */
@@ -46,8 +43,6 @@ export interface ReportOptions {
   readonly file?: string;
   /** After each row that is counted now, with how many there are and will be. */
   readonly onRow?: (row: EvaluationRow, done: number, total: number) => void;
-  /** Default: the interrupt of the notebook's cell. */
-  readonly signal?: AbortSignal;
 }
 
 /** What a report tests: distortions by their names, with strengths. */
@@ -138,10 +133,7 @@ async function* counts(
   strengths: readonly Strength[],
   { seed, starts, signal }: { readonly seed: number; readonly starts: number; readonly signal?: AbortSignal },
 ): AsyncGenerator<Pick<CountOfOne, 'strength' | 'count'>, void, void> {
-  if (starts === 1) {
-    yield* meter.countEach(split, [{ become() {}, strengths }], { seed, signal });
-    return;
-  }
+  if (starts === 1) return yield* meter.countEach(split, [{ become() {}, strengths }], { seed, signal });
   for (const strength of strengths) {
     const right = new Uint8Array(split.length).fill(1);
     for (let start = 0; start < starts; start++) {

@@ -17,7 +17,15 @@ import { checkLogits, logitsOf, type Network } from '../model/network';
 import { ResNet18 } from '../model/resnet';
 import { currentKernel } from '../notebook/client';
 import { giveWay } from '../notebook/give-way';
-import { compile, hashSeed, Nesterov, type Scalar, tf, valueAndGradients } from '../tensorflow';
+import {
+  type CompileOptions,
+  compile,
+  hashSeed,
+  Nesterov,
+  type Scalar,
+  tf,
+  valueAndGradients,
+} from '../tensorflow';
 import { type EpochResult, loadCheckpoint, type Snapshot, saveCheckpoint } from './checkpoint';
 import {
   checkMethod,
@@ -32,7 +40,7 @@ import {
 export class DivergenceError extends UserError {}
 
 /** How a network is trained: its method and distortion, for how long, with which seed. */
-export interface TrainOptions {
+export interface TrainOptions extends CompileOptions {
   /** Trained in place; at the end it has the weights of the best epoch. */
   readonly network: Network;
   readonly dataset: ImageDataset;
@@ -47,10 +55,6 @@ export interface TrainOptions {
   readonly learningRate?: number;
   /** Seed of order, distortions and DA's choices. Default: 0. */
   readonly seed?: number;
-  /** `'eager'` runs op by op, to debug. Default: `'compiled'`. */
-  readonly execution?: 'compiled' | 'eager';
-  /** Threads that an op may take on a CPU; the bits depend on it. Default: the process's, see {@link compile}. */
-  readonly threads?: number;
   /** Stops at the next batch, after a checkpoint. Default: the interrupt of the notebook's cell. */
   readonly signal?: AbortSignal;
   /** Where to keep where training stands; a file of the same run is gone on from. Default: nowhere. */
