@@ -44,9 +44,8 @@ export async function report(options: Given<'report'>): Promise<void> {
     bar.close();
     network.dispose();
   });
-  const files = ['report.json', 'report.html', 'report.csv', 'heat-map.svg', 'reliability.svg'].map((file) =>
-    join(out, file),
-  );
+  const names = ['report.json', 'report.html', 'report.csv', 'heat-map.svg', 'reliability.svg'];
+  const files = names.map((name) => join(out, name));
   writeWhole(files[0], `${JSON.stringify(measured, undefined, 1)}\n`);
   writeWhole(files[1], await reportPage(measured, baseline));
   await reportTable(measured).save(files[2]);
@@ -61,24 +60,19 @@ export async function report(options: Given<'report'>): Promise<void> {
 /** What is measured, and what it is called. */
 async function subjectOf(options: Given<'report'>, signal: AbortSignal) {
   const { run, weights, normalise, data, store } = options;
-  if ((run === undefined) === (weights === undefined)) {
-    throw new ArgumentError(
-      `report: expected --run or --weights, but got ${run === undefined ? 'neither.' : 'both.'}`,
-    );
-  }
   if (run !== undefined) {
-    if (normalise !== undefined) {
-      throw new ArgumentError(
-        'report: --normalise is of --weights; a run has the normalisation that it was trained with.',
-      );
+    if (weights !== undefined || normalise !== undefined) {
+      throw new ArgumentError('report: expected --run, or --weights with --normalise, but got both.', {
+        cure: 'A run has weights and a normalisation of its own.',
+      });
     }
     const { record, laboratory } = findRun(run, { data, store, signal });
     const name = `${runTitle(record.spec)}, seed ${record.spec.seed}`;
-    return {
-      name,
-      dataset: laboratory.datasetOf(record.spec),
-      network: await runNetwork(record, laboratory),
-    };
+    const dataset = laboratory.datasetOf(record.spec);
+    return { name, dataset, network: await runNetwork(record, laboratory) };
+  }
+  if (weights === undefined) {
+    throw new ArgumentError('report: expected --run or --weights, but got neither.');
   }
   if (data === undefined) {
     throw new ArgumentError('report: --weights needs --data.', {
@@ -86,7 +80,7 @@ async function subjectOf(options: Given<'report'>, signal: AbortSignal) {
     });
   }
   const own = openFolder(data);
-  const network = resNetFrom(weights as string);
+  const network = resNetFrom(weights);
   const none = { mean: [0, 0, 0], deviation: [1, 1, 1] } as const;
   const told = normalise ? { imagenet: IMAGENET, data: own, none }[normalise] : network.normalisation;
   if (told === undefined) {
@@ -102,7 +96,7 @@ async function subjectOf(options: Given<'report'>, signal: AbortSignal) {
       { cure: 'Leave --normalise out.' },
     );
   }
-  const name = basename(weights as string, '.safetensors');
+  const name = basename(weights, '.safetensors');
   return { name, dataset: { ...own, ...normalisationOf(told) }, network };
 }
 
