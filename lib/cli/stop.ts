@@ -4,10 +4,7 @@ import { UserError } from '../io/errors';
 /** The command was stopped; what it had done is on disk. Its exit code is 130. */
 export class Stopped extends UserError {}
 
-/**
- * A signal that aborts at the first Ctrl-C or SIGTERM, so that the work can be left where it goes on from. A second
- * Ctrl-C ends the process at once.
- */
+/** A signal that aborts at the first Ctrl-C or SIGTERM; a second Ctrl-C ends the process at once. */
 export function stopSignal(): AbortSignal {
   const controller = new AbortController();
   const stop = () => {

@@ -41,11 +41,7 @@ export function findRun(
   throw new DataError(`The run ${id} is not finished.`, { cure: 'Finish it with run or sweep first.' });
 }
 
-/**
- * The preset of a run: an experiment of one's own on its pictures, else a preset, whatever the pictures.
- *
- * @throws ArgumentError if it is of none
- */
+/** A run's preset: one's own on its pictures, else any, whatever the pictures. @throws ArgumentError if there is none */
 function presetOf(spec: RunSpec): string {
   const scaleOf = (of: Pick<RunSpec, 'network' | 'batchSize'>) => canonicalJson([of.network, of.batchSize]);
   const found = knownPresets().find((preset) => {

@@ -1,6 +1,6 @@
 /** Certified robustness by randomised smoothing: Cohen, Rosenfeld & Kolter 2019 (arXiv 1902.02918). */
 import { jStat } from 'jstat';
-import { batches } from '../data/batches';
+import { type Batch, batches } from '../data/batches';
 import { subset } from '../data/dataset';
 import { ArgumentError } from '../io/errors';
 import { checkOptions, checkWhole } from '../io/options';
@@ -70,7 +70,7 @@ export async function certify(options: CertifyOptions): Promise<readonly Certifi
     checkWhole(`certify: ${name}`, value);
   }
   const split = subset(dataset.test, { count: Math.min(images, dataset.test.length), seed: 0 });
-  const side = dataset.cropSide;
+  const { sourceSide, cropSide: side } = dataset;
   const step = compile(({ square, seed }: { readonly square: Tensor4D; readonly seed: Tensor2D }) => {
     const noise = randomNormal(seed, [TOGETHER * side, side, 3]).reshape([TOGETHER, side, side, 3]);
     const noisy = centreCrops(square, side).add(noise.mul(sigma)) as Tensor4D;
@@ -78,15 +78,15 @@ export async function certify(options: CertifyOptions): Promise<readonly Certifi
     return { answers: logits.argMax(1), finite: logits.isFinite().all() };
   });
   /** How often each class was answered. */
-  const answersTo = async (square: Tensor4D, image: number, count: number, what: string) => {
+  const answersTo = async ({ images, indices: [image] }: Batch, count: number, what: string) => {
     const counts = new Array<number>(network.classes).fill(0);
     for (let from = 0; from < count; from += TOGETHER) {
-      const given = tf.tensor2d([hashSeed(seed, image, what, from)], undefined, 'int32');
       const [answers, finite] = tf.tidy(() => {
+        const square = uint8Tensor(images, [1, sourceSide, sourceSide, 3]) as Tensor4D;
+        const given = tf.tensor2d([hashSeed(seed, image, what, from)], undefined, 'int32');
         const told = step({ square, seed: given });
         return [told.answers.dataSync(), told.finite.dataSync()[0] === 1];
       });
-      given.dispose();
       checkFinite(finite);
       for (const answer of answers.slice(0, count - from)) counts[answer]++;
       await giveWay(); // a batch blocks the event loop: let interrupts and progress through
@@ -97,20 +97,13 @@ export async function certify(options: CertifyOptions): Promise<readonly Certifi
   const certificates: Certificate[] = [];
   try {
     for await (const batch of batches(split, { batchSize: 1, order: 'sequential', signal })) {
-      const [image] = batch.indices;
-      const { sourceSide } = dataset;
-      const square = uint8Tensor(batch.images, [1, sourceSide, sourceSide, 3]) as Tensor4D;
-      try {
-        const chosen = await answersTo(square, image, choosing, 'choosing');
-        const answer = chosen.indexOf(Math.max(...chosen));
-        const found = (await answersTo(square, image, samples, 'samples'))[answer];
-        const radius = certifiedRadius(found, samples, { sigma, failure });
-        const certificate = { label: batch.labels[0], answer: radius > 0 ? answer : null, radius };
-        certificates.push(certificate);
-        onImage?.(certificate);
-      } finally {
-        square.dispose();
-      }
+      const chosen = await answersTo(batch, choosing, 'choosing');
+      const answer = chosen.indexOf(Math.max(...chosen));
+      const found = (await answersTo(batch, samples, 'samples'))[answer];
+      const radius = certifiedRadius(found, samples, { sigma, failure });
+      const certificate = { label: batch.labels[0], answer: radius > 0 ? answer : null, radius };
+      certificates.push(certificate);
+      onImage?.(certificate);
     }
   } finally {
     step.dispose();

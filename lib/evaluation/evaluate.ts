@@ -82,11 +82,7 @@ export async function* evaluate(options: EvaluateOptions): AsyncGenerator<Evalua
   }
 }
 
-/**
- * The accuracy of a row and its 95 % Wilson score interval: what the number of test images leaves open.
- *
- * @returns fractions, 0..1, `low` ≤ `accuracy` ≤ `high`
- */
+/** The accuracy of a row, 0..1, and its 95 % Wilson score interval: what the number of test images leaves open. */
 export function accuracyInterval({ correct, total }: Pick<EvaluationRow, 'correct' | 'total'>): {
   readonly accuracy: number;
   readonly low: number;

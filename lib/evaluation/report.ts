@@ -51,10 +51,7 @@ export type ReportPlan = ReadonlyMap<string, readonly Strength[]>;
 /** ε of PGD-20, on images with values in 0..1: the paper's practical ε of FGSM, and ten times as much. */
 const ATTACKED_AT = [0.001, 0.01];
 
-/**
- * The nineteen corruptions at severities 1 to 5, the six distortions of the paper at their test grids, PGD of 20 steps at ε
- * 0.001 and 0.01.
- */
+/** The nineteen corruptions at severities 1..5, the paper's six distortions at their test grids, PGD-20 at ε 0.001 and 0.01. */
 export function reportPlan(): ReportPlan {
   const all: readonly Distortion[] = [...corruptions, ...Object.values(distortions)];
   return new Map<string, readonly Strength[]>([

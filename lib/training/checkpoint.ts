@@ -41,11 +41,7 @@ function previousOf(file: string): string {
   return file.replace(/(\.[^./]*)?$/, '.previous$1');
 }
 
-/**
- * Writes everything to one file, which appears whole or not at all; the one before it is kept, too.
- *
- * @throws DataError if the disk is full
- */
+/** Writes one file, whole or not at all, and keeps the one before. @throws DataError if the disk is full */
 export function saveCheckpoint(
   file: string,
   progress: Progress,

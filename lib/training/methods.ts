@@ -137,15 +137,9 @@ export const AS_PRINTED: Reading = { ...DEFAULT_READING, divergence: 'sum' };
 
 /** A method with all that decides its result, by default or not. */
 export function explicitMethod(method: Method): Method {
-  switch (method.kind) {
-    case 'ST':
-    case 'ST-sym':
-      return { ...DEFAULT_READING, ...method };
-    case 'AT':
-      return { mu: PAPER_MU, passes: DEFAULT_READING.passes, ...method };
-    default:
-      return method;
-  }
+  if (method.kind === 'ST' || method.kind === 'ST-sym') return { ...DEFAULT_READING, ...method };
+  if (method.kind === 'AT') return { mu: PAPER_MU, passes: DEFAULT_READING.passes, ...method };
+  return method;
 }
 
 /** What the images are distorted by in training. */
