@@ -88,15 +88,13 @@ export function checkFits(
   if (classes !== classNames.length) {
     throw new ArgumentError(
       `The network has ${classes} classes, but the data set ${name} has ${classNames.length}.`,
-      {
-        cure: `Take a network with classes: ${classNames.length}, which was trained on them or takes a new head.`,
-      },
+      { cure: `Take a network with classes: ${classNames.length}, trained on them or with a new head.` },
     );
   }
-  const wrong =
-    pictureForm?.classNames.findIndex((className, label) => className !== classNames[label]) ?? -1;
+  const { classNames: known = classNames } = pictureForm ?? {};
+  const wrong = known.findIndex((className, label) => className !== classNames[label]);
   if (wrong >= 0) {
-    const [ours, theirs] = [pictureForm?.classNames, classNames].map((names) => shown(names?.[wrong]));
+    const [ours, theirs] = [known, classNames].map((names) => shown(names[wrong]));
     throw new ArgumentError(
       `Class ${wrong} of the network is ${ours}, but of the data set ${name} it is ${theirs}.`,
       {

@@ -96,12 +96,9 @@ export async function madeAsPlanned(
     made.set(pixels, place * length);
     // Looked at once a pass, since it costs a second call.
     if (image === 0 && !isDeepStrictEqual(await distorted(crop(), image), pixels)) {
-      throw new ArgumentError(
-        `${title}: make gives other pixels when it is called again with the same image.`,
-        {
-          cure: 'Take random numbers from `random`, not from Math.random or the clock: every network sees the same pictures.',
-        },
-      );
+      throw new ArgumentError(`${title}: make gives other pixels when it is called again for one image.`, {
+        cure: 'Take random numbers from `random`, not from Math.random or the clock: every network sees the same pictures.',
+      });
     }
   };
   await pMap(batch.indices, one, { concurrency: CONCURRENCY });
