@@ -83,7 +83,8 @@ export class AccuracyMeter {
       compile(
         (inputs: StepInputs) => {
           const images = imagePair(inputs, { dataset, distortion: kind, f }).distorted;
-          return { images: normalise(images, dataset), range: tf.stack([images.min(), images.max()]) };
+          const range = kind && tf.stack([images.min(), images.max()]);
+          return { images: normalise(images, dataset), ...(range && { range }) };
         },
         { execution },
       );
@@ -216,7 +217,7 @@ export class AccuracyMeter {
       const inputs = stepInputs(batch, this.dataset, plan);
       const step = plan.distortion === undefined ? clean : distorted;
       const { images, range } = step({ ...inputs, ...(gradient && { gradient }) });
-      if (plan.distortion !== undefined) checkRange(plan.distortion, range.dataSync());
+      if (plan.distortion && range) checkRange(plan.distortion, range.dataSync());
       return { images: images as Tensor4D, labels: inputs.labels, start: batch.indices[0] };
     });
   }
