@@ -21,7 +21,7 @@ import { loadTypeScript } from '../lib/kernel/compiler/compiled';
 import { Program } from '../lib/kernel/compiler/program';
 import { names as calls } from '../lib/kernel/compiler/transform';
 import { Publisher } from '../lib/kernel/wire/publisher';
-import { Tail } from '../lib/kernel/wire/tail';
+import { follow } from '../lib/kernel/wire/tail';
 import { Wire } from '../lib/kernel/wire/wire';
 import { type KernelClient, openComm, setCurrentKernel } from '../lib/notebook/client';
 import { checkbox, interact, slider } from '../lib/notebook/controls';
@@ -269,11 +269,11 @@ test('what is written while a long file is read is read, too', (context) => {
   const write = () => appendFileSync(file, left.shift() ?? '');
   write();
   let text = '';
-  const tail = new Tail(file, (more) => {
+  const drain = follow(file, (more) => {
     text += more;
     write();
   });
-  for (let drains = 0; drains < 4; drains += 1) tail.drain();
+  for (let drains = 0; drains < 4; drains += 1) drain();
   assert.ok(text === parts.join(''), `${text.length} characters`);
 });
 

@@ -6,7 +6,7 @@ import { divertDescriptors } from './cells/descriptors';
 import type * as Sessions from './cells/session';
 import { loadTypeScript } from './compiler/compiled';
 import { signalOfNode } from './wire/signal';
-import type { Connection, Presses, ServerData, ToServer } from './wire/thread';
+import type { Connection, KernelData, Presses, ToServer } from './wire/thread';
 
 /*
  * The kernel's process: `node main.js <connection file>`, as the kernelspec says. The sockets live in a second thread;
@@ -24,20 +24,18 @@ const connection: Connection = JSON.parse(readFileSync(connectionFile, 'utf8'));
 // Before any thread can open a file of its own.
 const beside = connectionFile.replace(/\.json$/, '');
 const diverted = divertDescriptors(beside);
-const history = `${beside}.history`;
-const { terminal } = diverted;
 const presses: Presses = new Int32Array(new SharedArrayBuffer(3 * Int32Array.BYTES_PER_ELEMENT));
 // TypeScript is loaded first, while the other thread answers already.
 presses[1] = 1;
-const workerData: ServerData = { connection, presses, diverted, history };
-const server = new Worker(require.resolve('./wire/server'), { workerData });
+const data: KernelData = { connection, presses, diverted, history: `${beside}.history` };
+const server = new Worker(require.resolve('./wire/server'), { workerData: data });
 server.on('error', (error) => {
-  writeSync(terminal, `kernel: ${error.stack}\n`);
+  writeSync(diverted.terminal, `kernel: ${error.stack}\n`);
   process.exit(1);
 });
 const keepCompiled = loadTypeScript();
 const { Session }: typeof Sessions = require('./cells/session');
-const session = new Session(server, { presses, terminal, history });
+const session = new Session(server, data);
 keepCompiled();
 presses[1] = 0;
 // A cell's own `process.exit`. Its words leave by the other thread.

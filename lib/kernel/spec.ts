@@ -9,14 +9,28 @@ import { logoSvg } from './logo';
 /** The kernel's name, as notebooks keep it. */
 const kernelName = 'stability-training';
 
-/** What is set for every kernel, also where a cell loads TensorFlow without this library. */
-const env = {
-  TF_CPP_MIN_LOG_LEVEL: '2',
-  // Two notebooks can share a graphics card.
-  TF_FORCE_GPU_ALLOW_GROWTH: 'true',
-  // Images are decoded in libuv's pool.
-  UV_THREADPOOL_SIZE: String(Math.max(4, availableParallelism())),
-  ...LARGE_PAGES,
+const kernelspec = {
+  argv: [
+    process.execPath,
+    // What V8 breaks off leaves Node's asynchronous calls open, which is no reason to end the process.
+    '--no-force-async-hooks-checks',
+    join(__dirname, 'main.js'),
+    '{connection_file}',
+  ],
+  display_name: 'TypeScript (stability training)',
+  language: 'typescript',
+  // The server's thread hears a message while a cell computes; a signal would wait.
+  interrupt_mode: 'message',
+  metadata: { debugger: true },
+  // Also where a cell loads TensorFlow without this library.
+  env: {
+    TF_CPP_MIN_LOG_LEVEL: '2',
+    // Two notebooks can share a graphics card.
+    TF_FORCE_GPU_ALLOW_GROWTH: 'true',
+    // Images are decoded in libuv's pool.
+    UV_THREADPOOL_SIZE: String(Math.max(4, availableParallelism())),
+    ...LARGE_PAGES,
+  },
 };
 
 /**
@@ -28,38 +42,15 @@ export async function installKernelspec(directory: string): Promise<void> {
   const target = join(directory, kernelName);
   makeFolder(directory);
   const aside = await mkdtemp(`${target}.`);
-  const logo = Buffer.from(logoSvg);
-  const logoPng = (side: number) =>
-    sharp(logo)
+  await writeFile(join(aside, 'kernel.json'), `${JSON.stringify(kernelspec, null, 2)}\n`);
+  await writeFile(join(aside, 'logo-svg.svg'), logoSvg);
+  for (const side of [32, 64]) {
+    await sharp(Buffer.from(logoSvg))
       .resize(side)
-      .png()
       .toFile(join(aside, `logo-${side}x${side}.png`));
-  await Promise.all([
-    writeFile(join(aside, 'kernel.json'), `${JSON.stringify(kernelspec(), null, 2)}\n`),
-    writeFile(join(aside, 'logo-svg.svg'), logo),
-    logoPng(32),
-    logoPng(64),
-  ]);
+  }
   // A temporary folder is for its maker only; Jupyter may run as someone else.
   await chmod(aside, 0o755);
   await rm(target, { recursive: true, force: true });
   await rename(aside, target);
-}
-
-function kernelspec(): object {
-  return {
-    argv: [
-      process.execPath,
-      // What V8 breaks off leaves Node's asynchronous calls open, which is no reason to end the process.
-      '--no-force-async-hooks-checks',
-      join(__dirname, 'main.js'),
-      '{connection_file}',
-    ],
-    display_name: 'TypeScript (stability training)',
-    language: 'typescript',
-    // The server's thread hears a message while a cell computes; a signal would wait.
-    interrupt_mode: 'message',
-    metadata: { debugger: true },
-    env,
-  };
 }

@@ -18,13 +18,12 @@ export class Interrupted extends Error {
 
 /** A cell that runs or has run. */
 export class Cell {
-  readonly request: Request;
-  readonly number: number;
   readonly #controller = new AbortController();
 
-  constructor(request: Request, number: number) {
-    this.request = request;
-    this.number = number;
+  constructor(
+    readonly request: Request,
+    readonly number: number,
+  ) {
     // As many loops as there are may wait for it.
     setMaxListeners(0, this.signal);
   }

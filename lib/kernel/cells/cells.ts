@@ -4,7 +4,7 @@ import { type KernelClient, setCurrentKernel } from '../../notebook/client';
 import { encodeBundle, type MimeBundle, toMimeBundle } from '../../notebook/mime';
 import { Interpreter, type Outcome } from '../compiler/interpreter';
 import { Scripts } from '../compiler/stack';
-import type { Presses, ToServer } from '../wire/thread';
+import type { KernelData, ToServer } from '../wire/thread';
 import type { Request } from '../wire/wire';
 import { Cell, currentCell, Interrupted } from './cell';
 import { KernelComms } from './comms';
@@ -20,14 +20,6 @@ export interface ExecuteReply extends Partial<Failure> {
   readonly execution_count: number;
   readonly payload?: [];
   readonly user_expressions?: object;
-}
-
-export interface CellsOptions {
-  readonly presses: Presses;
-  /** A descriptor for words that belong to no cell. */
-  readonly terminal: number;
-  /** The file of the history. */
-  readonly history: string;
 }
 
 interface Run {
@@ -57,7 +49,7 @@ export class Cells {
   #count = 0;
   #input: { readonly resolve: (answer: string) => void; readonly reject: (error: Error) => void } | undefined;
 
-  constructor(tell: (message: ToServer) => void, { presses, terminal, history }: CellsOptions) {
+  constructor(tell: (message: ToServer) => void, { presses, diverted, history }: KernelData) {
     this.#tell = tell;
     this.history = new History(history);
     this.#interruption = new Interruption(presses, () => this.#interrupt());
@@ -66,7 +58,7 @@ export class Cells {
     redirectOutput((name, text) => {
       const cell = this.#currentCell();
       if (cell) this.#tell({ kind: 'stream', name, text, origin: cell.request.origin });
-      else writeSync(terminal, text);
+      else writeSync(diverted.terminal, text);
     });
     refuseInput();
     this.comms = new KernelComms({
@@ -83,7 +75,7 @@ export class Cells {
     this.interpreter = new Interpreter({
       directory: process.cwd(),
       globals: { declarations: questionDeclarations, values: { prompt, confirm, alert } },
-      onScript: (name, map) => this.#scripts.addMap(name, map),
+      scripts: this.#scripts,
       onCompile: (isCompiling) => Atomics.store(presses, 1, isCompiling ? 1 : 0),
       prepare: { tslab: (require) => showTslab(require, client) },
     });
@@ -114,15 +106,19 @@ export class Cells {
     });
   }
 
-  interrupt(press: number): void {
-    this.#interruption.handle(press);
+  interrupt(): void {
+    this.#interruption.heed();
   }
 
   /** Waits no longer for a cell that did not stop. */
   #giveUp(run: Run): void {
     if (run !== this.#run) return;
     this.interpreter.abandon();
-    this.#fail(run, failureOf(new Interrupted(givenUp.message, givenUp.cure), this.#scripts));
+    const error = new Interrupted(
+      'The cell was interrupted; what it waited for may go on.',
+      'Give `currentKernel().signal` to what takes long: it stops at once then.',
+    );
+    this.#fail(run, failureOf(error, this.#scripts));
   }
 
   /** The process ends: the cell that runs says so. */
@@ -183,7 +179,7 @@ export class Cells {
       return failureOfDiagnostics(label, outcome.diagnostics, this.#scripts);
     }
     // The message of the interrupt may wait behind what has ended now.
-    this.#interruption.catchUp();
+    this.#interruption.heed();
     const isInterrupted =
       outcome.kind === 'terminated' || (cell.signal.aborted && endsByInterrupt(outcome.error));
     return failureOf(isInterrupted ? new Interrupted() : outcome.error, this.#scripts);
@@ -276,11 +272,6 @@ const never = new AbortController().signal;
 
 /** What a cell has to stop by itself after an interrupt. */
 const graceMs = 700;
-
-const givenUp = {
-  message: 'The cell was interrupted; what it waited for may go on.',
-  cure: 'Give `currentKernel().signal` to what takes long: it stops at once then.',
-};
 
 /** What cells show by `tslab.display`. */
 function showTslab(require: NodeJS.Require, client: KernelClient): void {

@@ -49,27 +49,27 @@ export class History {
     switch (request.hist_access_type) {
       case 'tail':
         return last(this.#entries, request.n);
-      case 'range':
-        return this.#range(Number(request.session ?? 0), Number(request.start ?? 0), request.stop);
-      case 'search':
-        return this.#search(String(request.pattern ?? '*'), request.unique === true, request.n);
+      case 'range': {
+        // Session 0 is this one, and -1 the one before.
+        const wanted = Number(request.session ?? 0);
+        const of = wanted > 0 ? wanted : this.#session + wanted;
+        const start = Number(request.start ?? 0);
+        const end = Number(request.stop ?? Number.POSITIVE_INFINITY);
+        return this.#entries.filter(({ session, line }) => session === of && line >= start && line < end);
+      }
+      case 'search': {
+        const pattern = glob(String(request.pattern ?? '*'));
+        const found = this.#entries.filter(({ source }) => pattern.test(source));
+        if (request.unique !== true) return last(found, request.n);
+        const lastOfEach = new Set(new Map(found.map((entry) => [entry.source, entry])).values());
+        return last(
+          found.filter((entry) => lastOfEach.has(entry)),
+          request.n,
+        );
+      }
       default:
         return [];
     }
-  }
-
-  /** Session 0 is this one, and -1 the one before. */
-  #range(wanted: number, start: number, stop: unknown): Entry[] {
-    const of = wanted > 0 ? wanted : this.#session + wanted;
-    const end = typeof stop === 'number' ? stop : Number.POSITIVE_INFINITY;
-    return this.#entries.filter(({ session, line }) => session === of && line >= start && line < end);
-  }
-
-  #search(pattern: string, unique: boolean, n: unknown): Entry[] {
-    const expression = glob(pattern);
-    const found = this.#entries.filter(({ source }) => expression.test(source));
-    const lastOfEach = new Map(found.map((entry) => [entry.source, entry]));
-    return last(unique ? found.filter((entry) => lastOfEach.get(entry.source) === entry) : found, n);
   }
 }
 

@@ -10,7 +10,7 @@ export class Interruption {
   /** Up to this press nothing is left that should stop. */
   #calm = 0;
 
-  /** @param onPress is called once for each press; it aborts the signals of the cells that are meant */
+  /** @param onPress aborts the signals of the cells that are meant */
   constructor(presses: Presses, onPress: () => void) {
     this.#presses = presses;
     this.#onPress = onPress;
@@ -22,15 +22,12 @@ export class Interruption {
     hideChecks();
   }
 
-  handle(press: number): void {
-    if (press <= this.#handled) return;
-    this.#handled = press;
+  /** Takes what was pressed since the last time: its message may wait behind what was broken off. */
+  heed(): void {
+    const [pressed = 0] = this.#presses;
+    if (pressed === this.#handled) return;
+    this.#handled = pressed;
     this.#onPress();
-  }
-
-  /** Takes a press whose message waits behind what was broken off. */
-  catchUp(): void {
-    this.handle(this.#presses[0] ?? 0);
   }
 
   /** What was interrupted before is over: a new cell begins. */
@@ -39,7 +36,7 @@ export class Interruption {
   }
 
   #stop(check: () => void): void {
-    this.catchUp();
+    this.heed();
     if (!currentCell.getStore()?.signal.aborted) return;
     const error = new Interrupted();
     Error.captureStackTrace(error, check);

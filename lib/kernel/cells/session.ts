@@ -1,9 +1,9 @@
 import { writeSync } from 'node:fs';
 import type { Worker } from 'node:worker_threads';
 import { kernelInfo } from '../wire/kernel-info';
-import type { ToServer, ToSession } from '../wire/thread';
+import type { KernelData, ToServer, ToSession } from '../wire/thread';
 import { type Request, replyTo } from '../wire/wire';
-import { Cells, type CellsOptions } from './cells';
+import { Cells } from './cells';
 
 type Content = Readonly<Record<string, unknown>>;
 
@@ -28,9 +28,9 @@ export class Session {
   #isEnding = false;
 
   /** @param server the other thread */
-  constructor(server: Worker, data: CellsOptions) {
+  constructor(server: Worker, data: KernelData) {
     this.#server = server;
-    this.#terminal = data.terminal;
+    this.#terminal = data.diverted.terminal;
     this.#cells = new Cells((message) => this.#tell(message), data);
     server.on('message', (message: ToSession) => this.#take(message));
     // After the turn in which what waits already is taken.
@@ -58,7 +58,7 @@ export class Session {
         break;
       case 'interrupt':
         this.#tell({ kind: 'taken' });
-        this.#cells.interrupt(message.press);
+        this.#cells.interrupt();
         break;
       case 'shut down':
         this.#isEnding = true;

@@ -5,7 +5,6 @@ import { type Evaluated, Evaluator } from './evaluator';
 import { Modules, type ModulesOptions } from './modules';
 import { isType } from './names';
 import { type Checked, type Diagnostic, Program } from './program';
-import { mapComment } from './stack';
 
 /** What came of a cell. */
 export type Outcome =
@@ -41,7 +40,6 @@ export class Interpreter {
   async execute(source: string, script: string): Promise<Outcome> {
     const checked = this.#compile(() => this.#program.check(source));
     if (checked.code === undefined) return { kind: 'diagnostics', diagnostics: checked.diagnostics };
-    this.#options.onScript(script, checked.map);
     const before = this.#evaluator.values(checked.names.keys());
     // Once, by its end or by being left.
     const settle = (whole: boolean) => {
@@ -50,7 +48,7 @@ export class Interpreter {
       this.#program.keep(checked, whole ? checked.names : this.#reached(checked.names, before));
     };
     this.#settle = settle;
-    const map = mapComment(checked.map, script, source);
+    const map = this.#options.scripts.addMap(script, checked.map, source);
     const outcome = await this.#evaluator.evaluate(`${checked.code}${map}\n//# sourceURL=${script}`);
     const isWhole = outcome.kind === 'value';
     settle(isWhole);

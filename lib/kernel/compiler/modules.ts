@@ -6,7 +6,7 @@ import { types } from 'node:util';
 import vm from 'node:vm';
 import ts from 'typescript-6';
 import { versionOf } from './program';
-import { mapComment } from './stack';
+import type { Scripts } from './stack';
 import { names, runnable } from './transform';
 
 /** A file beside the notebook that is loaded. */
@@ -23,8 +23,7 @@ export interface ModulesOptions {
   /** Where imports are looked up. */
   readonly directory: string;
   readonly compiler: ts.CompilerOptions;
-  /** Told the name and the source map, as JSON, of each script that is about to run. */
-  readonly onScript: (name: string, map: string) => void;
+  readonly scripts: Scripts;
   /** By the name of a package: what to do before it is loaded. */
   readonly prepare: Readonly<Record<string, (require: NodeJS.Require) => void>>;
 }
@@ -130,7 +129,7 @@ export class Modules {
   }
 
   #run(file: string, text: string, module: Loaded['module']): Promise<unknown> | undefined {
-    const { compiler, onScript } = this.#options;
+    const { compiler, scripts } = this.#options;
     const { outputText, sourceMapText = '{}' } = ts.transpileModule(text, {
       fileName: file,
       compilerOptions: { ...compiler, module: ts.ModuleKind.CommonJS },
@@ -139,11 +138,10 @@ export class Modules {
     const code = outputText.replace(/\/\/# sourceMappingURL=.*\s*$/, '');
     // What the kernel puts in front has a line of its own.
     const { mappings, ...rest } = JSON.parse(sourceMapText);
-    const map = JSON.stringify({ ...rest, mappings: `;${mappings}` });
-    onScript(file, map);
+    const map = scripts.addMap(file, JSON.stringify({ ...rest, mappings: `;${mappings}` }), text);
     const scope = { exports: module.exports, module, ...this.scopeOf(file) };
     const head = `function (${Object.keys(scope).join(', ')}) {`;
-    const whole = `${head}\n${code}\n})${mapComment(map, file, text)}`;
+    const whole = `${head}\n${code}\n})${map}`;
     const script = (async_: string) => new vm.Script(`(${async_}${whole}`, { filename: file });
     let run: vm.Script;
     try {

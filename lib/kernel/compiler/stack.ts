@@ -1,16 +1,5 @@
 import { SourceMap } from 'node:module';
 
-/** A script's map as a comment, by which a debugger finds what was written. */
-export function mapComment(map: string, name: string, text: string): string {
-  const whole = JSON.stringify({
-    ...JSON.parse(map),
-    sources: [name],
-    sourcesContent: [text],
-    sourceRoot: '',
-  });
-  return `\n//# sourceMappingURL=data:application/json;base64,${Buffer.from(whole).toString('base64')}`;
-}
-
 interface Script {
   /** What users know it by: `Cell 3`, or a path. */
   readonly label: string;
@@ -30,9 +19,16 @@ export class Scripts {
     this.#sources.set(label, source);
   }
 
-  /** @param map the source map, as JSON, of a cell that was added or of a file that one imports */
-  addMap(name: string, map: string): void {
+  /**
+   * @param map the source map, as JSON, of a cell that was added or of a file that one imports
+   * @param text what was written
+   * @returns the map as a comment for debuggers
+   */
+  addMap(name: string, map: string, text: string): string {
     this.#byName.set(name, { label: name, isCell: false, ...this.#byName.get(name), map });
+    const whole = { ...JSON.parse(map), sources: [name], sourcesContent: [text], sourceRoot: '' };
+    const base64 = Buffer.from(JSON.stringify(whole)).toString('base64');
+    return `\n//# sourceMappingURL=data:application/json;base64,${base64}`;
   }
 
   /** From now on the stack of every error of this process names cells, lines and columns as they were written. */
@@ -86,16 +82,8 @@ export class Scripts {
     if (typeof script.map === 'string') script.map = new SourceMap(JSON.parse(script.map));
     const entry = script.map?.findEntry(line - 1, column - 1);
     if (!entry || !('originalLine' in entry)) return undefined;
-    return (
-      frame
-        .toString()
-        .replace(
-          `${frame.getScriptNameOrSourceURL()}:${line}:${column}`,
-          `${script.label}:${entry.originalLine + 1}:${entry.originalColumn + 1}`,
-        )
-        // What cells declare lies in one object.
-        .replace(/^(async )?Proxy\./, '$1')
-    );
+    const place = `${script.label}:${entry.originalLine + 1}:${entry.originalColumn + 1}`;
+    return frame.toString().replace(`${frame.getScriptNameOrSourceURL()}:${line}:${column}`, place);
   }
 }
 

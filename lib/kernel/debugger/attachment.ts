@@ -68,6 +68,7 @@ export class Attachment {
     return this.#frames !== undefined;
   }
 
+  /** Ends the code that stands. */
   interrupt(): void {
     this.#tell('Debugger.resume', { terminateOnResume: true });
   }

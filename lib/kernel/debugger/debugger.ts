@@ -9,8 +9,9 @@ import { cellFile } from './sources';
  */
 export class Debugger {
   readonly #emit: (event: object) => void;
-  #attachment: Attachment | undefined;
   #count = 0;
+  /** As long as a client is there. */
+  attachment: Attachment | undefined;
 
   /** @param emit is given the content of each `debug_event` */
   constructor(emit: (event: object) => void) {
@@ -19,7 +20,7 @@ export class Debugger {
 
   /** @returns the content of the reply to a `debug_request` */
   async answer({ seq, command, arguments: args }: Arguments): Promise<object> {
-    const reply = { type: 'response', seq: this.#next(), request_seq: seq, command };
+    const reply = { type: 'response', seq: ++this.#count, request_seq: seq, command };
     try {
       const body = await this.#answer(String(command), (args ?? {}) as Arguments);
       return { ...reply, success: true, body: body ?? {} };
@@ -29,19 +30,10 @@ export class Debugger {
     }
   }
 
-  get isStopped(): boolean {
-    return this.#attachment?.isStopped === true;
-  }
-
-  /** Ends the code that stands at a breakpoint. */
-  interrupt(): void {
-    this.#attachment?.interrupt();
-  }
-
   /** Lets the cells run, and stops them never again. */
   end(): void {
-    this.#attachment?.end();
-    this.#attachment = undefined;
+    this.attachment?.end();
+    this.attachment = undefined;
   }
 
   async #answer(command: string, args: Arguments): Promise<unknown> {
@@ -49,40 +41,35 @@ export class Debugger {
       case 'debugInfo':
         return this.#info();
       case 'initialize':
-        this.#attachment ??= await Attachment.open((event, body) => {
-          this.#emit({ type: 'event', seq: this.#next(), event, body });
+        this.attachment ??= await Attachment.open((event, body) => {
+          this.#emit({ type: 'event', seq: ++this.#count, event, body });
         });
         return capabilities;
       case 'disconnect':
         this.end();
         return undefined;
     }
-    if (!this.#attachment)
+    if (!this.attachment)
       throw new Error(`The debugger has not been started: “initialize” goes before “${command}”.`);
-    const answer = this.#attachment.answers[command];
+    const answer = this.attachment.answers[command];
     if (!answer) throw new Error(`The debugger of this kernel knows no “${command}”.`);
     return answer(args);
   }
 
   #info(): object {
-    const breakpoints = [...(this.#attachment?.sources.breakpoints ?? [])];
+    const breakpoints = [...(this.attachment?.sources.breakpoints ?? [])];
     return {
-      isStarted: this.#attachment !== undefined,
+      isStarted: this.attachment !== undefined,
       hashMethod: 'Murmur2',
       hashSeed: cellFile.seed,
       tmpFilePrefix: cellFile.prefix,
       tmpFileSuffix: cellFile.suffix,
       breakpoints: breakpoints.map(([source, breakpoints]) => ({ source, breakpoints })),
-      stoppedThreads: this.isStopped ? [threadId] : [],
+      stoppedThreads: this.attachment?.isStopped ? [threadId] : [],
       richRendering: true,
       exceptionPaths: [],
       copyToGlobals: false,
     };
-  }
-
-  #next(): number {
-    this.#count += 1;
-    return this.#count;
   }
 }
 

@@ -58,16 +58,13 @@ function isOwn(url: string): boolean {
   return cell.test(url) || (/^(file:\/)?\//.test(url) && !foreign.some((pattern) => url.match(pattern)));
 }
 
-function pathOf(url: string): string {
-  return url.startsWith('file:') ? fileURLToPath(url) : url;
-}
-
 /** Finds the code that runs for what was written, and the other way around, and sets breakpoints. */
 export class Sources {
   readonly #inspector: Session;
   readonly #scripts = new Map<string, Script>();
   readonly #texts = new Map<string, string>();
-  readonly #breakpoints = new Map<string, readonly Breakpoint[]>();
+  /** All, by path. */
+  readonly breakpoints = new Map<string, readonly Breakpoint[]>();
   /** By path: what V8 calls those that are set. */
   readonly #set = new Map<string, string[]>();
 
@@ -77,7 +74,7 @@ export class Sources {
 
   add({ scriptId: id, url, endLine, sourceMapURL }: Debugger.ScriptParsedEventDataType): void {
     if (!isOwn(url)) return;
-    const path = pathOf(url);
+    const path = url.startsWith('file:') ? fileURLToPath(url) : url;
     const map = sourceMapURL ? this.#readMap(path, sourceMapURL) : undefined;
     this.#scripts.set(id, { id, path, endLine, map });
   }
@@ -119,11 +116,6 @@ export class Sources {
     return { path, line: entry.originalLine + 1, column: entry.originalColumn + 1, isExact };
   }
 
-  /** @returns all breakpoints by path */
-  get breakpoints(): ReadonlyMap<string, readonly Breakpoint[]> {
-    return this.#breakpoints;
-  }
-
   /**
    * Replaces the breakpoints of a path.
    *
@@ -135,7 +127,7 @@ export class Sources {
     }
     const set: string[] = [];
     this.#set.set(path, set);
-    this.#breakpoints.set(path, breakpoints);
+    this.breakpoints.set(path, breakpoints);
     if (/\.[cm]?js$/.test(path)) return this.#setAsWritten(path, breakpoints, set);
     const lines: (number | undefined)[] = breakpoints.map(() => undefined);
     for (const script of this.#scripts.values()) {
@@ -173,7 +165,7 @@ export class Sources {
   }
 
   async #bind(script: Script, path: string): Promise<(number | undefined)[]> {
-    const breakpoints = this.#breakpoints.get(path) ?? [];
+    const breakpoints = this.breakpoints.get(path) ?? [];
     if (breakpoints.length === 0 || ![...(script.map?.paths.values() ?? [])].includes(path)) return [];
     script.written ??= this.#written(script);
     const written = script.written.filter((place) => place.path === path);

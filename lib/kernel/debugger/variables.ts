@@ -41,8 +41,7 @@ export class Variables {
   /** @returns what lets V8 forget, too */
   forget(): () => void {
     const objectGroup = this.#group;
-    this.#count += 1;
-    this.#group = `debugger-${this.#count}`;
+    this.#group = `debugger-${++this.#count}`;
     this.#held.clear();
     return () => {
       this.#inspector.post('Runtime.releaseObjectGroup', { objectGroup }).catch(() => undefined);
@@ -110,8 +109,7 @@ export class Variables {
   }
 
   #hold(value: readonly Property[] | RemoteObject): number {
-    this.#count += 1;
-    this.#held.set(this.#count, value);
+    this.#held.set(++this.#count, value);
     return this.#count;
   }
 

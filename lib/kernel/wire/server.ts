@@ -8,9 +8,9 @@ import { interruptChildren } from './children';
 import { kernelInfo } from './kernel-info';
 import { Publisher } from './publisher';
 import { signalOfNode } from './signal';
-import { Tail } from './tail';
-import type { ServerData, ToServer, ToSession } from './thread';
-import { Usage } from './usage';
+import { follow } from './tail';
+import type { KernelData, ToServer, ToSession } from './thread';
+import { usage } from './usage';
 import { type Origin, type Reply, type Request, replyTo, send, Wire } from './wire';
 
 /** The main thread is deaf when it has not taken a message after so long. */
@@ -28,7 +28,7 @@ const atOnce = { sendHighWaterMark: 0, sendTimeout: 0 };
 /** The sockets of the kernel; runs in a thread of its own. */
 class Server {
   readonly #session: MessagePort;
-  readonly #data: ServerData;
+  readonly #data: KernelData;
   readonly #wire: Wire;
   readonly #sockets = {
     shell: new Router({ ...atOnce, receiveHighWaterMark: 0 }),
@@ -39,12 +39,12 @@ class Server {
     hb: new Heartbeat(),
   };
   readonly #publisher: Publisher;
-  readonly #usage = new Usage();
   /** Of the request that the main thread is at. */
   #busy: Origin | undefined;
   /** Of the last cell. */
   #cell: Origin | undefined;
-  readonly #tails: readonly Tail[];
+  /** What children and native code have written is published. */
+  readonly #drains: readonly (() => void)[];
   #deaf: NodeJS.Timeout | undefined;
   /** Of the last request to the debugger. */
   #asked: Origin | undefined;
@@ -53,17 +53,16 @@ class Server {
     if (origin) this.#publisher.publish({ type: 'debug_event', content: JSON.stringify(event), origin });
   });
 
-  constructor(session: MessagePort, data: ServerData) {
+  constructor(session: MessagePort, data: KernelData) {
     this.#session = session;
     this.#data = data;
     this.#wire = new Wire(data.connection);
     this.#publisher = new Publisher(this.#sockets.iopub, this.#wire);
-    this.#tails = (['stdout', 'stderr'] as const).map(
-      (name) =>
-        new Tail(data.diverted[name], (text) => {
-          if (this.#cell) this.#publisher.publishText(name, text, this.#cell);
-          else writeSync(data.diverted.terminal, text);
-        }),
+    this.#drains = (['stdout', 'stderr'] as const).map((name) =>
+      follow(data.diverted[name], (text) => {
+        if (this.#cell) this.#publisher.publishText(name, text, this.#cell);
+        else writeSync(data.diverted.terminal, text);
+      }),
     );
   }
 
@@ -138,7 +137,7 @@ class Server {
         this.#debug(request);
         break;
       case 'usage_request':
-        this.#answer(request, this.#usage.answer());
+        this.#answer(request, usage());
         break;
       case 'shutdown_request': {
         const restart = request.content.restart === true;
@@ -173,7 +172,7 @@ class Server {
         this.#publisher.publishText(message.name, message.text, message.origin);
         break;
       case 'send':
-        for (const tail of this.#tails) tail.drain();
+        for (const drain of this.#drains) drain();
         if (message.reply.type === 'execute_input') this.#cell = message.reply.origin;
         if (message.channel === 'iopub') this.#publisher.publish(message.reply);
         else this.#reply(message.channel, message.reply);
@@ -189,9 +188,7 @@ class Server {
         this.#interrupt();
         break;
       case 'last words':
-        this.#debugger.end();
         this.#close();
-        this.#letEnd();
     }
   }
 
@@ -208,12 +205,13 @@ class Server {
   }
 
   #interrupt(): void {
-    if (this.#debugger.isStopped) {
+    const { attachment } = this.#debugger;
+    if (attachment?.isStopped) {
       inMainThread('Runtime.evaluate', { expression: clearAsyncStack });
-      this.#debugger.interrupt();
+      attachment.interrupt();
     }
-    const press = Atomics.add(this.#data.presses, 0, 1) + 1;
-    this.#tell({ kind: 'interrupt', press });
+    Atomics.add(this.#data.presses, 0, 1);
+    this.#tell({ kind: 'interrupt' });
     clearTimeout(this.#deaf);
     this.#deaf = setTimeout(() => this.#break(), deafMs);
   }
@@ -243,25 +241,20 @@ class Server {
 
   #end(code = 0): void {
     this.#session.removeAllListeners('message');
-    this.#debugger.end();
     setTimeout(() => inMainThread('Runtime.evaluate', { expression: `process.exit(${code})` }), endMs);
     setTimeout(() => process.kill(process.pid, 'SIGKILL'), killMs);
     this.#close();
-    this.#letEnd();
     this.#tell({ kind: 'shut down', code });
   }
 
-  /** The process need not wait for words any more. */
-  #letEnd(): void {
-    Atomics.store(this.#data.presses, 2, 1);
-    Atomics.notify(this.#data.presses, 2);
-  }
-
-  /** Sends all that waits. */
+  /** Sends all that waits; the process need not wait for words any more. */
   #close(): void {
-    for (const tail of this.#tails) tail.drain();
+    this.#debugger.end();
+    for (const drain of this.#drains) drain();
     this.#publisher.flush();
     for (const socket of Object.values(this.#sockets)) socket.close();
+    Atomics.store(this.#data.presses, 2, 1);
+    Atomics.notify(this.#data.presses, 2);
   }
 }
 

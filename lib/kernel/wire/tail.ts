@@ -8,23 +8,20 @@ const bytes = Buffer.alloc(1 << 20);
 const native =
   /^(WARNING: All log messages before absl|[IWEF]0000 |[IW]\d{4} \d\d:|\d{4}-\d\d-\d\d [\d:.]+: [IW] |To enable the following instructions).*\n?/gm;
 
-/** Reads what is written to a file, as it comes. The file keeps it: a cut would lose what comes meanwhile. */
-export class Tail {
-  readonly #descriptor: number;
-  readonly #write: (text: string) => void;
-  readonly #decoder = new StringDecoder('utf8');
-
-  constructor(file: string, write: (text: string) => void) {
-    this.#descriptor = openSync(file, 'r');
-    this.#write = write;
-    watch(file, { persistent: false }, () => this.drain());
-  }
-
-  /** Passes on what has come by now. */
-  drain(): void {
-    const length = readSync(this.#descriptor, bytes);
-    const text = this.#decoder.write(bytes.subarray(0, length)).replace(native, '');
-    if (text) this.#write(text);
-    if (length === bytes.length) this.drain();
-  }
+/**
+ * Hands on what is written to a file, as it comes. The file keeps it: a cut would lose what comes meanwhile.
+ *
+ * @returns hands on what has come by now
+ */
+export function follow(file: string, write: (text: string) => void): () => void {
+  const descriptor = openSync(file, 'r');
+  const decoder = new StringDecoder('utf8');
+  const drain = () => {
+    const length = readSync(descriptor, bytes);
+    const text = decoder.write(bytes.subarray(0, length)).replace(native, '');
+    if (text) write(text);
+    if (length === bytes.length) drain();
+  };
+  watch(file, { persistent: false }, drain);
+  return drain;
 }

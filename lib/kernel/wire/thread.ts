@@ -6,8 +6,8 @@ import type { Origin, Reply, Request } from './wire';
  */
 export type ToSession =
   | { readonly kind: 'request'; readonly request: Request }
-  /** The number of the press, from 1 on; {@link Presses} has told it already to a cell that looks. To be answered with `taken`. */
-  | { readonly kind: 'interrupt'; readonly press: number }
+  /** {@link Presses} has told it already to a cell that looks. To be answered with `taken`. */
+  | { readonly kind: 'interrupt' }
   | { readonly kind: 'shut down'; readonly code: number };
 
 export type ToServer =
@@ -43,8 +43,8 @@ export interface Diverted {
   readonly terminal: number;
 }
 
-/** What the server's thread starts with. */
-export interface ServerData {
+/** What both threads start with. */
+export interface KernelData {
   readonly connection: Connection;
   readonly presses: Presses;
   readonly diverted: Diverted;

@@ -1,32 +1,32 @@
 import os from 'node:os';
 
-/** What the process and the machine use, as JupyterLab's panel of resources asks for it. */
-export class Usage {
-  #last = measure();
+let last = measure();
 
-  /** The content of a `usage_reply`; shares of processors are of the time since the last one. */
-  answer(): object {
-    const last = this.#last;
-    const now = measure();
-    this.#last = now;
-    const free = os.freemem();
-    const total = os.totalmem();
-    return {
-      hostname: os.hostname(),
-      pid: process.pid,
-      kernel_cpu: percent(now.own - last.own, now.time - last.time),
-      kernel_memory: process.memoryUsage.rss(),
-      cpu_count: os.cpus().length,
-      host_cpu_percent: percent(now.busy - last.busy, now.whole - last.whole),
-      host_virtual_memory: {
-        total,
-        available: free,
-        free,
-        used: total - free,
-        percent: percent(total - free, total),
-      },
-    };
-  }
+/**
+ * What the process and the machine use, as JupyterLab's panel of resources asks for it: the content of a `usage_reply`.
+ * Shares of processors are of the time since the last one.
+ */
+export function usage(): object {
+  const before = last;
+  const now = measure();
+  last = now;
+  const free = os.freemem();
+  const total = os.totalmem();
+  return {
+    hostname: os.hostname(),
+    pid: process.pid,
+    kernel_cpu: percent(now.own - before.own, now.time - before.time),
+    kernel_memory: process.memoryUsage.rss(),
+    cpu_count: os.cpus().length,
+    host_cpu_percent: percent(now.busy - before.busy, now.whole - before.whole),
+    host_virtual_memory: {
+      total,
+      available: free,
+      free,
+      used: total - free,
+      percent: percent(total - free, total),
+    },
+  };
 }
 
 /** Milliseconds: of the clock, of this process, and of all processors, at work and in all. */

@@ -1,11 +1,9 @@
 import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto';
 import type { Reply as Heartbeat, Router, XPublisher } from 'zeromq';
 
-/** Who asked, as it stands in the request: replies go to the identities and name the header as their parent. */
+/** Who asked: replies go to these routing frames and name this header, as JSON text, as their parent. */
 export interface Origin {
-  /** The routing frames in front of the message. */
   readonly identities: readonly Uint8Array[];
-  /** The request's header, as JSON text. */
   readonly header: string;
 }
 
@@ -20,12 +18,10 @@ export interface Request {
   readonly channel?: 'control';
 }
 
-/** A message that goes out. */
+/** A message that goes out; content and metadata are JSON text. */
 export interface Reply {
   readonly type: string;
-  /** JSON text. */
   readonly content: string;
-  /** JSON text. */
   readonly metadata?: string;
   readonly buffers?: readonly Uint8Array[];
   readonly origin: Origin;
