@@ -834,7 +834,7 @@ describe('files beside the notebook', () => {
     );
     await write('config.json', '{ "name": "up" }');
     await write('tsconfig.json', '{ "compilerOptions": { "strict": false } }');
-    await write('notebooks/kit/index.ts', 'export const kit = 5;');
+    await write('notebooks/kit/index.ts', '#!/usr/bin/env node\nexport const kit = 5;');
     await write('notebooks/user.service.ts', 'export const b: number = 1;');
     await write('notebooks/late.mjs', 'export const v = await Promise.resolve(5);');
     await write('notebooks/waits.ts', 'export const w: number = await Promise.resolve(6);');

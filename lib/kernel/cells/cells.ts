@@ -39,7 +39,6 @@ export class Cells {
   readonly comms: KernelComms;
   readonly history: History;
   readonly interpreter: Interpreter;
-  readonly #tell: (message: ToServer) => void;
   readonly #scripts = new Scripts();
   readonly #modules = new LoadedModules();
   readonly #interruption: Interruption;
@@ -47,24 +46,26 @@ export class Cells {
   /** All so far: what they have started may go on. */
   readonly #cells: Cell[] = [];
   #count = 0;
-  #input: { readonly resolve: (answer: string) => void; readonly reject: (error: Error) => void } | undefined;
+  #input: { resolve(answer: string): void; reject(error: Error): void } | undefined;
 
-  constructor(tell: (message: ToServer) => void, { presses, diverted, history }: KernelData) {
-    this.#tell = tell;
+  constructor(
+    private readonly tell: (message: ToServer) => void,
+    { presses, diverted, history }: KernelData,
+  ) {
     this.history = new History(history);
     this.#interruption = new Interruption(presses, () => this.#interrupt());
     this.#scripts.install();
     // Output without a cell, as before the first, goes to the terminal.
     redirectOutput((name, text) => {
       const cell = this.#currentCell();
-      if (cell) this.#tell({ kind: 'stream', name, text, origin: cell.request.origin });
+      if (cell) this.tell({ kind: 'stream', name, text, origin: cell.request.origin });
       else writeSync(diverted.terminal, text);
     });
     refuseInput();
     this.comms = new KernelComms({
       current: () => this.#currentCell(),
       fail: (cell, error) => this.#publish(cell, 'error', failureOf(error, this.#scripts)),
-      send: (reply) => this.#tell({ kind: 'send', channel: 'iopub', reply }),
+      send: (reply) => this.tell({ kind: 'send', channel: 'iopub', reply }),
     });
     const client = this.#client();
     setCurrentKernel(client);
@@ -110,7 +111,6 @@ export class Cells {
     this.#interruption.heed();
   }
 
-  /** Waits no longer for a cell that did not stop. */
   #giveUp(run: Run): void {
     if (run !== this.#run) return;
     this.interpreter.abandon();
@@ -203,7 +203,7 @@ export class Cells {
     if (!first) return;
     const more = others.length > 0 ? ` and ${others.length} more` : '';
     const text = `${relative(process.cwd(), first)}${more} changed after it was imported: restart the kernel to use the new one.\n`;
-    this.#tell({ kind: 'stream', name: 'stderr', text, origin });
+    this.tell({ kind: 'stream', name: 'stderr', text, origin });
   }
 
   /** What the code of cells gets as `currentKernel()`. */
@@ -215,16 +215,13 @@ export class Cells {
     };
     return {
       comm: this.comms,
-      display(bundle, { displayId, metadata = {} } = {}) {
-        show('display_data', { data: encodeBundle(bundle), metadata, transient: { display_id: displayId } });
-      },
-      update(displayId, bundle) {
+      display: (bundle, { displayId, metadata = {} } = {}) =>
+        show('display_data', { data: encodeBundle(bundle), metadata, transient: { display_id: displayId } }),
+      update: (displayId, bundle) => {
         const transient = { display_id: displayId };
         show('update_display_data', { data: encodeBundle(bundle), metadata: {}, transient });
       },
-      clearOutput({ wait = false } = {}) {
-        show('clear_output', { wait });
-      },
+      clearOutput: ({ wait = false } = {}) => show('clear_output', { wait }),
       input: (prompt, { password = false } = {}) => this.#ask(prompt, password),
       get signal() {
         return current()?.signal ?? never;
@@ -240,14 +237,11 @@ export class Cells {
       });
     }
     if (this.#input) throw new Error(`Cannot ask “${prompt}” while another question waits for its answer.`);
-    const reply = {
-      type: 'input_request',
-      content: JSON.stringify({ prompt, password }),
-      origin: request.origin,
-    };
+    const content = JSON.stringify({ prompt, password });
+    const reply = { type: 'input_request', content, origin: request.origin };
     return new Promise((resolve, reject) => {
       this.#input = { resolve, reject };
-      this.#tell({ kind: 'send', channel: 'stdin', reply });
+      this.tell({ kind: 'send', channel: 'stdin', reply });
     });
   }
 
@@ -258,7 +252,7 @@ export class Cells {
 
   #publish(cell: Cell, type: string, content: object): void {
     const reply = { type, content: JSON.stringify(content), origin: cell.request.origin };
-    this.#tell({ kind: 'send', channel: 'iopub', reply });
+    this.tell({ kind: 'send', channel: 'iopub', reply });
   }
 }
 

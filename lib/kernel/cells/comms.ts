@@ -6,7 +6,6 @@ import { Cell, currentCell } from './cell';
 
 /** What comms need of the cells. */
 export interface Cells {
-  /** The cell that asks. */
   current(): Cell | undefined;
   /** Shows under the cell what a handler has thrown. */
   fail(cell: Cell, error: unknown): void;
@@ -22,7 +21,6 @@ interface OpenComm extends Comm {
   onEnd?: Parameters<Comm['onClose']>[0];
 }
 
-/** The comms that are open. */
 export class KernelComms implements Comms {
   readonly #cells: Cells;
   readonly #open = new Map<string, OpenComm>();
@@ -65,21 +63,20 @@ export class KernelComms implements Comms {
   take({ type, content, buffers, origin }: Request): undefined {
     const id = String(content.comm_id);
     const data = (content.data ?? {}) as CommData;
+    const comm = this.#open.get(id);
     this.#origin = origin;
     if (type === 'comm_open') {
       const name = String(content.target_name);
       const target = this.#targets.get(name);
-      const comm = this.#make(id, name, target?.cell);
-      if (target) this.#call(comm, () => target.handler(comm, data, buffers));
-      else comm.close();
-    } else {
-      const comm = this.#open.get(id);
-      if (type === 'comm_close') this.#open.delete(id);
-      if (comm && type === 'comm_close') this.#call(comm, () => comm.onEnd?.(data));
-      else if (comm) {
-        const isElsewhere = sessionOf(origin) !== sessionOf(comm.cell?.request.origin);
-        this.#call(comm, () => comm.onData?.(data, buffers, isElsewhere));
-      }
+      const opened = this.#make(id, name, target?.cell);
+      if (target) this.#call(opened, () => target.handler(opened, data, buffers));
+      else opened.close();
+    } else if (comm && type === 'comm_close') {
+      this.#open.delete(id);
+      this.#call(comm, () => comm.onEnd?.(data));
+    } else if (comm) {
+      const isElsewhere = sessionOf(origin) !== sessionOf(comm.cell?.request.origin);
+      this.#call(comm, () => comm.onData?.(data, buffers, isElsewhere));
     }
     this.#origin = undefined;
   }
@@ -93,7 +90,6 @@ export class KernelComms implements Comms {
     await Promise.race([Promise.all(work), sleep(mostMs)]);
   }
 
-  /** Stops the handlers that are at work. */
   interrupt(): void {
     for (const { turn } of this.#open.values()) turn?.interrupt();
   }

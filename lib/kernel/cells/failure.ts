@@ -2,7 +2,6 @@ import { inspect } from 'node:util';
 import type { Diagnostic } from '../compiler/program';
 import type { Scripts } from '../compiler/stack';
 
-/** What an `error` message holds. */
 export interface Failure {
   readonly ename: string;
   readonly evalue: string;
@@ -56,30 +55,22 @@ function blockOf(text: string | undefined): string[] {
 
 const mostDiagnostics = 10;
 
-/** What the compiler objects to, each with its line. */
 export function failureOfDiagnostics(
   cell: string,
   diagnostics: readonly Diagnostic[],
   scripts: Scripts,
 ): Failure {
-  const texts = diagnostics.map(({ file, line, column, text, code }) => {
-    const place = `${file ?? cell}:${line}:${column}`;
-    return { place, text, code, excerpt: file ? undefined : scripts.excerpt(place) };
-  });
   const ename = 'TypeScriptError';
-  const more = texts.length - mostDiagnostics;
-  return {
-    ename,
-    evalue: texts.map(({ place, text }) => `${place}: ${text}`).join('\n'),
-    traceback: [
-      ...texts
-        .slice(0, mostDiagnostics)
-        .flatMap(({ place, text, code, excerpt }, index) => [
-          ...(index > 0 ? [''] : []),
-          `${red(ename)} ${code}: ${text}`,
-          ...(excerpt ?? place).split('\n'),
-        ]),
-      ...(more > 0 ? ['', `and ${more} more`] : []),
-    ],
-  };
+  const placed = diagnostics.map((diagnostic) => {
+    const { file = cell, line, column } = diagnostic;
+    return { ...diagnostic, place: `${file}:${line}:${column}` };
+  });
+  const evalue = placed.map(({ place, text }) => `${place}: ${text}`).join('\n');
+  const blocks = placed.slice(0, mostDiagnostics).map(({ file, place, text, code }) => {
+    const excerpt = file ? undefined : scripts.excerpt(place);
+    return `${red(ename)} ${code}: ${text}\n${excerpt ?? place}`;
+  });
+  const more = placed.length - mostDiagnostics;
+  if (more > 0) blocks.push(`and ${more} more`);
+  return { ename, evalue, traceback: blocks.join('\n\n').split('\n') };
 }

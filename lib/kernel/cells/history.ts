@@ -11,13 +11,11 @@ interface Entry {
 
 /** The cells of this session and of those before a restart, as `history_request` asks for them. */
 export class History {
-  readonly #file: string;
   readonly #entries: Entry[];
   readonly #session: number;
 
   /** @param file keeps a line a cell; that of the last session, if it is there */
-  constructor(file: string) {
-    this.#file = file;
+  constructor(private readonly file: string) {
     this.#entries = (readLines(file) as Entry[]).slice(-mostEntries);
     this.#session = (this.#entries.at(-1)?.session ?? 0) + 1;
   }
@@ -26,7 +24,7 @@ export class History {
     const entry = { session: this.#session, line, source, output: output.slice(0, mostOutput) };
     this.#entries.push(entry);
     try {
-      appendFileSync(this.#file, `${JSON.stringify(entry)}\n`, { mode: 0o600 });
+      appendFileSync(this.file, `${JSON.stringify(entry)}\n`, { mode: 0o600 });
     } catch {
       // It is known until the next restart.
     }
@@ -60,12 +58,8 @@ export class History {
       case 'search': {
         const pattern = glob(String(request.pattern ?? '*'));
         const found = this.#entries.filter(({ source }) => pattern.test(source));
-        if (request.unique !== true) return last(found, request.n);
-        const lastOfEach = new Set(new Map(found.map((entry) => [entry.source, entry])).values());
-        return last(
-          found.filter((entry) => lastOfEach.has(entry)),
-          request.n,
-        );
+        const isLast = (entry: Entry) => found.findLast(({ source }) => source === entry.source) === entry;
+        return last(request.unique === true ? found.filter(isLast) : found, request.n);
       }
       default:
         return [];

@@ -4,16 +4,15 @@ import { currentCell, Interrupted } from './cell';
 
 /** Stops the code of interrupted cells at its next check, however deep it computes. */
 export class Interruption {
-  readonly #presses: Presses;
-  readonly #onPress: () => void;
   #handled = 0;
   /** Up to this press nothing is left that should stop. */
   #calm = 0;
 
   /** @param onPress aborts the signals of the cells that are meant */
-  constructor(presses: Presses, onPress: () => void) {
-    this.#presses = presses;
-    this.#onPress = onPress;
+  constructor(
+    private readonly presses: Presses,
+    private readonly onPress: () => void,
+  ) {
     const check = () => {
       // A plain read: this runs in every turn of every loop.
       if (presses[0] !== this.#calm) this.#stop(check);
@@ -24,10 +23,10 @@ export class Interruption {
 
   /** Takes what was pressed since the last time: its message may wait behind what was broken off. */
   heed(): void {
-    const [pressed = 0] = this.#presses;
+    const [pressed = 0] = this.presses;
     if (pressed === this.#handled) return;
     this.#handled = pressed;
-    this.#onPress();
+    this.onPress();
   }
 
   /** What was interrupted before is over: a new cell begins. */

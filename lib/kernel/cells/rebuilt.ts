@@ -1,7 +1,4 @@
-import { sep } from 'node:path';
-import { versionOf } from '../compiler/program';
-
-const packages = `${sep}node_modules${sep}`;
+import { packages, versionOf } from '../compiler/program';
 
 /**
  * Finds modules that were written anew after they were loaded, as when a library is built again: Node goes on with the

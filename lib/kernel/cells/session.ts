@@ -6,6 +6,7 @@ import { type Request, replyTo } from '../wire/wire';
 import { Cells } from './cells';
 
 type Content = Readonly<Record<string, unknown>>;
+type Answer = (content: Content, request: Request) => object | undefined;
 
 /** What an editor asks as one types. */
 const typing = new Set(['complete_request', 'inspect_request', 'is_complete_request', 'history_request']);
@@ -15,21 +16,21 @@ const underWayMs = 20;
 
 /** Answers requests, one after the other, on the main thread. */
 export class Session {
-  readonly #server: Worker;
   readonly #cells: Cells;
   readonly #terminal: number;
   readonly #queue: Request[] = [];
   /** Those queued behind a cell that failed. */
   readonly #aborted = new Set<Request>();
-  /** What is being answered. */
   #request: Request | undefined;
   /** What is answered before it, and what waits meanwhile. */
   #interjected: { readonly under: Request | undefined } | undefined;
   #isEnding = false;
 
   /** @param server the other thread */
-  constructor(server: Worker, data: KernelData) {
-    this.#server = server;
+  constructor(
+    private readonly server: Worker,
+    data: KernelData,
+  ) {
     this.#terminal = data.diverted.terminal;
     this.#cells = new Cells((message) => this.#tell(message), data);
     server.on('message', (message: ToSession) => this.#take(message));
@@ -149,9 +150,7 @@ export class Session {
     setImmediate(() => this.#next());
   }
 
-  readonly #answers: Readonly<
-    Record<string, ((content: Content, request: Request) => object | undefined) | undefined>
-  > = {
+  readonly #answers: Readonly<Record<string, Answer | undefined>> = {
     kernel_info_request: () => kernelInfo(),
     is_complete_request: ({ code }) => {
       const status = this.#cells.interpreter.isComplete(String(code));
@@ -187,7 +186,7 @@ export class Session {
   }
 
   #tell(message: ToServer): void {
-    this.#server.postMessage(message);
+    this.server.postMessage(message);
   }
 }
 

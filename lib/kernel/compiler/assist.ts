@@ -15,7 +15,6 @@ interface Match {
   readonly signature?: string;
 }
 
-/** What may stand at the position. */
 export function complete(draft: Draft, source: string, position: number): Completions {
   const { service, file, kindOf } = draft;
   const found = service.getCompletionsAtPosition(file, draft.start + position, {

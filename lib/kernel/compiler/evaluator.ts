@@ -1,7 +1,6 @@
 import { type Runtime, Session } from 'node:inspector';
 import { promiseHooks } from 'node:v8';
 
-/** What came of some code. */
 export type Evaluated =
   | { readonly kind: 'value'; readonly value: unknown }
   | { readonly kind: 'thrown'; readonly error: unknown }

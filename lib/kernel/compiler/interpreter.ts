@@ -6,7 +6,6 @@ import { Modules, type ModulesOptions } from './modules';
 import { isType } from './names';
 import { type Checked, type Diagnostic, Program } from './program';
 
-/** What came of a cell. */
 export type Outcome =
   | Evaluated
   | { readonly kind: 'diagnostics'; readonly diagnostics: readonly Diagnostic[] };
@@ -22,13 +21,11 @@ export interface InterpreterOptions extends Omit<ModulesOptions, 'compiler'> {
 export class Interpreter {
   readonly #program: Program;
   readonly #evaluator = new Evaluator();
-  readonly #options: InterpreterOptions;
   /** Ends the cell that runs as far as names go. */
   #settle: ((whole: boolean) => void) | undefined;
 
-  constructor(options: InterpreterOptions) {
+  constructor(private readonly options: InterpreterOptions) {
     const { directory, globals } = options;
-    this.#options = options;
     this.#program = new Program(directory, globals.declarations);
     const modules = new Modules({ ...options, compiler: this.#program.options });
     const values = { ...globals.values, ...modules.scopeOf() };
@@ -48,7 +45,7 @@ export class Interpreter {
       this.#program.keep(checked, whole ? checked.names : this.#reached(checked.names, before));
     };
     this.#settle = settle;
-    const map = this.#options.scripts.addMap(script, checked.map, source);
+    const map = this.options.scripts.addMap(script, checked.map, source);
     const outcome = await this.#evaluator.evaluate(`${checked.code}${map}\n//# sourceURL=${script}`);
     const isWhole = outcome.kind === 'value';
     settle(isWhole);
@@ -94,11 +91,11 @@ export class Interpreter {
   }
 
   #compile<T>(work: () => T): T {
-    this.#options.onCompile(true);
+    this.options.onCompile(true);
     try {
       return work();
     } finally {
-      this.#options.onCompile(false);
+      this.options.onCompile(false);
     }
   }
 

@@ -7,7 +7,7 @@ import vm from 'node:vm';
 import ts from 'typescript-6';
 import { versionOf } from './program';
 import type { Scripts } from './stack';
-import { names, runnable } from './transform';
+import { names, runnable, withoutMap } from './transform';
 
 /** A file beside the notebook that is loaded. */
 interface Loaded {
@@ -40,13 +40,11 @@ const onlyByImport = new Set([
  * changed; all else as Node does.
  */
 export class Modules {
-  readonly #options: ModulesOptions;
   readonly #cell: string;
   readonly #loaded = new Map<string, Loaded>();
   readonly #namespaces = new WeakMap<object, object>();
 
-  constructor(options: ModulesOptions) {
-    this.#options = options;
+  constructor(private readonly options: ModulesOptions) {
     this.#cell = join(options.directory, 'cell.ts');
   }
 
@@ -90,12 +88,12 @@ export class Modules {
     if (!file) return this.#fromNode(specifier, from);
     const { module, ready } = this.#load(file, from);
     if (!ready) return module.exports;
-    throw new Error(`${relative(this.#options.directory, file)} awaits at its top: import() it.`);
+    throw new Error(`${relative(this.options.directory, file)} awaits at its top: import() it.`);
   }
 
   #fromNode(specifier: string, from: string): unknown {
     const require = createRequire(from);
-    this.#options.prepare[specifier]?.(require);
+    this.options.prepare[specifier]?.(require);
     return require(specifier);
   }
 
@@ -103,7 +101,7 @@ export class Modules {
   #resolve(specifier: string, from: string): string | undefined {
     // A cell gets what the files hold now.
     if (from === this.#cell) this.#forgetChanged();
-    const { resolvedModule } = ts.resolveModuleName(specifier, from, this.#options.compiler, ts.sys);
+    const { resolvedModule } = ts.resolveModuleName(specifier, from, this.options.compiler, ts.sys);
     const file = resolvedModule?.resolvedFileName;
     return file && /\.([cm]?tsx?|json)$/.test(file) && !/\.d\.[cm]?ts$/.test(file) ? file : undefined;
   }
@@ -129,19 +127,19 @@ export class Modules {
   }
 
   #run(file: string, text: string, module: Loaded['module']): Promise<unknown> | undefined {
-    const { compiler, scripts } = this.#options;
+    const { compiler, scripts } = this.options;
     const { outputText, sourceMapText = '{}' } = ts.transpileModule(text, {
       fileName: file,
       compilerOptions: { ...compiler, module: ts.ModuleKind.CommonJS },
       transformers: { before: [runnable] },
     });
-    const code = outputText.replace(/\/\/# sourceMappingURL=.*\s*$/, '');
+    const code = withoutMap(outputText).replace(/^#!.*/, '');
     // What the kernel puts in front has a line of its own.
     const { mappings, ...rest } = JSON.parse(sourceMapText);
     const map = scripts.addMap(file, JSON.stringify({ ...rest, mappings: `;${mappings}` }), text);
     const scope = { exports: module.exports, module, ...this.scopeOf(file) };
-    const head = `function (${Object.keys(scope).join(', ')}) {`;
-    const whole = `${head}\n${code}\n})${map}`;
+    // V8 stops for breakpoints in scripts, but not in what `vm.compileFunction` makes.
+    const whole = `function (${Object.keys(scope).join(', ')}) {\n${code}\n})${map}`;
     const script = (async_: string) => new vm.Script(`(${async_}${whole}`, { filename: file });
     let run: vm.Script;
     try {

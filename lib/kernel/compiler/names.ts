@@ -6,14 +6,11 @@ const { bindSourceFile, getNodeKind } = ts as typeof ts & {
   getNodeKind(node: ts.Node): ts.ScriptElementKind;
 };
 
-interface Names {
-  /** Those that a cell declares at its top, those of a `var` in a block with them, as editors call them. */
-  readonly names: ReadonlyMap<string, ts.ScriptElementKind>;
-  /** Those that the cell exports by itself. */
-  readonly exported: ReadonlySet<string>;
-}
-
-export function namesOf(file: ts.SourceFile): Names {
+/** What a cell declares at its top, or by `var` in a block, as editors call it; and what it exports by itself. */
+export function namesOf(file: ts.SourceFile): {
+  names: ReadonlyMap<string, ts.ScriptElementKind>;
+  exported: ReadonlySet<string>;
+} {
   bindSourceFile(file, {});
   const { locals, symbol } = file as ts.SourceFile & {
     readonly locals: ReadonlyMap<unknown, ts.Symbol>;

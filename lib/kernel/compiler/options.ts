@@ -1,4 +1,3 @@
-import { dirname } from 'node:path';
 import ts from 'typescript-6';
 
 /** What a `tsconfig.json` says that holds for cells, too: how strictly to check, and where to look. */
@@ -23,21 +22,16 @@ function libraries(): string[] {
  */
 export function optionsFor(directory: string): ts.CompilerOptions {
   const file = ts.findConfigFile(directory, ts.sys.fileExists);
-  const config = file
-    ? ts.parseJsonConfigFileContent(
-        ts.readConfigFile(file, ts.sys.readFile).config ?? {},
-        { ...ts.sys, readDirectory: () => [] },
-        dirname(file),
-      ).options
-    : {};
-  const web = config.lib?.filter((name) => /^lib\.(dom|webworker)/.test(name)) ?? [];
+  const host = { ...ts.sys, readDirectory: () => [], onUnRecoverableConfigFileDiagnostic: () => {} };
+  const config = file ? ts.getParsedCommandLineOfConfigFile(file, {}, host)?.options : undefined;
+  const web = config?.lib?.filter((name) => /^lib\.(dom|webworker)/.test(name)) ?? [];
   return {
     strict: true,
     // What a cell catches it mostly prints.
     useUnknownInCatchVariables: false,
     jsx: ts.JsxEmit.React,
     types: [],
-    ...Object.fromEntries(Object.entries(config).filter(([name]) => heeded.test(name))),
+    ...Object.fromEntries(Object.entries(config ?? {}).filter(([name]) => heeded.test(name))),
     lib: [...libraries(), ...web],
     // Below ESNext, so that decorators and `using` become what Node 20 knows.
     target: ts.ScriptTarget.ES2024,

@@ -3,7 +3,7 @@ import { dirname, join, relative, sep } from 'node:path';
 import ts from 'typescript-6';
 import { namesOf } from './names';
 import { optionsFor } from './options';
-import { asScript, runnable } from './transform';
+import { asScript, runnable, withoutMap } from './transform';
 
 /** Something that the compiler objects to; line and column count from 1. */
 export interface Diagnostic {
@@ -12,11 +12,9 @@ export interface Diagnostic {
   readonly line: number;
   readonly column: number;
   readonly text: string;
-  /** TypeScript's number of it. */
   readonly code: number;
 }
 
-/** A cell that has been checked. */
 export interface Checked {
   readonly diagnostics: readonly Diagnostic[];
   /** The script; none where the checker objects. */
@@ -52,10 +50,9 @@ const usedBeforeAssigned = 2454;
 
 const withDocs = ts.JSDocParsingMode.ParseAll;
 
-/** Libraries of browsers. */
 const web = /dom|webworker/;
 
-const packages = `${sep}node_modules${sep}`;
+export const packages = `${sep}node_modules${sep}`;
 
 /**
  * All cells as TypeScript sees them: each is a module that exports what it declares and imports what it uses of others.
@@ -253,7 +250,6 @@ export class Program {
   }
 }
 
-/** What of a cell runs. */
 function emit(program: ts.Program, file: ts.SourceFile, length: number): { code: string; map: string } {
   const output = { code: '', map: '' };
   program.emit(
@@ -265,7 +261,7 @@ function emit(program: ts.Program, file: ts.SourceFile, length: number): { code:
     false,
     { before: [runnable], after: [asScript(length)] },
   );
-  return { ...output, code: output.code.replace(/\/\/# sourceMappingURL=.*\s*$/, '') };
+  return { ...output, code: withoutMap(output.code) };
 }
 
 function placed(

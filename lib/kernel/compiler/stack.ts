@@ -38,10 +38,9 @@ export class Scripts {
     Error.prepareStackTrace = (error, frames) => {
       // What is further out than the cell is the kernel.
       const outermost = frames.findLastIndex((frame) => this.#scriptOf(frame)?.isCell);
-      const shown = (outermost < 0 ? frames : frames.slice(0, outermost + 1)).map((frame) =>
-        this.#frameText(frame),
-      );
-      return [headOf(error), ...shown.flatMap((text) => (text ? [`    at ${text}`] : []))].join('\n');
+      const shown = outermost < 0 ? frames : frames.slice(0, outermost + 1);
+      const lines = shown.flatMap((frame) => this.#frameText(frame) ?? []).map((text) => `    at ${text}`);
+      return [headOf(error), ...lines].join('\n');
     };
   }
 

@@ -6,7 +6,6 @@ export const names = {
   check: '__checkpoint__',
   /** `import()`, which scripts of the inspector do not have. */
   load: '__import__',
-  /** `import.meta`. */
   meta: '__meta__',
 };
 
@@ -133,6 +132,11 @@ function withoutVar(context: ts.TransformationContext, variables: Set<string>): 
     );
   };
   return visit;
+}
+
+/** Emitted code without the comment that names its map. */
+export function withoutMap(code: string): string {
+  return code.replace(/\/\/# sourceMappingURL=.*\s*$/, '');
 }
 
 function letStatement(name?: ts.BindingName, value?: ts.Expression, from?: ts.Node): ts.Statement {

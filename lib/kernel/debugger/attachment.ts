@@ -31,9 +31,6 @@ const localScopes = /^(local|block|catch|with|eval)$/;
 /** What there is as long as somebody debugs: a session with the inspector of the main thread, from this one. */
 export class Attachment {
   readonly sources: Sources;
-  readonly #inspector: Session;
-  readonly #variables: Variables;
-  readonly #emit: (event: string, body: object) => void;
   /** Where the main thread stands, the innermost first. */
   #frames: readonly Frame[] | undefined;
   #step: Step | undefined;
@@ -57,10 +54,11 @@ export class Attachment {
     return attachment;
   }
 
-  private constructor(inspector: Session, variables: Variables, emit: (event: string, body: object) => void) {
-    this.#inspector = inspector;
-    this.#variables = variables;
-    this.#emit = emit;
+  private constructor(
+    private readonly inspector: Session,
+    private readonly variables: Variables,
+    private readonly emit: (event: string, body: object) => void,
+  ) {
     this.sources = new Sources(inspector);
   }
 
@@ -75,8 +73,8 @@ export class Attachment {
 
   /** V8 goes on by itself then. */
   end(): void {
-    this.#inspector.removeAllListeners();
-    this.#inspector.disconnect();
+    this.inspector.removeAllListeners();
+    this.inspector.disconnect();
   }
 
   /** By the command of a request. */
@@ -89,7 +87,7 @@ export class Attachment {
       this.#setBreakpoints(pathIn(source), breakpoints as Breakpoint[]),
     setExceptionBreakpoints: ({ filters }) => {
       const [state = 'none'] = ['all', 'uncaught'].filter((name) => (filters as string[]).includes(name));
-      return this.#inspector.post('Debugger.setPauseOnExceptions', { state });
+      return this.inspector.post('Debugger.setPauseOnExceptions', { state });
     },
     modules: () => {
       const modules = this.sources
@@ -101,15 +99,15 @@ export class Attachment {
     stackTrace: () => this.#stackTrace(),
     scopes: ({ frameId }) => this.#scopes(this.#frame(frameId)),
     variables: async ({ variablesReference }) => ({
-      variables: await this.#variables.list(Number(variablesReference)),
+      variables: await this.variables.list(Number(variablesReference)),
     }),
-    inspectVariables: async () => ({ variables: await this.#variables.globals() }),
+    inspectVariables: async () => ({ variables: await this.variables.globals() }),
     richInspectVariables: async ({ variableName, frameId }) => ({
-      data: await this.#variables.rich(String(variableName), this.#callFrameId(frameId)),
+      data: await this.variables.rich(String(variableName), this.#callFrameId(frameId)),
       metadata: {},
     }),
     evaluate: async ({ expression, frameId }) => {
-      const shown = await this.#variables.show(String(expression), this.#callFrameId(frameId));
+      const shown = await this.variables.show(String(expression), this.#callFrameId(frameId));
       return { result: shown?.value, variablesReference: shown?.variablesReference };
     },
     next: () => this.#go('stepOver'),
@@ -151,7 +149,7 @@ export class Attachment {
       const isException = reason === 'exception' || reason === 'promiseRejection';
       const text = isException ? (data as Runtime.RemoteObject | undefined)?.description : undefined;
       this.#frames = frames;
-      this.#emit('stopped', {
+      this.emit('stopped', {
         reason: isException ? 'exception' : step ? 'step' : this.#isPausing ? 'pause' : 'breakpoint',
         ...(text && { text, description: text }),
         threadId,
@@ -164,9 +162,9 @@ export class Attachment {
   /** A script that was written as something else stops before it runs, so that its breakpoints can be set. */
   async #stopBeforeScripts(): Promise<void> {
     // V8 would not make the code of one fast that has stopped.
-    await this.#inspector.post('Debugger.removeBreakpoint', { breakpointId: this.#beforeScripts });
+    await this.inspector.post('Debugger.removeBreakpoint', { breakpointId: this.#beforeScripts });
     const instrumentation = 'beforeScriptWithSourceMapExecution';
-    const set: unknown = await this.#inspector.post('Debugger.setInstrumentationBreakpoint', {
+    const set: unknown = await this.inspector.post('Debugger.setInstrumentationBreakpoint', {
       instrumentation,
     });
     this.#beforeScripts = (set as { breakpointId: string }).breakpointId;
@@ -179,16 +177,16 @@ export class Attachment {
   }
 
   #resume(): void {
-    this.#variables.forget()();
+    this.variables.forget()();
     if (!this.#frames) return;
     this.#frames = undefined;
-    this.#emit('continued', { threadId, allThreadsContinued: true });
+    this.emit('continued', { threadId, allThreadsContinued: true });
   }
 
   async #go(how: Way | 'resume'): Promise<object> {
     const { place } = this.#frame(0);
     this.#step = how === 'resume' ? undefined : { how, depth: this.#frames?.length ?? 0, place };
-    await this.#inspector.post(`Debugger.${how}`);
+    await this.inspector.post(`Debugger.${how}`);
     return { allThreadsContinued: true };
   }
 
@@ -231,7 +229,7 @@ export class Attachment {
     ];
     const scopes = named.flatMap(async ([name, objects, self]) => {
       if (objects.length === 0) return [];
-      const variablesReference = await this.#variables.holdScopes(objects, self);
+      const variablesReference = await this.variables.holdScopes(objects, self);
       return [{ name, variablesReference, expensive: false }];
     });
     return { scopes: (await Promise.all(scopes)).flat() };
@@ -251,7 +249,7 @@ export class Attachment {
 
   /** What is told to an end that comes first has no answer. */
   #tell(method: string, params?: object): void {
-    this.#inspector.post(method, params).catch(() => undefined);
+    this.inspector.post(method, params).catch(() => undefined);
   }
 }
 

@@ -8,15 +8,12 @@ import { cellFile } from './sources';
  * Source: "Debug request" of jupyter-client's "Messaging in Jupyter"; Microsoft's Debug Adapter Protocol (DAP).
  */
 export class Debugger {
-  readonly #emit: (event: object) => void;
   #count = 0;
   /** As long as a client is there. */
   attachment: Attachment | undefined;
 
   /** @param emit is given the content of each `debug_event` */
-  constructor(emit: (event: object) => void) {
-    this.#emit = emit;
-  }
+  constructor(private readonly emit: (event: object) => void) {}
 
   /** @returns the content of the reply to a `debug_request` */
   async answer({ seq, command, arguments: args }: Arguments): Promise<object> {
@@ -42,7 +39,7 @@ export class Debugger {
         return this.#info();
       case 'initialize':
         this.attachment ??= await Attachment.open((event, body) => {
-          this.#emit({ type: 'event', seq: ++this.#count, event, body });
+          this.emit({ type: 'event', seq: ++this.#count, event, body });
         });
         return capabilities;
       case 'disconnect':

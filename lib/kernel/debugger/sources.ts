@@ -20,7 +20,6 @@ export const cellFile = {
 export interface Breakpoint {
   /** From 1 on. */
   readonly line: number;
-  /** Stops only where this is true. */
   readonly condition?: string;
 }
 
@@ -33,7 +32,6 @@ export interface Place {
   readonly isExact: boolean;
 }
 
-/** Such a place, and where it is in a script. */
 interface Written extends Place {
   readonly location: Debugger.Location;
 }
@@ -60,7 +58,6 @@ function isOwn(url: string): boolean {
 
 /** Finds the code that runs for what was written, and the other way around, and sets breakpoints. */
 export class Sources {
-  readonly #inspector: Session;
   readonly #scripts = new Map<string, Script>();
   readonly #texts = new Map<string, string>();
   /** All, by path. */
@@ -68,9 +65,7 @@ export class Sources {
   /** By path: what V8 calls those that are set. */
   readonly #set = new Map<string, string[]>();
 
-  constructor(inspector: Session) {
-    this.#inspector = inspector;
-  }
+  constructor(private readonly inspector: Session) {}
 
   add({ scriptId: id, url, endLine, sourceMapURL }: Debugger.ScriptParsedEventDataType): void {
     if (!isOwn(url)) return;
@@ -123,7 +118,7 @@ export class Sources {
    */
   async setBreakpoints(path: string, breakpoints: readonly Breakpoint[]): Promise<(number | undefined)[]> {
     for (const breakpointId of this.#set.get(path) ?? []) {
-      await this.#inspector.post('Debugger.removeBreakpoint', { breakpointId });
+      await this.inspector.post('Debugger.removeBreakpoint', { breakpointId });
     }
     const set: string[] = [];
     this.#set.set(path, set);
@@ -153,7 +148,7 @@ export class Sources {
     const urlRegex = `^(${literal(path)}|${literal(pathToFileURL(path).href)})$`;
     return Promise.all(
       breakpoints.map(async ({ line, condition }) => {
-        const { breakpointId, locations } = await this.#inspector.post('Debugger.setBreakpointByUrl', {
+        const { breakpointId, locations } = await this.inspector.post('Debugger.setBreakpointByUrl', {
           urlRegex,
           lineNumber: line - 1,
           condition,
@@ -173,7 +168,7 @@ export class Sources {
       breakpoints.map(async ({ line, condition }) => {
         for (const place of written) {
           if (place.line < line || !(await this.#canStop(place.location))) continue;
-          await this.#inspector.post('Debugger.setBreakpoint', { location: place.location, condition }).then(
+          await this.inspector.post('Debugger.setBreakpoint', { location: place.location, condition }).then(
             ({ breakpointId }) => this.#set.get(path)?.push(breakpointId),
             // Two lines may mean the same place.
             () => undefined,
@@ -206,7 +201,7 @@ export class Sources {
     const end = { ...start, lineNumber: start.lineNumber + 1, columnNumber: 0 };
     // From Node 24 on, V8 lists no place of a whole script if it has thrown away the code of one function.
     const options = { start, end, restrictToFunction: true };
-    const { locations } = await this.#inspector
+    const { locations } = await this.inspector
       .post('Debugger.getPossibleBreakpoints', options)
       // The script may have been forgotten, as a cell whose names are all taken by others.
       .catch(() => ({ locations: [] }));

@@ -19,18 +19,16 @@ const internal = /^\[\[(Entries|PromiseState|PromiseResult)\]\]$/;
 
 /** Shows values of the main thread, by numbers that are good until they are forgotten. */
 export class Variables {
-  readonly #inspector: Session;
-  /** The module `shown` in the main thread. */
-  readonly #shown: string;
   readonly #held = new Map<number, readonly Property[] | RemoteObject>();
   #count = 0;
   /** What V8 keeps for us. */
   #group = 'debugger-0';
 
-  private constructor(inspector: Session, shown: string) {
-    this.#inspector = inspector;
-    this.#shown = shown;
-  }
+  /** @param shown the module of this name in the main thread */
+  private constructor(
+    private readonly inspector: Session,
+    private readonly shown: string,
+  ) {}
 
   static async open(inspector: Session): Promise<Variables> {
     const expression = `process.mainModule.require(${JSON.stringify(require.resolve('./shown'))})`;
@@ -44,7 +42,7 @@ export class Variables {
     this.#group = `debugger-${++this.#count}`;
     this.#held.clear();
     return () => {
-      this.#inspector.post('Runtime.releaseObjectGroup', { objectGroup }).catch(() => undefined);
+      this.inspector.post('Runtime.releaseObjectGroup', { objectGroup }).catch(() => undefined);
     };
   }
 
@@ -74,7 +72,7 @@ export class Variables {
 
   /** What all cells have declared so far. */
   async globals(): Promise<Variable[]> {
-    const { names } = await this.#inspector.post('Runtime.globalLexicalScopeNames', {});
+    const { names } = await this.inspector.post('Runtime.globalLexicalScopeNames', {});
     const release = this.forget();
     // One may not have come to its declaration.
     const parts = names.map((name) => `...(() => { try { return { ${name} }; } catch {} })(),`);
@@ -99,8 +97,8 @@ export class Variables {
     const options = { expression, objectGroup: this.#group, silent: true };
     return resultOf(
       callFrameId === undefined
-        ? await this.#inspector.post('Runtime.evaluate', { ...options })
-        : await this.#inspector.post('Debugger.evaluateOnCallFrame', { ...options, callFrameId }),
+        ? await this.inspector.post('Runtime.evaluate', { ...options })
+        : await this.inspector.post('Debugger.evaluateOnCallFrame', { ...options, callFrameId }),
     );
   }
 
@@ -119,7 +117,7 @@ export class Variables {
   }
 
   async #properties({ objectId = '' }: RemoteObject): Promise<readonly Property[]> {
-    const answer = await this.#inspector.post('Runtime.getProperties', { objectId, ownProperties: true });
+    const answer = await this.inspector.post('Runtime.getProperties', { objectId, ownProperties: true });
     const { result, internalProperties = [] } = answer;
     // Node's types do not know them.
     const { privateProperties = [] }: { privateProperties?: Property[] } = answer as object;
@@ -133,8 +131,8 @@ export class Variables {
   /** @param args handles of the main thread's values, or values of this one */
   async #call(name: keyof typeof shown, ...args: Runtime.CallArgument[]): Promise<RemoteObject> {
     return resultOf(
-      await this.#inspector.post('Runtime.callFunctionOn', {
-        objectId: this.#shown,
+      await this.inspector.post('Runtime.callFunctionOn', {
+        objectId: this.shown,
         functionDeclaration: `function (...args) { return this.${name}(...args); }`,
         arguments: args,
         returnByValue: name !== 'firstOf',

@@ -7,15 +7,13 @@ const mostCharacters = 1 << 20;
 
 /** What all clients see: in order, and the many small writes of one stream as few messages. */
 export class Publisher {
-  readonly #socket: XPublisher;
-  readonly #wire: Wire;
   #stream: { readonly name: string; readonly origin: Reply['origin']; text: string } | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(socket: XPublisher, wire: Wire) {
-    this.#socket = socket;
-    this.#wire = wire;
-  }
+  constructor(
+    private readonly socket: XPublisher,
+    private readonly wire: Wire,
+  ) {}
 
   publish(reply: Reply): void {
     this.flush();
@@ -32,7 +30,6 @@ export class Publisher {
     else this.#timer ??= setTimeout(() => this.flush(), waitMs);
   }
 
-  /** Sends the text that waits. */
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -43,6 +40,6 @@ export class Publisher {
   }
 
   #send(reply: Reply): void {
-    send(this.#socket, this.#wire.encode(reply, [reply.type]));
+    send(this.socket, this.wire.encode(reply, [reply.type]));
   }
 }

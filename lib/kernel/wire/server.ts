@@ -27,8 +27,6 @@ const atOnce = { sendHighWaterMark: 0, sendTimeout: 0 };
 
 /** The sockets of the kernel; runs in a thread of its own. */
 class Server {
-  readonly #session: MessagePort;
-  readonly #data: KernelData;
   readonly #wire: Wire;
   readonly #sockets = {
     shell: new Router({ ...atOnce, receiveHighWaterMark: 0 }),
@@ -53,9 +51,10 @@ class Server {
     if (origin) this.#publisher.publish({ type: 'debug_event', content: JSON.stringify(event), origin });
   });
 
-  constructor(session: MessagePort, data: KernelData) {
-    this.#session = session;
-    this.#data = data;
+  constructor(
+    private readonly session: MessagePort,
+    private readonly data: KernelData,
+  ) {
     this.#wire = new Wire(data.connection);
     this.#publisher = new Publisher(this.#sockets.iopub, this.#wire);
     this.#drains = (['stdout', 'stderr'] as const).map((name) =>
@@ -68,7 +67,7 @@ class Server {
 
   async start(): Promise<void> {
     const { shell, control, stdin } = this.#sockets;
-    const { transport, ip, ...ports } = this.#data.connection;
+    const { transport, ip, ...ports } = this.data.connection;
     const place = `${transport}://${ip}${transport === 'ipc' ? '-' : ':'}`;
     const names = ['shell', 'control', 'stdin', 'iopub', 'hb'] as const;
     try {
@@ -80,7 +79,7 @@ class Server {
       this.#end(1);
       return;
     }
-    this.#session.on('message', (message: ToServer) => this.#fromSession(message));
+    this.session.on('message', (message: ToServer) => this.#fromSession(message));
     this.#serve(shell, (request) => this.#fromShell(request));
     this.#serve(control, (request) => this.#fromControl({ ...request, channel: 'control' }));
     this.#serve(stdin, (request) => this.#tell({ kind: 'request', request }));
@@ -143,7 +142,7 @@ class Server {
         const restart = request.content.restart === true;
         this.#answer(request, { status: 'ok', restart });
         // The next kernel on the same connection goes on with it.
-        if (!restart) rmSync(this.#data.history, { force: true });
+        if (!restart) rmSync(this.data.history, { force: true });
         this.#end();
         break;
       }
@@ -201,7 +200,7 @@ class Server {
   }
 
   #tell(message: ToSession): void {
-    this.#session.postMessage(message);
+    this.session.postMessage(message);
   }
 
   #interrupt(): void {
@@ -210,7 +209,7 @@ class Server {
       inMainThread('Runtime.evaluate', { expression: clearAsyncStack });
       attachment.interrupt();
     }
-    Atomics.add(this.#data.presses, 0, 1);
+    Atomics.add(this.data.presses, 0, 1);
     this.#tell({ kind: 'interrupt' });
     clearTimeout(this.#deaf);
     this.#deaf = setTimeout(() => this.#break(), deafMs);
@@ -218,7 +217,7 @@ class Server {
 
   /** The main thread computes, and not in a cell's own code; or it waits for a child. */
   #break(): void {
-    if (Atomics.load(this.#data.presses, 1) === 1) {
+    if (Atomics.load(this.data.presses, 1) === 1) {
       this.#deaf = setTimeout(() => this.#break(), deafMs);
       return;
     }
@@ -236,11 +235,11 @@ class Server {
   }
 
   #log(text: string): void {
-    writeSync(this.#data.diverted.terminal, `kernel: ${text}\n`);
+    writeSync(this.data.diverted.terminal, `kernel: ${text}\n`);
   }
 
   #end(code = 0): void {
-    this.#session.removeAllListeners('message');
+    this.session.removeAllListeners('message');
     setTimeout(() => inMainThread('Runtime.evaluate', { expression: `process.exit(${code})` }), endMs);
     setTimeout(() => process.kill(process.pid, 'SIGKILL'), killMs);
     this.#close();
@@ -253,8 +252,8 @@ class Server {
     for (const drain of this.#drains) drain();
     this.#publisher.flush();
     for (const socket of Object.values(this.#sockets)) socket.close();
-    Atomics.store(this.#data.presses, 2, 1);
-    Atomics.notify(this.#data.presses, 2);
+    Atomics.store(this.data.presses, 2, 1);
+    Atomics.notify(this.data.presses, 2);
   }
 }
 

@@ -30,8 +30,8 @@ export type ToServer =
   | { readonly kind: 'last words' };
 
 /**
- * Memory of both threads: how often the cells were interrupted, which the main thread sees while it computes; and 1
- * while the compiler works, which is not to be broken off; and 1 when all is sent at the end.
+ * Memory of both threads: how often the cells were interrupted, which the main thread sees while it computes; 1 while
+ * the compiler works, which is not to be broken off; 1 when all is sent at the end.
  */
 export type Presses = Int32Array<SharedArrayBuffer>;
 
