@@ -555,6 +555,9 @@ describe('a sweep', () => {
     assert.ok(['holds', 'contradicted', 'undecided'].includes(claims[0].verdict));
     assert.match(claims[0].place, /1a/);
     assert.ok(claims.some(({ verdict }: { verdict: string }) => verdict === 'not computed'));
+    const told = (await call('claims', ...smoke)).out;
+    assert.match(told, /^ 1 {2}\w+ +DA with p=1 .*\n {18}best DA .* − best ST .*\n/);
+    for (const line of told.split('\n')) assert.ok(line.length < 200, line);
   });
 });
 

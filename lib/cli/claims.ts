@@ -1,9 +1,10 @@
 /** `claims`: the text's sentences beside the runs' numbers. */
 import { claimsOf, claimsTable, claims as statements } from '../paper/claims';
-import { resultsTable } from '../plots/table';
 import { Laboratory } from '../runs/laboratory';
 import type { Given } from './commands';
 import { optionsText, printJson } from './text';
+
+type ClaimRow = ReturnType<typeof claimsTable>[number];
 
 /** Prints each sentence with its verdict. */
 export function claims({ preset, divergence, data, store, json }: Given<'claims'>): void {
@@ -19,7 +20,7 @@ export function claims({ preset, divergence, data, store, json }: Given<'claims'
       }),
     );
   } else if (isAny) {
-    console.log(resultsTable(claimsTable(checked)).toText());
+    for (const row of claimsTable(checked)) console.log(claimText(row));
   } else {
     const cure = laboratory.preset.own
       ? `The claims are of the paper's own treatments; for those of ${preset}: npx stability-training figures --plugin FILE${optionsText({ preset, store })}`
@@ -27,4 +28,13 @@ export function claims({ preset, divergence, data, store, json }: Given<'claims'
     console.log(`None of the ${checked.length} claims of the paper is computed at ${preset}: their runs are not there.
 → ${cure}`);
   }
+}
+
+/** A claim with its verdict and, beneath, the differences that decide: side by side they would be hundreds of columns wide. */
+function claimText({ claim, statement, verdict, differences, seeds, note }: ClaimRow): string {
+  const details = [differences, seeds && `seeds: ${seeds}`, note].filter(Boolean).join('\n');
+  const heading = `${String(claim).padStart(2)}  ${verdict.padEnd(12)}  `;
+  return [heading + statement, ...details.split('\n').filter(Boolean)].join(
+    `\n${' '.repeat(heading.length)}`,
+  );
 }
