@@ -573,7 +573,8 @@ describe('CIFAR-10', () => {
 
   test('a wrong, truncated or missing tarball is refused and nothing is left behind', async () => {
     const directory = join(folder, 'cifar10');
-    mkdirSync(join(directory, '.installing-999999999-dead'), { recursive: true });
+    const killed = join(directory, 'cifar10.store.partial');
+    mkdirSync(join(killed, 'source', 'half'), { recursive: true });
     const tarball = join(folder, 'wrong.tgz');
     writeFileSync(tarball, readFileSync(__filename));
     await assert.rejects(

@@ -23,7 +23,9 @@ export const ASIDE = '.partial';
 const NO_ROOM = ['ENOSPC', 'EDQUOT', 'EFBIG'];
 /** How the message of a {@link NoRoomError} begins. */
 export const NO_ROOM_TEXT = 'There is no room on the disk for';
-const NO_PLACE: Readonly<Record<string, string>> = {
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'it is not there',
+  EEXIST: 'something lies there',
   EROFS: 'its disk is read-only',
   EACCES: 'you have no right to it',
   EPERM: 'you have no right to it',
@@ -33,43 +35,24 @@ const NO_PLACE: Readonly<Record<string, string>> = {
   ENAMETOOLONG: 'its name is too long',
 };
 
-/** Turns an error of the file system about `file` into a DataError with a cure, where a user can mend it; else returns it as it is. */
-export function writingError(file: string, cause: unknown): unknown {
-  const { code = '' } = cause as NodeJS.ErrnoException;
+/**
+ * Turns an error of the file system into a DataError with a cure; returns any other as it is.
+ *
+ * @param file - what to name. @default the path in the error; a write's error has none, and is turned where the disk is full
+ */
+export function fileError(cause: unknown, file?: string): unknown {
+  const { path, syscall, code = '', message } = Object(cause) as NodeJS.ErrnoException;
+  if (syscall === undefined) return cause;
+  const place = file ?? path;
   if (NO_ROOM.includes(code)) {
-    return new NoRoomError(`${NO_ROOM_TEXT} ${file}.`, {
+    return new NoRoomError(`${NO_ROOM_TEXT} ${place ?? 'what is written'}.`, {
       cure: 'Make room and start it again: it goes on from what is there.',
       cause,
     });
   }
-  const reason = NO_PLACE[code];
-  if (reason === undefined) return cause;
-  return new DataError(`${file} cannot be used: ${reason}.`, { cure: 'Choose another place.', cause });
-}
-
-/** Turns an error of the file system into a DataError that names the path; returns any other as it is. */
-export function fileError(cause: unknown): unknown {
-  if (!(cause instanceof Error)) return cause;
-  const { path, errno, code, message } = cause as NodeJS.ErrnoException;
-  if (errno === undefined) return cause;
-  const error = writingError(path ?? 'what is written', cause); // a write does not tell its file
-  if (path === undefined || error !== cause) return error;
-  const reason = { ENOENT: 'it is not there', EEXIST: 'something lies there' }[code ?? ''] ?? message;
+  if (place === undefined) return cause;
   const cure = code === 'ENOENT' ? 'Check the path.' : 'Choose another place.';
-  return new DataError(`${path} cannot be used: ${reason}.`, { cure, cause });
-}
-
-/**
- * Runs `write`, and says of a full disk or a place that cannot be used what to do about it.
- *
- * @throws DataError if there is no room for `file`, or it cannot be used
- */
-export function roomFor<T>(file: string, write: () => T): T {
-  try {
-    return write();
-  } catch (cause) {
-    throw writingError(file, cause);
-  }
+  return new DataError(`${place} cannot be used: ${REASONS[code] ?? message}.`, { cure, cause });
 }
 
 /**
@@ -78,7 +61,16 @@ export function roomFor<T>(file: string, write: () => T): T {
  * @throws DataError if there is no room for it, or it cannot be made there
  */
 export function makeFolder(folder: string): void {
-  roomFor(folder, () => makeOne(resolve(folder)));
+  naming(folder, () => makeOne(resolve(folder)));
+}
+
+/** Throws what `work` throws as an error about `file`. */
+function naming(file: string, work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    throw fileError(error, file);
+  }
 }
 
 /** Not by Node's own recursion, which never ends where nothing can be made: in /proc. */
@@ -87,10 +79,7 @@ function makeOne(folder: string, tries = 3): void {
     mkdirSync(folder);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EEXIST') {
-      if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
-      throw Object.assign(error as NodeJS.ErrnoException, { code: 'ENOTDIR' });
-    }
+    if (code === 'EEXIST' && statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
     if (code !== 'ENOENT') throw error;
     if (tries === 0) throw Object.assign(error as NodeJS.ErrnoException, { code: 'EPERM' });
     makeOne(dirname(folder));
@@ -112,20 +101,18 @@ export function writeWhole(
 ): void {
   const aside = `${file}.${randomUUID().slice(0, 8)}${ASIDE}`;
   try {
-    roomFor(file, () => {
-      const descriptor = openSync(aside, 'wx');
-      try {
-        for (const piece of Array.isArray(content) ? content : [content]) writeFileSync(descriptor, piece);
-        fsyncSync(descriptor);
-      } finally {
-        closeSync(descriptor);
-      }
-      if (previous !== undefined && existsSync(file)) renameSync(file, previous);
-      renameSync(aside, file);
-    });
+    const descriptor = openSync(aside, 'wx');
+    try {
+      for (const piece of Array.isArray(content) ? content : [content]) writeFileSync(descriptor, piece);
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+    if (previous !== undefined && existsSync(file)) renameSync(file, previous);
+    renameSync(aside, file);
   } catch (error) {
     rmSync(aside, { force: true });
-    throw error;
+    throw fileError(error, file);
   }
 }
 
@@ -135,7 +122,7 @@ export function writeWhole(
  * @throws DataError if the disk is full
  */
 export function appendLine(file: string, value: unknown): void {
-  roomFor(file, () => {
+  naming(file, () => {
     const descriptor = openSync(file, 'a+');
     try {
       const { size } = fstatSync(descriptor);

@@ -5,7 +5,6 @@
  * holder is gone gives way to `lock.<n + 1>`, which the file system lets one process alone create. So nobody ever
  * removes the lock that counts – removing is where locks made of one file let two processes in.
  */
-import { hash } from 'node:crypto';
 import {
   closeSync,
   fstatSync,
@@ -20,7 +19,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { DataError } from './errors';
-import { ASIDE, makeFolder, roomFor } from './files';
+import { ASIDE, fileError, makeFolder } from './files';
+import { shortHash } from './hash';
 
 /** The right to work in a folder. */
 export interface Lock {
@@ -31,7 +31,6 @@ export interface Lock {
 
 /** Who works in a folder right now. */
 export interface Owner {
-  /** Number of the process. */
   readonly process: number;
   /** Whether it runs on this machine. */
   readonly here: boolean;
@@ -39,7 +38,6 @@ export interface Owner {
   readonly seen: Date;
 }
 
-/** What a lock's file holds. */
 interface Holder {
   /** Tells machines apart, and containers that number their processes anew. */
   readonly machine: string | undefined;
@@ -68,12 +66,12 @@ export function lockFolder(folder: string): Lock | undefined {
   const file = fileOf(folder, generation);
   const holder = JSON.stringify(self());
   try {
-    roomFor(file, () => writeFileSync(file, holder, { flag: 'wx' }));
+    writeFileSync(file, holder, { flag: 'wx' });
   } catch (error) {
     // Another was faster; ENOENT: it has done its work and removed the folder.
     if (['EEXIST', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
     rmSync(file, { force: true });
-    throw error;
+    throw fileError(error, file);
   }
   const [first, ...older] = generations(folder);
   if (first !== generation) {
@@ -184,7 +182,7 @@ function self(): Holder {
 function machineId(): string | undefined {
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8');
-    return hash('sha256', boot + readlinkSync('/proc/self/ns/pid')).slice(0, 16);
+    return shortHash(boot + readlinkSync('/proc/self/ns/pid'));
   } catch {
     return undefined;
   }

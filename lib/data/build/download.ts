@@ -3,7 +3,7 @@ import { createReadStream, createWriteStream, existsSync } from 'node:fs';
 import { rename, rm, stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { DataError } from '../../io/errors';
-import { ASIDE, writingError } from '../../io/files';
+import { ASIDE, fileError } from '../../io/files';
 
 /** A file as it was published. */
 export interface Published {
@@ -13,10 +13,9 @@ export interface Published {
 }
 
 export interface DownloadOptions {
-  readonly signal?: AbortSignal;
-  /** Called for each piece that arrives: the bytes that are there, of all, as far as the server says how many. */
+  readonly signal: AbortSignal;
   readonly onProgress?: (done: number, total: number | undefined) => void;
-  /** What to do where it cannot be fetched, one sentence. */
+  /** What to do where it cannot be fetched. */
   readonly cure: string;
 }
 
@@ -57,8 +56,8 @@ export async function download(
       if (status !== 416) throw new Error(`the server answers ${status} ${response.statusText}`);
     }
   } catch (cause) {
-    signal?.throwIfAborted();
-    const error = writingError(aside, cause);
+    signal.throwIfAborted();
+    const error = fileError(cause, aside);
     if (error !== cause) throw error;
     const { message, cause: reason } = cause as Error;
     const why = reason instanceof Error ? reason.message || reason.name : message;
@@ -76,11 +75,7 @@ export async function download(
 }
 
 /** The checksum of a file, read piece by piece. */
-export async function hashOf(
-  file: string,
-  algorithm: 'md5' | 'sha512',
-  signal?: AbortSignal,
-): Promise<Buffer> {
+export async function hashOf(file: string, algorithm: 'md5' | 'sha512', signal: AbortSignal) {
   const hash = createHash(algorithm);
   await pipeline(createReadStream(file), hash, { signal });
   return hash.digest();

@@ -118,7 +118,7 @@ export class Imagenet {
       this.problems.push(`${this.val}: no labels for its images: ${LABEL_FILES} is missing`);
       return new Map();
     }
-    const labels = this.labelsIn(file);
+    const labels = this.labelsIn(file.path, file.text);
     const byName = new Map(images.map((image) => [image.name, image]));
     const unlabelled = [...byName.keys()].filter((name) => !labels.has(name)).sort();
     if (unlabelled.length > 0) {
@@ -134,7 +134,7 @@ export class Imagenet {
   }
 
   /** The class of each image in a label file, by the image's file name; undefined where it is none of TIFS's. */
-  private labelsIn({ path, text }: LabelFile): ReadonlyMap<string, string | undefined> {
+  private labelsIn(path: string, text: string): ReadonlyMap<string, string | undefined> {
     const fromKaggle = basename(path) === SOLUTION;
     const wnidOf = new Map(TIFS_CLASSES.map(({ wnid, ilsvrcId }) => [ilsvrcId, wnid]));
     const labels = new Map<string, string | undefined>();
@@ -224,15 +224,8 @@ export async function* tarEntries(file: string, inside?: TarEntry): AsyncGenerat
   }
 }
 
-/** A file of labels as it was found. */
-interface LabelFile {
-  /** From the folder of the copy on. */
-  readonly path: string;
-  readonly text: string;
-}
-
 /** The label file that belongs to a copy of ILSVRC2012: in its folder or, as in Kaggle's copy, up to three above. */
-async function findLabels(root: string): Promise<LabelFile | undefined> {
+async function findLabels(root: string) {
   const path = ['', '..', '../..', '../../..']
     .flatMap((up) => LABEL_PLACES.map((place) => join(up, place)))
     .find((place) => existsSync(join(root, place)));

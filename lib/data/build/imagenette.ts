@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { DataError } from '../../io/errors';
-import { writingError } from '../../io/files';
+import { fileError } from '../../io/files';
 import { sha256Of } from '../../io/hash';
 import { type ImageDataset, openDataset } from '../dataset';
 import { sourceSideOf } from '../geometry';
@@ -16,7 +16,7 @@ import {
   reasonOf,
   type SourceImage,
 } from './build';
-import { download, type Published } from './download';
+import { type DownloadOptions, download, type Published } from './download';
 import { imagesIn, isImage, tarEntries } from './imagenet';
 import { pack, STORE } from './pack';
 
@@ -33,7 +33,7 @@ export interface ImagenetteOptions extends Omit<BuildOptions, 'seed' | 'skipBad'
   /** What is downloaded. @default the smallest published archive whose pictures need not be enlarged */
   readonly published?: Published;
   /** Called for each piece that arrives: the bytes that are there, of all, as far as the server says how many. */
-  readonly onDownload?: (done: number, total: number | undefined) => void;
+  readonly onDownload?: DownloadOptions['onProgress'];
 }
 
 const SITE = 'https://s3.amazonaws.com/fast-ai-imageclas';
@@ -71,16 +71,16 @@ export async function buildImagenette(options: ImagenetteOptions): Promise<strin
   const { side = 64 } = options;
   return pack(
     async (workplace, signal) => {
-      const source = options.from ?? (await downloaded(workplace, { ...options, side, signal }));
-      const kind = statSync(source, { throwIfNoEntry: false });
+      const from = options.from ?? (await downloaded(workplace, { ...options, side, signal }));
+      const kind = statSync(from, { throwIfNoEntry: false });
       if (kind === undefined)
-        throw new DataError(`${source}: there is no such archive or folder`, { cure: CURE });
-      if (!kind.isDirectory()) return planOf(source, await unpack(source, join(workplace, 'source'), signal));
-      const inside = (await readdir(source)).sort().map((each) => join(source, each));
-      const root = [source, ...inside].find(
+        throw new DataError(`${from}: there is no such archive or folder`, { cure: CURE });
+      if (!kind.isDirectory()) return planOf(from, await unpack(from, join(workplace, 'source'), signal));
+      const inside = (await readdir(from)).sort().map((each) => join(from, each));
+      const root = [from, ...inside].find(
         (path) => existsSync(join(path, 'train')) && existsSync(join(path, 'val')),
       );
-      if (root === undefined) throw notThere(source);
+      if (root === undefined) throw notThere(from);
       return planOf(root, (folder) => imagesIn(root, folder));
     },
     { ...options, side },
@@ -90,16 +90,16 @@ export async function buildImagenette(options: ImagenetteOptions): Promise<strin
 const CURE =
   'Leave `--from` out to download it, or give an archive (imagenette2-160.tgz), or a folder that holds train/ and val/.';
 
-/** Downloads the archive. @returns the file */
+/** Downloads the archive into a folder. @returns the file */
 async function downloaded(
-  workplace: string,
+  folder: string,
   options: ImagenetteOptions & { readonly side: number; readonly signal: AbortSignal },
 ): Promise<string> {
   const { side, signal, out, onDownload } = options;
   const fitting = ARCHIVES.find((archive) => archive.side >= sourceSideOf(side)) ?? ARCHIVES[0];
   const published = options.published ?? fitting;
   const name = basename(new URL(published.url).pathname);
-  const file = join(workplace, name);
+  const file = join(folder, name);
   await download(published, file, {
     signal,
     onProgress: onDownload,
@@ -122,7 +122,7 @@ async function unpack(archive: string, file: string, signal: AbortSignal): Promi
     }
   } catch (cause) {
     signal.throwIfAborted();
-    const error = writingError(file, cause);
+    const error = fileError(cause, (cause as NodeJS.ErrnoException).path ?? file);
     if (error !== cause) throw error;
     throw new DataError(`${archive}: cannot be unpacked: ${(cause as Error).message}`, {
       cure: `It may be cut short: fetch it again. ${CURE}`,

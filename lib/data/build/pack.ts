@@ -1,15 +1,14 @@
 import { existsSync } from 'node:fs';
-import { readdir, rename, rm, stat, statfs } from 'node:fs/promises';
+import { stat, statfs } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import Piscina from 'piscina';
-import { ArgumentError, DataError } from '../../io/errors';
-import { ASIDE, writingError } from '../../io/files';
+import { DataError } from '../../io/errors';
+import { ASIDE } from '../../io/files';
 import { sha256Of } from '../../io/hash';
-import { LEASE_MS, lockFolder, ownerOf } from '../../io/lock';
+import { checkWhole } from '../../io/options';
 import { ownModule } from '../../io/project';
-import { currentKernel } from '../../notebook/client';
 import { sourceSideOf } from '../geometry';
 import { perSplit, SPLIT_NAMES } from '../store';
 import {
@@ -23,6 +22,7 @@ import {
 import { writeManifest } from './manifest';
 import { square as makeSquare, type SquareTask } from './square-worker';
 import { StoreWriter } from './store-writer';
+import { checkPlace, inWorkplace } from './workplace';
 
 /** Name of the packed store in a data set's folder. */
 export const STORE = 'images.store';
@@ -33,12 +33,10 @@ const TASKS_AHEAD = 8;
 /**
  * Packs images into a data set: a folder with the packed store, a manifest, and lists of the images' names.
  *
- * It grows in `<out>.partial` and takes its name when it is complete. The run after one that was killed or aborted goes
- * on where that one was, and the result has the same bytes. Images whose very files stand in several splits are packed
- * with a warning on the console.
+ * The run after one that was killed or aborted goes on where that one was, and the result has the same bytes. Images
+ * whose very files stand in several splits are packed with a warning on the console.
  *
- * @param planOf - says what is to be built. It may keep files in the folder `workplace` until the build is complete; its
- *   `source` is gone after each attempt.
+ * @param planOf - says what is to be built, as {@link inWorkplace} lets it
  * @returns the folder
  * @throws BuildError that lists every problem at once; then nothing remains of the build
  */
@@ -46,66 +44,20 @@ export async function pack(
   planOf: (workplace: string, signal: AbortSignal) => Promise<Plan>,
   options: BuildOptions,
 ): Promise<string> {
+  const { side = 224 } = options;
+  checkWhole('side', side, 8, 1024);
   const out = resolve(options.out);
-  squareSide(options);
-  const workplace = `${out}${ASIDE}`;
-  const lockPlace = join(workplace, 'lock');
-  const lock = lockFolder(lockPlace);
-  if (lock === undefined) throw lockedError(out, lockPlace);
-  const { signal = currentKernel()?.signal } = options;
-  const stop = signal === undefined ? lock.signal : AbortSignal.any([signal, lock.signal]);
-  const source = join(workplace, 'source');
-  try {
+  await inWorkplace(out, options.signal, async (workplace, signal) => {
     await checkPlace(out);
-    await rm(source, { recursive: true, force: true });
-    const data = join(workplace, 'data');
-    await packInto(data, await planOf(workplace, stop), { ...options, signal: stop });
-    await rename(data, out);
-    await rm(workplace, { recursive: true });
-  } catch (error) {
-    if (!lock.signal.aborted) {
-      await rm(source, { recursive: true, force: true });
-      const isUseless = error instanceof BuildError || (await readdir(workplace)).length === 1; // the lock
-      if (isUseless) await rm(workplace, { recursive: true });
-    }
-    throw writingError((error as NodeJS.ErrnoException).path ?? out, error);
-  } finally {
-    await lock.release();
-  }
+    const folder = join(workplace, 'data');
+    const plan = await planOf(workplace, signal);
+    await packInto(folder, plan, sourceSideOf(side), { ...options, signal });
+    return folder;
+  });
   return out;
 }
 
-function lockedError(out: string, lockPlace: string): DataError {
-  const owner = ownerOf(lockPlace);
-  if (owner === undefined || owner.here) {
-    const who = owner === undefined ? 'another process' : `process ${owner.process}`;
-    return new DataError(`${who} is building ${out}`, { cure: 'Wait for it to end, or end it.' });
-  }
-  const silence = Math.max(0, Date.now() - owner.seen.getTime());
-  return new DataError(
-    `process ${owner.process} of another machine or container is building ${out}; its last sign of life was ${Math.round(silence / 1000)} s ago`,
-    {
-      cure: `Wait for it to end; if it was killed, start again in ${Math.ceil((LEASE_MS - silence) / 1000)} s.`,
-    },
-  );
-}
-
-/** Side of the source squares, in pixels. */
-function squareSide({ side = 224 }: Pick<BuildOptions, 'side'>): number {
-  if (Number.isInteger(side) && side >= 8 && side <= 1024) return sourceSideOf(side);
-  throw new ArgumentError(`side must be a whole number of pixels from 8 to 1024, but is ${side}`);
-}
-
-/** There must be nothing to overwrite. */
-export async function checkPlace(out: string): Promise<void> {
-  if (!existsSync(out)) return;
-  const isFolder = (await stat(out)).isDirectory();
-  if (isFolder && (await readdir(out)).length === 0) return;
-  const found = isFolder ? 'there are files in it' : 'it is a file';
-  throw new ArgumentError(`${out}: expected no such folder, or an empty one, but ${found}`, {
-    cure: 'Choose another folder, or delete this one.',
-  });
-}
+type Packing = BuildOptions & { readonly signal: AbortSignal };
 
 /** There must be room on the disk for what is not written yet. */
 async function checkRoom(folder: string, bytes: number, { out }: BuildOptions): Promise<void> {
@@ -121,9 +73,9 @@ async function checkRoom(folder: string, bytes: number, { out }: BuildOptions): 
   );
 }
 
-async function packInto(folder: string, first: Plan, options: BuildOptions): Promise<void> {
+/** @param side - of the source squares, in pixels */
+async function packInto(folder: string, first: Plan, side: number, options: Packing): Promise<void> {
   const { seed = 0, skipBad = false } = options;
-  const side = squareSide(options);
   await checkRoom(folder, first.images.length * side * side * 3, options);
   const bad = new Map<string, string>();
   for (let plan = first; ; ) {
@@ -132,17 +84,15 @@ async function packInto(folder: string, first: Plan, options: BuildOptions): Pro
     const inTraining = attempt.images.filter(({ split }) => split === 'train');
     const classes = new Set(inTraining.map(({ label }) => label)).size;
     const lost = lostClasses(attempt);
-    const tooFew = (problems: readonly string[]) => {
+    if (classes < (skipBad ? 2 : 1)) {
       const left = `training images of ${classes} class${classes === 1 ? '' : 'es'} are left, but two are needed`;
       const why = lost === undefined ? left : `${left}; ${lost}`;
-      return new BuildError(plan.source, [why, ...problems], plan.cure ?? 'Mend some of them.');
-    };
-    if (classes === 0) throw tooFew(leftOut);
+      throw new BuildError(plan.source, [why, ...leftOut], plan.cure ?? 'Mend some of them.');
+    }
     const writer = new StoreWriter(join(folder, STORE), describe(attempt, side));
     try {
-      const found = await fill(writer, attempt, leftOut.length, options);
+      const found = await fill(writer, attempt, side, leftOut.length, options);
       const problems = [...leftOut, ...[...found.values()].sort()];
-      if (classes === 1 && skipBad) throw tooFew(problems);
       if (problems.length > 0 && !skipBad) throw new BuildError(plan.source, problems, plan.cure);
       if (found.size === 0) {
         if (lost !== undefined) console.warn(`${plan.source}: ${lost}.`);
@@ -213,11 +163,10 @@ function describe({ name, classNames, wnids, images }: Plan, side: number) {
 async function fill(
   writer: StoreWriter,
   { images }: Plan,
+  side: number,
   knownProblems: number,
-  options: BuildOptions,
+  { signal, onProgress = () => {} }: Packing,
 ): Promise<ReadonlyMap<string, string>> {
-  const { signal, onProgress = () => {} } = options;
-  const side = squareSide(options);
   const failed: number[] = [];
   let done = 0;
   let reported = 0;
@@ -232,7 +181,7 @@ async function fill(
     done++;
     report();
     if (done % 64 === 0) await setImmediate();
-    signal?.throwIfAborted();
+    signal.throwIfAborted();
   }
 
   keepFreedMemory();
@@ -245,7 +194,7 @@ async function fill(
   let next = 0;
   const work = async () => {
     const square = newSquare();
-    while (next < images.length && !signal?.aborted) {
+    while (next < images.length && !signal.aborted) {
       const position = next++;
       if (writer.has(position)) continue;
       const isMade = await threads.run(taskOf(position, square)).then(
@@ -261,7 +210,7 @@ async function fill(
   const ends = await Promise.allSettled(Array.from({ length: 2 * TASKS_AHEAD * threads.maxThreads }, work));
   await threads.destroy();
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
-  signal?.throwIfAborted();
+  signal.throwIfAborted();
 
   // libvips has one place for the messages of all its threads: once more, one by one, each image gets its own.
   const bad = new Map<string, string>();

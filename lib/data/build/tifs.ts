@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { checkWhole } from '../../io/options';
 import { type ImageDataset, openDataset } from '../dataset';
 import { permutation } from '../random';
+import type { SplitName } from '../store';
 import { type BuildOptions, type Plan, planned, type SourceImage } from './build';
 import { Imagenet } from './imagenet';
 import { pack, STORE } from './pack';
@@ -13,7 +14,7 @@ export interface TifsOptions extends Omit<BuildOptions, 'side'> {
   readonly from: string;
   /** Training images of each class, drawn from its training images. @default 450 */
   readonly train?: number;
-  /** Validation images of each class, drawn from its training images, too. @default 50 */
+  /** The same for validation. @default 50 */
   readonly validation?: number;
   /** Test images of each class, drawn from its official validation images. @default 50, which are all */
   readonly test?: number;
@@ -35,7 +36,7 @@ export async function buildTifs(options: TifsOptions): Promise<string> {
 }
 
 async function planOf(
-  { from, train, validation, test, seed = 0 }: TifsOptions & Record<'train' | 'validation' | 'test', number>,
+  { from, train, validation, test, seed = 0 }: TifsOptions & Record<SplitName, number>,
   signal: AbortSignal,
 ): Promise<Plan> {
   const source = new Imagenet(from, signal);
