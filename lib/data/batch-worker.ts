@@ -2,7 +2,6 @@ import { move } from 'piscina';
 import { UserError } from '../io/errors';
 import { openStore, type Store } from './store';
 
-/** What the reading thread is asked for. */
 export interface BatchTask {
   /** Tells iterations apart: the store is opened, and checked, once for each. */
   readonly iteration: number;

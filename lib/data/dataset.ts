@@ -34,12 +34,10 @@ export interface ImageDataset extends PictureForm, Normalisation {
 /** ImageNet's channel statistics, with which torchvision's weights were trained: `{ ...dataset, ...IMAGENET }`. */
 export const IMAGENET: Normalisation = { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] };
 
-/** A data set's own normalisation. */
 export function normalisationOf({ mean, deviation }: Normalisation): Normalisation {
   return { mean, deviation };
 }
 
-/** A data set's own form of pictures. */
 export function pictureFormOf({ classNames, cropSide, sourceSide }: PictureForm): PictureForm {
   return { classNames, cropSide, sourceSide };
 }

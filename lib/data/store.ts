@@ -39,11 +39,9 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
 const headerSchema = z
   .strictObject({
-    /** Version of the file format. */
     format: z.literal(FORMAT, {
       error: ({ input }) => `written in format ${input}; this version reads format ${FORMAT}`,
     }),
-    /** Name of the data set. */
     name: z.string().min(1),
     /** Side of the squares in pixels. */
     side: z.int().positive(),
@@ -56,11 +54,9 @@ const headerSchema = z
       .optional(),
     /** SHA-256 of the images' names, one a line in the store's order, where they have names. */
     namesSha256: sha256.optional(),
-    /** Number of images in each split. */
     splits: z.strictObject(perSplit(() => z.int().nonnegative())),
-    /** Channel means over the centre crops of the undistorted training set, of values in 0..1. */
+    /** Over the centre crops of the undistorted training set, of values in 0..1. */
     mean: channelTriple,
-    /** Channel standard deviations, likewise. */
     deviation: channelTriple,
     labelsSha256: sha256,
     checksumsSha256: sha256,
@@ -79,7 +75,7 @@ export function layoutOf(headerBytes: number, images: number, side: number) {
   return { labels, checksums, pixels, imageBytes, end: pixels + images * imageBytes };
 }
 
-/** Preamble and header as they stand in the file, padded to `headerBytes`. */
+/** Preamble and header, padded to `headerBytes`. */
 export function encodeHeader(header: object, headerBytes: number): Buffer {
   const block = Buffer.alloc(PREAMBLE_BYTES + headerBytes, ' ');
   block.write(JSON.stringify(header), PREAMBLE_BYTES);

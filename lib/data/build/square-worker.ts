@@ -2,7 +2,6 @@ import { type ImageFile, readImageFile } from './build';
 import { CutShortError, plainJpegSize, plainJpegSquare } from './plain-jpeg';
 import type * as Square from './square';
 
-/** What a thread that makes squares is asked for. */
 export interface SquareTask extends ImageFile {
   /** Side of the square, in pixels. */
   readonly side: number;

@@ -82,9 +82,8 @@ export class StoreWriter {
    */
   *recover(): Generator<void, void, void> {
     const { checksums, pixels, imageBytes } = this.layout;
-    const table = new Uint32Array(
-      Uint8Array.from(this.readBytes(checksums, this.checksums.byteLength)).buffer,
-    );
+    const read = this.readBytes(checksums, this.checksums.byteLength);
+    const table = new Uint32Array(Uint8Array.from(read).buffer);
     for (const [position, checksum] of table.entries()) {
       if (checksum === 0) continue;
       const square = this.readBytes(pixels + position * imageBytes, imageBytes);
@@ -93,7 +92,6 @@ export class StoreWriter {
     }
   }
 
-  /** Whether the image at a position is there. */
   has(position: number): boolean {
     return this.written[position] === 1;
   }
@@ -111,11 +109,7 @@ export class StoreWriter {
     this.take(position, square, checksum);
   }
 
-  /**
-   * Completes the file and gives it its name.
-   *
-   * @returns what the store says about itself
-   */
+  /** Completes the file and gives it its name. */
   finish(): StoreHeader {
     const missing = this.written.indexOf(0);
     if (missing >= 0) throw new Error(`image ${missing} was not written`);
