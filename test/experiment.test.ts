@@ -2,7 +2,16 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -583,7 +592,11 @@ describe('pictures in memory', () => {
 
   it('become a data set that threads read', async () => {
     const splits = { train: array(5), validation: array(2, 1), test: array(3, 1) };
+    const left = join(`${out}.partial`, 'data'); // by a build that was killed
+    mkdirSync(left, { recursive: true });
+    writeFileSync(join(left, 'images.store.partial'), 'the begin of something');
     const dataset = openFolder(await buildArrays({ ...options, ...splits }));
+    assert.deepEqual([readdirSync(out), existsSync(`${out}.partial`)], [['images.store'], false]);
     assert.equal(dataset.cropSide, 7);
     assert.deepEqual([...dataset.test.labels], [1, 1, 1]);
     for await (const { images } of st.batches(dataset.test, { batchSize: 3, order: 'sequential' })) {
