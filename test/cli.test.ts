@@ -114,6 +114,7 @@ describe('help and refusals', () => {
       [['sweep', '--engine', 'ray', '--processes', '2'], /--processes .* ray\.\n→ .*--engine local/],
       [['sweep', '--figures', 'fig9', '--dry-run', '--images-per-second', '9'], /"fig9"\.\n→ .*fig1a/],
       [['sweep', '--seeds', '0,one'], /--seeds.*whole number.*"one"/],
+      [['run', '--method', 'ST', '--alpha', '1', '--alpha', '2'], /'--alpha <number>' is given twice/],
       [['run', '--method', 'baseline', '--epochs', '0'], /--epochs.*above 0/],
       [['run', '--method', 'baseline', '--seed', '99999999999999999999'], /--seed.*whole number/],
       [
@@ -302,7 +303,14 @@ describe('one run', () => {
     );
     const out = join(folder, 'exported');
     await json('export', '--run', id, '--store', store, '--out', out);
+    await json('export', '--run', id, '--store', store, '--out', out); // once more, over its own
     assert.deepEqual(readdirSync(out).sort(), ['README.md', 'config.json', 'weights.safetensors']);
+    const foreign = join(folder, 'a project');
+    mkdirSync(foreign);
+    writeFileSync(join(foreign, 'README.md'), 'mine');
+    const replaces = await refused('export', '--run', id, '--store', store, '--out', foreign);
+    assert.match(replaces, /has a README\.md or config\.json already, which export would replace/);
+    assert.deepEqual(readdirSync(foreign), ['README.md']);
     const { tensors, metadata } = readSafetensors(join(out, 'weights.safetensors'));
     assert.equal(tensors.size, 122 - 20); // torchvision's 122, but for num_batches_tracked
     assert.deepEqual(tensors.get('layer4.1.conv2.weight')?.shape, [64, 64, 3, 3]);
@@ -426,6 +434,7 @@ describe('a data set of one’s own', () => {
     const row = `a cat\\.png +${answer.className} +\\d+\\.\\d %\n`;
     assert.match(out, new RegExp(`picture +class +probability\n.*${row}.*${row}`));
     assert.match(await refused(...asked, plainFile()), /The picture .*file cannot be read: /);
+    assert.match(await refused(...asked, folder), /cannot be read: it is a folder\.\n→ Give files/);
   });
 
   it('is not taken for another: both are named, and how to name the right one', async () => {

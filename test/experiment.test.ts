@@ -25,7 +25,7 @@ import { experimentCurves, experimentGains } from 'stability-training/paper';
 import { experimentFigure } from 'stability-training/plots';
 import { loadPlugin, type NetworkMaker, presetNamed, registerNetwork, runId } from 'stability-training/runs';
 import { planJobs } from 'stability-training/sweep';
-import type { Scalar, Tensor2D, Tensor4D } from 'stability-training/tensorflow';
+import type { Scalar, Tensor, Tensor2D, Tensor4D } from 'stability-training/tensorflow';
 import { type OwnMethod, registerMethod } from 'stability-training/training';
 
 const folder = mkdtempSync(join(tmpdir(), 'experiment-'));
@@ -454,7 +454,10 @@ describe('the id of a run', () => {
     const darker = (factor: number): Distortion<number> => ({
       ...(st.distortions['gaussian-noise'] as Distortion<number>),
       name: 'darker',
-      apply: factor === 1 ? ({ crops }) => crops.mul(0.5) : ({ crops }) => crops.mul(0.25),
+      apply:
+        factor === 1
+          ? ({ crops, strengths }) => crops.mul(strengths.mul(-0.5).add(1).reshape([-1, 1, 1, 1]))
+          : ({ crops, strengths }) => crops.mul(strengths.mul(-0.25).add(1).reshape([-1, 1, 1, 1])),
     });
     const planned = [1, 2, 1].map((factor) => {
       registerDistortion(darker(factor));
@@ -502,13 +505,17 @@ describe('the id of a run', () => {
   });
 
   it('covers what a loss and a distortion call, which their text does not show', () => {
-    const outside = { factor: 1, shade: (x: Tensor4D): Tensor4D => x };
+    const outside = { factor: 1, shade: (x: Tensor4D, _s: Tensor): Tensor4D => x };
     const planned = () => {
       const method = registerMethod({
         name: 'helped',
         loss: ({ f, reference }) => f(reference).mean<Scalar>().mul(outside.factor),
       });
-      registerDistortion({ name: 'shade', testGrid: [0, 1], apply: ({ crops }) => outside.shade(crops) });
+      registerDistortion({
+        name: 'shade',
+        testGrid: [0, 1],
+        apply: ({ crops, strengths }) => outside.shade(crops, strengths.reshape([-1, 1, 1, 1])),
+      });
       st.defineExperiment({
         name: 'shades',
         dataset: pictures,
@@ -520,7 +527,7 @@ describe('the id of a run', () => {
     const ids = [planned(), planned()];
     outside.factor = 2;
     ids.push(planned());
-    outside.shade = (x) => x.mul(0.5);
+    outside.shade = (x, s) => x.mul(s.mul(-0.5).add(1));
     ids.push(planned(), planned());
     assert.deepEqual(
       ids.map((id) => ids.indexOf(id)),

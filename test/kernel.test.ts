@@ -323,6 +323,22 @@ Cell ${reply.execution_count}, line 7, column 27
     assert.match(text, /line 2, column 7\n.*\n> +2 \| const size: number =\n +\| {7}\^/);
   });
 
+  test('what IPython takes is answered by what to write instead', async () => {
+    const all: [string, RegExp][] = [
+      ['%matplotlib inline', /There are no magics: .* display\(figure\)/],
+      ['%%timeit\n1 + 1', /console\.time\(\)/],
+      ['!ls', /execSync\('ls'/],
+      ['!pip install x', /npm install NAME/],
+      ['console.log?', /Shift-Tab shows/],
+      ["const name = input('name?');", /prompt\(text\) asks/],
+    ];
+    for (const [source, instead] of all) {
+      const { text } = await fail(source);
+      assert.match(text, new RegExp(`What to do: .*${instead.source}`), source);
+    }
+    assert.doesNotMatch((await fail('const size: number = !true;')).text, /What to do/);
+  });
+
   test('message and cure come first, then the line, then the stack, then the cause', async () => {
     const { text } = await fail(
       "throw Object.assign(new Error('No such data.', { cause: new RangeError('offset 5') }), { cure: 'Run npm start.' });",

@@ -517,11 +517,15 @@ describe('a model of layers', () => {
     const network = fromLayers(
       tf.sequential({ layers: [tf.layers.flatten({ inputShape: [28, 28, 3] }), head] }),
     );
-    assert.deepEqual(network.parameters, []);
+    assert.equal(network.parameters.length, 0);
     await assert.rejects(
       train({ ...options, network, method: { kind: 'baseline' } }),
       /the network has no weights to train/,
     );
+    head.trainable = true; // as in torch, also after the network is made
+    assert.equal(network.parameters.length, 2);
+    network.parameters[0].trainable = false;
+    assert.equal(network.parameters.length, 1);
   });
 
   it('is no network before fromLayers makes it one, nor where its answers are no numbers', async () => {
@@ -542,10 +546,10 @@ describe('a model of layers', () => {
       /The weights' .* holds NaN or an infinite number/,
     );
     await assert.rejects(certify({ network, dataset, sigma: 0.1, images: 1 }), /answers with NaN/);
-    await assert.rejects(
-      train({ ...options, network, method: { kind: 'baseline' } }),
-      /became NaN in epoch 1/,
-    );
+    await assert.rejects(train({ ...options, network, method: { kind: 'baseline' } }), {
+      message: /has weights that are NaN or infinite/,
+      cure: /make the network anew/,
+    });
   });
 
   it('is refused where NaN in one layer would be a number after the next', async () => {
@@ -725,6 +729,11 @@ describe('a method of one’s own', () => {
     network = plainNetwork();
     await train({ ...options, network, method: mixed, distortion: noise, checkpoint });
     assert.equal(apart(network.snapshot(), whole.snapshot()), 0);
+    const loss: OwnMethod['loss'] = (input) => mixed.loss(input).mul(3);
+    await assert.rejects(
+      train({ ...options, network, method: { ...mixed, loss }, distortion: noise, checkpoint }),
+      /is of another training: the loss or the network computes something else/,
+    );
   });
 });
 
@@ -1101,6 +1110,19 @@ describe('what plain JavaScript gives wrong', () => {
     await assert.rejects(train({ ...options, network: ended(), method: { kind: 'baseline' } }), refused);
     const form = registerNetwork({ name: 'ended', make: ended });
     assert.throws(() => withGraph(form, { classes: 10, side: 28 }), refused);
+  });
+
+  it('is a distortion whose first strength changes pictures, since tests leave them as they are there', () => {
+    const apply: OwnDistortion['apply'] = ({ crops, strengths }) =>
+      crops.mul(tf.sub(1, strengths.reshape([-1, 1, 1, 1])));
+    const refused = (testGrid: number[], more = {}) =>
+      assert.throws(() => registerDistortion({ name: 'dark', testGrid, apply, ...more }), {
+        message: new RegExp(`"dark" changes pictures at strength ${testGrid[0]}, `),
+        cure: /begin with the strength that changes nothing/,
+      });
+    refused([0.5, 0.6, 0.9]);
+    refused([0.9, 0.5, 0]);
+    assert.equal(registerDistortion({ name: 'dark', testGrid: [0.5, 0.9], none: 0, apply }).none, 0);
   });
 
   it('is a distortion that leaves 0..1, before anything is trained with it', async () => {

@@ -371,7 +371,12 @@ describe('training', () => {
         { seed: 9 },
       ];
       for (const other of others)
-        await assert.rejects(trained({ ...options, checkpoint, ...other }), { name: 'DataError' });
+        await assert.rejects(trained({ ...options, checkpoint, ...other }), {
+          name: 'DataError',
+          message: new RegExp(
+            `is of another training: ${'checkpoint' in other ? 'run' : Object.keys(other)[0]} was `,
+          ),
+        });
       await assert.rejects(trained({ ...options, checkpoint, epochs: 1 }), /epochs is 1, but .* has 2/);
     }
   });

@@ -1,10 +1,10 @@
 /** `export`: a run for PyTorch. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { distortionNamed, strengthText } from '../distortions';
 import { placeInGrid } from '../distortions/distortion';
 import type { EvaluationRow } from '../evaluation/evaluate';
-import { DataError } from '../io/errors';
+import { ArgumentError, DataError } from '../io/errors';
 import { makeFolder, writeWhole } from '../io/files';
 import type { Network } from '../model/network';
 import { duration } from '../plots/duration';
@@ -39,6 +39,12 @@ async function exportRun({ run: prefix, data, store, out, json }: Given<'export'
   network.dispose();
   makeFolder(out);
   const files = ['weights.safetensors', 'config.json', 'README.md'].map((file) => join(out, file));
+  const isOwn = existsSync(files[0]) || !files.some((file) => existsSync(file));
+  if (!isOwn) {
+    throw new ArgumentError(`${out} has a README.md or config.json already, which export would replace.`, {
+      cure: 'Choose another folder.',
+    });
+  }
   writeWhole(files[0], readFileSync(weights));
   writeWhole(files[1], `${JSON.stringify(config, undefined, 2)}\n`);
   writeWhole(files[2], modelCard(config));

@@ -21,6 +21,16 @@ class DescribedCommand extends Command {
     return new DescribedCommand(name);
   }
 
+  /** Adds an option that may be given once: commander would take the last value without a word. */
+  addUniqueOption(option: Option): void {
+    this.addOption(option);
+    let times = 0;
+    this.on(`option:${option.name()}`, () => {
+      times += 1;
+      if (times > 1 && !option.variadic) this.error(`error: option '${option.flags}' is given twice`);
+    });
+  }
+
   /** Commander's own says that a value is missing, not which. */
   optionMissingArgument({ flags, description }: Option): never {
     this.error(`error: option '${flags}' needs a value: ${description}`);
@@ -48,8 +58,8 @@ Exit codes: 0 done; 1 an error, or some runs failed; 130 stopped by Ctrl-C (what
 for (const [name, described] of Object.entries<Described>(commands)) {
   const { description, options, hidden, notes, examples = [], exits } = described;
   const [word, group] = name.split(' ').reverse();
-  const command = parentOf(group).command(word, { hidden }).description(description);
-  for (const [named, option] of Object.entries(options)) command.addOption(option.named(named));
+  const command = parentOf(group).command(word, { hidden }).description(description) as DescribedCommand;
+  for (const [named, described] of Object.entries(options)) command.addUniqueOption(described.named(named));
   const lines = examples.map((example) => `  npx stability-training ${example}`);
   const texts = [
     notes,

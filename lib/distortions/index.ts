@@ -133,7 +133,8 @@ interface OwnApply {
  *
  * @returns the distortion, with the defaults
  * @throws ArgumentError for an unknown key; for a name of Table 1 or of a corruption, or one with a plus sign or comma; without
- *   strengths, or with neither `apply` nor `make`
+ *   strengths, or with neither `apply` nor `make`; if the strength of no distortion, by default the first of `testGrid`, changes
+ *   pictures
  */
 export function registerDistortion(given: OwnDistortion): Part {
   checkOptions(
@@ -175,8 +176,37 @@ export function registerDistortion(given: OwnDistortion): Part {
     ...given,
     apply: apply as Part['apply'],
   };
+  checkNone(distortion);
   own.add(distortion);
   return distortion;
+}
+
+/**
+ * Tries the strength of no distortion on two small pictures: tests and figures leave pictures as they are there. What
+ * cannot be tried on these is not.
+ *
+ * @throws ArgumentError if `apply` changes them
+ */
+function checkNone({ name, none, madeBy, apply }: Part): void {
+  if (madeBy !== 'device' || typeof none !== 'number') return;
+  let change: number;
+  try {
+    change = tf.tidy(() => {
+      const squares = tf.randomUniform([2, 32, 32, 3], 0, 255, 'int32', 1) as Tensor4D;
+      const crops = squares.slice([0, 2, 2, 0], [2, 28, 28, 3]).div<Tensor4D>(255);
+      const zero = () => tf.zerosLike(crops);
+      const [strengths, seeds] = [tf.fill([2], none), tf.zeros([2, 2], 'int32') as Tensor2D];
+      const given = { squares, crops, strengths, seeds, gradient: zero, divergenceGradient: zero };
+      return tf.max(tf.abs(tf.sub(apply(given), crops))).dataSync()[0];
+    });
+  } catch {
+    return; // of another side, perhaps
+  }
+  if (change < 0.01) return;
+  throw new ArgumentError(
+    `The distortion "${name}" changes pictures at strength ${none}, the first of its testGrid, which stands for no distortion.`,
+    { cure: 'Let testGrid begin with the strength that changes nothing, or name that one as `none`.' },
+  );
 }
 
 /** Tells one's own distortions of the same name apart, in compositions too; undefined where all parts are the paper's. */

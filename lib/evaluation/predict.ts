@@ -50,7 +50,12 @@ export async function predict(options: PredictOptions): Promise<readonly Predict
       square = await toSquare(typeof picture === 'string' ? await readFile(picture) : picture, sourceSide);
     } catch (cause) {
       const which = typeof picture === 'string' ? picture : `number ${at}`;
-      throw new DataError(`The picture ${which} cannot be read: ${(cause as Error).message}`, { cause });
+      const { code, message } = cause as NodeJS.ErrnoException;
+      const why = code === 'EISDIR' ? 'it is a folder' : message;
+      throw new DataError(`The picture ${which} cannot be read: ${why}.`, {
+        cure: 'Give files of pictures alone: JPEG, PNG, WebP and the like.',
+        cause,
+      });
     }
     const probabilities = tf.tidy(() => {
       const squares = uint8Tensor(square, [1, sourceSide, sourceSide, 3]) as Tensor4D;

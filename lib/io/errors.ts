@@ -8,7 +8,7 @@ export class UserError extends Error {
   readonly cure?: string;
 
   constructor(message: string, options: { readonly cure?: string; readonly cause?: unknown } = {}) {
-    super(message, { cause: options.cause });
+    super(message, 'cause' in options ? { cause: options.cause } : {}); // else it is shown as undefined
     this.name = new.target.name;
     this.cure = options.cure;
   }

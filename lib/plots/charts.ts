@@ -6,7 +6,8 @@ import { baseLayout, chartLooks, escapeMarkup, figureTitle, font, type Look, loo
 /** A line of a {@link lineChart}. */
 export interface ChartLine {
   readonly name: string;
-  readonly x: readonly number[];
+  /** Plotly leaves out null. */
+  readonly x: readonly (number | null)[];
   /** As many as `x`. Where it is not finite, or not above 0 on a logarithmic axis, there is a gap. */
   readonly y: readonly number[];
   /** The ends of an interval about each `y`. Default: none. */

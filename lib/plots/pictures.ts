@@ -62,6 +62,7 @@ export async function answersGrid(
   try {
     const { dataset } = laboratory;
     const { strength, images = ofDifferentClasses(dataset, 8) } = options;
+    if (images.length === 0) return new Markdown('There are no such pictures.');
     const distortion = distortionNamed(options.distortion);
     const labels = images.map((image) => dataset.test.labels[image]);
     const captions = labels.map((label) => [dataset.classNames[label]]);

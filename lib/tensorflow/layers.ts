@@ -8,7 +8,7 @@ import { Variable } from './variable';
 /** What is used of tfjs' `LayerVariable`. */
 interface LayerVariable {
   readonly originalName: string;
-  readonly trainable: boolean;
+  trainable: boolean;
   readonly constraint?: unknown;
   read(): Tensor;
   write(value: Tensor): unknown;
@@ -31,6 +31,9 @@ export function layerVariables(model: LayersModel) {
   if (!isImage || output.length !== 2 || typeof classes !== 'number') {
     throw new ArgumentError(
       `A network goes from images [batch, side, side, 3] to logits [batch, classes], but the model from [${input}] to [${output}].`,
+      {
+        cure: 'Pictures have three channels. A model of grey ones goes into a network of functions: fromFunctions, with images.mean(3, true).',
+      },
     );
   }
   const layers = layersOf(model);
@@ -58,8 +61,14 @@ export function layerVariables(model: LayersModel) {
       // tfjs numbers the layers of a process; their place in the model is the same in every process.
       const name = `${index}.${weight.originalName.replace(/^.*\//, '')}`;
       const ownName = variables.has(name) ? `${name}.${variables.size}` : name;
-      const trainable = layer.trainable && weight.trainable;
-      const variable = new Variable(ownName, weight.read(), { trainable });
+      const variable = new Variable(ownName, weight.read());
+      // Asked each time: a layer may be frozen later.
+      Object.defineProperty(variable, 'trainable', {
+        get: () => layer.trainable && weight.trainable,
+        set: (value: boolean) => {
+          weight.trainable = value;
+        },
+      });
       variables.set(ownName, variable);
       weight.read = () => variable.read();
       weight.write = (value) => {

@@ -58,8 +58,8 @@ export function variableOf(id: number): Variable | undefined {
 export class Variable {
   readonly name: string;
   readonly shape: readonly number[];
-  /** Whether gradients are taken with respect to it. */
-  readonly trainable: boolean;
+  /** Whether gradients are taken with respect to it. May be changed between trainings: false freezes it. */
+  trainable: boolean;
   /** Counts the writes; equal versions are equal values. */
   version = 0;
   /** The session that made the newest version, unless that is the eager side. */

@@ -1,5 +1,6 @@
 /** Where training stands, so that a killed run goes on to the same result. */
 import { existsSync, rmSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { DataError } from '../io/errors';
 import { CHECKSUM, readSafetensors, type StoredTensor, writeSafetensors } from '../model/safetensors';
 import type { Variable } from '../tensorflow';
@@ -97,10 +98,11 @@ function read(file: string, run: string, variables: readonly Variable[]) {
   const progress = JSON.parse(metadata.progress ?? '{}') as Progress;
   const missing = variables.find(({ name, shape }) => tensors.get(name)?.shape.join() !== shape.join());
   if (progress.run !== run || missing !== undefined) {
-    throw new DataError(
-      `The checkpoint ${file} belongs to another run, to other pictures or hyperparameters, or another network.`,
-      { cure: 'Remove the file to train this run from its start.' },
-    );
+    const differences = differencesOf(progress.run, run);
+    const others = differences.length > 0 ? differences : ['the network is another'];
+    throw new DataError(`The checkpoint ${file} is of another training: ${others.join(', ')}.`, {
+      cure: 'Remove the file to train this run from its start.',
+    });
   }
   for (const variable of variables)
     variable.assignValues((tensors.get(variable.name) as StoredTensor).values);
@@ -108,6 +110,18 @@ function read(file: string, run: string, variables: readonly Variable[]) {
     .filter(([name]) => name.startsWith('best/'))
     .map(([name, { values }]) => [name.slice('best/'.length), values] as const);
   return { progress, best: best.length > 0 ? new Map(best) : undefined };
+}
+
+/** What differs between two trainings, in words. */
+function differencesOf(theirs = '{}', ours: string): string[] {
+  const [before, now]: Record<string, unknown>[] = [JSON.parse(theirs), JSON.parse(ours)];
+  const names = Object.keys({ ...before, ...now });
+  const changed = names.filter((name) => !isDeepStrictEqual(before[name], now[name]));
+  return changed.map((name) =>
+    name === 'computed'
+      ? 'the loss or the network computes something else'
+      : `${name} was ${JSON.stringify(before[name])} and is ${JSON.stringify(now[name])}`,
+  );
 }
 
 function readWhole(file: string) {

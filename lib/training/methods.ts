@@ -11,6 +11,8 @@ import {
   symmetricKlDivergence,
   taskLoss,
 } from '../model/losses';
+import { logitsOf, type Network } from '../model/network';
+import { ResNet18 } from '../model/resnet';
 import type { Scalar, Tensor1D, Tensor2D, Tensor4D } from '../tensorflow';
 import { tf } from '../tensorflow';
 import { graphHash } from '../tensorflow/recorder';
@@ -67,6 +69,37 @@ function graphOf({ loss }: OwnMethod): string {
       distorted: tf.zeros([2, 8, 8, 3]) as Tensor4D,
       labels: tf.zeros([2], 'int32') as Tensor1D,
       weight: tf.zeros([3, 10]),
+    }),
+  );
+}
+
+/**
+ * Hashes what the loss makes of two images and a network, to tell functions of one's own from others; undefined where both are
+ * the library's.
+ */
+export function computedBy(
+  method: Method | OwnMethod,
+  network: Network,
+  cropSide: number,
+): string | undefined {
+  if (network instanceof ResNet18 && 'kind' in method) return undefined;
+  return graphHash(
+    ({ images, labels, weight }) => {
+      const f = (x: Tensor4D) => logitsOf(network, x, { training: true, track: false });
+      const given = {
+        reference: images,
+        distorted: images.mul<Tensor4D>(2),
+        again: () => images,
+        labels,
+        weight,
+        f,
+      };
+      return { loss: methodLoss(method, given) };
+    },
+    () => ({
+      images: tf.zeros([2, cropSide, cropSide, 3]) as Tensor4D,
+      labels: tf.zeros([2], 'int32') as Tensor1D,
+      weight: tf.scalar(1),
     }),
   );
 }

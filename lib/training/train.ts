@@ -29,6 +29,7 @@ import {
 import { type EpochResult, loadCheckpoint, type Snapshot, saveCheckpoint } from './checkpoint';
 import {
   checkMethod,
+  computedBy,
   divergenceWeight,
   type Method,
   methodLoss,
@@ -72,8 +73,8 @@ export interface CheckpointOptions {
   /** The newest; the one before it is kept beside it, in case this one is damaged. */
   readonly file: string;
   /**
-   * Identifies what is trained. Refused is a checkpoint of another run, of other pictures, or of another method, distortion, batch
-   * size, learning rate or seed; more epochs may be asked for.
+   * Identifies what is trained. Refused is a checkpoint of another run, of other pictures, or of another network, method,
+   * distortion (by what they compute), batch size, learning rate or seed; more epochs may be asked for.
    */
   readonly run: string;
 }
@@ -200,6 +201,11 @@ export class Trainer {
     const { network } = this;
     const dataset = this.#dataset;
     checkLabels(dataset.train, dataset);
+    if (!network.isFinite()) {
+      throw new ArgumentError('train: the network has weights that are NaN or infinite.', {
+        cure: 'A training that diverged leaves them behind: make the network anew, or `restore` a snapshot.',
+      });
+    }
     if (distortion && definitionOf(distortionNamed(distortion.kind).name) !== undefined) {
       const all = imagePlan({ method: { kind: 'control' }, distortion, seed }, 1);
       await checkDistorted(dataset, all, (images) => logitsOf(network, images, { training: false }));
@@ -223,6 +229,8 @@ export class Trainer {
       batchSize,
       learningRate: this.#optimizer.learningRate,
       seed,
+      definition: checkpoint && distortion && definitionOf(distortionNamed(distortion.kind).name),
+      computed: checkpoint && computedBy(method, network, dataset.cropSide),
     });
     const save = () => {
       if (checkpoint === undefined) return;

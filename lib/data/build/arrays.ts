@@ -10,7 +10,7 @@ import { checkPlace, inWorkplace } from './workplace';
 /** Pictures and their classes. */
 export interface LabelledArray {
   /** `[n, side, side, 3]`, RGB. */
-  readonly images: Uint8Array;
+  readonly images: Uint8Array | Uint8ClampedArray;
   /** `[n]`, places in `classNames`. */
   readonly labels: ArrayLike<number>;
 }
@@ -45,9 +45,9 @@ export async function buildArrays(options: ArrayOptions): Promise<string> {
   const bytes = 3 * side ** 2;
   for (const split of SPLIT_NAMES) {
     const { images, labels } = options[split];
-    if (!(images instanceof Uint8Array)) {
+    if (!(images instanceof Uint8Array || images instanceof Uint8ClampedArray)) {
       throw new ArgumentError(
-        `buildArrays: the images of ${split} must be a Uint8Array, with values 0..255.`,
+        `buildArrays: the images of ${split} must be a Uint8Array or Uint8ClampedArray, with values 0..255.`,
       );
     }
     if (labels.length === 0 || images.length !== labels.length * bytes) {
@@ -75,7 +75,7 @@ export async function buildArrays(options: ArrayOptions): Promise<string> {
       for (const split of SPLIT_NAMES) {
         const { images } = options[split];
         for (let start = 0; start < images.length; start += bytes) {
-          writer.write(position++, images.subarray(start, start + bytes));
+          writer.write(position++, new Uint8Array(images.buffer, images.byteOffset + start, bytes));
         }
       }
       writer.finish();

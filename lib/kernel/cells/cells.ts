@@ -115,8 +115,8 @@ export class Cells {
     if (run !== this.#run) return;
     this.interpreter.abandon();
     const error = new Interrupted(
-      'The cell was interrupted; what it waited for may go on.',
-      'Give `currentKernel().signal` to what takes long: it stops at once then.',
+      'The cell was interrupted before what it waits for had ended.',
+      'Trainings and sweeps write down where they are, and end. Give `currentKernel().signal` to what takes long of your own: it stops then, too.',
     );
     this.#fail(run, failureOf(error, this.#scripts));
   }
@@ -154,7 +154,7 @@ export class Cells {
     for (const [name, expression] of Object.entries(cell.request.content.user_expressions ?? {})) {
       const script = 'user-expression';
       const outcome = await this.interpreter.execute(`(${expression})`, script);
-      const failure = this.#failureOf({ cell, label: name }, outcome);
+      const failure = this.#failureOf({ cell, label: name, source: expression }, outcome);
       const value = outcome.kind === 'value' ? outcome.value : undefined;
       results[name] = failure
         ? { status: 'error', ...failure }
@@ -173,15 +173,15 @@ export class Cells {
     if (run) setTimeout(() => this.#giveUp(run), graceMs);
   }
 
-  #failureOf({ cell, label }: Pick<Run, 'cell' | 'label'>, outcome: Outcome): Failure | undefined {
+  #failureOf(run: Pick<Run, 'cell' | 'label' | 'source'>, outcome: Outcome): Failure | undefined {
     if (outcome.kind === 'value') return undefined;
     if (outcome.kind === 'diagnostics') {
-      return failureOfDiagnostics(label, outcome.diagnostics, this.#scripts);
+      return failureOfDiagnostics(run, outcome.diagnostics, this.#scripts);
     }
     // The message of the interrupt may wait behind what has ended now.
     this.#interruption.heed();
     const isInterrupted =
-      outcome.kind === 'terminated' || (cell.signal.aborted && endsByInterrupt(outcome.error));
+      outcome.kind === 'terminated' || (run.cell.signal.aborted && endsByInterrupt(outcome.error));
     return failureOf(isInterrupted ? new Interrupted() : outcome.error, this.#scripts);
   }
 

@@ -53,10 +53,29 @@ function blockOf(text: string | undefined): string[] {
   return text ? ['', ...text.split('\n')] : [];
 }
 
+/** What is written here for what IPython takes beside Python. */
+const insteadOf: readonly (readonly [RegExp, string])[] = [
+  [/^\s*%%?time/, 'console.time() and console.timeEnd() measure.'],
+  [/^\s*[%!]\s*(pip|conda|npm|yarn)\b/, 'Install packages in a terminal: npm install NAME.'],
+  [
+    /^\s*(!\w|%%?(bash|sh|system)\b)/,
+    "execSync('ls', { encoding: 'utf8' }) of node:child_process runs a command.",
+  ],
+  [
+    /^\s*%/,
+    'There are no magics: a cell is TypeScript alone. A figure is shown by display(figure), or as the last value.',
+  ],
+  [
+    /^\s*\?+\s*[\w.]+\s*$|^\s*[\w.]+\s*\?+\s*$/,
+    'Shift-Tab shows what stands at the cursor, with its documentation.',
+  ],
+  [/\binput\(/, 'prompt(text) asks a question.'],
+];
+
 const mostDiagnostics = 10;
 
 export function failureOfDiagnostics(
-  cell: string,
+  { label: cell, source }: { readonly label: string; readonly source: string },
   diagnostics: readonly Diagnostic[],
   scripts: Scripts,
 ): Failure {
@@ -72,5 +91,9 @@ export function failureOfDiagnostics(
   });
   const more = placed.length - mostDiagnostics;
   if (more > 0) blocks.push(`and ${more} more`);
+  const refused = placed.find(({ file }) => file === undefined);
+  const line = refused && source.split('\n')[refused.line - 1];
+  const instead = insteadOf.find(([pattern]) => pattern.test(line ?? ''))?.[1];
+  if (instead) blocks.push(`What to do: ${instead}`);
   return { ename, evalue, traceback: blocks.join('\n\n').split('\n') };
 }
