@@ -474,7 +474,11 @@ describe('checkpoints', async () => {
     for (const damaged of [false, true]) {
       const { file, previous, checkpoint } = await copies(context);
       if (damaged) damages.truncated(file);
-      const refused = { name: 'DataError', message: /belongs to another run/, cure: /Remove the file/ };
+      const refused = {
+        name: 'DataError',
+        message: /is of another training: run was /,
+        cure: /Remove the file/,
+      };
       await assert.rejects(trained({ checkpoint: { ...checkpoint, run: 'another' } }), refused);
       const brighter = { ...options.dataset, mean: [0.9, 0.9, 0.9] as const };
       await assert.rejects(trained({ checkpoint, dataset: brighter }), refused);

@@ -34,7 +34,6 @@ export function claims({ preset, divergence, data, store, json }: Given<'claims'
 function claimText({ claim, statement, verdict, differences, seeds, note }: ClaimRow): string {
   const details = [differences, seeds && `seeds: ${seeds}`, note].filter(Boolean).join('\n');
   const heading = `${String(claim).padStart(2)}  ${verdict.padEnd(12)}  `;
-  return [heading + statement, ...details.split('\n').filter(Boolean)].join(
-    `\n${' '.repeat(heading.length)}`,
-  );
+  const lines = details.match(/.{1,140}(?=\s|$)/gm) ?? [];
+  return [heading + statement, ...lines.map((line) => line.trim())].join(`\n${' '.repeat(heading.length)}`);
 }
