@@ -117,12 +117,17 @@ function differencesOf(theirs = '{}', ours: string): string[] {
   const [before, now]: Record<string, unknown>[] = [JSON.parse(theirs), JSON.parse(ours)];
   const names = Object.keys({ ...before, ...now });
   const changed = names.filter((name) => !isDeepStrictEqual(before[name], now[name]));
-  return changed.map((name) =>
-    name === 'computed'
-      ? 'the loss or the network computes something else'
-      : `${name} was ${JSON.stringify(before[name])} and is ${JSON.stringify(now[name])}`,
+  return changed.map(
+    (name) =>
+      COMPUTED[name] ?? `${name} was ${JSON.stringify(before[name])} and is ${JSON.stringify(now[name])}`,
   );
 }
+
+/** What is said of hashes. */
+const COMPUTED: Readonly<Record<string, string>> = {
+  computed: 'the loss or the network computes something else',
+  definition: 'the distortion computes something else',
+};
 
 function readWhole(file: string) {
   let content: ReturnType<typeof readSafetensors>;

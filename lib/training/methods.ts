@@ -75,7 +75,7 @@ function graphOf({ loss }: OwnMethod): string {
 
 /**
  * Hashes what the loss makes of two images and a network, to tell functions of one's own from others; undefined where both are
- * the library's.
+ * the library's, or where they cannot be recorded, as they need not be to be trained eagerly.
  */
 export function computedBy(
   method: Method | OwnMethod,
@@ -83,25 +83,24 @@ export function computedBy(
   cropSide: number,
 ): string | undefined {
   if (network instanceof ResNet18 && 'kind' in method) return undefined;
-  return graphHash(
-    ({ images, labels, weight }) => {
-      const f = (x: Tensor4D) => logitsOf(network, x, { training: true, track: false });
-      const given = {
-        reference: images,
-        distorted: images.mul<Tensor4D>(2),
-        again: () => images,
-        labels,
-        weight,
-        f,
-      };
-      return { loss: methodLoss(method, given) };
-    },
-    () => ({
-      images: tf.zeros([2, cropSide, cropSide, 3]) as Tensor4D,
-      labels: tf.zeros([2], 'int32') as Tensor1D,
-      weight: tf.scalar(1),
-    }),
-  );
+  const f = (x: Tensor4D) => logitsOf(network, x, { training: true, track: false });
+  try {
+    return graphHash(
+      ({ images, ...given }) => {
+        const distorted = images.mul<Tensor4D>(2);
+        return {
+          loss: methodLoss(method, { ...given, reference: images, distorted, again: () => images, f }),
+        };
+      },
+      () => ({
+        images: tf.zeros([2, cropSide, cropSide, 3]) as Tensor4D,
+        labels: tf.zeros([2], 'int32') as Tensor1D,
+        weight: tf.scalar(1),
+      }),
+    );
+  } catch {
+    return undefined;
+  }
 }
 
 /**
