@@ -476,7 +476,7 @@ describe('checkpoints', async () => {
       if (damaged) damages.truncated(file);
       const refused = {
         name: 'DataError',
-        message: /is of another training: run was /,
+        message: /is of another training: (run|dataset) was /,
         cure: /Remove the file/,
       };
       await assert.rejects(trained({ checkpoint: { ...checkpoint, run: 'another' } }), refused);
