@@ -1,5 +1,6 @@
 /** `claims`: the text's sentences beside the runs' numbers. */
 import { claimsOf, claimsTable, claims as statements } from '../paper/claims';
+import { wrapped } from '../plots/text-box';
 import { Laboratory } from '../runs/laboratory';
 import type { Given } from './commands';
 import { optionsText, printJson } from './text';
@@ -34,6 +35,6 @@ export function claims({ preset, divergence, data, store, json }: Given<'claims'
 function claimText({ claim, statement, verdict, differences, seeds, note }: ClaimRow): string {
   const details = [differences, seeds && `seeds: ${seeds}`, note].filter(Boolean).join('\n');
   const heading = `${String(claim).padStart(2)}  ${verdict.padEnd(12)}  `;
-  const lines = details.match(/.{1,140}(?=\s|$)/gm) ?? [];
-  return [heading + statement, ...lines.map((line) => line.trim())].join(`\n${' '.repeat(heading.length)}`);
+  const lines = details.split('\n').flatMap((line) => wrapped(line, 140));
+  return [heading + statement, ...lines].join(`\n${' '.repeat(heading.length)}`);
 }

@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { InvalidArgumentError, Option } from 'commander';
 
-/** An option whose value is a T, and who needs no other name than that of its value. */
+/** An option whose value is a T; its flag has the name of the value. */
 export class Valued<T> {
   declare readonly value: T;
 

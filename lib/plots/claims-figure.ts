@@ -16,7 +16,7 @@ import {
   upAt,
   verdictLooks,
 } from './style';
-import { textWidth } from './text-box';
+import { textWidth, wrapped } from './text-box';
 
 /** What was found of the claims at one preset. */
 export interface CheckedClaims {
@@ -52,7 +52,7 @@ export function claimsFigure(checks: readonly CheckedClaims[]): Figure {
       found.filter((one) => one.id === id).map((one) => ({ preset: name, ...one })),
     );
     if (results.length === 0) return [];
-    const label = wrapped(`${id}  ${statement}`);
+    const label = wrapped(`${id}  ${statement}`, labelLength);
     const there = results.flatMap(({ preset, verdict, differences }) =>
       differences.map((difference) => ({ ...difference, preset, verdict })),
     );
@@ -182,9 +182,4 @@ function zone([low, high]: readonly [number, number], y: number, [from, to]: rea
     fillcolor: zoneColour,
     line: { width: 0 },
   };
-}
-
-/** Lines of at most so many letters. */
-function wrapped(text: string): readonly string[] {
-  return text.match(new RegExp(`.{1,${labelLength}}(?:\\s|$)`, 'g'))?.map((line) => line.trimEnd()) ?? [text];
 }

@@ -111,3 +111,8 @@ function styleOf(element: Element, property: 'font-size' | 'font-weight') {
 function attribute(element: Element, name: string): number {
   return Number.parseFloat(element.getAttribute(name) ?? '') || 0;
 }
+
+/** Lines of at most so many letters, broken between words. */
+export function wrapped(text: string, letters: number): readonly string[] {
+  return text.match(new RegExp(`.{1,${letters}}(?:\\s|$)`, 'g'))?.map((line) => line.trimEnd()) ?? [text];
+}

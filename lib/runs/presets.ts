@@ -28,7 +28,7 @@ export interface Preset {
   readonly batchSize: number;
   readonly learningRate: number;
   /**
-   * Threads that an op may take in training on a CPU: of one number, every machine rounds sums alike. Default: the
+   * Threads that an op may take in training on a CPU: with the same number, every machine rounds sums alike. Default: the
    * process's.
    */
   readonly threads?: number;

@@ -31,7 +31,7 @@ export function shippedResults({ name }: Preset): Results {
   );
 }
 
-/** Reads a line and checks its counts; its whole form, which takes long, a test checks. @throws DataError */
+/** Reads a line and checks its counts; a test checks its whole form, which takes long. @throws DataError */
 function resultOf(line: string, place: string): RunResult {
   try {
     const result = JSON.parse(line) as RunResult;
