@@ -1,4 +1,5 @@
 import { attribute, castTo, executeOne, type Tensor, type Tensor4D, tf } from '../tensorflow';
+import { fromBytes, toBytes } from '../tensorflow/ops';
 import { stack, unstack, whereIs } from '../tensorflow/places';
 import { strengthCheck, type TableDistortion, type Uses } from './distortion';
 
@@ -22,24 +23,24 @@ export const jpeg = {
     none: null,
     cure: 'q is the quality of the encoder, 100 the best; null stands for no JPEG.',
   }),
-  apply: ({ crops, strengths }: Uses<'crops' | 'strengths'>) =>
-    whereIs(strengths.reshape([-1]).greater(0), recoded(crops, strengths), crops),
+  apply: ({ crops, strengths }: Uses<'crops' | 'strengths'>) => recoded(crops, strengths),
 } satisfies TableDistortion;
 
 /**
  * Images after a JPEG encoder and decoder (libjpeg-turbo, in TensorFlow), which subsample the colours (4:2:0).
  *
  * @param images `[batch, S, S, 3]`, 0..1
- * @param qualities `[batch]`: 1..100; where it is 0, the result is for no use
+ * @param qualities `[batch]`: 1..100; an image of quality 0 stays as it is
  */
 export function recoded(images: Tensor4D, qualities: Tensor): Tensor4D {
+  const each = qualities.reshape([-1]);
   // A fraction is refused by the encoder, as is all beyond 0..100.
-  const whole = tf.where(qualities.equal(qualities.round()), qualities, -1).reshape([-1]);
+  const whole = tf.where(each.equal(each.round()), each, -1);
   const qualityOf = unstack(castTo(whole, 'int32'));
   const attributes = [attribute.int('channels', 3), attribute.string('dct_method', 'INTEGER_ACCURATE')];
-  const decoded = unstack(castTo(images.mul(255).round(), 'uint8')).map((bytes, image) => {
+  const decoded = unstack(toBytes(images)).map((bytes, image) => {
     const file = executeOne('EncodeJpegVariableQuality', [bytes, qualityOf[image]], []);
     return executeOne('DecodeJpeg', [file], attributes);
   });
-  return castTo(stack(decoded, 0), 'float32').div(255) as Tensor4D;
+  return whereIs(each.greater(0), fromBytes(stack(decoded, 0)), images);
 }

@@ -1,4 +1,5 @@
 import { batchMatMul, type Tensor, type Tensor4D, tf } from '../tensorflow';
+import { whereIs } from '../tensorflow/places';
 import { alongBoth } from './corruptions/fields';
 import { strengthCheck, type TableDistortion, type Uses } from './distortion';
 import { wholePixels } from './pixels';
@@ -30,7 +31,7 @@ export const thumbnail = {
     const thumbnails = wholePixels(strengths, side).reshape([batch, 1, 1]);
     const both = alongBoth(crops, thereAndBack(thumbnails, side)).clipByValue(0, 1);
     // The product with the identity is exact on a CPU; a GPU may round it.
-    return tf.where(thumbnails.equal(side).reshape([batch, 1, 1, 1]), crops, both) as Tensor4D;
+    return whereIs(thumbnails.equal(side).reshape([batch]), crops, both as Tensor4D);
   },
 } satisfies TableDistortion;
 

@@ -36,5 +36,11 @@ function startOf(side: number, cropSide: number): number {
 
 /** (x − mean) / deviation with the statistics of the undistorted training set (section 4.1). */
 export function normalise(images: Tensor4D, { mean, deviation }: Normalisation): Tensor4D {
-  return images.sub(tf.tensor1d([...mean])).div(tf.tensor1d([...deviation]));
+  const [, , width, channels] = images.shape;
+  // A whole row of pixels at a time: three numbers along the last axis take TensorFlow eight times as long.
+  const ofRow = (values: readonly number[]) => tf.tile(tf.tensor1d([...values]), [width]);
+  const rows = images.reshape([-1, width * channels]);
+  // A product, as TensorFlow's optimizer makes of a division; its inverses of a whole row differ in the last bit from those of three.
+  const inverse = deviation.map((of) => 1 / Math.fround(of));
+  return rows.sub(ofRow(mean)).mul(ofRow(inverse)).reshape(images.shape);
 }

@@ -265,10 +265,19 @@ class Recorder {
 
   #zeros({ shape, dtype }: TensorSpec): number {
     const size = this.#real.createTensor([shape.length], DataType.int32, Int32Array.from(shape));
-    const attributes = [attribute.type('dtype', dtype), attribute.bool('init', true)];
+    const { quint8, uint8 } = DataType;
+    // There is no `Empty` of quint8, whose zeros are a byte's.
+    const attributes = [
+      attribute.type('dtype', dtype === quint8 ? uint8 : dtype),
+      attribute.bool('init', true),
+    ];
     const [{ id }] = this.#real.executeOp('Empty', attributes, [size], 1);
     this.#real.deleteTensor(size);
-    return id;
+    if (dtype !== quint8) return id;
+    const cast = [attribute.type('T', uint8), attribute.type('type', quint8)];
+    const [zeros] = this.#real.executeOp('Bitcast', cast, [id], 1);
+    this.#real.deleteTensor(id);
+    return zeros.id;
   }
 
   /** The nodes that must have run before `name` touches the variable `handle`. */

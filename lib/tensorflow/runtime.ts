@@ -74,6 +74,7 @@ export const DataType = {
   complex64: 8,
   int64: 9,
   bool: 10,
+  quint8: 12,
   bfloat16: 14,
   resource: 20,
 } as const;
@@ -177,6 +178,7 @@ const LABELS: Readonly<Record<number, tf.DataType>> = {
   [DataType.uint8]: 'int32',
   [DataType.int64]: 'int32',
   [DataType.bool]: 'bool',
+  [DataType.quint8]: 'int32',
   [DataType.string]: 'string',
   [DataType.resource]: 'string',
 };

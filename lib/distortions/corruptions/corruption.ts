@@ -55,7 +55,8 @@ const ofImages = attribute.type('T', DataType.float32);
 /**
  * A corruption of a name, with its published constants.
  *
- * @param make from images `[batch, S, S, 3]`, 0..1; what it returns is clipped to 0..1
+ * @param make from images `[batch, S, S, 3]`, 0..1; what it returns is clipped to 0..1, and images of severity 0 stay as they
+ *   are, unless it `isFinished`: then it sees to both, with a pass over the memory less for each
  */
 export function corruption<Constant extends string>(
   name: string,
@@ -65,7 +66,8 @@ export function corruption<Constant extends string>(
     title = titleOf(name),
     category = 'noise',
     isExtra = false,
-  }: Partial<Pick<Corruption, 'title' | 'category' | 'isExtra'>> = {},
+    isFinished = false,
+  }: Partial<Pick<Corruption, 'title' | 'category' | 'isExtra'>> & { readonly isFinished?: boolean } = {},
 ): Corruption {
   const published = Object.entries<Published>(constantsOf) as [Constant, Published][];
   return {
@@ -98,6 +100,7 @@ export function corruption<Constant extends string>(
       }
       const stream = (number: number) => seeds.add(tf.tensor1d([number, 0], 'int32')) as Tensor2D;
       const made = make(crops, { constants, c, choose, seeds: stream });
+      if (isFinished) return made as Tensor4D;
       const within = executeOne('ClipByValue', [made, tf.scalar(0), tf.scalar(1)], [ofImages]);
       return whereIs(severities.greater(0), within, crops);
     },

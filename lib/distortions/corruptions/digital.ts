@@ -1,13 +1,14 @@
 import {
   attribute,
-  dataTypeOf,
+  DataType,
   executeOne,
   type Tensor,
   type Tensor2D,
   type Tensor4D,
   tf,
 } from '../../tensorflow';
-import { byKind } from '../../tensorflow/places';
+import { T } from '../../tensorflow/ops';
+import { stack, take, unstack } from '../../tensorflow/places';
 import { recoded } from '../jpeg';
 import { randomSigned } from '../pixels';
 import { corruption } from './corruption';
@@ -62,30 +63,44 @@ export const pixelate = corruption(
   },
   (images, { constants: { small }, choose }) => {
     const side = images.shape[1];
-    const severities = choose(tf.range(0, small.length, 1, 'int32'));
-    const ways = small.map(
-      (part) =>
-        ([some]: readonly Tensor[]) =>
-          largePixels(some, side, Math.max(1, Math.trunc(side * part))),
-    );
-    return byKind(severities, [images], ways);
+    const sides = [side, ...small.slice(1).map((part) => Math.max(1, Math.trunc(side * part)))];
+    const ofEach = (places: (small: number, side: number) => number[]) => {
+      const table = sides.map((small) => places(small, side));
+      return unstack(choose(tf.tensor(table, [6, side], 'int32')));
+    };
+    const [squareOf, seenAt] = [ofEach(squares), ofEach(centres)];
+    // Rows alone are averaged and repeated, which is whole lines of memory: columns are turned into rows and back.
+    const made = unstack(images).map((image, at) => {
+      const columns = turned(meansOf(image, squareOf[at]));
+      const rows = turned(take(meansOf(columns, squareOf[at]), seenAt[at]));
+      return take(rows, seenAt[at]);
+    });
+    return stack(made, 0);
   },
+  { isFinished: true },
 );
 
-/** Means over squares, and each on the pixels that it is of: Pillow's BOX filter, down and up again. */
-function largePixels(images: Tensor, side: number, small: number): Tensor {
-  const size = tf.tensor1d([small, small], 'int32');
-  const scale = tf.tensor1d([small / side, small / side]);
-  const attributes = [
-    attribute.type('T', dataTypeOf(images)),
-    attribute.string('kernel_type', 'box'),
-    attribute.bool('antialias', true),
-  ];
-  const down = executeOne('ScaleAndTranslate', [images, size, scale, tf.tensor1d([0, 0])], attributes);
-  const places = Array.from({ length: side }, (_, place) => Math.floor(((place + 0.5) * small) / side));
-  const up = (x: Tensor, axis: number) => tf.gather(x, tf.tensor1d(places, 'int32'), axis);
-  return up(up(down, 2), 1);
+/** Which of the `small` squares each pixel of a side counts to: Pillow's BOX filter. */
+function squares(small: number, side: number): number[] {
+  const starts = Array.from({ length: small }, (_, square) => Math.round((square * side) / small));
+  return Array.from({ length: side }, (_, place) => starts.findLastIndex((start) => start <= place));
 }
+
+/** Which of the `small` squares is seen at each pixel of a side. */
+const centres = (small: number, side: number) =>
+  Array.from({ length: side }, (_, place) => Math.floor(((place + 0.5) * small) / side));
+
+/** `[rows, …]` → `[squares, …]`: the means of the rows of each square. */
+const meansOf = (x: Tensor, squares: Tensor) =>
+  executeOne('SegmentMean', [x, squares], [T(x), attribute.type('Tindices', DataType.int32)]);
+
+/** `[rows, columns, 3]` → `[columns, rows, 3]`. */
+const turned = (x: Tensor) =>
+  executeOne(
+    'Transpose',
+    [x, tf.tensor1d([1, 0, 2], 'int32')],
+    [T(x), attribute.type('Tperm', DataType.int32)],
+  );
 
 /** 244 for 224 in the published code of {@link elasticTransform}. */
 const of244 = (parts: readonly number[]) => parts.map((part) => (part * 244) / 224);
@@ -154,6 +169,7 @@ function affinePlaces(
 export const jpegCompression = corruption(
   'jpeg-compression',
   { quality: { 32: [80, 65, 58, 50, 40], 64: [65, 58, 50, 40, 25], 224: [25, 18, 15, 10, 7] } },
-  (images, { c: { quality } }) => recoded(images, quality),
-  { title: 'JPEG compression' },
+  (images, { constants: { quality }, choose }) =>
+    recoded(images, choose(tf.tensor1d([0, ...quality.slice(1)]))),
+  { title: 'JPEG compression', isFinished: true },
 );
