@@ -204,6 +204,9 @@ describe('an experiment of one’s own', () => {
       broken.stderr,
       /broken\.ts cannot be loaded: [\s\S]*broken\.ts:2:9: ERROR: Unexpected end of file/,
     );
+    writeFileSync(join(folder, 'throws.ts'), "const name: string = 'x';\n\nthrow new Error(name);");
+    const throws = await command('sweep', '--plugin', join(folder, 'throws.ts'));
+    assert.match(throws.stderr, /throws\.ts cannot be loaded: x \(line 3\)/);
     const copy = join(folder, 'other', 'node_modules', 'stability-training');
     for (const part of ['dist', 'package.json'])
       cpSync(join(__dirname, '..', part), join(copy, part), { recursive: true });

@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { type DistortionName, distortionNamed, distortions, type Strength } from '../lib/distortions';
 import { AccuracyMeter } from '../lib/evaluation/accuracy';
-import { accuracyInterval, curvePoints } from '../lib/evaluation/evaluate';
+import { accuracyGain, accuracyInterval, curvePoints, rowOf } from '../lib/evaluation/evaluate';
 import { ResNet18 } from '../lib/model/resnet';
 import { PRACTICAL_TRAINING } from '../lib/paper/figures';
 import { Laboratory } from '../lib/runs/laboratory';
@@ -174,6 +174,35 @@ describe('Wilson intervals', () => {
         assert.ok(Math.abs(distance - expected) < 1e-9, `${correct} of ${total}: ${bound}`);
       }
     }
+  });
+});
+
+describe('the gain over another network', () => {
+  const of = { distortion: 'gaussian-noise', strength: 0.1, seed: 0 };
+  const row = (...answers: number[]) => {
+    const correct = answers.reduce((sum, right) => sum + right);
+    return rowOf(of, { correct, total: answers.length, answers: Uint8Array.from(answers) });
+  };
+  const [mine, other] = [row(1, 1, 1, 0, 1, 1, 0, 1, 1, 1), row(1, 0, 0, 0, 1, 1, 1, 0, 1, 1)];
+
+  it('has the mean of the differences of the images, and 1.96 of its standard errors', () => {
+    const { gain, low, high } = accuracyGain(mine, other);
+    const differences = [0, 1, 1, 0, 0, 0, -1, 1, 0, 0];
+    const deviation = Math.sqrt(differences.reduce((sum, one) => sum + (one - 0.2) ** 2, 0) / 10);
+    assert.equal(gain, 0.2);
+    assert.ok(Math.abs((high - low) / 2 - (1.959964 * deviation) / Math.sqrt(10)) < 1e-12);
+    assert.deepEqual(accuracyGain(mine, mine), { gain: 0, low: 0, high: 0 });
+  });
+
+  it('is refused for other pictures, and without answers', () => {
+    assert.throws(
+      () => accuracyGain(mine, { ...other, seed: 1 }),
+      /but these are 10 images.* seed 0, and .* seed 1/,
+    );
+    assert.throws(
+      () => accuracyGain(mine, { ...other, answers: undefined }),
+      /needs the answers of both rows/,
+    );
   });
 });
 

@@ -645,7 +645,7 @@ describe('a folder of one’s own', () => {
     await assert.rejects(buildFolder({ from: own, out, test: 0.6, validation: 0.5 }), ArgumentError);
     const small = join(folder, 'small');
     for (const name of ['a/1', 'a/2', 'b/1', 'b/2', 'b/3']) write(join(small, name), await ODD.png());
-    mkdirSync(join(small, 'b/nested'));
+    symlinkSync(join(own, 'apple'), join(small, 'b/nested'));
     await assert.rejects(buildFolder({ from: small, out }), (error) => {
       assert.ok(error instanceof BuildError);
       assert.deepEqual(error.problems, [
@@ -655,6 +655,52 @@ describe('a folder of one’s own', () => {
       return true;
     });
     assert.ok(!existsSync(`${out}.partial`));
+  });
+
+  test('is read from folders within a class, too', async () => {
+    const deep = await tree(join(folder, 'deep'), { 'a/day/rain': 3, 'a/night': 2, b: 4 });
+    const {
+      classNames,
+      train,
+      validation,
+      test: testing,
+    } = openFolder(await buildFolder({ from: deep, out: newPlace(), side: 28 }));
+    assert.deepEqual(classNames, ['a', 'b']);
+    assert.equal(train.length + validation.length + testing.length, 9);
+  });
+
+  test('is read from a list, and what the same pictures in folders give', async () => {
+    const from = await tree(join(folder, 'listed'), { a: 5, b: 4 });
+    const rows = ['a', 'b'].flatMap((label) =>
+      readdirSync(join(from, label)).map((name) => ({ file: join(from, label, name), label })),
+    );
+    const out = await buildFolder({ from: rows.toReversed(), out: newPlace(), side: 28 });
+    assert.equal(digestAt(out), digestAt(await buildFolder({ from, out: newPlace(), side: 28 })));
+
+    const told = rows.map((row, at) => ({
+      ...row,
+      label: at % 2,
+      ...(at < 2 && { split: 'test' as const }),
+    }));
+    const { classNames, test: testing } = openFolder(
+      await buildFolder({ from: told, out: newPlace(), side: 28 }),
+    );
+    assert.deepEqual(classNames, ['0', '1']);
+    assert.equal(testing.length, 2);
+
+    for (const [list, expected] of [
+      [[], /images of two classes at least, but has none/],
+      [rows.slice(0, 5), /two classes at least, but has a/],
+      [rows.map(({ label }) => ({ label })), /image 0 needs the option "file"/],
+      [[...rows, { file: rows[0].file, label: 'b', fold: 3 }], /image 9 has no option "fold"/],
+      [
+        rows.map((row) => ({ ...row, split: 'val' })),
+        /split is "train" or "validation" or "test", but got "val"/,
+      ],
+      [[...rows, rows[0]], /0\.png: listed twice/],
+      [[...rows, { file: join(from, 'none.png'), label: 'a' }], /none\.png: missing/],
+    ] as const)
+      await assert.rejects(buildFolder({ from: list as typeof rows, out: newPlace(), side: 28 }), expected);
   });
 
   test('has squares for the side that is asked for', async () => {

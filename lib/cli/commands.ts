@@ -128,7 +128,7 @@ export const commands = {
         ['imagenet', 'data', 'none'],
       ),
       ...where,
-      images: number('so many test images, stratified', read.count).otherwise(1000),
+      images: number('so many test images, stratified (default: 1000, or all of fewer)', read.count),
       seed: number('of the random distortions', read.whole).otherwise(0),
       restarts: number(
         'random starts of PGD: an image counts as right that withstands all',

@@ -59,17 +59,17 @@ function building<Options>(build: (options: Options & Followed) => Promise<strin
   };
 }
 
-/** A bar for each step of a work, one after the other. */
+/** A bar for each step of a work, one after the other; another where a build begins again without bad images. */
 function showProgress() {
   let bar: ProgressBar | undefined;
-  let shown: string | undefined;
+  let shown: ProgressOptions | undefined;
   const close = () => bar?.close();
   return {
     show(what: ProgressOptions, done: number): ProgressBar {
-      if (bar === undefined || shown !== what.label) {
+      if (bar === undefined || shown?.label !== what.label || shown?.total !== what.total) {
         close();
         bar = progress(what);
-        shown = what.label;
+        shown = what;
       }
       bar.advance(done - bar.done);
       return bar;

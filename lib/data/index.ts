@@ -3,7 +3,7 @@ export { type Batch, type BatchOptions, batches } from './batches';
 export { type ArrayOptions, buildArrays, type LabelledArray } from './build/arrays';
 export { BuildError, type BuildProgress } from './build/build';
 export { installCifar10, openCifar10 } from './build/cifar10';
-export { buildFolder, type FolderOptions, openFolder } from './build/folder';
+export { buildFolder, type FolderOptions, type ListedImage, openFolder } from './build/folder';
 export { buildImagenette, type ImagenetteOptions, openImagenette } from './build/imagenette';
 export { buildTifs, openTifs, type TifsOptions } from './build/tifs';
 export { TIFS_CLASSES, type TifsClass } from './build/tifs-classes';

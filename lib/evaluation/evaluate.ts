@@ -82,22 +82,49 @@ export async function* evaluate(options: EvaluateOptions): AsyncGenerator<Evalua
   }
 }
 
+/** The normal distribution's 97.5 % point. */
+const Z = 1.959964;
+
 /** The accuracy of a row, 0..1, and its 95 % Wilson score interval: what the number of test images leaves open. */
 export function accuracyInterval({ correct, total }: Pick<EvaluationRow, 'correct' | 'total'>): {
   readonly accuracy: number;
   readonly low: number;
   readonly high: number;
 } {
-  const z = 1.959964; // the normal distribution's 97.5 % point
   const accuracy = correct / total;
-  const scale = 1 / (1 + z ** 2 / total);
-  const centre = scale * (accuracy + z ** 2 / (2 * total));
-  const half = scale * z * Math.sqrt((accuracy * (1 - accuracy)) / total + (z / (2 * total)) ** 2);
+  const scale = 1 / (1 + Z ** 2 / total);
+  const centre = scale * (accuracy + Z ** 2 / (2 * total));
+  const half = scale * Z * Math.sqrt((accuracy * (1 - accuracy)) / total + (Z / (2 * total)) ** 2);
   return {
     accuracy,
     low: Math.max(0, Math.min(accuracy, centre - half)),
     high: Math.min(1, Math.max(accuracy, centre + half)),
   };
+}
+
+/**
+ * How much more accurate a network is than another on the same test images, −1..1, and the 95 % interval of that difference
+ * (Wald's for paired proportions): narrower than those of both accuracies, since images that both get right, or both
+ * wrong, do not count. What another seed of the training would change is not in it.
+ *
+ * @throws ArgumentError for rows of other images, or without answers
+ */
+export function accuracyGain(row: EvaluationRow, reference: EvaluationRow) {
+  const ofImages = ({ distortion, strength, seed, total }: EvaluationRow) =>
+    `${total} images, ${distortion} at ${JSON.stringify(strength)}, seed ${seed}`;
+  if (ofImages(row) !== ofImages(reference)) {
+    throw new ArgumentError(
+      `A gain is of the same test images, but these are ${ofImages(row)}, and ${ofImages(reference)}.`,
+    );
+  }
+  const [answers, others] = [answersOf(row), answersOf(reference)];
+  if (answers === undefined || others === undefined) {
+    throw new ArgumentError('A gain needs the answers of both rows, as `evaluate` gives them.');
+  }
+  const gain = (row.correct - reference.correct) / row.total;
+  const differing = answers.filter((right, image) => right !== others[image]).length / row.total;
+  const half = Z * Math.sqrt((differing - gain ** 2) / row.total);
+  return { gain, low: gain - half, high: gain + half };
 }
 
 /**

@@ -8,6 +8,7 @@ export {
 } from './certificate';
 export { centreCrops, normalise } from './crops';
 export {
+  accuracyGain,
   accuracyInterval,
   answersOf,
   curvePoints,

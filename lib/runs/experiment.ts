@@ -184,8 +184,9 @@ function load(path: string): unknown {
   } catch (cause) {
     if (cause instanceof UserError) throw cause;
     const [reason] = (cause as Error).message.split('\nRequire stack'); // where Node has looked
+    const line = (cause as Error).stack?.split(`${path}:`)[1]?.match(/^\d+/); // of the file, where it was its code that threw
     const isOurs = reason.startsWith("Cannot find module 'stability-training");
-    throw new ArgumentError(`${path} cannot be loaded: ${reason}`, {
+    throw new ArgumentError(`${path} cannot be loaded: ${reason}${line ? ` (line ${line})` : ''}`, {
       cause,
       cure: isOurs
         ? 'Put it where stability-training is installed: npm install --ignore-scripts FOLDER, the project’s own'

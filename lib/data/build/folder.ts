@@ -1,22 +1,31 @@
 import { readdir, stat } from 'node:fs/promises';
-import { basename, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { ArgumentError, DataError } from '../../io/errors';
-import { checkOptions, checkWhole } from '../../io/options';
+import { checkList, checkOptions, checkWhole, checkWord, shown } from '../../io/options';
 import { type ImageDataset, openDataset } from '../dataset';
 import { permutation } from '../random';
 import { SPLIT_NAMES, type SplitName } from '../store';
 import { type BuildOptions, type Plan, type PlannedImage, reasonOf, type SourceImage } from './build';
 import { pack, STORE } from './pack';
 
+/** A row of a table of labels. */
+export interface ListedImage {
+  readonly file: string;
+  /** The name of its class. */
+  readonly label: string | number;
+  /** Splits that no image names are drawn from those of `train` and those that name none. */
+  readonly split?: SplitName;
+}
+
 /** What a data set is built from, and how it is split. */
 export interface FolderOptions extends BuildOptions {
   /**
-   * A folder of folders of images; each inner folder is a class and gives it its name. Or the folders `train`,
-   * `validation` (or `val`, `valid`) and `test`, each with the classes inside: then these are the splits, and one that is
-   * not there is drawn from `train`. Files with the ending of no image are left out, and recorded, as are images beside the
-   * folders of the classes.
+   * A folder of folders of images; each inner folder is a class and gives it its name, with all that lies in it, however
+   * deep. Or the folders `train`, `validation` (or `val`, `valid`) and `test`, each with the classes inside: then these are
+   * the splits, and one that is not there is drawn from `train`. Files with the ending of no image are left out, and
+   * recorded, as are images beside the folders of the classes. Or a list, as a table of labels gives it.
    */
-  readonly from: string;
+  readonly from: string | readonly ListedImage[];
   /** Share of each class's images for validation, 0 to 1, at least one image. @default 0.1 */
   readonly validation?: number;
   /** Share of each class's images for testing, 0 to 1, at least one image. @default 0.1 */
@@ -55,16 +64,19 @@ export async function buildFolder(options: FolderOptions): Promise<string> {
       `The shares for validation and test must be above 0 and leave some for training, but are ${validation} and ${test}.`,
     );
   }
-  const root = resolve(options.from);
-  if (!relative(root, resolve(options.out)).startsWith('..')) {
-    throw new ArgumentError(
-      `The data set would be built among the pictures that it is built from: ${options.out}.`,
-      { cure: 'Name a folder outside of theirs.' },
-    );
+  const { from, out } = options;
+  const shares = { validation, test, seed };
+  if (typeof from !== 'string') {
+    const { source, tree } = listed(from);
+    return pack(async () => planOf({ name: basename(out), source }, tree, shares), options);
   }
-  return pack(async () => {
-    return planOf(root, await read(root), { validation, test, seed });
-  }, options);
+  const source = resolve(from);
+  if (!relative(source, resolve(out)).startsWith('..')) {
+    throw new ArgumentError(`The data set would be built among the pictures that it is built from: ${out}.`, {
+      cure: 'Name a folder outside of theirs.',
+    });
+  }
+  return pack(async () => planOf({ name: basename(source), source }, await read(source), shares), options);
 }
 
 /**
@@ -78,7 +90,7 @@ export function openFolder(directory: string): ImageDataset {
   });
 }
 
-function planOf(root: string, tree: Tree, shares: Shares): Plan {
+function planOf(origin: Pick<Plan, 'name' | 'source'>, tree: Tree, shares: Shares): Plan {
   const { classes, drawn, others } = tree;
   const problems = [...tree.problems];
   const classNames: string[] = [];
@@ -101,9 +113,9 @@ function planOf(root: string, tree: Tree, shares: Shares): Plan {
     const good = [...classes].map(
       ([name, found]) => [name, found.filter(({ path }) => !bad.has(path))] as const,
     );
-    return planOf(root, { ...tree, classes: new Map(good) }, shares);
+    return planOf(origin, { ...tree, classes: new Map(good) }, shares);
   };
-  return { name: basename(root), source: root, classNames, images, problems, others, lost, without };
+  return { ...origin, classNames, images, problems, others, lost, without };
 }
 
 /** Draws of a class's images those splits that no folder says. */
@@ -125,6 +137,63 @@ function withSplits(
   return [...sorted, ...(given as (SourceImage & { readonly split: SplitName })[])];
 }
 
+/** @param path from `source` on */
+const imageOf = (source: string, path: string): SourceImage => ({
+  name: path,
+  path,
+  file: join(source, path),
+});
+
+/** The deepest folder that holds `b` and `a`. */
+const sharedFolder = (a: string, b: string): string =>
+  relative(a, b).startsWith('..') ? sharedFolder(dirname(a), b) : a;
+
+/** The images of a list, class by class, and the folder that all of them lie in. */
+function listed(images: readonly ListedImage[]): { readonly source: string; readonly tree: Tree } {
+  checkList('buildFolder: from', images);
+  for (const [at, image] of images.entries()) {
+    const what = `buildFolder: image ${at}`;
+    checkOptions(what, image, 'file! label! split');
+    const { file, split = 'train' } = image;
+    if (typeof file !== 'string')
+      throw new ArgumentError(`${what}: file must be a text, but is ${shown(file)}.`);
+    checkWord(`${what}: split`, split, SPLIT_NAMES);
+  }
+  const folders = images.map(({ file }) => dirname(resolve(file)));
+  const source = folders.reduce(sharedFolder, folders[0]);
+  const classes = new Map<string, ClassImage[]>();
+  for (const { file, label, split } of images) {
+    const ofClass = classes.get(String(label)) ?? [];
+    classes.set(String(label), ofClass);
+    ofClass.push({ ...imageOf(source, relative(source, resolve(file))), split });
+  }
+  if (classes.size < 2) {
+    const has = [...classes.keys()].join() || 'none';
+    throw new ArgumentError(`buildFolder: from must list images of two classes at least, but has ${has}.`);
+  }
+  const seen = new Set<string>();
+  const twice = [...classes.values()].flat().filter(({ path }) => seen.size === seen.add(path).size);
+  const problems = twice.map(({ path }) => `${path}: listed twice`);
+  const said = new Set(images.map(({ split }) => split));
+  return { source, tree: treeOf(classes, said, { problems, others: [] }) };
+}
+
+function treeOf(
+  classes: ReadonlyMap<string, readonly ClassImage[]>,
+  said: ReadonlySet<SplitName | undefined>,
+  found: Pick<Tree, 'problems' | 'others'>,
+): Tree {
+  const byName = (a: string, b: string) => (a < b ? -1 : 1);
+  const sorted = [...classes].map(
+    ([name, images]) => [name, images.toSorted((a, b) => byName(a.path, b.path))] as const,
+  );
+  return {
+    classes: new Map(sorted.sort(([a], [b]) => byName(a, b))),
+    drawn: new Set(SPLIT_NAMES.filter((split) => split !== 'train' && !said.has(split))),
+    ...found,
+  };
+}
+
 /** The images in a tree, class by class. */
 async function read(root: string): Promise<Tree> {
   const problems: string[] = [];
@@ -140,6 +209,16 @@ async function read(root: string): Promise<Tree> {
     const beside = entries.filter((entry) => entry.isFile() && !OTHER.test(entry.name));
     others.push(...beside.map(({ name }) => `${join(path, name)}: in no class's folder`));
     return entries.filter((entry) => !entry.isFile()).map(({ name }) => name);
+  };
+  const filesIn = async (path: string): Promise<string[]> => {
+    const found: string[] = [];
+    for (const entry of await entriesIn(path)) {
+      const inside = join(path, entry.name);
+      if (entry.isDirectory()) found.push(...(await filesIn(inside)));
+      else if (OTHER.test(entry.name)) others.push(`${inside}: no image by its name`);
+      else found.push(inside);
+    }
+    return found;
   };
   const top = await foldersIn('').catch((cause) => {
     throw new DataError(`${root}: cannot be read: ${reasonOf(cause)}`, { cure: SORT, cause });
@@ -160,12 +239,7 @@ async function read(root: string): Promise<Tree> {
         const kind = await stat(join(root, path));
         if (kind.isFile()) continue;
         if (!kind.isDirectory()) throw new Error('neither a folder nor a file');
-        const images = (await entriesIn(path)).flatMap((entry) => {
-          const image = join(path, entry.name);
-          if (!OTHER.test(entry.name)) return { name: image, path: image, file: join(root, image), split };
-          others.push(`${image}: no image by its name`);
-          return [];
-        });
+        const images = (await filesIn(path)).map((image) => ({ ...imageOf(root, image), split }));
         classes.set(name, [...(classes.get(name) ?? []), ...images]);
       } catch (error) {
         problems.push(`${path}: ${reasonOf(error)}`);
@@ -179,12 +253,7 @@ async function read(root: string): Promise<Tree> {
     );
   }
   const said = new Set(splits.map(([, split]) => split));
-  return {
-    classes: new Map([...classes].sort(([a], [b]) => (a < b ? -1 : 1))),
-    drawn: new Set(SPLIT_NAMES.filter((split) => split !== 'train' && !said.has(split))),
-    problems,
-    others: others.sort(),
-  };
+  return treeOf(classes, said, { problems, others: others.sort() });
 }
 
 const SORT = 'Sort the images into folders that are named after their classes.';
