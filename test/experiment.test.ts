@@ -204,9 +204,19 @@ describe('an experiment of one’s own', () => {
       broken.stderr,
       /broken\.ts cannot be loaded: [\s\S]*broken\.ts:2:9: ERROR: Unexpected end of file/,
     );
-    writeFileSync(join(folder, 'throws.ts'), "const name: string = 'x';\n\nthrow new Error(name);");
-    const throws = await command('sweep', '--plugin', join(folder, 'throws.ts'));
-    assert.match(throws.stderr, /throws\.ts cannot be loaded: x \(line 3\)/);
+    for (const [name, text, told] of [
+      [
+        'throws',
+        "interface A { x: string }\n\nfunction f() {\n  throw new Error('x');\n}\n\nf();",
+        /throws\.ts cannot be loaded: x \(line 4\)/,
+      ],
+      ['text', "throw 'a text';", /text\.ts cannot be loaded: a text\n/],
+      ['waits', 'await 1;\nexport {};', /Top-level await[\s\S]*→ A plugin is loaded in one go/],
+    ] as const) {
+      const file = join(folder, `${name}.ts`);
+      writeFileSync(file, text);
+      assert.match((await command('sweep', '--plugin', file)).stderr, told);
+    }
     const copy = join(folder, 'other', 'node_modules', 'stability-training');
     for (const part of ['dist', 'package.json'])
       cpSync(join(__dirname, '..', part), join(copy, part), { recursive: true });
@@ -281,6 +291,23 @@ describe('what is refused before anything is trained', () => {
     'no treatment': [{ treatments: [] }, /treatments/],
     'a treatment twice': [{ treatments: [treatment, { ...treatment }] }, /each treatment once/],
     'a seed twice': [{ seeds: [0, 1, 0] }, /each seed once/],
+    'a test twice': [
+      { tests: [{ distortion: 'rotation' }, { distortion: 'rotation', strengths: [9] }] },
+      /each distortion once/,
+    ],
+    'a strength twice': [{ tests: [{ distortion: 'rotation', strengths: [9, 0, 9] }] }, /each strength once/],
+    'undistorted pictures alone': [
+      { tests: [{ distortion: 'rotation', strengths: [0] }] },
+      /a strength that distorts/,
+    ],
+    'a network that is not registered': [
+      { network: { name: 'mine', make: () => undefined } },
+      /a network is \{ width, stem: .* or what registerNetwork/,
+    ],
+    'a method that is not registered': [
+      { treatments: [{ ...treatment, method: { name: 'mine', loss: () => st.tf.scalar(0) } }] },
+      /a method of your own what registerMethod returns/,
+    ],
     'a negative weight': [{ treatments: [{ ...treatment, method: { kind: 'ST', alpha: -1 } }] }, /α/],
     'no weight': [{ treatments: [{ ...treatment, method: { kind: 'ST' } }] }, /α must be .* got undefined/],
     'an unknown divergence': [
@@ -597,11 +624,12 @@ describe('pictures in memory', () => {
     images: new Uint8Array(length * 8 * 8 * 3).fill(50 + label),
     labels: Array.from({ length }, () => label),
   });
+  const both = { images: new Uint8Array(5 * 8 * 8 * 3).fill(50), labels: [0, 1, 0, 1, 0] };
   const out = join(folder, 'arrays');
   const options = { name: 'grey', classNames: ['a', 'b'], side: 8, out };
 
   it('become a data set that threads read', async () => {
-    const splits = { train: array(5), validation: array(2, 1), test: array(3, 1) };
+    const splits = { train: both, validation: array(2, 1), test: array(3, 1) };
     const left = join(`${out}.partial`, 'data'); // by a build that was killed
     mkdirSync(left, { recursive: true });
     writeFileSync(join(left, 'images.store.partial'), 'the begin of something');
@@ -615,7 +643,11 @@ describe('pictures in memory', () => {
   });
 
   it('are refused where arrays and labels do not fit', async () => {
-    const fine = { train: array(2), validation: array(2), test: array(2) };
+    const fine = { train: both, validation: array(2), test: array(2) };
+    await assert.rejects(
+      buildArrays({ ...options, ...fine, train: array(2) }),
+      /the class 'b' has no training images/,
+    );
     await assert.rejects(buildArrays({ ...options, ...fine, test: array(0) }), /test has 0 labels/);
     await assert.rejects(
       buildArrays({ ...options, ...fine, train: array(2, 7) }),

@@ -185,13 +185,18 @@ describe('the gain over another network', () => {
   };
   const [mine, other] = [row(1, 1, 1, 0, 1, 1, 0, 1, 1, 1), row(1, 0, 0, 0, 1, 1, 1, 0, 1, 1)];
 
-  it('has the mean of the differences of the images, and 1.96 of its standard errors', () => {
+  it('has 1.96 standard errors of the mean of the differences, with half an image more of each pair of answers', () => {
     const { gain, low, high } = accuracyGain(mine, other);
-    const differences = [0, 1, 1, 0, 0, 0, -1, 1, 0, 0];
-    const deviation = Math.sqrt(differences.reduce((sum, one) => sum + (one - 0.2) ** 2, 0) / 10);
+    const weights = [0, 1, 1, 0, 0, 0, -1, 1, 0, 0].map((difference) => [difference, 1]);
+    weights.push([0, 0.5], [0, 0.5], [1, 0.5], [-1, 0.5]);
+    const mean = weights.reduce((sum, [one, weight]) => sum + one * weight, 0) / 12;
+    const variance = weights.reduce((sum, [one, weight]) => sum + weight * (one - mean) ** 2, 0) / 12;
     assert.equal(gain, 0.2);
-    assert.ok(Math.abs((high - low) / 2 - (1.959964 * deviation) / Math.sqrt(10)) < 1e-12);
-    assert.deepEqual(accuracyGain(mine, mine), { gain: 0, low: 0, high: 0 });
+    assert.ok(Math.abs((high + low) / 2 - mean) < 1e-12);
+    assert.ok(Math.abs((high - low) / 2 - 1.959964 * Math.sqrt(variance / 12)) < 1e-12);
+    const same = accuracyGain(mine, mine);
+    assert.ok(same.gain === 0 && same.low < 0 && same.high > 0);
+    assert.ok(accuracyGain(row(1, 1), row(0, 0)).high === 1);
   });
 
   it('is refused for other pictures, and without answers', () => {

@@ -34,6 +34,7 @@ import { klDivergence, taskLoss } from '../lib/model/losses';
 import { fromFunctions, fromLayers, type Network } from '../lib/model/network';
 import { loadWeights, saveWeights, torchWeights } from '../lib/model/weights';
 import { makeNetwork, registerNetwork, withGraph } from '../lib/runs/networks';
+import type { OwnNetworkForm } from '../lib/runs/spec';
 import {
   compile,
   dropout,
@@ -526,6 +527,8 @@ describe('a model of layers', () => {
     assert.equal(network.parameters.length, 2);
     network.parameters[0].trainable = false;
     assert.equal(network.parameters.length, 1);
+    tf.tidy(() => network.forward(tf.zeros([2, 28, 28, 3]), { training: false }));
+    assert.equal(network.parameters.length, 1);
   });
 
   it('is no network before fromLayers makes it one, nor where its answers are no numbers', async () => {
@@ -729,11 +732,36 @@ describe('a method of one’s own', () => {
     network = plainNetwork();
     await train({ ...options, network, method: mixed, distortion: noise, checkpoint });
     assert.equal(apart(network.snapshot(), whole.snapshot()), 0);
+    network.parameters[0].trainable = false;
+    await assert.rejects(
+      train({ ...options, network, method: mixed, distortion: noise, checkpoint }),
+      /is of another training: the network is another, or other weights of it are frozen/,
+    );
+    network.parameters[0].trainable = true;
     const loss: OwnMethod['loss'] = (input) => mixed.loss(input).mul(3);
     await assert.rejects(
       train({ ...options, network, method: { ...mixed, loss }, distortion: noise, checkpoint }),
       /is of another training: the loss or the network computes something else/,
     );
+  });
+});
+
+describe('a loss that changes while it trains', () => {
+  it('is refused where it was recorded', async () => {
+    let factor = 1;
+    const method: OwnMethod = {
+      name: 'rising',
+      loss: ({ reference, labels, f }) => taskLoss(f(reference), labels).mul(factor),
+    };
+    const onEpoch = () => {
+      factor += 1;
+    };
+    const rising = { ...options, method, onEpoch, epochs: 2 };
+    await assert.rejects(
+      train({ ...rising, network: plainNetwork() }),
+      /after epoch 1 the loss computes something else, but the compiled step is recorded once/,
+    );
+    await train({ ...rising, network: plainNetwork(), execution: 'eager' });
   });
 });
 
@@ -1087,6 +1115,30 @@ describe('what plain JavaScript gives wrong', () => {
     assert.throws(() => values(3), /"weight" begins with a float32 tensor, but got 3\./);
     assert.throws(() => values(tf.zeros([2, 2], 'int32')), /but got one of int32\./);
     assert.throws(() => fromLayers({} as LayersModel), /takes a model of TensorFlow\.js/);
+  });
+
+  it('is not taken for a network that a helper begins or freezes otherwise', () => {
+    let [deviation, trainable] = [0.1, true];
+    const helper = (classes: number) => {
+      const variables = { weight: normalTensor([1, 2], [3, classes], deviation) };
+      const network = fromFunctions({
+        classes,
+        variables,
+        forward: (x, { weight }) => x.mean<Tensor2D>([1, 2]).matMul(weight),
+      });
+      for (const weight of network.variables.values()) weight.trainable = trainable;
+      return network;
+    };
+    const graphOf = () => {
+      const form = registerNetwork({ name: 'by a helper', make: ({ classes }) => helper(classes) });
+      return (withGraph(form, { classes: 10, side: 28 }) as OwnNetworkForm).graph;
+    };
+    const first = graphOf();
+    assert.equal(graphOf(), first);
+    deviation = 1;
+    const wider = graphOf();
+    trainable = false;
+    assert.equal(new Set([first, wider, graphOf()]).size, 3);
   });
 
   it('is a key that there is not', () => {

@@ -688,6 +688,16 @@ describe('a folder of one’s own', () => {
     assert.deepEqual(classNames, ['0', '1']);
     assert.equal(testing.length, 2);
 
+    const many = await tree(join(folder, 'numbered'), { x: 33 });
+    const numbered = readdirSync(join(many, 'x')).map((name, at) => ({
+      file: join(many, 'x', name),
+      label: at % 11,
+    }));
+    const { classNames: numbers } = openFolder(
+      await buildFolder({ from: numbered, out: newPlace(), side: 28 }),
+    );
+    assert.deepEqual(numbers, ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '10']);
+
     for (const [list, expected] of [
       [[], /images of two classes at least, but has none/],
       [rows.slice(0, 5), /two classes at least, but has a/],
@@ -696,6 +706,14 @@ describe('a folder of one’s own', () => {
       [
         rows.map((row) => ({ ...row, split: 'val' })),
         /split is "train" or "validation" or "test", but got "val"/,
+      ],
+      [
+        rows.map((row) => ({ ...row, label: '' })),
+        /image 0: label must be a text or a whole number, but is ''/,
+      ],
+      [
+        rows.map((row) => ({ ...row, label: Number.NaN })),
+        /label must be a text or a whole number, but is NaN/,
       ],
       [[...rows, rows[0]], /0\.png: listed twice/],
       [[...rows, { file: join(from, 'none.png'), label: 'a' }], /none\.png: missing/],

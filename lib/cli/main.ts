@@ -6,6 +6,7 @@ import { BuildError } from '../data/build/build';
 import { UserError } from '../io/errors';
 import { fileError } from '../io/files';
 import type * as Experiment from '../runs/experiment';
+import type * as Presets from '../runs/presets';
 import { commands, type Described, groups } from './commands';
 import { Stopped } from './stop';
 
@@ -70,13 +71,19 @@ for (const [name, described] of Object.entries<Described>(commands)) {
   // Loaded when it runs, so that --help does not wait for TensorFlow.
   const load = (): Readonly<Record<string, (given: unknown) => void | Promise<void>>> =>
     require(`./${group ?? word}`);
-  command.action(async ({ plugin = [], ...given }: { readonly plugin?: readonly string[] }) => {
-    if (plugin.length > 0) {
-      const { loadPlugins }: typeof Experiment = require('../runs/experiment');
-      await loadPlugins(plugin);
-    }
-    await load()[word](given);
-  });
+  command.action(
+    async ({ plugin = [], ...given }: { readonly plugin?: readonly string[]; preset?: string }) => {
+      if (plugin.length > 0) {
+        const { loadPlugins }: typeof Experiment = require('../runs/experiment');
+        await loadPlugins(plugin);
+        const { knownPresets }: typeof Presets = require('../runs/presets');
+        const [only, ...others] = knownPresets().filter(({ own }) => own !== undefined);
+        const isOpen = command.getOptionValueSource('preset') === 'default';
+        if (isOpen && only !== undefined && others.length === 0) given.preset = only.name;
+      }
+      await load()[word](given);
+    },
+  );
 }
 
 function parentOf(group: string | undefined): Command {

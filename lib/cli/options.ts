@@ -98,7 +98,7 @@ const figures = (more = '') =>
 export const shared = {
   preset: option(
     '<name>',
-    'the scale: smoke, laptop, photos or paper; or an experiment of --plugin',
+    'the scale: smoke, laptop, photos or paper; or an experiment of --plugin, which is the default where it defines one',
   ).otherwise('laptop'),
   figures: figures(),
   /** Figures, and the studies beside them. */

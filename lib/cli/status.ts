@@ -1,4 +1,5 @@
 /** `status`: where a sweep stands. */
+import { existsSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { duration } from '../plots/duration';
 import { resultsTable } from '../plots/table';
@@ -13,6 +14,7 @@ const WATCH_MS = 5000;
 export async function status(options: Given<'status'>): Promise<void> {
   const { figures, divergence, all, watch, json, plugin: _, ...plan } = options;
   const subject = figuresNamed(figures);
+  if (plan.store !== undefined && !existsSync(plan.store)) console.error(`There is no ${plan.store} yet.`);
   let isRead = true;
   process.stdout.once('error', () => {
     isRead = false; // as head does that has enough

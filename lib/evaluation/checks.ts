@@ -56,6 +56,9 @@ export function checkLabels(
   );
 }
 
+/** Of a channel's values 0..1; below it are rounding errors. */
+const LEAST_DEVIATION = 1e-6;
+
 /**
  * @throws ArgumentError if the network has other classes, or another normalisation, than the data set, or the data set no
  *   mean within 0..1, or no deviation to divide by
@@ -75,9 +78,9 @@ export function checkFits(
       cure: 'A model of TensorFlow.js becomes a network by fromLayers, a function by fromFunctions.',
     });
   }
-  if (!dataset.deviation.every((deviation) => deviation > 0)) {
+  if (!dataset.deviation.every((deviation) => deviation > LEAST_DEVIATION)) {
     throw new ArgumentError(`The images of the data set ${name} have ${textOf(dataset)}.`, {
-      cure: 'A channel that is the same in all training images, with a deviation of 0, cannot be normalised.',
+      cure: 'A channel that is the same in all training images, with a deviation of 0 but for rounding, cannot be normalised.',
     });
   }
   if (!dataset.mean.every((mean) => mean >= 0 && mean <= 1)) {

@@ -104,10 +104,11 @@ export function accuracyInterval({ correct, total }: Pick<EvaluationRow, 'correc
 
 /**
  * How much more accurate a network is than another on the same test images, −1..1, and the 95 % interval of that difference
- * (Wald's for paired proportions): narrower than those of both accuracies, since images that both get right, or both
- * wrong, do not count. What another seed of the training would change is not in it.
+ * (Agresti and Min 2005, for paired proportions): narrower than those of both accuracies, since images that both get right,
+ * or both wrong, do not count. What another seed of the training would change is not in it.
  *
- * @throws ArgumentError for rows of other images, or without answers
+ * @throws ArgumentError for rows of another distortion, strength, seed or number of images, or without answers; that their
+ *   images are the same is the caller's to see to
  */
 export function accuracyGain(row: EvaluationRow, reference: EvaluationRow) {
   const ofImages = ({ distortion, strength, seed, total }: EvaluationRow) =>
@@ -121,10 +122,13 @@ export function accuracyGain(row: EvaluationRow, reference: EvaluationRow) {
   if (answers === undefined || others === undefined) {
     throw new ArgumentError('A gain needs the answers of both rows, as `evaluate` gives them.');
   }
-  const gain = (row.correct - reference.correct) / row.total;
-  const differing = answers.filter((right, image) => right !== others[image]).length / row.total;
-  const half = Z * Math.sqrt((differing - gain ** 2) / row.total);
-  return { gain, low: gain - half, high: gain + half };
+  const more = row.correct - reference.correct;
+  const differing = answers.filter((right, image) => right !== others[image]).length;
+  // Half an image more for each of the four pairs of answers.
+  const total = row.total + 2;
+  const half = (Z * Math.sqrt(differing + 1 - more ** 2 / total)) / total;
+  const within = (bound: number) => Math.max(-1, Math.min(1, bound));
+  return { gain: more / row.total, low: within(more / total - half), high: within(more / total + half) };
 }
 
 /**

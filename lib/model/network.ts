@@ -1,6 +1,7 @@
 /** What training, testing and attacks need of a network, and two ways to make one of what there is. */
 import type { Normalisation, PictureForm } from '../data/dataset';
 import { ArgumentError, UserError } from '../io/errors';
+import { checkOptions, checkWhole, shown } from '../io/options';
 import {
   type LayersModel,
   layerVariables,
@@ -109,7 +110,12 @@ export interface NetworkFunctions<V extends Values> {
  * ```
  */
 export function fromFunctions<const V extends Values>(functions: NetworkFunctions<V>): Network {
+  checkOptions('fromFunctions', functions, 'classes! variables! head forward!');
   const { classes, variables, head, forward } = functions;
+  checkWhole('fromFunctions: classes', classes, 2);
+  const unknown = head?.find((name) => !Object.hasOwn(variables, name));
+  if (unknown !== undefined)
+    throw new ArgumentError(`fromFunctions: head names ${shown(unknown)}, but no variable is.`);
   const named = Object.entries<Tensor | Variable>(variables).map(
     ([name, value]) => [name, value instanceof Variable ? value : new Variable(name, value)] as const,
   );

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, extname, resolve } from 'node:path';
 import { z } from 'zod';
 import type { ImageDataset } from '../data/dataset';
-import { distortionNamed, type Strength } from '../distortions';
+import { distortionNamed, isNone, type Strength } from '../distortions';
 import { ArgumentError, UserError } from '../io/errors';
 import { checkOptions } from '../io/options';
 import { openPictures, type Pictures } from './preset-pictures';
@@ -37,10 +37,21 @@ export interface ExperimentOptions {
   readonly seeds?: readonly number[];
 }
 
+const TREATMENT =
+  'a treatment is { method, distortion?, epochs? }, a method of your own what registerMethod returns';
+
 function isTreatment(value: unknown): boolean {
   const { method, distortion } = Object(value);
-  return method !== undefined && (distortion === undefined || Object(distortion) === distortion);
+  return (
+    method !== undefined &&
+    !('loss' in Object(method)) &&
+    (distortion === undefined || Object(distortion) === distortion)
+  );
 }
+
+/** Which of a test's strengths distort, of a distortion that there is. */
+const distorting = ({ distortion, strengths }: { distortion: string; strengths?: readonly Strength[] }) =>
+  strengths?.filter((strength) => !isNone(distortionNamed(distortion), strength));
 
 const isWithoutRepeats = (values: readonly unknown[]) =>
   new Set(values.map(canonicalJson)).size === values.length;
@@ -60,7 +71,7 @@ const schema = z.strictObject({
   batchSize: count.default(32),
   learningRate: z.number().positive().default(0.01),
   treatments: z
-    .array(z.custom<Treatment>(isTreatment, 'a treatment is { method, distortion?, epochs? }'))
+    .array(z.custom<Treatment>(isTreatment, TREATMENT))
     .min(1)
     .refine(isWithoutRepeats, 'each treatment once'),
   tests: z
@@ -69,11 +80,13 @@ const schema = z.strictObject({
         distortion: z.string(),
         strengths: z
           .array(z.union([z.number(), z.null(), z.array(z.number())]))
-          .min(1)
+          .refine(isWithoutRepeats, 'each strength once')
           .optional(),
       }),
     )
-    .min(1),
+    .min(1)
+    .refine((tests) => isWithoutRepeats(tests.map(({ distortion }) => distortion)), 'each distortion once')
+    .refine((tests) => tests.every((test) => distorting(test)?.length !== 0), 'a strength that distorts'),
   seeds: z.array(z.int().nonnegative()).min(1).refine(isWithoutRepeats, 'each seed once').default([0]),
 });
 
@@ -103,7 +116,8 @@ export function defineExperiment(options: ExperimentOptions): Preset {
   const { name, dataset, treatments, tests, seeds, network, ...scale } = parsed.data;
   let opened: ImageDataset | undefined;
   const open = () => {
-    opened ??= typeof dataset === 'function' ? dataset() : openPictures(dataset);
+    if (opened !== undefined) return opened;
+    opened = typeof dataset === 'function' ? openPictures(dataset()) : openPictures(dataset);
     return opened;
   };
   const base = {
@@ -170,10 +184,11 @@ function load(path: string): unknown {
   try {
     if (extname(path) === '.json') {
       const options = JSON.parse(readFileSync(path, 'utf8')) as ExperimentOptions;
-      const { dataset } = options;
+      const { dataset } = Object(options) as ExperimentOptions;
       const folder = typeof dataset === 'string' ? resolve(dirname(path), dataset) : dataset;
       return defineExperiment({ ...options, dataset: folder });
     }
+    process.setSourceMapsEnabled(true); // before tsx asks: messages name the lines of the file
     const { register }: typeof import('tsx/cjs/api') = require('tsx/cjs/api');
     const unregister = register();
     try {
@@ -183,14 +198,23 @@ function load(path: string): unknown {
     }
   } catch (cause) {
     if (cause instanceof UserError) throw cause;
-    const [reason] = (cause as Error).message.split('\nRequire stack'); // where Node has looked
-    const line = (cause as Error).stack?.split(`${path}:`)[1]?.match(/^\d+/); // of the file, where it was its code that threw
-    const isOurs = reason.startsWith("Cannot find module 'stability-training");
+    const error = cause instanceof Error ? cause : new Error(String(cause));
+    const [reason] = error.message.split('\nRequire stack'); // where Node has looked
+    const line = error.stack?.split(`${path}:`)[1]?.match(/^\d+/); // of the file, where it was its code that threw
+    const cures = [
+      [
+        /^Cannot find module 'stability-training/,
+        'Put it where stability-training is installed: npm install --ignore-scripts FOLDER, the project’s own',
+      ],
+      [
+        /Top-level await/,
+        'A plugin is loaded in one go, as CommonJS: build what it needs before, by a script of its own.',
+      ],
+    ] as const;
     throw new ArgumentError(`${path} cannot be loaded: ${reason}${line ? ` (line ${line})` : ''}`, {
       cause,
-      cure: isOurs
-        ? 'Put it where stability-training is installed: npm install --ignore-scripts FOLDER, the project’s own'
-        : (cause as UserError).cure, // of another copy of this library
+      // Else that of another copy of this library.
+      cure: cures.find(([of]) => of.test(reason))?.[1] ?? (error as UserError).cure,
     });
   }
 }

@@ -76,7 +76,8 @@ export function makeNetwork(
         { cure: 'make gets the number of classes: use it.' },
       );
     }
-    if (graph !== undefined && graph !== graphOf(network, side)) throw changedError('network', name);
+    if (graph !== undefined && graph.split('-')[0] !== graphOf(network, side))
+      throw changedError('network', name);
     return network;
   } catch (error) {
     network.dispose();
@@ -84,7 +85,7 @@ export function makeNetwork(
   }
 }
 
-/** A form as runs hold it: of one's own, with a hash of what it computes. @throws as {@link makeNetwork} */
+/** A form as runs hold it: of one's own, with hashes of what it computes and of how it begins. @throws as {@link makeNetwork} */
 export function withGraph(form: NetworkForm, shape: Pick<NetworkShape, 'classes' | 'side'>): NetworkForm {
   if ('width' in form) return form;
   const known = graphs.get(own.planned(form.name, form.definition)) as Map<string, string>;
@@ -93,12 +94,21 @@ export function withGraph(form: NetworkForm, shape: Pick<NetworkShape, 'classes'
     const network = makeNetwork(form, { ...shape, seed: 0, precision: 'float32' });
     try {
       checkLogits(network, shape.side);
-      known.set(key, graphOf(network, shape.side));
+      known.set(key, `${graphOf(network, shape.side)}-${beginningOf(network)}`);
     } finally {
       network.dispose();
     }
   }
   return { ...form, graph: known.get(key) };
+}
+
+/** Hashes which variables of a network are trained, and how large they are in the beginning: three digits, which any machine has. */
+function beginningOf({ variables }: Network): string {
+  const all = [...variables.values()].map((variable) => {
+    const size = Math.sqrt(variable.values().reduce((sum, value) => sum + value ** 2, 0));
+    return [variable.name, variable.trainable, size.toPrecision(3)];
+  });
+  return shortHash(JSON.stringify(all));
 }
 
 /** Hashes what a network computes in training, and the weights that it was loaded with. */

@@ -7,7 +7,8 @@ import { STORE } from '../data/build/pack';
 import { openTifs } from '../data/build/tifs';
 import { digestOf, type ImageDataset, subset } from '../data/dataset';
 import { perSplit } from '../data/store';
-import { DataError } from '../io/errors';
+import { ArgumentError, DataError } from '../io/errors';
+import { shown } from '../io/options';
 import { inData } from '../io/project';
 import { withGraph } from './networks';
 import { type Preset, presetNamed } from './presets';
@@ -23,9 +24,13 @@ const OWN: Readonly<Record<string, { readonly file: string; readonly open: () =>
 /** A data set, or the folder of one that was built. */
 export type Pictures = string | ImageDataset;
 
-/** @throws DataError if the folder is no data set */
+/** @throws DataError if the folder is no data set; ArgumentError for something else */
 export function openPictures(data: Pictures): ImageDataset {
-  return typeof data === 'string' ? openFolder(data) : data;
+  if (typeof data === 'string') return openFolder(data);
+  if (Object(data).train !== undefined) return data;
+  throw new ArgumentError(`Expected an opened data set, or the folder of one, but got ${shown(data)}.`, {
+    cure: 'A function that opens one is not async.',
+  });
 }
 
 /** A data set, or the one in a folder; by default the preset's own. @throws DataError where it is not there */

@@ -62,10 +62,13 @@ export interface NamedDistortion {
 
 const count = z.int().positive();
 
-export const networkSchema = z.union([
-  z.strictObject({ width: count, stem: z.enum(['imagenet', 'small']) }),
-  z.strictObject({ name: z.string(), definition: z.string(), graph: z.string().optional() }),
-]);
+export const networkSchema = z.union(
+  [
+    z.strictObject({ width: count, stem: z.enum(['imagenet', 'small']) }),
+    z.strictObject({ name: z.string(), definition: z.string(), graph: z.string().optional() }),
+  ],
+  "a network is { width, stem: 'small' or 'imagenet' }, or what registerNetwork({ name, make }) returns",
+);
 
 const schema = z.strictObject({
   dataset: z.strictObject({

@@ -36,6 +36,8 @@ export function layerVariables(model: LayersModel) {
       },
     );
   }
+  // A sequential model is made at its first use, and then sets the `trainable` of all its layers: before anyone freezes one.
+  if (model.getClassName() === 'Sequential') (model as tf.Sequential).build();
   const layers = layersOf(model);
   const last = layers[layers.length - 1];
   const activation = last.getClassName() === 'Softmax' ? 'softmax' : String(last.getConfig().activation);

@@ -97,9 +97,12 @@ function read(file: string, run: string, variables: readonly Variable[]) {
   const { tensors, metadata } = readWhole(file);
   const progress = JSON.parse(metadata.progress ?? '{}') as Progress;
   const missing = variables.find(({ name, shape }) => tensors.get(name)?.shape.join() !== shape.join());
-  if (progress.run !== run || missing !== undefined) {
+  const known = new Set(variables.map(({ name }) => name));
+  const isMore = [...tensors.keys()].some((name) => !name.startsWith('best/') && !known.has(name));
+  if (progress.run !== run || missing !== undefined || isMore) {
     const differences = differencesOf(progress.run, run);
-    const others = differences.length > 0 ? differences : ['the network is another'];
+    const others =
+      differences.length > 0 ? differences : ['the network is another, or other weights of it are frozen'];
     throw new DataError(`The checkpoint ${file} is of another training: ${others.join(', ')}.`, {
       cure: 'Remove the file to train this run from its start.',
     });

@@ -48,7 +48,10 @@ export interface RegisteredMethod {
 export interface OwnMethod {
   /** As messages name it. */
   readonly name: string;
-  /** The objective of a batch, a scalar made of TensorFlow.js ops. */
+  /**
+   * The objective of a batch, a scalar made of TensorFlow.js ops. It is recorded once: a number that changes during the training
+   * is read from a `Variable`.
+   */
   readonly loss: (input: LossInput) => Scalar;
 }
 

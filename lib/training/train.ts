@@ -12,7 +12,7 @@ import {
   stepInputs,
 } from '../evaluation/inputs';
 import { ArgumentError, UserError } from '../io/errors';
-import { checkOptions, checkWhole } from '../io/options';
+import { checkOptions, checkWhole, shown } from '../io/options';
 import { checkLogits, logitsOf, type Network } from '../model/network';
 import { ResNet18 } from '../model/resnet';
 import { currentKernel } from '../notebook/client';
@@ -112,7 +112,13 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
     options,
     'network! dataset! method! distortion epochs! batchSize learningRate seed execution threads signal checkpoint onResume onBatch onEpoch',
   );
-  const { network } = options;
+  const { network, checkpoint } = options;
+  if (Object(network) !== network) {
+    throw new ArgumentError(`train: network must be a network, but got ${shown(network)}.`, {
+      cure: 'A model of TensorFlow.js becomes a network by fromLayers, a function by fromFunctions.',
+    });
+  }
+  if (checkpoint !== undefined) checkOptions('train: checkpoint', checkpoint, 'file! run');
   if (inTraining.has(network)) {
     throw new ArgumentError('train: this network is being trained already.', {
       cure: 'Await the first training.',
@@ -148,6 +154,7 @@ export class Trainer {
   readonly #optimizer: Nesterov;
   readonly #step;
   readonly #meter: AccuracyMeter;
+  readonly #isCompiled: boolean;
 
   /** @throws ArgumentError as {@link train} */
   constructor(options: TrainerOptions) {
@@ -157,6 +164,7 @@ export class Trainer {
     this.network = network;
     this.#dataset = dataset;
     this.#meter = new AccuracyMeter(network, dataset, undefined, execution);
+    this.#isCompiled = execution !== 'eager';
     const { parameters } = network;
     if (parameters.length === 0) throw new ArgumentError('train: the network has no weights to train.');
     if (!(network instanceof ResNet18)) checkLogits(network, dataset.cropSide);
@@ -217,6 +225,9 @@ export class Trainer {
     network.pictureForm ??= pictureFormOf(dataset);
 
     const variables = [...network.variables.values(), ...this.#optimizer.state];
+    const computed = () => computedBy(method, network, dataset.cropSide);
+    const isOwn = !('kind' in method) || method.kind === 'own';
+    const first = isOwn && this.#isCompiled ? computed() : undefined;
     const history: EpochResult[] = [];
     let best: Snapshot | undefined;
     let position = { epoch: 0, batch: 0, lossSum: 0 };
@@ -230,7 +241,7 @@ export class Trainer {
       learningRate: this.#optimizer.learningRate,
       seed,
       definition: checkpoint && distortion && definitionOf(distortionNamed(distortion.kind).name),
-      computed: checkpoint && computedBy(method, network, dataset.cropSide),
+      computed: checkpoint && (first ?? computed()),
     });
     const save = () => {
       if (checkpoint === undefined) return;
@@ -303,6 +314,14 @@ export class Trainer {
         position = { epoch, batch: 0, lossSum: 0 };
         save();
         await options.onEpoch?.(result);
+        if (first !== undefined && epoch < epochs && computed() !== first) {
+          throw new ArgumentError(
+            `train: after epoch ${epoch} the loss computes something else, but the compiled step is recorded once.`,
+            {
+              cure: "Read what changes from a Variable of stability-training/tensorflow in the loss, or train with execution: 'eager'.",
+            },
+          );
+        }
       }
     } catch (error) {
       if (signal?.aborted && error === signal.reason) save();

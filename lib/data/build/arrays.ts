@@ -64,6 +64,10 @@ export async function buildArrays(options: ArrayOptions): Promise<string> {
       );
     }
   }
+  const seen = new Set(Array.from(options.train.labels));
+  const unseen = classNames.findIndex((_, label) => !seen.has(label));
+  if (unseen >= 0)
+    throw new ArgumentError(`buildArrays: the class ${shown(classNames[unseen])} has no training images.`);
   const labels = perSplit((split) => options[split].labels);
   const out = resolve(options.out);
   await inWorkplace(out, undefined, async (workplace) => {

@@ -11,7 +11,7 @@ import { pack, STORE } from './pack';
 /** A row of a table of labels. */
 export interface ListedImage {
   readonly file: string;
-  /** The name of its class. */
+  /** The name of its class. Classes are in the order of their names, or of their numbers where all labels are numbers. */
   readonly label: string | number;
   /** Splits that no image names are drawn from those of `train` and those that name none. */
   readonly split?: SplitName;
@@ -59,9 +59,10 @@ export async function buildFolder(options: FolderOptions): Promise<string> {
   checkOptions('buildFolder', options, 'from! out! validation test seed side skipBad signal onProgress');
   const { validation = 0.1, test = 0.1, seed = 0 } = options;
   checkWhole('buildFolder: seed', seed, 0);
-  if (!(validation > 0 && test > 0 && validation + test < 1)) {
+  const isShare = (value: unknown) => typeof value === 'number' && value > 0;
+  if (!(isShare(validation) && isShare(test) && validation + test < 1)) {
     throw new ArgumentError(
-      `The shares for validation and test must be above 0 and leave some for training, but are ${validation} and ${test}.`,
+      `The shares for validation and test must be numbers above 0 and leave some for training, but are ${shown(validation)} and ${shown(test)}.`,
     );
   }
   const { from, out } = options;
@@ -154,9 +155,11 @@ function listed(images: readonly ListedImage[]): { readonly source: string; read
   for (const [at, image] of images.entries()) {
     const what = `buildFolder: image ${at}`;
     checkOptions(what, image, 'file! label! split');
-    const { file, split = 'train' } = image;
+    const { file, label, split = 'train' } = image;
     if (typeof file !== 'string')
       throw new ArgumentError(`${what}: file must be a text, but is ${shown(file)}.`);
+    if (!(Number.isInteger(label) || (typeof label === 'string' && label !== '')))
+      throw new ArgumentError(`${what}: label must be a text or a whole number, but is ${shown(label)}.`);
     checkWord(`${what}: split`, split, SPLIT_NAMES);
   }
   const folders = images.map(({ file }) => dirname(resolve(file)));
@@ -175,20 +178,24 @@ function listed(images: readonly ListedImage[]): { readonly source: string; read
   const twice = [...classes.values()].flat().filter(({ path }) => seen.size === seen.add(path).size);
   const problems = twice.map(({ path }) => `${path}: listed twice`);
   const said = new Set(images.map(({ split }) => split));
-  return { source, tree: treeOf(classes, said, { problems, others: [] }) };
+  const isNumbered = images.every(({ label }) => typeof label === 'number');
+  const order = isNumbered ? (a: string, b: string) => Number(a) - Number(b) : byName;
+  return { source, tree: treeOf(classes, said, { problems, others: [] }, order) };
 }
+
+const byName = (a: string, b: string): number => (a < b ? -1 : 1);
 
 function treeOf(
   classes: ReadonlyMap<string, readonly ClassImage[]>,
   said: ReadonlySet<SplitName | undefined>,
   found: Pick<Tree, 'problems' | 'others'>,
+  order = byName,
 ): Tree {
-  const byName = (a: string, b: string) => (a < b ? -1 : 1);
   const sorted = [...classes].map(
     ([name, images]) => [name, images.toSorted((a, b) => byName(a.path, b.path))] as const,
   );
   return {
-    classes: new Map(sorted.sort(([a], [b]) => byName(a, b))),
+    classes: new Map(sorted.sort(([a], [b]) => order(a, b))),
     drawn: new Set(SPLIT_NAMES.filter((split) => split !== 'train' && !said.has(split))),
     ...found,
   };
