@@ -593,7 +593,7 @@ describe('the id of a run', () => {
         baselineEpochs: 1,
         epochs: 1,
         treatments: [{ method: registerMethod({ name: 'changing', loss }), distortion }],
-        tests: [{ distortion: 'rotation', strengths: [0] }],
+        tests: [{ distortion: 'rotation', strengths: [0, 5] }],
       });
     const idsOf = async () => {
       const laboratory = new st.Laboratory({ preset: 'changed', store });
@@ -678,10 +678,11 @@ describe('pictures in memory', () => {
   });
 
   it('are refused in training where a channel is constant', async () => {
-    const splits = { train: array(2), validation: array(2), test: array(2) };
+    const train = { ...both, images: new Uint8Array(both.images.length).fill(77) }; // rounded, its deviation is not 0
+    const splits = { train, validation: array(2), test: array(2) };
     const dataset = openFolder(await buildArrays({ ...options, out: join(folder, 'flat'), ...splits }));
     const network = new st.ResNet18({ classes: 2, width: 4 });
     const training = st.train({ network, dataset, method: { kind: 'baseline' }, epochs: 1 });
-    await assert.rejects(training, /have mean .* and deviation 0, 0, 0/);
+    await assert.rejects(training, /have mean .* and deviation/);
   });
 });
