@@ -161,6 +161,10 @@ describe('help and refusals', () => {
         ['report', '--run', '3410', '--baseline', '/none.json', '--out', folder],
         /\/none.json .*\n→ Check the path/,
       ],
+      [
+        ['report', '--run', '3410', '--images', '9999', '--out', folder],
+        /--images must be a whole number from 1 to 5000, but got 9999/,
+      ],
       [['work', '--store', store, '--job', '{'], /--job: no JSON/],
       [['work', '--store', store, '--job', '{"id": 3}'], /--job: .*\n.*id/],
     ];

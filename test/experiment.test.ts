@@ -266,6 +266,8 @@ describe('an experiment of one’s own', () => {
       runs.map(({ title }: { readonly title: string }) => title),
       ['baseline', 'control', 'ST (σ=0.1, α=1)'],
     );
+    const only = await command('sweep', '--plugin', file, '--dry-run', '--json');
+    assert.equal(JSON.parse(only.stdout).runs.length, 3, 'without --preset its one experiment is meant');
     await loadPlugin(file);
     writeFileSync(file, JSON.stringify({ ...plain, epochs: 2 }));
     await loadPlugin(file); // a cell with a longer experiment, run again

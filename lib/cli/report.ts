@@ -8,6 +8,7 @@ import { robustnessReport } from '../evaluation/report';
 import { type RobustnessReport, reportSummary } from '../evaluation/report-measures';
 import { ArgumentError, DataError } from '../io/errors';
 import { makeFolder, writeWhole } from '../io/files';
+import { checkWhole } from '../io/options';
 import { resNetFrom } from '../model/weights';
 import { progress } from '../notebook/progress';
 import { reportHeatMap } from '../plots/heat-maps';
@@ -25,6 +26,7 @@ export async function report(options: Given<'report'>): Promise<void> {
   const baseline = options.baseline === undefined ? undefined : readReport(options.baseline);
   const signal = stopSignal();
   const { network, ...subject } = await subjectOf(options, signal);
+  if (images !== undefined) checkWhole('--images', images, 1, subject.dataset.test.length);
   makeFolder(out);
   const bar = progress({ label: subject.name, unit: 'strengths' });
   const measured = await robustnessReport({

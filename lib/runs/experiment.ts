@@ -49,9 +49,9 @@ function isTreatment(value: unknown): boolean {
   );
 }
 
-/** Which of a test's strengths distort, of a distortion that there is. */
-const distorting = ({ distortion, strengths }: { distortion: string; strengths?: readonly Strength[] }) =>
-  strengths?.filter((strength) => !isNone(distortionNamed(distortion), strength));
+/** Whether a test has a strength that distorts: curves are drawn against it. */
+const distorts = ({ distortion, strengths }: { distortion: string; strengths?: readonly Strength[] }) =>
+  strengths === undefined || strengths.some((strength) => !isNone(distortionNamed(distortion), strength));
 
 const isWithoutRepeats = (values: readonly unknown[]) =>
   new Set(values.map(canonicalJson)).size === values.length;
@@ -86,7 +86,7 @@ const schema = z.strictObject({
     )
     .min(1)
     .refine((tests) => isWithoutRepeats(tests.map(({ distortion }) => distortion)), 'each distortion once')
-    .refine((tests) => tests.every((test) => distorting(test)?.length !== 0), 'a strength that distorts'),
+    .refine((tests) => tests.every(distorts), 'a strength that distorts'),
   seeds: z.array(z.int().nonnegative()).min(1).refine(isWithoutRepeats, 'each seed once').default([0]),
 });
 
@@ -116,8 +116,7 @@ export function defineExperiment(options: ExperimentOptions): Preset {
   const { name, dataset, treatments, tests, seeds, network, ...scale } = parsed.data;
   let opened: ImageDataset | undefined;
   const open = () => {
-    if (opened !== undefined) return opened;
-    opened = typeof dataset === 'function' ? openPictures(dataset()) : openPictures(dataset);
+    opened ??= openPictures(typeof dataset === 'function' ? dataset() : dataset);
     return opened;
   };
   const base = {

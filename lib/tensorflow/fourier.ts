@@ -43,7 +43,7 @@ export function correlate(images: Tensor4D, kernels: Tensor, choose?: (table: Te
   };
   const image = spectrum(images.transpose([0, 3, 1, 2]));
   const kernel = executeOne('Conj', [spectrum(kernels.reshape([-1, 1, rows, columns]))], [COMPLEX]);
-  // A table with a kernel for each channel spares the product a broadcast, which takes longer; for as many kernels as images it does not pay.
+  // A table for each channel spares the product a broadcast, which takes longer. For a kernel an image it does not pay.
   const each = choose?.(executeOne('Tile', [kernel, tf.tensor1d([1, channels, 1, 1], 'int32')], TILE));
   const product = executeOne('Mul', [image, each ?? kernel], [COMPLEX]);
   return executeOne('IRFFT2D', [product, fftLength], TYPES)
