@@ -64,7 +64,7 @@ const LEAST_DEVIATION = 1e-6;
  *   mean within 0..1, or no deviation to divide by
  */
 export function checkFits(
-  { classes, normalisation, pictureForm }: Pick<Network, 'classes' | 'normalisation' | 'pictureForm'>,
+  network: Pick<Network, 'classes' | 'normalisation' | 'pictureForm'>,
   dataset: Pick<ImageDataset, 'name' | 'classNames'> & Normalisation,
 ): void {
   if (typeof dataset === 'string') {
@@ -73,6 +73,7 @@ export function checkFits(
     });
   }
   const { name, classNames } = dataset;
+  const { classes, normalisation, pictureForm }: typeof network = Object(network);
   if (typeof classes !== 'number') {
     throw new ArgumentError('The network does not say how many classes it has.', {
       cure: 'A model of TensorFlow.js becomes a network by fromLayers, a function by fromFunctions.',

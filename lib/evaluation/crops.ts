@@ -40,7 +40,8 @@ export function normalise(images: Tensor4D, { mean, deviation }: Normalisation):
   // A whole row of pixels at a time: three numbers along the last axis take TensorFlow eight times as long.
   const ofRow = (values: readonly number[]) => tf.tile(tf.tensor1d([...values]), [width]);
   const rows = images.reshape([-1, width * channels]);
-  // A product, as TensorFlow's optimizer makes of a division; its inverses of a whole row differ in the last bit from those of three.
+  // TensorFlow's optimizer turns a division by constants into a product, but computes the inverses of a whole row and of three
+  // numbers by different code: the last bit would change.
   const inverse = deviation.map((of) => 1 / Math.fround(of));
   return rows.sub(ofRow(mean)).mul(ofRow(inverse)).reshape(images.shape);
 }

@@ -103,9 +103,9 @@ export function accuracyInterval({ correct, total }: Pick<EvaluationRow, 'correc
 }
 
 /**
- * How much more accurate a network is than another on the same test images, −1..1, and the 95 % interval of that difference
- * (Agresti and Min 2005, for paired proportions): narrower than those of both accuracies, since images that both get right,
- * or both wrong, do not count. What another seed of the training would change is not in it.
+ * Subtracts the accuracy of another network on the same test images, −1..1, with the 95 % interval of the difference
+ * (Agresti and Min 2005, for paired proportions). It is narrower than those of both accuracies, since images that both get
+ * right, or both wrong, do not count. It leaves out what another seed of the training would change.
  *
  * @throws ArgumentError for rows of another distortion, strength, seed or number of images, or without answers; that their
  *   images are the same is the caller's to see to

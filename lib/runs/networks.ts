@@ -85,7 +85,11 @@ export function makeNetwork(
   }
 }
 
-/** A form as runs hold it: of one's own, with hashes of what it computes and of how it begins. @throws as {@link makeNetwork} */
+/**
+ * Adds to the form of a network of one's own the hashes of what it computes and of its first weights, as runs hold it.
+ *
+ * @throws as {@link makeNetwork}
+ */
 export function withGraph(form: NetworkForm, shape: Pick<NetworkShape, 'classes' | 'side'>): NetworkForm {
   if ('width' in form) return form;
   const known = graphs.get(own.planned(form.name, form.definition)) as Map<string, string>;
@@ -102,7 +106,10 @@ export function withGraph(form: NetworkForm, shape: Pick<NetworkShape, 'classes'
   return { ...form, graph: known.get(key) };
 }
 
-/** Hashes which variables of a network are trained, and how large they are in the beginning: three digits, which any machine has. */
+/**
+ * Hashes which variables of a network are trained, and the norm of each one's first values to three digits: later digits
+ * differ from machine to machine.
+ */
 function beginningOf({ variables }: Network): string {
   const all = [...variables.values()].map((variable) => {
     const size = Math.sqrt(variable.values().reduce((sum, value) => sum + value ** 2, 0));

@@ -1,3 +1,4 @@
+import { ints } from './ops';
 import { attribute, DataType, executeOne, type Tensor, type Tensor4D, tf } from './runtime';
 
 const TYPES = [attribute.type('Treal', DataType.float32), attribute.type('Tcomplex', DataType.complex64)];
@@ -44,7 +45,7 @@ export function correlate(images: Tensor4D, kernels: Tensor, choose?: (table: Te
   const image = spectrum(images.transpose([0, 3, 1, 2]));
   const kernel = executeOne('Conj', [spectrum(kernels.reshape([-1, 1, rows, columns]))], [COMPLEX]);
   // A table for each channel spares the product a broadcast, which takes longer. For a kernel an image it does not pay.
-  const each = choose?.(executeOne('Tile', [kernel, tf.tensor1d([1, channels, 1, 1], 'int32')], TILE));
+  const each = choose?.(executeOne('Tile', [kernel, ints([1, channels, 1, 1])], TILE));
   const product = executeOne('Mul', [image, each ?? kernel], [COMPLEX]);
   return executeOne('IRFFT2D', [product, fftLength], TYPES)
     .slice([0, 0, 0, 0], [batch, channels, height - rows + 1, width - columns + 1])

@@ -36,7 +36,7 @@ export function layerVariables(model: LayersModel) {
       },
     );
   }
-  // A sequential model is made at its first use, and then sets the `trainable` of all its layers: before anyone freezes one.
+  // tfjs builds a sequential model at its first use, and then resets `trainable` of all layers: build it before anyone freezes one.
   if (model.getClassName() === 'Sequential') (model as tf.Sequential).build();
   const layers = layersOf(model);
   const last = layers[layers.length - 1];

@@ -81,7 +81,10 @@ const bitcast = (x: Tensor, type: DataType) =>
 
 const fromZeroToOne = () => [tf.scalar(0), tf.scalar(1)];
 
-/** Images 0..1 as uint8, rounded half to even, in one pass over the memory where products, rounding and a cast take three; no gradient. */
+/**
+ * Rounds images 0..1 to uint8, halves to even; no gradient. One op reads the memory once, where a product, a rounding and a
+ * cast read it three times.
+ */
 export function toBytes(images: Tensor): Tensor {
   const attributes = [
     attribute.type('T', DataType.quint8),
@@ -92,7 +95,7 @@ export function toBytes(images: Tensor): Tensor {
   return bitcast(quantized, DataType.uint8);
 }
 
-/** uint8 as images 0..1, in one pass; no gradient. */
+/** Turns uint8 into images 0..1 by one op; no gradient. */
 export function fromBytes(bytes: Tensor): Tensor {
   const attributes = [attribute.type('T', DataType.quint8), attribute.string('mode', 'MIN_COMBINED')];
   return executeOne('Dequantize', [bitcast(bytes, DataType.quint8), ...fromZeroToOne()], attributes);

@@ -49,8 +49,8 @@ export interface OwnMethod {
   /** As messages name it. */
   readonly name: string;
   /**
-   * The objective of a batch, a scalar made of TensorFlow.js ops. It is recorded once: a number that changes during the training
-   * is read from a `Variable`.
+   * Computes the objective of a batch, a scalar, by TensorFlow.js ops. It is recorded once: keep a number that changes during
+   * the training in a `Variable`, and read it here.
    */
   readonly loss: (input: LossInput) => Scalar;
 }
@@ -77,8 +77,8 @@ function graphOf({ loss }: OwnMethod): string {
 }
 
 /**
- * Hashes what the loss makes of two images and a network, to tell functions of one's own from others; undefined where both are
- * the library's, or where they cannot be recorded, as they need not be to be trained eagerly.
+ * Hashes the ops by which a loss and a network compute, so that a changed function of one's own is noticed. Undefined where
+ * both are the library's, or where they cannot be recorded: eager training does not need that.
  */
 export function computedBy(
   method: Method | OwnMethod,

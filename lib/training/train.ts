@@ -12,7 +12,7 @@ import {
   stepInputs,
 } from '../evaluation/inputs';
 import { ArgumentError, UserError } from '../io/errors';
-import { checkOptions, checkWhole, shown } from '../io/options';
+import { checkOptions, checkWhole } from '../io/options';
 import { checkLogits, logitsOf, type Network } from '../model/network';
 import { ResNet18 } from '../model/resnet';
 import { currentKernel } from '../notebook/client';
@@ -113,25 +113,19 @@ export async function train(options: TrainOptions): Promise<TrainingResult> {
     'network! dataset! method! distortion epochs! batchSize learningRate seed execution threads signal checkpoint onResume onBatch onEpoch',
   );
   const { network, checkpoint } = options;
-  if (Object(network) !== network) {
-    throw new ArgumentError(`train: network must be a network, but got ${shown(network)}.`, {
-      cure: 'A model of TensorFlow.js becomes a network by fromLayers, a function by fromFunctions.',
-    });
-  }
   if (checkpoint !== undefined) checkOptions('train: checkpoint', checkpoint, 'file! run');
   if (inTraining.has(network)) {
     throw new ArgumentError('train: this network is being trained already.', {
       cure: 'Await the first training.',
     });
   }
+  const trainer = new Trainer(options);
   inTraining.add(network);
-  let trainer: Trainer | undefined;
   try {
-    trainer = new Trainer(options);
     return await trainer.train(options);
   } finally {
     inTraining.delete(network);
-    trainer?.dispose();
+    trainer.dispose();
   }
 }
 

@@ -209,7 +209,7 @@ async function read(root: string): Promise<Tree> {
   const entriesIn = async (path: string) => {
     const entries = await readdir(join(root, path), { withFileTypes: true });
     const shown = entries.filter(({ name }) => !/^\.|^__MACOSX$/.test(name));
-    return shown.sort((a, b) => (a.name < b.name ? -1 : 1));
+    return shown.sort((a, b) => byName(a.name, b.name));
   };
   const foldersIn = async (path: string) => {
     const entries = await entriesIn(path);

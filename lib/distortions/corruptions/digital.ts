@@ -7,7 +7,7 @@ import {
   type Tensor4D,
   tf,
 } from '../../tensorflow';
-import { T } from '../../tensorflow/ops';
+import { ints, T } from '../../tensorflow/ops';
 import { stack, take, unstack } from '../../tensorflow/places';
 import { recoded } from '../jpeg';
 import { randomSigned } from '../pixels';
@@ -96,11 +96,7 @@ const meansOf = (x: Tensor, squares: Tensor) =>
 
 /** `[rows, columns, 3]` → `[columns, rows, 3]`. */
 const turned = (x: Tensor) =>
-  executeOne(
-    'Transpose',
-    [x, tf.tensor1d([1, 0, 2], 'int32')],
-    [T(x), attribute.type('Tperm', DataType.int32)],
-  );
+  executeOne('Transpose', [x, ints([1, 0, 2])], [T(x), attribute.type('Tperm', DataType.int32)]);
 
 /** 244 for 224 in the published code of {@link elasticTransform}. */
 const of244 = (parts: readonly number[]) => parts.map((part) => (part * 244) / 224);
