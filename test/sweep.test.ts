@@ -5,10 +5,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { laboratories } from '../lib/runs/job';
+import { type Job, type JobEvent, laboratories } from '../lib/runs/job';
 import { type RunRecord, RunStore } from '../lib/runs/run-store';
 import { type RunSpec, runId } from '../lib/runs/spec';
-import { takeDependents, takeGroup } from '../lib/sweep/engines/engine';
+import { JobQueue } from '../lib/sweep/engines/engine';
 import { localEngine } from '../lib/sweep/engines/local';
 import { planJobs } from '../lib/sweep/plan';
 import { sweep, sweepJobs } from '../lib/sweep/sweep';
@@ -75,28 +75,61 @@ test('a baseline that ships without its weights is tested anew with what starts 
   for (const shipped of ['fgsm', 'gaussian-noise', 'rotation']) assert.ok(tests.includes(shipped), shipped);
 });
 
-test('as many jobs are taken at a time as are tested together, none before its baseline', () => {
-  const runs = new RunStore(join(folder, 'groups'));
-  const waiting = planJobs(['fig1a'], { preset: 'smoke' }).map((job) => ({ job }));
-  const [baseline, ...others] = waiting;
-  const { bestEpoch: _, ...unfinished } = finishedRecord(baseline.job.spec);
-  const left = [...waiting];
-  assert.deepEqual(takeGroup(left, runs, 2), [baseline]);
-  assert.deepEqual(
-    takeGroup(left, runs, 2, new Set([baseline.job.id])),
-    [],
-    'all wait for what another is at',
-  );
-  assert.deepEqual(takeDependents([...others], runs, baseline.job).length, others.length);
-  runs.begin(baseline.job.spec);
-  writeFileSync(join(runs.folder(baseline.job.id), 'record.json'), JSON.stringify(unfinished));
-  assert.equal(takeGroup([...others], runs, 2).length, 1, 'a damaged record is no baseline');
+test('runs are trained one by one, none before its baseline, and tested together; the last ones are shared', () => {
+  const runs = new RunStore(join(folder, 'queue'));
+  const [baseline, ...others] = planJobs(['fig1a'], { preset: 'smoke' });
+  const { bestEpoch: _, ...unfinished } = finishedRecord(baseline.spec);
+  const queue = new JobQueue([baseline, ...others.slice(0, 11)], runs, 2);
+  const ids = (jobs: readonly Job[]) => jobs.map(({ id }) => id);
+  const hear = (job: Job, kind: JobEvent['kind']) => queue.hear({ job, kind }).map((event) => event.kind);
+
+  const [first] = queue.take();
+  assert.deepEqual([first.id, first.tests], [baseline.id, []]);
+  assert.deepEqual(queue.take(), [], 'all wait for what another is at');
+  assert.deepEqual([hear(first, 'started'), hear(first, 'epoch')], [['started'], ['epoch']]);
+  runs.begin(baseline.spec);
   runs.save({ ...unfinished, bestEpoch: 1 });
-  assert.deepEqual(takeGroup([...others], runs, 2), others.slice(0, 8));
-  const sizes: number[] = [];
-  for (const left = others.slice(0, 9); left.length > 0; ) sizes.push(takeGroup(left, runs, 2).length);
-  assert.deepEqual(sizes, [3, 2, 2, 1, 1], 'two workers share the last nine');
-  assert.deepEqual(takeDependents([...others], runs, baseline.job), [], 'its tests failed alone');
+  assert.deepEqual(hear(first, 'done'), [], 'its tests are left');
+
+  const trained = Array.from({ length: 7 }, () => queue.take());
+  assert.deepEqual(trained.flatMap(ids), ids(others.slice(0, 7)));
+  for (const [job] of trained) hear(job, 'done');
+  const eight = queue.take();
+  assert.deepEqual(eight, [baseline, ...others.slice(0, 7)], 'with their tests');
+  assert.deepEqual([hear(eight[0], 'started'), hear(eight[0], 'done')], [[], ['done']]);
+  for (const job of eight.slice(1)) hear(job, 'done');
+
+  const last = Array.from({ length: 4 }, () => queue.take());
+  for (const [job] of last.slice(0, 3)) hear(job, 'done');
+  assert.deepEqual(ids(queue.take()), ids(others.slice(7, 9)), 'half of them; one is still trained');
+  assert.ok(!queue.isEmpty);
+  hear(last[3][0], 'done');
+  assert.deepEqual([ids(queue.take()), queue.isEmpty], [ids(others.slice(9, 11)), true]);
+});
+
+test('what died is tried again, alone; what starts from a baseline that failed fails, unless its tests alone did', () => {
+  const runs = new RunStore(join(folder, 'died'));
+  const [baseline, ...others] = planJobs(['fig1a'], { preset: 'smoke' });
+  const { bestEpoch: _, ...unfinished } = finishedRecord(baseline.spec);
+  const failing = new JobQueue([baseline, ...others], runs, 2);
+  const [job] = failing.take();
+  assert.deepEqual(failing.hear({ job, kind: 'retried' }), [{ job: baseline, kind: 'retried' }]);
+  assert.deepEqual(failing.take(), [baseline]);
+  const told = failing.hear({ job, kind: 'failed' });
+  assert.deepEqual(
+    told.map(({ job, kind }) => [job.id, kind]),
+    [baseline, ...others].map(({ id }) => [id, 'failed']),
+  );
+  assert.ok(failing.isEmpty);
+
+  const queue = new JobQueue([baseline, ...others], runs, 2);
+  runs.begin(baseline.spec);
+  writeFileSync(join(runs.folder(baseline.id), 'record.json'), JSON.stringify(unfinished));
+  assert.equal(queue.take()[0].id, baseline.id);
+  assert.deepEqual(queue.take(), [], 'a damaged record is no baseline');
+  runs.save({ ...unfinished, bestEpoch: 1 });
+  assert.equal(queue.hear({ job: baseline, kind: 'failed' }).length, 1);
+  assert.equal(queue.take()[0].id, others[0].id);
 });
 
 /** A finished run that was never trained. */

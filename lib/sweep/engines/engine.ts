@@ -17,72 +17,104 @@ export interface Engine {
   ): AsyncIterable<JobEvent>;
 }
 
-/** Takes the next job: at best the first that nobody works on and whose baseline is finished. */
-function takeNext<T extends { readonly job: Job }>(
-  waiting: T[],
-  store: RunStore,
-  inHand: ReadonlySet<string>,
-): T | undefined {
-  const conditions: ((job: Job) => boolean)[] = [
-    ({ id, spec: { from } }) =>
-      store.owner(id) === undefined && (from === undefined || store.isFinished(from)),
-    ({ id, spec: { from = id } }) =>
-      store.owner(id) === undefined && store.owner(from) === undefined && !inHand.has(from),
-    ({ spec: { from = '' } }) => !inHand.has(from),
-  ];
-  for (const condition of conditions) {
-    const at = waiting.findIndex(({ job }) => condition(job));
-    if (at >= 0) return waiting.splice(at, 1)[0];
-  }
-  return undefined;
-}
-
-/** Runs that are tested together, on distorted images that are made once for all of them. */
+/** Runs that are tested together at most, on distorted images that are made once for all of them. */
 const TESTED_TOGETHER = 8;
 
 /**
- * Takes the next jobs: as many as are tested together, of those whose baseline is finished.
- *
- * @param shares Among so many workers the waiting jobs are shared.
- * @param inHand Runs that a worker of the sweep is at: what starts from one waits for it, and the list may be empty.
+ * The jobs that are left of a sweep, and which of them a worker does next. Runs are trained one by one, so that no worker
+ * waits long for another's last, and tested together.
  */
-export function takeGroup<T extends { readonly job: Job; readonly alone?: boolean }>(
-  waiting: T[],
-  store: RunStore,
-  shares: number,
-  inHand: ReadonlySet<string> = new Set(),
-): T[] {
-  // Smaller groups towards the end: no worker waits long for another's last one.
-  const most = Math.min(TESTED_TOGETHER, Math.ceil(waiting.length / (2 * shares - 1)));
-  const first = takeNext(waiting, store, inHand);
-  if (first === undefined) return [];
-  const kindOf = ({ preset, data, retrain }: Job) => JSON.stringify([preset, data, retrain]);
-  const goesAlong = ({ job, alone }: T) =>
-    !alone &&
-    kindOf(job) === kindOf(first.job) &&
-    job.spec.from !== undefined &&
-    store.isFinished(job.spec.from);
-  const group = [first];
-  if (!goesAlong(first)) return group;
-  for (const one of [...waiting]) {
-    if (group.length === most) break;
-    if (!goesAlong(one) || store.owner(one.job.id) !== undefined) continue;
-    group.push(one);
-    waiting.splice(waiting.indexOf(one), 1);
-  }
-  return group;
-}
+export class JobQueue {
+  readonly #jobs: ReadonlyMap<string, Job>;
+  #untrained: readonly Job[];
+  readonly #untested: Job[] = [];
+  readonly #again: Job[] = [];
+  readonly #inHand = new Map<string, 'training' | 'tests' | 'both'>();
 
-/** Takes out the jobs that start from one that was given up, unless its run is finished: what they fail with. */
-export function takeDependents<T extends { readonly job: Job }>(
-  waiting: T[],
-  store: RunStore,
-  failed: Job,
-): readonly JobEvent[] {
-  if (store.isFinished(failed.id)) return [];
-  const dependents = waiting.filter(({ job }) => job.spec.from === failed.id);
-  for (const each of dependents) waiting.splice(waiting.indexOf(each), 1);
-  return dependents.map(({ job }) => ({ job, kind: 'failed', message: BASELINE_FAILED }));
+  /** @param workers that share the jobs */
+  constructor(
+    jobs: readonly Job[],
+    private readonly store: RunStore,
+    private readonly workers: number,
+  ) {
+    this.#jobs = new Map(jobs.map((job) => [job.id, job]));
+    this.#untrained = jobs;
+  }
+
+  /** Whether no job waits for a worker. */
+  get isEmpty(): boolean {
+    return this.#untrained.length + this.#untested.length + this.#again.length === 0;
+  }
+
+  /**
+   * Takes what a worker {@link perform}s next: a run to train, without its tests, or trained runs with theirs. Empty as long
+   * as all that is left waits for a baseline that a worker is at.
+   */
+  take(): readonly Job[] {
+    const again = this.#again.shift();
+    if (again) return this.#handed([again], 'both');
+    const next = this.#untested.length < TESTED_TOGETHER ? this.#nextUntrained() : undefined;
+    if (next === undefined) return this.#handed(this.#nextUntested(), 'tests');
+    this.#untrained = this.#untrained.filter((job) => job !== next);
+    return this.#handed([{ ...next, tests: [] }], 'training');
+  }
+
+  /** Takes in what a worker tells. @returns what the sweep is told of it */
+  hear(event: JobEvent): readonly JobEvent[] {
+    const { id } = event.job;
+    const job = this.#jobs.get(id) as Job;
+    const part = this.#inHand.get(id);
+    if (['done', 'failed', 'retried'].includes(event.kind)) this.#inHand.delete(id);
+    if (event.kind === 'started' && part === 'tests') return [];
+    if (event.kind === 'done' && part === 'training' && job.tests.length > 0) {
+      this.#untested.push(job);
+      return [];
+    }
+    if (event.kind === 'retried') this.#again.push(job); // alone: a job that no process outlives takes no other with it
+    return [{ ...event, job }, ...(event.kind === 'failed' ? this.#giveUpWhatStartsFrom(job) : [])];
+  }
+
+  #handed(jobs: readonly Job[], part: 'training' | 'tests' | 'both'): readonly Job[] {
+    for (const { id } of jobs) this.#inHand.set(id, part);
+    return jobs;
+  }
+
+  /** At best the first that nobody works on and whose baseline is finished. */
+  #nextUntrained(): Job | undefined {
+    const { store } = this;
+    const conditions: ((job: Job) => boolean)[] = [
+      ({ id, spec: { from } }) =>
+        store.owner(id) === undefined && (from === undefined || store.isFinished(from)),
+      ({ id, spec: { from = id } }) =>
+        store.owner(id) === undefined && store.owner(from) === undefined && !this.#inHand.has(from),
+      ({ spec: { from = '' } }) => !this.#inHand.has(from),
+    ];
+    for (const condition of conditions) {
+      const job = this.#untrained.find(condition);
+      if (job) return job;
+    }
+    return undefined;
+  }
+
+  /** As many as are tested together; when no other run will be trained, a worker's share of what is left to test. */
+  #nextUntested(): readonly Job[] {
+    const left = this.#untested.length + this.#inHand.size;
+    const most = this.#untrained.length > 0 ? left : Math.ceil(left / this.workers);
+    const kindOf = ({ preset, data, retrain }: Job) => JSON.stringify([preset, data, retrain]);
+    const alike = this.#untested.filter((job) => kindOf(job) === kindOf(this.#untested[0]));
+    const group = alike.slice(0, Math.min(TESTED_TOGETHER, most));
+    for (const job of group) this.#untested.splice(this.#untested.indexOf(job), 1);
+    return group;
+  }
+
+  /** A run that starts from one that was given up fails with it, unless that one is finished: its tests failed alone. */
+  #giveUpWhatStartsFrom({ id }: Job): readonly JobEvent[] {
+    if (this.store.isFinished(id)) return [];
+    const isDependent = ({ spec }: Job) => spec.from === id;
+    const dependents = this.#untrained.filter(isDependent);
+    this.#untrained = this.#untrained.filter((job) => !isDependent(job));
+    return dependents.map((job) => ({ job, kind: 'failed', message: BASELINE_FAILED }));
+  }
 }
 
 /** Why a run is given up that was not tried. */
@@ -116,16 +148,13 @@ export function inProcess(): Engine {
     run: (jobs, { store, signal }) =>
       told(async (events, stopped) => {
         const laboratoryOf = laboratories({ store, signal: stopped });
-        const waiting = jobs.map((job) => ({ job }));
-        const runs = new RunStore(store);
-        const tell = (event: JobEvent) => {
-          events.emit('event', event);
-          if (event.kind === 'failed') takeDependents(waiting, runs, event.job).forEach(tell);
-        };
-        while (waiting.length > 0) {
+        const queue = new JobQueue(jobs, new RunStore(store), 1);
+        while (!queue.isEmpty) {
           stopped.throwIfAborted();
-          const group = takeGroup(waiting, runs, 1).map(({ job }) => job);
-          await perform(laboratoryOf(group[0]), group, tell);
+          const taken = queue.take();
+          await perform(laboratoryOf(taken[0]), taken, (event) => {
+            for (const each of queue.hear(event)) events.emit('event', each);
+          });
         }
       }, signal),
   };

@@ -7,7 +7,7 @@ import { checkOptions, checkWhole } from '../../io/options';
 import { LARGE_PAGES, ownModule } from '../../io/project';
 import type { Job, JobEvent } from '../../runs/job';
 import { RunStore } from '../../runs/run-store';
-import { type Engine, takeDependents, takeGroup, told } from './engine';
+import { type Engine, JobQueue, told } from './engine';
 import type { WorkerMessage } from './local-worker';
 
 /** How many processes {@link localEngine} starts. */
@@ -17,8 +17,6 @@ export interface LocalOptions {
 }
 
 const BYTES_A_PROCESS = 2 * 2 ** 30;
-/** A job is tried so often again whose process died: a crash, no memory left. */
-const RETRIES = 1;
 
 /** Does jobs in child processes, which train more images a second than one process with as many threads. */
 export function localEngine(options: LocalOptions = {}): Engine {
@@ -33,22 +31,19 @@ export function localEngine(options: LocalOptions = {}): Engine {
         const slots = processes ?? (cards > 0 ? cards : Math.min(availableParallelism(), byMemory));
         const count = Math.max(1, Math.min(slots, jobs.length));
         const threads = String(Math.max(1, Math.floor(availableParallelism() / count)));
-        const waiting = jobs.map((job): Waiting => ({ job, retries: RETRIES }));
-        const runs = new RunStore(store);
-        const inHand = new Set<string>();
+        const retried = new Set<string>(); // whose process died: a crash, no memory left
+        const queue = new JobQueue(jobs, new RunStore(store), count);
         const tell = (event: JobEvent) => {
-          if (['done', 'failed', 'retried'].includes(event.kind)) inHand.delete(event.job.id);
-          events.emit('event', event);
-          if (event.kind === 'failed') takeDependents(waiting, runs, event.job).forEach(tell);
+          for (const each of queue.hear(event)) events.emit('event', each);
+          events.emit('change');
         };
 
         /** Takes the next jobs, after waiting for a baseline if all need one; takes none at the end. */
-        const take = async (): Promise<readonly Waiting[]> => {
-          while (waiting.length > 0 && !stopped.aborted) {
-            const group = takeGroup(waiting, runs, count, inHand);
-            for (const { job } of group) inHand.add(job.id);
-            if (group.length > 0) return group;
-            await once(events, 'event', { signal: stopped }).catch(() => {}); // an abort ends the loop
+        const take = async (): Promise<readonly Job[]> => {
+          while (!queue.isEmpty && !stopped.aborted) {
+            const taken = queue.take();
+            if (taken.length > 0) return taken;
+            await once(events, 'change', { signal: stopped }).catch(() => {}); // an abort ends the loop
           }
           return [];
         };
@@ -56,24 +51,20 @@ export function localEngine(options: LocalOptions = {}): Engine {
         /** Does jobs one after the other in a child, and in another child if that one dies. */
         const slot = async (_: unknown, index: number) => {
           let child: ChildProcess | undefined;
-          for (let group = await take(); group.length > 0; group = await take()) {
+          for (let taken = await take(); taken.length > 0; taken = await take()) {
             child ??= startWorker(store, stopped, {
               TF_NUM_INTRAOP_THREADS: threads,
               OMP_NUM_THREADS: threads,
               ...(cards > 0 && { CUDA_VISIBLE_DEVICES: String(index % cards) }),
             });
-            const { left, death } = await performIn(child, group, tell);
+            const { left, death } = await performIn(child, taken, tell);
             if (death === undefined) continue;
             child = undefined;
             if (stopped.aborted) break;
-            for (const { job, retries } of left.toReversed()) {
-              if (retries > 0) {
-                // Alone, so that a job that no process outlives takes no other with it.
-                waiting.unshift({ job, retries: retries - 1, alone: true });
-                tell({ job, kind: 'retried', message: death });
-              } else {
-                tell({ job, kind: 'failed', message: `${death} That was the last attempt.` });
-              }
+            for (const job of left) {
+              const isFirst = retried.size < retried.add(job.id).size;
+              const message = isFirst ? death : `${death} That was the last attempt.`;
+              tell({ job, kind: isFirst ? 'retried' : 'failed', message });
             }
           }
           child?.disconnect();
@@ -84,24 +75,18 @@ export function localEngine(options: LocalOptions = {}): Engine {
   };
 }
 
-interface Waiting {
-  readonly job: Job;
-  readonly retries: number;
-  readonly alone?: boolean;
-}
-
 /** Has a child do some jobs. @returns those that its death left unfinished, and how it died */
 function performIn(
   child: ChildProcess,
-  group: readonly Waiting[],
+  jobs: readonly Job[],
   tell: (event: JobEvent) => void,
-): Promise<{ readonly left: readonly Waiting[]; readonly death?: string }> {
-  const open = new Map(group.map((waiting) => [waiting.job.id, waiting]));
+): Promise<{ readonly left: readonly Job[]; readonly death?: string }> {
+  const open = new Map(jobs.map((job) => [job.id, job]));
   return new Promise((resolve) => {
     const onMessage = (message: WorkerMessage) => {
       if (message === 'over') return end();
       const { id, ...event } = message;
-      const { job } = open.get(id) as Waiting;
+      const job = open.get(id) as Job;
       if (event.kind === 'done' || event.kind === 'failed') open.delete(id);
       tell({ job, ...event });
     };
@@ -112,12 +97,9 @@ function performIn(
       resolve({ left: [...open.values()], death });
     };
     child.on('message', onMessage).on('exit', onExit);
-    child.send(
-      group.map(({ job }) => job),
-      (error) => {
-        if (error) end(`Its process did not take the job: ${error.message}.`);
-      },
-    );
+    child.send(jobs as Job[], (error) => {
+      if (error) end(`Its process did not take the job: ${error.message}.`);
+    });
   });
 }
 
