@@ -18,7 +18,15 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import * as st from 'stability-training';
-import { buildArrays, type LabelledArray, openFolder } from 'stability-training/data';
+import {
+  batches,
+  buildArrays,
+  type LabelledArray,
+  openFolder,
+  readImages,
+  type Split,
+  subset,
+} from 'stability-training/data';
 import { type Distortion, registerDistortion } from 'stability-training/distortions';
 import { fromFunctions, type ResNet18 } from 'stability-training/model';
 import { experimentCurves, experimentGains } from 'stability-training/paper';
@@ -291,6 +299,10 @@ describe('what is refused before anything is trained', () => {
     'an unknown option': [{ lerningRate: 1 }, /no option "lerningRate"\. Is it "learningRate"\?/],
     'an unknown option of a test': [{ tests: [{ distortion: 'rotation', strength: 1 }] }, /"strength"/],
     'no treatment': [{ treatments: [] }, /treatments/],
+    'the baseline as a treatment': [
+      { treatments: [st.BASELINE] },
+      /without the baseline and the control, which are trained beside them/,
+    ],
     'a treatment twice': [{ treatments: [treatment, { ...treatment }] }, /each treatment once/],
     'a seed twice': [{ seeds: [0, 1, 0] }, /each seed once/],
     'a test twice': [
@@ -385,10 +397,16 @@ describe('what is refused before anything is trained', () => {
     const few = { network: small, dataset, distortion: 'rotation' };
     const odd = (options: object) => first(st.evaluate({ ...few, ...options }));
     await assert.rejects(odd({ strengths: 0.1 }), /strengths must be a list, but got 0\.1\./);
-    await assert.rejects(
-      odd({ split: 'validation' }),
-      /split must be a part of the data set .*, but got 'validation'/,
-    );
+    await assert.rejects(odd({ split: 'validation' }), /Expected a part of a data set, but got 'validation'/);
+    const whole = dataset as object as Split;
+    for (const reading of [
+      () => subset(whole, { count: 1, seed: 0 }),
+      () => readImages(whole, [0]),
+      () => batches(whole, { batchSize: 2, order: 'sequential' }),
+    ])
+      assert.throws(reading, /Expected a part of a data set, but got a whole one/);
+    const order = { batchSize: 2, order: 'sequential', shuffle: true } as const;
+    assert.throws(() => batches(dataset.test, order), told('batches has no option "shuffle".'));
     assert.throws(() => st.sweepStatus('all', what), told(`A plan of runs ${isSeeds}`));
     const nothing = {} as Parameters<typeof st.train>[0];
     await assert.rejects(st.train(nothing), told('train needs the option "network".'));

@@ -481,11 +481,17 @@ describe('a chart of one’s own', () => {
     assert.equal((await chart.toSvg()).split('1.5 ×').length, 2);
   });
 
-  it('refuses as many values as there are no places for', () => {
+  it('refuses as many values as there are no places for, and what is no colour', () => {
     assert.throws(
       () => lineChart('', [{ name: 'a', x: [1], y: [1, 2] }], axes),
       /expected 1 values of “a”, but got 2/,
     );
+    const line = { name: 'a', x: [1], y: [1] };
+    assert.throws(
+      () => lineChart('', [{ ...line, labels: [] }], axes),
+      /expected 1 values of “a”, but got 0/,
+    );
+    assert.throws(() => lineChart('', [{ ...line, look: '#ff' }], axes), /must be #rrggbb, but got "#ff"/);
     assert.throws(
       () => barChart('', ['a'], [{ name: 'b', values: [] }]),
       /expected 1 values of “b”, but got 0/,

@@ -2,11 +2,11 @@ import { join } from 'node:path';
 import { pMapIterable } from 'p-map';
 import Piscina from 'piscina';
 import { DataError } from '../io/errors';
-import { checkWhole } from '../io/options';
+import { checkOptions, checkWhole } from '../io/options';
 import { ownModule } from '../io/project';
 import { currentKernel } from '../notebook/client';
 import type { BatchAnswer, BatchTask } from './batch-worker';
-import type { Split } from './dataset';
+import { checkIsSplit, type Split } from './dataset';
 import { permutation } from './random';
 
 /** Some images of a split, read into memory that is the receiver's own. */
@@ -58,6 +58,8 @@ let iterations = 0;
  * @throws ArgumentError for a batch size or start that is none; while iterating, DataError where an image is damaged
  */
 export function batches(split: Split, options: BatchOptions): AsyncGenerator<Batch, void, void> {
+  checkIsSplit(split);
+  checkOptions('batches', options, 'batchSize! order! startAt signal');
   const { batchSize, order, startAt = 0 } = options;
   checkWhole('batches: batchSize', batchSize);
   const count = Math.ceil(split.length / batchSize);

@@ -1,6 +1,6 @@
 import { ArgumentError } from '../io/errors';
 import { shortHash } from '../io/hash';
-import { checkWhole } from '../io/options';
+import { checkOptions, checkWhole, shown } from '../io/options';
 import { cropSideOf } from './geometry';
 import { stratifiedSample } from './random';
 import { type ChannelTriple, openStore, perSplit, type SplitName, type Store } from './store';
@@ -88,16 +88,26 @@ function partOf({ cropSide, mean, deviation, train, validation, test }: ImageDat
   return JSON.stringify([cropSide, mean, deviation, ...splits]);
 }
 
+/** @throws ArgumentError if it is no split, but a whole data set, say */
+export function checkIsSplit(split: Split): void {
+  const { store, train } = Object(split) as Partial<Split & ImageDataset>;
+  if (store !== undefined) return;
+  const got = train === undefined ? shown(split) : 'a whole one';
+  throw new ArgumentError(`Expected a part of a data set, but got ${got}.`, {
+    cure: 'Take dataset.train, dataset.validation or dataset.test, or a subset of one.',
+  });
+}
+
 /**
  * A random part of a split with the same mixture of classes, in the split's order.
  *
  * @param options.count - number of images, 1 to `split.length`
  * @param options.seed - decides which ones
  */
-export function subset(
-  split: Split,
-  { count, seed }: { readonly count: number; readonly seed: number },
-): Split {
+export function subset(split: Split, options: { readonly count: number; readonly seed: number }): Split {
+  checkIsSplit(split);
+  checkOptions('subset', options, 'count! seed!');
+  const { count, seed } = options;
   checkWhole(`subset of ${split.name}: count`, count, 1, split.length);
   const chosen = stratifiedSample(split.labels, count, [seed]);
   return {
@@ -114,6 +124,7 @@ export function subset(
  * @returns `[indices.length, side, side, 3]` uint8
  */
 export function readImages(split: Split, indices: readonly number[]): Uint8Array<ArrayBuffer> {
+  checkIsSplit(split);
   const wrong = indices.find((index) => !(index in split.positions));
   if (wrong !== undefined) {
     throw new ArgumentError(

@@ -1,5 +1,5 @@
 /** What is refused before a wrong number comes of it. */
-import type { ImageDataset, Normalisation, Split } from '../data/dataset';
+import { checkIsSplit, type ImageDataset, type Normalisation, type Split } from '../data/dataset';
 import type { Distortion } from '../distortions';
 import { ArgumentError, UserError } from '../io/errors';
 import { shown } from '../io/options';
@@ -35,9 +35,9 @@ export function checkFinite(areFinite: boolean): void {
 
 /** @throws ArgumentError if a split is none, or one of another data set */
 export function checkSplit(split: Split, { name, test }: Pick<ImageDataset, 'name' | 'test'>): void {
-  if (split?.store?.digest === test.store.digest) return;
-  const got = split?.store === undefined ? shown(split) : 'one of another';
-  throw new ArgumentError(`The split must be a part of the data set ${name}, but got ${got}.`, {
+  checkIsSplit(split);
+  if (split.store.digest === test.store.digest) return;
+  throw new ArgumentError(`The split must be a part of the data set ${name}, but got one of another.`, {
     cure: 'Take dataset.validation, or a subset of dataset.test.',
   });
 }

@@ -39,7 +39,7 @@ const MOST_MARKS = 24;
  * Lines over numbers. A single one has no legend.
  *
  * @param axes With them the size in CSS pixels.
- * @throws ArgumentError if a line has not as many `y` as `x`
+ * @throws ArgumentError if a line has not as many of anything as `x`
  */
 export function lineChart(
   title: string,
@@ -48,7 +48,9 @@ export function lineChart(
 ): Figure {
   const { x, y, width = 720, height = 360 } = axes;
   const data = lines.map(({ name, look, dash = 'solid', labels, ...line }, at) => {
-    checkLength('lineChart', name, line.y, line.x.length);
+    for (const values of [line.y, line.low, line.high, labels]) {
+      if (values) checkLength('lineChart', name, values, line.x.length);
+    }
     const { colour, marker } = lookOf(look, at);
     const hasMarks = dash === 'none' || (dash === 'solid' && line.x.length <= MOST_MARKS);
     return {
@@ -158,7 +160,9 @@ export function barChart(
 function lookOf(look: string | undefined, at: number): Look {
   const own = chartLooks[at % chartLooks.length];
   if (look === undefined) return own;
-  return look.startsWith('#') ? { ...own, colour: look } : looksOf(look)[0];
+  if (!look.startsWith('#')) return looksOf(look)[0];
+  if (/^#[\da-f]{6}$/i.test(look)) return { ...own, colour: look };
+  throw new ArgumentError(`A colour of a chart must be #rrggbb, but got "${look}".`);
 }
 
 function axisOf({ title, isLogarithmic = false, range, ticks }: ChartAxis) {
@@ -184,7 +188,7 @@ function errorBars(y: readonly number[], low: readonly number[], high: readonly 
   };
 }
 
-function checkLength(of: string, name: string, values: readonly number[], expected: number): void {
+function checkLength(of: string, name: string, values: readonly unknown[], expected: number): void {
   if (values.length === expected) return;
   throw new ArgumentError(`${of}: expected ${expected} values of “${name}”, but got ${values.length}.`, {
     cure: 'Give one value for each place.',

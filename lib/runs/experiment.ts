@@ -73,7 +73,11 @@ const schema = z.strictObject({
   treatments: z
     .array(z.custom<Treatment>(isTreatment, TREATMENT))
     .min(1)
-    .refine(isWithoutRepeats, 'each treatment once'),
+    .refine(isWithoutRepeats, 'each treatment once')
+    .refine(
+      (all) => all.every(({ method: { kind } }) => kind !== 'baseline' && kind !== 'control'),
+      'without the baseline and the control, which are trained beside them',
+    ),
   tests: z
     .array(
       z.strictObject({
