@@ -34,6 +34,9 @@ const full = { width: 64, stem: 'imagenet' } as const;
 const large = { ...full, size: 224, batch: 32 } as const;
 const middle = { ...full, size: 64, batch: 128 } as const;
 const small = { width: 16, stem: 'small', size: 32, batch: 128 } as const;
+/** What a process of a sweep trains at these presets, on one thread. */
+const photos = { width: 16, stem: 'imagenet', size: 64, batch: 32 } as const;
+const laptop = { width: 16, stem: 'small', size: 28, batch: 32 } as const;
 
 export const plans: readonly RowPlan[] = [
   speed({ task: 'train', ...large, precision: 'float32' }, 1.1),
@@ -42,6 +45,10 @@ export const plans: readonly RowPlan[] = [
   speed({ task: 'train', ...middle, precision: 'bfloat16' }, 1),
   speed({ task: 'train', ...small, precision: 'float32' }, 1.2),
   speed({ task: 'train', ...small, precision: 'bfloat16' }, 1),
+  ofAProcess({ task: 'train', ...photos, precision: 'float32' }, 1.2),
+  ofAProcess({ task: 'train', ...photos, precision: 'bfloat16' }, 1.2),
+  ofAProcess({ task: 'train', ...laptop, precision: 'float32' }, 1.2),
+  ofAProcess({ task: 'train', ...laptop, precision: 'bfloat16' }, 1.2),
   speed({ task: 'evaluate', ...large, precision: 'float32' }, 1.1),
   speed({ task: 'evaluate', ...middle, precision: 'float32' }, 0.9),
   speed({ task: 'evaluate', ...large, precision: 'bfloat16' }, 1.1),
@@ -82,6 +89,22 @@ function speed(shape: StepShape, target: number): RowPlan {
       const steps = Math.max(2, Math.round((3 * rate(2)) / shape.batch));
       await ask(2);
       return { ours: () => rate(steps), peer: () => ask(steps), dispose };
+    },
+  };
+}
+
+/** The same in a process of one thread, ours a new one each time. */
+function ofAProcess(shape: StepShape, target: number): RowPlan {
+  return {
+    name: `${nameOf(shape)}, a process of one thread`,
+    unit: 'images/s',
+    target,
+    async open({ peer, device }) {
+      const ask = async (steps = 100) =>
+        (await peer.ask({ ...request(device), ...shape, threads: 1, classes: CLASSES, steps }))
+          .imagesPerSecond;
+      await ask(2);
+      return { ours: () => alone(shape, 1).imagesPerSecond, peer: ask, dispose: () => {} };
     },
   };
 }

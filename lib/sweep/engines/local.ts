@@ -54,6 +54,7 @@ export function localEngine(options: LocalOptions = {}): Engine {
           for (let taken = await take(); taken.length > 0; taken = await take()) {
             child ??= startWorker(store, stopped, {
               TF_NUM_INTRAOP_THREADS: threads,
+              TF_NUM_INTEROP_THREADS: threads, // ops side by side would take the core of another process
               OMP_NUM_THREADS: threads,
               ...(cards > 0 && { CUDA_VISIBLE_DEVICES: String(index % cards) }),
             });

@@ -68,6 +68,7 @@ export function rayEngine(options: RayOptions = {}): Engine {
   const env_vars = {
     ...LARGE_PAGES,
     TF_NUM_INTRAOP_THREADS: threads,
+    TF_NUM_INTEROP_THREADS: threads,
     OMP_NUM_THREADS: threads,
     RAY_JOB_STOP_WAIT_TIME_S: String(STOP_SECONDS),
   };
