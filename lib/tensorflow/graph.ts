@@ -47,6 +47,15 @@ export interface Graph {
   readonly written: ReadonlySet<Variable>;
 }
 
+/** A node to fetch when others have run. */
+const afterAll = (name: string, nodes: readonly string[]): GraphNode => ({
+  name,
+  op: 'Const',
+  inputs: nodes.map((node) => `^${node}`),
+  attributes: [attribute.type('dtype', DataType.bool)],
+  value: { dtype: DataType.bool, shape: [], values: Uint8Array.of(1) },
+});
+
 /** Nodes through which a variable's value enters (`set`) and leaves (`get`) the session. */
 function accessNodes(handle: string, variable: Variable): GraphNode[] {
   const dtype = attribute.type('dtype', DataType.float32);
@@ -59,16 +68,13 @@ function accessNodes(handle: string, variable: Variable): GraphNode[] {
       inputs: [handle, `${handle}/new`],
       attributes: [dtype],
     },
-    {
-      name: `${handle}/set`,
-      op: 'Const',
-      inputs: [`^${handle}/assign`],
-      attributes: [attribute.type('dtype', DataType.bool)],
-      value: { dtype: DataType.bool, shape: [], values: Uint8Array.of(1) },
-    },
+    afterAll(`${handle}/set`, [`${handle}/assign`]),
     { name: `${handle}/get`, op: 'ReadVariableOp', inputs: [handle], attributes: [dtype] },
   ];
 }
+
+/** Fetched to set every variable of a graph. */
+const ALL_SET = 'variables/set';
 
 export class GraphSession implements VariableHolder {
   readonly graph: Graph;
@@ -80,7 +86,8 @@ export class GraphSession implements VariableHolder {
   constructor(graph: Graph, threads?: number) {
     this.graph = graph;
     const access = [...graph.variables].flatMap(([handle, variable]) => accessNodes(handle, variable));
-    this.#id = loadGraph([...graph.nodes, ...access], threads);
+    const assigns = [...graph.variables.keys()].map((handle) => `${handle}/assign`);
+    this.#id = loadGraph([...graph.nodes, ...access, afterAll(ALL_SET, assigns)], threads);
   }
 
   /** Runs the graph once; the tensors returned are the caller's. */
@@ -101,7 +108,9 @@ export class GraphSession implements VariableHolder {
     if (missing.length === 0) return;
     const values = missing.map(([, variable]) => variable.give().id);
     const news = missing.map(([handle]) => `${handle}/new`);
-    const sets = missing.map(([handle]) => `${handle}/set`);
+    // TensorFlow prepares each combination of fetches at its first use: one is faster, and nearly always all are missing then.
+    const isAll = missing.length === this.graph.variables.size;
+    const sets = isAll ? [ALL_SET] : missing.map(([handle]) => `${handle}/set`);
     const done = this.#session(values, news, sets);
     for (const id of [...values, ...done.map((tensor) => tensor.id)]) nativeBinding.deleteTensor(id);
     for (const [, variable] of missing) this.#versions.set(variable, variable.version);
