@@ -276,6 +276,11 @@ describe('an experiment of one’s own', () => {
     );
     const only = await command('sweep', '--plugin', file, '--dry-run', '--json');
     assert.equal(JSON.parse(only.stdout).runs.length, 3, 'without --preset its one experiment is meant');
+    const second = join(folder, 'second.json');
+    writeFileSync(second, JSON.stringify({ ...plain, name: 'second' }));
+    const both = await command('sweep', '--plugin', `${file},${second}`, '--dry-run');
+    assert.deepEqual([both.code, both.stdout], [1, '']);
+    assert.match(both.stderr, /the plugins define \w+, \w+: say which, --preset NAME/);
     await loadPlugin(file);
     writeFileSync(file, JSON.stringify({ ...plain, epochs: 2 }));
     await loadPlugin(file); // a cell with a longer experiment, run again
@@ -397,6 +402,18 @@ describe('what is refused before anything is trained', () => {
     const few = { network: small, dataset, distortion: 'rotation' };
     const odd = (options: object) => first(st.evaluate({ ...few, ...options }));
     await assert.rejects(odd({ strengths: 0.1 }), /strengths must be a list, but got 0\.1\./);
+    await assert.rejects(
+      odd({ strengths: [undefined] }),
+      /Rotation: ρ must be a number .*, but got undefined\./,
+    );
+    await assert.rejects(
+      odd({ dataset: dataset.test }),
+      /Expected an opened data set, but got its part test\./,
+    );
+    assert.throws(
+      () => openFolder(undefined as never),
+      /takes the folder of a data set .*, but got undefined/,
+    );
     await assert.rejects(odd({ split: 'validation' }), /Expected a part of a data set, but got 'validation'/);
     const whole = dataset as object as Split;
     for (const reading of [
@@ -668,7 +685,7 @@ describe('pictures in memory', () => {
       buildArrays({ ...options, ...fine, train: array(2) }),
       /the class 'b' has no training images/,
     );
-    await assert.rejects(buildArrays({ ...options, ...fine, test: array(0) }), /test has 0 labels/);
+    await assert.rejects(buildArrays({ ...options, ...fine, test: array(0) }), /test has no images with labels/);
     await assert.rejects(
       buildArrays({ ...options, ...fine, train: array(2, 7) }),
       /image 0 of train has label 7/,

@@ -41,6 +41,7 @@ import {
   type LayersModel,
   Nesterov,
   normalTensor,
+  recordings,
   type Scalar,
   type Tensor,
   type Tensor1D,
@@ -484,6 +485,23 @@ describe('a model of layers', () => {
     const kernelConstraint = tf.constraints.nonNeg();
     const bound = tf.layers.dense({ units: 10, kernelConstraint });
     assert.throws(() => withLayer(bound), /has a constraint, which no step here would keep/);
+  });
+
+  it('trains layer normalisation in a graph of few nodes, whatever the size of the maps', async () => {
+    const { layers } = tf;
+    const model = tf.sequential({
+      layers: [
+        layers.layerNormalization({ inputShape: [28, 28, 3] }),
+        layers.flatten(),
+        layers.dense({ units: 10 }),
+      ],
+    });
+    const nodes: number[] = [];
+    const count = (graph: unknown) => nodes.push((graph as { nodes: unknown[] }).nodes.length);
+    recordings.subscribe(count);
+    await train({ ...options, epochs: 1, network: fromLayers(model), method: { kind: 'baseline' } });
+    recordings.unsubscribe(count);
+    assert.ok(Math.max(...nodes) < 300, nodes.join());
   });
 
   it('has depthwise filters as torch has those of as many groups, and takes them back', () => {

@@ -93,6 +93,10 @@ describe('gradients of native ops agree with finite differences', () => {
     });
   }
 
+  it('tile, along every axis', () => {
+    checkGradient((x) => tf.tile(x, [2, 3, 1, 4]).square(), [normal([3, 2, 4, 2], 1)]);
+  });
+
   // Where maps are small and channels many, conv2d is made of matrix products: of tfjs' own convolution it must differ
   // in rounding alone.
   for (const [side, inChannels, outChannels, stride] of [

@@ -649,7 +649,7 @@ describe('a folder of one’s own', () => {
     await assert.rejects(buildFolder({ from: small, out }), (error) => {
       assert.ok(error instanceof BuildError);
       assert.deepEqual(error.problems, [
-        'a: needs images for train, validation and test, but its 2 give 0, 1, 1',
+        'a: needs images for train, validation and test, three at least, but its 2 give 0, 1, 1',
         'b/nested: a folder, where an image was expected',
       ]);
       return true;
@@ -719,6 +719,19 @@ describe('a folder of one’s own', () => {
       [[...rows, { file: join(from, 'none.png'), label: 'a' }], /none\.png: missing/],
     ] as const)
       await assert.rejects(buildFolder({ from: list as typeof rows, out: newPlace(), side: 28 }), expected);
+
+    const again = [...rows, rows[0], { ...rows[1], label: 'b' }];
+    const kept = await buildFolder({ from: again, out: newPlace(), side: 28, skipBad: true });
+    const { train, validation, test: tested } = openFolder(kept);
+    const lengths = [train, validation, tested].map(({ length }) => length);
+    assert.equal(
+      lengths.reduce((a, b) => a + b),
+      rows.length - 1,
+      'a picture of two classes is in none',
+    );
+    const { leftOut } = JSON.parse(readFileSync(join(kept, 'manifest.json'), 'utf8'));
+    assert.equal(leftOut.length, 2);
+    assert.match(leftOut[1], /1\.png: listed twice, as a and as b/);
   });
 
   test('has squares for the side that is asked for', async () => {
@@ -764,13 +777,13 @@ describe('a folder of one’s own', () => {
       { encoding: 'utf8' },
     );
     assert.match(stdout, /^Built .*10 things are left out: "leftOut" in .*manifest.json/, stderr);
-    assert.match(stderr, /mixed: classes of which too few images are good: c, d\.\n/);
+    assert.match(stderr, /mixed: classes of which too few images are there, or good: c, d\.\n/);
     assert.equal(digestAt(out), expected);
     assert.deepEqual(openFolder(out).classNames, ['a', 'b']);
     const { leftOut } = JSON.parse(readFileSync(join(out, 'manifest.json'), 'utf8'));
     for (const [index, line] of [
-      'c: needs images for train, validation and test, but its 1 give',
-      'd: needs images for train, validation and test, but its 1 give',
+      'c: needs images for train, validation and test, three at least, but its 1 give',
+      'd: needs images for train, validation and test, three at least, but its 1 give',
       'a/0-bad.png: ',
     ].entries())
       assert.ok(leftOut[index].startsWith(line), leftOut[index]);
@@ -786,7 +799,7 @@ describe('a folder of one’s own', () => {
       buildFolder({ from, out: newPlace(), skipBad: true }),
       (error) =>
         error instanceof BuildError &&
-        /:\n {2}training images of 1 class are left, .*; classes of which too few images are good: b, c, d\n/.test(
+        /:\n {2}training images of 1 class are left, .*; classes of which too few images are there, or good: b, c, d\n/.test(
           error.message,
         ) &&
         !/skip/.test(error.cure ?? ''),
@@ -800,7 +813,10 @@ describe('a folder of one’s own', () => {
     const { mock } = context.mock.method(console, 'warn', () => {});
     const { classNames } = openFolder(await buildFolder({ from, out: newPlace(), skipBad: true }));
     assert.deepEqual(classNames, ['a', 'c']);
-    assert.match(String(mock.calls[0].arguments[0]), /lost: classes of which too few images are good: b\.$/);
+    assert.match(
+      String(mock.calls[0].arguments[0]),
+      /lost: classes of which too few images are there, or good: b\.$/,
+    );
   });
 
   test('lists what is neither picture nor folder, and is built of the rest', {

@@ -79,7 +79,12 @@ for (const [name, described] of Object.entries<Described>(commands)) {
         const { knownPresets }: typeof Presets = require('../runs/presets');
         const [only, ...others] = knownPresets().filter(({ own }) => own !== undefined);
         const isOpen = command.getOptionValueSource('preset') === 'default';
-        if (isOpen && only !== undefined && others.length === 0) given.preset = only.name;
+        if (isOpen && only !== undefined) {
+          const names = [only, ...others].map(({ name }) => name).join(', ');
+          if (others.length > 0)
+            command.error(`error: the plugins define ${names}: say which, --preset NAME`);
+          given.preset = only.name;
+        }
       }
       await load()[word](given);
     },

@@ -60,6 +60,6 @@ function presetOf(spec: RunSpec): string {
   };
   if (name !== undefined && knownPresets().some(isChanged)) throw changedError('network', name);
   throw new ArgumentError('The run is of no preset of this version.', {
-    cure: 'Evaluate it with the version that its record names; name the file of an experiment of your own: --plugin FILE.',
+    cure: 'Name the file of an experiment or network of your own: --plugin FILE. Else take the version that its record names.',
   });
 }

@@ -67,9 +67,12 @@ export function checkFits(
   network: Pick<Network, 'classes' | 'normalisation' | 'pictureForm'>,
   dataset: Pick<ImageDataset, 'name' | 'classNames'> & Normalisation,
 ): void {
-  if (typeof dataset === 'string') {
-    throw new ArgumentError(`Expected an opened data set, but got ${JSON.stringify(dataset)}.`, {
-      cure: `Open it: openFolder(${JSON.stringify(dataset)}), openImagenette or openTifs.`,
+  if (Object(dataset).classNames === undefined) {
+    const { store, name } = Object(dataset) as Partial<Split>;
+    const got = store === undefined ? shown(dataset) : `its part ${name}`;
+    const folder = typeof dataset === 'string' ? JSON.stringify(dataset) : '';
+    throw new ArgumentError(`Expected an opened data set, but got ${got}.`, {
+      cure: store ? 'Give all of it.' : `Open it: openFolder(${folder}), openImagenette or openTifs.`,
     });
   }
   const { name, classNames } = dataset;

@@ -71,6 +71,7 @@ export async function* evaluate(options: EvaluateOptions): AsyncGenerator<Evalua
   const { strengths = distortion.testGrid } = options;
   checkWhole('evaluate: seed', seed, 0);
   checkList('evaluate: strengths', strengths);
+  for (const strength of strengths) distortion.check(strength);
   const meter = new AccuracyMeter(network, dataset, distortion, options.execution);
   try {
     const networks = [{ become: () => {}, strengths }];

@@ -146,7 +146,7 @@ function meanOver({ dataset }: CountedReport, measureOf: (image: number) => numb
   const squares = values.reduce((sum, one) => sum + (one - value) ** 2, 0);
   const variance = squares / Math.max(1, values.length - 1);
   const half = 1.959964 * Math.sqrt(variance / values.length);
-  return { value, low: value - half, high: value + half };
+  return { value, low: Math.max(0, value - half), high: Math.min(1, value + half) };
 }
 
 function average(values: ArrayLike<number>): number {

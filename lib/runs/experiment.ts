@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { ImageDataset } from '../data/dataset';
 import { distortionNamed, isNone, type Strength } from '../distortions';
 import { ArgumentError, UserError } from '../io/errors';
-import { checkOptions } from '../io/options';
+import { checkOptions, shown } from '../io/options';
 import { openPictures, type Pictures } from './preset-pictures';
 import { addPreset, type Preset, specOf, type Treatment } from './presets';
 import { canonicalJson, type NetworkForm, networkSchema, parseSpec } from './spec';
@@ -113,8 +113,9 @@ export function defineExperiment(options: ExperimentOptions): Preset {
   );
   const parsed = schema.safeParse(options);
   if (!parsed.success) {
-    throw new ArgumentError(`This is no experiment:\n${z.prettifyError(parsed.error)}`, {
-      cure: 'ExperimentOptions lists its keys.',
+    const name = typeof options.name === 'string' ? ` ${shown(options.name)}` : '';
+    throw new ArgumentError(`The experiment${name} is none:\n${z.prettifyError(parsed.error)}`, {
+      cure: 'Its keys are those of ExperimentOptions: notebook 09 and the README have examples.',
     });
   }
   const { name, dataset, treatments, tests, seeds, network, ...scale } = parsed.data;

@@ -19,6 +19,20 @@ tf.registerGradient({
   gradFunc: (_dy, [x]) => ({ x: () => tf.zeros(x.shape) }),
 });
 
+// tfjs' own adds slice to slice, one for each repetition: thousands where a layer normalises each pixel.
+tf.unregisterGradient('Tile');
+tf.registerGradient({
+  kernelName: 'Tile',
+  inputsToSave: ['x'],
+  gradFunc: (dy, [x], { reps }) => ({
+    x: () => {
+      const shape = x.shape.flatMap((size, axis) => [(reps as number[])[axis], size]);
+      const repeats = x.shape.map((_, axis) => 2 * axis);
+      return (dy as Tensor).reshape(shape).sum(repeats);
+    },
+  }),
+});
+
 // tfjs' gradient of a batch normalisation reads scale and offset, given or not.
 wrapKernel('FusedBatchNorm', (kernel) => (of) => {
   const { mean } = of.inputs;

@@ -1,4 +1,5 @@
 import { ArgumentError } from '../io/errors';
+import { checkOptions } from '../io/options';
 import { ints } from './ops';
 import { stack, unstack } from './places';
 import {
@@ -107,6 +108,7 @@ export function dropout<X extends Tensor>(
     readonly track?: boolean;
   },
 ): X {
+  checkOptions('dropout', options, 'rate! drawn! training! seed track');
   const { rate, drawn, training, seed = 0, track = true } = options;
   if (!(rate >= 0 && rate < 1)) {
     throw new ArgumentError(`dropout: rate must be from 0 on and below 1, but got ${rate}.`);

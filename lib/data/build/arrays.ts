@@ -50,9 +50,10 @@ export async function buildArrays(options: ArrayOptions): Promise<string> {
         `buildArrays: the images of ${split} must be a Uint8Array or Uint8ClampedArray, with values 0..255.`,
       );
     }
-    if (labels.length === 0 || images.length !== labels.length * bytes) {
+    if (labels.length === 0) throw new ArgumentError(`buildArrays: ${split} has no images with labels.`);
+    if (images.length !== labels.length * bytes) {
       throw new ArgumentError(
-        `buildArrays: ${split} has ${labels.length} labels, at least one is needed, so ${labels.length} × ${side} × ${side} × 3 = ` +
+        `buildArrays: ${split} has ${labels.length} labels, so it needs ${labels.length} × ${side} × ${side} × 3 = ` +
           `${labels.length * bytes} bytes of images; but it has ${images.length}.`,
       );
     }

@@ -86,6 +86,10 @@ export async function buildFolder(options: FolderOptions): Promise<string> {
  * @throws DataError where it is missing or damaged
  */
 export function openFolder(directory: string): ImageDataset {
+  if (typeof directory !== 'string')
+    throw new ArgumentError(
+      `openFolder takes the folder of a data set that was built, but got ${shown(directory)}.`,
+    );
   return openDataset(resolve(directory, STORE), {
     cure: 'Build it (anew): `npx stability-training data folder --from PICTURES --out DIR`.',
   });
@@ -107,7 +111,7 @@ function planOf(origin: Pick<Plan, 'name' | 'source'>, tree: Tree, shares: Share
     }
     lost.push(name);
     problems.push(
-      `${name}: needs images for train, validation and test, but its ${found.length} give ${counts.join(', ')}`,
+      `${name}: needs images for train, validation and test, three at least, but its ${found.length} give ${counts.join(', ')}`,
     );
   }
   const without = (bad: ReadonlySet<string>) => {
@@ -165,18 +169,31 @@ function listed(images: readonly ListedImage[]): { readonly source: string; read
   const folders = images.map(({ file }) => dirname(resolve(file)));
   const source = folders.reduce(sharedFolder, folders[0]);
   const classes = new Map<string, ClassImage[]>();
+  const classOf = new Map<string, string>();
+  const problems: string[] = [];
+  const unclear = new Set<string>();
   for (const { file, label, split } of images) {
-    const ofClass = classes.get(String(label)) ?? [];
-    classes.set(String(label), ofClass);
-    ofClass.push({ ...imageOf(source, relative(source, resolve(file))), split });
+    const image = { ...imageOf(source, relative(source, resolve(file))), split };
+    const name = String(label);
+    const first = classOf.get(image.path);
+    if (first !== undefined) {
+      problems.push(`${image.path}: listed twice${first === name ? '' : `, as ${first} and as ${name}`}`);
+      if (first !== name) unclear.add(image.path);
+      continue;
+    }
+    classOf.set(image.path, name);
+    classes.set(name, [...(classes.get(name) ?? []), image]);
+  }
+  for (const [name, found] of classes) {
+    classes.set(
+      name,
+      found.filter(({ path }) => !unclear.has(path)),
+    );
   }
   if (classes.size < 2) {
     const has = [...classes.keys()].join() || 'none';
     throw new ArgumentError(`buildFolder: from must list images of two classes at least, but has ${has}.`);
   }
-  const seen = new Set<string>();
-  const twice = [...classes.values()].flat().filter(({ path }) => seen.size === seen.add(path).size);
-  const problems = twice.map(({ path }) => `${path}: listed twice`);
   const said = new Set(images.map(({ split }) => split));
   const isNumbered = images.every(({ label }) => typeof label === 'number');
   const order = isNumbered ? (a: string, b: string) => Number(a) - Number(b) : byName;
