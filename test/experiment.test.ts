@@ -422,6 +422,7 @@ describe('what is refused before anything is trained', () => {
       () => batches(whole, { batchSize: 2, order: 'sequential' }),
     ])
       assert.throws(reading, /Expected a part of a data set, but got a whole one/);
+    assert.throws(() => readImages(dataset.test, 0 as never), /indices must be a list, but got 0\./);
     const order = { batchSize: 2, order: 'sequential', shuffle: true } as const;
     assert.throws(() => batches(dataset.test, order), told('batches has no option "shuffle".'));
     assert.throws(() => st.sweepStatus('all', what), told(`A plan of runs ${isSeeds}`));
@@ -685,7 +686,10 @@ describe('pictures in memory', () => {
       buildArrays({ ...options, ...fine, train: array(2) }),
       /the class 'b' has no training images/,
     );
-    await assert.rejects(buildArrays({ ...options, ...fine, test: array(0) }), /test has no images with labels/);
+    await assert.rejects(
+      buildArrays({ ...options, ...fine, test: array(0) }),
+      /test has no images with labels/,
+    );
     await assert.rejects(
       buildArrays({ ...options, ...fine, train: array(2, 7) }),
       /image 0 of train has label 7/,

@@ -99,6 +99,17 @@ describe('the lines of the README', () => {
   });
 });
 
+it('an experiment of one’s own, as the README has it, is trained and tested', () => {
+  const [scale, shorter] = ['seeds: [0, 1, 2],', 'baselineEpochs: 1, epochs: 1,'];
+  const code = lines('ts', '// shapes.ts');
+  assert.ok(code.includes(scale));
+  writeFileSync(join(folder, 'shapes.ts'), code.replace(scale, shorter));
+  const cli = join(ROOT, 'dist', 'cli', 'main.js');
+  const command = ['sweep', '--plugin', 'shapes.ts', '--preset', 'shapes', '--store', 'runs', '--json'];
+  const told = execFileSync(process.execPath, [cli, ...command], { cwd: folder, encoding: 'utf8' });
+  assert.deepEqual(JSON.parse(told), { runs: 3, whole: 3, failed: [], stopped: false });
+});
+
 describe('torchvision’s own networks', withPyTorch, () => {
   for (const [depth, Network] of Object.entries({ 18: ResNet18, 34: ResNet34, 50: ResNet50 })) {
     for (const side of [64, 224]) {

@@ -1,6 +1,6 @@
 import { ArgumentError } from '../io/errors';
 import { shortHash } from '../io/hash';
-import { checkOptions, checkWhole, shown } from '../io/options';
+import { checkList, checkOptions, checkWhole, shown } from '../io/options';
 import { cropSideOf } from './geometry';
 import { stratifiedSample } from './random';
 import { type ChannelTriple, openStore, perSplit, type SplitName, type Store } from './store';
@@ -125,6 +125,7 @@ export function subset(split: Split, options: { readonly count: number; readonly
  */
 export function readImages(split: Split, indices: readonly number[]): Uint8Array<ArrayBuffer> {
   checkIsSplit(split);
+  checkList('readImages: indices', indices);
   const wrong = indices.find((index) => !(index in split.positions));
   if (wrong !== undefined) {
     throw new ArgumentError(
