@@ -361,6 +361,10 @@ describe('what is refused before anything is trained', () => {
     });
   }
 
+  it('no options at all', () => {
+    assert.throws(() => st.defineExperiment(undefined as never), /^ArgumentError: This is no experiment:\n/);
+  });
+
   it('an option that there is not, as plain JavaScript gives it', async () => {
     const network = {} as ResNet18;
     const dataset = openFolder(pictures);

@@ -72,7 +72,7 @@ const schema = z.strictObject({
   learningRate: z.number().positive().default(0.01),
   treatments: z
     .array(z.custom<Treatment>(isTreatment, TREATMENT))
-    .min(1)
+    .min(1, 'one treatment at least')
     .refine(isWithoutRepeats, 'each treatment once')
     .refine(
       (all) => all.every(({ method: { kind } }) => kind !== 'baseline' && kind !== 'control'),
@@ -88,10 +88,14 @@ const schema = z.strictObject({
           .optional(),
       }),
     )
-    .min(1)
+    .min(1, 'one test at least')
     .refine((tests) => isWithoutRepeats(tests.map(({ distortion }) => distortion)), 'each distortion once')
     .refine((tests) => tests.every(distorts), 'a strength that distorts'),
-  seeds: z.array(z.int().nonnegative()).min(1).refine(isWithoutRepeats, 'each seed once').default([0]),
+  seeds: z
+    .array(z.int().nonnegative())
+    .min(1, 'one seed at least')
+    .refine(isWithoutRepeats, 'each seed once')
+    .default([0]),
 });
 
 /**
@@ -103,7 +107,7 @@ const schema = z.strictObject({
  * distortion another name.
  *
  * @returns its preset
- * @throws ArgumentError that names every key that is unknown, missing or out of range
+ * @throws ArgumentError that names what is unknown, missing or out of range
  */
 export function defineExperiment(options: ExperimentOptions): Preset {
   checkOptions(
@@ -113,8 +117,9 @@ export function defineExperiment(options: ExperimentOptions): Preset {
   );
   const parsed = schema.safeParse(options);
   if (!parsed.success) {
-    const name = typeof options.name === 'string' ? ` ${shown(options.name)}` : '';
-    throw new ArgumentError(`The experiment${name} is none:\n${z.prettifyError(parsed.error)}`, {
+    const { name } = Object(options) as Partial<ExperimentOptions>;
+    const it = typeof name === 'string' ? shown(name) : 'This';
+    throw new ArgumentError(`${it} is no experiment:\n${z.prettifyError(parsed.error)}`, {
       cure: 'Its keys are those of ExperimentOptions: notebook 09 and the README have examples.',
     });
   }
