@@ -361,6 +361,22 @@ describe('what is refused before anything is trained', () => {
     });
   }
 
+  it('a loss of what it is not given, with its line', async () => {
+    const loss = ({ x }: { readonly x?: Tensor4D }) => (x as Tensor4D).mean() as Scalar;
+    const training = {
+      network: new st.ResNet18({ classes: 3, width: 8, stem: 'small' }),
+      dataset: openFolder(pictures),
+      method: { name: 'mean', loss } as object as OwnMethod,
+      distortion: { kind: st.distortions.rotation, strength: 30 },
+      epochs: 1,
+    };
+    await assert.rejects(st.train(training), {
+      name: 'ArgumentError',
+      message: /^The loss of mean failed\. Cannot read properties of undefined/,
+      cure: /^Look at .*experiment\.test\.ts:\d+:\d+\)?\. It is given reference, distorted, /,
+    });
+  });
+
   it('no options at all', () => {
     assert.throws(() => st.defineExperiment(undefined as never), /^ArgumentError: This is no experiment:\n/);
   });

@@ -14,7 +14,11 @@ import { placeError } from './text';
 /** Writes event files of all runs of a store. */
 export function tensorboard({ store, out }: Given<'tensorboard'>): void {
   const runs = writeEvents(store, out);
-  console.log(`Wrote ${runs} runs to ${out}: tensorboard --logdir ${out}`);
+  console.log(
+    runs > 0
+      ? `Wrote ${runs} runs to ${out}: tensorboard --logdir ${out}`
+      : 'No run is in the store. Of those that ship with the project, "figures" shows the results.',
+  );
 }
 
 function writerTo(folder: string) {

@@ -2,8 +2,9 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { DataError } from '../io/errors';
+import { ArgumentError, DataError } from '../io/errors';
 import { makeFolder, writeWhole } from '../io/files';
+import { shown } from '../io/options';
 
 /** A tensor as a file holds it. */
 export interface StoredTensor {
@@ -71,6 +72,8 @@ function checksum(header: Header, bytes: readonly Uint8Array[]): string {
  *   of this format
  */
 export function readSafetensors(file: string): TensorFile {
+  if (typeof file !== 'string')
+    throw new ArgumentError(`Expected the path of a safetensors file, but got ${shown(file)}.`);
   let bytes: Buffer;
   try {
     bytes = readFileSync(file);

@@ -15,6 +15,7 @@ import { logitsOf, type Network } from '../model/network';
 import { ResNet18 } from '../model/resnet';
 import type { Scalar, Tensor1D, Tensor2D, Tensor4D } from '../tensorflow';
 import { tf } from '../tensorflow';
+import { stepLine } from '../tensorflow/graph';
 import { graphHash } from '../tensorflow/recorder';
 
 /** How a network is trained. */
@@ -61,11 +62,11 @@ const own = new Registry<OwnMethod>('method', {
 });
 
 /** Hashes what a loss makes of small pictures and of a network of ten classes. */
-function graphOf({ loss }: OwnMethod): string {
+function graphOf(method: OwnMethod): string {
   return graphHash(
     ({ weight, ...images }) => {
       const f = (x: Tensor4D) => tf.matMul<Tensor2D>(x.mean<Tensor2D>([1, 2]), weight);
-      return { loss: loss({ ...images, again: () => images.distorted.mul(2), f }) };
+      return { loss: ownLoss(method, { ...images, again: () => images.distorted.mul(2), f }) };
     },
     () => ({
       reference: tf.zeros([2, 8, 8, 3]) as Tensor4D,
@@ -283,8 +284,8 @@ export function divergenceWeight(method: Extract<Method, { alpha: number }>, cla
 
 /** The training objective of a method. */
 export function methodLoss(method: Method | OwnMethod, input: LossInput): Scalar {
-  if ('loss' in method) return method.loss(input);
-  if (method.kind === 'own') return ownMethod(method).loss(input);
+  if ('loss' in method) return ownLoss(method, input);
+  if (method.kind === 'own') return ownLoss(ownMethod(method), input);
   if (method.kind === 'JSD') return jsdLoss(method.alpha, input);
   const { reference, distorted, labels, weight, f } = input;
   const bothLogits = (passes: Passes = 'joint') =>
@@ -311,6 +312,19 @@ export function methodLoss(method: Method | OwnMethod, input: LossInput): Scalar
         .mul(mu)
         .add(taskLoss(distortedLogits, labels).mul(1 - mu));
     }
+  }
+}
+
+/** @throws ArgumentError with the line where a loss of one's own takes what it is not given */
+function ownLoss({ name, loss }: OwnMethod, input: LossInput): Scalar {
+  try {
+    return loss(input);
+  } catch (cause) {
+    if (!(cause instanceof TypeError)) throw cause;
+    throw new ArgumentError(`The loss of ${name} failed. ${cause.message}`, {
+      cure: `Look ${stepLine(cause)}. It is given ${Object.keys(input).join(', ')}.`,
+      cause,
+    });
   }
 }
 
