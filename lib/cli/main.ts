@@ -77,14 +77,11 @@ for (const [name, described] of Object.entries<Described>(commands)) {
         const { loadPlugins }: typeof Experiment = require('../runs/experiment');
         await loadPlugins(plugin);
         const { knownPresets }: typeof Presets = require('../runs/presets');
-        const [only, ...others] = knownPresets().filter(({ own }) => own !== undefined);
+        const own = knownPresets().flatMap(({ name, own }) => (own === undefined ? [] : name));
         const isOpen = command.getOptionValueSource('preset') === 'default';
-        if (isOpen && only !== undefined) {
-          const names = [only, ...others].map(({ name }) => name).join(', ');
-          if (others.length > 0)
-            command.error(`error: the plugins define ${names}: say which, --preset NAME`);
-          given.preset = only.name;
-        }
+        if (isOpen && own.length > 1)
+          command.error(`error: the plugins define ${own.join(', ')}: say which, --preset NAME`);
+        if (isOpen && own.length === 1) given.preset = own[0];
       }
       await load()[word](given);
     },

@@ -88,7 +88,7 @@ function partOf({ cropSide, mean, deviation, train, validation, test }: ImageDat
   return JSON.stringify([cropSide, mean, deviation, ...splits]);
 }
 
-/** @throws ArgumentError if it is no split, but a whole data set, say */
+/** @throws ArgumentError unless it is a split: a whole data set is none */
 export function checkIsSplit(split: Split): void {
   const { store, train } = Object(split) as Partial<Split & ImageDataset>;
   if (store !== undefined) return;

@@ -40,8 +40,8 @@ export function normalise(images: Tensor4D, { mean, deviation }: Normalisation):
   // A whole row of pixels at a time: three numbers along the last axis take TensorFlow eight times as long.
   const ofRow = (values: readonly number[]) => tf.tile(tf.tensor1d([...values]), [width]);
   const rows = images.reshape([-1, width * channels]);
-  // TensorFlow's optimizer turns a division by constants into a product, but computes the inverses of a whole row and of three
-  // numbers by different code: the last bit would change.
+  // Multiply by the inverses of three numbers. TensorFlow's optimizer makes the same of a division, but inverts a whole row by
+  // other code, whose last bit differs.
   const inverse = deviation.map((of) => 1 / Math.fround(of));
   return rows.sub(ofRow(mean)).mul(ofRow(inverse)).reshape(images.shape);
 }

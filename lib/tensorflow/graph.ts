@@ -47,7 +47,7 @@ export interface Graph {
   readonly written: ReadonlySet<Variable>;
 }
 
-/** A node to fetch when others have run. */
+/** Makes a node that runs after others, to be fetched for them. */
 const afterAll = (name: string, nodes: readonly string[]): GraphNode => ({
   name,
   op: 'Const',
@@ -108,7 +108,7 @@ export class GraphSession implements VariableHolder {
     if (missing.length === 0) return;
     const values = missing.map(([, variable]) => variable.give().id);
     const news = missing.map(([handle]) => `${handle}/new`);
-    // TensorFlow prepares each combination of fetches at its first use: one is faster, and nearly always all are missing then.
+    // Fetch one node where all variables are missing, as before the first run: TensorFlow takes longer to prepare many.
     const isAll = missing.length === this.graph.variables.size;
     const sets = isAll ? [ALL_SET] : missing.map(([handle]) => `${handle}/set`);
     const done = this.#session(values, news, sets);

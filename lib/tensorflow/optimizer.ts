@@ -19,7 +19,7 @@ tf.registerGradient({
   gradFunc: (_dy, [x]) => ({ x: () => tf.zeros(x.shape) }),
 });
 
-// tfjs' own adds slice to slice, one for each repetition: thousands where a layer normalises each pixel.
+// Sum over all repetitions at once: tfjs' own gradient adds a slice for each, thousands where a layer normalises each pixel.
 tf.unregisterGradient('Tile');
 tf.registerGradient({
   kernelName: 'Tile',

@@ -11,7 +11,7 @@ process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
 process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
 // TensorFlow leaves oneDNN's kernels out on a processor without AVX-512. ResNet-18 trains twice as fast with them there.
 process.env.TF_ENABLE_ONEDNN_OPTS ??= '1';
-// Else it makes each filter gradient's kernel anew in each step: a twentieth of a step of a narrow network.
+// Keep the kernels of filter gradients: to make them anew in each step takes a twentieth of it in a narrow network.
 process.env.TF_MKL_OPTIMIZE_PRIMITIVE_MEMUSE ??= '0';
 // Each session has threads of its own: how many a compiled step may take is the step's to say.
 process.env.TF_OVERRIDE_GLOBAL_THREADPOOL ??= '1';

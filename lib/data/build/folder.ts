@@ -182,7 +182,9 @@ function listed(images: readonly ListedImage[]): { readonly source: string; read
       continue;
     }
     classOf.set(image.path, name);
-    classes.set(name, [...(classes.get(name) ?? []), image]);
+    const ofClass = classes.get(name) ?? [];
+    classes.set(name, ofClass);
+    ofClass.push(image);
   }
   for (const [name, found] of classes) {
     classes.set(

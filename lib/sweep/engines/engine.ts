@@ -1,5 +1,6 @@
 /** What does the jobs of a sweep, and which of them it takes next. */
 import { EventEmitter, on } from 'node:events';
+import { LARGE_PAGES } from '../../io/project';
 import { type Job, type JobEvent, laboratories, perform } from '../../runs/job';
 import { RunStore } from '../../runs/run-store';
 
@@ -21,8 +22,8 @@ export interface Engine {
 const TESTED_TOGETHER = 8;
 
 /**
- * The jobs that are left of a sweep, and which of them a worker does next. Runs are trained one by one, so that no worker
- * waits long for another's last, and tested together.
+ * Hands out the jobs of a sweep to its workers: runs to train one by one, so that no worker waits long for another's last, and
+ * trained runs to test together.
  */
 export class JobQueue {
   readonly #jobs: ReadonlyMap<string, Job>;
@@ -47,8 +48,8 @@ export class JobQueue {
   }
 
   /**
-   * Takes what a worker {@link perform}s next: a run to train, without its tests, or trained runs with theirs. Empty as long
-   * as all that is left waits for a baseline that a worker is at.
+   * Takes the next jobs for {@link perform}: one run to train, without its tests, or trained runs with their tests. None, as
+   * long as each job that is left waits for a baseline in training.
    */
   take(): readonly Job[] {
     const again = this.#again.shift();
@@ -119,6 +120,14 @@ export class JobQueue {
 
 /** Why a run is given up that was not tried. */
 export const BASELINE_FAILED = 'The baseline that it starts from failed.';
+
+/** Keeps a process to so many threads, and its memory in large pages. */
+export const processEnvironment = (threads: number) => ({
+  ...LARGE_PAGES,
+  TF_NUM_INTRAOP_THREADS: String(threads),
+  TF_NUM_INTEROP_THREADS: String(threads), // ops side by side would take the core of another process
+  OMP_NUM_THREADS: String(threads),
+});
 
 /** The events that some work emits until it ends or is stopped. @throws what the work throws, or the signal's reason */
 export async function* told(

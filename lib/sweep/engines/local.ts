@@ -4,10 +4,10 @@ import { once } from 'node:events';
 import { availableParallelism, freemem } from 'node:os';
 import { join } from 'node:path';
 import { checkOptions, checkWhole } from '../../io/options';
-import { LARGE_PAGES, ownModule } from '../../io/project';
+import { ownModule } from '../../io/project';
 import type { Job, JobEvent } from '../../runs/job';
 import { RunStore } from '../../runs/run-store';
-import { type Engine, JobQueue, told } from './engine';
+import { type Engine, JobQueue, processEnvironment, told } from './engine';
 import type { WorkerMessage } from './local-worker';
 
 /** How many processes {@link localEngine} starts. */
@@ -30,7 +30,7 @@ export function localEngine(options: LocalOptions = {}): Engine {
         const byMemory = Math.max(1, Math.floor(freemem() / BYTES_A_PROCESS));
         const slots = processes ?? (cards > 0 ? cards : Math.min(availableParallelism(), byMemory));
         const count = Math.max(1, Math.min(slots, jobs.length));
-        const threads = String(Math.max(1, Math.floor(availableParallelism() / count)));
+        const threads = Math.max(1, Math.floor(availableParallelism() / count));
         const retried = new Set<string>(); // whose process died: a crash, no memory left
         const queue = new JobQueue(jobs, new RunStore(store), count);
         const tell = (event: JobEvent) => {
@@ -53,9 +53,7 @@ export function localEngine(options: LocalOptions = {}): Engine {
           let child: ChildProcess | undefined;
           for (let taken = await take(); taken.length > 0; taken = await take()) {
             child ??= startWorker(store, stopped, {
-              TF_NUM_INTRAOP_THREADS: threads,
-              TF_NUM_INTEROP_THREADS: threads, // ops side by side would take the core of another process
-              OMP_NUM_THREADS: threads,
+              ...processEnvironment(threads),
               ...(cards > 0 && { CUDA_VISIBLE_DEVICES: String(index % cards) }),
             });
             const { left, death } = await performIn(child, taken, tell);
@@ -109,7 +107,7 @@ function startWorker(store: string, signal: AbortSignal, env: NodeJS.ProcessEnv)
   const { file, execArgv } = ownModule(join(__dirname, 'local-worker'));
   return fork(file, [store], {
     execArgv,
-    env: { ...process.env, ...LARGE_PAGES, ...env },
+    env: { ...process.env, ...env },
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     signal,
   }).on('error', () => {}); // an abort, or no process could be started: both show when it is given jobs

@@ -5,9 +5,9 @@ import { ArgumentError } from '../../io/errors';
 import { NO_ROOM_TEXT } from '../../io/files';
 import { shortHash } from '../../io/hash';
 import { checkOptions } from '../../io/options';
-import { inProject, LARGE_PAGES } from '../../io/project';
+import { inProject } from '../../io/project';
 import type { Job, JobEvent } from '../../runs/job';
-import { BASELINE_FAILED, type Engine } from './engine';
+import { BASELINE_FAILED, type Engine, processEnvironment } from './engine';
 import { RayDashboard, type RayJob } from './ray-dashboard';
 
 /** Which Ray cluster does the runs, and what each run takes of it. */
@@ -64,12 +64,8 @@ export function rayEngine(options: RayOptions = {}): Engine {
     command = workCommand,
   } = options;
   const dashboard = new RayDashboard(address);
-  const threads = String(Math.max(1, Math.floor(cpusPerRun)));
   const env_vars = {
-    ...LARGE_PAGES,
-    TF_NUM_INTRAOP_THREADS: threads,
-    TF_NUM_INTEROP_THREADS: threads,
-    OMP_NUM_THREADS: threads,
+    ...processEnvironment(Math.max(1, Math.floor(cpusPerRun))),
     RAY_JOB_STOP_WAIT_TIME_S: String(STOP_SECONDS),
   };
 
