@@ -314,7 +314,10 @@ describe('what is refused before anything is trained', () => {
       { tests: [{ distortion: 'rotation' }, { distortion: 'rotation', strengths: [9] }] },
       /each distortion once/,
     ],
-    'a strength twice': [{ tests: [{ distortion: 'rotation', strengths: [9, 0, 9] }] }, /each strength once/],
+    'a strength twice': [
+      { tests: [{ distortion: 'rotation', strengths: [9, 0, 9] }] },
+      /Rotation: the strength 9 is given twice/,
+    ],
     'undistorted pictures alone': [
       { tests: [{ distortion: 'rotation', strengths: [0] }] },
       /a strength that distorts/,
@@ -421,6 +424,7 @@ describe('what is refused before anything is trained', () => {
     });
     const few = { network: small, dataset, distortion: 'rotation' };
     const odd = (options: object) => first(st.evaluate({ ...few, ...options }));
+    await assert.rejects(odd({ strengths: [9, 0, 9] }), /Rotation: the strength 9 is given twice/);
     await assert.rejects(odd({ strengths: 0.1 }), /strengths must be a list, but got 0\.1\./);
     await assert.rejects(
       odd({ strengths: [undefined] }),

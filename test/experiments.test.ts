@@ -208,6 +208,9 @@ describe('the gain over another network', () => {
       () => accuracyGain(mine, { ...other, answers: undefined }),
       /needs the answers of both rows/,
     );
+    const on = (images: string) => ({ ...mine, images });
+    assert.throws(() => accuracyGain(on('a'), on('b')), /these rows are of different ones/);
+    assert.equal(accuracyGain(on('a'), other).gain, 0.2);
   });
 });
 

@@ -360,22 +360,25 @@ describe('weights on disk', () => {
       32769: -(2 ** -24),
     };
     const bits = Object.keys(halves).map(Number);
-    const header = JSON.stringify({
-      w: { dtype: 'F16', shape: [bits.length], data_offsets: [0, 2 * bits.length] },
-    });
-    const length = Buffer.alloc(8);
-    length.writeBigUInt64LE(BigInt(header.length));
-    const half = join(folder, 'f16.safetensors');
-    writeFileSync(
-      half,
-      Buffer.concat([length, Buffer.from(header), Buffer.from(Uint16Array.from(bits).buffer)]),
-    );
-    const values = readSafetensors(half).tensors.get('w')?.values ?? [];
     assert.deepEqual(
-      [...values],
+      read('F16', Uint16Array.from(bits)),
       bits.map((each) => halves[each as keyof typeof halves]),
     );
   });
+
+  it('in double precision are rounded', () => {
+    assert.deepEqual(read('F64', Float64Array.of(0.1, -3)), [Math.fround(0.1), -3]);
+  });
+
+  /** The values of a file of one vector, as numpy would have written it. */
+  function read(dtype: string, { buffer, byteLength, length: size }: Uint16Array | Float64Array) {
+    const header = JSON.stringify({ w: { dtype, shape: [size], data_offsets: [0, byteLength] } });
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(header.length));
+    const file = join(folder, `${dtype}.safetensors`);
+    writeFileSync(file, Buffer.concat([length, Buffer.from(header), Buffer.from(buffer)]));
+    return [...(readSafetensors(file).tensors.get('w')?.values ?? [])];
+  }
 
   it('of other classes are loaded without their head', () => {
     const [pretrained, network] = [
@@ -389,6 +392,10 @@ describe('weights on disk', () => {
       message: /fc\.weight has shape/,
       cure: /\{ head: 'new' \} takes all but the last layer/,
     });
+    const turned = new Map(torchWeights(network));
+    const { shape, values } = turned.get('fc.weight') as StoredTensor;
+    turned.set('fc.weight', { shape: shape.toReversed(), values });
+    assert.throws(() => setTorchWeights(network, turned), { cure: /^It is transposed/ });
     assert.deepEqual(loadWeights(network, other, { head: 'new' }), ['fc.weight', 'fc.bias']);
     const after = network.snapshot();
     assert.deepEqual(after.get('fc.weight'), before.get('fc.weight'));

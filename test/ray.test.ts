@@ -261,7 +261,10 @@ test('a full disk stops a sweep with the sentence of the other engines, and noth
   });
 });
 
-test('a sweep that loses a node comes to the weights and rows of a sweep in one process', async (context) => {
+test('a sweep that loses a node comes to the weights and rows of a sweep in one process', {
+  timeout: 900_000,
+}, async (context) => {
+  const { signal: overdue } = context;
   const store = emptyStore();
   await cluster.addNode();
   const all = rayEngine({ address: cluster.address });
@@ -283,7 +286,7 @@ test('a sweep that loses a node comes to the weights and rows of a sweep in one 
   };
   const lost = loseNode();
   try {
-    for await (const progress of sweep(['fig1b'], { ...plan, store, engine })) {
+    for await (const progress of sweep(['fig1b'], { ...plan, store, engine, signal: overdue })) {
       done = progress.done;
       if (progress.event) events.push(progress.event);
     }

@@ -1,5 +1,6 @@
 /** `evaluate`: one network is tested. */
 import { distortionNamed, type Strength, strengthText } from '../distortions';
+import { checkStrengths } from '../distortions/distortion';
 import { accuracyInterval, type EvaluationRow } from '../evaluation/evaluate';
 import { progress } from '../notebook/progress';
 import { resultsTable } from '../plots/table';
@@ -16,7 +17,7 @@ export async function evaluate(options: Given<'evaluate'>): Promise<void> {
   const { run: prefix, distortion, strengths, data, store, json } = options;
   const kind = distortionNamed(distortion);
   const wanted: readonly Strength[] = strengths ?? kind.testGrid;
-  for (const strength of wanted) kind.check(strength);
+  checkStrengths(kind, wanted);
   const { record, laboratory } = findRun(prefix, { data, store, signal: stopSignal() });
   const row = testedRows(record.spec, laboratory.store.evaluations(record.id));
   const missing = wanted.filter((strength) => row({ distortion, strength }) === undefined);

@@ -80,12 +80,15 @@ export function digestOf(dataset: ImageDataset): string {
 }
 
 function partOf({ cropSide, mean, deviation, train, validation, test }: ImageDataset): string {
-  const splits = [train, validation, test].map(({ store, positions, labels }) => [
-    store.digest,
-    [...positions],
-    [...labels],
-  ]);
-  return JSON.stringify([cropSide, mean, deviation, ...splits]);
+  return JSON.stringify([cropSide, mean, deviation, ...[train, validation, test].map(imagesOf)]);
+}
+
+const imagesOf = ({ store, positions, labels }: Split) => [store.digest, [...positions], [...labels]];
+
+/** Tells the pictures of a split, their classes and order: 16 hexadecimal digits. @throws ArgumentError unless it is one */
+export function splitDigest(split: Split): string {
+  checkIsSplit(split);
+  return shortHash(JSON.stringify(imagesOf(split)));
 }
 
 /** @throws ArgumentError unless it is a split: a whole data set is none */

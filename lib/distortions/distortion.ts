@@ -1,4 +1,5 @@
 import { ArgumentError } from '../io/errors';
+import { checkList } from '../io/options';
 import type { Tensor, Tensor2D, Tensor4D } from '../tensorflow';
 
 /** Names of the distortions of Table 1. */
@@ -83,6 +84,16 @@ export const titleOf = (name: string) => name.charAt(0).toUpperCase() + name.sli
 /** The place of a strength in the test grid; -1 where it is not in it. */
 export function placeInGrid({ testGrid }: Distortion, strength: Strength): number {
   return testGrid.findIndex((of) => isSameStrength(of, strength));
+}
+
+/** @throws ArgumentError unless they are strengths of the distortion, each once */
+export function checkStrengths({ title, check }: Distortion, strengths: readonly Strength[]): void {
+  checkList(`${title}: strengths`, strengths);
+  for (const [at, strength] of strengths.entries()) {
+    check(strength);
+    if (strengths.findIndex((one) => isSameStrength(one, strength)) === at) continue;
+    throw new ArgumentError(`${title}: the strength ${JSON.stringify(strength)} is given twice.`);
+  }
 }
 
 export const isSameStrength = (one: Strength, other: Strength) =>

@@ -1,7 +1,8 @@
-import type { ImageDataset, Split } from '../data/dataset';
+import { type ImageDataset, type Split, splitDigest } from '../data/dataset';
 import { type Distortion, distortionNamed, type Strength } from '../distortions';
+import { checkStrengths } from '../distortions/distortion';
 import { ArgumentError } from '../io/errors';
-import { checkList, checkOptions, checkWhole } from '../io/options';
+import { checkOptions, checkWhole } from '../io/options';
 import type { Network } from '../model/network';
 import type { CompileOptions } from '../tensorflow';
 import { AccuracyMeter, type Count, type CountOptions } from './accuracy';
@@ -17,6 +18,8 @@ export interface EvaluationRow {
   readonly seed: number;
   readonly correct: number;
   readonly total: number;
+  /** Tells the images, 16 hexadecimal digits; left out in a run's tests, which are of its data set's test images. */
+  readonly images?: string;
   /** Which of the images: a bit each, the first the highest of the first byte, in base64. */
   readonly answers?: string;
 }
@@ -70,13 +73,13 @@ export async function* evaluate(options: EvaluateOptions): AsyncGenerator<Evalua
   const distortion = distortionNamed(options.distortion);
   const { strengths = distortion.testGrid } = options;
   checkWhole('evaluate: seed', seed, 0);
-  checkList('evaluate: strengths', strengths);
-  for (const strength of strengths) distortion.check(strength);
+  checkStrengths(distortion, strengths);
   const meter = new AccuracyMeter(network, dataset, distortion, options.execution);
   try {
+    const images = splitDigest(split);
     const networks = [{ become: () => {}, strengths }];
     for await (const { strength, count } of meter.countEach(split, networks, { seed, signal })) {
-      yield rowOf({ distortion: distortion.name, strength, seed }, count);
+      yield { ...rowOf({ distortion: distortion.name, strength, seed }, count), images };
     }
   } finally {
     meter.dispose();
@@ -108,8 +111,7 @@ export function accuracyInterval({ correct, total }: Pick<EvaluationRow, 'correc
  * (Agresti and Min 2005, for paired proportions). It is narrower than those of both accuracies, since images that both get
  * right, or both wrong, do not count. It leaves out what another seed of the training would change.
  *
- * @throws ArgumentError for rows of another distortion, strength, seed or number of images, or without answers; that their
- *   images are the same is the caller's to see to
+ * @throws ArgumentError for rows of another distortion, strength, seed or other images, or without answers
  */
 export function accuracyGain(row: EvaluationRow, reference: EvaluationRow) {
   const ofImages = ({ distortion, strength, seed, total }: EvaluationRow) =>
@@ -122,6 +124,12 @@ export function accuracyGain(row: EvaluationRow, reference: EvaluationRow) {
   const [answers, others] = [answersOf(row), answersOf(reference)];
   if (answers === undefined || others === undefined) {
     throw new ArgumentError('A gain needs the answers of both rows, as `evaluate` gives them.');
+  }
+  const areKnown = row.images !== undefined && reference.images !== undefined;
+  if (areKnown && row.images !== reference.images) {
+    throw new ArgumentError('A gain is of the same test images, but these rows are of different ones.', {
+      cure: 'Give both calls of evaluate the same data set, and the same subset as split.',
+    });
   }
   const more = row.correct - reference.correct;
   const differing = answers.filter((right, image) => right !== others[image]).length;

@@ -12,6 +12,7 @@ import {
   isNone,
   type Strength,
 } from '../distortions';
+import { checkStrengths } from '../distortions/distortion';
 import { ArgumentError, DataError } from '../io/errors';
 import { appendLine, readLines } from '../io/files';
 import { checkOptions, checkWhole, shown } from '../io/options';
@@ -83,7 +84,7 @@ export async function robustnessReport(options: ReportOptions): Promise<Robustne
     );
   }
   const wanted = [...plan].map(([name, strengths]) => ({ distortion: distortionNamed(name), strengths }));
-  for (const { distortion, strengths } of wanted) for (const one of strengths) distortion.check(one);
+  for (const { distortion, strengths } of wanted) checkStrengths(distortion, strengths);
   const count = Math.min(options.images ?? 1000, dataset.test.length);
   const split = subset(dataset.test, { count, seed: 0 });
   const subject = subjectOf(options, split, seed);

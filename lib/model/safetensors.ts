@@ -65,7 +65,7 @@ function checksum(header: Header, bytes: readonly Uint8Array[]): string {
 }
 
 /**
- * Reads a file of float32 tensors; widens those of half the bytes (F16, BF16), and leaves out integers
+ * Reads a file of tensors as float32, also those of half or double the bytes (F16, BF16, F64), and leaves out integers
  * (`num_batches_tracked`), which no computation here needs.
  *
  * @throws DataError if the file is missing, truncated, altered since it was written (where it has our checksum), or not
@@ -92,13 +92,14 @@ export function readSafetensors(file: string): TensorFile {
     const tensors = new Map<string, StoredTensor>();
     for (const [name, { dtype, shape, data_offsets }] of Object.entries(entries)) {
       if (/^[IU]\d+$/.test(dtype)) continue;
-      const toFloat32 = WIDENED[dtype];
+      const toFloat32 = AS_FLOAT32[dtype];
       if (toFloat32 === undefined) {
-        const read = Object.keys(WIDENED).join(', ');
+        const read = Object.keys(AS_FLOAT32).join(', ');
         throw new Error(`its tensor "${name}" is ${dtype}, but ${read} are what is read`);
       }
       const [begin, end] = data_offsets;
-      const expected = (dtype === 'F32' ? 4 : 2) * shape.reduce((product, size) => product * size, 1);
+      const expected =
+        (Number(dtype.replace(/\D/g, '')) / 8) * shape.reduce((product, size) => product * size, 1);
       if (end - begin !== expected || start + end > bytes.length) {
         throw new Error(
           `tensor "${name}" needs ${expected} bytes at ${start + begin}, and the file has ${bytes.length}`,
@@ -125,7 +126,8 @@ function upperHalves(values: Float32Array): Uint16Array {
 }
 
 /** The values of each type that is read, as float32. */
-const WIDENED: Readonly<Record<string, (buffer: ArrayBuffer) => Float32Array>> = {
+const AS_FLOAT32: Readonly<Record<string, (buffer: ArrayBuffer) => Float32Array>> = {
+  F64: (buffer) => Float32Array.from(new Float64Array(buffer)),
   F32: (buffer) => new Float32Array(buffer),
   BF16: (buffer) => new Float32Array(Uint32Array.from(new Uint16Array(buffer), (half) => half << 16).buffer),
   F16: (buffer) => Float32Array.from(new Uint16Array(buffer), float16),

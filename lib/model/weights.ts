@@ -110,10 +110,13 @@ export function setTorchWeights(
     if (shape.join() !== variable.shape.join()) {
       const ours = torchValues(name, variable).shape;
       const isOfSide = stored.shape[0] === ours[0] && network.head.includes(name);
+      const isTransposed = stored.shape.toReversed().join() === ours.join();
       throw new DataError(`The weights' ${name} has shape [${stored.shape}], the network's [${ours}].`, {
-        cure: isOfSide
-          ? 'The classes are as many, but not the features: make the network for the side that the weights were trained at.'
-          : cureOf(name),
+        cure: isTransposed
+          ? 'It is transposed: torch has [out, in].'
+          : isOfSide
+            ? 'The classes are as many, but not the features: make the network for the side that the weights were trained at.'
+            : cureOf(name),
       });
     }
     if (!values.every(Number.isFinite)) {

@@ -4,6 +4,7 @@ import { dirname, extname, resolve } from 'node:path';
 import { z } from 'zod';
 import type { ImageDataset } from '../data/dataset';
 import { distortionNamed, isNone, type Strength } from '../distortions';
+import { checkStrengths } from '../distortions/distortion';
 import { ArgumentError, UserError } from '../io/errors';
 import { checkOptions, shown } from '../io/options';
 import { openPictures, type Pictures } from './preset-pictures';
@@ -82,10 +83,7 @@ const schema = z.strictObject({
     .array(
       z.strictObject({
         distortion: z.string(),
-        strengths: z
-          .array(z.union([z.number(), z.null(), z.array(z.number())]))
-          .refine(isWithoutRepeats, 'each strength once')
-          .optional(),
+        strengths: z.array(z.union([z.number(), z.null(), z.array(z.number())])).optional(),
       }),
     )
     .min(1, 'one test at least')
@@ -142,9 +140,9 @@ export function defineExperiment(options: ExperimentOptions): Preset {
       open,
       treatments,
       tests: tests.map(({ distortion, strengths }) => {
-        const { testGrid, check } = distortionNamed(distortion);
-        const tested = strengths ?? testGrid;
-        for (const strength of tested) check(strength);
+        const kind = distortionNamed(distortion);
+        const tested = strengths ?? kind.testGrid;
+        checkStrengths(kind, tested);
         return { distortion, strengths: tested };
       }),
       seeds,

@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { type ImageDataset, normalisationOf, pictureFormOf } from '../data/dataset';
 import { distortionNamed, type Strength } from '../distortions';
+import { checkStrengths } from '../distortions/distortion';
 import type { CountOptions } from '../evaluation/accuracy';
 import type { EvaluationRow } from '../evaluation/evaluate';
 import { ArgumentError } from '../io/errors';
@@ -242,7 +243,7 @@ export class Laboratory {
     onImages?: CountOptions['onImages'],
   ): Promise<void> {
     const kind = distortionNamed(distortion);
-    for (const { strengths } of wanted) for (const strength of strengths) kind.check(strength);
+    for (const { strengths } of wanted) checkStrengths(kind, strengths);
     const missingOf = ({ record, strengths }: T) => {
       const rows = this.#rows(record, distortion, strengths);
       return strengths.filter((_, at) => rows[at] === undefined);
