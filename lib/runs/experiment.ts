@@ -148,9 +148,11 @@ export function defineExperiment(options: ExperimentOptions): Preset {
       seeds,
     },
   };
-  for (const treatment of treatments) {
-    const planned = { ...base, dataset: { ...base.dataset, name }, network: network ?? RESNET };
-    parseSpec(specOf(planned, treatment, { precision: 'float32' }));
+  const planned = { ...base, dataset: { ...base.dataset, name }, network: network ?? RESNET };
+  for (const [at, treatment] of treatments.entries()) {
+    told(`Treatment ${at + 1} of "${name}"`, () =>
+      parseSpec(specOf(planned, treatment, { precision: 'float32' })),
+    );
   }
   const preset: Preset = {
     ...base,
@@ -160,6 +162,16 @@ export function defineExperiment(options: ExperimentOptions): Preset {
   };
   addPreset(preset);
   return preset;
+}
+
+/** Does something, and says where it was that it could not. */
+function told<T>(where: string, work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    if (!(cause instanceof UserError)) throw cause;
+    throw new ArgumentError(`${where}: ${cause.message}`, { cure: cause.cure, cause });
+  }
 }
 
 const loaded = new Map<string, unknown>();
@@ -193,7 +205,7 @@ function load(path: string): unknown {
       const options = JSON.parse(readFileSync(path, 'utf8')) as ExperimentOptions;
       const { dataset } = Object(options) as ExperimentOptions;
       const folder = typeof dataset === 'string' ? resolve(dirname(path), dataset) : dataset;
-      return defineExperiment({ ...options, dataset: folder });
+      return told(path, () => defineExperiment({ ...options, dataset: folder }));
     }
     process.setSourceMapsEnabled(true); // before tsx asks: messages name the lines of the file
     const { register }: typeof import('tsx/cjs/api') = require('tsx/cjs/api');
