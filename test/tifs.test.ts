@@ -669,6 +669,42 @@ describe('a folder of one’s own', () => {
     assert.equal(train.length + validation.length + testing.length, 9);
   });
 
+  test('is read from a table, beside which the pictures lie', async () => {
+    const from = await tree(join(folder, 'tabled'), { a: 5, b: 4 });
+    const rows = ['a', 'b'].flatMap((label) =>
+      readdirSync(join(from, label)).map((name, at) => {
+        const split = ['test', 'val'][at] ?? '';
+        return { file: join(label, name), label, split };
+      }),
+    );
+    const table = async (name: string, text: string) => {
+      writeFileSync(join(from, name), text);
+      return buildFolder({ from: join(from, name), out: newPlace(), side: 28 });
+    };
+    const lines = (separator: string) => rows.map((row) => Object.values(row).join(separator)).join('\n');
+    const out = await table('all.csv', `\ufeffFile,label,split\n${lines(',')}\n`);
+    const { classNames, train, validation, test: testing } = openFolder(out);
+    assert.deepEqual(classNames, ['a', 'b']);
+    assert.deepEqual(
+      [train, validation, testing].map(({ length }) => length),
+      [5, 2, 2],
+    );
+    assert.equal(digestAt(await table('all.tsv', `file\tlabel\tsplit\n${lines('\t')}\n`)), digestAt(out));
+    assert.equal(digestAt(await table('all.json', JSON.stringify(rows))), digestAt(out));
+    const numbers = rows.map(({ file, label }) => `"${file}";${label === 'a' ? 10 : 9};0.5`).join('\n');
+    assert.deepEqual(openFolder(await table('n.csv', `file;label;age\n${numbers}`)).classNames, ['9', '10']);
+
+    for (const [text, expected] of [
+      ['image_id,breed\na.png,a\n', /\.csv has no column "file": its columns are image_id, breed\.$/],
+      ['file,label\n', /has no column "file": its columns are none/],
+      ['file,label\na.png,a,b\n', /cannot be read as a table: Invalid Record Length.* on line 2/],
+      ['file,label,split\na.png,a,dev\n', /image 0: split is "train"/],
+    ] as const)
+      await assert.rejects(table('wrong.csv', text), expected);
+    await assert.rejects(table('wrong.json', '{'), /wrong\.json cannot be read as a table/);
+    await assert.rejects(table('wrong.json', '[{"label": 1}]'), /no column "file": its columns are label/);
+  });
+
   test('is read from a list, and what the same pictures in folders give', async () => {
     const from = await tree(join(folder, 'listed'), { a: 5, b: 4 });
     const rows = ['a', 'b'].flatMap((label) =>
@@ -704,8 +740,8 @@ describe('a folder of one’s own', () => {
       [rows.map(({ label }) => ({ label })), /image 0 needs the option "file"/],
       [[...rows, { file: rows[0].file, label: 'b', fold: 3 }], /image 9 has no option "fold"/],
       [
-        rows.map((row) => ({ ...row, split: 'val' })),
-        /split is "train" or "validation" or "test", but got "val"/,
+        rows.map((row) => ({ ...row, split: 'dev' })),
+        /split is "train" or "validation" or "val" or "valid" or "test", but got "dev"/,
       ],
       [
         rows.map((row) => ({ ...row, label: '' })),

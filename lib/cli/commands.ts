@@ -305,15 +305,21 @@ evaluations.csv. A curve is drawn once all settings it is chosen from are there.
   },
   'data folder': {
     description:
-      'Your own pictures (JPEG, PNG, WebP, AVIF, TIFF, GIF, SVG): a tree CLASS/PICTURE, or train, validation (val) and test with such a tree each. A split that is missing is drawn from train.',
+      'Your own pictures (JPEG, PNG, WebP, AVIF, TIFF, GIF, SVG): a tree CLASS/PICTURE, or train, validation (val) and test with such a tree each, or a table of labels. A split that is missing is drawn from train.',
     options: {
-      from: option('<folder>', 'the tree').needed(),
+      from: option(
+        '<path>',
+        'the tree, or a .csv, .tsv or .json beside the pictures with the columns file, label and perhaps split',
+      ).needed(),
       out: built,
       side: side.otherwise(224),
       validation: share('validation'),
       test: share('the test'),
       ...drawn,
     },
-    examples: ['data folder --from pictures --out data/mine'],
+    examples: [
+      'data folder --from pictures --out data/mine',
+      'data folder --from labels.csv --out data/mine',
+    ],
   },
 } satisfies Readonly<Record<string, Described>>;

@@ -7,15 +7,7 @@ import { permutation } from '../random';
 import { SPLIT_NAMES, type SplitName } from '../store';
 import { type BuildOptions, type Plan, type PlannedImage, reasonOf, type SourceImage } from './build';
 import { pack, STORE } from './pack';
-
-/** A row of a table of labels. */
-export interface ListedImage {
-  readonly file: string;
-  /** The name of its class. Classes are in the order of their names, or of their numbers where all labels are numbers. */
-  readonly label: string | number;
-  /** Splits that no image names are drawn from those of `train` and those that name none. */
-  readonly split?: SplitName;
-}
+import { isTable, type ListedImage, readTable } from './table';
 
 /** What a data set is built from, and how it is split. */
 export interface FolderOptions extends BuildOptions {
@@ -23,7 +15,8 @@ export interface FolderOptions extends BuildOptions {
    * A folder of folders of images; each inner folder is a class and gives it its name, with all that lies in it, however
    * deep. Or the folders `train`, `validation` (or `val`, `valid`) and `test`, each with the classes inside: then these are
    * the splits, and one that is not there is drawn from `train`. Files with the ending of no image are left out, and
-   * recorded, as are images beside the folders of the classes. Or a list, as a table of labels gives it.
+   * recorded, as are images beside the folders of the classes. Or a table of labels: a list, or a file that {@link readTable}
+   * reads.
    */
   readonly from: string | readonly ListedImage[];
   /** Share of each class's images for validation, 0 to 1, at least one image. @default 0.1 */
@@ -65,7 +58,9 @@ export async function buildFolder(options: FolderOptions): Promise<string> {
       `The shares for validation and test must be numbers above 0 and leave some for training, but are ${shown(validation)} and ${shown(test)}.`,
     );
   }
-  const { from, out } = options;
+  const { out } = options;
+  const from =
+    typeof options.from === 'string' && isTable(options.from) ? readTable(options.from) : options.from;
   const shares = { validation, test, seed };
   if (typeof from !== 'string') {
     const { source, tree } = listed(from);
@@ -164,7 +159,7 @@ function listed(images: readonly ListedImage[]): { readonly source: string; read
       throw new ArgumentError(`${what}: file must be a text, but is ${shown(file)}.`);
     if (!(Number.isInteger(label) || (typeof label === 'string' && label !== '')))
       throw new ArgumentError(`${what}: label must be a text or a whole number, but is ${shown(label)}.`);
-    checkWord(`${what}: split`, split, SPLIT_NAMES);
+    checkWord(`${what}: split`, split, [...SPLIT_OF.keys()]);
   }
   const folders = images.map(({ file }) => dirname(resolve(file)));
   const source = folders.reduce(sharedFolder, folders[0]);
@@ -173,7 +168,7 @@ function listed(images: readonly ListedImage[]): { readonly source: string; read
   const problems: string[] = [];
   const unclear = new Set<string>();
   for (const { file, label, split } of images) {
-    const image = { ...imageOf(source, relative(source, resolve(file))), split };
+    const image = { ...imageOf(source, relative(source, resolve(file))), split: SPLIT_OF.get(split ?? '') };
     const name = String(label);
     const first = classOf.get(image.path);
     if (first !== undefined) {
@@ -196,7 +191,7 @@ function listed(images: readonly ListedImage[]): { readonly source: string; read
     const has = [...classes.keys()].join() || 'none';
     throw new ArgumentError(`buildFolder: from must list images of two classes at least, but has ${has}.`);
   }
-  const said = new Set(images.map(({ split }) => split));
+  const said = new Set(images.map(({ split }) => SPLIT_OF.get(split ?? '')));
   const isNumbered = images.every(({ label }) => typeof label === 'number');
   const order = isNumbered ? (a: string, b: string) => Number(a) - Number(b) : byName;
   return { source, tree: treeOf(classes, said, { problems, others: [] }, order) };
@@ -288,8 +283,8 @@ const SORT = 'Sort the images into folders that are named after their classes.';
 const OTHER =
   /\.(txt|md|csv|tsv|json|jsonl|xml|ya?ml|html?|pdf|docx?|xlsx?|ini|db|lnk|url|log|zip|tar|t?gz|7z|rar|py|ipynb|npy|npz|mat|mp4|mov|avi|mp3|wav|aae|xmp|thm)$/i;
 
-/** What a folder that holds a split's classes may be called. */
-const SPLIT_FOLDERS = new Map<string, SplitName>([
+/** What a split may be called. */
+const SPLIT_OF = new Map<string, SplitName>([
   ['train', 'train'],
   ['validation', 'validation'],
   ['val', 'validation'],
@@ -302,7 +297,7 @@ function splitsIn(
   root: string,
   folders: readonly string[],
 ): readonly (readonly [string, SplitName | undefined])[] {
-  const splits = folders.map((name) => [name, SPLIT_FOLDERS.get(name.toLowerCase())] as const);
+  const splits = folders.map((name) => [name, SPLIT_OF.get(name.toLowerCase())] as const);
   const known = splits.flatMap(([, split]) => split ?? []);
   const hasSplits = known.includes('train') && new Set(known).size > 1;
   if (!hasSplits && (known.length === 0 || known.length < splits.length)) return [['', undefined]];

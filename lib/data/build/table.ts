@@ -1,0 +1,61 @@
+/** Labels that come as a table. */
+import { readFileSync } from 'node:fs';
+import { dirname, extname, resolve } from 'node:path';
+import { parse } from 'csv-parse/sync';
+import { DataError } from '../../io/errors';
+import type { SplitName } from '../store';
+
+/** A row of a table of labels. */
+export interface ListedImage {
+  readonly file: string;
+  /** The name of its class. Classes are in the order of their names, or of their numbers where all labels are numbers. */
+  readonly label: string | number;
+  /** Splits that no image names are drawn from those of `train` and those that name none. */
+  readonly split?: SplitName | 'val' | 'valid';
+}
+
+/** Whether a path names a table of pictures, not a folder of them. */
+export const isTable = (path: string) => /\.(csv|tsv|json)$/i.test(path);
+
+/**
+ * Reads a table of pictures: CSV with the columns `file`, `label` and, where it says them, `split`, or JSON with a list of
+ * such objects. Other columns are not looked at. Files are looked for beside the table.
+ *
+ * @returns rows whose values are still to be checked
+ * @throws DataError if it cannot be read, or lacks a column
+ */
+export function readTable(path: string): readonly ListedImage[] {
+  const rows = rowsOf(path);
+  const isNumbered = rows.every(({ label }) => String(Number(label)) === String(label));
+  return rows.map(({ file, label, split }) => ({
+    file: typeof file === 'string' ? resolve(dirname(path), file) : file,
+    label: isNumbered ? Number(label) : label,
+    split: split || undefined, // a cell may be empty
+  }));
+}
+
+function rowsOf(path: string): readonly ListedImage[] {
+  let rows: unknown;
+  try {
+    const text = readFileSync(path, 'utf8');
+    rows =
+      extname(path).toLowerCase() === '.json'
+        ? JSON.parse(text)
+        : parse(text, {
+            bom: true,
+            columns: (names: readonly string[]) => names.map((name) => name.toLowerCase()),
+            delimiter: [',', ';', '\t'],
+            skipEmptyLines: true,
+            trim: true,
+          });
+  } catch (cause) {
+    throw new DataError(`${path} cannot be read as a table: ${(cause as Error).message}`, { cause });
+  }
+  const [first] = Array.isArray(rows) ? rows : [];
+  const missing = ['file', 'label'].find((column) => !(column in Object(first)));
+  if (missing === undefined) return rows as readonly ListedImage[];
+  const columns = Object.keys(Object(first)).join(', ') || 'none';
+  throw new DataError(`${path} has no column "${missing}": its columns are ${columns}.`, {
+    cure: 'Call the column of the pictures "file", that of their classes "label", and that of train, validation or test "split".',
+  });
+}
