@@ -92,7 +92,8 @@ export function reportSummary(report: CountedReport, baseline?: CountedReport): 
   const benchmark = corruptions.filter(({ isExtra }) => !isExtra);
   const rights = benchmark.map(({ name }) => severitiesOf(report, name));
   const all = rights.flat();
-  const corrupted = meanOver(report, (image) => average(all.map((answers) => answers[image])));
+  const mean = meanOver(report, (image) => average(all.map((answers) => answers[image])));
+  const corrupted = { ...mean, low: Math.max(0, mean.low), high: Math.min(1, mean.high) };
   const { calibration: found } = report;
   const ece = found && { value: found.ece, low: found.low, high: found.high };
   const base = { clean, corrupted, ...(ece && { ece }) };
@@ -146,7 +147,7 @@ function meanOver({ dataset }: CountedReport, measureOf: (image: number) => numb
   const squares = values.reduce((sum, one) => sum + (one - value) ** 2, 0);
   const variance = squares / Math.max(1, values.length - 1);
   const half = 1.959964 * Math.sqrt(variance / values.length);
-  return { value, low: Math.max(0, value - half), high: Math.min(1, value + half) };
+  return { value, low: value - half, high: value + half };
 }
 
 function average(values: ArrayLike<number>): number {

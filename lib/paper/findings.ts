@@ -107,7 +107,7 @@ export function findingOf(
   const points = [
     gainSentences(places, of('best')).join(' '),
     chosenSentence(of('chosen there')),
-    betweenSentence(of('between')),
+    betweenSentence(of('between'), told.length),
     forgettingSentence(lost),
     `Undecided, corrected for their number: ${open === told.length ? `all ${open}` : `${open} of the ${told.length}`} differences compared here.`,
     missing.size > 0 && `Not computed: ${[...missing].join(' ')}`,
@@ -195,15 +195,15 @@ function intervalText({ low, high }: Comparison): string {
   return ` (${Number.isFinite(low) ? `${pointsText(low)} to ${pointsText(high)}` : 'one seed, no interval'})`;
 }
 
-/** Where the best ST is ahead of the best DA, where behind, and what would decide the rest. */
-function betweenSentence(all: readonly Told[]): string {
+/** Where the best ST is ahead of the best DA, where behind, and what would decide the rest, one of `among` differences. */
+function betweenSentence(all: readonly Told[], among: number): string {
   const said = { better: 'surely ahead', worse: 'surely behind', undecided: 'undecided' };
   const parts = (Object.keys(said) as Direction[]).flatMap((direction) => {
     const here = all
       .filter(({ verdict }) => verdict === direction)
       .map(({ place: { short, where }, estimate }) => {
         const at = where === 'none' ? 'on undistorted pictures' : `at ${short}`;
-        const decider = wouldDecide(estimate, estimate.value);
+        const decider = wouldDecide(estimate, estimate.value, among);
         const by = pointsText(estimate.value);
         if (direction !== 'undecided') return `${at} (${by})`;
         return `${at} (${by}; ${decider ? `${decider.wouldDecide} would decide` : 'a tie'})`;

@@ -105,7 +105,9 @@ function found(finding: Finding | string): Found {
   if (open.length === 0) return { verdict: 'holds', count, differences: differences(needed.slice(0, 1)) };
   const [{ estimate, claimed }] = open;
   const distance = Math.min(...claimed.map((bound) => Math.abs(estimate.value - bound)));
-  return { verdict: 'undecided', count, differences: differences(open), ...wouldDecide(estimate, distance) };
+  const isWithin = claimed[0] <= estimate.value && estimate.value <= claimed[1]; // else it would have to break the claim
+  const decider = wouldDecide(estimate, distance, isWithin ? 1 : count);
+  return { verdict: 'undecided', count, differences: differences(open), ...decider };
 }
 
 /** A claim that every one of several tests must bear out. A test that contradicts it decides; else all must be computed. */

@@ -109,24 +109,31 @@ export function estimate(
   terms: readonly Term[],
   deviations: SeedDeviations,
 ): Estimate | undefined {
-  const curves = [...new Set(terms.map(({ curve }) => curve))];
-  const seeds = commonSeeds(curves);
+  // A curve may stand on both sides: what cancels is not left to rounding.
+  const curves = new Map<SettingCurve, Map<number | null, number>>();
+  for (const { curve, strength, weight } of terms) {
+    const weights = curves.get(curve) ?? new Map<number | null, number>();
+    curves.set(curve, weights.set(strength, (weights.get(strength) ?? 0) + weight));
+  }
+  const seeds = commonSeeds([...curves.keys()]);
   if (seeds.length === 0) return undefined;
-  const rows = terms.flatMap(({ curve, strength, weight }) => {
-    const at = placeOf(curve, strength);
+  const rows = [...curves].flatMap(([curve, weights]) => {
     const isShared = (_: unknown, run: number) => seeds.includes(curve.runs[run].spec.seed);
-    return curve.rows.filter(isShared).map((of) => ({ row: of[at], weight: weight / seeds.length }));
+    return curve.rows
+      .filter(isShared)
+      .flatMap((of) =>
+        [...weights].map(([strength, weight]) => ({
+          row: of[placeOf(curve, strength)],
+          weight: weight / seeds.length,
+        })),
+      );
   });
   const images = rows[0].row.total;
 
   // A run's luck is the same at all strengths, as far as is known: deviations add, not their squares.
   let ofSeeds = 0;
   let freedom = Number.POSITIVE_INFINITY;
-  for (const curve of curves) {
-    const weights = new Map<number | null, number>(); // a curve may stand on both sides
-    for (const { strength, weight } of terms.filter((term) => term.curve === curve)) {
-      weights.set(strength, (weights.get(strength) ?? 0) + weight);
-    }
+  for (const weights of curves.values()) {
     let deviation = 0;
     for (const [strength, weight] of weights) {
       if (weight === 0) continue;
@@ -242,10 +249,17 @@ export interface Decider {
 /** Nobody trains more seeds than these: a larger number is not told. */
 const MOST_SEEDS = 100;
 
-/** What would decide an estimate that lies so far from a bound: seeds, else test images too; nothing decides a tie. */
-export function wouldDecide({ variance, seeds, images }: Estimate, distance: number): Decider | undefined {
+/**
+ * What would decide an estimate that lies so far from a bound, as one of so many by which it is corrected: seeds, else test
+ * images too; nothing decides a tie.
+ */
+export function wouldDecide(
+  { variance, seeds, images }: Estimate,
+  distance: number,
+  among = 1,
+): Decider | undefined {
   if (!Number.isFinite(variance.seeds)) return { wouldDecide: 'at least a second seed of some settings' };
-  const wanted = (Math.abs(distance) / jStat.studentt.inv(1 - LEVEL, 1e6)) ** 2;
+  const wanted = (Math.abs(distance) / jStat.studentt.inv(1 - LEVEL / among, 1e6)) ** 2;
   const perSeed = variance.seeds * seeds.length;
   if (variance.images < wanted) {
     const enough = rounded(Math.max(seeds.length + 1, perSeed / (wanted - variance.images)));
