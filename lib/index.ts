@@ -16,7 +16,6 @@ export { compose, type Distortion, type DistortionName, distortions, pgd } from 
 export {
   centreCrops,
   distortedImages,
-  type EvaluationRow,
   evaluate,
   normalise,
   predict,
@@ -42,6 +41,7 @@ export {
 } from './plots';
 export {
   BASELINE,
+  CONTROL,
   defineExperiment,
   Laboratory,
   presets,

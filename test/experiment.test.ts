@@ -355,7 +355,10 @@ describe('what is refused before anything is trained', () => {
     'a name of other letters': [{ name: '../x' }, /name/],
     'no batch': [{ batchSize: 0 }, /batchSize/],
     'a width that cannot be': [{ network: { width: -3, stem: 'small' } }, /network/],
-    'a method that is a word': [{ treatments: [{ ...treatment, method: 'ST' }] }, /no method "ST"/],
+    'a method that is a word': [
+      { treatments: [{ ...treatment, method: 'ST' }] },
+      /A treatment is \{ method, distortion\?, epochs\? \}, but got/,
+    ],
     'no strength': [{ treatments: [{ ...treatment, distortion: { name: 'rotation' } }] }, /ρ must be/],
   };
   for (const [what, [change, message]] of Object.entries(wrong)) {
@@ -594,6 +597,23 @@ describe('the id of a run', () => {
     helpers.head = (x) => x;
     await assert.rejects(laboratory.run({ method: { kind: 'baseline' } }), /"helped" is not the one/);
     assert.ok(!existsSync(join(folder, 'helped', other.id)));
+    registerNetwork({ name: 'helped', make: (shape) => make(shape) });
+    await assert.rejects(laboratory.run({ method: { kind: 'baseline' } }), /"helped" is not the one/);
+    const one = make({ classes: 3, side: 28, seed: 0 });
+    const network = registerNetwork({ name: 'one', make: () => one });
+    const same = { name: 'one', dataset: pictures, network, tests: [{ distortion: 'rotation' }] };
+    st.defineExperiment({ ...same, treatments: [{ method: { kind: 'ST', alpha: 1 }, distortion }] });
+    const ofOne = new st.Laboratory({ preset: 'one', store: join(folder, 'one') });
+    await assert.rejects(ofOne.run({ method: { kind: 'baseline' } }), /returns the same network again/);
+    const elsewhere = st.sweep('all', {
+      preset: 'one',
+      store: join(folder, 'one'),
+      engine: st.localEngine(),
+    });
+    const swept = async () => {
+      for await (const _ of elsewhere);
+    };
+    await assert.rejects(swept, /"one" is known to this process alone/);
   });
 
   it('covers what a loss and a distortion call, which their text does not show', () => {
@@ -625,6 +645,48 @@ describe('the id of a run', () => {
       ids.map((id) => ids.indexOf(id)),
       [0, 0, 2, 3, 3],
     );
+  });
+
+  it('covers constants for each class and for each pixel of the pictures at hand', () => {
+    const planned = [0.1, 0.9].map((share) => {
+      registerDistortion({
+        name: 'mask',
+        testGrid: [0, 1],
+        apply: ({ crops, strengths }) =>
+          crops.mul(st.tf.ones([30, 30, 3]).mul(strengths.mul(-share).add(1).reshape([-1, 1, 1, 1]))),
+      });
+      const smoothed = registerMethod({
+        name: 'smoothed',
+        loss: ({ f, reference, labels }) =>
+          st.tf.losses.softmaxCrossEntropy(st.tf.oneHot(labels, 3), f(reference), undefined, share),
+      });
+      const treatments = [{ method: smoothed, distortion: { name: 'mask', strength: 1 } }];
+      st.defineExperiment({ name: 'mask', dataset: pictures, treatments, tests: [{ distortion: 'mask' }] });
+      const { method, distortion } = planJobs('all', { preset: 'mask' }).slice(-1)[0].spec;
+      return [(method as typeof smoothed).definition, distortion?.definition];
+    });
+    assert.notEqual(planned[0][0], planned[1][0]);
+    assert.notEqual(planned[0][1], planned[1][1]);
+  });
+
+  it('covers what a network does in tests alone, and the pattern of its first values', () => {
+    const planned = (blur: boolean, signs: number[]) => {
+      const network = registerNetwork({
+        name: 'tested',
+        make: ({ classes }) =>
+          fromFunctions({
+            classes,
+            variables: { w: st.tf.tensor(signs, [3, 1]).mul(st.tf.ones([1, classes])) },
+            forward: (x, { w }, { training }) =>
+              (blur && !training ? st.tf.avgPool(x, 3, 1, 'same') : x).mean([1, 2]).matMul(w),
+          }),
+      });
+      const options = { name: 'tested', dataset: pictures, network, tests: [{ distortion: 'rotation' }] };
+      st.defineExperiment({ ...options, treatments: [{ method: { kind: 'ST', alpha: 1 }, distortion }] });
+      return planJobs('all', { preset: 'tested' })[0].id;
+    };
+    const ids = [planned(false, [1, 1, -1]), planned(true, [1, 1, -1]), planned(false, [1, -1, 1])];
+    assert.equal(new Set(ids).size, 3);
   });
 
   it('is the same for a data set that is open, its folder, and what opens it', () => {

@@ -52,8 +52,9 @@ import {
   Variable,
   valueAndGradients,
 } from '../lib/tensorflow';
-import { type OwnMethod, registerMethod } from '../lib/training/methods';
-import { imagePlan, type TrainOptions, train } from '../lib/training/train';
+import { imagePlan } from '../lib/training/image-plan';
+import { type OwnMethod, registerMethod } from '../lib/training/own-methods';
+import { type TrainOptions, train } from '../lib/training/train';
 
 const folder = mkdtempSync(join(tmpdir(), 'own-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -760,6 +761,63 @@ describe('a method of one’s own', () => {
     await assert.rejects(
       train({ ...options, network, method: { ...mixed, loss }, distortion: noise, checkpoint }),
       /is of another training: the loss or the network computes something else/,
+    );
+  });
+});
+
+describe('a variable of a loss', () => {
+  const fading = () => {
+    const factor = new Variable('weight', tf.scalar(100));
+    const method: OwnMethod = {
+      name: 'fading',
+      loss({ reference, labels, f }) {
+        const now = factor.read();
+        factor.assign(now.mul(0.8));
+        return taskLoss(f(reference), labels).mul(now);
+      },
+    };
+    return { factor, method };
+  };
+
+  it('goes on from the checkpoint', async () => {
+    const [whole, network] = [plainNetwork(), plainNetwork()];
+    const once = await train({ ...options, network: whole, method: fading().method });
+    const checkpoint = { file: join(folder, 'fading.safetensors'), run: 'fading' };
+    const stop = new AbortController();
+    const onEpoch = () => stop.abort();
+    const given = { ...options, network, checkpoint };
+    await assert.rejects(train({ ...given, method: fading().method, signal: stop.signal, onEpoch }));
+    const again = await train({ ...given, method: fading().method });
+    assert.deepEqual(
+      again.history.map(({ trainLoss }) => trainLoss),
+      once.history.map(({ trainLoss }) => trainLoss),
+    );
+    assert.equal(apart(network.snapshot(), whole.snapshot()), 0);
+  });
+
+  it('begins each run of a registered method with its first value, which tells methods apart', async () => {
+    const { factor, method } = fading();
+    const registered = registerMethod(method);
+    const losses = async () => {
+      const { history } = await train({ ...options, network: plainNetwork(), method: registered });
+      return history.map(({ trainLoss }) => trainLoss);
+    };
+    const first = await losses();
+    assert.ok(factor.values()[0] < 2);
+    assert.deepEqual(await losses(), first);
+    assert.notEqual(registerMethod(method).definition, registered.definition);
+  });
+});
+
+describe('a loss whose gradient is 0', () => {
+  it('is refused after an epoch in which no weight has changed', async () => {
+    const method: OwnMethod = {
+      name: 'right answers',
+      loss: ({ reference, labels, f }) => f(reference).argMax(1).equal(labels).cast('float32').mean(),
+    };
+    await assert.rejects(
+      train({ ...options, network: plainNetwork(), method }),
+      /no weight has changed in epoch 1: the gradient of the loss is 0/,
     );
   });
 });

@@ -30,7 +30,7 @@ const built = out('where the data set goes');
 const side = option('<pixels>', 'side of the crop that the network sees', read.whole);
 const count = (what: string) => option('<images>', `${what} images of each class`, read.count);
 const share = (what: string) =>
-  option('<share>', `part of each class for ${what}, above 0 and below 1`, read.number).otherwise(0.1);
+  option('<share>', `part of each class for ${what}, above 0 and below 1 (default: 0.1)`, read.number);
 const drawn = {
   seed: number('decides which images go where', read.whole).otherwise(0),
   skipBad: flag('leave out images that are wrong, and record them, instead of stopping'),

@@ -2,7 +2,7 @@
 import { ArgumentError, DataError } from '../io/errors';
 import { changedError } from '../io/registry';
 import { Laboratory, type LaboratoryOptions, RUNS } from '../runs/laboratory';
-import { presetAt } from '../runs/preset-pictures';
+import { checkPictures, presetAt } from '../runs/preset-pictures';
 import { knownPresets, type Preset } from '../runs/presets';
 import { type RunRecord, RunStore } from '../runs/run-store';
 import { shippedResults } from '../runs/shipped-results';
@@ -59,6 +59,7 @@ function presetOf(spec: RunSpec): string {
     return !differs(dataset, spec.dataset) && differs(network, spec.network);
   };
   if (name !== undefined && knownPresets().some(isChanged)) throw changedError('network', name);
+  for (const { own, name } of knownPresets()) if (own) checkPictures(spec, presetAt(name)); // which says on which it is
   throw new ArgumentError('The run is of no preset of this version.', {
     cure: 'Name the file of an experiment or network of your own: --plugin FILE. Else take the version that its record names.',
   });

@@ -1,8 +1,9 @@
+import { sourceSideOf } from '../data/geometry';
 import { ArgumentError } from '../io/errors';
 import { checkOptions, hint, shown } from '../io/options';
 import { Registry } from '../io/registry';
 import { type Tensor, type Tensor2D, type Tensor4D, tf } from '../tensorflow';
-import { graphHash } from '../tensorflow/recorder';
+import { firstTaken, graphHash, hashWithValues } from '../tensorflow/graph-hash';
 import { augmix } from './augmix';
 import { type Composition, compose, type Part } from './composition';
 import { type Corruption, corruptions } from './corruptions';
@@ -92,23 +93,34 @@ function partNamed(name: string): Part {
 
 const own = new Registry<Part>('distortion', {
   taken: (name) => builtIn.has(name) || /^(kl-)?pgd-/.test(name),
-  computed: graphOf,
+  computed: (distortion) => hashWithValues(graphOf(distortion)),
 });
 
-/** Hashes what `apply` makes of small pictures. */
-function graphOf({ apply }: Part): string {
-  return graphHash(
-    (input) => {
-      const gradient = (images: Tensor4D): Tensor4D => images.mul(2);
-      const divergenceGradient = (images: Tensor4D): Tensor4D => images.mul(3);
-      return { distorted: apply({ ...input, gradient, divergenceGradient }) };
-    },
-    () => ({
-      squares: tf.zeros([2, 10, 10, 3]) as Tensor4D,
-      crops: tf.zeros([2, 8, 8, 3]) as Tensor4D,
-      strengths: tf.zeros([2]),
-      seeds: tf.zeros([2, 2], 'int32') as Tensor2D,
-    }),
+/** Sides of pictures that a distortion is tried with: it may have a constant for each pixel. */
+const SIDES = [8, 28, 56, 64, 112, 128, 224, ...Array.from({ length: 300 }, (_, at) => at + 1)];
+
+/** Of 10 pixels at least. */
+function squaresOf(crop: number): Tensor4D {
+  const side = Math.max(10, sourceSideOf(crop));
+  return tf.zeros([2, side, side, 3]);
+}
+
+/** What `apply` makes of small pictures, or of those of the first side that it takes. */
+function graphOf({ apply }: Part) {
+  return firstTaken(SIDES, (side) =>
+    graphHash(
+      (input) => {
+        const gradient = (images: Tensor4D): Tensor4D => images.mul(2);
+        const divergenceGradient = (images: Tensor4D): Tensor4D => images.mul(3);
+        return { distorted: apply({ ...input, gradient, divergenceGradient }) };
+      },
+      () => ({
+        squares: squaresOf(side),
+        crops: tf.zeros([2, side, side, 3]) as Tensor4D,
+        strengths: tf.zeros([2]),
+        seeds: tf.zeros([2, 2], 'int32') as Tensor2D,
+      }),
+    ),
   );
 }
 

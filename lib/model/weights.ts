@@ -1,7 +1,7 @@
 /** Weights in torch's layout and names, so that files go to and from `torchvision.models`. */
 import { z } from 'zod';
 import { ArgumentError, DataError } from '../io/errors';
-import { checkOptions, checkWord } from '../io/options';
+import { checkOptions, checkWord, shown } from '../io/options';
 import { tf, type Variable } from '../tensorflow';
 import type { Network } from './network';
 import { ResNet, ResNet18, ResNet34, ResNet50 } from './resnet';
@@ -85,7 +85,7 @@ export function setTorchWeights(
   const whose =
     network instanceof ResNet
       ? `a ResNet-${network.depth} of width ${network.width}, stem "${network.stem}" and ${network.classes} classes`
-      : `a network of ${network.classes} classes whose variables have these names and shapes`;
+      : `a network of ${network.classes} classes, whose variables are ${shown([...network.variables.keys()])}`;
   const cureOf = (name: string) =>
     network.head.includes(name)
       ? "{ head: 'new' } takes all but the last layer, for other classes."

@@ -59,6 +59,8 @@ export interface NamedCurve {
 /** What is drawn of a panel: the curves that its rules choose, and the band of all stability training. */
 export interface PanelCurves {
   readonly panel: Panel;
+  /** Name of the preset. */
+  readonly preset: string;
   /** Accuracy of who guesses: 1 / C. */
   readonly chance: number;
   readonly baseline: PanelCurve;
@@ -217,6 +219,7 @@ export function panelCurves(panel: Panel, preset: Preset, results: Results): Pan
   const wanted = eachOnce(families.flatMap((family) => settingsOf(family, preset)));
   return {
     panel,
+    preset: preset.name,
     chance: 1 / preset.classes,
     baseline: first,
     controls: drawn.filter(({ rule }) => rule === 'control'),

@@ -17,6 +17,7 @@ export {
   experimentTable,
   figureTable,
   panelFigure,
+  panelTable,
   showFigure,
   verdictTable,
 } from './panel';

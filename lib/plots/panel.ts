@@ -1,10 +1,10 @@
-import { type DistortionName, distortionNamed, distortions, strengthText } from '../distortions';
+import { distortionNamed, distortions, strengthText } from '../distortions';
 import { curvePoints } from '../evaluation/evaluate';
-import { DataError } from '../io/errors';
+import { ArgumentError, DataError } from '../io/errors';
 import { display } from '../notebook/display';
 import { type ClaimOptions, claims, claimsOf, claimsTable } from '../paper/claims';
 import { experimentCurves, experimentGains } from '../paper/experiment';
-import { type CurveRule, type FigureName, panelsOf, panelTitle, sparse } from '../paper/figures';
+import { type CurveRule, type FigureName, panelsOf, panelTitle } from '../paper/figures';
 import {
   figureCurves,
   figureFamilies,
@@ -16,6 +16,7 @@ import {
   seedsText,
   settingsComputed,
 } from '../paper/panel-curves';
+import { thinned } from '../paper/thinned';
 import type { Laboratory } from '../runs/laboratory';
 import type { Treatment } from '../runs/presets';
 import { runTitle } from '../runs/spec';
@@ -28,9 +29,12 @@ import { type ResultsTable, type Row, resultsTable } from './table';
 import { liveChart } from './training-chart';
 
 /** A panel of the paper: its curves with the chosen hyperparameters, the grey band of all ST runs, the baseline. */
-export function panelFigure({ panel, chance, baseline, controls, curves, band }: PanelCurves): Figure {
+export function panelFigure(panelCurves: PanelCurves): Figure {
+  if (panelCurves?.panel === undefined)
+    throw new ArgumentError('panelFigure takes a panel of figureCurves, but got none.');
+  const { panel, preset, chance, baseline, controls, curves, band } = panelCurves;
   return robustnessFigure({
-    title: `Figure ${panel.id}: ${panelTitle(panel)}, ${seedsText(baseline.chosen)}`,
+    title: `Figure ${panel.id}, ${preset}: ${panelTitle(panel)}, ${seedsText(baseline.chosen)}`,
     distortion: distortions[panel.test],
     chance,
     curves: [baseline, ...controls, ...curves].map(({ label, rule, chosen }) => ({
@@ -54,13 +58,16 @@ export function experimentFigure(laboratory: Laboratory, test: string): Figure {
  * Runs some treatments, from disk or trained now under a live chart, tests them where the figures test, and draws their
  * accuracy in the figures' axes: one seed each.
  *
- * @param test Name of the test distortion.
+ * @param test Name of the test distortion, any with one strength.
  */
 export async function compareTreatments(
   laboratory: Laboratory,
   treatments: readonly Treatment[],
-  test: DistortionName,
+  test: string,
 ): Promise<Figure> {
+  const { testGrid, practical } = distortionNamed(test);
+  const strengths = thinned(testGrid, laboratory.preset.testStride, [practical]);
+  if (treatments.length === 0) throw new ArgumentError('compareTreatments: no treatment was given.');
   const curves: NamedCurve[] = [];
   for (const treatment of treatments) {
     const { onEnd, onEpoch, ...chart } = liveChart(treatment);
@@ -73,7 +80,6 @@ export async function compareTreatments(
       },
       onEnd: (run) => (isTrained ? onEnd?.(run) : undefined),
     });
-    const strengths = sparse(test, laboratory.preset);
     const rows = await laboratory.evaluate(record, { distortion: test, strengths });
     const curve = { treatment, runs: [record], points: curvePoints(rows), rows: [rows] };
     curves.push({ label: runTitle(record.spec), curve });
@@ -140,7 +146,7 @@ function groupOf({ training, probability, extended, at }: CurveRule): string {
 }
 
 /** A panel's curves as numbers, in per cent: a row a curve, a column a test strength. */
-export function panelTable({ panel, baseline, controls, curves }: PanelCurves): ResultsTable {
+export function panelTable({ panel, preset, baseline, controls, curves }: PanelCurves): ResultsTable {
   const distortion = distortionNamed(panel.test);
   const row = ({ label, chosen }: PanelCurve): Row => ({
     curve: label,
@@ -152,7 +158,7 @@ export function panelTable({ panel, baseline, controls, curves }: PanelCurves): 
     ),
   });
   return resultsTable([baseline, ...controls, ...curves].map(row), {
-    title: `Figure ${panel.id}: accuracy on the test images (%), ${seedsText(baseline.chosen)}`,
+    title: `Figure ${panel.id}, ${preset}: accuracy on the test images (%), ${seedsText(baseline.chosen)}`,
   });
 }
 

@@ -146,6 +146,7 @@ export function defineExperiment(options: ExperimentOptions): Preset {
         return { distortion, strengths: tested };
       }),
       seeds,
+      isOfFile: isLoading,
     },
   };
   const planned = { ...base, dataset: { ...base.dataset, name }, network: network ?? RESNET };
@@ -175,6 +176,7 @@ function told<T>(where: string, work: () => T): T {
 }
 
 const loaded = new Map<string, unknown>();
+let isLoading = false;
 
 /**
  * Loads a file that registers distortions, methods or networks, or defines experiments (TypeScript, JavaScript), or that is
@@ -200,6 +202,7 @@ export function plugins(): readonly string[] {
 }
 
 function load(path: string): unknown {
+  isLoading = true;
   try {
     if (extname(path) === '.json') {
       const options = JSON.parse(readFileSync(path, 'utf8')) as ExperimentOptions;
@@ -235,5 +238,7 @@ function load(path: string): unknown {
       // Else that of another copy of this library.
       cure: cures.find(([of]) => of.test(reason))?.[1] ?? (error as UserError).cure,
     });
+  } finally {
+    isLoading = false;
   }
 }

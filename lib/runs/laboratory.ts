@@ -14,7 +14,7 @@ import { saveWeights } from '../model/weights';
 import { currentKernel } from '../notebook/client';
 import { device } from '../tensorflow';
 import type { TrainOptions } from '../training/train';
-import { fastestPrecisionOf, makeNetwork } from './networks';
+import { checkNetwork, fastestPrecisionOf, makeNetwork } from './networks';
 import { checkPictures, type Pictures, picturesOf, presetAt } from './preset-pictures';
 import { BASELINE, type Preset, presetNamed, specOf, type Treatment } from './presets';
 import { type Results, type RunRecord, RunStore, testedRows } from './run-store';
@@ -90,9 +90,14 @@ export class Laboratory {
     return this.dataset;
   }
 
-  /** The run of a treatment: from disk, or trained now, its baseline first. */
+  /**
+   * The run of a treatment: from disk, or trained now, its baseline first.
+   *
+   * @throws ArgumentError for what is no treatment, or where something of one's own has been changed since
+   */
   async run(treatment: Treatment, observer: RunObserver = {}): Promise<RunRecord> {
     const { seed, preset } = this;
+    checkNetwork(preset.network);
     const specs = inEitherPrecision(this.precision, (precision) =>
       specOf(preset, treatment, { seed, precision }),
     );
@@ -225,6 +230,7 @@ export class Laboratory {
   async evaluate(record: RunRecord, options: EvaluationOptions): Promise<readonly EvaluationRow[]> {
     checkOptions('evaluate', options, 'distortion! strengths onRow onImages');
     const { distortion, strengths = distortionNamed(distortion).testGrid, onRow, onImages } = options;
+    if (this.#data !== undefined) this.datasetOf(record.spec); // else what was counted is told without the pictures
     await this.evaluateAll([{ record, strengths }], distortion, (_, row) => onRow?.(row), onImages);
     return this.#rows(record, distortion, strengths) as EvaluationRow[];
   }

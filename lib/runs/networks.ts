@@ -1,13 +1,14 @@
 /** The networks of runs: ResNet-18 of a width, or those of one's own by name. */
 import { readFileSync } from 'node:fs';
-import { ArgumentError } from '../io/errors';
+import { ArgumentError, UserError } from '../io/errors';
 import { shortHash } from '../io/hash';
 import { checkOptions, shown } from '../io/options';
 import { changedError, Registry } from '../io/registry';
 import { checkLogits, logitsOf, Network } from '../model/network';
 import { fastestPrecision, type Precision, ResNet18 } from '../model/resnet';
 import { hashSeed, type Tensor4D, tf } from '../tensorflow';
-import { graphHash } from '../tensorflow/recorder';
+import { stepLine, withLongStacks } from '../tensorflow/graph';
+import { graphHash } from '../tensorflow/graph-hash';
 import type { NetworkForm, OwnNetworkForm } from './spec';
 
 /** What a run's network is made for. */
@@ -62,13 +63,19 @@ export function makeNetwork(
   if (precision !== 'float32') {
     throw new ArgumentError(`The network "${name}" computes in float32, but ${precision} was asked for.`);
   }
-  const network = seeded(seed, () => maker.make({ classes, side, seed }));
+  const network = seeded(seed, () => made(maker, { classes, side, seed }));
   if (!(network instanceof Network)) {
     const message = `make of the network "${name}" must return a network, but gave ${shown(network)}.`;
     throw new ArgumentError(message, {
       cure: 'Return what fromLayers or fromFunctions gives, or an object of a class that extends Network; make is not async.',
     });
   }
+  if (living.has(network)) {
+    throw new ArgumentError(`make of the network "${name}" returns the same network again.`, {
+      cure: 'Make it anew within make: each run has a network of its own.',
+    });
+  }
+  living.add(network);
   try {
     if (network.classes !== classes) {
       throw new ArgumentError(
@@ -82,6 +89,30 @@ export function makeNetwork(
   } catch (error) {
     network.dispose();
     throw error;
+  }
+}
+
+/** @throws ArgumentError if a network of one's own is unknown here, or was registered again since */
+export function checkNetwork(form: NetworkForm): void {
+  if ('name' in form) own.planned(form.name, form.definition);
+}
+
+/** Networks that `make` has given. */
+const living = new WeakSet<Network>();
+
+/** @throws UserError with the line of `make` that fails */
+function made({ name, make }: NetworkMaker, shape: NetworkShape): Network {
+  try {
+    return withLongStacks(() => make(shape));
+  } catch (cause) {
+    if (cause instanceof UserError || !(cause instanceof Error)) throw cause;
+    throw new UserError(
+      `make of the network "${name}" fails for ${JSON.stringify(shape)}. ${cause.message}`,
+      {
+        cure: `Look ${stepLine(cause)}.`,
+        cause,
+      },
+    );
   }
 }
 
@@ -107,25 +138,39 @@ export function withGraph(form: NetworkForm, shape: Pick<NetworkShape, 'classes'
 }
 
 /**
- * Hashes which variables of a network are trained, and the norm of each one's first values to three digits: later digits
- * differ from machine to machine.
+ * Hashes which variables of a network are trained, and of each one's first values the norm, to three digits, and the sums
+ * under some patterns of signs, to two: later digits differ from machine to machine.
  */
 function beginningOf({ variables }: Network): string {
   const all = [...variables.values()].map((variable) => {
-    const size = Math.sqrt(variable.values().reduce((sum, value) => sum + value ** 2, 0));
-    return [variable.name, variable.trainable, size.toPrecision(3)];
+    const values = variable.values();
+    const size = Math.sqrt(values.reduce((sum, value) => sum + value ** 2, 0));
+    const along = SIGNS.map((factor) => {
+      const sum = values.reduce(
+        (all, value, at) => all + (Math.imul(at + 1, factor) < 0 ? -value : value),
+        0,
+      );
+      return (sum / (size || 1)).toFixed(2);
+    });
+    return [variable.name, variable.trainable, size.toPrecision(3), ...along];
   });
   return shortHash(JSON.stringify(all));
 }
 
-/** Hashes what a network computes in training, and the weights that it was loaded with. */
+/** Odd numbers whose multiples have one sign as often as the other, in no order. */
+const SIGNS = [0x9e3779b1, 0x85ebca6b, 0xc2b2ae35];
+
+/** Hashes what a network computes in training and in tests, and the weights that it was loaded with. */
 function graphOf(network: Network, side: number): string {
-  const graph = graphHash(
-    ({ images }) => ({ logits: logitsOf(network, images, { training: true, track: false }) }),
-    () => ({ images: tf.zeros([2, side, side, 3]) as Tensor4D }),
+  const graphs = [true, false].map((training) =>
+    graphHash(
+      ({ images }) => ({ logits: logitsOf(network, images, { training, track: false }) }),
+      () => ({ images: tf.zeros([2, side, side, 3]) as Tensor4D }),
+    ),
   );
+  const graph = graphs.map(({ hash }) => hash).join('');
   const { weightsFile } = network;
-  return weightsFile === undefined ? graph : shortHash(graph + shortHash(readFileSync(weightsFile)));
+  return shortHash(weightsFile === undefined ? graph : graph + shortHash(readFileSync(weightsFile)));
 }
 
 /**

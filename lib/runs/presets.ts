@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import type { ImageDataset } from '../data/dataset';
 import { definitionOf, type Strength } from '../distortions';
 import { ArgumentError } from '../io/errors';
@@ -40,6 +41,8 @@ export interface Preset {
     readonly treatments: readonly Treatment[];
     readonly tests: readonly { readonly distortion: string; readonly strengths: readonly Strength[] }[];
     readonly seeds: readonly number[];
+    /** Whether a file defines it, which other processes load. */
+    readonly isOfFile: boolean;
   };
 }
 
@@ -149,8 +152,16 @@ export function specOf(
     precision = fastestPrecisionOf(preset.network),
   }: Partial<Pick<RunSpec, 'seed' | 'precision'>> = {},
 ): RunSpec {
+  const { method, distortion, epochs } = Object(treatment) as Treatment;
+  if (Object(method) !== method || (distortion && distortion.name === undefined)) {
+    throw new ArgumentError(
+      `A treatment is { method, distortion?, epochs? }, but got ${inspect(treatment)}.`,
+      {
+        cure: "Such as { method: { kind: 'ST', alpha: 10 }, distortion: { name: 'gaussian-noise', strength: 0.1 } }, or CONTROL.",
+      },
+    );
+  }
   checkOptions('A treatment', treatment, 'method distortion epochs');
-  const { method, distortion, epochs } = treatment;
   const { dataset, network, batchSize, learningRate } = preset;
   const shared = { dataset, network, batchSize, learningRate, precision, seed };
   checkMethod(method, trainingDistortion(distortion));

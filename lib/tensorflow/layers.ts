@@ -126,7 +126,12 @@ function checkLayer(layer: Layer): void {
     'draws random numbers that a seed does not decide',
     'Take tf.layers.dropout; noise on the images is a distortion.',
   );
-  const { rate, noiseShape } = layer.getConfig();
+  const { rate, noiseShape, axis } = layer.getConfig();
+  refuseIf(
+    kind === 'BatchNormalization' && axis !== -1 && axis !== 3,
+    `normalises along axis ${axis}`,
+    'Leave out its axis: the channels are the last.',
+  );
   const below1 = 'Give tf.layers.dropout a rate below 1 alone: { rate: 0.3 }.';
   refuseIf(kind === 'Dropout' && noiseShape != null, 'has a noiseShape', below1);
   refuseIf(

@@ -1,6 +1,5 @@
 /** Writes down what a step does, as a graph. */
 import { UserError } from '../io/errors';
-import { shortHash } from '../io/hash';
 import { type Graph, type GraphNode, stepLine, type TensorSpec, withLongStacks } from './graph';
 import {
   type Attribute,
@@ -51,22 +50,6 @@ export function record<I extends NamedTensors, O extends NamedTensors>(
     backend.binding = real;
     Math.random = random;
   }
-}
-
-/**
- * Hashes the graph of a step: functions of other files and numbers from outside, which its text does not show, count; values of
- * variables do not.
- *
- * @throws what the step throws, and as `compile`
- */
-export function graphHash<I extends NamedTensors, O extends NamedTensors>(
-  step: (inputs: I) => O,
-  inputs: () => I,
-): string {
-  return tf.tidy(() => {
-    const { nodes } = record(step, inputs()).graph;
-    return shortHash(JSON.stringify(nodes.map(({ madeAt, ...node }) => node)));
-  });
 }
 
 /** Tensors made in JavaScript inside a step may have so many values; they are parameters of ops, not data. */

@@ -37,6 +37,15 @@ export interface Progress {
 /** The values of the best epoch so far, by variable name. */
 export type Snapshot = ReadonlyMap<string, Float32Array>;
 
+/** What a checkpoint keeps of a variable, and how it gives it back. */
+type Kept = Pick<Variable, 'name' | 'shape' | 'values' | 'assignValues'>;
+
+/** A variable under another name: those of a loss of one's own may be called as those of the network are. */
+export function keptAs(name: string, variable: Variable): Kept {
+  const { shape } = variable;
+  return { name, shape, values: () => variable.values(), assignValues: (to) => variable.assignValues(to) };
+}
+
 /** Where the checkpoint before the newest is kept: `checkpoint.previous.safetensors` beside `checkpoint.safetensors`. */
 function previousOf(file: string): string {
   return file.replace(/(\.[^./]*)?$/, '.previous$1');
@@ -46,7 +55,7 @@ function previousOf(file: string): string {
 export function saveCheckpoint(
   file: string,
   progress: Progress,
-  variables: readonly Variable[],
+  variables: readonly Kept[],
   best: Snapshot | undefined,
 ): void {
   const tensors = new Map<string, StoredTensor>();
@@ -74,7 +83,7 @@ export function removeCheckpoint(file: string): void {
 export function loadCheckpoint(
   file: string,
   run: string,
-  variables: readonly Variable[],
+  variables: readonly Kept[],
 ): { readonly progress: Progress; readonly best?: Snapshot } | undefined {
   const files = [file, previousOf(file)].filter((each) => existsSync(each));
   for (const [at, each] of files.entries()) {
@@ -93,7 +102,7 @@ export function loadCheckpoint(
 
 class DamagedError extends DataError {}
 
-function read(file: string, run: string, variables: readonly Variable[]) {
+function read(file: string, run: string, variables: readonly Kept[]) {
   const { tensors, metadata } = readWhole(file);
   const progress = JSON.parse(metadata.progress ?? '{}') as Progress;
   const missing = variables.find(({ name, shape }) => tensors.get(name)?.shape.join() !== shape.join());

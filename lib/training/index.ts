@@ -1,20 +1,12 @@
 /** The methods of training and the loop that trains a network with one of them. */
 export type { EpochResult } from './checkpoint';
-export {
-  type LossInput,
-  type Method,
-  methodLoss,
-  type OwnMethod,
-  type Passes,
-  type Reading,
-  type RegisteredMethod,
-  registerMethod,
-} from './methods';
+export { imagePlan } from './image-plan';
+export { type Method, methodLoss, type Passes, type Reading } from './methods';
+export { type LossInput, type OwnMethod, type RegisteredMethod, registerMethod } from './own-methods';
 export {
   type BatchEvent,
   type CheckpointOptions,
   DivergenceError,
-  imagePlan,
   type TrainingResult,
   type TrainOptions,
   train,

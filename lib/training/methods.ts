@@ -2,8 +2,7 @@ import { z } from 'zod';
 import { type Distortion, distortionNamed, type Strength } from '../distortions';
 import { madeOnceError } from '../evaluation/inputs';
 import { ArgumentError } from '../io/errors';
-import { checkOptions, hint, shown, wrongWord } from '../io/options';
-import { Registry } from '../io/registry';
+import { shown, wrongWord } from '../io/options';
 import {
   detached,
   jensenShannonDivergence,
@@ -13,10 +12,17 @@ import {
 } from '../model/losses';
 import { logitsOf, type Network } from '../model/network';
 import { ResNet18 } from '../model/resnet';
-import type { Scalar, Tensor1D, Tensor2D, Tensor4D } from '../tensorflow';
-import { tf } from '../tensorflow';
-import { stepLine } from '../tensorflow/graph';
-import { graphHash } from '../tensorflow/recorder';
+import { type Scalar, type Tensor1D, type Tensor2D, type Tensor4D, tf } from '../tensorflow';
+import { graphHash } from '../tensorflow/graph-hash';
+import {
+  type KINDS,
+  type LossInput,
+  type OwnMethod,
+  ownLoss,
+  ownMethod,
+  type RegisteredMethod,
+  unknownMethod,
+} from './own-methods';
 
 /** How a network is trained. */
 export type Method =
@@ -37,55 +43,15 @@ export type Method =
   | { readonly kind: 'JSD'; readonly alpha: number }
   | RegisteredMethod;
 
-/** A method of one's own in specifications, as {@link registerMethod} gives it. */
-export interface RegisteredMethod {
-  readonly kind: 'own';
-  readonly name: string;
-  /** Tells its loss from others that have had its name. */
-  readonly definition: string;
-}
-
-/** A method of one's own; the distortion is the reader's to give or to leave out, and x′ is then x. */
-export interface OwnMethod {
-  /** As messages name it. */
-  readonly name: string;
-  /**
-   * Computes the objective of a batch, a scalar, by TensorFlow.js ops. It is recorded once: keep a number that changes during
-   * the training in a `Variable`, and read it here.
-   */
-  readonly loss: (input: LossInput) => Scalar;
-}
-
-const own = new Registry<OwnMethod>('method', {
-  taken: (name) => KINDS.includes(name),
-  computed: graphOf,
-});
-
-/** Hashes what a loss makes of small pictures and of a network of ten classes. */
-function graphOf(method: OwnMethod): string {
-  return graphHash(
-    ({ weight, ...images }) => {
-      const f = (x: Tensor4D) => tf.matMul<Tensor2D>(x.mean<Tensor2D>([1, 2]), weight);
-      return { loss: ownLoss(method, { ...images, again: () => images.distorted.mul(2), f }) };
-    },
-    () => ({
-      reference: tf.zeros([2, 8, 8, 3]) as Tensor4D,
-      distorted: tf.zeros([2, 8, 8, 3]) as Tensor4D,
-      labels: tf.zeros([2], 'int32') as Tensor1D,
-      weight: tf.zeros([3, 10]),
-    }),
-  );
-}
-
 /**
- * Hashes the ops by which a loss and a network compute, so that a changed function of one's own is noticed. Undefined where
- * both are the library's, or where they cannot be recorded: eager training does not need that.
+ * Hashes the ops by which a loss and a network compute, so that a changed function of one's own is noticed; with the variables
+ * of both. Undefined where both are the library's, or where they cannot be recorded: eager training does not need that.
  */
 export function computedBy(
   method: Method | OwnMethod,
   network: Network,
   cropSide: number,
-): string | undefined {
+): ReturnType<typeof graphHash> | undefined {
   if (network instanceof ResNet18 && 'kind' in method) return undefined;
   const f = (x: Tensor4D) => logitsOf(network, x, { training: true, track: false });
   try {
@@ -106,39 +72,6 @@ export function computedBy(
     return undefined;
   }
 }
-
-/**
- * Makes a method of one's own known by its name.
- *
- * @returns it as runs and treatments hold it: `{ method: registerMethod({ name, loss }), distortion }`
- * @throws ArgumentError for a name of the paper's, or one with a plus sign or comma; without a loss
- */
-export function registerMethod(method: OwnMethod): RegisteredMethod {
-  checkOptions('A method', method, 'name! loss');
-  if (typeof method.loss !== 'function')
-    throw new ArgumentError(`The method "${method.name}" must have a function loss.`);
-  own.add(method);
-  return methodNamed(method.name);
-}
-
-/** A method of one's own by its name. @throws ArgumentError if there is none */
-export function methodNamed(name: string): RegisteredMethod {
-  const definition = own.definition(name);
-  if (definition !== undefined) return { kind: 'own', name, definition };
-  const known = [...KINDS, ...own.names()];
-  throw new ArgumentError(`There is no method "${name}".${hint(name, known)}`, {
-    cure: `The methods are ${known.join(', ')}; one of your own is there once its file was loaded (--plugin, loadPlugin).`,
-  });
-}
-
-function unknownMethod(name: unknown): ArgumentError {
-  return new ArgumentError(`There is no method ${JSON.stringify(name)}.${hint(`${name}`, KINDS)}`, {
-    cure: `A method is as { kind: 'ST', alpha: 10 }, with the kinds ${KINDS.join(', ')}, or what registerMethod gives${own.names().length > 0 ? `, as for ${own.names().join(', ')}` : ''}.`,
-  });
-}
-
-/** Finds a method of one's own by what a specification holds of it. @throws ArgumentError as `Registry.planned` */
-const ownMethod = ({ name, definition }: RegisteredMethod): OwnMethod => own.planned(name, definition);
 
 /** What a method is called: the paper's name, or that of one's own. */
 export function methodName(method: Method): string {
@@ -213,9 +146,7 @@ export const methodSchemas = {
     passes: passes.optional(),
   }),
   JSD: z.strictObject({ kind: z.literal('JSD'), alpha }),
-} as const;
-
-const KINDS: readonly string[] = Object.keys(methodSchemas);
+} as const satisfies Readonly<Record<(typeof KINDS)[number], z.ZodType>>;
 
 /**
  * @throws ArgumentError if there is no such method, a hyperparameter is missing, unknown or out of its range, or the method
@@ -231,7 +162,7 @@ export function checkMethod(method: Method | OwnMethod, distortion?: TrainingDis
     checkMethod(ownMethod(method), distortion);
     return;
   }
-  if (!KINDS.includes(method.kind)) throw unknownMethod(method.kind);
+  if (!Object.hasOwn(methodSchemas, method.kind)) throw unknownMethod(method.kind);
   const { error } = methodSchemas[method.kind].safeParse(method);
   if (error) throw new ArgumentError(`${method.kind}: ${error.issues.map((one) => one.message).join('; ')}.`);
   const isUndistorted = method.kind === 'baseline' || method.kind === 'control';
@@ -258,21 +189,6 @@ function checkDistortion(method: string, { kind: given, strength }: TrainingDist
       cure: 'The distortion of AT is fgsm; DA trains on distorted images of any other kind.',
     });
   }
-}
-
-/** The images of a batch, normalised, and the network in training mode. */
-export interface LossInput {
-  /** x, `[batch, S, S, 3]`. */
-  readonly reference: Tensor4D;
-  /** x′, `[batch, S, S, 3]`. */
-  readonly distorted: Tensor4D;
-  /** Makes x″, as x′ but by other random numbers. Default: x″ is x′. */
-  readonly again?: () => Tensor4D;
-  readonly labels: Tensor1D;
-  /** What the divergence of ST and JSD is multiplied by, as a tensor: one compiled step serves every α. Default: the method's own. */
-  readonly weight?: Scalar;
-  /** The network: images → logits. */
-  readonly f: (images: Tensor4D) => Tensor2D;
 }
 
 /** What the divergence of a method is multiplied by: α, or α / C where ST's is averaged over the C classes. */
@@ -312,19 +228,6 @@ export function methodLoss(method: Method | OwnMethod, input: LossInput): Scalar
         .mul(mu)
         .add(taskLoss(distortedLogits, labels).mul(1 - mu));
     }
-  }
-}
-
-/** @throws ArgumentError with the line where a loss of one's own takes what it is not given */
-function ownLoss({ name, loss }: OwnMethod, input: LossInput): Scalar {
-  try {
-    return loss(input);
-  } catch (cause) {
-    if (!(cause instanceof TypeError)) throw cause;
-    throw new ArgumentError(`The loss of ${name} failed. ${cause.message}`, {
-      cure: `Look ${stepLine(cause)}. It is given ${Object.keys(input).join(', ')}.`,
-      cause,
-    });
   }
 }
 

@@ -1,16 +1,10 @@
+import { isDeepStrictEqual } from 'node:util';
 import { digestOf, type ImageDataset, normalisationOf, pictureFormOf } from '../data/dataset';
 import { definitionOf, distortionNamed } from '../distortions';
 import { AccuracyMeter } from '../evaluation/accuracy';
 import { checkLabels } from '../evaluation/checks';
 import { normalise } from '../evaluation/crops';
-import {
-  checkDistorted,
-  type ImagePlan,
-  imagePair,
-  plannedBatches,
-  type StepInputs,
-  stepInputs,
-} from '../evaluation/inputs';
+import { checkDistorted, imagePair, plannedBatches, type StepInputs, stepInputs } from '../evaluation/inputs';
 import { ArgumentError, UserError } from '../io/errors';
 import { checkOptions, checkWhole } from '../io/options';
 import { checkLogits, logitsOf, type Network } from '../model/network';
@@ -20,22 +14,23 @@ import { giveWay } from '../notebook/give-way';
 import {
   type CompileOptions,
   compile,
-  hashSeed,
   Nesterov,
   type Scalar,
   tf,
+  type Variable,
   valueAndGradients,
 } from '../tensorflow';
-import { type EpochResult, loadCheckpoint, type Snapshot, saveCheckpoint } from './checkpoint';
+import { type EpochResult, keptAs, loadCheckpoint, type Snapshot, saveCheckpoint } from './checkpoint';
+import { imagePlan } from './image-plan';
 import {
   checkMethod,
   computedBy,
   divergenceWeight,
   type Method,
   methodLoss,
-  type OwnMethod,
   type TrainingDistortion,
 } from './methods';
+import { beginMethod, type OwnMethod } from './own-methods';
 
 /** The loss is no number any more. */
 export class DivergenceError extends UserError {}
@@ -218,10 +213,14 @@ export class Trainer {
     network.normalisation ??= normalisationOf(dataset);
     network.pictureForm ??= pictureFormOf(dataset);
 
-    const variables = [...network.variables.values(), ...this.#optimizer.state];
-    const computed = () => computedBy(method, network, dataset.cropSide);
     const isOwn = !('kind' in method) || method.kind === 'own';
-    const first = isOwn && this.#isCompiled ? computed() : undefined;
+    const computed = () => computedBy(method, network, dataset.cropSide);
+    const first = isOwn || checkpoint ? computed() : undefined;
+    const known = [...network.variables.values(), ...this.#optimizer.state];
+    const ofLoss = (first?.variables ?? []).filter((variable) => !known.includes(variable));
+    const variables = [...known, ...ofLoss.map((variable, at) => keptAs(`loss/${at}`, variable))];
+    if ('kind' in method && method.kind === 'own') beginMethod(method);
+    const untrained = isOwn ? network.snapshot() : undefined;
     const history: EpochResult[] = [];
     let best: Snapshot | undefined;
     let position = { epoch: 0, batch: 0, lossSum: 0 };
@@ -235,7 +234,7 @@ export class Trainer {
       learningRate: this.#optimizer.learningRate,
       seed,
       definition: checkpoint && distortion && definitionOf(distortionNamed(distortion.kind).name),
-      computed: checkpoint && (first ?? computed()),
+      computed: checkpoint && first?.hash,
     });
     const save = () => {
       if (checkpoint === undefined) return;
@@ -290,6 +289,15 @@ export class Trainer {
             cure: 'Look for images or a distortion that are not finite; else a smaller learning rate or α may help.',
           });
         }
+        const hasStayed = (one: Variable) => isDeepStrictEqual(one.values(), untrained?.get(one.name));
+        if (untrained && network.parameters.every(hasStayed)) {
+          throw new ArgumentError(
+            `train: no weight has changed in epoch ${epoch}: the gradient of the loss is 0.`,
+            {
+              cure: 'argMax, round and equal have no gradient: compute the loss from the logits or their softmax.',
+            },
+          );
+        }
         const { correct, total } = await this.#meter.count(dataset.validation, { signal });
         const validationAccuracy = correct / total;
         const isBest = history.every((earlier) => earlier.validationAccuracy < validationAccuracy);
@@ -308,7 +316,8 @@ export class Trainer {
         position = { epoch, batch: 0, lossSum: 0 };
         save();
         await options.onEpoch?.(result);
-        if (first !== undefined && epoch < epochs && computed() !== first) {
+        const isFixed = isOwn && this.#isCompiled && epoch < epochs;
+        if (isFixed && computed()?.hash !== first?.hash) {
           throw new ArgumentError(
             `train: after epoch ${epoch} the loss computes something else, but the compiled step is recorded once.`,
             {
@@ -332,26 +341,4 @@ export class Trainer {
     this.#step.dispose();
     this.#optimizer.dispose();
   }
-}
-
-/**
- * The seed and the strength of each image's distortion in an epoch, from 1 on, as {@link train} has them; with DA(p), images
- * are spared at random. A loop of one's own reads `plannedBatches` and makes x and x′ by `imagePair`.
- */
-export function imagePlan(
-  { method, distortion, seed = 0 }: Pick<TrainOptions, 'method' | 'distortion' | 'seed'>,
-  epoch: number,
-): ImagePlan {
-  const kind = distortion && distortionNamed(distortion.kind);
-  const strength = distortion?.strength ?? 0;
-  const probability = 'probability' in method ? method.probability : 1;
-  return {
-    distortion: kind,
-    seedOf: (image) => hashSeed(seed, epoch, image),
-    strengthOf: (image) => {
-      if (probability === 1 || kind === undefined) return strength;
-      const uniform = (hashSeed(seed, epoch, image, 'DA')[0] >>> 0) / 2 ** 32;
-      return uniform < probability ? strength : kind.none;
-    },
-  };
 }

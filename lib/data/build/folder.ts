@@ -38,7 +38,7 @@ interface Tree {
   readonly others: readonly string[];
 }
 
-type Shares = Required<Pick<FolderOptions, 'validation' | 'test' | 'seed'>>;
+type Shares = Pick<FolderOptions, 'validation' | 'test'> & { readonly seed: number };
 
 /**
  * Builds a data set of one's own pictures, `class-name/image`, in the same way as TIFS. With `skipBad`, it is what the
@@ -50,7 +50,7 @@ type Shares = Required<Pick<FolderOptions, 'validation' | 'test' | 'seed'>>;
  */
 export async function buildFolder(options: FolderOptions): Promise<string> {
   checkOptions('buildFolder', options, 'from! out! validation test seed side skipBad signal onProgress');
-  const { validation = 0.1, test = 0.1, seed = 0 } = options;
+  const { validation = SHARE, test = SHARE, seed = 0 } = options;
   checkWhole('buildFolder: seed', seed, 0);
   const isShare = (value: unknown) => typeof value === 'number' && value > 0;
   if (!(isShare(validation) && isShare(test) && validation + test < 1)) {
@@ -61,7 +61,7 @@ export async function buildFolder(options: FolderOptions): Promise<string> {
   const { out } = options;
   const from =
     typeof options.from === 'string' && isTable(options.from) ? readTable(options.from) : options.from;
-  const shares = { validation, test, seed };
+  const shares = { validation: options.validation, test: options.test, seed };
   if (typeof from !== 'string') {
     const { source, tree } = listed(from);
     return pack(async () => planOf({ name: basename(out), source }, tree, shares), options);
@@ -92,6 +92,15 @@ export function openFolder(directory: string): ImageDataset {
 
 function planOf(origin: Pick<Plan, 'name' | 'source'>, tree: Tree, shares: Shares): Plan {
   const { classes, drawn, others } = tree;
+  const given = (['validation', 'test'] as const).find((one) => shares[one] !== undefined && !drawn.has(one));
+  if (given !== undefined) {
+    throw new ArgumentError(
+      `${origin.source} says which images are for ${given}, but a share of them was given, too.`,
+      {
+        cure: `Leave out the share for ${given}, or give the classes alone.`,
+      },
+    );
+  }
   const problems = [...tree.problems];
   const classNames: string[] = [];
   const lost: string[] = [];
@@ -118,11 +127,14 @@ function planOf(origin: Pick<Plan, 'name' | 'source'>, tree: Tree, shares: Share
   return { ...origin, classNames, images, problems, others, lost, without };
 }
 
+/** Of each class's images, for validation or testing. */
+const SHARE = 0.1;
+
 /** Draws of a class's images those splits that no folder says. */
 function withSplits(
   images: readonly ClassImage[],
   name: string,
-  { validation, test, seed, drawn }: Shares & Pick<Tree, 'drawn'>,
+  { validation = SHARE, test = SHARE, seed, drawn }: Shares & Pick<Tree, 'drawn'>,
 ) {
   const given = images.filter(({ split }) => split !== undefined && split !== 'train');
   const others = images.filter(({ split }) => split === undefined || split === 'train');

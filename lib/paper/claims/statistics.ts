@@ -119,14 +119,12 @@ export function estimate(
   if (seeds.length === 0) return undefined;
   const rows = [...curves].flatMap(([curve, weights]) => {
     const isShared = (_: unknown, run: number) => seeds.includes(curve.runs[run].spec.seed);
-    return curve.rows
-      .filter(isShared)
-      .flatMap((of) =>
-        [...weights].map(([strength, weight]) => ({
-          row: of[placeOf(curve, strength)],
-          weight: weight / seeds.length,
-        })),
-      );
+    return curve.rows.filter(isShared).flatMap((of) =>
+      [...weights].map(([strength, weight]) => ({
+        row: of[placeOf(curve, strength)],
+        weight: weight / seeds.length,
+      })),
+    );
   });
   const images = rows[0].row.total;
 

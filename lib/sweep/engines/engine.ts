@@ -1,7 +1,9 @@
 /** What does the jobs of a sweep, and which of them it takes next. */
 import { EventEmitter, on } from 'node:events';
+import { ArgumentError } from '../../io/errors';
 import { LARGE_PAGES } from '../../io/project';
 import { type Job, type JobEvent, laboratories, perform } from '../../runs/job';
+import { presetNamed } from '../../runs/presets';
 import { RunStore } from '../../runs/run-store';
 
 /** Does jobs somewhere. A job is idempotent: whole ones are passed over, begun ones gone on from. */
@@ -128,6 +130,16 @@ export const processEnvironment = (threads: number) => ({
   TF_NUM_INTEROP_THREADS: String(threads), // ops side by side would take the core of another process
   OMP_NUM_THREADS: String(threads),
 });
+
+/** @throws ArgumentError for a run of an experiment that other processes cannot know, since no file defines it */
+export function refuseUnloaded(jobs: readonly Job[]): void {
+  const lost = jobs.find(({ preset }) => presetNamed(preset).own?.isOfFile === false);
+  if (lost === undefined) return;
+  throw new ArgumentError(
+    `The experiment "${lost.preset}" is known to this process alone, not to those that the engine starts.`,
+    { cure: 'Write it to a file and load that, by loadPlugin; or leave the engine out.' },
+  );
+}
 
 /** The events that some work emits until it ends or is stopped. @throws what the work throws, or the signal's reason */
 export async function* told(

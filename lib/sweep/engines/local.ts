@@ -7,7 +7,7 @@ import { checkOptions, checkWhole } from '../../io/options';
 import { ownModule } from '../../io/project';
 import type { Job, JobEvent } from '../../runs/job';
 import { RunStore } from '../../runs/run-store';
-import { type Engine, JobQueue, processEnvironment, told } from './engine';
+import { type Engine, JobQueue, processEnvironment, refuseUnloaded, told } from './engine';
 import type { WorkerMessage } from './local-worker';
 
 /** How many processes {@link localEngine} starts. */
@@ -26,6 +26,7 @@ export function localEngine(options: LocalOptions = {}): Engine {
   return {
     run: (jobs, { store, signal }) =>
       told(async (events, stopped) => {
+        refuseUnloaded(jobs);
         const cards = cardCount();
         const byMemory = Math.max(1, Math.floor(freemem() / BYTES_A_PROCESS));
         const slots = processes ?? (cards > 0 ? cards : Math.min(availableParallelism(), byMemory));

@@ -7,7 +7,7 @@ import { shortHash } from '../../io/hash';
 import { checkOptions } from '../../io/options';
 import { inProject } from '../../io/project';
 import type { Job, JobEvent } from '../../runs/job';
-import { BASELINE_FAILED, type Engine, processEnvironment } from './engine';
+import { BASELINE_FAILED, type Engine, processEnvironment, refuseUnloaded } from './engine';
 import { RayDashboard, type RayJob } from './ray-dashboard';
 
 /** Which Ray cluster does the runs, and what each run takes of it. */
@@ -72,6 +72,7 @@ export function rayEngine(options: RayOptions = {}): Engine {
   return {
     async *run(jobs, { store, signal }) {
       signal?.throwIfAborted();
+      refuseUnloaded(jobs);
       await refuseImpossible();
       const folder = resolve(store);
       const tasks = new Set(jobs.map((job): Task => ({ job, retries: RETRIES, told: false, refusals: 0 })));

@@ -1,0 +1,44 @@
+/** Tells steps apart by what they compute. */
+import { shortHash } from '../io/hash';
+import type { Graph } from './graph';
+import { type NamedTensors, record } from './recorder';
+import { tf } from './runtime';
+import type { Variable } from './variable';
+
+/**
+ * Hashes the graph of a step: functions of other files and numbers from outside, which its text does not show, count; values of
+ * variables do not.
+ *
+ * @returns the hash, and the variables that the step reads or writes, in the order in which it comes to them
+ * @throws what the step throws, and as `compile`
+ */
+export function graphHash<I extends NamedTensors, O extends NamedTensors>(
+  step: (inputs: I) => O,
+  inputs: () => I,
+): { readonly hash: string; readonly variables: readonly Variable[] } {
+  let graph: Graph | undefined;
+  tf.tidy(() => {
+    graph = record(step, inputs()).graph;
+  });
+  const { nodes, variables } = graph as unknown as Graph;
+  const hash = shortHash(JSON.stringify(nodes.map(({ madeAt, ...node }) => node)));
+  return { hash, variables: [...variables.values()] };
+}
+
+/** A hash, and the values that the variables have now. */
+export function hashWithValues({ hash, variables }: ReturnType<typeof graphHash>): string {
+  return variables.length === 0 ? hash : hash + JSON.stringify(variables.map((one) => [...one.values()]));
+}
+
+/** The result for the first of some shapes that a step takes. @throws what it throws for the first, if it takes none */
+export function firstTaken<S, T>(shapes: Iterable<S>, work: (shape: S) => T): T {
+  const errors: unknown[] = [];
+  for (const shape of shapes) {
+    try {
+      return work(shape);
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  throw errors[0];
+}

@@ -1,0 +1,138 @@
+/** Methods of one's own: a loss with a name. */
+import { ArgumentError, UserError } from '../io/errors';
+import { checkOptions, hint } from '../io/options';
+import { Registry } from '../io/registry';
+import { type Scalar, type Tensor1D, type Tensor2D, type Tensor4D, tf, type Variable } from '../tensorflow';
+import { stepLine } from '../tensorflow/graph';
+import { firstTaken, graphHash, hashWithValues } from '../tensorflow/graph-hash';
+
+/** The paper's methods, the control, and AugMix's. */
+export const KINDS = ['baseline', 'control', 'DA', 'ST', 'ST-sym', 'AT', 'JSD'] as const;
+const isTaken = (name: string) => (KINDS as readonly string[]).includes(name);
+
+/** The images of a batch, normalised, and the network in training mode. */
+export interface LossInput {
+  /** x, `[batch, S, S, 3]`. */
+  readonly reference: Tensor4D;
+  /** x′, `[batch, S, S, 3]`. */
+  readonly distorted: Tensor4D;
+  /** Makes x″, as x′ but by other random numbers. Default: x″ is x′. */
+  readonly again?: () => Tensor4D;
+  readonly labels: Tensor1D;
+  /** What the divergence of ST and JSD is multiplied by, as a tensor: one compiled step serves every α. Default: the method's own. */
+  readonly weight?: Scalar;
+  /** The network: images → logits. */
+  readonly f: (images: Tensor4D) => Tensor2D;
+}
+
+/** A method of one's own in specifications, as {@link registerMethod} gives it. */
+export interface RegisteredMethod {
+  readonly kind: 'own';
+  readonly name: string;
+  /** Tells its loss from others that have had its name. */
+  readonly definition: string;
+}
+
+/** A method of one's own; the distortion is the reader's to give or to leave out, and x′ is then x. */
+export interface OwnMethod {
+  /** As messages name it. */
+  readonly name: string;
+  /**
+   * Computes the objective of a batch, a scalar, by TensorFlow.js ops. It is recorded once: keep a number that changes during
+   * the training in a `Variable`, and read it here. A checkpoint keeps it, and each run of a registered method begins with the
+   * value that it had when the method was registered.
+   */
+  readonly loss: (input: LossInput) => Scalar;
+}
+
+const own = new Registry<OwnMethod>('method', {
+  taken: isTaken,
+  computed(method) {
+    const graph = graphOf(method);
+    beginnings.set(
+      method,
+      graph.variables.map((variable) => [variable, variable.values()]),
+    );
+    return hashWithValues(graph);
+  },
+});
+
+/** What the variables of each loss begin with. */
+const beginnings = new WeakMap<OwnMethod, readonly (readonly [Variable, Float32Array])[]>();
+
+/** Gives the variables of a registered loss the values that they had when it was registered: runs are alike in any order. */
+export function beginMethod(method: RegisteredMethod): void {
+  for (const [variable, values] of beginnings.get(ownMethod(method)) ?? []) variable.assignValues(values);
+}
+
+/** Class counts and sides that a loss is tried with: it may have a constant for each class or pixel. */
+const SHAPES = [8, 28, 32, 56, 64, 112, 128, 224].flatMap((side) =>
+  [10, 2, 3, 4, 5, 6, 7, 8, 9, ...Array.from({ length: 90 }, (_, at) => at + 11), 200, 1000].map(
+    (classes) => ({ side, classes }),
+  ),
+);
+
+/** What a loss makes of small pictures and of a network of ten classes, or of as many as it takes. */
+function graphOf(method: OwnMethod) {
+  return firstTaken(SHAPES, ({ side, classes }) =>
+    graphHash(
+      ({ weight, ...images }) => {
+        const f = (x: Tensor4D) => tf.matMul<Tensor2D>(x.mean<Tensor2D>([1, 2]), weight);
+        return { loss: ownLoss(method, { ...images, again: () => images.distorted.mul(2), f }) };
+      },
+      () => ({
+        reference: tf.zeros([2, side, side, 3]) as Tensor4D,
+        distorted: tf.zeros([2, side, side, 3]) as Tensor4D,
+        labels: tf.zeros([2], 'int32') as Tensor1D,
+        weight: tf.zeros([3, classes]),
+      }),
+    ),
+  );
+}
+
+/**
+ * Makes a method of one's own known by its name.
+ *
+ * @returns it as runs and treatments hold it: `{ method: registerMethod({ name, loss }), distortion }`
+ * @throws ArgumentError for a name of the paper's, or one with a plus sign or comma; without a loss
+ */
+export function registerMethod(method: OwnMethod): RegisteredMethod {
+  checkOptions('A method', method, 'name! loss');
+  if (typeof method.loss !== 'function')
+    throw new ArgumentError(`The method "${method.name}" must have a function loss.`);
+  own.add(method);
+  return methodNamed(method.name);
+}
+
+/** A method of one's own by its name. @throws ArgumentError if there is none */
+export function methodNamed(name: string): RegisteredMethod {
+  const definition = own.definition(name);
+  if (definition !== undefined) return { kind: 'own', name, definition };
+  const known = [...KINDS, ...own.names()];
+  throw new ArgumentError(`There is no method "${name}".${hint(name, known)}`, {
+    cure: `The methods are ${known.join(', ')}; one of your own is there once its file was loaded (--plugin, loadPlugin).`,
+  });
+}
+
+/** Says which methods there are. */
+export function unknownMethod(name: unknown): ArgumentError {
+  return new ArgumentError(`There is no method ${JSON.stringify(name)}.${hint(`${name}`, KINDS)}`, {
+    cure: `A method is as { kind: 'ST', alpha: 10 }, with the kinds ${KINDS.join(', ')}, or what registerMethod gives${own.names().length > 0 ? `, as for ${own.names().join(', ')}` : ''}.`,
+  });
+}
+
+/** Finds a method of one's own by what a specification holds of it. @throws ArgumentError as `Registry.planned` */
+export const ownMethod = ({ name, definition }: RegisteredMethod): OwnMethod => own.planned(name, definition);
+
+/** @throws ArgumentError with the line where a loss of one's own fails */
+export function ownLoss({ name, loss }: OwnMethod, input: LossInput): Scalar {
+  try {
+    return loss(input);
+  } catch (cause) {
+    if (cause instanceof UserError || !(cause instanceof Error)) throw cause;
+    throw new ArgumentError(`The loss of ${name} failed. ${cause.message}`, {
+      cure: `Look ${stepLine(cause)}. It is given ${Object.keys(input).join(', ')}.`,
+      cause,
+    });
+  }
+}
