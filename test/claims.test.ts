@@ -503,7 +503,7 @@ describe('the picture of the claims', () => {
       );
     }
     assert.match(text, /^12 {2}FGSM.*\n {2}not computed: runs are missing$/m);
-    assert.match(text, /^29 .*\n {2}\+200 MB \(\+190 to \+210\), holds$/m);
+    assert.match(text, /^29 .*\n {2}\+200 MB \(\+190 to \+210\), holds \(laptop\)$/m);
     assert.deepEqual(validatePayload(payload), []);
   });
 });

@@ -216,7 +216,7 @@ describe('a report', () => {
     const split = subset(dataset.test, { count: 20, seed: 0 });
     for (const name of ['glass-blur', 'gaussian-noise'] as const) {
       const kind = distortionNamed(name);
-      for await (const row of evaluate({
+      for await (const { images: _, ...row } of evaluate({
         network,
         dataset,
         split,

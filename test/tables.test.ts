@@ -254,6 +254,6 @@ it('answers that cannot be given for want of pictures say how to get them', asyn
   const bundle = await shown(await answersGrid(away, [BASELINE], { distortion: 'jpeg', strength: 10 }));
   assert.match(
     String(bundle['text/markdown']),
-    /^The pictures of the preset paper are not here\. .*npx stability-training data tifs/,
+    /^The data set of the preset paper is not here\. .*npx stability-training data tifs/,
   );
 });

@@ -56,8 +56,8 @@ export function lineChart(
     return {
       mode: [dash !== 'none' && 'lines', hasMarks && 'markers', labels && 'text'].filter(Boolean).join('+'),
       name: escapeMarkup(name),
-      x: line.x,
-      y: line.y.map((value) => (Number.isFinite(value) && (!y.isLogarithmic || value > 0) ? value : null)),
+      x: shownOn(x, line.x),
+      y: shownOn(y, line.y),
       line: { color: colour, width: 2.2, ...(dash !== 'none' && { dash }) },
       ...(hasMarks && { marker: { symbol: marker, size: 8, color: colour } }),
       ...(labels && { text: labels.map(escapeMarkup), textposition: 'middle right', cliponaxis: false }),
@@ -73,8 +73,17 @@ export function lineChart(
       height,
       margin: { l: 76, r: 24, t: 60, b: 60 },
       showlegend: lines.length > 1,
-      xaxis: axisOf(x),
-      yaxis: { ...axisOf(y), ...(!y.range && { rangemode: 'tozero' }) },
+      xaxis: axisOf(
+        x,
+        lines.flatMap((line) => line.x),
+      ),
+      yaxis: {
+        ...axisOf(
+          y,
+          lines.flatMap((line) => line.y),
+        ),
+        ...(!y.range && { rangemode: 'tozero' }),
+      },
     },
     text: [title, ...lines.map((line) => `${line.name}: ${line.y.map(numberText).join(', ')}`)].join('\n'),
   });
@@ -165,15 +174,29 @@ function lookOf(look: string | undefined, at: number): Look {
   throw new ArgumentError(`A colour of a chart must be #rrggbb, but got "${look}".`);
 }
 
-function axisOf({ title, isLogarithmic = false, range, ticks }: ChartAxis) {
+/** Of points on an axis; null where there is none. */
+type Coordinates = readonly (number | null)[];
+
+/** Numbers that an axis has a place for; null for others. */
+function shownOn({ isLogarithmic }: ChartAxis, values: Coordinates): Coordinates {
+  return values.map((value) =>
+    Number.isFinite(value) && (!isLogarithmic || Number(value) > 0) ? value : null,
+  );
+}
+
+function axisOf({ title, isLogarithmic = false, range, ticks }: ChartAxis, values: Coordinates = []) {
+  const powers = values.map((value) => Math.log10(Number(value))).filter(Number.isFinite);
+  const hasPower = powers.length === 0 || Math.ceil(Math.min(...powers)) <= Math.max(...powers); // of ten
   return {
     title: { text: escapeMarkup(title), standoff: 8 },
-    ...(isLogarithmic && {
-      type: 'log',
-      exponentformat: 'power',
-      dtick: 1,
-      ...(!ticks && { tickfont: { size: font.size / 1.25 } }), // Plotly enlarges powers by as much
-    }),
+    ...(isLogarithmic && !hasPower && { type: 'log' }),
+    ...(isLogarithmic &&
+      hasPower && {
+        type: 'log',
+        exponentformat: 'power',
+        dtick: 1,
+        ...(!ticks && { tickfont: { size: font.size / 1.25 } }), // Plotly enlarges powers by as much
+      }),
     ...(range && { range: isLogarithmic ? range.map(Math.log10) : range }),
     ...(ticks && { tickvals: ticks }),
   };

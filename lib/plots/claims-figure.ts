@@ -63,10 +63,11 @@ export function claimsFigure(checks: readonly CheckedClaims[]): Figure {
       (one, at): Mark => ({ ...one, y: middle + (at - (drawn.length - 1) / 2) * markHeight }),
     );
     // Of another unit, or without runs: said in words.
-    const [other] = there.filter(({ unit }) => unit !== undefined);
-    const note = other
-      ? `${differenceText(other).replace(/^.*: /, '')}, ${other.verdict}`
-      : 'not computed: runs are missing';
+    const others = there.filter(({ unit }) => unit !== undefined);
+    const told = others.map(
+      (one) => `${differenceText(one).replace(/^.*: /, '')}, ${one.verdict} (${one.preset})`,
+    );
+    const note = told.join('; ') || 'not computed: runs are missing';
     const row = { label, top, middle, height, marks, note: marks.length > 0 ? undefined : note };
     top += height;
     return [row];

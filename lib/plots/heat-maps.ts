@@ -97,7 +97,7 @@ function heatMap(
   const rows = [...given].reverse(); // Plotly's first row is the lowest
   const lines = Math.max(...columns.map((column) => column.split('<br>').length));
   const isNarrow = columns.length > FEW && lines > 1;
-  const columnWidth = isNarrow ? Math.max(56, 620 / columns.length) : lines > 1 ? 145 : 115;
+  const columnWidth = isNarrow ? Math.max(66, 620 / columns.length) : lines > 1 ? 145 : 115;
   const beneath = 38 + (isNarrow ? 14 : 19) * lines;
   return new Figure({
     // Cells as bars: Plotly draws its own heat map on a canvas, which an SVG made in Node has not.

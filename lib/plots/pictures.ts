@@ -13,6 +13,7 @@ import { BASELINE, type Treatment } from '../runs/presets';
 import { type Tensor2D, type Tensor4D, tf } from '../tensorflow';
 import { methodName } from '../training/methods';
 import { type ImageGrid, imageGrid } from './images';
+import { liveChart } from './training-chart';
 
 /** Which pictures are shown at rising strengths. */
 export interface StripOptions {
@@ -89,7 +90,7 @@ export async function answersGrid(
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
     return new Markdown(
-      `The pictures of the preset ${laboratory.preset.name} are not here. ${error.cure ?? error.message}`,
+      `The data set of the preset ${laboratory.preset.name} is not here. ${error.cure ?? error.message}`,
     );
   } finally {
     tf.dispose(pictures);
@@ -105,7 +106,8 @@ async function* networksOf(
     return;
   }
   for (const treatment of isList(of) ? of : bestOf(of, laboratory)) {
-    const network = await laboratory.network(await laboratory.run(treatment));
+    const { onEnd, ...chart } = liveChart(treatment); // where it must be trained, that is to be seen
+    const network = await laboratory.network(await laboratory.run(treatment, chart), chart);
     yield { name: methodName(treatment.method), network, isOurs: true };
   }
 }

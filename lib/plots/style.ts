@@ -62,7 +62,7 @@ const ownLooks: readonly Looks[] = [
 /** The looks of each method: its own, then those of its second and third group. */
 export const methodLooks: Readonly<Record<MethodName, Looks>> = {
   baseline: looks('#1a1a1a circle', '#555555 circle', '#808080 circle'),
-  control: looks('#6b5b4b circle-open', '#94836f circle-open', '#b5a692 circle-open'),
+  control: looks('#6b5b4b circle-open', '#b08d57 square-open', '#b5a692 diamond-open'),
   DA: looks('#d55e00 square', '#e69f00 diamond', '#8a3c00 pentagon'),
   ST: looks('#0072b2 circle', '#56b4e9 hexagram', '#00466e star'),
   'ST-sym': looks('#009e73 triangle-up', '#66d1b0 triangle-down', '#005c43 triangle-right'),

@@ -270,7 +270,9 @@ function placed(
   name?: string,
 ): Diagnostic {
   const { line, character } = file?.getLineAndCharacterOfPosition(start - shift) ?? { line: 0, character: 0 };
-  const text = ts.flattenDiagnosticMessageText(messageText, '\n');
+  const text = ts
+    .flattenDiagnosticMessageText(messageText, '\n')
+    .replace('because it is an import', 'because it is a constant or an import'); // constants of other cells come so
   return { ...(name && { file: name }), line: line + 1, column: character + 1, text, code };
 }
 

@@ -1,4 +1,6 @@
 /** What the paper's text says of its results, checked against the runs of a preset that are there. */
+import { ArgumentError } from '../../io/errors';
+import { shown } from '../../io/options';
 import type { Laboratory } from '../../runs/laboratory';
 import type { Preset } from '../../runs/presets';
 import type { Results } from '../../runs/run-store';
@@ -63,6 +65,9 @@ export function checkClaims(
   results: Results,
   { reading, memory, only = claims.map(({ id }) => id), panels }: ClaimOptions = {},
 ): readonly ClaimResult[] {
+  const unknown = only.find((id) => !claims.some((claim) => claim.id === id));
+  if (unknown !== undefined)
+    throw new ArgumentError(`There is no claim ${shown(unknown)}: they are 1 to ${claims.length}.`);
   const evidence = new Evidence(preset, results, reading);
   const wanted = claims.filter(({ id }) => only.includes(id));
   const ofMemory = memory?.preset === preset.name ? memory : undefined;
