@@ -285,6 +285,16 @@ describe('an experiment of one’s own', () => {
     writeFileSync(file, JSON.stringify({ ...plain, epochs: 2 }));
     await loadPlugin(file); // a cell with a longer experiment, run again
     assert.equal(presetNamed('plain').epochs, 2);
+    const make: NetworkMaker['make'] = ({ classes }) => new st.ResNet18({ classes, width: 4 });
+    const network = registerNetwork({ name: 'named', make });
+    const method = registerMethod({ name: 'named', loss: ({ reference, f }) => f(reference).mean() });
+    const byName = { network: { name: 'named' }, treatments: [{ method: { kind: 'own', name: 'named' } }] };
+    writeFileSync(file, JSON.stringify({ ...plain, ...byName }));
+    await loadPlugin(file);
+    const { own, network: form } = presetNamed('plain');
+    assert.deepEqual([form, own?.treatments], [network, [{ method }]]);
+    writeFileSync(file, JSON.stringify({ ...plain, network: { name: 'namd' } }));
+    await assert.rejects(loadPlugin(file), /There is no network "namd"\. Is it "named"\?/);
     writeFileSync(file, JSON.stringify({ ...plain, epoch: 3 }));
     const { code, stderr } = await command('sweep', '--plugin', file, '--preset', 'plain', '--dry-run');
     assert.equal(code, 1);
@@ -324,7 +334,7 @@ describe('what is refused before anything is trained', () => {
     ],
     'a network that is not registered': [
       { network: { name: 'mine', make: () => undefined } },
-      /a network is \{ width, stem: .* or what registerNetwork/,
+      /There is no network "/,
     ],
     'a method that is not registered': [
       { treatments: [{ ...treatment, method: { name: 'mine', loss: () => st.tf.scalar(0) } }] },
@@ -505,6 +515,15 @@ describe('what is refused before anything is trained', () => {
     const none = { name: 'none' } as OwnMethod & NetworkMaker;
     assert.throws(() => registerMethod(none), /"none" must have a function loss/);
     assert.throws(() => registerNetwork(none), /"none" must have a function make/);
+    for (const testGrid of [
+      [0, 30, 10],
+      [0, 10, 10],
+    ])
+      assert.throws(() => registerDistortion({ ...mine, name: 'b', testGrid }), /a testGrid in no order/);
+    assert.throws(
+      () => registerDistortion({ ...mine, name: 'b', practical: 200 }),
+      /ρ must be a number from/,
+    );
     for (const lack of [{ apply: undefined }, { testGrid: [0] }] as object[])
       assert.throws(
         () => registerDistortion({ ...mine, name: 'b', ...lack }),

@@ -567,6 +567,12 @@ describe('a model of layers', () => {
       () => loadWeights(fromLayers(layers()), file),
       /The weights' .* holds NaN or an infinite number/,
     );
+    const statistics = fromLayers(layers());
+    const variance = [...statistics.variables.values()].find(({ name }) => name.endsWith('moving_variance'));
+    assert.ok(variance);
+    tf.tidy(() => variance.assign(tf.fill([...variance.shape], -1)));
+    saveWeights(statistics, file);
+    assert.throws(() => loadWeights(fromLayers(layers()), file), /moving_variance holds a negative variance/);
     await assert.rejects(certify({ network, dataset, sigma: 0.1, images: 1 }), /answers with NaN/);
     await assert.rejects(train({ ...options, network, method: { kind: 'baseline' } }), {
       message: /has weights that are NaN or infinite/,

@@ -188,37 +188,55 @@ export function registerDistortion(given: OwnDistortion): Part {
     ...given,
     apply: apply as Part['apply'],
   };
+  const isRising = numbers.every((strength, at) => at === 0 || strength > numbers[at - 1]);
+  const isFalling = numbers.every((strength, at) => at === 0 || strength < numbers[at - 1]);
+  if (!isRising && !isFalling) {
+    throw new ArgumentError(`The distortion "${name}" has a testGrid in no order: ${shown(testGrid)}.`, {
+      cure: 'It goes from none to the strongest, each strength once.',
+    });
+  }
+  distortion.check(distortion.practical);
   checkNone(distortion);
   own.add(distortion);
   return distortion;
 }
 
 /**
- * Tries the strength of no distortion on two small pictures: tests and figures leave pictures as they are there. What
- * cannot be tried on these is not.
+ * Tries the first and the last strength of the test grid on two small pictures: tests and figures leave pictures as they are at
+ * that of no distortion. What cannot be tried on these is not.
  *
- * @throws ArgumentError if `apply` changes them
+ * @throws ArgumentError if `apply` changes them at the strength of no distortion
  */
-function checkNone({ name, none, madeBy, apply }: Part): void {
-  if (madeBy !== 'device' || typeof none !== 'number') return;
-  let change: number;
+function checkNone(distortion: Part): void {
+  const { name, none, madeBy, make, testGrid } = distortion;
+  if (madeBy !== 'device' || make !== undefined) return;
+  if (typeof none === 'number' && (changeAt(none, distortion) ?? 0) >= 0.01) {
+    throw new ArgumentError(
+      `The distortion "${name}" changes pictures at strength ${none}, the first of its testGrid, which stands for no distortion.`,
+      { cure: 'Let testGrid begin with the strength that changes nothing, or name that one as `none`.' },
+    );
+  }
+  const strongest = testGrid.at(-1) as number;
+  if (changeAt(strongest, distortion) === 0)
+    console.warn(
+      `The distortion "${name}" left two pictures as they were at strength ${strongest}: does apply use \`strengths\`?`,
+    );
+}
+
+/** How far a value moves at most, 0..1; undefined where two pictures of 28 px cannot be distorted. */
+function changeAt(strength: number, { apply }: Part): number | undefined {
   try {
-    change = tf.tidy(() => {
+    return tf.tidy(() => {
       const squares = tf.randomUniform([2, 32, 32, 3], 0, 255, 'int32', 1) as Tensor4D;
       const crops = squares.slice([0, 2, 2, 0], [2, 28, 28, 3]).div<Tensor4D>(255);
       const zero = () => tf.zerosLike(crops);
-      const [strengths, seeds] = [tf.fill([2], none), tf.zeros([2, 2], 'int32') as Tensor2D];
+      const [strengths, seeds] = [tf.fill([2], strength), tf.zeros([2, 2], 'int32') as Tensor2D];
       const given = { squares, crops, strengths, seeds, gradient: zero, divergenceGradient: zero };
       return tf.max(tf.abs(tf.sub(apply(given), crops))).dataSync()[0];
     });
   } catch {
-    return; // of another side, perhaps
+    return undefined; // of another side, perhaps
   }
-  if (change < 0.01) return;
-  throw new ArgumentError(
-    `The distortion "${name}" changes pictures at strength ${none}, the first of its testGrid, which stands for no distortion.`,
-    { cure: 'Let testGrid begin with the strength that changes nothing, or name that one as `none`.' },
-  );
 }
 
 /** Tells one's own distortions of the same name apart, in compositions too; undefined where all parts are the paper's. */

@@ -119,6 +119,11 @@ export function setTorchWeights(
             : cureOf(name),
       });
     }
+    if (/(running_var|moving_variance)$/.test(name) && values.some((value) => value < 0)) {
+      throw new DataError(`The weights' ${name} holds a negative variance.`, {
+        cure: 'Save the weights again.',
+      });
+    }
     if (!values.every(Number.isFinite)) {
       throw new DataError(`The weights' ${name} holds NaN or an infinite number.`, {
         cure: 'Take those of a training that did not diverge.',

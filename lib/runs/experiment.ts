@@ -7,6 +7,8 @@ import { distortionNamed, isNone, type Strength } from '../distortions';
 import { checkStrengths } from '../distortions/distortion';
 import { ArgumentError, UserError } from '../io/errors';
 import { checkOptions, shown } from '../io/options';
+import { methodNamed } from '../training/own-methods';
+import { networkNamed } from './networks';
 import { openPictures, type Pictures } from './preset-pictures';
 import { addPreset, type Preset, specOf, type Treatment } from './presets';
 import { canonicalJson, type NetworkForm, networkSchema, parseSpec } from './spec';
@@ -20,7 +22,7 @@ export interface ExperimentOptions {
    * in the working directory, which for a notebook is its own folder; in an experiment as JSON, beside its file.
    */
   readonly dataset: Pictures | (() => ImageDataset);
-  /** Default: ResNet-18 of width 16, its stem as the paper's from 64 px on, else the small one. */
+  /** Default: ResNet-18 of width 16, its stem as the paper's from 64 px on, else the small one. In JSON, one's own by its name. */
   readonly network?: NetworkForm;
   /** Epochs of the baseline. Default: 30, the paper's. */
   readonly baselineEpochs?: number;
@@ -113,7 +115,7 @@ export function defineExperiment(options: ExperimentOptions): Preset {
     options,
     'name dataset network baselineEpochs epochs batchSize learningRate treatments tests seeds',
   );
-  const parsed = schema.safeParse(options);
+  const parsed = schema.safeParse(withDefinitions(options));
   if (!parsed.success) {
     const { name } = Object(options) as Partial<ExperimentOptions>;
     const it = typeof name === 'string' ? shown(name) : 'This';
@@ -163,6 +165,24 @@ export function defineExperiment(options: ExperimentOptions): Preset {
   };
   addPreset(preset);
   return preset;
+}
+
+/** Fills in what JSON cannot say: the definitions of networks and methods that it names. */
+function withDefinitions(options: ExperimentOptions): ExperimentOptions {
+  const { network, treatments } = Object(options) as Partial<ExperimentOptions>;
+  const isNamed = (one: unknown): one is { readonly name: string } =>
+    typeof Object(one).name === 'string' && Object(one).definition === undefined;
+  const defined = (treatment: Treatment) => {
+    const { method } = Object(treatment) as Partial<Treatment>;
+    return method?.kind === 'own' && isNamed(method)
+      ? { ...treatment, method: methodNamed(method.name) }
+      : treatment;
+  };
+  return {
+    ...options,
+    ...(isNamed(network) && { network: networkNamed(network.name) }),
+    ...(Array.isArray(treatments) && { treatments: treatments.map(defined) }),
+  };
 }
 
 /** Does something, and says where it was that it could not. */

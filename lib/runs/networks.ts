@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { ArgumentError, UserError } from '../io/errors';
 import { shortHash } from '../io/hash';
-import { checkOptions, shown } from '../io/options';
+import { checkOptions, hint, shown } from '../io/options';
 import { changedError, Registry } from '../io/registry';
 import { checkLogits, logitsOf, Network } from '../model/network';
 import { fastestPrecision, type Precision, ResNet18 } from '../model/resnet';
@@ -44,7 +44,16 @@ export function registerNetwork(maker: NetworkMaker): OwnNetworkForm {
     throw new ArgumentError(`The network "${maker.name}" must have a function make.`);
   own.add(maker);
   graphs.set(maker, new Map());
-  return { name: maker.name, definition: own.definition(maker.name) as string };
+  return networkNamed(maker.name);
+}
+
+/** A network of one's own by its name. @throws ArgumentError if there is none */
+export function networkNamed(name: string): OwnNetworkForm {
+  const definition = own.definition(name);
+  if (definition !== undefined) return { name, definition };
+  throw new ArgumentError(`There is no network "${name}".${hint(name, own.names())}`, {
+    cure: 'Load the file that registers it, or register it: --plugin FILE, loadPlugin, registerNetwork.',
+  });
 }
 
 /**
