@@ -408,8 +408,11 @@ describe('weights on disk', () => {
     const wrapped = new Map([...torchWeights(network)].map(([name, tensor]) => [`module.${name}`, tensor]));
     assert.throws(() => setTorchWeights(network, wrapped), {
       message: /hold module\.conv1\.weight/,
-      cure: /removeprefix\('module\.'\)/,
+      cure: /rename: \(name\) => name\.replace/,
     });
+    const bare = (name: string) => (name === 'module.more' ? undefined : name.replace('module.', ''));
+    const more = new Map([...wrapped, ['module.more', [...wrapped.values()][0]]]);
+    assert.deepEqual(setTorchWeights(network, more, { rename: bare }), []);
     const pickle = join(folder, 'weights.pth');
     for (const magic of ['PK\x03\x04', '\x80\x02']) {
       writeFileSync(pickle, Buffer.from(magic.padEnd(64, 'x'), 'latin1'));

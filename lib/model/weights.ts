@@ -53,6 +53,11 @@ export interface LoadOptions {
    * classes. Default: `'loaded'`.
    */
   readonly head?: 'loaded' | 'new';
+  /**
+   * What a tensor of the file is called here, such as `0.kernel` for `conv1.weight`; undefined leaves it out. Default: by its
+   * own name.
+   */
+  readonly rename?: (name: string) => string | undefined;
 }
 
 /**
@@ -64,11 +69,15 @@ export interface LoadOptions {
  */
 export function setTorchWeights(
   network: Network,
-  weights: ReadonlyMap<string, StoredTensor>,
+  stored: ReadonlyMap<string, StoredTensor>,
   options: LoadOptions = {},
 ): readonly string[] {
-  checkOptions('loadWeights', options, 'head');
-  const { head = 'loaded' } = options;
+  checkOptions('loadWeights', options, 'head rename');
+  const { head = 'loaded', rename = (name) => name } = options;
+  const named = [...stored].map(([name, tensor]) => [rename(name), tensor] as const);
+  const weights = new Map(
+    named.filter((one): one is readonly [string, StoredTensor] => one[0] !== undefined),
+  );
   checkWord('loadWeights: head', head, ['loaded', 'new']);
   if (head === 'new' && network.head.length === 0) {
     throw new ArgumentError('The network does not say which of its variables are the head.', {
@@ -94,7 +103,7 @@ export function setTorchWeights(
   if (unknown !== undefined) {
     throw new DataError(`The weights hold ${unknown}, which the network lacks.`, {
       cure: unknown.startsWith('module.')
-        ? 'DataParallel put "module." before every name. Without, in Python: {name.removeprefix(\'module.\'): weight for …}.'
+        ? 'DataParallel put "module." before every name: { rename: (name) => name.replace("module.", "") } takes it off.'
         : cureOf(unknown),
     });
   }
@@ -104,14 +113,14 @@ export function setTorchWeights(
       snapshot.set(name, variable.values());
       continue;
     }
-    const stored = weights.get(name);
-    if (stored === undefined) throw new DataError(`The weights lack ${name}.`, { cure: cureOf(name) });
-    const { shape, values } = fromTorch(name, stored, variable.shape);
+    const given = weights.get(name);
+    if (given === undefined) throw new DataError(`The weights lack ${name}.`, { cure: cureOf(name) });
+    const { shape, values } = fromTorch(name, given, variable.shape);
     if (shape.join() !== variable.shape.join()) {
       const ours = torchValues(name, variable).shape;
-      const isOfSide = stored.shape[0] === ours[0] && network.head.includes(name);
-      const isTransposed = stored.shape.toReversed().join() === ours.join();
-      throw new DataError(`The weights' ${name} has shape [${stored.shape}], the network's [${ours}].`, {
+      const isOfSide = given.shape[0] === ours[0] && network.head.includes(name);
+      const isTransposed = given.shape.toReversed().join() === ours.join();
+      throw new DataError(`The weights' ${name} has shape [${given.shape}], the network's [${ours}].`, {
         cure: isTransposed
           ? 'It is transposed: torch has [out, in].'
           : isOfSide
@@ -167,7 +176,7 @@ function toldIn(file: string, metadata: TensorFile['metadata']) {
  * Saves the weights in torch's layout, the network's normalisation and the form of its pictures, as safetensors.
  *
  * A ResNet has torchvision's names: PyTorch's `load_state_dict` takes the file. A network of one's own keeps its names, after
- * `fromLayers` such as `2.gamma` and `2.moving_mean`: copy its tensors one by one. A tensor of two axes counts as `[in, out]` and
+ * `fromLayers` such as `2.gamma` and `2.moving_mean`: copy its tensors one by one, and back by `loadWeights`' `rename`. A tensor of two axes counts as `[in, out]` and
  * is transposed. After a flattening, permute the inputs of the dense layer: torch has `[channel, height, width]`,
  * TensorFlow.js `[height, width, channel]`.
  */

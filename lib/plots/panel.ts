@@ -127,7 +127,7 @@ export function experimentTable(laboratory: Laboratory, test: string): ResultsTa
       images,
     }),
   );
-  const title = `${laboratory.preset.name}, ${distortionNamed(test).title}: gain over the control, with its 95 % interval`;
+  const title = `${laboratory.preset.name}, ${distortionNamed(test).title}: gain over the control, with its 95 % interval${rows.some(({ low }) => low === null) ? ', which one seed alone does not have' : ''}; verdicts are corrected for the number of comparisons`;
   return resultsTable(rows, { title });
 }
 

@@ -65,7 +65,7 @@ export interface TrainOptions extends CompileOptions {
 
 /** Where a training keeps its checkpoint, to go on from when it is called again. */
 export interface CheckpointOptions {
-  /** The newest; the one before it is kept beside it, in case this one is damaged. */
+  /** The newest, whose weights take the place of the network's; the one before it is kept beside it, in case it is damaged. */
   readonly file: string;
   /**
    * Identifies what is trained. Refused is a checkpoint of another run, of other pictures, or of another network, method,
