@@ -67,7 +67,7 @@ export function claimsFigure(checks: readonly CheckedClaims[]): Figure {
     const told = others.map(
       (one) => `${differenceText(one).replace(/^.*: /, '')}, ${one.verdict} (${one.preset})`,
     );
-    const note = told.join('; ') || 'not computed: runs are missing';
+    const note = told.join('<br>') || 'not computed: runs are missing';
     const row = { label, top, middle, height, marks, note: marks.length > 0 ? undefined : note };
     top += height;
     return [row];
@@ -124,6 +124,7 @@ export function claimsFigure(checks: readonly CheckedClaims[]): Figure {
         .filter(({ note }) => note !== undefined)
         .map(({ note, middle }) => ({
           text: note,
+          align: 'left',
           y: middle,
           xref: 'paper',
           x: 0.01,
@@ -144,7 +145,7 @@ export function claimsFigure(checks: readonly CheckedClaims[]): Figure {
       ...rows.flatMap(({ label, marks: of, note }) => [
         label.join(' '),
         ...of.map((one) => `  ${one.preset}, ${one.verdict}: ${differenceText(one)}`),
-        ...(note === undefined ? [] : [`  ${note}`]),
+        ...(note?.split('<br>').map((line) => `  ${line}`) ?? []),
       ]),
     ].join('\n'),
   });
