@@ -98,8 +98,8 @@ export function readSafetensors(file: string): TensorFile {
         throw new Error(`its tensor "${name}" is ${dtype}, but ${read} are what is read`);
       }
       const [begin, end] = data_offsets;
-      const expected =
-        (Number(dtype.replace(/\D/g, '')) / 8) * shape.reduce((product, size) => product * size, 1);
+      const bits = Number(dtype.replace(/\D/g, '')); // a type's name ends in them
+      const expected = (bits / 8) * shape.reduce((product, size) => product * size, 1);
       if (end - begin !== expected || start + end > bytes.length) {
         throw new Error(
           `tensor "${name}" needs ${expected} bytes at ${start + begin}, and the file has ${bytes.length}`,

@@ -176,9 +176,9 @@ function toldIn(file: string, metadata: TensorFile['metadata']) {
  * Saves the weights in torch's layout, the network's normalisation and the form of its pictures, as safetensors.
  *
  * A ResNet has torchvision's names: PyTorch's `load_state_dict` takes the file. A network of one's own keeps its names, after
- * `fromLayers` such as `2.gamma` and `2.moving_mean`: copy its tensors one by one, and back by `loadWeights`' `rename`. A tensor of two axes counts as `[in, out]` and
- * is transposed. After a flattening, permute the inputs of the dense layer: torch has `[channel, height, width]`,
- * TensorFlow.js `[height, width, channel]`.
+ * `fromLayers` such as `2.gamma` and `2.moving_mean`: copy its tensors one by one; `rename` of `loadWeights` is the way back. A
+ * tensor of two axes counts as `[in, out]` and is transposed. After a flattening, permute the inputs of the dense layer: torch
+ * has `[channel, height, width]`, TensorFlow.js `[height, width, channel]`.
  */
 export function saveWeights(
   network: Network,

@@ -196,6 +196,7 @@ function told<T>(where: string, work: () => T): T {
 }
 
 const loaded = new Map<string, unknown>();
+/** Whether a file is being loaded. */
 let isLoading = false;
 
 /**
@@ -222,6 +223,7 @@ export function plugins(): readonly string[] {
 }
 
 function load(path: string): unknown {
+  const before = isLoading; // one file may load another
   isLoading = true;
   try {
     if (extname(path) === '.json') {
@@ -259,6 +261,6 @@ function load(path: string): unknown {
       cure: cures.find(([of]) => of.test(reason))?.[1] ?? (error as UserError).cure,
     });
   } finally {
-    isLoading = false;
+    isLoading = before;
   }
 }

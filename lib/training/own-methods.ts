@@ -65,12 +65,14 @@ export function beginMethod(method: RegisteredMethod): void {
   for (const [variable, values] of beginnings.get(ownMethod(method)) ?? []) variable.assignValues(values);
 }
 
+const FEW = [10, 2, 3, 4, 5, 6, 7, 8, 9];
+const MANY = [...Array.from({ length: 90 }, (_, at) => at + 11), 200, 1000];
+
 /** Class counts and sides that a loss is tried with: it may have a constant for each class or pixel. */
-const SHAPES = [8, 28, 32, 56, 64, 112, 128, 224].flatMap((side) =>
-  [10, 2, 3, 4, 5, 6, 7, 8, 9, ...Array.from({ length: 90 }, (_, at) => at + 11), 200, 1000].map(
-    (classes) => ({ side, classes }),
-  ),
-);
+const SHAPES = [
+  ...[...FEW, ...MANY].map((classes) => ({ side: 8, classes })),
+  ...[28, 32, 56, 64, 112, 128, 224].flatMap((side) => FEW.map((classes) => ({ side, classes }))),
+];
 
 /** What a loss makes of small pictures and of a network of ten classes, or of as many as it takes. */
 function graphOf(method: OwnMethod) {
