@@ -75,7 +75,11 @@ for (const [name, described] of Object.entries<Described>(commands)) {
     async ({ plugin = [], ...given }: { readonly plugin?: readonly string[]; preset?: string }) => {
       if (plugin.length > 0) {
         const { loadPlugins }: typeof Experiment = require('../runs/experiment');
-        await loadPlugins(plugin);
+        const { log } = console;
+        console.log = console.error; // stdout is the command's, JSON perhaps
+        await loadPlugins(plugin).finally(() => {
+          console.log = log;
+        });
         const { knownPresets }: typeof Presets = require('../runs/presets');
         const own = knownPresets().flatMap(({ name, own }) => (own === undefined ? [] : name));
         const isOpen = command.getOptionValueSource('preset') === 'default';

@@ -141,7 +141,7 @@ export function panelsOf(figure: FigureName): readonly Panel[] {
 
 /** `Gaussian noise → JPEG`, as the paper titles its panels. */
 export function panelTitle({ training, test }: Pick<Panel, 'training' | 'test'>): string {
-  return `${training.map((name) => distortionNamed(name).title).join(', ')} → ${distortions[test].title}`;
+  return `${training.map((name) => distortionNamed(name).title).join(' or ')} → ${distortions[test].title}`;
 }
 
 /** The settings of a family: its distortion's training grid times its method's hyperparameters (Table 2). */

@@ -61,7 +61,7 @@ export async function buildArrays(options: ArrayOptions): Promise<string> {
     if (wrong >= 0) {
       throw new ArgumentError(
         `buildArrays: image ${wrong} of ${split} has label ${shown(labels[wrong])}, but with ${classNames.length} classNames labels ` +
-          `are 0 to ${classNames.length - 1}.`,
+          `are numbers from 0 to ${classNames.length - 1}.`,
       );
     }
   }
