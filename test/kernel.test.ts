@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { link, mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -24,6 +25,7 @@ import {
   restarts,
   vanishingClients,
 } from './support/kernel-protocol';
+import { freePorts } from './support/ports';
 
 let kernel: TestKernel;
 let folder: string;
@@ -912,6 +914,31 @@ describe('life', () => {
     await writeFile(join(folder, 'wrong.json'), connection);
     const ended = promisify(execFile)(program, [script, join(folder, 'wrong.json')]);
     await assert.rejects(ended, ({ code, stdout }) => code !== 0 && /^kernel: cannot listen: /.test(stdout));
+  });
+
+  test('a port that is taken for a moment is waited for', async (context) => {
+    const [shell_port, control_port, stdin_port, iopub_port, hb_port] = await freePorts(5);
+    const other = createServer().listen(shell_port, '127.0.0.1');
+    await once(other, 'listening');
+    const file = join(folder, 'taken.json');
+    const places = { transport: 'tcp', ip: '127.0.0.1', key: '', signature_scheme: 'hmac-sha256' };
+    const ports = { shell_port, control_port, stdin_port, iopub_port, hb_port };
+    await writeFile(file, JSON.stringify({ ...places, ...ports }));
+    const [program = '', , script = ''] = await kernelCommand();
+    const child = spawn(program, [script, file], { stdio: 'ignore' });
+    context.after(() => child.kill('SIGKILL'));
+    await sleep(700);
+    other.close();
+    const listens = () =>
+      new Promise<boolean>((resolve) => {
+        const socket = connect(shell_port, '127.0.0.1', () => resolve(true)).on('error', () =>
+          resolve(false),
+        );
+        context.after(() => socket.destroy());
+      });
+    for (const end = Date.now() + 10_000; !(await listens()) && Date.now() < end; ) await sleep(100);
+    assert.equal(child.exitCode, null);
+    assert.ok(await listens());
   });
 
   test('a cell that ends the kernel says so, with its last words, by files as sockets, too', async () => {

@@ -1,10 +1,15 @@
 """Executes the notebooks that come a line each, saves them with their outputs, and answers with what went wrong."""
 
+import os
 import sys
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+
+# What kernels print must not be taken for an answer.
+answers = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
 
 for line in sys.stdin:
     file = Path(line.strip())
@@ -15,4 +20,4 @@ for line in sys.stdin:
     except Exception as error:
         wrong = f"{type(error).__name__}: {error}"
     nbformat.write(notebook, file)
-    print(repr(wrong), flush=True)
+    print(repr(wrong), file=answers, flush=True)

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createReadStream, createWriteStream, existsSync, statSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -115,7 +116,10 @@ type ImagesAt = (folder: string) => Promise<readonly SourceImage[]>;
 async function unpack(archive: string, file: string, signal: AbortSignal): Promise<ImagesAt> {
   const images: SourceImage[] = [];
   try {
-    await pipeline(createReadStream(archive), createGunzip(), createWriteStream(file), { signal });
+    const unpacked = createWriteStream(file);
+    const written = pipeline(createReadStream(archive), createGunzip(), unpacked, { signal });
+    // Where it fails at once the file may be opened afterwards, in a folder that was cleared.
+    await written.finally(() => unpacked.closed || once(unpacked, 'close'));
     for await (const { name: path, ...part } of tarEntries(file)) {
       signal.throwIfAborted();
       if (isImage(basename(path))) images.push({ name: basename(path), path, file, part });

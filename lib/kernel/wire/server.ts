@@ -1,6 +1,7 @@
 import { rmSync, writeSync } from 'node:fs';
 import { Session as Inspector } from 'node:inspector';
 import { constants } from 'node:os';
+import { setTimeout as wait } from 'node:timers/promises';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { Reply as Heartbeat, Router, XPublisher } from 'zeromq';
 import { Debugger } from '../debugger/debugger';
@@ -24,6 +25,18 @@ const killMs = 4000;
 
 /** Lets queues grow without limit, so that no message is dropped; a message is queued when `send` returns. */
 const atOnce = { sendHighWaterMark: 0, sendTimeout: 0 };
+
+/** Jupyter finds free ports, and another program may have one for a moment until the kernel is there. */
+async function bindSoon(socket: Pick<Router, 'bind'>, address: string): Promise<void> {
+  for (let triesLeft = 20; ; triesLeft--) {
+    try {
+      return await socket.bind(address);
+    } catch (error) {
+      if (triesLeft === 0 || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+      await wait(100);
+    }
+  }
+}
 
 /** The sockets of the kernel; runs in a thread of its own. */
 class Server {
@@ -72,7 +85,7 @@ class Server {
     const names = ['shell', 'control', 'stdin', 'iopub', 'hb'] as const;
     try {
       await Promise.all(
-        names.map((name) => this.#sockets[name].bind(place + ports[`${name}_port` as const])),
+        names.map((name) => bindSoon(this.#sockets[name], place + ports[`${name}_port` as const])),
       );
     } catch (error) {
       this.#log(`cannot listen: ${error instanceof Error ? error.message : error}`);
