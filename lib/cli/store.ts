@@ -59,7 +59,7 @@ function presetOf(spec: RunSpec): string {
     return !differs(dataset, spec.dataset) && differs(network, spec.network);
   };
   if (name !== undefined && knownPresets().some(isChanged)) throw changedError('network', name);
-  for (const { own, name } of knownPresets()) if (own) checkPictures(spec, presetAt(name)); // which says on which it is
+  for (const { own, name } of knownPresets()) if (own) checkPictures(spec, presetAt(name)); // throws, and names both data sets
   throw new ArgumentError('The run is of no preset of this version.', {
     cure: 'Name the file of an experiment or network of your own: --plugin FILE. Else take the version that its record names.',
   });

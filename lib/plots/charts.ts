@@ -189,10 +189,9 @@ function axisOf({ title, isLogarithmic = false, range, ticks }: ChartAxis, value
   const hasPower = powers.length === 0 || Math.ceil(Math.min(...powers)) <= Math.max(...powers); // of ten
   return {
     title: { text: escapeMarkup(title), standoff: 8 },
-    ...(isLogarithmic && !hasPower && { type: 'log' }),
+    ...(isLogarithmic && { type: 'log' }),
     ...(isLogarithmic &&
       hasPower && {
-        type: 'log',
         exponentformat: 'power',
         dtick: 1,
         ...(!ticks && { tickfont: { size: font.size / 1.25 } }), // Plotly enlarges powers by as much

@@ -22,7 +22,7 @@ export interface ExperimentOptions {
    * in the working directory, which for a notebook is its own folder; in an experiment as JSON, beside its file.
    */
   readonly dataset: Pictures | (() => ImageDataset);
-  /** Default: ResNet-18 of width 16, its stem as the paper's from 64 px on, else the small one. In JSON, one's own by its name. */
+  /** Default: ResNet-18 of width 16, its stem as the paper's from 64 px on, else the small one. JSON names one of one's own: `{ name }`. */
   readonly network?: NetworkForm;
   /** Epochs of the baseline. Default: 30, the paper's. */
   readonly baselineEpochs?: number;

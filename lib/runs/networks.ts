@@ -166,7 +166,7 @@ function beginningOf({ variables }: Network): string {
   return shortHash(JSON.stringify(all));
 }
 
-/** Odd numbers whose multiples have one sign as often as the other, in no order. */
+/** Odd factors: of their 32-bit products with 1, 2, 3, … as many are negative as positive, in no order. */
 const SIGNS = [0x9e3779b1, 0x85ebca6b, 0xc2b2ae35];
 
 /** Hashes what a network computes in training and in tests, and the weights that it was loaded with. */

@@ -6,8 +6,7 @@ import { tf } from './runtime';
 import type { Variable } from './variable';
 
 /**
- * Hashes the graph of a step: functions of other files and numbers from outside, which its text does not show, count; values of
- * variables do not.
+ * Hashes the graph of a step. Functions and numbers that it takes from outside change the hash; values of variables do not.
  *
  * @returns the hash, and the variables that the step reads or writes, in the order in which it comes to them
  * @throws what the step throws, and as `compile`
@@ -32,13 +31,13 @@ export function hashWithValues({ hash, variables }: ReturnType<typeof graphHash>
 
 /** The result for the first of some shapes that a step takes. @throws what it throws for the first, if it takes none */
 export function firstTaken<S, T>(shapes: Iterable<S>, work: (shape: S) => T): T {
-  const errors: unknown[] = [];
+  let first: unknown;
   for (const shape of shapes) {
     try {
       return work(shape);
     } catch (error) {
-      errors.push(error);
+      first ??= error;
     }
   }
-  throw errors[0];
+  throw first;
 }

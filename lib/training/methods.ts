@@ -44,8 +44,8 @@ export type Method =
   | RegisteredMethod;
 
 /**
- * Hashes the ops by which a loss and a network compute, so that a changed function of one's own is noticed; with the variables
- * of both. Undefined where both are the library's, or where they cannot be recorded: eager training does not need that.
+ * Hashes the ops of a loss and a network, so that a changed function of one's own is noticed, and lists the variables of
+ * both. Undefined where both are the library's, or where they cannot be recorded: eager training does not need that.
  */
 export function computedBy(
   method: Method | OwnMethod,

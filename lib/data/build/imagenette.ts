@@ -118,7 +118,7 @@ async function unpack(archive: string, file: string, signal: AbortSignal): Promi
   try {
     const unpacked = createWriteStream(file);
     const written = pipeline(createReadStream(archive), createGunzip(), unpacked, { signal });
-    // Where it fails at once the file may be opened afterwards, in a folder that was cleared.
+    // A pipeline that fails at once may open the file later, when the folder is cleared: wait for that.
     await written.finally(() => unpacked.closed || once(unpacked, 'close'));
     for await (const { name: path, ...part } of tarEntries(file)) {
       signal.throwIfAborted();
