@@ -446,6 +446,8 @@ describe('interrupts', () => {
     await symlink('/bin/sleep', join(programs, 'sleep'));
     const slim = await TestKernel.start({ env: { PATH: programs } });
     context.after(() => Promise.all([slim.kill(), rm(programs, { recursive: true })]));
+    // There is no shell either: what is logged goes nowhere.
+    await slim.send('no_such_request', {}, 'control');
     const id = await slim.sendCell(`console.log('begun');\n${elsewhere['a child that is waited for']}`);
     await slim.message(({ type, parent }) => type === 'stream' && parent === id);
     await sleep(200);

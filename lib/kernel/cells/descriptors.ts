@@ -32,6 +32,9 @@ function openAgain(): number {
   } catch {
     const reader = spawn('sh', ['-c', "trap '' INT; exec cat"], { stdio: ['pipe', 'inherit', 'ignore'] });
     reader.unref();
+    // Where there is no shell, its end of the pipe is closed, and the number soon something else's.
+    reader.on('error', () => {});
+    if (reader.pid === undefined) return openSync('/dev/null', 'a');
     const pipe: { unref(): void; fd: number } = Reflect.get(reader.stdin, '_handle');
     pipe.unref();
     return pipe.fd;
