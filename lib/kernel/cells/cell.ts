@@ -16,24 +16,16 @@ export class Interrupted extends Error {
   }
 }
 
-/** A cell that runs or has run. */
-export class Cell {
-  readonly #controller = new AbortController();
-
-  constructor(
-    readonly request: Request,
-    readonly number: number,
-  ) {
+/** A cell that runs or has run; its signal is aborted when it is interrupted. */
+export class Cell extends AbortController {
+  constructor(readonly request: Request) {
+    super();
     // As many loops as there are may wait for it.
     setMaxListeners(0, this.signal);
   }
 
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
   interrupt(): void {
-    this.#controller.abort(new Interrupted());
+    this.abort(new Interrupted());
   }
 }
 

@@ -1,4 +1,3 @@
-import { writeSync } from 'node:fs';
 import { relative } from 'node:path';
 import { type KernelClient, setCurrentKernel } from '../../notebook/client';
 import { encodeBundle, type MimeBundle, toMimeBundle } from '../../notebook/mime';
@@ -14,16 +13,12 @@ import { Interruption } from './interruption';
 import { redirectOutput, refuseInput } from './output';
 import { LoadedModules } from './rebuilt';
 
-/** The content of an `execute_reply`. */
-export interface ExecuteReply extends Partial<Failure> {
-  readonly status: 'ok' | 'error';
-  readonly execution_count: number;
-  readonly payload?: [];
-  readonly user_expressions?: object;
-}
+type Status = 'ok' | 'error';
 
 interface Run {
   readonly cell: Cell;
+  /** Its execution count. */
+  readonly number: number;
   readonly script: string;
   readonly label: string;
   readonly source: string;
@@ -31,7 +26,7 @@ interface Run {
   readonly quiet: boolean;
   /** Counts and is remembered. */
   readonly kept: boolean;
-  readonly done: (reply: ExecuteReply) => void;
+  readonly done: (reply: { readonly status: Status; readonly execution_count: number }) => void;
 }
 
 /** Runs cells, one at a time, and sends what they show. */
@@ -50,16 +45,13 @@ export class Cells {
 
   constructor(
     private readonly tell: (message: ToServer) => void,
-    { presses, diverted, history }: KernelData,
+    { presses, history }: KernelData,
   ) {
     this.history = new History(history);
     this.#interruption = new Interruption(presses, () => this.#interrupt());
     this.#scripts.install();
-    // Output without a cell, as before the first, goes to the terminal.
     redirectOutput((name, text) => {
-      const cell = this.#currentCell();
-      if (cell) this.tell({ kind: 'stream', name, text, origin: cell.request.origin });
-      else writeSync(diverted.terminal, text);
+      this.tell({ kind: 'stream', name, text, origin: this.#currentCell()?.request.origin });
     });
     refuseInput();
     this.comms = new KernelComms({
@@ -86,16 +78,18 @@ export class Cells {
   execute(request: Request, done: Run['done']): void {
     const { code, silent, store_history } = request.content;
     const source = String(code);
-    const kept = silent !== true && store_history !== false;
+    const quiet = silent === true;
+    const kept = !quiet && store_history !== false;
     if (kept) this.#count += 1;
-    const cell = new Cell(request, this.#count);
+    const number = this.#count;
+    const cell = new Cell(request);
     this.#cells.push(cell);
     const script = `cell-${this.#cells.length}`;
-    const label = kept ? `Cell ${cell.number}` : `Unnumbered cell ${this.#cells.length}`;
+    const label = kept ? `Cell ${number}` : `Unnumbered cell ${this.#cells.length}`;
     this.#scripts.addCell(script, label, source);
-    const run: Run = { cell, script, label, source, quiet: silent === true, kept, done };
+    const run: Run = { cell, number, script, label, source, quiet, kept, done };
     this.#run = run;
-    if (!run.quiet) this.#publish(cell, 'execute_input', { code: source, execution_count: cell.number });
+    if (!quiet) this.#publish(cell, 'execute_input', { code: source, execution_count: number });
     this.#hintAtRestart(cell);
     this.#interruption.calm();
     currentCell.run(cell, async () => {
@@ -134,19 +128,18 @@ export class Cells {
   }
 
   async #execute(run: Run): Promise<void> {
-    const { cell, script, source, quiet, kept } = run;
+    const { cell, number, script, source, quiet, kept } = run;
     const outcome = await this.interpreter.execute(source, script);
     const value = outcome.kind === 'value' ? outcome.value : undefined;
     const data = value === undefined ? undefined : encodeBundle(await toMimeBundle(value));
     if (run !== this.#run) return;
-    if (kept) this.history.add({ line: cell.number, source, output: String(data?.['text/plain'] ?? '') });
+    if (kept) this.history.add({ line: number, source, output: String(data?.['text/plain'] ?? '') });
     const failure = this.#failureOf(run, outcome);
     if (failure) return this.#fail(run, failure);
     if (data && !quiet) {
-      this.#publish(cell, 'execute_result', { execution_count: cell.number, data, metadata: {} });
+      this.#publish(cell, 'execute_result', { execution_count: number, data, metadata: {} });
     }
-    const user_expressions = await this.#evaluate(cell);
-    this.#finish(run, { status: 'ok', execution_count: cell.number, payload: [], user_expressions });
+    this.#finish(run, 'ok', { payload: [], user_expressions: await this.#evaluate(cell) });
   }
 
   async #evaluate(cell: Cell): Promise<object> {
@@ -188,14 +181,14 @@ export class Cells {
   #fail(run: Run, failure: Failure): void {
     if (run !== this.#run) return;
     this.#publish(run.cell, 'error', failure);
-    this.#finish(run, { status: 'error', execution_count: run.cell.number, ...failure });
+    this.#finish(run, 'error', failure);
   }
 
-  #finish(run: Run, reply: ExecuteReply): void {
+  #finish(run: Run, status: Status, content: object): void {
     if (run !== this.#run) return;
     this.#run = undefined;
     this.#modules.remember();
-    run.done(reply);
+    run.done({ status, execution_count: run.number, ...content });
   }
 
   #hintAtRestart({ request: { origin } }: Cell): void {

@@ -22,7 +22,6 @@ interface OpenComm extends Comm {
 }
 
 export class KernelComms implements Comms {
-  readonly #cells: Cells;
   readonly #open = new Map<string, OpenComm>();
   readonly #targets = new Map<string, { readonly cell: Cell | undefined; readonly handler: CommHandler }>();
   /** Handlers at work that no computation has waited for. */
@@ -30,19 +29,17 @@ export class KernelComms implements Comms {
   /** Of the message that is taken just now: what is sent meanwhile answers it. */
   #origin: Origin | undefined;
 
-  constructor(cells: Cells) {
-    this.#cells = cells;
-  }
+  constructor(private readonly cells: Cells) {}
 
   open(target: string, data: CommData = {}, options?: CommOptions): Comm {
-    const cell = this.#cells.current();
+    const cell = this.cells.current();
     const comm = this.#make(randomUUID(), target, cell);
     this.#send('comm_open', { comm_id: comm.id, target_name: target, data }, options);
     return comm;
   }
 
   onOpen(target: string, handler: CommHandler): void {
-    this.#targets.set(target, { cell: this.#cells.current(), handler });
+    this.#targets.set(target, { cell: this.cells.current(), handler });
   }
 
   /** Whether it can be taken at once. If not, a cell that was sent before it may be what it waits for. */
@@ -121,13 +118,13 @@ export class KernelComms implements Comms {
   /** A front end need not wait for what a handler awaits. */
   #call(comm: OpenComm, handler: () => unknown): void {
     if (!comm.cell) return;
-    if (!comm.turn || comm.turn.signal.aborted) comm.turn = new Cell(comm.cell.request, comm.cell.number);
+    if (!comm.turn || comm.turn.signal.aborted) comm.turn = new Cell(comm.cell.request);
     const { turn } = comm;
     const work = currentCell.run(turn, async () => {
       try {
         await handler();
       } catch (error) {
-        this.#cells.fail(turn, error);
+        this.cells.fail(turn, error);
       }
     });
     this.#work.add(work);
@@ -135,9 +132,9 @@ export class KernelComms implements Comms {
   }
 
   #send(type: string, content: object, { metadata = {}, buffers }: CommOptions = {}): void {
-    const origin = this.#origin ?? this.#cells.current()?.request.origin ?? { identities: [], header: '{}' };
+    const origin = this.#origin ?? this.cells.current()?.request.origin ?? { identities: [], header: '{}' };
     const parts = { content: JSON.stringify(content), metadata: JSON.stringify(metadata), buffers };
-    this.#cells.send({ type, ...parts, origin });
+    this.cells.send({ type, ...parts, origin });
   }
 }
 

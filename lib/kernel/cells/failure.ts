@@ -27,15 +27,18 @@ export function failureOf(error: unknown, scripts: Scripts): Failure {
 function tracebackOf(error: Error, scripts: Scripts, shown: Set<unknown>): string[] {
   shown.add(error);
   const stack = typeof error.stack === 'string' ? error.stack : '';
-  const frames = stack.split('\n').filter((line) => /^ +at /.test(line));
+  const trace = stack
+    .split('\n')
+    .filter((line) => /^ +at /.test(line))
+    .join('\n');
   const cure = 'cure' in error && typeof error.cure === 'string' ? error.cure : undefined;
   const fields = Object.entries(error).filter(([name]) => !usual.has(name));
+  const carried = fields.length > 0 ? inspect(Object.fromEntries(fields)) : undefined;
+  const blocks = [scripts.excerpt(trace), trace, carried];
   const lines = [
     `${red(String(error.name))}: ${error.message}`,
     ...(cure ? [`What to do: ${cure}`] : []),
-    ...blockOf(scripts.excerpt(frames.join('\n'))),
-    ...blockOf(frames.join('\n')),
-    ...blockOf(fields.length > 0 ? inspect(Object.fromEntries(fields)) : undefined),
+    ...blocks.flatMap((block) => (block ? ['', ...block.split('\n')] : [])),
   ];
   const causes = error instanceof AggregateError ? error.errors : 'cause' in error ? [error.cause] : [];
   for (const cause of causes) {
@@ -48,10 +51,6 @@ function tracebackOf(error: Error, scripts: Scripts, shown: Set<unknown>): strin
 
 /** Fields of errors that are shown in another way. */
 const usual = new Set(['name', 'message', 'stack', 'cure', 'cause', 'errors']);
-
-function blockOf(text: string | undefined): string[] {
-  return text ? ['', ...text.split('\n')] : [];
-}
 
 /** What is written here for what IPython takes beside Python. */
 const insteadOf: readonly (readonly [RegExp, string])[] = [
@@ -80,10 +79,10 @@ export function failureOfDiagnostics(
   scripts: Scripts,
 ): Failure {
   const ename = 'TypeScriptError';
-  const placed = diagnostics.map((diagnostic) => {
-    const { file = cell, line, column } = diagnostic;
-    return { ...diagnostic, place: `${file}:${line}:${column}` };
-  });
+  const placed = diagnostics.map((diagnostic) => ({
+    ...diagnostic,
+    place: `${diagnostic.file ?? cell}:${diagnostic.line}:${diagnostic.column}`,
+  }));
   const evalue = placed.map(({ place, text }) => `${place}: ${text}`).join('\n');
   const blocks = placed.slice(0, mostDiagnostics).map(({ file, place, text, code }) => {
     const excerpt = file ? undefined : scripts.excerpt(place);

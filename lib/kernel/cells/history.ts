@@ -32,15 +32,10 @@ export class History {
 
   /** @returns the content of a `history_reply` */
   answer(request: Readonly<Record<string, unknown>>): object {
-    const withOutput = request.output === true;
-    return {
-      status: 'ok',
-      history: this.#select(request).map(({ session, line, source, output }) => [
-        session,
-        line,
-        withOutput ? [source, output] : source,
-      ]),
-    };
+    const history = this.#select(request).map(({ session, line, source, output }) => {
+      return [session, line, request.output === true ? [source, output] : source];
+    });
+    return { status: 'ok', history };
   }
 
   #select(request: Readonly<Record<string, unknown>>): Entry[] {

@@ -1,7 +1,8 @@
 import { StringDecoder } from 'node:string_decoder';
+import type { Stream } from '../wire/thread';
 
 /** Sends all that this process writes, `console` with it, to `write` instead of to the terminal. */
-export function redirectOutput(write: (name: 'stdout' | 'stderr', text: string) => void): void {
+export function redirectOutput(write: (name: Stream, text: string) => void): void {
   for (const name of ['stdout', 'stderr'] as const) {
     const decoder = new StringDecoder('utf8');
     process[name].write = (

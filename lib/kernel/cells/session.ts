@@ -17,7 +17,6 @@ const underWayMs = 20;
 /** Answers requests, one after the other, on the main thread. */
 export class Session {
   readonly #cells: Cells;
-  readonly #terminal: number;
   readonly #queue: Request[] = [];
   /** Those queued behind a cell that failed. */
   readonly #aborted = new Set<Request>();
@@ -29,9 +28,8 @@ export class Session {
   /** @param server the other thread */
   constructor(
     private readonly server: Worker,
-    data: KernelData,
+    private readonly data: KernelData,
   ) {
-    this.#terminal = data.diverted.terminal;
     this.#cells = new Cells((message) => this.#tell(message), data);
     server.on('message', (message: ToSession) => this.#take(message));
     // After the turn in which what waits already is taken.
@@ -53,17 +51,14 @@ export class Session {
 
   #take(message: ToSession): void {
     this.#goOn();
-    switch (message.kind) {
-      case 'request':
-        this.#takeRequest(message.request);
-        break;
-      case 'interrupt':
-        this.#tell({ kind: 'taken' });
-        this.#cells.interrupt();
-        break;
-      case 'shut down':
-        this.#isEnding = true;
-        process.exit(message.code);
+    if (message.kind === 'request') {
+      this.#takeRequest(message.request);
+    } else if (message.kind === 'interrupt') {
+      this.#tell({ kind: 'taken' });
+      this.#cells.interrupt();
+    } else {
+      this.#isEnding = true;
+      process.exit(message.code);
     }
   }
 
@@ -75,19 +70,14 @@ export class Session {
     const isKnown = request.type.startsWith('comm_') && this.#cells.comms.isKnown(request);
     // A person types while a cell waits.
     if (isKnown || (this.#request?.type === 'execute_request' && typing.has(request.type))) {
-      this.#interject(request);
-      return;
+      this.#interjected = { under: this.#request };
+      this.#begin(request);
+      this.#answer(request);
+      this.#goOn();
+    } else {
+      this.#queue.push(request);
+      this.#next();
     }
-    this.#queue.push(request);
-    this.#next();
-  }
-
-  /** Answers while a cell waits. */
-  #interject(request: Request): void {
-    this.#interjected = { under: this.#request };
-    this.#begin(request);
-    this.#answer(request);
-    this.#goOn();
   }
 
   /** The cell that waited is busy again; at the next message if what came between was broken off. */
@@ -129,7 +119,8 @@ export class Session {
 
   #answer(request: Request): void {
     const answer = this.#answers[request.type];
-    if (!answer) writeSync(this.#terminal, `kernel: unknown message on shell: ${request.type}\n`);
+    if (!answer)
+      writeSync(this.data.diverted.terminal, `kernel: unknown message on shell: ${request.type}\n`);
     try {
       this.#finish(answer?.(request.content, request));
     } catch (error) {

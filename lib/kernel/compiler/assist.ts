@@ -46,13 +46,11 @@ const mostSignatures = 100;
 
 /** Signature and doc comment of the name at the position, or of the function whose arguments stand there. */
 export function inspect(draft: Draft, source: string, position: number): MimeBundle | undefined {
-  const at = (place: number) => draft.quickInfo(draft.start + place);
-  const callee = calleeAround(source, position);
-  const info =
-    at(position) ??
-    (position > 0 ? at(position - 1) : undefined) ??
-    (callee === undefined ? undefined : at(callee));
-  return info && documentation(info);
+  for (const place of [position, position - 1, calleeAround(source, position) ?? -1]) {
+    const info = place < 0 ? undefined : draft.quickInfo(draft.start + place);
+    if (info) return documentation(info);
+  }
+  return undefined;
 }
 
 /** Where the name of the innermost function stands whose arguments hold the position. */

@@ -25,22 +25,14 @@ export class Evaluator {
 
   /** What the names hold now, of those that have something. */
   values(names: Iterable<string>): Map<string, unknown> {
-    const list = [...names];
     const values = new Map<string, unknown>();
-    const getters = list.map((name) => `() => ${name}`);
+    // A name whose declaration has not been reached throws.
+    const reads = [...names].map((name) => `try { ${takenName}.set('${name}', ${name}); } catch {}`);
     // With a name, by which a debugger knows to pass it by.
-    const expression = `[${getters.join(', ')}]\n//# sourceURL=node:kernel`;
-    this.#session.post('Runtime.evaluate', { expression, objectGroup }, (_, { result }) => {
-      const getters = this.#take(result);
-      if (!Array.isArray(getters)) return;
-      list.forEach((name, index) => {
-        try {
-          values.set(name, getters[index]());
-        } catch {
-          // It has not come to its declaration.
-        }
-      });
-    });
+    const expression = `${reads.join('\n')}\n//# sourceURL=node:kernel`;
+    Reflect.set(globalThis, takenName, values);
+    this.#session.post('Runtime.evaluate', { expression, objectGroup });
+    Reflect.deleteProperty(globalThis, takenName);
     return values;
   }
 

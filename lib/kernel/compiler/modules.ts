@@ -107,9 +107,12 @@ export class Modules {
   }
 
   #load(file: string, from: string): Loaded {
+    const loaded = this.#loaded.get(file) ?? this.#loadAnew(file);
     this.#loaded.get(from)?.imports.add(file);
-    const known = this.#loaded.get(file);
-    if (known) return known;
+    return loaded;
+  }
+
+  #loadAnew(file: string): Loaded {
     const module = { exports: {} };
     const loaded: Loaded = { module, version: versionOf(file), imports: new Set() };
     this.#loaded.set(file, loaded);
@@ -152,16 +155,12 @@ export class Modules {
 
   /** Lets go of what was written anew, and of what imports it. */
   #forgetChanged(): void {
-    const stale = new Set(
-      [...this.#loaded].filter(([file, { version }]) => versionOf(file) !== version).map(([file]) => file),
+    const isGone = (file: string) => !this.#loaded.has(file);
+    const stale = [...this.#loaded].filter(
+      ([file, { version, imports }]) => versionOf(file) !== version || [...imports].some(isGone),
     );
-    for (let before = -1; before < stale.size; ) {
-      before = stale.size;
-      for (const [file, { imports }] of this.#loaded) {
-        if ([...imports].some((imported) => stale.has(imported))) stale.add(file);
-      }
-    }
-    for (const file of stale) this.#loaded.delete(file);
+    for (const [file] of stale) this.#loaded.delete(file);
+    if (stale.length > 0) this.#forgetChanged();
   }
 
   /** What an `import` of a CommonJS module gives. */

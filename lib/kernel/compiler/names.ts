@@ -1,7 +1,7 @@
 import ts from 'typescript-6';
 
 /** What TypeScript's typings leave out. */
-const { bindSourceFile, getNodeKind } = ts as typeof ts & {
+export const { bindSourceFile, getNodeKind } = ts as typeof ts & {
   bindSourceFile(file: ts.SourceFile, options: ts.CompilerOptions): void;
   getNodeKind(node: ts.Node): ts.ScriptElementKind;
 };

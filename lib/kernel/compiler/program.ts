@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import ts from 'typescript-6';
-import { namesOf } from './names';
+import { getNodeKind, isType, namesOf } from './names';
 import { optionsFor } from './options';
 import { asScript, runnable, withoutMap } from './transform';
 
@@ -109,7 +109,9 @@ export class Program {
     const { parsed, ...read } = this.#read(source);
     // An object has got a bracket in front.
     const shift = parsed.text === source ? 0 : 1;
-    const last = parsed.statements.findLast((node) => !ts.isEmptyStatement(node) && !isType(node));
+    const last = parsed.statements.findLast(
+      (node) => !ts.isEmptyStatement(node) && !isType(getNodeKind(node)),
+    );
     const hasValue = last !== undefined && (ts.isExpressionStatement(last) || ts.isExportAssignment(last));
     const refused = (diagnostics: readonly Diagnostic[]) => ({ ...read, diagnostics, map: '', hasValue });
     if (parsed.parseDiagnostics.length > 0) {
@@ -216,7 +218,8 @@ export class Program {
   }
 
   #host(): ts.LanguageServiceHost {
-    const { fileExists, readFile } = ts.sys;
+    const { fileExists } = ts.sys;
+    const readFile = (file: string) => this.#cells.get(file)?.text ?? ts.sys.readFile(file);
     const library = dirname(ts.getDefaultLibFilePath({}));
     // What a tsconfig.json asks for beyond the language waits as Node's types do.
     const lean = { ...this.options, types: [], lib: this.options.lib?.filter((name) => !web.test(name)) };
@@ -232,35 +235,29 @@ export class Program {
       getScriptVersion: versionIn,
       getScriptSnapshot: (file) => {
         const version = versionIn(file);
-        if (snapshots.get(file)?.version !== version) {
-          const text = this.#cells.get(file)?.text ?? readFile(file);
-          snapshots.set(file, {
-            version,
-            snapshot: text === undefined ? text : ts.ScriptSnapshot.fromString(text),
-          });
-        }
-        return snapshots.get(file)?.snapshot;
+        const known = snapshots.get(file);
+        if (known?.version === version) return known.snapshot;
+        const text = readFile(file);
+        const snapshot = text === undefined ? undefined : ts.ScriptSnapshot.fromString(text);
+        snapshots.set(file, { version, snapshot });
+        return snapshot;
       },
       getCurrentDirectory: () => this.#directory,
       getDefaultLibFileName: ts.getDefaultLibFilePath,
       useCaseSensitiveFileNames: () => ts.sys.useCaseSensitiveFileNames,
       fileExists: (file) => this.#cells.has(file) || fileExists(file),
-      readFile: (file) => this.#cells.get(file)?.text ?? readFile(file),
+      readFile,
     };
   }
 }
 
 function emit(program: ts.Program, file: ts.SourceFile, length: number): { code: string; map: string } {
   const output = { code: '', map: '' };
-  program.emit(
-    file,
-    (name, text) => {
-      output[name.endsWith('.map') ? 'map' : 'code'] = text;
-    },
-    undefined,
-    false,
-    { before: [runnable], after: [asScript(length)] },
-  );
+  const write = (name: string, text: string) => {
+    output[name.endsWith('.map') ? 'map' : 'code'] = text;
+  };
+  const transformers = { before: [runnable], after: [asScript(length)] };
+  program.emit(file, write, undefined, false, transformers);
   return { ...output, code: withoutMap(output.code) };
 }
 
@@ -296,10 +293,6 @@ function parseAsMeant(source: string): { parsed: Parsed; extension: string } {
   ];
   const sound = ways.find(({ parsed }) => parsed.parseDiagnostics.length === 0);
   return sound ?? { parsed: parse(source), extension: '.ts' };
-}
-
-function isType(node: ts.Statement): boolean {
-  return ts.isInterfaceDeclaration(node) || ts.isTypeAliasDeclaration(node);
 }
 
 /** Says whether a file has been written anew; one that is not there has a version, too. */

@@ -3,7 +3,8 @@ import { SourceMap } from 'node:module';
 interface Script {
   /** What users know it by: `Cell 3`, or a path. */
   readonly label: string;
-  readonly isCell: boolean;
+  /** Of a cell: what was written. */
+  readonly source?: string;
   /** As JSON until it is needed. */
   map?: string | SourceMap;
 }
@@ -11,12 +12,9 @@ interface Script {
 /** What runs, and what it was written as: makes stack traces point to the cells. */
 export class Scripts {
   readonly #byName = new Map<string, Script>();
-  /** The last cell of each label. */
-  readonly #sources = new Map<string, string>();
 
   addCell(name: string, label: string, source: string): void {
-    this.#byName.set(name, { label, isCell: true });
-    this.#sources.set(label, source);
+    this.#byName.set(name, { label, source });
   }
 
   /**
@@ -25,7 +23,7 @@ export class Scripts {
    * @returns the map as a comment for debuggers
    */
   addMap(name: string, map: string, text: string): string {
-    this.#byName.set(name, { label: name, isCell: false, ...this.#byName.get(name), map });
+    this.#byName.set(name, { label: name, ...this.#byName.get(name), map });
     const whole = { ...JSON.parse(map), sources: [name], sourcesContent: [text], sourceRoot: '' };
     const base64 = Buffer.from(JSON.stringify(whole)).toString('base64');
     return `\n//# sourceMappingURL=data:application/json;base64,${base64}`;
@@ -37,7 +35,7 @@ export class Scripts {
     Error.stackTraceLimit = 50;
     Error.prepareStackTrace = (error, frames) => {
       // What is further out than the cell is the kernel.
-      const outermost = frames.findLastIndex((frame) => this.#scriptOf(frame)?.isCell);
+      const outermost = frames.findLastIndex((frame) => this.#scriptOf(frame)?.source !== undefined);
       const shown = outermost < 0 ? frames : frames.slice(0, outermost + 1);
       const lines = shown.flatMap((frame) => this.#frameText(frame) ?? []).map((text) => `    at ${text}`);
       return [headOf(error), ...lines].join('\n');
@@ -56,7 +54,8 @@ export class Scripts {
    */
   excerpt(text: string): string | undefined {
     const [, label = '', line = '', column = ''] = /((?:Unnumbered c|C)ell \d+):(\d+):(\d+)/.exec(text) ?? [];
-    const lines = this.#sources.get(label)?.split('\n');
+    const cell = [...this.#byName.values()].find((script) => script.label === label);
+    const lines = cell?.source?.split('\n');
     if (!lines) return undefined;
     const at = Number(line);
     const first = Math.max(1, at - 2);

@@ -6,60 +6,54 @@ import { Variables } from './variables';
 
 export type Arguments = Readonly<Record<string, unknown>>;
 
-/** A call of a user's code that has not returned. */
-interface Frame {
+/** A call of a user's code that has not returned, and where it stands. */
+interface Frame extends Place {
   readonly call: Debugger.CallFrame;
-  readonly place: Place;
 }
 
 /** Answers a request: with the body of the reply, or a promise of it. */
 type Answer = (args: Arguments) => unknown;
 type Way = 'stepOver' | 'stepInto' | 'stepOut';
 
-/** The last, and where it began. */
-interface Step {
-  readonly how: Way;
-  readonly depth: number;
-  readonly place: Place;
-}
-
 /** There is one thread for clients. */
 export const threadId = 1;
 const passedBy = { patterns: foreign };
-const localScopes = /^(local|block|catch|with|eval)$/;
+
+/** What clients call scopes, and what V8 does. */
+const scopeTypes = {
+  Locals: ['local', 'block', 'catch', 'with', 'eval'],
+  Closure: ['closure', 'module'],
+  Globals: ['script'],
+};
 
 /** What there is as long as somebody debugs: a session with the inspector of the main thread, from this one. */
 export class Attachment {
-  readonly sources: Sources;
+  readonly #inspector = new Session();
+  readonly #variables = new Variables(this.#inspector);
+  readonly sources = new Sources(this.#inspector);
   /** Where the main thread stands, the innermost first. */
   #frames: readonly Frame[] | undefined;
-  #step: Step | undefined;
+  /** The last step, and the line that it began at. */
+  #step: { readonly how: Way; readonly from: string } | undefined;
   /** What V8 calls the stop before scripts. */
   #beforeScripts = '';
   /** It is to stop wherever it is. */
   #isPausing = false;
 
   /** @param emit sends an event of DAP */
-  static async open(emit: (event: string, body: object) => void): Promise<Attachment> {
-    const inspector = new Session();
+  constructor(private readonly emit: (event: string, body: object) => void) {}
+
+  async open(): Promise<void> {
+    const inspector = this.#inspector;
     inspector.connectToMainThread();
-    const attachment = new Attachment(inspector, await Variables.open(inspector), emit);
-    inspector.on('Debugger.scriptParsed', ({ params }) => attachment.sources.add(params));
-    inspector.on('Debugger.paused', ({ params }) => attachment.#pause(params));
-    inspector.on('Debugger.resumed', () => attachment.#resume());
+    await this.#variables.open();
+    inspector.on('Debugger.scriptParsed', ({ params }) => this.sources.add(params));
+    inspector.on('Debugger.paused', ({ params }) => this.#pause(params));
+    inspector.on('Debugger.resumed', () => this.#resume());
     await inspector.post('Debugger.enable');
     await inspector.post('Debugger.setBlackboxPatterns', passedBy);
-    await attachment.#stopBeforeScripts();
-    emit('initialized', {});
-    return attachment;
-  }
-
-  private constructor(
-    private readonly inspector: Session,
-    private readonly variables: Variables,
-    private readonly emit: (event: string, body: object) => void,
-  ) {
-    this.sources = new Sources(inspector);
+    await this.#stopBeforeScripts();
+    this.emit('initialized', {});
   }
 
   get isStopped(): boolean {
@@ -73,8 +67,8 @@ export class Attachment {
 
   /** V8 goes on by itself then. */
   end(): void {
-    this.inspector.removeAllListeners();
-    this.inspector.disconnect();
+    this.#inspector.removeAllListeners();
+    this.#inspector.disconnect();
   }
 
   /** By the command of a request. */
@@ -87,7 +81,7 @@ export class Attachment {
       this.#setBreakpoints(pathIn(source), breakpoints as Breakpoint[]),
     setExceptionBreakpoints: ({ filters }) => {
       const [state = 'none'] = ['all', 'uncaught'].filter((name) => (filters as string[]).includes(name));
-      return this.inspector.post('Debugger.setPauseOnExceptions', { state });
+      return this.#inspector.post('Debugger.setPauseOnExceptions', { state });
     },
     modules: () => {
       const modules = this.sources
@@ -99,15 +93,15 @@ export class Attachment {
     stackTrace: () => this.#stackTrace(),
     scopes: ({ frameId }) => this.#scopes(this.#frame(frameId)),
     variables: async ({ variablesReference }) => ({
-      variables: await this.variables.list(Number(variablesReference)),
+      variables: await this.#variables.list(Number(variablesReference)),
     }),
-    inspectVariables: async () => ({ variables: await this.variables.globals() }),
+    inspectVariables: async () => ({ variables: await this.#variables.globals() }),
     richInspectVariables: async ({ variableName, frameId }) => ({
-      data: await this.variables.rich(String(variableName), this.#callFrameId(frameId)),
+      data: await this.#variables.rich(String(variableName), this.#callFrameId(frameId)),
       metadata: {},
     }),
     evaluate: async ({ expression, frameId }) => {
-      const shown = await this.variables.show(String(expression), this.#callFrameId(frameId));
+      const shown = await this.#variables.show(String(expression), this.#callFrameId(frameId));
       return { result: shown?.value, variablesReference: shown?.variablesReference };
     },
     next: () => this.#go('stepOver'),
@@ -131,7 +125,7 @@ export class Attachment {
     if (this.#isPausing) this.#tell('Debugger.setBlackboxPatterns', passedBy);
     const frames = callFrames.flatMap((call): Frame[] => {
       const place = this.sources.place(call.location);
-      return place ? [{ call, place }] : [];
+      return place ? [{ ...place, call }] : [];
     });
     const [top] = frames;
     // A step ends with the reason “other” in Node 20, and with “step” from Node 22 on.
@@ -143,7 +137,8 @@ export class Attachment {
       if (this.#isPausing) setTimeout(() => this.#askForPause(), 10);
     } else if (step && top.call !== callFrames[0]) {
       this.#tell('Debugger.stepOut');
-    } else if (step && !isReached(step, frames, top.place)) {
+    } else if (step && (!top.isExact || lineOf(frames) === step.from)) {
+      // A step ends on another line, at something that was written.
       this.#tell(`Debugger.${step.how === 'stepOut' ? 'stepOver' : step.how}`);
     } else {
       const isException = reason === 'exception' || reason === 'promiseRejection';
@@ -162,10 +157,9 @@ export class Attachment {
   /** A script that was written as something else stops before it runs, so that its breakpoints can be set. */
   async #stopBeforeScripts(): Promise<void> {
     // V8 would not make the code of one fast that has stopped.
-    await this.inspector.post('Debugger.removeBreakpoint', { breakpointId: this.#beforeScripts });
-    const instrumentation = 'beforeScriptWithSourceMapExecution';
-    const set: unknown = await this.inspector.post('Debugger.setInstrumentationBreakpoint', {
-      instrumentation,
+    await this.#inspector.post('Debugger.removeBreakpoint', { breakpointId: this.#beforeScripts });
+    const set: unknown = await this.#inspector.post('Debugger.setInstrumentationBreakpoint', {
+      instrumentation: 'beforeScriptWithSourceMapExecution',
     });
     this.#beforeScripts = (set as { breakpointId: string }).breakpointId;
   }
@@ -177,16 +171,16 @@ export class Attachment {
   }
 
   #resume(): void {
-    this.variables.forget()();
+    this.#variables.forget()();
     if (!this.#frames) return;
     this.#frames = undefined;
     this.emit('continued', { threadId, allThreadsContinued: true });
   }
 
   async #go(how: Way | 'resume'): Promise<object> {
-    const { place } = this.#frame(0);
-    this.#step = how === 'resume' ? undefined : { how, depth: this.#frames?.length ?? 0, place };
-    await this.inspector.post(`Debugger.${how}`);
+    this.#frame(0);
+    this.#step = how === 'resume' ? undefined : { how, from: lineOf(this.#frames ?? []) };
+    await this.#inspector.post(`Debugger.${how}`);
     return { allThreadsContinued: true };
   }
 
@@ -203,36 +197,24 @@ export class Attachment {
   }
 
   #stackTrace(): object {
-    const stackFrames = (this.#frames ?? []).map(({ call, place: { path, line, column } }, id) => ({
-      id,
-      name:
-        call.functionName ||
-        (call.scopeChain.some(({ type }) => type === 'local') ? '(anonymous)' : '(cell)'),
-      line,
-      column,
-      source: { name: basename(path), path },
-    }));
+    const stackFrames = (this.#frames ?? []).map(({ call, path, line, column }, id) => {
+      const isFunction = call.scopeChain.some(({ type }) => type === 'local');
+      const name = call.functionName || (isFunction ? '(anonymous)' : '(cell)');
+      return { id, name, line, column, source: { name: basename(path), path } };
+    });
     return { stackFrames, totalFrames: stackFrames.length };
   }
 
   async #scopes({ call }: Frame): Promise<object> {
-    const take = (matches: (type: string) => boolean) =>
-      call.scopeChain.filter(({ type }) => matches(type)).map(({ object }) => object);
-    const named: [string, Runtime.RemoteObject[], Runtime.RemoteObject?][] = [
-      [
-        'Locals',
-        take((type) => localScopes.test(type)),
-        call.this.className === 'global' ? undefined : call.this,
-      ],
-      ['Closure', take((type) => type === 'closure' || type === 'module')],
-      ['Globals', take((type) => type === 'script')],
-    ];
-    const scopes = named.flatMap(async ([name, objects, self]) => {
-      if (objects.length === 0) return [];
-      const variablesReference = await this.variables.holdScopes(objects, self);
-      return [{ name, variablesReference, expensive: false }];
-    });
-    return { scopes: (await Promise.all(scopes)).flat() };
+    const scopes: object[] = [];
+    for (const [name, types] of Object.entries(scopeTypes)) {
+      const chain = call.scopeChain.filter(({ type }) => types.includes(type));
+      if (chain.length === 0) continue;
+      const self = name === 'Locals' && call.this.className !== 'global' ? call.this : undefined;
+      const variablesReference = await this.#variables.holdScopes(chain, self);
+      scopes.push({ name, variablesReference, expensive: false });
+    }
+    return { scopes };
   }
 
   /** @returns what V8 calls the frame; nothing where nothing stands */
@@ -249,17 +231,13 @@ export class Attachment {
 
   /** What is told to an end that comes first has no answer. */
   #tell(method: string, params?: object): void {
-    this.inspector.post(method, params).catch(() => undefined);
+    this.#inspector.post(method, params).catch(() => undefined);
   }
 }
 
-/** A step ends on another line, at something that was written. */
-function isReached(
-  { depth, place }: Step,
-  frames: readonly Frame[],
-  { isExact, path, line }: Place,
-): boolean {
-  return isExact && !(frames.length === depth && path === place.path && line === place.line);
+/** The line that is at hand, in the call that is. */
+function lineOf({ length, 0: top }: readonly Frame[]): string {
+  return `${length} ${top?.path}:${top?.line}`;
 }
 
 function pathIn(source: unknown): string {

@@ -1,3 +1,4 @@
+import { failureText } from '../../io/errors';
 import { type Arguments, Attachment, threadId } from './attachment';
 import { cellFile } from './sources';
 
@@ -22,8 +23,7 @@ export class Debugger {
       const body = await this.#answer(String(command), (args ?? {}) as Arguments);
       return { ...reply, success: true, body: body ?? {} };
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      return { ...reply, success: false, message, body: {} };
+      return { ...reply, success: false, message: failureText(error), body: {} };
     }
   }
 
@@ -38,9 +38,12 @@ export class Debugger {
       case 'debugInfo':
         return this.#info();
       case 'initialize':
-        this.attachment ??= await Attachment.open((event, body) => {
-          this.emit({ type: 'event', seq: ++this.#count, event, body });
-        });
+        if (!this.attachment) {
+          this.attachment = new Attachment((event, body) => {
+            this.emit({ type: 'event', seq: ++this.#count, event, body });
+          });
+          await this.attachment.open();
+        }
         return capabilities;
       case 'disconnect':
         this.end();

@@ -30,20 +30,22 @@ export interface Place {
   readonly column: number;
   /** Whether something begins there that was written, and not something that the kernel has put in. */
   readonly isExact: boolean;
-}
-
-interface Written extends Place {
+  /** Where it runs. */
   readonly location: Debugger.Location;
 }
+
+type Lines = readonly (number | undefined)[];
 
 interface Script {
   readonly id: string;
   readonly path: string;
   readonly endLine: number;
-  /** Of code that was not written as it runs: its map, and the paths of what was written. */
-  readonly map?: { readonly map: SourceMap; readonly paths: ReadonlyMap<string, string> };
+  /** Of code that was not written as it runs. */
+  readonly map?: SourceMap;
+  /** The paths of what was written, by their names in the map. */
+  readonly paths: ReadonlyMap<string, string>;
   /** All that its map knows, once there are breakpoints. */
-  written?: readonly Written[];
+  written?: readonly Place[];
 }
 
 const cell = /^cell-\d+$/;
@@ -70,8 +72,8 @@ export class Sources {
   add({ scriptId: id, url, endLine, sourceMapURL }: Debugger.ScriptParsedEventDataType): void {
     if (!isOwn(url)) return;
     const path = url.startsWith('file:') ? fileURLToPath(url) : url;
-    const map = sourceMapURL ? this.#readMap(path, sourceMapURL) : undefined;
-    this.#scripts.set(id, { id, path, endLine, map });
+    const mapped = sourceMapURL ? this.#readMap(path, sourceMapURL) : undefined;
+    this.#scripts.set(id, { id, path, endLine, paths: new Map([[path, path]]), ...mapped });
   }
 
   /** @returns the path by which clients know the cell from now on */
@@ -92,23 +94,25 @@ export class Sources {
 
   /** The files of users that have been loaded. */
   files(): string[] {
-    const paths = [...this.#scripts.values()].flatMap(({ path, map }) =>
-      map ? [...map.paths.values()] : path,
-    );
+    const paths = [...this.#scripts.values()].flatMap((script) => [...script.paths.values()]);
     return [...new Set(paths)].filter((path) => !this.isCell(path));
   }
 
   /** Where a place of running code was written; nothing for code that is no user's. */
-  place({ scriptId, lineNumber, columnNumber = 0 }: Debugger.Location): Place | undefined {
-    const script = this.#scripts.get(scriptId);
-    if (!script?.map) {
-      return script && { path: script.path, line: lineNumber + 1, column: columnNumber + 1, isExact: true };
+  place(location: Debugger.Location): Place | undefined {
+    const { scriptId, lineNumber, columnNumber = 0 } = location;
+    const { path, map, paths } = this.#scripts.get(scriptId) ?? {};
+    if (!map) {
+      return path
+        ? { path, line: lineNumber + 1, column: columnNumber + 1, isExact: true, location }
+        : undefined;
     }
-    const entry = script.map.map.findEntry(lineNumber, columnNumber);
-    const path = 'originalSource' in entry ? script.map.paths.get(entry.originalSource) : undefined;
-    if (!path || !('originalLine' in entry)) return undefined;
+    const entry = map.findEntry(lineNumber, columnNumber);
+    const written = 'originalSource' in entry ? paths?.get(entry.originalSource) : undefined;
+    if (!written || !('originalLine' in entry)) return undefined;
     const isExact = entry.generatedLine === lineNumber && entry.generatedColumn === columnNumber;
-    return { path, line: entry.originalLine + 1, column: entry.originalColumn + 1, isExact };
+    const [line, column] = [entry.originalLine + 1, entry.originalColumn + 1];
+    return { path: written, line, column, isExact, location };
   }
 
   /**
@@ -116,7 +120,7 @@ export class Sources {
    *
    * @returns for each the line on which the code stops; none where there is no such code yet
    */
-  async setBreakpoints(path: string, breakpoints: readonly Breakpoint[]): Promise<(number | undefined)[]> {
+  async setBreakpoints(path: string, breakpoints: readonly Breakpoint[]): Promise<Lines> {
     for (const breakpointId of this.#set.get(path) ?? []) {
       await this.inspector.post('Debugger.removeBreakpoint', { breakpointId });
     }
@@ -124,11 +128,10 @@ export class Sources {
     this.#set.set(path, set);
     this.breakpoints.set(path, breakpoints);
     if (/\.[cm]?js$/.test(path)) return this.#setAsWritten(path, breakpoints, set);
-    const lines: (number | undefined)[] = breakpoints.map(() => undefined);
+    let lines: Lines = breakpoints.map(() => undefined);
     for (const script of this.#scripts.values()) {
-      (await this.#bind(script, path)).forEach((line, index) => {
-        lines[index] = line ?? lines[index];
-      });
+      const bound = await this.#bind(script, path);
+      lines = lines.map((line, index) => bound[index] ?? line);
     }
     return lines;
   }
@@ -136,15 +139,11 @@ export class Sources {
   /** Sets the breakpoints of a script that is about to run. */
   async bind(scriptId: string): Promise<void> {
     const script = this.#scripts.get(scriptId);
-    for (const path of script?.map?.paths.values() ?? []) if (script) await this.#bind(script, path);
+    for (const path of script?.paths.values() ?? []) if (script) await this.#bind(script, path);
   }
 
   /** Code that runs as it was written, now or later: V8 finds it by itself. */
-  #setAsWritten(
-    path: string,
-    breakpoints: readonly Breakpoint[],
-    set: string[],
-  ): Promise<(number | undefined)[]> {
+  #setAsWritten(path: string, breakpoints: readonly Breakpoint[], set: string[]): Promise<Lines> {
     const urlRegex = `^(${literal(path)}|${literal(pathToFileURL(path).href)})$`;
     return Promise.all(
       breakpoints.map(async ({ line, condition }) => {
@@ -159,9 +158,9 @@ export class Sources {
     );
   }
 
-  async #bind(script: Script, path: string): Promise<(number | undefined)[]> {
+  async #bind(script: Script, path: string): Promise<Lines> {
     const breakpoints = this.breakpoints.get(path) ?? [];
-    if (breakpoints.length === 0 || ![...(script.map?.paths.values() ?? [])].includes(path)) return [];
+    if (breakpoints.length === 0 || ![...script.paths.values()].includes(path)) return [];
     script.written ??= this.#written(script);
     const written = script.written.filter((place) => place.path === path);
     return Promise.all(
@@ -181,16 +180,15 @@ export class Sources {
   }
 
   /** What a script has, in the order in which it was written. */
-  #written({ id, endLine, map }: Script): Written[] {
-    const written: Written[] = [];
+  #written({ id, endLine, map }: Script): Place[] {
+    const written: Place[] = [];
     for (let lineNumber = 0; lineNumber <= endLine; lineNumber++) {
       let column = Number.MAX_SAFE_INTEGER;
       while (column >= 0) {
-        const entry = map?.map.findEntry(lineNumber, column);
+        const entry = map?.findEntry(lineNumber, column);
         if (!entry || !('generatedLine' in entry) || entry.generatedLine !== lineNumber) break;
-        const location = { scriptId: id, lineNumber, columnNumber: entry.generatedColumn };
-        const place = this.place(location);
-        if (place) written.push({ ...place, location });
+        const place = this.place({ scriptId: id, lineNumber, columnNumber: entry.generatedColumn });
+        if (place) written.push(place);
         column = entry.generatedColumn - 1;
       }
     }
@@ -208,7 +206,7 @@ export class Sources {
     return locations[0]?.lineNumber === start.lineNumber && locations[0].columnNumber === start.columnNumber;
   }
 
-  #readMap(path: string, url: string): Script['map'] {
+  #readMap(path: string, url: string): Pick<Script, 'map' | 'paths'> | undefined {
     try {
       const inline = /^data:.*?;base64,(.*)$/.exec(url)?.[1];
       const text = inline

@@ -1,4 +1,4 @@
-import type { Runtime } from 'node:inspector';
+import type { Debugger, Runtime } from 'node:inspector';
 import type { Session } from 'node:inspector/promises';
 import type * as shown from './shown';
 
@@ -23,17 +23,15 @@ export class Variables {
   #count = 0;
   /** What V8 keeps for us. */
   #group = 'debugger-0';
+  /** The module of this name in the main thread. */
+  #shown = '';
 
-  /** @param shown the module of this name in the main thread */
-  private constructor(
-    private readonly inspector: Session,
-    private readonly shown: string,
-  ) {}
+  constructor(private readonly inspector: Session) {}
 
-  static async open(inspector: Session): Promise<Variables> {
+  async open(): Promise<void> {
     const expression = `process.mainModule.require(${JSON.stringify(require.resolve('./shown'))})`;
-    const { result } = await inspector.post('Runtime.evaluate', { expression });
-    return new Variables(inspector, result.objectId ?? '');
+    const { result } = await this.inspector.post('Runtime.evaluate', { expression });
+    this.#shown = result.objectId ?? '';
   }
 
   /** @returns what lets V8 forget, too */
@@ -47,11 +45,11 @@ export class Variables {
   }
 
   /** Takes the variables of scopes, the innermost first, for one list. */
-  async holdScopes(scopes: readonly RemoteObject[], self?: RemoteObject): Promise<number> {
+  async holdScopes(scopes: readonly Debugger.Scope[], self?: RemoteObject): Promise<number> {
     const properties = new Map<string, Property>();
     if (self?.objectId) properties.set('this', { name: 'this', value: self });
-    for (const scope of scopes) {
-      for (const property of await this.#properties(scope)) {
+    for (const { object } of scopes) {
+      for (const property of await this.#properties(object)) {
         if (!properties.has(property.name)) properties.set(property.name, property);
       }
     }
@@ -76,24 +74,24 @@ export class Variables {
     const release = this.forget();
     // One may not have come to its declaration.
     const parts = names.map((name) => `...(() => { try { return { ${name} }; } catch {} })(),`);
-    const variables = await this.list(this.#hold(await this.evaluate(`({ ${parts.join('')} })`)));
+    const variables = await this.list(this.#hold(await this.#evaluate(`({ ${parts.join('')} })`)));
     release();
     return variables;
   }
 
   /** @param expression in TypeScript */
   async show(expression: string, callFrameId?: string): Promise<Variable | undefined> {
-    const value = await this.evaluate(await this.#withoutTypes(expression), callFrameId);
+    const value = await this.#evaluate(await this.#withoutTypes(expression), callFrameId);
     return (await this.list(this.#hold([{ name: expression, value }])))[0];
   }
 
   /** The value as a notebook shows it, by MIME type. */
   async rich(expression: string, callFrameId?: string): Promise<object> {
-    const value = await this.evaluate(await this.#withoutTypes(expression), callFrameId);
+    const value = await this.#evaluate(await this.#withoutTypes(expression), callFrameId);
     return (await this.#call('rich', value, { value: callFrameId !== undefined })).value;
   }
 
-  async evaluate(expression: string, callFrameId?: string): Promise<RemoteObject> {
+  async #evaluate(expression: string, callFrameId?: string): Promise<RemoteObject> {
     const options = { expression, objectGroup: this.#group, silent: true };
     return resultOf(
       callFrameId === undefined
@@ -132,7 +130,7 @@ export class Variables {
   async #call(name: keyof typeof shown, ...args: Runtime.CallArgument[]): Promise<RemoteObject> {
     return resultOf(
       await this.inspector.post('Runtime.callFunctionOn', {
-        objectId: this.shown,
+        objectId: this.#shown,
         functionDeclaration: `function (...args) { return this.${name}(...args); }`,
         arguments: args,
         returnByValue: name !== 'firstOf',

@@ -4,13 +4,14 @@ import { constants } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { Reply as Heartbeat, Router, XPublisher } from 'zeromq';
+import { failureText } from '../../io/errors';
 import { Debugger } from '../debugger/debugger';
 import { interruptChildren } from './children';
 import { kernelInfo } from './kernel-info';
 import { Publisher } from './publisher';
 import { signalOfNode } from './signal';
 import { follow } from './tail';
-import type { KernelData, ToServer, ToSession } from './thread';
+import type { Channel, KernelData, Stream, ToServer, ToSession } from './thread';
 import { usage } from './usage';
 import { type Origin, type Reply, type Request, replyTo, send, Wire } from './wire';
 
@@ -71,10 +72,7 @@ class Server {
     this.#wire = new Wire(data.connection);
     this.#publisher = new Publisher(this.#sockets.iopub, this.#wire);
     this.#drains = (['stdout', 'stderr'] as const).map((name) =>
-      follow(data.diverted[name], (text) => {
-        if (this.#cell) this.#publisher.publishText(name, text, this.#cell);
-        else writeSync(data.diverted.terminal, text);
-      }),
+      follow(data.diverted[name], (text) => this.#write(name, text)),
     );
   }
 
@@ -88,7 +86,7 @@ class Server {
         names.map((name) => bindSoon(this.#sockets[name], place + ports[`${name}_port` as const])),
       );
     } catch (error) {
-      this.#log(`cannot listen: ${error instanceof Error ? error.message : error}`);
+      this.#log(`cannot listen: ${failureText(error)}`);
       this.#end(1);
       return;
     }
@@ -105,14 +103,11 @@ class Server {
   async #serve(socket: Router, handle: (request: Request) => void): Promise<void> {
     for await (const frames of socket) {
       if (socket.closed) return;
-      let request: Request;
       try {
-        request = this.#wire.decode(frames);
+        handle(this.#wire.decode(frames));
       } catch (error) {
-        this.#log(`dropped a message: ${error instanceof Error ? error.message : error}`);
-        continue;
+        this.#log(`dropped a message: ${failureText(error)}`);
       }
-      handle(request);
     }
   }
 
@@ -131,39 +126,35 @@ class Server {
 
   #fromShell(request: Request): void {
     const { type } = request;
-    if (type === 'shutdown_request' || (type === 'kernel_info_request' && !this.#busy)) {
-      this.#fromControl(request);
-    } else this.#tell({ kind: 'request', request });
+    const isOurs = type === 'shutdown_request' || (type === 'kernel_info_request' && !this.#busy);
+    if (isOurs) this.#fromControl(request);
+    else this.#tell({ kind: 'request', request });
   }
 
   #fromControl(request: Request): void {
-    switch (request.type) {
-      case 'kernel_info_request':
-        this.#answer(request, kernelInfo());
-        break;
-      case 'interrupt_request':
-        this.#answer(request, { status: 'ok' });
-        this.#interrupt();
-        break;
-      case 'debug_request':
-        this.#debug(request);
-        break;
-      case 'usage_request':
-        this.#answer(request, usage());
-        break;
-      case 'shutdown_request': {
-        const restart = request.content.restart === true;
-        this.#answer(request, { status: 'ok', restart });
-        // The next kernel on the same connection goes on with it.
-        if (!restart) rmSync(this.data.history, { force: true });
-        this.#end();
-        break;
-      }
-      default:
-        if (request.type.startsWith('comm_')) this.#tell({ kind: 'request', request });
-        else this.#log(`unknown message on control: ${request.type}`);
-    }
+    const answer = this.#answers[request.type];
+    if (answer) answer(request);
+    else if (request.type.startsWith('comm_')) this.#tell({ kind: 'request', request });
+    else this.#log(`unknown message on control: ${request.type}`);
   }
+
+  /** To requests that need not wait for a cell. */
+  readonly #answers: Readonly<Record<string, ((request: Request) => void) | undefined>> = {
+    kernel_info_request: (request) => this.#answer(request, kernelInfo()),
+    usage_request: (request) => this.#answer(request, usage()),
+    debug_request: (request) => this.#debug(request),
+    interrupt_request: (request) => {
+      this.#answer(request, { status: 'ok' });
+      this.#interrupt();
+    },
+    shutdown_request: (request) => {
+      const restart = request.content.restart === true;
+      this.#answer(request, { status: 'ok', restart });
+      // The next kernel on the same connection goes on with it.
+      if (!restart) rmSync(this.data.history, { force: true });
+      this.#end();
+    },
+  };
 
   #answer(request: Request, content: object): void {
     this.#status('busy', request.origin);
@@ -181,7 +172,7 @@ class Server {
   #fromSession(message: ToServer): void {
     switch (message.kind) {
       case 'stream':
-        this.#publisher.publishText(message.name, message.text, message.origin);
+        this.#write(message.name, message.text, message.origin);
         break;
       case 'send':
         for (const drain of this.#drains) drain();
@@ -204,7 +195,7 @@ class Server {
     }
   }
 
-  #reply(channel: 'shell' | 'control' | 'stdin', reply: Reply): void {
+  #reply(channel: Exclude<Channel, 'iopub'>, reply: Reply): void {
     send(this.#sockets[channel], this.#wire.encode(reply, reply.origin.identities));
   }
 
@@ -245,6 +236,11 @@ class Server {
       },
       waits ? childMs : 0,
     );
+  }
+
+  #write(name: Stream, text: string, origin = this.#cell): void {
+    if (origin) this.#publisher.publishText(name, text, origin);
+    else writeSync(this.data.diverted.terminal, text);
   }
 
   #log(text: string): void {

@@ -10,18 +10,13 @@ export type ToSession =
   | { readonly kind: 'interrupt' }
   | { readonly kind: 'shut down'; readonly code: number };
 
+export type Channel = 'shell' | 'control' | 'iopub' | 'stdin';
+export type Stream = 'stdout' | 'stderr';
+
 export type ToServer =
-  | {
-      readonly kind: 'send';
-      readonly channel: 'shell' | 'control' | 'iopub' | 'stdin';
-      readonly reply: Reply;
-    }
-  | {
-      readonly kind: 'stream';
-      readonly name: 'stdout' | 'stderr';
-      readonly text: string;
-      readonly origin: Origin;
-    }
+  | { readonly kind: 'send'; readonly channel: Channel; readonly reply: Reply }
+  /** Without an origin, as before the first cell, it is for the terminal. */
+  | { readonly kind: 'stream'; readonly name: Stream; readonly text: string; readonly origin?: Origin }
   | { readonly kind: 'status'; readonly state: 'busy' | 'idle'; readonly origin: Origin }
   | { readonly kind: 'taken' }
   /** SIGINT came from outside. */
