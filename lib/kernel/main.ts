@@ -5,7 +5,7 @@ import { Worker } from 'node:worker_threads';
 import { divertDescriptors } from './cells/descriptors';
 import type * as Sessions from './cells/session';
 import { loadTypeScript } from './compiler/compiled';
-import { signalOfNode } from './wire/signal';
+import { internalsOf } from './wire/internals';
 import type { Connection, KernelData, Presses, ToServer } from './wire/thread';
 
 /*
@@ -47,4 +47,5 @@ process.on('exit', (code) => {
 process.on('uncaughtException', (error) => console.error('Uncaught:', error));
 process.on('unhandledRejection', (reason) => console.error('Unhandled rejection:', reason));
 // Where the other thread cannot hear it. While a cell computes nobody does then.
-if (!signalOfNode()) process.on('SIGINT', () => server.postMessage({ kind: 'interrupt' } satisfies ToServer));
+if (!internalsOf('signal_wrap')?.Signal)
+  process.on('SIGINT', () => server.postMessage({ kind: 'interrupt' } satisfies ToServer));

@@ -1,32 +1,33 @@
 import { relative } from 'node:path';
 import { type KernelClient, setCurrentKernel } from '../../notebook/client';
 import { encodeBundle, type MimeBundle, toMimeBundle } from '../../notebook/mime';
-import { Interpreter, type Outcome } from '../compiler/interpreter';
-import { Scripts } from '../compiler/stack';
+import { Interpreter } from '../compiler/interpreter';
+import { LoadedModules } from '../compiler/modules';
+import { addCell, mapStacks } from '../compiler/stack';
 import type { KernelData, ToServer } from '../wire/thread';
-import type { Request } from '../wire/wire';
+import type { Content, Request } from '../wire/wire';
 import { Cell, currentCell, Interrupted } from './cell';
 import { KernelComms } from './comms';
 import { type Failure, failureOf, failureOfDiagnostics } from './failure';
 import { History } from './history';
 import { Interruption } from './interruption';
 import { redirectOutput, refuseInput } from './output';
-import { LoadedModules } from './rebuilt';
 
-type Status = 'ok' | 'error';
-
-interface Run {
+interface Code {
   readonly cell: Cell;
-  /** Its execution count. */
-  readonly number: number;
   readonly script: string;
   readonly label: string;
   readonly source: string;
+}
+
+interface Run extends Code {
+  /** Its execution count. */
+  readonly number: number;
   /** Shows no result. */
   readonly quiet: boolean;
   /** Counts and is remembered. */
   readonly kept: boolean;
-  readonly done: (reply: { readonly status: Status; readonly execution_count: number }) => void;
+  readonly done: (reply: { readonly status: 'ok' | 'error'; readonly execution_count: number }) => void;
 }
 
 /** Runs cells, one at a time, and sends what they show. */
@@ -34,7 +35,6 @@ export class Cells {
   readonly comms: KernelComms;
   readonly history: History;
   readonly interpreter: Interpreter;
-  readonly #scripts = new Scripts();
   readonly #modules = new LoadedModules();
   readonly #interruption: Interruption;
   #run: Run | undefined;
@@ -49,14 +49,14 @@ export class Cells {
   ) {
     this.history = new History(history);
     this.#interruption = new Interruption(presses, () => this.#interrupt());
-    this.#scripts.install();
+    mapStacks();
     redirectOutput((name, text) => {
       this.tell({ kind: 'stream', name, text, origin: this.#currentCell()?.request.origin });
     });
     refuseInput();
     this.comms = new KernelComms({
       current: () => this.#currentCell(),
-      fail: (cell, error) => this.#publish(cell, 'error', failureOf(error, this.#scripts)),
+      fail: (cell, error) => this.#publish(cell, 'error', failureOf(error)),
       send: (reply) => this.tell({ kind: 'send', channel: 'iopub', reply }),
     });
     const client = this.#client();
@@ -65,13 +65,12 @@ export class Cells {
       client.input(message, options);
     const confirm = async (message = 'Go on?') => /^\s*y/i.test(await prompt(`${message} [y/N]`));
     const alert = async (message = 'Alert') => void (await prompt(`${message} [Enter]`));
-    this.interpreter = new Interpreter({
-      directory: process.cwd(),
-      globals: { declarations: questionDeclarations, values: { prompt, confirm, alert } },
-      scripts: this.#scripts,
-      onCompile: (isCompiling) => Atomics.store(presses, 1, isCompiling ? 1 : 0),
-      prepare: { tslab: (require) => showTslab(require, client) },
-    });
+    this.interpreter = new Interpreter(
+      process.cwd(),
+      { declarations: questionDeclarations, values: { prompt, confirm, alert } },
+      { tslab: (require) => showTslab(require, client) },
+      (isCompiling) => Atomics.store(presses, 1, isCompiling ? 1 : 0),
+    );
   }
 
   /** @param done is called once, whatever becomes of the cell */
@@ -86,7 +85,7 @@ export class Cells {
     this.#cells.push(cell);
     const script = `cell-${this.#cells.length}`;
     const label = kept ? `Cell ${number}` : `Unnumbered cell ${this.#cells.length}`;
-    this.#scripts.addCell(script, label, source);
+    addCell(script, label, source);
     const run: Run = { cell, number, script, label, source, quiet, kept, done };
     this.#run = run;
     if (!quiet) this.#publish(cell, 'execute_input', { code: source, execution_count: number });
@@ -96,7 +95,7 @@ export class Cells {
       try {
         await this.#execute(run);
       } catch (error) {
-        this.#fail(run, failureOf(error, this.#scripts));
+        this.#finish(run, failureOf(error));
       }
     });
   }
@@ -112,48 +111,53 @@ export class Cells {
       'The cell was interrupted before what it waits for had ended.',
       'Trainings and sweeps write down where they are, and end. Give `currentKernel().signal` to what takes long of your own: it stops then, too.',
     );
-    this.#fail(run, failureOf(error, this.#scripts));
+    this.#finish(run, failureOf(error));
   }
 
   /** The process ends: the cell that runs says so. */
   end(code: number): void {
     const evalue = `The cell has ended the kernel: process.exit(${code}).`;
     const failure = { ename: 'KernelEnded', evalue, traceback: [`${evalue} Restart it to go on.`] };
-    if (this.#run) this.#fail(this.#run, failure);
+    if (this.#run) this.#finish(this.#run, failure);
   }
 
-  takeInput(content: Readonly<Record<string, unknown>>): void {
+  takeInput(content: Content): void {
     this.#input?.resolve(String(content.value));
     this.#input = undefined;
   }
 
   async #execute(run: Run): Promise<void> {
-    const { cell, number, script, source, quiet, kept } = run;
-    const outcome = await this.interpreter.execute(source, script);
-    const value = outcome.kind === 'value' ? outcome.value : undefined;
-    const data = value === undefined ? undefined : encodeBundle(await toMimeBundle(value));
+    const { cell, number, source, quiet, kept } = run;
+    const { data, failure } = await this.#evaluate(run);
     if (run !== this.#run) return;
     if (kept) this.history.add({ line: number, source, output: String(data?.['text/plain'] ?? '') });
-    const failure = this.#failureOf(run, outcome);
-    if (failure) return this.#fail(run, failure);
+    if (failure) return this.#finish(run, failure);
     if (data && !quiet) {
       this.#publish(cell, 'execute_result', { execution_count: number, data, metadata: {} });
     }
-    this.#finish(run, 'ok', { payload: [], user_expressions: await this.#evaluate(cell) });
+    const user_expressions: Record<string, object> = {};
+    for (const [label, expression] of Object.entries(cell.request.content.user_expressions ?? {})) {
+      const asked = { cell, script: 'user-expression', label, source: `(${expression})` };
+      const { data = { 'text/plain': 'undefined' }, failure } = await this.#evaluate(asked);
+      user_expressions[label] = failure
+        ? { status: 'error', ...failure }
+        : { status: 'ok', data, metadata: {} };
+    }
+    this.#finish(run, { payload: [], user_expressions });
   }
 
-  async #evaluate(cell: Cell): Promise<object> {
-    const results: Record<string, object> = {};
-    for (const [name, expression] of Object.entries(cell.request.content.user_expressions ?? {})) {
-      const script = 'user-expression';
-      const outcome = await this.interpreter.execute(`(${expression})`, script);
-      const failure = this.#failureOf({ cell, label: name, source: expression }, outcome);
-      const value = outcome.kind === 'value' ? outcome.value : undefined;
-      results[name] = failure
-        ? { status: 'error', ...failure }
-        : { status: 'ok', data: encodeBundle(await toMimeBundle(value)), metadata: {} };
+  /** Runs code in the name of a cell: how its value is shown, if it has one, or why it failed. */
+  async #evaluate(code: Code): Promise<{ readonly data?: MimeBundle; readonly failure?: Failure }> {
+    const outcome = await this.interpreter.execute(code.source, code.script);
+    if (outcome.kind === 'value') {
+      return outcome.value === undefined ? {} : { data: encodeBundle(await toMimeBundle(outcome.value)) };
     }
-    return results;
+    if (outcome.kind === 'diagnostics') return { failure: failureOfDiagnostics(code, outcome.diagnostics) };
+    // The message of the interrupt may wait behind what has ended now.
+    this.#interruption.heed();
+    const isInterrupted =
+      outcome.kind === 'terminated' || (code.cell.signal.aborted && endsByInterrupt(outcome.error));
+    return { failure: failureOf(isInterrupted ? new Interrupted() : outcome.error) };
   }
 
   /** With no cell running it is meant for what the last ones have started. */
@@ -166,29 +170,14 @@ export class Cells {
     if (run) setTimeout(() => this.#giveUp(run), graceMs);
   }
 
-  #failureOf(run: Pick<Run, 'cell' | 'label' | 'source'>, outcome: Outcome): Failure | undefined {
-    if (outcome.kind === 'value') return undefined;
-    if (outcome.kind === 'diagnostics') {
-      return failureOfDiagnostics(run, outcome.diagnostics, this.#scripts);
-    }
-    // The message of the interrupt may wait behind what has ended now.
-    this.#interruption.heed();
-    const isInterrupted =
-      outcome.kind === 'terminated' || (run.cell.signal.aborted && endsByInterrupt(outcome.error));
-    return failureOf(isInterrupted ? new Interrupted() : outcome.error, this.#scripts);
-  }
-
-  #fail(run: Run, failure: Failure): void {
-    if (run !== this.#run) return;
-    this.#publish(run.cell, 'error', failure);
-    this.#finish(run, 'error', failure);
-  }
-
-  #finish(run: Run, status: Status, content: object): void {
+  /** The first end of a cell counts. */
+  #finish(run: Run, end: Failure | { readonly payload: []; readonly user_expressions: object }): void {
     if (run !== this.#run) return;
     this.#run = undefined;
+    const hasFailed = 'ename' in end;
+    if (hasFailed) this.#publish(run.cell, 'error', end);
     this.#modules.remember();
-    run.done({ status, execution_count: run.number, ...content });
+    run.done({ status: hasFailed ? 'error' : 'ok', execution_count: run.number, ...end });
   }
 
   #hintAtRestart({ request: { origin } }: Cell): void {

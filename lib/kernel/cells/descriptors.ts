@@ -5,9 +5,7 @@ import type { Diverted } from '../wire/thread';
 /**
  * Leads what children and native code write to files instead of the terminal of the server; the server's thread shows it
  * under the cell that runs. The files are gone when the process ends as it should; when it does not, the next kernel of
- * this connection says what the last one left on stderr.
- *
- * @param file what their names begin with
+ * this connection says what the last one left on stderr. Their names begin with `file`.
  */
 export function divertDescriptors(file: string): Diverted {
   const terminal = openAgain();

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import type { Diagnostic } from '../compiler/program';
-import type { Scripts } from '../compiler/stack';
+import { excerpt } from '../compiler/stack';
 
 export interface Failure {
   readonly ename: string;
@@ -14,17 +14,16 @@ const red = (text: string) => `\x1b[1;31m${text}\x1b[0m`;
  * An error as a cell shows it: what went wrong and the cure, where one is given; then the line of the cell; then the
  * stack; then what caused it.
  */
-export function failureOf(error: unknown, scripts: Scripts): Failure {
+export function failureOf(error: unknown): Failure {
   if (!(error instanceof Error)) {
     const evalue = inspect(error);
     return { ename: 'Thrown', evalue, traceback: [`${red('Thrown')}: ${evalue}`] };
   }
-  const traceback = tracebackOf(error, scripts, new Set());
-  return { ename: String(error.name), evalue: String(error.message), traceback };
+  return { ename: String(error.name), evalue: String(error.message), traceback: tracebackOf(error) };
 }
 
 /** @param shown those that are in it already; an error may be its own cause */
-function tracebackOf(error: Error, scripts: Scripts, shown: Set<unknown>): string[] {
+function tracebackOf(error: Error, shown = new Set<unknown>()): string[] {
   shown.add(error);
   const stack = typeof error.stack === 'string' ? error.stack : '';
   const trace = stack
@@ -34,7 +33,7 @@ function tracebackOf(error: Error, scripts: Scripts, shown: Set<unknown>): strin
   const cure = 'cure' in error && typeof error.cure === 'string' ? error.cure : undefined;
   const fields = Object.entries(error).filter(([name]) => !usual.has(name));
   const carried = fields.length > 0 ? inspect(Object.fromEntries(fields)) : undefined;
-  const blocks = [scripts.excerpt(trace), trace, carried];
+  const blocks = [excerpt(trace), trace, carried];
   const lines = [
     `${red(String(error.name))}: ${error.message}`,
     ...(cure ? [`What to do: ${cure}`] : []),
@@ -43,7 +42,7 @@ function tracebackOf(error: Error, scripts: Scripts, shown: Set<unknown>): strin
   const causes = error instanceof AggregateError ? error.errors : 'cause' in error ? [error.cause] : [];
   for (const cause of causes) {
     if (shown.has(cause)) continue;
-    const words = cause instanceof Error ? tracebackOf(cause, scripts, shown) : inspect(cause).split('\n');
+    const words = cause instanceof Error ? tracebackOf(cause, shown) : inspect(cause).split('\n');
     lines.push('', 'Caused by:', ...words);
   }
   return lines;
@@ -76,7 +75,6 @@ const mostDiagnostics = 10;
 export function failureOfDiagnostics(
   { label: cell, source }: { readonly label: string; readonly source: string },
   diagnostics: readonly Diagnostic[],
-  scripts: Scripts,
 ): Failure {
   const ename = 'TypeScriptError';
   const placed = diagnostics.map((diagnostic) => ({
@@ -85,8 +83,8 @@ export function failureOfDiagnostics(
   }));
   const evalue = placed.map(({ place, text }) => `${place}: ${text}`).join('\n');
   const blocks = placed.slice(0, mostDiagnostics).map(({ file, place, text, code }) => {
-    const excerpt = file ? undefined : scripts.excerpt(place);
-    return `${red(ename)} ${code}: ${text}\n${excerpt ?? place}`;
+    const lines = file ? undefined : excerpt(place);
+    return `${red(ename)} ${code}: ${text}\n${lines ?? place}`;
   });
   const more = placed.length - mostDiagnostics;
   if (more > 0) blocks.push(`and ${more} more`);

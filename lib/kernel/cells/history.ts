@@ -1,5 +1,6 @@
 import { appendFileSync } from 'node:fs';
 import { readLines } from '../../io/files';
+import type { Content } from '../wire/wire';
 
 /** A cell that ran: its session, from 1 on, its execution count, its source, and what it showed as text. */
 interface Entry {
@@ -31,14 +32,14 @@ export class History {
   }
 
   /** @returns the content of a `history_reply` */
-  answer(request: Readonly<Record<string, unknown>>): object {
+  answer(request: Content): object {
     const history = this.#select(request).map(({ session, line, source, output }) => {
       return [session, line, request.output === true ? [source, output] : source];
     });
     return { status: 'ok', history };
   }
 
-  #select(request: Readonly<Record<string, unknown>>): Entry[] {
+  #select(request: Content): Entry[] {
     switch (request.hist_access_type) {
       case 'tail':
         return last(this.#entries, request.n);

@@ -1,12 +1,13 @@
 import { writeSync } from 'node:fs';
 import type { Worker } from 'node:worker_threads';
+import { completeness } from '../compiler/assist';
 import { kernelInfo } from '../wire/kernel-info';
 import type { KernelData, ToServer, ToSession } from '../wire/thread';
 import { type Request, replyTo } from '../wire/wire';
 import { Cells } from './cells';
+import { failureOf } from './failure';
 
-type Content = Readonly<Record<string, unknown>>;
-type Answer = (content: Content, request: Request) => object | undefined;
+type Answer = (request: Request) => object | undefined;
 
 /** What an editor asks as one types. */
 const typing = new Set(['complete_request', 'inspect_request', 'is_complete_request', 'history_request']);
@@ -25,7 +26,6 @@ export class Session {
   #interjected: { readonly under: Request | undefined } | undefined;
   #isEnding = false;
 
-  /** @param server the other thread */
   constructor(
     private readonly server: Worker,
     private readonly data: KernelData,
@@ -36,11 +36,7 @@ export class Session {
     setImmediate(() => setTimeout(() => this.#cells.interpreter.prepare(), underWayMs));
   }
 
-  /**
-   * Says that a cell ends the process, which goes on to its end when this has returned.
-   *
-   * @returns whether something is to be sent before
-   */
+  /** A cell ends the process. @returns whether something is to be sent before */
   end(code: number): boolean {
     if (this.#isEnding) return false;
     this.#isEnding = true;
@@ -122,10 +118,9 @@ export class Session {
     if (!answer)
       writeSync(this.data.diverted.terminal, `kernel: unknown message on shell: ${request.type}\n`);
     try {
-      this.#finish(answer?.(request.content, request));
+      this.#finish(answer?.(request));
     } catch (error) {
-      const { name, message, stack = '' } = error instanceof Error ? error : new Error(String(error));
-      this.#finish({ status: 'error', ename: name, evalue: message, traceback: stack.split('\n') });
+      this.#finish({ status: 'error', ...failureOf(error) });
     }
   }
 
@@ -143,55 +138,19 @@ export class Session {
 
   readonly #answers: Readonly<Record<string, Answer | undefined>> = {
     kernel_info_request: () => kernelInfo(),
-    is_complete_request: ({ code }) => {
-      const status = this.#cells.interpreter.isComplete(String(code));
-      return status === 'incomplete' ? { status, indent: indentOf(String(code)) } : { status };
-    },
-    complete_request: (content) => this.#complete(content),
-    inspect_request: (content) => this.#inspect(content),
-    history_request: (content) => this.#cells.history.answer(content),
-    comm_info_request: (content) => this.#cells.comms.info(content),
-    comm_open: (_, request) => this.#cells.comms.take(request),
-    comm_msg: (_, request) => this.#cells.comms.take(request),
-    comm_close: (_, request) => this.#cells.comms.take(request),
+    is_complete_request: ({ content: { code } }) => completeness(String(code)),
+    complete_request: ({ content: { code, cursor_pos } }) =>
+      this.#cells.interpreter.complete(String(code), cursor_pos),
+    inspect_request: ({ content: { code, cursor_pos } }) =>
+      this.#cells.interpreter.inspect(String(code), cursor_pos),
+    history_request: ({ content }) => this.#cells.history.answer(content),
+    comm_info_request: ({ content }) => this.#cells.comms.info(content),
+    comm_open: (request) => this.#cells.comms.take(request),
+    comm_msg: (request) => this.#cells.comms.take(request),
+    comm_close: (request) => this.#cells.comms.take(request),
   };
-
-  #complete({ code, cursor_pos }: Content): object {
-    const source = String(code);
-    const { interpreter } = this.#cells;
-    const { start, end, matches } = interpreter.complete(source, unitsBefore(source, cursor_pos));
-    const place = { start: pointsBefore(source, start), end: pointsBefore(source, end) };
-    return {
-      status: 'ok',
-      matches: matches.map(({ text }) => text),
-      cursor_start: place.start,
-      cursor_end: place.end,
-      metadata: { _jupyter_types_experimental: matches.map((match) => ({ ...match, ...place })) },
-    };
-  }
-
-  #inspect({ code, cursor_pos }: Content): object {
-    const source = String(code);
-    const data = this.#cells.interpreter.inspect(source, unitsBefore(source, cursor_pos));
-    return { status: 'ok', found: data !== undefined, data: data ?? {}, metadata: {} };
-  }
 
   #tell(message: ToServer): void {
     this.server.postMessage(message);
   }
-}
-
-/** Jupyter counts Unicode characters, TypeScript the 16-bit units of a string. */
-function unitsBefore(text: string, points: unknown): number {
-  return typeof points === 'number' ? [...text].slice(0, points).join('').length : text.length;
-}
-
-function pointsBefore(text: string, units: number): number {
-  return [...text.slice(0, units)].length;
-}
-
-/** Of the next line: that of the last, and one step more after an opening bracket. */
-function indentOf(source: string): string {
-  const last = source.trimEnd().split('\n').at(-1) ?? '';
-  return `${/^\s*/.exec(last)?.[0]}${/[([{]$/.test(last) ? '  ' : ''}`;
 }

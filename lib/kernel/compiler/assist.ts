@@ -2,20 +2,17 @@ import ts from 'typescript-6';
 import type { MimeBundle } from '../../notebook/mime';
 import type { Draft } from './program';
 
-export interface Completions {
-  /** The part of the draft that a match replaces, in UTF-16 units. */
-  readonly start: number;
-  readonly end: number;
-  readonly matches: readonly Match[];
+/** Jupyter counts Unicode characters, TypeScript the 16-bit units of a string, as positions do below. */
+export function unitsBefore(text: string, points: unknown): number {
+  return typeof points === 'number' ? [...text].slice(0, points).join('').length : text.length;
 }
 
-interface Match {
-  readonly text: string;
-  readonly type: string;
-  readonly signature?: string;
+function pointsBefore(text: string, units: number): number {
+  return [...text.slice(0, units)].length;
 }
 
-export function complete(draft: Draft, source: string, position: number): Completions {
+/** The content of a `complete_reply`. */
+export function complete(draft: Draft, source: string, position: number) {
   const { service, file, kindOf } = draft;
   const found = service.getCompletionsAtPosition(file, draft.start + position, {
     includeCompletionsWithInsertText: false,
@@ -24,34 +21,59 @@ export function complete(draft: Draft, source: string, position: number): Comple
   const word = /[\p{ID_Continue}$\u200c\u200d]*$/u.exec(source.slice(0, position))?.[0] ?? '';
   const span = found?.entries[0]?.replacementSpan ?? found?.optionalReplacementSpan;
   const start = span ? span.start - draft.start : position - word.length;
-  const end = span ? start + span.length : position;
+  const end = Math.max(position, span ? start + span.length : 0);
   const typed = source.slice(start, position);
+  const entries = (found?.entries ?? []).filter(({ name }) => name.startsWith(typed));
   const checker = service.getProgram()?.getTypeChecker();
   const signatureOf = (symbol: ts.Symbol | undefined) => {
     const [signature] = (symbol && checker?.getTypeOfSymbol(symbol).getCallSignatures()) ?? [];
     return signature && { signature: checker?.signatureToString(signature) };
   };
-  const matches = (found?.entries ?? [])
-    .filter(({ name }) => name.startsWith(typed))
-    .map(({ name, kind, symbol }, index) => ({
-      text: name,
-      type: kind === ts.ScriptElementKind.alias ? (kindOf(name) ?? kind) : kind,
-      ...(index < mostSignatures && signatureOf(symbol)),
-    }));
-  return { start, end: Math.max(end, position), matches };
+  const place = { start: pointsBefore(source, start), end: pointsBefore(source, end) };
+  const types = entries.map(({ name, kind, symbol }, index) => ({
+    text: name,
+    type: kind === ts.ScriptElementKind.alias ? (kindOf(name) ?? kind) : kind,
+    ...(index < mostSignatures && signatureOf(symbol)),
+    ...place,
+  }));
+  return {
+    status: 'ok',
+    matches: entries.map(({ name }) => name),
+    cursor_start: place.start,
+    cursor_end: place.end,
+    metadata: { _jupyter_types_experimental: types },
+  };
 }
 
 /** A longer list is not read to its end. */
 const mostSignatures = 100;
 
-/** Signature and doc comment of the name at the position, or of the function whose arguments stand there. */
-export function inspect(draft: Draft, source: string, position: number): MimeBundle | undefined {
+/** The content of an `inspect_reply`: of the name at the position, or of the function whose arguments stand there. */
+export function inspect(draft: Draft, source: string, position: number): object {
   for (const place of [position, position - 1, calleeAround(source, position) ?? -1]) {
     const info = place < 0 ? undefined : draft.quickInfo(draft.start + place);
-    if (info) return documentation(info);
+    if (info) return { status: 'ok', found: true, data: documentation(info), metadata: {} };
   }
-  return undefined;
+  return { status: 'ok', found: false, data: {}, metadata: {} };
 }
+
+/** The content of an `is_complete_reply`. */
+export function completeness(source: string): { readonly status: string; readonly indent?: string } {
+  const { diagnostics = [] } = ts.transpileModule(source, { reportDiagnostics: true });
+  if (diagnostics.length === 0) return { status: 'complete' };
+  const written = source.trimEnd();
+  const goesOn = ({ start = 0, code }: ts.Diagnostic) =>
+    (start >= written.length && code !== endOfLine) || open.has(code);
+  if (!diagnostics.some(goesOn)) return { status: 'invalid' };
+  // That of the last line, and one step more after an opening bracket.
+  const indent = /^\s*/.exec(written.split('\n').at(-1) ?? '')?.[0];
+  return { status: 'incomplete', indent: `${indent}${/[([{]$/.test(written) ? '  ' : ''}` };
+}
+
+/** Problems of code that goes on: a comment or a template string that is not closed. */
+const open = new Set([1010, 1160]);
+/** A string that is not closed cannot be closed in the next line. */
+const endOfLine = 1002;
 
 /** Where the name of the innermost function stands whose arguments hold the position. */
 function calleeAround(source: string, position: number): number | undefined {

@@ -1,20 +1,18 @@
-import ts from 'typescript-6';
-import type { MimeBundle } from '../../notebook/mime';
-import { type Completions, complete, inspect } from './assist';
+import { complete, completeness, inspect, unitsBefore } from './assist';
 import { type Evaluated, Evaluator } from './evaluator';
-import { Modules, type ModulesOptions } from './modules';
+import { Modules, type Preparations } from './modules';
 import { isType } from './names';
 import { type Checked, type Diagnostic, Program } from './program';
+import { addMap } from './stack';
 
 export type Outcome =
   | Evaluated
   | { readonly kind: 'diagnostics'; readonly diagnostics: readonly Diagnostic[] };
 
-export interface InterpreterOptions extends Omit<ModulesOptions, 'compiler'> {
-  /** Values that every cell sees, and their declarations. */
-  readonly globals: { readonly declarations: string; readonly values: Readonly<Record<string, unknown>> };
-  /** Told when the compiler begins and ends: it is not to be broken off. */
-  readonly onCompile: (isCompiling: boolean) => void;
+/** Values that every cell sees, and their declarations. */
+interface Globals {
+  readonly declarations: string;
+  readonly values: Readonly<Record<string, unknown>>;
 }
 
 /** Compiles and runs cells one after the other, in the main thread, all in one scope. */
@@ -24,10 +22,15 @@ export class Interpreter {
   /** Ends the cell that runs as far as names go. */
   #settle: ((whole: boolean) => void) | undefined;
 
-  constructor(private readonly options: InterpreterOptions) {
-    const { directory, globals } = options;
+  /** @param onCompile is told when the compiler begins and ends: it is not to be broken off */
+  constructor(
+    directory: string,
+    globals: Globals,
+    preparations: Preparations,
+    private readonly onCompile: (isCompiling: boolean) => void,
+  ) {
     this.#program = new Program(directory, globals.declarations);
-    const modules = new Modules({ ...options, compiler: this.#program.options });
+    const modules = new Modules(directory, this.#program.options, preparations);
     const values = { ...globals.values, ...modules.scopeOf() };
     for (const [name, value] of Object.entries(values)) {
       Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
@@ -45,7 +48,7 @@ export class Interpreter {
       this.#program.keep(checked, whole ? checked.names : this.#reached(checked.names, before));
     };
     this.#settle = settle;
-    const map = this.options.scripts.addMap(script, checked.map, source);
+    const map = addMap(script, checked.map, source);
     const outcome = await this.#evaluator.evaluate(`${checked.code}${map}\n//# sourceURL=${script}`);
     const isWhole = outcome.kind === 'value';
     settle(isWhole);
@@ -62,14 +65,15 @@ export class Interpreter {
     this.#settle?.(false);
   }
 
-  /** @param position in UTF-16 units, as below */
-  complete(source: string, position: number): Completions {
+  /** @param cursor as Jupyter counts, as below */
+  complete(source: string, cursor: unknown): object {
+    const position = unitsBefore(source, cursor);
     return this.#compile(() => {
       let found = complete(this.#program.draft(source), source, position);
       // What is broken further up may have swallowed what stands here: the next time it is left out.
       for (let text = source, end = 0; found.matches.length === 0 && end < 20; end += 1) {
         const next = text.replace(/\S.*(?=\n)/, (line) => ' '.repeat(line.length));
-        if (next === text || this.isComplete(source) === 'complete') break;
+        if (next === text || completeness(source).status === 'complete') break;
         text = next;
         found = complete(this.#program.draft(text), text, position);
       }
@@ -77,25 +81,17 @@ export class Interpreter {
     });
   }
 
-  inspect(source: string, position: number): MimeBundle | undefined {
+  inspect(source: string, cursor: unknown): object {
+    const position = unitsBefore(source, cursor);
     return this.#compile(() => inspect(this.#program.draft(source), source, position));
   }
 
-  isComplete(source: string): 'complete' | 'incomplete' | 'invalid' {
-    const { diagnostics = [] } = ts.transpileModule(source, { reportDiagnostics: true });
-    if (diagnostics.length === 0) return 'complete';
-    const end = source.trimEnd().length;
-    const goesOn = ({ start = 0, code }: ts.Diagnostic) =>
-      (start >= end && code !== endOfLine) || open.has(code);
-    return diagnostics.some(goesOn) ? 'incomplete' : 'invalid';
-  }
-
   #compile<T>(work: () => T): T {
-    this.options.onCompile(true);
+    this.onCompile(true);
     try {
       return work();
     } finally {
-      this.options.onCompile(false);
+      this.onCompile(false);
     }
   }
 
@@ -107,8 +103,3 @@ export class Interpreter {
     return new Map([...names].filter(([name, kind]) => isType(kind) || isReached(name)));
   }
 }
-
-/** Problems of code that goes on: a comment or a template string that is not closed. */
-const open = new Set([1010, 1160]);
-/** A string that is not closed cannot be closed in the next line. */
-const endOfLine = 1002;

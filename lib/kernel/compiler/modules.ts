@@ -5,8 +5,8 @@ import { pathToFileURL } from 'node:url';
 import { types } from 'node:util';
 import vm from 'node:vm';
 import ts from 'typescript-6';
-import { versionOf } from './program';
-import type { Scripts } from './stack';
+import { packages, versionOf } from './program';
+import { addMap } from './stack';
 import { names, runnable, withoutMap } from './transform';
 
 /** A file beside the notebook that is loaded. */
@@ -19,14 +19,8 @@ interface Loaded {
   ready?: Promise<unknown>;
 }
 
-export interface ModulesOptions {
-  /** Where imports are looked up. */
-  readonly directory: string;
-  readonly compiler: ts.CompilerOptions;
-  readonly scripts: Scripts;
-  /** By the name of a package: what to do before it is loaded. */
-  readonly prepare: Readonly<Record<string, (require: NodeJS.Require) => void>>;
-}
+/** By the name of a package: what to do before it is loaded. */
+export type Preparations = Readonly<Record<string, (require: NodeJS.Require) => void>>;
 
 /** What such an error means is that only `import()` can have the module. */
 const onlyByImport = new Set([
@@ -44,8 +38,12 @@ export class Modules {
   readonly #loaded = new Map<string, Loaded>();
   readonly #namespaces = new WeakMap<object, object>();
 
-  constructor(private readonly options: ModulesOptions) {
-    this.#cell = join(options.directory, 'cell.ts');
+  constructor(
+    private readonly directory: string,
+    private readonly options: ts.CompilerOptions,
+    private readonly preparations: Preparations,
+  ) {
+    this.#cell = join(directory, 'cell.ts');
   }
 
   /** What the code of a file has beside the language, by its name; that of a cell without `file`. */
@@ -88,12 +86,12 @@ export class Modules {
     if (!file) return this.#fromNode(specifier, from);
     const { module, ready } = this.#load(file, from);
     if (!ready) return module.exports;
-    throw new Error(`${relative(this.options.directory, file)} awaits at its top: import() it.`);
+    throw new Error(`${relative(this.directory, file)} awaits at its top: import() it.`);
   }
 
   #fromNode(specifier: string, from: string): unknown {
     const require = createRequire(from);
-    this.options.prepare[specifier]?.(require);
+    this.preparations[specifier]?.(require);
     return require(specifier);
   }
 
@@ -101,7 +99,7 @@ export class Modules {
   #resolve(specifier: string, from: string): string | undefined {
     // A cell gets what the files hold now.
     if (from === this.#cell) this.#forgetChanged();
-    const { resolvedModule } = ts.resolveModuleName(specifier, from, this.options.compiler, ts.sys);
+    const { resolvedModule } = ts.resolveModuleName(specifier, from, this.options, ts.sys);
     const file = resolvedModule?.resolvedFileName;
     return file && /\.([cm]?tsx?|json)$/.test(file) && !/\.d\.[cm]?ts$/.test(file) ? file : undefined;
   }
@@ -130,16 +128,15 @@ export class Modules {
   }
 
   #run(file: string, text: string, module: Loaded['module']): Promise<unknown> | undefined {
-    const { compiler, scripts } = this.options;
     const { outputText, sourceMapText = '{}' } = ts.transpileModule(text, {
       fileName: file,
-      compilerOptions: { ...compiler, module: ts.ModuleKind.CommonJS },
+      compilerOptions: { ...this.options, module: ts.ModuleKind.CommonJS },
       transformers: { before: [runnable] },
     });
     const code = withoutMap(outputText).replace(/^#!.*/, '');
     // What the kernel puts in front has a line of its own.
     const { mappings, ...rest } = JSON.parse(sourceMapText);
-    const map = scripts.addMap(file, JSON.stringify({ ...rest, mappings: `;${mappings}` }), text);
+    const map = addMap(file, JSON.stringify({ ...rest, mappings: `;${mappings}` }), text);
     const scope = { exports: module.exports, module, ...this.scopeOf(file) };
     // V8 stops for breakpoints in scripts, but not in what `vm.compileFunction` makes.
     const whole = `function (${Object.keys(scope).join(', ')}) {\n${code}\n})${map}`;
@@ -178,5 +175,27 @@ export class Modules {
     }
     this.#namespaces.set(exports, namespace);
     return namespace;
+  }
+}
+
+/**
+ * Finds modules that were written anew after they were loaded, as when a library is built again: Node goes on with the
+ * old ones. Packages in `node_modules` are taken not to change.
+ */
+export class LoadedModules {
+  readonly #versions = new Map<string, string>();
+
+  /** Takes note of what has been loaded since the last call. */
+  remember(): void {
+    for (const file of Object.keys(require.cache)) {
+      if (!file.includes(packages) && !this.#versions.has(file)) this.#versions.set(file, versionOf(file));
+    }
+  }
+
+  /** @returns those remembered that have changed, each change once */
+  changed(): string[] {
+    const changed = [...this.#versions.keys()].filter((file) => versionOf(file) !== this.#versions.get(file));
+    for (const file of changed) this.#versions.set(file, versionOf(file));
+    return changed;
   }
 }

@@ -7,13 +7,10 @@ const heeded =
 /** The library of this Node. */
 function libraries(): string[] {
   const major = Number.parseInt(process.versions.node, 10);
-  const names =
-    major >= 24
-      ? ['es2025', 'esnext.array']
-      : major >= 22
-        ? ['es2024', 'es2025.iterator', 'es2025.collection', 'esnext.array']
-        : ['es2023'];
-  return [...names, 'esnext.disposable'].map((name) => `lib.${name}.d.ts`);
+  const names = ['es2023', 'esnext.disposable'];
+  if (major >= 22) names.push('es2024', 'es2025.iterator', 'es2025.collection', 'esnext.array');
+  if (major >= 24) names.push('es2025');
+  return names.map((name) => `lib.${name}.d.ts`);
 }
 
 /**

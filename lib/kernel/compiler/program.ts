@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs';
-import { dirname, join, relative, sep } from 'node:path';
+import { dirname, extname, join, relative, sep } from 'node:path';
 import ts from 'typescript-6';
 import { getNodeKind, isType, namesOf } from './names';
 import { optionsFor } from './options';
@@ -113,12 +113,12 @@ export class Program {
       (node) => !ts.isEmptyStatement(node) && !isType(getNodeKind(node)),
     );
     const hasValue = last !== undefined && (ts.isExpressionStatement(last) || ts.isExportAssignment(last));
-    const refused = (diagnostics: readonly Diagnostic[]) => ({ ...read, diagnostics, map: '', hasValue });
+    const checked = { ...read, map: '', hasValue };
     if (parsed.parseDiagnostics.length > 0) {
-      return refused(parsed.parseDiagnostics.map((diagnostic) => placed(diagnostic, shift)));
+      return { ...checked, diagnostics: parsed.parseDiagnostics.map((one) => placed(one, shift)) };
     }
     this.#current = this.#set(`.cell${read.extension}`, read.text);
-    const diagnostics = this.#service
+    const own = this.#service
       .getSemanticDiagnostics(this.#current)
       .filter(({ code, start = 0 }) => {
         // `var` is there from the beginning.
@@ -129,9 +129,9 @@ export class Program {
     const program = this.#service.getProgram();
     const whole = program?.getSourceFile(this.#current);
     if (!program || !whole) throw new Error(`TypeScript has lost ${this.#current}.`);
-    const all = [...diagnostics, ...this.#importedDiagnostics(program)];
-    const checked = refused(all);
-    return all.length > 0 ? checked : { ...checked, ...emit(program, whole, parsed.text.length) };
+    const diagnostics = [...own, ...this.#importedDiagnostics(program)];
+    if (diagnostics.length > 0) return { ...checked, diagnostics };
+    return { ...checked, diagnostics, ...emit(program, whole, parsed.text.length) };
   }
 
   /** From now on these names are those of this cell. */
@@ -176,24 +176,24 @@ export class Program {
 
   /** What a cell is and declares, and the file that it becomes. */
   #read(source: string): { parsed: Parsed; text: string; extension: string; names: Checked['names'] } {
-    const { parsed, extension } = parseAsMeant(source);
+    const parsed = parseAsMeant(source);
+    const extension = extname(parsed.fileName);
     const { names, exported } = namesOf(parsed);
     const words = new Set(source.match(/[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*/gu));
     if (extension === '.tsx') words.add('React');
     const used = [...words].filter((word) => this.#owners.has(word) && !names.has(word));
     const own = [...names.keys()].filter((name) => !exported.has(name));
-    const text = `${parsed.text}\n;export { ${own.join(', ')} };\n${this.#imports(used)}`;
+    const text = `${parsed.text}\n;export { ${own.join(', ')} };\n${used.map((name) => this.#import(name)).join('\n')}`;
     return { parsed, text, extension, names };
   }
 
-  #imports(names: readonly string[]): string {
-    const lines = names.map((name) => {
-      const { module = '', kind = '' } = this.#owners.get(name) ?? {};
-      return kind === 'let' || kind === 'var'
-        ? `declare let ${name}: typeof import('${module}').${name};`
-        : `import { ${name} } from '${module}';`;
-    });
-    return lines.join('\n');
+  /** How a cell gets a name of an earlier one: what it may assign is no import. */
+  #import(name: string): string {
+    const { module = '', kind = '' } = this.#owners.get(name) ?? {};
+    const isVariable = kind === 'let' || kind === 'var';
+    return isVariable
+      ? `declare let ${name}: typeof import('${module}').${name};`
+      : `import { ${name} } from '${module}';`;
   }
 
   #set(name: string, text: string): string {
@@ -276,23 +276,23 @@ function placed(
 type Parsed = ts.SourceFile & { readonly parseDiagnostics: readonly ts.Diagnostic[] };
 
 /** As a module, where `await` is a keyword everywhere. */
-function parse(source: string, kind?: ts.ScriptKind): Parsed {
+function parse(source: string, extension = '.ts'): Parsed {
   const options: ts.CreateSourceFileOptions = {
     languageVersion: ts.ScriptTarget.Latest,
     setExternalModuleIndicator: (file) => Object.assign(file, { externalModuleIndicator: true }),
   };
-  return ts.createSourceFile('cell.ts', source, options, true, kind) as Parsed;
+  return ts.createSourceFile(`cell${extension}`, source, options, true) as Parsed;
 }
 
 /** As JSX where it is nothing else, and as an object where it might be a block, too. */
-function parseAsMeant(source: string): { parsed: Parsed; extension: string } {
+function parseAsMeant(source: string): Parsed {
+  const plain = parse(source);
   const ways = [
-    ...(/^\s*\{.*\}\s*$/s.test(source) ? [{ parsed: parse(`(${source})`), extension: '.ts' }] : []),
-    { parsed: parse(source), extension: '.ts' },
-    ...(/<[A-Za-z>]/.test(source) ? [{ parsed: parse(source, ts.ScriptKind.TSX), extension: '.tsx' }] : []),
+    ...(/^\s*\{.*\}\s*$/s.test(source) ? [parse(`(${source})`)] : []),
+    plain,
+    ...(/<[A-Za-z>]/.test(source) ? [parse(source, '.tsx')] : []),
   ];
-  const sound = ways.find(({ parsed }) => parsed.parseDiagnostics.length === 0);
-  return sound ?? { parsed: parse(source), extension: '.ts' };
+  return ways.find(({ parseDiagnostics }) => parseDiagnostics.length === 0) ?? plain;
 }
 
 /** Says whether a file has been written anew; one that is not there has a version, too. */

@@ -1,5 +1,7 @@
 import { SourceMap } from 'node:module';
 
+/* What runs, and what it was written as: makes stack traces point to the cells. */
+
 interface Script {
   /** What users know it by: `Cell 3`, or a path. */
   readonly label: string;
@@ -9,80 +11,73 @@ interface Script {
   map?: string | SourceMap;
 }
 
-/** What runs, and what it was written as: makes stack traces point to the cells. */
-export class Scripts {
-  readonly #byName = new Map<string, Script>();
+const scripts = new Map<string, Script>();
 
-  addCell(name: string, label: string, source: string): void {
-    this.#byName.set(name, { label, source });
-  }
+export function addCell(name: string, label: string, source: string): void {
+  scripts.set(name, { label, source });
+}
 
-  /**
-   * @param map the source map, as JSON, of a cell that was added or of a file that one imports
-   * @param text what was written
-   * @returns the map as a comment for debuggers
-   */
-  addMap(name: string, map: string, text: string): string {
-    this.#byName.set(name, { label: name, ...this.#byName.get(name), map });
-    const whole = { ...JSON.parse(map), sources: [name], sourcesContent: [text], sourceRoot: '' };
-    const base64 = Buffer.from(JSON.stringify(whole)).toString('base64');
-    return `\n//# sourceMappingURL=data:application/json;base64,${base64}`;
-  }
+/** Takes the source map, as JSON, of a cell that was added or of a file. @returns it as a comment for debuggers */
+export function addMap(name: string, map: string, text: string): string {
+  scripts.set(name, { label: name, ...scripts.get(name), map });
+  const whole = { ...JSON.parse(map), sources: [name], sourcesContent: [text], sourceRoot: '' };
+  const base64 = Buffer.from(JSON.stringify(whole)).toString('base64');
+  return `\n//# sourceMappingURL=data:application/json;base64,${base64}`;
+}
 
-  /** From now on the stack of every error of this process names cells, lines and columns as they were written. */
-  install(): void {
-    // The cell may be far out when it is a library that fails.
-    Error.stackTraceLimit = 50;
-    Error.prepareStackTrace = (error, frames) => {
-      // What is further out than the cell is the kernel.
-      const outermost = frames.findLastIndex((frame) => this.#scriptOf(frame)?.source !== undefined);
-      const shown = outermost < 0 ? frames : frames.slice(0, outermost + 1);
-      const lines = shown.flatMap((frame) => this.#frameText(frame) ?? []).map((text) => `    at ${text}`);
-      return [headOf(error), ...lines].join('\n');
-    };
-  }
+/** From now on the stack of every error of this process names cells, lines and columns as they were written. */
+export function mapStacks(): void {
+  // The cell may be far out when it is a library that fails.
+  Error.stackTraceLimit = 50;
+  Error.prepareStackTrace = (error, frames) => {
+    // What is further out than the cell is the kernel.
+    const outermost = frames.findLastIndex((frame) => scriptOf(frame)?.source !== undefined);
+    const shown = outermost < 0 ? frames : frames.slice(0, outermost + 1);
+    const lines = shown.flatMap((frame) => frameText(frame) ?? []).map((text) => `    at ${text}`);
+    return [headOf(error), ...lines].join('\n');
+  };
+}
 
-  /**
-   * The lines around the first cell that `text` names, an arrow at the line and a caret under the column.
-   *
-   * ```text
-   * Cell 3, line 2, column 5
-   *     1 | const a = undefined;
-   *   > 2 | a.b.c;
-   *       |   ^
-   * ```
-   */
-  excerpt(text: string): string | undefined {
-    const [, label = '', line = '', column = ''] = /((?:Unnumbered c|C)ell \d+):(\d+):(\d+)/.exec(text) ?? [];
-    const cell = [...this.#byName.values()].find((script) => script.label === label);
-    const lines = cell?.source?.split('\n');
-    if (!lines) return undefined;
-    const at = Number(line);
-    const first = Math.max(1, at - 2);
-    const shown = lines.slice(first - 1, at + 2).flatMap((content, index) => {
-      const number = first + index;
-      const row = `${number === at ? '>' : ' '} ${String(number).padStart(4)} | ${content}`;
-      return number === at ? [row, `       | ${' '.repeat(Number(column) - 1)}^`] : [row];
-    });
-    return [`${label}, line ${line}, column ${column}`, ...shown].join('\n');
-  }
+/**
+ * The lines around the first cell that `text` names, an arrow at the line and a caret under the column.
+ *
+ * ```text
+ * Cell 3, line 2, column 5
+ *     1 | const a = undefined;
+ *   > 2 | a.b.c;
+ *       |   ^
+ * ```
+ */
+export function excerpt(text: string): string | undefined {
+  const [, label = '', line = '', column = ''] = /((?:Unnumbered c|C)ell \d+):(\d+):(\d+)/.exec(text) ?? [];
+  const cell = [...scripts.values()].find((script) => script.label === label);
+  const lines = cell?.source?.split('\n');
+  if (!lines) return undefined;
+  const at = Number(line);
+  const first = Math.max(1, at - 2);
+  const shown = lines.slice(first - 1, at + 2).flatMap((content, index) => {
+    const number = first + index;
+    const row = `${number === at ? '>' : ' '} ${String(number).padStart(4)} | ${content}`;
+    return number === at ? [row, `       | ${' '.repeat(Number(column) - 1)}^`] : [row];
+  });
+  return [`${label}, line ${line}, column ${column}`, ...shown].join('\n');
+}
 
-  #scriptOf(frame: NodeJS.CallSite): Script | undefined {
-    return this.#byName.get(frame.getScriptNameOrSourceURL() ?? '');
-  }
+function scriptOf(frame: NodeJS.CallSite): Script | undefined {
+  return scripts.get(frame.getScriptNameOrSourceURL() ?? '');
+}
 
-  /** Nothing for the call that runs the cell. */
-  #frameText(frame: NodeJS.CallSite): string | undefined {
-    const script = this.#scriptOf(frame);
-    if (!script) return frame.toString();
-    const line = frame.getLineNumber() ?? 0;
-    const column = frame.getColumnNumber() ?? 0;
-    if (typeof script.map === 'string') script.map = new SourceMap(JSON.parse(script.map));
-    const entry = script.map?.findEntry(line - 1, column - 1);
-    if (!entry || !('originalLine' in entry)) return undefined;
-    const place = `${script.label}:${entry.originalLine + 1}:${entry.originalColumn + 1}`;
-    return frame.toString().replace(`${frame.getScriptNameOrSourceURL()}:${line}:${column}`, place);
-  }
+/** Nothing for the call that runs the cell. */
+function frameText(frame: NodeJS.CallSite): string | undefined {
+  const script = scriptOf(frame);
+  if (!script) return frame.toString();
+  const line = frame.getLineNumber() ?? 0;
+  const column = frame.getColumnNumber() ?? 0;
+  if (typeof script.map === 'string') script.map = new SourceMap(JSON.parse(script.map));
+  const entry = script.map?.findEntry(line - 1, column - 1);
+  if (!entry || !('originalLine' in entry)) return undefined;
+  const place = `${script.label}:${entry.originalLine + 1}:${entry.originalColumn + 1}`;
+  return frame.toString().replace(`${frame.getScriptNameOrSourceURL()}:${line}:${column}`, place);
 }
 
 function headOf(error: Error): string {

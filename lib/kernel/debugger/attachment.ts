@@ -1,10 +1,9 @@
 import type { Debugger, Runtime } from 'node:inspector';
 import { Session } from 'node:inspector/promises';
 import { basename, sep } from 'node:path';
+import type { Content } from '../wire/wire';
 import { type Breakpoint, foreign, type Place, Sources } from './sources';
 import { Variables } from './variables';
-
-export type Arguments = Readonly<Record<string, unknown>>;
 
 /** A call of a user's code that has not returned, and where it stands. */
 interface Frame extends Place {
@@ -12,7 +11,7 @@ interface Frame extends Place {
 }
 
 /** Answers a request: with the body of the reply, or a promise of it. */
-type Answer = (args: Arguments) => unknown;
+type Answer = (args: Content) => unknown;
 type Way = 'stepOver' | 'stepInto' | 'stepOut';
 
 /** There is one thread for clients. */

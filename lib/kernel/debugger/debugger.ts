@@ -1,5 +1,6 @@
 import { failureText } from '../../io/errors';
-import { type Arguments, Attachment, threadId } from './attachment';
+import type { Content } from '../wire/wire';
+import { Attachment, threadId } from './attachment';
 import { cellFile } from './sources';
 
 /**
@@ -17,10 +18,10 @@ export class Debugger {
   constructor(private readonly emit: (event: object) => void) {}
 
   /** @returns the content of the reply to a `debug_request` */
-  async answer({ seq, command, arguments: args }: Arguments): Promise<object> {
+  async answer({ seq, command, arguments: args }: Content): Promise<object> {
     const reply = { type: 'response', seq: ++this.#count, request_seq: seq, command };
     try {
-      const body = await this.#answer(String(command), (args ?? {}) as Arguments);
+      const body = await this.#answer(String(command), (args ?? {}) as Content);
       return { ...reply, success: true, body: body ?? {} };
     } catch (error) {
       return { ...reply, success: false, message: failureText(error), body: {} };
@@ -33,7 +34,7 @@ export class Debugger {
     this.attachment = undefined;
   }
 
-  async #answer(command: string, args: Arguments): Promise<unknown> {
+  async #answer(command: string, args: Content): Promise<unknown> {
     switch (command) {
       case 'debugInfo':
         return this.#info();

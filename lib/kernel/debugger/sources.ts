@@ -115,19 +115,14 @@ export class Sources {
     return { path: written, line, column, isExact, location };
   }
 
-  /**
-   * Replaces the breakpoints of a path.
-   *
-   * @returns for each the line on which the code stops; none where there is no such code yet
-   */
+  /** Replaces those of a path. @returns for each the line at which code stops; none where there is no such code yet */
   async setBreakpoints(path: string, breakpoints: readonly Breakpoint[]): Promise<Lines> {
     for (const breakpointId of this.#set.get(path) ?? []) {
       await this.inspector.post('Debugger.removeBreakpoint', { breakpointId });
     }
-    const set: string[] = [];
-    this.#set.set(path, set);
+    this.#set.set(path, []);
     this.breakpoints.set(path, breakpoints);
-    if (/\.[cm]?js$/.test(path)) return this.#setAsWritten(path, breakpoints, set);
+    if (/\.[cm]?js$/.test(path)) return this.#setAsWritten(path, breakpoints);
     let lines: Lines = breakpoints.map(() => undefined);
     for (const script of this.#scripts.values()) {
       const bound = await this.#bind(script, path);
@@ -143,7 +138,7 @@ export class Sources {
   }
 
   /** Code that runs as it was written, now or later: V8 finds it by itself. */
-  #setAsWritten(path: string, breakpoints: readonly Breakpoint[], set: string[]): Promise<Lines> {
+  #setAsWritten(path: string, breakpoints: readonly Breakpoint[]): Promise<Lines> {
     const urlRegex = `^(${literal(path)}|${literal(pathToFileURL(path).href)})$`;
     return Promise.all(
       breakpoints.map(async ({ line, condition }) => {
@@ -152,7 +147,7 @@ export class Sources {
           lineNumber: line - 1,
           condition,
         });
-        set.push(breakpointId);
+        this.#set.get(path)?.push(breakpointId);
         return locations[0] && locations[0].lineNumber + 1;
       }),
     );

@@ -1,11 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 
-/**
- * Sends SIGINT to all children and theirs, as Ctrl-C in a terminal does.
- *
- * @returns whether there are any
- */
+/** Sends SIGINT to all children and theirs, as Ctrl-C in a terminal does. @returns whether there are any */
 export function interruptChildren(): boolean {
   const pairs = process.platform === 'linux' ? fromProc() : fromPs();
   const found = new Set([process.pid]);

@@ -17,7 +17,7 @@ export class Publisher {
 
   publish(reply: Reply): void {
     this.flush();
-    this.#send(reply);
+    send(this.socket, this.wire.encode(reply, [reply.type]));
   }
 
   publishText(name: string, text: string, origin: Reply['origin']): void {
@@ -36,10 +36,6 @@ export class Publisher {
     if (!this.#stream) return;
     const { origin, ...content } = this.#stream;
     this.#stream = undefined;
-    this.#send({ type: 'stream', content: JSON.stringify(content), origin });
-  }
-
-  #send(reply: Reply): void {
-    send(this.socket, this.wire.encode(reply, [reply.type]));
+    this.publish({ type: 'stream', content: JSON.stringify(content), origin });
   }
 }

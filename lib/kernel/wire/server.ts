@@ -7,9 +7,9 @@ import { Reply as Heartbeat, Router, XPublisher } from 'zeromq';
 import { failureText } from '../../io/errors';
 import { Debugger } from '../debugger/debugger';
 import { interruptChildren } from './children';
+import { internalsOf } from './internals';
 import { kernelInfo } from './kernel-info';
 import { Publisher } from './publisher';
-import { signalOfNode } from './signal';
 import { follow } from './tail';
 import type { Channel, KernelData, Stream, ToServer, ToSession } from './thread';
 import { usage } from './usage';
@@ -270,14 +270,7 @@ class Server {
  * What is broken off never closes the asynchronous calls that Node has open: it must forget them, or it ends the process
  * for their sake.
  */
-const clearAsyncStack = `{
-  const { noDeprecation } = process;
-  process.noDeprecation = true;
-  try {
-    process.binding('async_wrap').clearAsyncIdStack();
-  } catch {}
-  process.noDeprecation = noDeprecation;
-}`;
+const clearAsyncStack = `(${internalsOf})('async_wrap')?.clearAsyncIdStack?.()`;
 
 /** Does something from within what the main thread computes: TypeScript may be loading, or a cell's loop running. */
 function inMainThread(method: string, params?: object): void {
@@ -288,7 +281,7 @@ function inMainThread(method: string, params?: object): void {
 
 /** Jupyter interrupts by a message; the signal means the same. Node's own listeners hear nothing while a cell computes. */
 function onSigint(listener: () => void): void {
-  const Signal = signalOfNode();
+  const { Signal } = internalsOf('signal_wrap') ?? {};
   if (!Signal) return;
   const signal = new Signal();
   signal.onsignal = listener;

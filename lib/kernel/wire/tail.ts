@@ -9,9 +9,8 @@ const native =
   /^(WARNING: All log messages before absl|[IWEF]0000 |[IW]\d{4} \d\d:|\d{4}-\d\d-\d\d [\d:.]+: [IW] |To enable the following instructions).*\n?/gm;
 
 /**
- * Hands on what is written to a file, as it comes. The file keeps it: a cut would lose what comes meanwhile.
- *
- * @returns hands on what has come by now
+ * Hands on what is written to a file, as it comes, and when it is told to. The file keeps it: a cut would lose what comes
+ * meanwhile.
  */
 export function follow(file: string, write: (text: string) => void): () => void {
   const descriptor = openSync(file, 'r');

@@ -8,24 +8,17 @@ let last = measure();
  */
 export function usage(): object {
   const before = last;
-  const now = measure();
-  last = now;
-  const free = os.freemem();
-  const total = os.totalmem();
+  last = measure();
+  const [free, total] = [os.freemem(), os.totalmem()];
+  const used = total - free;
   return {
     hostname: os.hostname(),
     pid: process.pid,
-    kernel_cpu: percent(now.own - before.own, now.time - before.time),
+    kernel_cpu: percent(last.own - before.own, last.time - before.time),
     kernel_memory: process.memoryUsage.rss(),
     cpu_count: os.cpus().length,
-    host_cpu_percent: percent(now.busy - before.busy, now.whole - before.whole),
-    host_virtual_memory: {
-      total,
-      available: free,
-      free,
-      used: total - free,
-      percent: percent(total - free, total),
-    },
+    host_cpu_percent: percent(last.busy - before.busy, last.whole - before.whole),
+    host_virtual_memory: { total, available: free, free, used, percent: percent(used, total) },
   };
 }
 

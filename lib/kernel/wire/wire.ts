@@ -7,10 +7,12 @@ export interface Origin {
   readonly header: string;
 }
 
+export type Content = Readonly<Record<string, unknown>>;
+
 /** A message that came in. */
 export interface Request {
   readonly type: string;
-  readonly content: Readonly<Record<string, unknown>>;
+  readonly content: Content;
   /** What follows the four parts, unsigned. */
   readonly buffers: readonly Uint8Array[];
   readonly origin: Origin;
@@ -49,14 +51,9 @@ const delimiter = Buffer.from('<IDS|MSG>');
  */
 export class Wire {
   readonly #session = randomUUID();
-  readonly #hash: string;
-  readonly #key: string;
 
   /** @param connection as in the connection file; an empty key turns signing off */
-  constructor(connection: { readonly key: string; readonly signature_scheme: string }) {
-    this.#key = connection.key;
-    this.#hash = connection.signature_scheme.replace(/^hmac-/, '');
-  }
+  constructor(private readonly connection: { readonly key: string; readonly signature_scheme: string }) {}
 
   /** @throws Error that says why the frames are no message, or none signed with our key */
   decode(frames: readonly Buffer[]): Request {
@@ -97,8 +94,9 @@ export class Wire {
   }
 
   #sign(parts: readonly (string | Buffer)[]): string {
-    if (!this.#key) return '';
-    const hmac = createHmac(this.#hash, this.#key);
+    const { key, signature_scheme } = this.connection;
+    if (!key) return '';
+    const hmac = createHmac(signature_scheme.replace(/^hmac-/, ''), key);
     for (const part of parts.slice(0, 4)) hmac.update(part);
     return hmac.digest('hex');
   }
@@ -106,10 +104,10 @@ export class Wire {
 
 export const protocolVersion = '5.3';
 
-function jsonObject(text: string | undefined): Readonly<Record<string, unknown>> {
+function jsonObject(text: string | undefined): Content {
   const value: unknown = JSON.parse(text ?? '');
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new Error('a part that is no JSON object');
   }
-  return value as Readonly<Record<string, unknown>>;
+  return value as Content;
 }
