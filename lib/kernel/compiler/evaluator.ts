@@ -28,10 +28,10 @@ export class Evaluator {
     const values = new Map<string, unknown>();
     // A name whose declaration has not been reached throws.
     const reads = [...names].map((name) => `try { ${takenName}.set('${name}', ${name}); } catch {}`);
-    // With a name, by which a debugger knows to pass it by.
-    const expression = `${reads.join('\n')}\n//# sourceURL=node:kernel`;
+    // The inspector keeps what a script comes to. The name tells a debugger to pass it by.
+    const expression = `${reads.join('\n')}\nundefined\n//# sourceURL=node:kernel`;
     Reflect.set(globalThis, takenName, values);
-    this.#session.post('Runtime.evaluate', { expression, objectGroup });
+    this.#session.post('Runtime.evaluate', { expression });
     Reflect.deleteProperty(globalThis, takenName);
     return values;
   }

@@ -35,26 +35,24 @@ export class Debugger {
   }
 
   async #answer(command: string, args: Content): Promise<unknown> {
-    switch (command) {
-      case 'debugInfo':
-        return this.#info();
-      case 'initialize':
-        if (!this.attachment) {
-          this.attachment = new Attachment((event, body) => {
-            this.emit({ type: 'event', seq: ++this.#count, event, body });
-          });
-          await this.attachment.open();
-        }
-        return capabilities;
-      case 'disconnect':
-        this.end();
-        return undefined;
+    if (command === 'debugInfo') return this.#info();
+    if (command === 'initialize') {
+      if (!this.attachment) await this.#open();
+      return capabilities;
     }
+    if (command === 'disconnect') return this.end();
     if (!this.attachment)
       throw new Error(`The debugger has not been started: “initialize” goes before “${command}”.`);
     const answer = this.attachment.answers[command];
     if (!answer) throw new Error(`The debugger of this kernel knows no “${command}”.`);
     return answer(args);
+  }
+
+  #open(): Promise<void> {
+    this.attachment = new Attachment((event, body) => {
+      this.emit({ type: 'event', seq: ++this.#count, event, body });
+    });
+    return this.attachment.open();
   }
 
   #info(): object {

@@ -215,27 +215,28 @@ class Server {
     }
     Atomics.add(this.data.presses, 0, 1);
     this.#tell({ kind: 'interrupt' });
-    clearTimeout(this.#deaf);
-    this.#deaf = setTimeout(() => this.#break(), deafMs);
+    this.#ifDeaf(deafMs, () => this.#break());
   }
 
   /** The main thread computes, and not in a cell's own code; or it waits for a child. */
   #break(): void {
     if (Atomics.load(this.data.presses, 1) === 1) {
-      this.#deaf = setTimeout(() => this.#break(), deafMs);
+      this.#ifDeaf(deafMs, () => this.#break());
       return;
     }
-    const waits = interruptChildren();
-    this.#deaf = setTimeout(
-      () => {
-        inMainThread('Runtime.evaluate', { expression: clearAsyncStack });
-        inMainThread('Runtime.terminateExecution');
-        this.#deaf = setTimeout(() => {
-          if (this.#busy) this.#publisher.publishText('stderr', stuck, this.#busy);
-        }, deafMs);
-      },
-      waits ? childMs : 0,
-    );
+    this.#ifDeaf(interruptChildren() ? childMs : 0, () => {
+      inMainThread('Runtime.evaluate', { expression: clearAsyncStack });
+      inMainThread('Runtime.terminateExecution');
+      this.#ifDeaf(deafMs, () => {
+        if (this.#busy) this.#publisher.publishText('stderr', stuck, this.#busy);
+      });
+    });
+  }
+
+  /** Does something unless the main thread has taken its message by then. */
+  #ifDeaf(ms: number, act: () => void): void {
+    clearTimeout(this.#deaf);
+    this.#deaf = setTimeout(act, ms);
   }
 
   #write(name: Stream, text: string, origin = this.#cell): void {

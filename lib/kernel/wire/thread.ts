@@ -48,14 +48,9 @@ export interface KernelData {
 }
 
 /** The connection file. */
-export interface Connection {
+export interface Connection extends Readonly<Record<`${Channel | 'hb'}_port`, number>> {
   readonly transport: string;
   readonly ip: string;
-  readonly shell_port: number;
-  readonly control_port: number;
-  readonly iopub_port: number;
-  readonly stdin_port: number;
-  readonly hb_port: number;
   readonly key: string;
   readonly signature_scheme: string;
 }
