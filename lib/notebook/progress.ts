@@ -9,18 +9,6 @@ export interface ProgressOptions {
   readonly unit?: string;
 }
 
-/** A bar moved by hand; see {@link progress}. */
-export interface ProgressBar {
-  /** Steps done. */
-  readonly done: number;
-  /** Goes on by so many steps, 1 by default. */
-  advance(steps?: number): void;
-  /** What stands at the end of the line, as `loss 0.52`. */
-  note(text: string): void;
-  /** Draws the bar for the last time. */
-  close(): void;
-}
-
 /**
  * A progress bar: done of total, rate, time gone and left, in a terminal and in a notebook alike. Bars nest.
  *
@@ -48,49 +36,51 @@ export function progress<T>(
   options: ProgressOptions = {},
 ): unknown {
   if (Symbol.iterator in first) {
-    const bar = new Bar({ total: sizeOf(first), ...options });
+    const { size, length = size } = first as { readonly length?: number; readonly size?: number };
+    const bar = new ProgressBar({ total: length, ...options });
     return Object.assign(bar, { [Symbol.iterator]: () => counted(first, bar) });
   }
   if (Symbol.asyncIterator in first) {
-    const bar = new Bar(options);
+    const bar = new ProgressBar(options);
     return Object.assign(bar, { [Symbol.asyncIterator]: () => countedAsync(first, bar) });
   }
-  return new Bar(first);
-}
-
-function sizeOf(steps: object): number | undefined {
-  if ('length' in steps) return Number(steps.length);
-  if ('size' in steps) return Number(steps.size);
-  return undefined;
+  return new ProgressBar(first);
 }
 
 /** A bar is drawn anew at most so often. */
 const drawMs = 100;
 
-class Bar implements ProgressBar {
-  done = 0;
+/** A bar moved by hand; see {@link progress}. */
+export class ProgressBar {
+  #done = 0;
   #text = '';
   #closed = false;
   #drawn = Number.NEGATIVE_INFINITY;
-  readonly #options: ProgressOptions;
   readonly #clock = new Clock();
   readonly #line = openLine();
 
-  constructor(options: ProgressOptions) {
-    this.#options = options;
+  constructor(private readonly options: ProgressOptions) {
     this.#draw();
   }
 
+  /** Steps done. */
+  get done(): number {
+    return this.#done;
+  }
+
+  /** Goes on by so many steps. */
   advance(steps = 1): void {
-    this.done += steps;
+    this.#done += steps;
     this.#drawSometimes();
   }
 
+  /** What stands at the end of the line, as `loss 0.52`. */
   note(text: string): void {
     this.#text = text;
     this.#drawSometimes();
   }
 
+  /** Draws the bar for the last time. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -104,11 +94,11 @@ class Bar implements ProgressBar {
 
   #draw(): void {
     this.#drawn = performance.now();
-    this.#line.draw(barText({ ...this.#options, ...this.#clock.read(this.done), note: this.#text }));
+    this.#line.draw(barText({ ...this.options, ...this.#clock.read(this.#done), note: this.#text }));
   }
 }
 
-function* counted<T>(steps: Iterable<T>, bar: Bar): Iterator<T> {
+function* counted<T>(steps: Iterable<T>, bar: ProgressBar): Iterator<T> {
   try {
     for (const step of steps) {
       yield step;
@@ -119,7 +109,7 @@ function* counted<T>(steps: Iterable<T>, bar: Bar): Iterator<T> {
   }
 }
 
-async function* countedAsync<T>(steps: AsyncIterable<T>, bar: Bar): AsyncIterator<T> {
+async function* countedAsync<T>(steps: AsyncIterable<T>, bar: ProgressBar): AsyncIterator<T> {
   try {
     for await (const step of steps) {
       yield step;
