@@ -88,8 +88,8 @@ interface Widget<T> {
   readonly state?: object;
   readonly key: 'value' | 'index';
   /** Default: as it is. */
-  readonly encode?: (value: T) => unknown;
-  readonly decode?: (value: unknown) => T;
+  encode?(value: T): unknown;
+  decode?(value: unknown): T;
   readonly text: string;
 }
 
@@ -164,6 +164,7 @@ export function button(label: string, onClick: () => unknown): Control<undefined
     name: 'Button',
     style: 'ButtonStyle',
     key: 'value',
+    decode: () => undefined,
     text: 'a button',
   }).onChange(onClick);
 }

@@ -28,6 +28,8 @@ import { percent } from './style';
 import { type ResultsTable, type Row, resultsTable } from './table';
 import { liveChart } from './training-chart';
 
+type OneOrMore<T> = T | readonly T[];
+
 /** A panel of the paper: its curves with the chosen hyperparameters, the grey band of all ST runs, the baseline. */
 export function panelFigure(panelCurves: PanelCurves): Figure {
   if (panelCurves?.panel === undefined)
@@ -166,10 +168,7 @@ export function panelTable({ panel, preset, baseline, controls, curves }: PanelC
  * Shows a figure under the cell that runs, at one preset or several, as far as it is computed: where its results come from,
  * and each panel with its numbers. Where nothing is, it says how to compute it.
  */
-export async function showFigure(
-  figure: FigureName,
-  laboratories: Laboratory | readonly Laboratory[],
-): Promise<void> {
+export async function showFigure(figure: FigureName, laboratories: OneOrMore<Laboratory>): Promise<void> {
   for (const laboratory of [laboratories].flat()) {
     let panels: readonly PanelCurves[];
     try {
@@ -198,10 +197,7 @@ export async function showFigure(
 }
 
 /** What a figure is made of: a row a preset and family of runs, with what a run of it costs and how many are there. */
-export function figureTable(
-  figure: FigureName,
-  laboratories: Laboratory | readonly Laboratory[],
-): ResultsTable {
+export function figureTable(figure: FigureName, laboratories: OneOrMore<Laboratory>): ResultsTable {
   const rows = [laboratories].flat().flatMap((laboratory) => {
     const { preset, results } = laboratory.shown();
     return figureFamilies(figure, preset, results).map(
@@ -225,7 +221,7 @@ export function figureTable(
  */
 export function verdictTable(
   about: FigureName | readonly number[],
-  laboratories: Laboratory | readonly Laboratory[],
+  laboratories: OneOrMore<Laboratory>,
 ): ResultsTable {
   const options = typeof about === 'string' ? optionsOf(about) : { only: about };
   const all = [laboratories].flat().map((laboratory) => ({
