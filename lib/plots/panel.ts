@@ -4,12 +4,11 @@ import { ArgumentError, DataError } from '../io/errors';
 import { display } from '../notebook/display';
 import { type ClaimOptions, claims, claimsOf, claimsTable } from '../paper/claims';
 import { experimentCurves, experimentGains } from '../paper/experiment';
-import { type CurveRule, type FigureName, panelsOf, panelTitle } from '../paper/figures';
+import { type FigureName, panelsOf, panelTitle } from '../paper/figures';
 import {
   figureCurves,
   figureFamilies,
   type NamedCurve,
-  type PanelCurve,
   type PanelCurves,
   provenance,
   type SettingCurve,
@@ -22,7 +21,7 @@ import type { Treatment } from '../runs/presets';
 import { runTitle } from '../runs/spec';
 import { methodName } from '../training/methods';
 import type { Figure } from './figure';
-import { robustnessFigure } from './robustness';
+import { type RobustnessCurve, robustnessFigure } from './robustness';
 import type { TestDistortion } from './strength-axis';
 import { percent } from './style';
 import { type ResultsTable, type Row, resultsTable } from './table';
@@ -39,14 +38,13 @@ export function panelFigure(panelCurves: PanelCurves): Figure {
     title: `Figure ${panel.id}, ${preset}: ${panelTitle(panel)}, ${seedsText(baseline.chosen)}`,
     distortion: distortions[panel.test],
     chance,
-    curves: [baseline, ...controls, ...curves].map(({ label, rule, chosen }) => ({
-      label,
-      method: typeof rule === 'string' ? rule : rule.method,
-      variant: typeof rule === 'string' ? 'best' : rule.pick,
-      group: typeof rule === 'string' ? label : groupOf(rule),
-      points: chosen.points,
-      details: detailsOf(chosen),
-    })),
+    curves: [baseline, ...controls, ...curves].map(({ label, rule, chosen }): RobustnessCurve => {
+      const shared = { label, points: chosen.points, details: detailsOf(chosen) };
+      if (typeof rule === 'string') return { ...shared, method: rule, variant: 'best', group: label };
+      const { method, pick, training, probability, extended, at } = rule;
+      // Curves that differ in nothing but the pick share a tint.
+      return { ...shared, method, variant: pick, group: [training, probability, extended, at].join() };
+    }),
     band,
   });
 }
@@ -142,24 +140,15 @@ function detailsOf({ runs }: SettingCurve): Readonly<Record<string, string>> {
   };
 }
 
-/** Names the curves of a method that share a tint: those that differ in nothing but the pick. */
-function groupOf({ training, probability, extended, at }: CurveRule): string {
-  return [training, probability, extended, at].join();
-}
-
 /** A panel's curves as numbers, in per cent: a row a curve, a column a test strength. */
 export function panelTable({ panel, preset, baseline, controls, curves }: PanelCurves): ResultsTable {
   const distortion = distortionNamed(panel.test);
-  const row = ({ label, chosen }: PanelCurve): Row => ({
-    curve: label,
-    ...Object.fromEntries(
-      chosen.points.map(({ strength, accuracy }) => [
-        strengthText(distortion, strength),
-        percent(accuracy, 1),
-      ]),
-    ),
+  const nameOf = (strength: number | null) => strengthText(distortion, strength);
+  const rows = [baseline, ...controls, ...curves].map(({ label, chosen: { points } }) => {
+    const cells = points.map(({ strength, accuracy }) => [nameOf(strength), percent(accuracy, 1)]);
+    return { curve: label, ...Object.fromEntries(cells) };
   });
-  return resultsTable([baseline, ...controls, ...curves].map(row), {
+  return resultsTable(rows, {
     title: `Figure ${panel.id}, ${preset}: accuracy on the test images (%), ${seedsText(baseline.chosen)}`,
   });
 }
