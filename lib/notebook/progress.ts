@@ -56,7 +56,7 @@ export class ProgressBar {
   #text = '';
   #closed = false;
   #drawn = Number.NEGATIVE_INFINITY;
-  readonly #clock = new Clock();
+  readonly #read = stopwatch();
   readonly #line = openLine();
 
   constructor(private readonly options: ProgressOptions) {
@@ -94,7 +94,7 @@ export class ProgressBar {
 
   #draw(): void {
     this.#drawn = performance.now();
-    this.#line.draw(barText({ ...this.options, ...this.#clock.read(this.#done), note: this.#text }));
+    this.#line.draw(barText({ ...this.options, ...this.#read(this.#done), note: this.#text }));
   }
 }
 
@@ -120,32 +120,30 @@ async function* countedAsync<T>(steps: AsyncIterable<T>, bar: ProgressBar): Asyn
   }
 }
 
-/** Time gone, and the rate of the last seconds: a smoothed one, as the first steps are often slow. */
-class Clock {
-  readonly #start = performance.now();
-  #before = { seconds: 0, done: 0 };
-  #steps = 0;
-  #seconds = 0;
-
-  /** @returns as `rate` steps a second, 0 where not yet known */
-  read(done: number): { readonly done: number; readonly seconds: number; readonly rate: number } {
-    const seconds = (performance.now() - this.#start) / 1000;
-    if (done > this.#before.done) {
+/** Reads the time gone, and the rate of the last seconds: a smoothed one, as the first steps are often slow. */
+function stopwatch() {
+  const start = performance.now();
+  const before = { seconds: 0, done: 0 };
+  const smoothed = { seconds: 0, done: 0 };
+  /** `rate`: steps a second, 0 where not yet known. */
+  return (done: number) => {
+    const seconds = (performance.now() - start) / 1000;
+    if (done > before.done) {
       // What lies ten seconds back counts a third.
-      const weight = Math.exp((this.#before.seconds - seconds) / 10);
-      this.#steps = this.#steps * weight + (done - this.#before.done);
-      this.#seconds = this.#seconds * weight + (seconds - this.#before.seconds);
-      this.#before = { seconds, done };
+      const weight = Math.exp((before.seconds - seconds) / 10);
+      smoothed.done = smoothed.done * weight + (done - before.done);
+      smoothed.seconds = smoothed.seconds * weight + (seconds - before.seconds);
+      Object.assign(before, { seconds, done });
     }
-    return { done, seconds, rate: this.#seconds > 0 ? this.#steps / this.#seconds : 0 };
-  }
+    return { done, seconds, rate: smoothed.seconds > 0 ? smoothed.done / smoothed.seconds : 0 };
+  };
 }
 
 const width = 20;
 
 /** `training:  45%|█████████           | 9/20 [0:12<0:15, 3.1 it/s, loss 0.52]` */
 export function barText(
-  state: ProgressOptions & ReturnType<Clock['read']> & { readonly note: string },
+  state: ProgressOptions & Readonly<Record<'done' | 'seconds' | 'rate', number>> & { readonly note: string },
 ): string {
   const { label, total, unit = 'it', done, seconds, rate, note } = state;
   const pace = rate >= 1 ? `${three(rate)} ${unit}/s` : `${three(1 / rate)} s each`;

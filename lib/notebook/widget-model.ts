@@ -1,15 +1,7 @@
 import type { CommData, Comms } from './comm';
-import type { MimeBundle } from './mime';
 
 /** A widget's model at this end; ipywidgets' code in the front end draws it. */
-export interface Model {
-  /** Names it in the state of another. */
-  readonly reference: string;
-  /** Shows it in an output. */
-  readonly view: MimeBundle;
-  /** Sends changes to all front ends. */
-  update(changes: object): void;
-}
+export type Model = ReturnType<typeof openModel>;
 
 export interface ModelOptions {
   /** Without its ending, as in `FloatSlider`; all that end in `Style` are drawn by one view. */
@@ -33,7 +25,7 @@ const versions = { base: '2.0.0', controls: '2.0.0', output: '1.0.0' };
  *
  * Source: the widget messaging protocol 2.1 and the control protocol 1.0 in ipywidgets' `packages/schema/messages.md`.
  */
-export function openModel(comms: Comms, options: ModelOptions): Model {
+export function openModel(comms: Comms, options: ModelOptions) {
   const { name, module = 'controls', onUpdate, onEvent } = options;
   const [model_name, model_module] = [`${name}Model`, `@jupyter-widgets/${module}`];
   const model_module_version = versions[module];
@@ -69,10 +61,13 @@ export function openModel(comms: Comms, options: ModelOptions): Model {
     return onUpdate?.(changes as CommData, isElsewhere);
   });
   return {
+    /** Names it in the state of another. */
     reference: `IPY_MODEL_${id}`,
+    /** Shows it in an output. */
     view: {
       'application/vnd.jupyter.widget-view+json': { version_major: 2, version_minor: 0, model_id: id },
     },
-    update: (changes) => change('update', changes),
+    /** Sends changes to all front ends. */
+    update: (changes: object) => change('update', changes),
   };
 }

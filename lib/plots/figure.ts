@@ -56,11 +56,7 @@ export class Figure {
   }
 }
 
-/**
- * Writes a file as its ending asks, by one of `writers`.
- *
- * @throws ArgumentError for another ending.
- */
+/** Writes a file as its ending asks, by one of `writers`. @throws ArgumentError for another ending */
 export async function saveAs(
   path: string,
   writers: Readonly<Record<string, () => string | Uint8Array | Promise<string | Uint8Array>>>,

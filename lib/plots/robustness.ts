@@ -53,13 +53,7 @@ const legendFont = { size: 14 } as const;
 const legendRow = 24;
 const legendSymbol = 50;
 
-/**
- * Draws accuracy (%) on the test set against the strength of a test distortion.
- *
- * Weak distortions are on the left, the undistorted image leftmost; a line marks the practical strength.
- *
- * @throws ArgumentError for strengths that the axis cannot show
- */
+/** Draws accuracy (%) against the strength of a test distortion, the practical one marked. @throws as {@link strengthAxis} */
 export function robustnessFigure(options: RobustnessFigureOptions): Figure {
   const { title, distortion, curves, band = [], chance } = options;
   const { none, practical, scale } = distortion;

@@ -10,17 +10,7 @@ export type TestDistortion = Pick<
 >;
 
 /** Where strengths lie on a Plotly axis; stronger is always to the right. */
-export interface StrengthAxis {
-  /** From the weakest to the strongest, each once, without the undistorted image. */
-  readonly strengths: readonly number[];
-  /** The coordinate to give to Plotly; `null` is the undistorted image. */
-  readonly place: (strength: number | null) => number;
-  /** Where the axis is broken, between the undistorted image and the weakest strength. */
-  readonly breakAt?: number;
-  /** How far to the right a coordinate lies, 0 to 1. */
-  readonly fraction: (coordinate: number) => number;
-  readonly layout: Readonly<Record<string, unknown>>;
-}
+export type StrengthAxis = ReturnType<typeof strengthAxis>;
 
 /** Room beside the outermost points, as a part of the axis. */
 const margin = 0.03;
@@ -35,7 +25,7 @@ const breakWidth = 0.13;
  *
  * @throws ArgumentError where there is no strength, or one that a logarithmic axis does not have
  */
-export function strengthAxis(distortion: TestDistortion, points: readonly AccuracyPoint[]): StrengthAxis {
+export function strengthAxis(distortion: TestDistortion, points: readonly AccuracyPoint[]) {
   const { title, symbol, unit, scale, none, practical } = distortion;
   const isLog = scale === 'log';
   const distorted = points.flatMap(({ strength }) =>
@@ -64,10 +54,15 @@ export function strengthAxis(distortion: TestDistortion, points: readonly Accura
   const rounds = isLog ? roundLogs(strengths) : roundSteps(strengths, unit === '°');
   const ticks = [...rounds.filter((tick) => apart(tick, fromAxis(left)) && apart(tick, last)), last];
   return {
+    /** From the weakest to the strongest, each once, without the undistorted image. */
     strengths,
-    place: (strength) => (isUndistorted(strength, distortion) ? fromAxis(left) : Number(strength)),
-    ...(isBroken && { breakAt: fromAxis((left + weakest) / 2) }),
-    fraction: (coordinate) => (toAxis(coordinate) - left) / width,
+    /** The coordinate to give to Plotly; `null` is the undistorted image. */
+    place: (strength: number | null) =>
+      isUndistorted(strength, distortion) ? fromAxis(left) : Number(strength),
+    /** Where the axis is broken, between the undistorted image and the weakest strength. */
+    breakAt: isBroken ? fromAxis((left + weakest) / 2) : undefined,
+    /** How far to the right a coordinate lies, 0 to 1. */
+    fraction: (coordinate: number) => (toAxis(coordinate) - left) / width,
     layout: {
       type: scale,
       range: [left - margin * width, right + margin * width],

@@ -69,11 +69,7 @@ const methodLooks: Readonly<Record<MethodName, readonly Look[]>> = {
   own: ownLooks[0],
 };
 
-/**
- * The looks of a method, the paper's or one's own.
- *
- * @param among All methods of the figure: those of one's own take their looks in this order.
- */
+/** The looks of a method; `among` has all of the figure, in whose order those of one's own take their looks. */
 export function looksOf(method: string, among: readonly string[] = [method]): readonly Look[] {
   const own = [...new Set(among)].filter((each) => !Object.hasOwn(methodLooks, each));
   const place = own.indexOf(method);
