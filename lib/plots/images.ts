@@ -124,12 +124,8 @@ export function imageGrid(images: Uint8Array | ImageTensor, options: ImageGridOp
 
 /** As wide as the images, or as the widest caption, so that captions do not run into each other. */
 function cellWidth(tile: number, captions: readonly string[]): number {
-  return Math.ceil(
-    Math.max(
-      tile,
-      ...captions.flatMap((caption) => caption.split('\n')).map((line) => textWidth(line, captionFont)),
-    ),
-  );
+  const lines = captions.join('\n').split('\n');
+  return Math.ceil(Math.max(tile, ...lines.map((line) => textWidth(line, captionFont))));
 }
 
 function toBytes(values: Float32Array | Int32Array | Uint8Array): Uint8Array {

@@ -115,18 +115,16 @@ export function experimentTable(laboratory: Laboratory, test: string): ResultsTa
   /** No two accuracies are more than 100 points apart. */
   const points = (share: number) =>
     Number.isFinite(share) ? percent(Math.min(1, Math.max(-1, share)), 1) : null;
-  const rows = experimentGains(laboratory, test).map(
-    ({ label, at, gain, low, high, verdict, seeds, images }) => ({
-      treatment: label,
-      strength: at,
-      'gain (points)': points(gain),
-      low: points(low),
-      high: points(high),
-      verdict,
-      seeds,
-      images,
-    }),
-  );
+  const rows = experimentGains(laboratory, test).map((row) => ({
+    treatment: row.label,
+    strength: row.at,
+    'gain (points)': points(row.gain),
+    low: points(row.low),
+    high: points(row.high),
+    verdict: row.verdict,
+    seeds: row.seeds,
+    images: row.images,
+  }));
   const title = `${laboratory.preset.name}, ${distortionNamed(test).title}: gain over the control, with its 95 % interval${rows.some(({ low }) => low === null) ? ', which one seed alone does not have' : ''}; verdicts are corrected for the number of comparisons`;
   return resultsTable(rows, { title });
 }

@@ -142,16 +142,15 @@ export function summaryTable(report: CountedReport, baseline?: CountedReport): R
 
 /** All that was counted, a row each: what the CSV has. */
 export function reportTable(report: RobustnessReport): ResultsTable {
-  return resultsTable(
-    report.rows.map((row) => ({
-      network: report.network,
-      distortion: row.distortion,
-      strength: row.strength === null ? 'none' : String(row.strength),
-      ...accuracyInterval(row),
-      correct: row.correct,
-      total: row.total,
-    })),
-  );
+  const rows = report.rows.map((row) => ({
+    network: report.network,
+    distortion: row.distortion,
+    strength: String(row.strength ?? 'none'),
+    ...accuracyInterval(row),
+    correct: row.correct,
+    total: row.total,
+  }));
+  return resultsTable(rows);
 }
 
 /** The paper's distortions and the attacks, a row a strength. */

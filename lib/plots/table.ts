@@ -53,9 +53,8 @@ export class ResultsTable {
     const [head, ...body] = lines.map((line) => `<tr>${line.join('')}</tr>`);
     const style = 'text-align: left; white-space: nowrap; padding: 0 0.5em';
     const caption = this.title ? [`<caption style="${style}">${escapeMarkup(this.title)}</caption>`] : [];
-    return ['<table>', ...caption, `<thead>${head}</thead>`, '<tbody>', ...body, '</tbody>', '</table>'].join(
-      '\n',
-    );
+    const parts = [...caption, `<thead>${head}</thead>`, '<tbody>', ...body, '</tbody>'];
+    return `<table>\n${parts.join('\n')}\n</table>`;
   }
 
   /** The table as RFC 4180 has it, with a header line. */
