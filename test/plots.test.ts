@@ -17,8 +17,7 @@ import { type RobustnessCurve, robustnessFigure } from '../lib/plots/robustness'
 import type { TestDistortion } from '../lib/plots/strength-axis';
 import { resultsTable } from '../lib/plots/table';
 import { textWidth } from '../lib/plots/text-box';
-import { trainingChart } from '../lib/plots/training-chart';
-import { trainingFigure } from '../lib/plots/training-figure';
+import { trainingChart, trainingFigure } from '../lib/plots/training-chart';
 import type { EpochResult } from '../lib/training/checkpoint';
 import { validatePayload } from './support/plotly';
 

@@ -26,7 +26,7 @@ export class Control<T> {
 
   set value(value: T) {
     this.#value = value;
-    this.#model?.update({ [this.#widget.key]: this.#widget.encode(value) });
+    this.#model?.update(this.#state);
     this.#handler();
   }
 
@@ -37,8 +37,14 @@ export class Control<T> {
    * @param handler gets `isElsewhere` as that of {@link Comm.onMessage}
    */
   onChange(handler: (value: T, isElsewhere?: boolean) => unknown): this {
-    this.#handler = oneAtATime((isElsewhere?: boolean) => handler(this.#value, isElsewhere));
+    this.#handler = oneAtATime((isElsewhere) => handler(this.#value, isElsewhere));
     return this;
+  }
+
+  /** The value as the model has it. */
+  get #state(): object {
+    const { key, encode = (value) => value } = this.#widget;
+    return { [key]: encode(this.#value) };
   }
 
   /** The widget, and words where a front end knows no widgets. */
@@ -50,20 +56,20 @@ export class Control<T> {
   /** Its model, made when it is first shown. */
   openIn(comms: Comms): Model {
     if (this.#model) return this.#model;
-    const { name, style, width, state, key } = this.#widget;
+    const { name, style, width, state, key, decode = (given) => given as T } = this.#widget;
     // Labels are cut off otherwise.
-    const look = { name: style, view: 'StyleView', state: { description_width: 'initial' } };
+    const look = { name: style, state: { description_width: 'initial' } };
     const layout = { name: 'Layout', module: 'base', state: { width } } as const;
     this.#model = openModel(comms, {
       name,
       state: {
         ...state,
-        [key]: this.#widget.encode(this.#value),
+        ...this.#state,
         style: openModel(comms, look).reference,
         layout: openModel(comms, layout).reference,
       },
       onUpdate: (changes, isElsewhere) => {
-        const value = key in changes ? this.#widget.decode(changes[key]) : this.#value;
+        const value = key in changes ? decode(changes[key]) : this.#value;
         if (value === this.#value) return undefined;
         this.#value = value;
         return this.#handler(isElsewhere);
@@ -81,8 +87,9 @@ interface Widget<T> {
   readonly width?: string;
   readonly state?: object;
   readonly key: 'value' | 'index';
-  encode(value: T): unknown;
-  decode(value: unknown): T;
+  /** Default: as it is. */
+  encode?(value: T): unknown;
+  decode?(value: unknown): T;
   readonly text: string;
 }
 
@@ -113,7 +120,6 @@ export function slider(label: string, options: SliderOptions): Control<number> {
     width: '32em',
     state: { min, max, step, readout_format: '.6~g' },
     key: 'value',
-    encode: (number) => number,
     // 0.15, not 0.15000000000000002.
     decode: (number) => Number(Number(number).toPrecision(12)),
     text: `${min} to ${max}`,
@@ -148,8 +154,6 @@ export function checkbox(label: string, value = false): Control<boolean> {
     style: 'CheckboxStyle',
     state: { indent: false },
     key: 'value',
-    encode: (isChecked) => isChecked,
-    decode: (isChecked) => isChecked === true,
     text: 'yes or no',
   });
 }
@@ -160,7 +164,6 @@ export function button(label: string, onClick: () => unknown): Control<undefined
     name: 'Button',
     style: 'ButtonStyle',
     key: 'value',
-    encode: () => undefined,
     decode: () => undefined,
     text: 'a button',
   }).onChange(onClick);
@@ -181,60 +184,52 @@ export async function interact<const C extends Readonly<Record<string, Control<u
   draw: (values: { readonly [Name in keyof C]: C[Name]['value'] }) => unknown,
 ): Promise<void> {
   const named = Object.entries(controls);
-  const { view, show } = panelOf(Object.values(controls));
+  const { view, output } = panelOf(Object.values(controls));
   const showPicture = onePlace();
-  const redraw = oneAtATime(async (isElsewhere?: boolean) => {
+  /** Whether the output beneath the controls has the picture: for pages where displays are not changed. */
+  let isInOutput = false;
+  const redraw = oneAtATime(async (isElsewhere = false) => {
     const values = Object.fromEntries(named.map(([name, { value }]) => [name, value]));
     // JupyterLab draws a Plotly figure but once; the picture that goes with it can be changed in place.
     const { 'application/vnd.plotly.v1+json': _, ...bundle } = await toMimeBundle(
       await draw(values as Parameters<typeof draw>[0]),
     );
     await showPicture({ [mimeBundle]: () => bundle });
-    show(isElsewhere ? bundle : undefined);
+    const picture = { output_type: 'display_data', data: encodeBundle(bundle), metadata: {} };
+    if (isElsewhere || isInOutput) output?.update({ outputs: isElsewhere ? [picture] : [] });
+    isInOutput = isElsewhere;
   });
   for (const [, control] of named) control.onChange((_, isElsewhere) => redraw(isElsewhere));
   await display({ [mimeBundle]: () => view });
   await redraw();
 }
 
-/** Controls one beneath the other, and what `show` draws for pages where displays are not changed. */
-function panelOf(controls: readonly Control<unknown>[]): {
-  readonly view: MimeBundle;
-  readonly show: (bundle: MimeBundle | undefined) => void;
-} {
+/** Controls one beneath the other, then an output; in words where a front end knows no widgets. */
+function panelOf(controls: readonly Control<unknown>[]) {
   const text = { 'text/plain': controls.map((control) => control.text).join('\n') };
   const comms = currentKernel()?.comm;
-  if (!comms) return { view: text, show: () => {} };
+  if (!comms) return { view: text };
   const output = openModel(comms, { name: 'Output', module: 'output', state: { msg_id: '', outputs: [] } });
   const children = [...controls.map((control) => control.openIn(comms)), output];
   const state = { children: children.map(({ reference }) => reference) };
-  let isShown = false;
-  return {
-    view: { ...text, ...openModel(comms, { name: 'VBox', state }).view },
-    show: (bundle) => {
-      if (!bundle && !isShown) return;
-      isShown = bundle !== undefined;
-      const data = encodeBundle(bundle ?? {});
-      output.update({ outputs: bundle ? [{ output_type: 'display_data', data, metadata: {} }] : [] });
-    },
-  };
+  return { view: { ...text, ...openModel(comms, { name: 'VBox', state }).view }, output };
 }
 
 /** Runs one call at a time. Of those that come meanwhile the newest runs next, and the others end with nothing done. */
-function oneAtATime<A extends unknown[]>(work: (...args: A) => unknown): (...args: A) => Promise<void> {
-  let newest: A | undefined;
+function oneAtATime(work: (isElsewhere?: boolean) => unknown): (isElsewhere?: boolean) => Promise<void> {
+  let calls = 0;
   let before: Promise<void> | undefined;
-  return (...args) => {
-    newest = args;
+  return (isElsewhere) => {
+    calls += 1;
+    const number = calls;
     const begin = async () => {
-      if (newest === args) await work(...args);
+      if (number === calls) await work(isElsewhere);
     };
     const call = before ? before.then(begin) : begin();
     const end = () => {
-      if (before === ended) before = undefined;
+      if (number === calls) before = undefined;
     };
-    const ended = call.then(end, end);
-    before = ended;
+    before = call.then(end, end);
     return call;
   };
 }

@@ -30,12 +30,9 @@ export function toText(value: unknown, options: InspectOptions = { maxStringLeng
 
 /** The bundle as it can be sent: pictures as base64. */
 export function encodeBundle(bundle: MimeBundle): MimeBundle {
-  return Object.fromEntries(
-    Object.entries(bundle).map(([type, value]) => [
-      type,
-      value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value,
-    ]),
-  );
+  const encoded = (value: unknown) =>
+    value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value;
+  return Object.fromEntries(Object.entries(bundle).map(([type, value]) => [type, encoded(value)]));
 }
 
 /** Text that a notebook shows as Markdown, a terminal as it is. */

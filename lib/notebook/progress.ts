@@ -9,18 +9,6 @@ export interface ProgressOptions {
   readonly unit?: string;
 }
 
-/** A bar moved by hand; see {@link progress}. */
-export interface ProgressBar {
-  /** Steps done. */
-  readonly done: number;
-  /** Goes on by so many steps, 1 by default. */
-  advance(steps?: number): void;
-  /** What stands at the end of the line, as `loss 0.52`. */
-  note(text: string): void;
-  /** Draws the bar for the last time. */
-  close(): void;
-}
-
 /**
  * A progress bar: done of total, rate, time gone and left, in a terminal and in a notebook alike. Bars nest.
  *
@@ -48,49 +36,51 @@ export function progress<T>(
   options: ProgressOptions = {},
 ): unknown {
   if (Symbol.iterator in first) {
-    const bar = new Bar({ total: sizeOf(first), ...options });
+    const { size, length = size } = first as { readonly length?: number; readonly size?: number };
+    const bar = new ProgressBar({ total: length, ...options });
     return Object.assign(bar, { [Symbol.iterator]: () => counted(first, bar) });
   }
   if (Symbol.asyncIterator in first) {
-    const bar = new Bar(options);
+    const bar = new ProgressBar(options);
     return Object.assign(bar, { [Symbol.asyncIterator]: () => countedAsync(first, bar) });
   }
-  return new Bar(first);
-}
-
-function sizeOf(steps: object): number | undefined {
-  if ('length' in steps) return Number(steps.length);
-  if ('size' in steps) return Number(steps.size);
-  return undefined;
+  return new ProgressBar(first);
 }
 
 /** A bar is drawn anew at most so often. */
 const drawMs = 100;
 
-class Bar implements ProgressBar {
-  done = 0;
+/** A bar moved by hand; see {@link progress}. */
+export class ProgressBar {
+  #done = 0;
   #text = '';
   #closed = false;
   #drawn = Number.NEGATIVE_INFINITY;
-  readonly #options: ProgressOptions;
-  readonly #clock = new Clock();
+  readonly #read = stopwatch();
   readonly #line = openLine();
 
-  constructor(options: ProgressOptions) {
-    this.#options = options;
+  constructor(private readonly options: ProgressOptions) {
     this.#draw();
   }
 
+  /** Steps done. */
+  get done(): number {
+    return this.#done;
+  }
+
+  /** Goes on by so many steps. */
   advance(steps = 1): void {
-    this.done += steps;
+    this.#done += steps;
     this.#drawSometimes();
   }
 
+  /** What stands at the end of the line, as `loss 0.52`. */
   note(text: string): void {
     this.#text = text;
     this.#drawSometimes();
   }
 
+  /** Draws the bar for the last time. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -104,11 +94,11 @@ class Bar implements ProgressBar {
 
   #draw(): void {
     this.#drawn = performance.now();
-    this.#line.draw(barText({ ...this.#options, ...this.#clock.read(this.done), note: this.#text }));
+    this.#line.draw(barText({ ...this.options, ...this.#read(this.#done), note: this.#text }));
   }
 }
 
-function* counted<T>(steps: Iterable<T>, bar: Bar): Iterator<T> {
+function* counted<T>(steps: Iterable<T>, bar: ProgressBar): Iterator<T> {
   try {
     for (const step of steps) {
       yield step;
@@ -119,7 +109,7 @@ function* counted<T>(steps: Iterable<T>, bar: Bar): Iterator<T> {
   }
 }
 
-async function* countedAsync<T>(steps: AsyncIterable<T>, bar: Bar): AsyncIterator<T> {
+async function* countedAsync<T>(steps: AsyncIterable<T>, bar: ProgressBar): AsyncIterator<T> {
   try {
     for await (const step of steps) {
       yield step;
@@ -130,32 +120,30 @@ async function* countedAsync<T>(steps: AsyncIterable<T>, bar: Bar): AsyncIterato
   }
 }
 
-/** Time gone, and the rate of the last seconds: a smoothed one, as the first steps are often slow. */
-class Clock {
-  readonly #start = performance.now();
-  #before = { seconds: 0, done: 0 };
-  #steps = 0;
-  #seconds = 0;
-
-  /** @returns as `rate` steps a second, 0 where not yet known */
-  read(done: number): { readonly done: number; readonly seconds: number; readonly rate: number } {
-    const seconds = (performance.now() - this.#start) / 1000;
-    if (done > this.#before.done) {
+/** Reads the time gone, and the rate of the last seconds: a smoothed one, as the first steps are often slow. */
+function stopwatch() {
+  const start = performance.now();
+  const before = { seconds: 0, done: 0 };
+  const smoothed = { seconds: 0, done: 0 };
+  /** `rate`: steps a second, 0 where not yet known. */
+  return (done: number) => {
+    const seconds = (performance.now() - start) / 1000;
+    if (done > before.done) {
       // What lies ten seconds back counts a third.
-      const weight = Math.exp((this.#before.seconds - seconds) / 10);
-      this.#steps = this.#steps * weight + (done - this.#before.done);
-      this.#seconds = this.#seconds * weight + (seconds - this.#before.seconds);
-      this.#before = { seconds, done };
+      const weight = Math.exp((before.seconds - seconds) / 10);
+      smoothed.done = smoothed.done * weight + (done - before.done);
+      smoothed.seconds = smoothed.seconds * weight + (seconds - before.seconds);
+      Object.assign(before, { seconds, done });
     }
-    return { done, seconds, rate: this.#seconds > 0 ? this.#steps / this.#seconds : 0 };
-  }
+    return { done, seconds, rate: smoothed.seconds > 0 ? smoothed.done / smoothed.seconds : 0 };
+  };
 }
 
 const width = 20;
 
 /** `training:  45%|█████████           | 9/20 [0:12<0:15, 3.1 it/s, loss 0.52]` */
 export function barText(
-  state: ProgressOptions & ReturnType<Clock['read']> & { readonly note: string },
+  state: ProgressOptions & Readonly<Record<'done' | 'seconds' | 'rate', number>> & { readonly note: string },
 ): string {
   const { label, total, unit = 'it', done, seconds, rate, note } = state;
   const pace = rate >= 1 ? `${three(rate)} ${unit}/s` : `${three(1 / rate)} s each`;
@@ -176,11 +164,9 @@ function blocks(share: number): string {
 
 function clock(seconds: number): string {
   const whole = Math.round(seconds);
-  const minutes = Math.floor(whole / 60);
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
   const two = (value: number) => String(value).padStart(2, '0');
-  return minutes < 60
-    ? `${minutes}:${two(whole % 60)}`
-    : `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(whole % 60)}`;
+  return `${hours > 0 ? `${hours}:${two(minutes)}` : minutes}:${two(whole % 60)}`;
 }
 
 function three(value: number): string {

@@ -1,23 +1,13 @@
-import type { Comm, CommData, Comms } from './comm';
-import type { MimeBundle } from './mime';
+import type { CommData, Comms } from './comm';
 
 /** A widget's model at this end; ipywidgets' code in the front end draws it. */
-export interface Model {
-  /** Names it in the state of another. */
-  readonly reference: string;
-  /** Shows it in an output. */
-  readonly view: MimeBundle;
-  /** Sends changes to all front ends. */
-  update(changes: object): void;
-}
+export type Model = ReturnType<typeof openModel>;
 
 export interface ModelOptions {
-  /** Without its ending, as in `FloatSlider`. */
+  /** Without its ending, as in `FloatSlider`; all that end in `Style` are drawn by one view. */
   readonly name: string;
   /** Default: `controls`. */
   readonly module?: 'base' | 'controls' | 'output';
-  /** Default: named as the model. */
-  readonly view?: string;
   readonly state: object;
   /** Takes what a front end has changed; `isElsewhere` as in {@link Comm.onMessage}. */
   onUpdate?(changes: CommData, isElsewhere: boolean): unknown;
@@ -25,8 +15,8 @@ export interface ModelOptions {
   onEvent?(): unknown;
 }
 
-/** What a front end asks for that comes anew, as after a reload of the page: every model's state, by its comm. */
-const states = new Map<string, CommData>();
+/** What a front end asks for that comes anew, as after a reload of the page: every model, by its comm. */
+const models = new Map<string, object>();
 
 const versions = { base: '2.0.0', controls: '2.0.0', output: '1.0.0' };
 
@@ -35,27 +25,34 @@ const versions = { base: '2.0.0', controls: '2.0.0', output: '1.0.0' };
  *
  * Source: the widget messaging protocol 2.1 and the control protocol 1.0 in ipywidgets' `packages/schema/messages.md`.
  */
-export function openModel(comms: Comms, options: ModelOptions): Model {
-  const { name, module = 'controls', view = `${name}View`, onUpdate, onEvent } = options;
-  const state: CommData = {
-    _model_name: `${name}Model`,
-    _model_module: `@jupyter-widgets/${module}`,
-    _model_module_version: versions[module],
-    _view_name: view,
-    _view_module: view === 'StyleView' ? '@jupyter-widgets/base' : `@jupyter-widgets/${module}`,
-    _view_module_version: versions[module],
+export function openModel(comms: Comms, options: ModelOptions) {
+  const { name, module = 'controls', onUpdate, onEvent } = options;
+  const [model_name, model_module] = [`${name}Model`, `@jupyter-widgets/${module}`];
+  const model_module_version = versions[module];
+  const isStyle = name.endsWith('Style');
+  const state = {
+    _model_name: model_name,
+    _model_module: model_module,
+    _model_module_version: model_module_version,
+    _view_name: isStyle ? 'StyleView' : `${name}View`,
+    _view_module: isStyle ? '@jupyter-widgets/base' : model_module,
+    _view_module_version: model_module_version,
     ...options.state,
   };
-  comms.onOpen('jupyter.widget.control', (control) => control.onMessage(() => sendStates(control)));
+  comms.onOpen('jupyter.widget.control', (control) =>
+    control.onMessage(() => {
+      control.send({ method: 'update_states', states: Object.fromEntries(models), buffer_paths: [] });
+    }),
+  );
   const comm = comms.open('jupyter.widget', { state, buffer_paths: [] }, { metadata: { version: '2.1.0' } });
   const { id } = comm;
-  states.set(id, state);
+  models.set(id, { model_name, model_module, model_module_version, state });
   const send = (method: string, changes: object) => comm.send({ method, state: changes, buffer_paths: [] });
   const change = (method: string, changes: object) => {
     Object.assign(state, changes);
     send(method, changes);
   };
-  comm.onClose(() => states.delete(id));
+  comm.onClose(() => models.delete(id));
   comm.onMessage(({ method, state: changes }, _, isElsewhere) => {
     if (method === 'request_state') return send('update', state);
     if (method !== 'update') return onEvent?.();
@@ -64,19 +61,13 @@ export function openModel(comms: Comms, options: ModelOptions): Model {
     return onUpdate?.(changes as CommData, isElsewhere);
   });
   return {
+    /** Names it in the state of another. */
     reference: `IPY_MODEL_${id}`,
+    /** Shows it in an output. */
     view: {
       'application/vnd.jupyter.widget-view+json': { version_major: 2, version_minor: 0, model_id: id },
     },
-    update: (changes) => change('update', changes),
+    /** Sends changes to all front ends. */
+    update: (changes: object) => change('update', changes),
   };
-}
-
-function sendStates(comm: Comm): void {
-  const entries = [...states].map(([id, state]) => {
-    const { _model_name, _model_module, _model_module_version } = state;
-    const model = { model_name: _model_name, model_module: _model_module };
-    return [id, { ...model, model_module_version: _model_module_version, state }];
-  });
-  comm.send({ method: 'update_states', states: Object.fromEntries(entries), buffer_paths: [] });
 }

@@ -47,6 +47,7 @@ export function lineChart(
   axes: { readonly x: ChartAxis; readonly y: ChartAxis; readonly width?: number; readonly height?: number },
 ): Figure {
   const { x, y, width = 720, height = 360 } = axes;
+  const [xs, ys] = [lines.flatMap((line) => line.x), lines.flatMap((line) => line.y)];
   const data = lines.map(({ name, look, dash = 'solid', labels, ...line }, at) => {
     for (const values of [line.y, line.low, line.high, labels]) {
       if (values) checkLength('lineChart', name, values, line.x.length);
@@ -73,17 +74,8 @@ export function lineChart(
       height,
       margin: { l: 76, r: 24, t: 60, b: 60 },
       showlegend: lines.length > 1,
-      xaxis: axisOf(
-        x,
-        lines.flatMap((line) => line.x),
-      ),
-      yaxis: {
-        ...axisOf(
-          y,
-          lines.flatMap((line) => line.y),
-        ),
-        ...(!y.range && { rangemode: 'tozero' }),
-      },
+      xaxis: axisOf(x, xs),
+      yaxis: { ...axisOf(y, ys), ...(!y.range && { rangemode: 'tozero' }) },
     },
     text: [title, ...lines.map((line) => `${line.name}: ${line.y.map(numberText).join(', ')}`)].join('\n'),
   });
@@ -174,28 +166,22 @@ function lookOf(look: string | undefined, at: number): Look {
   throw new ArgumentError(`A colour of a chart must be #rrggbb, but got "${look}".`);
 }
 
-/** Of points on an axis; null where there is none. */
-type Coordinates = readonly (number | null)[];
-
 /** Numbers that an axis has a place for; null for others. */
-function shownOn({ isLogarithmic }: ChartAxis, values: Coordinates): Coordinates {
+function shownOn({ isLogarithmic }: ChartAxis, values: ChartLine['x']): ChartLine['x'] {
   return values.map((value) =>
     Number.isFinite(value) && (!isLogarithmic || Number(value) > 0) ? value : null,
   );
 }
 
-function axisOf({ title, isLogarithmic = false, range, ticks }: ChartAxis, values: Coordinates = []) {
+function axisOf({ title, isLogarithmic = false, range, ticks }: ChartAxis, values: ChartLine['x'] = []) {
   const powers = values.map((value) => Math.log10(Number(value))).filter(Number.isFinite);
   const hasPower = powers.length === 0 || Math.ceil(Math.min(...powers)) <= Math.max(...powers); // of ten
+  const isInPowers = isLogarithmic && hasPower;
   return {
     title: { text: escapeMarkup(title), standoff: 8 },
     ...(isLogarithmic && { type: 'log' }),
-    ...(isLogarithmic &&
-      hasPower && {
-        exponentformat: 'power',
-        dtick: 1,
-        ...(!ticks && { tickfont: { size: font.size / 1.25 } }), // Plotly enlarges powers by as much
-      }),
+    ...(isInPowers && { exponentformat: 'power', dtick: 1 }),
+    ...(isInPowers && !ticks && { tickfont: { size: font.size / 1.25 } }), // Plotly enlarges powers by as much
     ...(range && { range: isLogarithmic ? range.map(Math.log10) : range }),
     ...(ticks && { tickvals: ticks }),
   };
@@ -220,6 +206,6 @@ function checkLength(of: string, name: string, values: readonly unknown[], expec
 /** Three digits, and all of those before the point. */
 function numberText(value: number): string {
   if (!Number.isFinite(value)) return '–';
-  const short = Number(value.toPrecision(3));
-  return Math.abs(value) >= 1000 ? Math.round(value).toLocaleString('en') : String(short);
+  if (Math.abs(value) >= 1000) return Math.round(value).toLocaleString('en');
+  return String(Number(value.toPrecision(3)));
 }

@@ -63,12 +63,11 @@ export function claimsFigure(checks: readonly CheckedClaims[]): Figure {
       (one, at): Mark => ({ ...one, y: middle + (at - (drawn.length - 1) / 2) * markHeight }),
     );
     // Of another unit, or without runs: said in words.
-    const others = there.filter(({ unit }) => unit !== undefined);
-    const told = others.map(
+    const told = there.map(
       (one) => `${differenceText(one).replace(/^.*: /, '')}, ${one.verdict} (${one.preset})`,
     );
-    const note = told.join('<br>') || 'not computed: runs are missing';
-    const row = { label, top, middle, height, marks, note: marks.length > 0 ? undefined : note };
+    if (told.length === 0) told.push('not computed: runs are missing');
+    const row = { label, top, middle, marks, notes: marks.length > 0 ? [] : told };
     top += height;
     return [row];
   });
@@ -102,10 +101,7 @@ export function claimsFigure(checks: readonly CheckedClaims[]): Figure {
       width,
       height: head + top + margin.bottom,
       margin: { l: left, r: margin.right, t: head, b: margin.bottom, autoexpand: false },
-      xaxis: {
-        range,
-        title: { text: 'difference (points of accuracy)', standoff: 8 },
-      },
+      xaxis: { range, title: { text: 'difference (points of accuracy)', standoff: 8 } },
       yaxis: {
         range: [top, 0],
         showline: false,
@@ -121,9 +117,9 @@ export function claimsFigure(checks: readonly CheckedClaims[]): Figure {
         upAt(0, { color: sheet.quiet, width: 1 }),
       ],
       annotations: rows
-        .filter(({ note }) => note !== undefined)
-        .map(({ note, middle }) => ({
-          text: note,
+        .filter(({ notes }) => notes.length > 0)
+        .map(({ notes, middle }) => ({
+          text: notes.join('<br>'),
           align: 'left',
           y: middle,
           xref: 'paper',
@@ -142,10 +138,10 @@ export function claimsFigure(checks: readonly CheckedClaims[]): Figure {
     },
     text: [
       title,
-      ...rows.flatMap(({ label, marks: of, note }) => [
-        label.join(' '),
-        ...of.map((one) => `  ${one.preset}, ${one.verdict}: ${differenceText(one)}`),
-        ...(note?.split('<br>').map((line) => `  ${line}`) ?? []),
+      ...rows.flatMap((row) => [
+        row.label.join(' '),
+        ...row.marks.map((one) => `  ${one.preset}, ${one.verdict}: ${differenceText(one)}`),
+        ...row.notes.map((note) => `  ${note}`),
       ]),
     ].join('\n'),
   });

@@ -145,7 +145,7 @@ export class SweepView {
   }
 
   #tables(how: 'toHtml' | 'toText'): string[] {
-    const running = this.#of('running').map((status): Row => {
+    const now = this.#of('running').map((status): Row => {
       const { job, validationAccuracy, owner, begun } = status;
       return {
         run: job.title,
@@ -159,10 +159,9 @@ export class SweepView {
     const failed = this.#of('failed').map(({ job, message }): Row => {
       return { run: job.title, seed: job.spec.seed, why: message?.split('\n', 1)[0] };
     });
-    return [
-      ...(running.length > 0 ? [resultsTable(running, { title: 'Now' })[how]()] : []),
-      ...(failed.length > 0 ? [resultsTable(failed, { title: 'Given up' })[how]()] : []),
-    ];
+    return Object.entries({ Now: now, 'Given up': failed }).flatMap(([title, rows]) =>
+      rows.length > 0 ? resultsTable(rows, { title })[how]() : [],
+    );
   }
 }
 
@@ -175,10 +174,7 @@ const LAST_RUNS = 12;
 /** A pause so many times the usual time between two ends is none of the work. */
 const PAUSE = 5;
 
-/**
- * Tells the seconds to go, at the pace at which the last runs ended: undefined until two have ended since the last pause,
- * and while nobody works.
- */
+/** The seconds to go at the pace of the last runs; undefined until two have ended since a pause, and while nobody works. */
 export function remainingSeconds({ jobs, counts }: SweepStatus, now: Date): number | undefined {
   const ends = jobs
     .flatMap(({ job, state, trained }) =>

@@ -6,21 +6,16 @@ import { type MimeBundle, mimeBundle } from '../notebook/mime';
 import { type PlotlyPayload, plotlyPath, renderSvg } from './plotly';
 import { baseConfig, escapeMarkup } from './style';
 
-/** What a {@link Figure} is made of. */
-export interface FigureParts extends PlotlyPayload {
-  /** The same in words or as a text table: for terminals, for readers who do not see the picture, and for diffs. */
-  readonly text: string;
-}
-
 /**
  * A Plotly figure that shows itself anywhere: interactive in JupyterLab and VS Code, as SVG where no script runs, as
  * text in a terminal.
  */
 export class Figure {
   readonly payload: PlotlyPayload;
+  /** The same in words or as a text table: for terminals, for readers who do not see the picture, and for diffs. */
   readonly text: string;
 
-  constructor({ data, layout, config = baseConfig, text }: FigureParts) {
+  constructor({ data, layout, config = baseConfig, text }: PlotlyPayload & Pick<Figure, 'text'>) {
     this.payload = { data, layout, config };
     this.text = text;
   }
@@ -61,11 +56,7 @@ export class Figure {
   }
 }
 
-/**
- * Writes a file as its ending asks, by one of `writers`.
- *
- * @throws ArgumentError for another ending.
- */
+/** Writes a file as its ending asks, by one of `writers`. @throws ArgumentError for another ending */
 export async function saveAs(
   path: string,
   writers: Readonly<Record<string, () => string | Uint8Array | Promise<string | Uint8Array>>>,

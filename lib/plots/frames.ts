@@ -114,32 +114,30 @@ export function runsFrame(results: Results): Frame {
 /** {@link runsFrame} without danfo. */
 export function runsTable(results: Results): ResultsTable {
   const records = [...results.values()].map(({ record }) => record);
-  return tableOf(
-    records.toSorted((a, b) => (a.finished < b.finished ? -1 : 1)),
-    {
-      run: ({ id }) => id,
-      title: ({ spec }) => runTitle(spec),
-      method: ({ spec }) => methodName(spec.method),
-      distortion: ({ spec }) => spec.distortion?.name,
-      strength: ({ spec }) => part(spec.distortion?.strength, 0),
-      'second strength': ({ spec }) => part(spec.distortion?.strength, 1),
-      alpha: ({ spec: { method } }) => ('alpha' in method ? method.alpha : null),
-      p: ({ spec: { method } }) => (method.kind === 'DA' ? method.probability : null),
-      mu: ({ spec: { method } }) => (method.kind === 'AT' ? (method.mu ?? PAPER_MU) : null),
-      seed: ({ spec }) => spec.seed,
-      'training images': ({ spec }) => spec.dataset.train,
-      epochs: ({ spec }) => spec.epochs,
-      'best epoch': ({ bestEpoch }) => bestEpoch,
-      'validation accuracy': ({ history, bestEpoch }) => history[bestEpoch - 1]?.validationAccuracy,
-      seconds: ({ seconds }) => seconds,
-      'images/s': ({ history }) =>
-        history.reduce((sum, { imagesPerSecond }) => sum + imagesPerSecond, 0) / history.length,
-      precision: ({ spec }) => spec.precision,
-      device: ({ device }) => device.name,
-      version: ({ version }) => version,
-      finished: ({ finished }) => finished,
-    },
-  );
+  records.sort((a, b) => (a.finished < b.finished ? -1 : 1));
+  return tableOf(records, {
+    run: ({ id }) => id,
+    title: ({ spec }) => runTitle(spec),
+    method: ({ spec }) => methodName(spec.method),
+    distortion: ({ spec }) => spec.distortion?.name,
+    strength: ({ spec }) => part(spec.distortion?.strength, 0),
+    'second strength': ({ spec }) => part(spec.distortion?.strength, 1),
+    alpha: ({ spec: { method } }) => ('alpha' in method ? method.alpha : null),
+    p: ({ spec: { method } }) => (method.kind === 'DA' ? method.probability : null),
+    mu: ({ spec: { method } }) => (method.kind === 'AT' ? (method.mu ?? PAPER_MU) : null),
+    seed: ({ spec }) => spec.seed,
+    'training images': ({ spec }) => spec.dataset.train,
+    epochs: ({ spec }) => spec.epochs,
+    'best epoch': ({ bestEpoch }) => bestEpoch,
+    'validation accuracy': ({ history, bestEpoch }) => history[bestEpoch - 1]?.validationAccuracy,
+    seconds: ({ seconds }) => seconds,
+    'images/s': ({ history }) =>
+      history.reduce((sum, { imagesPerSecond }) => sum + imagesPerSecond, 0) / history.length,
+    precision: ({ spec }) => spec.precision,
+    device: ({ device }) => device.name,
+    version: ({ version }) => version,
+    finished: ({ finished }) => finished,
+  });
 }
 
 /**

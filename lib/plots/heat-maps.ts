@@ -17,16 +17,18 @@ const CELL = 0.94;
 /** More columns than these are narrow, so that they fit into a page. */
 const FEW = 4;
 
-/** The corruptions of a report, the fifteen first, with the accuracy at each severity in per cent where it was counted. */
+/** The corruptions of a report, the fifteen first, with the accuracy at each severity in per cent; NaN where none was counted. */
 function accuracies({ rows }: CountedReport) {
   return corruptions
     .map(({ name, title, isExtra }) => {
       const at = (severity: number) =>
         rows.find(({ distortion, strength }) => distortion === name && strength === severity);
-      const counted = SEVERITIES.map(at).map((row) => row && percent(row.correct / row.total, 2));
+      const counted = SEVERITIES.map(at).map((row) =>
+        row ? percent(row.correct / row.total, 2) : Number.NaN,
+      );
       return { name, title: isExtra ? `${title} *` : title, counted };
     })
-    .filter(({ counted }) => counted.some((value) => value !== undefined));
+    .filter(({ counted }) => counted.some(Number.isFinite));
 }
 
 /** The accuracy for each corruption and severity, as a picture. */
@@ -51,18 +53,12 @@ export function gainHeatMap(
   baseline: CountedReport,
 ): Figure {
   const title = `Points above the ${baseline.network}`;
-  const meanOf = (counted: readonly (number | undefined)[]) =>
-    counted.includes(undefined) ? undefined : mean(counted as readonly number[]);
-  const all = networks.map(({ report }) => new Map(accuracies(report).map((row) => [row.name, row])));
-  const rows = accuracies(baseline).map(({ name, title, counted: base }) => {
-    const least = meanOf(base);
-    const gains = all.map((rows) => {
-      const found = meanOf(rows.get(name)?.counted ?? [undefined]);
-      return found === undefined || least === undefined ? undefined : Number((found - least).toFixed(1));
-    });
-    return { title, counted: gains };
+  const all = networks.map(({ report }) => new Map(accuracies(report).map((row) => [row.name, row.counted])));
+  const rows = accuracies(baseline).map(({ name, title, counted }) => {
+    const gains = all.map((found) => mean(found.get(name) ?? [Number.NaN]) - mean(counted));
+    return { title, counted: gains.map((gain) => Number(gain.toFixed(1))) };
   });
-  const far = Math.max(1, ...rows.flatMap(({ counted }) => counted.map((gain) => Math.abs(gain ?? 0))));
+  const far = Math.max(1, ...rows.flatMap(({ counted }) => counted.map((gain) => Math.abs(gain || 0))));
   return heatMap(rows, {
     title,
     text: `${title}, by corruption, mean over the severities`,
@@ -91,7 +87,7 @@ interface HeatMapParts {
 
 /** Rows of cells with their values. */
 function heatMap(
-  given: readonly { readonly title: string; readonly counted: readonly (number | undefined)[] }[],
+  given: readonly { readonly title: string; readonly counted: readonly number[] }[],
   { title, text, columns, axis, colours, bar }: HeatMapParts,
 ): Figure {
   const rows = [...given].reverse(); // Plotly's first row is the lowest
@@ -106,19 +102,21 @@ function heatMap(
       orientation: 'h',
       y: rows.map(({ title: name }) => escapeMarkup(name)),
       base: at + 1 - CELL / 2,
-      x: rows.map(({ counted }) => (counted[at] === undefined ? 0 : CELL)),
+      x: rows.map(({ counted }) => (Number.isNaN(counted[at]) ? 0 : CELL)),
       width: CELL,
       marker: {
-        color: rows.map(({ counted }) => counted[at] ?? 0),
+        color: rows.map(({ counted }) => counted[at] || 0),
         ...colours,
         showscale: at === 0,
         colorbar: { title: { text: `${bar}<br> `, font }, outlinewidth: 0, thickness: 14 }, // a line apart from its ticks
       },
-      text: rows.map(({ counted }) => counted[at]?.toFixed(0).replace(/^-0$/, '0').replace('-', '−') ?? ''),
+      text: rows.map(({ counted }) =>
+        counted[at].toFixed(0).replace('NaN', '').replace(/^-0$/, '0').replace('-', '−'),
+      ),
       textposition: 'inside',
       insidetextanchor: 'middle',
       textangle: 0,
-      customdata: rows.map(({ counted }) => counted[at] ?? 0),
+      customdata: rows.map(({ counted }) => counted[at] || 0),
       hovertemplate: `%{y}, ${column}: %{customdata} ${bar.split(' ').at(-1)}<extra></extra>`,
     })),
     layout: {
@@ -143,9 +141,7 @@ function heatMap(
     },
     text: [
       text,
-      ...given.map(
-        ({ title: name, counted }) => `${name}: ${counted.map((value) => value ?? '–').join(' ')}`,
-      ),
+      ...given.map(({ title: name, counted }) => `${name}: ${counted.join(' ').replaceAll('NaN', '–')}`),
     ].join('\n'),
   });
 }

@@ -34,26 +34,23 @@ const leastTile = 96;
 
 /** Images side by side, enlarged without smoothing, that show themselves as one PNG. */
 export class ImageGrid {
-  /** `[n, side, side, 3]` */
-  readonly #pixels: Uint8Array;
-  readonly #options: Required<ImageGridOptions>;
+  /** @param pixels `[n, side, side, 3]` */
+  constructor(
+    private readonly pixels: Uint8Array,
+    private readonly options: Required<ImageGridOptions>,
+  ) {}
 
-  constructor(pixels: Uint8Array, options: Required<ImageGridOptions>) {
-    this.#pixels = pixels;
-    this.#options = options;
-  }
-
-  get #count(): number {
-    return this.#pixels.length / (this.#options.side ** 2 * 3);
+  private get count(): number {
+    return this.pixels.length / (this.options.side ** 2 * 3);
   }
 
   /** The grid on a white sheet. */
   async toPng(): Promise<Buffer> {
-    const { side, scale, columns, captions } = this.#options;
+    const { side, scale, columns, captions } = this.options;
     const { default: sharp } = await import('sharp');
-    const count = this.#count;
+    const { count, pixels } = this;
     const tile = side * scale;
-    const enlarged = await sharp(this.#pixels, { raw: { width: side, height: side * count, channels: 3 } })
+    const enlarged = await sharp(pixels, { raw: { width: side, height: side * count, channels: 3 } })
       .resize(tile, tile * count, { kernel: 'nearest', fit: 'fill' })
       .raw()
       .toBuffer();
@@ -85,12 +82,9 @@ export class ImageGrid {
   }
 
   async [mimeBundle](): Promise<MimeBundle> {
-    const { side, captions } = this.#options;
-    const summary = `${this.#count} image${this.#count === 1 ? '' : 's'} of ${side} × ${side} pixels`;
-    const told = captions
-      .filter((caption) => caption !== '')
-      .join(', ')
-      .replaceAll('\n', ' ');
+    const { side, captions } = this.options;
+    const summary = `${this.count} image${this.count === 1 ? '' : 's'} of ${side} × ${side} pixels`;
+    const told = captions.filter(Boolean).join(', ').replaceAll('\n', ' ');
     return {
       'image/png': (await this.toPng()).toString('base64'),
       'text/plain': told === '' ? summary : `${summary}: ${told}`,
@@ -130,12 +124,8 @@ export function imageGrid(images: Uint8Array | ImageTensor, options: ImageGridOp
 
 /** As wide as the images, or as the widest caption, so that captions do not run into each other. */
 function cellWidth(tile: number, captions: readonly string[]): number {
-  return Math.ceil(
-    Math.max(
-      tile,
-      ...captions.flatMap((caption) => caption.split('\n')).map((line) => textWidth(line, captionFont)),
-    ),
-  );
+  const lines = captions.join('\n').split('\n');
+  return Math.ceil(Math.max(tile, ...lines.map((line) => textWidth(line, captionFont))));
 }
 
 function toBytes(values: Float32Array | Int32Array | Uint8Array): Uint8Array {

@@ -33,5 +33,4 @@ export {
 } from './report';
 export type { MethodName } from './style';
 export { type Cell, ResultsTable, type Row, resultsTable, type TableOptions } from './table';
-export { liveChart, type TrainingChart, trainingChart } from './training-chart';
-export type { TrainingFigureOptions } from './training-figure';
+export { liveChart, type TrainingChart, type TrainingFigureOptions, trainingChart } from './training-chart';

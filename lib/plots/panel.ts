@@ -4,12 +4,11 @@ import { ArgumentError, DataError } from '../io/errors';
 import { display } from '../notebook/display';
 import { type ClaimOptions, claims, claimsOf, claimsTable } from '../paper/claims';
 import { experimentCurves, experimentGains } from '../paper/experiment';
-import { type CurveRule, type FigureName, panelsOf, panelTitle } from '../paper/figures';
+import { type FigureName, panelsOf, panelTitle } from '../paper/figures';
 import {
   figureCurves,
   figureFamilies,
   type NamedCurve,
-  type PanelCurve,
   type PanelCurves,
   provenance,
   type SettingCurve,
@@ -22,11 +21,13 @@ import type { Treatment } from '../runs/presets';
 import { runTitle } from '../runs/spec';
 import { methodName } from '../training/methods';
 import type { Figure } from './figure';
-import { robustnessFigure } from './robustness';
+import { type RobustnessCurve, robustnessFigure } from './robustness';
 import type { TestDistortion } from './strength-axis';
 import { percent } from './style';
 import { type ResultsTable, type Row, resultsTable } from './table';
 import { liveChart } from './training-chart';
+
+type OneOrMore<T> = T | readonly T[];
 
 /** A panel of the paper: its curves with the chosen hyperparameters, the grey band of all ST runs, the baseline. */
 export function panelFigure(panelCurves: PanelCurves): Figure {
@@ -37,14 +38,13 @@ export function panelFigure(panelCurves: PanelCurves): Figure {
     title: `Figure ${panel.id}, ${preset}: ${panelTitle(panel)}, ${seedsText(baseline.chosen)}`,
     distortion: distortions[panel.test],
     chance,
-    curves: [baseline, ...controls, ...curves].map(({ label, rule, chosen }) => ({
-      label,
-      method: typeof rule === 'string' ? rule : rule.method,
-      variant: typeof rule === 'string' ? 'best' : rule.pick,
-      group: typeof rule === 'string' ? label : groupOf(rule),
-      points: chosen.points,
-      details: detailsOf(chosen),
-    })),
+    curves: [baseline, ...controls, ...curves].map(({ label, rule, chosen }): RobustnessCurve => {
+      const shared = { label, points: chosen.points, details: detailsOf(chosen) };
+      if (typeof rule === 'string') return { ...shared, method: rule, variant: 'best', group: label };
+      const { method, pick, training, probability, extended, at } = rule;
+      // Curves that differ in nothing but the pick share a tint.
+      return { ...shared, method, variant: pick, group: [training, probability, extended, at].join() };
+    }),
     band,
   });
 }
@@ -115,18 +115,16 @@ export function experimentTable(laboratory: Laboratory, test: string): ResultsTa
   /** No two accuracies are more than 100 points apart. */
   const points = (share: number) =>
     Number.isFinite(share) ? percent(Math.min(1, Math.max(-1, share)), 1) : null;
-  const rows = experimentGains(laboratory, test).map(
-    ({ label, at, gain, low, high, verdict, seeds, images }) => ({
-      treatment: label,
-      strength: at,
-      'gain (points)': points(gain),
-      low: points(low),
-      high: points(high),
-      verdict,
-      seeds,
-      images,
-    }),
-  );
+  const rows = experimentGains(laboratory, test).map((row) => ({
+    treatment: row.label,
+    strength: row.at,
+    'gain (points)': points(row.gain),
+    low: points(row.low),
+    high: points(row.high),
+    verdict: row.verdict,
+    seeds: row.seeds,
+    images: row.images,
+  }));
   const title = `${laboratory.preset.name}, ${distortionNamed(test).title}: gain over the control, with its 95 % interval${rows.some(({ low }) => low === null) ? ', which one seed alone does not have' : ''}; verdicts are corrected for the number of comparisons`;
   return resultsTable(rows, { title });
 }
@@ -140,24 +138,15 @@ function detailsOf({ runs }: SettingCurve): Readonly<Record<string, string>> {
   };
 }
 
-/** Names the curves of a method that share a tint: those that differ in nothing but the pick. */
-function groupOf({ training, probability, extended, at }: CurveRule): string {
-  return [training, probability, extended, at].join();
-}
-
 /** A panel's curves as numbers, in per cent: a row a curve, a column a test strength. */
 export function panelTable({ panel, preset, baseline, controls, curves }: PanelCurves): ResultsTable {
   const distortion = distortionNamed(panel.test);
-  const row = ({ label, chosen }: PanelCurve): Row => ({
-    curve: label,
-    ...Object.fromEntries(
-      chosen.points.map(({ strength, accuracy }) => [
-        strengthText(distortion, strength),
-        percent(accuracy, 1),
-      ]),
-    ),
+  const nameOf = (strength: number | null) => strengthText(distortion, strength);
+  const rows = [baseline, ...controls, ...curves].map(({ label, chosen: { points } }) => {
+    const cells = points.map(({ strength, accuracy }) => [nameOf(strength), percent(accuracy, 1)]);
+    return { curve: label, ...Object.fromEntries(cells) };
   });
-  return resultsTable([baseline, ...controls, ...curves].map(row), {
+  return resultsTable(rows, {
     title: `Figure ${panel.id}, ${preset}: accuracy on the test images (%), ${seedsText(baseline.chosen)}`,
   });
 }
@@ -166,10 +155,7 @@ export function panelTable({ panel, preset, baseline, controls, curves }: PanelC
  * Shows a figure under the cell that runs, at one preset or several, as far as it is computed: where its results come from,
  * and each panel with its numbers. Where nothing is, it says how to compute it.
  */
-export async function showFigure(
-  figure: FigureName,
-  laboratories: Laboratory | readonly Laboratory[],
-): Promise<void> {
+export async function showFigure(figure: FigureName, laboratories: OneOrMore<Laboratory>): Promise<void> {
   for (const laboratory of [laboratories].flat()) {
     let panels: readonly PanelCurves[];
     try {
@@ -198,10 +184,7 @@ export async function showFigure(
 }
 
 /** What a figure is made of: a row a preset and family of runs, with what a run of it costs and how many are there. */
-export function figureTable(
-  figure: FigureName,
-  laboratories: Laboratory | readonly Laboratory[],
-): ResultsTable {
+export function figureTable(figure: FigureName, laboratories: OneOrMore<Laboratory>): ResultsTable {
   const rows = [laboratories].flat().flatMap((laboratory) => {
     const { preset, results } = laboratory.shown();
     return figureFamilies(figure, preset, results).map(
@@ -225,7 +208,7 @@ export function figureTable(
  */
 export function verdictTable(
   about: FigureName | readonly number[],
-  laboratories: Laboratory | readonly Laboratory[],
+  laboratories: OneOrMore<Laboratory>,
 ): ResultsTable {
   const options = typeof about === 'string' ? optionsOf(about) : { only: about };
   const all = [laboratories].flat().map((laboratory) => ({

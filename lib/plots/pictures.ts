@@ -1,5 +1,5 @@
 import type { ImageDataset } from '../data/dataset';
-import { type Distortion, distortionNamed, distortions, type Strength, strengthText } from '../distortions';
+import { distortionNamed, distortions, type Strength, strengthText } from '../distortions';
 import { normalise } from '../evaluation/crops';
 import { distortedImages } from '../evaluation/pictures';
 import { DataError } from '../io/errors';
@@ -32,7 +32,8 @@ export interface StripOptions {
 export async function distortionStrip(options: StripOptions): Promise<ImageGrid> {
   const { dataset, network, images = ofDifferentClasses(dataset, 4) } = options;
   const distortion = distortionNamed(options.distortion);
-  const strengths = options.strengths ?? someStrengths(distortion);
+  const { testGrid, practical } = distortion;
+  const { strengths = thinned(testGrid, Math.ceil(testGrid.length / 6), [practical]) } = options;
   const columns: Tensor4D[] = [];
   for (const strength of strengths)
     columns.push(await distortedImages({ dataset, indices: images, distortion, strength, network }));
@@ -135,8 +136,4 @@ function bestOf(figure: FigureName, laboratory: Laboratory): readonly Treatment[
 
 function ofDifferentClasses({ test: { labels } }: ImageDataset, count: number): readonly number[] {
   return [...labels.keys()].filter((image) => labels.indexOf(labels[image]) === image).slice(0, count);
-}
-
-function someStrengths({ testGrid, practical }: Distortion): readonly Strength[] {
-  return thinned(testGrid, Math.ceil(testGrid.length / 6), [practical]);
 }

@@ -13,7 +13,7 @@ export interface PlotlyPayload {
 }
 
 /** plotly.js, behind a function that takes and gives strings: it lives in a world of its own. */
-type Draw = (payload: string, size: string) => Promise<string>;
+type Draw = (payload: string) => Promise<string>;
 
 /** Where plotly.js lies on disk. */
 export const plotlyPath = (): string => require.resolve('plotly.js-dist');
@@ -30,13 +30,12 @@ let names = randomStream([]);
  * same bytes, and figures with different payloads share no element ids, so that a page may hold many.
  */
 export function renderSvg(payload: PlotlyPayload): Promise<string> {
-  const { width = 700, height = 450 } = payload.layout;
-  const [json, size] = [JSON.stringify(payload), JSON.stringify({ width, height })];
+  const json = JSON.stringify(payload);
   const drawn = queue.then(async () => {
     loading ??= loadPlotly();
     const draw = await loading;
     names = randomStream([json]);
-    return draw(json, size);
+    return draw(json);
   });
   queue = drawn.catch(() => undefined); // one at a time: plotly.js measures all figures in one document
   return drawn;
@@ -56,8 +55,7 @@ async function loadPlotly(): Promise<Draw> {
   const path = plotlyPath();
   runInContext(await readFile(path, 'utf8'), realm, { filename: path });
   return runInContext(
-    `(payload, size) =>
-      module.exports.toImage(JSON.parse(payload), { format: 'svg', imageDataOnly: true, ...JSON.parse(size) })`,
+    "(payload) => module.exports.toImage(JSON.parse(payload), { format: 'svg', imageDataOnly: true })",
     realm,
   );
 }

@@ -126,33 +126,31 @@ const rangeText = ({ low, high }: Pick<Measured, 'low' | 'high'>) =>
 
 /** The measures of a report, a row each, with their 95 % intervals. */
 export function summaryTable(report: CountedReport, baseline?: CountedReport): ResultsTable {
-  const summary = reportSummary(report, baseline);
-  const over = `, errors over those of ${summary.baseline}`;
-  const measures: readonly (readonly [string, Measured | undefined])[] = [
-    ['clean accuracy', summary.clean],
-    ['accuracy, mean of fifteen corruptions', summary.corrupted],
-    [`mCE${over}`, summary.mCE],
-    [`relative mCE${over}`, summary.relativeMCE],
-    ['expected calibration error', summary.ece],
-  ];
-  const rows = measures.flatMap(([measure, found]): Row[] =>
-    found === undefined ? [] : [{ measure, '%': percent(found.value, 1), '95 % interval': rangeText(found) }],
+  const { clean, corrupted, mCE, relativeMCE, ece, ...over } = reportSummary(report, baseline);
+  const measures = {
+    'clean accuracy': clean,
+    'accuracy, mean of fifteen corruptions': corrupted,
+    [`mCE, errors over those of ${over.baseline}`]: mCE,
+    [`relative mCE, errors over those of ${over.baseline}`]: relativeMCE,
+    'expected calibration error': ece,
+  };
+  const rows = Object.entries(measures).flatMap(([measure, found]): Row[] =>
+    found ? [{ measure, '%': percent(found.value, 1), '95 % interval': rangeText(found) }] : [],
   );
   return resultsTable(rows, { title: report.network });
 }
 
 /** All that was counted, a row each: what the CSV has. */
 export function reportTable(report: RobustnessReport): ResultsTable {
-  return resultsTable(
-    report.rows.map((row) => ({
-      network: report.network,
-      distortion: row.distortion,
-      strength: row.strength === null ? 'none' : String(row.strength),
-      ...accuracyInterval(row),
-      correct: row.correct,
-      total: row.total,
-    })),
-  );
+  const rows = report.rows.map((row) => ({
+    network: report.network,
+    distortion: row.distortion,
+    strength: String(row.strength ?? 'none'),
+    ...accuracyInterval(row),
+    correct: row.correct,
+    total: row.total,
+  }));
+  return resultsTable(rows);
 }
 
 /** The paper's distortions and the attacks, a row a strength. */
@@ -185,22 +183,23 @@ export function subjectText({ network, dataset, normalisation, seed }: Robustnes
 
 /** The report as one page of HTML that needs nothing else: tables, and the pictures as SVG. */
 export async function reportPage(report: RobustnessReport, baseline?: RobustnessReport): Promise<string> {
-  const pictures = [reportHeatMap(report), reliabilityFigure(report)];
-  const svgs = await Promise.all(pictures.map((picture) => picture.toSvg()));
-  const tables = [summaryTable(report, baseline), distortionTable(report)];
+  const title = escapeMarkup(`Robustness of ${report.network}`);
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
-<title>${escapeMarkup(`Robustness of ${report.network}`)}</title>
+<title>${title}</title>
 <style>
   body { font: 15px Arial, 'DejaVu Sans', sans-serif; color: ${sheet.ink}; max-width: 760px; margin: 2em auto; }
   table { border-collapse: collapse; margin: 1.5em 0; }
   caption { font-weight: bold; padding-bottom: 0.4em; }
   th, td { padding: 0.2em 0.8em 0.2em 0; border-bottom: 1px solid ${sheet.grid}; }
 </style>
-<h1>${escapeMarkup(`Robustness of ${report.network}`)}</h1>
+<h1>${title}</h1>
 <p>${escapeMarkup(subjectText(report))} Intervals are of 95 %: what the number of images leaves open.</p>
-${[tables[0]?.toHtml(), ...svgs, tables[1]?.toHtml()].filter((part) => part !== undefined).join('\n')}
+${summaryTable(report, baseline).toHtml()}
+${await reportHeatMap(report).toSvg()}
+${await reliabilityFigure(report).toSvg()}
+${distortionTable(report)?.toHtml() ?? ''}
 </html>
 `;
 }

@@ -53,18 +53,12 @@ const legendFont = { size: 14 } as const;
 const legendRow = 24;
 const legendSymbol = 50;
 
-/**
- * Draws accuracy (%) on the test set against the strength of a test distortion.
- *
- * Weak distortions are on the left, the undistorted image leftmost; a line marks the practical strength.
- *
- * @throws ArgumentError for strengths that the axis cannot show
- */
+/** Draws accuracy (%) against the strength of a test distortion, the practical one marked. @throws as {@link strengthAxis} */
 export function robustnessFigure(options: RobustnessFigureOptions): Figure {
   const { title, distortion, curves, band = [], chance } = options;
   const { none, practical, scale } = distortion;
-  const strengths = strengthsOf(distortion, curves);
-  const axis = strengthAxis(distortion, strengths);
+  const points = curves.flatMap((curve) => curve.points);
+  const axis = strengthAxis(distortion, points);
   const entries = curves.length + (band.length > 0 ? 1 : 0);
   const widest = Math.max(...curves.map(({ label }) => textWidth(label, legendFont.size))) + legendSymbol;
   const heading = figureTitle(title);
@@ -89,7 +83,7 @@ export function robustnessFigure(options: RobustnessFigureOptions): Figure {
       xaxis: axis.layout,
       yaxis: {
         title: { text: 'Accuracy on the test set (%)', standoff: 10 },
-        range: accuracyRange([...curves.flatMap(({ points }) => points), ...band], chance),
+        range: accuracyRange([...points, ...band], chance),
       },
       legend: {
         orientation: 'h',
@@ -125,18 +119,8 @@ export function robustnessFigure(options: RobustnessFigureOptions): Figure {
         },
       ],
     },
-    text: tableOf(options, strengths),
+    text: tableOf(options, axis.strengths),
   });
-}
-
-/** The strengths of all points, weakest first, without the undistorted image. */
-function strengthsOf(distortion: TestDistortion, curves: readonly RobustnessCurve[]): readonly number[] {
-  const { none, practical } = distortion;
-  const all = curves.flatMap(({ points }) =>
-    points.flatMap(({ strength }) => (isUndistorted(strength, distortion) ? [] : [Number(strength)])),
-  );
-  const [weak, strong] = none === null ? all : [none, practical];
-  return [...new Set(all)].sort((a, b) => (a - b) * Math.sign(strong - weak));
 }
 
 function note(size: number) {

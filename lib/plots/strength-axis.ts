@@ -1,5 +1,6 @@
 import type { TableDistortion } from '../distortions';
 import { ArgumentError } from '../io/errors';
+import type { AccuracyPoint } from '../paper/panel-curves';
 import { escapeMarkup } from './style';
 
 /** What the horizontal axis of a robustness figure needs to know of the test distortion. */
@@ -9,15 +10,7 @@ export type TestDistortion = Pick<
 >;
 
 /** Where strengths lie on a Plotly axis; stronger is always to the right. */
-export interface StrengthAxis {
-  /** The coordinate to give to Plotly; `null` is the undistorted image. */
-  readonly place: (strength: number | null) => number;
-  /** Where the axis is broken, between the undistorted image and the weakest strength. */
-  readonly breakAt?: number;
-  /** How far to the right a coordinate lies, 0 to 1. */
-  readonly fraction: (coordinate: number) => number;
-  readonly layout: Readonly<Record<string, unknown>>;
-}
+export type StrengthAxis = ReturnType<typeof strengthAxis>;
 
 /** Room beside the outermost points, as a part of the axis. */
 const margin = 0.03;
@@ -25,16 +18,22 @@ const margin = 0.03;
 const breakWidth = 0.13;
 
 /**
- * Lays out the strengths from the weakest to the strongest (`strengths`, in that order, without the undistorted one).
+ * Lays out the strengths of the points, from the weakest to the strongest.
  *
  * On a log axis, and where no strength stands for "none", the undistorted image gets a place of its own on the left
  * beyond a break. Strengths that fall (JPEG 100 → 1, thumbnail 224 → 10) turn the axis round.
  *
  * @throws ArgumentError where there is no strength, or one that a logarithmic axis does not have
  */
-export function strengthAxis(distortion: TestDistortion, strengths: readonly number[]): StrengthAxis {
+export function strengthAxis(distortion: TestDistortion, points: readonly AccuracyPoint[]) {
   const { title, symbol, unit, scale, none, practical } = distortion;
   const isLog = scale === 'log';
+  const distorted = points.flatMap(({ strength }) =>
+    isUndistorted(strength, distortion) ? [] : [Number(strength)],
+  );
+  const [weak, strong] = none === null ? distorted : [none, practical];
+  const falls = weak > strong;
+  const strengths = [...new Set(distorted)].sort((a, b) => (falls ? b - a : a - b));
   if (strengths.length === 0 || (isLog && Math.min(practical, ...strengths) <= 0)) {
     throw new ArgumentError(
       `${title} cannot be drawn on a ${scale} axis with the strengths ${strengths.join(', ') || 'of no distortion alone'}.`,
@@ -47,7 +46,6 @@ export function strengthAxis(distortion: TestDistortion, strengths: readonly num
   const [first, last] = [strengths[0], strengths[strengths.length - 1]];
   const [weakest, right] = [toAxis(first), toAxis(last)];
   const isBroken = isLog || none === null;
-  const falls = none === null ? first > last : none > practical;
   const breakRoom = (Math.abs(right - weakest) || 1) * breakWidth;
   const left = isBroken ? weakest + (falls ? breakRoom : -breakRoom) : none;
   const width = right - left;
@@ -56,9 +54,15 @@ export function strengthAxis(distortion: TestDistortion, strengths: readonly num
   const rounds = isLog ? roundLogs(strengths) : roundSteps(strengths, unit === '°');
   const ticks = [...rounds.filter((tick) => apart(tick, fromAxis(left)) && apart(tick, last)), last];
   return {
-    place: (strength) => (isUndistorted(strength, distortion) ? fromAxis(left) : Number(strength)),
-    ...(isBroken && { breakAt: fromAxis((left + weakest) / 2) }),
-    fraction: (coordinate) => (toAxis(coordinate) - left) / width,
+    /** From the weakest to the strongest, each once, without the undistorted image. */
+    strengths,
+    /** The coordinate to give to Plotly; `null` is the undistorted image. */
+    place: (strength: number | null) =>
+      isUndistorted(strength, distortion) ? fromAxis(left) : Number(strength),
+    /** Where the axis is broken, between the undistorted image and the weakest strength. */
+    breakAt: isBroken ? fromAxis((left + weakest) / 2) : undefined,
+    /** How far to the right a coordinate lies, 0 to 1. */
+    fraction: (coordinate: number) => (toAxis(coordinate) - left) / width,
     layout: {
       type: scale,
       range: [left - margin * width, right + margin * width],

@@ -24,43 +24,41 @@ export interface Look {
   readonly marker: string;
 }
 
-/** A look from `#rrggbb marker`. */
-function look(text: string): Look {
-  const [colour, marker] = text.split(' ');
-  return { colour, marker };
+/** Looks from `#rrggbb marker` each. */
+function looks(...texts: readonly string[]): readonly Look[] {
+  return texts.map((text) => {
+    const [colour, marker] = text.split(' ');
+    return { colour, marker };
+  });
 }
-
-/** Of a method: its own look, then those of its second and third group. */
-type Looks = readonly [Look, Look, Look];
-const looks = (one: string, two: string, three: string): Looks => [look(one), look(two), look(three)];
 
 /** The look of each verdict on a claim. */
 export const verdictLooks: Readonly<Record<Verdict, Look>> = {
-  holds: look('#009e73 circle'),
-  contradicted: look('#d55e00 square'),
-  undecided: look('#0072b2 diamond'),
-  'not computed': look('#bbbbbb line-ew'),
+  holds: { colour: '#009e73', marker: 'circle' },
+  contradicted: { colour: '#d55e00', marker: 'square' },
+  undecided: { colour: '#0072b2', marker: 'diamond' },
+  'not computed': { colour: '#bbbbbb', marker: 'line-ew' },
 };
 
 /** The looks of a chart's lines that are no methods, in their order. */
-export const chartLooks: readonly Look[] = [
-  look('#0072b2 circle'),
-  look('#d55e00 square'),
-  look('#009e73 triangle-up'),
-  look('#cc79a7 diamond'),
-  look('#e69f00 cross'),
-  look('#56b4e9 star'),
-];
+export const chartLooks = looks(
+  '#0072b2 circle',
+  '#d55e00 square',
+  '#009e73 triangle-up',
+  '#cc79a7 diamond',
+  '#e69f00 cross',
+  '#56b4e9 star',
+);
 
 /** The looks of methods of one's own, in the order in which a figure has them. */
-const ownLooks: readonly Looks[] = [
+const ownLooks = [
   looks('#6a3d9a diamond-tall', '#9b7bc0 hexagon', '#43246a star-square'),
   looks('#8c6d1f triangle-left', '#c2a65a bowtie', '#57430f octagon'),
   looks('#b2182b star-triangle-up', '#d6707c star-diamond', '#6f0d19 diamond-wide'),
 ];
 
 /** The looks of each method: its own, then those of its second and third group. */
-export const methodLooks: Readonly<Record<MethodName, Looks>> = {
+const methodLooks: Readonly<Record<MethodName, readonly Look[]>> = {
   baseline: looks('#1a1a1a circle', '#555555 circle', '#808080 circle'),
   control: looks('#6b5b4b circle-open', '#b08d57 square-open', '#b5a692 diamond-open'),
   DA: looks('#d55e00 square', '#e69f00 diamond', '#8a3c00 pentagon'),
@@ -71,18 +69,12 @@ export const methodLooks: Readonly<Record<MethodName, Looks>> = {
   own: ownLooks[0],
 };
 
-/**
- * The looks of a method, the paper's or one's own.
- *
- * @param among All methods of the figure: those of one's own take their looks in this order.
- */
-export function looksOf(method: string, among: readonly string[] = [method]): Looks {
-  if (isPaperMethod(method)) return methodLooks[method];
-  const own = [...new Set(among)].filter((each) => !isPaperMethod(each));
-  return ownLooks[own.indexOf(method) % ownLooks.length];
+/** The looks of a method; `among` has all of the figure, in whose order those of one's own take their looks. */
+export function looksOf(method: string, among: readonly string[] = [method]): readonly Look[] {
+  const own = [...new Set(among)].filter((each) => !Object.hasOwn(methodLooks, each));
+  const place = own.indexOf(method);
+  return place < 0 ? methodLooks[method as MethodName] : ownLooks[place % ownLooks.length];
 }
-
-const isPaperMethod = (method: string): method is MethodName => Object.hasOwn(methodLooks, method);
 
 export const sheet = {
   background: '#ffffff',

@@ -33,39 +33,28 @@ export class ResultsTable {
 
   /** The table in aligned columns, numbers to the right. */
   toText(): string {
-    const isNumeric = this.numeric();
-    const lines = [this.columns, ...this.shown().map((row) => row.map((cell) => cell.replaceAll('\n', ' ')))];
-    const widths = this.columns.map((_, at) => Math.max(...lines.map((line) => line[at].length)));
-    const text = lines.map((line) =>
-      line
-        .map((cell, at) => (isNumeric[at] ? cell.padStart(widths[at]) : cell.padEnd(widths[at])))
-        .join('  ')
-        .trimEnd(),
-    );
+    const lines = this.lines((cells, isNumeric) => {
+      const column = cells.map((cell) => cell.replaceAll('\n', ' '));
+      const width = Math.max(...column.map((cell) => cell.length));
+      return column.map((cell) => (isNumeric ? cell.padStart(width) : cell.padEnd(width)));
+    });
+    const text = lines.map((line) => line.join('  ').trimEnd());
     return [...(this.title ? [this.title, ''] : []), ...text].join('\n');
   }
 
   toHtml(): string {
-    const isNumeric = this.numeric();
-    const cell = (tag: 'th' | 'td', content: string, at: number) => {
-      const html = escapeMarkup(content).replaceAll('\n', '<br>');
-      return `<${tag} style="text-align: ${isNumeric[at] ? 'right' : 'left'}">${html}</${tag}>`;
-    };
-    const head = this.columns.map((column, at) => cell('th', column, at)).join('');
-    const body = this.shown().map(
-      (row) => `<tr>${row.map((content, at) => cell('td', content, at)).join('')}</tr>`,
+    const lines = this.lines((cells, isNumeric) =>
+      cells.map((cell, at) => {
+        const tag = at === 0 ? 'th' : 'td';
+        const html = escapeMarkup(cell).replaceAll('\n', '<br>');
+        return `<${tag} style="text-align: ${isNumeric ? 'right' : 'left'}">${html}</${tag}>`;
+      }),
     );
+    const [head, ...body] = lines.map((line) => `<tr>${line.join('')}</tr>`);
     const style = 'text-align: left; white-space: nowrap; padding: 0 0.5em';
     const caption = this.title ? [`<caption style="${style}">${escapeMarkup(this.title)}</caption>`] : [];
-    return [
-      '<table>',
-      ...caption,
-      `<thead><tr>${head}</tr></thead>`,
-      '<tbody>',
-      ...body,
-      '</tbody>',
-      '</table>',
-    ].join('\n');
+    const parts = [...caption, `<thead>${head}</thead>`, '<tbody>', ...body, '</tbody>'];
+    return `<table>\n${parts.join('\n')}\n</table>`;
   }
 
   /** The table as RFC 4180 has it, with a header line. */
@@ -88,18 +77,15 @@ export class ResultsTable {
     return { 'text/html': this.toHtml(), 'text/plain': this.toText() };
   }
 
-  /** The cells as they are shown, `[row][column]`. */
-  private shown(): readonly (readonly string[])[] {
-    const columns = this.columns.map((column) => shownColumn(this.rows.map((row) => row[column])));
-    return this.rows.map((_, row) => columns.map((column) => column[row]));
-  }
-
-  /** Of each column, whether it has numbers and nothing else. */
-  private numeric(): readonly boolean[] {
-    return this.columns.map((column) => {
-      const cells = this.rows.map((row) => row[column]).filter((cell) => cell != null);
-      return cells.length > 0 && cells.every((cell) => typeof cell === 'number');
+  /** The head and the rows, drawn by columns: `draw` gets one's cells, its name first, and whether they are numbers alone. */
+  private lines(draw: (cells: readonly string[], isNumeric: boolean) => readonly string[]) {
+    const columns = this.columns.map((name) => {
+      const cells = this.rows.map((row) => row[name]);
+      const given = cells.filter((cell) => cell != null);
+      const isNumeric = given.length > 0 && given.every((cell) => typeof cell === 'number');
+      return draw([name, ...shownColumn(cells)], isNumeric);
     });
+    return [this.columns, ...this.rows].map((_, at) => columns.map((column) => column[at]));
   }
 }
 

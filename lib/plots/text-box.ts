@@ -41,9 +41,7 @@ export function textWidth(text: string, fontSize: number, isBold = false): numbe
 
 type Point = readonly [x: number, y: number];
 
-/**
- * The box of the texts in an SVG element, its own `transform` left out, as `DOMRect` takes it: pixels, y downwards.
- */
+/** The box of the texts in an SVG element, its own `transform` left out, as `DOMRect` takes it: pixels, y downwards. */
 export function textBox(element: Element): [left: number, top: number, width: number, height: number] {
   const corners = cornersIn(element);
   if (corners.length === 0) return [0, 0, 0, 0];
