@@ -3,8 +3,8 @@ import { corruptions, type DistortionName, distortionNamed, type Strength } from
 import type { Laboratory } from '../runs/laboratory';
 import { BASELINE, CONTROL, type Preset, type Treatment } from '../runs/presets';
 import { AS_PRINTED, type Reading } from '../training/methods';
-import { sparse } from './figures';
-import { type SettingCurve, SettingCurves } from './panel-curves';
+import { testStrengths } from './figures';
+import { curvesOn, type SettingCurve } from './panel-curves';
 
 export const studyNames = ['readings', 'weight', 'after'] as const;
 /** The name of a study: one of {@link studyNames}. */
@@ -24,7 +24,7 @@ const readings: readonly Reading[] = (['mean', 'sum'] as const).flatMap((diverge
   ),
 );
 
-/** Where the readings are compared: the paper's largest α, at which they differ most, and strong distortions. */
+/** Where the readings are compared: strong distortions, and the paper's largest α, at which they differ most. */
 const READINGS_ALPHA = 10;
 const PLACES = [
   { test: 'gaussian-noise', strength: 0.215 },
@@ -84,7 +84,8 @@ export function studyOf(name: StudyName): readonly StudySetting[] {
 /** The strengths at which a study tests with a distortion: as the figures do, and every severity of a corruption. */
 export function studyStrengths(test: string, preset: Preset): readonly Strength[] {
   const isCorruption = corruptions.some(({ name }) => name === test);
-  return isCorruption ? distortionNamed(test).testGrid.slice(1) : sparse(test as DistortionName, preset);
+  if (isCorruption) return distortionNamed(test).testGrid.slice(1);
+  return testStrengths({ test: test as DistortionName }, preset);
 }
 
 /** A study's runs and what was counted of them, as far as they are there. */
@@ -95,8 +96,7 @@ export function studyCurves(
   const { preset, results } = laboratory.shown();
   return studyOf(name).map((setting) => {
     const test = setting.tests[0] as DistortionName;
-    const source = { results, preset, test, strengths: sparse(test, preset) };
-    return { ...setting, curve: new SettingCurves(source).of(setting.treatment) };
+    return { ...setting, curve: curvesOn({ test }, preset, results).of(setting.treatment) };
   });
 }
 

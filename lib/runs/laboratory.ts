@@ -20,7 +20,7 @@ import { BASELINE, type Preset, presetNamed, specOf, type Treatment } from './pr
 import { type Results, type RunRecord, RunStore, testedRows } from './run-store';
 import { SharedTests, SharedTraining } from './shared-steps';
 import { readResults, shippedResults } from './shipped-results';
-import { canonicalJson, checkOwn, inEitherPrecision, parseSpec, type RunSpec, runId, runTitle } from './spec';
+import { canonicalJson, checkOwn, otherPrecision, parseSpec, type RunSpec, runId, runTitle } from './spec';
 
 /** What follows a run while it trains: a live chart, or nothing. */
 export interface RunObserver extends Pick<TrainOptions, 'onBatch' | 'onEpoch'> {
@@ -98,7 +98,7 @@ export class Laboratory {
   async run(treatment: Treatment, observer: RunObserver = {}): Promise<RunRecord> {
     const { seed, preset } = this;
     checkNetwork(preset.network);
-    const specs = inEitherPrecision(this.precision, (precision) =>
+    const specs = [this.precision, otherPrecision(this.precision)].map((precision) =>
       specOf(preset, treatment, { seed, precision }),
     );
     const known = specs.find((spec) => this.store.find(runId(spec)) !== undefined);

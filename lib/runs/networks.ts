@@ -115,13 +115,8 @@ function made({ name, make }: NetworkMaker, shape: NetworkShape): Network {
     return withLongStacks(() => make(shape));
   } catch (cause) {
     if (cause instanceof UserError || !(cause instanceof Error)) throw cause;
-    throw new UserError(
-      `make of the network "${name}" fails for ${JSON.stringify(shape)}. ${cause.message}`,
-      {
-        cure: `Look ${stepLine(cause)}.`,
-        cause,
-      },
-    );
+    const message = `make of the network "${name}" fails for ${JSON.stringify(shape)}. ${cause.message}`;
+    throw new UserError(message, { cure: `Look ${stepLine(cause)}.`, cause });
   }
 }
 

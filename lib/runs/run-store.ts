@@ -141,10 +141,7 @@ export class RunStore {
     return this.#file(id, 'checkpoint.safetensors');
   }
 
-  /**
-   * Locks a run for this process; undefined where another holds the lock. That of a process of this machine ends with
-   * the process, that of another machine two minutes after its last sign of life.
-   */
+  /** Locks a run for this process; undefined where another holds the lock: see {@link lockFolder}. */
   async lock(id: string): Promise<Lock | undefined> {
     return lockFolder(this.folder(id));
   }
@@ -201,10 +198,7 @@ export class RunStore {
 
   /** Whether a run is finished; one whose record is damaged or of another version is not. */
   isFinished(id: string): boolean {
-    return orIfBad(
-      () => this.find(id) !== undefined,
-      () => false,
-    );
+    return orIfBad(() => this.find(id)) !== undefined;
   }
 
   /** @throws DataError if the file cannot be read, or is not whole JSON */
@@ -292,12 +286,15 @@ export class RunStore {
   }
 }
 
-/** What is read of one run; where its files are damaged or of another version, what is made of the error. */
-export function orIfBad<T>(read: () => T, otherwise: (error: DataError) => T): T {
+/** What is read of one run; where its files are damaged or of another version, what is made of the error, else nothing. */
+export function orIfBad<T, Other = undefined>(
+  read: () => T,
+  otherwise?: (error: DataError) => Other,
+): T | Other {
   try {
     return read();
   } catch (error) {
-    if (error instanceof DataError) return otherwise(error);
+    if (error instanceof DataError) return otherwise?.(error) as Other;
     throw error;
   }
 }

@@ -11,7 +11,7 @@ import { type Laboratory, RUNS } from '../runs/laboratory';
 import { presetNamed } from '../runs/presets';
 import { isTest, RunStore } from '../runs/run-store';
 import { shippedResults } from '../runs/shipped-results';
-import { inEitherPrecision } from '../runs/spec';
+import { otherPrecision } from '../runs/spec';
 import { type Engine, inProcess } from './engines/engine';
 import { localEngine } from './engines/local';
 import { type PlanOptions, planJobs, type SweepSubject } from './plan';
@@ -93,7 +93,7 @@ export function sweepJobs(
 ): { readonly jobs: readonly Job[]; readonly missing: readonly Job[]; readonly runs: RunStore } {
   const planned = planJobs(figures, plan);
   const runs = new RunStore(store, retrain ? undefined : shippedResults(presetNamed(plan.preset)));
-  const [, precision] = inEitherPrecision(planned[0].spec.precision, (each) => each);
+  const precision = otherPrecision(planned[0].spec.precision);
   const others = planJobs(figures, { ...plan, precision });
   const open = new Set(planned.filter((job, at) => !isWhole(runs, job) && !isWhole(runs, others[at])));
   // What ships without weights is trained again for a further test, or for what starts from it.

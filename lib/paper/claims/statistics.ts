@@ -18,6 +18,12 @@ export interface Term {
   readonly weight: number;
 }
 
+/** The accuracy of one curve less that of another at a strength. */
+export const differenceTerms = (one: SettingCurve, other: SettingCurve, at: number | null, weight = 1) => [
+  { curve: one, strength: at, weight },
+  { curve: other, strength: at, weight: -weight },
+];
+
 /** A weighted sum of accuracies, 0..1 each, and how sure it is. */
 export interface Estimate {
   /** Mean over the seeds that all of its settings have. */
