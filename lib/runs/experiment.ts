@@ -11,7 +11,7 @@ import { methodNamed } from '../training/own-methods';
 import { networkNamed } from './networks';
 import { openPictures, type Pictures } from './preset-pictures';
 import { addPreset, type Preset, specOf, type Treatment } from './presets';
-import { canonicalJson, type NetworkForm, networkSchema, parseSpec } from './spec';
+import { canonicalJson, count, type NetworkForm, networkSchema, parseSpec } from './spec';
 
 /** What is trained on which pictures, and what it is tested with. */
 export interface ExperimentOptions {
@@ -61,7 +61,6 @@ const isWithoutRepeats = (values: readonly unknown[]) =>
 
 const RESNET = { width: 16, stem: 'small' } as const;
 
-const count = z.int().positive();
 const schema = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'small letters, digits and hyphens'),
   dataset: z.custom<Pictures | (() => ImageDataset)>(

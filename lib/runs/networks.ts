@@ -150,10 +150,8 @@ function beginningOf({ variables }: Network): string {
     const values = variable.values();
     const size = Math.sqrt(values.reduce((sum, value) => sum + value ** 2, 0));
     const along = SIGNS.map((factor) => {
-      const sum = values.reduce(
-        (all, value, at) => all + (Math.imul(at + 1, factor) < 0 ? -value : value),
-        0,
-      );
+      const signOf = (at: number) => (Math.imul(at + 1, factor) < 0 ? -1 : 1);
+      const sum = values.reduce((all, value, at) => all + signOf(at) * value, 0);
       return (sum / (size || 1)).toFixed(2);
     });
     return [variable.name, variable.trainable, size.toPrecision(3), ...along];

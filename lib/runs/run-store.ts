@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { definitionOf } from '../distortions';
 import type { EvaluationRow } from '../evaluation/evaluate';
-import { DataError, UserError } from '../io/errors';
+import { DataError } from '../io/errors';
 import { appendLine, makeFolder, readLines, writeWhole } from '../io/files';
 import { type Lock, lockFolder, type Owner, ownerOf } from '../io/lock';
 import { inProject } from '../io/project';
@@ -219,8 +219,8 @@ export class RunStore {
     try {
       spec = parseSpec(value);
     } catch (cause) {
-      const reason = cause instanceof UserError ? ` ${cause.message}` : '';
-      throw new DataError(`${file} holds no specification of this version.${reason}`, { cure, cause });
+      const { message } = cause as Error;
+      throw new DataError(`${file} holds no specification of this version. ${message}`, { cure, cause });
     }
     if (runId(spec) === id) return spec;
     throw new DataError(`${file} does not belong to the run ${id}: its specification was changed.`, { cure });

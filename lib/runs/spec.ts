@@ -60,7 +60,7 @@ export interface NamedDistortion {
   readonly definition?: string;
 }
 
-const count = z.int().positive();
+export const count = z.int().positive();
 
 export const networkSchema = z.union(
   [
