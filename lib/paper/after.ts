@@ -7,7 +7,7 @@ import type { Laboratory } from '../runs/laboratory';
 import { isTest, type RunRecord, type RunResult, TEST_SEED, testedRows } from '../runs/run-store';
 import { runTitle } from '../runs/spec';
 import { pointsText } from './claims';
-import { type Direction, decide, directions, type Estimate, GAIN, mean } from './claims/statistics';
+import { type Direction, decide, directions, GAIN, mean, type Uncertain } from './claims/statistics';
 import { SettingCurves, seedsText } from './panel-curves';
 import { studyOf } from './studies';
 
@@ -125,10 +125,7 @@ function corruptionReport({ record, rows }: RunResult): CountedReport | undefine
 }
 
 /** The reports of two treatments by the seeds that both have. */
-function paired(
-  one: TreatmentRuns,
-  other: TreatmentRuns,
-): readonly (readonly [CountedReport, CountedReport])[] {
+function paired(one: TreatmentRuns, other: TreatmentRuns) {
   return one.runs.flatMap(({ spec }, at) => {
     const place = other.runs.findIndex((run) => run.spec.seed === spec.seed);
     return place < 0 ? [] : [[one.reports[at], other.reports[place]] as const];
@@ -150,9 +147,7 @@ function together([first, ...others]: readonly CountedReport[]): CountedReport {
 }
 
 /** Means over seeds; how far seeds differ is pooled over all. */
-function means(
-  all: readonly (readonly Measured[])[],
-): readonly Pick<Estimate, 'value' | 'variance' | 'freedom'>[] {
+function means(all: readonly (readonly Measured[])[]): readonly Uncertain[] {
   const values = all.map((seeds) => seeds.map(({ value }) => value));
   const residuals = values.flatMap((seeds) => seeds.map((value) => value - mean(seeds)));
   const freedom = residuals.length - values.filter(({ length }) => length > 0).length;

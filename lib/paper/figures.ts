@@ -70,9 +70,9 @@ export const stabilityOf = (training: TrainingName): readonly Family[] =>
   distortionNamed(training).category === 'noise' ? [st(training)] : [st(training), sym(training)];
 
 const best = (family: Family, at?: number): CurveRule => ({ ...family, pick: 'best', ...(at && { at }) });
-/** What is compared with one training distortion: all stability training and DA. */
-const compared = (training: TrainingName) => [...stabilityOf(training), da(training)].flatMap(bestAndWorst);
 const bestAndWorst = (family: Family): readonly CurveRule[] => [best(family), { ...family, pick: 'worst' }];
+/** The best and the worst of each method with a training distortion. */
+const compared = (training: TrainingName) => [...stabilityOf(training), da(training)].flatMap(bestAndWorst);
 
 /** A panel whose band is all stability training with its first training distortion. */
 const panel = (

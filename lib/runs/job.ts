@@ -44,11 +44,7 @@ export function laboratories(
   };
 }
 
-/**
- * Does jobs: the runs one after the other, then their missing tests together, so that distorted images are made once.
- *
- * @throws the signal's reason when it aborts
- */
+/** Does jobs: the runs one after the other, then their missing tests together, so that distorted images are made once. */
 export async function perform(
   laboratory: Laboratory,
   jobs: readonly Job[],

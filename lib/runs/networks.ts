@@ -56,12 +56,7 @@ export function networkNamed(name: string): OwnNetworkForm {
   });
 }
 
-/**
- * The network of a run, with its first weights; the caller's to dispose.
- *
- * @throws ArgumentError if a network of one's own is unknown here, was changed since the run was planned, or has another
- *   number of classes
- */
+/** The network of a run with its first weights, the caller's to dispose. @throws ArgumentError if it is not as it was planned */
 export function makeNetwork(
   form: NetworkForm,
   { precision, classes, side, seed }: NetworkShape & { readonly precision: Precision },
@@ -120,11 +115,7 @@ function made({ name, make }: NetworkMaker, shape: NetworkShape): Network {
   }
 }
 
-/**
- * Adds to the form of a network of one's own the hashes of what it computes and of its first weights, as runs hold it.
- *
- * @throws as {@link makeNetwork}
- */
+/** Adds to a network of one's own the hashes of what it computes and of its first weights. @throws as {@link makeNetwork} */
 export function withGraph(form: NetworkForm, shape: Pick<NetworkShape, 'classes' | 'side'>): NetworkForm {
   if ('width' in form) return form;
   const known = graphs.get(own.planned(form.name, form.definition)) as Map<string, string>;

@@ -36,6 +36,9 @@ export interface Estimate {
   readonly freedom: number;
 }
 
+/** A value, and how sure it is. */
+export type Uncertain = Pick<Estimate, 'value' | 'variance' | 'freedom'>;
+
 /** What an interval of 95 % leaves on either side; a finding is sure from there on. */
 const LEVEL = (1 - 0.95) / 2;
 
@@ -198,10 +201,7 @@ export interface Decision {
 }
 
 /** How far an estimate bears out that the sum lies in a range, and how far that it does not. */
-export function decide(
-  { value, variance, freedom }: Pick<Estimate, 'value' | 'variance' | 'freedom'>,
-  [low, high]: Range,
-): Decision {
+export function decide({ value, variance, freedom }: Uncertain, [low, high]: Range): Decision {
   const deviation = Math.sqrt(variance.images + variance.seeds);
   const half = deviation * jStat.studentt.inv(1 - LEVEL, freedom);
   /** Probability that a sum at a bound is estimated so far beyond it: of the distance to the bound, negative beyond it. */
@@ -217,10 +217,7 @@ export function decide(
   };
 }
 
-/**
- * Says which of several findings are sure, corrected for their number (Holm 1979): the smallest probability is compared
- * with the level divided by their number, the next with the level divided by one less, and so on to the first above.
- */
+/** Says which of several findings are sure, corrected for their number (Holm 1979): from the smallest probability on. */
 export function holm(probabilities: readonly number[]): readonly boolean[] {
   const order = probabilities.map((_, at) => at).sort((a, b) => probabilities[a] - probabilities[b]);
   const sure = probabilities.map(() => false);
@@ -253,10 +250,7 @@ export interface Decider {
 /** Nobody trains more seeds than these: a larger number is not told. */
 const MOST_SEEDS = 100;
 
-/**
- * What would decide an estimate that lies so far from a bound, as one of so many by which it is corrected: seeds, else test
- * images too; nothing decides a tie.
- */
+/** What would decide an estimate so far from a bound, corrected for so many: seeds, else test images too; nothing decides a tie. */
 export function wouldDecide(
   { variance, seeds, images }: Estimate,
   distance: number,
