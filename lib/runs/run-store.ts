@@ -141,7 +141,10 @@ export class RunStore {
     return this.#file(id, 'checkpoint.safetensors');
   }
 
-  /** Locks a run for this process; undefined where another holds the lock: see {@link lockFolder}. */
+  /**
+   * Locks a run for this process; undefined where another holds the lock. That of a process of this machine ends with
+   * the process, that of another machine two minutes after its last sign of life.
+   */
   async lock(id: string): Promise<Lock | undefined> {
     return lockFolder(this.folder(id));
   }

@@ -40,7 +40,7 @@ const pointsOf = (fraction: number) => `${100 * fraction} point${fraction === 0.
 const UNTREATED = ['baseline', 'control'] as const;
 const { practical: SIGMA } = distortions[GAUSS];
 const { practical: ANGLE } = distortions.rotation;
-const isUsual = (ρ: number) => ρ > 0 && ρ <= ANGLE;
+const isPractical = (ρ: number) => ρ > 0 && ρ <= ANGLE;
 
 /** Noise tests, each with the noise that networks tested with it were trained with; for DA, all but FGSM. */
 const NOISE_TRAININGS = {
@@ -210,9 +210,9 @@ const STATEMENTS: Readonly<Record<number, Omit<PaperClaim, 'id' | 'panels'> & Pa
         bests(st('rotation'), da('rotation', 1), da('rotation', 0.5)),
         'below',
         best(sym('rotation')),
-        isUsual,
+        isPractical,
       ],
-      [best(sym('rotation')), 'above', UNTREATED, isUsual],
+      [best(sym('rotation')), 'above', UNTREATED, isPractical],
     ],
   },
   20: {
