@@ -186,10 +186,8 @@ export function eachOnce<T>(values: readonly T[]): readonly T[] {
 export const unpictured: readonly Family[] = [st('jpeg'), da('jpeg')];
 
 /** Every `testStride`-th of a test grid, its ends, the practical strength and those that decide which curves are chosen. */
-export function testStrengths(
-  { test, curves = [] }: Tested,
-  { testStride }: Preset,
-): readonly (number | null)[] {
+export function testStrengths(tested: Tested, { testStride }: Preset): readonly (number | null)[] {
+  const { test, curves = [] } = tested;
   const { testGrid, practical }: TableDistortion = distortions[test];
   return thinned(testGrid, testStride, [practical, ...curves.flatMap(({ at }) => at ?? [])]);
 }

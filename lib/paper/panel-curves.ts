@@ -274,10 +274,8 @@ export function accuracyAt(curve: Pick<SettingCurve, 'points'>, strength: number
 }
 
 /** As the paper's legends: `best ST (σ=0.215, α=10)`. */
-export function curveLabel(
-  { pick, at, method, extended, training }: CurveRule,
-  { treatment }: SettingCurve,
-): string {
+export function curveLabel(rule: CurveRule, { treatment }: SettingCurve): string {
+  const { pick, at, method, extended, training } = rule;
   const epochs = extended ? ', twice the epochs' : '';
   const chosen = at === undefined ? '' : `, chosen at ${strengthText(distortionNamed(training), at)}`;
   return `${pick} ${runTitle(treatment).replace(method, `${method}${epochs}${chosen}`)}`;

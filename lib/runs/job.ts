@@ -32,11 +32,9 @@ export interface JobEvent {
 }
 
 /** Makes the laboratory of a job, once for all jobs of a kind. */
-export function laboratories(
-  options: Pick<LaboratoryOptions, 'store' | 'signal'>,
-): (job: Pick<Job, 'preset' | 'data' | 'retrain'>) => Laboratory {
+export function laboratories(options: Pick<LaboratoryOptions, 'store' | 'signal'>) {
   const made = new Map<string, Laboratory>();
-  return ({ preset, data, retrain }) => {
+  return ({ preset, data, retrain }: Pick<Job, 'preset' | 'data' | 'retrain'>): Laboratory => {
     const key = JSON.stringify({ preset, data, retrain });
     const laboratory = made.get(key) ?? new Laboratory({ preset, data, retrain, ...options });
     made.set(key, laboratory);

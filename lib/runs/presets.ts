@@ -147,11 +147,9 @@ export interface Treatment {
 export function specOf(
   preset: Preset,
   treatment: Treatment,
-  {
-    seed = 0,
-    precision = fastestPrecisionOf(preset.network),
-  }: Partial<Pick<RunSpec, 'seed' | 'precision'>> = {},
+  options: Partial<Pick<RunSpec, 'seed' | 'precision'>> = {},
 ): RunSpec {
+  const { seed = 0, precision = fastestPrecisionOf(preset.network) } = options;
   const { method, distortion, epochs } = Object(treatment) as Treatment;
   if (Object(method) !== method || (distortion && distortion.name === undefined)) {
     const got = inspect(treatment);

@@ -46,15 +46,12 @@ export function isTest({ dataset }: Pick<RunSpec, 'dataset'>, { seed, total }: E
 }
 
 /** The one rule for "is it tested?". @returns what finds the row of a test */
-export function testedRows(
-  { dataset }: Pick<RunSpec, 'dataset'>,
-  rows: readonly EvaluationRow[],
-): (test: Test) => EvaluationRow | undefined {
+export function testedRows({ dataset }: Pick<RunSpec, 'dataset'>, rows: readonly EvaluationRow[]) {
   const key = ({ distortion, strength }: Test, definition?: string) =>
     JSON.stringify([distortion, strength, definition]);
   const tests = rows.filter((row) => isTest({ dataset }, row));
   const known = new Map(tests.map((row) => [key(row, row.definition), row]));
-  return (test) => known.get(key(test, definitionOf(test.distortion)));
+  return (test: Test) => known.get(key(test, definitionOf(test.distortion)));
 }
 
 /** A finished run and what was counted of it. */

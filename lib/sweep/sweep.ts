@@ -87,10 +87,7 @@ export async function trainFigure(
 }
 
 /** Plans a sweep: the jobs of some figures, and those of them that are whole in neither precision. */
-export function sweepJobs(
-  figures: SweepSubject,
-  { store = RUNS, retrain = false, ...plan }: StoredPlan,
-): { readonly jobs: readonly Job[]; readonly missing: readonly Job[]; readonly runs: RunStore } {
+export function sweepJobs(figures: SweepSubject, { store = RUNS, retrain = false, ...plan }: StoredPlan) {
   const planned = planJobs(figures, plan);
   const runs = new RunStore(store, retrain ? undefined : shippedResults(presetNamed(plan.preset)));
   const precision = otherPrecision(planned[0].spec.precision);
@@ -100,7 +97,7 @@ export function sweepJobs(
   const starts = new Set([...open].map(({ spec }) => spec.from));
   const isAnew = (job: Job) =>
     (open.has(job) || starts.has(job.id)) && runs.isFinished(job.id) && runs.weights(job.id) === undefined;
-  const jobs = planned.map((job) => {
+  const jobs = planned.map((job): Job => {
     if (isAnew(job)) return { ...withTestsOf(runs, job), retrain: true };
     return retrain ? { ...job, retrain } : job;
   });
