@@ -251,11 +251,8 @@ export interface Decider {
 const MOST_SEEDS = 100;
 
 /** What would decide an estimate so far from a bound, corrected for so many: seeds, else test images too; nothing decides a tie. */
-export function wouldDecide(
-  { variance, seeds, images }: Estimate,
-  distance: number,
-  among = 1,
-): Decider | undefined {
+export function wouldDecide(estimate: Estimate, distance: number, among: number): Decider | undefined {
+  const { variance, seeds, images } = estimate;
   if (!Number.isFinite(variance.seeds)) return { wouldDecide: 'at least a second seed of some settings' };
   const wanted = (Math.abs(distance) / jStat.studentt.inv(1 - LEVEL / among, 1e6)) ** 2;
   const perSeed = variance.seeds * seeds.length;
