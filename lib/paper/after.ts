@@ -7,7 +7,7 @@ import type { Laboratory } from '../runs/laboratory';
 import { isTest, type RunRecord, type RunResult, TEST_SEED, testedRows } from '../runs/run-store';
 import { runTitle } from '../runs/spec';
 import { pointsText } from './claims';
-import { type Direction, decide, directions, type Estimate, GAIN, mean } from './claims/statistics';
+import { type Direction, decide, directions, GAIN, mean, type Uncertain } from './claims/statistics';
 import { SettingCurves, seedsText } from './panel-curves';
 import { studyOf } from './studies';
 
@@ -62,28 +62,21 @@ export function corruptionFindings(laboratory: Laboratory): Markdown {
   if (baseline === undefined || control === undefined) return new Markdown('Not computed.');
   const methods = others.filter((one) => one !== control && paired(one, control).length > 0);
   // Images count by the treatment's interval alone, which is wider than that of a difference image by image.
-  const fewer = means(
-    methods.map((one) =>
-      paired(one, control).map(
-        ([own, other]) => reportSummary(own, other).mCE ?? { value: 1, low: 1, high: 1 },
-      ),
+  const errors = methods.map((one) =>
+    paired(one, control).map(
+      ([own, other]) => reportSummary(own, other).mCE ?? { value: 1, low: 1, high: 1 },
     ),
-  ).map(({ value, ...rest }) => ({ ...rest, value: 1 - value }));
-  const verdicts = directions(fewer.map((one) => decide(one, GAIN)));
-  const listed = (verdict: Direction) =>
-    methods
-      .flatMap(({ label }, at) =>
-        verdicts[at] === verdict ? [`${label} ${pointsText(-fewer[at].value)}`] : [],
-      )
-      .join(', ') || 'none';
-  return new Markdown(
-    [
-      `Errors on corrupted pictures, ${seedsText(control)}, in points of mCE with the control at 100 %. **Fewer:** ${listed('better')}. **More:** ${listed('worse')}. **Undecided:** ${listed('undecided')}.`,
-      ...others.map((one) => gainsText(one, baseline)),
-    ]
-      .map((line) => `- ${line}`)
-      .join('\n'),
   );
+  const fewer = means(errors).map(({ value, ...rest }) => ({ ...rest, value: 1 - value }));
+  const verdicts = directions(fewer.map((one) => decide(one, GAIN)));
+  const texts = methods.map(({ label }, at) => `${label} ${pointsText(-fewer[at].value)}`);
+  const listed = (verdict: Direction) =>
+    texts.filter((_, at) => verdicts[at] === verdict).join(', ') || 'none';
+  const lines = [
+    `Errors on corrupted pictures, ${seedsText(control)}, in points of mCE with the control at 100 %. **Fewer:** ${listed('better')}. **More:** ${listed('worse')}. **Undecided:** ${listed('undecided')}.`,
+    ...others.map((one) => gainsText(one, baseline)),
+  ];
+  return new Markdown(lines.map((line) => `- ${line}`).join('\n'));
 }
 
 /** `**JSD (severity=3, α=12)**, beside the baseline: most under Fog (+5.1) and Contrast (+4.0), least under Snow (−0.3).` */
@@ -132,10 +125,7 @@ function corruptionReport({ record, rows }: RunResult): CountedReport | undefine
 }
 
 /** The reports of two treatments by the seeds that both have. */
-function paired(
-  one: TreatmentRuns,
-  other: TreatmentRuns,
-): readonly (readonly [CountedReport, CountedReport])[] {
+function paired(one: TreatmentRuns, other: TreatmentRuns) {
   return one.runs.flatMap(({ spec }, at) => {
     const place = other.runs.findIndex((run) => run.spec.seed === spec.seed);
     return place < 0 ? [] : [[one.reports[at], other.reports[place]] as const];
@@ -157,9 +147,7 @@ function together([first, ...others]: readonly CountedReport[]): CountedReport {
 }
 
 /** Means over seeds; how far seeds differ is pooled over all. */
-function means(
-  all: readonly (readonly Measured[])[],
-): readonly Pick<Estimate, 'value' | 'variance' | 'freedom'>[] {
+function means(all: readonly (readonly Measured[])[]): readonly Uncertain[] {
   const values = all.map((seeds) => seeds.map(({ value }) => value));
   const residuals = values.flatMap((seeds) => seeds.map((value) => value - mean(seeds)));
   const freedom = residuals.length - values.filter(({ length }) => length > 0).length;

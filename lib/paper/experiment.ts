@@ -5,7 +5,15 @@ import type { Laboratory } from '../runs/laboratory';
 import { BASELINE, CONTROL, type Treatment } from '../runs/presets';
 import { isOf } from '../runs/shipped-results';
 import { runTitle } from '../runs/spec';
-import { type Direction, decide, directions, estimate, GAIN, SeedDeviations } from './claims/statistics';
+import {
+  type Direction,
+  decide,
+  differenceTerms,
+  directions,
+  estimate,
+  GAIN,
+  SeedDeviations,
+} from './claims/statistics';
 import { type NamedCurve, SettingCurves } from './panel-curves';
 
 type Shown = ReturnType<Laboratory['shown']>;
@@ -73,11 +81,7 @@ export function experimentGains(laboratory: Laboratory, test: string): readonly 
   const compared = curves.flatMap(({ curve }) => {
     if (curve.treatment === CONTROL || curve.treatment === BASELINE) return [];
     return curve.points.flatMap(({ strength }) => {
-      const terms = [
-        { curve, strength, weight: 1 },
-        { curve: control.curve, strength, weight: -1 },
-      ];
-      const found = estimate(test, terms, deviations);
+      const found = estimate(test, differenceTerms(curve, control.curve, strength), deviations);
       if (found === undefined) return [];
       const { value: gain, seeds, images } = found;
       const setting = { label: runTitle(curve.treatment), strength, at: strengthText(kind, strength) };

@@ -40,6 +40,9 @@ export interface Panel {
   readonly band: readonly Family[];
 }
 
+/** What a panel tests, or a study, which chooses no curves. */
+export type Tested = Pick<Panel, 'test'> & Partial<Pick<Panel, 'curves'>>;
+
 /** A notebook's figure: a panel of Figures 1 to 3, or a whole figure of the supplement. */
 export type FigureName = `fig${1 | 2 | 3}${'a' | 'b'}` | `supplement-${1 | 2 | 3 | 4 | 5}`;
 
@@ -58,7 +61,7 @@ export const at = (training: TrainingName): Family => ({ method: 'AT', training 
 export const da = (training: TrainingName, probability?: number): Family => ({
   method: 'DA',
   training,
-  ...(probability !== undefined && { probability }),
+  probability,
 });
 export const da20 = (training: TrainingName): Family => ({ ...da(training), extended: true });
 
@@ -68,6 +71,8 @@ export const stabilityOf = (training: TrainingName): readonly Family[] =>
 
 const best = (family: Family, at?: number): CurveRule => ({ ...family, pick: 'best', ...(at && { at }) });
 const bestAndWorst = (family: Family): readonly CurveRule[] => [best(family), { ...family, pick: 'worst' }];
+/** The best and the worst of each method with a training distortion. */
+const compared = (training: TrainingName) => [...stabilityOf(training), da(training)].flatMap(bestAndWorst);
 
 /** A panel whose band is all stability training with its first training distortion. */
 const panel = (
@@ -83,10 +88,9 @@ const panel = (
 /** The supplement: one training distortion a figure, each against the five test distortions. */
 const SUPPLEMENT = ([GAUSS, 'thumbnail', 'rotation', 'random-crop', BOTH] as const).flatMap(
   (training, figure) =>
-    ([GAUSS, 'jpeg', 'thumbnail', 'rotation', 'random-crop'] as const).map((test, place) => {
-      const curves = [...stabilityOf(training), da(training)].flatMap(bestAndWorst);
-      return panel(`S${figure + 1}${'abcde'[place]}`, [training], test, curves);
-    }),
+    ([GAUSS, 'jpeg', 'thumbnail', 'rotation', 'random-crop'] as const).map((test, place) =>
+      panel(`S${figure + 1}${'abcde'[place]}`, [training], test, compared(training)),
+    ),
 );
 
 /** Every panel of the paper. */
@@ -119,11 +123,7 @@ export const panels: readonly Panel[] = [
     best(da('rotation', 1)),
     best(da('rotation', 0.5)),
   ]),
-  panel('3b', ['random-crop'], 'rotation', [
-    ...bestAndWorst(st('random-crop')),
-    ...bestAndWorst(sym('random-crop')),
-    ...bestAndWorst(da('random-crop')),
-  ]),
+  panel('3b', ['random-crop'], 'rotation', compared('random-crop')),
   ...SUPPLEMENT,
 ];
 
@@ -168,9 +168,8 @@ export function readAs<F extends Family>(family: F, reading: Partial<Reading> | 
 
 /** A panel whose stability losses are read in a certain way. */
 export function panelReadAs(panel: Panel, reading: Partial<Reading> | undefined): Panel {
-  const read = <F extends Family>(families: readonly F[]) =>
-    families.map((family) => readAs(family, reading));
-  return { ...panel, curves: read(panel.curves), band: read(panel.band) };
+  const read = <F extends Family>(family: F) => readAs(family, reading);
+  return { ...panel, curves: panel.curves.map(read), band: panel.band.map(read) };
 }
 
 /** All families that a panel's curves and band are chosen from, each once. */
@@ -186,17 +185,9 @@ export function eachOnce<T>(values: readonly T[]): readonly T[] {
 /** JPEG as training distortion is in Table 2, but in no panel. */
 export const unpictured: readonly Family[] = [st('jpeg'), da('jpeg')];
 
-/** The test strengths of a panel at a preset. */
-export function testStrengths({ test, curves }: Panel, preset: Preset): readonly (number | null)[] {
-  return sparse(test, preset, curves);
-}
-
 /** Every `testStride`-th of a test grid, its ends, the practical strength and those that decide which curves are chosen. */
-export function sparse(
-  test: DistortionName,
-  { testStride }: Preset,
-  curves: readonly CurveRule[] = [],
-): readonly (number | null)[] {
+export function testStrengths(tested: Tested, { testStride }: Preset): readonly (number | null)[] {
+  const { test, curves = [] } = tested;
   const { testGrid, practical }: TableDistortion = distortions[test];
   return thinned(testGrid, testStride, [practical, ...curves.flatMap(({ at }) => at ?? [])]);
 }

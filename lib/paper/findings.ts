@@ -142,10 +142,8 @@ function placesOf(panel: Panel, preset: Preset, results: Results): readonly Plac
     (one) => baseline && accuracyAt(baseline, one) < (1 / preset.classes + accuracyAt(baseline, none)) / 2,
   );
   const strong = halved ?? stronger.at(-1) ?? practical;
-  const why =
-    halved === undefined
-      ? 'the strongest'
-      : 'where the baseline has lost at least half of what it had above chance';
+  const lost = 'where the baseline has lost at least half of what it had above chance';
+  const why = halved === undefined ? 'the strongest' : lost;
   const [usual, hard] = [practical, strong].map((strength) => strengthText(distortion, strength));
   return [
     { words: `at the practical ${usual}`, short: usual, where: 'practical' },
@@ -162,15 +160,13 @@ function gainSentences(places: readonly Place[], bests: readonly Told[]): readon
       const names = bests
         .filter((one) => one.place === place && one.verdict === wanted)
         .map(({ name, estimate }) => `${name} (${pointsText(estimate.value)})`);
-      return names.length > 0
-        ? [`${listed(names)} surely ${verb}${names.length > 1 ? '' : 's'} ${preposition}`]
-        : [];
+      return (
+        names.length > 0 && `${listed(names)} surely ${verb}${names.length > 1 ? '' : 's'} ${preposition}`
+      );
     };
-    const sure = [...those('better', 'gain', 'over'), ...those('worse', 'lose', 'against')];
-    const said =
-      sure.length > 0
-        ? `${sure.join(' and ')} the baseline`
-        : 'no method’s best run surely differs from the baseline';
+    const sure = [those('better', 'gain', 'over'), those('worse', 'lose', 'against')].filter(Boolean);
+    const differs = sure.length > 0 ? sure.join(' and ') : 'no method’s best run surely differs from';
+    const said = `${differs} the baseline`;
     wordsOf.set(said, [...(wordsOf.get(said) ?? []), place.words]);
   }
   return [...wordsOf].map(
@@ -179,15 +175,13 @@ function gainSentences(places: readonly Place[], bests: readonly Told[]): readon
 }
 
 /** `With the best chosen at σ=0.5 instead: ST (σ=1, α=10) +20.1 (+15.3 to +24.9), …`. */
-function chosenSentence(chosen: readonly Told[]): string {
+function chosenSentence(chosen: readonly Told[]): string | false {
   const each = chosen.map((one) => {
     const setting = one.sides?.[0].replace(/^best |, chosen at .*?(?= \()/g, '') ?? one.name;
     const open = one.verdict === 'undecided' ? ', undecided' : '';
     return `${setting} ${pointsText(one.estimate.value)}${intervalText(one)}${open}`;
   });
-  return each.length > 0
-    ? `With the best chosen at ${chosen[0].place.short} instead: ${each.join('; ')}.`
-    : '';
+  return each.length > 0 && `With the best chosen at ${chosen[0].place.short} instead: ${each.join('; ')}.`;
 }
 
 /** ` (+1.2 to +3.4)` */

@@ -6,7 +6,7 @@ import { workOf } from '../runs/job';
 import type { Laboratory } from '../runs/laboratory';
 import { BASELINE, type Preset, specOf, type Treatment } from '../runs/presets';
 import { type Results, type RunRecord, type RunResult, testedRows } from '../runs/run-store';
-import { inEitherPrecision, runTitle, settingKey } from '../runs/spec';
+import { runTitle, settingKey } from '../runs/spec';
 import {
   type CurveRule,
   controlsOf,
@@ -17,6 +17,7 @@ import {
   type Panel,
   panelsOf,
   settingsOf,
+  type Tested,
   testStrengths,
 } from './figures';
 
@@ -78,7 +79,7 @@ export interface PanelCurves {
 function settingOf(
   treatment: Treatment,
   strengths: readonly (number | null)[],
-  runs: readonly { readonly record: RunRecord; readonly rows: readonly EvaluationRow[] }[],
+  runs: readonly RunResult[],
 ): SettingCurve {
   const points = strengths.map((strength, at): AccuracyPoint => {
     const rows = runs.map((run) => run.rows[at]);
@@ -158,7 +159,7 @@ export class SettingCurves<Test extends string = DistortionName> {
 
   #curve(treatment: Treatment): SettingCurve | undefined {
     const { preset, test, strengths } = this.source;
-    const [halved, full] = inEitherPrecision('bfloat16', (precision) => {
+    const [halved, full] = (['bfloat16', 'float32'] as const).map((precision) => {
       const key = settingKey(specOf(preset, treatment, { precision }));
       return (this.#runs.get(key) ?? []).flatMap(({ record, rows }) => {
         const row = testedRows(record.spec, rows);
@@ -184,7 +185,7 @@ export class SettingCurves<Test extends string = DistortionName> {
 }
 
 /** The curves of a preset at a panel's test and strengths. */
-export function curvesOn(panel: Panel, preset: Preset, results: Results): SettingCurves {
+export function curvesOn(panel: Tested, preset: Preset, results: Results): SettingCurves {
   return new SettingCurves({ results, preset, test: panel.test, strengths: testStrengths(panel, preset) });
 }
 
@@ -273,10 +274,8 @@ export function accuracyAt(curve: Pick<SettingCurve, 'points'>, strength: number
 }
 
 /** As the paper's legends: `best ST (σ=0.215, α=10)`. */
-export function curveLabel(
-  { pick, at, method, extended, training }: CurveRule,
-  { treatment }: SettingCurve,
-): string {
+export function curveLabel(rule: CurveRule, { treatment }: SettingCurve): string {
+  const { pick, at, method, extended, training } = rule;
   const epochs = extended ? ', twice the epochs' : '';
   const chosen = at === undefined ? '' : `, chosen at ${strengthText(distortionNamed(training), at)}`;
   return `${pick} ${runTitle(treatment).replace(method, `${method}${epochs}${chosen}`)}`;

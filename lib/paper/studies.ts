@@ -2,9 +2,10 @@
 import { corruptions, type DistortionName, distortionNamed, type Strength } from '../distortions';
 import type { Laboratory } from '../runs/laboratory';
 import { BASELINE, CONTROL, type Preset, type Treatment } from '../runs/presets';
+import type { NamedDistortion } from '../runs/spec';
 import { AS_PRINTED, type Reading } from '../training/methods';
-import { sparse } from './figures';
-import { type SettingCurve, SettingCurves } from './panel-curves';
+import { BOTH, GAUSS, testStrengths } from './figures';
+import { curvesOn, type SettingCurve } from './panel-curves';
 
 export const studyNames = ['readings', 'weight', 'after'] as const;
 /** The name of a study: one of {@link studyNames}. */
@@ -24,37 +25,31 @@ const readings: readonly Reading[] = (['mean', 'sum'] as const).flatMap((diverge
   ),
 );
 
-/** Where the readings are compared: the paper's largest α, at which they differ most, and strong distortions. */
+/** Where the readings are compared: strong distortions, and the paper's largest α, at which they differ most. */
 const READINGS_ALPHA = 10;
-const PLACES = [
-  { test: 'gaussian-noise', strength: 0.215 },
-  { test: 'gaussian-noise', strength: 1 },
-  { test: 'rotation', strength: 90 },
-] as const;
+const PLACES: readonly NamedDistortion[] = [
+  { name: GAUSS, strength: 0.215 },
+  { name: GAUSS, strength: 1 },
+  { name: 'rotation', strength: 90 },
+];
 
 /** Weights of the summed divergence, 0.001 to 10 in half decades. */
 const WEIGHTS: readonly number[] = [0.001, 0.00316, 0.01, 0.0316, 0.1, 0.316, 1, 3.16, 10];
 
 /** Tests of the study of what came after: noise, an attack, and the corruptions, the extra ones too. */
-const AFTER_TESTS: readonly string[] = ['gaussian-noise', 'fgsm', ...corruptions.map(({ name }) => name)];
+const AFTER_TESTS: readonly string[] = [GAUSS, 'fgsm', ...corruptions.map(({ name }) => name)];
 
-/**
- * Trains with noise, with rotations, with both and with FGSM by the paper's methods; then AugMix with its loss, and TRADES,
- * each with the α of its own paper.
- */
+/** The paper's methods on noise, rotations, both and FGSM; AugMix with its loss, and TRADES, each with the α of its own paper. */
 const AFTER: readonly Treatment[] = [
   BASELINE,
   CONTROL,
-  { method: { kind: 'DA', probability: 1 }, distortion: { name: 'gaussian-noise', strength: 0.0464 } },
-  { method: { kind: 'DA', probability: 0.5 }, distortion: { name: 'gaussian-noise', strength: 0.215 } },
-  { method: { kind: 'ST', alpha: 10 }, distortion: { name: 'gaussian-noise', strength: 0.215 } },
+  { method: { kind: 'DA', probability: 1 }, distortion: { name: GAUSS, strength: 0.0464 } },
+  { method: { kind: 'DA', probability: 0.5 }, distortion: { name: GAUSS, strength: 0.215 } },
+  { method: { kind: 'ST', alpha: 10 }, distortion: { name: GAUSS, strength: 0.215 } },
   { method: { kind: 'DA', probability: 1 }, distortion: { name: 'rotation', strength: 90 } },
   { method: { kind: 'ST', alpha: 10 }, distortion: { name: 'rotation', strength: 90 } },
   { method: { kind: 'ST-sym', alpha: 10 }, distortion: { name: 'rotation', strength: 90 } },
-  {
-    method: { kind: 'ST', alpha: 10 },
-    distortion: { name: 'rotation+gaussian-noise', strength: [90, 0.215] },
-  },
+  { method: { kind: 'ST', alpha: 10 }, distortion: { name: BOTH, strength: [90, 0.215] } },
   { method: { kind: 'DA', probability: 0.5 }, distortion: { name: 'fgsm', strength: 0.0316 } },
   { method: { kind: 'ST', alpha: 10 }, distortion: { name: 'fgsm', strength: 0.0316 } },
   { method: { kind: 'JSD', alpha: 12 }, distortion: { name: 'augmix', strength: 3 } },
@@ -67,24 +62,21 @@ const AFTER: readonly Treatment[] = [
 /** The runs of a study; each is done for every seed asked for. */
 export function studyOf(name: StudyName): readonly StudySetting[] {
   if (name === 'after') return AFTER.map((treatment) => ({ treatment, tests: AFTER_TESTS }));
-  const setting = (place: (typeof PLACES)[number], alpha: number, reading: Reading): StudySetting => ({
-    tests: [place.test],
-    treatment: {
-      method: { kind: 'ST', alpha, ...reading },
-      distortion: { name: place.test, strength: place.strength },
-    },
+  const setting = (distortion: NamedDistortion, alpha: number, reading: Reading): StudySetting => ({
+    tests: [distortion.name],
+    treatment: { method: { kind: 'ST', alpha, ...reading }, distortion },
   });
-  return name === 'readings'
-    ? PLACES.flatMap((place) => readings.map((reading) => setting(place, READINGS_ALPHA, reading)))
-    : PLACES.filter(({ test }) => test === 'gaussian-noise').flatMap((place) =>
-        WEIGHTS.map((alpha) => setting(place, alpha, AS_PRINTED)),
-      );
+  if (name === 'readings')
+    return PLACES.flatMap((place) => readings.map((reading) => setting(place, READINGS_ALPHA, reading)));
+  const noises = PLACES.filter((place) => place.name === GAUSS);
+  return noises.flatMap((noise) => WEIGHTS.map((alpha) => setting(noise, alpha, AS_PRINTED)));
 }
 
 /** The strengths at which a study tests with a distortion: as the figures do, and every severity of a corruption. */
 export function studyStrengths(test: string, preset: Preset): readonly Strength[] {
   const isCorruption = corruptions.some(({ name }) => name === test);
-  return isCorruption ? distortionNamed(test).testGrid.slice(1) : sparse(test as DistortionName, preset);
+  if (isCorruption) return distortionNamed(test).testGrid.slice(1);
+  return testStrengths({ test: test as DistortionName }, preset);
 }
 
 /** A study's runs and what was counted of them, as far as they are there. */
@@ -95,8 +87,7 @@ export function studyCurves(
   const { preset, results } = laboratory.shown();
   return studyOf(name).map((setting) => {
     const test = setting.tests[0] as DistortionName;
-    const source = { results, preset, test, strengths: sparse(test, preset) };
-    return { ...setting, curve: new SettingCurves(source).of(setting.treatment) };
+    return { ...setting, curve: curvesOn({ test }, preset, results).of(setting.treatment) };
   });
 }
 

@@ -11,7 +11,7 @@ import { methodNamed } from '../training/own-methods';
 import { networkNamed } from './networks';
 import { openPictures, type Pictures } from './preset-pictures';
 import { addPreset, type Preset, specOf, type Treatment } from './presets';
-import { canonicalJson, type NetworkForm, networkSchema, parseSpec } from './spec';
+import { canonicalJson, count, type NetworkForm, networkSchema, parseSpec } from './spec';
 
 /** What is trained on which pictures, and what it is tested with. */
 export interface ExperimentOptions {
@@ -52,6 +52,17 @@ function isTreatment(value: unknown): boolean {
   );
 }
 
+/** JSON names what is one's own, but cannot say its definition. */
+const isNamed = (one: unknown): one is { readonly name: string } =>
+  typeof Object(one).name === 'string' && Object(one).definition === undefined;
+
+const networkOf = (value: unknown) => (isNamed(value) ? networkNamed(value.name) : value);
+
+function treatmentOf(value: unknown): unknown {
+  const { method, ...rest } = Object(value) as Treatment;
+  return method?.kind === 'own' && isNamed(method) ? { ...rest, method: methodNamed(method.name) } : value;
+}
+
 /** Whether a test has a strength that distorts: curves are drawn against it. */
 const distorts = ({ distortion, strengths }: { distortion: string; strengths?: readonly Strength[] }) =>
   strengths === undefined || strengths.some((strength) => !isNone(distortionNamed(distortion), strength));
@@ -61,20 +72,19 @@ const isWithoutRepeats = (values: readonly unknown[]) =>
 
 const RESNET = { width: 16, stem: 'small' } as const;
 
-const count = z.int().positive();
 const schema = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'small letters, digits and hyphens'),
   dataset: z.custom<Pictures | (() => ImageDataset)>(
     (value) => ['string', 'function'].includes(typeof value) || Object(value).train !== undefined,
     'a data set is an opened one, its folder, or a function that opens one: () => dataset',
   ),
-  network: networkSchema.optional(),
+  network: z.preprocess(networkOf, networkSchema.optional()),
   baselineEpochs: count.default(30),
   epochs: count.default(10),
   batchSize: count.default(32),
   learningRate: z.number().positive().default(0.01),
   treatments: z
-    .array(z.custom<Treatment>(isTreatment, TREATMENT))
+    .array(z.preprocess(treatmentOf, z.custom<Treatment>(isTreatment, TREATMENT)))
     .min(1, 'one treatment at least')
     .refine(isWithoutRepeats, 'each treatment once')
     .refine(
@@ -115,7 +125,7 @@ export function defineExperiment(options: ExperimentOptions): Preset {
     options,
     'name dataset network baselineEpochs epochs batchSize learningRate treatments tests seeds',
   );
-  const parsed = schema.safeParse(withDefinitions(options));
+  const parsed = schema.safeParse(options);
   if (!parsed.success) {
     const { name } = Object(options) as Partial<ExperimentOptions>;
     const it = typeof name === 'string' ? shown(name) : 'This';
@@ -132,7 +142,7 @@ export function defineExperiment(options: ExperimentOptions): Preset {
   const base = {
     name,
     // The pictures are opened when they are needed, and then all of them count.
-    dataset: { name: '', train: 1, validation: 1, test: 1 },
+    dataset: { name, train: 1, validation: 1, test: 1 },
     classes: 1,
     cropSide: 1,
     ...scale,
@@ -151,7 +161,7 @@ export function defineExperiment(options: ExperimentOptions): Preset {
       isOfFile: isLoading,
     },
   };
-  const planned = { ...base, dataset: { ...base.dataset, name }, network: network ?? RESNET };
+  const planned = { ...base, network: network ?? RESNET };
   for (const [at, treatment] of treatments.entries()) {
     told(`Treatment ${at + 1} of "${name}"`, () =>
       parseSpec(specOf(planned, treatment, { precision: 'float32' })),
@@ -165,24 +175,6 @@ export function defineExperiment(options: ExperimentOptions): Preset {
   };
   addPreset(preset);
   return preset;
-}
-
-/** Fills in what JSON cannot say: the definitions of networks and methods that it names. */
-function withDefinitions(options: ExperimentOptions): ExperimentOptions {
-  const { network, treatments } = Object(options) as Partial<ExperimentOptions>;
-  const isNamed = (one: unknown): one is { readonly name: string } =>
-    typeof Object(one).name === 'string' && Object(one).definition === undefined;
-  const defined = (treatment: Treatment) => {
-    const { method } = Object(treatment) as Partial<Treatment>;
-    return method?.kind === 'own' && isNamed(method)
-      ? { ...treatment, method: methodNamed(method.name) }
-      : treatment;
-  };
-  return {
-    ...options,
-    ...(isNamed(network) && { network: networkNamed(network.name) }),
-    ...(Array.isArray(treatments) && { treatments: treatments.map(defined) }),
-  };
 }
 
 /** Does something, and says where it was that it could not. */

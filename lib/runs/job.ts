@@ -32,11 +32,9 @@ export interface JobEvent {
 }
 
 /** Makes the laboratory of a job, once for all jobs of a kind. */
-export function laboratories(
-  options: Pick<LaboratoryOptions, 'store' | 'signal'>,
-): (job: Pick<Job, 'preset' | 'data' | 'retrain'>) => Laboratory {
+export function laboratories(options: Pick<LaboratoryOptions, 'store' | 'signal'>) {
   const made = new Map<string, Laboratory>();
-  return ({ preset, data, retrain }) => {
+  return ({ preset, data, retrain }: Pick<Job, 'preset' | 'data' | 'retrain'>): Laboratory => {
     const key = JSON.stringify({ preset, data, retrain });
     const laboratory = made.get(key) ?? new Laboratory({ preset, data, retrain, ...options });
     made.set(key, laboratory);
@@ -44,20 +42,16 @@ export function laboratories(
   };
 }
 
-/**
- * Does jobs: the runs one after the other, then their missing tests together, so that distorted images are made once.
- *
- * @throws the signal's reason when it aborts
- */
+/** Does jobs: the runs one after the other, then their missing tests together, so that distorted images are made once. */
 export async function perform(
   laboratory: Laboratory,
   jobs: readonly Job[],
   tell: (event: JobEvent) => void,
 ): Promise<void> {
   const trained = new Map<Job, RunRecord>();
-  const fail = (error: unknown, failed: readonly Job[]) => {
+  const fail = (error: unknown, failed: readonly { readonly job: Job }[]) => {
     laboratory.stopSignal()?.throwIfAborted();
-    for (const job of failed) {
+    for (const { job } of failed) {
       trained.delete(job);
       tell({ job, ...failure(error) });
     }
@@ -68,7 +62,7 @@ export async function perform(
     try {
       trained.set(job, await laboratory.runOf(job.spec, { onEpoch }));
     } catch (error) {
-      fail(error, [job]);
+      fail(error, [{ job }]);
     }
   }
   const distortions = new Set(jobs.flatMap(({ tests }) => tests.map(({ distortion }) => distortion)));
@@ -82,10 +76,7 @@ export async function perform(
         tell({ job, kind: 'tested', message: `${distortion} at ${JSON.stringify(strength)}` }),
       );
     } catch (error) {
-      fail(
-        error,
-        wanted.map(({ job }) => job),
-      );
+      fail(error, wanted);
     }
   }
   for (const job of trained.keys()) tell({ job, kind: 'done' });
@@ -107,11 +98,7 @@ export function isWhole(store: RunStore, job: Job): boolean {
 
 /** Finds a job's tests whose counts are not on disk. */
 function missingTests(store: RunStore, { id, spec, tests }: Job): Job['tests'] {
-  const rows = orIfBad(
-    () => store.evaluations(id),
-    () => [],
-  );
-  const row = testedRows(spec, rows);
+  const row = testedRows(spec, orIfBad(() => store.evaluations(id)) ?? []);
   return tests.flatMap(({ distortion, strengths }) => {
     const missing = strengths.filter((strength) => row({ distortion, strength }) === undefined);
     return missing.length > 0 ? [{ distortion, strengths: missing }] : [];
@@ -132,11 +119,8 @@ export function restOf(store: RunStore, job: Job): Pick<Job, 'spec' | 'tests'> {
     const isTrainedAnew = store.weights(id) === undefined;
     return isTrainedAnew ? job : { spec: { ...spec, epochs: 0 }, tests: missingTests(store, job) };
   }
-  const begun = orIfBad(
-    () => store.progress(id)?.history.length,
-    () => 0,
-  );
-  return { spec: { ...spec, epochs: spec.epochs - (begun ?? 0) }, tests };
+  const begun = orIfBad(() => store.progress(id))?.history.length ?? 0;
+  return { spec: { ...spec, epochs: spec.epochs - begun }, tests };
 }
 
 /** Counts the images that jobs send through the network, forward and back; forward alone is a third. */

@@ -20,7 +20,7 @@ import { BASELINE, type Preset, presetNamed, specOf, type Treatment } from './pr
 import { type Results, type RunRecord, RunStore, testedRows } from './run-store';
 import { SharedTests, SharedTraining } from './shared-steps';
 import { readResults, shippedResults } from './shipped-results';
-import { canonicalJson, checkOwn, inEitherPrecision, parseSpec, type RunSpec, runId, runTitle } from './spec';
+import { canonicalJson, checkOwn, otherPrecision, parseSpec, type RunSpec, runId, runTitle } from './spec';
 
 /** What follows a run while it trains: a live chart, or nothing. */
 export interface RunObserver extends Pick<TrainOptions, 'onBatch' | 'onEpoch'> {
@@ -98,7 +98,7 @@ export class Laboratory {
   async run(treatment: Treatment, observer: RunObserver = {}): Promise<RunRecord> {
     const { seed, preset } = this;
     checkNetwork(preset.network);
-    const specs = inEitherPrecision(this.precision, (precision) =>
+    const specs = [this.precision, otherPrecision(this.precision)].map((precision) =>
       specOf(preset, treatment, { seed, precision }),
     );
     const known = specs.find((spec) => this.store.find(runId(spec)) !== undefined);
@@ -120,6 +120,7 @@ export class Laboratory {
   /** The run of a specification with its weights; trained again where a record ships without. */
   async #trained(spec: RunSpec, observer: RunObserver = {}): Promise<RunRecord> {
     const id = runId(spec);
+    const { from, seed, precision } = spec;
     const here = () => (this.store.weights(id) === undefined ? undefined : this.store.find(id));
     let record = here();
     if (record === undefined) {
@@ -127,31 +128,23 @@ export class Laboratory {
       checkOwn(spec);
     }
     while (record === undefined) {
-      if (spec.from !== undefined && this.store.weights(spec.from) === undefined) {
-        const { seed, precision } = spec;
+      if (from !== undefined && this.store.weights(from) === undefined) {
         const baseline = specOf(this.preset, BASELINE, { seed, precision });
-        if (runId(baseline) !== spec.from) {
-          throw new ArgumentError(
-            `The run ${id} starts from ${spec.from}, which is not this preset's baseline.`,
-          );
-        }
+        if (runId(baseline) !== from)
+          throw new ArgumentError(`The run ${id} starts from ${from}, which is not this preset's baseline.`);
         await this.#trained(baseline);
       }
       await this.#locked([id], async (lost) => {
         // It may have been finished between the look and the lock.
-        record = here() ?? (await this.#train(spec, id, observer, lost));
+        record = here() ?? (await this.#train(spec, observer, lost));
       });
       record ??= here();
     }
     return record;
   }
 
-  async #train(
-    spec: RunSpec,
-    id: string,
-    { onBatch, onEpoch }: RunObserver,
-    lost: AbortSignal,
-  ): Promise<RunRecord> {
+  async #train(spec: RunSpec, { onBatch, onEpoch }: RunObserver, lost: AbortSignal): Promise<RunRecord> {
+    const id = runId(spec);
     const here = device();
     const threads = (here.kind === 'cpu' ? this.preset.threads : undefined) ?? here.threads;
     const network = () => this.#network(spec);
@@ -272,10 +265,8 @@ export class Laboratory {
             onRow(one, row);
           },
         }));
-        await this.#testsOf(mine[0].record.spec).count(tested, kind, {
-          signal: this.stopSignal(lost),
-          onImages,
-        });
+        const signal = this.stopSignal(lost);
+        await this.#testsOf(mine[0].record.spec).count(tested, kind, { signal, onImages });
       });
     }
   }

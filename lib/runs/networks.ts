@@ -56,12 +56,7 @@ export function networkNamed(name: string): OwnNetworkForm {
   });
 }
 
-/**
- * The network of a run, with its first weights; the caller's to dispose.
- *
- * @throws ArgumentError if a network of one's own is unknown here, was changed since the run was planned, or has another
- *   number of classes
- */
+/** The network of a run with its first weights, the caller's to dispose. @throws ArgumentError if it is not as it was planned */
 export function makeNetwork(
   form: NetworkForm,
   { precision, classes, side, seed }: NetworkShape & { readonly precision: Precision },
@@ -115,21 +110,12 @@ function made({ name, make }: NetworkMaker, shape: NetworkShape): Network {
     return withLongStacks(() => make(shape));
   } catch (cause) {
     if (cause instanceof UserError || !(cause instanceof Error)) throw cause;
-    throw new UserError(
-      `make of the network "${name}" fails for ${JSON.stringify(shape)}. ${cause.message}`,
-      {
-        cure: `Look ${stepLine(cause)}.`,
-        cause,
-      },
-    );
+    const message = `make of the network "${name}" fails for ${JSON.stringify(shape)}. ${cause.message}`;
+    throw new UserError(message, { cure: `Look ${stepLine(cause)}.`, cause });
   }
 }
 
-/**
- * Adds to the form of a network of one's own the hashes of what it computes and of its first weights, as runs hold it.
- *
- * @throws as {@link makeNetwork}
- */
+/** Adds to a network of one's own the hashes of what it computes and of its first weights. @throws as {@link makeNetwork} */
 export function withGraph(form: NetworkForm, shape: Pick<NetworkShape, 'classes' | 'side'>): NetworkForm {
   if ('width' in form) return form;
   const known = graphs.get(own.planned(form.name, form.definition)) as Map<string, string>;
@@ -155,10 +141,8 @@ function beginningOf({ variables }: Network): string {
     const values = variable.values();
     const size = Math.sqrt(values.reduce((sum, value) => sum + value ** 2, 0));
     const along = SIGNS.map((factor) => {
-      const sum = values.reduce(
-        (all, value, at) => all + (Math.imul(at + 1, factor) < 0 ? -value : value),
-        0,
-      );
+      const signOf = (at: number) => (Math.imul(at + 1, factor) < 0 ? -1 : 1);
+      const sum = values.reduce((all, value, at) => all + signOf(at) * value, 0);
       return (sum / (size || 1)).toFixed(2);
     });
     return [variable.name, variable.trainable, size.toPrecision(3), ...along];

@@ -59,7 +59,7 @@ export function presetAt(name: string, data?: Pictures): Preset {
   if (isAway) return preset;
   const dataset = picturesAt(preset, data);
   const { classNames, cropSide } = dataset;
-  const isOwn = dataset.name === preset.dataset.name;
+  const isOwn = !preset.own && dataset.name === preset.dataset.name;
   const counts = perSplit((split) => {
     const { length } = dataset[split];
     return isOwn ? Math.min(preset.dataset[split], length) : length;

@@ -147,19 +147,15 @@ export interface Treatment {
 export function specOf(
   preset: Preset,
   treatment: Treatment,
-  {
-    seed = 0,
-    precision = fastestPrecisionOf(preset.network),
-  }: Partial<Pick<RunSpec, 'seed' | 'precision'>> = {},
+  options: Partial<Pick<RunSpec, 'seed' | 'precision'>> = {},
 ): RunSpec {
+  const { seed = 0, precision = fastestPrecisionOf(preset.network) } = options;
   const { method, distortion, epochs } = Object(treatment) as Treatment;
   if (Object(method) !== method || (distortion && distortion.name === undefined)) {
-    throw new ArgumentError(
-      `A treatment is { method, distortion?, epochs? }, but got ${inspect(treatment)}.`,
-      {
-        cure: "Such as { method: { kind: 'ST', alpha: 10 }, distortion: { name: 'gaussian-noise', strength: 0.1 } }, or CONTROL.",
-      },
-    );
+    const got = inspect(treatment);
+    throw new ArgumentError(`A treatment is { method, distortion?, epochs? }, but got ${got}.`, {
+      cure: "Such as { method: { kind: 'ST', alpha: 10 }, distortion: { name: 'gaussian-noise', strength: 0.1 } }, or CONTROL.",
+    });
   }
   checkOptions('A treatment', treatment, 'method distortion epochs');
   const { dataset, network, batchSize, learningRate } = preset;

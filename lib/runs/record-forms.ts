@@ -1,5 +1,6 @@
 /** The forms of a run's files, checked as they are read. */
 import { z } from 'zod';
+import { count } from './spec';
 
 /** How many bits of a byte are set. */
 const BITS = Array.from({ length: 256 }, (_, byte) => byte.toString(2).replaceAll('0', '').length);
@@ -29,7 +30,6 @@ function isCounted({ answers, correct, total }: { answers?: string; correct: num
   );
 }
 
-const count = z.int().positive();
 const share = z.number().min(0).max(1);
 
 /** A line of `history.jsonl`. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { definitionOf } from '../distortions';
 import type { EvaluationRow } from '../evaluation/evaluate';
-import { DataError, UserError } from '../io/errors';
+import { DataError } from '../io/errors';
 import { appendLine, makeFolder, readLines, writeWhole } from '../io/files';
 import { type Lock, lockFolder, type Owner, ownerOf } from '../io/lock';
 import { inProject } from '../io/project';
@@ -46,15 +46,12 @@ export function isTest({ dataset }: Pick<RunSpec, 'dataset'>, { seed, total }: E
 }
 
 /** The one rule for "is it tested?". @returns what finds the row of a test */
-export function testedRows(
-  { dataset }: Pick<RunSpec, 'dataset'>,
-  rows: readonly EvaluationRow[],
-): (test: Test) => EvaluationRow | undefined {
+export function testedRows({ dataset }: Pick<RunSpec, 'dataset'>, rows: readonly EvaluationRow[]) {
   const key = ({ distortion, strength }: Test, definition?: string) =>
     JSON.stringify([distortion, strength, definition]);
   const tests = rows.filter((row) => isTest({ dataset }, row));
   const known = new Map(tests.map((row) => [key(row, row.definition), row]));
-  return (test) => known.get(key(test, definitionOf(test.distortion)));
+  return (test: Test) => known.get(key(test, definitionOf(test.distortion)));
 }
 
 /** A finished run and what was counted of it. */
@@ -201,10 +198,7 @@ export class RunStore {
 
   /** Whether a run is finished; one whose record is damaged or of another version is not. */
   isFinished(id: string): boolean {
-    return orIfBad(
-      () => this.find(id) !== undefined,
-      () => false,
-    );
+    return orIfBad(() => this.find(id)) !== undefined;
   }
 
   /** @throws DataError if the file cannot be read, or is not whole JSON */
@@ -225,8 +219,8 @@ export class RunStore {
     try {
       spec = parseSpec(value);
     } catch (cause) {
-      const reason = cause instanceof UserError ? ` ${cause.message}` : '';
-      throw new DataError(`${file} holds no specification of this version.${reason}`, { cure, cause });
+      const { message } = cause as Error;
+      throw new DataError(`${file} holds no specification of this version. ${message}`, { cure, cause });
     }
     if (runId(spec) === id) return spec;
     throw new DataError(`${file} does not belong to the run ${id}: its specification was changed.`, { cure });
@@ -292,12 +286,15 @@ export class RunStore {
   }
 }
 
-/** What is read of one run; where its files are damaged or of another version, what is made of the error. */
-export function orIfBad<T>(read: () => T, otherwise: (error: DataError) => T): T {
+/** What is read of one run; where its files are damaged or of another version, what is made of the error, else nothing. */
+export function orIfBad<T, Other = undefined>(
+  read: () => T,
+  otherwise?: (error: DataError) => Other,
+): T | Other {
   try {
     return read();
   } catch (error) {
-    if (error instanceof DataError) return otherwise(error);
+    if (error instanceof DataError) return otherwise?.(error) as Other;
     throw error;
   }
 }

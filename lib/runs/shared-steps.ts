@@ -106,15 +106,13 @@ export class SharedTraining {
 type RunObserving = Pick<TrainOptions, 'signal' | 'checkpoint' | 'onResume' | 'onBatch' | 'onEpoch'>;
 
 /** All of a specification but what a {@link Trainer} is given anew for each run: those of one form share a compiled step. */
-export function formOf({
-  method,
-  distortion,
-  from: _from,
-  seed: _seed,
-  epochs: _epochs,
-  ...rest
-}: RunSpec): string {
-  const { alpha: _alpha, probability: _probability, ...kind } = { alpha: 0, probability: 0, ...method };
-  const { name, definition } = distortion ?? {};
-  return canonicalJson({ ...rest, method: kind, distortion: { name, definition } });
+export function formOf(spec: RunSpec): string {
+  const { from: _from, seed: _seed, epochs: _epochs, ...form } = spec;
+  const {
+    alpha: _alpha,
+    probability: _probability,
+    ...method
+  } = { alpha: 0, probability: 0, ...spec.method };
+  const { name, definition } = spec.distortion ?? {};
+  return canonicalJson({ ...form, method, distortion: { name, definition } });
 }

@@ -60,7 +60,7 @@ export interface NamedDistortion {
   readonly definition?: string;
 }
 
-const count = z.int().positive();
+export const count = z.int().positive();
 
 export const networkSchema = z.union(
   [
@@ -178,7 +178,7 @@ function weightText(method: Exclude<Method, { kind: 'baseline' | 'control' | 'ow
   return [`α=${method.alpha}`, ...words.map(([, word]) => word)].join(', ');
 }
 
-/** Something in a precision, then in the other: a run counts in whichever it was done. */
-export function inEitherPrecision<T>(first: Precision, make: (precision: Precision) => T): [T, T] {
-  return [make(first), make(first === 'float32' ? 'bfloat16' : 'float32')];
+/** A run counts in whichever precision it was done. */
+export function otherPrecision(precision: Precision): Precision {
+  return precision === 'float32' ? 'bfloat16' : 'float32';
 }

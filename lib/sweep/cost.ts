@@ -1,8 +1,8 @@
 /** What a sweep would do and cost, before it is begun. Needs no data set: a step is timed on random images. */
 import { setImmediate } from 'node:timers/promises';
 import { taskLoss } from '../model/losses';
-import type { Precision } from '../model/resnet';
 import { restOf, workOf } from '../runs/job';
+import type { LaboratoryOptions } from '../runs/laboratory';
 import { fastestPrecisionOf, makeNetwork } from '../runs/networks';
 import { presetAt } from '../runs/preset-pictures';
 import type { Preset } from '../runs/presets';
@@ -20,9 +20,9 @@ import {
 import type { SweepSubject } from './plan';
 import { type StoredPlan, sweepJobs } from './sweep';
 
-/** A sweep, and how fast the device is. */
-interface CostOptions extends StoredPlan {
-  /** Forward, back and the optimizer; see {@link measureRate}. */
+/** How fast a device trains; see {@link measureRate}. */
+interface DeviceRate {
+  /** Forward, back and the optimizer. */
   readonly imagesPerSecond: number;
   /** What a step takes once, before it is compiled. Default: 0. */
   readonly startSeconds?: number;
@@ -36,7 +36,7 @@ interface CostOptions extends StoredPlan {
  */
 export function sweepCost(
   figures: SweepSubject,
-  { imagesPerSecond, startSeconds = 0, ...options }: CostOptions,
+  { imagesPerSecond, startSeconds = 0, ...options }: StoredPlan & DeviceRate,
 ) {
   const { jobs, missing, runs: store } = sweepJobs(figures, options);
   const open = new Set(missing);
@@ -81,12 +81,10 @@ const TIMED_SECONDS = 2;
  */
 export async function measureRate(
   preset: Preset,
-  {
-    precision = fastestPrecisionOf(preset.network),
-    signal,
-  }: { readonly precision?: Precision; readonly signal?: AbortSignal } = {},
-): Promise<{ readonly imagesPerSecond: number; readonly startSeconds: number; readonly device: DeviceInfo }> {
+  options: Pick<LaboratoryOptions, 'precision' | 'signal'> = {},
+): Promise<Required<DeviceRate> & { readonly device: DeviceInfo }> {
   const { network: form, classes, cropSide: side, learningRate } = preset;
+  const { precision = fastestPrecisionOf(form), signal } = options;
   const on = device();
   // A CPU is as fast with fewer images of 224 px, and a step of 128 takes many seconds.
   const batchSize = on.kind === 'cpu' && side > 64 ? Math.min(32, preset.batchSize) : preset.batchSize;
@@ -104,22 +102,21 @@ export async function measureRate(
     return { loss: value };
   });
   try {
-    let started = performance.now();
-    let first = 0;
-    // The first step makes the graph and the device's buffers.
-    for (let done = 0; ; done++) {
+    const stepSeconds = async () => {
+      const started = performance.now();
       tf.tidy(() => step({ images, labels }).loss.dataSync());
       await setImmediate();
       signal?.throwIfAborted();
-      const seconds = (performance.now() - started) / 1000;
-      if (done === 0) {
-        first = seconds;
-        started = performance.now();
-      } else if (done >= 3 && seconds >= TIMED_SECONDS) {
-        const startSeconds = Math.max(0, first - seconds / done);
-        return { imagesPerSecond: (done * batchSize) / seconds, startSeconds, device: on };
-      }
+      return (performance.now() - started) / 1000;
+    };
+    const first = await stepSeconds(); // makes the graph and the device's buffers
+    let [steps, seconds] = [0, 0];
+    while (steps < 3 || seconds < TIMED_SECONDS) {
+      seconds += await stepSeconds();
+      steps++;
     }
+    const startSeconds = Math.max(0, first - seconds / steps);
+    return { imagesPerSecond: (steps * batchSize) / seconds, startSeconds, device: on };
   } finally {
     step.dispose();
     optimizer.dispose();

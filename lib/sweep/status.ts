@@ -1,5 +1,5 @@
 /** Where a sweep stands, read from the store: whoever works on it, and wherever. */
-import { failureText } from '../io/errors';
+import { type DataError, failureText } from '../io/errors';
 import type { Owner } from '../io/lock';
 import { eachTest, type Job, restOf, workOf } from '../runs/job';
 import { orIfBad, testedRows } from '../runs/run-store';
@@ -61,15 +61,11 @@ export function sweepStatus(figures: SweepSubject, options: StoredPlan): SweepSt
     if (message !== undefined) return { ...begun, state: 'failed', message };
     return { ...begun, state: record === undefined && history.length > 0 ? 'stopped' : 'waiting' };
   };
-  const statuses = jobs.map((job) => {
+  const statuses = jobs.map((job): JobStatus => {
     const tests = eachTest(job).length;
-    return orIfBad(
-      () => statusOf(job, tests),
-      (error): JobStatus => ({
-        ...{ job, state: 'failed', epoch: 0, tested: 0, tests },
-        message: failureText(error),
-      }),
-    );
+    const failed = (error: DataError) =>
+      ({ job, state: 'failed', epoch: 0, tested: 0, tests, message: failureText(error) }) as const;
+    return orIfBad(() => statusOf(job, tests), failed);
   });
   const counts = { whole: 0, running: 0, stopped: 0, failed: 0, waiting: 0 };
   for (const { state } of statuses) counts[state] += 1;

@@ -11,7 +11,7 @@ import { type Laboratory, RUNS } from '../runs/laboratory';
 import { presetNamed } from '../runs/presets';
 import { isTest, RunStore } from '../runs/run-store';
 import { shippedResults } from '../runs/shipped-results';
-import { inEitherPrecision } from '../runs/spec';
+import { otherPrecision } from '../runs/spec';
 import { type Engine, inProcess } from './engines/engine';
 import { localEngine } from './engines/local';
 import { type PlanOptions, planJobs, type SweepSubject } from './plan';
@@ -87,20 +87,17 @@ export async function trainFigure(
 }
 
 /** Plans a sweep: the jobs of some figures, and those of them that are whole in neither precision. */
-export function sweepJobs(
-  figures: SweepSubject,
-  { store = RUNS, retrain = false, ...plan }: StoredPlan,
-): { readonly jobs: readonly Job[]; readonly missing: readonly Job[]; readonly runs: RunStore } {
+export function sweepJobs(figures: SweepSubject, { store = RUNS, retrain = false, ...plan }: StoredPlan) {
   const planned = planJobs(figures, plan);
   const runs = new RunStore(store, retrain ? undefined : shippedResults(presetNamed(plan.preset)));
-  const [, precision] = inEitherPrecision(planned[0].spec.precision, (each) => each);
+  const precision = otherPrecision(planned[0].spec.precision);
   const others = planJobs(figures, { ...plan, precision });
   const open = new Set(planned.filter((job, at) => !isWhole(runs, job) && !isWhole(runs, others[at])));
   // What ships without weights is trained again for a further test, or for what starts from it.
   const starts = new Set([...open].map(({ spec }) => spec.from));
   const isAnew = (job: Job) =>
     (open.has(job) || starts.has(job.id)) && runs.isFinished(job.id) && runs.weights(job.id) === undefined;
-  const jobs = planned.map((job) => {
+  const jobs = planned.map((job): Job => {
     if (isAnew(job)) return { ...withTestsOf(runs, job), retrain: true };
     return retrain ? { ...job, retrain } : job;
   });

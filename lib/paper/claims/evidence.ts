@@ -19,6 +19,7 @@ import {
 import {
   type Decision,
   decide,
+  differenceTerms,
   type Estimate,
   estimate,
   GAIN,
@@ -76,6 +77,7 @@ export type Side =
 type Families = Family | readonly Family[];
 /** The sides of a comparison. */
 export const best = (of: Families, at?: number): Side => ({ pick: 'best', of: [of].flat(), at });
+export const bests = (...all: readonly Family[]): readonly Side[] => all.map((family) => best(family));
 export const worst = (of: Families): Side => ({ pick: 'worst', of: [of].flat() });
 export const runs = (of: Families): Side => ({ pick: 'every', of: [of].flat() });
 
@@ -164,11 +166,11 @@ export class Evidence {
     const pairs = these.flatMap((a) => those.map((b): Pair => (relation === 'below' ? [b, a] : [a, b])));
     const { mean, each, some }: Claimed = relations[relation === 'below' ? 'above' : relation];
     const atEach = (pair: Pair, claimed: Range) =>
-      strengths.map((strength) => this.#difference(...pair, [strength], claimed, test));
+      strengths.map((strength) => this.#difference(pair, [strength], claimed, test));
     if (some) return [surestOf(pairs.flatMap((pair) => atEach(pair, some)))];
     return pairs.flatMap((pair) => {
       if (!mean) return atEach(pair, each as Range);
-      const average = this.#difference(...pair, strengths, mean, test);
+      const average = this.#difference(pair, strengths, mean, test);
       const guards = each && strengths.length > 1 ? atEach(pair, each) : [];
       return [average, ...guards.map((one) => ({ ...one, isOptional: true }))];
     });
@@ -189,19 +191,9 @@ export class Evidence {
   }
 
   /** a − b, mean over some strengths. */
-  #difference(
-    a: NamedCurve,
-    b: NamedCurve,
-    strengths: Strengths,
-    claimed: Range,
-    test: DistortionName,
-  ): Comparison {
-    const weight = 1 / strengths.length;
-    const terms = strengths.flatMap((strength): Term[] => [
-      { curve: a.curve, strength, weight },
-      { curve: b.curve, strength, weight: -weight },
-    ]);
-    const where = `${strengths.length === 1 ? ' at' : ', mean over'} ${rangeText(strengths, test)}`;
+  #difference([a, b]: Pair, at: Strengths, claimed: Range, test: DistortionName): Comparison {
+    const terms = at.flatMap((strength) => differenceTerms(a.curve, b.curve, strength, 1 / at.length));
+    const where = `${at.length === 1 ? ' at' : ', mean over'} ${rangeText(at, test)}`;
     const compared = this.#compared(`${a.label} − ${b.label}${where}`, terms, claimed, test);
     return { ...compared, sides: [a.label, b.label] as const };
   }
@@ -273,10 +265,7 @@ function widthTerms(of: readonly NamedCurve[], strength: number | null, weight: 
   const at = ({ curve }: NamedCurve) => accuracyAt(curve, strength);
   const highest = of.reduce((x, y) => (at(y) > at(x) ? y : x));
   const lowest = of.reduce((x, y) => (at(y) < at(x) ? y : x));
-  return [
-    { curve: highest.curve, strength, weight },
-    { curve: lowest.curve, strength, weight: -weight },
-  ];
+  return differenceTerms(highest.curve, lowest.curve, strength, weight);
 }
 
 /** Some comparison is as claimed: surely so although there are many; or surely none is. */

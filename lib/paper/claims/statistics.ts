@@ -18,6 +18,12 @@ export interface Term {
   readonly weight: number;
 }
 
+/** The accuracy of one curve less that of another at a strength. */
+export const differenceTerms = (one: SettingCurve, other: SettingCurve, at: number | null, weight = 1) => [
+  { curve: one, strength: at, weight },
+  { curve: other, strength: at, weight: -weight },
+];
+
 /** A weighted sum of accuracies, 0..1 each, and how sure it is. */
 export interface Estimate {
   /** Mean over the seeds that all of its settings have. */
@@ -29,6 +35,9 @@ export interface Estimate {
   /** Degrees of freedom of both together (Welch and Satterthwaite). */
   readonly freedom: number;
 }
+
+/** A value, and how sure it is. */
+export type Uncertain = Pick<Estimate, 'value' | 'variance' | 'freedom'>;
 
 /** What an interval of 95 % leaves on either side; a finding is sure from there on. */
 const LEVEL = (1 - 0.95) / 2;
@@ -192,10 +201,7 @@ export interface Decision {
 }
 
 /** How far an estimate bears out that the sum lies in a range, and how far that it does not. */
-export function decide(
-  { value, variance, freedom }: Pick<Estimate, 'value' | 'variance' | 'freedom'>,
-  [low, high]: Range,
-): Decision {
+export function decide({ value, variance, freedom }: Uncertain, [low, high]: Range): Decision {
   const deviation = Math.sqrt(variance.images + variance.seeds);
   const half = deviation * jStat.studentt.inv(1 - LEVEL, freedom);
   /** Probability that a sum at a bound is estimated so far beyond it: of the distance to the bound, negative beyond it. */
@@ -211,10 +217,7 @@ export function decide(
   };
 }
 
-/**
- * Says which of several findings are sure, corrected for their number (Holm 1979): the smallest probability is compared
- * with the level divided by their number, the next with the level divided by one less, and so on to the first above.
- */
+/** Says which of several findings are sure, corrected for their number (Holm 1979): from the smallest probability on. */
 export function holm(probabilities: readonly number[]): readonly boolean[] {
   const order = probabilities.map((_, at) => at).sort((a, b) => probabilities[a] - probabilities[b]);
   const sure = probabilities.map(() => false);
@@ -247,15 +250,9 @@ export interface Decider {
 /** Nobody trains more seeds than these: a larger number is not told. */
 const MOST_SEEDS = 100;
 
-/**
- * What would decide an estimate that lies so far from a bound, as one of so many by which it is corrected: seeds, else test
- * images too; nothing decides a tie.
- */
-export function wouldDecide(
-  { variance, seeds, images }: Estimate,
-  distance: number,
-  among = 1,
-): Decider | undefined {
+/** What would decide an estimate so far from a bound, corrected for so many: seeds, else test images too; nothing decides a tie. */
+export function wouldDecide(estimate: Estimate, distance: number, among: number): Decider | undefined {
+  const { variance, seeds, images } = estimate;
   if (!Number.isFinite(variance.seeds)) return { wouldDecide: 'at least a second seed of some settings' };
   const wanted = (Math.abs(distance) / jStat.studentt.inv(1 - LEVEL / among, 1e6)) ** 2;
   const perSeed = variance.seeds * seeds.length;

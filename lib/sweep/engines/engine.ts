@@ -84,19 +84,15 @@ export class JobQueue {
 
   /** At best the first that nobody works on and whose baseline is finished. */
   #nextUntrained(): Job | undefined {
-    const { store } = this;
-    const conditions: ((job: Job) => boolean)[] = [
-      ({ id, spec: { from } }) =>
-        store.owner(id) === undefined && (from === undefined || store.isFinished(from)),
-      ({ id, spec: { from = id } }) =>
-        store.owner(id) === undefined && store.owner(from) === undefined && !this.#inHand.has(from),
-      ({ spec: { from = '' } }) => !this.#inHand.has(from),
-    ];
-    for (const condition of conditions) {
-      const job = this.#untrained.find(condition);
-      if (job) return job;
-    }
-    return undefined;
+    const jobs = this.#untrained;
+    const isFree = (id: string) => this.store.owner(id) === undefined;
+    const isFinished = (id?: string) => id === undefined || this.store.isFinished(id);
+    const isInHand = (id = '') => this.#inHand.has(id);
+    return (
+      jobs.find(({ id, spec: { from } }) => isFree(id) && isFinished(from)) ??
+      jobs.find(({ id, spec: { from = id } }) => isFree(id) && isFree(from) && !isInHand(from)) ??
+      jobs.find(({ spec: { from } }) => !isInHand(from))
+    );
   }
 
   /** As many as are tested together; when no other run will be trained, a worker's share of what is left to test. */

@@ -3,8 +3,8 @@ import { UserError } from '../../io/errors';
 import { loadPlugins } from '../../runs/experiment';
 import { failure, type Job, type JobEvent, laboratories, perform } from '../../runs/job';
 
-/** What happens to a job, by its id; `over`: nothing more to those that were given. */
-export type WorkerMessage = (Omit<JobEvent, 'job'> & { readonly id: string }) | 'over';
+/** What happens to a job; `over`: nothing more to those that were given. */
+export type WorkerMessage = JobEvent | 'over';
 
 const stop = new AbortController();
 const laboratoryOf = laboratories({ store: process.argv[2], signal: stop.signal });
@@ -12,10 +12,10 @@ const laboratoryOf = laboratories({ store: process.argv[2], signal: stop.signal 
 async function work(jobs: readonly Job[]): Promise<void> {
   try {
     await loadPlugins(jobs[0].plugins);
-    await perform(laboratoryOf(jobs[0]), jobs, ({ job, ...event }) => tell({ id: job.id, ...event }));
+    await perform(laboratoryOf(jobs[0]), jobs, tell);
   } catch (error) {
     if (stop.signal.aborted) process.exit(0);
-    for (const { id } of jobs) tell({ id, ...failure(error) });
+    for (const job of jobs) tell({ job, ...failure(error) });
   }
 }
 

@@ -85,10 +85,8 @@ function performIn(
   return new Promise((resolve) => {
     const onMessage = (message: WorkerMessage) => {
       if (message === 'over') return end();
-      const { id, ...event } = message;
-      const job = open.get(id) as Job;
-      if (event.kind === 'done' || event.kind === 'failed') open.delete(id);
-      tell({ job, ...event });
+      if (message.kind === 'done' || message.kind === 'failed') open.delete(message.job.id);
+      tell(message);
     };
     const onExit = (code: number | null, by: string | null) =>
       end(`Its process ended with ${by ?? `exit code ${code}`}.`);

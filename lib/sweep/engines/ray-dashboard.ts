@@ -76,12 +76,10 @@ export class RayDashboard {
         cause,
       });
     }
-    throw new UserError(
-      `${request.method ?? 'GET'} ${url} was answered with ${status}: ${text.slice(-500)}`,
-      {
-        cure: "The address must be that of a dashboard of Ray 2; its reasons are in the head node's logs.",
-      },
-    );
+    const { method = 'GET' } = request;
+    throw new UserError(`${method} ${url} was answered with ${status}: ${text.slice(-500)}`, {
+      cure: "The address must be that of a dashboard of Ray 2; its reasons are in the head node's logs.",
+    });
   }
 }
 
