@@ -4,7 +4,7 @@ import { logitsOf, type Network } from '../model/network';
 import { currentKernel } from '../notebook/client';
 import { giveWay } from '../notebook/give-way';
 import { type CompileOptions, compile, hashSeed, type Tensor1D, type Tensor4D, tf } from '../tensorflow';
-import { checkFinite, checkFits, checkLabels, checkRange, checkSplit, checkWeights } from './checks';
+import { checkFinite, checkFits, checkLabels, checkRange, checkSplit } from './checks';
 import { centreCrops, normalise } from './crops';
 import {
   gradientAt,
@@ -161,7 +161,7 @@ export class AccuracyMeter {
       try {
         for (const [network, load] of become.entries()) {
           load();
-          if (part[0].start === 0) checkWeights(this.network);
+          if (part[0].start === 0) checkFinite(this.network.isFinite());
           for (const shown of part) {
             answers[network].set(this.#right(shown), shown.start);
             onImages?.(shown.labels.size);
@@ -182,7 +182,7 @@ export class AccuracyMeter {
     plans: readonly ImagePlan[],
     { signal = currentKernel()?.signal, onImages }: Observed,
   ): Promise<readonly Uint8Array[]> {
-    checkWeights(this.network);
+    checkFinite(this.network.isFinite());
     const answers = plans.map(() => new Uint8Array(split.length));
     for await (const batch of this.#inOrder(split, UNDISTORTED, signal)) {
       const { gradient } = tf.tidy(() => this.#steps.gradient(stepInputs(batch, this.dataset, UNDISTORTED)));

@@ -10,7 +10,6 @@ import { ArgumentError, UserError } from '../io/errors';
 import { klDivergence, taskLoss } from '../model/losses';
 import { currentKernel } from '../notebook/client';
 import { type Tensor, type Tensor1D, type Tensor2D, type Tensor4D, tf, uint8Tensor } from '../tensorflow';
-import { checkRange } from './checks';
 import { centreCrop, centreCrops, normalise, unitFloats } from './crops';
 
 /** How each image is distorted; an image is known by its place in the split. */
@@ -37,24 +36,6 @@ export async function* plannedBatches(
     const started = performance.now();
     const planned = await madeAsPlanned(batch, dataset, plan);
     yield { ...batch, ...planned, waitMs: batch.waitMs + performance.now() - started };
-  }
-}
-
-/** Looks at the first training images as they are planned. @throws ArgumentError if the distortion leaves 0..1 */
-export async function checkDistorted(
-  dataset: ImageDataset,
-  plan: ImagePlan,
-  f: NetworkOnImages['f'],
-): Promise<void> {
-  const { distortion } = plan;
-  if (distortion === undefined) return;
-  const reading = { batchSize: 8, order: 'sequential' } as const;
-  for await (const batch of plannedBatches(dataset.train, dataset, plan, reading)) {
-    const range = tf.tidy(() => {
-      const { distorted } = imagePair(stepInputs(batch, dataset, plan), { dataset, distortion, f });
-      return tf.stack([distorted.min(), distorted.max()]).dataSync();
-    });
-    return checkRange(distortion, range as Float32Array);
   }
 }
 

@@ -48,8 +48,6 @@ export interface CountedReport
     Partial<Pick<ReportSubject['dataset'], 'side'>>;
 }
 
-type Compared = Omit<CountedReport, 'rows'>;
-
 /** A share with its 95 % interval, 0..1 (errors over a baseline's may be above 1). */
 export interface Measured {
   readonly value: number;
@@ -157,8 +155,8 @@ function average(values: ArrayLike<number>): number {
 }
 
 /** @throws ArgumentError naming both sides, where they are of other pictures or seeds */
-export function checkComparable(report: Compared, baseline: Compared): void {
-  const picturesOf = ({ dataset: { images, name, digest, side }, seed }: Compared) =>
+export function checkComparable(report: Omit<CountedReport, 'rows'>, baseline: typeof report): void {
+  const picturesOf = ({ dataset: { images, name, digest, side }, seed }: typeof report) =>
     `${images} images of ${name} (${digest})${side === undefined ? '' : ` at ${side} px`}, seed ${seed}`;
   const [own, base] = [picturesOf(report), picturesOf(baseline)];
   if (own === base) return;

@@ -1,5 +1,4 @@
 /** How robust a network is, by the field's own measures, in one go. */
-
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { types } from 'node:util';
@@ -179,20 +178,10 @@ class Kept {
     private readonly file?: string,
   ) {
     if (file === undefined) return;
-    if (!existsSync(file)) {
-      appendLine(file, { subject });
-      return;
-    }
-    const lines = readLines(file) as readonly (Counted | { readonly subject: ReportSubject })[];
-    if (typeof lines[0] !== 'object' || !('subject' in lines[0])) {
-      throw new DataError(`${file} is there, and it does not begin as a report does.`, {
-        cure: 'Name another file, or delete that one.',
-      });
-    }
-    for (const line of lines) {
-      if ('subject' in line) checkSame(subject, line.subject, file);
-      else this.#take(line);
-    }
+    if (!existsSync(file)) appendLine(file, { subject });
+    const [first, ...counted] = readLines(file);
+    checkSame(subject, Object(first).subject, file);
+    for (const line of counted) this.#take(line as Counted);
     if (this.find(CLEAN.distortion, CLEAN.strength) === undefined) this.calibration = undefined;
   }
 
@@ -214,13 +203,17 @@ class Kept {
 
 type Counted = { readonly calibration: Calibration } | EvaluationRow;
 
-/** @throws DataError naming both */
-function checkSame(here: ReportSubject, there: ReportSubject, file: string): void {
+/** @throws DataError naming both, or the file that does not begin with a subject */
+function checkSame(here: ReportSubject, there: ReportSubject | undefined, file: string): void {
+  const cure = 'Name another file, or delete that one.';
+  if (there === undefined) {
+    throw new DataError(`${file} is there, and it does not begin as a report does.`, { cure });
+  }
   const keys = Object.keys({ ...there, ...here }) as (keyof ReportSubject)[];
   const different = keys.find((key) => JSON.stringify(here[key]) !== JSON.stringify(there[key]));
   if (different === undefined) return;
   throw new DataError(
     `${file} was begun with the ${different} ${JSON.stringify(there[different])}, but now it is ${JSON.stringify(here[different])}.`,
-    { cure: 'Name another file, or delete that one.' },
+    { cure },
   );
 }
