@@ -3,7 +3,7 @@ import type { Normalisation } from '../data/dataset';
 import { corruptions } from '../distortions';
 import { ArgumentError } from '../io/errors';
 import type { Calibration } from './calibration';
-import { accuracyInterval, answersOf, type EvaluationRow } from './evaluate';
+import { accuracyInterval, answersOf, type EvaluationRow, Z } from './evaluate';
 
 /** Where the undistorted images stand among the rows. */
 export const CLEAN = { distortion: 'none', strength: 0 } as const;
@@ -144,7 +144,7 @@ function meanOver({ dataset }: CountedReport, measureOf: (image: number) => numb
   const value = average(values);
   const squares = values.reduce((sum, one) => sum + (one - value) ** 2, 0);
   const variance = squares / Math.max(1, values.length - 1);
-  const half = 1.959964 * Math.sqrt(variance / values.length);
+  const half = Z * Math.sqrt(variance / values.length);
   return { value, low: value - half, high: value + half };
 }
 
