@@ -20,10 +20,7 @@ export function checkRange(
   );
 }
 
-/**
- * @throws UserError if weights or logits are no numbers: a compiled ReLU makes one of them, the largest logit is an answer all the
- *   same, and it looks like any other
- */
+/** @throws UserError if weights or logits are no numbers: a compiled ReLU hides NaN, and the largest logit is an answer all the same */
 export function checkFinite(areFinite: boolean): void {
   if (areFinite) return;
   throw new UserError('The network answers with NaN or an infinite number.', {
