@@ -154,10 +154,14 @@ describe('an experiment of one’s own', () => {
       ),
       /w=0\.3/,
     );
-    const trained = await succeeds(
-      ...['run', ...own, '--store', store, '--method', 'squared distance'],
-      ...['--distortion', 'lost-contrast', '--strength', '0.5', '--epochs', '1'],
+    const method = ['--method', 'squared distance', '--distortion', 'lost-contrast'];
+    const distorted = ['run', ...own, '--store', store, ...method];
+    const half = await command(...distorted);
+    assert.match(
+      half.stderr,
+      /The method squared distance needs --strength\.\n→ .*: --distortion, --strength/,
     );
+    const trained = await succeeds(...distorted, '--strength', '0.5', '--epochs', '1');
     assert.match(trained, /squared distance \(w=0\.5\), seed 0/);
     const out = join(folder, 'figures');
     assert.match(

@@ -1,5 +1,6 @@
 /** What each command takes and says of itself; the file of its name, or of its group, does it. */
-import { choice, flag, number, option, read, shared, userKernels, Valued, type Values } from './options';
+import type { Valued, Values } from './options';
+import { choice, flag, noFlag, number, option, read, shared, userKernels } from './options';
 
 /** A command as --help shows it. */
 export interface Described {
@@ -107,7 +108,7 @@ export const commands = {
     description: 'Asks a run about pictures of your own: the most probable class of each.',
     options: {
       run,
-      pictures: new Valued<readonly string[]>('--* <files...>', 'JPEG, PNG, WebP, …, of any size').needed(),
+      pictures: option<readonly string[]>('<files...>', 'JPEG, PNG, WebP, …, of any size').needed(),
       ...where,
       json,
     },
@@ -209,7 +210,7 @@ report.jsonl.`,
       divergence,
       ...where,
       out: out(),
-      html: new Valued<boolean>('--no-*', 'leave out the interactive pages, 10 MB each'),
+      html: noFlag('leave out the interactive pages, 10 MB each'),
       json,
     },
     notes: `Writes for each panel that has a baseline figure-<panel>.svg, .html and .csv, and of all runs runs.csv and

@@ -113,11 +113,8 @@ function modelCard(config: ReturnType<typeof configOf>): string {
     const cells = [distortionNamed(row.distortion).title, strength, accuracy, interval, images];
     return `| ${cells.join(' | ')} |`;
   });
-  const head = [
-    '| test distortion | strength | accuracy | 95 % interval | images |',
-    '|---|---|---|---|---|',
-  ];
-  const table = rows.length === 0 ? 'It was not tested yet.' : [...head, ...rows].join('\n');
+  const head = '| test distortion | strength | accuracy | 95 % interval | images |\n|---|---|---|---|---|';
+  const table = rows.length === 0 ? 'It was not tested yet.' : [head, ...rows].join('\n');
   const numbers = (values: readonly number[]) => `(${values.map((value) => value.toFixed(4)).join(', ')})`;
   return `---
 library_name: pytorch
@@ -164,39 +161,35 @@ A distortion comes before that normalisation. \`config.json\` lists the classes 
 /** torchvision's own network; of another width or stem, put together from its blocks. */
 function networkPython(network: NetworkForm, classes: number): string {
   if (!('width' in network)) {
-    return [
-      '',
-      `# To be copied, name by name, into the same network in torch: ${network.name}. After a flattening, torch counts the`,
-      '# channels first, TensorFlow.js last: permute the inputs of the layer that follows.',
-      'for name, values in load_file("weights.safetensors").items():',
-      '    print(name, tuple(values.shape))',
-    ].join('\n');
+    return `
+# To be copied, name by name, into the same network in torch: ${network.name}. After a flattening, torch counts the
+# channels first, TensorFlow.js last: permute the inputs of the layer that follows.
+for name, values in load_file("weights.safetensors").items():
+    print(name, tuple(values.shape))`;
   }
-  const loading = ['network.load_state_dict(load_file("weights.safetensors"))', 'network.eval()'];
   const { width, stem } = network;
-  const imports = ['from torch import nn', 'from torchvision.models import resnet18'];
-  if (width === 64 && stem === 'imagenet') {
-    return [...imports, '', `network = resnet18(num_classes=${classes})`, ...loading].join('\n');
-  }
-  const layers = [1, 2, 4, 8].map(
-    (factor, at) =>
-      `network.layer${at + 1} = network._make_layer(BasicBlock, ${factor * width}, 2${at === 0 ? '' : ', stride=2'})`,
-  );
-  const conv =
-    stem === 'imagenet'
-      ? 'kernel_size=7, stride=2, padding=3, bias=False'
-      : 'kernel_size=3, padding=1, bias=False';
-  return [
-    ...imports,
-    'from torchvision.models.resnet import BasicBlock',
-    '',
-    `network = resnet18(num_classes=${classes})`,
+  const isOwn = width !== 64 || stem !== 'imagenet';
+  const conv = stem === 'imagenet' ? 'kernel_size=7, stride=2, padding=3' : 'kernel_size=3, padding=1';
+  const parts = [
     `network.inplanes = ${width}`,
-    `network.conv1 = nn.Conv2d(3, ${width}, ${conv})`,
+    `network.conv1 = nn.Conv2d(3, ${width}, ${conv}, bias=False)`,
     ...(stem === 'small' ? ['network.maxpool = nn.Identity()'] : []),
     `network.bn1 = nn.BatchNorm2d(${width})`,
-    ...layers,
+    `network.layer1 = network._make_layer(BasicBlock, ${width}, 2)`,
+    ...[2, 3, 4].map(
+      (layer) =>
+        `network.layer${layer} = network._make_layer(BasicBlock, ${2 ** (layer - 1) * width}, 2, stride=2)`,
+    ),
     `network.fc = nn.Linear(${8 * width}, ${classes})`,
-    ...loading,
+  ];
+  return [
+    'from torch import nn',
+    'from torchvision.models import resnet18',
+    ...(isOwn ? ['from torchvision.models.resnet import BasicBlock'] : []),
+    '',
+    `network = resnet18(num_classes=${classes})`,
+    ...(isOwn ? parts : []),
+    'network.load_state_dict(load_file("weights.safetensors"))',
+    'network.eval()',
   ].join('\n');
 }

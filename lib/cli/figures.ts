@@ -54,11 +54,10 @@ export async function figures(options: Given<'figures'>): Promise<void> {
 
 /** Saves a figure as pictures and its numbers as CSV. @returns the files: the stem with an ending each */
 async function saved(figure: Figure, numbers: ResultsTable, stem: string, html: boolean): Promise<string[]> {
-  const files = ['.svg', ...(html ? ['.html'] : [])].map((end) => `${stem}${end}`);
-  for (const file of files) await figure.save(file);
-  const csv = `${stem}.csv`;
-  await numbers.save(csv);
-  return [...files, csv];
+  const pictures = [`${stem}.svg`, ...(html ? [`${stem}.html`] : [])];
+  for (const file of pictures) await figure.save(file);
+  await numbers.save(`${stem}.csv`);
+  return [...pictures, `${stem}.csv`];
 }
 
 /** Saves all runs and all that was counted as CSV. @returns the files */

@@ -7,31 +7,22 @@ import { InvalidArgumentError, Option } from 'commander';
 export class Valued<T> {
   declare readonly value: T;
 
-  /** @param form As --help shows it, with `*` for its name: `--* <folder>`. */
-  constructor(
-    private readonly form: string,
-    private readonly description: string,
-    private readonly set = (option: Option) => option,
-  ) {}
+  /** @param made Makes it, given its name as the flag has it. */
+  constructor(private readonly made: (name: string) => Option) {}
 
   /** Makes the command refuse to run without it. */
   needed(): Valued<Exclude<T, undefined>> {
-    return this.#with((option) => option.makeOptionMandatory());
+    return new Valued((name) => this.made(name).makeOptionMandatory());
   }
 
   /** Sets the default. */
   otherwise(value: Exclude<T, undefined>): Valued<Exclude<T, undefined>> {
-    return this.#with((option) => option.default(value));
-  }
-
-  #with(set: (option: Option) => Option): Valued<Exclude<T, undefined>> {
-    return new Valued(this.form, this.description, (option) => set(this.set(option)));
+    return new Valued((name) => this.made(name).default(value));
   }
 
   /** As commander takes it: `gpusPerRun` is --gpus-per-run. */
   named(name: string): Option {
-    const words = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-    return this.set(new Option(this.form.replace('*', words), this.description));
+    return this.made(name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`));
   }
 }
 
@@ -46,7 +37,10 @@ export function option<T = string>(
   description: string,
   parse?: (text: string) => T,
 ): Valued<T | undefined> {
-  return new Valued(`--* ${takes}`, description, parse && ((option) => option.argParser(parse)));
+  return new Valued((name) => {
+    const made = new Option(`--${name} ${takes}`, description);
+    return parse === undefined ? made : made.argParser(parse);
+  });
 }
 
 /** Makes an option that takes one of some names; by default it is undefined. */
@@ -54,11 +48,16 @@ export function choice<const Name extends string>(
   description: string,
   names: readonly Name[],
 ): Valued<Name | undefined> {
-  return new Valued('--* <name>', description, (option) => option.choices(names));
+  return new Valued((name) => new Option(`--${name} <name>`, description).choices(names));
 }
 
 /** Makes an option that is true where it is given, else false. */
-export const flag = (description: string) => new Valued<boolean>('--*', description).otherwise(false);
+export const flag = (description: string) =>
+  new Valued<boolean>((name) => new Option(`--${name}`, description)).otherwise(false);
+
+/** Makes an option `--no-…`, whose value is true unless it is given. */
+export const noFlag = (description: string) =>
+  new Valued<boolean>((name) => new Option(`--no-${name}`, description));
 
 /** Reads a number that fits, and names what was expected where it does not. */
 const reader =

@@ -52,7 +52,8 @@ function treatmentOf(options: Given<'run'>): Treatment {
   const { kind: _, ...hyperparameters }: Readonly<Record<string, z.ZodType>> = schema?.shape ?? {};
   const isUndistorted = kind === 'baseline' || kind === 'control';
   const known = [...Object.keys(hyperparameters), ...(isUndistorted ? [] : ['distortion', 'strength'])];
-  const isOptional = (name: string) => own !== undefined || hyperparameters[name]?.isOptional();
+  const isPlain = own !== undefined && name === undefined && strength === undefined; // one's own may do without
+  const isOptional = (key: string) => isPlain || hyperparameters[key]?.isOptional();
   const cure =
     known.length === 0
       ? `${kind} takes none of them.`

@@ -11,7 +11,7 @@ import { type Engine, inProcess } from '../sweep/engines/engine';
 import { localEngine } from '../sweep/engines/local';
 import { rayEngine } from '../sweep/engines/ray';
 import { figuresNamed } from '../sweep/plan';
-import type { SweepStatus } from '../sweep/status';
+import { sweepStatus } from '../sweep/status';
 import type { Given } from './commands';
 import { Stopped, stopSignal } from './stop';
 import { writeEvents } from './tensorboard';
@@ -29,7 +29,6 @@ export async function sweep(options: Given<'sweep'>): Promise<void> {
   if (tensorboard) makeFolder(tensorboard); // one that cannot be is refused before the first run
   let bar: ProgressBar | undefined;
   let there = 0;
-  let last: SweepStatus | undefined;
   let stopped: Stopped | undefined;
   const show = ({ status, line, remaining }: SweepView) => {
     const { jobs, counts } = status;
@@ -40,25 +39,23 @@ export async function sweep(options: Given<'sweep'>): Promise<void> {
     }
     bar.advance(counts.whole - there - bar.done);
     bar.note(`${line}${remaining}`);
-    last = status;
   };
+  const subject = figuresNamed(options.figures);
   try {
-    const what = { ...planOf(options), engine, signal: stopSignal(), show };
-    await dashboard(figuresNamed(options.figures), what);
+    await dashboard(subject, { ...planOf(options), engine, signal: stopSignal(), show });
   } catch (error) {
     if (!(error instanceof Stopped)) throw error;
     stopped = error;
   } finally {
     bar?.close();
   }
-  const jobs = last?.jobs.length ?? 0;
-  const done = last?.counts.whole ?? 0;
-  const failed = last?.jobs.filter(({ state }) => state === 'failed') ?? [];
+  const { jobs, counts } = sweepStatus(subject, planOf(options));
+  const failed = jobs.filter(({ state }) => state === 'failed');
   if (tensorboard) writeEvents(options.store, tensorboard);
   if (json) {
     printJson({
-      runs: jobs,
-      whole: done,
+      runs: jobs.length,
+      whole: counts.whole,
       failed: failed.map(({ job: { id, title, spec }, message }) => {
         return { id, title, seed: spec.seed, message };
       }),
@@ -68,7 +65,7 @@ export async function sweep(options: Given<'sweep'>): Promise<void> {
   for (const { job, message } of failed) {
     console.error(`Failed: ${job.id} ${job.title}, seed ${job.spec.seed}: ${message}`);
   }
-  const whole = `${done} of ${jobs} runs are whole`;
+  const whole = `${counts.whole} of ${jobs.length} runs are whole`;
   if (stopped) throw new Stopped(`Stopped: ${whole}.`, { cure: stopped.cure });
   if (failed.length > 0) {
     console.error(
@@ -76,7 +73,7 @@ export async function sweep(options: Given<'sweep'>): Promise<void> {
     );
     process.exitCode = 1;
   } else if (!json) {
-    console.log(`All ${jobs} runs are whole.`);
+    console.log(`All ${jobs.length} runs are whole.`);
   }
 }
 

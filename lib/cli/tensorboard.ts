@@ -3,13 +3,13 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { definitionOf, distortionNamed } from '../distortions';
 import { placeInGrid } from '../distortions/distortion';
+import { DataError } from '../io/errors';
 import { makeFolder } from '../io/files';
 import { RUNS } from '../runs/laboratory';
 import { orIfBad, passedOver, RunStore } from '../runs/run-store';
 import { runTitle } from '../runs/spec';
 import { tf } from '../tensorflow';
 import type { Given } from './commands';
-import { placeError } from './text';
 
 /** Writes event files of all runs of a store. */
 export function tensorboard({ store, out }: Given<'tensorboard'>): void {
@@ -25,7 +25,8 @@ function writerTo(folder: string) {
   try {
     return tf.node.summaryFileWriter(folder);
   } catch (cause) {
-    throw placeError(folder, cause);
+    const cure = 'Make room there, or choose another place.';
+    throw new DataError(`${folder} cannot be used: ${(cause as Error).message}`, { cure, cause });
   }
 }
 

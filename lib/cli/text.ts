@@ -1,5 +1,4 @@
 /** Words and numbers as the commands print them. */
-import { DataError } from '../io/errors';
 
 /** `61.2 %` of 0.612 */
 export function percent(share: number): string {
@@ -15,14 +14,6 @@ export function bytesText(bytes: number): string {
 /** `1,234,567`, `6.9` */
 export function thousands(value: number): string {
   return value.toLocaleString('en-US', { maximumFractionDigits: value < 100 ? 1 : 0 });
-}
-
-/** Says that a tool could not write somewhere, in its words, and what to do. */
-export function placeError(place: string, cause: unknown): DataError {
-  return new DataError(`${place} cannot be used: ${(cause as Error).message.split('\n', 1)[0]}`, {
-    cure: 'Make room there, or choose another place.',
-    cause,
-  });
 }
 
 export function printJson(value: unknown): void {

@@ -4,7 +4,7 @@ import { logitsOf, type Network } from '../model/network';
 import { currentKernel } from '../notebook/client';
 import { giveWay } from '../notebook/give-way';
 import { type CompileOptions, compile, hashSeed, type Tensor1D, type Tensor4D, tf } from '../tensorflow';
-import { checkFinite, checkFits, checkLabels, checkRange, checkSplit, checkWeights } from './checks';
+import { checkFinite, checkFits, checkLabels, checkRange, checkSplit } from './checks';
 import { centreCrops, normalise } from './crops';
 import {
   gradientAt,
@@ -54,8 +54,8 @@ const SHARED_BYTES = 256 * 2 ** 20;
 
 /** Images as a network takes them, normalised, with their labels. */
 type Labelled = { readonly images: Tensor4D; readonly labels: Tensor1D };
-/** With the place of the first in the split. */
-type Shown = Labelled & { readonly start: number };
+/** Of which plan they are, and the place of the first in the split. */
+type Shown = Labelled & { readonly plan: number; readonly start: number };
 
 /**
  * Counts right answers of a network, with its running statistics, on distorted images.
@@ -108,10 +108,7 @@ export class AccuracyMeter {
   async count(split: Split, options: CountOptions = {}): Promise<Count> {
     const { strength, seed = 0, ...observed } = options;
     const plan = testPlan(this.distortion, strength, seed);
-    const [answers] =
-      plan.distortion?.madeBy === 'attack'
-        ? await this.#attacked(split, [plan], observed)
-        : await this.#answered(split, plan, [() => {}], observed);
+    const [answers] = await this.#answers(split, [() => {}], [plan], observed);
     return countOf(answers);
   }
 
@@ -127,82 +124,55 @@ export class AccuracyMeter {
     networks: readonly { readonly become: () => void; readonly strengths: readonly Strength[] }[],
     { seed = 0, ...observed }: Omit<CountOptions, 'strength'> = {},
   ): AsyncGenerator<CountOfOne, void, void> {
-    const planOf = (strength: Strength) => testPlan(this.distortion, strength, seed);
-    if (this.distortion?.madeBy === 'attack') {
-      for (const [network, { become, strengths }] of networks.entries()) {
-        become();
-        const all = await this.#attacked(split, strengths.map(planOf), observed);
-        for (const [at, strength] of strengths.entries())
-          yield { network, strength, count: countOf(all[at]) };
-      }
-      return;
-    }
+    const isAttack = this.distortion?.madeBy === 'attack';
     const wanted = networks.flatMap(({ become, strengths }, network) =>
-      strengths.map((strength) => ({ network, become, strength, key: JSON.stringify(strength) })),
+      strengths.map((strength) => {
+        const plan = testPlan(this.distortion, strength, seed);
+        return { network, become, strength, plan, key: isAttack ? network : JSON.stringify(strength) };
+      }),
     );
     for (const key of new Set(wanted.map((each) => each.key))) {
       const now = wanted.filter((each) => each.key === key);
-      const become = now.map((each) => each.become);
-      const all = await this.#answered(split, planOf(now[0].strength), become, observed);
+      if (isAttack) now[0].become();
+      const become = isAttack ? [() => {}] : now.map((each) => each.become);
+      const plans = (isAttack ? now : now.slice(0, 1)).map((each) => each.plan);
+      const answers = await this.#answers(split, become, plans, observed);
       for (const [at, { network, strength }] of now.entries())
-        yield { network, strength, count: countOf(all[at]) };
+        yield { network, strength, count: countOf(answers[at]) };
     }
   }
 
-  /** The answers of each network on the same distorted images. */
-  async #answered(
+  /** The answers of several networks to images that are distorted by one plan, or of one network to those of several plans. */
+  async #answers(
     split: Split,
-    plan: ImagePlan,
     become: readonly (() => void)[],
+    plans: readonly ImagePlan[],
     { signal = currentKernel()?.signal, onImages }: Observed,
   ): Promise<readonly Uint8Array[]> {
-    const answers = become.map(() => new Uint8Array(split.length));
-    for await (const part of this.#shown(split, plan, { many: become.length > 1, signal })) {
+    const answers = become.map(() => plans.map(() => new Uint8Array(split.length)));
+    const bytes = BATCH_SIZE * this.dataset.cropSide ** 2 * 3 * 4;
+    const batches = become.length > 1 ? Math.max(1, Math.floor(SHARED_BYTES / bytes)) : 1;
+    for await (const part of this.#shown(split, plans, batches, signal)) {
       try {
         for (const [network, load] of become.entries()) {
           load();
-          if (part[0].start === 0) checkWeights(this.network);
+          if (part[0].start === 0) checkFinite(this.network.isFinite());
           for (const shown of part) {
-            answers[network].set(this.#right(shown), shown.start);
+            answers[network][shown.plan].set(this.#right(shown), shown.start);
             onImages?.(shown.labels.size);
             await giveWay(); // a batch blocks the event loop: let interrupts and progress through
           }
           signal?.throwIfAborted();
         }
       } finally {
-        tf.dispose(part as Shown[]);
+        tf.dispose(part);
       }
     }
-    return answers;
-  }
-
-  /** The answers of the network as it is, attacked by each plan. */
-  async #attacked(
-    split: Split,
-    plans: readonly ImagePlan[],
-    { signal = currentKernel()?.signal, onImages }: Observed,
-  ): Promise<readonly Uint8Array[]> {
-    checkWeights(this.network);
-    const answers = plans.map(() => new Uint8Array(split.length));
-    for await (const batch of this.#inOrder(split, UNDISTORTED, signal)) {
-      const { gradient } = tf.tidy(() => this.#steps.gradient(stepInputs(batch, this.dataset, UNDISTORTED)));
-      try {
-        for (const [at, plan] of plans.entries()) {
-          const right = tf.tidy(() => this.#right(this.#distort(batch, plan, gradient as Tensor4D)));
-          answers[at].set(right, batch.indices[0]);
-          onImages?.(batch.labels.length);
-          await giveWay(); // as above; a batch is seen at every strength
-          signal?.throwIfAborted();
-        }
-      } finally {
-        gradient.dispose();
-      }
-    }
-    return answers;
+    return answers.flat();
   }
 
   /** `[batch]`: 1 for each image that the network classifies right, else 0. */
-  #right({ images, labels }: Shown) {
+  #right({ images, labels }: Labelled) {
     return tf.tidy(() => {
       const { right, finite } = this.#steps.answers({ images, labels });
       checkFinite(finite.dataSync()[0] === 1);
@@ -211,45 +181,44 @@ export class AccuracyMeter {
   }
 
   /** A batch's images, distorted as planned, by an attack with the gradient at them; the caller's to dispose. */
-  #distort(batch: PlannedBatch, plan: ImagePlan, gradient?: Tensor4D): Shown {
+  #distort(batch: PlannedBatch, plan: ImagePlan, gradient?: Tensor4D): Labelled {
     return tf.tidy(() => {
       const { clean, distorted } = this.#steps;
       const inputs = stepInputs(batch, this.dataset, plan);
       const step = plan.distortion === undefined ? clean : distorted;
       const { images, range } = step({ ...inputs, ...(gradient && { gradient }) });
       if (plan.distortion && range) checkRange(plan.distortion, range.dataSync());
-      return { images: images as Tensor4D, labels: inputs.labels, start: batch.indices[0] };
+      return { images: images as Tensor4D, labels: inputs.labels };
     });
   }
 
-  /** The distorted images of a split, part by part, as batches; the caller's to dispose. */
-  async *#shown(
-    split: Split,
-    plan: ImagePlan,
-    { many, signal }: { readonly many: boolean; readonly signal?: AbortSignal },
-  ): AsyncGenerator<readonly Shown[], void, void> {
-    const bytes = BATCH_SIZE * this.dataset.cropSide ** 2 * 3 * 4;
-    const batches = many ? Math.max(1, Math.floor(SHARED_BYTES / bytes)) : 1;
+  /** The images of a split, distorted by each plan, so many batches at a time; the caller's to dispose. */
+  async *#shown(split: Split, plans: readonly ImagePlan[], batches: number, signal?: AbortSignal) {
+    checkSplit(split, this.dataset);
+    checkLabels(split, this.dataset);
+    const isAttack = this.distortion?.madeBy === 'attack';
+    if (isAttack) checkFinite(this.network.isFinite()); // before its gradient is taken
+    const planned = isAttack ? UNDISTORTED : plans[0];
+    const reading = { batchSize: BATCH_SIZE, order: 'sequential', signal } as const;
     let part: Shown[] = [];
+    let gradient: Tensor4D | undefined;
     try {
-      for await (const batch of this.#inOrder(split, plan, signal)) {
-        part.push(this.#distort(batch, plan));
-        await giveWay();
-        if (part.length < batches) continue;
-        yield part;
-        part = [];
+      for await (const batch of plannedBatches(split, this.dataset, planned, reading)) {
+        const inputs = () => stepInputs(batch, this.dataset, planned);
+        if (isAttack) gradient = tf.tidy(() => this.#steps.gradient(inputs()).gradient as Tensor4D);
+        for (const [plan, each] of plans.entries()) {
+          part.push({ ...this.#distort(batch, each, gradient), plan, start: batch.indices[0] });
+          await giveWay();
+          if (part.length < batches) continue;
+          yield part;
+          part = [];
+        }
+        gradient?.dispose();
       }
       if (part.length > 0) yield part;
     } finally {
-      tf.dispose(part); // what an abort left unseen
+      tf.dispose([...part, gradient]); // what an abort left
     }
-  }
-
-  #inOrder(split: Split, plan: ImagePlan, signal?: AbortSignal) {
-    checkSplit(split, this.dataset);
-    checkLabels(split, this.dataset);
-    const inOrder = { batchSize: BATCH_SIZE, order: 'sequential', signal } as const;
-    return plannedBatches(split, this.dataset, plan, inOrder);
   }
 
   /** Frees the compiled steps. */

@@ -7,7 +7,7 @@ import { logitsOf, type Network } from '../model/network';
 import { currentKernel } from '../notebook/client';
 import { castTo, compile, tf } from '../tensorflow';
 import { BATCH_SIZE, UNDISTORTED } from './accuracy';
-import { checkFinite, checkWeights } from './checks';
+import { checkFinite } from './checks';
 import { centreCrops, normalise } from './crops';
 import { type StepInputs, stepInputs } from './inputs';
 
@@ -80,8 +80,8 @@ export async function predictions(
   split: Split,
   signal: AbortSignal | undefined = currentKernel()?.signal,
 ): Promise<{ readonly confidences: Float32Array; readonly answers: Uint8Array }> {
-  checkWeights(network);
-  const step = compile(({ squares, labels }: Pick<StepInputs, 'squares' | 'labels'>) => {
+  checkFinite(network.isFinite());
+  const step = compile(({ squares, labels }: StepInputs) => {
     const images = normalise(centreCrops(squares, dataset.cropSide), dataset);
     const logits = castTo(logitsOf(network, images, { training: false }), 'float32');
     return {
@@ -93,8 +93,7 @@ export async function predictions(
   try {
     for await (const batch of batches(split, { batchSize: BATCH_SIZE, order: 'sequential', signal })) {
       tf.tidy(() => {
-        const { squares, labels } = stepInputs(batch, dataset, UNDISTORTED);
-        const told = step({ squares, labels });
+        const told = step(stepInputs(batch, dataset, UNDISTORTED));
         found.confidences.set(told.confidences.dataSync<'float32'>(), batch.indices[0]);
         found.answers.set(told.answers.dataSync(), batch.indices[0]);
       });

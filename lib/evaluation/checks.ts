@@ -20,12 +20,7 @@ export function checkRange(
   );
 }
 
-/** @throws UserError if a weight is no number: a compiled ReLU makes one of it, and the answer looks like any other */
-export function checkWeights(network: Network): void {
-  checkFinite(network.isFinite());
-}
-
-/** @throws UserError if logits are no numbers: their largest would be an answer all the same */
+/** @throws UserError if weights or logits are no numbers: a compiled ReLU hides NaN, and the largest logit is an answer all the same */
 export function checkFinite(areFinite: boolean): void {
   if (areFinite) return;
   throw new UserError('The network answers with NaN or an infinite number.', {
@@ -82,14 +77,12 @@ export function checkFits(
       cure: 'A model of TensorFlow.js becomes a network by fromLayers, a function by fromFunctions.',
     });
   }
-  if (!dataset.deviation.every((deviation) => deviation > LEAST_DEVIATION)) {
+  const varies = dataset.deviation.every((deviation) => deviation > LEAST_DEVIATION);
+  if (!varies || !dataset.mean.every((mean) => mean >= 0 && mean <= 1)) {
     throw new ArgumentError(`The images of the data set ${name} have ${textOf(dataset)}.`, {
-      cure: 'A channel that is the same in all training images, with a deviation of 0 but for rounding, cannot be normalised.',
-    });
-  }
-  if (!dataset.mean.every((mean) => mean >= 0 && mean <= 1)) {
-    throw new ArgumentError(`The images of the data set ${name} have ${textOf(dataset)}.`, {
-      cure: 'Means and deviations are of values 0..1: divide those of 0..255 by 255.',
+      cure: varies
+        ? 'Means and deviations are of values 0..1: divide those of 0..255 by 255.'
+        : 'A channel that is the same in all training images, with a deviation of 0 but for rounding, cannot be normalised.',
     });
   }
   if (classes !== classNames.length) {

@@ -87,7 +87,7 @@ export async function* evaluate(options: EvaluateOptions): AsyncGenerator<Evalua
 }
 
 /** The normal distribution's 97.5 % point. */
-const Z = 1.959964;
+export const Z = 1.959964;
 
 /** The accuracy of a row, 0..1, and its 95 % Wilson score interval: what the number of test images leaves open. */
 export function accuracyInterval({ correct, total }: Pick<EvaluationRow, 'correct' | 'total'>): {

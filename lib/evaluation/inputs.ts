@@ -5,12 +5,11 @@ import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
 import { type Batch, type BatchOptions, batches } from '../data/batches';
 import type { ImageDataset, Normalisation, Split } from '../data/dataset';
 import { randomStream } from '../data/random';
-import type { Distortion, DistortionInput, MakeOptions, Strength } from '../distortions';
+import type { Distortion, DistortionInput, Strength } from '../distortions';
 import { ArgumentError, UserError } from '../io/errors';
 import { klDivergence, taskLoss } from '../model/losses';
 import { currentKernel } from '../notebook/client';
 import { type Tensor, type Tensor1D, type Tensor2D, type Tensor4D, tf, uint8Tensor } from '../tensorflow';
-import { checkRange } from './checks';
 import { centreCrop, centreCrops, normalise, unitFloats } from './crops';
 
 /** How each image is distorted; an image is known by its place in the split. */
@@ -40,24 +39,6 @@ export async function* plannedBatches(
   }
 }
 
-/** Looks at the first training images as they are planned. @throws ArgumentError if the distortion leaves 0..1 */
-export async function checkDistorted(
-  dataset: ImageDataset,
-  plan: ImagePlan,
-  f: NetworkOnImages['f'],
-): Promise<void> {
-  const { distortion } = plan;
-  if (distortion === undefined) return;
-  const reading = { batchSize: 8, order: 'sequential' } as const;
-  for await (const batch of plannedBatches(dataset.train, dataset, plan, reading)) {
-    const range = tf.tidy(() => {
-      const { distorted } = imagePair(stepInputs(batch, dataset, plan), { dataset, distortion, f });
-      return tf.stack([distorted.min(), distorted.max()]).dataSync();
-    });
-    return checkRange(distortion, range as Float32Array);
-  }
-}
-
 /** Images in the hands of `make` at a time: two for each of libuv's threads, on which sharp works. */
 const CONCURRENCY = 2 * Number(process.env.UV_THREADPOOL_SIZE ?? 4);
 
@@ -72,14 +53,15 @@ export async function madeAsPlanned(
   const first = (strength: Strength) => [strength].flat()[0] as number; // of a composition, `make` is the first part's
   const length = 3 * cropSide ** 2;
   const made = new Uint8Array(batch.indices.length * length);
-  const distorted = async (crop: Uint8Array<ArrayBuffer>, image: number) => {
+  const distorted = async (image: number, place: number) => {
+    const square = batch.images.subarray(3 * place * sourceSide ** 2, 3 * (place + 1) * sourceSide ** 2);
+    const crop = centreCrop(square, sourceSide, cropSide);
     const strength = first(strengthOf(image));
     if (strength === first(none)) return crop;
     const stream = randomStream(seedOf(image));
-    const options: MakeOptions = { side: cropSide, strength, random: () => uniformFloat64(stream) };
     let pixels: Awaited<ReturnType<typeof make>>;
     try {
-      pixels = await make(crop, options);
+      pixels = await make(crop, { side: cropSide, strength, random: () => uniformFloat64(stream) });
     } catch (error) {
       throw failed(distortion, 'make', error);
     }
@@ -90,12 +72,10 @@ export async function madeAsPlanned(
     );
   };
   const one = async (image: number, place: number) => {
-    const square = batch.images.subarray(3 * place * sourceSide ** 2, 3 * (place + 1) * sourceSide ** 2);
-    const crop = () => centreCrop(square, sourceSide, cropSide);
-    const pixels = await distorted(crop(), image);
+    const pixels = await distorted(image, place);
     made.set(pixels, place * length);
     // Looked at once a pass, since it costs a second call.
-    if (image === 0 && !isDeepStrictEqual(await distorted(crop(), image), pixels)) {
+    if (image === 0 && !isDeepStrictEqual(await distorted(image, place), pixels)) {
       throw new ArgumentError(`${title}: make gives other pixels when it is called again for one image.`, {
         cure: 'Take random numbers from `random`, not from Math.random or the clock: every network sees the same pictures.',
       });
@@ -218,10 +198,9 @@ function failed({ title }: Distortion, part: 'apply' | 'make', error: unknown): 
   if (!(error instanceof Error) || error instanceof UserError || currentKernel()?.signal?.aborted)
     return error;
   const cure = 'strengths are [batch]: reshape([-1, 1, 1, 1]) brings them to the crops, [batch, S, S, 3].';
-  const isOfShapes = /shape/i.test(error.message);
   return new ArgumentError(`${title}: ${part} failed. ${error.message}`, {
     cause: error,
-    ...(isOfShapes && { cure }),
+    cure: /shape/i.test(error.message) ? cure : undefined,
   });
 }
 

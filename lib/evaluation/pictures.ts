@@ -5,6 +5,7 @@ import { checkOptions } from '../io/options';
 import { logitsOf, type Network } from '../model/network';
 import { compile, type Tensor4D, tf } from '../tensorflow';
 import { testPlan } from './accuracy';
+import { checkRange } from './checks';
 import type { EvaluateOptions } from './evaluate';
 import { imagePair, madeAsPlanned, type StepInputs, stepInputs } from './inputs';
 
@@ -44,4 +45,13 @@ export async function distortedImages(options: PictureOptions): Promise<Tensor4D
   });
   const made = await madeAsPlanned(batch, dataset, plan);
   return tf.tidy(() => compile(pair, { execution: 'eager' })(stepInputs(made, dataset, plan)).distorted);
+}
+
+/** Looks at the first training images, distorted. @throws ArgumentError if they leave 0..1 */
+export async function checkDistorted(options: Omit<PictureOptions, 'split' | 'indices'>): Promise<void> {
+  const split = options.dataset.train;
+  const images = await distortedImages({ ...options, split, indices: [...split.labels.keys()].slice(0, 8) });
+  const range = tf.tidy(() => tf.stack([images.min(), images.max()]).dataSync<'float32'>());
+  images.dispose();
+  checkRange(distortionNamed(options.distortion), range);
 }

@@ -6,7 +6,7 @@ import { checkList, checkOptions } from '../io/options';
 import { logitsOf, type Network } from '../model/network';
 import { giveWay } from '../notebook/give-way';
 import { castTo, type Tensor4D, tf, uint8Tensor } from '../tensorflow';
-import { checkFinite, checkFits, checkWeights } from './checks';
+import { checkFinite, checkFits } from './checks';
 import { centreCrops, normalise } from './crops';
 
 /** What a network says to a picture. */
@@ -42,7 +42,7 @@ export async function predict(options: PredictOptions): Promise<readonly Predict
   checkList('predict: pictures', pictures);
   checkFits(network, dataset);
   const { sourceSide, cropSide, classNames } = dataset;
-  checkWeights(network);
+  checkFinite(network.isFinite());
   const found: Prediction[] = [];
   for (const [at, picture] of pictures.entries()) {
     let square: Uint8Array;

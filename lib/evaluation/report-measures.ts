@@ -3,7 +3,7 @@ import type { Normalisation } from '../data/dataset';
 import { corruptions } from '../distortions';
 import { ArgumentError } from '../io/errors';
 import type { Calibration } from './calibration';
-import { accuracyInterval, answersOf, type EvaluationRow } from './evaluate';
+import { accuracyInterval, answersOf, type EvaluationRow, Z } from './evaluate';
 
 /** Where the undistorted images stand among the rows. */
 export const CLEAN = { distortion: 'none', strength: 0 } as const;
@@ -47,8 +47,6 @@ export interface CountedReport
   readonly dataset: Pick<ReportSubject['dataset'], 'name' | 'digest' | 'images'> &
     Partial<Pick<ReportSubject['dataset'], 'side'>>;
 }
-
-type Compared = Omit<CountedReport, 'rows'>;
 
 /** A share with its 95 % interval, 0..1 (errors over a baseline's may be above 1). */
 export interface Measured {
@@ -146,7 +144,7 @@ function meanOver({ dataset }: CountedReport, measureOf: (image: number) => numb
   const value = average(values);
   const squares = values.reduce((sum, one) => sum + (one - value) ** 2, 0);
   const variance = squares / Math.max(1, values.length - 1);
-  const half = 1.959964 * Math.sqrt(variance / values.length);
+  const half = Z * Math.sqrt(variance / values.length);
   return { value, low: value - half, high: value + half };
 }
 
@@ -157,8 +155,8 @@ function average(values: ArrayLike<number>): number {
 }
 
 /** @throws ArgumentError naming both sides, where they are of other pictures or seeds */
-export function checkComparable(report: Compared, baseline: Compared): void {
-  const picturesOf = ({ dataset: { images, name, digest, side }, seed }: Compared) =>
+export function checkComparable(report: Omit<CountedReport, 'rows'>, baseline: typeof report): void {
+  const picturesOf = ({ dataset: { images, name, digest, side }, seed }: typeof report) =>
     `${images} images of ${name} (${digest})${side === undefined ? '' : ` at ${side} px`}, seed ${seed}`;
   const [own, base] = [picturesOf(report), picturesOf(baseline)];
   if (own === base) return;

@@ -1,9 +1,8 @@
 /** How robust a network is, by the field's own measures, in one go. */
-
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { types } from 'node:util';
-import { type ImageDataset, normalisationOf, type Split, subset } from '../data/dataset';
+import { type ImageDataset, normalisationOf, subset } from '../data/dataset';
 import {
   corruptions,
   type Distortion,
@@ -17,7 +16,7 @@ import { ArgumentError, DataError } from '../io/errors';
 import { appendLine, readLines } from '../io/files';
 import { checkOptions, checkWhole, shown } from '../io/options';
 import type { Network } from '../model/network';
-import { AccuracyMeter, type CountOfOne, countOf } from './accuracy';
+import { AccuracyMeter, countOf } from './accuracy';
 import { type Calibration, calibration, predictions } from './calibration';
 import { checkFits } from './checks';
 import { type EvaluateOptions, type EvaluationRow, rowOf } from './evaluate';
@@ -87,7 +86,7 @@ export async function robustnessReport(options: ReportOptions): Promise<Robustne
   for (const { distortion, strengths } of wanted) checkStrengths(distortion, strengths);
   const count = Math.min(options.images ?? 1000, dataset.test.length);
   const split = subset(dataset.test, { count, seed: 0 });
-  const subject = subjectOf(options, split, seed);
+  const subject: ReportSubject = subjectOf(options, count);
   if (options.baseline !== undefined) checkComparable(subject, options.baseline);
   const kept = new Kept(subject, file);
 
@@ -107,8 +106,15 @@ export async function robustnessReport(options: ReportOptions): Promise<Robustne
     const meter = new AccuracyMeter(network, dataset, distortion);
     try {
       const starts = distortion.steps === undefined ? 1 : restarts; // an attack of steps begins at random
-      for await (const { strength, count } of counts(meter, split, missing, { seed, starts, signal }))
-        add(rowOf({ distortion: distortion.name, strength, seed }, count));
+      const networks = [{ become() {}, strengths: missing }];
+      for await (const { strength, count } of meter.countEach(split, networks, { seed, signal })) {
+        const right = count.answers;
+        for (let start = 1; start < starts; start++) {
+          const { answers } = await meter.count(split, { strength, seed: seed + start, signal });
+          for (const [image, answer] of answers.entries()) right[image] &= answer; // right from all starts
+        }
+        add(rowOf({ distortion: distortion.name, strength, seed }, countOf(right)));
+      }
     } finally {
       meter.dispose();
     }
@@ -124,38 +130,16 @@ export async function robustnessReport(options: ReportOptions): Promise<Robustne
   };
 }
 
-/** Counts at each strength; of several random starts, an image as right that is right from all of them. */
-async function* counts(
-  meter: AccuracyMeter,
-  split: Split,
-  strengths: readonly Strength[],
-  { seed, starts, signal }: { readonly seed: number; readonly starts: number; readonly signal?: AbortSignal },
-): AsyncGenerator<Pick<CountOfOne, 'strength' | 'count'>, void, void> {
-  if (starts === 1) return yield* meter.countEach(split, [{ become() {}, strengths }], { seed, signal });
-  for (const strength of strengths) {
-    const right = new Uint8Array(split.length).fill(1);
-    for (let start = 0; start < starts; start++) {
-      const { answers } = await meter.count(split, { strength, seed: seed + start, signal });
-      for (const [image, answer] of answers.entries()) right[image] &= answer;
-    }
-    yield { strength, count: countOf(right) };
-  }
-}
-
-function subjectOf(
-  { name, network, dataset, restarts = 1 }: ReportOptions,
-  split: Split,
-  seed: number,
-): ReportSubject {
+function subjectOf({ name, network, dataset, seed = 0, restarts = 1 }: ReportOptions, images: number) {
   return {
     network: name,
     weights: digestOf(network),
     dataset: {
       name: dataset.name,
-      digest: split.store.digest,
+      digest: dataset.test.store.digest,
       classes: dataset.classNames.length,
       side: dataset.cropSide,
-      images: split.length,
+      images,
     },
     normalisation: normalisationOf(dataset),
     seed,
@@ -179,20 +163,10 @@ class Kept {
     private readonly file?: string,
   ) {
     if (file === undefined) return;
-    if (!existsSync(file)) {
-      appendLine(file, { subject });
-      return;
-    }
-    const lines = readLines(file) as readonly (Counted | { readonly subject: ReportSubject })[];
-    if (typeof lines[0] !== 'object' || !('subject' in lines[0])) {
-      throw new DataError(`${file} is there, and it does not begin as a report does.`, {
-        cure: 'Name another file, or delete that one.',
-      });
-    }
-    for (const line of lines) {
-      if ('subject' in line) checkSame(subject, line.subject, file);
-      else this.#take(line);
-    }
+    if (!existsSync(file)) appendLine(file, { subject });
+    const [first, ...counted] = readLines(file);
+    checkSame(subject, Object(first).subject, file);
+    for (const line of counted) this.#take(line as Counted);
     if (this.find(CLEAN.distortion, CLEAN.strength) === undefined) this.calibration = undefined;
   }
 
@@ -214,13 +188,17 @@ class Kept {
 
 type Counted = { readonly calibration: Calibration } | EvaluationRow;
 
-/** @throws DataError naming both */
-function checkSame(here: ReportSubject, there: ReportSubject, file: string): void {
+/** @throws DataError naming both, or the file that does not begin with a subject */
+function checkSame(here: ReportSubject, there: ReportSubject | undefined, file: string): void {
+  const cure = 'Name another file, or delete that one.';
+  if (there === undefined) {
+    throw new DataError(`${file} is there, and it does not begin as a report does.`, { cure });
+  }
   const keys = Object.keys({ ...there, ...here }) as (keyof ReportSubject)[];
   const different = keys.find((key) => JSON.stringify(here[key]) !== JSON.stringify(there[key]));
   if (different === undefined) return;
   throw new DataError(
     `${file} was begun with the ${different} ${JSON.stringify(there[different])}, but now it is ${JSON.stringify(here[different])}.`,
-    { cure: 'Name another file, or delete that one.' },
+    { cure },
   );
 }

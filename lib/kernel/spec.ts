@@ -54,9 +54,8 @@ export async function installKernelspec(directory: string): Promise<void> {
   await writeFile(join(aside, 'kernel.json'), `${JSON.stringify(kernelspec, null, 2)}\n`);
   await writeFile(join(aside, 'logo-svg.svg'), logoSvg);
   for (const side of [32, 64]) {
-    await sharp(Buffer.from(logoSvg))
-      .resize(side)
-      .toFile(join(aside, `logo-${side}x${side}.png`));
+    const logo = await sharp(Buffer.from(logoSvg)).resize(side).png().toBuffer();
+    await writeFile(join(aside, `logo-${side}x${side}.png`), logo);
   }
   // A temporary folder is for its maker only; Jupyter may run as someone else.
   await chmod(aside, 0o755);

@@ -4,7 +4,8 @@ import { definitionOf, distortionNamed } from '../distortions';
 import { AccuracyMeter } from '../evaluation/accuracy';
 import { checkLabels } from '../evaluation/checks';
 import { normalise } from '../evaluation/crops';
-import { checkDistorted, imagePair, plannedBatches, type StepInputs, stepInputs } from '../evaluation/inputs';
+import { imagePair, plannedBatches, type StepInputs, stepInputs } from '../evaluation/inputs';
+import { checkDistorted } from '../evaluation/pictures';
 import { ArgumentError, UserError } from '../io/errors';
 import { checkOptions, checkWhole } from '../io/options';
 import { checkLogits, logitsOf, type Network } from '../model/network';
@@ -204,8 +205,8 @@ export class Trainer {
       });
     }
     if (distortion && definitionOf(distortionNamed(distortion.kind).name) !== undefined) {
-      const all = imagePlan({ method: { kind: 'control' }, distortion, seed }, 1);
-      await checkDistorted(dataset, all, (images) => logitsOf(network, images, { training: false }));
+      const { kind, strength } = distortion;
+      await checkDistorted({ dataset, distortion: kind, strength, seed, network });
     }
     const batchCount = Math.ceil(dataset.train.length / batchSize);
     const weight = 'alpha' in method ? divergenceWeight(method, network.classes) : undefined;
