@@ -112,6 +112,8 @@ describe('help and refusals', () => {
     const all: [string[], RegExp][] = [
       [['sweep', '--engine', 'cloud'], /cloud.*in-process, local, ray/],
       [['sweep', '--engine', 'ray', '--processes', '2'], /--processes .* ray\.\n→ .*--engine local/],
+      [['sweep', '--images-per-second', '9'], /--images-per-second .*\n→ .*--dry-run/],
+      [['sweep', '--dry-run', '--tensorboard', 'logs'], /--tensorboard .*\n→ .*without --dry-run/],
       [['sweep', '--figures', 'fig9', '--dry-run', '--images-per-second', '9'], /"fig9"\.\n→ .*fig1a/],
       [['sweep', '--seeds', '0,one'], /--seeds.*whole number.*"one"/],
       [['run', '--method', 'ST', '--alpha', '1', '--alpha', '2'], /'--alpha <number>' is given twice/],

@@ -81,18 +81,21 @@ function planOf({ preset, seeds, divergence, data, store, retrain, precision }: 
   return { preset, seeds, reading: divergence && { divergence }, data, store, retrain, precision };
 }
 
-/** @throws ArgumentError for an option of another engine */
-function engineOf({ engine, processes, address, gpusPerRun, cpusPerRun }: Given<'sweep'>): Engine {
-  const engines = {
-    local: { processes },
-    ray: { address, 'gpus-per-run': gpusPerRun, 'cpus-per-run': cpusPerRun },
-  };
-  for (const [owner, options] of Object.entries(engines)) {
-    const name = Object.entries(options).find(([, value]) => value !== undefined)?.[0];
-    if (name === undefined || owner === engine) continue;
-    throw new ArgumentError(`--${name} is no option of the engine ${engine}.`, {
-      cure: `It goes with --engine ${owner}.`,
-    });
+/** @throws ArgumentError for an option that goes with another engine, or with a sweep that is or is not dry */
+function engineOf(options: Given<'sweep'>): Engine {
+  const { engine, processes, address, gpusPerRun, cpusPerRun, dryRun, imagesPerSecond, tensorboard } =
+    options;
+  const owners = [
+    ['--engine local', engine === 'local', { processes }],
+    ['--engine ray', engine === 'ray', { address, 'gpus-per-run': gpusPerRun, 'cpus-per-run': cpusPerRun }],
+    ['--dry-run', dryRun, { 'images-per-second': imagesPerSecond }],
+    ['a sweep without --dry-run', !dryRun, { tensorboard }],
+  ] as const;
+  for (const [owner, isGiven, owned] of owners) {
+    const name = Object.entries(owned).find(([, value]) => value !== undefined)?.[0];
+    if (name === undefined || isGiven) continue;
+    const other = owner.startsWith('--engine') ? `the engine ${engine}` : 'this sweep';
+    throw new ArgumentError(`--${name} is no option of ${other}.`, { cure: `It goes with ${owner}.` });
   }
   if (engine === 'local') return localEngine({ processes });
   return engine === 'ray' ? rayEngine({ address, gpusPerRun, cpusPerRun }) : inProcess();
