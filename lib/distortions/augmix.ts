@@ -1,6 +1,6 @@
 import { randomUniform, type Tensor, type Tensor4D, tf } from '../tensorflow';
 import { byKind, choose, take } from '../tensorflow/places';
-import { type Distortion, strengthCheck, type Uses } from './distortion';
+import { type Distortion, distortion, type Uses } from './distortion';
 import { histograms } from './pixels';
 import { projected, transformsOf, turned } from './rotation';
 
@@ -31,23 +31,15 @@ type Operation = (typeof OPERATIONS)[number];
  *
  * Values are whole numbers 0..255 between the operations, as they are in the paper's code.
  */
-export const augmix = {
+export const augmix = distortion({
   name: 'augmix',
   title: 'AugMix',
   symbol: 'severity',
   category: 'both',
-  madeBy: 'device',
-  none: 0,
   practical: 3,
   trainingGrid: [3],
   testGrid: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
-  scale: 'linear',
-  check: strengthCheck({
-    what: 'AugMix: the severity',
-    min: 0,
-    max: 10,
-    cure: 'It is 3 in the paper; 0 leaves the images as they are.',
-  }),
+  limits: { what: 'AugMix: the severity', cure: 'It is 3 in the paper; 0 leaves the images as they are.' },
   apply({ crops, strengths, seeds }: Uses<'crops' | 'strengths' | 'seeds'>) {
     const [batch] = crops.shape;
     const uniform = randomUniform(seeds, CHAINS + CHAINS * NUMBERS);
@@ -75,7 +67,7 @@ export const augmix = {
     const mixed = crops.add(tf.addN(chains).sub(crops).mul(ofChains)).clipByValue(0, 1);
     return tf.where(strengths.reshape([-1, 1, 1, 1]).greater(0), mixed, crops) as Tensor4D;
   },
-} satisfies Distortion<number>;
+}) satisfies Distortion<number>;
 
 /** An operation for each image, `[images, 1]` each. */
 interface Operated {

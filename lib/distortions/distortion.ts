@@ -78,6 +78,9 @@ export interface Distortion<S extends Strength = Strength> {
   readonly apply: (input: DistortionInput) => Tensor4D;
 }
 
+/** A distortion whose strength is one number: of Table 1, or one's own. */
+export type Part = Distortion<number | null>;
+
 /** What a distortion is called by default: its name with a capital, without hyphens. */
 export const titleOf = (name: string) => name.charAt(0).toUpperCase() + name.slice(1).replaceAll('-', ' ');
 
@@ -100,30 +103,61 @@ export const isSameStrength = (one: Strength, other: Strength) =>
   JSON.stringify(one) === JSON.stringify(other);
 
 /** A row of Tables 1 and 2. */
-export interface TableDistortion extends Distortion<number | null> {
+export interface TableDistortion extends Part {
   readonly name: DistortionName;
   readonly category: 'noise' | 'transformative';
   readonly practical: number;
   readonly trainingGrid: readonly number[];
 }
 
-/** Makes a distortion's `check`: a number from `min` to `max`, whole where asked; `none` passes as well. */
-export function strengthCheck({
-  what,
-  min,
-  max,
-  whole = false,
-  none,
-  cure,
-}: {
+/** What a distortion says of itself; for the rest there are defaults. */
+interface Outline
+  extends Partial<Omit<Part, 'name' | 'testGrid' | 'apply'>>,
+    Pick<Part, 'testGrid' | 'apply'> {
+  readonly name: DistortionName | (string & {}); // which keeps a name of Table 1 as its type
+  /** What the default `check` says and takes beyond the test grid. */
+  readonly limits?: Partial<Limits>;
+}
+
+/** Gives a distortion the defaults that `OwnDistortion` tells. */
+export function distortion<Given extends Outline>({ limits, ...given }: Given) {
+  const { name, testGrid, title = titleOf(name), symbol = 's' } = given;
+  const numbers = testGrid.filter((strength) => strength !== null);
+  const made: Part = {
+    title,
+    symbol,
+    category: 'transformative',
+    madeBy: 'device',
+    none: testGrid[0],
+    practical: testGrid[Math.floor(testGrid.length / 2)],
+    trainingGrid: testGrid.slice(1),
+    scale: 'linear',
+    check: strengthCheck({
+      what: `${title}: ${symbol}`,
+      min: Math.min(...numbers),
+      max: Math.max(...numbers),
+      none: testGrid[0],
+      cure: 'Strengths beyond the test grid take a `check` of their own.',
+      ...limits,
+    }),
+    ...given,
+  };
+  return made as Omit<Given, 'limits'> & Distortion<Given['testGrid'][number]>;
+}
+
+/** Which strengths a distortion takes, and what messages say of others. */
+interface Limits {
   /** `Rotation: ρ`. */
   readonly what: string;
   readonly min: number;
   readonly max: number;
   readonly whole?: boolean;
-  readonly none?: null;
+  /** Where it is `null`, that passes as well. */
+  readonly none: number | null;
   readonly cure: string;
-}): (strength: Strength) => void {
+}
+
+function strengthCheck({ what, min, max, whole = false, none, cure }: Limits): Distortion['check'] {
   return (strength) => {
     if (strength === null && none === null) return;
     const isNumber = typeof strength === 'number' && strength >= min && strength <= max;

@@ -5,17 +5,17 @@ import { Registry } from '../io/registry';
 import { type Tensor, type Tensor2D, type Tensor4D, tf } from '../tensorflow';
 import { firstTaken, graphHash, hashWithValues } from '../tensorflow/graph-hash';
 import { augmix } from './augmix';
-import { type Composition, compose, type Part } from './composition';
+import { type Composition, compose } from './composition';
 import { type Corruption, corruptions } from './corruptions';
 import {
   type Distortion,
   type DistortionInput,
   type DistortionName,
+  distortion,
   isSameStrength,
+  type Part,
   type Strength,
-  strengthCheck,
   type TableDistortion,
-  titleOf,
 } from './distortion';
 import { fgsm } from './fgsm';
 import { gaussianNoise } from './gaussian-noise';
@@ -30,6 +30,7 @@ export type {
   DistortionInput,
   DistortionName,
   MakeOptions,
+  Part,
   Strength,
   TableDistortion,
 } from './distortion';
@@ -43,7 +44,6 @@ export {
   gaussianNoise,
   jpeg,
   klPgd,
-  type Part,
   pgd,
   randomCrop,
   rotation,
@@ -162,32 +162,12 @@ export function registerDistortion(given: OwnDistortion): Part {
       `The distortion "${name}" must have a function apply or make and a testGrid of two strengths at least, from none to the strongest.`,
     );
   }
-  const { title = titleOf(name), symbol = 's' } = given;
   const numbers = testGrid.filter((strength) => strength !== null);
   if (!numbers.every(Number.isFinite)) {
     throw new ArgumentError(
       `The distortion "${name}" has a testGrid of strengths that are no numbers: ${shown(testGrid)}.`,
     );
   }
-  const distortion: Part = {
-    title,
-    symbol,
-    category: 'transformative',
-    madeBy: 'device',
-    none: testGrid[0],
-    practical: testGrid[Math.floor(testGrid.length / 2)],
-    trainingGrid: testGrid.slice(1),
-    scale: 'linear',
-    check: strengthCheck({
-      what: `${title}: ${symbol}`,
-      min: Math.min(...numbers),
-      max: Math.max(...numbers),
-      ...(testGrid[0] === null && { none: null }),
-      cure: 'Strengths beyond the test grid take a `check` of their own.',
-    }),
-    ...given,
-    apply: apply as Part['apply'],
-  };
   const isRising = numbers.every((strength, at) => at === 0 || strength > numbers[at - 1]);
   const isFalling = numbers.every((strength, at) => at === 0 || strength < numbers[at - 1]);
   if (!isRising && !isFalling) {
@@ -195,10 +175,11 @@ export function registerDistortion(given: OwnDistortion): Part {
       cure: 'It goes from none to the strongest, each strength once.',
     });
   }
-  distortion.check(distortion.practical);
-  checkNone(distortion);
-  own.add(distortion);
-  return distortion;
+  const made: Part = distortion({ ...given, apply: apply as Part['apply'] });
+  made.check(made.practical);
+  checkNone(made);
+  own.add(made);
+  return made;
 }
 
 /**

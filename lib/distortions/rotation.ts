@@ -1,33 +1,24 @@
 import { attribute, dataTypeOf, executeOne, type Tensor, type Tensor4D, tf } from '../tensorflow';
-import { strengthCheck, type TableDistortion, type Uses } from './distortion';
+import { distortion, type TableDistortion, type Uses } from './distortion';
 import { randomSigned } from './pixels';
 
 /**
  * Rotation about the centre by an angle uniform in ±ρ degrees for each image (section 4.2), bilinear, black corners.
  * ρ = 0 is the identity.
  */
-export const rotation = {
+export const rotation = distortion({
   name: 'rotation',
-  title: 'Rotation',
   symbol: 'ρ',
   category: 'transformative',
-  madeBy: 'device',
   unit: '°',
-  none: 0,
   practical: 30,
   trainingGrid: [0, 90, 180],
   testGrid: [0, 5, 10, 20, 30, 45, 60, 75, 90, 120, 150, 180],
-  scale: 'linear',
-  check: strengthCheck({
-    what: 'Rotation: ρ',
-    min: 0,
-    max: 180,
-    cure: 'ρ is the largest angle in degrees, to either side.',
-  }),
+  limits: { cure: 'ρ is the largest angle in degrees, to either side.' },
   apply({ crops, strengths, seeds }: Uses<'crops' | 'strengths' | 'seeds'>) {
     return rotate(crops, randomSigned(seeds, 1).mul(strengths.reshape([-1, 1])));
   },
-} satisfies TableDistortion;
+}) satisfies TableDistortion;
 
 /**
  * Rotates images about their centres, bilinear; what comes from outside is black.

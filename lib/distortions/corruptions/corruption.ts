@@ -9,7 +9,7 @@ import {
   tf,
 } from '../../tensorflow';
 import { take, whereIs } from '../../tensorflow/places';
-import { type Distortion, strengthCheck, titleOf, type Uses } from '../distortion';
+import { type Distortion, distortion, titleOf, type Uses } from '../distortion';
 
 /** A constant's values at severities 1 to 5, as published for images of a side. */
 export interface Published {
@@ -70,25 +70,18 @@ export function corruption<Constant extends string>(
   }: Partial<Pick<Corruption, 'title' | 'category' | 'isExtra'>> & { readonly isFinished?: boolean } = {},
 ): Corruption {
   const published = Object.entries<Published>(constantsOf) as [Constant, Published][];
-  return {
+  return distortion({
     name,
     title,
     category,
     isExtra,
     symbol: name, // nineteen severities: a letter would not tell which
-    madeBy: 'device',
-    none: 0,
-    practical: 3,
-    trainingGrid: [1, 2, 3, 4, 5],
     testGrid: [0, 1, 2, 3, 4, 5],
-    scale: 'linear',
-    check: strengthCheck({
+    limits: {
       what: `${title}: the severity`,
-      min: 0,
-      max: 5,
       whole: true,
       cure: 'Severities are 1 to 5; 0 is no corruption.',
-    }),
+    },
     apply({ crops, strengths, seeds }: Uses<'crops' | 'strengths' | 'seeds'>) {
       const severities = strengths.reshape([-1]).cast('int32');
       const choose = (table: Tensor) => take(table, severities);
@@ -104,5 +97,5 @@ export function corruption<Constant extends string>(
       const within = executeOne('ClipByValue', [made, tf.scalar(0), tf.scalar(1)], [ofImages]);
       return whereIs(severities.greater(0), within, crops);
     },
-  };
+  });
 }
