@@ -39,7 +39,7 @@ export const augmix = distortion({
   practical: 3,
   trainingGrid: [3],
   testGrid: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
-  limits: { what: 'AugMix: the severity', cure: 'It is 3 in the paper; 0 leaves the images as they are.' },
+  limits: { what: 'the severity', cure: 'It is 3 in the paper; 0 leaves the images as they are.' },
   apply({ crops, strengths, seeds }: Uses<'crops' | 'strengths' | 'seeds'>) {
     const [batch] = crops.shape;
     const uniform = randomUniform(seeds, CHAINS + CHAINS * NUMBERS);

@@ -82,7 +82,7 @@ export interface Distortion<S extends Strength = Strength> {
 export type Part = Distortion<number | null>;
 
 /** What a distortion is called by default: its name with a capital, without hyphens. */
-export const titleOf = (name: string) => name.charAt(0).toUpperCase() + name.slice(1).replaceAll('-', ' ');
+const titleOf = (name: string) => name.charAt(0).toUpperCase() + name.slice(1).replaceAll('-', ' ');
 
 /** The place of a strength in the test grid; -1 where it is not in it. */
 export function placeInGrid({ testGrid }: Distortion, strength: Strength): number {
@@ -115,7 +115,7 @@ interface Outline
   extends Partial<Omit<Part, 'name' | 'testGrid' | 'apply'>>,
     Pick<Part, 'testGrid' | 'apply'> {
   readonly name: DistortionName | (string & {}); // which keeps a name of Table 1 as its type
-  /** What the default `check` says and takes beyond the test grid. */
+  /** What the default `check` says, and takes beyond the test grid; `what` is the strength by its symbol. */
   readonly limits?: Partial<Limits>;
 }
 
@@ -133,12 +133,12 @@ export function distortion<Given extends Outline>({ limits, ...given }: Given) {
     trainingGrid: testGrid.slice(1),
     scale: 'linear',
     check: strengthCheck({
-      what: `${title}: ${symbol}`,
       min: Math.min(...numbers),
       max: Math.max(...numbers),
       none: testGrid[0],
       cure: 'Strengths beyond the test grid take a `check` of their own.',
       ...limits,
+      what: `${title}: ${limits?.what ?? symbol}`,
     }),
     ...given,
   };

@@ -99,29 +99,24 @@ const own = new Registry<Part>('distortion', {
 /** Sides of pictures that a distortion is tried with: it may have a constant for each pixel. */
 const SIDES = [8, 28, 56, 64, 112, 128, 224, ...Array.from({ length: 300 }, (_, at) => at + 1)];
 
-/** Of 10 pixels at least. */
-function squaresOf(crop: number): Tensor4D {
-  const side = Math.max(10, sourceSideOf(crop));
-  return tf.zeros([2, side, side, 3]);
-}
-
 /** What `apply` makes of small pictures, or of those of the first side that it takes. */
 function graphOf({ apply }: Part) {
-  return firstTaken(SIDES, (side) =>
-    graphHash(
+  return firstTaken(SIDES, (side) => {
+    const sourceSide = Math.max(10, sourceSideOf(side));
+    return graphHash(
       (input) => {
         const gradient = (images: Tensor4D): Tensor4D => images.mul(2);
         const divergenceGradient = (images: Tensor4D): Tensor4D => images.mul(3);
         return { distorted: apply({ ...input, gradient, divergenceGradient }) };
       },
       () => ({
-        squares: squaresOf(side),
+        squares: tf.zeros([2, sourceSide, sourceSide, 3]) as Tensor4D,
         crops: tf.zeros([2, side, side, 3]) as Tensor4D,
         strengths: tf.zeros([2]),
         seeds: tf.zeros([2, 2], 'int32') as Tensor2D,
       }),
-    ),
-  );
+    );
+  });
 }
 
 /**

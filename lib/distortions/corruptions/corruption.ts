@@ -9,7 +9,7 @@ import {
   tf,
 } from '../../tensorflow';
 import { take, whereIs } from '../../tensorflow/places';
-import { type Distortion, distortion, titleOf, type Uses } from '../distortion';
+import { type Distortion, distortion, type Uses } from '../distortion';
 
 /** A constant's values at severities 1 to 5, as published for images of a side. */
 export interface Published {
@@ -50,6 +50,10 @@ export interface Making<Constant extends string = string> {
   readonly seeds: (stream: number) => Tensor2D;
 }
 
+interface Told extends Partial<Pick<Corruption, 'title' | 'category' | 'isExtra'>> {
+  readonly isFinished?: boolean;
+}
+
 const ofImages = attribute.type('T', DataType.float32);
 
 /**
@@ -62,26 +66,17 @@ export function corruption<Constant extends string>(
   name: string,
   constantsOf: Readonly<Record<Constant, Published>>,
   make: (images: Tensor4D, making: Making<Constant>) => Tensor,
-  {
-    title = titleOf(name),
-    category = 'noise',
-    isExtra = false,
-    isFinished = false,
-  }: Partial<Pick<Corruption, 'title' | 'category' | 'isExtra'>> & { readonly isFinished?: boolean } = {},
+  { isFinished = false, ...told }: Told = {},
 ): Corruption {
   const published = Object.entries<Published>(constantsOf) as [Constant, Published][];
   return distortion({
     name,
-    title,
-    category,
-    isExtra,
+    category: 'noise',
+    isExtra: false,
     symbol: name, // nineteen severities: a letter would not tell which
     testGrid: [0, 1, 2, 3, 4, 5],
-    limits: {
-      what: `${title}: the severity`,
-      whole: true,
-      cure: 'Severities are 1 to 5; 0 is no corruption.',
-    },
+    limits: { what: 'the severity', whole: true, cure: 'Severities are 1 to 5; 0 is no corruption.' },
+    ...told,
     apply({ crops, strengths, seeds }: Uses<'crops' | 'strengths' | 'seeds'>) {
       const severities = strengths.reshape([-1]).cast('int32');
       const choose = (table: Tensor) => take(table, severities);
