@@ -202,8 +202,7 @@ export function divergenceWeight(method: Extract<Method, { alpha: number }>, cla
 export function methodLoss(method: Method | OwnMethod, input: LossInput): Scalar {
   if ('loss' in method) return ownLoss(method, input);
   if (method.kind === 'own') return ownLoss(ownMethod(method), input);
-  if (method.kind === 'JSD') return jsdLoss(method.alpha, input);
-  const { reference, distorted, labels, weight, f } = input;
+  const { reference, distorted, again, labels, weight, f } = input;
   const bothLogits = (passes: Passes = 'joint') =>
     passes === 'separate' ? [f(reference), f(distorted)] : bothAtOnce(f, reference, distorted);
   switch (method.kind) {
@@ -228,6 +227,12 @@ export function methodLoss(method: Method | OwnMethod, input: LossInput): Scalar
         .mul(mu)
         .add(taskLoss(distortedLogits, labels).mul(1 - mu));
     }
+    case 'JSD': {
+      const { alpha } = method;
+      const logits = f(tf.concat([reference, distorted, again?.() ?? distorted])); // [3 · batch, classes]
+      const answers = tf.split<Tensor2D>(logits, 3);
+      return taskLoss(answers[0], labels).add(jensenShannonDivergence(answers).mul(weight ?? alpha));
+    }
   }
 }
 
@@ -235,11 +240,4 @@ function bothAtOnce(f: LossInput['f'], first: Tensor4D, second: Tensor4D): [Tens
   const batch = first.shape[0];
   const logits = f(tf.concat([first, second])); // [2 · batch, classes]
   return [logits.slice(0, batch), logits.slice(batch, batch)];
-}
-
-/** AugMix's objective: three images go through the network as one batch. */
-function jsdLoss(alpha: number, { reference, distorted, again, labels, weight, f }: LossInput): Scalar {
-  const logits = f(tf.concat([reference, distorted, again?.() ?? distorted])); // [3 · batch, classes]
-  const answers = tf.split<Tensor2D>(logits, 3);
-  return taskLoss(answers[0], labels).add(jensenShannonDivergence(answers).mul(weight ?? alpha));
 }
