@@ -110,61 +110,54 @@ export interface TableDistortion extends Part {
   readonly trainingGrid: readonly number[];
 }
 
+/** Which strengths a distortion takes, and what messages say of others. */
+interface Limits {
+  /** What the strength is called. Default: its symbol. */
+  readonly what?: string;
+  /** Default: the least of the test grid. */
+  readonly min?: number;
+  /** Default: the largest of the test grid. */
+  readonly max?: number;
+  readonly whole?: boolean;
+  readonly cure?: string;
+}
+
 /** What a distortion says of itself; for the rest there are defaults. */
 interface Outline
   extends Partial<Omit<Part, 'name' | 'testGrid' | 'apply'>>,
     Pick<Part, 'testGrid' | 'apply'> {
   readonly name: DistortionName | (string & {}); // which keeps a name of Table 1 as its type
-  /** What the default `check` says, and takes beyond the test grid; `what` is the strength by its symbol. */
-  readonly limits?: Partial<Limits>;
+  readonly limits?: Limits;
 }
 
 /** Gives a distortion the defaults that `OwnDistortion` tells. */
-export function distortion<Given extends Outline>({ limits, ...given }: Given) {
+export function distortion<Given extends Outline>({ limits = {}, ...given }: Given) {
   const { name, testGrid, title = titleOf(name), symbol = 's' } = given;
+  const [none] = testGrid;
   const numbers = testGrid.filter((strength) => strength !== null);
+  const { min = Math.min(...numbers), max = Math.max(...numbers), whole = false } = limits;
+  const { cure = 'Strengths beyond the test grid take a `check` of their own.' } = limits;
+  const what = `${title}: ${limits.what ?? symbol}`;
   const made: Part = {
     title,
     symbol,
     category: 'transformative',
     madeBy: 'device',
-    none: testGrid[0],
+    none,
     practical: testGrid[Math.floor(testGrid.length / 2)],
     trainingGrid: testGrid.slice(1),
     scale: 'linear',
-    check: strengthCheck({
-      min: Math.min(...numbers),
-      max: Math.max(...numbers),
-      none: testGrid[0],
-      cure: 'Strengths beyond the test grid take a `check` of their own.',
-      ...limits,
-      what: `${title}: ${limits?.what ?? symbol}`,
-    }),
+    // Its text is part of what tells distortions of one's own apart, and so of the ids of their runs.
+    check: (strength) => {
+      if (strength === null && none === null) return;
+      const isNumber = typeof strength === 'number' && strength >= min && strength <= max;
+      if (isNumber && Number.isFinite(strength) && (Number.isInteger(strength) || !whole)) return;
+      const range = max === Number.POSITIVE_INFINITY ? `from ${min} on` : `from ${min} to ${max}`;
+      const number = whole ? 'a whole number' : 'a number';
+      const got = typeof strength === 'number' ? strength : JSON.stringify(strength);
+      throw new ArgumentError(`${what} must be ${number} ${range}, but got ${got}.`, { cure });
+    },
     ...given,
   };
   return made as Omit<Given, 'limits'> & Distortion<Given['testGrid'][number]>;
-}
-
-/** Which strengths a distortion takes, and what messages say of others. */
-interface Limits {
-  /** `Rotation: ρ`. */
-  readonly what: string;
-  readonly min: number;
-  readonly max: number;
-  readonly whole?: boolean;
-  /** Where it is `null`, that passes as well. */
-  readonly none: number | null;
-  readonly cure: string;
-}
-
-function strengthCheck({ what, min, max, whole = false, none, cure }: Limits): Distortion['check'] {
-  return (strength) => {
-    if (strength === null && none === null) return;
-    const isNumber = typeof strength === 'number' && strength >= min && strength <= max;
-    if (isNumber && Number.isFinite(strength) && (Number.isInteger(strength) || !whole)) return;
-    const range = max === Number.POSITIVE_INFINITY ? `from ${min} on` : `from ${min} to ${max}`;
-    const number = whole ? 'a whole number' : 'a number';
-    const got = typeof strength === 'number' ? strength : JSON.stringify(strength);
-    throw new ArgumentError(`${what} must be ${number} ${range}, but got ${got}.`, { cure });
-  };
 }

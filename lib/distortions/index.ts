@@ -163,9 +163,9 @@ export function registerDistortion(given: OwnDistortion): Part {
       `The distortion "${name}" has a testGrid of strengths that are no numbers: ${shown(testGrid)}.`,
     );
   }
-  const isRising = numbers.every((strength, at) => at === 0 || strength > numbers[at - 1]);
-  const isFalling = numbers.every((strength, at) => at === 0 || strength < numbers[at - 1]);
-  if (!isRising && !isFalling) {
+  const goes = (sign: 1 | -1) =>
+    numbers.every((strength, at) => at === 0 || sign * (strength - numbers[at - 1]) > 0);
+  if (!goes(1) && !goes(-1)) {
     throw new ArgumentError(`The distortion "${name}" has a testGrid in no order: ${shown(testGrid)}.`, {
       cure: 'It goes from none to the strongest, each strength once.',
     });

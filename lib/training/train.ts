@@ -219,10 +219,6 @@ export class Trainer {
     for (const [at, one] of ofLoss.entries()) variables.set(`loss/${at}`, one);
     if ('kind' in method && method.kind === 'own') beginMethod(method);
     const untrained = isOwn ? network.snapshot() : undefined;
-    const history: EpochResult[] = [];
-    let best: Snapshot | undefined;
-    let position = { epoch: 0, batch: 0, lossSum: 0 };
-    let savedAt = performance.now();
     const run = JSON.stringify({
       run: checkpoint?.run,
       dataset: checkpoint && digestOf(dataset),
@@ -234,6 +230,11 @@ export class Trainer {
       definition,
       computed: first?.hash,
     });
+    const resumed = checkpoint && loadCheckpoint(checkpoint.file, run, variables);
+    const history = [...(resumed?.progress.history ?? [])];
+    let best = resumed?.best;
+    let position = resumed?.progress ?? { epoch: 0, batch: 0, lossSum: 0 };
+    let savedAt = performance.now();
     const save = () => {
       if (checkpoint === undefined) return;
       saveCheckpoint(checkpoint.file, { run, ...position, history }, variables, best);
@@ -241,12 +242,6 @@ export class Trainer {
     };
 
     try {
-      const resumed = checkpoint && loadCheckpoint(checkpoint.file, run, variables);
-      if (resumed !== undefined) {
-        position = resumed.progress;
-        history.push(...resumed.progress.history);
-        best = resumed.best;
-      }
       if (position.epoch > epochs) {
         throw new ArgumentError(
           `train: epochs is ${epochs}, but the checkpoint ${checkpoint?.file} has ${position.epoch}.`,
