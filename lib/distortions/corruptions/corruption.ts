@@ -11,13 +11,11 @@ import {
 import { take, whereIs } from '../../tensorflow/places';
 import { type Distortion, distortion, type Uses } from '../distortion';
 
-/** A constant's values at severities 1 to 5, as published for images of a side. */
+/** A constant's values at severities 1 to 5, as published for a side: CIFAR-10-C's, Tiny ImageNet-C's, ImageNet-C's. */
 export interface Published {
-  /** CIFAR-10-C. */
   readonly 32: readonly number[];
-  /** Tiny ImageNet-C. Default: those of 32. */
+  /** Default: those of 32. */
   readonly 64?: readonly number[];
-  /** ImageNet-C. */
   readonly 224: readonly number[];
 }
 

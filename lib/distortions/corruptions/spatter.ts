@@ -67,9 +67,7 @@ for (let long = 0; long <= FARTHEST; long++) {
 
 /**
  * Lights drops from one side, 0..255: takes the distance from their edge, equalises its histogram and embosses it, as OpenCV's
- * distance transform, equalizeHist and filter2D do.
- *
- * @param bytes `[batch, S, S, 1]`, whole numbers 0..255: how much liquid there is, 0 where there is no drop
+ * distance transform, equalizeHist and filter2D do. `bytes`, `[batch, S, S, 1]`, say how much liquid there is, 0..255.
  */
 export function relief(bytes: Tensor4D): Tensor {
   const side = bytes.shape[1];
@@ -102,8 +100,6 @@ const OCTANT = Math.SQRT2 - 1;
 /**
  * Finds the edges of an image as OpenCV's Canny does, 1 or 0. From an edge it goes on along less steep pixels for two steps,
  * where OpenCV goes to their end: on spatter's drops, fewer than 0.1 % of the pixels differ.
- *
- * @param bytes `[batch, S, S, 1]`, whole numbers 0..255
  */
 function edgesOf(bytes: Tensor4D): Tensor4D {
   const size = [-1, ...bytes.shape.slice(1)];
