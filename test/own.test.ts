@@ -52,7 +52,7 @@ import {
   Variable,
   valueAndGradients,
 } from '../lib/tensorflow';
-import { imagePlan } from '../lib/training/image-plan';
+import { imagePlan } from '../lib/training/methods';
 import { type OwnMethod, registerMethod } from '../lib/training/own-methods';
 import { type TrainOptions, train } from '../lib/training/train';
 

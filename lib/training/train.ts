@@ -13,11 +13,11 @@ import { currentKernel } from '../notebook/client';
 import { giveWay } from '../notebook/give-way';
 import { type CompileOptions, compile, Nesterov, type Scalar, tf, valueAndGradients } from '../tensorflow';
 import { type EpochResult, loadCheckpoint, type Snapshot, saveCheckpoint } from './checkpoint';
-import { imagePlan } from './image-plan';
 import {
   checkMethod,
   computedBy,
   divergenceWeight,
+  imagePlan,
   type Method,
   methodLoss,
   type TrainingDistortion,

@@ -15,10 +15,11 @@ import { take } from '../../tensorflow/places';
 import { randomSigned } from '../pixels';
 import type { Making } from './corruption';
 
-/** Mirrored about the image's edge (SciPy's `reflect`), or about its last pixel (OpenCV's `REFLECT_101`). */
-type Mirror = 'reflect' | 'reflect-101';
-/** How an image goes on beyond its edge: by its last pixel, or mirrored. */
-export type Edge = 'nearest' | Mirror;
+/**
+ * How an image goes on beyond its edge: by its last pixel, mirrored about the edge (SciPy's `reflect`), or about the last pixel
+ * (OpenCV's `REFLECT_101`).
+ */
+export type Edge = 'nearest' | 'reflect' | 'reflect-101';
 
 /**
  * Gaussian blur along one axis, up to `truncate` σ away, as SciPy's `gaussian_filter1d` does it: a matrix for each σ, whose rows
@@ -140,7 +141,12 @@ export function zoom(images: Tensor4D, factors: readonly number[], choose: Makin
 }
 
 /** Pixels looked up bilinearly, each at a place of its own, `[batch, S, S]`; what lies outside is mirrored. */
-export function lookedUp(images: Tensor4D, rows: Tensor, columns: Tensor, mirror: Mirror): Tensor4D {
+export function lookedUp(
+  images: Tensor4D,
+  rows: Tensor,
+  columns: Tensor,
+  mirror: Exclude<Edge, 'nearest'>,
+): Tensor4D {
   const [batch, side, , channels] = images.shape;
   const shift = mirror === 'reflect' ? 0.5 : 0;
   const half = side - 1 + 2 * shift;
