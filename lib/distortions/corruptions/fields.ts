@@ -141,12 +141,7 @@ export function zoom(images: Tensor4D, factors: readonly number[], choose: Makin
 }
 
 /** Pixels looked up bilinearly, each at a place of its own, `[batch, S, S]`; what lies outside is mirrored. */
-export function lookedUp(
-  images: Tensor4D,
-  rows: Tensor,
-  columns: Tensor,
-  mirror: Exclude<Edge, 'nearest'>,
-): Tensor4D {
+export function lookedUp(images: Tensor4D, rows: Tensor, columns: Tensor, mirror: Exclude<Edge, 'nearest'>) {
   const [batch, side, , channels] = images.shape;
   const shift = mirror === 'reflect' ? 0.5 : 0;
   const half = side - 1 + 2 * shift;
