@@ -52,7 +52,7 @@ import {
   Variable,
   valueAndGradients,
 } from '../lib/tensorflow';
-import { imagePlan } from '../lib/training/image-plan';
+import { imagePlan } from '../lib/training/methods';
 import { type OwnMethod, registerMethod } from '../lib/training/own-methods';
 import { type TrainOptions, train } from '../lib/training/train';
 
@@ -767,6 +767,40 @@ describe('a method of one’s own', () => {
     await assert.rejects(
       train({ ...options, network, method: { ...mixed, loss }, distortion: noise, checkpoint }),
       /is of another training: the loss or the network computes something else/,
+    );
+  });
+});
+
+describe('a variable of a network', () => {
+  it('may be called otherwise than the network calls it: training goes on from its checkpoint, and tells a gradient of 0', async () => {
+    const network = () =>
+      fromFunctions({
+        classes: 10,
+        variables: {
+          filter: new Variable('w', normalTensor([1, 2], [5, 5, 3, 16], 0.1)),
+          weight: new Variable('w', normalTensor([3, 4], [16, 10], 0.3)),
+        },
+        forward: (images, { filter, weight }) =>
+          tf
+            .conv2d(images as Tensor4D, filter as Tensor4D, 2, 'same')
+            .relu()
+            .mean([1, 2])
+            .matMul(weight),
+      });
+    const method = { kind: 'baseline' } as const;
+    const [whole, first, second] = [network(), network(), network()];
+    await train({ ...options, network: whole, method });
+    const checkpoint = { file: join(folder, 'renamed.safetensors'), run: 'renamed' };
+    const stop = new AbortController();
+    const onEpoch = () => stop.abort();
+    const given = { ...options, method, checkpoint };
+    await assert.rejects(train({ ...given, network: first, signal: stop.signal, onEpoch }));
+    await train({ ...given, network: second });
+    assert.equal(apart(second.snapshot(), whole.snapshot()), 0);
+    const constant: OwnMethod = { name: 'constant', loss: ({ reference, f }) => f(reference).sum().mul(0) };
+    await assert.rejects(
+      train({ ...options, network: network(), method: constant }),
+      /no weight has changed/,
     );
   });
 });

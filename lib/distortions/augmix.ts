@@ -1,6 +1,6 @@
 import { randomUniform, type Tensor, type Tensor4D, tf } from '../tensorflow';
 import { byKind, choose, take } from '../tensorflow/places';
-import { type Distortion, strengthCheck, type Uses } from './distortion';
+import { type Distortion, distortion, type Uses } from './distortion';
 import { histograms } from './pixels';
 import { projected, transformsOf, turned } from './rotation';
 
@@ -10,20 +10,6 @@ const DEPTH = 3;
 /** Random numbers of a chain: its depth, and operation, level and sign of each step. */
 const NUMBERS = 1 + 3 * DEPTH;
 
-/** Operations, none of which is a corruption of the benchmarks. */
-const OPERATIONS = [
-  'autocontrast',
-  'equalize',
-  'posterize',
-  'rotate',
-  'solarize',
-  'shear-x',
-  'shear-y',
-  'translate-x',
-  'translate-y',
-] as const;
-type Operation = (typeof OPERATIONS)[number];
-
 /**
  * AugMix (Hendrycks et al. 2020, arXiv 1912.02781, Algorithm 1): three chains of one to three random operations, mixed with
  * weights from a Dirichlet distribution, and mixed with the image itself with a weight uniform in 0..1. The strength is
@@ -31,23 +17,15 @@ type Operation = (typeof OPERATIONS)[number];
  *
  * Values are whole numbers 0..255 between the operations, as they are in the paper's code.
  */
-export const augmix = {
+export const augmix = distortion({
   name: 'augmix',
   title: 'AugMix',
   symbol: 'severity',
   category: 'both',
-  madeBy: 'device',
-  none: 0,
   practical: 3,
   trainingGrid: [3],
   testGrid: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
-  scale: 'linear',
-  check: strengthCheck({
-    what: 'AugMix: the severity',
-    min: 0,
-    max: 10,
-    cure: 'It is 3 in the paper; 0 leaves the images as they are.',
-  }),
+  limits: { what: 'the severity', cure: 'It is 3 in the paper; 0 leaves the images as they are.' },
   apply({ crops, strengths, seeds }: Uses<'crops' | 'strengths' | 'seeds'>) {
     const [batch] = crops.shape;
     const uniform = randomUniform(seeds, CHAINS + CHAINS * NUMBERS);
@@ -62,7 +40,7 @@ export const augmix = {
       const [operation, level, sign] = steps.slice(3 * step, 3 * step + 3);
       const isThere = depth.mul(DEPTH).floor().greaterEqual(step);
       images = operated(images as Tensor4D, {
-        operation: tf.where(isThere, operation.mul(OPERATIONS.length).floor(), OPERATIONS.length),
+        operation: tf.where(isThere, operation.mul(NAMES.length).floor(), NAMES.length),
         level: level.mul(severity.sub(0.1)).add(0.1).maximum(0),
         sign: tf.where(sign.greater(0.5), tf.onesLike(sign).neg(), tf.onesLike(sign)),
       });
@@ -75,7 +53,7 @@ export const augmix = {
     const mixed = crops.add(tf.addN(chains).sub(crops).mul(ofChains)).clipByValue(0, 1);
     return tf.where(strengths.reshape([-1, 1, 1, 1]).greater(0), mixed, crops) as Tensor4D;
   },
-} satisfies Distortion<number>;
+}) satisfies Distortion<number>;
 
 /** An operation for each image, `[images, 1]` each. */
 interface Operated {
@@ -87,8 +65,13 @@ interface Operated {
   readonly sign: Tensor;
 }
 
-/** Operations on values, of images `[n, S, S, channels]` at levels `[n, 1, 1, 1]`; the others move pixels. */
-const ON_VALUES: Partial<Record<Operation, (parts: readonly Tensor[]) => Tensor>> = {
+/** What images `[n, S, S, channels]` become at levels `[n, 1, 1, 1]`, where pixels move as {@link moves} tells. */
+type Operation = (parts: readonly Tensor[]) => Tensor;
+
+const moved: Operation = ([images, , maps]) => projected(images as Tensor4D, maps).floor();
+
+/** None of them is a corruption of the benchmarks. */
+const OPERATIONS = {
   autocontrast([images]) {
     const low = images.min([1, 2], true);
     const range = images.max([1, 2], true).sub(low);
@@ -99,30 +82,27 @@ const ON_VALUES: Partial<Record<Operation, (parts: readonly Tensor[]) => Tensor>
     const coarse = tf.pow(2, level.mul(0.4).floor().add(4)); // 4 bits less the level's are kept
     return images.div(coarse).floor().mul(coarse);
   },
+  rotate: moved,
   solarize([images, level]) {
     const threshold = tf.sub(256, level.mul(25.6).floor());
     return choose(images.less(threshold), images, tf.sub(255, images));
   },
-};
-/** What is done by each of {@link OPERATIONS}: one of those on values, moving, or after the last of them nothing. */
-const KINDS = [...OPERATIONS, 'none'].map((name) => {
-  const value = Object.keys(ON_VALUES).indexOf(name);
-  return value >= 0 ? value : Object.keys(ON_VALUES).length + (name === 'none' ? 1 : 0);
-});
+  'shear-x': moved,
+  'shear-y': moved,
+  'translate-x': moved,
+  'translate-y': moved,
+} satisfies Readonly<Record<string, Operation>>;
+const NAMES = Object.keys(OPERATIONS);
+/** What is done by each of them, and after the last nothing; all that move pixels are one way. */
+const DONE: readonly Operation[] = [...Object.values(OPERATIONS), ([images]) => images];
+const WAYS = [...new Set(DONE)];
+const KINDS = DONE.map((operation) => WAYS.indexOf(operation));
 
-/**
- * Does to each image its operation.
- *
- * @param images `[images, S, S, channels]`, whole numbers 0..255
- */
+/** Does to each image its operation. @param images `[images, S, S, channels]`, whole numbers 0..255 */
 export function operated(images: Tensor4D, by: Operated): Tensor4D {
   const kinds = take(tf.tensor1d(KINDS, 'int32'), by.operation.reshape([-1]).cast('int32'));
   const inputs = [images, by.level.reshape([-1, 1, 1, 1]), moves(by, images.shape[1])];
-  return byKind(kinds, inputs, [
-    ...Object.values(ON_VALUES),
-    ([some, , maps]) => projected(some as Tensor4D, maps).floor(),
-    ([some]) => some,
-  ]) as Tensor4D;
+  return byKind(kinds, inputs, WAYS) as Tensor4D;
 }
 
 /** The largest angle, in degrees. */
@@ -135,9 +115,9 @@ const TURNS = Array.from({ length: 2 * FARTHEST + 1 }, (_, at) => {
 
 /** Where the pixels of each image come from, for {@link projected}. */
 function moves({ operation, level, sign }: Operated, side: number): Tensor {
-  const amount = (name: Operation, most: number, whole: boolean) => {
+  const amount = (name: keyof typeof OPERATIONS, most: number, whole: boolean) => {
     const of = level.mul(most / 10);
-    const is = operation.equal(OPERATIONS.indexOf(name)).cast('float32');
+    const is = operation.equal(NAMES.indexOf(name)).cast('float32');
     return (whole ? of.floor() : of).mul(sign).mul(is);
   };
   const degrees = amount('rotate', FARTHEST, true).add(FARTHEST).reshape([-1]).cast('int32');

@@ -1,9 +1,6 @@
 import { ArgumentError } from '../io/errors';
 import { type Tensor4D, tf } from '../tensorflow';
-import type { Distortion, DistortionInput, Strength } from './distortion';
-
-/** A distortion whose strength is one number: of Table 1, or one's own. */
-export type Part = Distortion<number | null>;
+import type { Distortion, DistortionInput, Part, Strength } from './distortion';
 
 /** Several distortions, one after the other. */
 export interface Composition extends Distortion<readonly number[]> {

@@ -78,8 +78,11 @@ export interface Distortion<S extends Strength = Strength> {
   readonly apply: (input: DistortionInput) => Tensor4D;
 }
 
+/** A distortion whose strength is one number: of Table 1, or one's own. */
+export type Part = Distortion<number | null>;
+
 /** What a distortion is called by default: its name with a capital, without hyphens. */
-export const titleOf = (name: string) => name.charAt(0).toUpperCase() + name.slice(1).replaceAll('-', ' ');
+const titleOf = (name: string) => name.charAt(0).toUpperCase() + name.slice(1).replaceAll('-', ' ');
 
 /** The place of a strength in the test grid; -1 where it is not in it. */
 export function placeInGrid({ testGrid }: Distortion, strength: Strength): number {
@@ -100,37 +103,61 @@ export const isSameStrength = (one: Strength, other: Strength) =>
   JSON.stringify(one) === JSON.stringify(other);
 
 /** A row of Tables 1 and 2. */
-export interface TableDistortion extends Distortion<number | null> {
+export interface TableDistortion extends Part {
   readonly name: DistortionName;
   readonly category: 'noise' | 'transformative';
   readonly practical: number;
   readonly trainingGrid: readonly number[];
 }
 
-/** Makes a distortion's `check`: a number from `min` to `max`, whole where asked; `none` passes as well. */
-export function strengthCheck({
-  what,
-  min,
-  max,
-  whole = false,
-  none,
-  cure,
-}: {
-  /** `Rotation: ρ`. */
-  readonly what: string;
-  readonly min: number;
-  readonly max: number;
+/** Which strengths a distortion takes, and what messages say of others. */
+interface Limits {
+  /** What the strength is called. Default: its symbol. */
+  readonly what?: string;
+  /** Default: the least of the test grid. */
+  readonly min?: number;
+  /** Default: the largest of the test grid. */
+  readonly max?: number;
   readonly whole?: boolean;
-  readonly none?: null;
-  readonly cure: string;
-}): (strength: Strength) => void {
-  return (strength) => {
-    if (strength === null && none === null) return;
-    const isNumber = typeof strength === 'number' && strength >= min && strength <= max;
-    if (isNumber && Number.isFinite(strength) && (Number.isInteger(strength) || !whole)) return;
-    const range = max === Number.POSITIVE_INFINITY ? `from ${min} on` : `from ${min} to ${max}`;
-    const number = whole ? 'a whole number' : 'a number';
-    const got = typeof strength === 'number' ? strength : JSON.stringify(strength);
-    throw new ArgumentError(`${what} must be ${number} ${range}, but got ${got}.`, { cure });
+  readonly cure?: string;
+}
+
+/** What a distortion says of itself; for the rest there are defaults. */
+interface Outline
+  extends Partial<Omit<Part, 'name' | 'testGrid' | 'apply'>>,
+    Pick<Part, 'testGrid' | 'apply'> {
+  readonly name: DistortionName | (string & {}); // which keeps a name of Table 1 as its type
+  readonly limits?: Limits;
+}
+
+/** Gives a distortion the defaults that `OwnDistortion` tells. */
+export function distortion<Given extends Outline>({ limits = {}, ...given }: Given) {
+  const { name, testGrid, title = titleOf(name), symbol = 's' } = given;
+  const [none] = testGrid;
+  const numbers = testGrid.filter((strength) => strength !== null);
+  const { min = Math.min(...numbers), max = Math.max(...numbers), whole = false } = limits;
+  const { cure = 'Strengths beyond the test grid take a `check` of their own.' } = limits;
+  const what = `${title}: ${limits.what ?? symbol}`;
+  const made: Part = {
+    title,
+    symbol,
+    category: 'transformative',
+    madeBy: 'device',
+    none,
+    practical: testGrid[Math.floor(testGrid.length / 2)],
+    trainingGrid: testGrid.slice(1),
+    scale: 'linear',
+    // Its text is part of what tells distortions of one's own apart, and so of the ids of their runs.
+    check: (strength) => {
+      if (strength === null && none === null) return;
+      const isNumber = typeof strength === 'number' && strength >= min && strength <= max;
+      if (isNumber && Number.isFinite(strength) && (Number.isInteger(strength) || !whole)) return;
+      const range = max === Number.POSITIVE_INFINITY ? `from ${min} on` : `from ${min} to ${max}`;
+      const number = whole ? 'a whole number' : 'a number';
+      const got = typeof strength === 'number' ? strength : JSON.stringify(strength);
+      throw new ArgumentError(`${what} must be ${number} ${range}, but got ${got}.`, { cure });
+    },
+    ...given,
   };
+  return made as Omit<Given, 'limits'> & Distortion<Given['testGrid'][number]>;
 }

@@ -5,17 +5,17 @@ import { Registry } from '../io/registry';
 import { type Tensor, type Tensor2D, type Tensor4D, tf } from '../tensorflow';
 import { firstTaken, graphHash, hashWithValues } from '../tensorflow/graph-hash';
 import { augmix } from './augmix';
-import { type Composition, compose, type Part } from './composition';
+import { type Composition, compose } from './composition';
 import { type Corruption, corruptions } from './corruptions';
 import {
   type Distortion,
   type DistortionInput,
   type DistortionName,
+  distortion,
   isSameStrength,
+  type Part,
   type Strength,
-  strengthCheck,
   type TableDistortion,
-  titleOf,
 } from './distortion';
 import { fgsm } from './fgsm';
 import { gaussianNoise } from './gaussian-noise';
@@ -30,6 +30,7 @@ export type {
   DistortionInput,
   DistortionName,
   MakeOptions,
+  Part,
   Strength,
   TableDistortion,
 } from './distortion';
@@ -43,7 +44,6 @@ export {
   gaussianNoise,
   jpeg,
   klPgd,
-  type Part,
   pgd,
   randomCrop,
   rotation,
@@ -99,29 +99,24 @@ const own = new Registry<Part>('distortion', {
 /** Sides of pictures that a distortion is tried with: it may have a constant for each pixel. */
 const SIDES = [8, 28, 56, 64, 112, 128, 224, ...Array.from({ length: 300 }, (_, at) => at + 1)];
 
-/** Of 10 pixels at least. */
-function squaresOf(crop: number): Tensor4D {
-  const side = Math.max(10, sourceSideOf(crop));
-  return tf.zeros([2, side, side, 3]);
-}
-
 /** What `apply` makes of small pictures, or of those of the first side that it takes. */
 function graphOf({ apply }: Part) {
-  return firstTaken(SIDES, (side) =>
-    graphHash(
+  return firstTaken(SIDES, (side) => {
+    const sourceSide = Math.max(10, sourceSideOf(side));
+    return graphHash(
       (input) => {
         const gradient = (images: Tensor4D): Tensor4D => images.mul(2);
         const divergenceGradient = (images: Tensor4D): Tensor4D => images.mul(3);
         return { distorted: apply({ ...input, gradient, divergenceGradient }) };
       },
       () => ({
-        squares: squaresOf(side),
+        squares: tf.zeros([2, sourceSide, sourceSide, 3]) as Tensor4D,
         crops: tf.zeros([2, side, side, 3]) as Tensor4D,
         strengths: tf.zeros([2]),
         seeds: tf.zeros([2, 2], 'int32') as Tensor2D,
       }),
-    ),
-  );
+    );
+  });
 }
 
 /**
@@ -162,43 +157,24 @@ export function registerDistortion(given: OwnDistortion): Part {
       `The distortion "${name}" must have a function apply or make and a testGrid of two strengths at least, from none to the strongest.`,
     );
   }
-  const { title = titleOf(name), symbol = 's' } = given;
   const numbers = testGrid.filter((strength) => strength !== null);
   if (!numbers.every(Number.isFinite)) {
     throw new ArgumentError(
       `The distortion "${name}" has a testGrid of strengths that are no numbers: ${shown(testGrid)}.`,
     );
   }
-  const distortion: Part = {
-    title,
-    symbol,
-    category: 'transformative',
-    madeBy: 'device',
-    none: testGrid[0],
-    practical: testGrid[Math.floor(testGrid.length / 2)],
-    trainingGrid: testGrid.slice(1),
-    scale: 'linear',
-    check: strengthCheck({
-      what: `${title}: ${symbol}`,
-      min: Math.min(...numbers),
-      max: Math.max(...numbers),
-      ...(testGrid[0] === null && { none: null }),
-      cure: 'Strengths beyond the test grid take a `check` of their own.',
-    }),
-    ...given,
-    apply: apply as Part['apply'],
-  };
-  const isRising = numbers.every((strength, at) => at === 0 || strength > numbers[at - 1]);
-  const isFalling = numbers.every((strength, at) => at === 0 || strength < numbers[at - 1]);
-  if (!isRising && !isFalling) {
+  const goes = (sign: 1 | -1) =>
+    numbers.every((strength, at) => at === 0 || sign * (strength - numbers[at - 1]) > 0);
+  if (!goes(1) && !goes(-1)) {
     throw new ArgumentError(`The distortion "${name}" has a testGrid in no order: ${shown(testGrid)}.`, {
       cure: 'It goes from none to the strongest, each strength once.',
     });
   }
-  distortion.check(distortion.practical);
-  checkNone(distortion);
-  own.add(distortion);
-  return distortion;
+  const made: Part = distortion({ ...given, apply: apply as Part['apply'] });
+  made.check(made.practical);
+  checkNone(made);
+  own.add(made);
+  return made;
 }
 
 /**

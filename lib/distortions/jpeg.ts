@@ -1,30 +1,20 @@
 import { attribute, castTo, executeOne, type Tensor, type Tensor4D, tf } from '../tensorflow';
 import { fromBytes, toBytes } from '../tensorflow/ops';
 import { stack, unstack, whereIs } from '../tensorflow/places';
-import { strengthCheck, type TableDistortion, type Uses } from './distortion';
+import { distortion, type TableDistortion, type Uses } from './distortion';
 
 /** JPEG compression at quality q, 1..100, by a real encoder and decoder (section 4.2). No quality is lossless, so `null` is no JPEG. */
-export const jpeg = {
+export const jpeg = distortion({
   name: 'jpeg',
   title: 'JPEG',
   symbol: 'q',
   category: 'noise',
-  madeBy: 'device',
-  none: null,
   practical: 30,
   trainingGrid: [90, 50, 10],
   testGrid: [null, 100, 90, 80, 70, 60, 50, 40, 30, 20, 10, 5, 1],
-  scale: 'linear',
-  check: strengthCheck({
-    what: 'JPEG: q',
-    min: 1,
-    max: 100,
-    whole: true,
-    none: null,
-    cure: 'q is the quality of the encoder, 100 the best; null stands for no JPEG.',
-  }),
+  limits: { whole: true, cure: 'q is the quality of the encoder, 100 the best; null stands for no JPEG.' },
   apply: ({ crops, strengths }: Uses<'crops' | 'strengths'>) => recoded(crops, strengths),
-} satisfies TableDistortion;
+}) satisfies TableDistortion;
 
 /**
  * Images after a JPEG encoder and decoder (libjpeg-turbo, in TensorFlow), which subsample the colours (4:2:0).

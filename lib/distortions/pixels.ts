@@ -1,12 +1,5 @@
-import {
-  attribute,
-  DataType,
-  executeOne,
-  randomUniform,
-  type Tensor,
-  type Tensor2D,
-  tf,
-} from '../tensorflow';
+import { attribute, executeOne, randomUniform, type Tensor, type Tensor2D, tf } from '../tensorflow';
+import { T, TIDX } from '../tensorflow/ops';
 
 /** Uniform numbers in −1..1 for each image, `[batch, count]`. */
 export const randomSigned = (seeds: Tensor2D, count: number) => randomUniform(seeds, count).mul(2).sub(1);
@@ -25,11 +18,7 @@ export function wholePixels(strengths: Tensor, side: number): Tensor {
 
 /** How often each value is there, `[n, size]`. @param values `[n, …]`, int32 */
 export function histograms(values: Tensor, size: number): Tensor {
-  const attributes = [
-    attribute.type('Tidx', DataType.int32),
-    attribute.type('T', DataType.float32),
-    attribute.bool('binary_output', false),
-  ];
   const noWeights = tf.tensor([], [0], 'float32');
+  const attributes = [TIDX, T(noWeights), attribute.bool('binary_output', false)];
   return executeOne('DenseBincount', [values, tf.scalar(size, 'int32'), noWeights], attributes);
 }

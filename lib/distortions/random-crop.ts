@@ -1,31 +1,24 @@
 import { centreOffset } from '../data/geometry';
 import { castTo, randomUniform, type Tensor, type Tensor4D, tf } from '../tensorflow';
 import { take } from '../tensorflow/places';
-import { strengthCheck, type TableDistortion, type Uses } from './distortion';
+import { distortion, type TableDistortion, type Uses } from './distortion';
 import { wholePixels } from './pixels';
 
 /**
  * Random cropping: the crop is taken from the source square away from its centre, by whole pixels uniform in ±C on each
  * axis (section 4.2), C in pixels of 224. Pixels are moved, never mixed; C = 0 is the centre crop.
  */
-export const randomCrop = {
+export const randomCrop = distortion({
   name: 'random-crop',
-  title: 'Random crop',
   symbol: 'C',
   category: 'transformative',
-  madeBy: 'device',
   unit: 'px',
-  none: 0,
   practical: 3,
   trainingGrid: [0, 7.5, 15],
   testGrid: [0, 1, 2, 3, 4, 6, 8, 10, 12, 14, 16],
-  scale: 'linear',
-  check: strengthCheck({
-    what: 'Random crop: C',
-    min: 0,
-    max: 16,
+  limits: {
     cure: 'C is the largest offset in pixels where the crop has 224; the source square has 16 more on each side.',
-  }),
+  },
   apply({ squares, crops, strengths, seeds }: Uses<'squares' | 'crops' | 'strengths' | 'seeds'>) {
     const side = crops.shape[1];
     const largest = wholePixels(strengths, side).reshape([-1, 1]);
@@ -33,14 +26,9 @@ export const randomCrop = {
     const offsets = randomUniform(seeds, 2).mul(choices).floor().sub(largest); // [batch, 2], −C..C
     return shiftedCrops(squares, offsets, side);
   },
-} satisfies TableDistortion;
+}) satisfies TableDistortion;
 
-/**
- * Crops of side `side`, as floats 0..1, whose centres lie `offsets` away from those of the squares.
- *
- * @param squares `[batch, side, side, 3]`, uint8
- * @param offsets `[batch, 2]`, whole numbers: down and to the right. A crop that would leave the square stops at its edge.
- */
+/** Crops, 0..1, from so far down and to the right of the squares' centres, `[batch, 2]`; they stop at the squares' edges. */
 export function shiftedCrops(squares: Tensor4D, offsets: Tensor, side: number): Tensor4D {
   const room = squares.shape[1] - side;
   const starts = offsets.add(centreOffset(squares.shape[1], side)).clipByValue(0, room);

@@ -1,51 +1,32 @@
 import { attribute, dataTypeOf, executeOne, type Tensor, type Tensor4D, tf } from '../tensorflow';
-import { strengthCheck, type TableDistortion, type Uses } from './distortion';
+import { distortion, type TableDistortion, type Uses } from './distortion';
 import { randomSigned } from './pixels';
 
 /**
  * Rotation about the centre by an angle uniform in ±ρ degrees for each image (section 4.2), bilinear, black corners.
  * ρ = 0 is the identity.
  */
-export const rotation = {
+export const rotation = distortion({
   name: 'rotation',
-  title: 'Rotation',
   symbol: 'ρ',
   category: 'transformative',
-  madeBy: 'device',
   unit: '°',
-  none: 0,
   practical: 30,
   trainingGrid: [0, 90, 180],
   testGrid: [0, 5, 10, 20, 30, 45, 60, 75, 90, 120, 150, 180],
-  scale: 'linear',
-  check: strengthCheck({
-    what: 'Rotation: ρ',
-    min: 0,
-    max: 180,
-    cure: 'ρ is the largest angle in degrees, to either side.',
-  }),
+  limits: { cure: 'ρ is the largest angle in degrees, to either side.' },
   apply({ crops, strengths, seeds }: Uses<'crops' | 'strengths' | 'seeds'>) {
     return rotate(crops, randomSigned(seeds, 1).mul(strengths.reshape([-1, 1])));
   },
-} satisfies TableDistortion;
+}) satisfies TableDistortion;
 
-/**
- * Rotates images about their centres, bilinear; what comes from outside is black.
- *
- * @param images `[batch, S, S, 3]`
- * @param degrees `[batch, 1]`, counterclockwise
- */
+/** Rotates images `[batch, S, S, 3]` about their centres as {@link projected}. @param degrees `[batch, 1]`, counterclockwise */
 export function rotate(images: Tensor4D, degrees: Tensor): Tensor4D {
   const radians = degrees.mul(Math.PI / 180);
   return projected(images, transformsOf(turned([radians.cos(), radians.sin()], images.shape[1])));
 }
 
-/**
- * Where the pixels of a turned image come from, for {@link transformsOf}.
- *
- * @param turn cosine and sine of the angle, counterclockwise, `[batch, 1]` each
- * @param side of the images, in pixels
- */
+/** Where the pixels of a turned image come from, for {@link transformsOf}. @param turn cosine and sine, `[batch, 1]` each */
 export function turned([cos, sin]: readonly Tensor[], side: number): readonly Tensor[] {
   // Where the pixel (x, y) of the result comes from: cos·x − sin·y + left, sin·x + cos·y + top.
   const middle = (side - 1) / 2;
@@ -54,18 +35,13 @@ export function turned([cos, sin]: readonly Tensor[], side: number): readonly Te
   return [cos, sin.neg(), left, sin, cos, top];
 }
 
-/** Maps by which the pixel (x, y) comes from (a x + b y + c, d x + e y + f). @param columns a to f, `[batch, 1]` each */
+/** `[batch, 8]`: maps by which the pixel (x, y) comes from (a x + b y + c, d x + e y + f). @param columns a to f, `[batch, 1]` each */
 export function transformsOf(columns: readonly Tensor[]): Tensor {
   const zeros = tf.zeros([columns[0].shape[0], 1]);
   return tf.concat([...columns, zeros, zeros], 1);
 }
 
-/**
- * Images moved by a map each, bilinear; what comes from outside is black.
- *
- * @param images `[batch, S, S, channels]`
- * @param transforms `[batch, 8]`, of {@link transformsOf}
- */
+/** Images `[batch, S, S, channels]` moved by a map each, bilinear, black beyond. @param transforms of {@link transformsOf} */
 export function projected(images: Tensor4D, transforms: Tensor): Tensor4D {
   const side = images.shape[1];
   const inputs = [images, transforms, tf.tensor1d([side, side], 'int32'), tf.scalar(0)];

@@ -1,31 +1,25 @@
 import { batchMatMul, type Tensor, type Tensor4D, tf } from '../tensorflow';
 import { whereIs } from '../tensorflow/places';
 import { alongBoth } from './corruptions/fields';
-import { strengthCheck, type TableDistortion, type Uses } from './distortion';
+import { distortion, type TableDistortion, type Uses } from './distortion';
 import { wholePixels } from './pixels';
 
 /**
  * Thumbnail resizing: down to A × A, in pixels of 224, and back (section 4.2), both bilinear; on the way down the filter
  * is widened to cover every pixel (antialiasing, as Pillow and torchvision do it). A = 224 is the identity.
  */
-export const thumbnail = {
+export const thumbnail = distortion({
   name: 'thumbnail',
-  title: 'Thumbnail',
   symbol: 'A',
   category: 'noise',
-  madeBy: 'device',
   unit: 'px',
-  none: 224,
   practical: 150,
   trainingGrid: [20, 110, 200],
   testGrid: [224, 200, 175, 150, 125, 100, 75, 50, 35, 20, 10],
-  scale: 'linear',
-  check: strengthCheck({
-    what: 'Thumbnail: A',
+  limits: {
     min: 1,
-    max: 224,
     cure: 'A is the side of the thumbnail in pixels where the image has 224; another size is scaled.',
-  }),
+  },
   apply({ crops, strengths }: Uses<'crops' | 'strengths'>) {
     const [batch, side] = crops.shape;
     const thumbnails = wholePixels(strengths, side).reshape([batch, 1, 1]);
@@ -33,7 +27,7 @@ export const thumbnail = {
     // The product with the identity is exact on a CPU; a GPU may round it.
     return whereIs(thumbnails.equal(side).reshape([batch]), crops, both as Tensor4D);
   },
-} satisfies TableDistortion;
+}) satisfies TableDistortion;
 
 /**
  * Resizing one axis is linear: a matrix, and the way back another. Their product, made from the thumbnails' sides

@@ -37,32 +37,30 @@ export interface Progress {
 /** The values of the best epoch so far, by variable name. */
 export type Snapshot = ReadonlyMap<string, Float32Array>;
 
-/** What a checkpoint keeps of a variable, and how it gives it back. */
-type Kept = Pick<Variable, 'name' | 'shape' | 'values' | 'assignValues'>;
-
-/** A variable under another name: those of a loss of one's own may be called as those of the network are. */
-export function keptAs(name: string, variable: Variable): Kept {
-  const { shape } = variable;
-  return { name, shape, values: () => variable.values(), assignValues: (to) => variable.assignValues(to) };
-}
+/** What training changes, by the names that it has in a checkpoint. */
+type Kept = ReadonlyMap<string, Variable>;
 
 /** Where the checkpoint before the newest is kept: `checkpoint.previous.safetensors` beside `checkpoint.safetensors`. */
 function previousOf(file: string): string {
   return file.replace(/(\.[^./]*)?$/, '.previous$1');
 }
 
+/** Begins the names of the best epoch's values. */
+const BEST = 'best/';
+
 /** Writes one file, whole or not at all, and keeps the one before. @throws DataError if the disk is full */
 export function saveCheckpoint(
   file: string,
   progress: Progress,
-  variables: readonly Kept[],
+  variables: Kept,
   best: Snapshot | undefined,
 ): void {
   const tensors = new Map<string, StoredTensor>();
-  for (const variable of variables) {
-    tensors.set(variable.name, { shape: variable.shape, values: variable.values() });
-    const kept = best?.get(variable.name);
-    if (kept !== undefined) tensors.set(`best/${variable.name}`, { shape: variable.shape, values: kept });
+  for (const [name, variable] of variables) {
+    const { shape } = variable;
+    tensors.set(name, { shape, values: variable.values() });
+    const kept = best?.get(name);
+    if (kept !== undefined) tensors.set(`${BEST}${name}`, { shape, values: kept });
   }
   const metadata = { progress: JSON.stringify(progress) };
   writeSafetensors(file, { tensors, metadata }, previousOf(file));
@@ -83,7 +81,7 @@ export function removeCheckpoint(file: string): void {
 export function loadCheckpoint(
   file: string,
   run: string,
-  variables: readonly Kept[],
+  variables: Kept,
 ): { readonly progress: Progress; readonly best?: Snapshot } | undefined {
   const files = [file, previousOf(file)].filter((each) => existsSync(each));
   for (const [at, each] of files.entries()) {
@@ -102,37 +100,33 @@ export function loadCheckpoint(
 
 class DamagedError extends DataError {}
 
-function read(file: string, run: string, variables: readonly Kept[]) {
+function read(file: string, run: string, variables: Kept) {
   const { tensors, metadata } = readWhole(file);
   const progress = JSON.parse(metadata.progress ?? '{}') as Progress;
-  const missing = variables.find(({ name, shape }) => tensors.get(name)?.shape.join() !== shape.join());
-  const known = new Set(variables.map(({ name }) => name));
-  const isMore = [...tensors.keys()].some((name) => !name.startsWith('best/') && !known.has(name));
-  if (progress.run !== run || missing !== undefined || isMore) {
-    const differences = differencesOf(progress.run, run);
-    const others =
-      differences.length > 0 ? differences : ['the network is another, or other weights of it are frozen'];
-    throw new DataError(`The checkpoint ${file} is of another training: ${others.join(', ')}.`, {
+  const newest = [...tensors].filter(([name]) => !name.startsWith(BEST));
+  const fits = newest.every(([name, { shape }]) => variables.get(name)?.shape.join() === shape.join());
+  if (progress.run !== run || newest.length !== variables.size || !fits) {
+    throw new DataError(`The checkpoint ${file} is of another training: ${differences(progress.run, run)}.`, {
       cure: 'Remove the file to train this run from its start.',
     });
   }
-  for (const variable of variables)
-    variable.assignValues((tensors.get(variable.name) as StoredTensor).values);
-  const best = [...tensors]
-    .filter(([name]) => name.startsWith('best/'))
-    .map(([name, { values }]) => [name.slice('best/'.length), values] as const);
+  for (const [name, { values }] of newest) variables.get(name)?.assignValues(values);
+  const best = [...variables.keys()].flatMap((name) => {
+    const kept = tensors.get(`${BEST}${name}`);
+    return kept ? [[name, kept.values] as const] : [];
+  });
   return { progress, best: best.length > 0 ? new Map(best) : undefined };
 }
 
 /** What differs between two trainings, in words. */
-function differencesOf(theirs = '{}', ours: string): string[] {
+function differences(theirs = '{}', ours: string): string {
   const [before, now]: Record<string, unknown>[] = [JSON.parse(theirs), JSON.parse(ours)];
   const names = Object.keys({ ...before, ...now });
   const changed = names.filter((name) => !isDeepStrictEqual(before[name], now[name]));
-  return changed.map(
-    (name) =>
-      COMPUTED[name] ?? `${name} was ${JSON.stringify(before[name])} and is ${JSON.stringify(now[name])}`,
-  );
+  if (changed.length === 0) return 'the network is another, or other weights of it are frozen';
+  const inWords = (name: string) =>
+    COMPUTED[name] ?? `${name} was ${JSON.stringify(before[name])} and is ${JSON.stringify(now[name])}`;
+  return changed.map(inWords).join(', ');
 }
 
 /** What is said of hashes. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type Distortion, distortionNamed, type Strength } from '../distortions';
-import { madeOnceError } from '../evaluation/inputs';
+import { type ImagePlan, madeOnceError } from '../evaluation/inputs';
 import { ArgumentError } from '../io/errors';
 import { shown, wrongWord } from '../io/options';
 import {
@@ -12,7 +12,7 @@ import {
 } from '../model/losses';
 import { logitsOf, type Network } from '../model/network';
 import { ResNet18 } from '../model/resnet';
-import { type Scalar, type Tensor1D, type Tensor2D, type Tensor4D, tf } from '../tensorflow';
+import { hashSeed, type Scalar, type Tensor1D, type Tensor2D, type Tensor4D, tf } from '../tensorflow';
 import { graphHash } from '../tensorflow/graph-hash';
 import {
   type KINDS,
@@ -47,11 +47,7 @@ export type Method =
  * Hashes the ops of a loss and a network, so that a changed function of one's own is noticed, and lists the variables of
  * both. Undefined where both are the library's, or where they cannot be recorded: eager training does not need that.
  */
-export function computedBy(
-  method: Method | OwnMethod,
-  network: Network,
-  cropSide: number,
-): ReturnType<typeof graphHash> | undefined {
+export function computedBy(method: Method | OwnMethod, network: Network, cropSide: number) {
   if (network instanceof ResNet18 && 'kind' in method) return undefined;
   const f = (x: Tensor4D) => logitsOf(network, x, { training: true, track: false });
   try {
@@ -116,6 +112,32 @@ export interface TrainingDistortion {
   /** Itself or its name. */
   readonly kind: Distortion | string;
   readonly strength: Strength;
+}
+
+/** What of a training decides how its images are distorted. */
+interface Planned {
+  readonly method: Method | OwnMethod;
+  readonly distortion?: TrainingDistortion;
+  readonly seed?: number;
+}
+
+/**
+ * The seed and the strength of each image's distortion in an epoch, from 1 on, as `train` has them; with DA(p), images
+ * are spared at random. A loop of one's own reads `plannedBatches` and makes x and x′ by `imagePair`.
+ */
+export function imagePlan({ method, distortion, seed = 0 }: Planned, epoch: number): ImagePlan {
+  const kind = distortion && distortionNamed(distortion.kind);
+  const strength = distortion?.strength ?? 0;
+  const probability = 'probability' in method ? method.probability : 1;
+  return {
+    distortion: kind,
+    seedOf: (image) => hashSeed(seed, epoch, image),
+    strengthOf: (image) => {
+      if (probability === 1 || kind === undefined) return strength;
+      const uniform = (hashSeed(seed, epoch, image, 'DA')[0] >>> 0) / 2 ** 32;
+      return uniform < probability ? strength : kind.none;
+    },
+  };
 }
 
 const number = (what: string, range: string, most = Number.MAX_VALUE) =>
@@ -202,8 +224,7 @@ export function divergenceWeight(method: Extract<Method, { alpha: number }>, cla
 export function methodLoss(method: Method | OwnMethod, input: LossInput): Scalar {
   if ('loss' in method) return ownLoss(method, input);
   if (method.kind === 'own') return ownLoss(ownMethod(method), input);
-  if (method.kind === 'JSD') return jsdLoss(method.alpha, input);
-  const { reference, distorted, labels, weight, f } = input;
+  const { reference, distorted, again, labels, weight, f } = input;
   const bothLogits = (passes: Passes = 'joint') =>
     passes === 'separate' ? [f(reference), f(distorted)] : bothAtOnce(f, reference, distorted);
   switch (method.kind) {
@@ -228,6 +249,12 @@ export function methodLoss(method: Method | OwnMethod, input: LossInput): Scalar
         .mul(mu)
         .add(taskLoss(distortedLogits, labels).mul(1 - mu));
     }
+    case 'JSD': {
+      const { alpha } = method;
+      const logits = f(tf.concat([reference, distorted, again?.() ?? distorted])); // [3 · batch, classes]
+      const answers = tf.split<Tensor2D>(logits, 3);
+      return taskLoss(answers[0], labels).add(jensenShannonDivergence(answers).mul(weight ?? alpha));
+    }
   }
 }
 
@@ -235,11 +262,4 @@ function bothAtOnce(f: LossInput['f'], first: Tensor4D, second: Tensor4D): [Tens
   const batch = first.shape[0];
   const logits = f(tf.concat([first, second])); // [2 · batch, classes]
   return [logits.slice(0, batch), logits.slice(batch, batch)];
-}
-
-/** AugMix's objective: three images go through the network as one batch. */
-function jsdLoss(alpha: number, { reference, distorted, again, labels, weight, f }: LossInput): Scalar {
-  const logits = f(tf.concat([reference, distorted, again?.() ?? distorted])); // [3 · batch, classes]
-  const answers = tf.split<Tensor2D>(logits, 3);
-  return taskLoss(answers[0], labels).add(jensenShannonDivergence(answers).mul(weight ?? alpha));
 }

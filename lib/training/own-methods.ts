@@ -8,7 +8,6 @@ import { firstTaken, graphHash, hashWithValues } from '../tensorflow/graph-hash'
 
 /** The paper's methods, the control, and AugMix's. */
 export const KINDS = ['baseline', 'control', 'DA', 'ST', 'ST-sym', 'AT', 'JSD'] as const;
-const isTaken = (name: string) => (KINDS as readonly string[]).includes(name);
 
 /** The images of a batch, normalised, and the network in training mode. */
 export interface LossInput {
@@ -46,19 +45,16 @@ export interface OwnMethod {
 }
 
 const own = new Registry<OwnMethod>('method', {
-  taken: isTaken,
+  taken: (name) => KINDS.some((kind) => kind === name),
   computed(method) {
     const graph = graphOf(method);
-    beginnings.set(
-      method,
-      graph.variables.map((variable) => [variable, variable.values()]),
-    );
+    beginnings.set(method, new Map(graph.variables.map((variable) => [variable, variable.values()])));
     return hashWithValues(graph);
   },
 });
 
 /** What the variables of each loss begin with. */
-const beginnings = new WeakMap<OwnMethod, readonly (readonly [Variable, Float32Array])[]>();
+const beginnings = new WeakMap<OwnMethod, ReadonlyMap<Variable, Float32Array>>();
 
 /** Gives the variables of a registered loss the values that they had when it was registered: runs are alike in any order. */
 export function beginMethod(method: RegisteredMethod): void {

@@ -12,21 +12,13 @@ import { checkLogits, logitsOf, type Network } from '../model/network';
 import { ResNet18 } from '../model/resnet';
 import { currentKernel } from '../notebook/client';
 import { giveWay } from '../notebook/give-way';
-import {
-  type CompileOptions,
-  compile,
-  Nesterov,
-  type Scalar,
-  tf,
-  type Variable,
-  valueAndGradients,
-} from '../tensorflow';
-import { type EpochResult, keptAs, loadCheckpoint, type Snapshot, saveCheckpoint } from './checkpoint';
-import { imagePlan } from './image-plan';
+import { type CompileOptions, compile, Nesterov, type Scalar, tf, valueAndGradients } from '../tensorflow';
+import { type EpochResult, loadCheckpoint, type Snapshot, saveCheckpoint } from './checkpoint';
 import {
   checkMethod,
   computedBy,
   divergenceWeight,
+  imagePlan,
   type Method,
   methodLoss,
   type TrainingDistortion,
@@ -140,11 +132,12 @@ type RunOptions = Omit<TrainOptions, Exclude<keyof TrainerOptions, 'method' | 'd
  */
 export class Trainer {
   readonly network: Network;
-  readonly #dataset: ImageDataset;
+  readonly #given: TrainerOptions;
+  /** Names of the variables that are learnt. */
+  readonly #learnt: readonly string[];
   readonly #optimizer: Nesterov;
   readonly #step;
   readonly #meter: AccuracyMeter;
-  readonly #isCompiled: boolean;
 
   /** @throws ArgumentError as {@link train} */
   constructor(options: TrainerOptions) {
@@ -152,10 +145,10 @@ export class Trainer {
     checkMethod(method, distortion);
     const kind = distortion && distortionNamed(distortion.kind);
     this.network = network;
-    this.#dataset = dataset;
+    this.#given = options;
     this.#meter = new AccuracyMeter(network, dataset, undefined, execution);
-    this.#isCompiled = execution !== 'eager';
     const { parameters } = network;
+    this.#learnt = [...network.variables.keys()].filter((name) => network.variables.get(name)?.trainable);
     if (parameters.length === 0) throw new ArgumentError('train: the network has no weights to train.');
     if (!(network instanceof ResNet18)) checkLogits(network, dataset.cropSide);
     const optimizer = new Nesterov(parameters, { learningRate });
@@ -192,19 +185,20 @@ export class Trainer {
     const { method, distortion, epochs, batchSize = 128, seed = 0, checkpoint } = options;
     const { signal = currentKernel()?.signal } = options;
     checkMethod(method, distortion);
+    const kind = distortion && distortionNamed(distortion.kind);
+    const definition = kind && definitionOf(kind.name);
     checkWhole('train: epochs', epochs);
     checkWhole('train: batchSize', batchSize);
     checkWhole('train: seed', seed, 0);
     signal?.throwIfAborted();
-    const { network } = this;
-    const dataset = this.#dataset;
+    const { network, dataset, execution } = this.#given;
     checkLabels(dataset.train, dataset);
     if (!network.isFinite()) {
       throw new ArgumentError('train: the network has weights that are NaN or infinite.', {
         cure: 'A training that diverged leaves them behind: make the network anew, or `restore` a snapshot.',
       });
     }
-    if (distortion && definitionOf(distortionNamed(distortion.kind).name) !== undefined) {
+    if (distortion && definition !== undefined) {
       const { kind, strength } = distortion;
       await checkDistorted({ dataset, distortion: kind, strength, seed, network });
     }
@@ -217,26 +211,31 @@ export class Trainer {
     const isOwn = !('kind' in method) || method.kind === 'own';
     const computed = () => computedBy(method, network, dataset.cropSide);
     const first = isOwn || checkpoint ? computed() : undefined;
-    const known = [...network.variables.values(), ...this.#optimizer.state];
-    const ofLoss = (first?.variables ?? []).filter((variable) => !known.includes(variable));
-    const variables = [...known, ...ofLoss.map((variable, at) => keptAs(`loss/${at}`, variable))];
+    const variables = new Map(network.variables);
+    for (const [at, one] of this.#optimizer.state.entries())
+      variables.set(`${this.#learnt[at]}.momentum`, one);
+    const known = new Set(variables.values());
+    const ofLoss = first?.variables.filter((variable) => !known.has(variable)) ?? [];
+    // Those of a loss of one's own may be called as those of the network are.
+    for (const [at, one] of ofLoss.entries()) variables.set(`loss/${at}`, one);
     if ('kind' in method && method.kind === 'own') beginMethod(method);
     const untrained = isOwn ? network.snapshot() : undefined;
-    const history: EpochResult[] = [];
-    let best: Snapshot | undefined;
-    let position = { epoch: 0, batch: 0, lossSum: 0 };
-    let savedAt = performance.now();
     const run = JSON.stringify({
       run: checkpoint?.run,
       dataset: checkpoint && digestOf(dataset),
       method,
-      distortion: distortion && [distortionNamed(distortion.kind).name, distortion.strength],
+      distortion: kind && [kind.name, distortion?.strength],
       batchSize,
       learningRate: this.#optimizer.learningRate,
       seed,
-      definition: checkpoint && distortion && definitionOf(distortionNamed(distortion.kind).name),
-      computed: checkpoint && first?.hash,
+      definition,
+      computed: first?.hash,
     });
+    const resumed = checkpoint && loadCheckpoint(checkpoint.file, run, variables);
+    const history = [...(resumed?.progress.history ?? [])];
+    let best = resumed?.best;
+    let position = resumed?.progress ?? { epoch: 0, batch: 0, lossSum: 0 };
+    let savedAt = performance.now();
     const save = () => {
       if (checkpoint === undefined) return;
       saveCheckpoint(checkpoint.file, { run, ...position, history }, variables, best);
@@ -244,12 +243,6 @@ export class Trainer {
     };
 
     try {
-      const resumed = checkpoint && loadCheckpoint(checkpoint.file, run, variables);
-      if (resumed !== undefined) {
-        position = resumed.progress;
-        history.push(...resumed.progress.history);
-        best = resumed.best;
-      }
       if (position.epoch > epochs) {
         throw new ArgumentError(
           `train: epochs is ${epochs}, but the checkpoint ${checkpoint?.file} has ${position.epoch}.`,
@@ -290,8 +283,9 @@ export class Trainer {
             cure: 'Look for images or a distortion that are not finite; else a smaller learning rate or α may help.',
           });
         }
-        const hasStayed = (one: Variable) => isDeepStrictEqual(one.values(), untrained?.get(one.name));
-        if (untrained && network.parameters.every(hasStayed)) {
+        const hasStayed = (name: string) =>
+          isDeepStrictEqual(network.variables.get(name)?.values(), untrained?.get(name));
+        if (untrained && this.#learnt.every(hasStayed)) {
           throw new ArgumentError(
             `train: no weight has changed in epoch ${epoch}: the gradient of the loss is 0.`,
             {
@@ -317,7 +311,7 @@ export class Trainer {
         position = { epoch, batch: 0, lossSum: 0 };
         save();
         await options.onEpoch?.(result);
-        const isFixed = isOwn && this.#isCompiled && epoch < epochs;
+        const isFixed = isOwn && execution !== 'eager' && epoch < epochs;
         if (isFixed && computed()?.hash !== first?.hash) {
           throw new ArgumentError(
             `train: after epoch ${epoch} the loss computes something else, but the compiled step is recorded once.`,

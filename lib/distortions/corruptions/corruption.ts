@@ -9,15 +9,13 @@ import {
   tf,
 } from '../../tensorflow';
 import { take, whereIs } from '../../tensorflow/places';
-import { type Distortion, strengthCheck, titleOf, type Uses } from '../distortion';
+import { type Distortion, distortion, type Uses } from '../distortion';
 
-/** A constant's values at severities 1 to 5, as published for images of a side. */
+/** A constant's values at severities 1 to 5, as published for a side: CIFAR-10-C's, Tiny ImageNet-C's, ImageNet-C's. */
 export interface Published {
-  /** CIFAR-10-C. */
   readonly 32: readonly number[];
-  /** Tiny ImageNet-C. Default: those of 32. */
+  /** Default: those of 32. */
   readonly 64?: readonly number[];
-  /** ImageNet-C. */
   readonly 224: readonly number[];
 }
 
@@ -50,6 +48,10 @@ export interface Making<Constant extends string = string> {
   readonly seeds: (stream: number) => Tensor2D;
 }
 
+interface Told extends Partial<Pick<Corruption, 'title' | 'category' | 'isExtra'>> {
+  readonly isFinished?: boolean;
+}
+
 const ofImages = attribute.type('T', DataType.float32);
 
 /**
@@ -62,33 +64,17 @@ export function corruption<Constant extends string>(
   name: string,
   constantsOf: Readonly<Record<Constant, Published>>,
   make: (images: Tensor4D, making: Making<Constant>) => Tensor,
-  {
-    title = titleOf(name),
-    category = 'noise',
-    isExtra = false,
-    isFinished = false,
-  }: Partial<Pick<Corruption, 'title' | 'category' | 'isExtra'>> & { readonly isFinished?: boolean } = {},
+  { isFinished = false, ...told }: Told = {},
 ): Corruption {
   const published = Object.entries<Published>(constantsOf) as [Constant, Published][];
-  return {
+  return distortion({
     name,
-    title,
-    category,
-    isExtra,
+    category: 'noise',
+    isExtra: false,
     symbol: name, // nineteen severities: a letter would not tell which
-    madeBy: 'device',
-    none: 0,
-    practical: 3,
-    trainingGrid: [1, 2, 3, 4, 5],
     testGrid: [0, 1, 2, 3, 4, 5],
-    scale: 'linear',
-    check: strengthCheck({
-      what: `${title}: the severity`,
-      min: 0,
-      max: 5,
-      whole: true,
-      cure: 'Severities are 1 to 5; 0 is no corruption.',
-    }),
+    limits: { what: 'the severity', whole: true, cure: 'Severities are 1 to 5; 0 is no corruption.' },
+    ...told,
     apply({ crops, strengths, seeds }: Uses<'crops' | 'strengths' | 'seeds'>) {
       const severities = strengths.reshape([-1]).cast('int32');
       const choose = (table: Tensor) => take(table, severities);
@@ -104,5 +90,5 @@ export function corruption<Constant extends string>(
       const within = executeOne('ClipByValue', [made, tf.scalar(0), tf.scalar(1)], [ofImages]);
       return whereIs(severities.greater(0), within, crops);
     },
-  };
+  });
 }

@@ -1,13 +1,5 @@
-import {
-  attribute,
-  DataType,
-  executeOne,
-  type Tensor,
-  type Tensor2D,
-  type Tensor4D,
-  tf,
-} from '../../tensorflow';
-import { ints, T } from '../../tensorflow/ops';
+import { attribute, DataType, executeOne, type Tensor, type Tensor4D, tf } from '../../tensorflow';
+import { T } from '../../tensorflow/ops';
 import { stack, take, unstack } from '../../tensorflow/places';
 import { recoded } from '../jpeg';
 import { randomSigned } from '../pixels';
@@ -15,7 +7,7 @@ import { corruption } from './corruption';
 import { alongBoth, blurMatrices, lookedUp } from './fields';
 
 /** Values drawn towards their channel's mean. */
-export const contrast = corruption(
+const contrast = corruption(
   'contrast',
   {
     factor: {
@@ -31,7 +23,7 @@ export const contrast = corruption(
 );
 
 /** The saturation of hue, saturation, value: multiplied, and added to. What is grey counts as red, as it does there. */
-export const saturate = corruption(
+const saturate = corruption(
   'saturate',
   {
     factor: { 32: [0.3, 0.1, 1.5, 2, 2.5], 64: [0.3, 0.1, 2, 5, 30], 224: [0.3, 0.1, 2, 5, 20] },
@@ -51,7 +43,7 @@ export const saturate = corruption(
 );
 
 /** A camera's picture enlarged: means over squares, each seen as one large pixel. */
-export const pixelate = corruption(
+const pixelate = corruption(
   'pixelate',
   {
     // side of the small image, in parts of the side
@@ -71,8 +63,8 @@ export const pixelate = corruption(
     const [squareOf, seenAt] = [ofEach(squares), ofEach(centres)];
     // Rows alone are averaged and repeated, which is whole lines of memory: columns are turned into rows and back.
     const made = unstack(images).map((image, at) => {
-      const columns = turned(meansOf(image, squareOf[at]));
-      const rows = turned(take(meansOf(columns, squareOf[at]), seenAt[at]));
+      const columns = meansOf(image, squareOf[at]).transpose([1, 0, 2]);
+      const rows = take(meansOf(columns, squareOf[at]), seenAt[at]).transpose([1, 0, 2]);
       return take(rows, seenAt[at]);
     });
     return stack(made, 0);
@@ -94,15 +86,11 @@ const centres = (small: number, side: number) =>
 const meansOf = (x: Tensor, squares: Tensor) =>
   executeOne('SegmentMean', [x, squares], [T(x), attribute.type('Tindices', DataType.int32)]);
 
-/** `[rows, columns, 3]` → `[columns, rows, 3]`. */
-const turned = (x: Tensor) =>
-  executeOne('Transpose', [x, ints([1, 0, 2])], [T(x), attribute.type('Tperm', DataType.int32)]);
-
 /** 244 for 224 in the published code of {@link elasticTransform}. */
 const of244 = (parts: readonly number[]) => parts.map((part) => (part * 244) / 224);
 
 /** A sheet of rubber: a random affine map, then pixels displaced by smooth noise. */
-export const elasticTransform = corruption(
+const elasticTransform = corruption(
   'elastic-transform',
   {
     // strength and σ of the displacement, how far the affine map moves its three points: in parts of the side
@@ -126,7 +114,8 @@ export const elasticTransform = corruption(
     const [batch, side] = images.shape;
     const line = tf.range(0, side);
     const [y, x] = [line.reshape([1, side, 1]), line.reshape([1, 1, side])];
-    const [rows, columns] = affinePlaces(seeds(0), moved.mul(side), side, { x, y });
+    const shifts = randomSigned(seeds(0), 6).mul(moved.mul(side).reshape([-1, 1]));
+    const [rows, columns] = affinePlaces(shifts, side, x, y);
     const warped = lookedUp(images, rows, columns, 'reflect-101');
     const noise = randomSigned(seeds(1), 2 * side * side);
     const sigmas = sigma.map((part) => Math.max(part * side, 1e-3));
@@ -138,15 +127,9 @@ export const elasticTransform = corruption(
   { category: 'transformative' },
 );
 
-/** Where a random affine map takes each pixel from: the map moves three points of the image by up to `moved` pixels. */
-function affinePlaces(
-  seeds: Tensor2D,
-  moved: Tensor,
-  side: number,
-  { x, y }: { readonly x: Tensor; readonly y: Tensor },
-): [Tensor, Tensor] {
+/** Where the affine map that moves three points of the image by `shifts` takes the pixels (x, y) from. */
+function affinePlaces(shifts: Tensor, side: number, x: Tensor, y: Tensor): [Tensor, Tensor] {
   const [middle, arm] = [Math.floor(side / 2), Math.floor(side / 3)];
-  const shifts = randomSigned(seeds, 6).mul(moved.reshape([-1, 1]));
   // The points: below and right of the middle (A), above and right (B), above and left (C).
   const [ax, ay, bx, by, cx, cy] = tf.split(shifts, 6, 1).map((shift) => shift.reshape([-1, 1, 1]));
   // The map's columns: how one pixel to the right, and one down, is seen.
@@ -162,10 +145,13 @@ function affinePlaces(
 }
 
 /** JPEG compression, by the encoder of the paper's `jpeg`. */
-export const jpegCompression = corruption(
+const jpegCompression = corruption(
   'jpeg-compression',
   { quality: { 32: [80, 65, 58, 50, 40], 64: [65, 58, 50, 40, 25], 224: [25, 18, 15, 10, 7] } },
   (images, { constants: { quality }, choose }) =>
     recoded(images, choose(tf.tensor1d([0, ...quality.slice(1)]))),
   { title: 'JPEG compression', isFinished: true },
 );
+
+/** In the benchmarks' order. */
+export const digital = [contrast, elasticTransform, pixelate, jpegCompression, saturate];

@@ -15,16 +15,15 @@ import { take } from '../../tensorflow/places';
 import { randomSigned } from '../pixels';
 import type { Making } from './corruption';
 
-/** Mirrored about the image's edge (SciPy's `reflect`), or about its last pixel (OpenCV's `REFLECT_101`). */
-type Mirror = 'reflect' | 'reflect-101';
-/** How an image goes on beyond its edge: by its last pixel, or mirrored. */
-export type Edge = 'nearest' | Mirror;
+/**
+ * How an image goes on beyond its edge: by its last pixel, mirrored about the edge (SciPy's `reflect`), or about the last pixel
+ * (OpenCV's `REFLECT_101`).
+ */
+export type Edge = 'nearest' | 'reflect' | 'reflect-101';
 
 /**
- * Gaussian blur along one axis as a matrix for each σ, as SciPy's `gaussian_filter1d` does it.
- *
- * @param truncate The filter ends after so many σ.
- * @returns `[sigmas.length, side, side]`; the rows sum to 1
+ * Gaussian blur along one axis, up to `truncate` σ away, as SciPy's `gaussian_filter1d` does it: a matrix for each σ, whose rows
+ * sum to 1.
  */
 export function blurMatrices(
   sigmas: readonly number[],
@@ -108,20 +107,18 @@ export function motionBlur(
   const { weights, angles, towards } = options;
   const longest = weights.shape[1] as number;
   const [far, aside] = [longest - 1, Math.ceil((longest - 1) * Math.SQRT1_2)];
-  const reach =
-    towards === 'right'
-      ? { top: aside, bottom: aside, left: 0, right: far }
-      : { top: far, bottom: 0, left: aside, right: aside };
+  const [top, bottom, left, right] = towards === 'right' ? [aside, aside, 0, far] : [far, 0, aside, aside];
   const taps = tf.range(0, longest).reshape([1, longest]);
-  const offset = (direction: Tensor, before: number) =>
-    taps.mul(direction).sub(0.5).ceil().add(before).cast('int32');
-  const rows = tf.oneHot(offset(angles.sin(), reach.top) as Tensor2D, reach.top + reach.bottom + 1);
-  const columns = tf.oneHot(offset(angles.cos(), reach.left) as Tensor2D, reach.left + reach.right + 1);
+  const places = (direction: Tensor, before: number, after: number) => {
+    const offsets = taps.mul(direction).sub(0.5).ceil().add(before).cast('int32') as Tensor2D;
+    return tf.oneHot(offsets, before + 1 + after);
+  };
+  const [rows, columns] = [places(angles.sin(), top, bottom), places(angles.cos(), left, right)];
   const weighted = rows.cast('float32').mul(weights.expandDims(2));
   const kernels = batchMatMul(weighted, columns.cast('float32'), { transposeA: true });
   const [, height, width] = images.shape;
-  const high = lines(images, 1, -reach.top, reach.top + height + reach.bottom);
-  return correlate(lines(high, 2, -reach.left, reach.left + width + reach.right), kernels);
+  const high = lines(images, 1, -top, top + height + bottom);
+  return correlate(lines(high, 2, -left, left + width + right), kernels);
 }
 
 /**
@@ -143,13 +140,8 @@ export function zoom(images: Tensor4D, factors: readonly number[], choose: Makin
   return tf.image.cropAndResize(images, boxes, tf.range(0, batch, 1, 'int32'), [side, side], 'bilinear');
 }
 
-/**
- * Pixels looked up at places of their own, bilinear.
- *
- * @param rows `[batch, S, S]`, the place of each pixel; what lies outside is mirrored
- * @param columns likewise
- */
-export function lookedUp(images: Tensor4D, rows: Tensor, columns: Tensor, mirror: Mirror): Tensor4D {
+/** Pixels looked up bilinearly, each at a place of its own, `[batch, S, S]`; what lies outside is mirrored. */
+export function lookedUp(images: Tensor4D, rows: Tensor, columns: Tensor, mirror: Exclude<Edge, 'nearest'>) {
   const [batch, side, , channels] = images.shape;
   const shift = mirror === 'reflect' ? 0.5 : 0;
   const half = side - 1 + 2 * shift;
@@ -198,11 +190,9 @@ export function wobbles(decays: readonly number[], side: number): Tensor {
 }
 
 /**
- * Clouds: a height map by the diamond-square algorithm on a torus, 0..1 for each image.
+ * Clouds `[batch, side, side, 1]`: a height map by the diamond-square algorithm on a torus, 0..1 for each image.
  *
  * @param amplitudes `[batch, levels]`, of {@link wobbles}
- * @param side of the result; the map is the next power of two
- * @returns `[batch, side, side, 1]`
  */
 export function plasma(seeds: Tensor2D, amplitudes: Tensor, side: number): Tensor4D {
   const whole = 2 ** Math.ceil(Math.log2(side));

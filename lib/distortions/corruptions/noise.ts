@@ -9,7 +9,7 @@ const normalLike = (images: Tensor4D, seeds: Making['seeds']) =>
  * Gaussian noise in the benchmarks' severities: the noise of the paper's `gaussian-noise`, whose name and strength σ are
  * taken.
  */
-export const gaussianNoiseC = corruption(
+const gaussianNoiseC = corruption(
   'gaussian-noise-c',
   {
     sigma: {
@@ -23,7 +23,7 @@ export const gaussianNoiseC = corruption(
 );
 
 /** Photons counted: Poisson's distribution of c·x, divided by c. */
-export const shotNoise = corruption(
+const shotNoise = corruption(
   'shot-noise',
   { photons: { 32: [500, 250, 100, 75, 50], 64: [250, 100, 50, 30, 15], 224: [60, 25, 12, 5, 3] } },
   (images, { c: { photons }, seeds }) =>
@@ -75,7 +75,7 @@ function poissonQuantile(rates: Tensor, z: Tensor): Tensor {
 }
 
 /** Salt and pepper: a part of all values becomes 0 or 1. */
-export const impulseNoise = corruption(
+const impulseNoise = corruption(
   'impulse-noise',
   {
     amount: {
@@ -92,7 +92,7 @@ export const impulseNoise = corruption(
 );
 
 /** Noise that grows with the brightness: x + x·ε. */
-export const speckleNoise = corruption(
+const speckleNoise = corruption(
   'speckle-noise',
   {
     sigma: {
@@ -104,3 +104,6 @@ export const speckleNoise = corruption(
   (images, { c: { sigma }, seeds }) => images.add(images.mul(normalLike(images, seeds).mul(sigma))),
   { isExtra: true },
 );
+
+/** In the benchmarks' order. */
+export const noises = [gaussianNoiseC, shotNoise, impulseNoise, speckleNoise];

@@ -67,9 +67,7 @@ for (let long = 0; long <= FARTHEST; long++) {
 
 /**
  * Lights drops from one side, 0..255: takes the distance from their edge, equalises its histogram and embosses it, as OpenCV's
- * distance transform, equalizeHist and filter2D do.
- *
- * @param bytes `[batch, S, S, 1]`, whole numbers 0..255: how much liquid there is, 0 where there is no drop
+ * distance transform, equalizeHist and filter2D do. `bytes`, `[batch, S, S, 1]`, say how much liquid there is, 0..255.
  */
 export function relief(bytes: Tensor4D): Tensor {
   const side = bytes.shape[1];
@@ -77,8 +75,7 @@ export function relief(bytes: Tensor4D): Tensor {
   // Squared distance from the nearest edge, axis by axis.
   let squared: Tensor = tf.sub(1, edgesOf(bytes)).mul(FARTHEST ** 2);
   for (const axis of [1, 2]) {
-    const around = [0, 0, 0, 0].with(axis, FARTHEST).map((by): [number, number] => [by, by]);
-    const far = tf.pad(squared, around, FARTHEST ** 2);
+    const far = tf.pad(squared, margins([0, 0, 0, 0].with(axis, FARTHEST)), FARTHEST ** 2);
     const moved = (by: number) => slice(far, [0, 0, 0, 0].with(axis, FARTHEST + by), size);
     for (let away = 1; away < FARTHEST; away++) {
       squared = tf.minimum(squared, tf.minimum(moved(-away), moved(away)).add(away ** 2));
@@ -103,20 +100,13 @@ const OCTANT = Math.SQRT2 - 1;
 /**
  * Finds the edges of an image as OpenCV's Canny does, 1 or 0. From an edge it goes on along less steep pixels for two steps,
  * where OpenCV goes to their end: on spatter's drops, fewer than 0.1 % of the pixels differ.
- *
- * @param bytes `[batch, S, S, 1]`, whole numbers 0..255
  */
 function edgesOf(bytes: Tensor4D): Tensor4D {
   const size = [-1, ...bytes.shape.slice(1)];
   const [across, down] = SOBEL.map((weights) => sumOf(bytes, weights, 'nearest'));
   const [width, height] = [across.abs(), down.abs()];
   const steepness = width.add(height);
-  const steep = tf.pad(steepness, [
-    [0, 0],
-    [1, 1],
-    [1, 1],
-    [0, 0],
-  ]);
+  const steep = tf.pad(steepness, margins([0, 1, 1, 0]));
   const at = (row: number, column: number) => slice(steep, [0, 1 + row, 1 + column, 0], size);
   // An edge is steeper than its two neighbours along the slope.
   const isLevel = height.less(width.mul(OCTANT));
@@ -138,6 +128,9 @@ function edgesOf(bytes: Tensor4D): Tensor4D {
     edges = boxSum(edges).greater(0).cast('float32').mul(perhaps) as Tensor4D;
   return edges;
 }
+
+/** So many on both sides of each axis, as `tf.pad` takes it. */
+const margins = (by: readonly number[]) => by.map((each): [number, number] => [each, each]);
 
 const SOBEL = [
   [-1, 0, 1, -2, 0, 2, -1, 0, 1],
@@ -162,9 +155,7 @@ function sumOf(x: Tensor4D, weights: readonly number[], border: Edge = 'reflect-
 /** {@link sumOf} all nine, axis by axis. */
 function boxSum(x: Tensor4D): Tensor {
   const side = x.shape[1];
-  const rows = [0, 1, 2].map((row) =>
-    slice(enlarged(x, 1, 'reflect-101'), [0, row, 0, 0], [-1, side, -1, 1]),
-  );
-  const sums = tf.addN(rows);
+  const around = enlarged(x, 1, 'reflect-101');
+  const sums = tf.addN([0, 1, 2].map((row) => slice(around, [0, row, 0, 0], [-1, side, -1, 1])));
   return tf.addN([0, 1, 2].map((column) => slice(sums, [0, 0, column, 0], [-1, -1, side, 1])));
 }

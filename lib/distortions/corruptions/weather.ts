@@ -9,7 +9,7 @@ const grey = (images: Tensor4D) => {
 };
 
 /** Falling snow: flakes of noise, enlarged and blurred by their fall, over a paler image. */
-export const snow = corruption(
+const snow = corruption(
   'snow',
   {
     mean: { 32: [0.1, 0.1, 0.15, 0.25, 0.3], 224: [0.1, 0.2, 0.55, 0.55, 0.55] }, // of the noise
@@ -55,7 +55,7 @@ const FROST_COLOUR = [0.57, 0.66, 0.7];
  * Frost on a window, over a darker image. The published pictures of frost are not ours to give: this texture is our own,
  * clouds crossed by four families of ice needles, with the mean and the deviation of the five that the code draws from.
  */
-export const frost = corruption(
+const frost = corruption(
   'frost',
   {
     imagePart: { 32: [1, 1, 0.9, 0.85, 0.75], 64: [1, 0.9, 0.8, 0.75, 0.7], 224: [1, 0.8, 0.7, 0.65, 0.6] },
@@ -88,7 +88,7 @@ export const frost = corruption(
 );
 
 /** Fog: clouds added, and the whole darkened to the image's own brightest value. */
-export const fog = corruption(
+const fog = corruption(
   'fog',
   {
     thickness: { 32: [0.2, 0.5, 0.75, 1, 1.5], 64: [0.4, 0.7, 1, 1.5, 2], 224: [1.5, 2, 2.5, 2.5, 3] },
@@ -103,7 +103,7 @@ export const fog = corruption(
 );
 
 /** Daylight: the value of hue, saturation, value raised. */
-export const brightness = corruption(
+const brightness = corruption(
   'brightness',
   {
     more: { 32: [0.05, 0.1, 0.15, 0.2, 0.3], 64: [0.1, 0.2, 0.3, 0.4, 0.5], 224: [0.1, 0.2, 0.3, 0.4, 0.5] },
@@ -114,3 +114,6 @@ export const brightness = corruption(
     return tf.where(value.greater(0), images.mul(raised.div(value.maximum(1e-12))), raised);
   },
 );
+
+/** In the benchmarks' order. */
+export const weather = [snow, frost, fog, brightness];
