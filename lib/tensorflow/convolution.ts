@@ -30,7 +30,7 @@ const convolveAttributes = (x: Tensor, { stride, padding }: Geometry) => [
 
 const convolve = defineOp<{ x: Tensor; filter: Tensor }, Geometry>('conv2d', {
   forward: ({ x, filter }, geometry) => [executeOne('Conv2D', [x, filter], convolveAttributes(x, geometry))],
-  save: { inputs: ['x', 'filter'] },
+  inputsToSave: ['x', 'filter'],
   gradient: (dy, [x, filter], geometry) => ({
     x: () =>
       inFastestType([filter, dy], ([filter, dy]) =>
@@ -116,7 +116,7 @@ export function filterGradientTapByTap(x: Tensor, filter: Tensor, dy: Tensor, ge
  */
 const convolveTwoByTwo = defineOp<{ x: Tensor; filter: Tensor }, object>('conv2d-two-by-two', {
   forward: ({ x, filter }) => [productsWithFilter(x, filter, (place) => 1 - place)],
-  save: { inputs: ['x', 'filter'] },
+  inputsToSave: ['x', 'filter'],
   gradient: (dy, [x, filter]) => ({
     x: () => {
       // This is a convolution, too: of the map turned by 180°, with the filter's channels exchanged.

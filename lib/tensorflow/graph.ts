@@ -22,6 +22,9 @@ export interface TensorSpec {
   readonly shape: readonly number[];
 }
 
+/** What a constant is. */
+export type Constant = TensorSpec & { readonly values: Values };
+
 /** One node of a recorded graph. */
 export interface GraphNode {
   readonly name: string;
@@ -30,7 +33,7 @@ export interface GraphNode {
   readonly inputs: readonly string[];
   readonly attributes: readonly Attribute[];
   /** The value of a `Const`. */
-  readonly value?: TensorSpec & { readonly values: Values };
+  readonly value?: Constant;
   /** Where the step made it; its `stack` is formatted only when an error names the node. */
   readonly madeAt?: Error;
 }
@@ -58,18 +61,14 @@ const afterAll = (name: string, nodes: readonly string[]): GraphNode => ({
 
 /** Nodes through which a variable's value enters (`set`) and leaves (`get`) the session. */
 function accessNodes(handle: string, variable: Variable): GraphNode[] {
-  const dtype = attribute.type('dtype', DataType.float32);
-  const shape = attribute.shape('shape', variable.shape);
+  const [given, assign] = [`${handle}/new`, `${handle}/assign`];
+  const attributes = [attribute.type('dtype', DataType.float32)];
+  const shaped = [...attributes, attribute.shape('shape', variable.shape)];
   return [
-    { name: `${handle}/new`, op: 'Placeholder', inputs: [], attributes: [dtype, shape] },
-    {
-      name: `${handle}/assign`,
-      op: 'AssignVariableOp',
-      inputs: [handle, `${handle}/new`],
-      attributes: [dtype],
-    },
-    afterAll(`${handle}/set`, [`${handle}/assign`]),
-    { name: `${handle}/get`, op: 'ReadVariableOp', inputs: [handle], attributes: [dtype] },
+    { name: given, op: 'Placeholder', inputs: [], attributes: shaped },
+    { name: assign, op: 'AssignVariableOp', inputs: [handle, given], attributes },
+    afterAll(`${handle}/set`, [assign]),
+    { name: `${handle}/get`, op: 'ReadVariableOp', inputs: [handle], attributes },
   ];
 }
 
@@ -77,14 +76,15 @@ function accessNodes(handle: string, variable: Variable): GraphNode[] {
 const ALL_SET = 'variables/set';
 
 export class GraphSession implements VariableHolder {
-  readonly graph: Graph;
   readonly #id: number;
   /** The version of each variable that lies in the session. */
   readonly #versions = new Map<Variable, number>();
 
   /** @param threads that an op may take on a CPU. Default: the process's. */
-  constructor(graph: Graph, threads?: number) {
-    this.graph = graph;
+  constructor(
+    readonly graph: Graph,
+    threads?: number,
+  ) {
     const access = [...graph.variables].flatMap(([handle, variable]) => accessNodes(handle, variable));
     const assigns = [...graph.variables.keys()].map((handle) => `${handle}/assign`);
     this.#id = loadGraph([...graph.nodes, ...access, afterAll(ALL_SET, assigns)], threads);

@@ -1,6 +1,13 @@
 /** Writes down what a step does, as a graph. */
 import { UserError } from '../io/errors';
-import { type Graph, type GraphNode, stepLine, type TensorSpec, withLongStacks } from './graph';
+import {
+  type Constant,
+  type Graph,
+  type GraphNode,
+  stepLine,
+  type TensorSpec,
+  withLongStacks,
+} from './graph';
 import {
   type Attribute,
   attribute,
@@ -26,11 +33,8 @@ export function record<I extends NamedTensors, O extends NamedTensors>(
   inputs: I,
 ): { graph: Graph; outputs: readonly string[] } {
   const real = backend.binding;
-  const recorder = new Recorder(real);
+  const recorder = new Recorder(real, inputs);
   const { random } = Math;
-  for (const [name, tensor] of Object.entries(inputs)) {
-    recorder.placeholder(name, handles([tensor])[0], { dtype: dataTypeOf(tensor), shape: tensor.shape });
-  }
   try {
     backend.binding = recorder.binding;
     Math.random = () => {
@@ -39,14 +43,13 @@ export function record<I extends NamedTensors, O extends NamedTensors>(
         'Use the seeded random ops of stability-training/tensorflow: dropout in a network, randomNormal and randomUniform with the seeds of the images.',
       );
     };
-    const results = tf.tidy(() => {
-      const outputs = Object.entries(withLongStacks(() => step(inputs)));
-      if (outputs.length === 0) throw refusal('returns no tensor', 'Return one, such as the loss.');
-      for (const [name, tensor] of outputs) recorder.output(name, handles([tensor])[0]);
-      return outputs.map(([name]) => name) as unknown as Tensor;
-    }) as unknown as string[];
-    return { graph: recorder.graph(), outputs: results };
+    tf.engine().startScope();
+    const results = withLongStacks(() => step(inputs));
+    const outputs = Object.keys(results);
+    if (outputs.length === 0) throw refusal('returns no tensor', 'Return one, such as the loss.');
+    return { graph: recorder.graph(results), outputs };
   } finally {
+    tf.engine().endScope();
     backend.binding = real;
     Math.random = random;
   }
@@ -87,17 +90,22 @@ class Recorder {
   readonly #types = new Map<string, number>();
   /** Specifications of outputs that were let go, by ids below zero, of which tfjs deletes nothing. */
   readonly #released = new Map<number, TensorSpec>();
-  readonly #made = new Map<number, TensorSpec & { readonly values: Values }>();
-  readonly #placeholders: string[] = [];
-  readonly #outputs: { readonly name: string; readonly source: string }[] = [];
+  readonly #made = new Map<number, Constant>();
+  readonly #placeholders: readonly string[];
   readonly #variables = new Map<string, Variable>();
   readonly #written = new Set<Variable>();
   /** Per variable: the last write, and the reads since; what keeps the program's order in the graph. */
   readonly #lastWrite = new Map<string, string>();
   readonly #reads = new Map<string, string[]>();
 
-  constructor(real: Binding) {
+  constructor(real: Binding, inputs: NamedTensors) {
     this.#real = real;
+    this.#placeholders = Object.entries(inputs).map(([name, tensor]) => {
+      const shape = attribute.shape('shape', tensor.shape);
+      const node = this.#source(`input/${wordOf(name)}`, 'Placeholder', dataTypeOf(tensor), [shape]);
+      this.#names.set(handles([tensor])[0], node);
+      return node;
+    });
     const method = (value: unknown): PropertyDescriptor => ({ value });
     this.binding = Object.create(real, {
       executeOp: method(this.#executeOp.bind(this)),
@@ -112,30 +120,28 @@ class Recorder {
     }) as Binding;
   }
 
-  placeholder(name: string, id: number, { dtype, shape }: TensorSpec): void {
-    const node = `input/${wordOf(name)}`;
-    const attributes = [attribute.type('dtype', dtype), attribute.shape('shape', shape)];
-    this.#nodes.push({ name: node, op: 'Placeholder', inputs: [], attributes });
-    this.#names.set(id, node);
-    this.#types.set(node, dtype);
-    this.#placeholders.push(node);
+  /** Writes down a node that takes nothing. @returns its name */
+  #source(
+    name: string,
+    op: string,
+    dtype: number,
+    attributes: readonly Attribute[] = [],
+    value?: Constant,
+  ): string {
+    const all = [attribute.type('dtype', dtype), ...attributes];
+    this.#nodes.push({ name, op, inputs: [], attributes: all, value });
+    this.#types.set(name, dtype);
+    return name;
   }
 
-  output(name: string, id: number): void {
-    this.#outputs.push({ name: `output/${wordOf(name)}`, source: this.#nameOf(id) });
-  }
-
-  graph(): Graph {
+  graph(results: NamedTensors): Graph {
     // Outputs wait for every write: fetching them runs the whole step.
     const writes = [...this.#lastWrite.values()].map((node) => `^${node}`);
-    const outputs = this.#outputs.map(
-      ({ name, source }): GraphNode => ({
-        name,
-        op: 'Identity',
-        inputs: [source, ...writes],
-        attributes: [this.#typeAttribute('T', source)],
-      }),
-    );
+    const outputs = Object.entries(results).map(([word, tensor]): GraphNode => {
+      const source = this.#nameOf(handles([tensor])[0]);
+      const attributes = [this.#typeAttribute('T', source)];
+      return { name: `output/${wordOf(word)}`, op: 'Identity', inputs: [source, ...writes], attributes };
+    });
     return {
       nodes: [...this.#nodes, ...outputs],
       placeholders: this.#placeholders,
@@ -235,7 +241,9 @@ class Recorder {
       return real.executeOp(op, attributes, ids, count).map((output) => {
         const { id, shape, dtype } = output;
         const size = shape.reduce((product, along) => product * along, 1);
-        if (dtype === DataType.resource || size <= LARGEST_KEPT) return output;
+        // There is no `Empty` of quint8.
+        const isKept = dtype === DataType.resource || dtype === DataType.quint8;
+        if (isKept || size <= LARGEST_KEPT) return output;
         real.deleteTensor(id);
         const released = { id: -1 - this.#released.size, shape, dtype };
         this.#released.set(released.id, released);
@@ -248,19 +256,10 @@ class Recorder {
 
   #zeros({ shape, dtype }: TensorSpec): number {
     const size = this.#real.createTensor([shape.length], DataType.int32, Int32Array.from(shape));
-    const { quint8, uint8 } = DataType;
-    // There is no `Empty` of quint8, whose zeros are a byte's.
-    const attributes = [
-      attribute.type('dtype', dtype === quint8 ? uint8 : dtype),
-      attribute.bool('init', true),
-    ];
+    const attributes = [attribute.type('dtype', dtype), attribute.bool('init', true)];
     const [{ id }] = this.#real.executeOp('Empty', attributes, [size], 1);
     this.#real.deleteTensor(size);
-    if (dtype !== quint8) return id;
-    const cast = [attribute.type('T', uint8), attribute.type('type', quint8)];
-    const [zeros] = this.#real.executeOp('Bitcast', cast, [id], 1);
-    this.#real.deleteTensor(id);
-    return zeros.id;
+    return id;
   }
 
   /** The nodes that must have run before `name` touches the variable `handle`. */
@@ -290,14 +289,9 @@ class Recorder {
 
   #variable(variable: Variable): string {
     const name = `variable/${wordOf(variable.name)}_${this.#nodes.length}`;
-    const attributes = [
-      attribute.type('dtype', DataType.float32),
-      attribute.shape('shape', variable.shape),
-      attribute.string('shared_name', name),
-    ];
-    this.#nodes.push({ name, op: 'VarHandleOp', inputs: [], attributes });
     this.#variables.set(name, variable);
-    return name;
+    const attributes = [attribute.shape('shape', variable.shape), attribute.string('shared_name', name)];
+    return this.#source(name, 'VarHandleOp', DataType.float32, attributes);
   }
 
   #constant(id: number): string {
@@ -314,10 +308,6 @@ class Recorder {
       this.#real.deleteTensor(alias);
       value = { shape, dtype, values: this.#real.tensorDataSync(id) };
     }
-    const name = `constant_${this.#nodes.length}`;
-    const attributes = [attribute.type('dtype', value.dtype)];
-    this.#nodes.push({ name, op: 'Const', inputs: [], attributes, value });
-    this.#types.set(name, value.dtype);
-    return name;
+    return this.#source(`constant_${this.#nodes.length}`, 'Const', value.dtype, [], value);
   }
 }
