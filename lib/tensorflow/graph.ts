@@ -77,8 +77,6 @@ const ALL_SET = 'variables/set';
 
 export class GraphSession implements VariableHolder {
   readonly #id: number;
-  /** The version of each variable that lies in the session. */
-  readonly #versions = new Map<Variable, number>();
 
   /** @param threads that an op may take on a CPU. Default: the process's. */
   constructor(
@@ -93,18 +91,15 @@ export class GraphSession implements VariableHolder {
   /** Runs the graph once; the tensors returned are the caller's. */
   run(inputs: readonly Tensor[]): Tensor[] {
     this.#bringVariables();
-    for (const variable of this.graph.written) variable.release(this);
+    for (const variable of this.graph.written) variable.release();
     const results = this.#session(handles(inputs), this.graph.placeholders, this.graph.outputs);
-    for (const variable of this.graph.written) {
-      variable.version++;
-      this.#versions.set(variable, variable.version);
-    }
+    for (const variable of this.graph.written) variable.wrote(this);
     return results.map(adopt);
   }
 
-  /** Copies in the variables whose newest version is elsewhere. */
+  /** Copies in the variables whose newest value is elsewhere. */
   #bringVariables(): void {
-    const missing = [...this.graph.variables].filter(([, v]) => this.#versions.get(v) !== v.version);
+    const missing = [...this.graph.variables].filter(([, { holders }]) => !holders.has(this));
     if (missing.length === 0) return;
     const values = missing.map(([, variable]) => variable.give().id);
     const news = missing.map(([handle]) => `${handle}/new`);
@@ -113,24 +108,23 @@ export class GraphSession implements VariableHolder {
     const sets = isAll ? [ALL_SET] : missing.map(([handle]) => `${handle}/set`);
     const done = this.#session(values, news, sets);
     for (const id of [...values, ...done.map((tensor) => tensor.id)]) nativeBinding.deleteTensor(id);
-    for (const [, variable] of missing) this.#versions.set(variable, variable.version);
+    for (const [, { holders }] of missing) holders.add(this);
   }
 
   writeBack(): void {
-    const held = [...this.graph.variables].filter(([, of]) => of.holder === this && of.stale);
+    const held = [...this.graph.variables].filter(([, of]) => of.isReleased && of.holders.has(this));
     if (held.length === 0) return;
     const gets = held.map(([handle]) => `${handle}/get`);
-    const values = this.#session([], [], gets);
-    held.forEach(([, variable], index) => {
-      variable.take(values[index].id);
-      nativeBinding.deleteTensor(values[index].id);
-    });
+    for (const [index, { id }] of this.#session([], [], gets).entries()) {
+      held[index][1].take(id);
+      nativeBinding.deleteTensor(id);
+    }
   }
 
   /** Writes variables back and frees the session. */
   dispose(): void {
     this.writeBack();
-    for (const variable of this.graph.written) if (variable.holder === this) variable.holder = undefined;
+    for (const { holders } of this.graph.variables.values()) holders.delete(this);
     nativeBinding.deleteSavedModel(this.#id);
   }
 
@@ -156,13 +150,12 @@ export class GraphSession implements VariableHolder {
 
 const names = (nodes: readonly string[]) => nodes.map((name) => `${name}:0`).join();
 
+const OUTSIDE_THE_STEP = /node_modules|node:|<anonymous>\)|[\\/](lib|dist)[\\/]tensorflow[\\/]|[\\/]tfjs-/;
+
 /** The first line of a stack that lies outside this folder and outside packages. */
 export function stepLine(madeAt: Error | undefined): string {
   const lines = madeAt?.stack?.split('\n').filter((line) => /^\s+at /.test(line)) ?? [];
-  return (
-    lines.find((line) => !/node_modules|node:|<anonymous>\)|[\\/]tensorflow[\\/]|[\\/]tfjs-/.test(line)) ??
-    'at an unknown place'
-  ).trim();
+  return (lines.find((line) => !OUTSIDE_THE_STEP.test(line)) ?? 'at an unknown place').trim();
 }
 
 /** Errors made in `work` keep the lines of the step: a dozen of tfjs' own come first. */

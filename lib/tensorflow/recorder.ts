@@ -22,7 +22,7 @@ import {
   tf,
   type Values,
 } from './runtime';
-import { type Variable, variableOf, WRITES } from './variable';
+import { living, type Variable, WRITES } from './variable';
 
 /** What a step takes and gives back: tensors by name, of any rank. */
 export type NamedTensors = Readonly<Record<string, Tensor>>;
@@ -281,7 +281,7 @@ class Recorder {
   #nameOf(id: number): string {
     const known = this.#names.get(id);
     if (known !== undefined) return known;
-    const variable = variableOf(id);
+    const variable = living.get(id);
     const name = variable === undefined ? this.#constant(id) : this.#variable(variable);
     this.#names.set(id, name);
     return name;
