@@ -205,7 +205,7 @@ function nodeDef({ name, op, inputs, attributes, value }: GraphNode): Message {
   for (const one of attributes) node.getAttrMap().set(one.name, attributeValue(one));
   if (value !== undefined) {
     const { dtype, shape, values } = value;
-    const content = Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString('base64');
+    const content = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
     const fields = { Dtype: dtype, TensorShape: tensorShape(shape), TensorContent: content };
     node.getAttrMap().set('value', message('AttrValue', { Tensor: message('Tensor', fields) }));
   }
@@ -233,6 +233,5 @@ function attributeValue({ name, type, value }: Attribute): Message {
     const kind = Array.isArray(value) ? 'a list of a kind' : 'of a kind';
     throw new UserError(`Attribute "${name}" is ${kind} that is not recorded (${type}).`);
   }
-  const bytes = (text: unknown) => Buffer.from(String(text)).toString('base64');
-  return message('AttrValue', { [field]: field === 'S' ? bytes(value) : value });
+  return message('AttrValue', { [field]: field === 'S' ? Buffer.from(String(value)) : value });
 }

@@ -86,11 +86,8 @@ const fromZeroToOne = () => [tf.scalar(0), tf.scalar(1)];
  * cast read it three times.
  */
 export function toBytes(images: Tensor): Tensor {
-  const attributes = [
-    attribute.type('T', DataType.quint8),
-    attribute.string('mode', 'SCALED'),
-    attribute.string('round_mode', 'HALF_TO_EVEN'),
-  ];
+  const modes = [attribute.string('mode', 'SCALED'), attribute.string('round_mode', 'HALF_TO_EVEN')];
+  const attributes = [attribute.type('T', DataType.quint8), ...modes];
   const [quantized] = execute('QuantizeV2', [images, ...fromZeroToOne()], attributes, 3);
   return bitcast(quantized, DataType.uint8);
 }

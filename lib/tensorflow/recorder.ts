@@ -55,16 +55,12 @@ export function record<I extends NamedTensors, O extends NamedTensors>(
   }
 }
 
-/** Tensors made in JavaScript inside a step may have so many values; they are parameters of ops, not data. */
-const LARGEST_CONSTANT = 4096;
-
-/** Outputs of more values are let go at once, as long as the step is recorded. */
-const LARGEST_KEPT = 4096;
+/** A tensor of more values is data, not the parameter of an op; as an output it is let go while a step is recorded. */
+const LARGEST = 4096;
 
 function refusal(what: string, cure: string): UserError {
-  return new UserError(`A compiled step cannot be recorded if it ${what} (${stepLine(new Error())}).`, {
-    cure,
-  });
+  const line = stepLine(new Error());
+  return new UserError(`A compiled step cannot be recorded if it ${what} (${line}).`, { cure });
 }
 
 /** Type attributes that tfjs leaves to be inferred from an input, or gets wrong, which a graph wants right. */
@@ -75,6 +71,8 @@ const IMPLIED: Readonly<Record<string, Readonly<Record<string, number>>>> = {
 
 /** Attributes that name the type of an op's data. */
 const INPUT_TYPES: ReadonlySet<string> = new Set(['T', 'SrcT', 'Tparams']);
+
+const TO_INT32 = [attribute.type('SrcT', DataType.uint8), attribute.type('DstT', DataType.int32)];
 
 /** A name in the characters that a node's may have. */
 const wordOf = (name: string) =>
@@ -93,7 +91,6 @@ class Recorder {
   readonly #made = new Map<number, Constant>();
   readonly #placeholders: readonly string[];
   readonly #variables = new Map<string, Variable>();
-  readonly #written = new Set<Variable>();
   /** Per variable: the last write, and the reads since; what keeps the program's order in the graph. */
   readonly #lastWrite = new Map<string, string>();
   readonly #reads = new Map<string, string[]>();
@@ -147,7 +144,7 @@ class Recorder {
       placeholders: this.#placeholders,
       outputs: outputs.map((node) => node.name),
       variables: this.#variables,
-      written: this.#written,
+      written: new Set([...this.#lastWrite.keys()].map((handle) => this.#variables.get(handle) as Variable)),
     };
   }
 
@@ -156,7 +153,7 @@ class Recorder {
   }
 
   #createTensor(shape: readonly number[], dtype: number, values: Values): number {
-    if (values.length > LARGEST_CONSTANT) {
+    if (values.length > LARGEST) {
       // What tfjs' gradients of relu, mean and sum begin with.
       if (values.every((value) => value === values[0])) return this.#filled(shape, dtype, values.slice(0, 1));
       throw refusal(
@@ -190,7 +187,7 @@ class Recorder {
     const bytes = isInt32
       ? inputIds.filter((id) => this.#types.get(this.#nameOf(id)) === DataType.uint8)
       : [];
-    const casts = new Map(bytes.map((id) => [id, this.#asInt32(id)]));
+    const casts = new Map(bytes.map((id) => [id, this.#executeOp('Cast', TO_INT32, [id], 1)[0].id]));
     const ids = inputIds.map((id) => casts.get(id) ?? id);
     const inputs = ids.map((id) => this.#nameOf(id));
     const isWrite = WRITES.has(op);
@@ -219,11 +216,6 @@ class Recorder {
     return outputs;
   }
 
-  #asInt32(id: number): number {
-    const attributes = [attribute.type('SrcT', DataType.uint8), attribute.type('DstT', DataType.int32)];
-    return this.#executeOp('Cast', attributes, [id], 1)[0].id;
-  }
-
   /**
    * Runs the op for the shapes of its outputs, of which only small ones are kept: the tape holds all of a step until
    * its end, which is twice what the graph needs. Ops that take a large one are run on zeros.
@@ -243,7 +235,7 @@ class Recorder {
         const size = shape.reduce((product, along) => product * along, 1);
         // There is no `Empty` of quint8.
         const isKept = dtype === DataType.resource || dtype === DataType.quint8;
-        if (isKept || size <= LARGEST_KEPT) return output;
+        if (isKept || size <= LARGEST) return output;
         real.deleteTensor(id);
         const released = { id: -1 - this.#released.size, shape, dtype };
         this.#released.set(released.id, released);
@@ -270,7 +262,6 @@ class Recorder {
       before.push(...(this.#reads.get(handle) ?? []));
       this.#lastWrite.set(handle, name);
       this.#reads.set(handle, []);
-      this.#written.add(this.#variables.get(handle) as Variable);
     } else {
       this.#reads.set(handle, [...(this.#reads.get(handle) ?? []), name]);
     }

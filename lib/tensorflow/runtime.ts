@@ -21,7 +21,25 @@ process.env.TF_OVERRIDE_GLOBAL_THREADPOOL ??= '1';
 const copy: unique symbol = Symbol.for('stability-training');
 const place: typeof globalThis & { [copy]?: string } = globalThis;
 
-prepare();
+place[copy] ??= inProject();
+if (place[copy] !== inProject()) {
+  throw new UserError(
+    `Two copies of stability-training would be at work, ${place[copy]} and ${inProject()}, and neither knows what is registered in the other.`,
+    {
+      cure: `Remove one of them, or run the command of the second: node ${inProject('dist', 'cli', 'main.js')}`,
+    },
+  );
+}
+// tfjs-node 4.22 calls util.isNullOrUndefined, which Node 23 removed (tensorflow/tfjs#8609).
+Object.assign(util, { isNullOrUndefined: (value: unknown) => value === null || value === undefined });
+try {
+  require('@tensorflow/tfjs-node-gpu');
+} catch (cause) {
+  throw new UserError('TensorFlow is not set up: its native addon could not be loaded.', {
+    cure: 'Run "npx stability-training setup"; environment.md says what it does.',
+    cause,
+  });
+}
 
 /** TensorFlow.js on the native TensorFlow library, with its types: `tf.Tensor4D`, `tf.layers.Layer`. */
 export import tf = require('@tensorflow/tfjs-node-gpu');
@@ -39,34 +57,6 @@ export type Tensor2D = tf.Tensor2D;
 export type Tensor4D = tf.Tensor4D;
 /** A TensorFlow.js model of layers, as `tf.sequential` makes one. */
 export type LayersModel = tf.LayersModel;
-
-/**
- * Loads TensorFlow.js a first time, and says what is wrong where it cannot be loaded.
- *
- * @throws UserError if another copy of this library is at work: neither knows what is registered in the other, nor its ops;
- *   if TensorFlow is not set up
- */
-function prepare(): void {
-  place[copy] ??= inProject();
-  if (place[copy] !== inProject()) {
-    throw new UserError(
-      `Two copies of stability-training would be at work, ${place[copy]} and ${inProject()}, and neither knows what is registered in the other.`,
-      {
-        cure: `Remove one of them, or run the command of the second: node ${inProject('dist', 'cli', 'main.js')}`,
-      },
-    );
-  }
-  // tfjs-node 4.22 calls util.isNullOrUndefined, which Node 23 removed (tensorflow/tfjs#8609).
-  Object.assign(util, { isNullOrUndefined: (value: unknown) => value === null || value === undefined });
-  try {
-    require('@tensorflow/tfjs-node-gpu');
-  } catch (cause) {
-    throw new UserError('TensorFlow is not set up: its native addon could not be loaded.', {
-      cure: 'Run "npx stability-training setup"; environment.md says what it does.',
-      cause,
-    });
-  }
-}
 
 /** TensorFlow's own numbers for its data types (`types.proto`). */
 export const DataType = {
