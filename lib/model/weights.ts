@@ -117,20 +117,18 @@ export function setTorchWeights(
             : cureOf(name),
       });
     }
+    const isVariance = /(running_var|moving_variance)$/.test(name);
+    if (isVariance && given.values.some((value) => value < 0)) {
+      const cure = 'Save the weights again.';
+      throw new DataError(`The weights' ${name} holds a negative variance.`, { cure });
+    }
+    if (!given.values.every(Number.isFinite)) {
+      const cure = 'Take those of a training that did not diverge.';
+      throw new DataError(`The weights' ${name} holds NaN or an infinite number.`, { cure });
+    }
     const split = order.map((axis) => variable.shape[axis]); // given.shape, but for depthwise filters
     const back = order.map((_, axis) => order.indexOf(axis));
-    const values = transposed(given.values, split, back);
-    if (/(running_var|moving_variance)$/.test(name) && values.some((value) => value < 0)) {
-      throw new DataError(`The weights' ${name} holds a negative variance.`, {
-        cure: 'Save the weights again.',
-      });
-    }
-    if (!values.every(Number.isFinite)) {
-      throw new DataError(`The weights' ${name} holds NaN or an infinite number.`, {
-        cure: 'Take those of a training that did not diverge.',
-      });
-    }
-    snapshot.set(name, values);
+    snapshot.set(name, transposed(given.values, split, back));
   }
   network.restore(snapshot);
   return kept;

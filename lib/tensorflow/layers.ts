@@ -23,9 +23,7 @@ export function layerVariables(model: LayersModel) {
   if (!Array.isArray(model?.inputs)) {
     throw new ArgumentError('fromLayers takes a model of TensorFlow.js, as tf.sequential makes one.');
   }
-  const [input, output] = [model.inputs, model.outputs].map((ends) =>
-    ends.length === 1 ? ends[0].shape : [],
-  );
+  const [input, output] = [model.inputs, model.outputs].map((ends) => (ends.length > 1 ? [] : ends[0].shape));
   const classes = output[1];
   const isImage = input.length === 4 && (input[3] ?? 3) === 3;
   if (!isImage || output.length !== 2 || typeof classes !== 'number') {
@@ -80,7 +78,10 @@ export function layerVariables(model: LayersModel) {
     }
     const { rate, epsilon, momentum } = layer.getConfig() as Readonly<Record<string, number>>;
     if (layer.getClassName() === 'BatchNormalization') {
-      fillIn(layer);
+      // tfjs reads scale and offset in training, made or not: those that change nothing.
+      const parts = layer as unknown as Record<'gamma' | 'beta', Pick<LayerVariable, 'read'> | null>;
+      parts.gamma ??= { read: () => tf.ones(layer.weights[0].shape as number[]) };
+      parts.beta ??= { read: () => tf.zeros(layer.weights[0].shape as number[]) };
       // Here momentum is the share of what was before; without the rounding of 1 − 0.99.
       batchNorms.set(`${index}`, { eps: epsilon, momentum: Number((1 - momentum).toPrecision(12)) });
     }
@@ -135,14 +136,6 @@ function checkLayer(layer: Layer): void {
   refuseIf(isBound, 'has a constraint, which no step here would keep', 'Leave it out.');
   const loss = 'Leave it out, or add its term in a method of your own: registerMethod.';
   refuseIf(layer.losses.length > 0, 'has a regularizer, which is in none of the losses here', loss);
-}
-
-/** Gives a batch normalisation without scale or offset those that change nothing: tfjs reads both in training. */
-function fillIn(layer: Layer): void {
-  const shape = layer.weights[0].shape as number[];
-  const parts = layer as unknown as { gamma?: { read(): Tensor }; beta?: { read(): Tensor } };
-  parts.gamma ??= { read: () => tf.ones(shape) };
-  parts.beta ??= { read: () => tf.zeros(shape) };
 }
 
 type Layer = LayersModel['layers'][number];

@@ -135,12 +135,12 @@ export class Nesterov {
       throw new ArgumentError(`Momentum must be in 0 … 1, but got ${shown(momentum)}.`);
     this.learningRate = learningRate;
     this.momentum = momentum;
-    for (const variable of variables) {
-      const zeros = tf.zeros([...variable.shape]);
-      const accumulator = new Variable(`${variable.name}.momentum`, zeros, { trainable: false });
-      this.#accumulators.set(variable, accumulator);
-      zeros.dispose();
-    }
+    tf.tidy(() => {
+      for (const variable of variables) {
+        const [name, zeros] = [`${variable.name}.momentum`, tf.zeros([...variable.shape])];
+        this.#accumulators.set(variable, new Variable(name, zeros, { trainable: false }));
+      }
+    });
   }
 
   /** Moves `variables` against `gradients`. */

@@ -117,9 +117,7 @@ export class Variable {
 
   /** Assigns numbers in the variable's own order (row-major). */
   assignValues(values: Float32Array): void {
-    const value = tf.tensor(values, [...this.shape], 'float32');
-    this.assign(value);
-    value.dispose();
+    tf.tidy(() => this.assign(tf.tensor(values, [...this.shape], 'float32')));
   }
 
   /** Frees the resource. The variable must not be used again. */
