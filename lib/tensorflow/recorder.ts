@@ -17,7 +17,6 @@ import {
   dataTypeOf,
   handles,
   isTfVariable,
-  type NativeTensor,
   type Tensor,
   tf,
   type Values,
@@ -105,7 +104,7 @@ class Recorder {
     });
     const method = (value: unknown): PropertyDescriptor => ({ value });
     this.binding = Object.create(real, {
-      executeOp: method(this.#executeOp.bind(this)),
+      executeOp: method(this.#executeOp),
       createTensor: method(this.#createTensor.bind(this)),
       tensorDataSync: method((id: number) => {
         if (!this.#names.has(id) || this.#made.has(id)) return real.tensorDataSync(id);
@@ -176,12 +175,7 @@ class Recorder {
     return id;
   }
 
-  #executeOp(
-    op: string,
-    attributes: readonly Attribute[],
-    inputIds: readonly number[],
-    count: number,
-  ): NativeTensor[] {
+  readonly #executeOp: Binding['executeOp'] = (op, attributes, inputIds, count) => {
     // tfjs takes bytes for int32: make them so.
     const isInt32 = attributes.some(({ name, value }) => INPUT_TYPES.has(name) && value === DataType.int32);
     const bytes = isInt32
@@ -214,7 +208,7 @@ class Recorder {
       this.#types.set(output, dtype);
     });
     return outputs;
-  }
+  };
 
   /**
    * Runs the op for the shapes of its outputs, of which only small ones are kept: the tape holds all of a step until
