@@ -427,6 +427,22 @@ describe('a compiled step', () => {
     assert.equal(counter.values()[0], expected);
   });
 
+  it('that cannot be recorded writes nothing, also where another step wrote last', () => {
+    const variable = new Variable('variable', tf.tensor1d([1]), { trainable: false });
+    const x = tf.tensor1d([2]);
+    compile(() => {
+      const y = variable.read().add(x);
+      variable.assign(y);
+      return { y };
+    })({});
+    const failing = compile(() => {
+      variable.assign(x);
+      return {};
+    });
+    assert.throws(() => failing({}), /returns no tensor/);
+    assert.deepEqual([...variable.values()], [3]);
+  });
+
   it('keeps the order of reads and writes of the program', () => {
     const variable = new Variable('variable', tf.tensor1d([1]), { trainable: false });
     const step = compile(({ x }: { x: Tensor }) => {

@@ -117,8 +117,7 @@ export abstract class ResNet extends Network {
     this.stem = stem;
     this.precision = precision;
     this.#seed = seed;
-    const isLarge = stem === 'imagenet';
-    const [window, stride] = isLarge ? [7, 2 as const] : [3, 1 as const];
+    const [window, stride] = stem === 'imagenet' ? [7, 2 as const] : [3, 1 as const];
     this.#first = { convolution: 'conv1', norm: 'bn1', window, inputs: 3, outputs: width, stride };
     this.#blocks = blocksOf(depth, width);
     const inBlocks = this.#blocks.flatMap(({ layers, shortcut }) => layers.concat(shortcut ?? []));

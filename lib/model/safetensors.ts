@@ -29,8 +29,6 @@ interface HeaderEntry {
   readonly data_offsets: readonly [number, number];
 }
 
-type Header = Readonly<Record<string, HeaderEntry | TensorFile['metadata']>>;
-
 /**
  * Writes tensors with a checksum in the metadata; the file appears whole or not at all, its folder with it.
  *
@@ -40,15 +38,13 @@ type Header = Readonly<Record<string, HeaderEntry | TensorFile['metadata']>>;
 export function writeSafetensors(file: string, { tensors, metadata }: TensorFile, previous?: string): void {
   makeFolder(dirname(file));
   const entries: Record<string, HeaderEntry> = {};
+  const bytes: Buffer[] = [];
   let offset = 0;
-  const bytes = [...tensors.values()].map(({ values, dtype }) => {
+  for (const [name, { shape, values, dtype = 'F32' }] of tensors) {
     const { buffer, byteOffset, byteLength } = dtype === 'BF16' ? upperHalves(values) : values;
-    return Buffer.from(buffer, byteOffset, byteLength);
-  });
-  for (const [index, [name, { shape, dtype = 'F32' }]] of [...tensors].entries()) {
-    const end = offset + bytes[index].length;
-    entries[name] = { dtype, shape, data_offsets: [offset, end] };
-    offset = end;
+    bytes.push(Buffer.from(buffer, byteOffset, byteLength));
+    entries[name] = { dtype, shape, data_offsets: [offset, offset + byteLength] };
+    offset += byteLength;
   }
   const sum = checksum({ __metadata__: metadata, ...entries }, bytes);
   const json = JSON.stringify({ __metadata__: { ...metadata, [CHECKSUM]: sum }, ...entries });
@@ -58,7 +54,7 @@ export function writeSafetensors(file: string, { tensors, metadata }: TensorFile
   writeWhole(file, [length, padded, ...bytes], previous);
 }
 
-function checksum(header: Header, bytes: readonly Uint8Array[]): string {
+function checksum(header: object, bytes: readonly Uint8Array[]): string {
   const hash = createHash('sha256').update(JSON.stringify(header));
   for (const piece of bytes) hash.update(piece);
   return hash.digest('hex');

@@ -7,44 +7,37 @@ import type { Network } from './network';
 import { ResNet, ResNet18, ResNet34, ResNet50 } from './resnet';
 import { readSafetensors, type StoredTensor, type TensorFile, writeSafetensors } from './safetensors';
 
-/** `[height, width, in, out]` ↔ `[out, in, height, width]`, `[in, out]` ↔ `[out, in]`; others as they are. */
-const TO_TORCH: Readonly<Record<number, readonly number[]>> = { 4: [3, 2, 0, 1], 2: [1, 0] };
-const FROM_TORCH: Readonly<Record<number, readonly number[]>> = { 4: [2, 3, 1, 0], 2: [1, 0] };
+/** Our axes in torch's order: filters are `[out, in, height, width]` there, matrices `[out, in]`. */
+const ORDERS: Readonly<Record<number, readonly number[]>> = { 4: [3, 2, 0, 1], 2: [1, 0] };
 
-/** Depthwise filters are `[height, width, in, multiplier]` here and `[in · multiplier, 1, height, width]` in torch. */
-const isDepthwise = (name: string) => /(^|\.)depthwise_kernel(\.|$)/.test(name);
-
-/** A variable's values in torch's layout. */
-function toTorch(name: string, stored: StoredTensor): StoredTensor {
-  const [height, width, channels, multiplier] = stored.shape;
-  if (!isDepthwise(name)) return transposed(stored, TO_TORCH[stored.shape.length]);
-  return { ...transposed(stored, [2, 3, 0, 1]), shape: [channels * multiplier, 1, height, width] };
+/** The order of a variable's axes in torch, and its shape there. */
+function torchLayout(name: string, ours: readonly number[]) {
+  const [height, width, channels, multiplier] = ours;
+  // Depthwise filters are `[height, width, in, multiplier]` here and `[in · multiplier, 1, height, width]` there.
+  if (/(^|\.)depthwise_kernel(\.|$)/.test(name)) {
+    return { order: [2, 3, 0, 1], shape: [channels * multiplier, 1, height, width] };
+  }
+  const order = ORDERS[ours.length] ?? [...ours.keys()];
+  return { order, shape: order.map((axis) => ours[axis]) };
 }
 
-/** What torch has, in the layout of a variable of some shape; of another shape if it is none of that variable. */
-function fromTorch(name: string, stored: StoredTensor, shape: readonly number[]): StoredTensor {
-  const [height, width, channels, multiplier] = shape;
-  if (!isDepthwise(name)) return transposed(stored, FROM_TORCH[stored.shape.length]);
-  if (stored.shape.join() !== [channels * multiplier, 1, height, width].join()) return stored;
-  return transposed({ ...stored, shape: [channels, multiplier, height, width] }, [2, 3, 0, 1]);
-}
-
-function transposed({ shape, values }: StoredTensor, order?: readonly number[]): StoredTensor {
-  if (order === undefined) return { shape, values };
+function transposed(values: Float32Array, shape: readonly number[], order: readonly number[]): Float32Array {
+  if (order.every((axis, at) => axis === at)) return values;
   // Only the tensor leaves the tidy: tfjs would walk through every number of an array.
   const result = tf.tidy(() => tf.tensor(values, [...shape], 'float32').transpose([...order]));
-  const stored = { shape: result.shape, values: result.dataSync<'float32'>() };
+  const inOrder = result.dataSync<'float32'>();
   result.dispose();
-  return stored;
+  return inOrder;
 }
 
 /** Every weight and running statistic by its name, a ResNet's by torchvision's, in torch's layout. */
 export function torchWeights(network: Network): Map<string, StoredTensor> {
-  return new Map([...network.variables].map(([name, variable]) => [name, torchValues(name, variable)]));
+  const inTorch = ([name, variable]: [string, Variable]): [string, StoredTensor] => {
+    const { order, shape } = torchLayout(name, variable.shape);
+    return [name, { shape, values: transposed(variable.values(), variable.shape, order) }];
+  };
+  return new Map([...network.variables].map(inTorch));
 }
-
-const torchValues = (name: string, variable: Variable) =>
-  toTorch(name, { shape: variable.shape, values: variable.values() });
 
 /** How weights are loaded. */
 export interface LoadOptions {
@@ -107,17 +100,13 @@ export function setTorchWeights(
         : cureOf(unknown),
     });
   }
-  const snapshot = new Map<string, Float32Array>();
+  const snapshot = network.snapshot();
   for (const [name, variable] of network.variables) {
-    if (kept.includes(name)) {
-      snapshot.set(name, variable.values());
-      continue;
-    }
+    if (kept.includes(name)) continue;
     const given = weights.get(name);
     if (given === undefined) throw new DataError(`The weights lack ${name}.`, { cure: cureOf(name) });
-    const { shape, values } = fromTorch(name, given, variable.shape);
-    if (shape.join() !== variable.shape.join()) {
-      const ours = torchValues(name, variable).shape;
+    const { order, shape: ours } = torchLayout(name, variable.shape);
+    if (given.shape.join() !== ours.join()) {
       const isOfSide = given.shape[0] === ours[0] && network.head.includes(name);
       const isTransposed = given.shape.toReversed().join() === ours.join();
       throw new DataError(`The weights' ${name} has shape [${given.shape}], the network's [${ours}].`, {
@@ -128,17 +117,18 @@ export function setTorchWeights(
             : cureOf(name),
       });
     }
-    if (/(running_var|moving_variance)$/.test(name) && values.some((value) => value < 0)) {
-      throw new DataError(`The weights' ${name} holds a negative variance.`, {
-        cure: 'Save the weights again.',
-      });
+    const isVariance = /(running_var|moving_variance)$/.test(name);
+    if (isVariance && given.values.some((value) => value < 0)) {
+      const cure = 'Save the weights again.';
+      throw new DataError(`The weights' ${name} holds a negative variance.`, { cure });
     }
-    if (!values.every(Number.isFinite)) {
-      throw new DataError(`The weights' ${name} holds NaN or an infinite number.`, {
-        cure: 'Take those of a training that did not diverge.',
-      });
+    if (!given.values.every(Number.isFinite)) {
+      const cure = 'Take those of a training that did not diverge.';
+      throw new DataError(`The weights' ${name} holds NaN or an infinite number.`, { cure });
     }
-    snapshot.set(name, values);
+    const split = order.map((axis) => variable.shape[axis]); // given.shape, but for depthwise filters
+    const back = order.map((_, axis) => order.indexOf(axis));
+    snapshot.set(name, transposed(given.values, split, back));
   }
   network.restore(snapshot);
   return kept;
@@ -146,30 +136,23 @@ export function setTorchWeights(
 
 const PIXELS = z.int().positive();
 const perChannel = (number: z.ZodNumber) => z.tuple([number, number, number]);
-const NORMALISATION = z.object({
-  mean: perChannel(z.number()),
-  deviation: perChannel(z.number().positive()),
-});
-const PICTURE_FORM = z.object({ classNames: z.array(z.string()), cropSide: PIXELS, sourceSide: PIXELS });
+const TOLD = {
+  normalisation: z.object({ mean: perChannel(z.number()), deviation: perChannel(z.number().positive()) }),
+  pictureForm: z.object({ classNames: z.array(z.string()), cropSide: PIXELS, sourceSide: PIXELS }),
+};
 
-/** @throws DataError if what a file says of the network cannot be read */
-function toldIn(file: string, metadata: TensorFile['metadata']) {
-  const read = <T>(key: 'normalisation' | 'pictureForm', schema: z.ZodType<T>) => {
-    const said = metadata[key];
-    if (said === undefined) return undefined;
-    try {
-      return schema.parse(JSON.parse(said));
-    } catch (cause) {
-      throw new DataError(`${file} says the ${key} ${said}, which is none.`, {
-        cure: 'Remove it from the metadata, or write it as saveWeights does.',
-        cause,
-      });
-    }
-  };
-  return {
-    normalisation: read('normalisation', NORMALISATION),
-    pictureForm: read('pictureForm', PICTURE_FORM),
-  };
+/** What a file says of its network. @throws DataError if it cannot be read */
+function told<Key extends keyof typeof TOLD>(file: string, metadata: TensorFile['metadata'], key: Key) {
+  const said = metadata[key];
+  if (said === undefined) return undefined;
+  try {
+    return TOLD[key].parse(JSON.parse(said)) as z.infer<(typeof TOLD)[Key]>;
+  } catch (cause) {
+    throw new DataError(`${file} says the ${key} ${said}, which is none.`, {
+      cure: 'Remove it from the metadata, or write it as saveWeights does.',
+      cause,
+    });
+  }
 }
 
 /**
@@ -216,7 +199,8 @@ export function takeWeights(
   { tensors, metadata }: TensorFile,
   options: LoadOptions = {},
 ): readonly string[] {
-  const { normalisation, pictureForm } = toldIn(file, metadata);
+  const normalisation = told(file, metadata, 'normalisation');
+  const pictureForm = told(file, metadata, 'pictureForm');
   const kept = setTorchWeights(network, tensors, options);
   network.normalisation = normalisation;
   network.pictureForm = options.head === 'new' ? undefined : pictureForm;

@@ -30,7 +30,7 @@ const convolveAttributes = (x: Tensor, { stride, padding }: Geometry) => [
 
 const convolve = defineOp<{ x: Tensor; filter: Tensor }, Geometry>('conv2d', {
   forward: ({ x, filter }, geometry) => [executeOne('Conv2D', [x, filter], convolveAttributes(x, geometry))],
-  save: { inputs: ['x', 'filter'] },
+  inputsToSave: ['x', 'filter'],
   gradient: (dy, [x, filter], geometry) => ({
     x: () =>
       inFastestType([filter, dy], ([filter, dy]) =>
@@ -104,7 +104,7 @@ export function filterGradientTapByTap(x: Tensor, filter: Tensor, dy: Tensor, ge
         const seen = step === 1 ? part : everyNth(part, step);
         return reshape(seen, [batch * row.count * column.count, channelsOf(map)]);
       };
-      return matMul(pixels(x, 'input', stride), pixels(dy, 'output', 1), { transposeA: true });
+      return matMul(pixels(x, 'input', stride), pixels(dy, 'output', 1), true);
     }),
   );
   return reshape(stack(products, 0), filter.shape);
@@ -116,7 +116,7 @@ export function filterGradientTapByTap(x: Tensor, filter: Tensor, dy: Tensor, ge
  */
 const convolveTwoByTwo = defineOp<{ x: Tensor; filter: Tensor }, object>('conv2d-two-by-two', {
   forward: ({ x, filter }) => [productsWithFilter(x, filter, (place) => 1 - place)],
-  save: { inputs: ['x', 'filter'] },
+  inputsToSave: ['x', 'filter'],
   gradient: (dy, [x, filter]) => ({
     x: () => {
       // This is a convolution, too: of the map turned by 180°, with the filter's channels exchanged.
@@ -143,7 +143,7 @@ function productsWithFilter(x: Tensor, filter: Tensor, first: (place: number) =>
   const pixels = [0, 1].flatMap((row) =>
     [0, 1].map((column) => {
       const taps = slice(filter, [first(row), first(column), 0, 0], [2, 2, inChannels, outChannels]);
-      return matMul(all, reshape(taps, [4 * inChannels, outChannels]));
+      return matMul(all, reshape(taps, [4 * inChannels, outChannels]), false);
     }),
   );
   return reshape(stack(pixels, 1), [batch, 2, 2, outChannels]);
@@ -154,7 +154,7 @@ const channelsOf = (map: Tensor) => (map.shape as Shape)[3];
 const reshape = (x: Tensor, shape: readonly number[]) =>
   executeOne('Reshape', [x, ints(shape)], [T(x), attribute.type('Tshape', DataType.int32)]);
 
-const matMul = (a: Tensor, b: Tensor, { transposeA = false } = {}) => {
+const matMul = (a: Tensor, b: Tensor, transposeA: boolean) => {
   const transposed = [attribute.bool('transpose_a', transposeA), attribute.bool('transpose_b', false)];
   return executeOne('MatMul', [a, b], [T(a), ...transposed]);
 };
@@ -178,12 +178,11 @@ export function conv2d(x: Tensor4D, filter: Tensor4D, { stride }: { readonly str
     );
   }
   const weights = castLike(filter, x);
+  const [window, height] = [filter.shape[0], x.shape[1]];
   const of = (input: Tensor, geometry: Geometry) =>
     convolve({ x: input, filter: weights }, geometry)[0] as Tensor4D;
-  const window = filter.shape[0];
   if (isTwoByTwo(x, weights, stride)) return convolveTwoByTwo({ x, filter: weights }, {})[0] as Tensor4D;
   if (stride === 1) return of(x, { stride, padding: 'SAME' });
-  if (window === 1)
-    return of(subsample({ x }, { stride, shape: x.shape })[0], { stride: 1, padding: 'VALID' });
-  return of(pad({ x }, paddingOf(x.shape[1], window, stride))[0], { stride, padding: 'VALID' });
+  if (window > 1) return of(pad({ x }, paddingOf(height, window, stride))[0], { stride, padding: 'VALID' });
+  return of(subsample({ x }, { stride, shape: x.shape })[0], { stride: 1, padding: 'VALID' });
 }

@@ -20,21 +20,17 @@ let known: DeviceInfo | undefined;
 
 /** The device that TensorFlow computes on. */
 export function device(): DeviceInfo {
-  known ??= look();
-  return known;
-}
-
-function look(): DeviceInfo {
   const isGpu = backend.isUsingGpuDevice;
-  return {
+  known ??= {
     kind: isGpu ? 'gpu' : 'cpu',
     name: (isGpu ? gpuName() : undefined) ?? cpuName(),
     threads: Number(process.env.TF_NUM_INTRAOP_THREADS) || availableParallelism(),
     tensorflow: backend.binding.TF_Version,
     tfjs: tf.version_core,
     node: process.version,
-    bfloat16: isGpu || /\b(avx512_bf16|amx_bf16)\b/.test(read('/proc/cpuinfo') ?? ''),
+    bfloat16: isGpu || /\b(avx512_bf16|amx_bf16)\b/.test(read('/proc/cpuinfo')),
   };
+  return known;
 }
 
 /** Names the processor. Linux on arm64 gives Node no name. */
@@ -44,13 +40,13 @@ function cpuName(): string {
 }
 
 function gpuName(): string | undefined {
-  return /^Model:\s*(.+)$/m.exec(read('/proc/driver/nvidia/gpus/0/information') ?? '')?.[1];
+  return /^Model:\s*(.+)$/m.exec(read('/proc/driver/nvidia/gpus/0/information'))?.[1];
 }
 
-function read(path: string): string | undefined {
+function read(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch {
-    return undefined;
+    return '';
   }
 }

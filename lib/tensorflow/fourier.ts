@@ -8,11 +8,8 @@ const TILE = [COMPLEX, attribute.type('Tmultiples', DataType.int32)];
 /** Sizes whose only prime factors are 2, 3, 5, 7 and 11 transform fast; a high power of two leaves the cache unused. */
 function fastSize(least: number): number {
   for (let size = Math.ceil(least / 2) * 2; ; size += 2) {
-    const rest = [2, 3, 5, 7, 11].reduce((left, prime) => {
-      let quotient = left;
-      while (quotient % prime === 0) quotient /= prime;
-      return quotient;
-    }, size);
+    let rest = size;
+    for (const prime of [2, 3, 5, 7, 11]) while (rest % prime === 0) rest /= prime;
     if (rest === 1 && size % 128 !== 0) return size;
   }
 }
@@ -34,13 +31,8 @@ export function correlate(images: Tensor4D, kernels: Tensor, choose?: (table: Te
   const fftLength = tf.tensor1d(size, 'int32');
   const spectrum = (x: Tensor) => {
     const [h, w] = x.shape.slice(2);
-    const padded = tf.pad(x, [
-      [0, 0],
-      [0, 0],
-      [0, size[0] - h],
-      [0, size[1] - w],
-    ]);
-    return executeOne('RFFT2D', [padded, fftLength], TYPES);
+    const zeros = [0, 0, size[0] - h, size[1] - w].map((after): [number, number] => [0, after]);
+    return executeOne('RFFT2D', [tf.pad(x, zeros), fftLength], TYPES);
   };
   const image = spectrum(images.transpose([0, 3, 1, 2]));
   const kernel = executeOne('Conj', [spectrum(kernels.reshape([-1, 1, rows, columns]))], [COMPLEX]);

@@ -22,6 +22,9 @@ export interface TensorSpec {
   readonly shape: readonly number[];
 }
 
+/** What a constant is. */
+export type Constant = TensorSpec & { readonly values: Values };
+
 /** One node of a recorded graph. */
 export interface GraphNode {
   readonly name: string;
@@ -30,7 +33,7 @@ export interface GraphNode {
   readonly inputs: readonly string[];
   readonly attributes: readonly Attribute[];
   /** The value of a `Const`. */
-  readonly value?: TensorSpec & { readonly values: Values };
+  readonly value?: Constant;
   /** Where the step made it; its `stack` is formatted only when an error names the node. */
   readonly madeAt?: Error;
 }
@@ -58,18 +61,14 @@ const afterAll = (name: string, nodes: readonly string[]): GraphNode => ({
 
 /** Nodes through which a variable's value enters (`set`) and leaves (`get`) the session. */
 function accessNodes(handle: string, variable: Variable): GraphNode[] {
-  const dtype = attribute.type('dtype', DataType.float32);
-  const shape = attribute.shape('shape', variable.shape);
+  const [given, assign] = [`${handle}/new`, `${handle}/assign`];
+  const attributes = [attribute.type('dtype', DataType.float32)];
+  const shaped = [...attributes, attribute.shape('shape', variable.shape)];
   return [
-    { name: `${handle}/new`, op: 'Placeholder', inputs: [], attributes: [dtype, shape] },
-    {
-      name: `${handle}/assign`,
-      op: 'AssignVariableOp',
-      inputs: [handle, `${handle}/new`],
-      attributes: [dtype],
-    },
-    afterAll(`${handle}/set`, [`${handle}/assign`]),
-    { name: `${handle}/get`, op: 'ReadVariableOp', inputs: [handle], attributes: [dtype] },
+    { name: given, op: 'Placeholder', inputs: [], attributes: shaped },
+    { name: assign, op: 'AssignVariableOp', inputs: [handle, given], attributes },
+    afterAll(`${handle}/set`, [assign]),
+    { name: `${handle}/get`, op: 'ReadVariableOp', inputs: [handle], attributes },
   ];
 }
 
@@ -77,14 +76,13 @@ function accessNodes(handle: string, variable: Variable): GraphNode[] {
 const ALL_SET = 'variables/set';
 
 export class GraphSession implements VariableHolder {
-  readonly graph: Graph;
   readonly #id: number;
-  /** The version of each variable that lies in the session. */
-  readonly #versions = new Map<Variable, number>();
 
   /** @param threads that an op may take on a CPU. Default: the process's. */
-  constructor(graph: Graph, threads?: number) {
-    this.graph = graph;
+  constructor(
+    readonly graph: Graph,
+    threads?: number,
+  ) {
     const access = [...graph.variables].flatMap(([handle, variable]) => accessNodes(handle, variable));
     const assigns = [...graph.variables.keys()].map((handle) => `${handle}/assign`);
     this.#id = loadGraph([...graph.nodes, ...access, afterAll(ALL_SET, assigns)], threads);
@@ -93,18 +91,15 @@ export class GraphSession implements VariableHolder {
   /** Runs the graph once; the tensors returned are the caller's. */
   run(inputs: readonly Tensor[]): Tensor[] {
     this.#bringVariables();
-    for (const variable of this.graph.written) variable.release(this);
+    for (const variable of this.graph.written) variable.release();
     const results = this.#session(handles(inputs), this.graph.placeholders, this.graph.outputs);
-    for (const variable of this.graph.written) {
-      variable.version++;
-      this.#versions.set(variable, variable.version);
-    }
+    for (const variable of this.graph.written) variable.wrote(this);
     return results.map(adopt);
   }
 
-  /** Copies in the variables whose newest version is elsewhere. */
+  /** Copies in the variables whose newest value is elsewhere. */
   #bringVariables(): void {
-    const missing = [...this.graph.variables].filter(([, v]) => this.#versions.get(v) !== v.version);
+    const missing = [...this.graph.variables].filter(([, { holders }]) => !holders.has(this));
     if (missing.length === 0) return;
     const values = missing.map(([, variable]) => variable.give().id);
     const news = missing.map(([handle]) => `${handle}/new`);
@@ -113,24 +108,23 @@ export class GraphSession implements VariableHolder {
     const sets = isAll ? [ALL_SET] : missing.map(([handle]) => `${handle}/set`);
     const done = this.#session(values, news, sets);
     for (const id of [...values, ...done.map((tensor) => tensor.id)]) nativeBinding.deleteTensor(id);
-    for (const [, variable] of missing) this.#versions.set(variable, variable.version);
+    for (const [, { holders }] of missing) holders.add(this);
   }
 
   writeBack(): void {
-    const held = [...this.graph.variables].filter(([, of]) => of.holder === this && of.stale);
+    const held = [...this.graph.variables].filter(([, of]) => of.isReleased && of.holders.has(this));
     if (held.length === 0) return;
     const gets = held.map(([handle]) => `${handle}/get`);
-    const values = this.#session([], [], gets);
-    held.forEach(([, variable], index) => {
-      variable.take(values[index].id);
-      nativeBinding.deleteTensor(values[index].id);
-    });
+    for (const [index, { id }] of this.#session([], [], gets).entries()) {
+      held[index][1].take(id);
+      nativeBinding.deleteTensor(id);
+    }
   }
 
   /** Writes variables back and frees the session. */
   dispose(): void {
     this.writeBack();
-    for (const variable of this.graph.written) if (variable.holder === this) variable.holder = undefined;
+    for (const { holders } of this.graph.variables.values()) holders.delete(this);
     nativeBinding.deleteSavedModel(this.#id);
   }
 
@@ -156,13 +150,12 @@ export class GraphSession implements VariableHolder {
 
 const names = (nodes: readonly string[]) => nodes.map((name) => `${name}:0`).join();
 
+const OUTSIDE_THE_STEP = /node_modules|node:|<anonymous>\)|[\\/](lib|dist)[\\/]tensorflow[\\/]|[\\/]tfjs-/;
+
 /** The first line of a stack that lies outside this folder and outside packages. */
 export function stepLine(madeAt: Error | undefined): string {
   const lines = madeAt?.stack?.split('\n').filter((line) => /^\s+at /.test(line)) ?? [];
-  return (
-    lines.find((line) => !/node_modules|node:|<anonymous>\)|[\\/]tensorflow[\\/]|[\\/]tfjs-/.test(line)) ??
-    'at an unknown place'
-  ).trim();
+  return (lines.find((line) => !OUTSIDE_THE_STEP.test(line)) ?? 'at an unknown place').trim();
 }
 
 /** Errors made in `work` keep the lines of the step: a dozen of tfjs' own come first. */
@@ -212,7 +205,7 @@ function nodeDef({ name, op, inputs, attributes, value }: GraphNode): Message {
   for (const one of attributes) node.getAttrMap().set(one.name, attributeValue(one));
   if (value !== undefined) {
     const { dtype, shape, values } = value;
-    const content = Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString('base64');
+    const content = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
     const fields = { Dtype: dtype, TensorShape: tensorShape(shape), TensorContent: content };
     node.getAttrMap().set('value', message('AttrValue', { Tensor: message('Tensor', fields) }));
   }
@@ -240,6 +233,5 @@ function attributeValue({ name, type, value }: Attribute): Message {
     const kind = Array.isArray(value) ? 'a list of a kind' : 'of a kind';
     throw new UserError(`Attribute "${name}" is ${kind} that is not recorded (${type}).`);
   }
-  const bytes = (text: unknown) => Buffer.from(String(text)).toString('base64');
-  return message('AttrValue', { [field]: field === 'S' ? bytes(value) : value });
+  return message('AttrValue', { [field]: field === 'S' ? Buffer.from(String(value)) : value });
 }

@@ -23,9 +23,7 @@ export function layerVariables(model: LayersModel) {
   if (!Array.isArray(model?.inputs)) {
     throw new ArgumentError('fromLayers takes a model of TensorFlow.js, as tf.sequential makes one.');
   }
-  const [input, output] = [model.inputs, model.outputs].map((ends) =>
-    ends.length === 1 ? ends[0].shape : [],
-  );
+  const [input, output] = [model.inputs, model.outputs].map((ends) => (ends.length > 1 ? [] : ends[0].shape));
   const classes = output[1];
   const isImage = input.length === 4 && (input[3] ?? 3) === 3;
   if (!isImage || output.length !== 2 || typeof classes !== 'number') {
@@ -59,7 +57,7 @@ export function layerVariables(model: LayersModel) {
   const variables = new Map<string, Variable>();
   const batchNorms = new Map<string, BatchNormConstants>();
   for (const [index, layer] of layers.entries()) {
-    for (const weight of layer.weights as unknown as LayerVariable[]) {
+    for (const weight of variablesOf(layer)) {
       // tfjs numbers the layers of a process; their place in the model is the same in every process.
       const name = `${index}.${weight.originalName.replace(/^.*\//, '')}`;
       const ownName = variables.has(name) ? `${name}.${variables.size}` : name;
@@ -80,7 +78,10 @@ export function layerVariables(model: LayersModel) {
     }
     const { rate, epsilon, momentum } = layer.getConfig() as Readonly<Record<string, number>>;
     if (layer.getClassName() === 'BatchNormalization') {
-      fillIn(layer);
+      // tfjs reads scale and offset in training, made or not: those that change nothing.
+      const parts = layer as unknown as Record<'gamma' | 'beta', Pick<LayerVariable, 'read'> | null>;
+      parts.gamma ??= { read: () => tf.ones(layer.weights[0].shape as number[]) };
+      parts.beta ??= { read: () => tf.zeros(layer.weights[0].shape as number[]) };
       // Here momentum is the share of what was before; without the rounding of 1 − 0.99.
       batchNorms.set(`${index}`, { eps: epsilon, momentum: Number((1 - momentum).toPrecision(12)) });
     }
@@ -117,50 +118,29 @@ const RANDOM: readonly string[] = ['AlphaDropout', 'GaussianDropout', 'GaussianN
 
 /** @throws ArgumentError if a layer would not do here what it is made for */
 function checkLayer(layer: Layer): void {
+  const kind = layer.getClassName();
+  const { rate, noiseShape, axis } = layer.getConfig();
   const refuseIf = (isWrong: boolean, what: string, cure: string) => {
     if (isWrong) throw new ArgumentError(`The layer ${layer.name} ${what}.`, { cure });
   };
-  const kind = layer.getClassName();
-  refuseIf(
-    RANDOM.includes(kind),
-    'draws random numbers that a seed does not decide',
-    'Take tf.layers.dropout; noise on the images is a distortion.',
-  );
-  const { rate, noiseShape, axis } = layer.getConfig();
-  refuseIf(
-    kind === 'BatchNormalization' && axis !== -1 && axis !== 3,
-    `normalises along axis ${axis}`,
-    'Leave out its axis: the channels are the last.',
-  );
-  const below1 = 'Give tf.layers.dropout a rate below 1 alone: { rate: 0.3 }.';
-  refuseIf(kind === 'Dropout' && noiseShape != null, 'has a noiseShape', below1);
-  refuseIf(
-    kind === 'Dropout' && Number(rate) >= 1,
-    'has a rate of 1 or more, by which TensorFlow.js drops nothing',
-    below1,
-  );
-  const weights = layer.weights as unknown as LayerVariable[];
-  refuseIf(
-    weights.some(({ constraint }) => constraint != null),
-    'has a constraint, which no step here would keep',
-    'Leave it out.',
-  );
-  refuseIf(
-    layer.losses.length > 0,
-    'has a regularizer, which is in none of the losses here',
-    'Leave it out, or add its term in a method of your own: registerMethod.',
-  );
-}
-
-/** Gives a batch normalisation without scale or offset those that change nothing: tfjs reads both in training. */
-function fillIn(layer: Layer): void {
-  const shape = layer.weights[0].shape as number[];
-  const parts = layer as unknown as { gamma?: { read(): Tensor }; beta?: { read(): Tensor } };
-  parts.gamma ??= { read: () => tf.ones(shape) };
-  parts.beta ??= { read: () => tf.zeros(shape) };
+  const seeded = 'Take tf.layers.dropout; noise on the images is a distortion.';
+  refuseIf(RANDOM.includes(kind), 'draws random numbers that a seed does not decide', seeded);
+  const isAlongOther = kind === 'BatchNormalization' && axis !== -1 && axis !== 3;
+  refuseIf(isAlongOther, `normalises along axis ${axis}`, 'Leave out its axis: the channels are the last.');
+  if (kind === 'Dropout') {
+    const below1 = 'Give tf.layers.dropout a rate below 1 alone: { rate: 0.3 }.';
+    refuseIf(noiseShape != null, 'has a noiseShape', below1);
+    refuseIf(Number(rate) >= 1, 'has a rate of 1 or more, by which TensorFlow.js drops nothing', below1);
+  }
+  const isBound = variablesOf(layer).some(({ constraint }) => constraint != null);
+  refuseIf(isBound, 'has a constraint, which no step here would keep', 'Leave it out.');
+  const loss = 'Leave it out, or add its term in a method of your own: registerMethod.';
+  refuseIf(layer.losses.length > 0, 'has a regularizer, which is in none of the losses here', loss);
 }
 
 type Layer = LayersModel['layers'][number];
+
+const variablesOf = (layer: Layer) => layer.weights as unknown as readonly LayerVariable[];
 
 /** The layers of a model and of the models within it, in their order. */
 function layersOf(model: LayersModel): LayersModel['layers'] {

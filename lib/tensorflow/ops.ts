@@ -86,11 +86,8 @@ const fromZeroToOne = () => [tf.scalar(0), tf.scalar(1)];
  * cast read it three times.
  */
 export function toBytes(images: Tensor): Tensor {
-  const attributes = [
-    attribute.type('T', DataType.quint8),
-    attribute.string('mode', 'SCALED'),
-    attribute.string('round_mode', 'HALF_TO_EVEN'),
-  ];
+  const modes = [attribute.string('mode', 'SCALED'), attribute.string('round_mode', 'HALF_TO_EVEN')];
+  const attributes = [attribute.type('T', DataType.quint8), ...modes];
   const [quantized] = execute('QuantizeV2', [images, ...fromZeroToOne()], attributes, 3);
   return bitcast(quantized, DataType.uint8);
 }
@@ -160,7 +157,7 @@ const reluPool = defineOp<{ x: Tensor }, Sides>('relu-max-pool', {
     const padded = padSides(reluOf(x), sides);
     return [executeOne('MaxPool', [padded], poolAttributes(x)), padded];
   },
-  save: { outputs: [true, true] },
+  outputsToSave: [true, true],
   gradient: (dy, [y, padded], sides) => ({
     x: () => {
       const ofPadded = executeOne('MaxPoolGrad', [padded, y, dy], poolAttributes(dy));
@@ -205,7 +202,8 @@ const batchNormOp = defineOp<BatchNormInputs, { training: boolean }>('batch-norm
     const attributes = [...batchNormAttributes(x, training), factor];
     return execute('FusedBatchNormV3', [x, scale, offset, mean, variance], attributes, 6);
   },
-  save: { inputs: ['x', 'scale', 'mean', 'variance'], outputs: [false, false, false, true, true, true] },
+  inputsToSave: ['x', 'scale', 'mean', 'variance'],
+  outputsToSave: [false, false, false, true, true, true],
   gradient(dy, [x, scale, mean, variance, ...reserve], { training }) {
     const inputs = [dy, x, scale, ...(training ? reserve : [mean, variance, mean])];
     // One op gives all three. It runs here, not in a thunk: tfjs would dispose what the thunk does not return.
@@ -261,7 +259,7 @@ const reluGradient = (dy: Tensor, y: Tensor) => executeOne('ReluGrad', [dy, y], 
 
 const reluOp = defineOp<{ x: Tensor }, object>('relu', {
   forward: ({ x }) => [reluOf(x)],
-  save: { outputs: [true] },
+  outputsToSave: [true],
   gradient: (dy, [y]) => ({ x: () => reluGradient(dy, y) }),
 });
 
@@ -316,7 +314,7 @@ const crossEntropyOp = defineOp<{ logits: Tensor; labels: Tensor }, object>('cro
     const attributes = [T(logits), attribute.type('Tlabels', DataType.int32)];
     return execute('SparseSoftmaxCrossEntropyWithLogits', [logits, labels], attributes, 2);
   },
-  save: { outputs: [false, true] },
+  outputsToSave: [false, true],
   gradient: (dy, [difference]) => ({ logits: () => difference.mul(dy.reshape([-1, 1])) }),
 });
 

@@ -5,19 +5,16 @@ import { attribute, backend, DataType, handles, type Scalar, type Tensor, tf, wr
 import { readingAs, Variable } from './variable';
 
 // tfjs has no gradients of comparisons, so that none would go past the condition of a `where`: they are zero.
-const COMPARISONS = 'Equal NotEqual Greater GreaterEqual Less LessEqual LogicalAnd LogicalOr'.split(' ');
-for (const kernelName of COMPARISONS) {
+const COMPARISONS = 'Equal NotEqual Greater GreaterEqual Less LessEqual LogicalAnd LogicalOr LogicalNot';
+for (const kernelName of COMPARISONS.split(' ')) {
+  const inputsToSave = kernelName === 'LogicalNot' ? ['x'] : ['a', 'b'];
+  const zeros = (x: Tensor) => () => tf.zeros(x.shape);
   tf.registerGradient({
     kernelName,
-    inputsToSave: ['a', 'b'],
-    gradFunc: (_dy, [a, b]) => ({ a: () => tf.zeros(a.shape), b: () => tf.zeros(b.shape) }),
+    inputsToSave,
+    gradFunc: (_dy, saved) => Object.fromEntries(inputsToSave.map((name, at) => [name, zeros(saved[at])])),
   });
 }
-tf.registerGradient({
-  kernelName: 'LogicalNot',
-  inputsToSave: ['x'],
-  gradFunc: (_dy, [x]) => ({ x: () => tf.zeros(x.shape) }),
-});
 
 // Sum over all repetitions at once: tfjs' own gradient adds a slice for each, thousands where a layer normalises each pixel.
 tf.unregisterGradient('Tile');
@@ -57,8 +54,8 @@ export function valueAndGradients(
     const given = new Map(variables.map((variable, index) => [variable, values[index]]));
     const checked = () => {
       const value: Tensor = readingAs(given, loss);
-      if (value instanceof tf.Tensor && value.rank === 0) return value as Scalar;
       const isTensor = value instanceof tf.Tensor;
+      if (isTensor && value.rank === 0) return value as Scalar;
       const got = isTensor ? `a tensor [${value.shape}]` : `${value}`;
       throw new ArgumentError(`A loss is a scalar tensor, but this one is ${got}.`, {
         cure: isTensor
@@ -66,9 +63,9 @@ export function valueAndGradients(
           : 'Return the tensor that TensorFlow.js’ ops give; the function is not async.',
       });
     };
-    const { value, grads } = gradientsOf(checked, values);
-    const unused = variables.filter((_, index) => !grads[index]).map(({ name }) => name);
-    if (unused.length === 0) return { value, gradients: grads };
+    const { value, grads: gradients } = gradientsOf(checked, values);
+    const unused = variables.filter((_, index) => !gradients[index]).map(({ name }) => name);
+    if (unused.length === 0) return { value, gradients };
     throw new ArgumentError(`The loss does not depend on ${unused.join(', ')}.`, {
       cure: "A network's forward takes the value of each variable by variable.read() whenever it is called; what is not learnt is a Variable with trainable: false.",
     });
@@ -138,12 +135,12 @@ export class Nesterov {
       throw new ArgumentError(`Momentum must be in 0 … 1, but got ${shown(momentum)}.`);
     this.learningRate = learningRate;
     this.momentum = momentum;
-    for (const variable of variables) {
-      const zeros = tf.zeros([...variable.shape]);
-      const accumulator = new Variable(`${variable.name}.momentum`, zeros, { trainable: false });
-      this.#accumulators.set(variable, accumulator);
-      zeros.dispose();
-    }
+    tf.tidy(() => {
+      for (const variable of variables) {
+        const [name, zeros] = [`${variable.name}.momentum`, tf.zeros([...variable.shape])];
+        this.#accumulators.set(variable, new Variable(name, zeros, { trainable: false }));
+      }
+    });
   }
 
   /** Moves `variables` against `gradients`. */

@@ -80,13 +80,10 @@ export function uniformTensor<const S extends readonly number[]>(
   shape: S,
   bound: number,
 ): TensorOf<S> {
-  const uniform = () => stateless('StatelessRandomUniform', ints(shape), ints(seed));
-  return tf.tidy(
-    () =>
-      uniform()
-        .mul(2 * bound)
-        .sub(bound) as TensorOf<S>,
-  );
+  return tf.tidy(() => {
+    const uniform = stateless('StatelessRandomUniform', ints(shape), ints(seed));
+    return uniform.mul(2 * bound).sub(bound) as TensorOf<S>;
+  });
 }
 
 /**

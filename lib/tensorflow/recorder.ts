@@ -1,6 +1,13 @@
 /** Writes down what a step does, as a graph. */
 import { UserError } from '../io/errors';
-import { type Graph, type GraphNode, stepLine, type TensorSpec, withLongStacks } from './graph';
+import {
+  type Constant,
+  type Graph,
+  type GraphNode,
+  stepLine,
+  type TensorSpec,
+  withLongStacks,
+} from './graph';
 import {
   type Attribute,
   attribute,
@@ -10,12 +17,11 @@ import {
   dataTypeOf,
   handles,
   isTfVariable,
-  type NativeTensor,
   type Tensor,
   tf,
   type Values,
 } from './runtime';
-import { type Variable, variableOf, WRITES } from './variable';
+import { living, type Variable, WRITES } from './variable';
 
 /** What a step takes and gives back: tensors by name, of any rank. */
 export type NamedTensors = Readonly<Record<string, Tensor>>;
@@ -26,11 +32,8 @@ export function record<I extends NamedTensors, O extends NamedTensors>(
   inputs: I,
 ): { graph: Graph; outputs: readonly string[] } {
   const real = backend.binding;
-  const recorder = new Recorder(real);
+  const recorder = new Recorder(real, inputs);
   const { random } = Math;
-  for (const [name, tensor] of Object.entries(inputs)) {
-    recorder.placeholder(name, handles([tensor])[0], { dtype: dataTypeOf(tensor), shape: tensor.shape });
-  }
   try {
     backend.binding = recorder.binding;
     Math.random = () => {
@@ -39,29 +42,24 @@ export function record<I extends NamedTensors, O extends NamedTensors>(
         'Use the seeded random ops of stability-training/tensorflow: dropout in a network, randomNormal and randomUniform with the seeds of the images.',
       );
     };
-    const results = tf.tidy(() => {
-      const outputs = Object.entries(withLongStacks(() => step(inputs)));
-      if (outputs.length === 0) throw refusal('returns no tensor', 'Return one, such as the loss.');
-      for (const [name, tensor] of outputs) recorder.output(name, handles([tensor])[0]);
-      return outputs.map(([name]) => name) as unknown as Tensor;
-    }) as unknown as string[];
-    return { graph: recorder.graph(), outputs: results };
+    tf.engine().startScope();
+    const results = withLongStacks(() => step(inputs));
+    const outputs = Object.keys(results);
+    if (outputs.length === 0) throw refusal('returns no tensor', 'Return one, such as the loss.');
+    return { graph: recorder.graph(results), outputs };
   } finally {
+    tf.engine().endScope();
     backend.binding = real;
     Math.random = random;
   }
 }
 
-/** Tensors made in JavaScript inside a step may have so many values; they are parameters of ops, not data. */
-const LARGEST_CONSTANT = 4096;
-
-/** Outputs of more values are let go at once, as long as the step is recorded. */
-const LARGEST_KEPT = 4096;
+/** A tensor of more values is data, not the parameter of an op; as an output it is let go while a step is recorded. */
+const LARGEST = 4096;
 
 function refusal(what: string, cure: string): UserError {
-  return new UserError(`A compiled step cannot be recorded if it ${what} (${stepLine(new Error())}).`, {
-    cure,
-  });
+  const line = stepLine(new Error());
+  return new UserError(`A compiled step cannot be recorded if it ${what} (${line}).`, { cure });
 }
 
 /** Type attributes that tfjs leaves to be inferred from an input, or gets wrong, which a graph wants right. */
@@ -72,6 +70,8 @@ const IMPLIED: Readonly<Record<string, Readonly<Record<string, number>>>> = {
 
 /** Attributes that name the type of an op's data. */
 const INPUT_TYPES: ReadonlySet<string> = new Set(['T', 'SrcT', 'Tparams']);
+
+const TO_INT32 = [attribute.type('SrcT', DataType.uint8), attribute.type('DstT', DataType.int32)];
 
 /** A name in the characters that a node's may have. */
 const wordOf = (name: string) =>
@@ -87,20 +87,24 @@ class Recorder {
   readonly #types = new Map<string, number>();
   /** Specifications of outputs that were let go, by ids below zero, of which tfjs deletes nothing. */
   readonly #released = new Map<number, TensorSpec>();
-  readonly #made = new Map<number, TensorSpec & { readonly values: Values }>();
-  readonly #placeholders: string[] = [];
-  readonly #outputs: { readonly name: string; readonly source: string }[] = [];
+  readonly #made = new Map<number, Constant>();
+  readonly #placeholders: readonly string[];
   readonly #variables = new Map<string, Variable>();
-  readonly #written = new Set<Variable>();
   /** Per variable: the last write, and the reads since; what keeps the program's order in the graph. */
   readonly #lastWrite = new Map<string, string>();
   readonly #reads = new Map<string, string[]>();
 
-  constructor(real: Binding) {
+  constructor(real: Binding, inputs: NamedTensors) {
     this.#real = real;
+    this.#placeholders = Object.entries(inputs).map(([name, tensor]) => {
+      const shape = attribute.shape('shape', tensor.shape);
+      const node = this.#source(`input/${wordOf(name)}`, 'Placeholder', dataTypeOf(tensor), [shape]);
+      this.#names.set(handles([tensor])[0], node);
+      return node;
+    });
     const method = (value: unknown): PropertyDescriptor => ({ value });
     this.binding = Object.create(real, {
-      executeOp: method(this.#executeOp.bind(this)),
+      executeOp: method(this.#executeOp),
       createTensor: method(this.#createTensor.bind(this)),
       tensorDataSync: method((id: number) => {
         if (!this.#names.has(id) || this.#made.has(id)) return real.tensorDataSync(id);
@@ -112,36 +116,34 @@ class Recorder {
     }) as Binding;
   }
 
-  placeholder(name: string, id: number, { dtype, shape }: TensorSpec): void {
-    const node = `input/${wordOf(name)}`;
-    const attributes = [attribute.type('dtype', dtype), attribute.shape('shape', shape)];
-    this.#nodes.push({ name: node, op: 'Placeholder', inputs: [], attributes });
-    this.#names.set(id, node);
-    this.#types.set(node, dtype);
-    this.#placeholders.push(node);
+  /** Writes down a node that takes nothing. @returns its name */
+  #source(
+    name: string,
+    op: string,
+    dtype: number,
+    attributes: readonly Attribute[] = [],
+    value?: Constant,
+  ): string {
+    const all = [attribute.type('dtype', dtype), ...attributes];
+    this.#nodes.push({ name, op, inputs: [], attributes: all, value });
+    this.#types.set(name, dtype);
+    return name;
   }
 
-  output(name: string, id: number): void {
-    this.#outputs.push({ name: `output/${wordOf(name)}`, source: this.#nameOf(id) });
-  }
-
-  graph(): Graph {
+  graph(results: NamedTensors): Graph {
     // Outputs wait for every write: fetching them runs the whole step.
     const writes = [...this.#lastWrite.values()].map((node) => `^${node}`);
-    const outputs = this.#outputs.map(
-      ({ name, source }): GraphNode => ({
-        name,
-        op: 'Identity',
-        inputs: [source, ...writes],
-        attributes: [this.#typeAttribute('T', source)],
-      }),
-    );
+    const outputs = Object.entries(results).map(([word, tensor]): GraphNode => {
+      const source = this.#nameOf(handles([tensor])[0]);
+      const attributes = [this.#typeAttribute('T', source)];
+      return { name: `output/${wordOf(word)}`, op: 'Identity', inputs: [source, ...writes], attributes };
+    });
     return {
       nodes: [...this.#nodes, ...outputs],
       placeholders: this.#placeholders,
       outputs: outputs.map((node) => node.name),
       variables: this.#variables,
-      written: this.#written,
+      written: new Set([...this.#lastWrite.keys()].map((handle) => this.#variables.get(handle) as Variable)),
     };
   }
 
@@ -150,7 +152,7 @@ class Recorder {
   }
 
   #createTensor(shape: readonly number[], dtype: number, values: Values): number {
-    if (values.length > LARGEST_CONSTANT) {
+    if (values.length > LARGEST) {
       // What tfjs' gradients of relu, mean and sum begin with.
       if (values.every((value) => value === values[0])) return this.#filled(shape, dtype, values.slice(0, 1));
       throw refusal(
@@ -173,18 +175,13 @@ class Recorder {
     return id;
   }
 
-  #executeOp(
-    op: string,
-    attributes: readonly Attribute[],
-    inputIds: readonly number[],
-    count: number,
-  ): NativeTensor[] {
+  readonly #executeOp: Binding['executeOp'] = (op, attributes, inputIds, count) => {
     // tfjs takes bytes for int32: make them so.
     const isInt32 = attributes.some(({ name, value }) => INPUT_TYPES.has(name) && value === DataType.int32);
     const bytes = isInt32
       ? inputIds.filter((id) => this.#types.get(this.#nameOf(id)) === DataType.uint8)
       : [];
-    const casts = new Map(bytes.map((id) => [id, this.#asInt32(id)]));
+    const casts = new Map(bytes.map((id) => [id, this.#executeOp('Cast', TO_INT32, [id], 1)[0].id]));
     const ids = inputIds.map((id) => casts.get(id) ?? id);
     const inputs = ids.map((id) => this.#nameOf(id));
     const isWrite = WRITES.has(op);
@@ -211,12 +208,7 @@ class Recorder {
       this.#types.set(output, dtype);
     });
     return outputs;
-  }
-
-  #asInt32(id: number): number {
-    const attributes = [attribute.type('SrcT', DataType.uint8), attribute.type('DstT', DataType.int32)];
-    return this.#executeOp('Cast', attributes, [id], 1)[0].id;
-  }
+  };
 
   /**
    * Runs the op for the shapes of its outputs, of which only small ones are kept: the tape holds all of a step until
@@ -235,7 +227,9 @@ class Recorder {
       return real.executeOp(op, attributes, ids, count).map((output) => {
         const { id, shape, dtype } = output;
         const size = shape.reduce((product, along) => product * along, 1);
-        if (dtype === DataType.resource || size <= LARGEST_KEPT) return output;
+        // There is no `Empty` of quint8.
+        const isKept = dtype === DataType.resource || dtype === DataType.quint8;
+        if (isKept || size <= LARGEST) return output;
         real.deleteTensor(id);
         const released = { id: -1 - this.#released.size, shape, dtype };
         this.#released.set(released.id, released);
@@ -248,19 +242,10 @@ class Recorder {
 
   #zeros({ shape, dtype }: TensorSpec): number {
     const size = this.#real.createTensor([shape.length], DataType.int32, Int32Array.from(shape));
-    const { quint8, uint8 } = DataType;
-    // There is no `Empty` of quint8, whose zeros are a byte's.
-    const attributes = [
-      attribute.type('dtype', dtype === quint8 ? uint8 : dtype),
-      attribute.bool('init', true),
-    ];
+    const attributes = [attribute.type('dtype', dtype), attribute.bool('init', true)];
     const [{ id }] = this.#real.executeOp('Empty', attributes, [size], 1);
     this.#real.deleteTensor(size);
-    if (dtype !== quint8) return id;
-    const cast = [attribute.type('T', uint8), attribute.type('type', quint8)];
-    const [zeros] = this.#real.executeOp('Bitcast', cast, [id], 1);
-    this.#real.deleteTensor(id);
-    return zeros.id;
+    return id;
   }
 
   /** The nodes that must have run before `name` touches the variable `handle`. */
@@ -271,7 +256,6 @@ class Recorder {
       before.push(...(this.#reads.get(handle) ?? []));
       this.#lastWrite.set(handle, name);
       this.#reads.set(handle, []);
-      this.#written.add(this.#variables.get(handle) as Variable);
     } else {
       this.#reads.set(handle, [...(this.#reads.get(handle) ?? []), name]);
     }
@@ -282,7 +266,7 @@ class Recorder {
   #nameOf(id: number): string {
     const known = this.#names.get(id);
     if (known !== undefined) return known;
-    const variable = variableOf(id);
+    const variable = living.get(id);
     const name = variable === undefined ? this.#constant(id) : this.#variable(variable);
     this.#names.set(id, name);
     return name;
@@ -290,14 +274,9 @@ class Recorder {
 
   #variable(variable: Variable): string {
     const name = `variable/${wordOf(variable.name)}_${this.#nodes.length}`;
-    const attributes = [
-      attribute.type('dtype', DataType.float32),
-      attribute.shape('shape', variable.shape),
-      attribute.string('shared_name', name),
-    ];
-    this.#nodes.push({ name, op: 'VarHandleOp', inputs: [], attributes });
     this.#variables.set(name, variable);
-    return name;
+    const attributes = [attribute.shape('shape', variable.shape), attribute.string('shared_name', name)];
+    return this.#source(name, 'VarHandleOp', DataType.float32, attributes);
   }
 
   #constant(id: number): string {
@@ -314,10 +293,6 @@ class Recorder {
       this.#real.deleteTensor(alias);
       value = { shape, dtype, values: this.#real.tensorDataSync(id) };
     }
-    const name = `constant_${this.#nodes.length}`;
-    const attributes = [attribute.type('dtype', value.dtype)];
-    this.#nodes.push({ name, op: 'Const', inputs: [], attributes, value });
-    this.#types.set(name, value.dtype);
-    return name;
+    return this.#source(`constant_${this.#nodes.length}`, 'Const', value.dtype, [], value);
   }
 }

@@ -3,6 +3,7 @@
  * ResNet training needs (batch normalisation with its gradient, fused optimizers, seeded noise) exists only there.
  */
 import util from 'node:util';
+import type { TFJSBinding } from '@tensorflow/tfjs-node-gpu/dist/tfjs_binding';
 import { UserError } from '../io/errors';
 import { inProject } from '../io/project';
 
@@ -20,7 +21,25 @@ process.env.TF_OVERRIDE_GLOBAL_THREADPOOL ??= '1';
 const copy: unique symbol = Symbol.for('stability-training');
 const place: typeof globalThis & { [copy]?: string } = globalThis;
 
-prepare();
+place[copy] ??= inProject();
+if (place[copy] !== inProject()) {
+  throw new UserError(
+    `Two copies of stability-training would be at work, ${place[copy]} and ${inProject()}, and neither knows what is registered in the other.`,
+    {
+      cure: `Remove one of them, or run the command of the second: node ${inProject('dist', 'cli', 'main.js')}`,
+    },
+  );
+}
+// tfjs-node 4.22 calls util.isNullOrUndefined, which Node 23 removed (tensorflow/tfjs#8609).
+Object.assign(util, { isNullOrUndefined: (value: unknown) => value === null || value === undefined });
+try {
+  require('@tensorflow/tfjs-node-gpu');
+} catch (cause) {
+  throw new UserError('TensorFlow is not set up: its native addon could not be loaded.', {
+    cure: 'Run "npx stability-training setup"; environment.md says what it does.',
+    cause,
+  });
+}
 
 /** TensorFlow.js on the native TensorFlow library, with its types: `tf.Tensor4D`, `tf.layers.Layer`. */
 export import tf = require('@tensorflow/tfjs-node-gpu');
@@ -38,34 +57,6 @@ export type Tensor2D = tf.Tensor2D;
 export type Tensor4D = tf.Tensor4D;
 /** A TensorFlow.js model of layers, as `tf.sequential` makes one. */
 export type LayersModel = tf.LayersModel;
-
-/**
- * Loads TensorFlow.js a first time, and says what is wrong where it cannot be loaded.
- *
- * @throws UserError if another copy of this library is at work: neither knows what is registered in the other, nor its ops;
- *   if TensorFlow is not set up
- */
-function prepare(): void {
-  place[copy] ??= inProject();
-  if (place[copy] !== inProject()) {
-    throw new UserError(
-      `Two copies of stability-training would be at work, ${place[copy]} and ${inProject()}, and neither knows what is registered in the other.`,
-      {
-        cure: `Remove one of them, or run the command of the second: node ${inProject('dist', 'cli', 'main.js')}`,
-      },
-    );
-  }
-  // tfjs-node 4.22 calls util.isNullOrUndefined, which Node 23 removed (tensorflow/tfjs#8609).
-  Object.assign(util, { isNullOrUndefined: (value: unknown) => value === null || value === undefined });
-  try {
-    require('@tensorflow/tfjs-node-gpu');
-  } catch (cause) {
-    throw new UserError('TensorFlow is not set up: its native addon could not be loaded.', {
-      cure: 'Run "npx stability-training setup"; environment.md says what it does.',
-      cause,
-    });
-  }
-}
 
 /** TensorFlow's own numbers for its data types (`types.proto`). */
 export const DataType = {
@@ -99,11 +90,10 @@ export interface Attribute {
   readonly value: unknown;
 }
 
-/** The members of tfjs-node's binding that are used here. */
-export interface Binding {
+/** tfjs-node's binding: what is used of it here takes and gives this. */
+export interface Binding
+  extends Omit<TFJSBinding, 'createTensor' | 'executeOp' | 'loadSavedModel' | 'runSavedModel'> {
   createTensor(shape: readonly number[], dtype: number, values: unknown): number;
-  deleteTensor(id: number): void;
-  tensorDataSync(id: number): Values;
   executeOp(
     op: string,
     attributes: readonly Attribute[],
@@ -112,26 +102,9 @@ export interface Binding {
   ): NativeTensor[];
   /** @param threads that an op may take; an addition of this project's, see scripts/packages. Default: the process's. */
   loadSavedModel(directory: string, tags: string, threads?: number): number;
-  deleteSavedModel(id: number): void;
   runSavedModel(id: number, inputIds: readonly number[], inputs: string, outputs: string): NativeTensor[];
-  getNumOfSavedModels(): number;
-  getNumOfTensors(): number;
-  readonly TF_Version: string;
-  readonly TF_ATTR_STRING: number;
-  readonly TF_ATTR_INT: number;
-  readonly TF_ATTR_FLOAT: number;
-  readonly TF_ATTR_BOOL: number;
-  readonly TF_ATTR_TYPE: number;
-  readonly TF_ATTR_SHAPE: number;
 }
-
-interface TensorData {
-  shape: number[];
-  dtype: number;
-  values: unknown;
-  id: number;
-  refCount: number;
-}
+type TensorData = NativeTensor & { readonly values: unknown; readonly refCount: number };
 
 interface NodeBackend {
   binding: Binding;
@@ -225,10 +198,11 @@ export function executeOne(
 type Inputs = Readonly<Record<string, Tensor>>;
 
 /** A differentiable op: how it computes, what its gradient needs, and the gradient of each input. */
-export interface OpDefinition<I extends Inputs, A extends object> {
+interface OpDefinition<I extends Inputs, A extends object> {
   /** The outputs; those after the first are for the gradient's own use. */
   readonly forward: (inputs: I, options: A) => Tensor[];
-  readonly save?: { readonly inputs?: readonly (keyof I & string)[]; readonly outputs?: readonly boolean[] };
+  readonly inputsToSave?: (keyof I & string)[];
+  readonly outputsToSave?: boolean[];
   /** A thunk per input, called only if that input's gradient is wanted. `saved` is inputs first, then outputs. */
   readonly gradient: (
     dy: Tensor,
@@ -243,7 +217,7 @@ export interface OpDefinition<I extends Inputs, A extends object> {
  */
 export function defineOp<I extends Inputs, A extends object>(
   name: string,
-  { forward, save = {}, gradient }: OpDefinition<I, A>,
+  { forward, gradient, ...saved }: OpDefinition<I, A>,
 ): (inputs: I, options: A) => Tensor[] {
   const kernelName = `stability-training/${name}`;
   tf.registerKernel({
@@ -253,8 +227,7 @@ export function defineOp<I extends Inputs, A extends object>(
   });
   tf.registerGradient({
     kernelName,
-    inputsToSave: [...(save.inputs ?? [])],
-    outputsToSave: [...(save.outputs ?? [])],
+    ...saved,
     gradFunc: (dy, saved, attrs) =>
       gradient([dy].flat()[0], saved, attrs as unknown as A) as Record<string, () => Tensor>,
   });

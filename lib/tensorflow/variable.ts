@@ -12,9 +12,9 @@ import {
   tf,
 } from './runtime';
 
-/** A session that may hold a newer value of a variable than TensorFlow's eager side. */
+/** A session that may hold the newest value of a variable. */
 export interface VariableHolder {
-  /** Brings the eager side of every variable that this session holds up to date. */
+  /** Brings what it holds to the eager side of the variables that lack it. */
   writeBack(): void;
 }
 
@@ -23,9 +23,6 @@ export const WRITES: ReadonlySet<string> = new Set(['AssignVariableOp', 'Resourc
 
 const DTYPE = attribute.type('dtype', DataType.float32);
 const ASSIGN = [DTYPE, attribute.bool('validate_shape', false)];
-
-/** The version of an eager value that was let go. */
-const RELEASED = -1;
 
 /** What {@link Variable.read} gives instead of the value, while a gradient is taken. */
 let substitutes: ReadonlyMap<Variable, Tensor> = new Map();
@@ -42,31 +39,26 @@ export function readingAs<T>(values: ReadonlyMap<Variable, Tensor>, body: () => 
 }
 
 let created = 0;
-const byResource = new Map<number, Variable>();
-
-/** The living variable whose resource has the native handle `id`. */
-export function variableOf(id: number): Variable | undefined {
-  return byResource.get(id);
-}
+/** The living variables by the native handles of their resources. */
+export const living = new Map<number, Variable>();
 
 /**
  * A float32 tensor that a step reads and changes: a weight, a running statistic, an optimizer's accumulator.
  *
  * It is a TensorFlow resource, so that fused optimizers work on it in place. Compiled steps keep a copy in their
- * session; versions tell which copy is the newest, and {@link read} always gives that one.
+ * session; {@link read} always gives the newest.
  */
 export class Variable {
   readonly name: string;
   readonly shape: readonly number[];
   /** Whether gradients are taken with respect to it. May be changed between trainings: false freezes it. */
   trainable: boolean;
-  /** Counts the writes; equal versions are equal values. */
-  version = 0;
-  /** The session that made the newest version, unless that is the eager side. */
-  holder?: VariableHolder;
+  /** The sessions that have the newest value. */
+  readonly holders = new Set<VariableHolder>();
+  /** Whether the eager side lacks it. */
+  isReleased = false;
   /** The native handle of the resource. */
   readonly resource: number;
-  #eagerVersion = 0;
 
   /** @param initial The first value, a float32 tensor; it is copied and stays the caller's. */
   constructor(name: string, initial: Tensor, { trainable = true }: { readonly trainable?: boolean } = {}) {
@@ -86,7 +78,7 @@ export class Variable {
       attribute.string('shared_name', `variable-${created++}`),
     ];
     this.resource = backend.binding.executeOp('VarHandleOp', attributes, [], 1)[0].id;
-    byResource.set(this.resource, this);
+    living.set(this.resource, this);
     this.assign(initial);
   }
 
@@ -115,6 +107,7 @@ export class Variable {
         `Variable "${this.name}" has shape [${this.shape}], but the value to assign has shape [${value.shape}].`,
       );
     }
+    this.sync(); // a step that is recorded writes nothing: the value before stays the newest
     // The value may lie in memory that V8 owns; an alias of it would be freed on a thread that must not touch V8.
     const copy = executeOne('DeepCopy', [value], [attribute.type('T', DataType.float32)]);
     backend.binding.executeOp('AssignVariableOp', ASSIGN, [this.resource, ...handles([copy])], 0);
@@ -124,9 +117,7 @@ export class Variable {
 
   /** Assigns numbers in the variable's own order (row-major). */
   assignValues(values: Float32Array): void {
-    const value = tf.tensor(values, [...this.shape], 'float32');
-    this.assign(value);
-    value.dispose();
+    tf.tidy(() => this.assign(tf.tensor(values, [...this.shape], 'float32')));
   }
 
   /** Frees the resource. The variable must not be used again. */
@@ -134,7 +125,7 @@ export class Variable {
     const ignore = attribute.bool('ignore_lookup_error', true);
     backend.binding.executeOp('DestroyResourceOp', [ignore], [this.resource], 0);
     backend.binding.deleteTensor(this.resource);
-    byResource.delete(this.resource);
+    living.delete(this.resource);
   }
 
   /**
@@ -143,17 +134,13 @@ export class Variable {
    * @throws ArgumentError after {@link dispose}
    */
   sync(): void {
-    if (byResource.get(this.resource) !== this) {
+    if (living.get(this.resource) !== this) {
       throw new ArgumentError(`The variable "${this.name}" was disposed of.`, {
         cure: 'Dispose of a network after its last use.',
       });
     }
-    if (this.stale) this.holder?.writeBack();
-  }
-
-  /** Whether the eager side misses the newest value. */
-  get stale(): boolean {
-    return this.#eagerVersion !== this.version;
+    const [holder] = this.holders;
+    if (this.isReleased) holder.writeBack();
   }
 
   /** The eager value, for a session to take; never part of a recording. */
@@ -165,22 +152,21 @@ export class Variable {
   /** Takes the value that a session made; never part of a recording. */
   take(valueId: number): void {
     nativeBinding.executeOp('AssignVariableOp', ASSIGN, [this.resource, valueId], 0);
-    this.#eagerVersion = this.version;
+    this.isReleased = false;
   }
 
-  /** Lets the eager value go: `holder` has the newest, or is about to make it, and the next {@link sync} brings it. */
-  release(holder: VariableHolder): void {
-    this.holder = holder;
-    if (this.#eagerVersion === RELEASED) return;
-    this.#eagerVersion = RELEASED;
+  /** Lets the eager value go: a session has it, and is about to make the next. */
+  release(): void {
+    if (this.isReleased) return;
+    this.isReleased = true;
     const nothing = nativeBinding.createTensor([0], DataType.float32, new Float32Array());
     nativeBinding.executeOp('AssignVariableOp', ASSIGN, [this.resource, nothing], 0);
     nativeBinding.deleteTensor(nothing);
   }
 
-  /** Notes that an op wrote to the resource. */
-  wrote(): void {
-    this.version++;
-    this.#eagerVersion = this.version;
+  /** Notes a write: by an op on the eager side, or in a session. */
+  wrote(session?: VariableHolder): void {
+    this.holders.clear();
+    if (session !== undefined) this.holders.add(session);
   }
 }
