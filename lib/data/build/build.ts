@@ -1,4 +1,5 @@
 import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { DataError } from '../../io/errors';
 import type { SplitName } from '../store';
 
@@ -39,6 +40,11 @@ export interface SourceImage extends ImageFile {
   readonly name: string;
   /** Where it lies, from the source folder on, for messages. */
   readonly path: string;
+}
+
+/** @param path - from the source folder `root` on */
+export function imageAt(root: string, path: string, name = path): SourceImage {
+  return { name, path, file: join(root, path) };
 }
 
 /** @throws Error where the image is missing, cut off or no file */

@@ -5,7 +5,14 @@ import { checkList, checkOptions, checkWhole, checkWord, shown } from '../../io/
 import { type ImageDataset, openDataset } from '../dataset';
 import { permutation } from '../random';
 import { SPLIT_NAMES, type SplitName } from '../store';
-import { type BuildOptions, type Plan, type PlannedImage, reasonOf, type SourceImage } from './build';
+import {
+  type BuildOptions,
+  imageAt,
+  type Plan,
+  type PlannedImage,
+  reasonOf,
+  type SourceImage,
+} from './build';
 import { pack, STORE } from './pack';
 import { isTable, type ListedImage, readTable } from './table';
 
@@ -149,13 +156,6 @@ function withSplits(
   return [...sorted, ...(given as (SourceImage & { readonly split: SplitName })[])];
 }
 
-/** @param path from `source` on */
-const imageOf = (source: string, path: string): SourceImage => ({
-  name: path,
-  path,
-  file: join(source, path),
-});
-
 /** The deepest folder that holds `b` and `a`. */
 const sharedFolder = (a: string, b: string): string =>
   relative(a, b).startsWith('..') ? sharedFolder(dirname(a), b) : a;
@@ -180,7 +180,7 @@ function listed(images: readonly ListedImage[]): { readonly source: string; read
   const problems: string[] = [];
   const unclear = new Set<string>();
   for (const { file, label, split } of images) {
-    const image = { ...imageOf(source, relative(source, resolve(file))), split: SPLIT_OF.get(split ?? '') };
+    const image = { ...imageAt(source, relative(source, resolve(file))), split: SPLIT_OF.get(split ?? '') };
     const name = String(label);
     const first = classOf.get(image.path);
     if (first !== undefined) {
@@ -272,7 +272,7 @@ async function read(root: string): Promise<Tree> {
         const kind = await stat(join(root, path));
         if (kind.isFile()) continue;
         if (!kind.isDirectory()) throw new Error('neither a folder nor a file');
-        const images = (await filesIn(path)).map((image) => ({ ...imageOf(root, image), split }));
+        const images = (await filesIn(path)).map((image) => ({ ...imageAt(root, image), split }));
         classes.set(name, [...(classes.get(name) ?? []), ...images]);
       } catch (error) {
         problems.push(`${path}: ${reasonOf(error)}`);

@@ -3,8 +3,8 @@ import { open, readdir, readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import * as tar from 'tar';
 import { DataError } from '../../io/errors';
-import type { SourceImage } from './build';
-import { TIFS_CLASSES } from './tifs-classes';
+import { type ImageFile, imageAt, reasonOf, type SourceImage } from './build';
+import { TIFS_CLASSES, type TifsClass } from './tifs-classes';
 
 /** Images of each class, by WordNet id; a class that is missing has no entry. */
 type ImagesByClass = ReadonlyMap<string, readonly SourceImage[]>;
@@ -68,19 +68,16 @@ export class Imagenet {
 
   async trainingImages(): Promise<ImagesByClass> {
     if (!this.train.endsWith('.tar')) return this.inClassFolders(this.train);
-    const classTars = new Map((await this.entries(this.train)).map((entry) => [entry.name, entry]));
-    return this.classByClass(
-      (wnid) => `${this.train}:${wnid}.tar`,
-      async (wnid) => {
-        const classTar = classTars.get(`${wnid}.tar`);
-        return classTar && this.tarImages(this.train, classTar);
-      },
-    );
+    const classTars = await this.inTar(imageAt(this.root, this.train));
+    return classByClass(TIFS_CLASSES, this.train, this.problems, async (_, wnid) => {
+      const classTar = classTars.find(({ name }) => name === `${wnid}.tar`);
+      return classTar === undefined ? 'missing' : this.inTar(classTar);
+    });
   }
 
   /** The official validation images. */
   async validationImages(): Promise<ImagesByClass> {
-    if (this.val.endsWith('.tar')) return this.byLabel(await this.tarImages(this.val));
+    if (this.val.endsWith('.tar')) return this.byLabel(await this.inTar(imageAt(this.root, this.val)));
     const isSorted = TIFS_CLASSES.some(({ wnid }) => this.has(join(this.val, wnid)));
     return isSorted ? this.inClassFolders(this.val) : this.byLabel(await imagesIn(this.root, this.val));
   }
@@ -90,23 +87,9 @@ export class Imagenet {
   }
 
   private inClassFolders(folder: string): Promise<ImagesByClass> {
-    const pathOf = (wnid: string) => join(folder, wnid);
-    return this.classByClass(pathOf, async (wnid) => {
-      return this.has(pathOf(wnid)) ? imagesIn(this.root, pathOf(wnid)) : undefined;
-    });
-  }
-
-  private async classByClass(
-    pathOf: (wnid: string) => string,
-    imagesOf: (wnid: string) => Promise<readonly SourceImage[] | undefined>,
-  ): Promise<ImagesByClass> {
-    const found = new Map<string, readonly SourceImage[]>();
-    for (const { wnid, name } of TIFS_CLASSES) {
-      const images = await imagesOf(wnid);
-      if (images) found.set(wnid, images);
-      else this.problems.push(`${pathOf(wnid)}: missing (${name})`);
-    }
-    return found;
+    return classByClass(TIFS_CLASSES, folder, this.problems, (place) =>
+      imagesIn(this.root, place).catch(reasonOf),
+    );
   }
 
   /** Sorts images by the labels in a file that comes apart from them. */
@@ -128,7 +111,7 @@ export class Imagenet {
     const found = new Map<string, SourceImage[]>(TIFS_CLASSES.map(({ wnid }) => [wnid, []]));
     for (const [name, wnid] of labels) {
       // One that has a label and is not there fails when it is read, like any that cannot be read.
-      if (wnid) found.get(wnid)?.push(byName.get(name) ?? imageAt(this.root, join(this.val, name)));
+      if (wnid) found.get(wnid)?.push(byName.get(name) ?? imageAt(this.root, join(this.val, name), name));
     }
     return found;
   }
@@ -155,27 +138,41 @@ export class Imagenet {
     return labels;
   }
 
-  /** The images in a tar file of the copy, or in the tar file at an entry of it. */
-  private async tarImages(path: string, inside?: TarEntry): Promise<readonly SourceImage[]> {
-    const file = join(this.root, path);
-    return (await this.entries(path, inside)).map(({ name, start, size }) => {
-      return { name: basename(name), path: `${path}:${name}`, file, part: { start, size } };
-    });
-  }
-
-  private async entries(path: string, inside?: TarEntry): Promise<readonly TarEntry[]> {
-    const found: TarEntry[] = [];
+  /** The files in a tar file of the copy, which may lie in another one. */
+  private async inTar({ path, ...tarFile }: SourceImage): Promise<readonly SourceImage[]> {
+    const found: SourceImage[] = [];
     try {
-      for await (const entry of tarEntries(join(this.root, path), inside)) {
+      for await (const entry of tarEntries(tarFile)) {
         this.signal.throwIfAborted();
-        found.push(entry);
+        found.push({ ...entry, path: `${path}:${entry.path}` });
       }
     } catch (error) {
       this.signal.throwIfAborted();
-      this.problems.push(`${path}${inside ? `:${inside.name}` : ''}: ${(error as Error).message}`);
+      this.problems.push(`${path}: ${(error as Error).message}`);
     }
     return found;
   }
+}
+
+/**
+ * The images of each class, by WordNet id, in the folder of its id. A class without any has no entry, but is a problem.
+ *
+ * @param imagesAt - the images in such a folder, or why there are none
+ */
+export async function classByClass(
+  classes: readonly Pick<TifsClass, 'wnid' | 'name'>[],
+  folder: string,
+  problems: string[],
+  imagesAt: (place: string, wnid: string) => Promise<readonly SourceImage[] | string>,
+): Promise<ImagesByClass> {
+  const found = new Map<string, readonly SourceImage[]>();
+  for (const { wnid, name } of classes) {
+    const place = join(folder, wnid);
+    const images = await imagesAt(place, wnid);
+    if (typeof images !== 'string' && images.length > 0) found.set(wnid, images);
+    else problems.push(`${place}: ${typeof images === 'string' ? images : 'no images'} (${name})`);
+  }
+  return found;
 }
 
 /** Whether a file in a folder of ImageNet's is an image of it, by its name. */
@@ -184,31 +181,20 @@ export const isImage = (name: string) => /\.jpe?g$/i.test(name) && !name.startsW
 /** The images in a folder of `root`. */
 export async function imagesIn(root: string, folder: string): Promise<readonly SourceImage[]> {
   const names = await readdir(join(root, folder));
-  return names.filter(isImage).map((name) => imageAt(root, join(folder, name)));
-}
-
-function imageAt(root: string, path: string): SourceImage {
-  return { name: basename(path), path, file: join(root, path) };
-}
-
-/** A file inside a tar file: where its contents lie, in bytes from the start of the tar file. */
-interface TarEntry {
-  readonly name: string;
-  readonly start: number;
-  readonly size: number;
+  return names.filter(isImage).map((name) => imageAt(root, join(folder, name), name));
 }
 
 const BLOCK = 512;
 
 /**
- * The files in a tar file, or in the tar file at an entry of it, uncompressed both. It goes from header to header, where
- * `tar` reads all that lies between: 138 GB of training images.
+ * The files in a tar file that is not compressed, with their paths in it. It goes from header to header, where `tar` reads
+ * all that lies between: 138 GB of training images.
  */
-export async function* tarEntries(file: string, inside?: TarEntry): AsyncGenerator<TarEntry> {
+export async function* tarEntries({ file, part }: ImageFile): AsyncGenerator<SourceImage> {
   const handle = await open(file);
   try {
-    let position = inside?.start ?? 0;
-    const end = inside ? inside.start + inside.size : (await handle.stat()).size;
+    let position = part?.start ?? 0;
+    const end = part ? part.start + part.size : (await handle.stat()).size;
     while (position + BLOCK <= end) {
       const { buffer } = await handle.read(Buffer.alloc(BLOCK), 0, BLOCK, position);
       const { nullBlock, cksumValid, path, size = 0, type } = new tar.Header(buffer);
@@ -216,7 +202,9 @@ export async function* tarEntries(file: string, inside?: TarEntry): AsyncGenerat
       const start = position + BLOCK;
       if (!cksumValid || path === undefined) throw new Error(`no tar header at byte ${position}`);
       if (start + size > end) throw new Error(`truncated: ${path} should end at byte ${start + size}`);
-      if (type === 'File' || type === 'OldFile') yield { name: path.replace(/^\.\//, ''), start, size };
+      if (type === 'File' || type === 'OldFile') {
+        yield { name: basename(path), path: path.replace(/^\.\//, ''), file, part: { start, size } };
+      }
       position = start + Math.ceil(size / BLOCK) * BLOCK;
     }
   } finally {
