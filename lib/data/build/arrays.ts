@@ -71,7 +71,7 @@ export async function buildArrays(options: ArrayOptions): Promise<string> {
     throw new ArgumentError(`buildArrays: the class ${shown(classNames[unseen])} has no training images.`);
   const labels = perSplit((split) => options[split].labels);
   const out = resolve(options.out);
-  await inWorkplace(out, undefined, async (workplace) => {
+  return inWorkplace(out, undefined, async (workplace) => {
     await checkPlace(out);
     const folder = join(workplace, 'data');
     const writer = new StoreWriter(join(folder, STORE), { name, side, classNames, labels });
@@ -89,5 +89,4 @@ export async function buildArrays(options: ArrayOptions): Promise<string> {
     }
     return folder;
   });
-  return out;
 }

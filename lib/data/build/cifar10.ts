@@ -71,7 +71,7 @@ export async function installCifar10(options: InstallOptions = {}): Promise<stri
   if (isWhole(store)) return store;
 
   const tell = (step: InstallProgress['step'], done = 0) => onProgress({ step, done, total: IMAGES });
-  await inWorkplace(store, signal, async (workplace, signal) => {
+  return inWorkplace(store, signal, async (workplace, signal) => {
     const source = join(workplace, 'source');
     await mkdir(source);
     tell('downloading');
@@ -87,7 +87,6 @@ export async function installCifar10(options: InstallOptions = {}): Promise<stri
     });
     return packed;
   });
-  return store;
 }
 
 function isWhole(store: string): boolean {

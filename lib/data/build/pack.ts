@@ -47,14 +47,13 @@ export async function pack(
   const { side = 224 } = options;
   checkWhole('side', side, 8, 1024);
   const out = resolve(options.out);
-  await inWorkplace(out, options.signal, async (workplace, signal) => {
+  return inWorkplace(out, options.signal, async (workplace, signal) => {
     await checkPlace(out);
     const folder = join(workplace, 'data');
     const plan = await planOf(workplace, signal);
     await packInto(folder, plan, sourceSideOf(side), { ...options, signal });
     return folder;
   });
-  return out;
 }
 
 type Packing = BuildOptions & { readonly signal: AbortSignal };
@@ -177,32 +176,23 @@ async function fill(
     onProgress({ done, total: images.length, problems: knownProblems + failed.length });
   };
 
-  for (const _ of writer.recover()) {
-    done++;
-    report();
-    if (done % 64 === 0) await setImmediate();
-    signal.throwIfAborted();
-  }
-
   keepFreedMemory();
   const threads = decodingThreads();
   const newSquare = () => new Uint8Array(new SharedArrayBuffer(side * side * 3));
-  const taskOf = (position: number, into: SquareTask['into']): SquareTask => {
-    const { file, part } = images[position];
-    return { file, part, side, into };
-  };
+  const taskOf = (position: number, into: SquareTask['into']) => ({ ...images[position], side, into });
   let next = 0;
   const work = async () => {
     const square = newSquare();
     while (next < images.length && !signal.aborted) {
       const position = next++;
-      if (writer.has(position)) continue;
-      const isMade = await threads.run(taskOf(position, square)).then(
-        () => true,
-        () => false,
-      );
-      if (isMade) writer.write(position, square);
-      else failed.push(position);
+      if (writer.recover(position)) {
+        await setImmediate(); // for aborts and messages
+      } else {
+        await threads.run(taskOf(position, square)).then(
+          () => writer.write(position, square),
+          () => failed.push(position),
+        );
+      }
       done++;
       report();
     }

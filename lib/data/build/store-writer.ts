@@ -39,7 +39,7 @@ export interface StoreDescription
  * The file grows aside, as `<file>.partial`, and takes its name in `finish`: whoever sees the name sees a whole store.
  */
 export class StoreWriter {
-  /** CRC-32 of the images written so far, by position. */
+  /** CRC-32 of the images by position: of those written, and of those that may be recovered. */
   readonly checksums: Uint32Array;
   private readonly aside: string;
   private readonly descriptor: number;
@@ -70,30 +70,24 @@ export class StoreWriter {
     mkdirSync(dirname(file), { recursive: true });
     this.descriptor = openSync(this.aside, existsSync(this.aside) ? 'r+' : 'w+');
     const draft = Buffer.concat([encodeHeader(header, this.headerBytes), bytesOf(this.labels)]);
-    if (this.readBytes(0, draft.length).equals(draft)) return;
+    if (this.readBytes(0, draft.length).equals(draft)) {
+      bytesOf(this.checksums).set(this.readBytes(this.layout.checksums, this.checksums.byteLength));
+      return;
+    }
     ftruncateSync(this.descriptor, 0);
     ftruncateSync(this.descriptor, this.layout.end);
     writeSync(this.descriptor, draft, 0, null, 0);
   }
 
-  /**
-   * Takes over the images in the file of a killed writer, those that match their checksum. Yields now and then, so that
-   * the caller can do other things between.
-   */
-  *recover(): Generator<void, void, void> {
-    const { checksums, pixels, imageBytes } = this.layout;
-    const read = this.readBytes(checksums, this.checksums.byteLength);
-    const table = new Uint32Array(Uint8Array.from(read).buffer);
-    for (const [position, checksum] of table.entries()) {
-      if (checksum === 0) continue;
-      const square = this.readBytes(pixels + position * imageBytes, imageBytes);
-      if (crc32(square) === checksum) this.take(position, square, checksum);
-      yield;
-    }
-  }
-
-  has(position: number): boolean {
-    return this.written[position] === 1;
+  /** Takes over an image of a killed writer. @returns whether it is there, and whole */
+  recover(position: number): boolean {
+    const { pixels, imageBytes } = this.layout;
+    const checksum = this.checksums[position];
+    if (checksum === 0) return false;
+    const square = this.readBytes(pixels + position * imageBytes, imageBytes);
+    if (crc32(square) !== checksum) return false;
+    this.take(position, square, checksum);
+    return true;
   }
 
   /**
