@@ -19,7 +19,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { DataError } from './errors';
-import { ASIDE, fileError, makeFolder } from './files';
+import { ASIDE, fileError, makeFolder, readLines } from './files';
 import { shortHash } from './hash';
 
 /** The right to work in a folder. */
@@ -108,11 +108,7 @@ export function lockFolder(folder: string): Lock | undefined {
     signal: controller.signal,
     async release() {
       clearInterval(timer);
-      try {
-        utimesSync(file, RELEASED, RELEASED);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-      }
+      ifThere(() => utimesSync(file, RELEASED, RELEASED));
     },
   };
 }
@@ -127,21 +123,26 @@ function newest(folder: string): { readonly generation: number; readonly owner?:
   const [generation = 0] = generations(folder);
   if (generation === 0) return { generation };
   const file = fileOf(folder, generation);
-  let seen: Date;
-  let text: string;
-  try {
-    seen = statSync(file).mtime;
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    return newest(folder); // a newer lock has just replaced it
-  }
+  // Undefined for a lock whose holder has not written it yet.
+  const read = () => ({ holder: readLines(file)[0] as Holder | undefined, seen: statSync(file).mtime });
+  const last = ifThere(read);
+  if (last === undefined) return newest(folder); // a newer lock has just replaced it
+  const { holder, seen } = last;
   if (seen.getTime() === RELEASED) return { generation };
-  const holder = parsed(text);
   const { machine } = self();
   const here = machine !== undefined && holder?.machine === machine;
   const works = here ? isAlive(holder) : now(folder) - seen.getTime() <= LEASE_MS;
   return works ? { generation, owner: { process: holder?.process ?? 0, here, seen } } : { generation };
+}
+
+/** What `look` gives; undefined where the file or folder that it asks for is not there. */
+function ifThere<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return undefined;
+  }
 }
 
 function fileOf(folder: string, generation: number): string {
@@ -150,26 +151,11 @@ function fileOf(folder: string, generation: number): string {
 
 /** Newest first. */
 function generations(folder: string): number[] {
-  let names: string[];
-  try {
-    names = readdirSync(folder);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
+  const names = ifThere(() => readdirSync(folder)) ?? [];
   return names
     .flatMap((name) => /^lock\.(\d+)$/.exec(name)?.[1] ?? [])
     .map(Number)
     .sort((a, b) => b - a);
-}
-
-/** Undefined for a lock whose holder has not written it yet. */
-function parsed(text: string): Holder | undefined {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
 
 let own: Holder | undefined;
