@@ -146,11 +146,10 @@ export class Store {
   }
 
   private describe(position: number): string {
-    const split = SPLIT_NAMES.findLast(
-      (name) => position >= this.startOf(name) && this.header.splits[name] > 0,
-    );
-    const inSplit = position - this.startOf(split ?? 'train');
-    return `image ${inSplit} of the ${split} split (${this.header.classNames[this.labels[position]]})`;
+    const { splits, classNames } = this.header;
+    const split = SPLIT_NAMES.find((name) => position < this.startOf(name) + splits[name]) ?? 'test';
+    const inSplit = position - this.startOf(split);
+    return `image ${inSplit} of the ${split} split (${classNames[this.labels[position]]})`;
   }
 }
 
