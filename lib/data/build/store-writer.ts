@@ -13,6 +13,7 @@ import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { ASIDE } from '../../io/files';
 import { sha256Of } from '../../io/hash';
+import { centreOffset, cropSideOf } from '../geometry';
 import {
   type ChannelTriple,
   encodeHeader,
@@ -23,7 +24,6 @@ import {
   type SplitName,
   type StoreHeader,
 } from '../store';
-import { ChannelStatistics } from './channel-statistics';
 
 /** What is known of a data set before its first image is read, in the order in which the header has it. */
 export interface StoreDescription
@@ -31,6 +31,8 @@ export interface StoreDescription
   /** The class of each image, split by split. */
   readonly labels: Readonly<Record<SplitName, ArrayLike<number>>>;
 }
+
+type Statistics = Pick<StoreHeader, 'mean' | 'deviation'>;
 
 /**
  * Writes a packed store image by image, in any order, in constant memory, and gathers the channel mean and
@@ -60,7 +62,7 @@ export class StoreWriter {
     this.checksums = new Uint32Array(this.labels.length);
     this.written = new Uint8Array(this.labels.length);
     this.statistics = new ChannelStatistics(side);
-    const header = this.header([0, 0, 0], [0, 0, 0]);
+    const header = this.header({ mean: [0, 0, 0], deviation: [0, 0, 0] });
     // The statistics come last: leave room for them.
     const longest = PREAMBLE_BYTES + Buffer.byteLength(JSON.stringify(header)) + 256;
     this.headerBytes = Math.ceil(longest / 4096) * 4096 - PREAMBLE_BYTES;
@@ -107,9 +109,8 @@ export class StoreWriter {
   finish(): StoreHeader {
     const missing = this.written.indexOf(0);
     if (missing >= 0) throw new Error(`image ${missing} was not written`);
-    const { mean, deviation } = this.statistics.result();
     writeSync(this.descriptor, bytesOf(this.checksums), 0, null, this.layout.checksums);
-    const header = this.header(mean, deviation);
+    const header = this.header(this.statistics.result());
     writeSync(this.descriptor, encodeHeader(header, this.headerBytes), 0, null, 0);
     fsyncSync(this.descriptor);
     this.close();
@@ -135,14 +136,13 @@ export class StoreWriter {
     return bytes;
   }
 
-  private header(mean: ChannelTriple, deviation: ChannelTriple): StoreHeader {
+  private header(statistics: Statistics): StoreHeader {
     const { labels, ...described } = this.description;
     return {
       format: 1,
       ...described,
       splits: perSplit((split) => labels[split].length),
-      mean,
-      deviation,
+      ...statistics,
       labelsSha256: sha256Of(bytesOf(this.labels)),
       checksumsSha256: sha256Of(bytesOf(this.checksums)),
     };
@@ -152,4 +152,45 @@ export class StoreWriter {
 // Little endian, as every machine is that TensorFlow runs on.
 function bytesOf(numbers: Uint16Array | Uint32Array): Uint8Array {
   return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
+}
+
+/**
+ * Mean and standard deviation of each channel over the centre crops of many source squares, in 0..1.
+ *
+ * It counts how often each value occurs, which is exact: the result is the same whatever the order of the images.
+ */
+class ChannelStatistics {
+  private readonly counts = [0, 1, 2].map(() => new Float64Array(256));
+
+  /** @param side - side of the source squares in pixels */
+  constructor(private readonly side: number) {}
+
+  /** @param square - `[side, side, 3]` */
+  add(square: Uint8Array): void {
+    const [red, green, blue] = this.counts;
+    const crop = cropSideOf(this.side);
+    const offset = centreOffset(this.side, crop);
+    for (let row = offset; row < offset + crop; row++) {
+      const start = (row * this.side + offset) * 3;
+      for (let index = start; index < start + crop * 3; index += 3) {
+        red[square[index]]++;
+        green[square[index + 1]]++;
+        blue[square[index + 2]]++;
+      }
+    }
+  }
+
+  result(): Statistics {
+    const pixels = this.counts[0].reduce((sum, count) => sum + count);
+    const mean = (power: number) => (channel: number) =>
+      this.counts[channel].reduce((sum, count, value) => sum + count * value ** power, 0) /
+      pixels /
+      255 ** power;
+    const [first, second] = [mean(1), mean(2)];
+    const perChannel = (of: (channel: number) => number): ChannelTriple => [of(0), of(1), of(2)];
+    return {
+      mean: perChannel(first),
+      deviation: perChannel((channel) => Math.sqrt(Math.max(0, second(channel) - first(channel) ** 2))),
+    };
+  }
 }
