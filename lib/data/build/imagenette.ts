@@ -91,7 +91,7 @@ async function downloaded(
 ): Promise<string> {
   const { side, signal, out, onDownload } = options;
   const fitting = ARCHIVES.find((archive) => archive.side >= sourceSideOf(side)) ?? ARCHIVES[0];
-  const published = options.published ?? fitting;
+  const { published = fitting } = options;
   const name = basename(new URL(published.url).pathname);
   const file = join(folder, name);
   await download(published, file, {
