@@ -70,10 +70,6 @@ export interface PlannedImage extends SourceImage {
   readonly label: number;
 }
 
-export function planned(images: readonly SourceImage[], split: SplitName, label: number): PlannedImage[] {
-  return images.map((image) => ({ ...image, split, label }));
-}
-
 /** What is to be built. */
 export interface Plan {
   readonly name: string;

@@ -5,7 +5,6 @@ import { promisify } from 'node:util';
 import sharp from 'sharp';
 import * as tar from 'tar';
 import { DataError } from '../../io/errors';
-import { fileError } from '../../io/files';
 import { inData } from '../../io/project';
 import { type ImageDataset, openDataset } from '../dataset';
 import { stratifiedSample } from '../random';
@@ -115,10 +114,7 @@ async function fetchTarball(folder: string, signal: AbortSignal): Promise<string
 }
 
 async function checkIntegrity(tarball: string, signal: AbortSignal): Promise<void> {
-  const hash = await hashOf(tarball, 'sha512', signal).catch((cause) => {
-    throw fileError(cause);
-  });
-  const integrity = hash.toString('base64');
+  const integrity = (await hashOf(tarball, 'sha512', signal)).toString('base64');
   if (integrity === INTEGRITY) return;
   throw new DataError(
     `${tarball}: this is not the whole tarball of ${PACKAGE}: expected sha512-${INTEGRITY}, but got sha512-${integrity}`,

@@ -3,7 +3,8 @@ import { open, readdir, readFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import * as tar from 'tar';
 import { DataError } from '../../io/errors';
-import { type ImageFile, imageAt, reasonOf, type SourceImage } from './build';
+import { SPLIT_NAMES, type SplitName } from '../store';
+import { type ImageFile, imageAt, type PlannedImage, reasonOf, type SourceImage } from './build';
 import { TIFS_CLASSES, type TifsClass } from './tifs-classes';
 
 /** Images of each class, by WordNet id; a class that is missing has no entry. */
@@ -173,6 +174,11 @@ export async function classByClass(
     else problems.push(`${place}: ${typeof images === 'string' ? images : 'no images'} (${name})`);
   }
   return found;
+}
+
+/** The images of a class for each split, as a plan has them. */
+export function planned(images: Record<SplitName, readonly SourceImage[]>, label: number): PlannedImage[] {
+  return SPLIT_NAMES.flatMap((split) => images[split].map((image) => ({ ...image, split, label })));
 }
 
 /** Whether a file in a folder of ImageNet's is an image of it, by its name. */

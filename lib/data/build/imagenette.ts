@@ -5,13 +5,12 @@ import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { DataError } from '../../io/errors';
-import { fileError } from '../../io/files';
 import { sha256Of } from '../../io/hash';
 import { type ImageDataset, openDataset } from '../dataset';
 import { sourceSideOf } from '../geometry';
-import { type BuildOptions, type Plan, planned, reasonOf, type SourceImage } from './build';
+import { type BuildOptions, type Plan, reasonOf, type SourceImage } from './build';
 import { type DownloadOptions, download, type Published } from './download';
-import { classByClass, imagesIn, isImage, tarEntries } from './imagenet';
+import { classByClass, imagesIn, isImage, planned, tarEntries } from './imagenet';
 import { pack, STORE } from './pack';
 
 /** Where Imagenette comes from, and where its store goes. */
@@ -119,8 +118,7 @@ async function unpack(archive: string, file: string, signal: AbortSignal): Promi
     }
   } catch (cause) {
     signal.throwIfAborted();
-    const error = fileError(cause, (cause as NodeJS.ErrnoException).path ?? file);
-    if (error !== cause) throw error;
+    if ((cause as NodeJS.ErrnoException).syscall !== undefined) throw cause; // of the disk, not of the archive
     throw new DataError(`${archive}: cannot be unpacked: ${(cause as Error).message}`, {
       cure: `It may be cut short: fetch it again. ${CURE}`,
       cause,
@@ -142,11 +140,7 @@ async function planOf(source: string, imagesAt: ImagesAt): Promise<Plan> {
   const testing = await classByClass(CLASSES, 'val', problems, imagesAt);
   const images = CLASSES.flatMap(({ wnid }, label) => {
     const [validation, train] = parted(training.get(wnid) ?? []);
-    return [
-      ...planned(train, 'train', label),
-      ...planned(validation, 'validation', label),
-      ...planned(testing.get(wnid) ?? [], 'test', label),
-    ];
+    return planned({ train, validation, test: testing.get(wnid) ?? [] }, label);
   });
   const classNames = CLASSES.map(({ name }) => name);
   const wnids = CLASSES.map(({ wnid }) => wnid);

@@ -3,8 +3,8 @@ import { checkWhole } from '../../io/options';
 import { type ImageDataset, openDataset } from '../dataset';
 import { permutation } from '../random';
 import type { SplitName } from '../store';
-import { type BuildOptions, type Plan, planned, type SourceImage } from './build';
-import { Imagenet } from './imagenet';
+import type { BuildOptions, Plan, SourceImage } from './build';
+import { Imagenet, planned } from './imagenet';
 import { pack, STORE } from './pack';
 import { TIFS_CLASSES } from './tifs-classes';
 
@@ -57,11 +57,11 @@ async function planOf(
       return Array.from(order.subarray(0, count), (index) => sorted[index]);
     };
     const learning = draw(training.get(wnid), train + validation, 'training and validation');
-    return [
-      ...planned(learning.slice(0, train), 'train', label),
-      ...planned(learning.slice(train), 'validation', label),
-      ...planned(draw(testing.get(wnid), test, 'testing'), 'test', label),
-    ];
+    const tested = draw(testing.get(wnid), test, 'testing');
+    return planned(
+      { train: learning.slice(0, train), validation: learning.slice(train), test: tested },
+      label,
+    );
   });
   const classNames = TIFS_CLASSES.map(({ name }) => name);
   const wnids = TIFS_CLASSES.map(({ wnid }) => wnid);
