@@ -63,8 +63,7 @@ export async function buildFolder(options: FolderOptions): Promise<string> {
     );
   }
   const { out } = options;
-  const from =
-    typeof options.from === 'string' && isTable(options.from) ? readTable(options.from) : options.from;
+  const from = isTable(options.from) ? readTable(options.from) : options.from;
   if (typeof from !== 'string') {
     return pack(async () => planOf(listed(from, basename(out)), options), options);
   }
@@ -98,9 +97,7 @@ function planOf(tree: Tree, options: FolderOptions): Plan {
   if (given !== undefined) {
     throw new ArgumentError(
       `${source} says which images are for ${given}, but a share of them was given, too.`,
-      {
-        cure: `Leave out the share for ${given}, or give the classes alone.`,
-      },
+      { cure: `Leave out the share for ${given}, or give the classes alone.` },
     );
   }
   const problems = [...tree.problems];

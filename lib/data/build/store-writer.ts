@@ -154,11 +154,7 @@ function bytesOf(numbers: Uint16Array | Uint32Array): Uint8Array {
   return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
 }
 
-/**
- * Mean and standard deviation of each channel over the centre crops of many source squares, in 0..1.
- *
- * It counts how often each value occurs, which is exact: the result is the same whatever the order of the images.
- */
+/** Counts the values in the centre crops of many source squares, which is exact, whatever the order of the images. */
 class ChannelStatistics {
   private readonly counts = [0, 1, 2].map(() => new Float64Array(256));
 
@@ -180,6 +176,7 @@ class ChannelStatistics {
     }
   }
 
+  /** Of values in 0..1. */
   result(): Statistics {
     const pixels = this.counts[0].reduce((sum, count) => sum + count);
     const mean = (power: number) => (channel: number) =>
