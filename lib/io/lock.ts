@@ -87,11 +87,9 @@ export function lockFolder(folder: string): Lock | undefined {
   let seen = performance.now();
   const lose = (cause?: unknown) => {
     clearInterval(timer);
-    const reason = new DataError(`The lock on ${folder} was lost: another process works there now.`, {
-      cure: 'Let the other go on, or end it and start again.',
-      cause,
-    });
-    controller.abort(reason);
+    const cure = 'Let the other go on, or end it and start again.';
+    const message = `The lock on ${folder} was lost: another process works there now.`;
+    controller.abort(new DataError(message, { cure, cause }));
   };
   const timer = setInterval(() => {
     try {

@@ -54,8 +54,7 @@ export class Imagenet {
     this.root = resolve(directory);
     const find = (...names: readonly string[]) =>
       BASES.flatMap((base) => names.map((name) => join(base, name))).find((path) => this.has(path));
-    const train = find('train', TRAIN_TAR);
-    const val = find('val', VAL_TAR);
+    const [train, val] = [find('train', TRAIN_TAR), find('val', VAL_TAR)];
     if (!train || !val) {
       throw new DataError(
         `${this.root}: no copy of ILSVRC2012: expected train/ or ${TRAIN_TAR}, and val/ or ${VAL_TAR}, ` +

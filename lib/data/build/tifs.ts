@@ -28,18 +28,14 @@ export interface TifsOptions extends Omit<BuildOptions, 'side'> {
  * @throws BuildError that lists every problem at once; DataError where there is no ILSVRC2012, or no room
  */
 export async function buildTifs(options: TifsOptions): Promise<string> {
-  const { train = 450, validation = 50, test = 50 } = options;
-  for (const [name, count] of Object.entries({ train, validation, test })) {
-    checkWhole(`buildTifs: ${name}`, count);
-  }
-  return pack((_, signal) => planOf({ ...options, train, validation, test }, signal), options);
+  const { from, train = 450, validation = 50, test = 50, seed = 0 } = options;
+  const counts = { train, validation, test };
+  for (const [name, count] of Object.entries(counts)) checkWhole(`buildTifs: ${name}`, count);
+  return pack((_, signal) => planOf(new Imagenet(from, signal), counts, seed), options);
 }
 
-async function planOf(
-  { from, train, validation, test, seed = 0 }: TifsOptions & Record<SplitName, number>,
-  signal: AbortSignal,
-): Promise<Plan> {
-  const source = new Imagenet(from, signal);
+async function planOf(source: Imagenet, counts: Record<SplitName, number>, seed: number): Promise<Plan> {
+  const { train, validation, test } = counts;
   const training = await source.trainingImages();
   const testing = await source.validationImages();
   const problems = [...source.problems];
