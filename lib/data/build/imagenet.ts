@@ -28,6 +28,8 @@ const LABEL_PLACES = [
 /** The same in words. */
 const LABEL_FILES = `${SOLUTION}, ${GROUND_TRUTH} or ${DEVKIT}.tar.gz`;
 
+export type Imagenet = Awaited<ReturnType<typeof readImagenet>>;
+
 /**
  * The images of TIFS's classes in a copy of ILSVRC2012, in any layout that people have:
  *
@@ -37,121 +39,107 @@ const LABEL_FILES = `${SOLUTION}, ${GROUND_TRUTH} or ${DEVKIT}.tar.gz`;
  *
  * The labels of a flat `val` come from Kaggle's `LOC_val_solution.csv`, with lines `ILSVRC2012_val_00000001,n01751748 …`,
  * or the development kit's ground truth (unpacked or `.tar.gz`), a number of 1 to 1000 a line.
+ *
+ * @returns also what is wrong with the copy, one sentence each, and its folder, where all paths begin
+ * @throws DataError where there is no such copy
  */
-export class Imagenet {
-  /** The folder of the copy, where all paths begin. */
-  readonly root: string;
-  /** What turned out to be wrong with the copy, one sentence each. */
-  readonly problems: string[] = [];
-  private readonly train: string;
-  private readonly val: string;
-
-  /** @throws DataError where there is no such copy */
-  constructor(
-    directory: string,
-    private readonly signal: AbortSignal,
-  ) {
-    this.root = resolve(directory);
-    const find = (...names: readonly string[]) =>
-      BASES.flatMap((base) => names.map((name) => join(base, name))).find((path) => this.has(path));
-    const [train, val] = [find('train', TRAIN_TAR), find('val', VAL_TAR)];
-    if (!train || !val) {
-      throw new DataError(
-        `${this.root}: no copy of ILSVRC2012: expected train/ or ${TRAIN_TAR}, and val/ or ${VAL_TAR}, ` +
-          `but found ${train ?? val ?? 'neither'}`,
-        { cure: 'Give the folder that holds both.' },
-      );
-    }
-    this.train = train;
-    this.val = val;
-  }
-
-  async trainingImages(): Promise<ImagesByClass> {
-    if (!this.train.endsWith('.tar')) return this.inClassFolders(this.train);
-    const classTars = await this.inTar(imageAt(this.root, this.train));
-    return classByClass(TIFS_CLASSES, this.train, this.problems, async (_, wnid) => {
-      const classTar = classTars.find(({ name }) => name === `${wnid}.tar`);
-      return classTar === undefined ? 'missing' : this.inTar(classTar);
-    });
-  }
-
-  /** The official validation images. */
-  async validationImages(): Promise<ImagesByClass> {
-    if (this.val.endsWith('.tar')) return this.byLabel(await this.inTar(imageAt(this.root, this.val)));
-    const isSorted = TIFS_CLASSES.some(({ wnid }) => this.has(join(this.val, wnid)));
-    return isSorted ? this.inClassFolders(this.val) : this.byLabel(await imagesIn(this.root, this.val));
-  }
-
-  private has(path: string): boolean {
-    return existsSync(join(this.root, path));
-  }
-
-  private inClassFolders(folder: string): Promise<ImagesByClass> {
-    return classByClass(TIFS_CLASSES, folder, this.problems, (place) =>
-      imagesIn(this.root, place).catch(reasonOf),
+export async function readImagenet(directory: string, signal: AbortSignal) {
+  const root = resolve(directory);
+  const find = (...names: readonly string[]) =>
+    BASES.flatMap((base) => names.map((name) => join(base, name))).find((path) =>
+      existsSync(join(root, path)),
+    );
+  const [train, val] = [find('train', TRAIN_TAR), find('val', VAL_TAR)];
+  if (!train || !val) {
+    throw new DataError(
+      `${root}: no copy of ILSVRC2012: expected train/ or ${TRAIN_TAR}, and val/ or ${VAL_TAR}, ` +
+        `but found ${train ?? val ?? 'neither'}`,
+      { cure: 'Give the folder that holds both.' },
     );
   }
-
-  /** Sorts images by the labels in a file that comes apart from them. */
-  private async byLabel(images: readonly SourceImage[]): Promise<ImagesByClass> {
-    const file = await findLabels(this.root).catch((error: Error) => {
-      this.problems.push(`${LABEL_FILES}: ${error.message}`);
+  const problems: string[] = [];
+  const inTar = (tarFile: SourceImage) => filesInTar(tarFile, problems, signal);
+  const inClassTars = async (path: string) => {
+    const classTars = await inTar(imageAt(root, path));
+    return classByClass(TIFS_CLASSES, path, problems, async (_, wnid) => {
+      const classTar = classTars.find(({ name }) => name === `${wnid}.tar`);
+      return classTar === undefined ? 'missing' : inTar(classTar);
     });
-    if (!file) {
-      this.problems.push(`${this.val}: no labels for its images: ${LABEL_FILES} is missing`);
-      return new Map();
-    }
-    const labels = this.labelsIn(file.path, file.text);
-    const byName = new Map(images.map((image) => [image.name, image]));
-    const unlabelled = [...byName.keys()].filter((name) => !labels.has(name)).sort();
-    if (unlabelled.length > 0) {
-      const others = unlabelled.length > 1 ? ` and ${unlabelled.length - 1} more` : '';
-      this.problems.push(`${file.path}: no label for ${unlabelled[0]}${others}`);
-    }
-    const found = new Map<string, SourceImage[]>(TIFS_CLASSES.map(({ wnid }) => [wnid, []]));
-    for (const [name, wnid] of labels) {
-      // One that has a label and is not there fails when it is read, like any that cannot be read.
-      if (wnid) found.get(wnid)?.push(byName.get(name) ?? imageAt(this.root, join(this.val, name), name));
-    }
-    return found;
-  }
+  };
+  const inClassFolders = (path: string) =>
+    classByClass(TIFS_CLASSES, path, problems, (place) => imagesIn(root, place).catch(reasonOf));
+  const flat = () => (val.endsWith('.tar') ? inTar(imageAt(root, val)) : imagesIn(root, val));
 
-  /** The class of each image in a label file, by the image's file name; undefined where it is none of TIFS's. */
-  private labelsIn(path: string, text: string): ReadonlyMap<string, string | undefined> {
-    const fromKaggle = basename(path) === SOLUTION;
-    const wnidOf = new Map(TIFS_CLASSES.map(({ wnid, ilsvrcId }) => [ilsvrcId, wnid]));
-    const labels = new Map<string, string | undefined>();
-    for (const [index, line] of text.trimEnd().split(/\r?\n/).entries()) {
-      if (fromKaggle && index === 0 && line.startsWith('ImageId,')) continue;
-      const [, image, wnid] = /^(ILSVRC2012_val_\d{8}),(n\d{8})\b/.exec(line) ?? [];
-      const number = /^\d{1,4}$/.test(line) ? Number(line) : 0;
-      if (fromKaggle && image) {
-        labels.set(`${image}.JPEG`, wnid);
-      } else if (!fromKaggle && number >= 1 && number <= 1000) {
-        labels.set(`ILSVRC2012_val_${String(index + 1).padStart(8, '0')}.JPEG`, wnidOf.get(number));
-      } else {
-        const expected = fromKaggle ? '`ILSVRC2012_val_…,n…`' : 'a number of 1 to 1000';
-        const found = JSON.stringify(line.slice(0, 40));
-        this.problems.push(`${path}, line ${index + 1}: expected ${expected}, but found ${found}`);
-      }
-    }
-    return labels;
-  }
+  const training = train.endsWith('.tar') ? await inClassTars(train) : await inClassFolders(train);
+  const isSorted = TIFS_CLASSES.some(({ wnid }) => existsSync(join(root, val, wnid)));
+  const validation = isSorted ? await inClassFolders(val) : await byLabel(await flat(), root, val, problems);
+  return { root, problems, training, validation };
+}
 
-  /** The files in a tar file of the copy, which may lie in another one. */
-  private async inTar({ path, ...tarFile }: SourceImage): Promise<readonly SourceImage[]> {
-    const found: SourceImage[] = [];
-    try {
-      for await (const entry of tarEntries(tarFile)) {
-        this.signal.throwIfAborted();
-        found.push({ ...entry, path: `${path}:${entry.path}` });
-      }
-    } catch (error) {
-      this.signal.throwIfAborted();
-      this.problems.push(`${path}: ${(error as Error).message}`);
-    }
-    return found;
+/** Sorts the images of a flat `val` by the labels in a file that comes apart from them. */
+async function byLabel(
+  images: readonly SourceImage[],
+  root: string,
+  val: string,
+  problems: string[],
+): Promise<ImagesByClass> {
+  const file = await findLabels(root).catch((error: Error) => {
+    problems.push(`${LABEL_FILES}: ${error.message}`);
+  });
+  if (!file) {
+    problems.push(`${val}: no labels for its images: ${LABEL_FILES} is missing`);
+    return new Map();
   }
+  const labels = labelsIn(file.path, file.text, problems);
+  const byName = new Map(images.map((image) => [image.name, image]));
+  const unlabelled = [...byName.keys()].filter((name) => !labels.has(name)).sort();
+  if (unlabelled.length > 0) {
+    const others = unlabelled.length > 1 ? ` and ${unlabelled.length - 1} more` : '';
+    problems.push(`${file.path}: no label for ${unlabelled[0]}${others}`);
+  }
+  const found = new Map<string, SourceImage[]>(TIFS_CLASSES.map(({ wnid }) => [wnid, []]));
+  for (const [name, wnid] of labels) {
+    // One that has a label and is not there fails when it is read, like any that cannot be read.
+    if (wnid) found.get(wnid)?.push(byName.get(name) ?? imageAt(root, join(val, name), name));
+  }
+  return found;
+}
+
+/** The class of each image in a label file, by the image's file name; undefined where it is none of TIFS's. */
+function labelsIn(path: string, text: string, problems: string[]): ReadonlyMap<string, string | undefined> {
+  const fromKaggle = basename(path) === SOLUTION;
+  const wnidOf = new Map(TIFS_CLASSES.map(({ wnid, ilsvrcId }) => [ilsvrcId, wnid]));
+  const labels = new Map<string, string | undefined>();
+  for (const [index, line] of text.trimEnd().split(/\r?\n/).entries()) {
+    if (fromKaggle && index === 0 && line.startsWith('ImageId,')) continue;
+    const [, image, wnid] = /^(ILSVRC2012_val_\d{8}),(n\d{8})\b/.exec(line) ?? [];
+    const number = /^\d{1,4}$/.test(line) ? Number(line) : 0;
+    if (fromKaggle && image) {
+      labels.set(`${image}.JPEG`, wnid);
+    } else if (!fromKaggle && number >= 1 && number <= 1000) {
+      labels.set(`ILSVRC2012_val_${String(index + 1).padStart(8, '0')}.JPEG`, wnidOf.get(number));
+    } else {
+      const expected = fromKaggle ? '`ILSVRC2012_val_…,n…`' : 'a number of 1 to 1000';
+      const found = JSON.stringify(line.slice(0, 40));
+      problems.push(`${path}, line ${index + 1}: expected ${expected}, but found ${found}`);
+    }
+  }
+  return labels;
+}
+
+/** The files in a tar file of the copy, which may lie in another one. */
+async function filesInTar({ path, ...tarFile }: SourceImage, problems: string[], signal: AbortSignal) {
+  const found: SourceImage[] = [];
+  try {
+    for await (const entry of tarEntries(tarFile)) {
+      signal.throwIfAborted();
+      found.push({ ...entry, path: `${path}:${entry.path}` });
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    problems.push(`${path}: ${(error as Error).message}`);
+  }
+  return found;
 }
 
 /**

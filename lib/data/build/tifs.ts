@@ -4,7 +4,7 @@ import { type ImageDataset, openDataset } from '../dataset';
 import { permutation } from '../random';
 import type { SplitName } from '../store';
 import type { BuildOptions, Plan, SourceImage } from './build';
-import { Imagenet, planned } from './imagenet';
+import { type Imagenet, planned, readImagenet } from './imagenet';
 import { pack, STORE } from './pack';
 import { TIFS_CLASSES } from './tifs-classes';
 
@@ -31,13 +31,11 @@ export async function buildTifs(options: TifsOptions): Promise<string> {
   const { from, train = 450, validation = 50, test = 50, seed = 0 } = options;
   const counts = { train, validation, test };
   for (const [name, count] of Object.entries(counts)) checkWhole(`buildTifs: ${name}`, count);
-  return pack((_, signal) => planOf(new Imagenet(from, signal), counts, seed), options);
+  return pack(async (_, signal) => planOf(await readImagenet(from, signal), counts, seed), options);
 }
 
-async function planOf(source: Imagenet, counts: Record<SplitName, number>, seed: number): Promise<Plan> {
+function planOf(source: Imagenet, counts: Record<SplitName, number>, seed: number): Plan {
   const { train, validation, test } = counts;
-  const training = await source.trainingImages();
-  const testing = await source.validationImages();
   const problems = [...source.problems];
   const images = TIFS_CLASSES.flatMap(({ wnid, name }, label) => {
     // The first of a class's images in an order that the seed decides.
@@ -52,8 +50,8 @@ async function planOf(source: Imagenet, counts: Record<SplitName, number>, seed:
       const order = permutation(sorted.length, [seed, wnid, purpose]);
       return Array.from(order.subarray(0, count), (index) => sorted[index]);
     };
-    const learning = draw(training.get(wnid), train + validation, 'training and validation');
-    const tested = draw(testing.get(wnid), test, 'testing');
+    const learning = draw(source.training.get(wnid), train + validation, 'training and validation');
+    const tested = draw(source.validation.get(wnid), test, 'testing');
     return planned(
       { train: learning.slice(0, train), validation: learning.slice(train), test: tested },
       label,
