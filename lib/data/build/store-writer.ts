@@ -49,7 +49,7 @@ export class StoreWriter {
   private readonly written: Uint8Array;
   private readonly headerBytes: number;
   private readonly layout: ReturnType<typeof layoutOf>;
-  private readonly statistics: ChannelStatistics;
+  private readonly counts = [0, 1, 2].map(() => new Float64Array(256));
   private closed = false;
 
   /** Goes on with the file that a killed writer of the same description left, if there is one: see `recover`. */
@@ -61,7 +61,6 @@ export class StoreWriter {
     this.labels = Uint16Array.from(SPLIT_NAMES.flatMap((split) => Array.from(labels[split])));
     this.checksums = new Uint32Array(this.labels.length);
     this.written = new Uint8Array(this.labels.length);
-    this.statistics = new ChannelStatistics(side);
     const header = this.header({ mean: [0, 0, 0], deviation: [0, 0, 0] });
     // The statistics come last: leave room for them.
     const longest = PREAMBLE_BYTES + Buffer.byteLength(JSON.stringify(header)) + 256;
@@ -110,7 +109,7 @@ export class StoreWriter {
     const missing = this.written.indexOf(0);
     if (missing >= 0) throw new Error(`image ${missing} was not written`);
     writeSync(this.descriptor, bytesOf(this.checksums), 0, null, this.layout.checksums);
-    const header = this.header(this.statistics.result());
+    const header = this.header(statisticsOf(this.counts));
     writeSync(this.descriptor, encodeHeader(header, this.headerBytes), 0, null, 0);
     fsyncSync(this.descriptor);
     this.close();
@@ -127,7 +126,8 @@ export class StoreWriter {
   private take(position: number, square: Uint8Array, checksum: number): void {
     this.checksums[position] = checksum;
     this.written[position] = 1;
-    if (position < this.description.labels.train.length) this.statistics.add(square);
+    const { labels, side } = this.description;
+    if (position < labels.train.length) countCrop(this.counts, square, side);
   }
 
   private readBytes(position: number, length: number): Buffer {
@@ -154,40 +154,29 @@ function bytesOf(numbers: Uint16Array | Uint32Array): Uint8Array {
   return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
 }
 
-/** Counts the values in the centre crops of many source squares, which is exact, whatever the order of the images. */
-class ChannelStatistics {
-  private readonly counts = [0, 1, 2].map(() => new Float64Array(256));
-
-  /** @param side - side of the source squares in pixels */
-  constructor(private readonly side: number) {}
-
-  /** @param square - `[side, side, 3]` */
-  add(square: Uint8Array): void {
-    const [red, green, blue] = this.counts;
-    const crop = cropSideOf(this.side);
-    const offset = centreOffset(this.side, crop);
-    for (let row = offset; row < offset + crop; row++) {
-      const start = (row * this.side + offset) * 3;
-      for (let index = start; index < start + crop * 3; index += 3) {
-        red[square[index]]++;
-        green[square[index + 1]]++;
-        blue[square[index + 2]]++;
-      }
+/** Counts the values of each channel in a square's centre crop: exact, so that no order of the images matters. */
+function countCrop([red, green, blue]: readonly Float64Array[], square: Uint8Array, side: number): void {
+  const crop = cropSideOf(side);
+  const offset = centreOffset(side, crop);
+  for (let row = offset; row < offset + crop; row++) {
+    const start = (row * side + offset) * 3;
+    for (let index = start; index < start + crop * 3; index += 3) {
+      red[square[index]]++;
+      green[square[index + 1]]++;
+      blue[square[index + 2]]++;
     }
   }
+}
 
-  /** Of values in 0..1. */
-  result(): Statistics {
-    const pixels = this.counts[0].reduce((sum, count) => sum + count);
-    const mean = (power: number) => (channel: number) =>
-      this.counts[channel].reduce((sum, count, value) => sum + count * value ** power, 0) /
-      pixels /
-      255 ** power;
-    const [first, second] = [mean(1), mean(2)];
-    const perChannel = (of: (channel: number) => number): ChannelTriple => [of(0), of(1), of(2)];
-    return {
-      mean: perChannel(first),
-      deviation: perChannel((channel) => Math.sqrt(Math.max(0, second(channel) - first(channel) ** 2))),
-    };
-  }
+/** Mean and standard deviation of each channel, of values in 0..1, by how often each of 0..255 occurs. */
+function statisticsOf(counts: readonly Float64Array[]): Statistics {
+  const pixels = counts[0].reduce((sum, count) => sum + count);
+  const mean = (power: number) => (channel: number) =>
+    counts[channel].reduce((sum, count, value) => sum + count * value ** power, 0) / pixels / 255 ** power;
+  const [first, second] = [mean(1), mean(2)];
+  const perChannel = (of: (channel: number) => number): ChannelTriple => [of(0), of(1), of(2)];
+  return {
+    mean: perChannel(first),
+    deviation: perChannel((channel) => Math.sqrt(Math.max(0, second(channel) - first(channel) ** 2))),
+  };
 }
