@@ -51,6 +51,7 @@ export const LEASE_MS = 120_000;
 const HEARTBEAT_MS = 10_000;
 /** The time that a released lock's file is given. */
 const RELEASED = 0;
+const SELF = { machine: machineId(), process: process.pid, started: processState(process.pid)?.started };
 
 /**
  * Locks `folder`, which is made if need be, and removes the files that a killed holder was writing aside.
@@ -64,7 +65,7 @@ export function lockFolder(folder: string): Lock | undefined {
   if (last.owner !== undefined) return undefined;
   const generation = last.generation + 1; // after the very lock that was seen to be void
   const file = fileOf(folder, generation);
-  const holder = JSON.stringify(self());
+  const holder = JSON.stringify(SELF);
   try {
     writeFileSync(file, holder, { flag: 'wx' });
   } catch (error) {
@@ -127,8 +128,7 @@ function newest(folder: string): { readonly generation: number; readonly owner?:
   if (last === undefined) return newest(folder); // a newer lock has just replaced it
   const { holder, seen } = last;
   if (seen.getTime() === RELEASED) return { generation };
-  const { machine } = self();
-  const here = machine !== undefined && holder?.machine === machine;
+  const here = SELF.machine !== undefined && holder?.machine === SELF.machine;
   const works = here ? isAlive(holder) : now(folder) - seen.getTime() <= LEASE_MS;
   return works ? { generation, owner: { process: holder?.process ?? 0, here, seen } } : { generation };
 }
@@ -154,12 +154,6 @@ function generations(folder: string): number[] {
     .flatMap((name) => /^lock\.(\d+)$/.exec(name)?.[1] ?? [])
     .map(Number)
     .sort((a, b) => b - a);
-}
-
-let own: Holder | undefined;
-function self(): Holder {
-  own ??= { machine: machineId(), process: process.pid, started: processState(process.pid)?.started };
-  return own;
 }
 
 /** Undefined where the system does not tell: there the lease alone decides. */

@@ -43,7 +43,6 @@ type Statistics = Pick<StoreHeader, 'mean' | 'deviation'>;
 export class StoreWriter {
   /** CRC-32 of the images by position: of those written, and of those that may be recovered. */
   readonly checksums: Uint32Array;
-  private readonly aside: string;
   private readonly descriptor: number;
   private readonly labels: Uint16Array;
   private readonly written: Uint8Array;
@@ -67,9 +66,9 @@ export class StoreWriter {
     this.headerBytes = Math.ceil(longest / 4096) * 4096 - PREAMBLE_BYTES;
     this.layout = layoutOf(this.headerBytes, this.labels.length, side);
 
-    this.aside = `${file}${ASIDE}`;
+    const aside = `${file}${ASIDE}`;
     mkdirSync(dirname(file), { recursive: true });
-    this.descriptor = openSync(this.aside, existsSync(this.aside) ? 'r+' : 'w+');
+    this.descriptor = openSync(aside, existsSync(aside) ? 'r+' : 'w+');
     const draft = Buffer.concat([encodeHeader(header, this.headerBytes), bytesOf(this.labels)]);
     if (this.readBytes(0, draft.length).equals(draft)) {
       bytesOf(this.checksums).set(this.readBytes(this.layout.checksums, this.checksums.byteLength));
@@ -113,7 +112,7 @@ export class StoreWriter {
     writeSync(this.descriptor, encodeHeader(header, this.headerBytes), 0, null, 0);
     fsyncSync(this.descriptor);
     this.close();
-    renameSync(this.aside, this.file);
+    renameSync(`${this.file}${ASIDE}`, this.file);
     return header;
   }
 
