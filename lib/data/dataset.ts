@@ -54,11 +54,7 @@ export interface Split {
   readonly store: Store;
 }
 
-/**
- * Opens the data set in a packed store.
- *
- * @throws DataError where the file is missing or damaged
- */
+/** Opens the data set in a packed store. @throws DataError where the file is missing or damaged */
 export function openDataset(file: string, options: { readonly cure: string }): ImageDataset {
   return datasetIn(openStore(file, options));
 }

@@ -112,12 +112,7 @@ export class Store {
     return { train: 0, validation: train, test: train + validation }[split];
   }
 
-  /**
-   * Reads the images at `positions`, each checked against its checksum.
-   *
-   * @returns `[positions.length, side, side, 3]`
-   * @throws DataError where an image is damaged
-   */
+  /** The images at `positions`, `[positions.length, side, side, 3]`. @throws DataError where one is damaged */
   read(positions: ArrayLike<number>): Uint8Array<ArrayBuffer> {
     const { pixels, imageBytes } = this.layout;
     const images = new Uint8Array(positions.length * imageBytes);
@@ -153,11 +148,7 @@ export class Store {
   }
 }
 
-/**
- * Opens a packed store and checks its header, labels, checksum table and length.
- *
- * @throws DataError where the file is missing, is no store, is of another format, truncated or altered.
- */
+/** @throws DataError where the file is missing, is no store, is of another format, truncated or altered */
 export function openStore(file: string, { cure }: { readonly cure: string }): Store {
   const damaged = (what: string) => new DataError(`${file}: ${what}`, { cure });
   const descriptor = open(file, cure);

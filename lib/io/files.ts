@@ -55,11 +55,7 @@ export function fileError(cause: unknown, file?: string): unknown {
   return new DataError(`${place} cannot be used: ${REASONS[code] ?? message}.`, { cure, cause });
 }
 
-/**
- * Makes a folder and those around it, unless they are there.
- *
- * @throws DataError if there is no room for it, or it cannot be made there
- */
+/** Makes a folder and those around it, unless they are there. @throws DataError if there is no room, or it cannot be made */
 export function makeFolder(folder: string): void {
   naming(folder, () => makeOne(resolve(folder)));
 }
@@ -116,11 +112,7 @@ export function writeWhole(
   }
 }
 
-/**
- * Adds a line of JSON, on a line of its own also where a kill cut the last one short.
- *
- * @throws DataError if the disk is full
- */
+/** Adds a line of JSON, on a line of its own also where a kill cut the last one short. @throws DataError if the disk is full */
 export function appendLine(file: string, value: unknown): void {
   naming(file, () => {
     const descriptor = openSync(file, 'a+');

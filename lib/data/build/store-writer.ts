@@ -90,10 +90,7 @@ export class StoreWriter {
     return true;
   }
 
-  /**
-   * @param position - of the image in the store: training, validation and test images follow each other
-   * @param square - `[side, side, 3]`
-   */
+  /** Writes a square, `[side, side, 3]`, to its position: training, validation and test images follow each other. */
   write(position: number, square: Uint8Array): void {
     const { checksums, pixels, imageBytes } = this.layout;
     const checksum = crc32(square);
