@@ -1,8 +1,8 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { fstatSync, readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import { DataError } from '../io/errors';
-import { fileError } from '../io/files';
+import { bytesAt, fileError, withFile } from '../io/files';
 import { sha256Of, shortHash } from '../io/hash';
 
 /*
@@ -116,8 +116,7 @@ export class Store {
   read(positions: ArrayLike<number>): Uint8Array<ArrayBuffer> {
     const { pixels, imageBytes } = this.layout;
     const images = new Uint8Array(positions.length * imageBytes);
-    const descriptor = open(this.file, this.cure);
-    try {
+    reading(this.file, this.cure, (descriptor) => {
       for (let index = 0; index < positions.length; index++) {
         const position = positions[index];
         const image = images.subarray(index * imageBytes, (index + 1) * imageBytes);
@@ -129,9 +128,7 @@ export class Store {
           );
         }
       }
-    } finally {
-      closeSync(descriptor);
-    }
+    });
     return images;
   }
 
@@ -151,14 +148,11 @@ export class Store {
 /** @throws DataError where the file is missing, is no store, is of another format, truncated or altered */
 export function openStore(file: string, { cure }: { readonly cure: string }): Store {
   const damaged = (what: string) => new DataError(`${file}: ${what}`, { cure });
-  const descriptor = open(file, cure);
-  try {
+  return reading(file, cure, (descriptor) => {
     const { size } = fstatSync(descriptor);
     const block = (bytes: number, position: number, name: string): Buffer => {
       if (position + bytes > size) throw damaged(`truncated in its ${name}: the file has only ${size} bytes`);
-      const content = Buffer.alloc(bytes);
-      readSync(descriptor, content, 0, bytes, position);
-      return content;
+      return bytesAt(descriptor, position, bytes);
     };
 
     const preamble = block(PREAMBLE_BYTES, 0, 'preamble');
@@ -193,14 +187,12 @@ export function openStore(file: string, { cure }: { readonly cure: string }): St
     if (wrong >= 0)
       throw damaged(`image ${wrong} has label ${labels[wrong]}, but there are ${classes} classes`);
     return new Store(file, header, labels, checksums, layout, cure);
-  } finally {
-    closeSync(descriptor);
-  }
+  });
 }
 
-function open(file: string, cure: string): number {
+function reading<T>(file: string, cure: string, work: (descriptor: number) => T): T {
   try {
-    return openSync(file, 'r');
+    return withFile(file, 'r', work);
   } catch (cause) {
     const { code = '' } = cause as NodeJS.ErrnoException;
     if (!['ENOENT', 'ENOTDIR'].includes(code)) throw fileError(cause);

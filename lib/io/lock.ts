@@ -6,9 +6,7 @@
  * removes the lock that counts – removing is where locks made of one file let two processes in.
  */
 import {
-  closeSync,
   fstatSync,
-  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -19,7 +17,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { DataError } from './errors';
-import { ASIDE, fileError, makeFolder, readLines } from './files';
+import { ASIDE, fileError, makeFolder, readLines, withFile } from './files';
 import { shortHash } from './hash';
 
 /** The right to work in a folder. */
@@ -190,9 +188,7 @@ function processState(pid: number): { readonly ended: boolean; readonly started:
 function now(folder: string): number {
   const file = join(folder, `clock.${process.pid}${ASIDE}`);
   try {
-    const descriptor = openSync(file, 'w');
-    const { mtimeMs } = fstatSync(descriptor);
-    closeSync(descriptor);
+    const { mtimeMs } = withFile(file, 'w', (descriptor) => fstatSync(descriptor));
     rmSync(file, { force: true });
     return mtimeMs;
   } catch {

@@ -5,13 +5,12 @@ import {
   ftruncateSync,
   mkdirSync,
   openSync,
-  readSync,
   renameSync,
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { ASIDE } from '../../io/files';
+import { ASIDE, bytesAt } from '../../io/files';
 import { sha256Of } from '../../io/hash';
 import { centreOffset, cropSideOf } from '../geometry';
 import {
@@ -70,8 +69,8 @@ export class StoreWriter {
     mkdirSync(dirname(file), { recursive: true });
     this.descriptor = openSync(aside, existsSync(aside) ? 'r+' : 'w+');
     const draft = Buffer.concat([encodeHeader(header, this.headerBytes), bytesOf(this.labels)]);
-    if (this.readBytes(0, draft.length).equals(draft)) {
-      bytesOf(this.checksums).set(this.readBytes(this.layout.checksums, this.checksums.byteLength));
+    if (bytesAt(this.descriptor, 0, draft.length).equals(draft)) {
+      bytesOf(this.checksums).set(bytesAt(this.descriptor, this.layout.checksums, this.checksums.byteLength));
       return;
     }
     ftruncateSync(this.descriptor, 0);
@@ -84,7 +83,7 @@ export class StoreWriter {
     const { pixels, imageBytes } = this.layout;
     const checksum = this.checksums[position];
     if (checksum === 0) return false;
-    const square = this.readBytes(pixels + position * imageBytes, imageBytes);
+    const square = bytesAt(this.descriptor, pixels + position * imageBytes, imageBytes);
     if (crc32(square) !== checksum) return false;
     this.take(position, square, checksum);
     return true;
@@ -124,12 +123,6 @@ export class StoreWriter {
     this.written[position] = 1;
     const { labels, side } = this.description;
     if (position < labels.train.length) countCrop(this.counts, square, side);
-  }
-
-  private readBytes(position: number, length: number): Buffer {
-    const bytes = Buffer.alloc(length);
-    readSync(this.descriptor, bytes, 0, length, position);
-    return bytes;
   }
 
   private header(statistics: Statistics): StoreHeader {
