@@ -102,8 +102,7 @@ export class Store {
   get digest(): string {
     const { side, splits, labelsSha256, checksumsSha256 } = this.header;
     const { train, validation, test } = splits;
-    const what = JSON.stringify([side, train, validation, test, labelsSha256, checksumsSha256]);
-    return shortHash(what);
+    return shortHash(JSON.stringify([side, train, validation, test, labelsSha256, checksumsSha256]));
   }
 
   /** Position of the first image of a split. */
@@ -121,12 +120,9 @@ export class Store {
         const position = positions[index];
         const image = images.subarray(index * imageBytes, (index + 1) * imageBytes);
         readSync(descriptor, image, 0, imageBytes, pixels + position * imageBytes);
-        if (crc32(image) !== this.checksums[position]) {
-          throw new DataError(
-            `${this.file}: ${this.describe(position)} is damaged: its checksum does not match`,
-            { cure: this.cure },
-          );
-        }
+        if (crc32(image) === this.checksums[position]) continue;
+        const what = `${this.file}: ${this.describe(position)} is damaged: its checksum does not match`;
+        throw new DataError(what, { cure: this.cure });
       }
     });
     return images;
