@@ -65,7 +65,8 @@ export async function buildFolder(options: FolderOptions): Promise<string> {
   const { out } = options;
   const from = isTable(options.from) ? readTable(options.from) : options.from;
   if (typeof from !== 'string') {
-    return pack(async () => planOf(listed(from, basename(out)), options), options);
+    const tree = listed(from, basename(out));
+    return pack(async () => planOf(tree, options), options);
   }
   const source = resolve(from);
   if (!relative(source, resolve(out)).startsWith('..')) {

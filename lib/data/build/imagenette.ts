@@ -129,9 +129,8 @@ async function unpack(archive: string, file: string, signal: AbortSignal): Promi
 }
 
 function notThere(source: string): DataError {
-  return new DataError(`${source}: no Imagenette: expected train/ and val/, there or in a folder inside`, {
-    cure: CURE,
-  });
+  const what = `${source}: no Imagenette: expected train/ and val/, there or in a folder inside`;
+  return new DataError(what, { cure: CURE });
 }
 
 async function planOf(source: string, imagesAt: ImagesAt): Promise<Plan> {
@@ -147,7 +146,7 @@ async function planOf(source: string, imagesAt: ImagesAt): Promise<Plan> {
   return { name: 'Imagenette', source, classNames, wnids, images, problems, cure: CURE };
 }
 
-/** A class's training images: for validation the tenth whose names have the lowest SHA-256, in every copy the same; the others. */
+/** Parts a class's training images: for validation the tenth whose names have the lowest SHA-256, the same in every copy. */
 function parted(images: readonly SourceImage[]) {
   const digests = new Map(images.map((image) => [image, sha256Of(image.name)] as const));
   const inOrder = [...digests].sort(([, a], [, b]) => (a < b ? -1 : 1)).map(([image]) => image);
