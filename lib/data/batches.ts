@@ -68,28 +68,26 @@ export function batches(split: Split, options: BatchOptions): AsyncGenerator<Bat
     order === 'sequential'
       ? Int32Array.from({ length: split.length }, (_, index) => index)
       : permutation(split.length, [order.seed, order.epoch]);
-  return readAhead(split, indices.subarray(startAt * batchSize), options);
+  const chunks = Array.from({ length: count }, (_, batch) =>
+    indices.slice(batch * batchSize, (batch + 1) * batchSize),
+  );
+  return readAhead(split, chunks.slice(startAt), options.signal);
 }
 
 async function* readAhead(
   split: Split,
-  indices: Int32Array,
-  { batchSize, signal = currentKernel()?.signal }: BatchOptions,
+  chunks: readonly Int32Array[],
+  signal = currentKernel()?.signal,
 ): AsyncGenerator<Batch, void, void> {
   signal?.throwIfAborted();
   const { file, cure } = split.store;
   const iteration = ++iterations;
-  const starts = Array.from(
-    { length: Math.ceil(indices.length / batchSize) },
-    (_, batch) => batch * batchSize,
-  );
-  const read = async (start: number) => {
-    const chosen = indices.slice(start, start + batchSize);
+  const read = async (chosen: Int32Array) => {
     const positions = chosen.map((index) => split.positions[index]);
     return { chosen, answer: await readers.run({ iteration, file, cure, positions }) };
   };
   let asked = performance.now();
-  const reading = pMapIterable(starts, read, { concurrency: AHEAD, backpressure: AHEAD });
+  const reading = pMapIterable(chunks, read, { concurrency: AHEAD, backpressure: AHEAD });
   for await (const { chosen, answer } of reading) {
     signal?.throwIfAborted();
     if (!(answer instanceof Uint8Array)) throw new DataError(answer.message, { cure: answer.cure });

@@ -54,19 +54,20 @@ export interface Split {
   readonly store: Store;
 }
 
-/**
- * Opens the data set in a packed store.
- *
- * @throws DataError where the file is missing or damaged
- */
+/** Opens the data set in a packed store. @throws DataError where the file is missing or damaged */
 export function openDataset(file: string, options: { readonly cure: string }): ImageDataset {
   return datasetIn(openStore(file, options));
 }
 
 function datasetIn(store: Store): ImageDataset {
-  const { name, classNames, side, mean, deviation } = store.header;
-  const splits = perSplit((split) => wholeSplit(store, split));
-  return { name, classNames, cropSide: cropSideOf(side), sourceSide: side, mean, deviation, ...splits };
+  const { name, classNames, side, mean, deviation, splits } = store.header;
+  const whole = perSplit((split): Split => {
+    const [start, length] = [store.startOf(split), splits[split]];
+    const labels = Int32Array.from(store.labels.subarray(start, start + length));
+    const positions = Int32Array.from({ length }, (_, index) => start + index);
+    return { name: split, length, labels, positions, store };
+  });
+  return { name, classNames, cropSide: cropSideOf(side), sourceSide: side, mean, deviation, ...whole };
 }
 
 /**
@@ -136,16 +137,4 @@ export function readImages(split: Split, indices: readonly number[]): Uint8Array
     );
   }
   return split.store.read(indices.map((index) => split.positions[index]));
-}
-
-function wholeSplit(store: Store, name: SplitName): Split {
-  const start = store.startOf(name);
-  const length = store.header.splits[name];
-  return {
-    name,
-    length,
-    labels: Int32Array.from(store.labels.subarray(start, start + length)),
-    positions: Int32Array.from({ length }, (_, index) => start + index),
-    store,
-  };
 }

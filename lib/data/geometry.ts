@@ -1,7 +1,4 @@
-/**
- * Every data set yields a *source square*, from which the network sees a crop of side S (224 in the paper,
- * out of 256). The margin is what a shifted crop moves in.
- */
+/** Every data set yields a *source square*, of which the network sees a crop; a shifted crop moves in the margin. */
 
 /** The side of the source square, in pixels, that belongs to a crop of side `crop`: `round(crop · 256/224)`. */
 export function sourceSideOf(crop: number): number {

@@ -36,24 +36,15 @@ export function stratifiedSample(labels: ArrayLike<number>, count: number, key: 
     if (members) members.push(position);
     else classes.set(labels[position], [position]);
   }
-  const shares = [...classes]
-    .map(([label, members]) => {
-      const product = count * members.length;
-      return {
-        label,
-        members,
-        whole: Math.floor(product / labels.length),
-        remainder: product % labels.length,
-      };
-    })
-    .sort((a, b) => b.remainder - a.remainder || a.label - b.label);
+  const shares = [...classes].map(([label, members]) => {
+    const product = count * members.length;
+    return { label, members, whole: Math.floor(product / labels.length), rest: product % labels.length };
+  });
+  shares.sort((a, b) => b.rest - a.rest || a.label - b.label);
   const left = count - shares.reduce((sum, { whole }) => sum + whole, 0);
-
   const sample = shares.flatMap(({ label, members, whole }, rank) => {
-    const share = whole + (rank < left ? 1 : 0);
-    return [...permutation(members.length, [...key, label]).subarray(0, share)].map(
-      (index) => members[index],
-    );
+    const order = permutation(members.length, [...key, label]);
+    return Array.from(order.subarray(0, whole + (rank < left ? 1 : 0)), (index) => members[index]);
   });
   return Int32Array.from(sample).sort();
 }

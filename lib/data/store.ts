@@ -1,8 +1,8 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { fstatSync, readSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import { DataError } from '../io/errors';
-import { fileError } from '../io/files';
+import { bytesAt, fileError, withFile } from '../io/files';
 import { sha256Of, shortHash } from '../io/hash';
 
 /*
@@ -102,8 +102,7 @@ export class Store {
   get digest(): string {
     const { side, splits, labelsSha256, checksumsSha256 } = this.header;
     const { train, validation, test } = splits;
-    const what = JSON.stringify([side, train, validation, test, labelsSha256, checksumsSha256]);
-    return shortHash(what);
+    return shortHash(JSON.stringify([side, train, validation, test, labelsSha256, checksumsSha256]));
   }
 
   /** Position of the first image of a split. */
@@ -112,31 +111,20 @@ export class Store {
     return { train: 0, validation: train, test: train + validation }[split];
   }
 
-  /**
-   * Reads the images at `positions`, each checked against its checksum.
-   *
-   * @returns `[positions.length, side, side, 3]`
-   * @throws DataError where an image is damaged
-   */
+  /** The images at `positions`, `[positions.length, side, side, 3]`. @throws DataError where one is damaged */
   read(positions: ArrayLike<number>): Uint8Array<ArrayBuffer> {
     const { pixels, imageBytes } = this.layout;
     const images = new Uint8Array(positions.length * imageBytes);
-    const descriptor = open(this.file, this.cure);
-    try {
+    reading(this.file, this.cure, (descriptor) => {
       for (let index = 0; index < positions.length; index++) {
         const position = positions[index];
         const image = images.subarray(index * imageBytes, (index + 1) * imageBytes);
         readSync(descriptor, image, 0, imageBytes, pixels + position * imageBytes);
-        if (crc32(image) !== this.checksums[position]) {
-          throw new DataError(
-            `${this.file}: ${this.describe(position)} is damaged: its checksum does not match`,
-            { cure: this.cure },
-          );
-        }
+        if (crc32(image) === this.checksums[position]) continue;
+        const what = `${this.file}: ${this.describe(position)} is damaged: its checksum does not match`;
+        throw new DataError(what, { cure: this.cure });
       }
-    } finally {
-      closeSync(descriptor);
-    }
+    });
     return images;
   }
 
@@ -146,29 +134,21 @@ export class Store {
   }
 
   private describe(position: number): string {
-    const split = SPLIT_NAMES.findLast(
-      (name) => position >= this.startOf(name) && this.header.splits[name] > 0,
-    );
-    const inSplit = position - this.startOf(split ?? 'train');
-    return `image ${inSplit} of the ${split} split (${this.header.classNames[this.labels[position]]})`;
+    const { splits, classNames } = this.header;
+    const split = SPLIT_NAMES.find((name) => position < this.startOf(name) + splits[name]) ?? 'test';
+    const inSplit = position - this.startOf(split);
+    return `image ${inSplit} of the ${split} split (${classNames[this.labels[position]]})`;
   }
 }
 
-/**
- * Opens a packed store and checks its header, labels, checksum table and length.
- *
- * @throws DataError where the file is missing, is no store, is of another format, truncated or altered.
- */
+/** @throws DataError where the file is missing, is no store, is of another format, truncated or altered */
 export function openStore(file: string, { cure }: { readonly cure: string }): Store {
   const damaged = (what: string) => new DataError(`${file}: ${what}`, { cure });
-  const descriptor = open(file, cure);
-  try {
+  return reading(file, cure, (descriptor) => {
     const { size } = fstatSync(descriptor);
     const block = (bytes: number, position: number, name: string): Buffer => {
       if (position + bytes > size) throw damaged(`truncated in its ${name}: the file has only ${size} bytes`);
-      const content = Buffer.alloc(bytes);
-      readSync(descriptor, content, 0, bytes, position);
-      return content;
+      return bytesAt(descriptor, position, bytes);
     };
 
     const preamble = block(PREAMBLE_BYTES, 0, 'preamble');
@@ -203,14 +183,12 @@ export function openStore(file: string, { cure }: { readonly cure: string }): St
     if (wrong >= 0)
       throw damaged(`image ${wrong} has label ${labels[wrong]}, but there are ${classes} classes`);
     return new Store(file, header, labels, checksums, layout, cure);
-  } finally {
-    closeSync(descriptor);
-  }
+  });
 }
 
-function open(file: string, cure: string): number {
+function reading<T>(file: string, cure: string, work: (descriptor: number) => T): T {
   try {
-    return openSync(file, 'r');
+    return withFile(file, 'r', work);
   } catch (cause) {
     const { code = '' } = cause as NodeJS.ErrnoException;
     if (!['ENOENT', 'ENOTDIR'].includes(code)) throw fileError(cause);

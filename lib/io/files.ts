@@ -55,11 +55,23 @@ export function fileError(cause: unknown, file?: string): unknown {
   return new DataError(`${place} cannot be used: ${REASONS[code] ?? message}.`, { cure, cause });
 }
 
-/**
- * Makes a folder and those around it, unless they are there.
- *
- * @throws DataError if there is no room for it, or it cannot be made there
- */
+/** Opens a file for `work`, and closes it behind. */
+export function withFile<T>(file: string, flags: string, work: (descriptor: number) => T): T {
+  const descriptor = openSync(file, flags);
+  try {
+    return work(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** The bytes of a file from `position` on, fewer where it ends before. */
+export function bytesAt(descriptor: number, position: number, length: number): Buffer {
+  const bytes = Buffer.alloc(length);
+  return bytes.subarray(0, readSync(descriptor, bytes, 0, length, position));
+}
+
+/** Makes a folder and those around it, unless they are there. @throws DataError if there is no room, or it cannot be made */
 export function makeFolder(folder: string): void {
   naming(folder, () => makeOne(resolve(folder)));
 }
@@ -101,13 +113,10 @@ export function writeWhole(
 ): void {
   const aside = `${file}.${randomUUID().slice(0, 8)}${ASIDE}`;
   try {
-    const descriptor = openSync(aside, 'wx');
-    try {
+    withFile(aside, 'wx', (descriptor) => {
       for (const piece of Array.isArray(content) ? content : [content]) writeFileSync(descriptor, piece);
       fsyncSync(descriptor);
-    } finally {
-      closeSync(descriptor);
-    }
+    });
     if (previous !== undefined && existsSync(file)) renameSync(file, previous);
     renameSync(aside, file);
   } catch (error) {
@@ -116,24 +125,16 @@ export function writeWhole(
   }
 }
 
-/**
- * Adds a line of JSON, on a line of its own also where a kill cut the last one short.
- *
- * @throws DataError if the disk is full
- */
+/** Adds a line of JSON, on a line of its own also where a kill cut the last one short. @throws DataError if the disk is full */
 export function appendLine(file: string, value: unknown): void {
-  naming(file, () => {
-    const descriptor = openSync(file, 'a+');
-    try {
+  naming(file, () =>
+    withFile(file, 'a+', (descriptor) => {
       const { size } = fstatSync(descriptor);
-      const last = Buffer.from('\n');
-      if (size > 0) readSync(descriptor, last, 0, 1, size - 1);
-      writeFileSync(descriptor, `${last.toString() === '\n' ? '' : '\n'}${JSON.stringify(value)}\n`);
+      const isTorn = size > 0 && bytesAt(descriptor, size - 1, 1).toString() !== '\n';
+      writeFileSync(descriptor, `${isTorn ? '\n' : ''}${JSON.stringify(value)}\n`);
       fsyncSync(descriptor);
-    } finally {
-      closeSync(descriptor);
-    }
-  });
+    }),
+  );
 }
 
 /** The values of a file of JSON lines, none if it is not there; a line that was cut short is as if never begun. */

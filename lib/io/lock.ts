@@ -6,9 +6,7 @@
  * removes the lock that counts – removing is where locks made of one file let two processes in.
  */
 import {
-  closeSync,
   fstatSync,
-  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -19,7 +17,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { DataError } from './errors';
-import { ASIDE, fileError, makeFolder } from './files';
+import { ASIDE, fileError, makeFolder, readLines, withFile } from './files';
 import { shortHash } from './hash';
 
 /** The right to work in a folder. */
@@ -51,6 +49,7 @@ export const LEASE_MS = 120_000;
 const HEARTBEAT_MS = 10_000;
 /** The time that a released lock's file is given. */
 const RELEASED = 0;
+const SELF = { machine: machineId(), process: process.pid, started: processState(process.pid)?.started };
 
 /**
  * Locks `folder`, which is made if need be, and removes the files that a killed holder was writing aside.
@@ -64,7 +63,7 @@ export function lockFolder(folder: string): Lock | undefined {
   if (last.owner !== undefined) return undefined;
   const generation = last.generation + 1; // after the very lock that was seen to be void
   const file = fileOf(folder, generation);
-  const holder = JSON.stringify(self());
+  const holder = JSON.stringify(SELF);
   try {
     writeFileSync(file, holder, { flag: 'wx' });
   } catch (error) {
@@ -87,11 +86,9 @@ export function lockFolder(folder: string): Lock | undefined {
   let seen = performance.now();
   const lose = (cause?: unknown) => {
     clearInterval(timer);
-    const reason = new DataError(`The lock on ${folder} was lost: another process works there now.`, {
-      cure: 'Let the other go on, or end it and start again.',
-      cause,
-    });
-    controller.abort(reason);
+    const cure = 'Let the other go on, or end it and start again.';
+    const message = `The lock on ${folder} was lost: another process works there now.`;
+    controller.abort(new DataError(message, { cure, cause }));
   };
   const timer = setInterval(() => {
     try {
@@ -108,11 +105,7 @@ export function lockFolder(folder: string): Lock | undefined {
     signal: controller.signal,
     async release() {
       clearInterval(timer);
-      try {
-        utimesSync(file, RELEASED, RELEASED);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-      }
+      ifThere(() => utimesSync(file, RELEASED, RELEASED));
     },
   };
 }
@@ -127,21 +120,25 @@ function newest(folder: string): { readonly generation: number; readonly owner?:
   const [generation = 0] = generations(folder);
   if (generation === 0) return { generation };
   const file = fileOf(folder, generation);
-  let seen: Date;
-  let text: string;
-  try {
-    seen = statSync(file).mtime;
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    return newest(folder); // a newer lock has just replaced it
-  }
+  // Undefined for a lock whose holder has not written it yet.
+  const read = () => ({ holder: readLines(file)[0] as Holder | undefined, seen: statSync(file).mtime });
+  const last = ifThere(read);
+  if (last === undefined) return newest(folder); // a newer lock has just replaced it
+  const { holder, seen } = last;
   if (seen.getTime() === RELEASED) return { generation };
-  const holder = parsed(text);
-  const { machine } = self();
-  const here = machine !== undefined && holder?.machine === machine;
+  const here = SELF.machine !== undefined && holder?.machine === SELF.machine;
   const works = here ? isAlive(holder) : now(folder) - seen.getTime() <= LEASE_MS;
   return works ? { generation, owner: { process: holder?.process ?? 0, here, seen } } : { generation };
+}
+
+/** What `look` gives; undefined where the file or folder that it asks for is not there. */
+function ifThere<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return undefined;
+  }
 }
 
 function fileOf(folder: string, generation: number): string {
@@ -150,32 +147,11 @@ function fileOf(folder: string, generation: number): string {
 
 /** Newest first. */
 function generations(folder: string): number[] {
-  let names: string[];
-  try {
-    names = readdirSync(folder);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
+  const names = ifThere(() => readdirSync(folder)) ?? [];
   return names
     .flatMap((name) => /^lock\.(\d+)$/.exec(name)?.[1] ?? [])
     .map(Number)
     .sort((a, b) => b - a);
-}
-
-/** Undefined for a lock whose holder has not written it yet. */
-function parsed(text: string): Holder | undefined {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-let own: Holder | undefined;
-function self(): Holder {
-  own ??= { machine: machineId(), process: process.pid, started: processState(process.pid)?.started };
-  return own;
 }
 
 /** Undefined where the system does not tell: there the lease alone decides. */
@@ -212,9 +188,7 @@ function processState(pid: number): { readonly ended: boolean; readonly started:
 function now(folder: string): number {
   const file = join(folder, `clock.${process.pid}${ASIDE}`);
   try {
-    const descriptor = openSync(file, 'w');
-    const { mtimeMs } = fstatSync(descriptor);
-    closeSync(descriptor);
+    const { mtimeMs } = withFile(file, 'w', (descriptor) => fstatSync(descriptor));
     rmSync(file, { force: true });
     return mtimeMs;
   } catch {

@@ -42,11 +42,7 @@ export class Registry<T extends { readonly name: string }> {
     return this.#known.get(name)?.definition;
   }
 
-  /**
-   * What a run was planned with.
-   *
-   * @throws ArgumentError if nothing of the name is known here, or it has been changed since
-   */
+  /** What a run was planned with. @throws ArgumentError if the name is not known here, or the thing has been changed since */
   planned(name: string, definition: string): T {
     const known = this.#known.get(name);
     if (known === undefined) {

@@ -35,43 +35,39 @@ export interface ArrayOptions extends Readonly<Record<SplitName, LabelledArray>>
 export async function buildArrays(options: ArrayOptions): Promise<string> {
   checkOptions('buildArrays', options, 'name! classNames! side! out! train! validation! test!');
   const { name, classNames, side } = options;
+  const refused = (what: string) => new ArgumentError(`buildArrays: ${what}.`);
   const isName = (value: unknown) => typeof value === 'string' && value !== '';
   if (!isName(name) || !Array.isArray(classNames) || !classNames.every(isName)) {
-    throw new ArgumentError('buildArrays: name must be a text, and classNames a list of texts.');
+    throw refused('name must be a text, and classNames a list of texts');
   }
   const doubled = classNames.find((each, label) => classNames.indexOf(each) < label);
-  if (doubled !== undefined) throw new ArgumentError(`buildArrays: classNames has ${shown(doubled)} twice.`);
+  if (doubled !== undefined) throw refused(`classNames has ${shown(doubled)} twice`);
   checkWhole('buildArrays: side', side, 2);
   const bytes = 3 * side ** 2;
   for (const split of SPLIT_NAMES) {
     const { images, labels } = options[split];
     if (!(images instanceof Uint8Array || images instanceof Uint8ClampedArray)) {
-      throw new ArgumentError(
-        `buildArrays: the images of ${split} must be a Uint8Array or Uint8ClampedArray, with values 0..255.`,
-      );
+      throw refused(`the images of ${split} must be a Uint8Array or Uint8ClampedArray, with values 0..255`);
     }
-    if (labels.length === 0) throw new ArgumentError(`buildArrays: ${split} has no images with labels.`);
+    if (labels.length === 0) throw refused(`${split} has no images with labels`);
     if (images.length !== labels.length * bytes) {
-      throw new ArgumentError(
-        `buildArrays: ${split} has ${labels.length} labels, so it needs ${labels.length} × ${side} × ${side} × 3 = ` +
-          `${labels.length * bytes} bytes of images; but it has ${images.length}.`,
+      const needed = `${labels.length} × ${side} × ${side} × 3 = ${labels.length * bytes} bytes of images`;
+      throw refused(
+        `${split} has ${labels.length} labels, so it needs ${needed}; but it has ${images.length}`,
       );
     }
     const wrong = Array.from(labels).findIndex((label) => !(Number.isInteger(label) && label in classNames));
     if (wrong >= 0) {
-      throw new ArgumentError(
-        `buildArrays: image ${wrong} of ${split} has label ${shown(labels[wrong])}, but with ${classNames.length} classNames labels ` +
-          `are numbers from 0 to ${classNames.length - 1}.`,
-      );
+      const range = `with ${classNames.length} classNames labels are numbers from 0 to ${classNames.length - 1}`;
+      throw refused(`image ${wrong} of ${split} has label ${shown(labels[wrong])}, but ${range}`);
     }
   }
   const seen = new Set(Array.from(options.train.labels));
-  const unseen = classNames.findIndex((_, label) => !seen.has(label));
-  if (unseen >= 0)
-    throw new ArgumentError(`buildArrays: the class ${shown(classNames[unseen])} has no training images.`);
+  const unseen = classNames.find((_, label) => !seen.has(label));
+  if (unseen !== undefined) throw refused(`the class ${shown(unseen)} has no training images`);
   const labels = perSplit((split) => options[split].labels);
   const out = resolve(options.out);
-  await inWorkplace(out, undefined, async (workplace) => {
+  return inWorkplace(out, undefined, async (workplace) => {
     await checkPlace(out);
     const folder = join(workplace, 'data');
     const writer = new StoreWriter(join(folder, STORE), { name, side, classNames, labels });
@@ -89,5 +85,4 @@ export async function buildArrays(options: ArrayOptions): Promise<string> {
     }
     return folder;
   });
-  return out;
 }

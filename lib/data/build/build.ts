@@ -1,5 +1,7 @@
-import { closeSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { DataError } from '../../io/errors';
+import { bytesAt, withFile } from '../../io/files';
 import type { SplitName } from '../store';
 
 /** How far a build is. */
@@ -41,6 +43,11 @@ export interface SourceImage extends ImageFile {
   readonly path: string;
 }
 
+/** @param path - from the source folder `root` on */
+export function imageAt(root: string, path: string, name = path): SourceImage {
+  return { name, path, file: join(root, path) };
+}
+
 /** @throws Error where the image is missing, cut off or no file */
 export function readImageFile({ file, part }: ImageFile): Uint8Array {
   const kind = statSync(file);
@@ -48,24 +55,14 @@ export function readImageFile({ file, part }: ImageFile): Uint8Array {
   // Reading a pipe or a device may last for ever.
   if (!kind.isFile()) throw new Error('not a file');
   if (part === undefined) return readFileSync(file);
-  const bytes = new Uint8Array(part.size);
-  const descriptor = openSync(file, 'r');
-  try {
-    const count = readSync(descriptor, bytes, 0, part.size, part.start);
-    if (count < part.size) throw new Error(`truncated: ${count} of ${part.size} bytes`);
-    return bytes;
-  } finally {
-    closeSync(descriptor);
-  }
+  const bytes = withFile(file, 'r', (descriptor) => bytesAt(descriptor, part.start, part.size));
+  if (bytes.length < part.size) throw new Error(`truncated: ${bytes.length} of ${part.size} bytes`);
+  return bytes;
 }
 
 export interface PlannedImage extends SourceImage {
   readonly split: SplitName;
   readonly label: number;
-}
-
-export function planned(images: readonly SourceImage[], split: SplitName, label: number): PlannedImage[] {
-  return images.map((image) => ({ ...image, split, label }));
 }
 
 /** What is to be built. */

@@ -5,7 +5,6 @@ import { promisify } from 'node:util';
 import sharp from 'sharp';
 import * as tar from 'tar';
 import { DataError } from '../../io/errors';
-import { fileError } from '../../io/files';
 import { inData } from '../../io/project';
 import { type ImageDataset, openDataset } from '../dataset';
 import { stratifiedSample } from '../random';
@@ -71,7 +70,7 @@ export async function installCifar10(options: InstallOptions = {}): Promise<stri
   if (isWhole(store)) return store;
 
   const tell = (step: InstallProgress['step'], done = 0) => onProgress({ step, done, total: IMAGES });
-  await inWorkplace(store, signal, async (workplace, signal) => {
+  return inWorkplace(store, signal, async (workplace, signal) => {
     const source = join(workplace, 'source');
     await mkdir(source);
     tell('downloading');
@@ -87,7 +86,6 @@ export async function installCifar10(options: InstallOptions = {}): Promise<stri
     });
     return packed;
   });
-  return store;
 }
 
 function isWhole(store: string): boolean {
@@ -116,10 +114,7 @@ async function fetchTarball(folder: string, signal: AbortSignal): Promise<string
 }
 
 async function checkIntegrity(tarball: string, signal: AbortSignal): Promise<void> {
-  const hash = await hashOf(tarball, 'sha512', signal).catch((cause) => {
-    throw fileError(cause);
-  });
-  const integrity = hash.toString('base64');
+  const integrity = (await hashOf(tarball, 'sha512', signal)).toString('base64');
   if (integrity === INTEGRITY) return;
   throw new DataError(
     `${tarball}: this is not the whole tarball of ${PACKAGE}: expected sha512-${INTEGRITY}, but got sha512-${integrity}`,

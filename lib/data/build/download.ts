@@ -3,7 +3,7 @@ import { createReadStream, createWriteStream, existsSync } from 'node:fs';
 import { rename, rm, stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { DataError } from '../../io/errors';
-import { ASIDE, fileError } from '../../io/files';
+import { ASIDE } from '../../io/files';
 
 /** A file as it was published. */
 export interface Published {
@@ -57,9 +57,8 @@ export async function download(
     }
   } catch (cause) {
     signal.throwIfAborted();
-    const error = fileError(cause, aside);
-    if (error !== cause) throw error;
-    const { message, cause: reason } = cause as Error;
+    const { message, cause: reason, syscall } = cause as NodeJS.ErrnoException;
+    if (syscall !== undefined) throw cause; // of the disk, not of the net
     const why = reason instanceof Error ? reason.message || reason.name : message;
     throw new DataError(`${url}: ${why}`, { cure, cause });
   }

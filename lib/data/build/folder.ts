@@ -5,7 +5,14 @@ import { checkList, checkOptions, checkWhole, checkWord, shown } from '../../io/
 import { type ImageDataset, openDataset } from '../dataset';
 import { permutation } from '../random';
 import { SPLIT_NAMES, type SplitName } from '../store';
-import { type BuildOptions, type Plan, type PlannedImage, reasonOf, type SourceImage } from './build';
+import {
+  type BuildOptions,
+  imageAt,
+  type Plan,
+  type PlannedImage,
+  reasonOf,
+  type SourceImage,
+} from './build';
 import { pack, STORE } from './pack';
 import { isTable, type ListedImage, readTable } from './table';
 
@@ -25,20 +32,17 @@ export interface FolderOptions extends BuildOptions {
   readonly test?: number;
 }
 
-/** An image of a class, and its split where the folder says it. */
+/** An image of a class, and its split where the folder or the list says it. */
 type ClassImage = SourceImage & { readonly split?: SplitName };
 
-/** What was found in a folder. */
-interface Tree {
-  readonly classes: ReadonlyMap<string, readonly ClassImage[]>;
-  /** The splits that no folder says. */
-  readonly drawn: ReadonlySet<SplitName>;
-  /** What is wrong, and which files are no images, one sentence each. */
-  readonly problems: readonly string[];
-  readonly others: readonly string[];
-}
+type Classes = ReadonlyMap<string, readonly ClassImage[]>;
 
-type Shares = Pick<FolderOptions, 'validation' | 'test'> & { readonly seed: number };
+/** What was found in a folder or a list: the classes, what is wrong, and which files are no images. */
+interface Tree extends Pick<Plan, 'name' | 'source' | 'problems' | 'others'> {
+  readonly classes: Classes;
+  /** The splits that are said; the others are drawn. */
+  readonly said: ReadonlySet<SplitName | undefined>;
+}
 
 /**
  * Builds a data set of one's own pictures, `class-name/image`, in the same way as TIFS. With `skipBad`, it is what the
@@ -59,12 +63,10 @@ export async function buildFolder(options: FolderOptions): Promise<string> {
     );
   }
   const { out } = options;
-  const from =
-    typeof options.from === 'string' && isTable(options.from) ? readTable(options.from) : options.from;
-  const shares = { validation: options.validation, test: options.test, seed };
+  const from = isTable(options.from) ? readTable(options.from) : options.from;
   if (typeof from !== 'string') {
-    const { source, tree } = listed(from);
-    return pack(async () => planOf({ name: basename(out), source }, tree, shares), options);
+    const tree = listed(from, basename(out));
+    return pack(async () => planOf(tree, options), options);
   }
   const source = resolve(from);
   if (!relative(source, resolve(out)).startsWith('..')) {
@@ -72,7 +74,7 @@ export async function buildFolder(options: FolderOptions): Promise<string> {
       cure: 'Name a folder outside of theirs.',
     });
   }
-  return pack(async () => planOf({ name: basename(source), source }, await read(source), shares), options);
+  return pack(async () => planOf(await read(source), options), options);
 }
 
 /**
@@ -90,78 +92,70 @@ export function openFolder(directory: string): ImageDataset {
   });
 }
 
-function planOf(origin: Pick<Plan, 'name' | 'source'>, tree: Tree, shares: Shares): Plan {
-  const { classes, drawn, others } = tree;
-  const given = (['validation', 'test'] as const).find((one) => shares[one] !== undefined && !drawn.has(one));
+function planOf(tree: Tree, options: FolderOptions): Plan {
+  const { name, source, classes, said, others } = tree;
+  const given = (['validation', 'test'] as const).find((one) => options[one] !== undefined && said.has(one));
   if (given !== undefined) {
     throw new ArgumentError(
-      `${origin.source} says which images are for ${given}, but a share of them was given, too.`,
-      {
-        cure: `Leave out the share for ${given}, or give the classes alone.`,
-      },
+      `${source} says which images are for ${given}, but a share of them was given, too.`,
+      { cure: `Leave out the share for ${given}, or give the classes alone.` },
     );
   }
   const problems = [...tree.problems];
   const classNames: string[] = [];
   const lost: string[] = [];
   const images: PlannedImage[] = [];
-  for (const [name, found] of classes) {
-    const inSplits = withSplits(found, name, { ...shares, drawn });
+  for (const [className, found] of classes) {
+    const inSplits = withSplits(found, className, said, options);
     const counts = SPLIT_NAMES.map((each) => inSplits.filter(({ split }) => split === each).length);
     if (counts.every((count) => count > 0)) {
-      const label = classNames.push(name) - 1;
+      const label = classNames.push(className) - 1;
       for (const image of inSplits) images.push({ ...image, label });
       continue;
     }
-    lost.push(name);
+    lost.push(className);
     problems.push(
-      `${name}: needs images for train, validation and test, three at least, but its ${found.length} give ${counts.join(', ')}`,
+      `${className}: needs images for train, validation and test, three at least, but its ${found.length} give ${counts.join(', ')}`,
     );
   }
-  const without = (bad: ReadonlySet<string>) => {
-    const good = [...classes].map(
-      ([name, found]) => [name, found.filter(({ path }) => !bad.has(path))] as const,
-    );
-    return planOf(origin, { ...tree, classes: new Map(good) }, shares);
-  };
-  return { ...origin, classNames, images, problems, others, lost, without };
+  const without = (bad: ReadonlySet<string>) =>
+    planOf({ ...tree, classes: imagesWithout(classes, bad) }, options);
+  return { name, source, classNames, images, problems, others, lost, without };
+}
+
+function imagesWithout(classes: Classes, paths: ReadonlySet<string>): Classes {
+  return new Map([...classes].map(([name, found]) => [name, found.filter(({ path }) => !paths.has(path))]));
 }
 
 /** Of each class's images, for validation or testing. */
 const SHARE = 0.1;
 
-/** Draws of a class's images those splits that no folder says. */
+/** Draws of a class's images those splits that are not said. */
 function withSplits(
   images: readonly ClassImage[],
-  name: string,
-  { validation = SHARE, test = SHARE, seed, drawn }: Shares & Pick<Tree, 'drawn'>,
+  className: string,
+  said: Tree['said'],
+  { validation = SHARE, test = SHARE, seed = 0 }: FolderOptions,
 ) {
-  const given = images.filter(({ split }) => split !== undefined && split !== 'train');
-  const others = images.filter(({ split }) => split === undefined || split === 'train');
+  const given = images.filter(({ split = 'train' }) => split !== 'train');
+  const others = images.filter(({ split = 'train' }) => split === 'train');
   const countOf = (split: SplitName, share: number) =>
-    drawn.has(split) ? Math.max(1, Math.round(others.length * share)) : 0;
+    said.has(split) ? 0 : Math.max(1, Math.round(others.length * share));
   const forTest = countOf('test', test);
   const forLearning = others.length - countOf('validation', validation);
-  const sorted = [...permutation(others.length, [seed, name])].map((index, rank) => {
+  const sorted = Array.from(permutation(others.length, [seed, className]), (index, rank) => {
     const split: SplitName = rank < forTest ? 'test' : rank < forLearning ? 'train' : 'validation';
     return { ...others[index], split };
   });
   return [...sorted, ...(given as (SourceImage & { readonly split: SplitName })[])];
 }
 
-/** @param path from `source` on */
-const imageOf = (source: string, path: string): SourceImage => ({
-  name: path,
-  path,
-  file: join(source, path),
-});
-
 /** The deepest folder that holds `b` and `a`. */
 const sharedFolder = (a: string, b: string): string =>
   relative(a, b).startsWith('..') ? sharedFolder(dirname(a), b) : a;
 
-/** The images of a list, class by class, and the folder that all of them lie in. */
-function listed(images: readonly ListedImage[]): { readonly source: string; readonly tree: Tree } {
+/** The images of a list, in the folder that all of them lie in. */
+function listed(images: readonly ListedImage[], name: string): Tree {
   checkList('buildFolder: from', images);
   for (const [at, image] of images.entries()) {
     const what = `buildFolder: image ${at}`;
@@ -180,24 +174,18 @@ function listed(images: readonly ListedImage[]): { readonly source: string; read
   const problems: string[] = [];
   const unclear = new Set<string>();
   for (const { file, label, split } of images) {
-    const image = { ...imageOf(source, relative(source, resolve(file))), split: SPLIT_OF.get(split ?? '') };
-    const name = String(label);
-    const first = classOf.get(image.path);
+    const path = relative(source, resolve(file));
+    const className = String(label);
+    const first = classOf.get(path);
     if (first !== undefined) {
-      problems.push(`${image.path}: listed twice${first === name ? '' : `, as ${first} and as ${name}`}`);
-      if (first !== name) unclear.add(image.path);
+      problems.push(`${path}: listed twice${first === className ? '' : `, as ${first} and as ${className}`}`);
+      if (first !== className) unclear.add(path);
       continue;
     }
-    classOf.set(image.path, name);
-    const ofClass = classes.get(name) ?? [];
-    classes.set(name, ofClass);
-    ofClass.push(image);
-  }
-  for (const [name, found] of classes) {
-    classes.set(
-      name,
-      found.filter(({ path }) => !unclear.has(path)),
-    );
+    classOf.set(path, className);
+    const ofClass = classes.get(className) ?? [];
+    ofClass.push({ ...imageAt(source, path), split: SPLIT_OF.get(split ?? '') });
+    classes.set(className, ofClass);
   }
   if (classes.size < 2) {
     const has = [...classes.keys()].join() || 'none';
@@ -206,34 +194,26 @@ function listed(images: readonly ListedImage[]): { readonly source: string; read
   const said = new Set(images.map(({ split }) => SPLIT_OF.get(split ?? '')));
   const isNumbered = images.every(({ label }) => typeof label === 'number');
   const order = isNumbered ? (a: string, b: string) => Number(a) - Number(b) : byName;
-  return { source, tree: treeOf(classes, said, { problems, others: [] }, order) };
+  return { name, source, classes: inOrder(imagesWithout(classes, unclear), order), said, problems };
 }
 
 const byName = (a: string, b: string): number => (a < b ? -1 : 1);
 
-function treeOf(
-  classes: ReadonlyMap<string, readonly ClassImage[]>,
-  said: ReadonlySet<SplitName | undefined>,
-  found: Pick<Tree, 'problems' | 'others'>,
-  order = byName,
-): Tree {
+/** The classes in the order of their labels, each with its images by their paths. */
+function inOrder(classes: Classes, order = byName): Classes {
   const sorted = [...classes].map(
     ([name, images]) => [name, images.toSorted((a, b) => byName(a.path, b.path))] as const,
   );
-  return {
-    classes: new Map(sorted.sort(([a], [b]) => order(a, b))),
-    drawn: new Set(SPLIT_NAMES.filter((split) => split !== 'train' && !said.has(split))),
-    ...found,
-  };
+  return new Map(sorted.sort(([a], [b]) => order(a, b)));
 }
 
-/** The images in a tree, class by class. */
-async function read(root: string): Promise<Tree> {
+/** The images in a folder of folders. */
+async function read(source: string): Promise<Tree> {
   const problems: string[] = [];
   const others: string[] = [];
   /** Lists a folder without what is hidden and what macOS puts into archives. */
   const entriesIn = async (path: string) => {
-    const entries = await readdir(join(root, path), { withFileTypes: true });
+    const entries = await readdir(join(source, path), { withFileTypes: true });
     const shown = entries.filter(({ name }) => !/^\.|^__MACOSX$/.test(name));
     return shown.sort((a, b) => byName(a.name, b.name));
   };
@@ -254,9 +234,9 @@ async function read(root: string): Promise<Tree> {
     return found;
   };
   const top = await foldersIn('').catch((cause) => {
-    throw new DataError(`${root}: cannot be read: ${reasonOf(cause)}`, { cure: SORT, cause });
+    throw new DataError(`${source}: cannot be read: ${reasonOf(cause)}`, { cure: SORT, cause });
   });
-  const splits = splitsIn(root, top);
+  const splits = splitsIn(source, top);
   const classes = new Map<string, ClassImage[]>();
   for (const [folder, split] of splits) {
     const inside =
@@ -269,10 +249,10 @@ async function read(root: string): Promise<Tree> {
     for (const name of inside) {
       const path = join(folder, name);
       try {
-        const kind = await stat(join(root, path));
+        const kind = await stat(join(source, path));
         if (kind.isFile()) continue;
         if (!kind.isDirectory()) throw new Error('neither a folder nor a file');
-        const images = (await filesIn(path)).map((image) => ({ ...imageOf(root, image), split }));
+        const images = (await filesIn(path)).map((image) => ({ ...imageAt(source, image), split }));
         classes.set(name, [...(classes.get(name) ?? []), ...images]);
       } catch (error) {
         problems.push(`${path}: ${reasonOf(error)}`);
@@ -281,12 +261,13 @@ async function read(root: string): Promise<Tree> {
   }
   if (classes.size + problems.length < 2) {
     throw new DataError(
-      `${root}: expected a folder of images for each class, at least two, but found ${classes.size}`,
+      `${source}: expected a folder of images for each class, at least two, but found ${classes.size}`,
       { cure: SORT },
     );
   }
   const said = new Set(splits.map(([, split]) => split));
-  return treeOf(classes, said, { problems, others: others.sort() });
+  const name = basename(source);
+  return { name, source, classes: inOrder(classes), said, problems, others: others.sort() };
 }
 
 const SORT = 'Sort the images into folders that are named after their classes.';

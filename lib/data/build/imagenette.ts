@@ -5,20 +5,12 @@ import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { DataError } from '../../io/errors';
-import { fileError } from '../../io/files';
 import { sha256Of } from '../../io/hash';
 import { type ImageDataset, openDataset } from '../dataset';
 import { sourceSideOf } from '../geometry';
-import {
-  type BuildOptions,
-  type Plan,
-  type PlannedImage,
-  planned,
-  reasonOf,
-  type SourceImage,
-} from './build';
+import { type BuildOptions, type Plan, reasonOf, type SourceImage } from './build';
 import { type DownloadOptions, download, type Published } from './download';
-import { imagesIn, isImage, tarEntries } from './imagenet';
+import { classByClass, imagesIn, isImage, planned, tarEntries } from './imagenet';
 import { pack, STORE } from './pack';
 
 /** Where Imagenette comes from, and where its store goes. */
@@ -62,7 +54,7 @@ const CLASSES = [
 
 /**
  * Builds Imagenette (Howard 2019): 13,394 photographs of ten of ImageNet's classes, split by its own lists. Its `val` is
- * the test set; of its `train`, {@link validationPart a tenth} is for validation.
+ * the test set; of its `train`, a tenth is for validation.
  *
  * @returns the folder, for `openImagenette`
  * @throws BuildError that lists every problem at once; DataError where there is no such archive or folder, it cannot be
@@ -82,7 +74,7 @@ export async function buildImagenette(options: ImagenetteOptions): Promise<strin
         (path) => existsSync(join(path, 'train')) && existsSync(join(path, 'val')),
       );
       if (root === undefined) throw notThere(from);
-      return planOf(root, (folder) => imagesIn(root, folder));
+      return planOf(root, (folder) => imagesIn(root, folder).catch(reasonOf));
     },
     { ...options, side },
   );
@@ -98,7 +90,7 @@ async function downloaded(
 ): Promise<string> {
   const { side, signal, out, onDownload } = options;
   const fitting = ARCHIVES.find((archive) => archive.side >= sourceSideOf(side)) ?? ARCHIVES[0];
-  const published = options.published ?? fitting;
+  const { published = fitting } = options;
   const name = basename(new URL(published.url).pathname);
   const file = join(folder, name);
   await download(published, file, {
@@ -109,8 +101,8 @@ async function downloaded(
   return file;
 }
 
-/** The images of a class in a folder, as `train/n01440764`. */
-type ImagesAt = (folder: string) => Promise<readonly SourceImage[]>;
+/** The images of a class in a folder, as `train/n01440764`, or why there are none. */
+type ImagesAt = (folder: string) => Promise<readonly SourceImage[] | string>;
 
 /** Unpacks an archive into a tar file, read in place: 13,394 files would take several times as long. */
 async function unpack(archive: string, file: string, signal: AbortSignal): Promise<ImagesAt> {
@@ -120,14 +112,13 @@ async function unpack(archive: string, file: string, signal: AbortSignal): Promi
     const written = pipeline(createReadStream(archive), createGunzip(), unpacked, { signal });
     // A pipeline that fails at once may open the file later, when the folder is cleared: wait for that.
     await written.finally(() => unpacked.closed || once(unpacked, 'close'));
-    for await (const { name: path, ...part } of tarEntries(file)) {
+    for await (const entry of tarEntries({ file })) {
       signal.throwIfAborted();
-      if (isImage(basename(path))) images.push({ name: basename(path), path, file, part });
+      if (isImage(entry.name)) images.push(entry);
     }
   } catch (cause) {
     signal.throwIfAborted();
-    const error = fileError(cause, (cause as NodeJS.ErrnoException).path ?? file);
-    if (error !== cause) throw error;
+    if ((cause as NodeJS.ErrnoException).syscall !== undefined) throw cause; // of the disk, not of the archive
     throw new DataError(`${archive}: cannot be unpacked: ${(cause as Error).message}`, {
       cure: `It may be cut short: fetch it again. ${CURE}`,
       cause,
@@ -138,41 +129,29 @@ async function unpack(archive: string, file: string, signal: AbortSignal): Promi
 }
 
 function notThere(source: string): DataError {
-  return new DataError(`${source}: no Imagenette: expected train/ and val/, there or in a folder inside`, {
-    cure: CURE,
-  });
+  const what = `${source}: no Imagenette: expected train/ and val/, there or in a folder inside`;
+  return new DataError(what, { cure: CURE });
 }
 
 async function planOf(source: string, imagesAt: ImagesAt): Promise<Plan> {
   const problems: string[] = [];
-  const images: PlannedImage[] = [];
-  for (const [label, { wnid, name }] of CLASSES.entries()) {
-    const found = async (part: string) => {
-      const inFolder = await imagesAt(`${part}/${wnid}`).catch(reasonOf);
-      if (typeof inFolder !== 'string' && inFolder.length > 0) return inFolder;
-      problems.push(`${part}/${wnid}: ${typeof inFolder === 'string' ? inFolder : 'no images'} (${name})`);
-      return [];
-    };
-    const learning = await found('train');
-    const validation = validationPart(learning);
-    const training = learning.filter((image) => !validation.has(image));
-    images.push(
-      ...planned(training, 'train', label),
-      ...planned([...validation], 'validation', label),
-      ...planned(await found('val'), 'test', label),
-    );
-  }
+  const training = await classByClass(CLASSES, 'train', problems, imagesAt);
+  const testing = await classByClass(CLASSES, 'val', problems, imagesAt);
+  const images = CLASSES.flatMap(({ wnid }, label) => {
+    const [validation, train] = parted(training.get(wnid) ?? []);
+    return planned({ train, validation, test: testing.get(wnid) ?? [] }, label);
+  });
   const classNames = CLASSES.map(({ name }) => name);
   const wnids = CLASSES.map(({ wnid }) => wnid);
   return { name: 'Imagenette', source, classNames, wnids, images, problems, cure: CURE };
 }
 
-/** Of a class's training images, the tenth whose names have the lowest SHA-256: the same for every copy. */
-function validationPart(images: readonly SourceImage[]): ReadonlySet<SourceImage> {
-  const inOrder = images
-    .map((image) => ({ image, digest: sha256Of(image.name) }))
-    .sort((a, b) => (a.digest < b.digest ? -1 : 1));
-  return new Set(inOrder.slice(0, Math.round(images.length / 10)).map(({ image }) => image));
+/** Parts a class's training images: for validation the tenth whose names have the lowest SHA-256, the same in every copy. */
+function parted(images: readonly SourceImage[]) {
+  const digests = new Map(images.map((image) => [image, sha256Of(image.name)] as const));
+  const inOrder = [...digests].sort(([, a], [, b]) => (a < b ? -1 : 1)).map(([image]) => image);
+  const tenth = Math.round(images.length / 10);
+  return [inOrder.slice(0, tenth), inOrder.slice(tenth)];
 }
 
 /**

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { stat, statfs } from 'node:fs/promises';
+import { stat, statfs, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
@@ -10,7 +10,7 @@ import { sha256Of } from '../../io/hash';
 import { checkWhole } from '../../io/options';
 import { ownModule } from '../../io/project';
 import { sourceSideOf } from '../geometry';
-import { perSplit, SPLIT_NAMES } from '../store';
+import { perSplit, SPLIT_NAMES, type StoreHeader } from '../store';
 import {
   BuildError,
   type BuildOptions,
@@ -19,7 +19,6 @@ import {
   readImageFile,
   reasonOf,
 } from './build';
-import { writeManifest } from './manifest';
 import { square as makeSquare, type SquareTask } from './square-worker';
 import { StoreWriter } from './store-writer';
 import { checkPlace, inWorkplace } from './workplace';
@@ -47,14 +46,13 @@ export async function pack(
   const { side = 224 } = options;
   checkWhole('side', side, 8, 1024);
   const out = resolve(options.out);
-  await inWorkplace(out, options.signal, async (workplace, signal) => {
+  return inWorkplace(out, options.signal, async (workplace, signal) => {
     await checkPlace(out);
     const folder = join(workplace, 'data');
     const plan = await planOf(workplace, signal);
     await packInto(folder, plan, sourceSideOf(side), { ...options, signal });
     return folder;
   });
-  return out;
 }
 
 type Packing = BuildOptions & { readonly signal: AbortSignal };
@@ -78,41 +76,45 @@ async function packInto(folder: string, first: Plan, side: number, options: Pack
   const { seed = 0, skipBad = false } = options;
   await checkRoom(folder, first.images.length * side * side * 3, options);
   const bad = new Map<string, string>();
-  for (let plan = first; ; ) {
-    const leftOut = [...plan.problems, ...[...bad.values()].sort()];
-    const attempt = { ...plan, images: inOrder(plan.images) };
-    const inTraining = attempt.images.filter(({ split }) => split === 'train');
+  for (let plan = inOrder(first); ; plan = inOrder(without(plan, new Set(bad.keys())))) {
+    const problems = () => [...plan.problems, ...[...bad.values()].sort()];
+    const inTraining = plan.images.filter(({ split }) => split === 'train');
     const classes = new Set(inTraining.map(({ label }) => label)).size;
-    const lost = lostClasses(attempt);
+    const lost = lostClasses(plan);
     if (classes < (skipBad ? 2 : 1)) {
       const left = `training images of ${classes} class${classes === 1 ? '' : 'es'} are left, but two are needed`;
       const why = lost === undefined ? left : `${left}; ${lost}`;
-      throw new BuildError(plan.source, [why, ...leftOut], plan.cure ?? 'Mend some of them.');
+      throw new BuildError(plan.source, [why, ...problems()], plan.cure ?? 'Mend some of them.');
     }
-    const writer = new StoreWriter(join(folder, STORE), describe(attempt, side));
+    const writer = new StoreWriter(join(folder, STORE), describe(plan, side));
     try {
-      const found = await fill(writer, attempt, side, leftOut.length, options);
-      const problems = [...leftOut, ...[...found.values()].sort()];
-      if (problems.length > 0 && !skipBad) throw new BuildError(plan.source, problems, plan.cure);
-      if (found.size === 0) {
-        if (lost !== undefined) console.warn(`${plan.source}: ${lost}.`);
-        const header = writer.finish();
-        warnOfLeaks(attempt, writer.checksums);
-        return writeManifest(folder, attempt, {
-          header,
-          checksums: writer.checksums,
-          seed,
-          leftOut: [...leftOut, ...(attempt.others ?? [])],
-        });
-      }
-      // All that follow a bad one have another place without it: begin again.
+      const found = await fill(writer, plan, side, problems().length, options);
       for (const [path, problem] of found) bad.set(path, problem);
+      if (problems().length > 0 && !skipBad) throw new BuildError(plan.source, problems(), plan.cure);
+      if (found.size > 0) continue; // all that follow a bad one have another place without it: begin again
+      if (lost !== undefined) console.warn(`${plan.source}: ${lost}.`);
+      const header = writer.finish();
+      warnOfLeaks(plan, writer.checksums);
+      const leftOut = [...problems(), ...(plan.others ?? [])];
+      return writeManifest(folder, plan, header, { seed, leftOut, checksums: writer.checksums });
     } finally {
       writer.close();
     }
-    const images = plan.images.filter(({ path }) => !bad.has(path));
-    plan = plan.without?.(new Set(bad.keys())) ?? { ...plan, images };
   }
+}
+
+/** Split by split, class by class, name by name: whatever the order in which they were found. */
+function inOrder(plan: Plan): Plan {
+  const rank = ({ split }: PlannedImage) => SPLIT_NAMES.indexOf(split);
+  const images = plan.images.toSorted(
+    (a, b) => rank(a) - rank(b) || a.label - b.label || (a.name < b.name ? -1 : 1),
+  );
+  return { ...plan, images };
+}
+
+function without(plan: Plan, bad: ReadonlySet<string>): Plan {
+  const images = plan.images.filter(({ path }) => !bad.has(path));
+  return plan.without?.(bad) ?? { ...plan, images };
 }
 
 /** Names the classes that lack images in a split, also those that were left out for it; undefined if there are none. */
@@ -142,12 +144,6 @@ function warnOfLeaks({ source, images }: Plan, checksums: Uint32Array): void {
   );
 }
 
-/** Split by split, class by class, name by name: whatever the order in which they were found. */
-function inOrder(images: readonly PlannedImage[]): readonly PlannedImage[] {
-  const rank = ({ split }: PlannedImage) => SPLIT_NAMES.indexOf(split);
-  return images.toSorted((a, b) => rank(a) - rank(b) || a.label - b.label || (a.name < b.name ? -1 : 1));
-}
-
 function describe({ name, classNames, wnids, images }: Plan, side: number) {
   return {
     name,
@@ -157,6 +153,33 @@ function describe({ name, classNames, wnids, images }: Plan, side: number) {
     namesSha256: sha256Of(images.map((image) => `${image.name}\n`).join('')),
     labels: perSplit((split) => images.filter((image) => image.split === split).map(({ label }) => label)),
   };
+}
+
+/**
+ * Writes `manifest.json`, which says what each image of a data set is and was made of, and `train.txt`,
+ * `validation.txt` and `test.txt`, the names of the images in each split: lists to publish, since they hold no picture.
+ */
+async function writeManifest(
+  folder: string,
+  { classNames, wnids, images }: Plan,
+  { name, side, splits, mean, deviation, namesSha256 }: StoreHeader,
+  build: { readonly seed: number; readonly leftOut: readonly string[]; readonly checksums: Uint32Array },
+): Promise<void> {
+  const { seed, leftOut, checksums } = build;
+  const head = { name, seed, side, splits, mean, deviation, namesSha256, classNames, wnids, leftOut };
+  const rows = images.map(({ name: image, split, label }, position) => {
+    const checksum = checksums[position].toString(16).padStart(8, '0');
+    return JSON.stringify({ name: image, class: (wnids ?? classNames)[label], split, checksum });
+  });
+  const opening = JSON.stringify(head, null, 2).replace(/\n}$/, '');
+  await writeFile(
+    join(folder, 'manifest.json'),
+    `${opening},\n  "images": [\n    ${rows.join(',\n    ')}\n  ]\n}\n`,
+  );
+  for (const split of SPLIT_NAMES) {
+    const names = images.filter((image) => image.split === split).map((image) => `${image.name}\n`);
+    await writeFile(join(folder, `${split}.txt`), names.join(''));
+  }
 }
 
 /** Writes all images that are not written yet. @returns what is wrong with the bad ones, by their paths */
@@ -177,32 +200,23 @@ async function fill(
     onProgress({ done, total: images.length, problems: knownProblems + failed.length });
   };
 
-  for (const _ of writer.recover()) {
-    done++;
-    report();
-    if (done % 64 === 0) await setImmediate();
-    signal.throwIfAborted();
-  }
-
   keepFreedMemory();
   const threads = decodingThreads();
   const newSquare = () => new Uint8Array(new SharedArrayBuffer(side * side * 3));
-  const taskOf = (position: number, into: SquareTask['into']): SquareTask => {
-    const { file, part } = images[position];
-    return { file, part, side, into };
-  };
+  const taskOf = (position: number, into: SquareTask['into']) => ({ ...images[position], side, into });
   let next = 0;
   const work = async () => {
     const square = newSquare();
     while (next < images.length && !signal.aborted) {
       const position = next++;
-      if (writer.has(position)) continue;
-      const isMade = await threads.run(taskOf(position, square)).then(
-        () => true,
-        () => false,
-      );
-      if (isMade) writer.write(position, square);
-      else failed.push(position);
+      if (writer.recover(position)) {
+        await setImmediate(); // for aborts and messages
+      } else {
+        await threads.run(taskOf(position, square)).then(
+          () => writer.write(position, square),
+          () => failed.push(position),
+        );
+      }
       done++;
       report();
     }

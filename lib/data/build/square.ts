@@ -23,7 +23,27 @@ const MOST_PIXELS = 100_000_000;
  */
 export async function toSquare(encoded: Uint8Array, side: number, isAlone = true): Promise<Buffer> {
   if (encoded[0] === 0xff && encoded[1] === 0xd8) await checkJpeg(encoded, isAlone);
-  return decoded(encoded, side);
+  const image = sharp(encoded, { failOn: 'error', limitInputPixels: MOST_PIXELS });
+  const { autoOrient, depth } = await image.metadata();
+  // libvips takes 1.0 of such a TIFF for 1 of 255.
+  if (depth !== 'uchar' && depth !== 'ushort') {
+    throw new Error(`its pixels are of the type ${depth}: save it with 8 or 16 bits a channel`);
+  }
+  const { width, height, left, top } = placementOf(autoOrient, side);
+  image.autoOrient();
+  const isEnlarged = Math.min(autoOrient.width, autoOrient.height) < side;
+  if (!isEnlarged) {
+    image
+      // Else the decoder of a JPEG halves one of 512 pixels already; now only of 1024, where it matters little.
+      .resize(width, height, { fit: 'fill', kernel: 'linear', fastShrinkOnLoad: false })
+      .extract({ left, top, width: side, height: side });
+  }
+  const pixels = await image.flatten({ background: 'white' }).toColourspace('srgb').raw().toBuffer();
+  const expected = isEnlarged ? autoOrient : { width: side, height: side };
+  if (pixels.length !== expected.width * expected.height * 3) {
+    throw new Error(`decoded to ${pixels.length} bytes`);
+  }
+  return isEnlarged ? enlarged(pixels, autoOrient, side) : pixels;
 }
 
 /**
@@ -49,30 +69,6 @@ export async function checkJpeg(encoded: Uint8Array, isAlone: boolean): Promise<
     return;
   }
   if (!isSeen && isCutShort(encoded)) throw new CutShortError('premature end of data');
-}
-
-async function decoded(encoded: Uint8Array, side: number): Promise<Buffer> {
-  const image = sharp(encoded, { failOn: 'error', limitInputPixels: MOST_PIXELS });
-  const { autoOrient, depth } = await image.metadata();
-  // libvips takes 1.0 of such a TIFF for 1 of 255.
-  if (depth !== 'uchar' && depth !== 'ushort') {
-    throw new Error(`its pixels are of the type ${depth}: save it with 8 or 16 bits a channel`);
-  }
-  const { width, height, left, top } = placementOf(autoOrient, side);
-  image.autoOrient();
-  const isEnlarged = Math.min(autoOrient.width, autoOrient.height) < side;
-  if (!isEnlarged) {
-    image
-      // Else the decoder of a JPEG halves one of 512 pixels already; now only of 1024, where it matters little.
-      .resize(width, height, { fit: 'fill', kernel: 'linear', fastShrinkOnLoad: false })
-      .extract({ left, top, width: side, height: side });
-  }
-  const pixels = await image.flatten({ background: 'white' }).toColourspace('srgb').raw().toBuffer();
-  const expected = isEnlarged ? autoOrient : { width: side, height: side };
-  if (pixels.length !== expected.width * expected.height * 3) {
-    throw new Error(`decoded to ${pixels.length} bytes`);
-  }
-  return isEnlarged ? enlarged(pixels, autoOrient, side) : pixels;
 }
 
 /** The centre square of an image that is smaller. By ourselves, since sharp's comes out half a pixel aside. */

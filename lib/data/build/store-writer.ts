@@ -5,14 +5,14 @@ import {
   ftruncateSync,
   mkdirSync,
   openSync,
-  readSync,
   renameSync,
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
-import { ASIDE } from '../../io/files';
+import { ASIDE, bytesAt } from '../../io/files';
 import { sha256Of } from '../../io/hash';
+import { centreOffset, cropSideOf } from '../geometry';
 import {
   type ChannelTriple,
   encodeHeader,
@@ -23,7 +23,6 @@ import {
   type SplitName,
   type StoreHeader,
 } from '../store';
-import { ChannelStatistics } from './channel-statistics';
 
 /** What is known of a data set before its first image is read, in the order in which the header has it. */
 export interface StoreDescription
@@ -32,6 +31,8 @@ export interface StoreDescription
   readonly labels: Readonly<Record<SplitName, ArrayLike<number>>>;
 }
 
+type Statistics = Pick<StoreHeader, 'mean' | 'deviation'>;
+
 /**
  * Writes a packed store image by image, in any order, in constant memory, and gathers the channel mean and
  * deviation of the training images on the way.
@@ -39,15 +40,14 @@ export interface StoreDescription
  * The file grows aside, as `<file>.partial`, and takes its name in `finish`: whoever sees the name sees a whole store.
  */
 export class StoreWriter {
-  /** CRC-32 of the images written so far, by position. */
+  /** CRC-32 of the images by position: of those written, and of those that may be recovered. */
   readonly checksums: Uint32Array;
-  private readonly aside: string;
   private readonly descriptor: number;
   private readonly labels: Uint16Array;
   private readonly written: Uint8Array;
   private readonly headerBytes: number;
   private readonly layout: ReturnType<typeof layoutOf>;
-  private readonly statistics: ChannelStatistics;
+  private readonly counts = [0, 1, 2].map(() => new Float64Array(256));
   private closed = false;
 
   /** Goes on with the file that a killed writer of the same description left, if there is one: see `recover`. */
@@ -59,47 +59,37 @@ export class StoreWriter {
     this.labels = Uint16Array.from(SPLIT_NAMES.flatMap((split) => Array.from(labels[split])));
     this.checksums = new Uint32Array(this.labels.length);
     this.written = new Uint8Array(this.labels.length);
-    this.statistics = new ChannelStatistics(side);
-    const header = this.header([0, 0, 0], [0, 0, 0]);
+    const header = this.header({ mean: [0, 0, 0], deviation: [0, 0, 0] });
     // The statistics come last: leave room for them.
     const longest = PREAMBLE_BYTES + Buffer.byteLength(JSON.stringify(header)) + 256;
     this.headerBytes = Math.ceil(longest / 4096) * 4096 - PREAMBLE_BYTES;
     this.layout = layoutOf(this.headerBytes, this.labels.length, side);
 
-    this.aside = `${file}${ASIDE}`;
+    const aside = `${file}${ASIDE}`;
     mkdirSync(dirname(file), { recursive: true });
-    this.descriptor = openSync(this.aside, existsSync(this.aside) ? 'r+' : 'w+');
+    this.descriptor = openSync(aside, existsSync(aside) ? 'r+' : 'w+');
     const draft = Buffer.concat([encodeHeader(header, this.headerBytes), bytesOf(this.labels)]);
-    if (this.readBytes(0, draft.length).equals(draft)) return;
+    if (bytesAt(this.descriptor, 0, draft.length).equals(draft)) {
+      bytesOf(this.checksums).set(bytesAt(this.descriptor, this.layout.checksums, this.checksums.byteLength));
+      return;
+    }
     ftruncateSync(this.descriptor, 0);
     ftruncateSync(this.descriptor, this.layout.end);
     writeSync(this.descriptor, draft, 0, null, 0);
   }
 
-  /**
-   * Takes over the images in the file of a killed writer, those that match their checksum. Yields now and then, so that
-   * the caller can do other things between.
-   */
-  *recover(): Generator<void, void, void> {
-    const { checksums, pixels, imageBytes } = this.layout;
-    const read = this.readBytes(checksums, this.checksums.byteLength);
-    const table = new Uint32Array(Uint8Array.from(read).buffer);
-    for (const [position, checksum] of table.entries()) {
-      if (checksum === 0) continue;
-      const square = this.readBytes(pixels + position * imageBytes, imageBytes);
-      if (crc32(square) === checksum) this.take(position, square, checksum);
-      yield;
-    }
+  /** Takes over an image of a killed writer. @returns whether it is there, and whole */
+  recover(position: number): boolean {
+    const { pixels, imageBytes } = this.layout;
+    const checksum = this.checksums[position];
+    if (checksum === 0) return false;
+    const square = bytesAt(this.descriptor, pixels + position * imageBytes, imageBytes);
+    if (crc32(square) !== checksum) return false;
+    this.take(position, square, checksum);
+    return true;
   }
 
-  has(position: number): boolean {
-    return this.written[position] === 1;
-  }
-
-  /**
-   * @param position - of the image in the store: training, validation and test images follow each other
-   * @param square - `[side, side, 3]`
-   */
+  /** Writes a square, `[side, side, 3]`, to its position: training, validation and test images follow each other. */
   write(position: number, square: Uint8Array): void {
     const { checksums, pixels, imageBytes } = this.layout;
     const checksum = crc32(square);
@@ -113,13 +103,12 @@ export class StoreWriter {
   finish(): StoreHeader {
     const missing = this.written.indexOf(0);
     if (missing >= 0) throw new Error(`image ${missing} was not written`);
-    const { mean, deviation } = this.statistics.result();
     writeSync(this.descriptor, bytesOf(this.checksums), 0, null, this.layout.checksums);
-    const header = this.header(mean, deviation);
+    const header = this.header(statisticsOf(this.counts));
     writeSync(this.descriptor, encodeHeader(header, this.headerBytes), 0, null, 0);
     fsyncSync(this.descriptor);
     this.close();
-    renameSync(this.aside, this.file);
+    renameSync(`${this.file}${ASIDE}`, this.file);
     return header;
   }
 
@@ -132,23 +121,17 @@ export class StoreWriter {
   private take(position: number, square: Uint8Array, checksum: number): void {
     this.checksums[position] = checksum;
     this.written[position] = 1;
-    if (position < this.description.labels.train.length) this.statistics.add(square);
+    const { labels, side } = this.description;
+    if (position < labels.train.length) countCrop(this.counts, square, side);
   }
 
-  private readBytes(position: number, length: number): Buffer {
-    const bytes = Buffer.alloc(length);
-    readSync(this.descriptor, bytes, 0, length, position);
-    return bytes;
-  }
-
-  private header(mean: ChannelTriple, deviation: ChannelTriple): StoreHeader {
+  private header(statistics: Statistics): StoreHeader {
     const { labels, ...described } = this.description;
     return {
       format: 1,
       ...described,
       splits: perSplit((split) => labels[split].length),
-      mean,
-      deviation,
+      ...statistics,
       labelsSha256: sha256Of(bytesOf(this.labels)),
       checksumsSha256: sha256Of(bytesOf(this.checksums)),
     };
@@ -158,4 +141,31 @@ export class StoreWriter {
 // Little endian, as every machine is that TensorFlow runs on.
 function bytesOf(numbers: Uint16Array | Uint32Array): Uint8Array {
   return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
+}
+
+/** Counts the values of each channel in a square's centre crop: exact, so that no order of the images matters. */
+function countCrop([red, green, blue]: readonly Float64Array[], square: Uint8Array, side: number): void {
+  const crop = cropSideOf(side);
+  const offset = centreOffset(side, crop);
+  for (let row = offset; row < offset + crop; row++) {
+    const start = (row * side + offset) * 3;
+    for (let index = start; index < start + crop * 3; index += 3) {
+      red[square[index]]++;
+      green[square[index + 1]]++;
+      blue[square[index + 2]]++;
+    }
+  }
+}
+
+/** Mean and standard deviation of each channel, of values in 0..1, by how often each of 0..255 occurs. */
+function statisticsOf(counts: readonly Float64Array[]): Statistics {
+  const pixels = counts[0].reduce((sum, count) => sum + count);
+  const mean = (power: number) => (channel: number) =>
+    counts[channel].reduce((sum, count, value) => sum + count * value ** power, 0) / pixels / 255 ** power;
+  const [first, second] = [mean(1), mean(2)];
+  const perChannel = (of: (channel: number) => number): ChannelTriple => [of(0), of(1), of(2)];
+  return {
+    mean: perChannel(first),
+    deviation: perChannel((channel) => Math.sqrt(Math.max(0, second(channel) - first(channel) ** 2))),
+  };
 }

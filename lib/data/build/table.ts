@@ -15,7 +15,8 @@ export interface ListedImage {
 }
 
 /** Whether a path names a table of pictures, not a folder of them. */
-export const isTable = (path: string) => /\.(csv|tsv|json)$/i.test(path);
+export const isTable = (from: unknown): from is string =>
+  typeof from === 'string' && /\.(csv|tsv|json)$/i.test(from);
 
 /**
  * Reads a table of pictures: CSV with the columns `file`, `label` and, where it says them, `split`, or JSON with a list of

@@ -3,8 +3,8 @@ import { checkWhole } from '../../io/options';
 import { type ImageDataset, openDataset } from '../dataset';
 import { permutation } from '../random';
 import type { SplitName } from '../store';
-import { type BuildOptions, type Plan, planned, type SourceImage } from './build';
-import { Imagenet } from './imagenet';
+import type { BuildOptions, Plan, SourceImage } from './build';
+import { type Imagenet, planned, readImagenet } from './imagenet';
 import { pack, STORE } from './pack';
 import { TIFS_CLASSES } from './tifs-classes';
 
@@ -28,20 +28,14 @@ export interface TifsOptions extends Omit<BuildOptions, 'side'> {
  * @throws BuildError that lists every problem at once; DataError where there is no ILSVRC2012, or no room
  */
 export async function buildTifs(options: TifsOptions): Promise<string> {
-  const { train = 450, validation = 50, test = 50 } = options;
-  for (const [name, count] of Object.entries({ train, validation, test })) {
-    checkWhole(`buildTifs: ${name}`, count);
-  }
-  return pack((_, signal) => planOf({ ...options, train, validation, test }, signal), options);
+  const { from, train = 450, validation = 50, test = 50, seed = 0 } = options;
+  const counts = { train, validation, test };
+  for (const [name, count] of Object.entries(counts)) checkWhole(`buildTifs: ${name}`, count);
+  return pack(async (_, signal) => planOf(await readImagenet(from, signal), counts, seed), options);
 }
 
-async function planOf(
-  { from, train, validation, test, seed = 0 }: TifsOptions & Record<SplitName, number>,
-  signal: AbortSignal,
-): Promise<Plan> {
-  const source = new Imagenet(from, signal);
-  const training = await source.trainingImages();
-  const testing = await source.validationImages();
+function planOf(source: Imagenet, counts: Record<SplitName, number>, seed: number): Plan {
+  const { train, validation, test } = counts;
   const problems = [...source.problems];
   const images = TIFS_CLASSES.flatMap(({ wnid, name }, label) => {
     // The first of a class's images in an order that the seed decides.
@@ -56,12 +50,12 @@ async function planOf(
       const order = permutation(sorted.length, [seed, wnid, purpose]);
       return Array.from(order.subarray(0, count), (index) => sorted[index]);
     };
-    const learning = draw(training.get(wnid), train + validation, 'training and validation');
-    return [
-      ...planned(learning.slice(0, train), 'train', label),
-      ...planned(learning.slice(train), 'validation', label),
-      ...planned(draw(testing.get(wnid), test, 'testing'), 'test', label),
-    ];
+    const learning = draw(source.training.get(wnid), train + validation, 'training and validation');
+    const tested = draw(source.validation.get(wnid), test, 'testing');
+    return planned(
+      { train: learning.slice(0, train), validation: learning.slice(train), test: tested },
+      label,
+    );
   });
   const classNames = TIFS_CLASSES.map(({ name }) => name);
   const wnids = TIFS_CLASSES.map(({ wnid }) => wnid);

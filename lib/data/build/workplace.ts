@@ -13,13 +13,14 @@ import { BuildError } from './build';
  * @param signal - @default the interrupt of the notebook's cell
  * @param build - makes a file or folder in `workplace` and says where, from where it is moved to `out`. When it fails, what
  *   it has in `workplace` is there for the next attempt, but for `source`; after a BuildError nothing is.
+ * @returns `out`
  * @throws DataError where another process builds there, or there is no room
  */
 export async function inWorkplace(
   out: string,
   signal: AbortSignal | undefined = currentKernel()?.signal,
   build: (workplace: string, signal: AbortSignal) => Promise<string>,
-): Promise<void> {
+): Promise<string> {
   const workplace = `${out}${ASIDE}`;
   const lockPlace = join(workplace, 'lock');
   const lock = lockFolder(lockPlace);
@@ -30,6 +31,7 @@ export async function inWorkplace(
     await rm(source, { recursive: true, force: true });
     await rename(await build(workplace, stop), out);
     await rm(workplace, { recursive: true });
+    return out;
   } catch (error) {
     if (!lock.signal.aborted) {
       await rm(source, { recursive: true, force: true });
