@@ -243,7 +243,5 @@ function gainTable(places: readonly Place[], told: readonly Told[]): string {
   ].join('\n');
 }
 
-/** `a, b and c` */
-function listed(names: readonly string[]): string {
-  return names.join(', ').replace(/, ([^,]*)$/, ' and $1');
-}
+/** `a, b and c`. */
+const listed = (names: readonly string[]) => new Intl.ListFormat('en-GB').format(names);
