@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Runs the test files: two at a time, and beside them the one that waits for other programs most of its time; then, one by one,
- * those that watch the clock. The longest begin first, so that no core is idle at the end.
+ * Runs the test files two at a time: first those that compute, and beside them the one that waits for other programs most of
+ * its time; then those that watch the clock. The longest begin first, so that no core is idle at the end.
  */
 import fs from 'node:fs';
 import path from 'node:path';
@@ -10,7 +10,8 @@ import { run } from 'node:test';
 import { spec, tap } from 'node:test/reporters';
 import { inRoot } from './lib/paths.mjs';
 
-const ALONE = ['kernel', 'debugger', 'jupyterlab', 'dashboard'];
+/** They fail where a core is taken from them for long. */
+const WATCHING = ['kernel', 'jupyterlab', 'debugger', 'dashboard'];
 /** It waits for Ray most of its time. */
 const WAITING = ['ray'];
 /** Half a minute and more. */
@@ -30,7 +31,7 @@ const names = fs
   .readdirSync(inRoot('test'))
   .filter((file) => file.endsWith('.test.ts'))
   .map((file) => file.replace('.test.ts', ''));
-const others = names.filter((name) => ![...ALONE, ...WAITING, ...LONG].includes(name));
+const others = names.filter((name) => ![...WATCHING, ...WAITING, ...LONG].includes(name));
 
 /** @param {readonly string[]} names @param {number} concurrency */
 function start(names, concurrency) {
@@ -51,4 +52,4 @@ async function report(tests) {
 
 const beside = [start([...LONG, ...others], 2), start(WAITING, 1)];
 for (const tests of beside) await report(tests);
-await report(start(ALONE, 1));
+await report(start(WATCHING, 2));
