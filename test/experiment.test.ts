@@ -164,9 +164,14 @@ describe('an experiment of one’s own', () => {
     const trained = await succeeds(...distorted, '--strength', '0.5', '--epochs', '1');
     assert.match(trained, /squared distance \(w=0\.5\), seed 0/);
     const out = join(folder, 'figures');
-    assert.match(
-      await succeeds('figures', ...own, '--store', store, '--out', out, '--no-html'),
-      /squared distance/,
+    const draw = ['figures', ...own, '--store', store, '--out', out, '--no-html'];
+    assert.match(await succeeds(...draw), /squared distance/);
+    const { files, runs, evaluations } = JSON.parse(await succeeds(...draw, '--json'));
+    assert.deepEqual(
+      [...files, runs, evaluations].sort(),
+      readdirSync(out)
+        .sort()
+        .map((file) => join(out, file)),
     );
     assert.deepEqual(readdirSync(out).sort(), [
       ...['bars-jpeg.csv', 'bars-jpeg.svg', 'bars-lost-contrast.csv', 'bars-lost-contrast.svg'],

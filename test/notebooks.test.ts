@@ -82,10 +82,17 @@ describe('notebooks at the preset smoke', () => {
   const store = join(folder, 'runs');
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules')); // where its cells find the library
 
-  const figuresIn = ({ cells }: Notebook) =>
-    cells
-      .flatMap(({ outputs = [] }) => outputs)
-      .filter(({ data = {} }) => 'application/vnd.plotly.v1+json' in data);
+  /** No cell of a notebook that was executed has failed, and each figure has its picture. @returns how many figures it has */
+  function figuresIn(file: string): number {
+    const outputs = read(file).cells.flatMap(({ outputs = [] }) => outputs);
+    assert.deepEqual(
+      outputs.filter(({ output_type }) => output_type === 'error'),
+      [],
+    );
+    const figures = outputs.filter(({ data = {} }) => 'application/vnd.plotly.v1+json' in data);
+    for (const { data = {} } of figures) assert.ok('image/svg+xml' in data, 'a figure without its picture');
+    return figures.length;
+  }
 
   /** A notebook without its outputs, at the preset `smoke`; `of`: its runs, the store of all by default. */
   function atSmoke(
@@ -170,15 +177,7 @@ describe('notebooks at the preset smoke', () => {
         const wrong = await executor.execute(file);
         idle.push(executor);
         assert.equal(wrong, "''");
-        const outputs = read(file).cells.flatMap(({ outputs = [] }) => outputs);
-        assert.deepEqual(
-          outputs.filter(({ output_type }) => output_type === 'error'),
-          [],
-        );
-        const figures = figuresIn(read(file));
-        assert.ok(figures.length > 0, 'no figure');
-        for (const { data = {} } of figures)
-          assert.ok('image/svg+xml' in data, 'a figure without its picture');
+        assert.ok(figuresIn(file) > 0, 'no figure');
         await rm(own, { recursive: true });
       });
     }
@@ -188,15 +187,16 @@ describe('notebooks at the preset smoke', () => {
     const lab = await JupyterLab.start(folder);
     try {
       for (const name of IN_JUPYTERLAB) {
-        const code = read(atSmoke(name)).cells.filter(({ cell_type }) => cell_type === 'code').length;
+        const file = atSmoke(name);
+        const code = read(file).cells.filter(({ cell_type }) => cell_type === 'code').length;
         const notebook = await lab.open(name);
         await notebook.runAll();
         await notebook.outputMatching(code - 1, /./, 300_000);
         await notebook.idle();
-        const errors = notebook.page.locator('[data-mime-type="application/vnd.jupyter.error"]');
-        assert.deepEqual(await errors.allTextContents(), [], name);
         const drawn = await notebook.page.locator('.jp-OutputArea .js-plotly-plot').count();
-        assert.equal(drawn, figuresIn(read(join(NOTEBOOKS, name))).length, name); // as many as at its own presets
+        assert.ok(drawn > 0, 'no figure');
+        await notebook.save();
+        assert.equal(drawn, figuresIn(file), name);
         const { SCREENSHOTS } = process.env;
         if (SCREENSHOTS) await notebook.screenshot(join(SCREENSHOTS, name.replace('.ipynb', '.png')));
         await notebook.close();

@@ -1317,7 +1317,7 @@ describe('what plain JavaScript gives wrong', () => {
       });
     const method = { kind: 'baseline' } as const;
     await assert.rejects(train({ ...options, network: wrong(), method }), {
-      name: 'UserError',
+      name: 'ArgumentError',
       message: /^The network fails on images \[2,28,28,3\]\. .*In\[0\]: \[2,3\], In\[1\]: \[9,10\]/s,
       cure: /own\.test\.ts/,
     });

@@ -288,6 +288,15 @@ describe('a report', () => {
       await robustnessReport(options({ file, onRow: () => assert.fail('counted again') })),
       whole,
     );
+    const others: string[] = [];
+    await robustnessReport(
+      options({
+        file,
+        plan: new Map([['saturate', [5]]]),
+        onRow: (_, done, total) => others.push(`${done} of ${total}`),
+      }),
+    );
+    assert.deepEqual(others, ['2 of 2']); // what the file has of another plan does not count
   });
 
   it('refuses a file of another subject, and a network of other classes', async () => {

@@ -83,8 +83,8 @@ async function ownFigures({ preset, data, store, out, html, json }: Given<'figur
     files.push(...(await saved(figure, gains, join(out, `${preset}-${distortion}`), html)));
     if (!json) console.log(figure.text);
   }
-  await savedTables(laboratory.shown().results, out);
-  if (json) printJson({ preset, files });
+  const tables = await savedTables(laboratory.shown().results, out);
+  if (json) printJson({ preset, files, ...tables });
 }
 
 /** A row a curve and test strength, as exact as they were computed. */

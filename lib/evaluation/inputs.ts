@@ -6,10 +6,10 @@ import { type Batch, type BatchOptions, batches } from '../data/batches';
 import type { ImageDataset, Normalisation, Split } from '../data/dataset';
 import { randomStream } from '../data/random';
 import type { Distortion, DistortionInput, Strength } from '../distortions';
-import { ArgumentError, UserError } from '../io/errors';
+import { ArgumentError } from '../io/errors';
 import { klDivergence, taskLoss } from '../model/losses';
-import { currentKernel } from '../notebook/client';
 import { type Tensor, type Tensor1D, type Tensor2D, type Tensor4D, tf, uint8Tensor } from '../tensorflow';
+import { ownCode, ownError } from '../tensorflow/graph';
 import { centreCrop, centreCrops, normalise, unitFloats } from './crops';
 
 /** How each image is distorted; an image is known by its place in the split. */
@@ -63,7 +63,7 @@ export async function madeAsPlanned(
     try {
       pixels = await make(crop, { side: cropSide, strength, random: () => uniformFloat64(stream) });
     } catch (error) {
-      throw failed(distortion, 'make', error);
+      throw ownError(`${title}: make failed.`, error);
     }
     if (isBytes(pixels) && pixels.length === length) return pixels;
     const got = isBytes(pixels) ? `${pixels.length} bytes` : kindOf(pixels);
@@ -171,12 +171,7 @@ export function imagePair(
         return tf.grad((x) => klDivergence(reference, answer(x as Tensor4D)))(images) as Tensor4D;
       },
     };
-    let distorted: Tensor4D;
-    try {
-      distorted = distortion.apply(input);
-    } catch (error) {
-      throw failed(distortion, 'apply', error);
-    }
+    const distorted = ownCode(`${distortion.title}: apply failed.`, () => distortion.apply(input), OF_SHAPES);
     if (distorted?.shape?.join() === crops.shape.join()) return distorted;
     const given = distorted?.shape ? `[${distorted.shape}]` : kindOf(distorted);
     throw new ArgumentError(
@@ -193,16 +188,8 @@ export function imagePair(
   };
 }
 
-/** Names the distortion whose function threw an error that is not of this library, nor the interrupt of a cell. */
-function failed({ title }: Distortion, part: 'apply' | 'make', error: unknown): unknown {
-  if (!(error instanceof Error) || error instanceof UserError || currentKernel()?.signal?.aborted)
-    return error;
-  const cure = 'strengths are [batch]: reshape([-1, 1, 1, 1]) brings them to the crops, [batch, S, S, 3].';
-  return new ArgumentError(`${title}: ${part} failed. ${error.message}`, {
-    cause: error,
-    cure: /shape/i.test(error.message) ? cure : undefined,
-  });
-}
+const OF_SHAPES =
+  'It is given strengths [batch]: reshape([-1, 1, 1, 1]) brings them to the crops, [batch, S, S, 3].';
 
 /** Says that a distortion with `make` has no x″. */
 export function madeOnceError({ title }: Distortion): ArgumentError {

@@ -90,10 +90,14 @@ export async function robustnessReport(options: ReportOptions): Promise<Robustne
   if (options.baseline !== undefined) checkComparable(subject, options.baseline);
   const kept = new Kept(subject, file);
 
-  const total = 1 + wanted.reduce((sum, { strengths }) => sum + strengths.length, 0);
+  const tests = wanted.flatMap(({ distortion: { name }, strengths }) =>
+    strengths.map((strength) => ({ name, strength })),
+  );
+  const places = [{ name: CLEAN.distortion, strength: CLEAN.strength }, ...tests];
+  const found = () => places.flatMap(({ name, strength }) => kept.find(name, strength) ?? []);
   const add = (row: EvaluationRow) => {
     kept.add(row);
-    onRow?.(row, kept.rows.length, total);
+    onRow?.(row, found().length, places.length);
   };
   if (kept.calibration === undefined) {
     const told = await predictions(network, dataset, split, signal);
@@ -119,15 +123,7 @@ export async function robustnessReport(options: ReportOptions): Promise<Robustne
       meter.dispose();
     }
   }
-  const rows = wanted.flatMap(({ distortion, strengths }) =>
-    strengths.map((strength) => kept.find(distortion.name, strength)),
-  );
-  return {
-    format: 1,
-    ...subject,
-    rows: [kept.find(CLEAN.distortion, CLEAN.strength), ...rows] as EvaluationRow[],
-    calibration: kept.calibration as Calibration,
-  };
+  return { format: 1, ...subject, rows: found(), calibration: kept.calibration as Calibration };
 }
 
 function subjectOf({ name, network, dataset, seed = 0, restarts = 1 }: ReportOptions, images: number) {
@@ -155,7 +151,7 @@ function digestOf(network: Network): string {
 
 /** What was counted so far, in memory and on disk. */
 class Kept {
-  readonly rows: EvaluationRow[] = [];
+  readonly #rows: EvaluationRow[] = [];
   calibration?: Calibration;
 
   constructor(
@@ -172,7 +168,7 @@ class Kept {
 
   find(distortion: string, strength: Strength): EvaluationRow | undefined {
     const at = JSON.stringify(strength);
-    return this.rows.find((row) => row.distortion === distortion && JSON.stringify(row.strength) === at);
+    return this.#rows.find((row) => row.distortion === distortion && JSON.stringify(row.strength) === at);
   }
 
   add(found: Counted): void {
@@ -182,7 +178,7 @@ class Kept {
 
   #take(found: Counted): void {
     if ('calibration' in found) this.calibration = found.calibration;
-    else if (this.find(found.distortion, found.strength) === undefined) this.rows.push(found);
+    else if (this.find(found.distortion, found.strength) === undefined) this.#rows.push(found);
   }
 }
 

@@ -1,6 +1,6 @@
 /** What training, testing and attacks need of a network, and two ways to make one of what there is. */
 import type { Normalisation, PictureForm } from '../data/dataset';
-import { ArgumentError, UserError } from '../io/errors';
+import { ArgumentError } from '../io/errors';
 import { checkOptions, checkWhole, shown } from '../io/options';
 import {
   type LayersModel,
@@ -11,7 +11,7 @@ import {
   tf,
   Variable,
 } from '../tensorflow';
-import { stepLine, withLongStacks } from '../tensorflow/graph';
+import { ownCode } from '../tensorflow/graph';
 import type { BatchNormConstants } from '../tensorflow/ops';
 
 /** How images go through a network. */
@@ -166,23 +166,16 @@ export function logitsOf(network: Network, images: Tensor4D, options: ForwardOpt
 }
 
 /**
- * @throws ArgumentError if what a network gives for noise are probabilities: the losses take logits; UserError with the line of
- *   `forward` if TensorFlow refuses an op of it
+ * @throws ArgumentError if what a network gives for noise are probabilities: the losses take logits; with the line of `forward`
+ *   that fails
  */
 export function checkLogits(network: Network, side: number): void {
-  let rows: readonly (readonly number[])[];
-  try {
-    rows = tf.tidy(() => {
+  const rows = ownCode(`The network fails on images [2,${side},${side},3].`, () =>
+    tf.tidy(() => {
       const noise = tf.randomNormal([2, side, side, 3], 0, 1, 'float32', 1) as Tensor4D;
-      return withLongStacks(() => logitsOf(network, noise, { training: false })).arraySync();
-    });
-  } catch (cause) {
-    if (!(cause instanceof Error && /^(Invalid TF_Status|Error in )/.test(cause.message))) throw cause;
-    throw new UserError(`The network fails on images [2,${side},${side},3]. ${cause.message}`, {
-      cure: `Look ${stepLine(cause)}.`,
-      cause,
-    });
-  }
+      return logitsOf(network, noise, { training: false }).arraySync();
+    }),
+  );
   const isDistribution = (row: readonly number[]) =>
     row.every((value) => value >= 0) && Math.abs(row.reduce((sum, value) => sum + value) - 1) < 1e-4;
   if (!rows.every(isDistribution)) return;

@@ -1,13 +1,13 @@
 /** The networks of runs: ResNet-18 of a width, or those of one's own by name. */
 import { readFileSync } from 'node:fs';
-import { ArgumentError, UserError } from '../io/errors';
+import { ArgumentError } from '../io/errors';
 import { shortHash } from '../io/hash';
 import { checkOptions, hint, shown } from '../io/options';
 import { changedError, Registry } from '../io/registry';
 import { checkLogits, logitsOf, Network } from '../model/network';
 import { fastestPrecision, type Precision, ResNet18 } from '../model/resnet';
 import { hashSeed, type Tensor4D, tf } from '../tensorflow';
-import { stepLine, withLongStacks } from '../tensorflow/graph';
+import { ownCode } from '../tensorflow/graph';
 import { graphHash } from '../tensorflow/graph-hash';
 import type { NetworkForm, OwnNetworkForm } from './spec';
 
@@ -104,16 +104,9 @@ export function checkNetwork(form: NetworkForm): void {
 /** Networks that `make` has given. */
 const living = new WeakSet<Network>();
 
-/** @throws UserError with the line of `make` that fails */
-function made({ name, make }: NetworkMaker, shape: NetworkShape): Network {
-  try {
-    return withLongStacks(() => make(shape));
-  } catch (cause) {
-    if (cause instanceof UserError || !(cause instanceof Error)) throw cause;
-    const message = `make of the network "${name}" fails for ${JSON.stringify(shape)}. ${cause.message}`;
-    throw new UserError(message, { cure: `Look ${stepLine(cause)}.`, cause });
-  }
-}
+/** @throws ArgumentError with the line of `make` that fails */
+const made = ({ name, make }: NetworkMaker, shape: NetworkShape): Network =>
+  ownCode(`make of the network "${name}" fails for ${JSON.stringify(shape)}.`, () => make(shape));
 
 /** Adds to a network of one's own the hashes of what it computes and of its first weights. @throws as {@link makeNetwork} */
 export function withGraph(form: NetworkForm, shape: Pick<NetworkShape, 'classes' | 'side'>): NetworkForm {

@@ -2,7 +2,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { UserError } from '../io/errors';
+import { ArgumentError, UserError } from '../io/errors';
+import { currentKernel } from '../notebook/client';
 import {
   type Attribute,
   adopt,
@@ -167,6 +168,23 @@ export function withLongStacks<T>(work: () => T): T {
   } finally {
     Error.stackTraceLimit = stackTraceLimit;
   }
+}
+
+/** Runs code of a user's own. @throws as {@link ownError} */
+export function ownCode<T>(what: string, body: () => T, hint?: string): T {
+  try {
+    return withLongStacks(body);
+  } catch (error) {
+    throw ownError(what, error, hint);
+  }
+}
+
+/** Says what of a user's own failed and in which line; an error of this library stays as it is, as does a cell's interrupt. */
+export function ownError(what: string, error: unknown, hint = ''): unknown {
+  const isOwn = error instanceof Error && !(error instanceof UserError);
+  if (!isOwn || currentKernel()?.signal?.aborted) return error;
+  const cure = `Look ${stepLine(error)}. ${hint}`.trimEnd();
+  return new ArgumentError(`${what} ${error.message}`, { cure, cause: error });
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: generated protobuf classes come without types

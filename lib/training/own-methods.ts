@@ -1,9 +1,9 @@
 /** Methods of one's own: a loss with a name. */
-import { ArgumentError, UserError } from '../io/errors';
+import { ArgumentError } from '../io/errors';
 import { checkOptions, hint } from '../io/options';
 import { Registry } from '../io/registry';
 import { type Scalar, type Tensor1D, type Tensor2D, type Tensor4D, tf, type Variable } from '../tensorflow';
-import { stepLine } from '../tensorflow/graph';
+import { ownCode } from '../tensorflow/graph';
 import { firstTaken, graphHash, hashWithValues } from '../tensorflow/graph-hash';
 
 /** The paper's methods, the control, and AugMix's. */
@@ -124,13 +124,9 @@ export const ownMethod = ({ name, definition }: RegisteredMethod): OwnMethod => 
 
 /** @throws ArgumentError with the line where a loss of one's own fails */
 export function ownLoss({ name, loss }: OwnMethod, input: LossInput): Scalar {
-  try {
-    return loss(input);
-  } catch (cause) {
-    if (cause instanceof UserError || !(cause instanceof Error)) throw cause;
-    throw new ArgumentError(`The loss of ${name} failed. ${cause.message}`, {
-      cure: `Look ${stepLine(cause)}. It is given ${Object.keys(input).join(', ')}.`,
-      cause,
-    });
-  }
+  return ownCode(
+    `The loss of ${name} failed.`,
+    () => loss(input),
+    `It is given ${Object.keys(input).join(', ')}.`,
+  );
 }

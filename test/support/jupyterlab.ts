@@ -135,6 +135,12 @@ export class NotebookPage {
     return this.menu('Run', 'Run All Cells');
   }
 
+  /** Saves the file, with its outputs. */
+  async save(): Promise<void> {
+    await this.menu('File', 'Save Notebook');
+    await this.page.waitForFunction(() => !document.querySelector('.lm-TabBar-tab.jp-mod-dirty'));
+  }
+
   /** Starts one cell and stays in it. */
   async run(index: number): Promise<void> {
     await this.cell(index).locator('.cm-content').click();
