@@ -156,7 +156,8 @@ export class AccuracyMeter {
       try {
         for (const [network, load] of become.entries()) {
           load();
-          if (part[0].start === 0) checkFinite(this.network.isFinite());
+          const [{ start, plan }] = part;
+          if (start === 0 && plan === 0) checkFinite(this.network.isFinite());
           for (const shown of part) {
             answers[network][shown.plan].set(this.#right(shown), shown.start);
             onImages?.(shown.labels.size);
