@@ -193,6 +193,8 @@ describe('notebooks at the preset smoke', () => {
         await notebook.runAll();
         await notebook.outputMatching(code - 1, /./, 300_000);
         await notebook.idle();
+        const errors = notebook.page.locator('[data-mime-type="application/vnd.jupyter.error"]');
+        assert.deepEqual(await errors.allTextContents(), [], name);
         const drawn = await notebook.page.locator('.jp-OutputArea .js-plotly-plot').count();
         assert.ok(drawn > 0, 'no figure');
         await notebook.save();

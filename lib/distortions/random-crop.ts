@@ -28,7 +28,11 @@ export const randomCrop = distortion({
   },
 }) satisfies TableDistortion;
 
-/** Crops, 0..1, from so far down and to the right of the squares' centres, `[batch, 2]`; they stop at the squares' edges. */
+/**
+ * Cuts crops of side `side`, as floats 0..1, whose centres lie `offsets` away from those of the squares.
+ *
+ * @param offsets `[batch, 2]`, whole numbers: down and to the right. A crop that would leave the square stops at its edge.
+ */
 export function shiftedCrops(squares: Tensor4D, offsets: Tensor, side: number): Tensor4D {
   const room = squares.shape[1] - side;
   const starts = offsets.add(centreOffset(squares.shape[1], side)).clipByValue(0, room);

@@ -20,13 +20,17 @@ export const rotation = distortion({
   },
 }) satisfies TableDistortion;
 
-/** Rotates images `[batch, S, S, 3]` about their centres as {@link projected}. @param degrees `[batch, 1]`, counterclockwise */
+/** Rotates images `[batch, S, S, 3]` about their centres. @param degrees `[batch, 1]`, counterclockwise */
 export function rotate(images: Tensor4D, degrees: Tensor): Tensor4D {
   const radians = degrees.mul(Math.PI / 180);
   return projected(images, transformsOf(turned([radians.cos(), radians.sin()], images.shape[1])));
 }
 
-/** Where the pixels of a turned image come from, for {@link transformsOf}. @param turn cosine and sine, `[batch, 1]` each */
+/**
+ * Says where the pixels of a turned image come from, for {@link transformsOf}.
+ *
+ * @param turn cosine and sine of the angle, counterclockwise, `[batch, 1]` each
+ */
 export function turned([cos, sin]: readonly Tensor[], side: number): readonly Tensor[] {
   // Where the pixel (x, y) of the result comes from: cos·x − sin·y + left, sin·x + cos·y + top.
   const middle = (side - 1) / 2;
@@ -35,13 +39,21 @@ export function turned([cos, sin]: readonly Tensor[], side: number): readonly Te
   return [cos, sin.neg(), left, sin, cos, top];
 }
 
-/** `[batch, 8]`: maps by which the pixel (x, y) comes from (a x + b y + c, d x + e y + f). @param columns a to f, `[batch, 1]` each */
+/**
+ * Makes the maps `[batch, 8]` by which the pixel (x, y) comes from (a x + b y + c, d x + e y + f).
+ *
+ * @param columns a to f, `[batch, 1]` each
+ */
 export function transformsOf(columns: readonly Tensor[]): Tensor {
   const zeros = tf.zeros([columns[0].shape[0], 1]);
   return tf.concat([...columns, zeros, zeros], 1);
 }
 
-/** Images `[batch, S, S, channels]` moved by a map each, bilinear, black beyond. @param transforms of {@link transformsOf} */
+/**
+ * Moves images `[batch, S, S, channels]` by a map each, bilinear; what comes from outside is black.
+ *
+ * @param transforms `[batch, 8]`, of {@link transformsOf}
+ */
 export function projected(images: Tensor4D, transforms: Tensor): Tensor4D {
   const side = images.shape[1];
   const inputs = [images, transforms, tf.tensor1d([side, side], 'int32'), tf.scalar(0)];

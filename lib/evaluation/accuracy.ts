@@ -124,7 +124,7 @@ export class AccuracyMeter {
     networks: readonly { readonly become: () => void; readonly strengths: readonly Strength[] }[],
     { seed = 0, ...observed }: Omit<CountOptions, 'strength'> = {},
   ): AsyncGenerator<CountOfOne, void, void> {
-    const isAttack = this.distortion?.madeBy === 'attack';
+    const isAttack = this.#isAttack;
     const wanted = networks.flatMap(({ become, strengths }, network) =>
       strengths.map((strength) => {
         const plan = testPlan(this.distortion, strength, seed);
@@ -142,7 +142,11 @@ export class AccuracyMeter {
     }
   }
 
-  /** The answers of several networks to images that are distorted by one plan, or of one network to those of several plans. */
+  get #isAttack(): boolean {
+    return this.distortion?.madeBy === 'attack';
+  }
+
+  /** Gathers the answers of several networks to images of one plan, or of one network to images of several plans. */
   async #answers(
     split: Split,
     become: readonly (() => void)[],
@@ -156,8 +160,7 @@ export class AccuracyMeter {
       try {
         for (const [network, load] of become.entries()) {
           load();
-          const [{ start, plan }] = part;
-          if (start === 0 && plan === 0) checkFinite(this.network.isFinite());
+          if (part[0].start === 0 && !this.#isAttack) checkFinite(this.network.isFinite());
           for (const shown of part) {
             answers[network][shown.plan].set(this.#right(shown), shown.start);
             onImages?.(shown.labels.size);
@@ -197,7 +200,7 @@ export class AccuracyMeter {
   async *#shown(split: Split, plans: readonly ImagePlan[], batches: number, signal?: AbortSignal) {
     checkSplit(split, this.dataset);
     checkLabels(split, this.dataset);
-    const isAttack = this.distortion?.madeBy === 'attack';
+    const isAttack = this.#isAttack;
     if (isAttack) checkFinite(this.network.isFinite()); // before its gradient is taken
     const planned = isAttack ? UNDISTORTED : plans[0];
     const reading = { batchSize: BATCH_SIZE, order: 'sequential', signal } as const;

@@ -20,7 +20,7 @@ export function checkRange(
   );
 }
 
-/** @throws UserError if weights or logits are no numbers: a compiled ReLU hides NaN, and the largest logit is an answer all the same */
+/** @throws UserError if weights or logits are NaN or infinite: a compiled ReLU would hide it, and the answer look like any other */
 export function checkFinite(areFinite: boolean): void {
   if (areFinite) return;
   throw new UserError('The network answers with NaN or an infinite number.', {

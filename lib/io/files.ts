@@ -125,7 +125,7 @@ export function writeWhole(
   }
 }
 
-/** Adds a line of JSON, on a line of its own also where a kill cut the last one short. @throws DataError if the disk is full */
+/** Adds a line of JSON, below a line that a kill cut short. @throws DataError if the disk is full */
 export function appendLine(file: string, value: unknown): void {
   naming(file, () =>
     withFile(file, 'a+', (descriptor) => {

@@ -42,7 +42,7 @@ export class Registry<T extends { readonly name: string }> {
     return this.#known.get(name)?.definition;
   }
 
-  /** What a run was planned with. @throws ArgumentError if the name is not known here, or the thing has been changed since */
+  /** Finds what a run was planned with. @throws ArgumentError if it is not known here, or was changed since */
   planned(name: string, definition: string): T {
     const known = this.#known.get(name);
     if (known === undefined) {

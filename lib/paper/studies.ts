@@ -39,7 +39,10 @@ const WEIGHTS: readonly number[] = [0.001, 0.00316, 0.01, 0.0316, 0.1, 0.316, 1,
 /** Tests of the study of what came after: noise, an attack, and the corruptions, the extra ones too. */
 const AFTER_TESTS: readonly string[] = [GAUSS, 'fgsm', ...corruptions.map(({ name }) => name)];
 
-/** The paper's methods on noise, rotations, both and FGSM; AugMix with its loss, and TRADES, each with the α of its own paper. */
+/**
+ * Trains with noise, with rotations, with both and with FGSM by the paper's methods; then by AugMix with its loss, and by
+ * TRADES, each with the α of its own paper.
+ */
 const AFTER: readonly Treatment[] = [
   BASELINE,
   CONTROL,

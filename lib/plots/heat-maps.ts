@@ -17,7 +17,7 @@ const CELL = 0.94;
 /** More columns than these are narrow, so that they fit into a page. */
 const FEW = 4;
 
-/** The corruptions of a report, the fifteen first, with the accuracy at each severity in per cent; NaN where none was counted. */
+/** Lists a report's corruptions, the fifteen first: the accuracy at each severity in per cent, NaN where it was not counted. */
 function accuracies({ rows }: CountedReport) {
   return corruptions
     .map(({ name, title, isExtra }) => {

@@ -53,7 +53,7 @@ const legendFont = { size: 14 } as const;
 const legendRow = 24;
 const legendSymbol = 50;
 
-/** Draws accuracy (%) against the strength of a test distortion, the practical one marked. @throws as {@link strengthAxis} */
+/** Draws accuracy (%) against the strength of a test distortion; marks the practical one. @throws as {@link strengthAxis} */
 export function robustnessFigure(options: RobustnessFigureOptions): Figure {
   const { title, distortion, curves, band = [], chance } = options;
   const { none, practical, scale } = distortion;

@@ -77,7 +77,7 @@ export class ResultsTable {
     return { 'text/html': this.toHtml(), 'text/plain': this.toText() };
   }
 
-  /** The head and the rows, drawn by columns: `draw` gets one's cells, its name first, and whether they are numbers alone. */
+  /** Draws the head and the rows column by column: `draw` gets its cells, the name first, and whether all are numbers. */
   private lines(draw: (cells: readonly string[], isNumeric: boolean) => readonly string[]) {
     const columns = this.columns.map((name) => {
       const cells = this.rows.map((row) => row[name]);

@@ -22,7 +22,10 @@ export interface ExperimentOptions {
    * in the working directory, which for a notebook is its own folder; in an experiment as JSON, beside its file.
    */
   readonly dataset: Pictures | (() => ImageDataset);
-  /** Default: ResNet-18 of width 16, its stem as the paper's from 64 px on, else the small one. JSON names one of one's own: `{ name }`. */
+  /**
+   * Default: a ResNet-18 of width 16, with the paper's stem from 64 px on and the small one below. JSON gives a network of
+   * one's own by its name, `{ name }`.
+   */
   readonly network?: NetworkForm;
   /** Epochs of the baseline. Default: 30, the paper's. */
   readonly baselineEpochs?: number;

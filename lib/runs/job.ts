@@ -42,7 +42,11 @@ export function laboratories(options: Pick<LaboratoryOptions, 'store' | 'signal'
   };
 }
 
-/** Does jobs: the runs one after the other, then their missing tests together, so that distorted images are made once. */
+/**
+ * Does jobs: the runs one after the other, then their missing tests together, so that distorted images are made once.
+ *
+ * @throws the signal's reason when it aborts
+ */
 export async function perform(
   laboratory: Laboratory,
   jobs: readonly Job[],

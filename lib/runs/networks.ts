@@ -56,7 +56,12 @@ export function networkNamed(name: string): OwnNetworkForm {
   });
 }
 
-/** The network of a run with its first weights, the caller's to dispose. @throws ArgumentError if it is not as it was planned */
+/**
+ * Makes the network of a run with its first weights; the caller disposes of it.
+ *
+ * @throws ArgumentError if a network of one's own is unknown here, was changed since the run was planned, or has another
+ *   number of classes
+ */
 export function makeNetwork(
   form: NetworkForm,
   { precision, classes, side, seed }: NetworkShape & { readonly precision: Precision },

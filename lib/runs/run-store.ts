@@ -286,7 +286,7 @@ export class RunStore {
   }
 }
 
-/** What is read of one run; where its files are damaged or of another version, what is made of the error, else nothing. */
+/** Gives what is read of a run; where its files are damaged or of another version, what `otherwise` makes of the error. */
 export function orIfBad<T, Other = undefined>(
   read: () => T,
   otherwise?: (error: DataError) => Other,

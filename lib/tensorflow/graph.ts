@@ -179,7 +179,7 @@ export function ownCode<T>(what: string, body: () => T, hint?: string): T {
   }
 }
 
-/** Says what of a user's own failed and in which line; an error of this library stays as it is, as does a cell's interrupt. */
+/** Names what failed in a user's own code, and the line; leaves errors of this library and a cell's interrupt as they are. */
 export function ownError(what: string, error: unknown, hint = ''): unknown {
   const isOwn = error instanceof Error && !(error instanceof UserError);
   if (!isOwn || currentKernel()?.signal?.aborted) return error;

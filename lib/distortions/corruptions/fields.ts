@@ -22,8 +22,10 @@ import type { Making } from './corruption';
 export type Edge = 'nearest' | 'reflect' | 'reflect-101';
 
 /**
- * Gaussian blur along one axis, up to `truncate` σ away, as SciPy's `gaussian_filter1d` does it: a matrix for each σ, whose rows
- * sum to 1.
+ * Makes a matrix for each σ that blurs along one axis, as SciPy's `gaussian_filter1d` does; the filter ends after
+ * `truncate` σ.
+ *
+ * @returns `[sigmas.length, side, side]`; the rows sum to 1
  */
 export function blurMatrices(
   sigmas: readonly number[],
@@ -140,7 +142,7 @@ export function zoom(images: Tensor4D, factors: readonly number[], choose: Makin
   return tf.image.cropAndResize(images, boxes, tf.range(0, batch, 1, 'int32'), [side, side], 'bilinear');
 }
 
-/** Pixels looked up bilinearly, each at a place of its own, `[batch, S, S]`; what lies outside is mirrored. */
+/** Looks pixels up at places of their own, `[batch, S, S]`, bilinear; mirrors what lies outside. */
 export function lookedUp(images: Tensor4D, rows: Tensor, columns: Tensor, mirror: Exclude<Edge, 'nearest'>) {
   const [batch, side, , channels] = images.shape;
   const shift = mirror === 'reflect' ? 0.5 : 0;

@@ -217,7 +217,10 @@ export function decide({ value, variance, freedom }: Uncertain, [low, high]: Ran
   };
 }
 
-/** Says which of several findings are sure, corrected for their number (Holm 1979): from the smallest probability on. */
+/**
+ * Says which of several findings are sure, corrected for their number (Holm 1979): compares the smallest probability
+ * with the level divided by their number, the next with the level divided by one less, and so on to the first above.
+ */
 export function holm(probabilities: readonly number[]): readonly boolean[] {
   const order = probabilities.map((_, at) => at).sort((a, b) => probabilities[a] - probabilities[b]);
   const sure = probabilities.map(() => false);
@@ -250,7 +253,10 @@ export interface Decider {
 /** Nobody trains more seeds than these: a larger number is not told. */
 const MOST_SEEDS = 100;
 
-/** What would decide an estimate so far from a bound, corrected for so many: seeds, else test images too; nothing decides a tie. */
+/**
+ * Says what would decide an estimate at a distance from a bound, as one `among` several comparisons: more seeds, or test
+ * images as well. Nothing decides a tie.
+ */
 export function wouldDecide(estimate: Estimate, distance: number, among: number): Decider | undefined {
   const { variance, seeds, images } = estimate;
   if (!Number.isFinite(variance.seeds)) return { wouldDecide: 'at least a second seed of some settings' };
