@@ -608,13 +608,35 @@ describe('statistics', () => {
 
   it('a deviation over seeds is what is left when settings and seeds have had their means', () => {
     const runs = jobs.filter(({ spec }) => ['baseline', 'control', 'DA'].includes(spec.method.kind));
-    const shared = new SeedDeviations(resultsOf((cell) => 0.05 * cell.seed, runs)).of('rotation', 30);
+    const shared = new SeedDeviations(resultsOf((cell) => 0.05 * cell.seed, runs)).of(
+      'rotation',
+      new Map([[30, 1]]),
+    );
     assert.ok(Math.sqrt(shared.variance) < 0.0015, 'what all runs of a seed share is none');
     const own = new SeedDeviations(
       resultsOf((cell) => 0.05 * (cell.seed - 1) * (cell.method === 'DA' && cell.p === 1 ? 1 : -1), runs),
-    ).of('rotation', 30);
+    ).of('rotation', new Map([[30, 1]]));
     assert.ok(Math.sqrt(own.variance) > 0.04 && own.freedom > 8);
-    assert.equal(new SeedDeviations(new Map()).of('rotation', 30).variance, Number.POSITIVE_INFINITY);
+    assert.equal(
+      new SeedDeviations(new Map()).of('rotation', new Map([[30, 1]])).variance,
+      Number.POSITIVE_INFINITY,
+    );
+  });
+
+  it('a deviation of a mean over strengths is that of the mean, be luck the same at all of them or not', () => {
+    const luckOf = (...parts: readonly (string | number)[]) => 1e-10 * (hashSeed(0, ...parts)[0] % 1e9);
+    const runs = jobs.filter(({ spec }) => ['baseline', 'control', 'DA'].includes(spec.method.kind));
+    const mean = new Map([5, 30, 60, 90].map((strength) => [strength, 1 / 4]));
+    const ratioIn = (world: World) => {
+      const deviations = new SeedDeviations(resultsOf(world, runs));
+      const [one, all] = [new Map([[30, 1]]), mean].map((weights) => deviations.of('rotation', weights));
+      return all.variance / one.variance;
+    };
+    const runOf = ({ method, training, level, p, seed }: Cell) => [method, training, level, p, seed];
+    const same = ratioIn((cell) => luckOf(...runOf(cell)));
+    assert.ok(Math.abs(same - 1) < 0.1, `${same}`);
+    const other = ratioIn((cell) => luckOf(...runOf(cell), cell.strength));
+    assert.ok(Math.abs(other - 1 / 4) < 0.1, `${other}`);
   });
 
   it('of one preset are not those of another whose runs lie in the same store', () => {

@@ -42,8 +42,13 @@ export type Uncertain = Pick<Estimate, 'value' | 'variance' | 'freedom'>;
 /** What an interval of 95 % leaves on either side; a finding is sure from there on. */
 const LEVEL = (1 - 0.95) / 2;
 
-/** With fewer degrees of freedom a deviation is taken from more cells: all strengths of a test, then all tests. */
+/** With fewer degrees of freedom a deviation is taken from all strengths of a test, or else from all tests. */
 const LEAST_FREEDOM = 8;
+
+/** A setting's accuracies, seed by seed, by {@link cellKey}. */
+type Accuracies = ReadonlyMap<string, readonly number[]>;
+
+type WeightedCell = readonly [key: string, weight: number];
 
 interface Spread {
   readonly squares: number;
@@ -51,58 +56,90 @@ interface Spread {
 }
 
 /**
- * The deviation of a run's accuracy over seeds, by test distortion and strength, pooled over all settings of a preset that
- * have several: in the table of settings × seeds, what is left once the means of rows and columns are taken out, since a
- * seed's baseline is common to all of its runs.
+ * The deviation over seeds of what is compared, such as a run's mean accuracy over some strengths of a test: pooled over all
+ * settings of a preset that have several seeds. It is what is left in the table of settings × seeds once the means of rows
+ * and columns are taken out, since a seed's baseline is common to all of its runs.
  */
 export class SeedDeviations {
-  readonly #cells = new Map<string, Spread>();
+  /** Settings with the same seeds, in one precision, make a table. */
+  readonly #tables: readonly (readonly Accuracies[])[];
+  readonly #known = new Map<string, Spread>();
 
   constructor(results: Results) {
-    for (const table of tablesOf(results)) {
-      for (const [key, accuracies] of table) {
-        const cell = twoWayResiduals(accuracies);
-        if (cell.freedom === 0) continue; // one setting alone: its seed's luck is the baseline's
-        for (const of of [key, key.slice(0, key.indexOf(' ')), '']) {
-          const { squares, freedom } = this.#cells.get(of) ?? { squares: 0, freedom: 0 };
-          this.#cells.set(of, { squares: squares + cell.squares, freedom: freedom + cell.freedom });
-        }
-      }
-    }
+    this.#tables = tablesOf(results);
   }
 
-  /** The variance is infinite as long as no two settings have two seeds: nobody knows what another seed would do. */
-  of(test: string, strength: number | null): { readonly variance: number; readonly freedom: number } {
-    const cells = [cellKey(test, strength), test, ''].map((key) => this.#cells.get(key));
-    const found = cells.find((cell) => cell && cell.freedom >= LEAST_FREEDOM) ?? cells.at(-1);
-    if (found === undefined) return { variance: Number.POSITIVE_INFINITY, freedom: 1 };
-    return { variance: found.squares / found.freedom, freedom: found.freedom };
+  /**
+   * The variance of a run's weighted sum of accuracies, and its degrees of freedom.
+   *
+   * @param weights By strength.
+   * @returns an infinite variance as long as no two settings have two seeds: nobody knows what another seed would do
+   */
+  of(test: string, weights: ReadonlyMap<number | null, number>): { variance: number; freedom: number } {
+    const cells = [...weights].map(([strength, weight]): WeightedCell => [cellKey(test, strength), weight]);
+    const own = this.#spread(cells);
+    if (own.freedom >= LEAST_FREEDOM) return { variance: own.squares / own.freedom, freedom: own.freedom };
+    const ofTest = this.#spreadOfEach(cellKey(test, ''));
+    const { squares, freedom } = ofTest.freedom >= LEAST_FREEDOM ? ofTest : this.#spreadOfEach('');
+    if (freedom === 0) return { variance: Number.POSITIVE_INFINITY, freedom: 1 };
+    // At most: as if a run's luck were the same at all strengths, deviations add, not their squares.
+    const size = sum([...weights.values()].map(Math.abs));
+    return { variance: (size ** 2 * squares) / freedom, freedom };
+  }
+
+  /** How far a weighted sum of cells spreads, over the settings that have all of them. */
+  #spread(cells: readonly WeightedCell[]): Spread {
+    const name = JSON.stringify(cells);
+    const rowsOf = (table: readonly Accuracies[]) => table.flatMap((of) => weightedSums(of, cells));
+    const found =
+      this.#known.get(name) ?? together(this.#tables.map((table) => twoWayResiduals(rowsOf(table))));
+    this.#known.set(name, found);
+    return found;
+  }
+
+  /** The cells whose key begins so, each by itself. */
+  #spreadOfEach(beginning: string): Spread {
+    const keys = this.#tables.flat().flatMap((setting) => [...setting.keys()]);
+    const here = [...new Set(keys)].filter((key) => key.startsWith(beginning));
+    return together(here.map((key) => this.#spread([[key, 1]])));
   }
 }
 
-const cellKey = (test: string, strength: number | null) => `${test} ${strength}`;
+/** A setting's weighted sum of cells, seed by seed, as a row; no row where it was not tested at all of them. */
+function weightedSums(setting: Accuracies, cells: readonly WeightedCell[]): readonly (readonly number[])[] {
+  const columns = cells.map(([key]) => setting.get(key));
+  if (!columns.every((column) => column !== undefined)) return [];
+  return [columns[0].map((_, seed) => sum(columns.map((column, at) => cells[at][1] * column[seed])))];
+}
 
-/** Settings with the same seeds, in one precision, make a table each: by test and strength, `[setting][seed]`. */
-function tablesOf(results: Results): Iterable<ReadonlyMap<string, readonly (readonly number[])[]>> {
-  const tables = new Map<string, Map<string, number[][]>>();
+const together = (all: readonly Spread[]): Spread => ({
+  squares: sum(all.map(({ squares }) => squares)),
+  freedom: sum(all.map(({ freedom }) => freedom)),
+});
+
+const cellKey = (test: string, strength: number | null | '') => `${test} ${strength}`;
+
+function tablesOf(results: Results): readonly (readonly Accuracies[])[] {
+  const tables = new Map<string, Accuracies[]>();
   for (const runs of runsBySetting(results).values()) {
     if (runs.length < 2) continue;
-    const [{ precision }] = runs.map(({ record }) => record.spec);
-    const kind = JSON.stringify([precision, ...runs.map(({ record }) => record.spec.seed)]);
-    const table = tables.get(kind) ?? new Map<string, number[][]>();
-    tables.set(kind, table);
-    const rowsOf = runs.map(({ record, rows }) => testedRows(record.spec, rows));
-    for (const test of runs[0].rows.filter((row) => isTest(runs[0].record.spec, row))) {
-      const row = rowsOf.map((of) => of(test));
-      if (!row.every((one) => one !== undefined)) continue;
-      const key = cellKey(test.distortion, test.strength as number | null);
-      table.set(key, [...(table.get(key) ?? []), row.map(accuracyOf)]);
-    }
+    const [{ record, rows }] = runs;
+    const kind = JSON.stringify([record.spec.precision, ...runs.map((run) => run.record.spec.seed)]);
+    const rowsOf = runs.map((run) => testedRows(run.record.spec, run.rows));
+    const accuracies = rows.flatMap((test) => {
+      const same = isTest(record.spec, test) ? rowsOf.map((of) => of(test)) : [];
+      const isWhole = same.length > 0 && same.every((one) => one !== undefined);
+      return isWhole
+        ? [[cellKey(test.distortion, test.strength as number | null), same.map(accuracyOf)] as const]
+        : [];
+    });
+    tables.set(kind, [...(tables.get(kind) ?? []), new Map(accuracies)]);
   }
-  return tables.values();
+  return [...tables.values()];
 }
 
 function twoWayResiduals(table: readonly (readonly number[])[]): Spread {
+  if (table.length === 0) return { squares: 0, freedom: 0 };
   const columns = table[0].map((_, column) => mean(table.map((row) => row[column])));
   const all = mean(columns);
   const squares = table.map((row) => {
@@ -137,18 +174,14 @@ export function estimate(
   });
   const images = rows[0].row.total;
 
-  // A run's luck is the same at all strengths, as far as is known: deviations add, not their squares.
   let ofSeeds = 0;
   let freedom = Number.POSITIVE_INFINITY;
   for (const weights of curves.values()) {
-    let deviation = 0;
-    for (const [strength, weight] of weights) {
-      if (weight === 0) continue;
-      const known = deviations.of(test, strength);
-      deviation += Math.abs(weight) * Math.sqrt(known.variance);
-      freedom = Math.min(freedom, known.freedom);
-    }
-    ofSeeds += deviation ** 2 / seeds.length;
+    const left = new Map([...weights].filter(([, weight]) => weight !== 0));
+    if (left.size === 0) continue;
+    const known = deviations.of(test, left);
+    ofSeeds += known.variance / seeds.length;
+    freedom = Math.min(freedom, known.freedom);
   }
   const ofImages = imageVariance(rows, images);
   return {
