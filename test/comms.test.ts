@@ -340,6 +340,16 @@ await train();`);
     }
   });
 
+  test('a handler that fails where code has set the value is told, too', async () => {
+    const { cell } = await models(
+      "const set = nb.slider('set', { min: 0, max: 9 }).onChange((to) => { throw new Error('code ' + to); }); set.value = 3; set",
+    );
+    await under(
+      cell,
+      ({ type, content }) => type === 'stream' && /^Unhandled rejection: Error: code 3/.test(content.text),
+    );
+  });
+
   test('a list, a box and a button', async () => {
     const { cell, ids, states } = await models(`
 const colour = nb.select('colour', ['red', 'green']), big = nb.checkbox('big', true), again = nb.button('Again', () => console.log('clicked', colour.value, big.value));

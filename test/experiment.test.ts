@@ -33,7 +33,15 @@ import { experimentCurves, experimentGains } from 'stability-training/paper';
 import { experimentFigure } from 'stability-training/plots';
 import { loadPlugin, type NetworkMaker, presetNamed, registerNetwork, runId } from 'stability-training/runs';
 import { planJobs } from 'stability-training/sweep';
-import type { Scalar, Tensor, Tensor2D, Tensor4D } from 'stability-training/tensorflow';
+import {
+  dropout,
+  normalTensor,
+  type Scalar,
+  type Tensor,
+  type Tensor2D,
+  type Tensor4D,
+  Variable,
+} from 'stability-training/tensorflow';
 import { type OwnMethod, registerMethod } from 'stability-training/training';
 
 const folder = mkdtempSync(join(tmpdir(), 'experiment-'));
@@ -261,6 +269,77 @@ describe('an experiment of one’s own', () => {
       await succeeds('status', '--preset', 'smoke', '--figures', 'fig1a', '--store', store),
       /31 waiting/,
     );
+  });
+
+  it('can be looked at where its pictures are not, and tested where they lie elsewhere', async () => {
+    const [id] = outcome(store).keys();
+    const away = { env: { ...process.env, OWN_PICTURES: join(folder, 'away') } };
+    const there = (...parts: readonly string[]) =>
+      promisify(execFile)(process.execPath, [cli, ...parts, '--plugin', plugin, '--store', store], away);
+    const out = join(folder, 'looked at');
+    await there('figures', '--preset', 'bars', '--out', out, '--no-html');
+    const before = join(folder, 'figures');
+    for (const file of ['bars-lost-contrast.csv', 'evaluations.csv'])
+      assert.equal(readFileSync(join(out, file), 'utf8'), readFileSync(join(before, file), 'utf8'), file);
+    assert.doesNotMatch(readFileSync(join(out, 'bars-lost-contrast.svg'), 'utf8'), /chance/);
+    const asked = ['--run', id, '--distortion', 'jpeg', '--strengths'];
+    assert.match((await there('evaluate', ...asked, '30')).stdout, /q=30/);
+    await assert.rejects(there('evaluate', ...asked, '29'), /there is no such data set/);
+    assert.match((await there('evaluate', ...asked, '29', '--data', pictures)).stdout, /q=29/);
+    await assert.rejects(there('sweep', '--preset', 'bars'), /there is no such data set/);
+    // One whose pictures are not here hides no run of another.
+    const json = join(folder, 'elsewhere.json');
+    const treatment = { method: { kind: 'ST', alpha: 1 }, distortion: { name: 'rotation', strength: 30 } };
+    writeFileSync(
+      json,
+      JSON.stringify({
+        name: 'elsewhere',
+        dataset: 'away',
+        treatments: [treatment],
+        tests: [{ distortion: 'jpeg' }],
+      }),
+    );
+    assert.match(
+      await succeeds('evaluate', ...asked, '30', '--plugin', `${json},${plugin}`, '--store', store),
+      /q=30/,
+    );
+  });
+
+  it('has a control of as many epochs for each treatment, and a name for each that no other has', async () => {
+    const distortion = { name: 'gaussian-noise', strength: 0.1 };
+    const untreated = { method: { kind: 'ST', alpha: 0 }, distortion } as const;
+    st.defineExperiment({
+      name: 'longer',
+      dataset: pictures,
+      network: { width: 4, stem: 'small' },
+      baselineEpochs: 1,
+      epochs: 1,
+      treatments: [
+        untreated,
+        { ...untreated, epochs: 2 },
+        { ...untreated, distortion: { ...distortion, name: 'shot-noise', strength: 1 } },
+      ],
+      tests: [{ distortion: 'gaussian-noise', strengths: [0, 0.1] }],
+    });
+    const plan = { preset: 'longer', store: join(folder, 'longer') };
+    const titles = ['baseline', 'control, 1 epoch', 'control, 2 epochs'];
+    assert.deepEqual(
+      planJobs('all', { preset: 'longer' })
+        .map(({ title }) => title)
+        .slice(0, 3),
+      titles,
+    );
+    for await (const { event } of st.sweep('all', plan))
+      assert.notEqual(event?.kind, 'failed', event?.message);
+    const laboratory = new st.Laboratory(plan);
+    const curves = experimentCurves(laboratory, 'gaussian-noise');
+    const accuracyOf = (label: string) =>
+      curves.find((curve) => curve.label === label)?.curve.points.at(-1)?.accuracy as number;
+    const gain = experimentGains(laboratory, 'gaussian-noise').find(
+      ({ label, strength }) => label === 'ST (σ=0.1, α=0), 2 epochs' && strength === 0.1,
+    );
+    const [own, control] = ['ST (σ=0.1, α=0), 2 epochs', 'control, 2 epochs'].map(accuracyOf);
+    assert.ok(Math.abs((gain?.gain as number) - (own - control)) < 1e-9);
   });
 
   it('may be JSON, with its folder beside it', async () => {
@@ -631,17 +710,54 @@ describe('the id of a run', () => {
     const network = registerNetwork({ name: 'one', make: () => one });
     const same = { name: 'one', dataset: pictures, network, tests: [{ distortion: 'rotation' }] };
     st.defineExperiment({ ...same, treatments: [{ method: { kind: 'ST', alpha: 1 }, distortion }] });
-    const ofOne = new st.Laboratory({ preset: 'one', store: join(folder, 'one') });
-    await assert.rejects(ofOne.run({ method: { kind: 'baseline' } }), /returns the same network again/);
+    assert.throws(() => new st.Laboratory({ preset: 'one' }), /returns the same network again/);
+    planned();
     const elsewhere = st.sweep('all', {
-      preset: 'one',
-      store: join(folder, 'one'),
+      preset: 'helped',
+      store: join(folder, 'helped'),
       engine: st.localEngine(),
     });
     const swept = async () => {
       for await (const _ of elsewhere);
     };
-    await assert.rejects(swept, /"one" is known to this process alone/);
+    await assert.rejects(swept, /"helped" is known to this process alone/);
+  });
+
+  it('is of a network that begins with its own variables, drawn by the seed', (context) => {
+    const { mock: warned } = context.mock.method(console, 'warn', () => {});
+    const planned = (name: string, make: NetworkMaker['make']) => {
+      const network = registerNetwork({ name, make });
+      const options = { name: 'drawn', dataset: pictures, network, tests: [{ distortion: 'rotation' }] };
+      st.defineExperiment({ ...options, treatments: [{ method: { kind: 'ST', alpha: 1 }, distortion }] });
+      return planJobs('all', { preset: 'drawn' });
+    };
+    const drawn = new Variable('drawn', st.tf.scalar(0), { trainable: false });
+    const made = (seed: number, classes: number, more: object) =>
+      fromFunctions({
+        classes,
+        variables: { weight: normalTensor([seed, 1], [3, classes], 0.1), ...more },
+        forward: (x, { weight }, { training, track }) =>
+          dropout(x.mean<Tensor2D>([1, 2]), { rate: 0.1, drawn, training, track }).matMul(weight),
+      });
+    assert.throws(() => planned('left out', ({ seed, classes }) => made(seed, classes, {})), {
+      name: 'ArgumentError',
+      message: 'The network "left out" reads the variable "drawn", which is not in its variables.',
+      cure: /^Make it within make, and name it in variables/,
+    });
+    assert.throws(() => planned('shared', ({ seed, classes }) => made(seed, classes, { drawn })), {
+      message: 'make of the network "shared" returns the variable "drawn" of another network again.',
+    });
+    const plain = (seed: number, classes: number) =>
+      fromFunctions({
+        classes,
+        variables: { weight: normalTensor([seed, 1], [3, classes], 0.1) },
+        forward: (x, { weight }) => x.mean<Tensor2D>([1, 2]).matMul(weight),
+      });
+    planned('by the seed', ({ seed, classes }) => plain(seed, classes));
+    assert.equal(warned.callCount(), 0);
+    planned('always so', ({ classes }) => plain(7, classes));
+    const [[told]] = warned.calls.map((call) => call.arguments);
+    assert.match(told, /^The network "always so" begins with the same weights at every seed\.\n→/);
   });
 
   it('covers what a loss and a distortion call, which their text does not show', () => {

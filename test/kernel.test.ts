@@ -251,6 +251,18 @@ describe('output', () => {
     );
   });
 
+  test('a cell that ends with a display shows it once', async () => {
+    await run("import { display as shown } from 'stability-training/notebook';");
+    for (const code of ["shown('a')", "await shown('a')"]) {
+      const { outputs } = await run(code);
+      assert.deepEqual(
+        outputs.slice(1).map(({ type }) => type),
+        ['display_data'],
+        code,
+      );
+    }
+  });
+
   test('what children and native code write is seen, in its place', async () => {
     const { outputs, stdout, stderr } = await run(
       "import { execSync } from 'node:child_process'; import { writeSync } from 'node:fs';\nexecSync('echo child; echo words >&2', { stdio: 'inherit' }); writeSync(1, 'raw\\n'); 5;",
@@ -309,6 +321,11 @@ Cell ${reply.execution_count}, line 7, column 27
     const { text, count } = await fail("import { fails } from './helper';\nfails();");
     assert.match(text, /at fails \(\/.*helper\.ts:5:9\)/);
     assert.match(text, new RegExp(`at Cell ${count}:2:1$`));
+  });
+
+  test('console.trace has its message', async () => {
+    const { reply, stderr } = await run("console.trace('here')");
+    assert.equal(stderr, `Trace: here\n    at Cell ${reply.execution_count}:1:9\n`);
   });
 
   test('a stack read by the user is mapped, too', async () => {
@@ -665,6 +682,17 @@ describe('the language', () => {
     assert.equal(await runToText('value + 1'), '3');
   });
 
+  test('a class cell that is run again unchanged is the same class to what knows it', async () => {
+    const account = 'class Account { private balance = 1; read() { return this.balance; } }';
+    await run(account);
+    await run('function show(account: Account) { return account.read(); }');
+    await run(account);
+    assert.equal(await runToText('show(new Account())'), '1');
+    await run(account.replace('= 1', '= 2'));
+    const { evalue } = await fail('show(new Account())');
+    assert.match(evalue, /: Argument of type 'Account' is not assignable to parameter of type 'Account'/);
+  });
+
   test('names of earlier cells are found in every place', async () => {
     await run('const width = 8, classes = 10; let free = 0;');
     const code = `
@@ -886,6 +914,16 @@ describe('files beside the notebook', () => {
     assert.equal(await text("import { up } from '../up'; up(1)"), '101');
   });
 
+  test('what is wrong with a file stops the cell that imports it, and no other', async () => {
+    await write('notebooks/helper.ts', 'export const double = (x: number) => 2 * x;');
+    await text("import { double } from './helper'; import * as fs from 'node:fs';");
+    await write('notebooks/helper.ts', 'export const double = (x: number) => 2 * y;');
+    assert.equal(await text('typeof fs.writeFileSync'), "'function'");
+    assert.equal(await text('double(2)'), '4');
+    const { reply } = await project.execute("import { double as again } from './helper'; again(2)");
+    assert.match(reply.evalue ?? '', /Cannot find name 'y'/);
+  });
+
   test('a tsconfig.json above the notebook is heeded', async () => {
     assert.equal(await text('const s: string = null; s'), 'null');
   });
@@ -1095,6 +1133,21 @@ describe('Jupyter', () => {
       'UV_THREADPOOL_SIZE',
       'GLIBC_TUNABLES',
     ]);
+  });
+
+  test('finds the library where it is not installed', async () => {
+    const bare = await mkdtemp(join(tmpdir(), 'bare-'));
+    const outside = await TestKernel.start({ cwd: bare });
+    try {
+      const code =
+        "import { ArgumentError } from 'stability-training'; import { slider } from 'stability-training/notebook'; [ArgumentError.name, typeof slider]";
+      const { reply, outputs } = await outside.execute(code);
+      assert.equal(reply.status, 'ok', reply.evalue);
+      assert.equal(outputs.at(-1)?.content.data['text/plain'], "[ 'ArgumentError', 'function' ]");
+    } finally {
+      await outside.kill();
+      await rm(bare, { recursive: true });
+    }
   });
 
   test("Jupyter's own test of kernels passes", async () => {

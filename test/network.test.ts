@@ -413,6 +413,19 @@ describe('weights on disk', () => {
     const bare = (name: string) => (name === 'module.more' ? undefined : name.replace('module.', ''));
     const more = new Map([...wrapped, ['module.more', [...wrapped.values()][0]]]);
     assert.deepEqual(setTorchWeights(network, more, { rename: bare }), []);
+    const twice = new Map(
+      [...more].flatMap(
+        ([name, tensor]) =>
+          [
+            [name, tensor],
+            [`ema.${name}`, tensor],
+          ] as const,
+      ),
+    );
+    assert.throws(
+      () => setTorchWeights(network, twice, { rename: (name) => bare(name.replace('ema.', '')) }),
+      { name: 'ArgumentError', message: /^loadWeights: rename gives (\S+) for \S+ and for ema\.\S+\.$/ },
+    );
     const pickle = join(folder, 'weights.pth');
     for (const magic of ['PK\x03\x04', '\x80\x02']) {
       writeFileSync(pickle, Buffer.from(magic.padEnd(64, 'x'), 'latin1'));

@@ -258,6 +258,8 @@ describe('a network of functions', () => {
         message: /no gradient of a dilated convolution/,
         cure: /dilationRate at 1/,
       });
+      const attacked = evaluate({ network, dataset, distortion: fgsm, strengths: [0.1] });
+      await assert.rejects(attacked.next(), /no gradient of a dilated convolution/);
     }
   });
 
@@ -1176,10 +1178,37 @@ describe('a distortion of one’s own', () => {
   it('is told in a sentence if it attacks and there is no network', async () => {
     const attack: Distortion<number> = {
       ...swap,
+      madeBy: 'attack',
       apply: ({ crops, gradient }) => crops.add(gradient(crops)),
     };
     const of = { dataset, indices: [0], distortion: attack, strength: 1 };
     await assert.rejects(distortedImages(of), /Channel swap attacks a network, but none was given/);
+  });
+});
+
+describe('an attack that does not say so', () => {
+  const refusal = {
+    name: 'ArgumentError',
+    message: /takes a gradient of the network, but is not declared an attack/,
+    cure: /madeBy: 'attack'/,
+  };
+
+  it('is refused: each network would be shown the pictures of another', async () => {
+    const apply: OwnDistortion['apply'] = ({ crops, strengths, gradient }) =>
+      crops.add(
+        gradient(crops)
+          .sign()
+          .mul(strengths.reshape([-1, 1, 1, 1])),
+      );
+    assert.throws(() => registerDistortion({ name: 'sly', testGrid: [0, 0.1], apply }), refusal);
+    const sly = registerDistortion({ name: 'open', testGrid: [0, 0.1], madeBy: 'attack', apply });
+    const network = fromLayers(
+      tf.sequential({
+        layers: [tf.layers.flatten({ inputShape: [28, 28, 3] }), tf.layers.dense({ units: 10 })],
+      }),
+    );
+    const rows = evaluate({ network, dataset, distortion: { ...sly, madeBy: 'device' }, strengths: [0.1] });
+    await assert.rejects(rows.next(), refusal);
   });
 });
 
@@ -1407,4 +1436,18 @@ describe('what plain JavaScript gives wrong', () => {
       cure: 'Its variables are filter, weight.',
     });
   });
+});
+
+it('a network that calls a variable as checkpoints call other things is refused', async () => {
+  for (const name of ['w.momentum', 'best/w', 'loss/0']) {
+    const named = fromFunctions({
+      classes: 10,
+      variables: { [name]: normalTensor([1, 2], [3, 10], 0.1) },
+      forward: (x, values) => x.mean<Tensor2D>([1, 2]).matMul(values[name]),
+    });
+    await assert.rejects(
+      train({ network: named, dataset, method: { kind: 'baseline' }, epochs: 1 }),
+      /no variable of a network can be called/,
+    );
+  }
 });

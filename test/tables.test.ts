@@ -11,7 +11,7 @@ import { panelsOf } from '../lib/paper/figures';
 import { evaluationsFrame, frame, frameTable, runsFrame } from '../lib/plots/frames';
 import { figureTable, showFigure, verdictTable } from '../lib/plots/panel';
 import { answersGrid, distortionStrip } from '../lib/plots/pictures';
-import { Laboratory } from '../lib/runs/laboratory';
+import { Laboratory, type LaboratoryOptions } from '../lib/runs/laboratory';
 import { BASELINE, presets } from '../lib/runs/presets';
 import type { Results, RunRecord, RunResult } from '../lib/runs/run-store';
 import type { RunSpec } from '../lib/runs/spec';
@@ -204,6 +204,23 @@ describe('tables of a figure at several presets', () => {
       await trainFigure('fig1b', laboratories[0]),
       /^At the preset smoke, 0 of \d+ runs of fig1b are complete, with all of their tests$/,
     );
+  });
+
+  it('count the laboratory’s own runs: its seed, and none that ships where it trains anew', async () => {
+    const store = mkdtempSync(join(tmpdir(), 'anew-'));
+    const countOf = async (options: LaboratoryOptions) =>
+      /laptop, (\d+) of/.exec(
+        await trainFigure('fig1b', new Laboratory({ preset: 'laptop', store, ...options })),
+      )?.[1];
+    assert.equal(await countOf({ retrain: true }), '0');
+    assert.equal(await countOf({ seed: 99 }), '0');
+    assert.ok(Number(await countOf({})) > 5);
+    const data = new Laboratory({ preset: 'smoke' }).dataset;
+    await assert.rejects(
+      trainFigure('fig1b', new Laboratory({ preset: 'smoke', data, store })),
+      /opened data set/,
+    );
+    rmSync(store, { recursive: true });
   });
 });
 

@@ -2,9 +2,9 @@
 import type { z } from 'zod';
 import { ArgumentError } from '../io/errors';
 import type { Network } from '../model/network';
-import { type ProgressBar, progress } from '../notebook/progress';
 import { duration } from '../plots/duration';
-import { Laboratory, type RunObserver } from '../runs/laboratory';
+import { followed } from '../runs/followed';
+import { Laboratory } from '../runs/laboratory';
 import { BASELINE, specOf, type Treatment } from '../runs/presets';
 import type { RunRecord } from '../runs/run-store';
 import { parseSpec, runTitle } from '../runs/spec';
@@ -72,24 +72,6 @@ function treatmentOf(options: Given<'run'>): Treatment {
     ...(name !== undefined && strength !== undefined && { distortion: { name, strength } }),
     epochs,
   };
-}
-
-/** A training with a bar that goes through all batches of all epochs. */
-export async function followed<T>(of: Treatment, work: (observer: RunObserver) => Promise<T>): Promise<T> {
-  let bar: ProgressBar | undefined;
-  let accuracy = '';
-  const observer: RunObserver = {
-    onBatch({ epoch, epochs, batch, batches, loss }) {
-      bar ??= progress({ total: epochs * batches, label: runTitle(of), unit: 'batches' });
-      bar.advance((epoch - 1) * batches + batch - bar.done);
-      bar.note(`epoch ${epoch}, loss ${loss.toFixed(3)}${accuracy}`);
-    },
-    onEpoch({ epoch, trainLoss, validationAccuracy }) {
-      accuracy = `, ${percent(validationAccuracy)}`;
-      bar?.note(`epoch ${epoch}, loss ${trainLoss.toFixed(3)}${accuracy}`);
-    },
-  };
-  return work(observer).finally(() => bar?.close());
 }
 
 /** The network of a run; trained again, with a bar, where its weights are not here. */

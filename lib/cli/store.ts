@@ -2,10 +2,10 @@
 import { ArgumentError, DataError } from '../io/errors';
 import { changedError } from '../io/registry';
 import { Laboratory, type LaboratoryOptions, RUNS } from '../runs/laboratory';
-import { checkPictures, presetAt } from '../runs/preset-pictures';
-import { knownPresets, type Preset } from '../runs/presets';
+import { checkPictures, presetHere } from '../runs/preset-pictures';
+import { knownPresets, type Preset, presetNamed } from '../runs/presets';
 import { type RunRecord, RunStore } from '../runs/run-store';
-import { shippedResults } from '../runs/shipped-results';
+import { isOfScale, shippedResults } from '../runs/shipped-results';
 import { canonicalJson, type NetworkForm, type RunSpec } from '../runs/spec';
 
 /**
@@ -36,30 +36,38 @@ export function findRun(
   }
   const record = store.find(id);
   if (record !== undefined) {
-    return { record, laboratory: new Laboratory({ ...options, preset: presetOf(record.spec) }) };
+    return {
+      record,
+      laboratory: new Laboratory({ ...options, preset: presetOf(record.spec, options.data) }),
+    };
   }
   throw new DataError(`The run ${id} is not finished.`, { cure: 'Finish it with run or sweep first.' });
 }
 
-/** A run's preset: one's own on its pictures, else any, whatever the pictures. @throws ArgumentError if there is none */
-function presetOf(spec: RunSpec): string {
-  const scaleOf = (of: Pick<RunSpec, 'network' | 'batchSize'>) => canonicalJson([of.network, of.batchSize]);
-  const found = knownPresets().find((preset) => {
-    if (!preset.own) return scaleOf(preset) === scaleOf(spec);
-    const here = presetAt(preset.name);
-    return scaleOf(here) === scaleOf(spec) && canonicalJson(here.dataset) === canonicalJson(spec.dataset);
-  });
+/**
+ * A run's preset: an experiment on its pictures, or one whose pictures are not here; else any, whatever the pictures.
+ *
+ * @throws ArgumentError if there is none
+ */
+function presetOf(spec: RunSpec, data: LaboratoryOptions['data']): string {
+  const presets = knownPresets().map(({ name, own }) => (own ? presetHere(name, data) : presetNamed(name)));
+  const isSame = (one: unknown, other: unknown) => canonicalJson(one) === canonicalJson(other);
+  const isAway = ({ own, dataset }: Preset) => own && dataset.digest === undefined;
+  const found =
+    presets.find((preset) => {
+      const { own, dataset, network, batchSize } = preset;
+      return (
+        isSame([network, batchSize], [spec.network, spec.batchSize]) &&
+        (!own || isSame(dataset, spec.dataset))
+      );
+    }) ?? presets.find((preset) => isAway(preset) && isOfScale(preset, spec));
   if (found !== undefined) return found.name;
   const nameOf = (form: NetworkForm) => ('name' in form ? form.name : undefined);
   const name = nameOf(spec.network);
-  const isChanged = (preset: Preset) => {
-    if (nameOf(preset.network) !== name) return false;
-    const { dataset, network } = presetAt(preset.name);
-    const differs = (one: unknown, other: unknown) => canonicalJson(one) !== canonicalJson(other);
-    return !differs(dataset, spec.dataset) && differs(network, spec.network);
-  };
-  if (name !== undefined && knownPresets().some(isChanged)) throw changedError('network', name);
-  for (const { own, name } of knownPresets()) if (own) checkPictures(spec, presetAt(name)); // throws, and names both data sets
+  const isChanged = ({ dataset, network }: Preset) =>
+    nameOf(network) === name && isSame(dataset, spec.dataset) && !isSame(network, spec.network);
+  if (name !== undefined && presets.some(isChanged)) throw changedError('network', name);
+  for (const preset of presets) if (preset.own && !isAway(preset)) checkPictures(spec, preset); // throws, and names both data sets
   throw new ArgumentError('The run is of no preset of this version.', {
     cure: 'Name the file of an experiment or network of your own: --plugin FILE. Else take the version that its record names.',
   });

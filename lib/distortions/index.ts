@@ -16,6 +16,7 @@ import {
   type Part,
   type Strength,
   type TableDistortion,
+  undeclaredAttack,
 } from './distortion';
 import { fgsm } from './fgsm';
 import { gaussianNoise } from './gaussian-noise';
@@ -141,7 +142,7 @@ interface OwnApply {
  * @returns the distortion, with the defaults
  * @throws ArgumentError for an unknown key; for a name of Table 1 or of a corruption, or one with a plus sign or comma; without
  *   strengths, or with neither `apply` nor `make`; if the strength of no distortion, by default the first of `testGrid`, changes
- *   pictures
+ *   pictures; for an attack that does not say so
  */
 export function registerDistortion(given: OwnDistortion): Part {
   checkOptions(
@@ -181,7 +182,7 @@ export function registerDistortion(given: OwnDistortion): Part {
  * Tries the strength of no distortion, at which tests and figures show pictures as they are, and the strongest on two small
  * pictures. Passes over an `apply` that does not take these.
  *
- * @throws ArgumentError if `apply` changes them at the strength of no distortion
+ * @throws ArgumentError if `apply` changes them at the strength of no distortion, or takes a gradient
  */
 function checkNone(distortion: Part): void {
   const { name, none, madeBy, make, testGrid } = distortion;
@@ -200,17 +201,21 @@ function checkNone(distortion: Part): void {
 }
 
 /** How far a value moves at most, 0..1; undefined where two pictures of 28 px cannot be distorted. */
-function changeAt(strength: number, { apply }: Part): number | undefined {
+function changeAt(strength: number, { title, apply }: Part): number | undefined {
+  const refusal = undeclaredAttack({ title });
+  const refuse = () => {
+    throw refusal;
+  };
   try {
     return tf.tidy(() => {
       const squares = tf.randomUniform([2, 32, 32, 3], 0, 255, 'int32', 1) as Tensor4D;
       const crops = squares.slice([0, 2, 2, 0], [2, 28, 28, 3]).div<Tensor4D>(255);
-      const zero = () => tf.zerosLike(crops);
       const [strengths, seeds] = [tf.fill([2], strength), tf.zeros([2, 2], 'int32') as Tensor2D];
-      const given = { squares, crops, strengths, seeds, gradient: zero, divergenceGradient: zero };
+      const given = { squares, crops, strengths, seeds, gradient: refuse, divergenceGradient: refuse };
       return tf.max(tf.abs(tf.sub(apply(given), crops))).dataSync()[0];
     });
-  } catch {
+  } catch (error) {
+    if (error === refusal) throw error;
     return undefined; // of another side, perhaps
   }
 }

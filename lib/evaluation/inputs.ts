@@ -6,10 +6,12 @@ import { type Batch, type BatchOptions, batches } from '../data/batches';
 import type { ImageDataset, Normalisation, Split } from '../data/dataset';
 import { randomStream } from '../data/random';
 import type { Distortion, DistortionInput, Strength } from '../distortions';
+import { undeclaredAttack } from '../distortions/distortion';
 import { ArgumentError } from '../io/errors';
 import { klDivergence, taskLoss } from '../model/losses';
 import { type Tensor, type Tensor1D, type Tensor2D, type Tensor4D, tf, uint8Tensor } from '../tensorflow';
 import { ownCode, ownError } from '../tensorflow/graph';
+import { gradientOf } from '../tensorflow/optimizer';
 import { centreCrop, centreCrops, normalise, unitFloats } from './crops';
 
 /** How each image is distorted; an image is known by its place in the split. */
@@ -134,7 +136,7 @@ interface NetworkOnImages {
 
 /** ∇ₓ L₀ of a network at images `[batch, S, S, 3]`, 0..1. */
 export function gradientAt(images: Tensor4D, labels: Tensor1D, { dataset, f }: NetworkOnImages): Tensor4D {
-  return tf.grad((x) => taskLoss(f(normalise(x as Tensor4D, dataset)), labels))(images) as Tensor4D;
+  return gradientOf((x) => taskLoss(f(normalise(x, dataset)), labels), images);
 }
 
 /** Far from the seeds that parts of a composition add up to. */
@@ -159,16 +161,23 @@ export function imagePair(
         cure: 'Read the images by plannedBatches.',
       });
     }
+    const forAttack = () => {
+      if (distortion.madeBy !== 'attack') throw undeclaredAttack(distortion);
+    };
     const input: DistortionInput = {
       squares,
       crops: made === undefined ? crops : unitFloats(made),
       strengths,
       seeds,
-      gradient: (images) => (images === crops && gradient) || gradientAt(images, labels, network),
+      gradient: (images) => {
+        forAttack();
+        return (images === crops && gradient) || gradientAt(images, labels, network);
+      },
       divergenceGradient: (images) => {
+        forAttack();
         logits ??= answer(crops); // the same for all steps of an attack
         const reference = logits;
-        return tf.grad((x) => klDivergence(reference, answer(x as Tensor4D)))(images) as Tensor4D;
+        return gradientOf((x) => klDivergence(reference, answer(x)), images);
       },
     };
     const distorted = ownCode(`${distortion.title}: apply failed.`, () => distortion.apply(input), OF_SHAPES);

@@ -104,7 +104,7 @@ export interface NetworkFunctions<V extends Values> {
  * ```ts
  * const network = fromFunctions({
  *   classes: 10,
- *   variables: { filter: normalTensor([1, 2], [5, 5, 3, 16], 0.1), weight: normalTensor([3, 4], [16, 10], 0.1) },
+ *   variables: { filter: normalTensor([seed, 1], [5, 5, 3, 16], 0.1), weight: normalTensor([seed, 2], [16, 10], 0.1) },
  *   forward: (images, { filter, weight }) => tf.conv2d(images, filter, 2, 'same').relu().mean([1, 2]).matMul(weight),
  * });
  * ```

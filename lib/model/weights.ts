@@ -58,7 +58,7 @@ export interface LoadOptions {
  *
  * @returns names of the variables that stay as they were: those of a new head
  * @throws DataError if one is missing, unknown, of another shape, or not finite, the network is then as it was; ArgumentError for a
- *   new head of a network that does not say which variables it has
+ *   new head of a network that does not say which variables it has, or two tensors of one name
  */
 export function setTorchWeights(
   network: Network,
@@ -67,10 +67,18 @@ export function setTorchWeights(
 ): readonly string[] {
   checkOptions('loadWeights', options, 'head rename');
   const { head = 'loaded', rename = (name) => name } = options;
-  const named = [...stored].map(([name, tensor]) => [rename(name), tensor] as const);
-  const weights = new Map(
-    named.filter((one): one is readonly [string, StoredTensor] => one[0] !== undefined),
-  );
+  const weights = new Map<string, StoredTensor>();
+  for (const [theirs, tensor] of stored) {
+    const name = rename(theirs);
+    if (name === undefined) continue;
+    if (weights.has(name)) {
+      const before = [...stored.keys()].find((other) => rename(other) === name);
+      throw new ArgumentError(`loadWeights: rename gives ${name} for ${before} and for ${theirs}.`, {
+        cure: 'Let it give undefined for the one that is to be left out.',
+      });
+    }
+    weights.set(name, tensor);
+  }
   checkWord('loadWeights: head', head, ['loaded', 'new']);
   if (head === 'new' && network.head.length === 0) {
     throw new ArgumentError('The network does not say which of its variables are the head.', {

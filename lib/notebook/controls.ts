@@ -27,7 +27,7 @@ export class Control<T> {
   set value(value: T) {
     this.#value = value;
     this.#model?.update(this.#state);
-    this.#handler();
+    void Promise.resolve(this.#handler()).then(); // what it throws is told beneath the cell, as of any promise nobody awaits
   }
 
   /**

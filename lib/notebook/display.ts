@@ -13,7 +13,17 @@ export type DisplayId = string & { readonly displayId: unique symbol };
  * await updateDisplay(place, laterChart);
  * ```
  */
-export async function display(value: unknown): Promise<DisplayId> {
+export function display(value: unknown): Promise<DisplayId> {
+  return Object.assign(show(value), { [displayed]: true });
+}
+
+/** Marks what `display` gives: a cell that ends with it has shown its value. */
+const displayed = Symbol.for('stability-training/displayed');
+
+/** Whether a value is a call of `display` that nobody awaits. */
+export const isDisplaying = (value: unknown) => value instanceof Promise && displayed in value;
+
+async function show(value: unknown): Promise<DisplayId> {
   const displayId = randomUUID() as string as DisplayId;
   const bundle = await toMimeBundle(value);
   const kernel = currentKernel();

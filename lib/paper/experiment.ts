@@ -2,9 +2,9 @@
 import { distortionNamed, type Strength, strengthText } from '../distortions';
 import { ArgumentError, DataError } from '../io/errors';
 import type { Laboratory } from '../runs/laboratory';
-import { BASELINE, CONTROL, type Treatment } from '../runs/presets';
+import { BASELINE, controlsOf, type Preset, type Treatment } from '../runs/presets';
 import { isOf } from '../runs/shipped-results';
-import { runTitle } from '../runs/spec';
+import { runTitles } from '../runs/spec';
 import {
   type Direction,
   decide,
@@ -28,7 +28,8 @@ export function experimentCurves(laboratory: Laboratory, test: string): readonly
   return curvesIn(laboratory.shown(), test);
 }
 
-function curvesIn({ preset, results }: Shown, test: string): readonly NamedCurve[] {
+/** With the titles that labels begin with. */
+function curvesIn({ preset, results }: Shown, test: string) {
   const found = preset.own?.tests.find(({ distortion }) => distortion === test);
   if (preset.own === undefined || found === undefined || found.strengths.some(Array.isArray)) {
     throw new ArgumentError(`There are no curves of ${preset.name} under "${test}".`, {
@@ -37,18 +38,22 @@ function curvesIn({ preset, results }: Shown, test: string): readonly NamedCurve
   }
   const strengths = found.strengths as readonly (number | null)[];
   const curves = new SettingCurves({ results, preset, test, strengths });
-  const treatments: readonly Treatment[] = [BASELINE, CONTROL, ...preset.own.treatments];
-  const there = treatments.flatMap((treatment) => {
+  const { treatments } = preset.own;
+  const all: readonly Treatment[] = [BASELINE, ...controlsOf(treatments, preset), ...treatments];
+  const titles = runTitles(all.map((one) => ({ ...one, epochs: epochsOf(one, preset) })));
+  const there = all.flatMap((treatment, at) => {
     const curve = curves.of(treatment);
     if (curve === undefined) return [];
     const seeds = curve.runs.length > 1 ? `, ${curve.runs.length} seeds` : '';
-    return [{ label: runTitle(treatment) + seeds, curve }];
+    return [{ label: titles[at] + seeds, title: titles[at], curve }];
   });
   if (there.length > 0) return there;
   throw new DataError(`No run of ${preset.name} was tested with ${distortionNamed(test).title}.`, {
     cure: `Compute the runs: npx stability-training sweep --plugin FILE --preset ${preset.name}, with the --store of this one; or sweep('all', …).`,
   });
 }
+
+const epochsOf = ({ epochs }: Treatment, preset: Preset) => epochs ?? preset.epochs;
 
 /** How much better a setting is than another at one strength: a difference of accuracies, 0..1. */
 export interface Gain {
@@ -68,23 +73,28 @@ export interface Gain {
   readonly images: number;
 }
 
-/** The treatments' gains over the control at each strength, paired by seed and image. @throws as {@link experimentCurves} */
+/** The treatments' gains at each strength over the control of as many epochs, paired by seed and image. @throws as {@link experimentCurves} */
 export function experimentGains(laboratory: Laboratory, test: string): readonly Gain[] {
   const shown = laboratory.shown(); // reads the store
   const { preset, results } = shown;
   const curves = curvesIn(shown, test);
-  const control = curves.find(({ curve }) => curve.treatment === CONTROL);
-  if (control === undefined) throw new DataError(`The control of ${preset.name} is not there yet.`);
+  const isControl = ({ curve }: NamedCurve) => curve.treatment.method.kind === 'control';
+  const controls = new Map(
+    curves.filter(isControl).map(({ curve }) => [epochsOf(curve.treatment, preset), curve]),
+  );
   const mine = [...results].filter(([, { record }]) => isOf(preset, record.spec));
   const deviations = new SeedDeviations(new Map(mine));
   const kind = distortionNamed(test);
-  const compared = curves.flatMap(({ curve }) => {
-    if (curve.treatment === CONTROL || curve.treatment === BASELINE) return [];
+  const compared = curves.flatMap(({ title, curve }) => {
+    const { kind: method } = curve.treatment.method;
+    if (method === 'control' || method === 'baseline') return [];
+    const control = controls.get(epochsOf(curve.treatment, preset));
+    if (control === undefined) throw new DataError(`The control of ${preset.name} is not there yet.`);
     return curve.points.flatMap(({ strength }) => {
-      const found = estimate(test, differenceTerms(curve, control.curve, strength), deviations);
+      const found = estimate(test, differenceTerms(curve, control, strength), deviations);
       if (found === undefined) return [];
       const { value: gain, seeds, images } = found;
-      const setting = { label: runTitle(curve.treatment), strength, at: strengthText(kind, strength) };
+      const setting = { label: title, strength, at: strengthText(kind, strength) };
       return [{ ...setting, gain, seeds: seeds.length, images, ...decide(found, GAIN) }];
     });
   });

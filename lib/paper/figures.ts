@@ -1,7 +1,7 @@
 /** Figures 1–3 and S1–S5 of the paper as data: what each panel trains, tests and draws; and the grids of Table 2. */
 import { type DistortionName, distortionNamed, distortions, type TableDistortion } from '../distortions';
 import { ArgumentError } from '../io/errors';
-import { CONTROL, type Preset, type Treatment } from '../runs/presets';
+import type { Preset, Treatment } from '../runs/presets';
 import type { Reading } from '../training/methods';
 import { thinned } from './thinned';
 
@@ -202,9 +202,3 @@ export const PRACTICAL_TRAINING: Readonly<Record<TrainingName, number | readonly
   'random-crop': 7.5,
   'rotation+gaussian-noise': [90, 0.0464],
 };
-
-/** The controls of some families: the baseline trained on for as many epochs as theirs. */
-export function controlsOf(families: readonly Family[], preset: Preset): readonly Treatment[] {
-  const isExtended = families.some(({ extended }) => extended);
-  return isExtended ? [CONTROL, { ...CONTROL, epochs: 2 * preset.epochs }] : [CONTROL];
-}

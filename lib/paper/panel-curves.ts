@@ -4,12 +4,11 @@ import { accuracyInterval, type EvaluationRow } from '../evaluation/evaluate';
 import { DataError } from '../io/errors';
 import { workOf } from '../runs/job';
 import type { Laboratory } from '../runs/laboratory';
-import { BASELINE, type Preset, specOf, type Treatment } from '../runs/presets';
+import { BASELINE, controlsOf, type Preset, specOf, type Treatment } from '../runs/presets';
 import { type Results, type RunRecord, type RunResult, testedRows } from '../runs/run-store';
 import { runTitle, settingKey } from '../runs/spec';
 import {
   type CurveRule,
-  controlsOf,
   eachOnce,
   type Family,
   type FigureName,
@@ -199,9 +198,10 @@ export function panelCurves(panel: Panel, preset: Preset, results: Results): Pan
     return missing.length === 0 ? [curves] : [];
   };
   const families = familiesOf(panel);
+  const wanted = eachOnce(families.flatMap((family) => settingsOf(family, preset)));
   const chosen: readonly PanelCurve[] = [
     { label: 'baseline', rule: 'baseline', chosen: baseline },
-    ...controlsOf(families, preset).flatMap((treatment): readonly PanelCurve[] => {
+    ...controlsOf(wanted, preset).flatMap((treatment): readonly PanelCurve[] => {
       const curve = there.of(treatment);
       const label = `control${treatment.epochs === undefined ? '' : ', twice the epochs'}`;
       return curve ? [{ label, rule: 'control', chosen: curve }] : [];
@@ -217,7 +217,6 @@ export function panelCurves(panel: Panel, preset: Preset, results: Results): Pan
   const [first, ...drawn] = chosen.map((one, at) => ({ ...one, chosen: common[at] }));
   const inBand = panel.band.flatMap(whole);
   const band = inBand.length === panel.band.length ? inBand.flat() : [];
-  const wanted = eachOnce(families.flatMap((family) => settingsOf(family, preset)));
   return {
     panel,
     preset: preset.name,
@@ -241,7 +240,7 @@ export function figureCurves(figure: FigureName, laboratory: Laboratory): readon
     const curves = panelCurves(panel, preset, results);
     if (curves !== undefined) return curves;
     throw new DataError(`No baseline of the preset ${preset.name} was tested for panel ${panel.id}.`, {
-      cure: `Compute the runs: npx stability-training sweep --preset ${preset.name} --figures ${figure}`,
+      cure: `Compute the runs: npx stability-training sweep --preset ${preset.name} --figures ${figure}${laboratory.retrain ? ' --retrain' : ''}`,
     });
   });
 }

@@ -18,7 +18,7 @@ import {
 import { thinned } from '../paper/thinned';
 import type { Laboratory } from '../runs/laboratory';
 import type { Treatment } from '../runs/presets';
-import { runTitle } from '../runs/spec';
+import { runTitles } from '../runs/spec';
 import { methodName } from '../training/methods';
 import type { Figure } from './figure';
 import { type RobustnessCurve, robustnessFigure } from './robustness';
@@ -68,7 +68,7 @@ export async function compareTreatments(
   const { testGrid, practical } = distortionNamed(test);
   const strengths = thinned(testGrid, laboratory.preset.testStride, [practical]);
   if (treatments.length === 0) throw new ArgumentError('compareTreatments: no treatment was given.');
-  const curves: NamedCurve[] = [];
+  const curves: SettingCurve[] = [];
   for (const treatment of treatments) {
     const { onEnd, onEpoch, ...chart } = liveChart(treatment);
     let isTrained = false; // what was there is not drawn again
@@ -81,10 +81,11 @@ export async function compareTreatments(
       onEnd: (run) => (isTrained ? onEnd?.(run) : undefined),
     });
     const rows = await laboratory.evaluate(record, { distortion: test, strengths });
-    const curve = { treatment, runs: [record], points: curvePoints(rows), rows: [rows] };
-    curves.push({ label: runTitle(record.spec), curve });
+    curves.push({ treatment, runs: [record], points: curvePoints(rows), rows: [rows] });
   }
-  return treatmentsFigure(laboratory, test, curves);
+  const titles = runTitles(curves.map(({ runs: [{ spec }] }) => spec));
+  const named = curves.map((curve, at) => ({ label: titles[at], curve }));
+  return treatmentsFigure(laboratory, test, named);
 }
 
 function treatmentsFigure({ preset }: Laboratory, test: string, curves: readonly NamedCurve[]): Figure {

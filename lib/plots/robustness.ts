@@ -40,7 +40,7 @@ export interface RobustnessFigureOptions {
   readonly curves: readonly RobustnessCurve[];
   /** The lowest and the highest accuracy over all ST runs at each strength, 0..1: grey behind the curves. Default: none. */
   readonly band?: PanelCurves['band'];
-  /** Accuracy of who guesses, 0..1: a dotted line. */
+  /** Accuracy of who guesses, 0..1: a dotted line. None where it is 1: the number of classes is not known. */
   readonly chance: number;
 }
 
@@ -68,6 +68,7 @@ export function robustnessFigure(options: RobustnessFigureOptions): Figure {
   const axisRoom = margin.axis + (none ? margin.secondLine : 0);
   const bottom = axisRoom + Math.ceil(entries / columns) * legendRow;
   const guess = percent(chance);
+  const isKnown = chance < 1;
   const place = axis.fraction(practical);
   return new Figure({
     data: [
@@ -98,7 +99,7 @@ export function robustnessFigure(options: RobustnessFigureOptions): Figure {
       shapes: [
         upAt(practical, { color: sheet.quiet, width: 1.5, dash: 'dash' }),
         ...breakShapes(axis),
-        acrossAt(guess, { color: sheet.quiet, width: 1.2, dash: 'dot' }),
+        ...(isKnown ? [acrossAt(guess, { color: sheet.quiet, width: 1.2, dash: 'dot' })] : []),
       ],
       annotations: [
         {
@@ -109,14 +110,18 @@ export function robustnessFigure(options: RobustnessFigureOptions): Figure {
           y: 1,
           ...note(13),
         },
-        {
-          text: `chance: ${Number(guess.toFixed(1))} %`,
-          xref: 'paper',
-          x: 0.005,
-          y: guess,
-          ...note(12),
-          ...(guess >= 5 && { yanchor: 'top' }), // undistorted, no curve comes below it; strong attacks do
-        },
+        ...(isKnown
+          ? [
+              {
+                text: `chance: ${Number(guess.toFixed(1))} %`,
+                xref: 'paper',
+                x: 0.005,
+                y: guess,
+                ...note(12),
+                ...(guess >= 5 && { yanchor: 'top' }), // undistorted, no curve comes below it; strong attacks do
+              },
+            ]
+          : []),
       ],
     },
     text: tableOf(options, axis.strengths),

@@ -2,7 +2,7 @@ import { currentKernel } from '../notebook/client';
 import { onePlace } from '../notebook/display';
 import { mimeBundle } from '../notebook/mime';
 import { type ProgressBar, progress } from '../notebook/progress';
-import type { RunObserver } from '../runs/laboratory';
+import type { RunObserver } from '../runs/followed';
 import type { Treatment } from '../runs/presets';
 import { runTitle } from '../runs/spec';
 import type { EpochResult } from '../training/checkpoint';

@@ -11,6 +11,7 @@ import { methodNamed } from '../training/own-methods';
 import { networkNamed } from './networks';
 import { openPictures, type Pictures } from './preset-pictures';
 import { addPreset, type Preset, specOf, type Treatment } from './presets';
+import { orIfBad } from './run-store';
 import { canonicalJson, count, type NetworkForm, networkSchema, parseSpec } from './spec';
 
 /** What is trained on which pictures, and what it is tested with. */
@@ -70,8 +71,11 @@ function treatmentOf(value: unknown): unknown {
 const distorts = ({ distortion, strengths }: { distortion: string; strengths?: readonly Strength[] }) =>
   strengths === undefined || strengths.some((strength) => !isNone(distortionNamed(distortion), strength));
 
-const isWithoutRepeats = (values: readonly unknown[]) =>
-  new Set(values.map(canonicalJson)).size === values.length;
+/** The first value that equals an earlier one. */
+const repeated = (values: readonly unknown[]) =>
+  values.find((value, at) => values.findIndex((one) => canonicalJson(one) === canonicalJson(value)) < at);
+
+const isWithoutRepeats = (values: readonly unknown[]) => repeated(values) === undefined;
 
 const RESNET = { width: 16, stem: 'small' } as const;
 
@@ -89,7 +93,9 @@ const schema = z.strictObject({
   treatments: z
     .array(z.preprocess(treatmentOf, z.custom<Treatment>(isTreatment, TREATMENT)))
     .min(1, 'one treatment at least')
-    .refine(isWithoutRepeats, 'each treatment once')
+    .refine(isWithoutRepeats, {
+      error: ({ input }) => `each treatment once, but got twice ${shown(repeated(input as unknown[]))}`,
+    })
     .refine(
       (all) => all.every(({ method: { kind } }) => kind !== 'baseline' && kind !== 'control'),
       'without the baseline and the control, which are trained beside them',
@@ -172,8 +178,10 @@ export function defineExperiment(options: ExperimentOptions): Preset {
   }
   const preset: Preset = {
     ...base,
-    get network() {
-      return network ?? { ...RESNET, stem: open().cropSide >= 64 ? 'imagenet' : 'small' };
+    get network(): NetworkForm {
+      if (network !== undefined) return network;
+      const { cropSide } = orIfBad(open) ?? { cropSide: 1 }; // whoever needs the pictures is told
+      return { ...RESNET, stem: cropSide >= 64 ? 'imagenet' : 'small' };
     },
   };
   addPreset(preset);

@@ -1,12 +1,12 @@
 /** One run: its spec, the presets, its record on disk, and the laboratory that makes or finds it. */
 export type { Lock, Owner } from '../io/lock';
 export { defineExperiment, type ExperimentOptions, loadPlugin } from './experiment';
+export type { RunObserver } from './followed';
 export { isWhole, type Job, type JobEvent } from './job';
 export {
   type EvaluationOptions,
   Laboratory,
   type LaboratoryOptions,
-  type RunObserver,
 } from './laboratory';
 export { type NetworkMaker, type NetworkShape, registerNetwork } from './networks';
 export type { Pictures } from './preset-pictures';

@@ -13,20 +13,14 @@ import type { Precision } from '../model/resnet';
 import { saveWeights } from '../model/weights';
 import { currentKernel } from '../notebook/client';
 import { device } from '../tensorflow';
-import type { TrainOptions } from '../training/train';
+import { type RunObserver, seen } from './followed';
 import { checkNetwork, fastestPrecisionOf, makeNetwork } from './networks';
-import { checkPictures, type Pictures, picturesOf, presetAt } from './preset-pictures';
+import { checkPictures, type Pictures, picturesOf, presetHere } from './preset-pictures';
 import { BASELINE, type Preset, presetNamed, specOf, type Treatment } from './presets';
 import { type Results, type RunRecord, RunStore, testedRows } from './run-store';
 import { SharedTests, SharedTraining } from './shared-steps';
-import { readResults, shippedResults } from './shipped-results';
+import { lastOfScale, readResults, shippedResults } from './shipped-results';
 import { canonicalJson, checkOwn, otherPrecision, parseSpec, type RunSpec, runId, runTitle } from './spec';
-
-/** What follows a run while it trains: a live chart, or nothing. */
-export interface RunObserver extends Pick<TrainOptions, 'onBatch' | 'onEpoch'> {
-  /** Once, with the finished run; also if it was on disk already. */
-  readonly onEnd?: (record: RunRecord) => void | Promise<void>;
-}
 
 /** Milliseconds between two looks whether another process has finished a run. */
 const WAIT_MS = 1000;
@@ -59,28 +53,34 @@ export class Laboratory {
   readonly store: RunStore;
   readonly seed: number;
   readonly precision: Precision;
-  readonly #data?: Pictures;
+  /** Whether what ships with the project counts for nothing. */
+  readonly retrain: boolean;
+  /** What it was given as its pictures. */
+  readonly data?: Pictures;
   readonly #signal?: AbortSignal;
   readonly #tests = new Map<Precision, SharedTests>();
   readonly #trainers = new SharedTraining();
+  /** Runs that it has said it waits for. */
+  readonly #awaited = new Set<string>();
   #dataset?: ImageDataset;
 
   /** @throws ArgumentError for an unknown preset, DataError for a folder that is no data set */
   constructor(options: LaboratoryOptions = {}) {
     checkOptions('Laboratory', options, 'preset store seed precision retrain data signal');
-    const { preset = 'laptop', store = RUNS, seed = 0, data, signal } = options;
-    this.preset = presetAt(preset, data);
-    this.store = new RunStore(store, options.retrain ? undefined : shippedResults(this.preset));
+    const { preset = 'laptop', store = RUNS, seed = 0, retrain = false, data, signal } = options;
+    this.preset = presetHere(preset, data);
+    this.store = new RunStore(store, retrain ? undefined : shippedResults(this.preset));
     checkWhole('Laboratory: seed', seed, 0);
     this.seed = seed;
     this.precision = options.precision ?? fastestPrecisionOf(this.preset.network);
-    this.#data = data;
+    this.retrain = retrain;
+    this.data = data;
     this.#signal = signal;
   }
 
   /** The pictures; to look at what was computed takes none. @throws DataError if they are not there */
   get dataset(): ImageDataset {
-    this.#dataset ??= picturesOf(this.preset, this.#data);
+    this.#dataset ??= picturesOf(this.preset, this.data);
     return this.#dataset;
   }
 
@@ -136,7 +136,7 @@ export class Laboratory {
       }
       await this.#locked([id], async (lost) => {
         // It may have been finished between the look and the lock.
-        record = here() ?? (await this.#train(spec, observer, lost));
+        record = here() ?? (await seen(spec, observer, (by) => this.#train(spec, by, lost)));
       });
       record ??= here();
     }
@@ -187,14 +187,18 @@ export class Laboratory {
 
   /**
    * The finished runs to look at, and their preset: on the pictures at hand, or, where no run was made with them, with the
-   * digest of those that were published.
+   * digest of those that were published; of an experiment, where they are not here, on those of its last run.
    */
   shown(): { readonly preset: Preset; readonly results: Results } {
     const { preset } = this;
     const results = this.results();
+    if (preset.own && preset.dataset.digest === undefined) {
+      const { spec } = lastOfScale(preset, results) ?? {};
+      return { preset: spec ? { ...preset, dataset: spec.dataset, network: spec.network } : preset, results };
+    }
     const part = canonicalJson(preset.dataset);
     const isThere = [...results.values()].some(({ record }) => canonicalJson(record.spec.dataset) === part);
-    const isHere = this.#data !== undefined || preset.own || isThere;
+    const isHere = this.data !== undefined || preset.own || isThere;
     return { preset: isHere ? preset : presetNamed(preset.name), results };
   }
 
@@ -223,7 +227,7 @@ export class Laboratory {
   async evaluate(record: RunRecord, options: EvaluationOptions): Promise<readonly EvaluationRow[]> {
     checkOptions('evaluate', options, 'distortion! strengths onRow onImages');
     const { distortion, strengths = distortionNamed(distortion).testGrid, onRow, onImages } = options;
-    if (this.#data !== undefined) this.datasetOf(record.spec); // else what was counted is told without the pictures
+    if (this.data !== undefined) this.datasetOf(record.spec); // else what was counted is told without the pictures
     await this.evaluateAll([{ record, strengths }], distortion, (_, row) => onRow?.(row), onImages);
     return this.#rows(record, distortion, strengths) as EvaluationRow[];
   }
@@ -290,6 +294,7 @@ export class Laboratory {
         if (lock !== undefined) locks.set(id, lock);
       }
       if (locks.size === 0) {
+        this.#tellWaiting(ids[0]);
         await setTimeout(WAIT_MS, undefined, { signal: this.stopSignal() });
         return;
       }
@@ -298,6 +303,15 @@ export class Laboratory {
     } finally {
       for (const lock of locks.values()) await lock.release();
     }
+  }
+
+  /** Says once in a notebook whom it waits for, as where a class shares a store. */
+  #tellWaiting(id: string): void {
+    const owner = this.store.owner(id);
+    if (owner === undefined || !currentKernel() || this.#awaited.has(id)) return;
+    this.#awaited.add(id);
+    const machine = owner.here ? 'this machine' : 'another machine';
+    console.log(`Waiting for process ${owner.process} of ${machine}, which works on the run ${id}.`);
   }
 
   /** What stops the work at hand: the laboratory's signal or the cell's interrupt, and a lock that was lost. */

@@ -6,7 +6,7 @@ import { checkOptions, hint, shown } from '../io/options';
 import { changedError, Registry } from '../io/registry';
 import { checkLogits, logitsOf, Network } from '../model/network';
 import { fastestPrecision, type Precision, ResNet18 } from '../model/resnet';
-import { hashSeed, type Tensor4D, tf } from '../tensorflow';
+import { hashSeed, type Tensor4D, tf, Variable } from '../tensorflow';
 import { ownCode } from '../tensorflow/graph';
 import { graphHash } from '../tensorflow/graph-hash';
 import type { NetworkForm, OwnNetworkForm } from './spec';
@@ -72,19 +72,23 @@ export function makeNetwork(
   if (precision !== 'float32') {
     throw new ArgumentError(`The network "${name}" computes in float32, but ${precision} was asked for.`);
   }
-  const network = seeded(seed, () => made(maker, { classes, side, seed }));
+  const network = seeded(seed, () => makeBy(maker, { classes, side, seed }));
   if (!(network instanceof Network)) {
     const message = `make of the network "${name}" must return a network, but gave ${shown(network)}.`;
     throw new ArgumentError(message, {
       cure: 'Return what fromLayers or fromFunctions gives, or an object of a class that extends Network; make is not async.',
     });
   }
-  if (living.has(network)) {
-    throw new ArgumentError(`make of the network "${name}" returns the same network again.`, {
+  const parts = [network, ...network.variables.values()];
+  const used = parts.find((part) => made.has(part));
+  if (used !== undefined) {
+    const what =
+      used instanceof Variable ? `the variable "${used.name}" of another network` : 'the same network';
+    throw new ArgumentError(`make of the network "${name}" returns ${what} again.`, {
       cure: 'Make it anew within make: each run has a network of its own.',
     });
   }
-  living.add(network);
+  for (const part of parts) made.add(part);
   try {
     if (network.classes !== classes) {
       throw new ArgumentError(
@@ -106,11 +110,11 @@ export function checkNetwork(form: NetworkForm): void {
   if ('name' in form) own.planned(form.name, form.definition);
 }
 
-/** Networks that `make` has given. */
-const living = new WeakSet<Network>();
+/** Networks that `make` has given, and their variables. */
+const made = new WeakSet<Network | Variable>();
 
 /** @throws ArgumentError with the line of `make` that fails */
-const made = ({ name, make }: NetworkMaker, shape: NetworkShape): Network =>
+const makeBy = ({ name, make }: NetworkMaker, shape: NetworkShape): Network =>
   ownCode(`make of the network "${name}" fails for ${JSON.stringify(shape)}.`, () => make(shape));
 
 /** Adds to a network of one's own the hashes of what it computes and of its first weights. @throws as {@link makeNetwork} */
@@ -119,12 +123,20 @@ export function withGraph(form: NetworkForm, shape: Pick<NetworkShape, 'classes'
   const known = graphs.get(own.planned(form.name, form.definition)) as Map<string, string>;
   const key = `${shape.classes} ${shape.side}`;
   if (!known.has(key)) {
-    const network = makeNetwork(form, { ...shape, seed: 0, precision: 'float32' });
+    const networks = [0, 1].map((seed) => makeNetwork(form, { ...shape, seed, precision: 'float32' }));
     try {
+      const [network] = networks;
       checkLogits(network, shape.side);
-      known.set(key, `${graphOf(network, shape.side)}-${beginningOf(network)}`);
+      checkVariables(form.name, network, shape.side);
+      const [beginning, another] = networks.map(beginningOf);
+      known.set(key, `${graphOf(network, shape.side)}-${beginning}`);
+      if (beginning === another && network.weightsFile === undefined) {
+        console.warn(
+          `The network "${form.name}" begins with the same weights at every seed.\n→ Unless they are to be these, draw them by the seed that make is given: normalTensor([seed, 1], …).`,
+        );
+      }
     } finally {
-      network.dispose();
+      for (const network of networks) network.dispose();
     }
   }
   return { ...form, graph: known.get(key) };
@@ -151,15 +163,33 @@ function beginningOf({ variables }: Network): string {
 /** Odd factors: of their 32-bit products with 1, 2, 3, … as many are negative as positive, in no order. */
 const SIGNS = [0x9e3779b1, 0x85ebca6b, 0xc2b2ae35];
 
-/** Hashes what a network computes in training and in tests, and the weights that it was loaded with. */
-function graphOf(network: Network, side: number): string {
-  const graphs = [true, false].map((training) =>
+/** What a network computes in training and in tests. */
+function graphsOf(network: Network, side: number) {
+  return [true, false].map((training) =>
     graphHash(
       ({ images }) => ({ logits: logitsOf(network, images, { training, track: false }) }),
       () => ({ images: tf.zeros([2, side, side, 3]) as Tensor4D }),
     ),
   );
-  const graph = graphs.map(({ hash }) => hash).join('');
+}
+
+/** @throws ArgumentError if a network reads a variable that is not one of its own: a run would begin with what another has left */
+function checkVariables(name: string, network: Network, side: number): void {
+  const known = new Set(network.variables.values());
+  const read = graphsOf(network, side).flatMap(({ variables }) => variables);
+  const foreign = read.find((variable) => !known.has(variable));
+  if (foreign === undefined) return;
+  throw new ArgumentError(
+    `The network "${name}" reads the variable "${foreign.name}", which is not in its variables.`,
+    { cure: 'Make it within make, and name it in variables: each run then begins with its first value.' },
+  );
+}
+
+/** Hashes what a network computes, and the weights that it was loaded with. */
+function graphOf(network: Network, side: number): string {
+  const graph = graphsOf(network, side)
+    .map(({ hash }) => hash)
+    .join('');
   const { weightsFile } = network;
   return shortHash(weightsFile === undefined ? graph : graph + shortHash(readFileSync(weightsFile)));
 }

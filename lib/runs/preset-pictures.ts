@@ -12,6 +12,7 @@ import { shown } from '../io/options';
 import { inData } from '../io/project';
 import { withGraph } from './networks';
 import { type Preset, presetNamed } from './presets';
+import { orIfBad } from './run-store';
 import { canonicalJson, type DatasetPart, type RunSpec, runId } from './spec';
 
 /** Where a preset's own data set lies, and what opens it. */
@@ -71,6 +72,19 @@ export function presetAt(name: string, data?: Pictures): Preset {
     cropSide,
     dataset: { name: dataset.name, digest: digestOf(dataset), ...counts },
   };
+}
+
+/**
+ * {@link presetAt}, but an experiment whose pictures are not here is as it was defined: what was computed can be looked at, and
+ * whoever needs the pictures is told.
+ */
+export function presetHere(name: string, data?: Pictures): Preset {
+  const defined = presetNamed(name);
+  if (!defined.own || data !== undefined) return presetAt(name, data);
+  return orIfBad(
+    () => presetAt(name),
+    () => defined,
+  );
 }
 
 /** @throws DataError if a run was trained on other pictures than those that a preset is on */

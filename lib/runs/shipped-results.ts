@@ -4,7 +4,15 @@ import { join } from 'node:path';
 import { DataError } from '../io/errors';
 import { readLines } from '../io/files';
 import type { Preset } from './presets';
-import { orIfBad, passedOver, type Results, type RunResult, type RunStore, SHIPPED } from './run-store';
+import {
+  orIfBad,
+  passedOver,
+  type Results,
+  type RunRecord,
+  type RunResult,
+  type RunStore,
+  SHIPPED,
+} from './run-store';
 import { canonicalJson, type RunSpec } from './spec';
 
 /** Where the records lie of the runs of a preset that ship. */
@@ -57,4 +65,21 @@ export function readResults(store: RunStore): Results {
 /** Whether a run is of a preset, on the same pictures. */
 export function isOf({ dataset, network }: Preset, spec: RunSpec): boolean {
   return canonicalJson([spec.dataset, spec.network]) === canonicalJson([dataset, network]);
+}
+
+/** Whether a run is of a preset's network and numbers, on whatever pictures. */
+export function isOfScale(preset: Preset, spec: RunSpec): boolean {
+  const scaleOf = ({ network, batchSize, learningRate }: Pick<Preset, keyof Preset & keyof RunSpec>) => {
+    const form = 'width' in network ? network.width : [network.name, network.definition];
+    return canonicalJson([form, batchSize, learningRate]);
+  };
+  return scaleOf(preset) === scaleOf(spec);
+}
+
+/** Of the runs of a preset's network and numbers, on whatever pictures, the one that ended last. */
+export function lastOfScale(preset: Preset, results: Results): RunRecord | undefined {
+  return [...results.values()]
+    .flatMap(({ record }) => (isOfScale(preset, record.spec) ? record : []))
+    .sort((a, b) => (a.finished < b.finished ? -1 : 1))
+    .at(-1);
 }

@@ -161,6 +161,27 @@ export function runTitle({ method, distortion }: Pick<RunSpec, 'method' | 'disto
   return `${name} (${method.kind === 'own' ? strength : `${strength}, ${weightText(method)}`})`;
 }
 
+/**
+ * Names runs as {@link runTitle}, and where several settings would have one name, with what tells them apart:
+ * `DA (σ=0.1, p=1), 20 epochs`, `ST (ε=0.1, α=1) on fgsm`.
+ */
+export function runTitles(
+  runs: readonly Pick<RunSpec, 'method' | 'distortion' | 'epochs'>[],
+): readonly string[] {
+  const alike = new Map<string, { readonly names: Set<string>; readonly epochs: Set<number> }>();
+  const titles = runs.map((run) => {
+    const title = runTitle(run);
+    const { names, epochs } = alike.get(title) ?? { names: new Set(), epochs: new Set() };
+    alike.set(title, { names: names.add(run.distortion?.name ?? ''), epochs: epochs.add(run.epochs) });
+    return title;
+  });
+  return runs.map((run, at) => {
+    const { names = new Set(), epochs = new Set() } = alike.get(titles[at]) ?? {};
+    const on = names.size > 1 ? ` on ${run.distortion?.name}` : '';
+    return `${titles[at]}${on}${epochs.size > 1 ? `, ${run.epochs} epoch${run.epochs === 1 ? '' : 's'}` : ''}`;
+  });
+}
+
 /** Writes a strength as legends do; of a distortion that is not known here, with its name for a symbol. */
 function strengthNamed({ name, strength, definition }: NamedDistortion): string {
   if (definition !== undefined && definition !== definitionOf(name)) return `${name}=${strength}`;

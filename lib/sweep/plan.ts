@@ -6,7 +6,6 @@ import { ArgumentError } from '../io/errors';
 import { checkOptions, hint } from '../io/options';
 import type { Precision } from '../model/resnet';
 import {
-  controlsOf,
   type FigureName,
   familiesOf,
   figureNames,
@@ -15,6 +14,7 @@ import {
   panelsOf,
   readAs,
   settingsOf,
+  type TrainingName,
   testStrengths,
   unpictured,
 } from '../paper/figures';
@@ -22,8 +22,8 @@ import { isStudy, type StudyName, studyNames, studyOf, studyStrengths } from '..
 import { plugins } from '../runs/experiment';
 import type { Job } from '../runs/job';
 import { presetAt } from '../runs/preset-pictures';
-import { BASELINE, CONTROL, type Preset, specOf, type Treatment } from '../runs/presets';
-import { type NamedDistortion, type RunSpec, runId, runTitle } from '../runs/spec';
+import { BASELINE, controlsOf, type Preset, specOf, type Treatment } from '../runs/presets';
+import { type NamedDistortion, type RunSpec, runId, runTitles } from '../runs/spec';
 import type { Reading } from '../training/methods';
 
 /** At which preset, with which seeds and reading of Eq. 5, the runs are planned. */
@@ -93,15 +93,15 @@ export function planJobs(subject: SweepSubject, options: PlanOptions): readonly 
     }
     for (const treatment of far) add(treatment, seeds[0], 2);
   }
-  return [...jobs]
-    .sort(([, a], [, b]) => a.rank - b.rank)
-    .map(([id, { spec, tests }]) => ({
-      ...{ id, title: runTitle(spec), ...shared, spec },
-      tests: [...tests].map(([distortion, strengths]) => {
-        const place = (strength: Strength) => placeInGrid(distortionNamed(distortion), strength);
-        return { distortion, strengths: [...strengths].sort((a, b) => place(a) - place(b)) };
-      }),
-    }));
+  const inOrder = [...jobs].sort(([, a], [, b]) => a.rank - b.rank);
+  const titles = runTitles(inOrder.map(([, { spec }]) => spec));
+  return inOrder.map(([id, { spec, tests }], at) => ({
+    ...{ id, title: titles[at], ...shared, spec },
+    tests: [...tests].map(([distortion, strengths]) => {
+      const place = (strength: Strength) => placeInGrid(distortionNamed(distortion), strength);
+      return { distortion, strengths: [...strengths].sort((a, b) => place(a) - place(b)) };
+    }),
+  }));
 }
 
 /** A test, and what is trained for it beside the baseline: with every seed, and with the first alone. */
@@ -115,19 +115,18 @@ interface PlannedTest {
 function testsOf(subject: SweepSubject, preset: Preset, reading?: Partial<Reading>): readonly PlannedTest[] {
   const { own } = preset;
   if (subject === 'all' && own) {
-    const near = [CONTROL, ...own.treatments];
+    const near = [...controlsOf(own.treatments, preset), ...own.treatments];
     return own.tests.map(({ distortion, strengths }) => ({ test: distortion, strengths, near }));
   }
   const ofPanel = (panel: Pick<Panel, 'curves' | 'band' | 'test'>, strengths: readonly Strength[]) => {
     const families = familiesOf(panel).map((family) => readAs(family, reading));
-    const [near, far]: Treatment[][] = [[...controlsOf(families, preset)], []];
-    for (const family of families) {
-      for (const treatment of settingsOf(family, preset)) {
-        const { strength } = treatment.distortion as NamedDistortion;
-        (isSameStrength(strength, PRACTICAL_TRAINING[family.training]) ? near : far).push(treatment);
-      }
-    }
-    return { test: panel.test, strengths, near, far };
+    const settings = families.flatMap((family) => settingsOf(family, preset));
+    const isNear = ({ distortion }: Treatment) => {
+      const { name, strength } = distortion as NamedDistortion;
+      return isSameStrength(strength, PRACTICAL_TRAINING[name as TrainingName]);
+    };
+    const near = [...controlsOf(settings, preset), ...settings.filter(isNear)];
+    return { test: panel.test, strengths, near, far: settings.filter((one) => !isNear(one)) };
   };
   const tests = (subject === 'all' ? figureNames : subject).flatMap((name): readonly PlannedTest[] =>
     isStudy(name)

@@ -1,7 +1,7 @@
 /** Many runs, done wherever there are cores; finished work is found on disk and not repeated. */
 import { join } from 'node:path';
 import { isSameStrength } from '../distortions/distortion';
-import { NoRoomError } from '../io/errors';
+import { ArgumentError, NoRoomError } from '../io/errors';
 import { appendLine, makeFolder, NO_ROOM_TEXT, readLines } from '../io/files';
 import { checkOptions } from '../io/options';
 import { currentKernel } from '../notebook/client';
@@ -68,22 +68,38 @@ export async function* sweep(
   signal?.throwIfAborted();
 }
 
-/** Says how many runs of a figure are there; with `goOn` it does those that are missing, in child processes. */
+/**
+ * Says how many of a laboratory's runs of a figure are there, and which failed; with `goOn` it does those that are missing, in
+ * child processes.
+ *
+ * @throws ArgumentError where the laboratory has an opened data set, which other processes do not
+ */
 export async function trainFigure(
   figure: Exclude<SweepSubject, string>[number],
-  { preset, store }: Laboratory,
+  { preset, store, seed, precision, retrain, data }: Laboratory,
   { goOn = false }: { readonly goOn?: boolean } = {},
 ): Promise<string> {
+  if (data !== undefined && typeof data !== 'string') {
+    throw new ArgumentError(
+      'trainFigure trains in processes of their own, which do not have the opened data set.',
+      {
+        cure: 'Give the laboratory the folder of its pictures, or run the treatments one by one: laboratory.run.',
+      },
+    );
+  }
   let [told, bar]: [string, ProgressBar | undefined] = ['', undefined];
-  const options = { preset: preset.name, store: store.directory, engine: localEngine() };
-  for await (const { done, jobs } of sweep([figure], options)) {
+  const failed: string[] = [];
+  const plan = { preset: preset.name, store: store.directory, seeds: [seed], precision, retrain, data };
+  for await (const { done, jobs, event } of sweep([figure], { ...plan, engine: localEngine() })) {
     told = `At the preset ${preset.name}, ${done} of ${jobs} runs of ${figure} are complete, with all of their tests`;
     if (!goOn) break;
     bar ??= progress({ total: jobs, label: figure, unit: 'runs' });
     bar.advance(done - bar.done);
+    if (event) bar.note(`${event.job.title}, ${event.message ?? event.kind}`);
+    if (event?.kind === 'failed') failed.push(`${event.job.title}: ${event.message}`);
   }
   bar?.close();
-  return told;
+  return failed.length === 0 ? told : `${told}. ${failed.length} failed, the first of them ${failed[0]}`;
 }
 
 /** Plans a sweep: the jobs of some figures, and those of them that are whole in neither precision. */

@@ -72,6 +72,17 @@ export function valueAndGradients(
   });
 }
 
+/** ∇ of a loss with respect to a tensor `x` that it is computed of. @throws ArgumentError as {@link valueAndGradients} */
+export function gradientOf<X extends Tensor>(loss: (x: X) => Scalar, x: X): X {
+  return tf.tidy(() => {
+    const [gradient] = gradientsOf(() => loss(x), [x]).grads;
+    if (gradient) return gradient as X;
+    throw new ArgumentError('The loss does not depend on the images.', {
+      cure: "A network's forward computes the logits of the images that it is given, by TensorFlow.js' ops.",
+    });
+  });
+}
+
 /** Takes the gradients of `loss`; an op for which tfjs has none is named with the line that calls it. */
 function gradientsOf(loss: () => Scalar, values: Tensor[]) {
   try {

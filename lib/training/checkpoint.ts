@@ -48,6 +48,9 @@ function previousOf(file: string): string {
 /** Begins the names of the best epoch's values. */
 const BEST = 'best/';
 
+/** Whether a variable's name is one of those that checkpoints give to other things. */
+export const isTaken = (name: string) => /^(best|loss)\/|\.momentum$/.test(name);
+
 /** Writes one file, whole or not at all, and keeps the one before. @throws DataError if the disk is full */
 export function saveCheckpoint(
   file: string,

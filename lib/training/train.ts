@@ -13,7 +13,7 @@ import { ResNet18 } from '../model/resnet';
 import { currentKernel } from '../notebook/client';
 import { giveWay } from '../notebook/give-way';
 import { type CompileOptions, compile, Nesterov, type Scalar, tf, valueAndGradients } from '../tensorflow';
-import { type EpochResult, loadCheckpoint, type Snapshot, saveCheckpoint } from './checkpoint';
+import { type EpochResult, isTaken, loadCheckpoint, type Snapshot, saveCheckpoint } from './checkpoint';
 import {
   checkMethod,
   computedBy,
@@ -150,6 +150,11 @@ export class Trainer {
     const { parameters } = network;
     this.#learnt = [...network.variables.keys()].filter((name) => network.variables.get(name)?.trainable);
     if (parameters.length === 0) throw new ArgumentError('train: the network has no weights to train.');
+    const taken = [...network.variables.keys()].find(isTaken);
+    if (taken !== undefined)
+      throw new ArgumentError(
+        `train: no variable of a network can be called "${taken}": checkpoints have other things of such names.`,
+      );
     if (!(network instanceof ResNet18)) checkLogits(network, dataset.cropSide);
     const optimizer = new Nesterov(parameters, { learningRate });
     this.#optimizer = optimizer;

@@ -1,5 +1,6 @@
 import { relative } from 'node:path';
 import { type KernelClient, setCurrentKernel } from '../../notebook/client';
+import { isDisplaying } from '../../notebook/display';
 import { encodeBundle, type MimeBundle, toMimeBundle } from '../../notebook/mime';
 import { Interpreter } from '../compiler/interpreter';
 import { LoadedModules } from '../compiler/modules';
@@ -41,6 +42,8 @@ export class Cells {
   /** All so far: what they have started may go on. */
   readonly #cells: Cell[] = [];
   #count = 0;
+  /** What `display` has given: a cell that ends with it has shown its value already. */
+  readonly #places = new Set<unknown>();
   #input: { resolve(answer: string): void; reject(error: Error): void } | undefined;
 
   constructor(
@@ -150,7 +153,9 @@ export class Cells {
   async #evaluate(code: Code): Promise<{ readonly data?: MimeBundle; readonly failure?: Failure }> {
     const outcome = await this.interpreter.execute(code.source, code.script);
     if (outcome.kind === 'value') {
-      return outcome.value === undefined ? {} : { data: encodeBundle(await toMimeBundle(outcome.value)) };
+      const { value } = outcome;
+      const isShown = value === undefined || isDisplaying(value) || this.#places.has(value);
+      return isShown ? {} : { data: encodeBundle(await toMimeBundle(value)) };
     }
     if (outcome.kind === 'diagnostics') return { failure: failureOfDiagnostics(code, outcome.diagnostics) };
     // The message of the interrupt may wait behind what has ended now.
@@ -197,8 +202,10 @@ export class Cells {
     };
     return {
       comm: this.comms,
-      display: (bundle, { displayId, metadata = {} } = {}) =>
-        show('display_data', { data: encodeBundle(bundle), metadata, transient: { display_id: displayId } }),
+      display: (bundle, { displayId, metadata = {} } = {}) => {
+        if (displayId) this.#places.add(displayId);
+        show('display_data', { data: encodeBundle(bundle), metadata, transient: { display_id: displayId } });
+      },
       update: (displayId, bundle) => {
         const transient = { display_id: displayId };
         show('update_display_data', { data: encodeBundle(bundle), metadata: {}, transient });

@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { types } from 'node:util';
 import vm from 'node:vm';
 import ts from 'typescript-6';
+import { ownLibrary, placeOfLibrary } from './options';
 import { packages, versionOf } from './program';
 import { addMap } from './stack';
 import { names, runnable, withoutMap } from './transform';
@@ -90,7 +91,7 @@ export class Modules {
   }
 
   #fromNode(specifier: string, from: string): unknown {
-    const require = createRequire(from);
+    const require = createRequire(ownLibrary.test(specifier) ? placeOfLibrary(dirname(from)) : from);
     this.preparations[specifier]?.(require);
     return require(specifier);
   }

@@ -1,4 +1,26 @@
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import ts from 'typescript-6';
+import { inProject } from '../../io/project';
+
+/** The library that the kernel is a part of, and its rooms. */
+export const ownLibrary = /^stability-training(\/|$)/;
+
+const libraryPaths = {
+  'stability-training': [inProject('dist', 'index')],
+  'stability-training/*': [inProject('dist', '*', 'index')],
+};
+
+/** A file from where the library is found: one of the folder, or where it is not installed there, this one. */
+export function placeOfLibrary(directory: string): string {
+  const file = join(directory, 'cell.ts');
+  try {
+    createRequire(file).resolve('stability-training');
+    return file;
+  } catch {
+    return __filename;
+  }
+}
 
 /** What a `tsconfig.json` says that holds for cells, too: how strictly to check, and where to look. */
 const heeded =
@@ -24,6 +46,7 @@ export function optionsFor(directory: string): ts.CompilerOptions {
   const web = config?.lib?.filter((name) => /^lib\.(dom|webworker)/.test(name)) ?? [];
   return {
     strict: true,
+    ...(placeOfLibrary(directory) === __filename && { paths: libraryPaths }),
     // What a cell catches it mostly prints.
     useUnknownInCatchVariables: false,
     jsx: ts.JsxEmit.React,

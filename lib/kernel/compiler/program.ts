@@ -64,6 +64,8 @@ export class Program {
   readonly #cells = new Map<string, { readonly text: string; readonly version: number }>();
   /** The last cell that declares each name. */
   readonly #owners = new Map<string, { readonly module: string; readonly kind: ts.ScriptElementKind }>();
+  /** What each module of {@link #owners} was kept as. */
+  readonly #texts = new Map<string, string>();
   /** Every program needs them: Node's types, and cells that add to the global ones. */
   readonly #always: string[] = [];
   #knowsNode = false;
@@ -129,7 +131,7 @@ export class Program {
     const program = this.#service.getProgram();
     const whole = program?.getSourceFile(this.#current);
     if (!program || !whole) throw new Error(`TypeScript has lost ${this.#current}.`);
-    const diagnostics = [...own, ...this.#importedDiagnostics(program)];
+    const diagnostics = [...own, ...this.#importedDiagnostics(program, whole)];
     if (diagnostics.length > 0) return { ...checked, diagnostics };
     return { ...checked, diagnostics, ...emit(program, whole, parsed.text.length) };
   }
@@ -138,10 +140,16 @@ export class Program {
   keep({ text, extension }: Pick<Checked, 'text' | 'extension'>, names: Checked['names']): void {
     const addsGlobals = /\bdeclare\s+(global|module)\b/.test(text);
     if (names.size === 0 && !addsGlobals) return;
+    // One that is run again unchanged stays what it was: its classes are not other ones to what knows them.
+    const before = [...names.keys()].map((name) => this.#owners.get(name)?.module);
+    const [same] = before;
+    const isSame = same !== undefined && before.every((module) => module === same);
+    if (isSame && this.#texts.get(same) === text) return;
     const module = `.cell-${this.#count++}`;
     // TypeScript sees a doc comment at the beginning of a line only; no place in the file counts any more.
     const file = this.#set(`${module}${extension}`, text.replace(/(?<=[{;,]) (?=\/\*\*)/g, '\n'));
     if (addsGlobals) this.#always.push(file);
+    this.#texts.set(`./${module}`, text);
     for (const [name, kind] of names) this.#owners.set(name, { module: `./${module}`, kind });
   }
 
@@ -203,18 +211,32 @@ export class Program {
     return file;
   }
 
-  #importedDiagnostics(program: ts.Program): Diagnostic[] {
-    return program.getSourceFiles().flatMap((file) => {
-      const { fileName, isDeclarationFile } = file;
-      if (isDeclarationFile || this.#cells.has(fileName) || !/\.[cm]?tsx?$/.test(fileName)) return [];
+  /** What is wrong with the files that a cell imports itself, and with those that these import: what earlier cells have imported goes on. */
+  #importedDiagnostics(program: ts.Program, cell: ts.SourceFile): Diagnostic[] {
+    return [...this.#importedFrom(program, cell)].flatMap((file) => {
+      const { fileName } = file;
       const version = versionOf(fileName);
-      if (fileName.includes(packages) || this.#sound.get(fileName) === version) return [];
+      if (this.#sound.get(fileName) === version) return [];
       const found = [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)]
         .filter(({ code }) => !allowed.has(code))
         .map((diagnostic) => placed(diagnostic, 0, relative(this.#directory, fileName)));
       if (found.length === 0) this.#sound.set(fileName, version);
       return found;
     });
+  }
+
+  /** The files beside the notebook that a file imports, and those that they import. */
+  #importedFrom(program: ts.Program, file: ts.SourceFile, known = new Set<ts.SourceFile>()) {
+    for (const { fileName: specifier } of ts.preProcessFile(file.text, true, true).importedFiles) {
+      const { resolvedModule } = ts.resolveModuleName(specifier, file.fileName, this.options, ts.sys);
+      const name = resolvedModule?.resolvedFileName ?? '';
+      const isChecked = /(?<!\.d)\.[cm]?tsx?$/.test(name) && !name.includes(packages);
+      const found = isChecked ? program.getSourceFile(name) : undefined;
+      if (found === undefined || known.has(found)) continue;
+      known.add(found);
+      this.#importedFrom(program, found, known);
+    }
+    return known;
   }
 
   #host(): ts.LanguageServiceHost {
@@ -269,6 +291,7 @@ function placed(
   const { line, character } = file?.getLineAndCharacterOfPosition(start - shift) ?? { line: 0, character: 0 };
   const text = ts
     .flattenDiagnosticMessageText(messageText, '\n')
+    .replaceAll(/import\("[^"]*\/\.cell-\d+"\)\./g, '') // which cell a type is of tells nobody anything
     .replace('because it is an import', 'because it is a constant or an import'); // constants of other cells come so
   return { ...(name && { file: name }), line: line + 1, column: character + 1, text, code };
 }

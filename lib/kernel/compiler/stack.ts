@@ -80,9 +80,10 @@ function frameText(frame: NodeJS.CallSite): string | undefined {
   return frame.toString().replace(`${frame.getScriptNameOrSourceURL()}:${line}:${column}`, place);
 }
 
+/** As V8 does, also of what is no error but has its name and message, as `console.trace` makes. */
 function headOf(error: Error): string {
   try {
-    return String(error);
+    return Error.prototype.toString.call(error);
   } catch {
     return 'Error';
   }
