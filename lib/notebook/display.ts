@@ -5,6 +5,9 @@ import { toMimeBundle } from './mime';
 /** Names something displayed, so that {@link updateDisplay} can change it. */
 export type DisplayId = string & { readonly displayId: unique symbol };
 
+/** Marks what `display` gives: a cell that ends with it has shown its value. */
+const displayed = Symbol.for('stability-training/displayed');
+
 /**
  * Shows a value under the cell that runs, in a terminal as text.
  *
@@ -16,9 +19,6 @@ export type DisplayId = string & { readonly displayId: unique symbol };
 export function display(value: unknown): Promise<DisplayId> {
   return Object.assign(show(value), { [displayed]: true });
 }
-
-/** Marks what `display` gives: a cell that ends with it has shown its value. */
-const displayed = Symbol.for('stability-training/displayed');
 
 /** Whether a value is a call of `display` that nobody awaits. */
 export const isDisplaying = (value: unknown) => value instanceof Promise && displayed in value;

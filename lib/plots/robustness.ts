@@ -110,22 +110,23 @@ export function robustnessFigure(options: RobustnessFigureOptions): Figure {
           y: 1,
           ...note(13),
         },
-        ...(isKnown
-          ? [
-              {
-                text: `chance: ${Number(guess.toFixed(1))} %`,
-                xref: 'paper',
-                x: 0.005,
-                y: guess,
-                ...note(12),
-                ...(guess >= 5 && { yanchor: 'top' }), // undistorted, no curve comes below it; strong attacks do
-              },
-            ]
-          : []),
+        ...(isKnown ? [chanceNote(guess)] : []),
       ],
     },
     text: tableOf(options, axis.strengths),
   });
+}
+
+/** @param guess in per cent */
+function chanceNote(guess: number) {
+  return {
+    text: `chance: ${Number(guess.toFixed(1))} %`,
+    xref: 'paper',
+    x: 0.005,
+    y: guess,
+    ...note(12),
+    ...(guess >= 5 && { yanchor: 'top' }), // undistorted, no curve comes below it; strong attacks do
+  };
 }
 
 function note(size: number) {

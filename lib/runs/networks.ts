@@ -96,7 +96,7 @@ export function makeNetwork(
         { cure: 'make gets the number of classes: use it.' },
       );
     }
-    if (graph !== undefined && graph.split('-')[0] !== graphOf(network, side))
+    if (graph !== undefined && graph.split('-')[0] !== graphOf(name, network, side))
       throw changedError('network', name);
     return network;
   } catch (error) {
@@ -127,9 +127,8 @@ export function withGraph(form: NetworkForm, shape: Pick<NetworkShape, 'classes'
     try {
       const [network] = networks;
       checkLogits(network, shape.side);
-      checkVariables(form.name, network, shape.side);
       const [beginning, another] = networks.map(beginningOf);
-      known.set(key, `${graphOf(network, shape.side)}-${beginning}`);
+      known.set(key, `${graphOf(form.name, network, shape.side)}-${beginning}`);
       if (beginning === another && network.weightsFile === undefined) {
         console.warn(
           `The network "${form.name}" begins with the same weights at every seed.\n→ Unless they are to be these, draw them by the seed that make is given: normalTensor([seed, 1], …).`,
@@ -163,33 +162,27 @@ function beginningOf({ variables }: Network): string {
 /** Odd factors: of their 32-bit products with 1, 2, 3, … as many are negative as positive, in no order. */
 const SIGNS = [0x9e3779b1, 0x85ebca6b, 0xc2b2ae35];
 
-/** What a network computes in training and in tests. */
-function graphsOf(network: Network, side: number) {
-  return [true, false].map((training) =>
+/**
+ * Hashes what a network computes in training and in tests, and the weights that it was loaded with.
+ *
+ * @throws ArgumentError if it reads a variable that is not one of its own: a run would begin with what another has left
+ */
+function graphOf(name: string, network: Network, side: number): string {
+  const graphs = [true, false].map((training) =>
     graphHash(
       ({ images }) => ({ logits: logitsOf(network, images, { training, track: false }) }),
       () => ({ images: tf.zeros([2, side, side, 3]) as Tensor4D }),
     ),
   );
-}
-
-/** @throws ArgumentError if a network reads a variable that is not one of its own: a run would begin with what another has left */
-function checkVariables(name: string, network: Network, side: number): void {
-  const known = new Set(network.variables.values());
-  const read = graphsOf(network, side).flatMap(({ variables }) => variables);
-  const foreign = read.find((variable) => !known.has(variable));
-  if (foreign === undefined) return;
-  throw new ArgumentError(
-    `The network "${name}" reads the variable "${foreign.name}", which is not in its variables.`,
-    { cure: 'Make it within make, and name it in variables: each run then begins with its first value.' },
-  );
-}
-
-/** Hashes what a network computes, and the weights that it was loaded with. */
-function graphOf(network: Network, side: number): string {
-  const graph = graphsOf(network, side)
-    .map(({ hash }) => hash)
-    .join('');
+  const own = new Set(network.variables.values());
+  const foreign = graphs.flatMap(({ variables }) => variables).find((variable) => !own.has(variable));
+  if (foreign !== undefined) {
+    throw new ArgumentError(
+      `The network "${name}" reads the variable "${foreign.name}", which is not in its variables.`,
+      { cure: 'Make it within make, and name it in variables: each run then begins with its first value.' },
+    );
+  }
+  const graph = graphs.map(({ hash }) => hash).join('');
   const { weightsFile } = network;
   return shortHash(weightsFile === undefined ? graph : graph + shortHash(readFileSync(weightsFile)));
 }

@@ -79,7 +79,7 @@ export class SeedDeviations {
     const cells = [...weights].map(([strength, weight]): WeightedCell => [cellKey(test, strength), weight]);
     const own = this.#spread(cells);
     if (own.freedom >= LEAST_FREEDOM) return { variance: own.squares / own.freedom, freedom: own.freedom };
-    const ofTest = this.#spreadOfEach(cellKey(test, ''));
+    const ofTest = this.#spreadOfEach(`${test} `);
     const { squares, freedom } = ofTest.freedom >= LEAST_FREEDOM ? ofTest : this.#spreadOfEach('');
     if (freedom === 0) return { variance: Number.POSITIVE_INFINITY, freedom: 1 };
     // At most: as if a run's luck were the same at all strengths, deviations add, not their squares.
@@ -117,7 +117,7 @@ const together = (all: readonly Spread[]): Spread => ({
   freedom: sum(all.map(({ freedom }) => freedom)),
 });
 
-const cellKey = (test: string, strength: number | null | '') => `${test} ${strength}`;
+const cellKey = (test: string, strength: number | null) => `${test} ${strength}`;
 
 function tablesOf(results: Results): readonly (readonly Accuracies[])[] {
   const tables = new Map<string, Accuracies[]>();
