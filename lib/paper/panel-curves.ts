@@ -101,7 +101,7 @@ export function commonSeeds(curves: readonly SettingCurve[]): readonly number[] 
 }
 
 /** Curves over the seeds that all of them have, so that no curve is another's luck; as they are where they have none. */
-function ofCommonSeeds(curves: readonly SettingCurve[]): readonly SettingCurve[] {
+export function ofCommonSeeds(curves: readonly SettingCurve[]): readonly SettingCurve[] {
   const seeds = commonSeeds(curves);
   if (seeds.length === 0) return curves;
   return curves.map(({ treatment, points, runs, rows }) =>

@@ -13,6 +13,7 @@ import {
   curveLabel,
   curvesOn,
   type NamedCurve,
+  ofCommonSeeds,
   type SettingCurve,
   SettingCurves,
 } from '../panel-curves';
@@ -200,10 +201,7 @@ export class Evidence {
 
   /** The width of the runs of a side is that from the lowest to the highest at a strength, mean over the strengths. */
   #widths(these: readonly NamedCurve[], those: readonly NamedCurve[], at: Strengths, test: DistortionName) {
-    const terms = at.flatMap((strength) => [
-      ...widthTerms(those, strength, NARROWER / at.length),
-      ...widthTerms(these, strength, -1 / at.length),
-    ]);
+    const terms = [...widthTerms(those, at, NARROWER), ...widthTerms(these, at, -1)];
     const widths = `${NARROWER} × the width of ${bandText(those)} − the width of ${bandText(these)}`;
     return this.#compared(`${widths}, mean over ${rangeText(at, test)}`, terms, GAIN, test);
   }
@@ -261,11 +259,17 @@ function bandText([{ curve }]: readonly NamedCurve[]): string {
   return `DA’s range${epochs === undefined ? '' : ' after twice the epochs'}`;
 }
 
-function widthTerms(of: readonly NamedCurve[], strength: number | null, weight: number): readonly Term[] {
-  const at = ({ curve }: NamedCurve) => accuracyAt(curve, strength);
-  const highest = of.reduce((x, y) => (at(y) > at(x) ? y : x));
-  const lowest = of.reduce((x, y) => (at(y) < at(x) ? y : x));
-  return differenceTerms(highest.curve, lowest.curve, strength, weight);
+/** Which curve is the highest and which the lowest at a strength is decided by the seeds that all have, as which is the best. */
+function widthTerms(of: readonly NamedCurve[], strengths: Strengths, factor: number): readonly Term[] {
+  const curves = of.map(({ curve }) => curve);
+  const common = ofCommonSeeds(curves);
+  return strengths.flatMap((strength) => {
+    const scores = common.map((curve) => accuracyAt(curve, strength));
+    const [highest, lowest] = [Math.max(...scores), Math.min(...scores)].map(
+      (score) => curves[scores.indexOf(score)],
+    );
+    return differenceTerms(highest, lowest, strength, factor / strengths.length);
+  });
 }
 
 /** Some comparison is as claimed: surely so although there are many; or surely none is. */
