@@ -299,6 +299,33 @@ describe('an experiment of one’s own', () => {
         tests: [{ distortion: 'jpeg' }],
       }),
     );
+    // Which of two data sets its runs are of is asked, not guessed.
+    const two = join(folder, 'two data sets');
+    cpSync(store, two, { recursive: true });
+    const half = join(folder, 'half');
+    const { classNames, train, validation, test } = openFolder(pictures);
+    const few = (split: Split) => ({
+      images: readImages(split, [...Array(12).keys()]),
+      labels: [...split.labels].slice(0, 12),
+    });
+    await buildArrays({
+      name: 'half',
+      classNames,
+      side: 32,
+      train: few(train),
+      validation: few(validation),
+      test: few(test),
+      out: half,
+    });
+    await succeeds('sweep', ...own, '--data', half, '--store', two, '--engine', 'in-process', '--seeds', '0');
+    await assert.rejects(
+      promisify(execFile)(
+        process.execPath,
+        [cli, 'figures', ...own, '--store', two, '--out', out, '--no-html'],
+        away,
+      ),
+      /pictures of bars are not here, and its runs may be those of \w+ \(\w+\) or of \w+ \(\w+\)\.\n→ .*--data/,
+    );
     assert.match(
       await succeeds('evaluate', ...asked, '30', '--plugin', `${json},${plugin}`, '--store', store),
       /q=30/,

@@ -87,6 +87,7 @@ describe('the frame of the runs', () => {
       p: null,
       mu: null,
       seed: 0,
+      'data set': 'CIFAR-10',
       'training images': 128,
       epochs: 1,
       'best epoch': 1,
@@ -129,7 +130,10 @@ describe('the frame of the runs', () => {
     await frameTable(runs).save(file);
     const [head, first] = readFileSync(file, 'utf8').split('\r\n');
     assert.match(head, /^run,title,method,distortion,strength,second strength,alpha,/);
-    assert.match(first, /^[0-9a-f]{16},baseline,baseline,,,,,,,0,128,2,2,0.2,6,150,float32,"a, b",0.1.0,/);
+    assert.match(
+      first,
+      /^[0-9a-f]{16},baseline,baseline,,,,,,,0,CIFAR-10,128,2,2,0.2,6,150,float32,"a, b",0.1.0,/,
+    );
   });
 });
 
@@ -145,7 +149,7 @@ describe('the frame of the evaluations', () => {
 
   it('is empty of an empty store, with its columns', async () => {
     const { rows, columns } = frameTable(evaluationsFrame(new Map()));
-    assert.deepEqual([rows.length, columns.length], [0, 9]);
+    assert.deepEqual([rows.length, columns.length], [0, 11]);
     assert.match(String((await shown(evaluationsFrame(new Map())))['text/html']), /accuracy/);
   });
 });

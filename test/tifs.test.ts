@@ -677,7 +677,7 @@ describe('a folder of one’s own', () => {
         return { file: join(label, name), label, split };
       }),
     );
-    const table = async (name: string, text: string) => {
+    const table = async (name: string, text: string | Buffer) => {
       writeFileSync(join(from, name), text);
       return buildFolder({ from: join(from, name), out: newPlace(), side: 28 });
     };
@@ -694,11 +694,30 @@ describe('a folder of one’s own', () => {
     const numbers = rows.map(({ file, label }) => `"${file}";${label === 'a' ? 10 : 9};0.5`).join('\n');
     assert.deepEqual(openFolder(await table('n.csv', `file;label;age\n${numbers}`)).classNames, ['9', '10']);
 
+    // A sign that separates in other tables is one of a name.
+    const named = (separator: string) =>
+      rows
+        .map(({ file, label }) => [file, label === 'a' ? 'cat, small' : 'dog "big"'].join(separator))
+        .join('\n');
+    for (const [name, separator] of [
+      ['named.tsv', '\t'],
+      ['named.csv', ';'],
+    ] as const) {
+      const out = await table(name, `file${separator}label\n${named(separator)}`);
+      assert.deepEqual(openFolder(out).classNames, ['cat, small', 'dog "big"'], name);
+    }
+    const upper = lines(',').replaceAll(',test', ',Test');
+    assert.equal(digestAt(await table('upper.csv', `file,label,split\n${upper}\n`)), digestAt(out));
+
     for (const [text, expected] of [
       ['image_id,breed\na.png,a\n', /\.csv has no column "file": its columns are image_id, breed\.$/],
-      ['file,label\n', /has no column "file": its columns are none/],
+      ['file,label\n', /\.csv lists no picture\.$/],
       ['file,label\na.png,a,b\n', /cannot be read as a table: Invalid Record Length.* on line 2/],
-      ['file,label,split\na.png,a,dev\n', /image 0: split is "train"/],
+      ['file,label,split\na.png,a,dev\n', /image 0 \(a\.png\): split is "train"/],
+      [
+        Buffer.from('file,label\na.png,B\xe4r\n', 'latin1'),
+        /cannot be read as a table: The encoded data was not valid/,
+      ],
     ] as const)
       await assert.rejects(table('wrong.csv', text), expected);
     await assert.rejects(table('wrong.json', '{'), /wrong\.json cannot be read as a table/);
@@ -738,14 +757,14 @@ describe('a folder of one’s own', () => {
       [[], /images of two classes at least, but has none/],
       [rows.slice(0, 5), /two classes at least, but has a/],
       [rows.map(({ label }) => ({ label })), /image 0 needs the option "file"/],
-      [[...rows, { file: rows[0].file, label: 'b', fold: 3 }], /image 9 has no option "fold"/],
+      [[...rows, { file: rows[0].file, label: 'b', fold: 3 }], /image 9 \(0\.png\) has no option "fold"/],
       [
         rows.map((row) => ({ ...row, split: 'dev' })),
-        /split is "train" or "validation" or "val" or "valid" or "test", but got "dev"/,
+        /\(0\.png\): split is "train" or "training" or .* or "testing", but got "dev"/,
       ],
       [
         rows.map((row) => ({ ...row, label: '' })),
-        /image 0: label must be a text or a whole number, but is ''/,
+        /image 0 \(0\.png\): label must be a text or a whole number, but is ''/,
       ],
       [
         rows.map((row) => ({ ...row, label: Number.NaN })),

@@ -24,7 +24,7 @@ export function claims({ preset, divergence, data, store, json }: Given<'claims'
     for (const row of claimsTable(checked)) console.log(claimText(row));
   } else {
     const cure = laboratory.preset.own
-      ? `The claims are of the paper's own treatments; for those of ${preset}: npx stability-training figures --plugin FILE${optionsText({ preset, store })}`
+      ? `The claims are of the paper's own treatments; for those of ${preset}: npx stability-training figures --plugin FILE${optionsText({ preset, data, store })} --out figures`
       : `Those of Figure 1a: npx stability-training sweep${optionsText({ preset, figures: 'fig1a', data, store })}`;
     console.log(`None of the ${checked.length} claims of the paper is computed at ${preset}: their runs are not there.
 → ${cure}`);

@@ -53,8 +53,9 @@ function building<Options>(build: (options: Options & Followed) => Promise<strin
     const { train, validation, test } = splits;
     const images = `${train} training, ${validation} validation and ${test} test images`;
     const told = `${leftOut.length} ${leftOut.length === 1 ? 'thing is' : 'things are'} left out`;
+    const names = classNames.length > 8 ? [...classNames.slice(0, 8), '…'] : classNames;
     console.log(
-      `Built ${place}: ${classNames.length} classes, ${images}.${leftOut.length > 0 ? ` ${told}: "leftOut" in ${manifest} says what and why.` : ''}`,
+      `Built ${place}: ${classNames.length} classes (${names.join(', ')}), ${images}.${leftOut.length > 0 ? ` ${told}: "leftOut" in ${manifest} says what and why.` : ''}`,
     );
   };
 }

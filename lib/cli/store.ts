@@ -5,7 +5,7 @@ import { Laboratory, type LaboratoryOptions, RUNS } from '../runs/laboratory';
 import { checkPictures, presetHere } from '../runs/preset-pictures';
 import { knownPresets, type Preset, presetNamed } from '../runs/presets';
 import { type RunRecord, RunStore } from '../runs/run-store';
-import { isOfScale, shippedResults } from '../runs/shipped-results';
+import { isAskedFor, shippedResults } from '../runs/shipped-results';
 import { canonicalJson, type NetworkForm, type RunSpec } from '../runs/spec';
 
 /**
@@ -53,14 +53,12 @@ function presetOf(spec: RunSpec, data: LaboratoryOptions['data']): string {
   const presets = knownPresets().map(({ name, own }) => (own ? presetHere(name, data) : presetNamed(name)));
   const isSame = (one: unknown, other: unknown) => canonicalJson(one) === canonicalJson(other);
   const isAway = ({ own, dataset }: Preset) => own && dataset.digest === undefined;
+  const isOf = ({ network, batchSize }: Preset) =>
+    isSame([network, batchSize], [spec.network, spec.batchSize]);
   const found =
-    presets.find((preset) => {
-      const { own, dataset, network, batchSize } = preset;
-      return (
-        isSame([network, batchSize], [spec.network, spec.batchSize]) &&
-        (!own || isSame(dataset, spec.dataset))
-      );
-    }) ?? presets.find((preset) => isAway(preset) && isOfScale(preset, spec));
+    presets.find((preset) => preset.own && isOf(preset) && isSame(preset.dataset, spec.dataset)) ??
+    presets.find((preset) => isAway(preset) && isAskedFor(preset, spec)) ??
+    presets.find((preset) => !preset.own && isOf(preset));
   if (found !== undefined) return found.name;
   const nameOf = (form: NetworkForm) => ('name' in form ? form.name : undefined);
   const name = nameOf(spec.network);

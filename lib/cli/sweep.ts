@@ -37,8 +37,8 @@ export async function sweep(options: Given<'sweep'>): Promise<void> {
       console.error(`${there} of ${jobs.length} runs are on disk with their tests.`);
       bar = progress({ total: jobs.length - there, label: 'runs', unit: 'runs' });
     }
-    bar.advance(counts.whole - there - bar.done);
     bar.note(`${line}${remaining}`);
+    bar.advance(counts.whole - there - bar.done);
   };
   const subject = figuresNamed(options.figures);
   try {

@@ -104,7 +104,7 @@ function part(strength: Strength | undefined, at: 0 | 1): Cell {
  * Columns: the run's id and its `title` as in the paper's legends; `method`; training `distortion`, `strength` and
  * `second strength` in the paper's units; `alpha` of ST, `p` of DA, `mu` of AT; `validation accuracy` of the best epoch,
  * 0..1; `seconds` of training and validation, `images/s` of training; `precision`, `device`, `version`, and the time at
- * which it `finished`, ISO 8601.
+ * which it `finished`, ISO 8601; `data set` and how many of its `training images`, `epochs` and `best epoch`.
  */
 export function runsFrame(results: Results): Frame {
   const { rows, columns } = runsTable(results);
@@ -126,6 +126,7 @@ export function runsTable(results: Results): ResultsTable {
     p: ({ spec: { method } }) => (method.kind === 'DA' ? method.probability : null),
     mu: ({ spec: { method } }) => (method.kind === 'AT' ? (method.mu ?? PAPER_MU) : null),
     seed: ({ spec }) => spec.seed,
+    'data set': ({ spec }) => spec.dataset.name,
     'training images': ({ spec }) => spec.dataset.train,
     epochs: ({ spec }) => spec.epochs,
     'best epoch': ({ bestEpoch }) => bestEpoch,
@@ -141,7 +142,7 @@ export function runsTable(results: Results): ResultsTable {
 }
 
 /**
- * What was counted, a row a run and test strength: the run's id and `title`, the test `distortion` and its `strength`
+ * What was counted, a row a run and test strength: the run's id, `title`, `epochs` and `data set`, the test `distortion` and its `strength`
  * (none for images without JPEG), the `seed` of the distortion, how many of `total` test images were `correct`, and that
  * as `accuracy`, 0..1.
  */
@@ -153,11 +154,13 @@ export function evaluationsFrame(results: Results): Frame {
 /** {@link evaluationsFrame} without danfo. */
 export function evaluationsTable(results: Results): ResultsTable {
   const counted = [...results.values()].flatMap(({ record, rows }) =>
-    rows.map((row) => ({ ...row, run: record.id, title: runTitle(record.spec) })),
+    rows.map((row) => ({ ...row, run: record.id, title: runTitle(record.spec), spec: record.spec })),
   );
   return tableOf(counted, {
     run: ({ run }) => run,
     title: ({ title }) => title,
+    epochs: ({ spec }) => spec.epochs,
+    'data set': ({ spec }) => spec.dataset.name,
     distortion: ({ distortion }) => distortion,
     strength: ({ strength }) => part(strength, 0),
     'second strength': ({ strength }) => part(strength, 1),

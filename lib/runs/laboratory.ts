@@ -19,7 +19,7 @@ import { checkPictures, type Pictures, picturesOf, presetHere } from './preset-p
 import { BASELINE, type Preset, presetNamed, specOf, type Treatment } from './presets';
 import { type Results, type RunRecord, RunStore, testedRows } from './run-store';
 import { SharedTests, SharedTraining } from './shared-steps';
-import { lastOfScale, readResults, shippedResults } from './shipped-results';
+import { onPicturesOf, readResults, shippedResults } from './shipped-results';
 import { canonicalJson, checkOwn, otherPrecision, parseSpec, type RunSpec, runId, runTitle } from './spec';
 
 /** Milliseconds between two looks whether another process has finished a run. */
@@ -187,14 +187,15 @@ export class Laboratory {
 
   /**
    * The finished runs to look at, and their preset: on the pictures at hand, or, where no run was made with them, with the
-   * digest of those that were published; of an experiment, where they are not here, on those of its last run.
+   * digest of those that were published; of an experiment, where they are not here, on those of its runs.
+   *
+   * @throws DataError where these may be of several data sets
    */
   shown(): { readonly preset: Preset; readonly results: Results } {
     const { preset } = this;
     const results = this.results();
     if (preset.own && preset.dataset.digest === undefined) {
-      const { spec } = lastOfScale(preset, results) ?? {};
-      return { preset: spec ? { ...preset, dataset: spec.dataset, network: spec.network } : preset, results };
+      return { preset: onPicturesOf(preset, results), results };
     }
     const part = canonicalJson(preset.dataset);
     const isThere = [...results.values()].some(({ record }) => canonicalJson(record.spec.dataset) === part);

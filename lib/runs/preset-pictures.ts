@@ -92,11 +92,12 @@ export function checkPictures(spec: RunSpec, { dataset: here, classes, cropSide 
   const of = spec.dataset;
   const isAway = here.digest === undefined; // opening them says how to get them
   if (canonicalJson(of) === canonicalJson(here) || (isAway && of.name === here.name)) return;
-  const shape = isAway ? '' : `, ${classes} classes, crops of ${cropSide} px`;
-  throw new DataError(
-    `The run ${runId(spec)} is of the data set ${partText(of)}, but here is ${partText(here)}${shape}.`,
-    { cure: `Name the folder of ${of.name}: --data on the command line, data of a Laboratory.` },
-  );
+  const found = isAway
+    ? `the pictures of ${here.name} are not here`
+    : `here is ${partText(here)}, ${classes} classes, crops of ${cropSide} px`;
+  throw new DataError(`The run ${runId(spec)} is of the data set ${partText(of)}, but ${found}.`, {
+    cure: `Name the folder of ${of.name}: --data on the command line, data of a Laboratory.`,
+  });
 }
 
 function partText({ name, digest, train, validation, test }: DatasetPart): string {

@@ -3,17 +3,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DataError } from '../io/errors';
 import { readLines } from '../io/files';
-import type { Preset } from './presets';
-import {
-  orIfBad,
-  passedOver,
-  type Results,
-  type RunRecord,
-  type RunResult,
-  type RunStore,
-  SHIPPED,
-} from './run-store';
-import { canonicalJson, type RunSpec } from './spec';
+import { BASELINE, controlsOf, type Preset, specOf } from './presets';
+import { orIfBad, passedOver, type Results, type RunResult, type RunStore, SHIPPED } from './run-store';
+import { canonicalJson, type RunSpec, runId } from './spec';
 
 /** Where the records lie of the runs of a preset that ship. */
 export const recordsFile = (name: string) => join(SHIPPED, `${name}.jsonl`);
@@ -67,19 +59,35 @@ export function isOf({ dataset, network }: Preset, spec: RunSpec): boolean {
   return canonicalJson([spec.dataset, spec.network]) === canonicalJson([dataset, network]);
 }
 
-/** Whether a run is of a preset's network and numbers, on whatever pictures. */
-export function isOfScale(preset: Preset, spec: RunSpec): boolean {
-  const scaleOf = ({ network, batchSize, learningRate }: Pick<Preset, keyof Preset & keyof RunSpec>) => {
-    const form = 'width' in network ? network.width : [network.name, network.definition];
-    return canonicalJson([form, batchSize, learningRate]);
-  };
-  return scaleOf(preset) === scaleOf(spec);
+/** Whether a run is one that an experiment asks for, on whatever pictures. */
+export function isAskedFor(preset: Preset, spec: RunSpec): boolean {
+  const formOf = ({ network }: Pick<RunSpec, 'network'>) =>
+    'width' in network ? network.width : `${network.name} ${network.definition}`;
+  if (preset.own === undefined || formOf(preset) !== formOf(spec)) return false;
+  const there = { ...preset, dataset: spec.dataset, network: spec.network };
+  const { treatments } = preset.own;
+  return [BASELINE, ...controlsOf(treatments, preset), ...treatments].some(
+    (treatment) => runId(specOf(there, treatment, spec)) === runId(spec),
+  );
 }
 
-/** Of the runs of a preset's network and numbers, on whatever pictures, the one that ended last. */
-export function lastOfScale(preset: Preset, results: Results): RunRecord | undefined {
-  return [...results.values()]
-    .flatMap(({ record }) => (isOfScale(preset, record.spec) ? record : []))
-    .sort((a, b) => (a.finished < b.finished ? -1 : 1))
-    .at(-1);
+/**
+ * An experiment whose pictures are not here, on those that its runs are of.
+ *
+ * @throws DataError where runs that it asks for are of several data sets
+ */
+export function onPicturesOf(preset: Preset, results: Results): Preset {
+  const specs = [...results.values()].flatMap(({ record: { spec } }) =>
+    isAskedFor(preset, spec) ? spec : [],
+  );
+  const parts = [...new Set(specs.map(({ dataset }) => canonicalJson(dataset)))];
+  if (parts.length > 1) {
+    const names = specs.map(({ dataset: { name, digest } }) => `${name} (${digest})`);
+    throw new DataError(
+      `The pictures of ${preset.name} are not here, and its runs may be those of ${[...new Set(names)].join(' or of ')}.`,
+      { cure: 'Name the folder of its pictures: --data on the command line, data of a Laboratory.' },
+    );
+  }
+  const [spec] = specs;
+  return spec ? { ...preset, dataset: spec.dataset, network: spec.network } : preset;
 }

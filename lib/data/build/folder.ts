@@ -20,7 +20,7 @@ import { isTable, type ListedImage, readTable } from './table';
 export interface FolderOptions extends BuildOptions {
   /**
    * A folder of folders of images; each inner folder is a class and gives it its name, with all that lies in it, however
-   * deep. Or the folders `train`, `validation` (or `val`, `valid`) and `test`, each with the classes inside: then these are
+   * deep. Or the folders `train` (or `training`), `validation` (`val`, `valid`) and `test` (`testing`), each with the classes inside: then these are
    * the splits, and one that is not there is drawn from `train`. Files with the ending of no image are left out, and
    * recorded, as are images beside the folders of the classes. Or a table of labels: a list, or a file that {@link readTable}
    * reads.
@@ -88,7 +88,7 @@ export function openFolder(directory: string): ImageDataset {
       `openFolder takes the folder of a data set that was built, but got ${shown(directory)}.`,
     );
   return openDataset(resolve(directory, STORE), {
-    cure: 'Build it (anew): `npx stability-training data folder --from PICTURES --out DIR`.',
+    cure: 'Build it (anew): `npx stability-training data folder --from PICTURES --out DIR`; or, where it lies elsewhere, name its folder: --data, or data of a Laboratory.',
   });
 }
 
@@ -114,8 +114,11 @@ function planOf(tree: Tree, options: FolderOptions): Plan {
       continue;
     }
     lost.push(className);
+    const lacking = SPLIT_NAMES.filter((_, at) => counts[at] === 0).join(' and ');
     problems.push(
-      `${className}: needs images for train, validation and test, three at least, but its ${found.length} give ${counts.join(', ')}`,
+      found.length < SPLIT_NAMES.length
+        ? `${className}: needs images for train, validation and test, three at least, but its ${found.length} give ${counts.join(', ')}`
+        : `${className}: has ${found.length} images, but none for ${lacking}`,
     );
   }
   const without = (bad: ReadonlySet<string>) =>
@@ -158,9 +161,9 @@ const sharedFolder = (a: string, b: string): string =>
 function listed(images: readonly ListedImage[], name: string): Tree {
   checkList('buildFolder: from', images);
   for (const [at, image] of images.entries()) {
-    const what = `buildFolder: image ${at}`;
+    const { file, label, split = 'train' } = Object(image) as ListedImage;
+    const what = `buildFolder: image ${at}${typeof file === 'string' ? ` (${basename(file)})` : ''}`;
     checkOptions(what, image, 'file! label! split');
-    const { file, label, split = 'train' } = image;
     if (typeof file !== 'string')
       throw new ArgumentError(`${what}: file must be a text, but is ${shown(file)}.`);
     if (!(Number.isInteger(label) || (typeof label === 'string' && label !== '')))
@@ -233,8 +236,9 @@ async function read(source: string): Promise<Tree> {
     }
     return found;
   };
-  const top = await foldersIn('').catch((cause) => {
-    throw new DataError(`${source}: cannot be read: ${reasonOf(cause)}`, { cure: SORT, cause });
+  const top = await foldersIn('').catch((cause: NodeJS.ErrnoException) => {
+    const cure = cause.code === 'ENOTDIR' ? 'A table of labels ends in .csv, .tsv or .json.' : SORT;
+    throw new DataError(`${source}: cannot be read: ${reasonOf(cause)}`, { cure, cause });
   });
   const splits = splitsIn(source, top);
   const classes = new Map<string, ClassImage[]>();
@@ -279,10 +283,12 @@ const OTHER =
 /** What a split may be called. */
 const SPLIT_OF = new Map<string, SplitName>([
   ['train', 'train'],
+  ['training', 'train'],
   ['validation', 'validation'],
   ['val', 'validation'],
   ['valid', 'validation'],
   ['test', 'test'],
+  ['testing', 'test'],
 ]);
 
 /** The folders that hold the classes, each with its split; the root itself where splits are to be drawn. */

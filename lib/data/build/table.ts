@@ -11,7 +11,7 @@ export interface ListedImage {
   /** The name of its class. Classes are in the order of their names, or of their numbers where all labels are numbers. */
   readonly label: string | number;
   /** Splits that no image names are drawn from those of `train` and those that name none. */
-  readonly split?: SplitName | 'val' | 'valid';
+  readonly split?: SplitName | 'training' | 'val' | 'valid' | 'testing';
 }
 
 /** Whether a path names a table of pictures, not a folder of them. */
@@ -31,27 +31,34 @@ export function readTable(path: string): readonly ListedImage[] {
   return rows.map(({ file, label, split }) => ({
     file: typeof file === 'string' ? resolve(dirname(path), file) : file,
     label: isNumbered ? Number(label) : label,
-    split: split || undefined, // a cell may be empty
+    split: (String(split ?? '').toLowerCase() || undefined) as ListedImage['split'], // a cell may be empty
   }));
 }
 
 function rowsOf(path: string): readonly ListedImage[] {
   let rows: unknown;
   try {
-    const text = readFileSync(path, 'utf8');
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path));
+    const kind = extname(path).toLowerCase();
+    const [head] = text.split('\n');
     rows =
-      extname(path).toLowerCase() === '.json'
+      kind === '.json'
         ? JSON.parse(text)
         : parse(text, {
             bom: true,
             columns: (names: readonly string[]) => names.map((name) => name.toLowerCase()),
-            delimiter: [',', ';', '\t'],
+            delimiter: kind === '.tsv' ? '\t' : [',', ';', '\t'].find((sign) => head.includes(sign)),
+            relaxQuotes: true,
             skipEmptyLines: true,
             trim: true,
           });
   } catch (cause) {
-    throw new DataError(`${path} cannot be read as a table: ${(cause as Error).message}`, { cause });
+    throw new DataError(`${path} cannot be read as a table: ${(cause as Error).message}`, {
+      cure: 'Save it as UTF-8, a line a picture; a cell with a comma in it (a semicolon, a tab) stands in double quotes.',
+      cause,
+    });
   }
+  if (Array.isArray(rows) && rows.length === 0) throw new DataError(`${path} lists no picture.`);
   const [first] = Array.isArray(rows) ? rows : [];
   const missing = ['file', 'label'].find((column) => !(column in Object(first)));
   if (missing === undefined) return rows as readonly ListedImage[];
