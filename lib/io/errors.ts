@@ -25,6 +25,7 @@ export class NoRoomError extends DataError {}
 
 /** What went wrong and what to do about it, in a line. */
 export function failureText(error: unknown): string {
-  const cure = error instanceof UserError && error.cure ? ` ${error.cure}` : '';
-  return `${error instanceof Error ? error.message : error}${cure}`;
+  const message = error instanceof Error ? error.message : String(error);
+  if (!(error instanceof UserError && error.cure)) return message;
+  return `${message}${/[.!?]$/.test(message) ? '' : '.'} ${error.cure}`;
 }
