@@ -81,7 +81,7 @@ export interface Distortion<S extends Strength = Strength> {
 /** A distortion whose strength is one number: of Table 1, or one's own. */
 export type Part = Distortion<number | null>;
 
-/** Says that a distortion is made on a network, but does not say so: networks would be shown each other's pictures. */
+/** Says that an attack is not declared one: every network would be shown the pictures that attack another. */
 export function undeclaredAttack({ title }: Pick<Distortion, 'title'>): ArgumentError {
   return new ArgumentError(`${title} takes a gradient of the network, but is not declared an attack.`, {
     cure: "Give it madeBy: 'attack': its pictures are then made for each network anew.",

@@ -28,7 +28,7 @@ export function experimentCurves(laboratory: Laboratory, test: string): readonly
   return curvesIn(laboratory.shown(), test);
 }
 
-/** With the titles that labels begin with. */
+/** {@link experimentCurves}, with the titles that their labels begin with. */
 function curvesIn({ preset, results }: Shown, test: string) {
   const found = preset.own?.tests.find(({ distortion }) => distortion === test);
   if (preset.own === undefined || found === undefined || found.strengths.some(Array.isArray)) {

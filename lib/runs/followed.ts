@@ -31,7 +31,7 @@ export async function followed<T>(
   return work(observer).finally(() => bar?.close());
 }
 
-/** In a notebook no training goes on unseen: one that nobody follows has a bar. */
+/** Does a training; in a notebook with a bar, unless somebody follows it. */
 export function seen<T>(
   of: RunSpec,
   observer: RunObserver,

@@ -178,7 +178,7 @@ export const BASELINE: Treatment = { method: { kind: 'baseline' } };
 /** What gains are compared with: the baseline, trained on as long as the treatments without any. */
 export const CONTROL: Treatment = { method: { kind: 'control' } };
 
-/** The controls of some treatments: of each number of epochs one, trained on for as many. */
+/** Lists the controls of some treatments: for each number of epochs one, trained on for as many. */
 export function controlsOf(treatments: readonly Treatment[], preset: Preset): readonly Treatment[] {
   const epochs = new Set(treatments.map((treatment) => treatment.epochs ?? preset.epochs));
   return [...epochs].map((count) => (count === preset.epochs ? CONTROL : { ...CONTROL, epochs: count }));

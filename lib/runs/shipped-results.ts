@@ -72,7 +72,7 @@ export function isAskedFor(preset: Preset, spec: RunSpec): boolean {
 }
 
 /**
- * An experiment whose pictures are not here, on those that its runs are of.
+ * Puts an experiment whose pictures are not here on those of its runs.
  *
  * @throws DataError where runs that it asks for are of several data sets
  */

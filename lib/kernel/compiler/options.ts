@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import ts from 'typescript-6';
 import { inProject } from '../../io/project';
 
-/** The library that the kernel is a part of, and its rooms. */
+/** Matches the library that the kernel is a part of, and its rooms. */
 export const ownLibrary = /^stability-training(\/|$)/;
 
 const libraryPaths = {
@@ -11,7 +11,7 @@ const libraryPaths = {
   'stability-training/*': [inProject('dist', '*', 'index')],
 };
 
-/** A file from where the library is found: one of the folder, or where it is not installed there, this one. */
+/** Names a file that the library can be loaded from: one in the folder, or, where it is not installed there, this one. */
 export function placeOfLibrary(directory: string): string {
   const file = join(directory, 'cell.ts');
   try {

@@ -140,7 +140,7 @@ export class Program {
   keep({ text, extension }: Pick<Checked, 'text' | 'extension'>, names: Checked['names']): void {
     const addsGlobals = /\bdeclare\s+(global|module)\b/.test(text);
     if (names.size === 0 && !addsGlobals) return;
-    // One that is run again unchanged stays what it was: its classes are not other ones to what knows them.
+    // Leave a cell that is run again unchanged as it was: to functions that know its classes, new ones would be others.
     const before = [...names.keys()].map((name) => this.#owners.get(name)?.module);
     const [same] = before;
     const isSame = same !== undefined && before.every((module) => module === same);
@@ -211,7 +211,7 @@ export class Program {
     return file;
   }
 
-  /** What is wrong with the files that a cell imports itself, and with those that these import: what earlier cells have imported goes on. */
+  /** Finds what is wrong with the files that a cell imports itself, and with those that they import; what earlier cells have loaded goes on. */
   #importedDiagnostics(program: ts.Program, cell: ts.SourceFile): Diagnostic[] {
     return [...this.#importedFrom(program, cell)].flatMap((file) => {
       const { fileName } = file;
