@@ -8,7 +8,7 @@
  */
 import { jStat } from 'jstat';
 import { answersOf, type EvaluationRow } from '../../evaluation/evaluate';
-import { isTest, type Results, testedRows } from '../../runs/run-store';
+import { isTest, type Results, type RunResult, testedRows } from '../../runs/run-store';
 import { commonSeeds, placeOf, runsBySetting, type SettingCurve } from '../panel-curves';
 
 /** A setting's accuracy at one test strength, and its weight in a sum. */
@@ -45,8 +45,11 @@ const LEVEL = (1 - 0.95) / 2;
 /** With fewer degrees of freedom a deviation is taken from all strengths of a test, or else from all tests. */
 const LEAST_FREEDOM = 8;
 
-/** A setting's accuracies, seed by seed, by {@link cellKey}. */
-type Accuracies = ReadonlyMap<string, readonly number[]>;
+/** A setting's accuracies, run by run: by {@link cellKey}. */
+interface Tested {
+  readonly precision: string;
+  readonly runs: readonly { readonly seed: number; readonly accuracies: ReadonlyMap<string, number> }[];
+}
 
 type WeightedCell = readonly [key: string, weight: number];
 
@@ -61,12 +64,12 @@ interface Spread {
  * and columns are taken out, since a seed's baseline is common to all of its runs.
  */
 export class SeedDeviations {
-  /** Settings with the same seeds, in one precision, make a table. */
-  readonly #tables: readonly (readonly Accuracies[])[];
+  readonly #settings: readonly Tested[];
   readonly #known = new Map<string, Spread>();
 
   constructor(results: Results) {
-    this.#tables = tablesOf(results);
+    const settings = [...runsBySetting(results).values()].filter(({ length }) => length > 1);
+    this.#settings = settings.map(testedOf);
   }
 
   /**
@@ -87,29 +90,33 @@ export class SeedDeviations {
     return { variance: (size ** 2 * squares) / freedom, freedom };
   }
 
-  /** How far a weighted sum of cells spreads, over the settings that have all of them. */
+  /** How far a weighted sum of cells spreads. Settings that were tested so with the same seeds, in one precision, make a table. */
   #spread(cells: readonly WeightedCell[]): Spread {
     const name = JSON.stringify(cells);
-    const rowsOf = (table: readonly Accuracies[]) => table.flatMap((of) => weightedSums(of, cells));
-    const found =
-      this.#known.get(name) ?? together(this.#tables.map((table) => twoWayResiduals(rowsOf(table))));
+    const known = this.#known.get(name);
+    if (known !== undefined) return known;
+    const tables = new Map<string, (readonly number[])[]>();
+    for (const { precision, runs } of this.#settings) {
+      const tested = runs.filter(({ accuracies }) => cells.every(([key]) => accuracies.has(key)));
+      const kind = JSON.stringify([precision, tested.map(({ seed }) => seed)]);
+      const row = tested.map(({ accuracies }) =>
+        sum(cells.map(([key, weight]) => weight * (accuracies.get(key) as number))),
+      );
+      if (row.length > 1) tables.set(kind, [...(tables.get(kind) ?? []), row]);
+    }
+    const found = together([...tables.values()].map(twoWayResiduals));
     this.#known.set(name, found);
     return found;
   }
 
   /** The cells whose key begins so, each by itself. */
   #spreadOfEach(beginning: string): Spread {
-    const keys = this.#tables.flat().flatMap((setting) => [...setting.keys()]);
+    const keys = this.#settings.flatMap(({ runs }) =>
+      runs.flatMap(({ accuracies }) => [...accuracies.keys()]),
+    );
     const here = [...new Set(keys)].filter((key) => key.startsWith(beginning));
     return together(here.map((key) => this.#spread([[key, 1]])));
   }
-}
-
-/** A setting's weighted sum of cells, seed by seed, as a row; no row where it was not tested at all of them. */
-function weightedSums(setting: Accuracies, cells: readonly WeightedCell[]): readonly (readonly number[])[] {
-  const columns = cells.map(([key]) => setting.get(key));
-  if (!columns.every((column) => column !== undefined)) return [];
-  return [columns[0].map((_, seed) => sum(columns.map((column, at) => cells[at][1] * column[seed])))];
 }
 
 const together = (all: readonly Spread[]): Spread => ({
@@ -119,27 +126,25 @@ const together = (all: readonly Spread[]): Spread => ({
 
 const cellKey = (test: string, strength: number | null) => `${test} ${strength}`;
 
-function tablesOf(results: Results): readonly (readonly Accuracies[])[] {
-  const tables = new Map<string, Accuracies[]>();
-  for (const runs of runsBySetting(results).values()) {
-    if (runs.length < 2) continue;
-    const [{ record, rows }] = runs;
-    const kind = JSON.stringify([record.spec.precision, ...runs.map((run) => run.record.spec.seed)]);
-    const rowsOf = runs.map((run) => testedRows(run.record.spec, run.rows));
-    const accuracies = rows.flatMap((test) => {
-      const same = isTest(record.spec, test) ? rowsOf.map((of) => of(test)) : [];
-      const isWhole = same.length > 0 && same.every((one) => one !== undefined);
-      return isWhole
-        ? [[cellKey(test.distortion, test.strength as number | null), same.map(accuracyOf)] as const]
-        : [];
-    });
-    tables.set(kind, [...(tables.get(kind) ?? []), new Map(accuracies)]);
-  }
-  return [...tables.values()];
+function testedOf(runs: readonly RunResult[]): Tested {
+  return {
+    precision: runs[0].record.spec.precision,
+    runs: runs.map(({ record: { spec }, rows }) => {
+      const row = testedRows(spec, rows); // of several definitions of a distortion, the one that is known
+      const tests = rows.filter((one) => isTest(spec, one) && row(one) !== undefined);
+      const accuracies = tests.map(
+        (one) =>
+          [
+            cellKey(one.distortion, one.strength as number | null),
+            accuracyOf(row(one) as EvaluationRow),
+          ] as const,
+      );
+      return { seed: spec.seed, accuracies: new Map(accuracies) };
+    }),
+  };
 }
 
 function twoWayResiduals(table: readonly (readonly number[])[]): Spread {
-  if (table.length === 0) return { squares: 0, freedom: 0 };
   const columns = table[0].map((_, column) => mean(table.map((row) => row[column])));
   const all = mean(columns);
   const squares = table.map((row) => {
