@@ -2,7 +2,7 @@
 import { distortionNamed, type Strength, strengthText } from '../distortions';
 import { ArgumentError, DataError } from '../io/errors';
 import type { Laboratory } from '../runs/laboratory';
-import { BASELINE, controlsOf, type Preset, type Treatment } from '../runs/presets';
+import { epochsOf, trainedIn } from '../runs/presets';
 import { isOf } from '../runs/shipped-results';
 import { runTitles } from '../runs/spec';
 import {
@@ -38,8 +38,7 @@ function curvesIn({ preset, results }: Shown, test: string) {
   }
   const strengths = found.strengths as readonly (number | null)[];
   const curves = new SettingCurves({ results, preset, test, strengths });
-  const { treatments } = preset.own;
-  const all: readonly Treatment[] = [BASELINE, ...controlsOf(treatments, preset), ...treatments];
+  const all = trainedIn(preset);
   const titles = runTitles(all.map((one) => ({ ...one, epochs: epochsOf(one, preset) })));
   const there = all.flatMap((treatment, at) => {
     const curve = curves.of(treatment);
@@ -52,8 +51,6 @@ function curvesIn({ preset, results }: Shown, test: string) {
     cure: `Compute the runs: npx stability-training sweep --plugin FILE --preset ${preset.name}, with the --store of this one; or sweep('all', …).`,
   });
 }
-
-const epochsOf = ({ epochs }: Treatment, preset: Preset) => epochs ?? preset.epochs;
 
 /** How much better a setting is than another at one strength: a difference of accuracies, 0..1. */
 export interface Gain {
@@ -73,7 +70,11 @@ export interface Gain {
   readonly images: number;
 }
 
-/** The treatments' gains at each strength over the control of as many epochs, paired by seed and image. @throws as {@link experimentCurves} */
+/**
+ * Computes what each treatment gains over the control of as many epochs, at each strength, paired by seed and image.
+ *
+ * @throws as {@link experimentCurves}; DataError where a control is not there
+ */
 export function experimentGains(laboratory: Laboratory, test: string): readonly Gain[] {
   const shown = laboratory.shown(); // reads the store
   const { preset, results } = shown;

@@ -142,7 +142,8 @@ export function runsTable(results: Results): ResultsTable {
 }
 
 /**
- * What was counted, a row a run and test strength: the run's id, `title`, `epochs` and `data set`, the test `distortion` and its `strength`
+ * Lists what was counted, a row for each run and test strength: the run's id, `title`, `epochs` and `data set`, the test
+ * `distortion` and its `strength`
  * (none for images without JPEG), the `seed` of the distortion, how many of `total` test images were `correct`, and that
  * as `accuracy`, 0..1.
  */

@@ -178,8 +178,17 @@ export const BASELINE: Treatment = { method: { kind: 'baseline' } };
 /** What gains are compared with: the baseline, trained on as long as the treatments without any. */
 export const CONTROL: Treatment = { method: { kind: 'control' } };
 
+/** Counts the epochs of a treatment that starts from the baseline. */
+export const epochsOf = ({ epochs }: Treatment, preset: Preset) => epochs ?? preset.epochs;
+
 /** Lists the controls of some treatments: for each number of epochs one, trained on for as many. */
 export function controlsOf(treatments: readonly Treatment[], preset: Preset): readonly Treatment[] {
-  const epochs = new Set(treatments.map((treatment) => treatment.epochs ?? preset.epochs));
-  return [...epochs].map((count) => (count === preset.epochs ? CONTROL : { ...CONTROL, epochs: count }));
+  const counts = new Set(treatments.map((treatment) => epochsOf(treatment, preset)));
+  return [...counts].map((epochs) => (epochs === preset.epochs ? CONTROL : { ...CONTROL, epochs }));
+}
+
+/** Lists what an experiment trains: the baseline, the controls, the treatments. Nothing of a preset of the project. */
+export function trainedIn(preset: Preset): readonly Treatment[] {
+  const { treatments } = preset.own ?? {};
+  return treatments ? [BASELINE, ...controlsOf(treatments, preset), ...treatments] : [];
 }

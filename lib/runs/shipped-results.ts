@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DataError } from '../io/errors';
 import { readLines } from '../io/files';
-import { BASELINE, controlsOf, type Preset, specOf } from './presets';
+import { type Preset, specOf, trainedIn } from './presets';
 import { orIfBad, passedOver, type Results, type RunResult, type RunStore, SHIPPED } from './run-store';
 import { canonicalJson, type RunSpec, runId } from './spec';
 
@@ -63,12 +63,10 @@ export function isOf({ dataset, network }: Preset, spec: RunSpec): boolean {
 export function isAskedFor(preset: Preset, spec: RunSpec): boolean {
   const formOf = ({ network }: Pick<RunSpec, 'network'>) =>
     'width' in network ? network.width : `${network.name} ${network.definition}`;
-  if (preset.own === undefined || formOf(preset) !== formOf(spec)) return false;
+  if (formOf(preset) !== formOf(spec)) return false;
   const there = { ...preset, dataset: spec.dataset, network: spec.network };
-  const { treatments } = preset.own;
-  return [BASELINE, ...controlsOf(treatments, preset), ...treatments].some(
-    (treatment) => runId(specOf(there, treatment, spec)) === runId(spec),
-  );
+  const id = runId(spec);
+  return trainedIn(preset).some((treatment) => runId(specOf(there, treatment, spec)) === id);
 }
 
 /**

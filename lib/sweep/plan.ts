@@ -22,7 +22,7 @@ import { isStudy, type StudyName, studyNames, studyOf, studyStrengths } from '..
 import { plugins } from '../runs/experiment';
 import type { Job } from '../runs/job';
 import { presetAt } from '../runs/preset-pictures';
-import { BASELINE, controlsOf, type Preset, specOf, type Treatment } from '../runs/presets';
+import { BASELINE, controlsOf, type Preset, specOf, type Treatment, trainedIn } from '../runs/presets';
 import { type NamedDistortion, type RunSpec, runId, runTitles } from '../runs/spec';
 import type { Reading } from '../training/methods';
 
@@ -115,7 +115,7 @@ interface PlannedTest {
 function testsOf(subject: SweepSubject, preset: Preset, reading?: Partial<Reading>): readonly PlannedTest[] {
   const { own } = preset;
   if (subject === 'all' && own) {
-    const near = [...controlsOf(own.treatments, preset), ...own.treatments];
+    const near = trainedIn(preset);
     return own.tests.map(({ distortion, strengths }) => ({ test: distortion, strengths, near }));
   }
   const ofPanel = (panel: Pick<Panel, 'curves' | 'band' | 'test'>, strengths: readonly Strength[]) => {

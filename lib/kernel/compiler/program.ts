@@ -211,7 +211,7 @@ export class Program {
     return file;
   }
 
-  /** Finds what is wrong with the files that a cell imports itself, and with those that they import; what earlier cells have loaded goes on. */
+  /** Checks the files that a cell imports itself, and those that they import. What earlier cells have imported stops no other cell. */
   #importedDiagnostics(program: ts.Program, cell: ts.SourceFile): Diagnostic[] {
     return [...this.#importedFrom(program, cell)].flatMap((file) => {
       const { fileName } = file;
@@ -225,7 +225,7 @@ export class Program {
     });
   }
 
-  /** The files beside the notebook that a file imports, and those that they import. */
+  /** Finds the files beside the notebook that a file imports, and those that they import. */
   #importedFrom(program: ts.Program, file: ts.SourceFile, known = new Set<ts.SourceFile>()) {
     for (const { fileName: specifier } of ts.preProcessFile(file.text, true, true).importedFiles) {
       const { resolvedModule } = ts.resolveModuleName(specifier, file.fileName, this.options, ts.sys);

@@ -80,7 +80,7 @@ function frameText(frame: NodeJS.CallSite): string | undefined {
   return frame.toString().replace(`${frame.getScriptNameOrSourceURL()}:${line}:${column}`, place);
 }
 
-/** As V8 does, also of what is no error but has its name and message, as `console.trace` makes. */
+/** Writes an error's name and message as V8 does, also those of a plain object, as `console.trace` makes one. */
 function headOf(error: Error): string {
   try {
     return Error.prototype.toString.call(error);

@@ -259,7 +259,7 @@ function bandText([{ curve }]: readonly NamedCurve[]): string {
   return `DA’s range${epochs === undefined ? '' : ' after twice the epochs'}`;
 }
 
-/** Takes the lowest curve from the highest at each strength, which they are over the seeds that all have: a lucky seed decides nothing. */
+/** Subtracts the lowest curve from the highest at each strength. The seeds that all curves have decide which these are. */
 function widthTerms(of: readonly NamedCurve[], strengths: Strengths, factor: number): readonly Term[] {
   const curves = of.map(({ curve }) => curve);
   const common = ofCommonSeeds(curves);

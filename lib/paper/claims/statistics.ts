@@ -90,7 +90,10 @@ export class SeedDeviations {
     return { variance: (size ** 2 * squares) / freedom, freedom };
   }
 
-  /** How far a weighted sum of cells spreads. Settings that were tested so with the same seeds, in one precision, make a table. */
+  /**
+   * Pools how far a weighted sum of cells spreads, table by table: a table holds the settings that have all of the cells with the
+   * same seeds, in one precision.
+   */
   #spread(cells: readonly WeightedCell[]): Spread {
     const name = JSON.stringify(cells);
     const known = this.#known.get(name);
@@ -109,7 +112,7 @@ export class SeedDeviations {
     return found;
   }
 
-  /** The cells whose key begins so, each by itself. */
+  /** Pools how far the cells spread whose key begins so, each by itself. */
   #spreadOfEach(beginning: string): Spread {
     const keys = this.#settings.flatMap(({ runs }) =>
       runs.flatMap(({ accuracies }) => [...accuracies.keys()]),
@@ -131,14 +134,12 @@ function testedOf(runs: readonly RunResult[]): Tested {
     precision: runs[0].record.spec.precision,
     runs: runs.map(({ record: { spec }, rows }) => {
       const row = testedRows(spec, rows); // of several definitions of a distortion, the one that is known
-      const tests = rows.filter((one) => isTest(spec, one) && row(one) !== undefined);
-      const accuracies = tests.map(
-        (one) =>
-          [
-            cellKey(one.distortion, one.strength as number | null),
-            accuracyOf(row(one) as EvaluationRow),
-          ] as const,
-      );
+      const accuracies = rows.flatMap((test) => {
+        const found = isTest(spec, test) ? row(test) : undefined;
+        return found
+          ? [[cellKey(test.distortion, test.strength as number | null), accuracyOf(found)] as const]
+          : [];
+      });
       return { seed: spec.seed, accuracies: new Map(accuracies) };
     }),
   };
