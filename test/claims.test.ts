@@ -442,6 +442,72 @@ describe('the claims of the text', () => {
     assert.equal(verdict(-0.08), 'contradicted');
   });
 
+  it('hold by their average only while no strength by itself is surely otherwise', () => {
+    // ST trained with Gauss, under FGSM: above the baseline on average, and at the last strength lower and lower.
+    const runs = jobsOf(claims[14]).filter(
+      ({ spec: { distortion, method } }) => method.kind !== 'AT' && distortion?.name !== 'fgsm',
+    );
+    const foundAt = (last: number) => {
+      const world: World = (cell) =>
+        cell.method === 'ST' && cell.training === 'gaussian-noise' && cell.strength === 1
+          ? last
+          : paper(cell);
+      return of(checkClaims(preset, resultsOf(world, runs), { only: [15] }), 15);
+    };
+    const all = Array.from({ length: 12 }, (_, step) => foundAt(-0.011 - 0.0005 * step));
+    const order = all.map(({ verdict }) => verdict).filter((one, at, verdicts) => one !== verdicts[at - 1]);
+    assert.deepEqual(order, ['holds', 'undecided', 'contradicted']);
+    const holds = all.findLast(({ verdict }) => verdict === 'holds') ?? assert.fail();
+    assert.match(holds.differences[1].what, /at ε=1$/, 'the strength that is nearest to it is told');
+    const open = all.find(({ verdict }) => verdict === 'undecided') ?? assert.fail();
+    assert.match(open.differences[0].what, /at ε=1$/);
+    assert.ok((open.differences[0].high ?? 0) < -0.01);
+    assert.match(open.wouldDecide ?? '', /seeds$/);
+  });
+
+  it('are decided by the last difference that must come to lie inside, or by the first outside', () => {
+    const runs = jobsOf(claims[6]);
+    const seedsFor = (...gains: readonly (readonly [quality: number, gain: number])[]) => {
+      const world: World = (cell) => {
+        const isOne = cell.method === 'ST' && cell.training === 'thumbnail' && cell.test === 'jpeg';
+        const found = gains.find(([quality]) => quality === cell.strength);
+        return isOne && cell.level === 0 && cell.alpha === 10 && found ? found[1] : paper(cell);
+      };
+      const found = of(checkClaims(preset, resultsOf(world, runs), { only: [7] }), 7);
+      assert.equal(found.verdict, 'undecided');
+      return found.seedsWanted ?? Number.POSITIVE_INFINITY;
+    };
+    const [near, nearer] = [
+      [10, -0.0085],
+      [60, -0.0085],
+    ] as const;
+    const [outside, farther] = [
+      [80, -0.011],
+      [20, -0.011],
+    ] as const;
+    assert.ok(seedsFor(near) < seedsFor(nearer));
+    assert.equal(seedsFor(near, nearer), seedsFor(nearer));
+    assert.ok(seedsFor(farther) < seedsFor(outside));
+    assert.equal(seedsFor(near, nearer, outside, farther), seedsFor(farther));
+  });
+
+  it('that contain no divergence do not depend on how it is read', () => {
+    const runs = [1, 5, 13].flatMap((at) => jobsOf(claims[at]));
+    const summed = runs
+      .filter(({ spec: { method } }) => method.kind === 'ST')
+      .map((job) => {
+        const spec = { ...job.spec, method: { ...job.spec.method, divergence: 'sum' } } as RunSpec;
+        return { ...job, spec, id: `${job.id}, summed` };
+      });
+    const scatters: World = (cell) => paper(cell) + 0.03 * (cell.seed - 1) * (cell.alpha > 1 ? 1 : -1);
+    const results = new Map([...resultsOf(paper, runs), ...resultsOf(scatters, summed)]);
+    const [averaged, printed] = (['mean', 'sum'] as const).map((divergence) =>
+      checkClaims(preset, results, { reading: { divergence }, only: [2, 6, 14] }),
+    );
+    for (const id of [2, 6]) assert.deepEqual(of(printed, id).differences, of(averaged, id).differences);
+    assert.notDeepEqual(of(printed, 14).differences, of(averaged, 14).differences);
+  });
+
   it('come out the same whatever the order of the results', () => {
     const entries = [...resultsOf((cell) => otherwise[8](cell) ?? otherwise[26](cell) ?? paper(cell))];
     const expected = checkClaims(preset, new Map(entries)).map(({ id, verdict }) => [id, verdict]);
@@ -621,6 +687,19 @@ describe('statistics', () => {
       new SeedDeviations(new Map()).of('rotation', new Map([[30, 1]])).variance,
       Number.POSITIVE_INFINITY,
     );
+  });
+
+  it('a deviation taken from other strengths of the same runs is known no better than that of one strength', () => {
+    // Three settings with two seeds each: two degrees of freedom, at however many strengths they were tested.
+    const few = jobs.filter(
+      ({ spec: { method, seed } }) => seed < 2 && ['baseline', 'control'].includes(method.kind),
+    );
+    const { variance, freedom } = new SeedDeviations(resultsOf(paper, few)).of(
+      'rotation',
+      new Map([[30, 1]]),
+    );
+    assert.ok(variance > 0 && variance < 1e-5);
+    assert.equal(freedom, 2);
   });
 
   it('a deviation of a mean over strengths is that of the mean, be luck the same at all of them or not', () => {

@@ -20,7 +20,7 @@ import { readSafetensors, writeSafetensors } from '../lib/model/safetensors';
 import { resNetFrom, saveWeights } from '../lib/model/weights';
 import { reportHeatMap } from '../lib/plots/heat-maps';
 import { reliabilityFigure, reportPage, reportTable, summaryTable } from '../lib/plots/report';
-import { normalTensor, type Tensor2D, type Tensor4D, tf } from '../lib/tensorflow';
+import { hashSeed, normalTensor, type Tensor2D, type Tensor4D, tf } from '../lib/tensorflow';
 import { fixtureJson, formulaTensor, relativeError } from './support/fixtures';
 
 const folder = mkdtempSync(join(tmpdir(), 'report-test-'));
@@ -103,6 +103,54 @@ describe('the measures of a report', () => {
     near(corrupted.value, 1 - (14 * (20 / 40) + 1) / 15);
     near(mCE?.value, (14 + 40 / 20) / 15);
     near(relativeMCE?.value, (14 + 35 / 15) / 15);
+  });
+
+  it('have the interval that other images would give both networks', () => {
+    const many = 400;
+    const random = (...parts: readonly (string | number)[]) => ((hashSeed(...parts)[0] >>> 0) % 1000) / 1000;
+    // An image is as hard for the one as for the other, so that their errors go together.
+    const rowsOf = (network: string, shift: number, images: readonly number[]) => {
+      const answersAt = (name: string, severity: number) =>
+        Uint8Array.from(images, (image) =>
+          Number(random(image) + 0.4 * random(network, name, severity, image) > 0.1 * severity + shift),
+        );
+      const row = (distortion: string, strength: number): EvaluationRow => {
+        const answers = answersAt(distortion, strength);
+        const correct = answers.reduce((sum, one) => sum + one);
+        return { distortion, strength, seed: 0, correct, total: many, answers: packedAnswers(answers) };
+      };
+      const severities = [1, 2, 3, 4, 5];
+      return [row('none', 0), ...corruptions.flatMap(({ name }) => severities.map((one) => row(name, one)))];
+    };
+    const summaryOf = (images: readonly number[]) => {
+      const [own, base] = [
+        ['the network', 0.1],
+        ['the baseline', 0.2],
+      ] as const;
+      const dataset = { name: 'stripes', digest: '0', images: many };
+      const report = ([network, shift]: readonly [string, number]) => ({
+        network,
+        seed: 0,
+        dataset,
+        rows: rowsOf(network, shift, images),
+      });
+      return reportSummary(report(own), report(base));
+    };
+    const all = Array.from({ length: many }, (_, image) => image);
+    const drawn = Array.from({ length: 60 }, (_, draw) =>
+      summaryOf(all.map((at) => (hashSeed('bootstrap', draw, at)[0] >>> 0) % many)),
+    );
+    const found = summaryOf(all);
+    for (const name of ['mCE', 'relativeMCE'] as const) {
+      const values = drawn.map((one) => one[name]?.value ?? Number.NaN);
+      const mean = values.reduce((sum, value) => sum + value) / values.length;
+      const deviation = Math.sqrt(
+        values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1),
+      );
+      const { low, high } = found[name] ?? assert.fail();
+      const ratio = (high - low) / 2 / 1.96 / deviation;
+      assert.ok(ratio > 0.7 && ratio < 1.4, `${name}: ${ratio}`); // 60 draws know a deviation to a tenth
+    }
   });
 
   it('are 1 for the baseline itself, and leave out what is not among the fifteen', () => {

@@ -63,7 +63,7 @@ export interface ReportSummary {
   readonly corrupted: Measured;
   /**
    * Mean corruption error (Hendrycks & Dietterich): of each of the fifteen, errors over the severities by those of the
-   * baseline, averaged. The interval is that of the images; the baseline's errors are taken as they are.
+   * baseline, averaged. The interval is that of the images, which both networks saw.
    */
   readonly mCE?: Measured;
   /**
@@ -97,21 +97,27 @@ export function reportSummary(report: CountedReport, baseline?: CountedReport): 
   const base = { clean, corrupted, ...(ece && { ece }) };
   if (baseline === undefined) return base;
   checkComparable(report, baseline);
-  const errorOf = (answers: Uint8Array) => 1 - average(answers);
-  const baseErrors = benchmark.map(({ name }) => severitiesOf(baseline, name).map(errorOf));
-  const cleanAnswers = answersIn(cleanOf(report));
-  const baseClean = errorOf(answersIn(cleanOf(baseline)));
-  const ratio = (above: (image: number) => number, baseAbove: number) => {
-    const divisors = baseErrors.map((errors) => average(errors.map((error) => error - baseAbove)));
+  const others = benchmark.map(({ name }) => severitiesOf(baseline, name));
+  const [cleanAnswers, baseClean] = [report, baseline].map((of) => answersIn(cleanOf(of)));
+  /** Errors, less those of `less`, by those of the baseline: the mean over the corruptions. */
+  const ratio = (less: (answers: Uint8Array, image: number) => number) => {
+    const images = Array.from({ length: report.dataset.images }, (_, image) => image);
+    const errors = (severities: readonly Uint8Array[], clean: Uint8Array) =>
+      images.map((image) => average(severities.map((answers) => 1 - answers[image])) - less(clean, image));
+    const pairs = rights.map((severities, at) => ({
+      own: errors(severities, cleanAnswers),
+      base: errors(others[at], baseClean),
+    }));
+    const divisors = pairs.map(({ base }) => average(base));
     if (divisors.some((divisor) => Math.abs(divisor) < 1e-9)) return undefined;
-    const corruptionError = (severities: readonly Uint8Array[], at: number, image: number) =>
-      average(severities.map((answers) => 1 - answers[image] - above(image))) / divisors[at];
-    return meanOver(report, (image) =>
-      average(rights.map((severities, at) => corruptionError(severities, at, image))),
-    );
+    const ratios = pairs.map(({ own }, at) => average(own) / divisors[at]);
+    // To first order a ratio of means moves with an image as this does, which other images would move both means by.
+    const moved = ({ own, base }: (typeof pairs)[number], at: number, image: number) =>
+      ratios[at] + (own[image] - ratios[at] * base[image]) / divisors[at];
+    return meanOver(report, (image) => average(pairs.map((pair, at) => moved(pair, at, image))));
   };
-  const mCE = ratio(() => 0, 0);
-  const relativeMCE = ratio((image) => 1 - cleanAnswers[image], baseClean);
+  const mCE = ratio(() => 0);
+  const relativeMCE = ratio((clean, image) => 1 - clean[image]);
   return { ...base, ...(mCE && { mCE }), ...(relativeMCE && { relativeMCE }), baseline: baseline.network };
 }
 

@@ -7,7 +7,15 @@ import type { Laboratory } from '../runs/laboratory';
 import { isTest, type RunRecord, type RunResult, TEST_SEED, testedRows } from '../runs/run-store';
 import { runTitle } from '../runs/spec';
 import { pointsText } from './claims';
-import { type Direction, decide, directions, GAIN, mean, type Uncertain } from './claims/statistics';
+import {
+  type Direction,
+  decide,
+  directions,
+  GAIN,
+  mean,
+  twoWayResiduals,
+  type Uncertain,
+} from './claims/statistics';
 import { SettingCurves, seedsText } from './panel-curves';
 import { studyOf } from './studies';
 
@@ -61,7 +69,6 @@ export function corruptionFindings(laboratory: Laboratory): Markdown {
   const control = others.find(({ runs }) => runs[0].spec.method.kind === 'control');
   if (baseline === undefined || control === undefined) return new Markdown('Not computed.');
   const methods = others.filter((one) => one !== control && paired(one, control).length > 0);
-  // Images count by the treatment's interval alone, which is wider than that of a difference image by image.
   const errors = methods.map((one) =>
     paired(one, control).map(
       ([own, other]) => reportSummary(own, other).mCE ?? { value: 1, low: 1, high: 1 },
@@ -146,19 +153,24 @@ function together([first, ...others]: readonly CountedReport[]): CountedReport {
   return { ...first, rows };
 }
 
-/** Means over seeds; how far seeds differ is pooled over all. */
+/**
+ * Means over seeds. How far seeds differ is pooled over all: what is left once the means of treatments and seeds are taken
+ * out, since all of a seed are divided by the same network; and that one would be another with another seed, too.
+ */
 function means(all: readonly (readonly Measured[])[]): readonly Uncertain[] {
   const values = all.map((seeds) => seeds.map(({ value }) => value));
-  const residuals = values.flatMap((seeds) => seeds.map((value) => value - mean(seeds)));
-  const freedom = residuals.length - values.filter(({ length }) => length > 0).length;
-  const variance = residuals.reduce((sum, residual) => sum + residual ** 2, 0) / freedom;
-  return all.map((seeds, at) => ({
-    value: mean(values[at]),
-    variance: {
-      // At most: all seeds see the same images.
-      images: mean(seeds.map(({ low, high }) => ((high - low) / (2 * 1.959964)) ** 2)),
-      seeds: freedom > 0 ? variance / seeds.length : Number.POSITIVE_INFINITY,
-    },
-    freedom: freedom > 0 ? freedom : 1e6,
-  }));
+  const most = Math.max(0, ...values.map(({ length }) => length));
+  const whole = values.filter(({ length }) => length === most);
+  const { squares, freedom } = most > 1 ? twoWayResiduals(whole) : { squares: 0, freedom: 0 };
+  const ofSeeds = freedom > 0 ? (2 * squares) / freedom : Number.POSITIVE_INFINITY;
+  return all.map((seeds, at) => {
+    // At most: all seeds see the same images.
+    const images = mean(seeds.map(({ low, high }) => ((high - low) / (2 * 1.959964)) ** 2));
+    const isByItself = images < 1e-20; // its errors are divided by its own, whatever the seed
+    return {
+      value: mean(values[at]),
+      variance: { images, seeds: isByItself ? 0 : ofSeeds / seeds.length },
+      freedom: freedom > 0 ? freedom : 1e6,
+    };
+  });
 }

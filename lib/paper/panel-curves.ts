@@ -225,7 +225,7 @@ export function panelCurves(panel: Panel, preset: Preset, results: Results): Pan
     controls: drawn.filter(({ rule }) => rule === 'control'),
     curves: drawn.filter(({ rule }) => rule !== 'control'),
     band: (band[0]?.points ?? []).map(({ strength }, at) => {
-      const accuracies = band.map(({ points }) => points[at].accuracy);
+      const accuracies = band.flatMap(({ rows }) => rows.map((run) => run[at].correct / run[at].total));
       return { strength, low: Math.min(...accuracies), high: Math.max(...accuracies) };
     }),
     computed: wanted.filter((treatment) => there.of(treatment) !== undefined).length + 1,

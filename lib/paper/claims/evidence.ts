@@ -128,14 +128,16 @@ type Pair = readonly [NamedCurve, NamedCurve];
 export class Evidence {
   readonly #from: Pick<CurveSource, 'preset' | 'results'>;
   readonly #reading: Partial<Reading>;
-  readonly #deviations: SeedDeviations;
+  /** Of networks trained with the reading; and of the others, which no reading concerns. */
+  readonly #deviations: { readonly read: SeedDeviations; readonly others: SeedDeviations };
   readonly #tested = new Map<Test, SettingCurves>();
 
   /** @param reading Of the stability loss, in the runs that are compared. Default: the default one. */
   constructor(preset: Preset, results: Results, reading: Partial<Reading> = {}) {
     this.#from = { preset, results };
     this.#reading = reading;
-    this.#deviations = new SeedDeviations(runsOf(preset, results, reading));
+    const [read, others] = [reading, {}].map((of) => new SeedDeviations(runsOf(preset, results, of)));
+    this.#deviations = { read, others };
   }
 
   /** What the rows come to in a test; where runs are missing, which, in words. */
@@ -207,7 +209,8 @@ export class Evidence {
   }
 
   #compared(what: string, terms: readonly Term[], claimed: Range, test: DistortionName): Comparison {
-    const found = estimate(test, terms, this.#deviations);
+    const isRead = terms.some(({ curve: { runs } }) => 'divergence' in runs[0].spec.method);
+    const found = estimate(test, terms, isRead ? this.#deviations.read : this.#deviations.others);
     if (found !== undefined) return { what, estimate: found, claimed, ...decide(found, claimed) };
     throw new NotComputed(`The runs of “${what}” are missing: no seed has all of them.`);
   }

@@ -105,15 +105,36 @@ function found(finding: Finding | string): Found {
   const broken = finding.filter((_, at) => isBroken[at]).toSorted((a, b) => a.pBroken - b.pBroken);
   const differences = (deciding: Finding) => deciding.slice(0, 3).map(differenceOf);
   if (broken.length > 0) return { verdict: 'contradicted', count, differences: differences(broken) };
-  const needed = finding.filter(({ isOptional }) => !isOptional).toSorted((a, b) => b.pHolds - a.pHolds);
-  const open = needed.filter(({ pHolds }) => !isSure(pHolds));
-  if (open.length === 0) return { verdict: 'holds', count, differences: differences(needed.slice(0, 1)) };
-  const [{ estimate, claimed }] = open;
-  const distance = Math.min(...claimed.map((bound) => Math.abs(estimate.value - bound)));
-  const isWithin = claimed[0] <= estimate.value && estimate.value <= claimed[1]; // else it would have to break the claim
-  const decider = wouldDecide(estimate, distance, isWithin ? 1 : count);
-  return { verdict: 'undecided', count, differences: differences(open), ...decider };
+  const [guards, needed] = [true, false].map((isGuard) =>
+    finding.filter(({ isOptional = false }) => isOptional === isGuard),
+  );
+  const unsure = needed.filter(({ pHolds }) => !isSure(pHolds)).toSorted((a, b) => b.pHolds - a.pHolds);
+  const offended = guards.filter(({ pBroken }) => isSure(pBroken)).toSorted((a, b) => a.pBroken - b.pBroken);
+  const open = [...offended, ...unsure];
+  if (open.length > 0)
+    return { verdict: 'undecided', count, differences: differences(open), ...decider(open, count) };
+  const leastSure = needed.toSorted((a, b) => b.pHolds - a.pHolds).slice(0, 1);
+  const nearest = guards.toSorted((a, b) => a.pBroken - b.pBroken).slice(0, 1);
+  return { verdict: 'holds', count, differences: differences([...leastSure, ...nearest]) };
 }
+
+/**
+ * What would decide a claim if every difference stayed as it is: as soon as one outside of its range is surely there; where
+ * all are inside, once the last is.
+ */
+function decider(open: Finding, count: number): Decider | undefined {
+  const isWithin = ({ estimate: { value }, claimed: [low, high] }: Comparison) =>
+    low <= value && value <= high;
+  const outside = open.filter((one) => !isWithin(one));
+  const needs = (outside.length > 0 ? outside : open).map(({ estimate, claimed }) => {
+    const distance = Math.min(...claimed.map((bound) => Math.abs(estimate.value - bound)));
+    return wouldDecide(estimate, distance, outside.length > 0 ? count : 1);
+  });
+  const inOrder = needs.toSorted((a, b) => seedsOf(a) - seedsOf(b));
+  return inOrder.at(outside.length > 0 ? 0 : -1);
+}
+
+const seedsOf = (need: Decider | undefined) => need?.seedsWanted ?? Number.POSITIVE_INFINITY;
 
 /** A claim that every one of several tests must bear out. A test that contradicts it decides; else all must be computed. */
 function foundInEach(places: readonly Place[], evidence: Evidence, panels?: readonly Panel[]): Found {

@@ -43,7 +43,7 @@ export type Uncertain = Pick<Estimate, 'value' | 'variance' | 'freedom'>;
 const LEVEL = (1 - 0.95) / 2;
 
 /** With fewer degrees of freedom a deviation is taken from all strengths of a test, or else from all tests. */
-const LEAST_FREEDOM = 8;
+const LEAST_FREEDOM = 4;
 
 /** A setting's accuracies, run by run: by {@link cellKey}. */
 interface Tested {
@@ -83,11 +83,11 @@ export class SeedDeviations {
     const own = this.#spread(cells);
     if (own.freedom >= LEAST_FREEDOM) return { variance: own.squares / own.freedom, freedom: own.freedom };
     const ofTest = this.#spreadOfEach(`${test} `);
-    const { squares, freedom } = ofTest.freedom >= LEAST_FREEDOM ? ofTest : this.#spreadOfEach('');
+    const { variance, freedom } = ofTest.freedom >= LEAST_FREEDOM ? ofTest : this.#spreadOfEach('');
     if (freedom === 0) return { variance: Number.POSITIVE_INFINITY, freedom: 1 };
     // At most: as if a run's luck were the same at all strengths, deviations add, not their squares.
     const size = sum([...weights.values()].map(Math.abs));
-    return { variance: (size ** 2 * squares) / freedom, freedom };
+    return { variance: size ** 2 * variance, freedom };
   }
 
   /**
@@ -112,13 +112,15 @@ export class SeedDeviations {
     return found;
   }
 
-  /** Pools how far the cells spread whose key begins so, each by itself. */
-  #spreadOfEach(beginning: string): Spread {
+  /** The mean variance of the cells whose key begins so. They are of the same runs, so that no more is known than of one. */
+  #spreadOfEach(beginning: string): { variance: number; freedom: number } {
     const keys = this.#settings.flatMap(({ runs }) =>
       runs.flatMap(({ accuracies }) => [...accuracies.keys()]),
     );
     const here = [...new Set(keys)].filter((key) => key.startsWith(beginning));
-    return together(here.map((key) => this.#spread([[key, 1]])));
+    const spreads = here.map((key) => this.#spread([[key, 1]]));
+    const { squares, freedom } = together(spreads);
+    return { variance: squares / freedom, freedom: Math.max(0, ...spreads.map((one) => one.freedom)) };
   }
 }
 
@@ -145,7 +147,8 @@ function testedOf(runs: readonly RunResult[]): Tested {
   };
 }
 
-function twoWayResiduals(table: readonly (readonly number[])[]): Spread {
+/** What is left of a table, a row a setting and a column a seed, once the means of rows and columns are taken out. */
+export function twoWayResiduals(table: readonly (readonly number[])[]): Spread {
   const columns = table[0].map((_, column) => mean(table.map((row) => row[column])));
   const all = mean(columns);
   const squares = table.map((row) => {
