@@ -190,8 +190,8 @@ export function saveWeights(
 
 /**
  * Loads what {@link saveWeights} or PyTorch saved. Weights of torchvision want its normalisation, too:
- * `{ ...dataset, ...IMAGENET }`; other weights that were saved here say theirs, then `network.normalisation`, and, unless the
- * head is new, the form of their pictures, `network.pictureForm`.
+ * `{ ...dataset, ...IMAGENET }`. A file of {@link saveWeights} has its own, which is then in `network.normalisation`, and, unless
+ * the head is new, how its pictures were cut, in `network.pictureForm`.
  *
  * @returns names of the variables that stay as they were: those of a new head
  * @throws as {@link setTorchWeights}; DataError for a normalisation or a form of pictures that is none

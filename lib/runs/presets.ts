@@ -132,7 +132,7 @@ export function presetNamed(name: string): Preset {
 /** What a run is beyond its preset. */
 export interface Treatment {
   readonly method: Method;
-  /** Every method but the baseline needs one. */
+  /** Every method needs one except the baseline and the control. */
   readonly distortion?: NamedDistortion;
   /** Default: the preset's. */
   readonly epochs?: number;
@@ -175,7 +175,7 @@ export function specOf(
 
 /** What every other run starts from. */
 export const BASELINE: Treatment = { method: { kind: 'baseline' } };
-/** What gains are compared with: the baseline, trained on as long as the treatments without any. */
+/** The baseline, trained on for as many epochs as the treatments but without a distortion: what further training alone changes. */
 export const CONTROL: Treatment = { method: { kind: 'control' } };
 
 /** Counts the epochs of a treatment that starts from the baseline. */

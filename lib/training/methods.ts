@@ -28,7 +28,7 @@ import {
 export type Method =
   /** L₀ on undistorted images. */
   | { readonly kind: 'baseline' }
-  /** The baseline trained on, as long as the treatments: what their gains are compared with. */
+  /** The baseline trained on, for as many epochs as the treatments, without a distortion. */
   | { readonly kind: 'control' }
   /** Data augmentation: L₀ where each image is distorted with this probability p, 0..1. */
   | { readonly kind: 'DA'; readonly probability: number }
