@@ -69,12 +69,11 @@ for (const kernelName of ['ResizeBilinearGrad', 'ResizeNearestNeighborGrad']) {
 const { softmaxCrossEntropy } = tf.losses;
 tf.losses.softmaxCrossEntropy = (labels, ...others) => {
   const cure = 'Write it as tf.logSoftmax(logits).mul(labels).sum(1).neg().mean().';
-  const given =
-    labels instanceof tf.Tensor ? withoutGradient(labels, 'the labels of a cross-entropy', cure) : labels;
-  return softmaxCrossEntropy(given, ...others);
+  const constant = (given: Tensor) => withoutGradient(given, 'the labels of a cross-entropy', cure);
+  return softmaxCrossEntropy(labels instanceof tf.Tensor ? constant(labels) : labels, ...others);
 };
 
-// tfjs reads the places to check them; where a step is recorded that is left to TensorFlow's op, which checks them, too.
+// tfjs reads the places to check them. Where a step is recorded that is left to TensorFlow's op, which does so on a CPU.
 wrapKernel('GatherV2', (kernel) => (of) => {
   return kernel(isRecording() ? withMethods(of, { readSync: () => [] }) : of);
 });

@@ -130,12 +130,8 @@ export function dropout<X extends Tensor>(
  * parts. Parts that differ anywhere give unrelated seeds.
  */
 export function hashSeed(...parts: readonly (number | string)[]): [number, number] {
-  const isOne = (part: unknown) => typeof part === 'string' || Number.isFinite(part);
-  if (!parts.every(isOne)) {
-    throw new ArgumentError(
-      `hashSeed takes finite numbers and texts, but got ${parts.map(shown).join(', ')}.`,
-    );
-  }
+  if (!parts.every((part) => typeof part === 'string' || Number.isFinite(part)))
+    throw new ArgumentError(`hashSeed takes finite numbers and texts, but got ${shown(parts)}.`);
   const text = JSON.stringify(parts);
   return [fnv1a(text, 0x811c9dc5), fnv1a(text, 0x050c5d1f)];
 }
