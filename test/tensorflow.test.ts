@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { UserError } from '../lib/io/errors';
+import { inProject } from '../lib/io/project';
 import {
   add,
   addBias,
@@ -17,8 +18,10 @@ import {
   crossEntropy,
   DataType,
   dataTypeOf,
+  dropout,
   foldBatchNorm,
   globalAveragePool,
+  gradientOf,
   hashSeed,
   mean,
   Nesterov,
@@ -35,9 +38,11 @@ import {
   type Tensor4D,
   tf,
   uint8Tensor,
+  uniformTensor,
   Variable,
   valueAndGradients,
 } from '../lib/tensorflow';
+import { stepLine } from '../lib/tensorflow/graph';
 import { nativeBinding } from '../lib/tensorflow/runtime';
 import { relativeError } from './support/fixtures';
 
@@ -180,6 +185,99 @@ describe('gradients of native ops agree with finite differences', () => {
   });
 });
 
+describe('a gradient within another', () => {
+  const x = normal([1, 4, 4, 2], 1) as Tensor4D;
+  const one = tf.ones([2]) as Tensor1D;
+  const ops: Readonly<Record<string, (y: Tensor4D) => Tensor>> = {
+    relu,
+    sum: (y) => sum(y, [1, 2]),
+    globalAveragePool,
+    cast: (y) => castTo(castTo(y, 'bfloat16'), 'float32'),
+    addBias: (y) => addBias(y, one),
+    reluMaxPool,
+    conv2d: (y) => conv2d(y, normal([3, 3, 2, 2], 2) as Tensor4D, { stride: 2 }),
+    batchNorm: (y) =>
+      batchNorm({ x: y, scale: one, offset: one, mean: one, variance: one }, { training: true }).y,
+  };
+  const weight = new Variable('weight', tf.scalar(1.3));
+  const penalty = (op: (y: Tensor4D) => Tensor, derive: typeof gradientOf) => () => {
+    const score = (at: Tensor4D) => op(at.mul(weight.read())).square().sum() as Scalar;
+    return score(x).add(derive(score, x).square().sum()) as Scalar;
+  };
+  const slope = (loss: () => Scalar) => valueAndGradients(loss, [weight]).gradients[0].dataSync()[0];
+
+  it('is refused where it goes through an op that has no second derivative', () => {
+    for (const [name, op] of Object.entries(ops)) {
+      const loss = penalty(op, (score, at) => tf.grad(score as never)(at) as never);
+      assert.throws(() => slope(loss), { name: 'ArgumentError', message: /no second derivative/ }, name);
+    }
+    const exact = slope(penalty(tf.relu, (score, at) => tf.grad(score as never)(at) as never));
+    assert.ok(Number.isFinite(exact), 'TensorFlow.js’ own ops go on');
+  });
+
+  it('is a constant by gradientOf, as an attack in a loss needs it', () => {
+    for (const [name, op] of Object.entries(ops)) {
+      const error = Math.abs(
+        slope(penalty(op, gradientOf)) /
+          slope(
+            () =>
+              op(x.mul(weight.read()) as Tensor4D)
+                .square()
+                .sum() as Scalar,
+          ) -
+          1,
+      );
+      assert.ok(error < 1e-5, `${name}: ${error}`);
+    }
+  });
+});
+
+describe('gradients that tfjs has wrong', () => {
+  it('of running sums and of resized images are right', () => {
+    for (const axis of [0, 1, 2])
+      checkGradient((x) => tf.cumsum(x, axis, true, axis > 1), [normal([3, 3, 3], 1)]);
+    for (const size of [
+      [3, 2],
+      [9, 8],
+    ] as [number, number][])
+      for (const resize of [tf.image.resizeBilinear, tf.image.resizeNearestNeighbor])
+        checkGradient((x) => resize(x as Tensor4D, size, false, true), [normal([2, 6, 5, 3], 1)]);
+  });
+
+  it('are refused: of a mirrored border, of labels, of the moved statistics', () => {
+    const x = new Variable('x', normal([2, 2, 2, 3], 1));
+    const one = tf.ones([3]) as Tensor1D;
+    const refused = (loss: () => Tensor, message: RegExp) =>
+      assert.throws(() => valueAndGradients(() => loss().sum() as Scalar, [x]), {
+        name: 'ArgumentError',
+        message,
+      });
+    const sides: [number, number][] = [
+      [0, 0],
+      [1, 1],
+      [1, 1],
+      [0, 0],
+    ];
+    refused(() => tf.mirrorPad(x.read(), sides, 'reflect'), /no gradient of MirrorPad/);
+    const logits = normal([8, 3], 2);
+    refused(
+      () => tf.losses.softmaxCrossEntropy(x.read().reshape([8, 3]), logits),
+      /the labels of a cross-entropy/,
+    );
+    const normalised = () =>
+      batchNorm(
+        { x: x.read() as Tensor4D, scale: one, offset: one, mean: one, variance: one },
+        { training: true },
+      );
+    refused(() => normalised().moved?.variance as Tensor, /the moved statistics/);
+    const { gradients } = valueAndGradients(
+      () => tf.losses.softmaxCrossEntropy(tf.oneHot(tf.range(0, 8, 1, 'int32'), 3), x.read().reshape([8, 3])),
+      [x],
+    );
+    assert.equal(gradients.length, 1);
+  });
+});
+
 describe('native ops', () => {
   it('pool as torch pads: the maximum of each 3×3 window around every second pixel', () => {
     const x = tf.range(0, 25).reshape([1, 5, 5, 1]) as Tensor4D;
@@ -218,6 +316,19 @@ describe('native ops', () => {
       message: /rank 4, but got rank 3/,
     });
     assert.throws(() => add(tf.zeros([2]), tf.zeros([3])), { message: /\[2\] and \[3\]/ });
+    for (const axis of [2, -3, 0.5]) assert.throws(() => mean(tf.zeros([2, 2]), [axis]), /from -2 to 1/);
+    const oblong = tf.zeros([1, 4, 6, 2]) as Tensor4D;
+    assert.throws(() => reluMaxPool(oblong), { name: 'ArgumentError', message: /square/ });
+    assert.throws(() => conv2d(oblong, filter, { stride: 1 }), { name: 'ArgumentError', message: /square/ });
+    const square = tf.zeros([1, 4, 4, 2]) as Tensor4D;
+    for (const [height, width, stride] of [
+      [2, 2, 1],
+      [3, 5, 1],
+      [3, 3, 3],
+    ]) {
+      const other = tf.zeros([height, width, 2, 5]) as Tensor4D;
+      assert.throws(() => conv2d(square, other, { stride: stride as 1 }), { message: /square, filters odd/ });
+    }
   });
 
   it('read uint8 batches', () => {
@@ -264,7 +375,9 @@ describe('seeded randomness', () => {
   it('hashes different parts to different seeds', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.oneof(fc.integer(), fc.double({ noNaN: true })), { maxLength: 4 }),
+        fc.array(fc.oneof(fc.integer(), fc.double({ noNaN: true, noDefaultInfinity: true })), {
+          maxLength: 4,
+        }),
         fc.integer(),
         (parts, other) => {
           assert.deepEqual(hashSeed(...parts), hashSeed(...parts));
@@ -274,6 +387,21 @@ describe('seeded randomness', () => {
     );
     const some = new Set(Array.from({ length: 100_000 }, (_, image) => hashSeed(0, image).join()));
     assert.equal(some.size, 100_000);
+    for (const none of [Number.NaN, Number.POSITIVE_INFINITY, null, undefined])
+      assert.throws(() => hashSeed(1, none as never), { name: 'ArgumentError', message: /finite numbers/ });
+  });
+
+  it('refuses seeds that would become others', () => {
+    for (const seed of [
+      [0.5, 0],
+      ['a', 0],
+      [2 ** 32, 0],
+    ] as never[])
+      for (const draw of [normalTensor, uniformTensor])
+        assert.throws(() => draw(seed, [2], 1), { name: 'ArgumentError', message: /whole number/ });
+    const drawn = new Variable('drawn', tf.scalar(0), { trainable: false });
+    for (const seed of [2 ** 24 + 1, 0.1])
+      assert.throws(() => dropout(tf.ones([2]), { rate: 0.5, drawn, training: true, seed }), /whole number/);
   });
 });
 
@@ -300,6 +428,7 @@ describe('the optimizer', () => {
     assert.throws(() => new Nesterov([own], { momentum: 1 }), { name: 'ArgumentError' });
     assert.throws(() => new Nesterov([own]).apply([other], [tf.zeros([1])]), { message: /"other"/ });
     assert.throws(() => own.assign(tf.zeros([2])), { message: /shape \[1\].*\[2\]/ });
+    assert.throws(() => new Nesterov([own], { lr: 0.1 } as object), { message: /no option "lr"/ });
   });
 });
 
@@ -501,8 +630,133 @@ describe('a compiled step', () => {
       );
     refused(() => (x.add(1).dataSync()[0] > 1 ? x : x.neg()), /reads a tensor back/);
     refused(() => tf.randomNormal([3]), /random number/);
+    const kept = tf.variable(tf.zeros([2]), false, 'kept');
+    refused(() => {
+      kept.assign(x.mul(2));
+      return x;
+    }, /writes to the tf\.Variable "kept"/);
+    assert.deepEqual([...kept.dataSync()], [0, 0]);
     refused(() => tf.tensor1d(Float32Array.from({ length: 5000 }, (_, at) => at)).add(1), /5000 values/);
     assert.equal(x.add(1).dataSync()[0], 2); // and eager work goes on as before
+  });
+
+  it('finds its line in a folder of any name', () => {
+    const own = (...path: string[]) => inProject('lib', 'tensorflow', ...path);
+    const lines = [`${own('ops.ts')}:1:1`, '/a/node_modules/b/c.js:2:2', '/a/tfjs-core/src/engine.ts:3:3'];
+    for (const mine of ['/home/tfjs-app/src/step.ts:4:4', '/home/lib/tensorflow/step.ts:5:5']) {
+      const stack = ['Error', ...[...lines, mine].map((line) => `    at f (${line})`)].join('\n');
+      assert.equal(stepLine(Object.assign(new Error(), { stack })), `at f (${mine})`);
+    }
+  });
+
+  it('is a part of a step or a gradient that calls it', () => {
+    const weight = new Variable('weight', tf.scalar(5));
+    const total = new Variable('total', tf.scalar(0), { trainable: false });
+    const inner = compile(({ x }: { x: Tensor }) => {
+      total.assign(total.read().add(x));
+      return { y: weight.read().mul(x) };
+    });
+    const outer = compile(({ x }: { x: Tensor }) => ({ z: inner({ x: x.mul(2) }).y.add(1) }));
+    for (const at of [1, 5, 7]) assert.equal(outer({ x: tf.scalar(at) }).z.dataSync()[0], 10 * at + 1);
+    assert.deepEqual([...total.values()], [26]);
+    const loss = () =>
+      inner({ x: tf.scalar(3) })
+        .y.square()
+        .add(weight.read()) as Scalar;
+    assert.equal(valueAndGradients(loss, [weight]).gradients[0].dataSync()[0], 2 * 9 * 5 + 1);
+    const slope = tf.grad((x: Tensor) => inner({ x }).y.square());
+    assert.equal(slope(tf.scalar(3)).dataSync()[0], 2 * 25 * 3);
+    weight.assign(tf.scalar(10));
+    assert.equal(inner({ x: tf.scalar(3) }).y.dataSync()[0], 30);
+    assert.equal(inner.graphs().length, 1);
+  });
+
+  it('that fails half-way leaves one value of a variable, the same everywhere', () => {
+    const count = new Variable('count', tf.scalar(0), { trainable: false });
+    const step = compile(({ labels }: { labels: Tensor1D }) => {
+      count.assign(count.read().add(1));
+      return { loss: crossEntropy(tf.zeros([1, 3]), labels) };
+    });
+    const read = compile(() => ({ count: count.read() }));
+    const seen = () => read({}).count.dataSync()[0];
+    step({ labels: tf.tensor1d([0], 'int32') });
+    assert.equal(seen(), 1);
+    assert.throws(() => step({ labels: tf.tensor1d([3], 'int32') }), UserError);
+    assert.equal(seen(), count.values()[0]);
+  });
+
+  it('says what it takes and returns', () => {
+    const x = tf.scalar(1);
+    const gone = tf.scalar(1);
+    gone.dispose();
+    const refused = (step: unknown, inputs: unknown, message: RegExp) => {
+      for (const execution of ['compiled', 'eager'] as const) {
+        const call = compile(step as () => Record<string, Tensor>, { execution });
+        assert.throws(() => call(inputs as Record<string, Tensor>), { name: 'ArgumentError', message });
+      }
+    };
+    const same = ({ x }: { x: Tensor }) => ({ y: x.mul(1) });
+    refused(same, x, /takes tensors by name.*it is a tensor/);
+    refused(same, undefined, /takes tensors.*undefined/);
+    refused(same, { x: 3 }, /takes tensors.*x is 3/);
+    refused(same, { x: gone }, /takes tensors.*x is a tensor disposed of/);
+    refused(({ x }: { x: Tensor }) => x.mul(1), { x }, /returns tensors by name.*it is a tensor/);
+    refused(() => ({ y: { x } }), { x }, /returns tensors.*y is/);
+    refused(() => undefined, { x }, /returns tensors.*undefined/);
+    refused(async () => ({ x }), { x }, /returns tensors.*Promise/);
+    assert.throws(() => compile(same, { thread: 1 } as object), { message: /no option "thread"/ });
+  });
+
+  it('takes what stands for text, bytes and places as an input', () => {
+    const text = tf.tensor1d(['a', 'b'], 'string');
+    const bytes = uint8Tensor(Uint8Array.of(1, 200), [2]);
+    const low = castTo(tf.tensor1d([1, 2]), 'bfloat16');
+    for (const given of [text, bytes, low]) {
+      const use = (x: Tensor) => (x.dtype === 'string' ? x.reshape([2, 1]) : castTo(x, 'int32'));
+      assert.throws(() => compile(() => ({ y: use(given) }))({}), { message: /from outside/ });
+      assert.equal(compile(({ given }) => ({ y: use(given) }))({ given }).y.size, 2);
+    }
+    const table = new Variable('table', normal([9000, 2], 1));
+    const rows = compile(({ places }: { places: Tensor1D }) => {
+      const sum = () =>
+        tf
+          .gather(table.read(), places.mul(tf.scalar(2, 'int32')))
+          .square()
+          .sum() as Scalar;
+      return { slope: valueAndGradients(sum, [table]).gradients[0] };
+    });
+    const { slope } = rows({ places: tf.range(0, 4500, 1, 'int32') as Tensor1D });
+    const even = tf.range(0, 9000).add(1).mod(2).expandDims(1);
+    assert.equal(slope.sub(even.mul(table.read()).mul(2)).abs().max().dataSync()[0], 0);
+    assert.throws(() => rows({ places: tf.fill([4500], 5000, 'int32') as Tensor1D }), /not in \[0, 9000\)/);
+  });
+
+  it('divides many integers by what it computes', () => {
+    const step = compile(({ x }: { x: Tensor }) => ({ y: tf.floorDiv(x, x.sub(tf.scalar(1, 'int32'))) }));
+    assert.equal(
+      step({ x: tf.fill([5000], 3, 'int32') })
+        .y.sum()
+        .dataSync()[0],
+      5000,
+    );
+  });
+
+  it('refuses a variable that was disposed of, which is freed in any order', () => {
+    const variable = new Variable('variable', tf.scalar(1), { trainable: false });
+    const step = compile(({ x }: { x: Tensor }) => {
+      variable.assign(x.mul(2));
+      return { y: variable.read() };
+    });
+    const before = nativeBinding.getNumOfSavedModels();
+    step({ x: tf.scalar(1) });
+    variable.dispose();
+    variable.dispose();
+    assert.throws(() => step({ x: tf.scalar(1) }), {
+      name: 'ArgumentError',
+      message: /"variable" was disposed of/,
+    });
+    step.dispose();
+    assert.equal(nativeBinding.getNumOfSavedModels(), before);
   });
 
   it('names the op and its line when the graph fails', () => {

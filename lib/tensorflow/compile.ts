@@ -4,11 +4,11 @@
  * JavaScript, fused kernels, ops in parallel, buffers freed as soon as they are dead. The same code, the same numbers.
  */
 import { channel } from 'node:diagnostics_channel';
-import { checkWhole, checkWord } from '../io/options';
+import { checkOptions, checkWhole, checkWord } from '../io/options';
 import { type Graph, GraphSession } from './graph';
 import { withoutBytes } from './ops';
-import { type NamedTensors, record } from './recorder';
-import { dataTypeOf, handles, type Tensor, tf } from './runtime';
+import { checkNamed, type NamedTensors, record } from './recorder';
+import { dataTypeOf, handles, isInGradient, isRecording, type Tensor, tf } from './runtime';
 
 /**
  * Every recording is published here, as its {@link Graph}: `recordings.subscribe((graph) => …)` tells how many a run
@@ -40,22 +40,30 @@ export interface CompiledStep<I extends NamedTensors, O extends NamedTensors> {
  * Compiles `step`. The first call with new input shapes records (it runs the step once without its writes to
  * variables), every call runs the recorded graph.
  *
- * What is not an input or a variable is frozen: numbers of the enclosing scope have the value they had at recording.
+ * What is not an input or a variable is frozen: numbers of the enclosing scope have the value they had at recording. Called
+ * within another step, or where a gradient is taken, it is a part of that: its ops run there, one by one.
  *
  * @throws UserError at recording if the step reads a tensor back, branches on its value, draws from `Math.random`, reads
  *   a `tf.Variable`, or makes a large tensor of several values in JavaScript: none of that would happen again in the graph.
  */
 export function compile<I extends NamedTensors, O extends NamedTensors>(
   step: (inputs: I) => O,
-  { execution = 'compiled', threads }: CompileOptions = {},
+  options: CompileOptions = {},
 ): CompiledStep<I, O> {
+  checkOptions('compile', options, 'execution threads');
+  const { execution = 'compiled', threads } = options;
   checkWord('compile: execution', execution, ['compiled', 'eager']);
   if (threads !== undefined) checkWhole('compile: threads', threads, 1, 127);
   const sessions = new Map<string, { readonly session: GraphSession; readonly outputs: readonly string[] }>();
   const call = (inputs: I): O => {
-    if (execution === 'eager') {
+    checkNamed('A compiled step takes', inputs);
+    if (execution === 'eager' || isInGradient() || isRecording()) {
       const given = () => Object.entries(inputs).map(([name, x]) => [name, withoutBytes(x)]);
-      return tf.tidy(() => step(Object.fromEntries(given())) as unknown as Tensor) as unknown as O;
+      return tf.tidy(() => {
+        const results = step(Object.fromEntries(given()));
+        checkNamed('A compiled step returns', results);
+        return results as unknown as Tensor;
+      }) as unknown as O;
     }
     const ids = handles(Object.values(inputs));
     // One tensor under two names is one in the graph, too.

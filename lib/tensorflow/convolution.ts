@@ -3,6 +3,7 @@
  * channels]` of maps, `[window, window, in, out]` of filters.
  */
 import { ArgumentError } from '../io/errors';
+import { shown } from '../io/options';
 import { device } from './device';
 import { castLike, ints, NHWC, nativeCast, pad, paddingOf, requireRank, slice, T, TIDX } from './ops';
 import { stack } from './places';
@@ -172,13 +173,20 @@ const matMul = (a: Tensor, b: Tensor, transposeA: boolean) => {
 export function conv2d(x: Tensor4D, filter: Tensor4D, { stride }: { readonly stride: 1 | 2 }): Tensor4D {
   requireRank('conv2d', 'input', x, 4);
   requireRank('conv2d', 'filter', filter, 4);
+  const [window, width] = filter.shape;
+  const height = x.shape[1];
+  const isSquare = height === x.shape[2] && window === width && window % 2 === 1;
+  if (!isSquare || (stride !== 1 && stride !== 2)) {
+    throw new ArgumentError(
+      `Error in conv2d: maps and filters must be square, filters odd, and the stride 1 or 2, but got [${x.shape}], [${filter.shape}] and ${shown(stride)}.`,
+    );
+  }
   if (x.shape[3] !== filter.shape[2]) {
     throw new ArgumentError(
       `Error in conv2d: the input has ${x.shape[3]} channels, but the filter takes ${filter.shape[2]}.`,
     );
   }
   const weights = castLike(filter, x);
-  const [window, height] = [filter.shape[0], x.shape[1]];
   const of = (input: Tensor, geometry: Geometry) =>
     convolve({ x: input, filter: weights }, geometry)[0] as Tensor4D;
   if (isTwoByTwo(x, weights, stride)) return convolveTwoByTwo({ x, filter: weights }, {})[0] as Tensor4D;

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ArgumentError, UserError } from '../io/errors';
+import { inProject } from '../io/project';
 import { currentKernel } from '../notebook/client';
 import {
   type Attribute,
@@ -91,11 +92,15 @@ export class GraphSession implements VariableHolder {
 
   /** Runs the graph once; the tensors returned are the caller's. */
   run(inputs: readonly Tensor[]): Tensor[] {
+    const ids = handles(inputs);
     this.#bringVariables();
     for (const variable of this.graph.written) variable.release();
-    const results = this.#session(handles(inputs), this.graph.placeholders, this.graph.outputs);
-    for (const variable of this.graph.written) variable.wrote(this);
-    return results.map(adopt);
+    try {
+      return this.#session(ids, this.graph.placeholders, this.graph.outputs).map(adopt);
+    } finally {
+      // A run that fails has written some of them.
+      for (const variable of this.graph.written) variable.wrote(this);
+    }
   }
 
   /** Copies in the variables whose newest value is elsewhere. */
@@ -151,12 +156,15 @@ export class GraphSession implements VariableHolder {
 
 const names = (nodes: readonly string[]) => nodes.map((name) => `${name}:0`).join();
 
-const OUTSIDE_THE_STEP = /node_modules|node:|<anonymous>\)|[\\/](lib|dist)[\\/]tensorflow[\\/]|[\\/]tfjs-/;
+const OWN_FOLDERS = ['lib', 'dist'].map((folder) => inProject(folder, 'tensorflow', ''));
+// Source maps place the files of tfjs' packages beside node_modules.
+const OUTSIDE = /node_modules|node:|<anonymous>\)|[\\/]tfjs-(core|layers|data|converter)[\\/]src[\\/]/;
+const isOutside = (line: string) => OUTSIDE.test(line) || OWN_FOLDERS.some((own) => line.includes(own));
 
 /** The first line of a stack that lies outside this folder and outside packages. */
 export function stepLine(madeAt: Error | undefined): string {
   const lines = madeAt?.stack?.split('\n').filter((line) => /^\s+at /.test(line)) ?? [];
-  return (lines.find((line) => !OUTSIDE_THE_STEP.test(line)) ?? 'at an unknown place').trim();
+  return (lines.find((line) => !isOutside(line)) ?? 'at an unknown place').trim();
 }
 
 /** Errors made in `work` keep the lines of the step: a dozen of tfjs' own come first. */

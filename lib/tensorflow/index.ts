@@ -19,7 +19,7 @@ export {
   slice,
   sum,
 } from './ops';
-export { Nesterov, valueAndGradients } from './optimizer';
+export { gradientOf, Nesterov, valueAndGradients } from './optimizer';
 export { dropout, hashSeed, normalTensor, randomNormal, randomUniform, uniformTensor } from './random';
 export type { NamedTensors } from './recorder';
 export {

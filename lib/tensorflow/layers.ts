@@ -15,7 +15,7 @@ interface LayerVariable {
 }
 
 /**
- * Puts the weights of a model into variables: its layers read and write them from then on.
+ * Puts the weights of a model of images into variables: its layers read and write them from then on.
  *
  * @throws ArgumentError unless the model goes from one batch of images to one of logits
  */

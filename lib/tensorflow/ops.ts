@@ -3,6 +3,7 @@
  * channels]`. All of them take `bfloat16`, which tfjs labels float32 (see {@link castTo}).
  */
 import { ArgumentError } from '../io/errors';
+import { checkWhole } from '../io/options';
 import { device } from './device';
 import {
   attribute,
@@ -16,6 +17,7 @@ import {
   type Tensor2D,
   type Tensor4D,
   tf,
+  withoutGradient,
   wrapKernel,
 } from './runtime';
 
@@ -172,6 +174,8 @@ const reluPool = defineOp<{ x: Tensor }, Sides>('relu-max-pool', {
  */
 export function reluMaxPool(x: Tensor4D): Tensor4D {
   requireRank('reluMaxPool', 'input', x, 4);
+  if (x.shape[1] !== x.shape[2])
+    throw new ArgumentError(`Error in reluMaxPool: maps must be square, but got [${x.shape}].`);
   return reluPool({ x }, paddingOf(x.shape[1], 3, 2))[0] as Tensor4D;
 }
 
@@ -223,8 +227,12 @@ export function batchNorm(
 ): { readonly y: Tensor4D; readonly moved?: { readonly mean: Tensor1D; readonly variance: Tensor1D } } {
   requireRank('batchNorm', 'input', inputs.x, 4);
   const [y, mean, variance] = batchNormOp({ ...inputs }, { training });
-  const moved = { mean: mean as Tensor1D, variance: variance as Tensor1D };
-  return { y: y as Tensor4D, ...(training && { moved }) };
+  const cure = 'tf.moments gives the batch’s, with gradients.';
+  const constant = (of: Tensor) => withoutGradient(of as Tensor1D, 'the moved statistics of batchNorm', cure);
+  return {
+    y: y as Tensor4D,
+    ...(training && { moved: { mean: constant(mean), variance: constant(variance) } }),
+  };
 }
 
 /**
@@ -292,6 +300,7 @@ const sumOp = defineOp<{ x: Tensor }, { axes: number[]; shape: number[] }>('sum'
 
 /** The sum over `axes`, which vanish. (tfjs' own gradient of a sum makes an array of ones in JavaScript.) */
 export function sum<Y extends Tensor>(x: Tensor, axes: readonly number[]): Y {
+  for (const axis of axes) checkWhole('sum: axis', axis, -x.rank, x.rank - 1);
   const over = axes.map((axis) => (axis + x.rank) % x.rank);
   const kept = x.shape.filter((_, axis) => !over.includes(axis));
   return sumOp({ x }, { axes: over, shape: x.shape })[0].reshape(kept) as Y;

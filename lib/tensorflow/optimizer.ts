@@ -1,42 +1,9 @@
 import { ArgumentError } from '../io/errors';
-import { shown } from '../io/options';
+import { checkOptions, shown } from '../io/options';
 import { stepLine, withLongStacks } from './graph';
+import './gradients';
 import { attribute, backend, DataType, handles, type Scalar, type Tensor, tf, wrapKernel } from './runtime';
 import { readingAs, Variable } from './variable';
-
-// tfjs has no gradients of comparisons, so that none would go past the condition of a `where`: they are zero.
-const COMPARISONS = 'Equal NotEqual Greater GreaterEqual Less LessEqual LogicalAnd LogicalOr LogicalNot';
-for (const kernelName of COMPARISONS.split(' ')) {
-  const inputsToSave = kernelName === 'LogicalNot' ? ['x'] : ['a', 'b'];
-  const zeros = (x: Tensor) => () => tf.zeros(x.shape);
-  tf.registerGradient({
-    kernelName,
-    inputsToSave,
-    gradFunc: (_dy, saved) => Object.fromEntries(inputsToSave.map((name, at) => [name, zeros(saved[at])])),
-  });
-}
-
-// Sum over all repetitions at once: tfjs' own gradient adds a slice for each, thousands where a layer normalises each pixel.
-tf.unregisterGradient('Tile');
-tf.registerGradient({
-  kernelName: 'Tile',
-  inputsToSave: ['x'],
-  gradFunc: (dy, [x], { reps }) => ({
-    x: () => {
-      const shape = x.shape.flatMap((size, axis) => [(reps as number[])[axis], size]);
-      const repeats = x.shape.map((_, axis) => 2 * axis);
-      return (dy as Tensor).reshape(shape).sum(repeats);
-    },
-  }),
-});
-
-// tfjs' gradient of a batch normalisation reads scale and offset, given or not.
-wrapKernel('FusedBatchNorm', (kernel) => (of) => {
-  const { mean } = of.inputs;
-  of.inputs.scale ??= tf.onesLike(mean as Tensor);
-  of.inputs.offset ??= tf.zerosLike(mean as Tensor);
-  return kernel(of);
-});
 
 /**
  * The value of `loss` and its gradient with respect to each variable that it reads; the caller's to dispose (or a
@@ -72,15 +39,26 @@ export function valueAndGradients(
   });
 }
 
-/** ∇ of a loss with respect to a tensor `x` that it is computed of. @throws ArgumentError as {@link valueAndGradients} */
+/**
+ * ∇ of a loss with respect to a tensor `x` that it is computed of; within another loss, as of an attack, a constant.
+ *
+ * @throws ArgumentError as {@link valueAndGradients}
+ */
 export function gradientOf<X extends Tensor>(loss: (x: X) => Scalar, x: X): X {
-  return tf.tidy(() => {
-    const [gradient] = gradientsOf(() => loss(x), [x]).grads;
-    if (gradient) return gradient as X;
-    throw new ArgumentError('The loss does not depend on the images.', {
-      cure: "A network's forward computes the logits of the images that it is given, by TensorFlow.js' ops.",
+  const { state } = tf.engine();
+  const { gradientDepth, activeTape } = state;
+  state.gradientDepth = 0;
+  try {
+    return tf.tidy(() => {
+      const [gradient] = gradientsOf(() => loss(x), [x]).grads;
+      if (gradient) return gradient as X;
+      throw new ArgumentError('The loss does not depend on the images.', {
+        cure: "A network's forward computes the logits of the images that it is given, by TensorFlow.js' ops.",
+      });
     });
-  });
+  } finally {
+    Object.assign(state, { gradientDepth, activeTape });
+  }
 }
 
 /** Takes the gradients of `loss`; an op for which tfjs has none is named with the line that calls it. */
@@ -139,6 +117,7 @@ export class Nesterov {
     variables: readonly Variable[],
     options: { readonly learningRate?: number; readonly momentum?: number } = {},
   ) {
+    checkOptions('Nesterov', options, 'learningRate momentum');
     const { learningRate = 0.01, momentum = 0.9 } = options;
     if (!(Number.isFinite(learningRate) && learningRate > 0))
       throw new ArgumentError(`The learning rate must be a number above 0, but got ${shown(learningRate)}.`);

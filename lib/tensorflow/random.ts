@@ -1,5 +1,5 @@
 import { ArgumentError } from '../io/errors';
-import { checkOptions } from '../io/options';
+import { checkOptions, checkWhole, shown } from '../io/options';
 import { ints } from './ops';
 import { stack, unstack } from './places';
 import {
@@ -59,6 +59,12 @@ type TensorOf<S extends readonly number[]> = Tensor<
 >;
 type Ranks = typeof tf.Rank;
 
+/** @throws ArgumentError unless a seed is of int32 */
+function seedTensor(seed: readonly [number, number]): Tensor {
+  for (const part of seed) checkWhole('Each number of a seed', part, -(2 ** 31), 2 ** 31 - 1);
+  return ints(seed);
+}
+
 /**
  * A normal tensor from one seed, for initial weights.
  *
@@ -70,7 +76,7 @@ export function normalTensor<const S extends readonly number[]>(
   shape: S,
   deviation: number,
 ): TensorOf<S> {
-  const normal = () => stateless('StatelessRandomNormal', ints(shape), ints(seed));
+  const normal = () => stateless('StatelessRandomNormal', ints(shape), seedTensor(seed));
   return tf.tidy(() => normal().mul(deviation) as TensorOf<S>);
 }
 
@@ -81,7 +87,7 @@ export function uniformTensor<const S extends readonly number[]>(
   bound: number,
 ): TensorOf<S> {
   return tf.tidy(() => {
-    const uniform = stateless('StatelessRandomUniform', ints(shape), ints(seed));
+    const uniform = stateless('StatelessRandomUniform', ints(shape), seedTensor(seed));
     return uniform.mul(2 * bound).sub(bound) as TensorOf<S>;
   });
 }
@@ -110,6 +116,7 @@ export function dropout<X extends Tensor>(
   if (!(rate >= 0 && rate < 1)) {
     throw new ArgumentError(`dropout: rate must be from 0 on and below 1, but got ${rate}.`);
   }
+  checkWhole('dropout: seed', seed, -(2 ** 24), 2 ** 24); // it is a float32 beside the count
   if (!training) return x;
   const count = drawn.read();
   if (track) drawn.assign(count.add(1));
@@ -123,6 +130,8 @@ export function dropout<X extends Tensor>(
  * parts. Parts that differ anywhere give unrelated seeds.
  */
 export function hashSeed(...parts: readonly (number | string)[]): [number, number] {
+  if (!parts.every((part) => typeof part === 'string' || Number.isFinite(part)))
+    throw new ArgumentError(`hashSeed takes finite numbers and texts, but got ${shown(parts)}.`);
   const text = JSON.stringify(parts);
   return [fnv1a(text, 0x811c9dc5), fnv1a(text, 0x050c5d1f)];
 }

@@ -1,5 +1,6 @@
 /** Writes down what a step does, as a graph. */
-import { UserError } from '../io/errors';
+import { ArgumentError, UserError } from '../io/errors';
+import { shown } from '../io/options';
 import {
   type Constant,
   type Graph,
@@ -26,6 +27,18 @@ import { living, type Variable, WRITES } from './variable';
 /** What a step takes and gives back: tensors by name, of any rank. */
 export type NamedTensors = Readonly<Record<string, Tensor>>;
 
+/** @throws ArgumentError unless a step takes or returns living tensors by name */
+export function checkNamed(what: string, tensors: NamedTensors): void {
+  const isNamed = Object(tensors) === tensors && !('then' in tensors || tensors instanceof tf.Tensor);
+  const isWrong = ([, x]: [string, unknown]) => !(x instanceof tf.Tensor) || x.isDisposed;
+  const wrong = isNamed ? Object.entries(tensors).find(isWrong) : ['it', tensors];
+  if (wrong === undefined) return;
+  const got = wrong[1] instanceof tf.Tensor ? `a tensor${isNamed ? ' disposed of' : ''}` : shown(wrong[1]);
+  throw new ArgumentError(`${what} tensors by name, { x: tensor }, but ${wrong[0]} is ${got}.`, {
+    cure: 'A number is given as tf.scalar(…); a step is not async.',
+  });
+}
+
 /** Runs `step` once, eagerly, without its writes, and returns the graph of what it did. */
 export function record<I extends NamedTensors, O extends NamedTensors>(
   step: (inputs: I) => O,
@@ -34,6 +47,7 @@ export function record<I extends NamedTensors, O extends NamedTensors>(
   const real = backend.binding;
   const recorder = new Recorder(real, inputs);
   const { random } = Math;
+  const { assign } = tf.Variable.prototype;
   try {
     backend.binding = recorder.binding;
     Math.random = () => {
@@ -42,8 +56,12 @@ export function record<I extends NamedTensors, O extends NamedTensors>(
         'Use the seeded random ops of stability-training/tensorflow: dropout in a network, randomNormal and randomUniform with the seeds of the images.',
       );
     };
+    tf.Variable.prototype.assign = function () {
+      throw refusal(`writes to the tf.Variable "${this.name}"`, 'Keep it in a Variable of this library.');
+    };
     tf.engine().startScope();
     const results = withLongStacks(() => step(inputs));
+    checkNamed('A compiled step returns', results);
     const outputs = Object.keys(results);
     if (outputs.length === 0) throw refusal('returns no tensor', 'Return one, such as the loss.');
     return { graph: recorder.graph(results), outputs };
@@ -51,6 +69,7 @@ export function record<I extends NamedTensors, O extends NamedTensors>(
     tf.engine().endScope();
     backend.binding = real;
     Math.random = random;
+    tf.Variable.prototype.assign = assign;
   }
 }
 
@@ -70,6 +89,9 @@ const IMPLIED: Readonly<Record<string, Readonly<Record<string, number>>>> = {
 
 /** Attributes that name the type of an op's data. */
 const INPUT_TYPES: ReadonlySet<string> = new Set(['T', 'SrcT', 'Tparams']);
+
+/** Types of which a graph holds values. */
+const CONSTANTS = new Set<number>([DataType.float32, DataType.int32, DataType.bool, DataType.complex64]);
 
 const TO_INT32 = [attribute.type('SrcT', DataType.uint8), attribute.type('DstT', DataType.int32)];
 
@@ -220,7 +242,11 @@ class Recorder {
     const ids = inputIds.map((id) => {
       const released = this.#released.get(id);
       if (released === undefined) return id;
-      zeros.push(this.#zeros(released));
+      const zero = this.#zeros(released);
+      zeros.push(zero);
+      // An integer divided by 0 is an error.
+      if (released.dtype === DataType.int32 && /Div|Mod/.test(op))
+        zeros.push(real.executeOp('OnesLike', [attribute.type('T', DataType.int32)], [zero], 1)[0].id);
       return zeros[zeros.length - 1];
     });
     try {
@@ -291,7 +317,11 @@ class Recorder {
       // Made before the recording: only TensorFlow knows its type and shape, which any op's output tells.
       const [{ id: alias, shape, dtype }] = this.#real.executeOp('Identity', [], [id], 1);
       this.#real.deleteTensor(alias);
-      value = { shape, dtype, values: this.#real.tensorDataSync(id) };
+      const values = CONSTANTS.has(dtype) ? this.#real.tensorDataSync(id) : new Uint8Array();
+      value = { shape, dtype, values };
+    }
+    if (!CONSTANTS.has(value.dtype)) {
+      throw refusal('holds text, bytes or bfloat16 from outside', 'Give it to the step as an input.');
     }
     return this.#source(`constant_${this.#nodes.length}`, 'Const', value.dtype, [], value);
   }

@@ -4,7 +4,7 @@
  */
 import util from 'node:util';
 import type { TFJSBinding } from '@tensorflow/tfjs-node-gpu/dist/tfjs_binding';
-import { UserError } from '../io/errors';
+import { ArgumentError, UserError } from '../io/errors';
 import { inProject } from '../io/project';
 
 // TensorFlow reads these once, when its library is loaded. A value set by the user wins.
@@ -119,6 +119,22 @@ export const backend = tf.backend() as unknown as NodeBackend;
 /** tfjs' own binding: what is called through it is never part of a recording. */
 export const nativeBinding: Binding = backend.binding;
 
+/** Whether a step is written down now. */
+export const isRecording = () => backend.binding !== nativeBinding;
+
+/** Whether what runs now goes into a gradient. */
+export const isInGradient = () => tf.engine().state.gradientDepth > 0;
+
+/** `x`, of which a gradient that goes through it is refused; no op. */
+export function withoutGradient<X extends Tensor>(x: X, what: string, cure: string): X {
+  return tf.customGrad((of) => ({
+    value: (of as Tensor).clone(),
+    gradFunc: () => {
+      throw new ArgumentError(`There is no gradient of ${what}, which the loss goes through.`, { cure });
+    },
+  }))(x) as X;
+}
+
 const attributesOf =
   <Value>(type: number) =>
   (name: string, value: Value): Attribute => ({ name, type, value });
@@ -228,8 +244,15 @@ export function defineOp<I extends Inputs, A extends object>(
   tf.registerGradient({
     kernelName,
     ...saved,
-    gradFunc: (dy, saved, attrs) =>
-      gradient([dy].flat()[0], saved, attrs as unknown as A) as Record<string, () => Tensor>,
+    gradFunc: (dy, saved, attrs) => {
+      // The ops of a gradient leave no trace on a tape, so that a gradient of it would lack their part.
+      if (isInGradient()) {
+        throw new ArgumentError(`A gradient is taken within another, but ${name} has no second derivative.`, {
+          cure: 'Take the inner one by gradientOf, if it is a constant to the outer; else write what is derived twice in ops of TensorFlow.js alone.',
+        });
+      }
+      return gradient([dy].flat()[0], saved, attrs as unknown as A) as Record<string, () => Tensor>;
+    },
   });
   return (inputs, options) =>
     tf.engine().runKernel<Tensor[]>(kernelName, inputs, options as unknown as tf.NamedAttrMap);

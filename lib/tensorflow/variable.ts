@@ -122,6 +122,8 @@ export class Variable {
 
   /** Frees the resource. The variable must not be used again. */
   dispose(): void {
+    if (living.get(this.resource) !== this) return;
+    this.holders.clear(); // a step that still uses it asks for its value, and is told
     const ignore = attribute.bool('ignore_lookup_error', true);
     backend.binding.executeOp('DestroyResourceOp', [ignore], [this.resource], 0);
     backend.binding.deleteTensor(this.resource);
