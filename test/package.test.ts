@@ -1,14 +1,14 @@
 /** The package as npm packs it, in a folder that has never seen this project: the lines of its two pages. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { root } from './support/kernel';
 
-const folder = mkdtempSync(join(tmpdir(), 'package-'));
+const folder = mkdtempSync(join(tmpdir(), 'a (package) '));
 const env = { ...process.env };
 for (const name of Object.keys(env)) if (/^(npm_|NODE_OPTIONS)/.test(name)) delete env[name];
 
@@ -30,11 +30,19 @@ before(async () => {
     cwd: root,
     env,
   });
+  // A project with a compiler of its own.
+  const { devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  await run('npm', ['install', '--ignore-scripts', `typescript@${devDependencies.typescript}`]);
   const commands = codeOf('lib/tensorflow/README.md', 'sh');
   for (const line of commands.split('\n').filter(Boolean)) await run('bash', ['-c', line]);
 });
 
 after(() => rmSync(folder, { recursive: true, force: true }));
+
+test('the compiler of the project stays its own', () => {
+  const compiler = realpathSync(join(folder, 'node_modules', '.bin', 'tsc'));
+  assert.equal(relative(folder, compiler), join('node_modules', 'typescript', 'bin', 'tsc'));
+});
 
 test('the page of the runtime: a network trained op by op and as one graph', async () => {
   writeFileSync(join(folder, 'page.js'), codeOf('lib/tensorflow/README.md', 'js'));
