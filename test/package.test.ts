@@ -44,6 +44,24 @@ test('the compiler of the project stays its own', () => {
   assert.equal(relative(folder, compiler), join('node_modules', 'typescript', 'bin', 'tsc'));
 });
 
+test('a library can export all that it takes of this one, with its types', async () => {
+  const rooms = Object.keys(JSON.parse(readFileSync(join(root, 'test', 'fixtures', 'surface.json'), 'utf8')));
+  const lines = rooms.flatMap((room, at) => {
+    const from = room === '.' ? 'stability-training' : `stability-training/${room}`;
+    const exported = Object.entries<unknown>(require(from)).flatMap(([name, value]) => {
+      const isCalled = typeof value === 'function' && !/^class/.test(String(value));
+      const result = `(r${at}.${name} as unknown as () => ReturnType<typeof r${at}.${name}>)()`;
+      const own = `export const r${at}_${name} = r${at}.${name};`;
+      return isCalled ? [own, `export const r${at}_${name}_result = () => ${result};`] : [own];
+    });
+    return [`import * as r${at} from '${from}';`, ...exported];
+  });
+  writeFileSync(join(folder, 'library.ts'), lines.join('\n'));
+  const compiler = ['--strict', '--skipLibCheck', '--declaration', '--module', 'nodenext', '--types', 'node'];
+  const told = run('npx', ['tsc', ...compiler, '--outDir', 'library', 'library.ts']);
+  assert.equal(await told.catch(({ stdout }) => stdout), '');
+});
+
 test('the page of the runtime: a network trained op by op and as one graph', async () => {
   writeFileSync(join(folder, 'page.js'), codeOf('lib/tensorflow/README.md', 'js'));
   const [eager, compiled] = (await run(process.execPath, ['page.js']))
