@@ -43,12 +43,8 @@ export type Snapshot = ReadonlyMap<string, Float32Array>;
 type Sums = Readonly<Record<string, number>>;
 
 export function sumsOf(weights: Snapshot): Sums {
-  const sumOf = (values: Float32Array) => {
-    let sum = 0;
-    for (let at = 0; at < values.length; at++) sum += Math.abs(values[at]) * (1 + (at % 7));
-    return sum;
-  };
-  return Object.fromEntries([...weights].map(([name, values]) => [name, sumOf(values)]));
+  const add = (sum: number, value: number, at: number) => sum + Math.abs(value) * (1 + (at % 7));
+  return Object.fromEntries([...weights].map(([name, values]) => [name, values.reduce(add, 0)]));
 }
 
 const isAlike = (one: Sums, other: Sums) =>
