@@ -220,9 +220,34 @@ describe('an experiment of one’s own', () => {
     const anew = ['--plugin', changed, '--store', store, '--run', id, '--distortion', 'jpeg'];
     const { stderr: told } = await command('evaluate', ...anew).finally(() => rmSync(changed));
     assert.match(told, /The network "three-layers" is not the one that the run was planned with\.\n→ Give/);
-    const nowhere = await command('sweep', '--plugin', join(folder, 'none.ts'));
-    assert.match(nowhere.stderr, /none\.ts cannot be loaded: Cannot find module/);
+    for (const [name, text, told] of [
+      ['none.ts', undefined, /none\.ts cannot be loaded: there is no such file/],
+      ['', undefined, /cannot be loaded: it is a folder/],
+      ['experiment.yaml', 'name: x', /\.yaml cannot be loaded: this kind of file is none of a plugin/],
+    ] as const) {
+      if (text) writeFileSync(join(folder, name), text);
+      await assert.rejects(loadPlugin(join(folder, name)), ({ message, cure }: st.UserError) => {
+        assert.match(message, told);
+        return /^A plugin is a TypeScript or JavaScript file that calls registerDistortion/.test(cure ?? '');
+      });
+    }
+    writeFileSync(join(folder, 'bad.json'), "{ 'name': 1 }");
+    await assert.rejects(loadPlugin(join(folder, 'bad.json')), { cure: /double quotes/ });
+    writeFileSync(join(folder, 'missing.ts'), "import './none';");
+    const nowhere = await command('sweep', '--plugin', join(folder, 'missing.ts'));
+    assert.match(nowhere.stderr, /missing\.ts cannot be loaded: Cannot find module/);
     assert.doesNotMatch(nowhere.stderr, /Require stack/);
+    writeFileSync(join(folder, 'nothing.ts'), 'export const x = 1;');
+    const nothing = await command(
+      'claims',
+      '--plugin',
+      join(folder, 'nothing.ts'),
+      '--store',
+      store,
+      '--json',
+    );
+    assert.match(nothing.stderr, /nothing\.ts registers nothing that is new\. A plugin is/);
+    assert.equal(nothing.code, 0, 'a warning');
     writeFileSync(join(folder, 'broken.ts'), 'const x = 1;\nregister(');
     const broken = await command('sweep', '--plugin', join(folder, 'broken.ts'));
     assert.match(

@@ -1,14 +1,14 @@
 /** The package as npm packs it, in a folder that has never seen this project: the lines of its two pages. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { root } from './support/kernel';
 
-const folder = mkdtempSync(join(tmpdir(), 'package-'));
+const folder = mkdtempSync(join(tmpdir(), 'a (package) '));
 const env = { ...process.env };
 for (const name of Object.keys(env)) if (/^(npm_|NODE_OPTIONS)/.test(name)) delete env[name];
 
@@ -30,11 +30,37 @@ before(async () => {
     cwd: root,
     env,
   });
+  // A project with a compiler of its own.
+  const { devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  await run('npm', ['install', '--ignore-scripts', `typescript@${devDependencies.typescript}`]);
   const commands = codeOf('lib/tensorflow/README.md', 'sh');
   for (const line of commands.split('\n').filter(Boolean)) await run('bash', ['-c', line]);
 });
 
 after(() => rmSync(folder, { recursive: true, force: true }));
+
+test('the compiler of the project stays its own', () => {
+  const compiler = realpathSync(join(folder, 'node_modules', '.bin', 'tsc'));
+  assert.equal(relative(folder, compiler), join('node_modules', 'typescript', 'bin', 'tsc'));
+});
+
+test('a library can export all that it takes of this one, with its types', async () => {
+  const rooms = Object.keys(JSON.parse(readFileSync(join(root, 'test', 'fixtures', 'surface.json'), 'utf8')));
+  const lines = rooms.flatMap((room, at) => {
+    const from = room === '.' ? 'stability-training' : `stability-training/${room}`;
+    const exported = Object.entries<unknown>(require(from)).flatMap(([name, value]) => {
+      const isCalled = typeof value === 'function' && !/^class/.test(String(value));
+      const result = `(r${at}.${name} as unknown as () => ReturnType<typeof r${at}.${name}>)()`;
+      const own = `export const r${at}_${name} = r${at}.${name};`;
+      return isCalled ? [own, `export const r${at}_${name}_result = () => ${result};`] : [own];
+    });
+    return [`import * as r${at} from '${from}';`, ...exported];
+  });
+  writeFileSync(join(folder, 'library.ts'), lines.join('\n'));
+  const compiler = ['--strict', '--skipLibCheck', '--declaration', '--module', 'nodenext', '--types', 'node'];
+  const told = run('npx', ['tsc', ...compiler, '--outDir', 'library', 'library.ts']);
+  assert.equal(await told.catch(({ stdout }) => stdout), '');
+});
 
 test('the page of the runtime: a network trained op by op and as one graph', async () => {
   writeFileSync(join(folder, 'page.js'), codeOf('lib/tensorflow/README.md', 'js'));

@@ -421,6 +421,9 @@ describe('what a machine lacks', () => {
     }));
 });
 
+/** A pattern of this text. */
+const literal = (text: string) => text.replace(/[[\]().*]/g, '\\$&');
+
 describe('a tool that fails', () => {
   const failing = (call: string, says: string, expected: RegExp) =>
     inWorld(async (world) => {
@@ -470,6 +473,18 @@ describe('a tool that fails', () => {
       'gyp http GET https://nodejs.org/download/release\ngyp ERR! configure error',
       /✗ The headers of this Node were not found.*\n→ Take a Node that brings its headers/,
     ));
+
+  test('a compiler, whose error stands in the middle of what is printed', () => {
+    const lines = Array.from({ length: 200 }, (_, at) => `line ${at}.`);
+    lines[100] = 'c_api.h:1:1: fatal error: no such header';
+    lines[110] = 'make: *** [binding.o] Error 1';
+    const kept = [...lines.slice(0, 15), lines[100], lines[110], ...lines.slice(-25)];
+    return failing(
+      'node-pre-gyp',
+      lines.join('\n'),
+      new RegExp(`printed:\\s+${kept.map(literal).join('\\s+')}`),
+    );
+  });
 
   test('anything else', () =>
     failing('tsc', 'lib/x.ts(1,1): error TS1', /✗ compiling the library failed\n→ Mend what it says below/));

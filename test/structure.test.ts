@@ -112,6 +112,13 @@ describe('the public surface', () => {
     assert.ok(surface['.'].length <= 60, `${surface['.'].length} names`);
   });
 
+  it('is said to be in the rooms that have one', () => {
+    const without = ROOMS.filter((room) => room !== 'index.ts' && !rooms.includes(room));
+    const [last, ...others] = without.map((room) => `\`${room}\``).reverse();
+    const said = `each folder of \`lib/\`, without ${others.reverse().join(', ')} and ${last}, has the rest`;
+    assert.ok(readFileSync(inProject('README.md'), 'utf8').includes(said), said);
+  });
+
   it('is reached under the names of the package, root and rooms', () => {
     for (const [room, names] of Object.entries(surface)) {
       const values = Object.keys(require(room === '.' ? 'stability-training' : `stability-training/${room}`));

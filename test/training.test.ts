@@ -381,6 +381,45 @@ describe('training', () => {
     }
   });
 
+  it('goes on with the first weights that it began with, or those that it left, and refuses others', async () => {
+    const checkpoint = { file: join(folder, 'first', 'checkpoint.safetensors'), run: 'a run' };
+    const method = { kind: 'baseline' } as const;
+    const stopped = (network: ResNet18) => {
+      const controller = new AbortController();
+      const onBatch = ({ epoch, batch }: { readonly epoch: number; readonly batch: number }) => {
+        if (epoch === 2 && batch === 1) controller.abort(new Error('stopped by the test'));
+      };
+      const options = { network, dataset, method, epochs: 2, checkpoint, onBatch, signal: controller.signal };
+      return assert.rejects(train(options), /stopped by the test/);
+    };
+    const network = smallNetwork();
+    const first = network.snapshot();
+    await stopped(network);
+    const other = smallNetwork(5);
+    const refusal = {
+      name: 'DataError',
+      message: /of a training that began with other weights/,
+      cure: /remove the file/,
+    };
+    const before = other.snapshot();
+    await assert.rejects(train({ network: other, dataset, method, epochs: 2, checkpoint }), refusal);
+    assert.deepEqual(other.snapshot(), before, 'refused before anything is changed');
+    // As another device draws them.
+    const near = [...first].map(
+      ([name, values]) => [name, values.map((value) => value * (1 + 3e-7))] as const,
+    );
+    other.restore(new Map(near));
+    assert.equal((await train({ network: other, dataset, method, epochs: 2, checkpoint })).history.length, 2);
+    // The same network, stopped, and finished.
+    rmSync(join(folder, 'first'), { recursive: true });
+    network.restore(first);
+    await stopped(network);
+    await train({ network, dataset, method, epochs: 2, checkpoint });
+    assert.deepEqual(network.snapshot(), other.snapshot());
+    assert.equal((await train({ network, dataset, method, epochs: 3, checkpoint })).history.length, 3);
+    for (const one of [network, other]) one.dispose();
+  });
+
   it('takes a distortion or its name', async () => {
     const named = { kind: 'gaussian-noise', strength: 0.1 };
     const options = { method: { kind: 'ST', alpha: 1 }, epochs: 1 } as const;

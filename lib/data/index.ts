@@ -2,7 +2,7 @@
 export { type Batch, type BatchOptions, batches } from './batches';
 export { type ArrayOptions, buildArrays, type LabelledArray } from './build/arrays';
 export { BuildError, type BuildProgress } from './build/build';
-export { installCifar10, openCifar10 } from './build/cifar10';
+export { type InstallOptions, installCifar10, openCifar10 } from './build/cifar10';
 export { buildFolder, type FolderOptions, openFolder } from './build/folder';
 export { buildImagenette, type ImagenetteOptions, openImagenette } from './build/imagenette';
 export type { ListedImage } from './build/table';

@@ -34,6 +34,7 @@ export type {
   Part,
   Strength,
   TableDistortion,
+  Uses,
 } from './distortion';
 export {
   augmix,

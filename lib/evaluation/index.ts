@@ -4,7 +4,7 @@ export { type Certificate, type CertifyOptions, certifiedAccuracy, certify } fro
 export { centreCrops, normalise } from './crops';
 export type { EvaluateOptions, EvaluationRow } from './evaluate';
 export { accuracyGain, accuracyInterval, answersOf, curvePoints, evaluate } from './evaluate';
-export type { ImagePlan, PlannedBatch, StepInputs } from './inputs';
+export type { ImagePlan, NetworkOnImages, PlannedBatch, StepInputs } from './inputs';
 export { imagePair, plannedBatches, stepInputs } from './inputs';
 export { distortedImages, type PictureOptions } from './pictures';
 export { type Prediction, type PredictOptions, predict } from './predict';

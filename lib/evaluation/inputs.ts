@@ -128,7 +128,7 @@ export function stepInputs(
 }
 
 /** The network that an attack is made on, and how its images are cut and normalised. */
-interface NetworkOnImages {
+export interface NetworkOnImages {
   readonly dataset: Normalisation & Pick<ImageDataset, 'cropSide'>;
   /** Normalised images → logits. */
   readonly f: (images: Tensor4D) => Tensor2D;

@@ -2,6 +2,9 @@
 import { ArgumentError } from './errors';
 import { shortHash } from './hash';
 
+/** How often something of one's own was made known in this process, experiments counted. */
+export const registered = { count: 0 };
+
 /** Things of one's own by their names; the last one of a name counts. */
 export class Registry<T extends { readonly name: string }> {
   readonly #known = new Map<string, { readonly thing: T; readonly definition: string }>();
@@ -30,6 +33,7 @@ export class Registry<T extends { readonly name: string }> {
           : 'A name begins with no space, has no comma, plus sign, slash or new line, and is not "none".',
       });
     }
+    registered.count += 1;
     this.#known.set(name, { thing, definition: definitionOf(thing, computed) });
   }
 

@@ -5,4 +5,4 @@ export { button, type Control, checkbox, interact, type SliderOptions, select, s
 export { type DisplayId, display, updateDisplay } from './display';
 export { giveWay } from './give-way';
 export { Markdown } from './mime';
-export { progress } from './progress';
+export { type ProgressBar, type ProgressOptions, progress } from './progress';

@@ -1,5 +1,6 @@
 import { openLine } from './progress-line';
 
+/** What a bar shows beside its number. */
 export interface ProgressOptions {
   /** How many steps there are; an array, set or map says so itself. Without it there is a count, no bar. */
   readonly total?: number;

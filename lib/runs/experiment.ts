@@ -1,5 +1,5 @@
 /** Experiments of one's own as data, with the same laboratory, sweep, status and figures as the paper's. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { dirname, extname, resolve } from 'node:path';
 import { z } from 'zod';
 import type { ImageDataset } from '../data/dataset';
@@ -7,6 +7,7 @@ import { distortionNamed, isNone, type Strength } from '../distortions';
 import { checkStrengths } from '../distortions/distortion';
 import { ArgumentError, UserError } from '../io/errors';
 import { checkOptions, shown } from '../io/options';
+import { registered } from '../io/registry';
 import { methodNamed } from '../training/own-methods';
 import { networkNamed } from './networks';
 import { openPictures, type Pictures } from './preset-pictures';
@@ -225,7 +226,18 @@ export function plugins(): readonly string[] {
   return [...loaded.keys()];
 }
 
+const A_PLUGIN =
+  'A plugin is a TypeScript or JavaScript file that calls registerDistortion, registerMethod, registerNetwork or defineExperiment, or an experiment as .json.';
+
 function load(path: string): unknown {
+  const found = statSync(path, { throwIfNoEntry: false });
+  const isKnown = /\.([cm]?[jt]sx?|json)$/.test(path);
+  if (!found?.isFile() || !isKnown) {
+    const what = found?.isFile() ? 'this kind of file is none of a plugin' : 'there is no such file';
+    throw new ArgumentError(`${path} cannot be loaded: ${found?.isDirectory() ? 'it is a folder' : what}.`, {
+      cure: A_PLUGIN,
+    });
+  }
   const before = isLoading; // one file may load another
   isLoading = true;
   try {
@@ -239,7 +251,10 @@ function load(path: string): unknown {
     const { register }: typeof import('tsx/cjs/api') = require('tsx/cjs/api');
     const unregister = register();
     try {
-      return require(path);
+      const already = registered.count;
+      const exported: unknown = require(path);
+      if (registered.count === already) console.warn(`${path} registers nothing that is new. ${A_PLUGIN}`);
+      return exported;
     } finally {
       unregister();
     }
@@ -253,6 +268,7 @@ function load(path: string): unknown {
         /^Cannot find module 'stability-training/,
         'Put it where stability-training is installed: npm install --ignore-scripts FOLDER, the project’s own',
       ],
+      [/\bJSON\b/, 'JSON has its names in double quotes, no comments and no comma at an end.'],
       [
         /Top-level await/,
         'A plugin is loaded in one go, as CommonJS: build what it needs before, by a script of its own.',

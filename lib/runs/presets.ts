@@ -3,6 +3,7 @@ import type { ImageDataset } from '../data/dataset';
 import { definitionOf, type Strength } from '../distortions';
 import { ArgumentError } from '../io/errors';
 import { checkOptions, hint } from '../io/options';
+import { registered } from '../io/registry';
 import { checkMethod, explicitMethod, type Method } from '../training/methods';
 import { fastestPrecisionOf } from './networks';
 import {
@@ -109,6 +110,7 @@ export function addPreset(preset: Preset): void {
   if (Object.hasOwn(presets, preset.name)) {
     throw new ArgumentError(`An experiment cannot be called "${preset.name}": that is a preset's name.`);
   }
+  registered.count += 1;
   own.set(preset.name, preset);
 }
 

@@ -4,4 +4,4 @@ export { type LocalOptions, localEngine } from './engines/local';
 export { type RayOptions, rayEngine } from './engines/ray';
 export { type PlanOptions, planJobs, type SweepSubject } from './plan';
 export { type JobStatus, type SweepStatus, sweepStatus } from './status';
-export { type SweepOptions, type SweepProgress, sweep, trainFigure } from './sweep';
+export { type StoredPlan, type SweepOptions, type SweepProgress, sweep, trainFigure } from './sweep';

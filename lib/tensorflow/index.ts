@@ -7,6 +7,7 @@ export { layerVariables } from './layers';
 export {
   add,
   addBias,
+  type BatchNormConstants,
   batchMatMul,
   batchNorm,
   castTo,
@@ -23,6 +24,7 @@ export { gradientOf, Nesterov, valueAndGradients } from './optimizer';
 export { dropout, hashSeed, normalTensor, randomNormal, randomUniform, uniformTensor } from './random';
 export type { NamedTensors } from './recorder';
 export {
+  type Attribute,
   attribute,
   DataType,
   dataTypeOf,

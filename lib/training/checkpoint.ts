@@ -26,6 +26,8 @@ export interface EpochResult {
 export interface Progress {
   /** Identifies what is trained, and how; a checkpoint of something else is refused. */
   readonly run: string;
+  /** Of the weights that it began with; checkpoints of earlier versions have none. */
+  readonly first?: Sums;
   /** Complete epochs, and batches of the one begun. */
   readonly epoch: number;
   readonly batch: number;
@@ -36,6 +38,17 @@ export interface Progress {
 
 /** The values of the best epoch so far, by variable name. */
 export type Snapshot = ReadonlyMap<string, Float32Array>;
+
+/** Tells weights from others: a sum over each variable, of which another device changes the last digits alone (a hash it would change whole). */
+type Sums = Readonly<Record<string, number>>;
+
+export function sumsOf(weights: Snapshot): Sums {
+  const add = (sum: number, value: number, at: number) => sum + Math.abs(value) * (1 + (at % 7));
+  return Object.fromEntries([...weights].map(([name, values]) => [name, values.reduce(add, 0)]));
+}
+
+const isAlike = (one: Sums, other: Sums) =>
+  Object.keys(one).every((name) => Math.abs(one[name] - other[name]) <= 1e-5 * one[name]);
 
 /** What training changes, by the names that it has in a checkpoint. */
 type Kept = ReadonlyMap<string, Variable>;
@@ -78,18 +91,20 @@ export function removeCheckpoint(file: string): void {
  * Sets `variables` to the newest checkpoint's values. One that is damaged is removed with a warning, and the
  * one before it is taken: the result is the same, some steps are done again.
  *
+ * @param first Of the weights that the network has.
  * @returns undefined if there is none to go on from
- * @throws DataError if a file cannot be read or belongs to another run
+ * @throws DataError if a file cannot be read, belongs to another run, or to one that began with other weights
  */
 export function loadCheckpoint(
   file: string,
   run: string,
   variables: Kept,
+  first: Sums,
 ): { readonly progress: Progress; readonly best?: Snapshot } | undefined {
   const files = [file, previousOf(file)].filter((each) => existsSync(each));
   for (const [at, each] of files.entries()) {
     try {
-      return read(each, run, variables);
+      return read(each, run, variables, first);
     } catch (error) {
       if (!(error instanceof DamagedError)) throw error;
       rmSync(each); // else the next save would keep it in place of a whole one
@@ -103,7 +118,7 @@ export function loadCheckpoint(
 
 class DamagedError extends DataError {}
 
-function read(file: string, run: string, variables: Kept) {
+function read(file: string, run: string, variables: Kept, first: Sums) {
   const { tensors, metadata } = readWhole(file);
   const progress = JSON.parse(metadata.progress ?? '{}') as Progress;
   const newest = [...tensors].filter(([name]) => !name.startsWith(BEST));
@@ -113,11 +128,19 @@ function read(file: string, run: string, variables: Kept) {
       cure: 'Remove the file to train this run from its start.',
     });
   }
-  for (const [name, { values }] of newest) variables.get(name)?.assignValues(values);
   const best = [...variables.keys()].flatMap((name) => {
     const kept = tensors.get(`${BEST}${name}`);
     return kept ? [[name, kept.values] as const] : [];
   });
+  // A network may also be as the training left it, stopped or finished.
+  const left = () => [best, newest.map(([name, { values }]) => [name, values] as const)];
+  const isOf = (one: Sums) => isAlike(first, one);
+  if (progress.first && !isOf(progress.first) && !left().some((one) => isOf(sumsOf(new Map(one))))) {
+    throw new DataError(`The checkpoint ${file} is of a training that began with other weights.`, {
+      cure: 'Give train a network that begins as that one did, with its seed or its loaded weights; or remove the file to train this one from its start.',
+    });
+  }
+  for (const [name, { values }] of newest) variables.get(name)?.assignValues(values);
   return { progress, best: best.length > 0 ? new Map(best) : undefined };
 }
 

@@ -115,7 +115,7 @@ export interface TrainingDistortion {
 }
 
 /** What of a training decides how its images are distorted. */
-interface Planned {
+export interface Planned {
   readonly method: Method | OwnMethod;
   readonly distortion?: TrainingDistortion;
   readonly seed?: number;

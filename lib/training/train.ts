@@ -13,7 +13,7 @@ import { ResNet18 } from '../model/resnet';
 import { currentKernel } from '../notebook/client';
 import { giveWay } from '../notebook/give-way';
 import { type CompileOptions, compile, Nesterov, type Scalar, tf, valueAndGradients } from '../tensorflow';
-import { type EpochResult, isTaken, loadCheckpoint, type Snapshot, saveCheckpoint } from './checkpoint';
+import { type EpochResult, isTaken, loadCheckpoint, saveCheckpoint, sumsOf } from './checkpoint';
 import {
   checkMethod,
   computedBy,
@@ -61,8 +61,8 @@ export interface CheckpointOptions {
   /** The newest, whose weights take the place of the network's; the one before it is kept beside it, in case it is damaged. */
   readonly file: string;
   /**
-   * Identifies what is trained. Refused is a checkpoint of another run, of other pictures, or of another network, method,
-   * distortion (by what they compute), batch size, learning rate or seed; more epochs may be asked for.
+   * Identifies what is trained. Refused is a checkpoint of another run, of other pictures, first weights, or of another network,
+   * method, distortion (by what they compute), batch size, learning rate or seed; more epochs may be asked for.
    */
   readonly run: string;
 }
@@ -236,14 +236,16 @@ export class Trainer {
       definition,
       computed: first?.hash,
     });
-    const resumed = checkpoint && loadCheckpoint(checkpoint.file, run, variables);
+    const weights = sumsOf(checkpoint ? network.snapshot() : new Map());
+    const resumed = checkpoint && loadCheckpoint(checkpoint.file, run, variables, weights);
+    const began = resumed?.progress ?? { run, first: weights };
     const history = [...(resumed?.progress.history ?? [])];
     let best = resumed?.best;
     let position = resumed?.progress ?? { epoch: 0, batch: 0, lossSum: 0 };
     let savedAt = performance.now();
     const save = () => {
       if (checkpoint === undefined) return;
-      saveCheckpoint(checkpoint.file, { run, ...position, history }, variables, best);
+      saveCheckpoint(checkpoint.file, { ...began, ...position, history }, variables, best);
       savedAt = performance.now();
     };
 
@@ -330,7 +332,7 @@ export class Trainer {
       if (signal?.aborted && error === signal.reason) save();
       throw error;
     }
-    network.restore(best as Snapshot);
+    if (best !== undefined) network.restore(best);
     const { epoch } = history.findLast((result) => result.best) as EpochResult;
     return { history, bestEpoch: epoch };
   }

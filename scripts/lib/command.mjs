@@ -11,6 +11,8 @@ import { mark } from './turn.mjs';
  * @typedef {{readonly say: (line: string) => void, readonly signal: AbortSignal}} Work
  */
 
+const cause = /error:|make(\[\d+\])?: \*\*\*/i;
+
 /**
  * Runs a tool to its end and hands on each line that it prints.
  *
@@ -29,6 +31,7 @@ export function run(what, command, args, { say, signal }, { cwd = root, env = {}
     signal.throwIfAborted(); // one that is over tells nobody
     /** @type {string[]} */
     const output = [];
+    let causes = 0; // kept between both ends
     // A process group of its own: ending it ends the compilers and helpers below it, too.
     const child = spawn(command, args, {
       cwd,
@@ -42,8 +45,11 @@ export function run(what, command, args, { say, signal }, { cwd = root, env = {}
       createInterface({ input: stream }).on('line', (line) => {
         if (line.trim() === '') return;
         output.push(line);
-        // Some tools name the cause first (npm), some last (pip): both ends are kept.
-        if (output.length > 40) output.splice(15, 1);
+        // Some tools name the cause first (npm), some last (pip), compilers in between: both ends are kept, and errors.
+        if (output.length > 40 + causes) {
+          if (causes < 20 && cause.test(output[15 + causes])) causes += 1;
+          else output.splice(15 + causes, 1);
+        }
         say(line.trim());
       });
     }

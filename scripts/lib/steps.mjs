@@ -168,6 +168,11 @@ function nodeAddon(kind) {
       const cwd = path.dirname(packages);
       const patch = ['patch-package', '--patch-dir', path.relative(cwd, patches), '--error-on-fail'];
       await run('patching the TensorFlow addon', 'npm', [...npmExec, ...patch], work, { cwd });
+      // Absolute paths fail where a folder's name has what make or a shell reads: a space, a bracket.
+      const gyp = path.join(addonFolder, 'binding.gyp');
+      const absolute = fs.readFileSync(gyp, 'utf8');
+      const relative = absolute.replaceAll('<(module_root_dir)/', '');
+      fs.writeFileSync(gyp, relative.replaceAll('<(module_path)', 'lib/napi-v<(napi_build_version)'));
       const build = ['node-pre-gyp', 'install', '--build-from-source', `--python=${python}`];
       await run(
         'building the TensorFlow addon',

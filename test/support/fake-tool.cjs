@@ -43,6 +43,7 @@ function npm() {
   const addon = path.join(modules, '@tensorflow', 'tfjs-node-gpu');
   const builder = path.join(modules, '@mapbox', 'node-pre-gyp');
   write(path.join(addon, 'package.json'), '{}');
+  write(path.join(addon, 'binding.gyp'));
   half(`npm ${args[0]}`);
   write(path.join(builder, 'package.json'), '{"main": "index.js"}');
   write(path.join(builder, 'index.js'), `exports.find = () => '${path.join(addon, 'addon.js')}';`);

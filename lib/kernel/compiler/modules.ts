@@ -20,7 +20,7 @@ interface Loaded {
   ready?: Promise<unknown>;
 }
 
-/** By the name of a package: what to do before it is loaded. */
+/** By the name of a package: what to do once it is loaded. */
 export type Preparations = Readonly<Record<string, (require: NodeJS.Require) => void>>;
 
 /** What such an error means is that only `import()` can have the module. */
@@ -92,8 +92,9 @@ export class Modules {
 
   #fromNode(specifier: string, from: string): unknown {
     const require = createRequire(ownLibrary.test(specifier) ? placeOfLibrary(dirname(from)) : from);
+    const module: unknown = require(specifier);
     this.preparations[specifier]?.(require);
-    return require(specifier);
+    return module;
   }
 
   /** A file that Node could not load, or would not load again. */
