@@ -231,6 +231,16 @@ describe('output', () => {
     await fail("({ [Symbol.for('Jupyter.mimebundle')]: () => ({ 'application/json': 1n }) })");
   });
 
+  test('what JSON cannot hold is refused by its MIME type, and which cell a value is of is not shown', async () => {
+    const bundle = "{ 'text/plain': 'n', 'application/json': { n: 1n } }";
+    const { evalue, text } = await fail(`({ [Symbol.for('Jupyter.mimebundle')]: () => (${bundle}) })`);
+    assert.equal(evalue, 'What is shown as application/json cannot be written as JSON.');
+    assert.match(text, /a bigint by Number\(\)(.|\n)*serialize a BigInt/);
+    const timer = (await runToText('setTimeout(() => {}, 1)')) ?? '';
+    assert.match(timer, /^Timeout \{/);
+    assert.doesNotMatch(timer, /Cell/);
+  });
+
   test('displays are shown, changed in place and cleared', async () => {
     const { outputs } = await run(
       `const notebook = ${client}; notebook.display({ 'text/plain': 'a' }, { displayId: 'd1', metadata: { m: 1 } }); notebook.update('d1', { 'text/plain': 'b' }); notebook.clearOutput({ wait: true });`,
