@@ -676,6 +676,15 @@ describe('questions', () => {
       detail_level: 0,
     });
     assert.deepEqual(reply, { status: 'ok', found: false, data: {}, metadata: {} });
+    await run('type Marked = { mark: 1 }; const anything: any = 1;');
+    const plain = async (code: string) => {
+      const asked = { code, cursor_pos: code.length, detail_level: 0 };
+      return (await kernel.request('inspect_request', asked)).reply.data['text/plain'];
+    };
+    assert.match(await plain('Marked'), /^type Marked = \{/);
+    assert.equal(await plain('anything'), 'const anything: any');
+    for (const unknown of ['noSuchName', 'anything.noSuch'])
+      assert.equal(await plain(unknown), undefined, unknown);
   });
 
   test('completion knows members, names of earlier cells, and says what kind they are', async () => {

@@ -83,7 +83,15 @@ export class Interpreter {
 
   inspect(source: string, cursor: unknown): object {
     const position = unitsBefore(source, cursor);
-    return this.#compile(() => inspect(this.#program.draft(source), source, position));
+    // A type that stands alone is one where types are.
+    const before = `let it: ${/[\p{ID_Continue}$.]*$/u.exec(source.slice(0, position))?.[0]}`;
+    const type = `${before}${/^[\p{ID_Continue}$]*/u.exec(source.slice(position))?.[0]}`;
+    const data = this.#compile(
+      () =>
+        inspect(this.#program.draft(source), source, position) ??
+        inspect(this.#program.draft(type), type, before.length),
+    );
+    return { status: 'ok', found: data !== undefined, data: data ?? {}, metadata: {} };
   }
 
   #compile<T>(work: () => T): T {
