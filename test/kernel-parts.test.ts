@@ -358,6 +358,24 @@ describe('the compiler of cells', () => {
       strictly.map(({ code }) => code),
       [2322],
     );
+  test('what a cell declares for all is replaced by what a later one declares for all by this name', () => {
+    const codesOf = (source: string) => {
+      const checked = program.check(source);
+      if (checked.diagnostics.length === 0) program.keep(checked, checked.names);
+      return checked.diagnostics.map(({ code }) => code);
+    };
+    const both = 'declare global { type Id = string; type Other = 5; interface Array<T> { last(): T } }';
+    assert.deepEqual(codesOf(both), []);
+    assert.deepEqual(codesOf(both), []);
+    const edited = 'declare global { type Id = number; interface Array<T> { last(back: number): T } }';
+    assert.deepEqual(codesOf(`${edited} const wrong: Id = "a";`), [2322]);
+    assert.deepEqual(codesOf('const i1: Id = "a", o1: Other = 5; [1].last();'), []);
+    assert.deepEqual(codesOf(edited), []);
+    assert.deepEqual(codesOf('const i2: Id = 1, o2: Other = 5; [1].last(1); [1].last();'), [2554]);
+    assert.deepEqual(codesOf('declare global { interface Array<T> { first(): T } }'), []);
+    assert.deepEqual(codesOf('[1].last(1); [1].first();'), []);
+  });
+
     writeFileSync(
       join(folder, 'tsconfig.json'),
       '{ "compilerOptions": { "strict": false, "module": "commonjs" } }',
@@ -382,6 +400,11 @@ test('TypeScript is compiled once for all starts', () => {
   const made = statSync(join(folder, file)).mtimeMs;
   // V8 takes what it finds, so that there is nothing to keep.
   loadTypeScript()();
+    writeFileSync(join(folder, 'tsconfig.json'), '{ "compilerOptions": { "paths": { "~/*": ["./*"] } } }');
+    writeFileSync(join(folder, 'there.ts'), 'export const there = 1;');
+    const aliased =
+      "import { there } from '~/there'; import { display } from 'stability-training/notebook'; display(there);";
+    assert.deepEqual(new Program(folder, '').check(aliased).diagnostics, []);
   assert.equal(statSync(join(folder, file)).mtimeMs, made);
 });
 
