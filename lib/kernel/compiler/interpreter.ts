@@ -4,6 +4,7 @@ import { Modules, type Preparations } from './modules';
 import { isType } from './names';
 import { type Checked, type Diagnostic, Program } from './program';
 import { addMap } from './stack';
+import { names, readLive } from './transform';
 
 export type Outcome =
   | Evaluated
@@ -31,7 +32,7 @@ export class Interpreter {
   ) {
     this.#program = new Program(directory, globals.declarations);
     const modules = new Modules(directory, this.#program.options, preparations);
-    const values = { ...globals.values, ...modules.scopeOf() };
+    const values = { ...globals.values, ...modules.scopeOf(), [names.live]: readLive };
     for (const [name, value] of Object.entries(values)) {
       Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
     }

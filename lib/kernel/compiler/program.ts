@@ -298,7 +298,7 @@ function emit(program: ts.Program, file: ts.SourceFile, length: number): { code:
   const write = (name: string, text: string) => {
     output[name.endsWith('.map') ? 'map' : 'code'] = text;
   };
-  const transformers = { before: [runnable], after: [asScript(length)] };
+  const transformers = { before: [runnable], after: [asScript(length, program.getTypeChecker())] };
   program.emit(file, write, undefined, false, transformers);
   return { ...output, code: withoutMap(output.code) };
 }
