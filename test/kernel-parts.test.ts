@@ -310,11 +310,17 @@ describe('the compiler of cells', () => {
       scriptOf(
         'export const a = 1, { b } = { b: 2 }; export class C {} var d = g(); export function g() { return 1; }',
       ),
-      'let d; let g = function g() { return 1; }; let a = 1, { b } = { b: 2 }; let C = class C { }; d = g();',
+      'let d; let g = function /* g */() { return 1; }; let a = 1, { b } = { b: 2 }; let C = class C { }; d = g();',
     );
     assert.equal(
       scriptOf('var e = 1; var e = 2; { var f = 3 } for (var h in {}) {}'),
       'let e; let f; let h; e = 1; e = 2; { f = 3; } for (h in {}) { !; }',
+    );
+    assert.equal(
+      scriptOf(
+        'for (var [i, { j = 2, ...k }] of [[1, {} as { j?: number }] as const]) { var { l } = { l: 1 } }',
+      ),
+      'let i; let j; let k; let l; for ([i, { j = 2, ...k }] of [[1, {}]]) { !; ({ l } = { l: 1 }); }',
     );
     assert.equal(scriptOf('interface I { a: string } type T = I; declare let x: T;'), '');
   });
@@ -324,6 +330,14 @@ describe('the compiler of cells', () => {
     assert.equal(
       scriptOf("import d, { type T, b as e, c } from './a'; import * as all from './a'; import './a';"),
       "let { default: d, b: e, c } = await __import__('./a'); let all = await __import__('./a'); await __import__('./a');",
+    );
+    writeFileSync(
+      join(folder, 'b.ts'),
+      'export let n = 0; export const m = 1; export function inc() { n++; }',
+    );
+    assert.equal(
+      scriptOf("import { n as now, m, inc } from './b';"),
+      'let { m, inc } = await __import__(\'./b\'); __live__(await __import__(\'./b\'), "now", "n");',
     );
     assert.equal(scriptOf("import { T } from './a'; import type { T as U } from './a';"), '');
     assert.equal(scriptOf("await import('./a'); import.meta.url"), "await __import__('./a'); __meta__.url;");
@@ -342,6 +356,24 @@ describe('the compiler of cells', () => {
     ]);
     assert.deepEqual(objections('type T = string; const s: T = "a";'), []);
     assert.deepEqual(objections('const u2: 1 = t.a; const s2: T = "b"'), []);
+  });
+
+  test('what a cell declares for all is replaced by what a later one declares for all by this name', () => {
+    const codesOf = (source: string) => {
+      const checked = program.check(source);
+      if (checked.diagnostics.length === 0) program.keep(checked, checked.names);
+      return checked.diagnostics.map(({ code }) => code);
+    };
+    const both = 'declare global { type Id = string; type Other = 5; interface Array<T> { last(): T } }';
+    assert.deepEqual(codesOf(both), []);
+    assert.deepEqual(codesOf(both), []);
+    const edited = 'declare global { type Id = number; interface Array<T> { last(back: number): T } }';
+    assert.deepEqual(codesOf(`${edited} const wrong: Id = "a";`), [2322]);
+    assert.deepEqual(codesOf('const i1: Id = "a", o1: Other = 5; [1].last();'), []);
+    assert.deepEqual(codesOf(edited), []);
+    assert.deepEqual(codesOf('const i2: Id = 1, o2: Other = 5; [1].last(1); [1].last();'), [2554]);
+    assert.deepEqual(codesOf('declare global { interface Array<T> { first(): T } }'), []);
+    assert.deepEqual(codesOf('[1].last(1); [1].first();'), []);
   });
 
   test("the first cell may use Node's types, which are read when something asks for them", () => {
@@ -368,6 +400,11 @@ describe('the compiler of cells', () => {
     writeFileSync(join(folder, 'tsconfig.json'), '{ "compilerOptions": { "jsx": "react-jsx" } }');
     const { code, diagnostics } = new Program(folder, '').check('// @ts-nocheck\n<b />');
     assert.deepEqual(diagnostics, []);
+    writeFileSync(join(folder, 'tsconfig.json'), '{ "compilerOptions": { "paths": { "~/*": ["./*"] } } }');
+    writeFileSync(join(folder, 'there.ts'), 'export const there = 1;');
+    const aliased =
+      "import { there } from '~/there'; import { display } from 'stability-training/notebook'; display(there);";
+    assert.deepEqual(new Program(folder, '').check(aliased).diagnostics, []);
     assert.match(code ?? '', /^let \{ jsx: _jsx \} = await __import__\("react\/jsx-runtime"\);$/m);
   });
 });

@@ -231,6 +231,16 @@ describe('output', () => {
     await fail("({ [Symbol.for('Jupyter.mimebundle')]: () => ({ 'application/json': 1n }) })");
   });
 
+  test('what JSON cannot hold is refused by its MIME type, and which cell a value is of is not shown', async () => {
+    const bundle = "{ 'text/plain': 'n', 'application/json': { n: 1n } }";
+    const { evalue, text } = await fail(`({ [Symbol.for('Jupyter.mimebundle')]: () => (${bundle}) })`);
+    assert.equal(evalue, 'What is shown as application/json cannot be written as JSON.');
+    assert.match(text, /a bigint by Number\(\)(.|\n)*serialize a BigInt/);
+    const timer = (await runToText('setTimeout(() => {}, 1)')) ?? '';
+    assert.match(timer, /^Timeout \{/);
+    assert.doesNotMatch(timer, /Cell/);
+  });
+
   test('displays are shown, changed in place and cleared', async () => {
     const { outputs } = await run(
       `const notebook = ${client}; notebook.display({ 'text/plain': 'a' }, { displayId: 'd1', metadata: { m: 1 } }); notebook.update('d1', { 'text/plain': 'b' }); notebook.clearOutput({ wait: true });`,
@@ -442,6 +452,12 @@ describe('interrupts', () => {
     'a callback of a timer':
       'setTimeout(() => f(99), 50); await new Promise((done) => setTimeout(done, 60_000));',
     'a wait': 'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 90_000)',
+    'a stream that flows for ever':
+      "import { Readable, Writable } from 'stream'; await new Promise((end) => new Readable({ read() { this.push('x') } }).on('data', () => {}).on('end', end))",
+    'a pipeline that flows for ever':
+      "import { pipeline } from 'stream/promises'; await pipeline(new Readable({ read() { this.push('x') } }), new Writable({ write: (_a, _b, done) => done() }))",
+    'ticks without end': 'const tick = () => process.nextTick(tick); tick(); await new Promise(() => {});',
+    'microtasks without end': 'const turn = () => queueMicrotask(turn); turn(); await new Promise(() => {});',
     'a child that is waited for': "import { execSync } from 'child_process'; execSync('sleep 90')",
   };
   for (const [what, code] of Object.entries(elsewhere)) {
@@ -453,10 +469,23 @@ describe('interrupts', () => {
       await kernel.control('interrupt_request');
       const { reply } = await kernel.answered(id);
       assert.equal(reply.ename, 'Interrupted');
-      assert.ok(performance.now() - start < 4000);
+      assert.ok(performance.now() - start < (what.endsWith('for ever') ? 20_000 : 4000), what);
       assert.equal(await runToText('await 0; 6 * 7'), '42');
     });
   }
+
+  test('a child that goes on beside the cells is left alone', async () => {
+    await run("import { spawn } from 'child_process'; const beside = spawn('sleep', ['90']);");
+    for (const code of [elsewhere['a recursion'], elsewhere['a child that is waited for']]) {
+      const id = await kernel.sendCell(`console.log('begun');\n${code}`);
+      await kernel.message(({ type, parent }) => type === 'stream' && parent === id);
+      await sleep(200);
+      await kernel.control('interrupt_request');
+      assert.equal((await kernel.answered(id)).reply.ename, 'Interrupted');
+    }
+    assert.equal(await runToText('await 0; [beside.exitCode, beside.signalCode]'), '[ null, null ]');
+    await run('beside.kill();');
+  });
 
   test('a child is broken off also where there is no ps', async (context) => {
     const programs = await mkdtemp(join(tmpdir(), 'programs-'));
@@ -647,6 +676,15 @@ describe('questions', () => {
       detail_level: 0,
     });
     assert.deepEqual(reply, { status: 'ok', found: false, data: {}, metadata: {} });
+    await run('type Marked = { mark: 1 }; const anything: any = 1;');
+    const plain = async (code: string) => {
+      const asked = { code, cursor_pos: code.length, detail_level: 0 };
+      return (await kernel.request('inspect_request', asked)).reply.data['text/plain'];
+    };
+    assert.match(await plain('Marked'), /^type Marked = \{/);
+    assert.equal(await plain('anything'), 'const anything: any');
+    for (const unknown of ['noSuchName', 'anything.noSuch'])
+      assert.equal(await plain(unknown), undefined, unknown);
   });
 
   test('completion knows members, names of earlier cells, and says what kind they are', async () => {
@@ -805,6 +843,19 @@ describe('names', () => {
     ]);
   });
 
+  test('a function that is declared anew is called by the older one, too, and a destructured var is one of the names', () =>
+    shows([
+      ['function down(n: number): number { return n === 0 ? 0 : down(n - 1) } const older = down;'],
+      [
+        'async function* down2() { yield 1 }\n[down.name, String(down).slice(0, 16)]',
+        "[ 'down', 'function down(n)' ]",
+      ],
+      ['function down(n: number): number { return n === 0 ? 100 : down(n - 1) }\nolder(3)', '100'],
+      ["String(down2).replace(/\\s+/g, ' ')", "'async function* down2() { yield 1; }'"],
+      ['for (var [one, { two }] of [[1, { two: 2 }] as const]) { var { three } = { three: 3 } }'],
+      ['let one = 5, three = 6; [one, two, three]', '[ 5, 2, 6 ]'],
+    ]));
+
   test('names that modules know are names as others, and what only modules have is there', () =>
     shows([
       [
@@ -907,6 +958,21 @@ describe('files beside the notebook', () => {
     );
     assert.equal(await text("import pMap from 'p-map'; (await import('p-map')).default === pMap"), 'true');
     assert.equal(await text("import { decodeHTML } from 'entities/decode'; decodeHTML('&amp;')"), "'&'");
+  });
+
+  test('what a module assigns anew is seen by the cells that import it', async () => {
+    await write('notebooks/state.ts', 'export let count = 0; export function inc() { count++; }');
+    await write('notebooks/state.mjs', 'export let other = 0; export function inc2() { other++; }');
+    assert.equal(await text("import { count as n, inc } from './state'; inc(); inc(); n"), '2');
+    assert.equal(await text("import { other, inc2 } from './state.mjs'; inc2(); other"), '1');
+    assert.equal(
+      await text('const sum = () => n + other; inc(); inc2(); [sum(), typeof n, { n }]'),
+      "[ 5, 'number', { n: 3 } ]",
+    );
+    assert.equal(await text('let n = 50; sum()'), '52');
+    const { reply, stderr } = await project.execute("import { count as n } from './state';");
+    assert.equal(reply.status, 'ok');
+    assert.match(stderr, /“n” is taken: it keeps the value/);
   });
 
   test('a file that changes is loaded anew, with what imports it', async () => {

@@ -32,7 +32,19 @@ export class Cell extends AbortController {
 /** The cell that started what is going on, also when that goes on after the cell has ended. */
 export const currentCell = new AsyncLocalStorage<Cell>();
 
-/** Node 20 writes down with each promise which cell it is of, where `console.log` would show it. */
+/** Node up to 22 writes that down with timers, children and workers, too, where `console.log` would show it. */
+const books = currentCell as unknown as {
+  readonly kResourceStore: symbol;
+  _propagate?(resource: object, trigger: object, type: string): void;
+};
+const propagate = books._propagate?.bind(currentCell);
+if (propagate)
+  books._propagate = (resource, trigger, type) => {
+    propagate(resource, trigger, type);
+    if (type !== 'PROMISE') Object.defineProperty(resource, books.kResourceStore, { enumerable: false });
+  };
+
+/** Promises, of which there are many, are made so when they are shown. */
 Object.defineProperty(Promise.prototype, inspect.custom, {
   configurable: true,
   writable: true,

@@ -1,4 +1,5 @@
 import { relative } from 'node:path';
+import { UserError } from '../../io/errors';
 import { type KernelClient, setCurrentKernel } from '../../notebook/client';
 import { isDisplaying } from '../../notebook/display';
 import { encodeBundle, type MimeBundle, toMimeBundle } from '../../notebook/mime';
@@ -240,8 +241,21 @@ export class Cells {
   }
 
   #publish(cell: Cell, type: string, content: object): void {
-    const reply = { type, content: JSON.stringify(content), origin: cell.request.origin };
+    const reply = { type, content: jsonOf(content), origin: cell.request.origin };
     this.tell({ kind: 'send', channel: 'iopub', reply });
+  }
+}
+
+function jsonOf(content: object): string {
+  try {
+    return JSON.stringify(content);
+  } catch (cause) {
+    const bundle = Object.entries('data' in content ? (content.data as MimeBundle) : content);
+    const types = bundle.flatMap(([type, value]) => (typeof value === 'string' ? [] : type));
+    throw new UserError(`What is shown as ${types.join(' and ')} cannot be written as JSON.`, {
+      cure: 'Make it of text, numbers, lists and plain objects; a bigint by Number() or String().',
+      cause,
+    });
   }
 }
 

@@ -1,4 +1,4 @@
-import { checks, names } from '../compiler/transform';
+import { names, ours } from '../compiler/transform';
 import type { Presses } from '../wire/thread';
 import { currentCell, Interrupted } from './cell';
 
@@ -47,6 +47,6 @@ export class Interruption {
 function hideChecks(): void {
   const textOf = Function.prototype.toString;
   Function.prototype.toString = function () {
-    return textOf.call(this).replace(checks, '');
+    return textOf.call(this).replace(ours, '$1');
   };
 }

@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs';
 import type { Worker } from 'node:worker_threads';
 import { completeness } from '../compiler/assist';
+import { noteChildren } from '../wire/children';
 import { kernelInfo } from '../wire/kernel-info';
 import type { KernelData, ToServer, ToSession } from '../wire/thread';
 import { type Request, replyTo } from '../wire/wire';
@@ -31,6 +32,7 @@ export class Session {
     private readonly data: KernelData,
   ) {
     this.#cells = new Cells((message) => this.#tell(message), data);
+    noteChildren((pid) => this.#tell({ kind: 'child', pid }));
     server.on('message', (message: ToSession) => this.#take(message));
     // After the turn in which what waits already is taken.
     setImmediate(() => setTimeout(() => this.#cells.interpreter.prepare(), underWayMs));

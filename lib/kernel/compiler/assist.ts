@@ -48,13 +48,15 @@ export function complete(draft: Draft, source: string, position: number) {
 /** A longer list is not read to its end. */
 const mostSignatures = 100;
 
-/** The content of an `inspect_reply`: of the name at the position, or of the function whose arguments stand there. */
-export function inspect(draft: Draft, source: string, position: number): object {
+/** What is known of the name at the position, or of the function whose arguments stand there. */
+export function inspect(draft: Draft, source: string, position: number): MimeBundle | undefined {
   for (const place of [position, position - 1, calleeAround(source, position) ?? -1]) {
     const info = place < 0 ? undefined : draft.quickInfo(draft.start + place);
-    if (info) return { status: 'ok', found: true, data: documentation(info), metadata: {} };
+    // Else nothing declares the name.
+    const isKnown = !/^any$|\/\*unresolved\*\//.test(ts.displayPartsToString(info?.displayParts));
+    if (info && isKnown) return documentation(info);
   }
-  return { status: 'ok', found: false, data: {}, metadata: {} };
+  return undefined;
 }
 
 /** The content of an `is_complete_reply`. */

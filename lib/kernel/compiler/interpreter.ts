@@ -4,6 +4,7 @@ import { Modules, type Preparations } from './modules';
 import { isType } from './names';
 import { type Checked, type Diagnostic, Program } from './program';
 import { addMap } from './stack';
+import { names, readLive } from './transform';
 
 export type Outcome =
   | Evaluated
@@ -31,7 +32,7 @@ export class Interpreter {
   ) {
     this.#program = new Program(directory, globals.declarations);
     const modules = new Modules(directory, this.#program.options, preparations);
-    const values = { ...globals.values, ...modules.scopeOf() };
+    const values = { ...globals.values, ...modules.scopeOf(), [names.live]: readLive };
     for (const [name, value] of Object.entries(values)) {
       Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
     }
@@ -83,7 +84,15 @@ export class Interpreter {
 
   inspect(source: string, cursor: unknown): object {
     const position = unitsBefore(source, cursor);
-    return this.#compile(() => inspect(this.#program.draft(source), source, position));
+    // A type that stands alone is one where types are.
+    const before = `let it: ${/[\p{ID_Continue}$.]*$/u.exec(source.slice(0, position))?.[0]}`;
+    const type = `${before}${/^[\p{ID_Continue}$]*/u.exec(source.slice(position))?.[0]}`;
+    const data = this.#compile(
+      () =>
+        inspect(this.#program.draft(source), source, position) ??
+        inspect(this.#program.draft(type), type, before.length),
+    );
+    return { status: 'ok', found: data !== undefined, data: data ?? {}, metadata: {} };
   }
 
   #compile<T>(work: () => T): T {

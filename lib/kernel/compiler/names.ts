@@ -28,6 +28,26 @@ export function namesOf(file: ts.SourceFile): {
   return { names, exported: new Set(Array.from(symbol.exports?.values() ?? [], ({ name }) => name)) };
 }
 
+/**
+ * What a cell declares for all modules or for one that it names: each declaration by its name, and members of
+ * interfaces one by one, as each may be written in a cell of its own.
+ */
+export function globalsOf(file: ts.SourceFile): { readonly name: string; readonly node: ts.Node }[] {
+  const inside = (node: ts.Node, path: string): { name: string; node: ts.Node }[] => {
+    const named = ts.isVariableStatement(node) ? node.declarationList.declarations[0] : node;
+    const own = (named as { readonly name?: ts.Node }).name?.getText(file) ?? node.kind;
+    const name = ts.isModuleBlock(node) ? path : `${path}.${own}`;
+    const body = ts.isModuleDeclaration(node) && node.body ? [node.body] : undefined;
+    const parts = ts.isInterfaceDeclaration(node)
+      ? node.members
+      : ts.isModuleBlock(node)
+        ? node.statements
+        : body;
+    return parts ? parts.flatMap((part) => inside(part, name)) : [{ name, node }];
+  };
+  return file.statements.filter(isAmbient).flatMap((node) => inside(node, ''));
+}
+
 /** Whether nothing of it is there when code runs. */
 export function isType(kind: ts.ScriptElementKind): boolean {
   return kind === ts.ScriptElementKind.interfaceElement || kind === ts.ScriptElementKind.typeElement;

@@ -1,5 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import ts from 'typescript-6';
 import { inProject } from '../../io/project';
 
@@ -46,12 +47,12 @@ export function optionsFor(directory: string): ts.CompilerOptions {
   const web = config?.lib?.filter((name) => /^lib\.(dom|webworker)/.test(name)) ?? [];
   return {
     strict: true,
-    ...(placeOfLibrary(directory) === __filename && { paths: libraryPaths }),
     // What a cell catches it mostly prints.
     useUnknownInCatchVariables: false,
     jsx: ts.JsxEmit.React,
     types: [],
     ...Object.fromEntries(Object.entries(config ?? {}).filter(([name]) => heeded.test(name))),
+    ...(placeOfLibrary(directory) === __filename && { paths: { ...libraryPaths, ...config?.paths } }),
     lib: [...libraries(), ...web],
     // Below ESNext, so that decorators and `using` become what Node 20 knows.
     target: ts.ScriptTarget.ES2024,
@@ -63,4 +64,18 @@ export function optionsFor(directory: string): ts.CompilerOptions {
     skipLibCheck: true,
     sourceMap: true,
   };
+}
+
+/** The notebook's own, if it has them. */
+export function nodeTypes(directory: string, options: ts.CompilerOptions): string {
+  const from = join(directory, 'cell.ts');
+  const { resolvedTypeReferenceDirective } = ts.resolveTypeReferenceDirective('node', from, options, ts.sys);
+  return resolvedTypeReferenceDirective?.resolvedFileName ?? require.resolve('@types/node/index.d.ts');
+}
+
+/** Node has it, its types leave it to those of browsers. */
+export function webAssembly(): string {
+  const dom = readFileSync(join(dirname(ts.getDefaultLibFilePath({})), 'lib.dom.d.ts'), 'utf8');
+  const found = /^(declare namespace WebAssembly \{)(.*?^\})/ms.exec(dom);
+  return found ? `${found[1]} type BufferSource = ArrayBufferView | ArrayBuffer; ${found[2]}` : '';
 }

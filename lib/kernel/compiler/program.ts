@@ -1,8 +1,8 @@
-import { readFileSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { dirname, extname, join, relative, sep } from 'node:path';
 import ts from 'typescript-6';
-import { getNodeKind, isType, namesOf } from './names';
-import { optionsFor } from './options';
+import { getNodeKind, globalsOf, isType, namesOf } from './names';
+import { nodeTypes, optionsFor, webAssembly } from './options';
 import { asScript, runnable, withoutMap } from './transform';
 
 /** Something that the compiler objects to; line and column count from 1. */
@@ -66,8 +66,10 @@ export class Program {
   readonly #owners = new Map<string, { readonly module: string; readonly kind: ts.ScriptElementKind }>();
   /** What each module of {@link #owners} was kept as. */
   readonly #texts = new Map<string, string>();
-  /** Every program needs them: Node's types, and cells that add to the global ones. */
+  /** Every program needs them: Node's types. */
   readonly #always: string[] = [];
+  /** And cells that add to the global ones, with what no later one declares anew. */
+  readonly #globals = new Map<string, string>();
   #knowsNode = false;
   readonly #service: ts.LanguageService;
   /** Of the files that cells import, those that were free of errors, as they were then. */
@@ -120,6 +122,7 @@ export class Program {
       return { ...checked, diagnostics: parsed.parseDiagnostics.map((one) => placed(one, shift)) };
     }
     this.#current = this.#set(`.cell${read.extension}`, read.text);
+    this.#replaceGlobals(parsed);
     const own = this.#service
       .getSemanticDiagnostics(this.#current)
       .filter(({ code, start = 0 }) => {
@@ -148,9 +151,26 @@ export class Program {
     const module = `.cell-${this.#count++}`;
     // TypeScript sees a doc comment at the beginning of a line only; no place in the file counts any more.
     const file = this.#set(`${module}${extension}`, text.replace(/(?<=[{;,]) (?=\/\*\*)/g, '\n'));
-    if (addsGlobals) this.#always.push(file);
+    if (addsGlobals) {
+      this.#replaceGlobals(parse(text, extension));
+      for (const one of [...this.#globals.keys(), file])
+        this.#globals.set(one, this.#cells.get(one)?.text ?? '');
+    }
     this.#texts.set(`./${module}`, text);
     for (const [name, kind] of names) this.#owners.set(name, { module: `./${module}`, kind });
+  }
+
+  /** Takes out of earlier cells what this one declares for all once more. */
+  #replaceGlobals(parsed: ts.SourceFile): void {
+    const own = new Set(globalsOf(parsed).map(({ name }) => name));
+    for (const [file, text] of this.#globals) {
+      const replaced = globalsOf(parse(text, extname(file))).filter(({ name }) => own.has(name));
+      const left = replaced.reduce(
+        (before, { node: { pos, end } }) => before.slice(0, pos) + ' '.repeat(end - pos) + before.slice(end),
+        text,
+      );
+      if (left !== this.#cells.get(file)?.text) this.#set(relative(this.#directory, file), left);
+    }
   }
 
   draft(source: string): Draft {
@@ -253,7 +273,7 @@ export class Program {
       ...ts.sys,
       getCompilationSettings: () => (this.#knowsNode ? this.options : lean),
       jsDocParsingMode: ts.JSDocParsingMode.ParseForTypeInfo,
-      getScriptFileNames: () => [...this.#always, this.#current],
+      getScriptFileNames: () => [...this.#always, ...this.#globals.keys(), this.#current],
       getScriptVersion: versionIn,
       getScriptSnapshot: (file) => {
         const version = versionIn(file);
@@ -278,7 +298,7 @@ function emit(program: ts.Program, file: ts.SourceFile, length: number): { code:
   const write = (name: string, text: string) => {
     output[name.endsWith('.map') ? 'map' : 'code'] = text;
   };
-  const transformers = { before: [runnable], after: [asScript(length)] };
+  const transformers = { before: [runnable], after: [asScript(length, program.getTypeChecker())] };
   program.emit(file, write, undefined, false, transformers);
   return { ...output, code: withoutMap(output.code) };
 }
@@ -322,18 +342,4 @@ function parseAsMeant(source: string): Parsed {
 export function versionOf(file: string): string {
   const { mtimeMs, size } = statSync(file, { throwIfNoEntry: false }) ?? { mtimeMs: 0, size: 0 };
   return `${mtimeMs}:${size}`;
-}
-
-/** The notebook's own, if it has them. */
-function nodeTypes(directory: string, options: ts.CompilerOptions): string {
-  const from = join(directory, 'cell.ts');
-  const { resolvedTypeReferenceDirective } = ts.resolveTypeReferenceDirective('node', from, options, ts.sys);
-  return resolvedTypeReferenceDirective?.resolvedFileName ?? require.resolve('@types/node/index.d.ts');
-}
-
-/** Node has it, its types leave it to those of browsers. */
-function webAssembly(): string {
-  const dom = readFileSync(join(dirname(ts.getDefaultLibFilePath({})), 'lib.dom.d.ts'), 'utf8');
-  const found = /^(declare namespace WebAssembly \{)(.*?^\})/ms.exec(dom);
-  return found ? `${found[1]} type BufferSource = ArrayBufferView | ArrayBuffer; ${found[2]}` : '';
 }

@@ -1,3 +1,4 @@
+import { runInThisContext } from 'node:vm';
 import ts from 'typescript-6';
 
 /** What cells and the files beside them call; the kernel defines these names. */
@@ -6,14 +7,23 @@ export const names = {
   check: '__checkpoint__',
   /** `import()`, which scripts of the inspector do not have. */
   load: '__import__',
+  /** Gives an imported name what its module has of it at each time. */
+  live: '__live__',
   meta: '__meta__',
 };
 
-/** Checks as they stand in the text of a function. */
-export const checks = new RegExp(`\\s*${names.check}\\(\\);`, 'g');
+/** What is not as written in the text of a function: checks, and the name of one that a cell declares (`$1`). */
+export const ours = new RegExp(
+  `\\s*${names.check}\\(\\);|(?<=^(?:async )?function\\*? )/\\* (\\S+) \\*/`,
+  'g',
+);
 
 type Transformer = ts.TransformerFactory<ts.SourceFile>;
 const { factory } = ts;
+/** What TypeScript's typings leave out. */
+const { converters } = factory as typeof factory & {
+  readonly converters: { convertToAssignmentPattern(pattern: ts.BindingPattern): ts.Expression };
+};
 
 const call = (name: string, ...args: ts.Expression[]) =>
   factory.createCallExpression(factory.createIdentifier(name), undefined, args);
@@ -55,13 +65,13 @@ function withCheck(loop: ts.IterationStatement): ts.Node {
  * All names at the top get one kind, `let`, so that a later cell may declare each as any other kind: V8 lets a
  * `let` be declared again as `let`, and nothing else. Functions stand first, as they are known everywhere.
  */
-export function asScript(length: number): Transformer {
+export function asScript(length: number, checker: ts.TypeChecker): Transformer {
   return (context) => (file) => {
     const functions: ts.Statement[] = [];
     const variables = new Set<string>();
     const others = file.statements.flatMap((statement): ts.Statement[] => {
       if (ts.isExportDeclaration(statement) || statement.pos >= length) return [];
-      if (ts.isImportDeclaration(statement)) return importCalls(statement);
+      if (ts.isImportDeclaration(statement)) return importCalls(statement, checker);
       if (ts.isExportAssignment(statement)) {
         const shown = factory.createParenthesizedExpression(statement.expression);
         return [ts.setTextRange(factory.createExpressionStatement(shown), statement)];
@@ -71,7 +81,9 @@ export function asScript(length: number): Transformer {
         const kept = modifiers
           ?.filter(ts.isModifier)
           .filter(({ kind }) => kind === ts.SyntaxKind.AsyncKeyword);
-        const value = [kept, asteriskToken, name, undefined, parameters, undefined, body] as const;
+        // A name of its own would hide the later function of this name from it.
+        const noted = name && factory.createIdentifier(`/* ${name.text} */`);
+        const value = [kept, asteriskToken, noted, undefined, parameters, undefined, body] as const;
         functions.push(letStatement(name, factory.createFunctionExpression(...value), statement));
         return [];
       }
@@ -91,8 +103,8 @@ export function asScript(length: number): Transformer {
   };
 }
 
-/** `import a, { b as c } from 'd'` is `let { default: a, b: c } = await load('d')`. */
-function importCalls(statement: ts.ImportDeclaration): ts.Statement[] {
+/** `import a, { b as c } from 'd'` is `let { default: a, b: c } = await load('d')`; what `d` assigns anew is read there. */
+function importCalls(statement: ts.ImportDeclaration, checker: ts.TypeChecker): ts.Statement[] {
   const { importClause: clause, moduleSpecifier } = statement;
   const loaded = factory.createAwaitExpression(call(names.load, moduleSpecifier));
   if (!clause) return [ts.setTextRange(factory.createExpressionStatement(loaded), statement)];
@@ -105,20 +117,60 @@ function importCalls(statement: ts.ImportDeclaration): ts.Statement[] {
     const whole = letStatement(name, loaded, statement);
     return clause.name ? [whole, letStatement(factory.createObjectBindingPattern(byDefault), name)] : [whole];
   }
-  const named = (namedBindings?.elements ?? []).map(({ propertyName, name }) => element(name, propertyName));
-  return [letStatement(factory.createObjectBindingPattern([...byDefault, ...named]), loaded, statement)];
+  const elements = namedBindings?.elements ?? [];
+  const live = elements.filter(({ name }) => mayChange(name, checker) && isFree(name.text));
+  const named = elements.flatMap((one) => (live.includes(one) ? [] : element(one.name, one.propertyName)));
+  const bound = letStatement(factory.createObjectBindingPattern([...byDefault, ...named]), loaded, statement);
+  const read = live.map(({ propertyName, name }) => {
+    const words = [name, propertyName ?? name].map(({ text }) => factory.createStringLiteral(text));
+    return factory.createExpressionStatement(call(names.live, loaded, ...words));
+  });
+  return [bound, ...read];
 }
 
-/** Turns each `var` into assignments, as far as it declares plain names: it may stand in blocks, and more than once. */
+/** Whether an imported name is a variable of a file. */
+function mayChange(imported: ts.Identifier, checker: ts.TypeChecker): boolean {
+  const symbol = checker.getSymbolAtLocation(ts.getOriginalNode(imported));
+  const node = symbol && checker.getAliasedSymbol(symbol).valueDeclaration;
+  if (!node || !ts.isVariableDeclaration(node) || node.getSourceFile().isDeclarationFile) return false;
+  return (ts.getCombinedNodeFlags(node) & ts.NodeFlags.Constant) === 0;
+}
+
+const freed = new Set<string>();
+
+/** Whether the global object can have a name: it is none of Node's, and of no cell so far, which V8 never lets go of. */
+function isFree(name: string): boolean {
+  try {
+    if (name in globalThis && !freed.has(name)) throw new Error('Node has it.');
+    runInThisContext(`eval('var ${name}')`);
+    freed.add(name);
+    return true;
+  } catch {
+    console.warn(
+      `“${name}” is taken: it keeps the value that it is imported with. import { ${name} as … } sees it change.`,
+    );
+    return false;
+  }
+}
+
+/** Has an imported name read in its module each time. */
+export function readLive(module: object, name: string, property: string): void {
+  Object.defineProperty(globalThis, name, { get: () => Reflect.get(module, property), configurable: true });
+}
+
+/** Turns each `var` into assignments: it may stand in blocks, and more than once. */
 function withoutVar(context: ts.TransformationContext, variables: Set<string>): ts.Visitor {
+  const declare = (name: ts.BindingName): void => {
+    if (ts.isIdentifier(name)) variables.add(name.text);
+    else for (const part of name.elements) if (ts.isBindingElement(part)) declare(part.name);
+  };
   const assignments = ({ flags, declarations }: ts.VariableDeclarationList): ts.Expression | undefined => {
     if (flags & ts.NodeFlags.BlockScoped) return undefined;
-    const parts = declarations.flatMap(({ name, initializer }): ts.Expression[] => {
-      if (!ts.isIdentifier(name)) return [];
-      return [initializer ? factory.createAssignment(name, initializer) : name];
+    const parts = declarations.map(({ name, initializer }): ts.Expression => {
+      declare(name);
+      const target = ts.isIdentifier(name) ? name : converters.convertToAssignmentPattern(name);
+      return initializer ? factory.createAssignment(target, initializer) : target;
     });
-    if (parts.length < declarations.length) return undefined;
-    for (const { name } of declarations) if (ts.isIdentifier(name)) variables.add(name.text);
     return parts.reduce((before, next) => factory.createComma(before, next));
   };
   const visit = (node: ts.Node): ts.Node => {

@@ -1,12 +1,23 @@
-import { spawnSync } from 'node:child_process';
+import { ChildProcess, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** Sends SIGINT to all children and theirs, as Ctrl-C in a terminal does. @returns whether there are any */
-export function interruptChildren(): boolean {
+/** Tells of each child of this thread that nobody waits for without hearing anything else, as `execSync` does. */
+export function noteChildren(tell: (pid: number) => void): void {
+  const prototype = ChildProcess.prototype as ChildProcess & { spawn(options: object): number };
+  const { spawn } = prototype;
+  prototype.spawn = function (options) {
+    const failure = spawn.call(this, options);
+    if (this.pid !== undefined) tell(this.pid);
+    return failure;
+  };
+}
+
+/** Sends SIGINT to all children but some, and to theirs, as Ctrl-C in a terminal does. @returns whether there are any */
+export function interruptChildren(spared: ReadonlySet<number>): boolean {
   const pairs = process.platform === 'linux' ? fromProc() : fromPs();
   const found = new Set([process.pid]);
   for (const parent of found) {
-    for (const [pid = 0, ppid] of pairs) if (ppid === parent) found.add(pid);
+    for (const [pid = 0, ppid] of pairs) if (ppid === parent && !spared.has(pid)) found.add(pid);
   }
   found.delete(process.pid);
   for (const pid of found) {

@@ -17,7 +17,7 @@ import { type Origin, type Reply, type Request, replyTo, send, Wire } from './wi
 
 /** The main thread is deaf when it has not taken a message after so long. */
 const deafMs = 1000;
-/** What it has to go on when its children have ended. */
+/** What it has to go on when its children have ended, or when it has been broken off. */
 const childMs = 300;
 /** The main thread ends the process within so long, or is made to exit at its next statement. */
 const endMs = 500;
@@ -58,6 +58,10 @@ class Server {
   /** What children and native code have written is published. */
   readonly #drains: readonly (() => void)[];
   #deaf: NodeJS.Timeout | undefined;
+  /** Processes that run beside the cells. */
+  readonly #children = new Set<number>();
+  /** Which request was interrupted by the last press, once the main thread has taken it. */
+  #stopped: string | undefined;
   /** Of the last request to the debugger. */
   #asked: Origin | undefined;
   readonly #debugger = new Debugger((event) => {
@@ -185,7 +189,14 @@ class Server {
         this.#status(message.state, message.origin);
         break;
       case 'taken':
-        clearTimeout(this.#deaf);
+        this.#stopped ??= this.#busy?.header;
+        // It may be deaf again before the cell has ended.
+        this.#ifDeaf(deafMs, () => {
+          if (this.#busy && this.#busy.header === this.#stopped) this.#ask();
+        });
+        break;
+      case 'child':
+        this.#children.add(message.pid);
         break;
       case 'interrupt':
         this.#interrupt();
@@ -214,6 +225,11 @@ class Server {
       attachment.interrupt();
     }
     Atomics.add(this.data.presses, 0, 1);
+    this.#stopped = undefined;
+    this.#ask();
+  }
+
+  #ask(): void {
     this.#tell({ kind: 'interrupt' });
     this.#ifDeaf(deafMs, () => this.#break());
   }
@@ -224,12 +240,16 @@ class Server {
       this.#ifDeaf(deafMs, () => this.#break());
       return;
     }
-    this.#ifDeaf(interruptChildren() ? childMs : 0, () => {
-      inMainThread('Runtime.evaluate', { expression: clearAsyncStack });
-      inMainThread('Runtime.terminateExecution');
-      this.#ifDeaf(deafMs, () => {
-        if (this.#busy) this.#publisher.publishText('stderr', stuck, this.#busy);
-      });
+    this.#ifDeaf(interruptChildren(this.#children) ? childMs : 0, () => this.#terminate(9));
+  }
+
+  /** A stream that never ends goes on with its next piece. */
+  #terminate(triesLeft: number): void {
+    inMainThread('Runtime.evaluate', { expression: clearAsyncStack });
+    inMainThread('Runtime.terminateExecution');
+    this.#ifDeaf(childMs, () => {
+      if (triesLeft > 0) this.#terminate(triesLeft - 1);
+      else if (this.#busy) this.#publisher.publishText('stderr', stuck, this.#busy);
     });
   }
 
@@ -268,10 +288,14 @@ class Server {
 }
 
 /**
- * What is broken off never closes the asynchronous calls that Node has open: it must forget them, or it ends the process
- * for their sake.
+ * What is broken off never closes the asynchronous calls that Node has open: it must forget them, and not count those
+ * that begin before it is broken off, or it ends the process for their sake.
  */
-const clearAsyncStack = `(${internalsOf})('async_wrap')?.clearAsyncIdStack?.()`;
+const clearAsyncStack = `{
+  const { async_hook_fields, constants, clearAsyncIdStack } = (${internalsOf})('async_wrap') ?? {};
+  clearAsyncIdStack?.();
+  if (async_hook_fields) async_hook_fields[constants.kTotals] = 0;
+}`;
 
 /** Does something from within what the main thread computes: TypeScript may be loading, or a cell's loop running. */
 function inMainThread(method: string, params?: object): void {

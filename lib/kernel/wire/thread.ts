@@ -19,6 +19,8 @@ export type ToServer =
   | { readonly kind: 'stream'; readonly name: Stream; readonly text: string; readonly origin?: Origin }
   | { readonly kind: 'status'; readonly state: 'busy' | 'idle'; readonly origin: Origin }
   | { readonly kind: 'taken' }
+  /** Code has started a process that runs beside it. */
+  | { readonly kind: 'child'; readonly pid: number }
   /** SIGINT came from outside. */
   | { readonly kind: 'interrupt' }
   /** The process ends by itself as soon as all is sent, which {@link Presses} tells. */
