@@ -351,6 +351,17 @@ describe('batches', () => {
   const { file, images } = makeStore();
   const { train, test: testSplit } = openDataset(file, { cure: CURE });
 
+  test('an order that is none is refused', () => {
+    for (const order of ['shuffled', { seed: 1 }, { seed: 1, epoc: 0 }] as object[] as {
+      seed: number;
+      epoch: number;
+    }[])
+      assert.throws(
+        () => batches(train, { batchSize: 4, order }),
+        /batches: order (is "sequential"|needs|has no)/,
+      );
+  });
+
   test('the same seed gives the same order whatever the batch size, each image once with its label', async () => {
     const case_ = fc.record({ seed: fc.integer(), epoch: fc.nat(50), sizes: fc.tuple(size(), size()) });
     await fc.assert(

@@ -1000,6 +1000,68 @@ describe('pictures in memory', () => {
     );
   });
 
+  it('are refused by what a part of them lacks, and told where the same stand in two parts', async (context) => {
+    const fine = { train: both, validation: array(2), test: array(2) };
+    const lacking = { images: both.images } as LabelledArray;
+    await assert.rejects(
+      buildArrays({ ...options, ...fine, train: lacking }),
+      /buildArrays: train needs the option "labels"/,
+    );
+    const { mock } = context.mock.method(console, 'warn', () => {});
+    await buildArrays({ ...options, ...fine, out: join(folder, 'repeated') });
+    const told = mock.calls.map(({ arguments: [text] }) => String(text));
+    assert.match(
+      told[0],
+      /^grey: 4 pictures for validation or test stand in another split, too:\n {2}validation 0, which is train 0\n/,
+    );
+    assert.match(told[1], /^grey: 2 pictures stand in another class, too:\n {2}train 1, which is train 0\n/);
+  });
+
+  it('of two data sets whose labels mean different things are not mixed', async () => {
+    const random = (length: number, from: number): LabelledArray => ({
+      images: Uint8Array.from({ length: length * 32 * 32 * 3 }, (_, at) => (at * from * 2654435761) >>> 13),
+      labels: Array.from({ length }, (_, at) => at % 2),
+    });
+    const parts = { train: random(8, 1), validation: random(4, 2), test: random(4, 3) };
+    const built = async (at: string, classNames: readonly string[], name = at) =>
+      openFolder(
+        await buildArrays({
+          ...options,
+          ...parts,
+          name,
+          classNames,
+          side: 32,
+          out: join(folder, `labels of ${at}`),
+        }),
+      );
+    const [own, other, renamed] = [
+      await built('own', ['a', 'b']),
+      await built('other', ['b', 'c']),
+      await built('renamed', ['A', 'B'], 'own'),
+    ];
+    const network = new st.ResNet18({ classes: 2, width: 4 });
+    const mixed = { ...own, test: other.test };
+    const differ =
+      /The splits are of data sets that differ: o\w+, of 32 px and the classes \[ '.', '.' \]; o\w+, of 32 px/;
+    await assert.rejects(
+      st.evaluate({ network, dataset: mixed, distortion: st.distortions.rotation }).next(),
+      differ,
+    );
+    const training = { network, method: { kind: 'baseline' }, epochs: 1 } as const;
+    await assert.rejects(st.train({ ...training, dataset: { ...own, train: other.train } }), differ);
+    await st.evaluate({ network, dataset: own, distortion: st.distortions.rotation }).next();
+
+    const laboratory = (data: typeof own) =>
+      new st.Laboratory({ preset: 'smoke', data, store: join(folder, 'of names') });
+    const run = await laboratory(own).run(st.BASELINE);
+    const { pictureForm } = await laboratory(renamed).network(run);
+    assert.deepEqual(
+      pictureForm?.classNames,
+      ['A', 'B'],
+      'the same pictures, whose classes are called otherwise since',
+    );
+  });
+
   it('are refused in training where a channel is constant', async () => {
     const train = { ...both, images: new Uint8Array(both.images.length).fill(77) }; // rounded, its deviation is not 0
     const splits = { train, validation: array(2), test: array(2) };

@@ -713,6 +713,8 @@ describe('a folder of one’s own', () => {
       ['image_id,breed\na.png,a\n', /\.csv has no column "file": its columns are image_id, breed\.$/],
       ['file,label\n', /\.csv lists no picture\.$/],
       ['file,label\na.png,a,b\n', /cannot be read as a table: Invalid Record Length.* on line 2/],
+      ['file,label,Label\na.png,a,0\n', /cannot be read as a table: it has two columns "label"/],
+      ['file,label\n,a\na.png,b\n', /image 0 .*: file must be the path of a picture, but is ''/],
       ['file,label,split\na.png,a,dev\n', /image 0 \(a\.png\): split is "train"/],
       [
         Buffer.from('file,label\na.png,B\xe4r\n', 'latin1'),
@@ -815,6 +817,8 @@ describe('a folder of one’s own', () => {
       '__MACOSX/text',
       'a/notes.txt',
       'b/Thumbs.db',
+      'b/.0.png',
+      'b/._0.png',
       'stray.jpg',
       'notes.md',
       'a/0-bad.png',
@@ -831,7 +835,7 @@ describe('a folder of one’s own', () => {
       [inProject('dist', 'cli', 'main.js'), ...command],
       { encoding: 'utf8' },
     );
-    assert.match(stdout, /^Built .*10 things are left out: "leftOut" in .*manifest.json/, stderr);
+    assert.match(stdout, /^Built .*11 things are left out: "leftOut" in .*manifest.json/, stderr);
     assert.match(stderr, /mixed: classes of which too few images are there, or good: c, d\.\n/);
     assert.equal(digestAt(out), expected);
     assert.deepEqual(openFolder(out).classNames, ['a', 'b']);
@@ -842,8 +846,9 @@ describe('a folder of one’s own', () => {
       'a/0-bad.png: ',
     ].entries())
       assert.ok(leftOut[index].startsWith(line), leftOut[index]);
-    assert.deepEqual(leftOut.slice(-3), [
+    assert.deepEqual(leftOut.slice(-4), [
       'a/notes.txt: no image by its name',
+      'b/.0.png: hidden',
       'b/Thumbs.db: no image by its name',
       "stray.jpg: in no class's folder",
     ]);
@@ -906,7 +911,7 @@ describe('a folder of one’s own', () => {
     assert.deepEqual([classNames, train.length], [['a', 'b', 'linked'], 3]);
   });
 
-  test('warns of files that stand in several splits, byte for byte', async (context) => {
+  test('warns of pictures that stand in several splits or classes, in whatever files', async (context) => {
     const from = join(folder, 'leaks');
     for (const [place, name] of ['train', 'val', 'test'].entries()) {
       for (const [index, label] of ['a', 'b'].entries()) {
@@ -925,13 +930,40 @@ describe('a folder of one’s own', () => {
     assert.equal(warnings.length, 1);
     assert.match(
       warnings[0],
-      /leaks: files for .* byte for byte: 4, such as val\/a\/again\.jpg, which is train\/a\/again\.jpg\.$/,
+      /leaks: 4 pictures for .* another split, too:\n {2}val\/a\/again\.jpg, which is train\/a\/again\.jpg\n/,
     );
+    mock.resetCalls();
+    const again = await sharp(readFileSync(join(from, 'train/a/own.png')))
+      .png({ compressionLevel: 1 })
+      .toBuffer();
+    write(join(from, 'train/b/again.png'), again);
+    await buildFolder({ from, out: newPlace() });
+    const told = mock.calls.map(({ arguments: [text] }) => String(text));
+    assert.match(
+      told[1],
+      /leaks: 1 pictures stand in another class, too:\n {2}train\/b\/again\.png, which is train\/a\/own\.png$/,
+    );
+    rmSync(join(from, 'train/b/again.png'));
     mock.resetCalls();
     for (const name of ['val', 'test'])
       for (const file of ['shared.jpg', 'again.jpg']) rmSync(join(from, name, 'a', file));
     await buildFolder({ from, out: newPlace() });
     assert.equal(mock.callCount(), 0, 'twice in one split is no leak');
+  });
+
+  test('does not split anew what its classes have in folders of splits', async () => {
+    const counts = { 'cat/train': 3, 'cat/test': 1, 'dog/train': 3, 'dog/test': 1 };
+    const from = await tree(join(folder, 'inside out'), counts);
+    await assert.rejects(buildFolder({ from, out: newPlace(), side: 28 }), (error) => {
+      assert.ok(error instanceof DataError);
+      assert.match(error.message, /found the folders of splits inside of those of classes/);
+      assert.match(error.cure ?? '', /as in train\/cat/);
+      return true;
+    });
+    await assert.rejects(
+      buildFolder({ from: join(folder, 'nowhere'), out: newPlace() }),
+      /nowhere: cannot be read: missing/,
+    );
   });
 
   test('keeps the splits that its folders say', async () => {
@@ -1018,6 +1050,41 @@ describe('a folder of one’s own', () => {
     await buildFolder({ from, out });
     await lock?.release();
     assert.ok(!existsSync(`${out}.partial`));
+  });
+
+  test('a build that was stopped begins anew with pictures of another folder, or that were changed', async () => {
+    const [june, july] = ['june', 'july'].map((name) => join(folder, name, 'pictures'));
+    const plain = (red: number) =>
+      sharp({ create: { width: 40, height: 40, channels: 3, background: { r: red, g: 0, b: 0 } } })
+        .png()
+        .toBuffer();
+    for (const [from, red] of [
+      [june, 10],
+      [july, 20],
+    ] as const)
+      for (const name of ['a', 'b'])
+        for (let picture = 0; picture < 40; picture++)
+          write(join(from, name, `${picture}.png`), await plain(red));
+    const built = async (from: string, out: string) => {
+      const { train } = openFolder(await buildFolder({ from, out, side: 28 }));
+      return [...new Set(readImages(train, [...train.labels.keys()]).filter((_, at) => at % 3 === 0))];
+    };
+    const stopped = async (from: string) => {
+      const out = newPlace();
+      const controller = new AbortController();
+      const onProgress = ({ done }: BuildProgress) => done > 0 && controller.abort(new Error('enough'));
+      await assert.rejects(
+        buildFolder({ from, out, side: 28, signal: controller.signal, onProgress }),
+        /enough/,
+      );
+      return out;
+    };
+    assert.deepEqual(await built(july, await stopped(june)), [20]);
+    const out = await stopped(june);
+    for (const name of ['a', 'b'])
+      for (let picture = 0; picture < 40; picture++)
+        write(join(june, name, `${picture}.png`), await plain(30));
+    assert.deepEqual(await built(june, out), [30]);
   });
 
   test('an aborted build is resumed', async () => {

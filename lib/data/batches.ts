@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { pMapIterable } from 'p-map';
 import Piscina from 'piscina';
 import { DataError } from '../io/errors';
-import { checkOptions, checkWhole } from '../io/options';
+import { checkOptions, checkWhole, checkWord } from '../io/options';
 import { ownModule } from '../io/project';
 import { currentKernel } from '../notebook/client';
 import type { BatchAnswer, BatchTask } from './batch-worker';
@@ -62,6 +62,8 @@ export function batches(split: Split, options: BatchOptions): AsyncGenerator<Bat
   checkOptions('batches', options, 'batchSize! order! startAt signal');
   const { batchSize, order, startAt = 0 } = options;
   checkWhole('batches: batchSize', batchSize);
+  if (typeof order === 'object') checkOptions('batches: order', order, 'seed! epoch!');
+  else checkWord('batches: order', order, ['sequential']);
   const count = Math.ceil(split.length / batchSize);
   checkWhole('batches: startAt', startAt, 0, count);
   const indices =

@@ -1,5 +1,6 @@
 /** What is refused before a wrong number comes of it. */
 import { checkIsSplit, type ImageDataset, type Normalisation, type Split } from '../data/dataset';
+import { perSplit } from '../data/store';
 import type { Distortion } from '../distortions';
 import { ArgumentError, UserError } from '../io/errors';
 import { shown } from '../io/options';
@@ -51,6 +52,20 @@ export function checkLabels(
   );
 }
 
+/** @throws ArgumentError if the splits come from stores that differ in what their labels mean, or in the side of their squares */
+export function checkSplits(dataset: Partial<ImageDataset>): void {
+  const { train: first, ...others } = perSplit((split) => dataset[split]?.store.header);
+  if (first === undefined) return;
+  const formOf = ({ side, classNames }: typeof first) => JSON.stringify([side, classNames]);
+  const [other] = Object.values(others).filter((header) => header && formOf(header) !== formOf(first));
+  if (other === undefined) return;
+  const textOf = ({ name, side, classNames }: typeof first) =>
+    `${name}, of ${side} px and the classes ${shown(classNames)}`;
+  throw new ArgumentError(`The splits are of data sets that differ: ${textOf(first)}; ${textOf(other)}.`, {
+    cure: 'Build the other one with the same side and folders of the same classes, also of those that it lacks pictures of.',
+  });
+}
+
 /** Of a channel's values 0..1; below it are rounding errors. */
 const LEAST_DEVIATION = 1e-6;
 
@@ -60,7 +75,7 @@ const LEAST_DEVIATION = 1e-6;
  */
 export function checkFits(
   network: Pick<Network, 'classes' | 'normalisation' | 'pictureForm'>,
-  dataset: Pick<ImageDataset, 'name' | 'classNames'> & Normalisation,
+  dataset: Pick<ImageDataset, 'name' | 'classNames'> & Normalisation & Partial<ImageDataset>,
 ): void {
   if (Object(dataset).classNames === undefined) {
     const { store, name } = Object(dataset) as Partial<Split>;
@@ -70,6 +85,7 @@ export function checkFits(
       cure: store ? 'Give all of it.' : `Open it: openFolder(${folder}), openImagenette or openTifs.`,
     });
   }
+  checkSplits(dataset);
   const { name, classNames } = dataset;
   const { classes, normalisation, pictureForm }: typeof network = Object(network);
   if (typeof classes !== 'number') {

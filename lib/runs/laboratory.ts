@@ -211,7 +211,7 @@ export class Laboratory {
     try {
       this.store.loadWeights(network, id);
       network.normalisation ??= normalisationOf(this.dataset);
-      network.pictureForm ??= pictureFormOf(this.dataset);
+      network.pictureForm = pictureFormOf(this.dataset); // its classes may be called otherwise since
       return network;
     } catch (error) {
       network.dispose();

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { ArgumentError } from '../../io/errors';
 import { checkOptions, checkWhole, shown } from '../../io/options';
 import { perSplit, SPLIT_NAMES, type SplitName } from '../store';
-import { STORE } from './pack';
+import { STORE, warnOfRepeats } from './pack';
 import { StoreWriter } from './store-writer';
 import { checkPlace, inWorkplace } from './workplace';
 
@@ -45,6 +45,7 @@ export async function buildArrays(options: ArrayOptions): Promise<string> {
   checkWhole('buildArrays: side', side, 2);
   const bytes = 3 * side ** 2;
   for (const split of SPLIT_NAMES) {
+    checkOptions(`buildArrays: ${split}`, options[split], 'images! labels!');
     const { images, labels } = options[split];
     if (!(images instanceof Uint8Array || images instanceof Uint8ClampedArray)) {
       throw refused(`the images of ${split} must be a Uint8Array or Uint8ClampedArray, with values 0..255`);
@@ -79,6 +80,10 @@ export async function buildArrays(options: ArrayOptions): Promise<string> {
           writer.write(position++, new Uint8Array(images.buffer, images.byteOffset + start, bytes));
         }
       }
+      const placed = SPLIT_NAMES.flatMap((split) =>
+        Array.from(labels[split], (label, at) => ({ path: `${split} ${at}`, split, label })),
+      );
+      warnOfRepeats(name, placed, writer);
       writer.finish();
     } finally {
       writer.close();

@@ -1,5 +1,5 @@
 import { readdir, stat } from 'node:fs/promises';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { ArgumentError, DataError } from '../../io/errors';
 import { checkList, checkOptions, checkWhole, checkWord, shown } from '../../io/options';
 import { type ImageDataset, openDataset } from '../dataset';
@@ -46,8 +46,8 @@ interface Tree extends Pick<Plan, 'name' | 'source' | 'problems' | 'others'> {
 
 /**
  * Builds a data set of one's own pictures, `class-name/image`, in the same way as TIFS. With `skipBad`, it is what the
- * good images alone would give, and a class of which too few are good is left out. Files that stand in
- * several splits, byte for byte, are kept with a warning.
+ * good images alone would give, and a class of which too few are good is left out. Pictures that stand in
+ * several splits or classes are kept with a warning.
  *
  * @returns the folder, for `openFolder`
  * @throws BuildError that lists every problem at once; DataError where there are no such folders, or no room
@@ -164,8 +164,8 @@ function listed(images: readonly ListedImage[], name: string): Tree {
     const { file, label, split = 'train' } = Object(image) as ListedImage;
     const what = `buildFolder: image ${at}${typeof file === 'string' ? ` (${basename(file)})` : ''}`;
     checkOptions(what, image, 'file! label! split');
-    if (typeof file !== 'string')
-      throw new ArgumentError(`${what}: file must be a text, but is ${shown(file)}.`);
+    if (typeof file !== 'string' || file === '')
+      throw new ArgumentError(`${what}: file must be the path of a picture, but is ${shown(file)}.`);
     if (!(Number.isInteger(label) || (typeof label === 'string' && label !== '')))
       throw new ArgumentError(`${what}: label must be a text or a whole number, but is ${shown(label)}.`);
     checkWord(`${what}: split`, split, [...SPLIT_OF.keys()]);
@@ -195,7 +195,7 @@ function listed(images: readonly ListedImage[], name: string): Tree {
     throw new ArgumentError(`buildFolder: from must list images of two classes at least, but has ${has}.`);
   }
   const said = new Set(images.map(({ split }) => SPLIT_OF.get(split ?? '')));
-  const isNumbered = images.every(({ label }) => typeof label === 'number');
+  const isNumbered = images.every(({ label }) => Number.isFinite(Number(label)));
   const order = isNumbered ? (a: string, b: string) => Number(a) - Number(b) : byName;
   return { name, source, classes: inOrder(imagesWithout(classes, unclear), order), said, problems };
 }
@@ -217,6 +217,8 @@ async function read(source: string): Promise<Tree> {
   /** Lists a folder without what is hidden and what macOS puts into archives. */
   const entriesIn = async (path: string) => {
     const entries = await readdir(join(source, path), { withFileTypes: true });
+    const hidden = entries.filter(({ name }) => /^\.(?!_|DS_Store$)/.test(name));
+    others.push(...hidden.map(({ name }) => `${join(path, name)}: hidden`));
     const shown = entries.filter(({ name }) => !/^\.|^__MACOSX$/.test(name));
     return shown.sort((a, b) => byName(a.name, b.name));
   };
@@ -237,7 +239,8 @@ async function read(source: string): Promise<Tree> {
     return found;
   };
   const top = await foldersIn('').catch((cause: NodeJS.ErrnoException) => {
-    const cure = cause.code === 'ENOTDIR' ? 'A table of labels ends in .csv, .tsv or .json.' : SORT;
+    const cures = { ENOTDIR: 'A table of labels ends in .csv, .tsv or .json.', ENOENT: 'Check the path.' };
+    const cure = cures[cause.code as keyof typeof cures] ?? SORT;
     throw new DataError(`${source}: cannot be read: ${reasonOf(cause)}`, { cure, cause });
   });
   const splits = splitsIn(source, top);
@@ -270,6 +273,17 @@ async function read(source: string): Promise<Tree> {
     );
   }
   const said = new Set(splits.map(([, split]) => split));
+  const inner = [...classes.values()]
+    .flat()
+    .map(({ path }) => SPLIT_OF.get(path.split(sep)[1]?.toLowerCase()));
+  if (!said.has('train') && inner.every((split) => split !== undefined) && new Set(inner).size > 1) {
+    throw new DataError(
+      `${source}: expected ${SPLITS_OUTSIDE}, but found the folders of splits inside of those of classes`,
+      {
+        cure: `Put train, validation and test outside, as in train/${[...classes.keys()][0]}; else their pictures would be split anew.`,
+      },
+    );
+  }
   const name = basename(source);
   return { name, source, classes: inOrder(classes), said, problems, others: others.sort() };
 }
@@ -291,6 +305,8 @@ const SPLIT_OF = new Map<string, SplitName>([
   ['testing', 'test'],
 ]);
 
+const SPLITS_OUTSIDE = 'train with validation or test or both, each once, or folders of classes';
+
 /** The folders that hold the classes, each with its split; the root itself where splits are to be drawn. */
 function splitsIn(
   root: string,
@@ -301,10 +317,7 @@ function splitsIn(
   const hasSplits = known.includes('train') && new Set(known).size > 1;
   if (!hasSplits && (known.length === 0 || known.length < splits.length)) return [['', undefined]];
   if (hasSplits && new Set(known).size === splits.length) return splits;
-  throw new DataError(
-    `${root}: expected train with validation or test or both, each once, or folders of classes, but found ${folders.join(' and ')}`,
-    {
-      cure: 'Give one folder for each split, train among them: one that is missing is drawn from it. Or give the classes alone.',
-    },
-  );
+  throw new DataError(`${root}: expected ${SPLITS_OUTSIDE}, but found ${folders.join(' and ')}`, {
+    cure: 'Give one folder for each split, train among them: one that is missing is drawn from it. Or give the classes alone.',
+  });
 }

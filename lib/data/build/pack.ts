@@ -3,6 +3,7 @@ import { stat, statfs, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
+import pMap from 'p-map';
 import Piscina from 'piscina';
 import { DataError } from '../../io/errors';
 import { ASIDE } from '../../io/files';
@@ -11,14 +12,7 @@ import { checkWhole } from '../../io/options';
 import { ownModule } from '../../io/project';
 import { sourceSideOf } from '../geometry';
 import { perSplit, SPLIT_NAMES, type StoreHeader } from '../store';
-import {
-  BuildError,
-  type BuildOptions,
-  type Plan,
-  type PlannedImage,
-  readImageFile,
-  reasonOf,
-} from './build';
+import { BuildError, type BuildOptions, type Plan, type PlannedImage, reasonOf } from './build';
 import { square as makeSquare, type SquareTask } from './square-worker';
 import { StoreWriter } from './store-writer';
 import { checkPlace, inWorkplace } from './workplace';
@@ -33,7 +27,7 @@ const TASKS_AHEAD = 8;
  * Packs images into a data set: a folder with the packed store, a manifest, and lists of the images' names.
  *
  * The run after one that was killed or aborted goes on where that one was, and the result has the same bytes. Images
- * whose very files stand in several splits are packed with a warning on the console.
+ * that stand in several splits or classes are packed with a warning on the console.
  *
  * @param planOf - says what is to be built, as {@link inWorkplace} lets it
  * @returns the folder
@@ -50,12 +44,23 @@ export async function pack(
     await checkPlace(out);
     const folder = join(workplace, 'data');
     const plan = await planOf(workplace, signal);
-    await packInto(folder, plan, sourceSideOf(side), { ...options, signal });
+    const source = await sourceOf(plan, workplace);
+    await packInto(folder, plan, sourceSideOf(side), { ...options, signal, source });
     return folder;
   });
 }
 
-type Packing = BuildOptions & { readonly signal: AbortSignal };
+type Packing = BuildOptions & { readonly signal: AbortSignal; readonly source: string };
+
+/** Tells the files of a plan from others and, where they were not unpacked for it, from what they were before a change. */
+async function sourceOf({ images }: Plan, workplace: string): Promise<string> {
+  const files = [...new Set(images.map(({ file }) => file))];
+  const mark = async (file: string) => {
+    const { size, mtimeMs } = await stat(file).catch(() => ({ size: 0, mtimeMs: 0 })); // what is missing is told later
+    return `${file} ${size} ${file.startsWith(workplace) ? '' : mtimeMs}\n`;
+  };
+  return sha256Of((await pMap(files, mark, { concurrency: 16 })).join(''));
+}
 
 /** There must be room on the disk for what is not written yet. */
 async function checkRoom(folder: string, bytes: number, { out }: BuildOptions): Promise<void> {
@@ -86,15 +91,15 @@ async function packInto(folder: string, first: Plan, side: number, options: Pack
       const why = lost === undefined ? left : `${left}; ${lost}`;
       throw new BuildError(plan.source, [why, ...problems()], plan.cure ?? 'Mend some of them.');
     }
-    const writer = new StoreWriter(join(folder, STORE), describe(plan, side));
+    const writer = new StoreWriter(join(folder, STORE), { ...describe(plan, side), source: options.source });
     try {
       const found = await fill(writer, plan, side, problems().length, options);
       for (const [path, problem] of found) bad.set(path, problem);
       if (problems().length > 0 && !skipBad) throw new BuildError(plan.source, problems(), plan.cure);
       if (found.size > 0) continue; // all that follow a bad one have another place without it: begin again
       if (lost !== undefined) console.warn(`${plan.source}: ${lost}.`);
+      warnOfRepeats(plan.source, plan.images, writer);
       const header = writer.finish();
-      warnOfLeaks(plan, writer.checksums);
       const leftOut = [...problems(), ...(plan.others ?? [])];
       return writeManifest(folder, plan, header, { seed, leftOut, checksums: writer.checksums });
     } finally {
@@ -127,22 +132,33 @@ function lostClasses({ classNames, images, lost = [] }: Plan): string | undefine
   return `classes of which too few images are there, or good: ${names.slice(0, 20).join(', ')}${more}`;
 }
 
-/** Warns of images whose very files stand in several splits: a test then asks for what was trained on. */
-function warnOfLeaks({ source, images }: Plan, checksums: Uint32Array): void {
-  const firsts = new Map<number, PlannedImage>();
-  const leaks = images.flatMap((image, position) => {
-    const first = firsts.get(checksums[position]) ?? image;
-    firsts.set(checksums[position], first);
-    const isLeak =
-      first.split !== image.split && Buffer.compare(readImageFile(first), readImageFile(image)) === 0;
-    return isLeak ? [`${image.path}, which is ${first.path}`] : [];
+/**
+ * Warns of pictures that stand in several splits – a test then asks for what was trained on – or in several classes. They are
+ * the same if their squares are, to the byte: that is what the network sees.
+ */
+export function warnOfRepeats(source: string, images: readonly Placed[], writer: StoreWriter): void {
+  const firsts = new Map<number, number>();
+  const repeats = images.flatMap((image, position) => {
+    const checksum = writer.checksums[position];
+    const first = firsts.get(checksum);
+    if (first === undefined) firsts.set(checksum, position);
+    if (first === undefined || Buffer.compare(writer.read(first), writer.read(position)) !== 0) return [];
+    return [{ image, first: images[first] }];
   });
-  if (leaks.length === 0) return;
-  console.warn(
-    `${source}: files for validation or test that stand in another split, too, byte for byte: ` +
-      `${leaks.length}, such as ${leaks[0]}.`,
+  const warn = (what: string, isTold: (one: (typeof repeats)[number]) => boolean) => {
+    const told = repeats.filter(isTold).map(({ image, first }) => `${image.path}, which is ${first.path}`);
+    const more = told.length > 20 ? `\n  … and ${told.length - 20} more` : '';
+    if (told.length === 0) return;
+    console.warn(`${source}: ${told.length} ${what}:\n  ${told.slice(0, 20).join('\n  ')}${more}`);
+  };
+  warn(
+    'pictures for validation or test stand in another split, too',
+    ({ image, first }) => image.split !== first.split,
   );
+  warn('pictures stand in another class, too', ({ image, first }) => image.label !== first.label);
 }
+
+type Placed = Pick<PlannedImage, 'path' | 'split' | 'label'>;
 
 function describe({ name, classNames, wnids, images }: Plan, side: number) {
   return {

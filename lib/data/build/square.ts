@@ -24,7 +24,11 @@ const MOST_PIXELS = 100_000_000;
 export async function toSquare(encoded: Uint8Array, side: number, isAlone = true): Promise<Buffer> {
   if (encoded[0] === 0xff && encoded[1] === 0xd8) await checkJpeg(encoded, isAlone);
   const image = sharp(encoded, { failOn: 'error', limitInputPixels: MOST_PIXELS });
-  const { autoOrient, depth } = await image.metadata();
+  const { autoOrient, depth, width: across = 0, height: down = 0 } = await image.metadata();
+  if (across * down > MOST_PIXELS)
+    throw new Error(
+      `it has ${Math.round((across * down) / 1e6)} megapixels, but 100 are the most: make it smaller`,
+    );
   // libvips takes 1.0 of such a TIFF for 1 of 255.
   if (depth !== 'uchar' && depth !== 'ushort') {
     throw new Error(`its pixels are of the type ${depth}: save it with 8 or 16 bits a channel`);

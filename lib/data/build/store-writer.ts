@@ -29,6 +29,8 @@ export interface StoreDescription
   extends Pick<StoreHeader, 'name' | 'side' | 'classNames' | 'wnids' | 'namesSha256'> {
   /** The class of each image, split by split. */
   readonly labels: Readonly<Record<SplitName, ArrayLike<number>>>;
+  /** Tells the files that it is made of from others, and from what they were; no part of the store. */
+  readonly source?: string;
 }
 
 type Statistics = Pick<StoreHeader, 'mean' | 'deviation'>;
@@ -68,7 +70,11 @@ export class StoreWriter {
     const aside = `${file}${ASIDE}`;
     mkdirSync(dirname(file), { recursive: true });
     this.descriptor = openSync(aside, existsSync(aside) ? 'r+' : 'w+');
-    const draft = Buffer.concat([encodeHeader(header, this.headerBytes), bytesOf(this.labels)]);
+    const { source } = description;
+    const draft = Buffer.concat([
+      encodeHeader({ ...header, source }, this.headerBytes),
+      bytesOf(this.labels),
+    ]);
     if (bytesAt(this.descriptor, 0, draft.length).equals(draft)) {
       bytesOf(this.checksums).set(bytesAt(this.descriptor, this.layout.checksums, this.checksums.byteLength));
       return;
@@ -80,10 +86,9 @@ export class StoreWriter {
 
   /** Takes over an image of a killed writer. @returns whether it is there, and whole */
   recover(position: number): boolean {
-    const { pixels, imageBytes } = this.layout;
     const checksum = this.checksums[position];
     if (checksum === 0) return false;
-    const square = bytesAt(this.descriptor, pixels + position * imageBytes, imageBytes);
+    const square = this.read(position);
     if (crc32(square) !== checksum) return false;
     this.take(position, square, checksum);
     return true;
@@ -97,6 +102,12 @@ export class StoreWriter {
     // Behind the pixels, so that a checksum in the file vouches for them, whenever the process is killed.
     writeSync(this.descriptor, bytesOf(Uint32Array.of(checksum)), 0, 4, checksums + 4 * position);
     this.take(position, square, checksum);
+  }
+
+  /** The square at a position that is written. */
+  read(position: number): Buffer {
+    const { pixels, imageBytes } = this.layout;
+    return bytesAt(this.descriptor, pixels + position * imageBytes, imageBytes);
   }
 
   /** Completes the file and gives it its name. */
@@ -126,7 +137,7 @@ export class StoreWriter {
   }
 
   private header(statistics: Statistics): StoreHeader {
-    const { labels, ...described } = this.description;
+    const { labels, source: _, ...described } = this.description;
     return {
       format: 1,
       ...described,

@@ -26,11 +26,9 @@ export const isTable = (from: unknown): from is string =>
  * @throws DataError if it cannot be read, or lacks a column
  */
 export function readTable(path: string): readonly ListedImage[] {
-  const rows = rowsOf(path);
-  const isNumbered = rows.every(({ label }) => String(Number(label)) === String(label));
-  return rows.map(({ file, label, split }) => ({
-    file: typeof file === 'string' ? resolve(dirname(path), file) : file,
-    label: isNumbered ? Number(label) : label,
+  return rowsOf(path).map(({ file, label, split }) => ({
+    file: typeof file === 'string' && file !== '' ? resolve(dirname(path), file) : file,
+    label,
     split: (String(split ?? '').toLowerCase() || undefined) as ListedImage['split'], // a cell may be empty
   }));
 }
@@ -46,13 +44,15 @@ function rowsOf(path: string): readonly ListedImage[] {
         ? JSON.parse(text)
         : parse(text, {
             bom: true,
-            columns: (names: readonly string[]) => names.map((name) => name.toLowerCase()),
+            columns: columnsOf,
             delimiter: kind === '.tsv' ? '\t' : [',', ';', '\t'].find((sign) => head.includes(sign)),
             relaxQuotes: true,
             skipEmptyLines: true,
             trim: true,
           });
   } catch (cause) {
+    if ('code' in (cause as object) && (cause as NodeJS.ErrnoException).code === 'ENOENT')
+      throw new DataError(`There is no file ${path}.`, { cure: 'Check the path.', cause });
     throw new DataError(`${path} cannot be read as a table: ${(cause as Error).message}`, {
       cure: 'Save it as UTF-8, a line a picture; a cell with a comma in it (a semicolon, a tab) stands in double quotes.',
       cause,
@@ -66,4 +66,12 @@ function rowsOf(path: string): readonly ListedImage[] {
   throw new DataError(`${path} has no column "${missing}": its columns are ${columns}.`, {
     cure: 'Call the column of the pictures "file", that of their classes "label", and that of train, validation or test "split".',
   });
+}
+
+/** @throws Error for a column that is there twice: nobody knows which is meant */
+function columnsOf(names: readonly string[]): string[] {
+  const columns = names.map((name) => name.toLowerCase());
+  const twice = columns.find((name, at) => /^(file|label|split)$/.test(name) && columns.indexOf(name) < at);
+  if (twice !== undefined) throw new Error(`it has two columns "${twice}"`);
+  return columns;
 }
