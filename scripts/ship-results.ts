@@ -172,7 +172,15 @@ export function allShipped(): ReadonlyMap<Preset, Results> {
 async function main([folder = RUNS]: readonly string[]): Promise<void> {
   for (const file of readdirSync(SHIPPED)) if (file.endsWith('.svg')) rmSync(join(SHIPPED, file));
   for (const preset of SHIPPING) {
-    const results = readResults(new RunStore(folder, shippedResults(preset)));
+    const before = shippedResults(preset);
+    const results = readResults(new RunStore(folder, before));
+    for (const [id, { rows }] of before) {
+      const left = results.get(id)?.rows.length ?? 0;
+      if (left < rows.length)
+        console.warn(
+          `${id} was trained anew and is another network: ${rows.length - left} of its tests no longer ship.`,
+        );
+    }
     console.log(`${writeResults(preset, results).join(', ')}`);
   }
   const shipped = allShipped();
