@@ -331,14 +331,6 @@ describe('the compiler of cells', () => {
       scriptOf("import d, { type T, b as e, c } from './a'; import * as all from './a'; import './a';"),
       "let { default: d, b: e, c } = await __import__('./a'); let all = await __import__('./a'); await __import__('./a');",
     );
-    writeFileSync(
-      join(folder, 'b.ts'),
-      'export let n = 0; export const m = 1; export function inc() { n++; }',
-    );
-    assert.equal(
-      scriptOf("import { n as now, m, inc } from './b';"),
-      'let { m, inc } = await __import__(\'./b\'); __live__(await __import__(\'./b\'), "now", "n");',
-    );
     assert.equal(scriptOf("import { T } from './a'; import type { T as U } from './a';"), '');
     assert.equal(scriptOf("await import('./a'); import.meta.url"), "await __import__('./a'); __meta__.url;");
   });
@@ -374,6 +366,18 @@ describe('the compiler of cells', () => {
     assert.deepEqual(codesOf('const i2: Id = 1, o2: Other = 5; [1].last(1); [1].last();'), [2554]);
     assert.deepEqual(codesOf('declare global { interface Array<T> { first(): T } }'), []);
     assert.deepEqual(codesOf('[1].last(1); [1].first();'), []);
+
+    const [first, second] = ['number', 'string'].map(
+      (type) => `declare global { interface Q { a: ${type} } } const q = 1;`,
+    );
+    for (const cell of [first, second, first, second, first]) assert.deepEqual(codesOf(cell), [], cell);
+    assert.deepEqual(codesOf('const q1: Q = { a: 1 };'), [], 'an older cell that is run again counts again');
+    assert.deepEqual(codesOf('declare global { var v1: number, v2: number } interface G {}'), []);
+    assert.deepEqual(codesOf('declare global { var v1: number } interface H {}'), []);
+    assert.deepEqual(codesOf('v1 + v2;'), []);
+    assert.deepEqual(codesOf('declare global { interface F { (a: number): void } }'), []);
+    assert.deepEqual(codesOf('declare global { interface F { (a: string): void } }'), []);
+    assert.deepEqual(codesOf("const callF = (f: F) => [f(1), f('')];"), []);
   });
 
   test("the first cell may use Node's types, which are read when something asks for them", () => {

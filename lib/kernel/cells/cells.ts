@@ -246,12 +246,21 @@ export class Cells {
   }
 }
 
+function isJson(value: unknown): boolean {
+  try {
+    JSON.stringify(value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 function jsonOf(content: object): string {
   try {
     return JSON.stringify(content);
   } catch (cause) {
     const bundle = Object.entries('data' in content ? (content.data as MimeBundle) : content);
-    const types = bundle.flatMap(([type, value]) => (typeof value === 'string' ? [] : type));
+    const types = bundle.flatMap(([type, value]) => (isJson(value) ? [] : type));
     throw new UserError(`What is shown as ${types.join(' and ')} cannot be written as JSON.`, {
       cure: 'Make it of text, numbers, lists and plain objects; a bigint by Number() or String().',
       cause,

@@ -4,7 +4,6 @@ import { Modules, type Preparations } from './modules';
 import { isType } from './names';
 import { type Checked, type Diagnostic, Program } from './program';
 import { addMap } from './stack';
-import { names, readLive } from './transform';
 
 export type Outcome =
   | Evaluated
@@ -32,7 +31,7 @@ export class Interpreter {
   ) {
     this.#program = new Program(directory, globals.declarations);
     const modules = new Modules(directory, this.#program.options, preparations);
-    const values = { ...globals.values, ...modules.scopeOf(), [names.live]: readLive };
+    const values = { ...globals.values, ...modules.scopeOf() };
     for (const [name, value] of Object.entries(values)) {
       Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
     }
@@ -84,13 +83,14 @@ export class Interpreter {
 
   inspect(source: string, cursor: unknown): object {
     const position = unitsBefore(source, cursor);
-    // A type that stands alone is one where types are.
-    const before = `let it: ${/[\p{ID_Continue}$.]*$/u.exec(source.slice(0, position))?.[0]}`;
-    const type = `${before}${/^[\p{ID_Continue}$]*/u.exec(source.slice(position))?.[0]}`;
+    // A type that stands alone in a line is one where types are.
+    const before = /(?<=^\s*)[\p{ID_Continue}$.]*$/mu.exec(source.slice(0, position))?.[0];
+    const rest = /^[\p{ID_Continue}$]*(?=;?\s*$)/mu.exec(source.slice(position))?.[0];
+    const type = before !== undefined && rest !== undefined ? `let it: ${before}${rest}` : '';
     const data = this.#compile(
       () =>
         inspect(this.#program.draft(source), source, position) ??
-        inspect(this.#program.draft(type), type, before.length),
+        inspect(this.#program.draft(type), type, type.length - (rest ?? '').length),
     );
     return { status: 'ok', found: data !== undefined, data: data ?? {}, metadata: {} };
   }

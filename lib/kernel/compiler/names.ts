@@ -34,8 +34,8 @@ export function namesOf(file: ts.SourceFile): {
  */
 export function globalsOf(file: ts.SourceFile): { readonly name: string; readonly node: ts.Node }[] {
   const inside = (node: ts.Node, path: string): { name: string; node: ts.Node }[] => {
-    const named = ts.isVariableStatement(node) ? node.declarationList.declarations[0] : node;
-    const own = (named as { readonly name?: ts.Node }).name?.getText(file) ?? node.kind;
+    const named = ts.isVariableStatement(node) ? node.declarationList.declarations : [node];
+    const own = named.map((one) => ((one as { readonly name?: ts.Node }).name ?? one).getText(file)).join();
     const name = ts.isModuleBlock(node) ? path : `${path}.${own}`;
     const body = ts.isModuleDeclaration(node) && node.body ? [node.body] : undefined;
     const parts = ts.isInterfaceDeclaration(node)

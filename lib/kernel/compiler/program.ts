@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { dirname, extname, join, relative, sep } from 'node:path';
+import { basename, dirname, extname, join, relative, sep } from 'node:path';
 import ts from 'typescript-6';
 import { getNodeKind, globalsOf, isType, namesOf } from './names';
 import { nodeTypes, optionsFor, webAssembly } from './options';
@@ -147,11 +147,13 @@ export class Program {
     const before = [...names.keys()].map((name) => this.#owners.get(name)?.module);
     const [same] = before;
     const isSame = same !== undefined && before.every((module) => module === same);
-    if (isSame && this.#texts.get(same) === text) return;
-    const module = `.cell-${this.#count++}`;
+    const isAgain = isSame && this.#texts.get(same) === text;
+    if (isAgain && !addsGlobals) return;
+    const module = isAgain ? basename(same) : `.cell-${this.#count++}`;
     // TypeScript sees a doc comment at the beginning of a line only; no place in the file counts any more.
     const file = this.#set(`${module}${extension}`, text.replace(/(?<=[{;,]) (?=\/\*\*)/g, '\n'));
     if (addsGlobals) {
+      this.#globals.delete(file);
       this.#replaceGlobals(parse(text, extension));
       for (const one of [...this.#globals.keys(), file])
         this.#globals.set(one, this.#cells.get(one)?.text ?? '');

@@ -1,4 +1,3 @@
-import { runInThisContext } from 'node:vm';
 import ts from 'typescript-6';
 
 /** What cells and the files beside them call; the kernel defines these names. */
@@ -7,8 +6,6 @@ export const names = {
   check: '__checkpoint__',
   /** `import()`, which scripts of the inspector do not have. */
   load: '__import__',
-  /** Gives an imported name what its module has of it at each time. */
-  live: '__live__',
   meta: '__meta__',
 };
 
@@ -103,7 +100,7 @@ export function asScript(length: number, checker: ts.TypeChecker): Transformer {
   };
 }
 
-/** `import a, { b as c } from 'd'` is `let { default: a, b: c } = await load('d')`; what `d` assigns anew is read there. */
+/** `import a, { b as c } from 'd'` is `let { default: a, b: c } = await load('d')`: values as they are then. */
 function importCalls(statement: ts.ImportDeclaration, checker: ts.TypeChecker): ts.Statement[] {
   const { importClause: clause, moduleSpecifier } = statement;
   const loaded = factory.createAwaitExpression(call(names.load, moduleSpecifier));
@@ -118,44 +115,21 @@ function importCalls(statement: ts.ImportDeclaration, checker: ts.TypeChecker): 
     return clause.name ? [whole, letStatement(factory.createObjectBindingPattern(byDefault), name)] : [whole];
   }
   const elements = namedBindings?.elements ?? [];
-  const live = elements.filter(({ name }) => mayChange(name, checker) && isFree(name.text));
-  const named = elements.flatMap((one) => (live.includes(one) ? [] : element(one.name, one.propertyName)));
-  const bound = letStatement(factory.createObjectBindingPattern([...byDefault, ...named]), loaded, statement);
-  const read = live.map(({ propertyName, name }) => {
-    const words = [name, propertyName ?? name].map(({ text }) => factory.createStringLiteral(text));
-    return factory.createExpressionStatement(call(names.live, loaded, ...words));
-  });
-  return [bound, ...read];
+  const named = elements.map(({ name, propertyName }) => element(name, propertyName));
+  for (const { text } of elements.map(({ name }) => name).filter((name) => mayChange(name, checker)))
+    console.warn(
+      `“${text}” keeps the value that it is imported with. To see what its file assigns to it: import * as …`,
+    );
+  return [letStatement(factory.createObjectBindingPattern([...byDefault, ...named]), loaded, statement)];
 }
 
 /** Whether an imported name is a variable of a file. */
 function mayChange(imported: ts.Identifier, checker: ts.TypeChecker): boolean {
   const symbol = checker.getSymbolAtLocation(ts.getOriginalNode(imported));
   const node = symbol && checker.getAliasedSymbol(symbol).valueDeclaration;
-  if (!node || !ts.isVariableDeclaration(node) || node.getSourceFile().isDeclarationFile) return false;
+  const isVariable = node && (ts.isVariableDeclaration(node) || ts.isBindingElement(node));
+  if (!isVariable || node.getSourceFile().isDeclarationFile) return false;
   return (ts.getCombinedNodeFlags(node) & ts.NodeFlags.Constant) === 0;
-}
-
-const freed = new Set<string>();
-
-/** Whether the global object can have a name: it is none of Node's, and of no cell so far, which V8 never lets go of. */
-function isFree(name: string): boolean {
-  try {
-    if (name in globalThis && !freed.has(name)) throw new Error('Node has it.');
-    runInThisContext(`eval('var ${name}')`);
-    freed.add(name);
-    return true;
-  } catch {
-    console.warn(
-      `“${name}” is taken: it keeps the value that it is imported with. import { ${name} as … } sees it change.`,
-    );
-    return false;
-  }
-}
-
-/** Has an imported name read in its module each time. */
-export function readLive(module: object, name: string, property: string): void {
-  Object.defineProperty(globalThis, name, { get: () => Reflect.get(module, property), configurable: true });
 }
 
 /** Turns each `var` into assignments: it may stand in blocks, and more than once. */

@@ -60,8 +60,8 @@ class Server {
   #deaf: NodeJS.Timeout | undefined;
   /** Processes that run beside the cells. */
   readonly #children = new Set<number>();
-  /** Which request was interrupted by the last press, once the main thread has taken it. */
-  #stopped: string | undefined;
+  /** Which request was broken off since the last press. */
+  #broken: string | undefined;
   /** Of the last request to the debugger. */
   #asked: Origin | undefined;
   readonly #debugger = new Debugger((event) => {
@@ -189,11 +189,12 @@ class Server {
         this.#status(message.state, message.origin);
         break;
       case 'taken':
-        this.#stopped ??= this.#busy?.header;
-        // It may be deaf again before the cell has ended.
-        this.#ifDeaf(deafMs, () => {
-          if (this.#busy && this.#busy.header === this.#stopped) this.#ask();
-        });
+        clearTimeout(this.#deaf);
+        // What was broken off may be deaf again before the cell has ended; else its `finally` has all the time that it takes.
+        if (this.#broken !== undefined)
+          this.#ifDeaf(deafMs, () => {
+            if (this.#busy && this.#busy.header === this.#broken) this.#ask();
+          });
         break;
       case 'child':
         this.#children.add(message.pid);
@@ -225,7 +226,7 @@ class Server {
       attachment.interrupt();
     }
     Atomics.add(this.data.presses, 0, 1);
-    this.#stopped = undefined;
+    this.#broken = undefined;
     this.#ask();
   }
 
@@ -245,6 +246,7 @@ class Server {
 
   /** A stream that never ends goes on with its next piece. */
   #terminate(triesLeft: number): void {
+    this.#broken = this.#busy?.header;
     inMainThread('Runtime.evaluate', { expression: clearAsyncStack });
     inMainThread('Runtime.terminateExecution');
     this.#ifDeaf(childMs, () => {
