@@ -1005,7 +1005,7 @@ describe('pictures in memory', () => {
     const lacking = { images: both.images } as LabelledArray;
     await assert.rejects(
       buildArrays({ ...options, ...fine, train: lacking }),
-      /buildArrays: train needs the option "labels"/,
+      /buildArrays: train needs images and their labels/,
     );
     const { mock } = context.mock.method(console, 'warn', () => {});
     await buildArrays({ ...options, ...fine, out: join(folder, 'repeated') });

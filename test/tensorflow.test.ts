@@ -317,9 +317,15 @@ describe('native ops', () => {
     });
     assert.throws(() => add(tf.zeros([2]), tf.zeros([3])), { message: /\[2\] and \[3\]/ });
     for (const axis of [2, -3, 0.5]) assert.throws(() => mean(tf.zeros([2, 2]), [axis]), /from -2 to 1/);
-    const oblong = tf.zeros([1, 4, 6, 2]) as Tensor4D;
-    assert.throws(() => reluMaxPool(oblong), { name: 'ArgumentError', message: /square/ });
-    assert.throws(() => conv2d(oblong, filter, { stride: 1 }), { name: 'ArgumentError', message: /square/ });
+    const oblong = tf.zeros([1, 4, 5, 2]) as Tensor4D;
+    assert.throws(() => reluMaxPool(oblong), {
+      name: 'ArgumentError',
+      message: /both sides of a map must be even/,
+    });
+    assert.throws(() => conv2d(oblong, filter, { stride: 2 }), {
+      name: 'ArgumentError',
+      message: /both sides of a map even/,
+    });
     const square = tf.zeros([1, 4, 4, 2]) as Tensor4D;
     for (const [height, width, stride] of [
       [2, 2, 1],
@@ -327,7 +333,29 @@ describe('native ops', () => {
       [3, 3, 3],
     ]) {
       const other = tf.zeros([height, width, 2, 5]) as Tensor4D;
-      assert.throws(() => conv2d(square, other, { stride: stride as 1 }), { message: /square, filters odd/ });
+      assert.throws(() => conv2d(square, other, { stride: stride as 1 }), {
+        message: /filters must be square and odd/,
+      });
+    }
+  });
+
+  it('take maps that are not square, small ones with many channels too', () => {
+    for (const [height, width, channels] of [
+      [2, 4, 256],
+      [2, 1, 256],
+      [7, 5, 8],
+    ]) {
+      const x = normal([2, height, width, 4], 5) as Tensor4D;
+      const filter = normal([3, 3, 4, channels], 6, 0.1) as Tensor4D;
+      const loss = (convolve: (f: Tensor4D) => Tensor) => (f: Tensor) =>
+        convolve(f as Tensor4D)
+          .square()
+          .sum() as Scalar;
+      const [own, other] = [
+        loss((f) => conv2d(x, f, { stride: 1 })),
+        loss((f) => tf.conv2d(x, f, 1, 'same')),
+      ].map((of) => tf.grad(of)(filter).dataSync());
+      assert.ok(relativeError(own, other) < 1e-5, `${height} × ${width}`);
     }
   });
 
@@ -400,8 +428,14 @@ describe('seeded randomness', () => {
       for (const draw of [normalTensor, uniformTensor])
         assert.throws(() => draw(seed, [2], 1), { name: 'ArgumentError', message: /whole number/ });
     const drawn = new Variable('drawn', tf.scalar(0), { trainable: false });
-    for (const seed of [2 ** 24 + 1, 0.1])
-      assert.throws(() => dropout(tf.ones([2]), { rate: 0.5, drawn, training: true, seed }), /whole number/);
+    const dropped = (seed: number) =>
+      dropout(tf.ones([64]), { rate: 0.5, drawn, training: true, track: false, seed });
+    assert.throws(() => dropped(0.1), /whole number/);
+    const [one, next, same] = [2 ** 24, 2 ** 24 + 1, 2 ** 24 + 1].map((seed) =>
+      dropped(seed).dataSync().join(),
+    );
+    assert.notEqual(one, next, 'a float32 beside it would be the same');
+    assert.equal(next, same);
   });
 });
 

@@ -1,5 +1,5 @@
 /** Experiments of one's own as data, with the same laboratory, sweep, status and figures as the paper's. */
-import { readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, extname, resolve } from 'node:path';
 import { z } from 'zod';
 import type { ImageDataset } from '../data/dataset';
@@ -231,8 +231,9 @@ const A_PLUGIN =
 
 function load(path: string): unknown {
   const found = statSync(path, { throwIfNoEntry: false });
-  const isKnown = /\.([cm]?[jt]sx?|json)$/.test(path);
-  if (!found?.isFile() || !isKnown) {
+  const isKnown = /\.([cm]?[jt]sx?|json)$/i.test(path);
+  const isShort = ['.ts', '.js', '/index.ts', '/index.js'].some((ending) => existsSync(`${path}${ending}`));
+  if (!isShort && !(found?.isFile() && isKnown)) {
     const what = found?.isFile() ? 'this kind of file is none of a plugin' : 'there is no such file';
     throw new ArgumentError(`${path} cannot be loaded: ${found?.isDirectory() ? 'it is a folder' : what}.`, {
       cure: A_PLUGIN,

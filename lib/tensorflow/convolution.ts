@@ -5,7 +5,19 @@
 import { ArgumentError } from '../io/errors';
 import { shown } from '../io/options';
 import { device } from './device';
-import { castLike, ints, NHWC, nativeCast, pad, paddingOf, requireRank, slice, T, TIDX } from './ops';
+import {
+  castLike,
+  ints,
+  isPaddedAlike,
+  NHWC,
+  nativeCast,
+  pad,
+  paddingOf,
+  requireRank,
+  slice,
+  T,
+  TIDX,
+} from './ops';
 import { stack } from './places';
 import { attribute, DataType, dataTypeOf, defineOp, executeOne, type Tensor, type Tensor4D } from './runtime';
 
@@ -77,8 +89,10 @@ const subsample = defineOp<{ x: Tensor }, { stride: number; shape: number[] }>('
  * the filter is faster. bench/RESULTS.md has both, map by map.
  */
 function isFasterTapByTap(dy: Tensor): boolean {
-  const [, side, , outChannels] = dy.shape as Shape;
-  return onCpu() && outChannels >= 256 && side <= (dataTypeOf(dy) === DataType.bfloat16 ? 7 : 2);
+  const [, side, width, outChannels] = dy.shape as Shape;
+  return (
+    onCpu() && side === width && outChannels >= 256 && side <= (dataTypeOf(dy) === DataType.bfloat16 ? 7 : 2)
+  );
 }
 
 /** The gradient of `filter` by TensorFlow's kernel for it. */
@@ -173,12 +187,12 @@ const matMul = (a: Tensor, b: Tensor, transposeA: boolean) => {
 export function conv2d(x: Tensor4D, filter: Tensor4D, { stride }: { readonly stride: 1 | 2 }): Tensor4D {
   requireRank('conv2d', 'input', x, 4);
   requireRank('conv2d', 'filter', filter, 4);
-  const [window, width] = filter.shape;
+  const [window, across] = filter.shape;
   const height = x.shape[1];
-  const isSquare = height === x.shape[2] && window === width && window % 2 === 1;
-  if (!isSquare || (stride !== 1 && stride !== 2)) {
+  const isFit = window === across && window % 2 === 1 && (stride === 1 || stride === 2);
+  if (!isFit || !isPaddedAlike(x, window, stride)) {
     throw new ArgumentError(
-      `Error in conv2d: maps and filters must be square, filters odd, and the stride 1 or 2, but got [${x.shape}], [${filter.shape}] and ${shown(stride)}.`,
+      `Error in conv2d: filters must be square and odd, the stride 1 or 2, and at stride 2 both sides of a map even or both odd, but got [${filter.shape}], ${shown(stride)} and [${x.shape}].`,
     );
   }
   if (x.shape[3] !== filter.shape[2]) {

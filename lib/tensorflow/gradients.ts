@@ -73,6 +73,17 @@ tf.losses.softmaxCrossEntropy = (labels, ...others) => {
   return softmaxCrossEntropy(labels instanceof tf.Tensor ? constant(labels) : labels, ...others);
 };
 
+// tfjs' own gives the places their own numbers for a gradient, of a type that is none: there is no gradient of a place.
+const gather = tf.getGradient('GatherV2');
+if (gather) {
+  tf.unregisterGradient('GatherV2');
+  const gradFunc: typeof gather.gradFunc = (dy, saved, attrs) => ({
+    ...gather.gradFunc(dy, saved, attrs),
+    indices: () => tf.zeros(saved[1].shape),
+  });
+  tf.registerGradient({ ...gather, gradFunc });
+}
+
 // tfjs reads the places to check them. Where a step is recorded that is left to TensorFlow's op, which does so on a CPU.
 wrapKernel('GatherV2', (kernel) => (of) => {
   return kernel(isRecording() ? withMethods(of, { readSync: () => [] }) : of);

@@ -144,6 +144,15 @@ export function paddingOf(size: number, window: number, stride: number): Sides {
   return { before, after: Math.max(0, (outputs - 1) * stride + window - size - before) };
 }
 
+/** Whether both sides of a map get the same padding: an op takes one. */
+export function isPaddedAlike(
+  { shape: [, height, width] }: Tensor4D,
+  window: number,
+  stride: number,
+): boolean {
+  return paddingOf(height, window, stride).after === paddingOf(width, window, stride).after;
+}
+
 const poolAttributes = (x: Tensor) => [
   T(x),
   attribute.int('ksize', [1, 3, 3, 1]),
@@ -174,8 +183,10 @@ const reluPool = defineOp<{ x: Tensor }, Sides>('relu-max-pool', {
  */
 export function reluMaxPool(x: Tensor4D): Tensor4D {
   requireRank('reluMaxPool', 'input', x, 4);
-  if (x.shape[1] !== x.shape[2])
-    throw new ArgumentError(`Error in reluMaxPool: maps must be square, but got [${x.shape}].`);
+  if (!isPaddedAlike(x, 3, 2))
+    throw new ArgumentError(
+      `Error in reluMaxPool: both sides of a map must be even, or both odd, but got [${x.shape}].`,
+    );
   return reluPool({ x }, paddingOf(x.shape[1], 3, 2))[0] as Tensor4D;
 }
 

@@ -116,11 +116,12 @@ export function dropout<X extends Tensor>(
   if (!(rate >= 0 && rate < 1)) {
     throw new ArgumentError(`dropout: rate must be from 0 on and below 1, but got ${rate}.`);
   }
-  checkWhole('dropout: seed', seed, -(2 ** 24), 2 ** 24); // it is a float32 beside the count
+  checkWhole('dropout: seed', seed, -(2 ** 31), 2 ** 31 - 1);
+  const place = Math.abs(seed) <= 2 ** 24 ? seed : hashSeed(seed)[0] >> 8; // a float32 beside the count
   if (!training) return x;
   const count = drawn.read();
   if (track) drawn.assign(count.add(1));
-  const drawnBy = tf.stack([tf.scalar(seed), count]).toInt();
+  const drawnBy = tf.stack([tf.scalar(place), count]).toInt();
   const kept = stateless('StatelessRandomUniform', ints(x.shape), drawnBy).greaterEqual(rate);
   return x.mul(kept.cast('float32')).div(1 - rate);
 }

@@ -248,7 +248,7 @@ export function defineOp<I extends Inputs, A extends object>(
       // The ops of a gradient leave no trace on a tape, so that a gradient of it would lack their part.
       if (isInGradient()) {
         throw new ArgumentError(`A gradient is taken within another, but ${name} has no second derivative.`, {
-          cure: 'Take the inner one by gradientOf, if it is a constant to the outer; else write what is derived twice in ops of TensorFlow.js alone.',
+          cure: 'Take the inner one by gradientOf of stability-training/tensorflow, if it is a constant to the outer; else write what is derived twice in ops of TensorFlow.js alone.',
         });
       }
       return gradient([dy].flat()[0], saved, attrs as unknown as A) as Record<string, () => Tensor>;

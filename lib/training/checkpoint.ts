@@ -93,7 +93,7 @@ export function removeCheckpoint(file: string): void {
  *
  * @param first Of the weights that the network has.
  * @returns undefined if there is none to go on from
- * @throws DataError if a file cannot be read, belongs to another run, or to one that began with other weights
+ * @throws DataError if a file cannot be read, or belongs to another run
  */
 export function loadCheckpoint(
   file: string,
@@ -136,9 +136,9 @@ function read(file: string, run: string, variables: Kept, first: Sums) {
   const left = () => [best, newest.map(([name, { values }]) => [name, values] as const)];
   const isOf = (one: Sums) => isAlike(first, one);
   if (progress.first && !isOf(progress.first) && !left().some((one) => isOf(sumsOf(new Map(one))))) {
-    throw new DataError(`The checkpoint ${file} is of a training that began with other weights.`, {
-      cure: 'Give train a network that begins as that one did, with its seed or its loaded weights; or remove the file to train this one from its start.',
-    });
+    console.warn(
+      `The checkpoint ${file} is of a training that began with other weights than the network has; it goes on with its own. Remove the file to train this network from its start.`,
+    );
   }
   for (const [name, { values }] of newest) variables.get(name)?.assignValues(values);
   return { progress, best: best.length > 0 ? new Map(best) : undefined };

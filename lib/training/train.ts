@@ -61,8 +61,8 @@ export interface CheckpointOptions {
   /** The newest, whose weights take the place of the network's; the one before it is kept beside it, in case it is damaged. */
   readonly file: string;
   /**
-   * Identifies what is trained. Refused is a checkpoint of another run, of other pictures, first weights, or of another network,
-   * method, distortion (by what they compute), batch size, learning rate or seed; more epochs may be asked for.
+   * Identifies what is trained. Refused is a checkpoint of another run, of other pictures, or of another network,
+   * method, distortion (by what they compute), batch size, learning rate or seed; more epochs may be asked for. That the network began with other weights is told.
    */
   readonly run: string;
 }

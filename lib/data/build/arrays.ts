@@ -45,8 +45,8 @@ export async function buildArrays(options: ArrayOptions): Promise<string> {
   checkWhole('buildArrays: side', side, 2);
   const bytes = 3 * side ** 2;
   for (const split of SPLIT_NAMES) {
-    checkOptions(`buildArrays: ${split}`, options[split], 'images! labels!');
-    const { images, labels } = options[split];
+    const { images, labels }: LabelledArray = Object(options[split]);
+    if (typeof labels?.length !== 'number') throw refused(`${split} needs images and their labels`);
     if (!(images instanceof Uint8Array || images instanceof Uint8ClampedArray)) {
       throw refused(`the images of ${split} must be a Uint8Array or Uint8ClampedArray, with values 0..255`);
     }
