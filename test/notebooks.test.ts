@@ -125,12 +125,13 @@ describe('notebooks at the preset smoke', () => {
   }
 
   /**
-   * Of each setting the first strength is trained and tested, and the others' records are made of its: a step is given
-   * strengths and weights and compiled for neither. A notebook that needs another's weights trains it.
+   * Of each method and distortion the first setting is trained and tested, and the others' records are made of its: a step
+   * is given strengths, α and p, and compiled for none. A notebook that needs another's weights trains it.
    */
   it('have the runs of every figure, trained and tested', async () => {
     const jobs = planJobs('all', { preset: 'smoke' });
-    const settingOf = ({ spec: { method, distortion } }: Job) => JSON.stringify([method, distortion?.name]);
+    const settingOf = ({ spec: { method, distortion } }: Job) =>
+      JSON.stringify([{ ...method, alpha: 0, probability: 0 }, distortion?.name]);
     const first = new Map(jobs.toReversed().map((job) => [settingOf(job), job]));
     for await (const { kind, message } of localEngine().run([...first.values()].toReversed(), { store }))
       assert.notEqual(kind, 'failed', message);
