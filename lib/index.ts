@@ -1,6 +1,6 @@
 /**
- * Stability training in TypeScript: the functions and types that most experiments need. Each folder exports the rest, imported
- * as `stability-training/data`, `stability-training/tensorflow`, `stability-training/plots` and so on.
+ * Exports the functions and types that most experiments need. Each folder exports the rest, imported as
+ * `stability-training/data`, `stability-training/tensorflow`, `stability-training/plots` and so on.
  */
 export {
   batches,

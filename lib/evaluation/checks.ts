@@ -53,7 +53,7 @@ export function checkLabels(
 }
 
 /** @throws ArgumentError if the splits come from stores that differ in what their labels mean, or in the side of their squares */
-export function checkSplits(dataset: Partial<ImageDataset>): void {
+function checkSplits(dataset: Partial<ImageDataset>): void {
   const { train: first, ...others } = perSplit((split) => dataset[split]?.store.header);
   if (first === undefined) return;
   const formOf = ({ side, classNames }: typeof first) => JSON.stringify([side, classNames]);

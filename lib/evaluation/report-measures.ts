@@ -111,7 +111,7 @@ export function reportSummary(report: CountedReport, baseline?: CountedReport): 
     const divisors = pairs.map(({ base }) => average(base));
     if (divisors.some((divisor) => Math.abs(divisor) < 1e-9)) return undefined;
     const ratios = pairs.map(({ own }, at) => average(own) / divisors[at]);
-    // To first order a ratio of means moves with an image as this does, which other images would move both means by.
+    // What one image adds to the ratio of means, to first order: other images would change both means.
     const moved = ({ own, base }: (typeof pairs)[number], at: number, image: number) =>
       ratios[at] + (own[image] - ratios[at] * base[image]) / divisors[at];
     return meanOver(report, (image) => average(pairs.map((pair, at) => moved(pair, at, image))));

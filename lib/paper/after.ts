@@ -1,6 +1,6 @@
 /** What the networks of the study `after` get right of corrupted pictures, over their seeds. */
 import { type Corruption, corruptions, distortionNamed, isNone } from '../distortions';
-import type { EvaluationRow } from '../evaluation/evaluate';
+import { type EvaluationRow, Z } from '../evaluation/evaluate';
 import { CLEAN, type CountedReport, type Measured, reportSummary } from '../evaluation/report-measures';
 import { Markdown } from '../notebook/mime';
 import type { Laboratory } from '../runs/laboratory';
@@ -165,7 +165,7 @@ function means(all: readonly (readonly Measured[])[]): readonly Uncertain[] {
   const ofSeeds = freedom > 0 ? (2 * squares) / freedom : Number.POSITIVE_INFINITY;
   return all.map((seeds, at) => {
     // At most: all seeds see the same images.
-    const images = mean(seeds.map(({ low, high }) => ((high - low) / (2 * 1.959964)) ** 2));
+    const images = mean(seeds.map(({ low, high }) => ((high - low) / (2 * Z)) ** 2));
     const isByItself = images < 1e-20; // its errors are divided by its own, whatever the seed
     return {
       value: mean(values[at]),

@@ -177,7 +177,7 @@ export function specOf(
 
 /** What every other run starts from. */
 export const BASELINE: Treatment = { method: { kind: 'baseline' } };
-/** The baseline, trained on for as many epochs as the treatments but without a distortion: what further training alone changes. */
+/** Shows what further training alone changes: the baseline, trained on without a distortion for the treatments' epochs. */
 export const CONTROL: Treatment = { method: { kind: 'control' } };
 
 /** Counts the epochs of a treatment that starts from the baseline. */

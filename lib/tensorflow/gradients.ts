@@ -28,7 +28,7 @@ for (const kernelName of COMPARISONS.split(' ')) {
   });
 }
 
-// Sum over all repetitions at once: tfjs' own gradient adds a slice for each, thousands where a layer normalises each pixel.
+// Sums over all repetitions at once. tfjs' own adds a slice for each: thousands where a layer normalises each pixel.
 tf.unregisterGradient('Tile');
 tf.registerGradient({
   kernelName: 'Tile',

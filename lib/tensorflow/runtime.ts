@@ -125,7 +125,7 @@ export const isRecording = () => backend.binding !== nativeBinding;
 /** Whether what runs now goes into a gradient. */
 export const isInGradient = () => tf.engine().state.gradientDepth > 0;
 
-/** `x`, of which a gradient that goes through it is refused; no op. */
+/** Gives `x` back as it is; a gradient that would go through it is refused. */
 export function withoutGradient<X extends Tensor>(x: X, what: string, cure: string): X {
   return tf.customGrad((of) => ({
     value: (of as Tensor).clone(),

@@ -39,7 +39,7 @@ export interface Progress {
 /** The values of the best epoch so far, by variable name. */
 export type Snapshot = ReadonlyMap<string, Float32Array>;
 
-/** Tells weights from others: a sum over each variable, of which another device changes the last digits alone (a hash it would change whole). */
+/** Tells weights from others: a sum over each variable. Another device changes its last digits alone, but a hash as a whole. */
 type Sums = Readonly<Record<string, number>>;
 
 export function sumsOf(weights: Snapshot): Sums {

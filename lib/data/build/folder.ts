@@ -21,9 +21,9 @@ export interface FolderOptions extends BuildOptions {
   /**
    * A folder of folders of images; each inner folder is a class and gives it its name, with all that lies in it, however
    * deep. Or the folders `train` (or `training`), `validation` (`val`, `valid`) and `test` (`testing`), each with the classes
-   * inside: then these are the splits, and one that is not there is drawn from `train`. Files with the ending of no image are left out, and
-   * recorded, as are images beside the folders of the classes. Or a table of labels: a list, or a file that {@link readTable}
-   * reads.
+   * inside: then these are the splits, and one that is not there is drawn from `train`. Files with the ending of no image, what
+   * is hidden, and images beside the folders of the classes are left out, and recorded. Or a table of labels: a list, or a file
+   * that {@link readTable} reads.
    */
   readonly from: string | readonly ListedImage[];
   /** Share of each class's images for validation, 0 to 1, at least one image. @default 0.1 */

@@ -133,8 +133,8 @@ function lostClasses({ classNames, images, lost = [] }: Plan): string | undefine
 }
 
 /**
- * Warns of pictures that stand in several splits – a test then asks for what was trained on – or in several classes. They are
- * the same if their squares are, to the byte: that is what the network sees.
+ * Warns of pictures that stand in several classes, or in several splits, where a test asks for what was trained on. Two
+ * pictures are the same if their squares are, to the byte: the network sees nothing else.
  */
 export function warnOfRepeats(source: string, images: readonly Placed[], writer: StoreWriter): void {
   const firsts = new Map<number, number>();

@@ -32,7 +32,7 @@ export class Cell extends AbortController {
 /** The cell that started what is going on, also when that goes on after the cell has ended. */
 export const currentCell = new AsyncLocalStorage<Cell>();
 
-/** Node up to 22 writes that down with timers, children and workers, too, where `console.log` would show it. */
+/** Hides which cell a timer, child or worker is of: Node up to 22 notes it in them, and `console.log` would show it. */
 const books = currentCell as unknown as {
   readonly kResourceStore: symbol;
   _propagate?(resource: object, trigger: object, type: string): void;
@@ -44,7 +44,7 @@ if (propagate)
     if (type !== 'PROMISE') Object.defineProperty(resource, books.kResourceStore, { enumerable: false });
   };
 
-/** Promises, of which there are many, are made so when they are shown. */
+/** Hides it in a promise, of which there are many, only once that is shown. */
 Object.defineProperty(Promise.prototype, inspect.custom, {
   configurable: true,
   writable: true,

@@ -18,7 +18,7 @@ export class Interruption {
       if (presses[0] !== this.#calm) this.#stop(check);
     };
     Object.defineProperty(globalThis, names.check, { value: check });
-    hideChecks();
+    hideOurs();
   }
 
   /** Takes what was pressed since the last time: its message may wait behind what was broken off. */
@@ -44,7 +44,7 @@ export class Interruption {
 }
 
 /** The text of a function runs elsewhere, too: in a worker, in a browser. */
-function hideChecks(): void {
+function hideOurs(): void {
   const textOf = Function.prototype.toString;
   Function.prototype.toString = function () {
     return textOf.call(this).replace(ours, '$1');

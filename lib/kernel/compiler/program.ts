@@ -66,9 +66,9 @@ export class Program {
   readonly #owners = new Map<string, { readonly module: string; readonly kind: ts.ScriptElementKind }>();
   /** What each module of {@link #owners} was kept as. */
   readonly #texts = new Map<string, string>();
-  /** Every program needs them: Node's types. */
+  /** Node's types, which every program needs. */
   readonly #always: string[] = [];
-  /** And cells that add to the global ones, with what no later one declares anew. */
+  /** Cells that declare global names, which every program needs, too; without what a later cell declares anew. */
   readonly #globals = new Map<string, string>();
   #knowsNode = false;
   readonly #service: ts.LanguageService;
@@ -233,7 +233,7 @@ export class Program {
     return file;
   }
 
-  /** Checks the files that a cell imports itself, and those that they import. What earlier cells have imported stops no other cell. */
+  /** Checks the files that a cell imports, and those that they import. Errors in what earlier cells imported do not count. */
   #importedDiagnostics(program: ts.Program, cell: ts.SourceFile): Diagnostic[] {
     return [...this.#importedFrom(program, cell)].flatMap((file) => {
       const { fileName } = file;

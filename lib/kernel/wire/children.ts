@@ -1,7 +1,7 @@
 import { ChildProcess, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** Tells of each child of this thread that nobody waits for without hearing anything else, as `execSync` does. */
+/** Tells of each child process that code starts without blocking on it. (`execSync`, which blocks, starts its own otherwise.) */
 export function noteChildren(tell: (pid: number) => void): void {
   const prototype = ChildProcess.prototype as ChildProcess & { spawn(options: object): number };
   const { spawn } = prototype;

@@ -244,7 +244,7 @@ class Server {
     this.#ifDeaf(interruptChildren(this.#children) ? childMs : 0, () => this.#terminate(9));
   }
 
-  /** A stream that never ends goes on with its next piece. */
+  /** Breaks off what runs, several times: a stream that never ends goes on with its next piece. */
   #terminate(triesLeft: number): void {
     this.#broken = this.#busy?.header;
     inMainThread('Runtime.evaluate', { expression: clearAsyncStack });

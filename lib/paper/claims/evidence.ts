@@ -136,8 +136,10 @@ export class Evidence {
   constructor(preset: Preset, results: Results, reading: Partial<Reading> = {}) {
     this.#from = { preset, results };
     this.#reading = reading;
-    const [read, others] = [reading, {}].map((of) => new SeedDeviations(runsOf(preset, results, of)));
-    this.#deviations = { read, others };
+    const { divergence = DEFAULT_READING.divergence } = reading;
+    const read = new SeedDeviations(runsOf(preset, results, reading));
+    const isDefault = divergence === DEFAULT_READING.divergence;
+    this.#deviations = { read, others: isDefault ? read : new SeedDeviations(runsOf(preset, results, {})) };
   }
 
   /** What the rows come to in a test; where runs are missing, which, in words. */

@@ -105,17 +105,20 @@ function found(finding: Finding | string): Found {
   const broken = finding.filter((_, at) => isBroken[at]).toSorted((a, b) => a.pBroken - b.pBroken);
   const differences = (deciding: Finding) => deciding.slice(0, 3).map(differenceOf);
   if (broken.length > 0) return { verdict: 'contradicted', count, differences: differences(broken) };
-  const [guards, needed] = [true, false].map((isGuard) =>
-    finding.filter(({ isOptional = false }) => isOptional === isGuard),
-  );
-  const unsure = needed.filter(({ pHolds }) => !isSure(pHolds)).toSorted((a, b) => b.pHolds - a.pHolds);
-  const offended = guards.filter(({ pBroken }) => isSure(pBroken)).toSorted((a, b) => a.pBroken - b.pBroken);
-  const open = [...offended, ...unsure];
+  // The least sure first, and the guard that is nearest to being broken.
+  const needed = finding.filter(({ isOptional }) => !isOptional).toSorted((a, b) => b.pHolds - a.pHolds);
+  const guards = finding.filter(({ isOptional }) => isOptional).toSorted((a, b) => a.pBroken - b.pBroken);
+  const open = [
+    ...guards.filter(({ pBroken }) => isSure(pBroken)),
+    ...needed.filter(({ pHolds }) => !isSure(pHolds)),
+  ];
   if (open.length > 0)
     return { verdict: 'undecided', count, differences: differences(open), ...decider(open, count) };
-  const leastSure = needed.toSorted((a, b) => b.pHolds - a.pHolds).slice(0, 1);
-  const nearest = guards.toSorted((a, b) => a.pBroken - b.pBroken).slice(0, 1);
-  return { verdict: 'holds', count, differences: differences([...leastSure, ...nearest]) };
+  return {
+    verdict: 'holds',
+    count,
+    differences: differences([...needed.slice(0, 1), ...guards.slice(0, 1)]),
+  };
 }
 
 /**

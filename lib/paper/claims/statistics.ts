@@ -91,8 +91,8 @@ export class SeedDeviations {
   }
 
   /**
-   * Pools how far a weighted sum of cells spreads, table by table: a table holds the settings that have all of the cells with the
-   * same seeds, in one precision.
+   * Pools the spread of a weighted sum of cells over tables. A table holds the settings that were tested in all of the cells
+   * with the same seeds, in one precision.
    */
   #spread(cells: readonly WeightedCell[]): Spread {
     const name = JSON.stringify(cells);
