@@ -439,8 +439,20 @@ describe('a data set of one’s own', () => {
     const { out } = await call(...asked, picture);
     const row = `a cat\\.png +${answer.className} +\\d+\\.\\d %\n`;
     assert.match(out, new RegExp(`picture +class +probability\n.*${row}.*${row}`));
-    assert.match(await refused(...asked, plainFile()), /The picture .*file cannot be read: /);
-    assert.match(await refused(...asked, folder), /cannot be read: it is a folder\.\n→ Give files/);
+  });
+
+  it('has answers beside a picture that cannot be read, which is named', async () => {
+    const picture = join(folder, 'a dog.png');
+    await sharp({ create: { width: 90, height: 60, channels: 3, background: '#5a2' } }).toFile(picture);
+    const pictures = ['--pictures', plainFile(), picture, folder];
+    const asked = ['predict', '--run', id, '--store', own, '--data', data, ...pictures, '--json'];
+    const { out, err, code } = await call(...asked);
+    assert.equal(code, 1);
+    assert.deepEqual(
+      JSON.parse(out).map(({ picture }: { picture: string }) => picture),
+      [picture],
+    );
+    assert.match(err, /The picture .*file cannot be read: .*\n.*cannot be read: it is a folder\. Give files/);
   });
 
   it('is not taken for another: both are named, and how to name the right one', async () => {

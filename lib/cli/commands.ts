@@ -113,7 +113,7 @@ export const commands = {
       json,
     },
     examples: ['predict --run 3410 --pictures cat.jpg dog.png', 'predict --run 3410 --pictures *.jpg --json'],
-    exits: '0 done; 1 an error, such as a picture that cannot be read; 130 stopped.',
+    exits: '0 done; 1 an error, or a picture that cannot be read: the others have answers; 130 stopped.',
   },
   report: {
     description:

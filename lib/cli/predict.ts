@@ -1,5 +1,6 @@
 /** `predict`: a network is asked about pictures. */
-import { predict as ask } from '../evaluation/predict';
+import { predict as ask, type Prediction } from '../evaluation/predict';
+import { DataError, failureText } from '../io/errors';
 import { resultsTable } from '../plots/table';
 import { runTitle } from '../runs/spec';
 import type { Given } from './commands';
@@ -8,13 +9,31 @@ import { stopSignal } from './stop';
 import { findRun } from './store';
 import { percent, printJson } from './text';
 
-/** Prints the most probable class of each picture; trains the run again where its weights are missing. */
+/**
+ * Prints the most probable class of each picture, and says which cannot be read; trains the run again where its weights are
+ * missing.
+ */
 export async function predict({ run: prefix, pictures, data, store, json }: Given<'predict'>): Promise<void> {
-  const { record, laboratory } = findRun(prefix, { data, store, signal: stopSignal() });
+  const signal = stopSignal();
+  const { record, laboratory } = findRun(prefix, { data, store, signal });
   const dataset = laboratory.datasetOf(record.spec);
   const network = await runNetwork(record, laboratory);
-  const answers = await ask({ network, dataset, pictures }).finally(() => network.dispose());
-  const rows = answers.map((answer, at) => ({ picture: pictures[at], ...answer }));
+  const rows: (Prediction & { readonly picture: string })[] = [];
+  try {
+    for (const picture of pictures) {
+      signal.throwIfAborted();
+      try {
+        const [answer] = await ask({ network, dataset, pictures: [picture] });
+        rows.push({ picture, ...answer });
+      } catch (error) {
+        if (!(error instanceof DataError)) throw error;
+        console.error(failureText(error));
+        process.exitCode = 1;
+      }
+    }
+  } finally {
+    network.dispose();
+  }
   if (json) return printJson(rows);
   const cells = rows.map(({ picture, className, probability }) => {
     return { picture, class: className, probability: percent(probability) };

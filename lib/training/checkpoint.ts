@@ -22,27 +22,31 @@ export interface EpochResult {
   readonly best: boolean;
 }
 
-/** What training knows besides the values of its variables. */
-export interface Progress {
-  /** Identifies what is trained, and how; a checkpoint of something else is refused. */
-  readonly run: string;
-  /** Of the weights that it began with; checkpoints of earlier versions have none. */
-  readonly first?: Sums;
+/** How far a training is. */
+interface Position {
   /** Complete epochs, and batches of the one begun. */
   readonly epoch: number;
   readonly batch: number;
   /** Sum of the losses of the batches of the epoch begun. */
   readonly lossSum: number;
+}
+
+/** What training knows besides the values of its variables. */
+interface Progress extends Position {
+  /** Identifies what is trained, and how; a checkpoint of something else is refused. */
+  readonly run: string;
+  /** Of the weights that it began with; checkpoints of earlier versions have none. */
+  readonly first?: Sums;
   readonly history: readonly EpochResult[];
 }
 
 /** The values of the best epoch so far, by variable name. */
-export type Snapshot = ReadonlyMap<string, Float32Array>;
+type Snapshot = ReadonlyMap<string, Float32Array>;
 
 /** Tells weights from others: a sum over each variable. Another device changes its last digits alone, but a hash as a whole. */
 type Sums = Readonly<Record<string, number>>;
 
-export function sumsOf(weights: Snapshot): Sums {
+function sumsOf(weights: Snapshot): Sums {
   const add = (sum: number, value: number, at: number) => sum + Math.abs(value) * (1 + (at % 7));
   return Object.fromEntries([...weights].map(([name, values]) => [name, values.reduce(add, 0)]));
 }
@@ -64,22 +68,84 @@ const BEST = 'best/';
 /** Whether a variable's name is one of those that checkpoints give to other things. */
 export const isTaken = (name: string) => /^(best|loss)\/|\.momentum$/.test(name);
 
-/** Writes one file, whole or not at all, and keeps the one before. @throws DataError if the disk is full */
-export function saveCheckpoint(
-  file: string,
-  progress: Progress,
-  variables: Kept,
-  best: Snapshot | undefined,
-): void {
-  const tensors = new Map<string, StoredTensor>();
-  for (const [name, variable] of variables) {
-    const { shape } = variable;
-    tensors.set(name, { shape, values: variable.values() });
-    const kept = best?.get(name);
-    if (kept !== undefined) tensors.set(`${BEST}${name}`, { shape, values: kept });
+/** What a training keeps on disk, and where. */
+interface Keeping {
+  /** The newest checkpoint; the one before it is kept beside it. */
+  readonly file: string;
+  /** Identifies what is trained, and how. */
+  readonly run: string;
+  readonly variables: Kept;
+  /** That the network has at the start. */
+  readonly weights: Snapshot;
+}
+
+/** A checkpoint is written after each epoch, at an abort, and when so much time has passed. */
+const CHECKPOINT_MS = 60_000;
+
+/** Where a training stands: in memory and, where it is to be kept, in a checkpoint. */
+export class Standing {
+  readonly history: EpochResult[] = [];
+  position: Position = { epoch: 0, batch: 0, lossSum: 0 };
+  /** The weights of the best epoch. */
+  best?: Snapshot;
+  readonly #begun?: Pick<Progress, 'run' | 'first'>;
+  #savedAt = performance.now();
+
+  /** @param kept Default: nothing is kept. @throws as {@link loadCheckpoint} */
+  constructor(private readonly kept?: Keeping) {
+    if (kept === undefined) return;
+    const first = sumsOf(kept.weights);
+    const found = loadCheckpoint(kept, first);
+    this.#begun = found?.progress ?? { run: kept.run, first };
+    if (found === undefined) return;
+    const { history, epoch, batch, lossSum } = found.progress;
+    this.history.push(...history);
+    this.position = { epoch, batch, lossSum };
+    this.best = found.best;
   }
-  const metadata = { progress: JSON.stringify(progress) };
-  writeSafetensors(file, { tensors, metadata }, previousOf(file));
+
+  /** Adds a batch of the epoch begun. */
+  addBatch(loss: number): void {
+    const { epoch, batch, lossSum } = this.position;
+    this.position = { epoch, batch: batch + 1, lossSum: lossSum + loss };
+  }
+
+  /** Ends the epoch begun. @param weights The network's, kept if no earlier epoch was as good. */
+  endEpoch(
+    { epochs, ...measured }: Omit<EpochResult, 'epoch' | 'trainLoss' | 'best'>,
+    weights: () => Snapshot,
+  ): EpochResult {
+    const epoch = this.position.epoch + 1;
+    const trainLoss = this.position.lossSum / this.position.batch;
+    const best = this.history.every((earlier) => earlier.validationAccuracy < measured.validationAccuracy);
+    if (best) this.best = weights();
+    const result = { epoch, epochs, trainLoss, ...measured, best };
+    this.history.push(result);
+    this.position = { epoch, batch: 0, lossSum: 0 };
+    this.save();
+    return result;
+  }
+
+  /** Writes a checkpoint, whole or not at all, and keeps the one before. @throws DataError if the disk is full */
+  save(): void {
+    if (this.kept === undefined) return;
+    const { file, variables } = this.kept;
+    const tensors = new Map<string, StoredTensor>();
+    for (const [name, variable] of variables) {
+      const { shape } = variable;
+      tensors.set(name, { shape, values: variable.values() });
+      const kept = this.best?.get(name);
+      if (kept !== undefined) tensors.set(`${BEST}${name}`, { shape, values: kept });
+    }
+    const progress = { ...this.#begun, ...this.position, history: this.history };
+    writeSafetensors(file, { tensors, metadata: { progress: JSON.stringify(progress) } }, previousOf(file));
+    this.#savedAt = performance.now();
+  }
+
+  /** Writes a checkpoint if the last one is a minute old. */
+  saveInTime(): void {
+    if (performance.now() - this.#savedAt > CHECKPOINT_MS) this.save();
+  }
 }
 
 /** Removes the newest checkpoint and the one before it, for a run that is finished. */
@@ -95,22 +161,17 @@ export function removeCheckpoint(file: string): void {
  * @returns undefined if there is none to go on from
  * @throws DataError if a file cannot be read, or belongs to another run
  */
-export function loadCheckpoint(
-  file: string,
-  run: string,
-  variables: Kept,
-  first: Sums,
-): { readonly progress: Progress; readonly best?: Snapshot } | undefined {
-  const files = [file, previousOf(file)].filter((each) => existsSync(each));
-  for (const [at, each] of files.entries()) {
+function loadCheckpoint(kept: Keeping, first: Sums) {
+  const files = [kept.file, previousOf(kept.file)].filter((each) => existsSync(each));
+  for (const [at, file] of files.entries()) {
     try {
-      return read(each, run, variables, first);
+      return read(file, kept, first);
     } catch (error) {
       if (!(error instanceof DamagedError)) throw error;
-      rmSync(each); // else the next save would keep it in place of a whole one
+      rmSync(file); // else the next save would keep it in place of a whole one
       const isLast = at === files.length - 1;
       const next = isLast ? 'Training starts anew' : 'Training goes on from the one before it';
-      console.warn(`The checkpoint ${each} is damaged (${error.message}). ${next}.`);
+      console.warn(`The checkpoint ${file} is damaged (${error.message}). ${next}.`);
     }
   }
   return undefined;
@@ -118,7 +179,7 @@ export function loadCheckpoint(
 
 class DamagedError extends DataError {}
 
-function read(file: string, run: string, variables: Kept, first: Sums) {
+function read(file: string, { run, variables }: Keeping, first: Sums) {
   const { tensors, metadata } = readWhole(file);
   const progress = JSON.parse(metadata.progress ?? '{}') as Progress;
   const newest = [...tensors].filter(([name]) => !name.startsWith(BEST));

@@ -13,7 +13,7 @@ import { ResNet18 } from '../model/resnet';
 import { currentKernel } from '../notebook/client';
 import { giveWay } from '../notebook/give-way';
 import { type CompileOptions, compile, Nesterov, type Scalar, tf, valueAndGradients } from '../tensorflow';
-import { type EpochResult, isTaken, loadCheckpoint, saveCheckpoint, sumsOf } from './checkpoint';
+import { type EpochResult, isTaken, Standing } from './checkpoint';
 import {
   checkMethod,
   computedBy,
@@ -83,9 +83,6 @@ export interface TrainingResult {
   /** The epoch whose weights the network has: the first with the highest validation accuracy. */
   readonly bestEpoch: number;
 }
-
-/** A checkpoint is written after each epoch, at an abort, and when so much time has passed. */
-const CHECKPOINT_MS = 60_000;
 
 /**
  * Trains a network (section 4.2): shuffled batches, Nesterov SGD, and of all epochs the one that does best on the
@@ -187,141 +184,39 @@ export class Trainer {
 
   /** Trains the network from the weights that it has. @throws as {@link train} */
   async train(options: RunOptions): Promise<TrainingResult> {
-    const { method, distortion, epochs, batchSize = 128, seed = 0, checkpoint } = options;
-    const { signal = currentKernel()?.signal } = options;
-    checkMethod(method, distortion);
-    const kind = distortion && distortionNamed(distortion.kind);
-    const definition = kind && definitionOf(kind.name);
-    checkWhole('train: epochs', epochs);
-    checkWhole('train: batchSize', batchSize);
-    checkWhole('train: seed', seed, 0);
-    signal?.throwIfAborted();
+    const { method, epochs, checkpoint, signal = currentKernel()?.signal } = options;
     const { network, dataset, execution } = this.#given;
-    checkLabels(dataset.train, dataset);
-    if (!network.isFinite()) {
-      throw new ArgumentError('train: the network has weights that are NaN or infinite.', {
-        cure: 'A training that diverged leaves them behind: make the network anew, or `restore` a snapshot.',
-      });
-    }
-    if (distortion && definition !== undefined) {
-      const { kind, strength } = distortion;
-      await checkDistorted({ dataset, distortion: kind, strength, seed, network });
-    }
-    const batchCount = Math.ceil(dataset.train.length / batchSize);
-    const weight = 'alpha' in method ? divergenceWeight(method, network.classes) : undefined;
+    await this.#check(options, signal);
     this.#optimizer.reset();
     network.normalisation ??= normalisationOf(dataset);
     network.pictureForm ??= pictureFormOf(dataset);
-
     const isOwn = !('kind' in method) || method.kind === 'own';
     const computed = () => computedBy(method, network, dataset.cropSide);
     const first = isOwn || checkpoint ? computed() : undefined;
-    const variables = new Map(network.variables);
-    for (const [at, one] of this.#optimizer.state.entries())
-      variables.set(`${this.#learnt[at]}.momentum`, one);
-    const known = new Set(variables.values());
-    const ofLoss = first?.variables.filter((variable) => !known.has(variable)) ?? [];
-    // Those of a loss of one's own may be called as those of the network are.
-    for (const [at, one] of ofLoss.entries()) variables.set(`loss/${at}`, one);
     if ('kind' in method && method.kind === 'own') beginMethod(method);
     const untrained = isOwn ? network.snapshot() : undefined;
-    const run = JSON.stringify({
-      run: checkpoint?.run,
-      dataset: checkpoint && digestOf(dataset),
-      method,
-      distortion: kind && [kind.name, distortion?.strength],
-      batchSize,
-      learningRate: this.#optimizer.learningRate,
-      seed,
-      definition,
-      computed: first?.hash,
-    });
-    const weights = sumsOf(checkpoint ? network.snapshot() : new Map());
-    const resumed = checkpoint && loadCheckpoint(checkpoint.file, run, variables, weights);
-    const began = resumed?.progress ?? { run, first: weights };
-    const history = [...(resumed?.progress.history ?? [])];
-    let best = resumed?.best;
-    let position = resumed?.progress ?? { epoch: 0, batch: 0, lossSum: 0 };
-    let savedAt = performance.now();
-    const save = () => {
-      if (checkpoint === undefined) return;
-      saveCheckpoint(checkpoint.file, { ...began, ...position, history }, variables, best);
-      savedAt = performance.now();
-    };
-
+    const standing = this.#standing(options, first);
     try {
-      if (position.epoch > epochs) {
+      if (standing.position.epoch > epochs) {
         throw new ArgumentError(
-          `train: epochs is ${epochs}, but the checkpoint ${checkpoint?.file} has ${position.epoch}.`,
+          `train: epochs is ${epochs}, but the checkpoint ${checkpoint?.file} has ${standing.position.epoch}.`,
           { cure: 'Ask for as many at least, or remove the file.' },
         );
       }
-      options.onResume?.([...history]);
-      for (let epoch = position.epoch + 1; epoch <= epochs; epoch++) {
+      options.onResume?.([...standing.history]);
+      while (standing.position.epoch < epochs) {
         const started = performance.now();
-        let waitMs = 0;
-        let seen = 0;
-        const plan = imagePlan(options, epoch);
-        const reading = { batchSize, order: { seed, epoch }, startAt: position.batch, signal };
-        for await (const batch of plannedBatches(dataset.train, dataset, plan, reading)) {
-          waitMs += batch.waitMs;
-          const loss = tf.tidy(() => {
-            const given = weight === undefined ? {} : { weight: tf.scalar(weight) };
-            return this.#step({ ...stepInputs(batch, dataset, plan), ...given }).loss.dataSync()[0];
-          });
-          if (!Number.isFinite(loss)) {
-            throw new DivergenceError(
-              `The loss became ${loss} in epoch ${epoch}, batch ${position.batch + 1}.`,
-              { cure: 'A smaller learning rate or α keeps it finite, if the images and the distortion are.' },
-            );
-          }
-          seen += batch.labels.length;
-          position = { epoch: epoch - 1, batch: position.batch + 1, lossSum: position.lossSum + loss };
-          const { batch: done } = position;
-          const imagesPerSecond = (1000 * seen) / (performance.now() - started);
-          await options.onBatch?.({ epoch, epochs, batch: done, batches: batchCount, loss, imagesPerSecond });
-          await giveWay(); // a step blocks the event loop: let interrupts and progress through
-          signal?.throwIfAborted();
-          if (performance.now() - savedAt > CHECKPOINT_MS) save();
-        }
-        const trained = performance.now() - started;
-        if (!network.isFinite()) {
-          throw new DivergenceError(`In epoch ${epoch} some weights are no numbers any more.`, {
-            cure: 'Look for images or a distortion that are not finite; else a smaller learning rate or α may help.',
-          });
-        }
-        const hasStayed = (name: string) =>
-          isDeepStrictEqual(network.variables.get(name)?.values(), untrained?.get(name));
-        if (untrained && this.#learnt.every(hasStayed)) {
-          throw new ArgumentError(
-            `train: no weight has changed in epoch ${epoch}: the gradient of the loss is 0.`,
-            {
-              cure: 'argMax, round and equal have no gradient: compute the loss from the logits or their softmax.',
-            },
-          );
-        }
+        const speed = await this.#pass(standing, options, signal);
+        this.#checkWeights(standing.position.epoch + 1, untrained);
         const { correct, total } = await this.#meter.count(dataset.validation, { signal });
-        const validationAccuracy = correct / total;
-        const isBest = history.every((earlier) => earlier.validationAccuracy < validationAccuracy);
-        if (isBest) best = network.snapshot();
-        const result: EpochResult = {
-          epoch,
-          epochs,
-          trainLoss: position.lossSum / batchCount,
-          validationAccuracy,
-          imagesPerSecond: (1000 * seen) / trained,
-          waitingShare: waitMs / trained,
-          seconds: (performance.now() - started) / 1000,
-          best: isBest,
-        };
-        history.push(result);
-        position = { epoch, batch: 0, lossSum: 0 };
-        save();
+        const seconds = (performance.now() - started) / 1000;
+        const measured = { epochs, validationAccuracy: correct / total, ...speed, seconds };
+        const result = standing.endEpoch(measured, () => network.snapshot());
         await options.onEpoch?.(result);
-        const isFixed = isOwn && execution !== 'eager' && epoch < epochs;
+        const isFixed = isOwn && execution !== 'eager' && result.epoch < epochs;
         if (isFixed && computed()?.hash !== first?.hash) {
           throw new ArgumentError(
-            `train: after epoch ${epoch} the loss computes something else, but the compiled step is recorded once.`,
+            `train: after epoch ${result.epoch} the loss computes something else, but the compiled step is recorded once.`,
             {
               cure: "Read what changes from a Variable of stability-training/tensorflow in the loss, or train with execution: 'eager'.",
             },
@@ -329,12 +224,116 @@ export class Trainer {
         }
       }
     } catch (error) {
-      if (signal?.aborted && error === signal.reason) save();
+      if (signal?.aborted && error === signal.reason) standing.save();
       throw error;
     }
+    const { history, best } = standing;
     if (best !== undefined) network.restore(best);
     const { epoch } = history.findLast((result) => result.best) as EpochResult;
     return { history, bestEpoch: epoch };
+  }
+
+  /** @throws as {@link train}, before anything is changed */
+  async #check(options: RunOptions, signal: AbortSignal | undefined): Promise<void> {
+    const { method, distortion, epochs, batchSize = 128, seed = 0 } = options;
+    const { network, dataset } = this.#given;
+    checkMethod(method, distortion);
+    checkWhole('train: epochs', epochs);
+    checkWhole('train: batchSize', batchSize);
+    checkWhole('train: seed', seed, 0);
+    signal?.throwIfAborted();
+    checkLabels(dataset.train, dataset);
+    if (!network.isFinite()) {
+      throw new ArgumentError('train: the network has weights that are NaN or infinite.', {
+        cure: 'A training that diverged leaves them behind: make the network anew, or `restore` a snapshot.',
+      });
+    }
+    if (distortion === undefined) return;
+    const { kind, strength } = distortion;
+    const isOwn = definitionOf(distortionNamed(kind).name) !== undefined;
+    if (isOwn) await checkDistorted({ dataset, distortion: kind, strength, seed, network });
+  }
+
+  /** A training that begins, or goes on from its checkpoint. */
+  #standing(options: RunOptions, computed: ReturnType<typeof computedBy>): Standing {
+    const { method, distortion, batchSize = 128, seed = 0, checkpoint } = options;
+    if (checkpoint === undefined) return new Standing();
+    const { network, dataset } = this.#given;
+    const variables = new Map(network.variables);
+    for (const [at, one] of this.#optimizer.state.entries())
+      variables.set(`${this.#learnt[at]}.momentum`, one);
+    const known = new Set(variables.values());
+    const ofLoss = computed?.variables.filter((variable) => !known.has(variable)) ?? [];
+    // Those of a loss of one's own may be called as those of the network are.
+    for (const [at, one] of ofLoss.entries()) variables.set(`loss/${at}`, one);
+    const kind = distortion && distortionNamed(distortion.kind);
+    const run = JSON.stringify({
+      run: checkpoint.run,
+      dataset: digestOf(dataset),
+      method,
+      distortion: kind && [kind.name, distortion?.strength],
+      batchSize,
+      learningRate: this.#optimizer.learningRate,
+      seed,
+      definition: kind && definitionOf(kind.name),
+      computed: computed?.hash,
+    });
+    return new Standing({ file: checkpoint.file, run, variables, weights: network.snapshot() });
+  }
+
+  /** Trains with those batches of an epoch that are left. @returns how fast */
+  async #pass(standing: Standing, options: RunOptions, signal: AbortSignal | undefined) {
+    const { method, epochs, batchSize = 128, seed = 0, onBatch } = options;
+    const { network, dataset } = this.#given;
+    const epoch = standing.position.epoch + 1;
+    const batches = Math.ceil(dataset.train.length / batchSize);
+    const weight = 'alpha' in method ? divergenceWeight(method, network.classes) : undefined;
+    const plan = imagePlan(options, epoch);
+    const reading = { batchSize, order: { seed, epoch }, startAt: standing.position.batch, signal };
+    const started = performance.now();
+    let waitMs = 0;
+    let seen = 0;
+    for await (const batch of plannedBatches(dataset.train, dataset, plan, reading)) {
+      waitMs += batch.waitMs;
+      const loss = tf.tidy(() => {
+        const given = weight === undefined ? {} : { weight: tf.scalar(weight) };
+        return this.#step({ ...stepInputs(batch, dataset, plan), ...given }).loss.dataSync()[0];
+      });
+      if (!Number.isFinite(loss)) {
+        throw new DivergenceError(
+          `The loss became ${loss} in epoch ${epoch}, batch ${standing.position.batch + 1}.`,
+          { cure: 'A smaller learning rate or α keeps it finite, if the images and the distortion are.' },
+        );
+      }
+      seen += batch.labels.length;
+      standing.addBatch(loss);
+      const imagesPerSecond = (1000 * seen) / (performance.now() - started);
+      await onBatch?.({ epoch, epochs, batch: standing.position.batch, batches, loss, imagesPerSecond });
+      await giveWay(); // a step blocks the event loop: let interrupts and progress through
+      signal?.throwIfAborted();
+      standing.saveInTime();
+    }
+    const trained = performance.now() - started;
+    return { imagesPerSecond: (1000 * seen) / trained, waitingShare: waitMs / trained };
+  }
+
+  /** @throws DivergenceError if an epoch has left weights that are no numbers; ArgumentError if it has changed none */
+  #checkWeights(epoch: number, untrained?: ReturnType<Network['snapshot']>): void {
+    const { network } = this;
+    if (!network.isFinite()) {
+      throw new DivergenceError(`In epoch ${epoch} some weights are no numbers any more.`, {
+        cure: 'Look for images or a distortion that are not finite; else a smaller learning rate or α may help.',
+      });
+    }
+    const hasStayed = (name: string) =>
+      isDeepStrictEqual(network.variables.get(name)?.values(), untrained?.get(name));
+    if (untrained === undefined || !this.#learnt.every(hasStayed)) return;
+    throw new ArgumentError(
+      `train: no weight has changed in epoch ${epoch}: the gradient of the loss is 0.`,
+      {
+        cure: 'argMax, round and equal have no gradient: compute the loss from the logits or their softmax.',
+      },
+    );
   }
 
   /** Frees the compiled steps and the optimizer; the network stays the caller's, with its newest weights. */
