@@ -11,6 +11,8 @@ import { IMAGENET, readImages, type Split, subset } from '../lib/data/dataset';
 import {
   compose,
   type Distortion,
+  type DistortionInput,
+  distortionNamed,
   fgsm,
   gaussianNoise,
   jpeg,
@@ -24,7 +26,7 @@ import { AccuracyMeter } from '../lib/evaluation/accuracy';
 import { predictions } from '../lib/evaluation/calibration';
 import { certify } from '../lib/evaluation/certificate';
 import { normalise } from '../lib/evaluation/crops';
-import { evaluate } from '../lib/evaluation/evaluate';
+import { accuracyGain, evaluate } from '../lib/evaluation/evaluate';
 import { imagePair, plannedBatches, type StepInputs, stepInputs } from '../lib/evaluation/inputs';
 import { distortedImages } from '../lib/evaluation/pictures';
 import { predict } from '../lib/evaluation/predict';
@@ -33,6 +35,8 @@ import { ArgumentError } from '../lib/io/errors';
 import { klDivergence, taskLoss } from '../lib/model/losses';
 import { fromFunctions, fromLayers, type Network } from '../lib/model/network';
 import { loadWeights, saveWeights, torchWeights } from '../lib/model/weights';
+import { answersGrid } from '../lib/plots/pictures';
+import { Laboratory } from '../lib/runs/laboratory';
 import { makeNetwork, registerNetwork, withGraph } from '../lib/runs/networks';
 import type { OwnNetworkForm } from '../lib/runs/spec';
 import {
@@ -52,9 +56,11 @@ import {
   Variable,
   valueAndGradients,
 } from '../lib/tensorflow';
+import type { EpochResult } from '../lib/training/checkpoint';
 import { imagePlan } from '../lib/training/methods';
 import { type OwnMethod, registerMethod } from '../lib/training/own-methods';
-import { type TrainOptions, train } from '../lib/training/train';
+import { train } from '../lib/training/train';
+import type { TrainOptions } from '../lib/training/trainer';
 
 const folder = mkdtempSync(join(tmpdir(), 'own-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -203,6 +209,26 @@ describe('a step of TensorFlow.js as people write it', () => {
       cure: /fromLayers/,
     });
   });
+});
+
+describe('a gradient of what is broadcast', () => {
+  const few = tf.tensor2d([1, -2, 3, 4, 5, 6], [2, 3]);
+  const many = tf.tensor3d([...Array(12).keys()], [2, 3, 2]);
+  const ones = tf.ones([4, 2, 3]);
+  // By hand: sums over the batch that it was broadcast along.
+  const cases = [
+    ['matMul', (x: Tensor) => tf.matMul(x, many), [14, 22, 30, 14, 22, 30]],
+    ['maximum', (x: Tensor) => tf.maximum(x, ones.mul(2)), [0, 0, 4, 4, 4, 4]],
+    ['minimum', (x: Tensor) => tf.minimum(x, ones.mul(2)), [4, 4, 0, 0, 0, 0]],
+    ['squaredDifference', (x: Tensor) => tf.squaredDifference(x, ones), [0, -24, 16, 24, 32, 40]],
+  ] as const;
+  for (const [name, op, expected] of cases) {
+    it(`has the shape of what was: ${name}`, () => {
+      const gradient = tf.grad((x: Tensor) => op(x).sum())(few);
+      assert.deepEqual(gradient.shape, few.shape);
+      assert.deepEqual([...gradient.dataSync()], expected);
+    });
+  }
 });
 
 describe('a network of functions', () => {
@@ -552,6 +578,35 @@ describe('a model of layers', () => {
     assert.equal(network.parameters.length, 1);
   });
 
+  it('keeps a frozen model within another as it is', () => {
+    const backbone = () =>
+      tf.sequential({
+        layers: [
+          tf.layers.conv2d({ inputShape: [28, 28, 3], filters: 4, kernelSize: 3 }),
+          tf.layers.globalAveragePooling2d({ dataFormat: 'channelsLast' }),
+        ],
+      });
+    const head = () => tf.layers.dense({ units: 10 });
+    const outer = {
+      sequential: (inner: tf.Sequential) => tf.sequential({ layers: [inner, head()] }),
+      functional: (inner: tf.Sequential) => {
+        const input = tf.input({ shape: [28, 28, 3] });
+        return tf.model({ inputs: input, outputs: head().apply(inner.apply(input)) as tf.SymbolicTensor });
+      },
+    };
+    for (const around of Object.values(outer)) {
+      for (const isBefore of [true, false]) {
+        const inner = backbone();
+        if (isBefore) inner.trainable = false;
+        const model = around(inner);
+        inner.trainable = false;
+        const names = fromLayers(model).parameters.map(({ name }) => name);
+        assert.deepEqual(names.length, 2, names.join());
+        inner.trainable = true;
+      }
+    }
+  });
+
   it('is no network before fromLayers makes it one, nor where its answers are no numbers', async () => {
     const model = layers() as object as Network;
     await assert.rejects(train({ ...options, network: model, method: { kind: 'baseline' } }), {
@@ -768,7 +823,7 @@ describe('a method of one’s own', () => {
     const loss: OwnMethod['loss'] = (input) => mixed.loss(input).mul(3);
     await assert.rejects(
       train({ ...options, network, method: { ...mixed, loss }, distortion: noise, checkpoint }),
-      /is of another training: the loss or the network computes something else/,
+      /is of another training: the loss, the network or the distortion computes something else/,
     );
   });
 });
@@ -877,9 +932,109 @@ describe('a loss that changes while it trains', () => {
     const rising = { ...options, method, onEpoch, epochs: 2 };
     await assert.rejects(
       train({ ...rising, network: plainNetwork() }),
-      /after epoch 1 the loss computes something else, but the compiled step is recorded once/,
+      /by epoch 1 the loss, the network or the distortion computes something else, but the compiled step is recorded once/,
     );
     await train({ ...rising, network: plainNetwork(), execution: 'eager' });
+  });
+});
+
+describe('what changes while it trains', () => {
+  const refused = /by epoch \d the loss, the network or the distortion computes something else/;
+  const dark = (factor: () => number): Distortion<number> => ({
+    ...distortionNamed('brightness'),
+    name: 'dark',
+    none: 0,
+    practical: 1,
+    testGrid: [0, 1],
+    trainingGrid: [1],
+    check: (_strength: Strength) => {},
+    apply: ({ crops }) => crops.mul(factor()),
+  });
+  const augmented = { ...options, method: { kind: 'DA', probability: 1 } } as const;
+
+  it('is refused of a distortion, a network and which weights are trained, until the last epoch', async () => {
+    let factor = 0.9;
+    const kind = dark(() => factor);
+    const onEpoch = () => {
+      factor -= 0.3;
+    };
+    const distortion = { kind, strength: 1 };
+    await assert.rejects(train({ ...augmented, distortion, onEpoch, network: plainNetwork() }), refused);
+    const scaled = fromFunctions({
+      classes: 10,
+      variables: { weight: normalTensor([3, 4], [3, 10], 0.3) },
+      forward: (images, { weight }) => images.mean<Tensor2D>([1, 2]).matMul(weight).mul(factor),
+    });
+    const baseline = { ...options, method: { kind: 'baseline' }, network: scaled } as const;
+    await assert.rejects(train({ ...baseline, onBatch: onEpoch, epochs: 1 }), refused);
+    await train({ ...baseline, onEpoch, epochs: 1 }); // it has no epoch to come
+    const network = plainNetwork();
+    const freeze = () => {
+      network.parameters[0].trainable = false;
+    };
+    await assert.rejects(
+      train({ ...options, method: { kind: 'baseline' }, network, onEpoch: freeze }),
+      /after epoch 1 other weights are trainable than before: weight\..*/,
+    );
+  });
+
+  it('is told from what it was by a checkpoint, which keeps the variables of a distortion', async () => {
+    const checkpoint = { file: join(folder, 'dark.safetensors'), run: 'dark' };
+    const given = (factor: number) => ({
+      ...augmented,
+      checkpoint,
+      distortion: { kind: dark(() => factor), strength: 1 },
+    });
+    await train({ ...given(0.9), network: plainNetwork() });
+    await assert.rejects(
+      train({ ...given(0.1), network: plainNetwork(), epochs: 3 }),
+      /is of another training: .*the distortion computes something else/,
+    );
+    const fading = () => {
+      const factor = new Variable('factor', tf.scalar(0.9));
+      const kind = {
+        ...dark(() => 1),
+        apply: ({ crops }: DistortionInput) => crops.mul<Tensor4D>(factor.read()),
+      };
+      const onEpoch = () => tf.tidy(() => factor.assign(factor.read().mul(0.5)));
+      return { ...augmented, epochs: 3, distortion: { kind, strength: 1 }, onEpoch };
+    };
+    const whole = await train({ ...fading(), network: plainNetwork() });
+    const stop = new AbortController();
+    const begun = fading();
+    const stopped = (result: EpochResult) => {
+      begun.onEpoch();
+      if (result.epoch === 2) stop.abort();
+    };
+    const kept = { file: join(folder, 'fading-dark.safetensors'), run: 'fading' };
+    const cut = { ...begun, onEpoch: stopped, signal: stop.signal, checkpoint: kept };
+    await assert.rejects(train({ ...cut, network: plainNetwork() }), { name: 'AbortError' });
+    const again = await train({ ...fading(), checkpoint: kept, network: plainNetwork() });
+    assert.equal(again.history[2].trainLoss, whole.history[2].trainLoss);
+  });
+
+  it('begins each run with a registered distortion by its first value', async () => {
+    const factor = new Variable('factor', tf.scalar(0.9));
+    const apply = ({ crops, strengths }: DistortionInput) =>
+      crops.mul(tf.sub(1, strengths.reshape([-1, 1, 1, 1]).mul(factor.read())));
+    const kind = registerDistortion({ name: 'fading dark', testGrid: [0, 1], apply });
+    const onEpoch = () => tf.tidy(() => factor.assign(factor.read().mul(0.5)));
+    const losses = async () => {
+      const distortion = { kind, strength: 1 };
+      const { history } = await train({ ...augmented, distortion, onEpoch, network: plainNetwork() });
+      return history.map(({ trainLoss }) => trainLoss);
+    };
+    const first = await losses();
+    assert.ok(factor.values()[0] < 0.5);
+    assert.deepEqual(await losses(), first);
+  });
+
+  it('is no distortion that is not registered and leaves 0..1', async () => {
+    const distortion = { kind: dark(() => 255), strength: 1 };
+    await assert.rejects(
+      train({ ...augmented, distortion, network: plainNetwork() }),
+      /gives values from .*, but images have values from 0 to 1/,
+    );
   });
 });
 
@@ -1284,6 +1439,82 @@ describe('what plain JavaScript gives wrong', () => {
     const wider = graphOf();
     trainable = false;
     assert.equal(new Set([first, wider, graphOf()]).size, 3);
+  });
+
+  it('is a network that computes something else at each seed', () => {
+    const make = ({ classes, seed }: { classes: number; seed: number }) =>
+      fromFunctions({
+        classes,
+        variables: { weight: normalTensor([seed, 2], [3, classes], 0.1) },
+        forward: (x, { weight }) => x.mean<Tensor2D>([1, 2]).add(seed).matMul(weight),
+      });
+    const form = registerNetwork({ name: 'seeded', make });
+    assert.throws(
+      () => withGraph(form, { classes: 10, side: 28 }),
+      /The network "seeded" computes something else at each seed/,
+    );
+  });
+
+  it('is a distortion that mixes the pictures of a batch', () => {
+    const { warn } = console;
+    const told: string[] = [];
+    console.warn = (text: string) => told.push(text);
+    try {
+      registerDistortion({
+        name: 'mixup',
+        testGrid: [0, 0.5],
+        apply: ({ crops, strengths }) => {
+          const weight = strengths.reshape([-1, 1, 1, 1]);
+          return crops.add(crops.reverse(0).sub(crops).mul(weight));
+        },
+      });
+    } finally {
+      console.warn = warn;
+    }
+    assert.match(told.join(), /The distortion "mixup" makes something else of a picture that is alone/);
+  });
+
+  it('is a network of another data set, or without an answer, among pictures with answers', async () => {
+    const laboratory = new Laboratory({ preset: 'smoke', store: folder });
+    const shown = (mine: Network, distortion = 'gaussian-noise') =>
+      answersGrid(
+        laboratory,
+        { mine },
+        { distortion, strength: distortion === 'fgsm' ? 0.1 : 0.05, images: [0] },
+      );
+    const few = fromFunctions({
+      classes: 3,
+      variables: { weight: normalTensor([1, 2], [3, 3], 0.1) },
+      forward: (x, { weight }) => x.mean<Tensor2D>([1, 2]).matMul(weight),
+    });
+    for (const distortion of ['gaussian-noise', 'fgsm'])
+      await assert.rejects(
+        shown(few, distortion),
+        /The network has 3 classes, but the data set CIFAR-10 has 10/,
+      );
+    const other = plainNetwork();
+    other.normalisation = { mean: [0, 0, 0], deviation: [1, 1, 1] };
+    await assert.rejects(shown(other), /The network takes images of mean 0/);
+    const broken = plainNetwork();
+    for (const variable of broken.variables.values())
+      variable.assignValues(variable.values().fill(Number.NaN));
+    await assert.rejects(shown(broken), /answers with NaN/);
+  });
+
+  it('is a gain of rows of other images or another definition', async () => {
+    const network = plainNetwork();
+    const rowOf = async (factor: number) => {
+      const kind = { ...distortionNamed('brightness'), name: 'dim', none: 0, testGrid: [0, 1], check() {} };
+      const distortion = { ...kind, apply: ({ crops }: DistortionInput) => crops.mul<Tensor4D>(factor) };
+      for await (const row of evaluate({ network, dataset, distortion, strengths: [1] })) return row;
+      return assert.fail();
+    };
+    const [row, other] = [await rowOf(0.9), await rowOf(0.1)];
+    assert.equal(accuracyGain(row, row).gain, 0);
+    assert.throws(
+      () => accuracyGain(row, other),
+      /A gain is of the same test images, but these are .* dim \(/,
+    );
   });
 
   it('is a key that there is not', () => {

@@ -35,7 +35,8 @@ import { shippedResults } from '../lib/runs/shipped-results';
 import { parseSpec, runId } from '../lib/runs/spec';
 import { device } from '../lib/tensorflow';
 import type { EpochResult } from '../lib/training/checkpoint';
-import { type TrainOptions, train } from '../lib/training/train';
+import { train } from '../lib/training/train';
+import type { TrainOptions } from '../lib/training/trainer';
 import { onSmallDisk } from './support/disk';
 
 const folder = mkdtempSync(join(tmpdir(), 'run-store-'));

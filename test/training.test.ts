@@ -33,7 +33,8 @@ import {
   methodLoss,
   type Reading,
 } from '../lib/training/methods';
-import { type TrainOptions, train } from '../lib/training/train';
+import { train } from '../lib/training/train';
+import type { TrainOptions } from '../lib/training/trainer';
 import { fixtureJson } from './support/fixtures';
 
 interface LossRow {

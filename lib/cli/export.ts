@@ -123,7 +123,7 @@ tags: [${architecture}, robustness, stability-training]
 
 # ${'width' in network ? 'ResNet-18' : network.name}, ${runTitle(spec)}
 
-Trained by the method ${methodName(method)} of [*Achieving Generalizable Robustness of Deep Neural Networks by Stability Training*](https://arxiv.org/abs/1906.00735)
+${method.kind === 'own' ? `Trained by a method of one's own, ${method.name}, by the library of` : `Trained by the method ${method.kind} of`} [*Achieving Generalizable Robustness of Deep Neural Networks by Stability Training*](https://arxiv.org/abs/1906.00735)
 (Laermann, Samek, Strodthoff 2019).
 
 | | |

@@ -3,7 +3,7 @@ import { ArgumentError } from '../io/errors';
 import { checkOptions, hint, shown } from '../io/options';
 import { Registry } from '../io/registry';
 import { type Tensor, type Tensor2D, type Tensor4D, tf } from '../tensorflow';
-import { firstTaken, graphHash, hashWithValues } from '../tensorflow/graph-hash';
+import { Beginnings, firstTaken, graphHash, hashWithValues } from '../tensorflow/graph-hash';
 import { augmix } from './augmix';
 import { type Composition, compose } from './composition';
 import { type Corruption, corruptions } from './corruptions';
@@ -75,10 +75,12 @@ export function distortionNamed(name: string | Distortion): Distortion {
       `A distortion is a name, such as 'rotation', or an object with apply, but got ${name}.`,
     );
   }
-  const [, kl, steps] = /^(kl-)?pgd-([1-9]\d*)$/.exec(name) ?? [];
+  const [, kl, steps] = PGD.exec(name) ?? [];
   if (steps !== undefined) return (kl ? klPgd : pgd)({ steps: Number(steps) });
   return name.includes('+') ? compose(name.split('+').map(partNamed)) : partNamed(name);
 }
+
+const PGD = /^(kl-)?pgd-([1-9]\d*)$/;
 
 const builtIn: ReadonlyMap<string, Part> = new Map<string, Part>(
   [...Object.values(distortions), ...corruptions, augmix].map((distortion) => [distortion.name, distortion]),
@@ -95,8 +97,36 @@ function partNamed(name: string): Part {
 
 const own = new Registry<Part>('distortion', {
   taken: (name) => builtIn.has(name) || /^(kl-)?pgd-/.test(name),
-  computed: (distortion) => hashWithValues(graphOf(distortion)),
+  computed(distortion) {
+    const graph = graphOf(distortion);
+    beginnings.keep(distortion, graph.variables);
+    return hashWithValues(graph);
+  },
 });
+
+const beginnings = new Beginnings<Part>();
+
+/** The parts of a distortion that are one's own, registered or not. */
+function ownParts(distortion: Distortion): readonly Part[] {
+  const parts = 'parts' in distortion ? (distortion as Composition).parts : [distortion as Part];
+  return parts.filter((part) => builtIn.get(part.name) !== part && !PGD.test(part.name));
+}
+
+/** Gives the variables of a distortion the values that they had when it was registered: runs are alike in any order. */
+export function beginDistortion(distortion: Distortion): void {
+  for (const part of ownParts(distortion)) if (own.get(part.name) === part) beginnings.restore(part);
+}
+
+/** What the parts of one's own compute now, as far as they can be recorded, and the variables that they read. */
+export function ownGraphs(distortion: Distortion): readonly ReturnType<typeof graphHash>[] {
+  return ownParts(distortion).flatMap((part) => {
+    try {
+      return [graphOf(part)];
+    } catch {
+      return []; // training says what is wrong with it
+    }
+  });
+}
 
 /** Sides of pictures that a distortion is tried with: it may have a constant for each pixel. */
 const SIDES = [8, 28, 56, 64, 112, 128, 224, ...Array.from({ length: 300 }, (_, at) => at + 1)];
@@ -188,32 +218,49 @@ export function registerDistortion(given: OwnDistortion): Part {
 function checkNone(distortion: Part): void {
   const { name, none, madeBy, make, testGrid } = distortion;
   if (madeBy !== 'device') return;
-  if (typeof none === 'number' && (changeAt(none, distortion) ?? 0) >= 0.01) {
+  const still = typeof none === 'number' ? tried(2, none, distortion) : undefined;
+  if (still && changeIn(still.crops, still.distorted) >= VISIBLE) {
     throw new ArgumentError(
       `The distortion "${name}" changes pictures at strength ${none}, the first of its testGrid, which stands for no distortion.`,
       { cure: 'Let testGrid begin with the strength that changes nothing, or name that one as `none`.' },
     );
   }
   const strongest = testGrid.at(-1) as number;
-  if (make === undefined && changeAt(strongest, distortion) === 0)
+  const [pair, alone] = [2, 1].map((count) => tried(count, strongest, distortion));
+  if (make === undefined && pair && changeIn(pair.crops, pair.distorted) === 0) {
     console.warn(
       `The distortion "${name}" left two pictures as they were at strength ${strongest}: does apply use \`strengths\`?`,
     );
+  }
+  if (pair && alone && changeIn(alone.distorted, pair.distorted) >= VISIBLE) {
+    console.warn(
+      `The distortion "${name}" makes something else of a picture that is alone in its batch: networks and figures then see different ones.\n→ Let apply treat each picture by itself, with random numbers of its seed.`,
+    );
+  }
 }
 
-/** How far a value moves at most, 0..1; undefined where two pictures of 28 px cannot be distorted. */
-function changeAt(strength: number, { title, apply }: Part): number | undefined {
+/** A change of a value, 0..1, that rounding does not make. */
+const VISIBLE = 0.01;
+
+const changeIn = (before: Float32Array, after: Float32Array) =>
+  before.reduce((most, value, at) => Math.max(most, Math.abs(after[at] - value)), 0);
+
+/** So many pictures of 28 px, as they are and distorted; undefined where these cannot be distorted. */
+function tried(count: number, strength: number, { title, apply }: Part) {
   const refusal = undeclaredAttack({ title });
   const refuse = () => {
     throw refusal;
   };
   try {
     return tf.tidy(() => {
-      const squares = tf.randomUniform([2, 32, 32, 3], 0, 255, 'int32', 1) as Tensor4D;
-      const crops = squares.slice([0, 2, 2, 0], [2, 28, 28, 3]).div<Tensor4D>(255);
-      const [strengths, seeds] = [tf.fill([2], strength), tf.zeros([2, 2], 'int32') as Tensor2D];
+      const two = tf.randomUniform([2, 32, 32, 3], 0, 255, 'int32', 1) as Tensor4D;
+      const squares = two.slice([0, 0, 0, 0], [count, 32, 32, 3]);
+      const crops = squares.slice([0, 2, 2, 0], [count, 28, 28, 3]).div<Tensor4D>(255);
+      const [strengths, seeds] = [tf.fill([count], strength), tf.zeros([count, 2], 'int32') as Tensor2D];
       const given = { squares, crops, strengths, seeds, gradient: refuse, divergenceGradient: refuse };
-      return tf.max(tf.abs(tf.sub(apply(given), crops))).dataSync()[0];
+      const distorted: Tensor = apply(given);
+      if (distorted.shape.join() !== crops.shape.join()) return undefined; // training says what is wrong with it
+      return { crops: crops.dataSync<'float32'>(), distorted: distorted.dataSync<'float32'>() };
     });
   } catch (error) {
     if (error === refusal) throw error;
@@ -221,9 +268,15 @@ function changeAt(strength: number, { title, apply }: Part): number | undefined 
   }
 }
 
-/** Tells one's own distortions of the same name apart, in compositions too; undefined where all parts are the paper's. */
-export function definitionOf(name: string): string | undefined {
-  const definitions = name.split('+').flatMap((part) => own.definition(part) ?? []);
+/**
+ * Tells one's own distortions of the same name apart, in compositions too; undefined where all parts are the library's. By its
+ * name, that which was registered last.
+ */
+export function definitionOf(of: string | Distortion): string | undefined {
+  const definitions =
+    typeof of === 'string'
+      ? of.split('+').flatMap((part) => own.definition(part) ?? [])
+      : ownParts(of).map((part) => own.definitionOf(part));
   return definitions.length > 0 ? definitions.join('+') : undefined;
 }
 

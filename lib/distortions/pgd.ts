@@ -16,7 +16,7 @@ export function pgd({ steps = 20 }: { readonly steps?: number } = {}) {
   return {
     ...fgsm,
     name: `pgd-${steps}`,
-    title: `PGD, ${steps} steps`,
+    title: `PGD, ${stepsText(steps)}`,
     steps,
     trainingGrid: [],
     apply({ crops, strengths, seeds, gradient }: Uses<'crops' | 'strengths' | 'seeds' | 'gradient'>) {
@@ -40,7 +40,7 @@ export function klPgd({ steps = 10 }: { readonly steps?: number } = {}) {
   return {
     ...pgd({ steps }),
     name: `kl-pgd-${steps}`,
-    title: `PGD on the divergence, ${steps} steps`,
+    title: `PGD on the divergence, ${stepsText(steps)}`,
     trainingGrid: fgsm.trainingGrid,
     apply(input: Uses<'crops' | 'strengths' | 'seeds' | 'divergenceGradient'>) {
       const { crops, strengths, seeds, divergenceGradient: gradient } = input;
@@ -53,6 +53,8 @@ export function klPgd({ steps = 10 }: { readonly steps?: number } = {}) {
     },
   } satisfies Distortion<number>;
 }
+
+const stepsText = (steps: number) => `${steps} step${steps === 1 ? '' : 's'}`;
 
 /** An attack from `start`; `epsilon` and `stepSize` broadcast over the crops. */
 interface Ascent extends Uses<'crops' | 'gradient'> {

@@ -206,10 +206,14 @@ export class AccuracyMeter {
     const reading = { batchSize: BATCH_SIZE, order: 'sequential', signal } as const;
     let part: Shown[] = [];
     let gradient: Tensor4D | undefined;
+    let spared = 0;
     try {
       for await (const batch of plannedBatches(split, this.dataset, planned, reading)) {
         const inputs = () => stepInputs(batch, this.dataset, planned);
-        if (isAttack) gradient = tf.tidy(() => this.#steps.gradient(inputs()).gradient as Tensor4D);
+        if (isAttack) {
+          gradient = tf.tidy(() => this.#steps.gradient(inputs()).gradient as Tensor4D);
+          spared += stillIn(gradient);
+        }
         for (const [plan, each] of plans.entries()) {
           part.push({ ...this.#distort(batch, each, gradient), plan, start: batch.indices[0] });
           await giveWay();
@@ -220,6 +224,11 @@ export class AccuracyMeter {
         gradient?.dispose();
       }
       if (part.length > 0) yield part;
+      if (spared > 0) {
+        console.warn(
+          `${this.distortion?.title}: at ${spared} of ${split.length} images the gradient of the loss is 0, as of logits that are very large: the attack does nothing there, which is no robustness.`,
+        );
+      }
     } finally {
       tf.dispose([...part, gradient]); // what an abort left
     }
@@ -229,6 +238,11 @@ export class AccuracyMeter {
   dispose(): void {
     for (const step of Object.values(this.#steps)) step.dispose();
   }
+}
+
+/** At how many images a gradient `[batch, S, S, 3]` is 0 all over. */
+function stillIn(gradient: Tensor4D): number {
+  return tf.tidy(() => gradient.abs().max([1, 2, 3]).equal(0).sum().dataSync()[0]);
 }
 
 /** Answers, counted. */

@@ -1,5 +1,5 @@
 import { type ImageDataset, type Split, splitDigest } from '../data/dataset';
-import { type Distortion, distortionNamed, type Strength } from '../distortions';
+import { type Distortion, definitionOf, distortionNamed, type Strength } from '../distortions';
 import { checkStrengths } from '../distortions/distortion';
 import { ArgumentError } from '../io/errors';
 import { checkOptions, checkWhole } from '../io/options';
@@ -11,14 +11,14 @@ import { AccuracyMeter, type Count, type CountOptions } from './accuracy';
 export interface EvaluationRow {
   /** Its name. */
   readonly distortion: string;
-  /** Of one's own in a run's tests: tells it from others that have had its name. */
+  /** Of one's own: tells it from others that have had its name. */
   readonly definition?: string;
   readonly strength: Strength;
   /** Seed of the images' random distortions. */
   readonly seed: number;
   readonly correct: number;
   readonly total: number;
-  /** Tells the images, 16 hexadecimal digits; left out in a run's tests, which are of its data set's test images. */
+  /** Tells the images, 16 hexadecimal digits; left out on disk, where a run's tests are of its data set's test images. */
   readonly images?: string;
   /** Which of the images: a bit each, the first the highest of the first byte, in base64. */
   readonly answers?: string;
@@ -77,9 +77,12 @@ export async function* evaluate(options: EvaluateOptions): AsyncGenerator<Evalua
   const meter = new AccuracyMeter(network, dataset, distortion, options.execution);
   try {
     const images = splitDigest(split);
+    const { name } = distortion;
+    const definition = definitionOf(distortion);
     const networks = [{ become: () => {}, strengths }];
     for await (const { strength, count } of meter.countEach(split, networks, { seed, signal })) {
-      yield { ...rowOf({ distortion: distortion.name, strength, seed }, count), images };
+      const what = { distortion: name, ...(definition && { definition }), strength, seed };
+      yield { ...rowOf(what, count), images };
     }
   } finally {
     meter.dispose();
@@ -114,8 +117,8 @@ export function accuracyInterval({ correct, total }: Pick<EvaluationRow, 'correc
  * @throws ArgumentError for rows of another distortion, strength, seed or other images, or without answers
  */
 export function accuracyGain(row: EvaluationRow, reference: EvaluationRow) {
-  const ofImages = ({ distortion, strength, seed, total }: EvaluationRow) =>
-    `${total} images, ${distortion} at ${JSON.stringify(strength)}, seed ${seed}`;
+  const ofImages = ({ distortion, definition, strength, seed, total }: EvaluationRow) =>
+    `${total} images, ${distortion}${definition ? ` (${definition})` : ''} at ${JSON.stringify(strength)}, seed ${seed}`;
   if (ofImages(row) !== ofImages(reference)) {
     throw new ArgumentError(
       `A gain is of the same test images, but these are ${ofImages(row)}, and ${ofImages(reference)}.`,

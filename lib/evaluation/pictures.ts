@@ -5,7 +5,7 @@ import { checkOptions } from '../io/options';
 import { logitsOf, type Network } from '../model/network';
 import { compile, type Tensor4D, tf } from '../tensorflow';
 import { testPlan } from './accuracy';
-import { checkRange } from './checks';
+import { checkFits, checkRange } from './checks';
 import type { EvaluateOptions } from './evaluate';
 import { imagePair, madeAsPlanned, type StepInputs, stepInputs } from './inputs';
 
@@ -22,12 +22,13 @@ export interface PictureOptions extends Pick<EvaluateOptions, 'dataset' | 'split
  * Some distorted images, to look at: the same pictures that `evaluate` shows to a network.
  *
  * @returns `[indices.length, S, S, 3]`, 0..1; the caller's to dispose
- * @throws ArgumentError if the strength is not one of the distortion, or an attack has no network
+ * @throws ArgumentError if the strength is not one of the distortion, or an attack has no network, or one of another data set
  */
 export async function distortedImages(options: PictureOptions): Promise<Tensor4D> {
   checkOptions('distortedImages', options, 'dataset! split indices! distortion! strength! seed network');
   const { dataset, split = dataset.test, indices, strength, seed = 0, network } = options;
   const distortion = distortionNamed(options.distortion);
+  if (network !== undefined) checkFits(network, dataset);
   const attacked = () => {
     if (network !== undefined) return network;
     throw new ArgumentError(`${distortion.title} attacks a network, but none was given.`);

@@ -12,11 +12,11 @@ export const CLEAN = { distortion: 'none', strength: 0 } as const;
 export interface ReportSubject {
   /** What the network is called. */
   readonly network: string;
-  /** Tells its weights: 16 hexadecimal digits. */
+  /** Tells its weights, and what it computes with them: 16 hexadecimal digits. */
   readonly weights: string;
   readonly dataset: {
     readonly name: string;
-    /** Of the pictures, their classes and their order, as they are stored, in 16 hexadecimal digits. */
+    /** Tells the images, their classes and their order: 16 hexadecimal digits. */
     readonly digest: string;
     readonly classes: number;
     /** Side of the crop that the network sees, in pixels. */
@@ -68,10 +68,11 @@ export interface ReportSummary {
   readonly mCE?: Measured;
   /**
    * The same of the errors above those on undistorted images. Where the baseline loses hardly anything by a corruption, as
-   * small images do by JPEG, this divides by almost nothing: its interval tells. Left out where the baseline loses nothing
-   * at all by one, as a network at chance may.
+   * small images do by JPEG, this divides by almost nothing.
    */
   readonly relativeMCE?: Measured;
+  /** Of a measure that is left out, the corruption under which these images do not tell what it would divide by from 0. */
+  readonly undivided?: Readonly<Partial<Record<'mCE' | 'relativeMCE', string>>>;
   /** Whose errors they are divided by. */
   readonly baseline?: string;
   /** Expected calibration error on the undistorted images, its interval by the bootstrap; where that was measured. */
@@ -90,8 +91,16 @@ export function reportSummary(report: CountedReport, baseline?: CountedReport): 
   const benchmark = corruptions.filter(({ isExtra }) => !isExtra);
   const rights = benchmark.map(({ name }) => severitiesOf(report, name));
   const all = rights.flat();
-  const mean = meanOver(report, (image) => average(all.map((answers) => answers[image])));
-  const corrupted = { ...mean, low: Math.max(0, mean.low), high: Math.min(1, mean.high) };
+  const images = Array.from({ length: report.dataset.images }, (_, image) => image);
+  const mean = meanOf(images.map((image) => average(all.map((answers) => answers[image]))));
+  const {
+    low,
+    high,
+  } = // where no image differs from another, as little as one test leaves open
+    mean.low < mean.high
+      ? mean
+      : accuracyInterval({ correct: mean.value * images.length, total: images.length });
+  const corrupted = { value: mean.value, low: Math.max(0, low), high: Math.min(1, high) };
   const { calibration: found } = report;
   const ece = found && { value: found.ece, low: found.low, high: found.high };
   const base = { clean, corrupted, ...(ece && { ece }) };
@@ -99,26 +108,33 @@ export function reportSummary(report: CountedReport, baseline?: CountedReport): 
   checkComparable(report, baseline);
   const others = benchmark.map(({ name }) => severitiesOf(baseline, name));
   const [cleanAnswers, baseClean] = [report, baseline].map((of) => answersIn(cleanOf(of)));
-  /** Errors, less those of `less`, by those of the baseline: the mean over the corruptions. */
-  const ratio = (less: (answers: Uint8Array, image: number) => number) => {
-    const images = Array.from({ length: report.dataset.images }, (_, image) => image);
+  /** Errors, less those of `less`, by those of the baseline: the mean over the corruptions; or which of them forbids it. */
+  const ratio = (less: (answers: Uint8Array, image: number) => number): Measured | string => {
     const errors = (severities: readonly Uint8Array[], clean: Uint8Array) =>
       images.map((image) => average(severities.map((answers) => 1 - answers[image])) - less(clean, image));
     const pairs = rights.map((severities, at) => ({
       own: errors(severities, cleanAnswers),
       base: errors(others[at], baseClean),
     }));
+    const unsure = pairs.findIndex(({ base }) => meanOf(base).low <= 0);
+    if (unsure >= 0) return benchmark[unsure].title;
     const divisors = pairs.map(({ base }) => average(base));
-    if (divisors.some((divisor) => Math.abs(divisor) < 1e-9)) return undefined;
     const ratios = pairs.map(({ own }, at) => average(own) / divisors[at]);
     // What one image adds to the ratio of means, to first order: other images would change both means.
     const moved = ({ own, base }: (typeof pairs)[number], at: number, image: number) =>
       ratios[at] + (own[image] - ratios[at] * base[image]) / divisors[at];
-    return meanOver(report, (image) => average(pairs.map((pair, at) => moved(pair, at, image))));
+    return meanOf(images.map((image) => average(pairs.map((pair, at) => moved(pair, at, image)))));
   };
-  const mCE = ratio(() => 0);
-  const relativeMCE = ratio((clean, image) => 1 - clean[image]);
-  return { ...base, ...(mCE && { mCE }), ...(relativeMCE && { relativeMCE }), baseline: baseline.network };
+  const ratios = { mCE: ratio(() => 0), relativeMCE: ratio((clean, image) => 1 - clean[image]) };
+  const of = (kind: 'object' | 'string') =>
+    Object.fromEntries(Object.entries(ratios).filter(([, one]) => typeof one === kind));
+  const undivided = of('string');
+  return {
+    ...base,
+    ...of('object'),
+    ...(Object.keys(undivided).length > 0 && { undivided }),
+    baseline: baseline.network,
+  } as ReportSummary;
 }
 
 function cleanOf({ rows, network }: CountedReport): EvaluationRow {
@@ -145,11 +161,11 @@ function answersIn(row: EvaluationRow): Uint8Array {
 }
 
 /** A mean over the images with the interval that their number leaves: the same images are seen at all severities. */
-function meanOver({ dataset }: CountedReport, measureOf: (image: number) => number): Measured {
-  const values = Array.from({ length: dataset.images }, (_, image) => measureOf(image));
+function meanOf(values: readonly number[]): Measured {
   const value = average(values);
   const squares = values.reduce((sum, one) => sum + (one - value) ** 2, 0);
-  const variance = squares / Math.max(1, values.length - 1);
+  // One image says nothing of others.
+  const variance = values.length > 1 ? squares / (values.length - 1) : Number.POSITIVE_INFINITY;
   const half = Z * Math.sqrt(variance / values.length);
   return { value, low: value - half, high: value + half };
 }

@@ -2,10 +2,11 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { types } from 'node:util';
-import { type ImageDataset, normalisationOf, subset } from '../data/dataset';
+import { type ImageDataset, normalisationOf, type Split, splitDigest, subset } from '../data/dataset';
 import {
   corruptions,
   type Distortion,
+  definitionOf,
   distortionNamed,
   distortions,
   isNone,
@@ -15,7 +16,9 @@ import { checkStrengths } from '../distortions/distortion';
 import { ArgumentError, DataError } from '../io/errors';
 import { appendLine, readLines } from '../io/files';
 import { checkOptions, checkWhole, shown } from '../io/options';
-import type { Network } from '../model/network';
+import { logitsOf, type Network } from '../model/network';
+import { type Tensor4D, tf } from '../tensorflow';
+import { graphHash } from '../tensorflow/graph-hash';
 import { AccuracyMeter, countOf } from './accuracy';
 import { type Calibration, calibration, predictions } from './calibration';
 import { checkFits } from './checks';
@@ -86,7 +89,7 @@ export async function robustnessReport(options: ReportOptions): Promise<Robustne
   for (const { distortion, strengths } of wanted) checkStrengths(distortion, strengths);
   const count = Math.min(options.images ?? 1000, dataset.test.length);
   const split = subset(dataset.test, { count, seed: 0 });
-  const subject: ReportSubject = subjectOf(options, count);
+  const subject: ReportSubject = subjectOf(options, split);
   if (options.baseline !== undefined) checkComparable(subject, options.baseline);
   const kept = new Kept(subject, file);
 
@@ -111,13 +114,15 @@ export async function robustnessReport(options: ReportOptions): Promise<Robustne
     try {
       const starts = distortion.steps === undefined ? 1 : restarts; // an attack of steps begins at random
       const networks = [{ become() {}, strengths: missing }];
+      const definition = definitionOf(distortion);
       for await (const { strength, count } of meter.countEach(split, networks, { seed, signal })) {
         const right = count.answers;
         for (let start = 1; start < starts; start++) {
           const { answers } = await meter.count(split, { strength, seed: seed + start, signal });
           for (const [image, answer] of answers.entries()) right[image] &= answer; // right from all starts
         }
-        add(rowOf({ distortion: distortion.name, strength, seed }, countOf(right)));
+        const what = { distortion: distortion.name, ...(definition && { definition }), strength, seed };
+        add(rowOf(what, countOf(right)));
       }
     } finally {
       meter.dispose();
@@ -126,16 +131,16 @@ export async function robustnessReport(options: ReportOptions): Promise<Robustne
   return { format: 1, ...subject, rows: found(), calibration: kept.calibration as Calibration };
 }
 
-function subjectOf({ name, network, dataset, seed = 0, restarts = 1 }: ReportOptions, images: number) {
+function subjectOf({ name, network, dataset, seed = 0, restarts = 1 }: ReportOptions, split: Split) {
   return {
     network: name,
-    weights: digestOf(network),
+    weights: digestOf(network, dataset.cropSide),
     dataset: {
       name: dataset.name,
-      digest: dataset.test.store.digest,
+      digest: splitDigest(split),
       classes: dataset.classNames.length,
       side: dataset.cropSide,
-      images,
+      images: split.length,
     },
     normalisation: normalisationOf(dataset),
     seed,
@@ -143,9 +148,15 @@ function subjectOf({ name, network, dataset, seed = 0, restarts = 1 }: ReportOpt
   };
 }
 
-function digestOf(network: Network): string {
+/** Tells a network by its weights and by what it computes with them. */
+function digestOf(network: Network, side: number): string {
   const hash = createHash('sha256');
   for (const [name, values] of network.snapshot()) hash.update(name).update(values);
+  const graph = graphHash(
+    ({ images }) => ({ logits: logitsOf(network, images, { training: false }) }),
+    () => ({ images: tf.zeros([2, side, side, 3]) as Tensor4D }),
+  );
+  hash.update(graph.hash);
   return hash.digest('hex').slice(0, 16);
 }
 
@@ -167,8 +178,10 @@ class Kept {
   }
 
   find(distortion: string, strength: Strength): EvaluationRow | undefined {
-    const at = JSON.stringify(strength);
-    return this.#rows.find((row) => row.distortion === distortion && JSON.stringify(row.strength) === at);
+    const key = (row: Pick<EvaluationRow, 'distortion' | 'definition' | 'strength'>) =>
+      JSON.stringify([row.distortion, row.definition, row.strength]);
+    const wanted = key({ distortion, definition: definitionOf(distortion), strength });
+    return this.#rows.find((row) => key(row) === wanted);
   }
 
   add(found: Counted): void {

@@ -116,13 +116,16 @@ export function setTorchWeights(
     const { order, shape: ours } = torchLayout(name, variable.shape);
     if (given.shape.join() !== ours.join()) {
       const isOfSide = given.shape[0] === ours[0] && network.head.includes(name);
-      const isTransposed = given.shape.toReversed().join() === ours.join();
+      const isTransposed = ours.length === 2 && given.shape.toReversed().join() === ours.join();
+      const isDepthwise = ours.length === 4 && given.shape[1] === 1 && ours[0] * ours[1] === given.shape[0];
       throw new DataError(`The weights' ${name} has shape [${given.shape}], the network's [${ours}].`, {
         cure: isTransposed
           ? 'It is transposed: torch has [out, in].'
-          : isOfSide
-            ? 'The classes are as many, but not the features: make the network for the side that the weights were trained at.'
-            : cureOf(name),
+          : isDepthwise
+            ? 'Filters of a depthwise convolution are known by their name: call them as in "conv.depthwise_kernel".'
+            : isOfSide
+              ? 'The classes are as many, but not the features: make the network for the side that the weights were trained at.'
+              : cureOf(name),
       });
     }
     const isVariance = /(running_var|moving_variance)$/.test(name);
@@ -168,7 +171,8 @@ function told<Key extends keyof typeof TOLD>(file: string, metadata: TensorFile[
  *
  * A ResNet has torchvision's names: PyTorch's `load_state_dict` takes the file. A network of one's own keeps its names, after
  * `fromLayers` such as `2.gamma` and `2.moving_mean`: copy its tensors one by one; `rename` of `loadWeights` is the way back. A
- * tensor of two axes counts as `[in, out]` and is transposed. After a flattening, permute the inputs of the dense layer: torch
+ * tensor of two axes counts as `[in, out]` and is transposed, one of four as filters of a convolution, and as those of a depthwise
+ * one where its name has a part `depthwise_kernel`. After a flattening, permute the inputs of the dense layer: torch
  * has `[channel, height, width]`, TensorFlow.js `[height, width, channel]`.
  */
 export function saveWeights(

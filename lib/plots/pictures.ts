@@ -1,5 +1,6 @@
 import type { ImageDataset } from '../data/dataset';
 import { distortionNamed, distortions, type Strength, strengthText } from '../distortions';
+import { checkFinite, checkFits } from '../evaluation/checks';
 import { normalise } from '../evaluation/crops';
 import { distortedImages } from '../evaluation/pictures';
 import { DataError } from '../io/errors';
@@ -69,6 +70,7 @@ export async function answersGrid(
     const labels = images.map((image) => dataset.test.labels[image]);
     const captions = labels.map((label) => [dataset.classNames[label]]);
     for await (const { name, network, isOurs } of networksOf(of, laboratory)) {
+      checkFits(network, dataset);
       const shown = await distortedImages({ dataset, indices: images, distortion, strength, network });
       pictures.push(shown);
       const answers = tf.tidy(() => {
@@ -76,6 +78,7 @@ export async function answersGrid(
         return logits.softmax().arraySync() as number[][]; // [images, classes]
       });
       if (isOurs) network.dispose();
+      checkFinite(answers.flat().every(Number.isFinite));
       for (const [at, answer] of answers.entries()) {
         const most = Math.max(...answer);
         const choice = answer.indexOf(most);

@@ -8,6 +8,7 @@ import {
   type RobustnessReport,
   reportSummary,
 } from '../evaluation/report-measures';
+import { ArgumentError } from '../io/errors';
 import { Figure } from './figure';
 import { reportHeatMap } from './heat-maps';
 import { baseLayout, escapeMarkup, figureTitle, looksOf, percent, sheet, translucent } from './style';
@@ -68,12 +69,23 @@ export interface CertifiedCurve {
 
 /** The share of images that a network answers right and is certified to, against the radius, with 95 % bands. */
 export function certifiedFigure(curves: readonly CertifiedCurve[], title = 'Certified accuracy'): Figure {
+  const empty = curves.find(({ certificates }) => certificates.length === 0);
+  if (empty !== undefined) throw new ArgumentError(`certifiedFigure: ${empty.label} has no certificates.`);
   const methods = curves.map(({ method }) => method);
-  const drawn = curves.map(({ label, method, certificates }, at) => {
+  const radiiOf = ({ certificates }: CertifiedCurve) =>
+    certificates.filter(isRight).map(({ radius }) => radius);
+  const largest = Math.max(0, ...curves.flatMap(radiiOf));
+  const drawn = curves.map((curve, at) => {
+    const { label, method, certificates } = curve;
     const place = methods.slice(0, at).filter((each) => each === method).length;
-    const radii = [...new Set([0, ...certificates.map(({ radius }) => radius)])].sort((a, b) => a - b);
-    const points = radii.map((radius) => ({ radius, ...certifiedAccuracy(certificates, radius) }));
-    return { label, points, look: looksOf(method, methods)[place % 3] };
+    const radii = [...new Set([0, ...radiiOf(curve)])].sort((a, b) => a - b);
+    const last = radii[radii.length - 1];
+    const none = certifiedAccuracy(certificates, Number.POSITIVE_INFINITY);
+    const points = [
+      ...radii.map((radius) => ({ radius, ...certifiedAccuracy(certificates, radius) })),
+      ...[last, largest].map((radius) => ({ radius, ...none })),
+    ];
+    return { label, last, points, look: looksOf(method, methods)[place % 3] };
   });
   const shape = 'vh'; // the share falls right after the radius of an image
   return new Figure({
@@ -113,12 +125,14 @@ export function certifiedFigure(curves: readonly CertifiedCurve[], title = 'Cert
     text: [
       title,
       ...drawn.map(
-        ({ label, points }) =>
-          `${label}: ${percent(points[0].accuracy, 1)} % at radius 0, none beyond ${points[points.length - 1].radius.toFixed(2)}`,
+        ({ label, last, points }) =>
+          `${label}: ${percent(points[0].accuracy, 1)} % at radius 0, none beyond ${last.toFixed(2)}`,
       ),
     ].join('\n'),
   });
 }
+
+const isRight = ({ label, answer }: Certificate) => answer === label;
 
 /** `61.2 … 64.0`, in per cent. */
 const rangeText = ({ low, high }: Pick<Measured, 'low' | 'high'>) =>
@@ -126,7 +140,15 @@ const rangeText = ({ low, high }: Pick<Measured, 'low' | 'high'>) =>
 
 /** The measures of a report, a row each, with their 95 % intervals. */
 export function summaryTable(report: CountedReport, baseline?: CountedReport): ResultsTable {
-  const { clean, corrupted, mCE, relativeMCE, ece, ...over } = reportSummary(report, baseline);
+  const {
+    clean,
+    corrupted,
+    mCE,
+    relativeMCE,
+    ece,
+    undivided = {},
+    ...over
+  } = reportSummary(report, baseline);
   const measures = {
     'clean accuracy': clean,
     'accuracy, mean of fifteen corruptions': corrupted,
@@ -137,7 +159,14 @@ export function summaryTable(report: CountedReport, baseline?: CountedReport): R
   const rows = Object.entries(measures).flatMap(([measure, found]): Row[] =>
     found ? [{ measure, '%': percent(found.value, 1), '95 % interval': rangeText(found) }] : [],
   );
-  return resultsTable(rows, { title: report.network });
+  const untold = Object.entries({
+    mCE: ['mCE', 'no sure errors of the baseline under'],
+    relativeMCE: ['relative mCE', 'the baseline does not surely lose by'],
+  } as const).flatMap(([key, [measure, why]]): Row[] => {
+    const corruption = undivided[key as keyof typeof undivided];
+    return corruption ? [{ measure, '%': '', '95 % interval': `not told: ${why} ${corruption}` }] : [];
+  });
+  return resultsTable([...rows, ...untold], { title: report.network });
 }
 
 /** All that was counted, a row each: what the CSV has. */

@@ -7,7 +7,7 @@ import type { Treatment } from '../runs/presets';
 import { runTitle } from '../runs/spec';
 import type { EpochResult } from '../training/checkpoint';
 import { methodName } from '../training/methods';
-import type { BatchEvent } from '../training/train';
+import type { BatchEvent } from '../training/trainer';
 import { Figure } from './figure';
 import { baseLayout, escapeMarkup, figureTitle, font, looksOf, percent } from './style';
 

@@ -1,6 +1,6 @@
 import { currentKernel } from '../notebook/client';
 import { type ProgressBar, progress } from '../notebook/progress';
-import type { TrainOptions } from '../training/train';
+import type { TrainOptions } from '../training/trainer';
 import type { RunRecord } from './run-store';
 import { type RunSpec, runTitle } from './spec';
 

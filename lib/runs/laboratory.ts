@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import { type ImageDataset, normalisationOf, pictureFormOf } from '../data/dataset';
+import { type ImageDataset, normalisationOf, pictureFormOf, splitDigest } from '../data/dataset';
 import { distortionNamed, type Strength } from '../distortions';
 import { checkStrengths } from '../distortions/distortion';
 import type { CountOptions } from '../evaluation/accuracy';
@@ -230,7 +230,10 @@ export class Laboratory {
     const { distortion, strengths = distortionNamed(distortion).testGrid, onRow, onImages } = options;
     if (this.data !== undefined) this.datasetOf(record.spec); // else what was counted is told without the pictures
     await this.evaluateAll([{ record, strengths }], distortion, (_, row) => onRow?.(row), onImages);
-    return this.#rows(record, distortion, strengths) as EvaluationRow[];
+    const rows = this.#rows(record, distortion, strengths) as EvaluationRow[];
+    if (this.#dataset === undefined) return rows;
+    const images = splitDigest(this.#dataset.test);
+    return rows.map((row) => ({ ...row, images }));
   }
 
   /** What was counted, at each of some strengths. */

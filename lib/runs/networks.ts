@@ -127,8 +127,14 @@ export function withGraph(form: NetworkForm, shape: Pick<NetworkShape, 'classes'
     try {
       const [network] = networks;
       checkLogits(network, shape.side);
+      const [graph, other] = networks.map((one) => graphOf(form.name, one, shape.side));
+      if (graph !== other) {
+        throw new ArgumentError(`The network "${form.name}" computes something else at each seed.`, {
+          cure: 'Take the seed for first weights alone: dropout has one of its own, and draws anew in each step.',
+        });
+      }
       const [beginning, another] = networks.map(beginningOf);
-      known.set(key, `${graphOf(form.name, network, shape.side)}-${beginning}`);
+      known.set(key, `${graph}-${beginning}`);
       if (beginning === another && network.weightsFile === undefined) {
         console.warn(
           `The network "${form.name}" begins with the same weights at every seed.\n→ Unless they are to be these, draw them by the seed that make is given: normalTensor([seed, 1], …).`,

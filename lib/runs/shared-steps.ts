@@ -4,7 +4,7 @@ import { type Distortion, definitionOf, type Strength } from '../distortions';
 import { AccuracyMeter, type Observed } from '../evaluation/accuracy';
 import { type EvaluationRow, rowOf } from '../evaluation/evaluate';
 import type { Network } from '../model/network';
-import { Trainer, type TrainingResult, type TrainOptions } from '../training/train';
+import { Trainer, type TrainingResult, type TrainOptions } from '../training/trainer';
 import { TEST_SEED } from './run-store';
 import { canonicalJson, type RunSpec, trainingDistortion } from './spec';
 

@@ -42,6 +42,27 @@ tf.registerGradient({
   }),
 });
 
+// tfjs' own have the shape of the result, also for what was broadcast to it.
+for (const kernelName of ['BatchMatMul', 'Maximum', 'Minimum', 'SquaredDifference']) {
+  const config = tf.getGradient(kernelName);
+  if (!config) continue;
+  const gradFunc: typeof config.gradFunc = (dy, saved, attrs) => {
+    const entries = Object.entries(config.gradFunc(dy, saved, attrs));
+    const summed = ([name, gradient]: (typeof entries)[number], at: number) => {
+      const { shape } = saved[at];
+      return [name, () => summedTo(gradient(), shape)] as const;
+    };
+    return Object.fromEntries(entries.map(summed));
+  };
+  tf.unregisterGradient(kernelName);
+  tf.registerGradient({ ...config, gradFunc });
+}
+
+function summedTo(gradient: Tensor, shape: number[]): Tensor {
+  const axes = tf.broadcast_util.getReductionAxes(shape, gradient.shape);
+  return axes.length > 0 ? gradient.sum(axes).reshape(shape) : gradient;
+}
+
 // tfjs' own transposes the gradient of a sum along any axis but the last.
 tf.unregisterGradient('Cumsum');
 tf.registerGradient({

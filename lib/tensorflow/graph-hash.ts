@@ -29,6 +29,19 @@ export function hashWithValues({ hash, variables }: ReturnType<typeof graphHash>
   return variables.length === 0 ? hash : hash + JSON.stringify(variables.map((one) => [...one.values()]));
 }
 
+/** What the variables of things of one's own begin with, so that each run begins alike. */
+export class Beginnings<T extends object> {
+  readonly #values = new WeakMap<T, ReadonlyMap<Variable, Float32Array>>();
+
+  keep(thing: T, variables: readonly Variable[]): void {
+    this.#values.set(thing, new Map(variables.map((variable) => [variable, variable.values()])));
+  }
+
+  restore(thing: T): void {
+    for (const [variable, values] of this.#values.get(thing) ?? []) variable.assignValues(values);
+  }
+}
+
 /** The result for the first of some shapes that a step takes. @throws what it throws for the first, if it takes none */
 export function firstTaken<S, T>(shapes: Iterable<S>, work: (shape: S) => T): T {
   let first: unknown;

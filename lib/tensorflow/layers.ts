@@ -62,9 +62,9 @@ export function layerVariables(model: LayersModel) {
       const name = `${index}.${weight.originalName.replace(/^.*\//, '')}`;
       const ownName = variables.has(name) ? `${name}.${variables.size}` : name;
       const variable = new Variable(ownName, weight.read());
-      // Asked each time: a layer may be frozen later.
+      // Asked each time: a layer, or a model that it lies in, may be frozen later.
       Object.defineProperty(variable, 'trainable', {
-        get: () => layer.trainable && weight.trainable,
+        get: () => weight.trainable && layer.trainable && !isFrozenWithin(model, layer),
         set: (value: boolean) => {
           weight.trainable = value;
         },
@@ -145,4 +145,13 @@ const variablesOf = (layer: Layer) => layer.weights as unknown as readonly Layer
 /** The layers of a model and of the models within it, in their order. */
 function layersOf(model: LayersModel): LayersModel['layers'] {
   return model.layers.flatMap((layer) => ('layers' in layer ? layersOf(layer as LayersModel) : [layer]));
+}
+
+/** Whether a layer lies in an inner model that is frozen: building the outer one frees the weights themselves. */
+function isFrozenWithin(model: LayersModel, layer: Layer): boolean {
+  return model.layers.some((inner) => {
+    if (!('layers' in inner)) return false;
+    const within = inner as LayersModel;
+    return layersOf(within).includes(layer) && (!within.trainable || isFrozenWithin(within, layer));
+  });
 }

@@ -218,7 +218,7 @@ function differences(theirs = '{}', ours: string): string {
 
 /** What is said of hashes. */
 const COMPUTED: Readonly<Record<string, string>> = {
-  computed: 'the loss or the network computes something else',
+  computed: 'the loss, the network or the distortion computes something else',
   definition: 'the distortion computes something else',
 };
 

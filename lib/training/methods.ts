@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Distortion, distortionNamed, type Strength } from '../distortions';
+import { type Distortion, distortionNamed, ownGraphs, type Strength } from '../distortions';
 import { type ImagePlan, madeOnceError } from '../evaluation/inputs';
 import { ArgumentError } from '../io/errors';
 import { shown, wrongWord } from '../io/options';
@@ -44,14 +44,25 @@ export type Method =
   | RegisteredMethod;
 
 /**
- * Hashes the ops of a loss and a network, so that a changed function of one's own is noticed, and lists the variables of
- * both. Undefined where both are the library's, or where they cannot be recorded: eager training does not need that.
+ * Hashes the ops of what is one's own of a training, so that a function that changes is noticed, and lists the variables that it
+ * reads. Undefined where all is the library's, or where it cannot be recorded: eager training does not need that.
  */
-export function computedBy(method: Method | OwnMethod, network: Network, cropSide: number) {
-  if (network instanceof ResNet18 && 'kind' in method) return undefined;
+export function computedBy({ method, distortion }: Planned, network: Network, cropSide: number) {
+  const isOwn = !(network instanceof ResNet18) || !('kind' in method) || method.kind === 'own';
+  const graphs = [
+    ...(isOwn ? lossGraph(method, network, cropSide) : []),
+    ...(distortion ? ownGraphs(distortionNamed(distortion.kind)) : []),
+  ];
+  if (graphs.length === 0) return undefined;
+  const variables = new Set(graphs.flatMap((graph) => graph.variables));
+  return { hash: graphs.map(({ hash }) => hash).join(' '), variables: [...variables] };
+}
+
+/** What a loss and a network compute; nothing where they cannot be recorded. */
+function lossGraph(method: Method | OwnMethod, network: Network, cropSide: number) {
   const f = (x: Tensor4D) => logitsOf(network, x, { training: true, track: false });
   try {
-    return graphHash(
+    const graph = graphHash(
       ({ images, ...given }) => {
         const distorted = images.mul<Tensor4D>(2);
         return {
@@ -64,8 +75,9 @@ export function computedBy(method: Method | OwnMethod, network: Network, cropSid
         weight: tf.scalar(1),
       }),
     );
+    return [graph];
   } catch {
-    return undefined;
+    return [];
   }
 }
 

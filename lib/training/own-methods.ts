@@ -2,9 +2,9 @@
 import { ArgumentError } from '../io/errors';
 import { checkOptions, hint } from '../io/options';
 import { Registry } from '../io/registry';
-import { type Scalar, type Tensor1D, type Tensor2D, type Tensor4D, tf, type Variable } from '../tensorflow';
+import { type Scalar, type Tensor1D, type Tensor2D, type Tensor4D, tf } from '../tensorflow';
 import { ownCode } from '../tensorflow/graph';
-import { firstTaken, graphHash, hashWithValues } from '../tensorflow/graph-hash';
+import { Beginnings, firstTaken, graphHash, hashWithValues } from '../tensorflow/graph-hash';
 
 /** The paper's methods, the control, and AugMix's. */
 export const KINDS = ['baseline', 'control', 'DA', 'ST', 'ST-sym', 'AT', 'JSD'] as const;
@@ -48,17 +48,16 @@ const own = new Registry<OwnMethod>('method', {
   taken: (name) => KINDS.some((kind) => kind === name),
   computed(method) {
     const graph = graphOf(method);
-    beginnings.set(method, new Map(graph.variables.map((variable) => [variable, variable.values()])));
+    beginnings.keep(method, graph.variables);
     return hashWithValues(graph);
   },
 });
 
-/** What the variables of each loss begin with. */
-const beginnings = new WeakMap<OwnMethod, ReadonlyMap<Variable, Float32Array>>();
+const beginnings = new Beginnings<OwnMethod>();
 
 /** Gives the variables of a registered loss the values that they had when it was registered: runs are alike in any order. */
 export function beginMethod(method: RegisteredMethod): void {
-  for (const [variable, values] of beginnings.get(ownMethod(method)) ?? []) variable.assignValues(values);
+  beginnings.restore(ownMethod(method));
 }
 
 const FEW = [10, 2, 3, 4, 5, 6, 7, 8, 9];

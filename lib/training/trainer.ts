@@ -1,0 +1,337 @@
+import { isDeepStrictEqual } from 'node:util';
+import { digestOf, type ImageDataset, normalisationOf, pictureFormOf } from '../data/dataset';
+import { beginDistortion, definitionOf, distortionNamed } from '../distortions';
+import { AccuracyMeter } from '../evaluation/accuracy';
+import { checkLabels } from '../evaluation/checks';
+import { normalise } from '../evaluation/crops';
+import { imagePair, plannedBatches, type StepInputs, stepInputs } from '../evaluation/inputs';
+import { checkDistorted } from '../evaluation/pictures';
+import { ArgumentError, UserError } from '../io/errors';
+import { checkWhole } from '../io/options';
+import { checkLogits, logitsOf, type Network } from '../model/network';
+import { ResNet18 } from '../model/resnet';
+import { currentKernel } from '../notebook/client';
+import { giveWay } from '../notebook/give-way';
+import { type CompileOptions, compile, Nesterov, type Scalar, tf, valueAndGradients } from '../tensorflow';
+import { type EpochResult, isTaken, Standing } from './checkpoint';
+import {
+  checkMethod,
+  computedBy,
+  divergenceWeight,
+  imagePlan,
+  type Method,
+  methodLoss,
+  type TrainingDistortion,
+} from './methods';
+import { beginMethod, type OwnMethod } from './own-methods';
+
+/** The loss is no number any more. */
+export class DivergenceError extends UserError {}
+
+/** How a network is trained: its method and distortion, for how long, with which seed. */
+export interface TrainOptions extends CompileOptions {
+  /** Trained in place; at the end it has the weights of the best epoch. */
+  readonly network: Network;
+  readonly dataset: ImageDataset;
+  /** One of the paper's, or a loss of one's own. */
+  readonly method: Method | OwnMethod;
+  /** What makes x′ of x; needed by every method of the paper's but baseline and control. */
+  readonly distortion?: TrainingDistortion;
+  readonly epochs: number;
+  /** Default: 128, the paper's. */
+  readonly batchSize?: number;
+  /** Default: 0.01, the paper's, all the way. */
+  readonly learningRate?: number;
+  /** Seed of order, distortions and DA's choices. Default: 0. */
+  readonly seed?: number;
+  /** Stops at the next batch, after a checkpoint. Default: the interrupt of the notebook's cell. */
+  readonly signal?: AbortSignal;
+  /** Where to keep where training stands; a file of the same run is gone on from. Default: nowhere. */
+  readonly checkpoint?: CheckpointOptions;
+  /** Before the first batch, with the complete epochs of the checkpoint that is gone on from, if any. */
+  readonly onResume?: (history: readonly EpochResult[]) => void;
+  /** After each batch. May be asynchronous: training goes on when it has ended, and what it throws ends the training. */
+  readonly onBatch?: (event: BatchEvent) => unknown;
+  /** After each epoch, in the same way. */
+  readonly onEpoch?: (result: EpochResult) => unknown;
+}
+
+/** Where a training keeps its checkpoint, to go on from when it is called again. */
+export interface CheckpointOptions {
+  /** The newest, whose weights take the place of the network's; the one before it is kept beside it, in case it is damaged. */
+  readonly file: string;
+  /**
+   * Identifies what is trained. Refused is a checkpoint of another run, of other pictures, or of another network,
+   * method, distortion (by what they compute), batch size, learning rate or seed; more epochs may be asked for. That the network began with other weights is told.
+   */
+  readonly run: string;
+}
+
+/** After each batch. */
+export interface BatchEvent {
+  readonly epoch: number;
+  readonly epochs: number;
+  readonly batch: number;
+  readonly batches: number;
+  readonly loss: number;
+  readonly imagesPerSecond: number;
+}
+
+/** What a training tells at its end. */
+export interface TrainingResult {
+  readonly history: readonly EpochResult[];
+  /** The epoch whose weights the network has: the first with the highest validation accuracy. */
+  readonly bestEpoch: number;
+}
+
+/** What a {@link Trainer} keeps from run to run; of the method and the distortion, what is no number. */
+type TrainerOptions = Pick<
+  TrainOptions,
+  'network' | 'dataset' | 'method' | 'distortion' | 'learningRate' | 'execution' | 'threads'
+>;
+type RunOptions = Omit<TrainOptions, Exclude<keyof TrainerOptions, 'method' | 'distortion'>>;
+
+/**
+ * A network with its compiled steps, for runs one after the other that differ in the weights they start from, in seed,
+ * epochs, batch size, α, p and the strength of the distortion.
+ */
+export class Trainer {
+  readonly network: Network;
+  readonly #given: TrainerOptions;
+  /** Names of the variables that are learnt. */
+  readonly #learnt: readonly string[];
+  readonly #optimizer: Nesterov;
+  readonly #step;
+  readonly #meter: AccuracyMeter;
+
+  /** @throws ArgumentError as {@link train} */
+  constructor(options: TrainerOptions) {
+    const { network, dataset, method, distortion, learningRate, execution, threads } = options;
+    checkMethod(method, distortion);
+    const kind = distortion && distortionNamed(distortion.kind);
+    this.network = network;
+    this.#given = options;
+    this.#meter = new AccuracyMeter(network, dataset, undefined, execution);
+    const { parameters } = network;
+    this.#learnt = learntOf(network);
+    if (parameters.length === 0) throw new ArgumentError('train: the network has no weights to train.');
+    const taken = [...network.variables.keys()].find(isTaken);
+    if (taken !== undefined)
+      throw new ArgumentError(
+        `train: no variable of a network can be called "${taken}": checkpoints have other things of such names.`,
+      );
+    if (!(network instanceof ResNet18)) checkLogits(network, dataset.cropSide);
+    const optimizer = new Nesterov(parameters, { learningRate });
+    this.#optimizer = optimizer;
+    this.#step = compile(
+      ({ weight, ...inputs }: StepInputs & { readonly weight?: Scalar }) => {
+        const { crops, distorted, again } = imagePair(inputs, {
+          dataset,
+          distortion: kind,
+          // The pass of an attack leaves the running statistics where they are: the images are counted once.
+          f: (images) => logitsOf(network, images, { training: true, track: false }),
+        });
+        const { value, gradients } = valueAndGradients(
+          () =>
+            methodLoss(method, {
+              reference: normalise(crops, dataset),
+              distorted: normalise(distorted, dataset),
+              again: () => normalise(again(), dataset),
+              labels: inputs.labels,
+              weight,
+              f: (images) => logitsOf(network, images, { training: true }),
+            }),
+          parameters,
+        );
+        optimizer.apply(parameters, gradients);
+        return { loss: value };
+      },
+      { execution, threads },
+    );
+  }
+
+  /** Trains the network from the weights that it has. @throws as {@link train} */
+  async train(options: RunOptions): Promise<TrainingResult> {
+    const { method, distortion, epochs, checkpoint, signal = currentKernel()?.signal } = options;
+    const { network, dataset, execution } = this.#given;
+    await this.#check(options, signal);
+    this.#optimizer.reset();
+    network.normalisation ??= normalisationOf(dataset);
+    network.pictureForm ??= pictureFormOf(dataset);
+    const computed = () => computedBy(options, network, dataset.cropSide);
+    const first = computed();
+    if ('kind' in method && method.kind === 'own') beginMethod(method);
+    if (distortion) beginDistortion(distortionNamed(distortion.kind));
+    const isOwn = !('kind' in method) || method.kind === 'own';
+    const untrained = isOwn ? network.snapshot() : undefined;
+    const standing = this.#standing(options, first);
+    const checkUnchanged = (epoch: number) => {
+      if (execution !== 'eager' && computed()?.hash !== first?.hash) throw changedError(epoch);
+    };
+    try {
+      if (standing.position.epoch > epochs) {
+        throw new ArgumentError(
+          `train: epochs is ${epochs}, but the checkpoint ${checkpoint?.file} has ${standing.position.epoch}.`,
+          { cure: 'Ask for as many at least, or remove the file.' },
+        );
+      }
+      options.onResume?.([...standing.history]);
+      while (standing.position.epoch < epochs) {
+        const started = performance.now();
+        const speed = await this.#pass(standing, options, signal);
+        this.#checkWeights(standing.position.epoch + 1, untrained);
+        const { correct, total } = await this.#meter.count(dataset.validation, { signal });
+        const seconds = (performance.now() - started) / 1000;
+        const measured = { epochs, validationAccuracy: correct / total, ...speed, seconds };
+        const result = standing.endEpoch(measured, () => network.snapshot());
+        if (result.epoch === epochs) checkUnchanged(epochs);
+        await options.onEpoch?.(result);
+        if (result.epoch === epochs) break;
+        checkUnchanged(result.epoch);
+        this.#checkLearnt(result.epoch);
+      }
+    } catch (error) {
+      if (signal?.aborted && error === signal.reason) standing.save();
+      throw error;
+    }
+    const { history, best } = standing;
+    if (best !== undefined) network.restore(best);
+    const { epoch } = history.findLast((result) => result.best) as EpochResult;
+    return { history, bestEpoch: epoch };
+  }
+
+  /** @throws as {@link train}, before anything is changed */
+  async #check(options: RunOptions, signal: AbortSignal | undefined): Promise<void> {
+    const { method, distortion, epochs, batchSize = 128, seed = 0 } = options;
+    const { network, dataset } = this.#given;
+    checkMethod(method, distortion);
+    checkWhole('train: epochs', epochs);
+    checkWhole('train: batchSize', batchSize);
+    checkWhole('train: seed', seed, 0);
+    signal?.throwIfAborted();
+    checkLabels(dataset.train, dataset);
+    if (!network.isFinite()) {
+      throw new ArgumentError('train: the network has weights that are NaN or infinite.', {
+        cure: 'A training that diverged leaves them behind: make the network anew, or `restore` a snapshot.',
+      });
+    }
+    if (distortion === undefined) return;
+    const { kind, strength } = distortion;
+    const isOwn = definitionOf(distortionNamed(kind)) !== undefined;
+    if (isOwn) await checkDistorted({ dataset, distortion: kind, strength, seed, network });
+  }
+
+  /** A training that begins, or goes on from its checkpoint. */
+  #standing(options: RunOptions, computed: ReturnType<typeof computedBy>): Standing {
+    const { method, distortion, batchSize = 128, seed = 0, checkpoint } = options;
+    if (checkpoint === undefined) return new Standing();
+    const { network, dataset } = this.#given;
+    const variables = new Map(network.variables);
+    for (const [at, one] of this.#optimizer.state.entries())
+      variables.set(`${this.#learnt[at]}.momentum`, one);
+    const known = new Set(variables.values());
+    const ofLoss = computed?.variables.filter((variable) => !known.has(variable)) ?? [];
+    // Those of a loss of one's own may be called as those of the network are.
+    for (const [at, one] of ofLoss.entries()) variables.set(`loss/${at}`, one);
+    const kind = distortion && distortionNamed(distortion.kind);
+    const run = JSON.stringify({
+      run: checkpoint.run,
+      dataset: digestOf(dataset),
+      method,
+      distortion: kind && [kind.name, distortion?.strength],
+      batchSize,
+      learningRate: this.#optimizer.learningRate,
+      seed,
+      definition: kind && definitionOf(kind),
+      computed: computed?.hash,
+    });
+    return new Standing({ file: checkpoint.file, run, variables, weights: network.snapshot() });
+  }
+
+  /** Trains with those batches of an epoch that are left. @returns how fast */
+  async #pass(standing: Standing, options: RunOptions, signal: AbortSignal | undefined) {
+    const { method, epochs, batchSize = 128, seed = 0, onBatch } = options;
+    const { network, dataset } = this.#given;
+    const epoch = standing.position.epoch + 1;
+    const batches = Math.ceil(dataset.train.length / batchSize);
+    const weight = 'alpha' in method ? divergenceWeight(method, network.classes) : undefined;
+    const plan = imagePlan(options, epoch);
+    const reading = { batchSize, order: { seed, epoch }, startAt: standing.position.batch, signal };
+    const started = performance.now();
+    let waitMs = 0;
+    let seen = 0;
+    for await (const batch of plannedBatches(dataset.train, dataset, plan, reading)) {
+      waitMs += batch.waitMs;
+      const loss = tf.tidy(() => {
+        const given = weight === undefined ? {} : { weight: tf.scalar(weight) };
+        return this.#step({ ...stepInputs(batch, dataset, plan), ...given }).loss.dataSync()[0];
+      });
+      if (!Number.isFinite(loss)) {
+        throw new DivergenceError(
+          `The loss became ${loss} in epoch ${epoch}, batch ${standing.position.batch + 1}.`,
+          { cure: 'A smaller learning rate or α keeps it finite, if the images and the distortion are.' },
+        );
+      }
+      seen += batch.labels.length;
+      standing.addBatch(loss);
+      const imagesPerSecond = (1000 * seen) / (performance.now() - started);
+      await onBatch?.({ epoch, epochs, batch: standing.position.batch, batches, loss, imagesPerSecond });
+      await giveWay(); // a step blocks the event loop: let interrupts and progress through
+      signal?.throwIfAborted();
+      standing.saveInTime();
+    }
+    const trained = performance.now() - started;
+    return { imagesPerSecond: (1000 * seen) / trained, waitingShare: waitMs / trained };
+  }
+
+  /** @throws DivergenceError if an epoch has left weights that are no numbers; ArgumentError if it has changed none */
+  #checkWeights(epoch: number, untrained?: ReturnType<Network['snapshot']>): void {
+    const { network } = this;
+    if (!network.isFinite()) {
+      throw new DivergenceError(`In epoch ${epoch} some weights are no numbers any more.`, {
+        cure: 'Look for images or a distortion that are not finite; else a smaller learning rate or α may help.',
+      });
+    }
+    const hasStayed = (name: string) =>
+      isDeepStrictEqual(network.variables.get(name)?.values(), untrained?.get(name));
+    if (untrained === undefined || !this.#learnt.every(hasStayed)) return;
+    throw new ArgumentError(
+      `train: no weight has changed in epoch ${epoch}: the gradient of the loss is 0.`,
+      {
+        cure: 'argMax, round and equal have no gradient: compute the loss from the logits or their softmax.',
+      },
+    );
+  }
+
+  /** @throws ArgumentError if other weights are to be trained from now on */
+  #checkLearnt(epoch: number): void {
+    const { network } = this;
+    const isAsBefore = isDeepStrictEqual(learntOf(network), this.#learnt);
+    if (isAsBefore) return;
+    throw new ArgumentError(
+      `train: after epoch ${epoch} other weights are trainable than before: ${learntOf(network).join(', ')}.`,
+      { cure: 'Freeze or free weights between two calls of train.' },
+    );
+  }
+
+  /** Frees the compiled steps and the optimizer; the network stays the caller's, with its newest weights. */
+  dispose(): void {
+    this.#meter.dispose();
+    this.#step.dispose();
+    this.#optimizer.dispose();
+  }
+}
+
+/** Names of the variables that are learnt. */
+function learntOf({ variables }: Network): readonly string[] {
+  return [...variables].flatMap(([name, { trainable }]) => (trainable ? name : []));
+}
+
+function changedError(epoch: number): ArgumentError {
+  return new ArgumentError(
+    `train: by epoch ${epoch} the loss, the network or the distortion computes something else, but the compiled step is recorded once.`,
+    {
+      cure: "Read what changes from a Variable of stability-training/tensorflow, or train with execution: 'eager'.",
+    },
+  );
+}
