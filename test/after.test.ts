@@ -487,11 +487,18 @@ describe('the figure of certified accuracy', () => {
       { label: 0, answer: 1, radius: 0.9 },
       { label: 0, answer: null, radius: 0 },
     ];
-    const figure = certifiedFigure([{ label: 'ST', method: 'ST', certificates }]);
-    const { x, y, line } = figure.payload.data[2] as { x: number[]; y: number[]; line: { shape: string } };
-    assert.deepEqual(x, [0, 0.2, 0.5, 0.9]);
-    assert.deepEqual(y, [50, 50, 25, 0]);
+    const abstaining = certificates.map((one) => ({ ...one, answer: null, radius: 0 }));
+    const figure = certifiedFigure([
+      { label: 'ST', method: 'ST', certificates },
+      { label: 'baseline', method: 'baseline', certificates: abstaining },
+    ]);
+    type Curve = { x: number[]; y: number[]; line: { shape: string } };
+    const [{ x, y, line }, never] = [2, 5].map((at) => figure.payload.data[at] as unknown as Curve);
+    assert.deepEqual(x, [0, 0.2, 0.5, 0.5, 0.5]); // the wrong answer's radius is none
+    assert.deepEqual(y, [50, 50, 25, 0, 0]);
     assert.equal(line.shape, 'vh');
-    assert.match(figure.text, /ST: 50 % at radius 0/);
+    assert.deepEqual([never.x.at(-1), never.y.at(-1)], [0.5, 0]);
+    assert.match(figure.text, /ST: 50 % at radius 0, none beyond 0\.50/);
+    assert.throws(() => certifiedFigure([{ label: 'AT', method: 'AT', certificates: [] }]), /AT has no cert/);
   });
 });

@@ -4,11 +4,13 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   appendFileSync,
+  closeSync,
   copyFileSync,
   cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -18,6 +20,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
+import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { after, describe, it } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
@@ -167,10 +170,29 @@ describe('help and refusals', () => {
         ['report', '--run', '3410', '--images', '9999', '--out', folder],
         /--images must be a whole number from 1 to 5000, but got 9999/,
       ],
+      [['status', '--store', ''], /'--store <folder>' argument '' is invalid\. It is empty/],
+      [
+        ['figures', '--preset', 'smoke', '--divergence', 'sum', '--store', 'my runs', '--out', folder],
+        /→ .* sweep --preset smoke --figures all --divergence sum --store "my runs"\n/,
+      ],
       [['work', '--store', store, '--job', '{'], /--job: no JSON/],
       [['work', '--store', store, '--job', '{"id": 3}'], /--job: .*\n.*id/],
     ];
     for (const [args, message] of all) assert.match(await refused(...args), message);
+  });
+
+  it('a full disk behind stdout is told in a sentence, and one behind stderr stops nothing', async () => {
+    const into = (...stdio: ('ignore' | 'pipe' | number)[]) =>
+      spawn(process.execPath, [join(root, 'dist', 'cli', 'main.js'), 'status', '--preset', 'smoke'], {
+        stdio,
+      });
+    const full = openSync('/dev/full', 'w');
+    const [noResult, noProgress] = [into('ignore', full, 'pipe'), into('ignore', 'pipe', full)];
+    const codes = [noResult, noProgress].map((child) => once(child, 'close').then(([code]) => code));
+    assert.match(await text(noResult.stderr as Readable), /There is no room on the disk for stdout\.\n→ /);
+    assert.match(await text(noProgress.stdout as Readable), /% of the work is whole/);
+    assert.deepEqual(await Promise.all(codes), [1, 0]);
+    closeSync(full);
   });
 
   it('a hyperparameter out of range is refused before the baseline is trained', async () => {
@@ -498,6 +520,28 @@ describe('a sweep', () => {
     const again = await call('work', '--store', store, '--job', JSON.stringify(jobs[1]));
     assert.equal(again.code, 0, again.err);
     assert.doesNotMatch(again.out, /^epoch/m);
+  });
+
+  it('is stopped as its terminal is closed, after a checkpoint', async () => {
+    const where = newFolder();
+    const { child, ended } = start(
+      'run',
+      '--method',
+      'baseline',
+      '--preset',
+      'laptop',
+      '--retrain',
+      '--store',
+      where,
+    );
+    const steps = new Promise<void>((resolve) => {
+      child.stderr.on('data', (text) => /loss/.test(String(text)) && resolve());
+    });
+    await Promise.race([steps, ended]);
+    child.kill('SIGHUP');
+    assert.equal((await ended).code, 130);
+    const [id] = readdirSync(where);
+    assert.ok(existsSync(join(where, id, 'checkpoint.safetensors')));
   });
 
   it('ends with 130 at Ctrl-C and says how to go on', async () => {

@@ -8,7 +8,7 @@ import { report as reportCommand } from '../lib/cli/report';
 import { buildArrays } from '../lib/data/build/arrays';
 import { openFolder } from '../lib/data/build/folder';
 import { IMAGENET, type ImageDataset, readImages, subset } from '../lib/data/dataset';
-import { corruptions, distortionNamed, type Strength } from '../lib/distortions';
+import { corruptions, distortionNamed, registerDistortion, type Strength } from '../lib/distortions';
 import { calibration } from '../lib/evaluation/calibration';
 import { centreCrops, normalise } from '../lib/evaluation/crops';
 import { answersOf, type EvaluationRow, evaluate, packedAnswers } from '../lib/evaluation/evaluate';
@@ -20,7 +20,7 @@ import { readSafetensors, writeSafetensors } from '../lib/model/safetensors';
 import { resNetFrom, saveWeights } from '../lib/model/weights';
 import { reportHeatMap } from '../lib/plots/heat-maps';
 import { reliabilityFigure, reportPage, reportTable, summaryTable } from '../lib/plots/report';
-import { hashSeed, normalTensor, type Tensor2D, type Tensor4D, tf } from '../lib/tensorflow';
+import { hashSeed, normalTensor, type Tensor2D, type Tensor4D, tf, type Variable } from '../lib/tensorflow';
 import { fixtureJson, formulaTensor, relativeError } from './support/fixtures';
 
 const folder = mkdtempSync(join(tmpdir(), 'report-test-'));
@@ -39,7 +39,7 @@ describe('calibration', () => {
       bins.reduce((sum, { count }) => sum + count, 0),
       60,
     );
-    assert.ok(low >= 0 && low <= high);
+    assert.ok(low >= 0 && low <= ece && ece <= high);
   });
 
   it('is the gap between how sure and how often right, weighed by the answers', () => {
@@ -168,9 +168,25 @@ describe('the measures of a report', () => {
     const atChance = reportOf('a network at chance', (name, severity) =>
       name === 'fog' || name === 'none' ? 5 : severity,
     );
-    const { mCE, ...rest } = reportSummary(baseline, atChance);
+    const { mCE, undivided, ...rest } = reportSummary(baseline, atChance);
     assert.ok(Number.isFinite(mCE?.value));
     assert.ok(!('relativeMCE' in rest));
+    assert.deepEqual(undivided, { relativeMCE: 'Gaussian noise (C)' }); // one severity alone is above 5 of 8
+    const faultless = reportOf('a faultless one', (name) => (name === 'brightness' ? 0 : 4));
+    assert.match(
+      summaryTable(baseline, faultless).toText(),
+      /\nmCE .*not told: no sure errors of the baseline under Brightness/,
+    );
+  });
+
+  it('have no interval without width: one image says nothing of others', () => {
+    const right = reportOf('the network', () => 0);
+    const { clean, corrupted } = reportSummary(right);
+    assert.deepEqual([corrupted.value, corrupted.high], [1, 1]);
+    assert.ok(Math.abs(corrupted.low - clean.low) < 1e-9 && clean.low < 0.7);
+    const one = { ...right, dataset: { ...right.dataset, images: 1 } };
+    assert.equal(reportSummary(one).corrupted.low, 0);
+    assert.ok(!('mCE' in reportSummary(one, one)));
   });
 
   it('refuse a baseline of other pictures, naming both', () => {
@@ -359,6 +375,20 @@ describe('a report', () => {
       robustnessReport(options({ file, plan: one, dataset: { ...dataset, ...IMAGENET } })),
       /begun with the normalisation .*0\.485/,
     );
+    const half = { ...dataset, test: subset(dataset.test, { count: 20, seed: 5 }) };
+    await assert.rejects(
+      robustnessReport(options({ file, plan: one, dataset: half })),
+      /begun with the dataset .*"images":20.*, but now it is .*"images":20/,
+    );
+    const upside = fromFunctions({
+      classes: 3,
+      variables: Object.fromEntries(network.variables) as Record<'filter' | 'weight', Variable>,
+      forward: (images) => network.forward(images, { training: false }).mul(-1),
+    });
+    await assert.rejects(
+      robustnessReport(options({ file, plan: one, network: upside })),
+      /begun with the weights/,
+    );
     const cut = join(folder, 'cut.jsonl');
     writeFileSync(cut, readFileSync(file, 'utf8').split('\n').slice(1).join('\n'));
     await assert.rejects(
@@ -386,6 +416,42 @@ describe('a report', () => {
       robustnessReport(options({ plan: new Map([['fog', [7]]]) })),
       /severity must be a whole number/,
     );
+  });
+
+  it('counts anew what is distorted otherwise than before', async () => {
+    const file = join(folder, 'dark.jsonl');
+    const rowOf = async (factor: number) => {
+      registerDistortion({
+        name: 'report dark',
+        testGrid: [0, 1],
+        apply: ({ crops, strengths }) => crops.mul(tf.sub(1, strengths.reshape([-1, 1, 1, 1]).mul(factor))),
+      });
+      const { rows } = await robustnessReport(options({ file, plan: new Map([['report dark', [1]]]) }));
+      return rows[1];
+    };
+    const [light, dark] = [await rowOf(0.1), await rowOf(0.99)];
+    assert.notEqual(light.definition, dark.definition);
+    assert.notEqual(light.answers, dark.answers);
+    assert.deepEqual(await rowOf(0.1), light);
+  });
+
+  it('tells where an attack has no gradient to go along', async () => {
+    const { warn } = console;
+    const told: string[] = [];
+    console.warn = (text: string) => told.push(text);
+    try {
+      const sure = fromFunctions({
+        classes: 3,
+        variables: Object.fromEntries(network.variables) as Record<'filter' | 'weight', Variable>,
+        forward: (images) => network.forward(images, { training: false }).mul(1e6),
+      });
+      for (const one of [network, sure])
+        await robustnessReport(options({ network: one, plan: new Map([['fgsm', [0.01]]]) }));
+    } finally {
+      console.warn = warn;
+    }
+    assert.equal(told.length, 1);
+    assert.match(told[0], /^FGSM: at \d+ of 20 images the gradient of the loss is 0/);
   });
 
   it('tests all nineteen corruptions, the six distortions and PGD-20, unless told otherwise', () => {

@@ -169,6 +169,21 @@ describe('the run store', () => {
     assert.deepEqual(rowsAfter([{ ...first, trainLoss: first.trainLoss + 1e-9 }, ...others]), [here]);
   });
 
+  it('puts what was counted with other weights aside, and says so', (context) => {
+    const store = new RunStore(newFolder());
+    const warn = context.mock.method(console, 'warn', () => {});
+    const told = () => warn.mock.calls.map(({ arguments: [line] }) => String(line));
+    store.save(record);
+    store.addEvaluation(id, row);
+    store.save({ ...record, seconds: 7 }); // trained again to the same bits
+    assert.deepEqual([store.evaluations(id), told()], [[row], []]);
+    const history = record.history.map((epoch) => ({ ...epoch, trainLoss: epoch.trainLoss + 1e-9 }));
+    store.save({ ...record, history });
+    assert.deepEqual(store.evaluations(id), []);
+    assert.match(told().join(), /came to other weights than before.* is in .*evaluations\.before\.jsonl\.$/);
+    assert.match(readFileSync(join(store.folder(id), 'evaluations.before.jsonl'), 'utf8'), /"correct":5/);
+  });
+
   it('passes over records that are damaged or of another version, names them, and keeps them', (context) => {
     const store = new RunStore(newFolder());
     store.save(record);
@@ -316,6 +331,8 @@ describe('claims', () => {
     foreignClaim(store, id, 1, leaseSeconds - 30);
     assert.equal(await store.lock(id), undefined);
     assert.deepEqual([store.owner(id)?.process, store.owner(id)?.here], [process.pid, false]);
+    foreignClaim(store, id, 1, -leaseSeconds - 30); // its clock was wrong
+    assert.equal(store.owner(id), undefined);
     foreignClaim(store, id, 1, leaseSeconds + 30);
     assert.equal(store.owner(id), undefined);
     writeFileSync(join(store.folder(id), 'lock.1'), '');

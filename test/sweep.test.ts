@@ -1,16 +1,18 @@
 /** A sweep that is killed goes on to the same results, one that is left stops; test/soak/sweep.ts is the long form. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { appendLine } from '../lib/io/files';
 import { type Job, type JobEvent, laboratories } from '../lib/runs/job';
 import { type RunRecord, RunStore } from '../lib/runs/run-store';
 import { type RunSpec, runId } from '../lib/runs/spec';
-import { JobQueue } from '../lib/sweep/engines/engine';
+import { BASELINE_FAILED, JobQueue } from '../lib/sweep/engines/engine';
 import { localEngine } from '../lib/sweep/engines/local';
 import { planJobs } from '../lib/sweep/plan';
+import { sweepStatus } from '../lib/sweep/status';
 import { sweep, sweepJobs } from '../lib/sweep/sweep';
 import { device } from '../lib/tensorflow';
 import { killedSweep, leftovers, outcome, startSweep } from './support/sweep';
@@ -40,6 +42,35 @@ test('a sweep that is left early leaves no process at work, and its run to the n
   assert.ok(lock, 'nobody holds the run');
   await lock.release();
   assert.deepEqual(leftovers(store), []);
+});
+
+test('a failure is past once the run, or its baseline, is taken up again', () => {
+  const store = join(folder, 'failures');
+  const plan = { preset: 'smoke', store, precision: 'float32' } as const;
+  const [baseline, dependent] = planJobs(['fig1b'], { preset: 'smoke', precision: 'float32' });
+  const add = (line: unknown) => appendLine(join(store, 'failures.jsonl'), line);
+  const states = () => {
+    const { jobs } = sweepStatus(['fig1b'], plan);
+    return [baseline, dependent].map(({ id }) => jobs.find(({ job }) => job.id === id)?.state);
+  };
+  mkdirSync(store);
+  add(null);
+  const at = new Date().toISOString();
+  add({ run: baseline.id, message: 'no memory', at });
+  add({ run: dependent.id, message: BASELINE_FAILED, at });
+  assert.deepEqual(states(), ['failed', 'failed']);
+  const runs = new RunStore(store);
+  const { spec } = baseline;
+  const epoch = { trainLoss: 1, validationAccuracy: 0.5, imagesPerSecond: 1, waitingShare: 0, seconds: 1 };
+  const history = [{ epoch: 1, epochs: 2, ...epoch, best: true }];
+  const finished = new Date(Date.now() + 1000).toISOString();
+  const shared = { format: 2, id: baseline.id, spec, history, bestEpoch: 1, device: device() } as const;
+  runs.save({ ...shared, version: '0', finished, seconds: 1 });
+  assert.deepEqual(states(), ['waiting', 'waiting']); // run has trained it
+  add({ run: dependent.id, message: 'another reason', at });
+  assert.equal(states()[1], 'failed');
+  add({ run: dependent.id }); // a sweep begins again
+  assert.equal(states()[1], 'waiting');
 });
 
 test('what is to be computed anew is told to the laboratory that does it', () => {

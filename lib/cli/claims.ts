@@ -3,6 +3,7 @@ import { claimsOf, claimsTable, claims as statements } from '../paper/claims';
 import { wrapped } from '../plots/text-box';
 import { Laboratory } from '../runs/laboratory';
 import type { Given } from './commands';
+import { pluginsGiven } from './store';
 import { optionsText, printJson } from './text';
 
 type ClaimRow = ReturnType<typeof claimsTable>[number];
@@ -23,9 +24,10 @@ export function claims({ preset, divergence, data, store, json }: Given<'claims'
   } else if (isAny) {
     for (const row of claimsTable(checked)) console.log(claimText(row));
   } else {
+    const where = { data, store, plugin: pluginsGiven() };
     const cure = laboratory.preset.own
-      ? `The claims are of the paper's own treatments; for those of ${preset}: npx stability-training figures --plugin FILE${optionsText({ preset, data, store })} --out figures`
-      : `Those of Figure 1a: npx stability-training sweep${optionsText({ preset, figures: 'fig1a', data, store })}`;
+      ? `The claims are of the paper's own treatments; for those of ${preset}: npx stability-training figures${optionsText({ preset, ...where })} --out figures`
+      : `Those of Figure 1a: npx stability-training sweep${optionsText({ preset, figures: 'fig1a', divergence, ...where })}`;
     console.log(`None of the ${checked.length} claims of the paper is computed at ${preset}: their runs are not there.
 → ${cure}`);
   }

@@ -32,7 +32,8 @@ export async function evaluate(options: Given<'evaluate'>): Promise<void> {
     .evaluate(record, { distortion, strengths: wanted, onRow, onImages: (count) => bar?.advance(count) })
     .finally(() => bar?.close());
   if (json) {
-    return printJson(rows.map((row) => ({ run: record.id, ...row, ...accuracyInterval(row) })));
+    const { id, spec } = record;
+    return printJson(rows.map((row) => ({ run: id, ...row, seed: spec.seed, ...accuracyInterval(row) })));
   }
   const title = `${runTitle(record.spec)}, seed ${record.spec.seed}: ${kind.title}`;
   console.log(resultsTable(rows.map(accuracyCells), { title }).toText());

@@ -14,6 +14,7 @@ import { presetNamed } from '../runs/presets';
 import type { Results } from '../runs/run-store';
 import { figuresNamed } from '../sweep/plan';
 import type { Given } from './commands';
+import { pluginsGiven } from './store';
 import { optionsText, printJson } from './text';
 
 /** Draws the panels that have a baseline. @throws DataError if none has one */
@@ -45,7 +46,7 @@ export async function figures(options: Given<'figures'>): Promise<void> {
   }
   if (drawn.length === 0) {
     throw new DataError('No panel has a baseline yet.', {
-      cure: `Compute the runs: npx stability-training sweep${optionsText({ preset: name, figures, data, store })}`,
+      cure: `Compute the runs: npx stability-training sweep${optionsText({ preset: name, figures, divergence, data, store, plugin: pluginsGiven() })}`,
     });
   }
   const tables = await savedTables(results, out);

@@ -98,13 +98,17 @@ function parentOf(group: string | undefined): Command {
   return known ?? program.command(group).description(groups[group]);
 }
 
-// Whoever reads may have enough, as head does: the work goes on without.
-for (const stream of [process.stdout, process.stderr])
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-  });
+// Whoever reads may have enough, as head does, or progress have no room: the work goes on without. Results must be written.
+process.stderr.on('error', () => {});
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') return;
+  end(fileError(error, 'stdout'));
+  process.exit();
+});
 
-program.parseAsync().catch((thrown: unknown) => {
+program.parseAsync().catch(end);
+
+function end(thrown: unknown): void {
   // Node's own timers reject with an error of theirs, whose cause is the reason of the signal.
   const reason = thrown instanceof Error && thrown.cause instanceof Stopped ? thrown.cause : thrown;
   const error = fileError(reason);
@@ -114,4 +118,4 @@ program.parseAsync().catch((thrown: unknown) => {
     for (const problem of error.problems.slice(100)) console.error(`  ${problem}`);
   console.error(`${error.message}${error.cure === undefined ? '' : `\n→ ${error.cure}`}`);
   process.exitCode = error instanceof Stopped ? 130 : 1;
-});
+}

@@ -39,7 +39,11 @@ export function option<T = string>(
 ): Valued<T | undefined> {
   return new Valued((name) => {
     const made = new Option(`--${name} ${takes}`, description);
-    return parse === undefined ? made : made.argParser(parse);
+    if (made.variadic) return made;
+    return made.argParser((text: string) => {
+      if (text === '') throw new InvalidArgumentError('It is empty.'); // as of a variable that is not set
+      return parse === undefined ? text : parse(text);
+    });
   });
 }
 

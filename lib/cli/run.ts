@@ -38,7 +38,7 @@ export async function run(options: Given<'run'>): Promise<void> {
   console.log(
     `\n${runTitle(record.spec)}, seed ${seed}: epoch ${bestEpoch} is kept, ` +
       `${percent(history[bestEpoch - 1].validationAccuracy)} of the validation images; ` +
-      `${duration(seconds)} on ${device.name}.\nRun ${id}`,
+      `${duration(seconds)} on ${device.name}, in ${record.spec.precision}.\nRun ${id}`,
   );
 }
 

@@ -1,6 +1,7 @@
 /** What commands find in a store. */
 import { ArgumentError, DataError } from '../io/errors';
 import { changedError } from '../io/registry';
+import { plugins } from '../runs/experiment';
 import { Laboratory, type LaboratoryOptions, RUNS } from '../runs/laboratory';
 import { checkPictures, presetHere } from '../runs/preset-pictures';
 import { knownPresets, type Preset, presetNamed } from '../runs/presets';
@@ -43,6 +44,9 @@ export function findRun(
   }
   throw new DataError(`The run ${id} is not finished.`, { cure: 'Finish it with run or sweep first.' });
 }
+
+/** The plugins as --plugin takes them; undefined where there are none. */
+export const pluginsGiven = () => plugins().join(',') || undefined;
 
 /**
  * A run's preset: an experiment on its pictures, or one whose pictures are not here; else any, whatever the pictures.

@@ -20,9 +20,10 @@ export function printJson(value: unknown): void {
   console.log(JSON.stringify(value, undefined, 2));
 }
 
-/** Options as they are typed again, those that were given: ` --data mine --store runs`. */
+/** Options as they are typed again, those that were given: ` --data mine --store "my runs"`. */
 export function optionsText(options: Readonly<Record<string, unknown>>): string {
+  const typed = (value: unknown) => (/^[\w./:,+@-]+$/.test(`${value}`) ? value : JSON.stringify(`${value}`));
   return Object.entries(options)
-    .map(([name, value]) => (value === undefined ? '' : ` --${name} ${value}`))
+    .map(([name, value]) => (value === undefined ? '' : ` --${name} ${typed(value)}`))
     .join('');
 }

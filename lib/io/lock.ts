@@ -127,7 +127,8 @@ function newest(folder: string): { readonly generation: number; readonly owner?:
   const { holder, seen } = last;
   if (seen.getTime() === RELEASED) return { generation };
   const here = SELF.machine !== undefined && holder?.machine === SELF.machine;
-  const works = here ? isAlive(holder) : now(folder) - seen.getTime() <= LEASE_MS;
+  // A sign of life far in the future is of a clock that was wrong.
+  const works = here ? isAlive(holder) : Math.abs(now(folder) - seen.getTime()) <= LEASE_MS;
   return works ? { generation, owner: { process: holder?.process ?? 0, here, seen } } : { generation };
 }
 

@@ -142,9 +142,8 @@ export function runsTable(results: Results): ResultsTable {
 }
 
 /**
- * Lists what was counted, a row for each run and test strength: the run's id, `title`, `epochs` and `data set`, the test
- * `distortion` and its `strength`
- * (none for images without JPEG), the `seed` of the distortion, how many of `total` test images were `correct`, and that
+ * Lists what was counted, a row for each run and test strength: the run's id, `title`, `epochs`, `data set` and `seed`, the
+ * test `distortion` and its `strength` (none for images without JPEG), how many of `total` test images were `correct`, and that
  * as `accuracy`, 0..1.
  */
 export function evaluationsFrame(results: Results): Frame {
@@ -165,7 +164,7 @@ export function evaluationsTable(results: Results): ResultsTable {
     distortion: ({ distortion }) => distortion,
     strength: ({ strength }) => part(strength, 0),
     'second strength': ({ strength }) => part(strength, 1),
-    seed: ({ seed }) => seed,
+    seed: ({ spec }) => spec.seed,
     correct: ({ correct }) => correct,
     total: ({ total }) => total,
     accuracy: ({ correct, total }) => correct / total,

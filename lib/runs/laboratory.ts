@@ -309,13 +309,14 @@ export class Laboratory {
     }
   }
 
-  /** Says once in a notebook whom it waits for, as where a class shares a store. */
+  /** Says once whom it waits for, as where a class shares a store. */
   #tellWaiting(id: string): void {
     const owner = this.store.owner(id);
-    if (owner === undefined || !currentKernel() || this.#awaited.has(id)) return;
+    if (owner === undefined || this.#awaited.has(id)) return;
     this.#awaited.add(id);
     const machine = owner.here ? 'this machine' : 'another machine';
-    console.log(`Waiting for process ${owner.process} of ${machine}, which works on the run ${id}.`);
+    const tell = currentKernel() ? console.log : console.error; // stdout is a command's own
+    tell(`Waiting for process ${owner.process} of ${machine}, which works on the run ${id}.`);
   }
 
   /** What stops the work at hand: the laboratory's signal or the cell's interrupt, and a lock that was lost. */

@@ -68,6 +68,7 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
     epochs: 1,
     batchSize: 64,
     testStride: 100,
+    threads: 1,
   },
   /** Real CIFAR-10 on two CPU cores, without a download. */
   laptop: {

@@ -1,5 +1,5 @@
 /** Runs on disk: a folder a run, named by its id. What is there is whole; what is begun is gone on from. */
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { definitionOf } from '../distortions';
@@ -235,11 +235,23 @@ export class RunStore {
     return statSync(this.#file(id, 'spec.json'), { throwIfNoEntry: false })?.mtime;
   }
 
-  /** Ends a run whose weights are there already; removes its checkpoints. */
+  /** Ends a run whose weights are there already; removes its checkpoints, and puts counts of other weights aside. */
   save(record: RunRecord): void {
-    this.begin(record.spec);
-    writeWhole(this.#file(record.id, 'record.json'), jsonText(record));
-    removeCheckpoint(this.checkpointFile(record.id));
+    const { id, spec } = record;
+    const before = orIfBad(() => this.find(id));
+    const counts = this.#file(id, 'evaluations.jsonl');
+    this.begin(spec);
+    if (before && lossesOf(before) !== lossesOf(record) && existsSync(counts)) {
+      const aside = this.#file(id, 'evaluations.before.jsonl');
+      renameSync(counts, aside);
+      const others =
+        spec.from === undefined ? ' Runs that started from the earlier ones are still there.' : '';
+      console.warn(
+        `The run ${id} came to other weights than before, as on another machine: what was counted with the earlier ones is in ${aside}.${others}`,
+      );
+    }
+    writeWhole(this.#file(id, 'record.json'), jsonText(record));
+    removeCheckpoint(this.checkpointFile(id));
   }
 
   /** All finished runs; records that are damaged or of another version are passed over with a warning. */
@@ -277,14 +289,17 @@ export class RunStore {
   #shippedRows(id: string): readonly EvaluationRow[] {
     const shipped = this.#shipped.get(id);
     if (shipped === undefined) return [];
-    const losses = (of?: RunRecord) => of?.history.map(({ trainLoss }) => trainLoss).join();
-    return losses(this.find(id)) === losses(shipped.record) ? shipped.rows : [];
+    const found = this.find(id);
+    return found && lossesOf(found) === lossesOf(shipped.record) ? shipped.rows : [];
   }
 
   addEvaluation(id: string, row: EvaluationRow): void {
     appendLine(this.#file(id, 'evaluations.jsonl'), { run: id, ...row });
   }
 }
+
+/** Tells the weights that a training came to from those of another machine. */
+const lossesOf = ({ history }: RunRecord) => history.map(({ trainLoss }) => trainLoss).join();
 
 /** Gives what is read of a run; where its files are damaged or of another version, what `otherwise` makes of the error. */
 export function orIfBad<T, Other = undefined>(

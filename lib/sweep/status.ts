@@ -3,6 +3,7 @@ import { type DataError, failureText } from '../io/errors';
 import type { Owner } from '../io/lock';
 import { eachTest, type Job, restOf, workOf } from '../runs/job';
 import { orIfBad, testedRows } from '../runs/run-store';
+import { BASELINE_FAILED } from './engines/engine';
 import type { SweepSubject } from './plan';
 import { failuresIn, type StoredPlan, sweepJobs } from './sweep';
 
@@ -55,10 +56,13 @@ export function sweepStatus(figures: SweepSubject, options: StoredPlan): SweepSt
     const row = testedRows(spec, record ? runs.evaluations(id) : []);
     const tested = eachTest(job).filter((test) => row(test) !== undefined).length;
     const owner = runs.owner(id);
-    const message = failures.get(id);
+    const { message, at = '' } = failures.get(id) ?? {};
+    // What `run` has done since, here or of the baseline, makes a failure a thing of the past.
+    const isPast =
+      message === BASELINE_FAILED ? runs.isFinished(spec.from ?? '') : record && record.finished > at;
     const begun = { ...shared, epoch: history.length, tested };
     if (owner !== undefined) return { ...begun, state: 'running', owner };
-    if (message !== undefined) return { ...begun, state: 'failed', message };
+    if (message !== undefined && !isPast) return { ...begun, state: 'failed', message };
     return { ...begun, state: record === undefined && history.length > 0 ? 'stopped' : 'waiting' };
   };
   const statuses = jobs.map((job): JobStatus => {

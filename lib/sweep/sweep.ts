@@ -55,12 +55,14 @@ export async function* sweep(
   let done = jobs.length - missing.length;
   yield { jobs: jobs.length, done };
   if (missing.length === 0) return;
+  const failures = failuresIn(store);
+  for (const { id } of missing) if (failures.get(id)?.message) addFailure(store, { run: id });
   for await (const event of engine.run(missing, { store, signal })) {
     const { job, kind, message = '' } = event;
     if (kind === 'failed') {
       if (message.startsWith(NO_ROOM_TEXT)) throw new NoRoomError(message); // no other could be done
       makeFolder(store);
-      appendLine(failuresFile(store), { run: job.id, message });
+      addFailure(store, { run: job.id, message, at: new Date().toISOString() });
     }
     if (kind === 'done') done++;
     yield { jobs: jobs.length, done, event };
@@ -134,9 +136,18 @@ function withTestsOf(runs: RunStore, { tests, ...job }: Job): Job {
 
 /** A line a run that a sweep gave up, beside the folders of the runs. */
 const failuresFile = (store: string) => join(store, 'failures.jsonl');
+const addFailure = (store: string, failure: Failure) => appendLine(failuresFile(store), failure);
 
-/** Why runs were given up the last time, by id; also of runs that have been finished since. */
-export function failuresIn(store: string): ReadonlyMap<string, string> {
-  const lines = readLines(failuresFile(store)) as { readonly run: string; readonly message: string }[];
-  return new Map(lines.map(({ run, message }) => [run, message]));
+/** A line of that file; without a message where a later sweep takes the run up again. */
+interface Failure {
+  readonly run: string;
+  readonly message?: string;
+  /** When, ISO 8601. */
+  readonly at?: string;
+}
+
+/** How runs were given up the last time, by id. */
+export function failuresIn(store: string): ReadonlyMap<string, Failure> {
+  const lines = readLines(failuresFile(store)).map((line) => Object(line) as Failure);
+  return new Map(lines.map((line) => [line.run, line]));
 }

@@ -29,7 +29,7 @@ const end = () => {
   stop.abort(new UserError('Stopped.'));
   if (!busy) process.exit(0);
 };
-process.on('SIGTERM', end).on('SIGINT', end).on('disconnect', end);
+process.on('SIGTERM', end).on('SIGINT', end).on('SIGHUP', end).on('disconnect', end);
 process.on('message', (jobs: readonly Job[]) => {
   busy = true;
   void work(jobs).then(() => {
