@@ -25,6 +25,7 @@ import { text } from 'node:stream/consumers';
 import { after, describe, it } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import sharp from 'sharp';
+import { commands, type Described } from '../lib/cli/commands';
 import { STORE } from '../lib/data/build/pack';
 import { StoreWriter } from '../lib/data/build/store-writer';
 import { readSafetensors } from '../lib/model/safetensors';
@@ -109,6 +110,31 @@ describe('help and refusals', () => {
       assert.match(out, new RegExp(`Examples?:\n {2}npx stability-training ${command}`), command);
       assert.match(out, /Exit codes: 0/, command);
     }
+  });
+
+  it('every command that a page tells to type has options that there are', () => {
+    const notebooks = readdirSync(join(root, 'notebooks')).filter((name) => /\.(ipynb|md)$/.test(name));
+    const pages = [
+      'README.md',
+      'environment.md',
+      'CONTRIBUTING.md',
+      'lib/kernel/README.md',
+      'lib/tensorflow/README.md',
+    ];
+    const all: Readonly<Record<string, Described>> = commands;
+    let found = 0;
+    for (const page of [...pages, ...notebooks.map((name) => join('notebooks', name))]) {
+      const text = readFileSync(join(root, page), 'utf8').replaceAll('\\n', '\n');
+      for (const [typed, rest] of text.matchAll(/npx stability-training ([a-z][^`\n"]*)/g)) {
+        const [first, second] = rest.split(/\s+/);
+        const { options } = all[`${first} ${second}`] ?? all[first] ?? assert.fail(`${page}: ${typed}`);
+        const flags = Object.entries(options).map(([name, option]) => option.named(name).long);
+        for (const [flag] of rest.replace(/ # .*| && .*/, '').matchAll(/--[a-z-]+/g))
+          assert.ok(flag === '--help' || flags.includes(flag), `${page}: ${typed}`);
+        found++;
+      }
+    }
+    assert.ok(found > 30, `${found}`);
   });
 
   it('a wrong option is named with what was expected', async () => {
