@@ -9,6 +9,7 @@ import { batches } from '../lib/data/batches';
 import { openCifar10 } from '../lib/data/build/cifar10';
 import { IMAGENET, readImages, type Split, subset } from '../lib/data/dataset';
 import {
+  beginDistortion,
   compose,
   type Distortion,
   type DistortionInput,
@@ -1013,20 +1014,37 @@ describe('what changes while it trains', () => {
     assert.equal(again.history[2].trainLoss, whole.history[2].trainLoss);
   });
 
-  it('begins each run with a registered distortion by its first value', async () => {
+  it('is the first value again in each run of a laboratory, not in each training', async () => {
     const factor = new Variable('factor', tf.scalar(0.9));
     const apply = ({ crops, strengths }: DistortionInput) =>
       crops.mul(tf.sub(1, strengths.reshape([-1, 1, 1, 1]).mul(factor.read())));
     const kind = registerDistortion({ name: 'fading dark', testGrid: [0, 1], apply });
-    const onEpoch = () => tf.tidy(() => factor.assign(factor.read().mul(0.5)));
-    const losses = async () => {
-      const distortion = { kind, strength: 1 };
-      const { history } = await train({ ...augmented, distortion, onEpoch, network: plainNetwork() });
-      return history.map(({ trainLoss }) => trainLoss);
+    const lossAt = async (value: number) => {
+      tf.tidy(() => factor.assign(tf.scalar(value)));
+      const given = { ...augmented, epochs: 1, distortion: { kind, strength: 1 } };
+      const { history } = await train({ ...given, network: plainNetwork() });
+      return history[0].trainLoss;
     };
-    const first = await losses();
-    assert.ok(factor.values()[0] < 0.5);
-    assert.deepEqual(await losses(), first);
+    assert.notEqual(await lossAt(0.9), await lossAt(0.1));
+    beginDistortion(kind);
+    assert.ok(Math.abs(factor.values()[0] - 0.9) < 1e-6);
+  });
+
+  it('is made for the side of the pictures, at the first call and at any', async () => {
+    let mask: Tensor | undefined;
+    const vignette = {
+      ...dark(() => 1),
+      apply({ crops }: DistortionInput) {
+        mask ??= tf.keep(tf.fill([crops.shape[1], crops.shape[1], 1], 0.5));
+        return crops.mul<Tensor4D>(mask);
+      },
+    };
+    await train({
+      ...augmented,
+      epochs: 1,
+      distortion: { kind: vignette, strength: 1 },
+      network: plainNetwork(),
+    });
   });
 
   it('is no distortion that is not registered and leaves 0..1', async () => {
@@ -1441,17 +1459,27 @@ describe('what plain JavaScript gives wrong', () => {
     assert.equal(new Set([first, wider, graphOf()]).size, 3);
   });
 
-  it('is a network that computes something else at each seed', () => {
+  it('is no network that computes something else at each seed, as by its dropout', () => {
+    let factor = 1;
     const make = ({ classes, seed }: { classes: number; seed: number }) =>
       fromFunctions({
         classes,
         variables: { weight: normalTensor([seed, 2], [3, classes], 0.1) },
-        forward: (x, { weight }) => x.mean<Tensor2D>([1, 2]).add(seed).matMul(weight),
+        forward: (x, { weight }) =>
+          x
+            .mean<Tensor2D>([1, 2])
+            .add(factor * seed)
+            .matMul(weight),
       });
-    const form = registerNetwork({ name: 'seeded', make });
+    const shape = { classes: 10, side: 28 };
+    const form = withGraph(registerNetwork({ name: 'seeded', make }), shape);
+    for (const seed of [0, 1, 7]) makeNetwork(form, { ...shape, seed, precision: 'float32' }).dispose();
+    factor = 2;
+    makeNetwork(form, { ...shape, seed: 0, precision: 'float32' }).dispose();
+    const other = { ...form, graph: 'another-one' };
     assert.throws(
-      () => withGraph(form, { classes: 10, side: 28 }),
-      /The network "seeded" computes something else at each seed/,
+      () => makeNetwork(other, { ...shape, seed: 1, precision: 'float32' }),
+      /"seeded" is not the one that the run was planned with/,
     );
   });
 
@@ -1471,7 +1499,7 @@ describe('what plain JavaScript gives wrong', () => {
     } finally {
       console.warn = warn;
     }
-    assert.match(told.join(), /The distortion "mixup" makes something else of a picture that is alone/);
+    assert.match(told.join(), /The distortion "mixup" makes something else of a picture a second time/);
   });
 
   it('is a network of another data set, or without an answer, among pictures with answers', async () => {
@@ -1501,20 +1529,27 @@ describe('what plain JavaScript gives wrong', () => {
     await assert.rejects(shown(broken), /answers with NaN/);
   });
 
-  it('is a gain of rows of other images or another definition', async () => {
+  it('is a gain of rows of another definition', async () => {
     const network = plainNetwork();
     const rowOf = async (factor: number) => {
-      const kind = { ...distortionNamed('brightness'), name: 'dim', none: 0, testGrid: [0, 1], check() {} };
-      const distortion = { ...kind, apply: ({ crops }: DistortionInput) => crops.mul<Tensor4D>(factor) };
-      for await (const row of evaluate({ network, dataset, distortion, strengths: [1] })) return row;
+      const apply = ({ crops, strengths }: DistortionInput) =>
+        crops.mul(tf.sub(1, strengths.reshape([-1, 1, 1, 1]).mul(factor)));
+      registerDistortion({ name: 'dim', testGrid: [0, 1], apply });
+      for await (const row of evaluate({ network, dataset, distortion: 'dim', strengths: [1] })) return row;
       return assert.fail();
     };
-    const [row, other] = [await rowOf(0.9), await rowOf(0.1)];
+    const [row, other] = [await rowOf(0.1), await rowOf(0.9)];
     assert.equal(accuracyGain(row, row).gain, 0);
     assert.throws(
       () => accuracyGain(row, other),
       /A gain is of the same test images, but these are .* dim \(/,
     );
+    const { definition: _, ...earlier } = other;
+    accuracyGain(row, earlier); // of an earlier version, which did not say
+    const rows = [];
+    for (const distortion of [rotation, { ...rotation, testGrid: [0, 30] }])
+      for await (const one of evaluate({ network, dataset, distortion, strengths: [30] })) rows.push(one);
+    assert.equal(accuracyGain(rows[0], rows[1]).gain, 0);
   });
 
   it('is a key that there is not', () => {

@@ -106,10 +106,12 @@ const own = new Registry<Part>('distortion', {
 
 const beginnings = new Beginnings<Part>();
 
-/** The parts of a distortion that are one's own, registered or not. */
-function ownParts(distortion: Distortion): readonly Part[] {
+/** The parts of a distortion that are one's own, registered or not; a copy of the library's with another grid is none. */
+export function ownParts(distortion: Distortion): readonly Part[] {
   const parts = 'parts' in distortion ? (distortion as Composition).parts : [distortion as Part];
-  return parts.filter((part) => builtIn.get(part.name) !== part && !PGD.test(part.name));
+  const isBuiltIn = ({ name, apply, make }: Part) =>
+    PGD.test(name) || [...builtIn.values()].some((one) => one.apply === apply && one.make === make);
+  return parts.filter((part) => !isBuiltIn(part));
 }
 
 /** Gives the variables of a distortion the values that they had when it was registered: runs are alike in any order. */
@@ -117,11 +119,11 @@ export function beginDistortion(distortion: Distortion): void {
   for (const part of ownParts(distortion)) if (own.get(part.name) === part) beginnings.restore(part);
 }
 
-/** What the parts of one's own compute now, as far as they can be recorded, and the variables that they read. */
-export function ownGraphs(distortion: Distortion): readonly ReturnType<typeof graphHash>[] {
+/** What the parts of one's own compute now of pictures of a side, as far as they can be recorded, and the variables that they read. */
+export function ownGraphs(distortion: Distortion, side: number): readonly ReturnType<typeof graphHash>[] {
   return ownParts(distortion).flatMap((part) => {
     try {
-      return [graphOf(part)];
+      return [graphAt(part, side)];
     } catch {
       return []; // training says what is wrong with it
     }
@@ -132,23 +134,23 @@ export function ownGraphs(distortion: Distortion): readonly ReturnType<typeof gr
 const SIDES = [8, 28, 56, 64, 112, 128, 224, ...Array.from({ length: 300 }, (_, at) => at + 1)];
 
 /** What `apply` makes of small pictures, or of those of the first side that it takes. */
-function graphOf({ apply }: Part) {
-  return firstTaken(SIDES, (side) => {
-    const sourceSide = Math.max(10, sourceSideOf(side));
-    return graphHash(
-      (input) => {
-        const gradient = (images: Tensor4D): Tensor4D => images.mul(2);
-        const divergenceGradient = (images: Tensor4D): Tensor4D => images.mul(3);
-        return { distorted: apply({ ...input, gradient, divergenceGradient }) };
-      },
-      () => ({
-        squares: tf.zeros([2, sourceSide, sourceSide, 3]) as Tensor4D,
-        crops: tf.zeros([2, side, side, 3]) as Tensor4D,
-        strengths: tf.zeros([2]),
-        seeds: tf.zeros([2, 2], 'int32') as Tensor2D,
-      }),
-    );
-  });
+const graphOf = (part: Part) => firstTaken(SIDES, (side) => graphAt(part, side));
+
+function graphAt({ apply }: Part, side: number) {
+  const sourceSide = Math.max(10, sourceSideOf(side));
+  return graphHash(
+    (input) => {
+      const gradient = (images: Tensor4D): Tensor4D => images.mul(2);
+      const divergenceGradient = (images: Tensor4D): Tensor4D => images.mul(3);
+      return { distorted: apply({ ...input, gradient, divergenceGradient }) };
+    },
+    () => ({
+      squares: tf.zeros([2, sourceSide, sourceSide, 3]) as Tensor4D,
+      crops: tf.zeros([2, side, side, 3]) as Tensor4D,
+      strengths: tf.zeros([2]),
+      seeds: tf.zeros([2, 2], 'int32') as Tensor2D,
+    }),
+  );
 }
 
 /**
@@ -234,7 +236,7 @@ function checkNone(distortion: Part): void {
   }
   if (pair && alone && changeIn(alone.distorted, pair.distorted) >= VISIBLE) {
     console.warn(
-      `The distortion "${name}" makes something else of a picture that is alone in its batch: networks and figures then see different ones.\n→ Let apply treat each picture by itself, with random numbers of its seed.`,
+      `The distortion "${name}" makes something else of a picture a second time, alone in its batch: networks and figures then see different ones.\n→ Let apply treat each picture by itself, with random numbers of its seed.`,
     );
   }
 }
@@ -268,15 +270,9 @@ function tried(count: number, strength: number, { title, apply }: Part) {
   }
 }
 
-/**
- * Tells one's own distortions of the same name apart, in compositions too; undefined where all parts are the library's. By its
- * name, that which was registered last.
- */
-export function definitionOf(of: string | Distortion): string | undefined {
-  const definitions =
-    typeof of === 'string'
-      ? of.split('+').flatMap((part) => own.definition(part) ?? [])
-      : ownParts(of).map((part) => own.definitionOf(part));
+/** Tells one's own registered distortions of a name apart, in compositions too; undefined where all parts are the library's. */
+export function definitionOf(name: string): string | undefined {
+  const definitions = name.split('+').flatMap((part) => own.definition(part) ?? []);
   return definitions.length > 0 ? definitions.join('+') : undefined;
 }
 

@@ -212,7 +212,7 @@ export class AccuracyMeter {
         const inputs = () => stepInputs(batch, this.dataset, planned);
         if (isAttack) {
           gradient = tf.tidy(() => this.#steps.gradient(inputs()).gradient as Tensor4D);
-          spared += stillIn(gradient);
+          if (this.distortion?.steps === undefined) spared += stillIn(gradient); // others begin elsewhere
         }
         for (const [plan, each] of plans.entries()) {
           part.push({ ...this.#distort(batch, each, gradient), plan, start: batch.indices[0] });

@@ -78,7 +78,7 @@ export async function* evaluate(options: EvaluateOptions): AsyncGenerator<Evalua
   try {
     const images = splitDigest(split);
     const { name } = distortion;
-    const definition = definitionOf(distortion);
+    const definition = definitionOf(name);
     const networks = [{ become: () => {}, strengths }];
     for await (const { strength, count } of meter.countEach(split, networks, { seed, signal })) {
       const what = { distortion: name, ...(definition && { definition }), strength, seed };
@@ -117,8 +117,9 @@ export function accuracyInterval({ correct, total }: Pick<EvaluationRow, 'correc
  * @throws ArgumentError for rows of another distortion, strength, seed or other images, or without answers
  */
 export function accuracyGain(row: EvaluationRow, reference: EvaluationRow) {
+  const areDefined = row.definition !== undefined && reference.definition !== undefined;
   const ofImages = ({ distortion, definition, strength, seed, total }: EvaluationRow) =>
-    `${total} images, ${distortion}${definition ? ` (${definition})` : ''} at ${JSON.stringify(strength)}, seed ${seed}`;
+    `${total} images, ${distortion}${areDefined ? ` (${definition})` : ''} at ${JSON.stringify(strength)}, seed ${seed}`;
   if (ofImages(row) !== ofImages(reference)) {
     throw new ArgumentError(
       `A gain is of the same test images, but these are ${ofImages(row)}, and ${ofImages(reference)}.`,

@@ -12,11 +12,13 @@ export const CLEAN = { distortion: 'none', strength: 0 } as const;
 export interface ReportSubject {
   /** What the network is called. */
   readonly network: string;
-  /** Tells its weights, and what it computes with them: 16 hexadecimal digits. */
+  /** Tells its weights: 16 hexadecimal digits. */
   readonly weights: string;
+  /** Tells what it computes with them; reports of earlier versions do not say it, nor `split`. */
+  readonly graph?: string;
   readonly dataset: {
     readonly name: string;
-    /** Tells the images, their classes and their order: 16 hexadecimal digits. */
+    /** Of the pictures, their classes and their order, as they are stored, in 16 hexadecimal digits. */
     readonly digest: string;
     readonly classes: number;
     /** Side of the crop that the network sees, in pixels. */
@@ -24,6 +26,8 @@ export interface ReportSubject {
     /** How many of the test images, stratified. */
     readonly images: number;
   };
+  /** Tells the test images and their order. */
+  readonly split?: string;
   readonly normalisation: Normalisation;
   /** Of the images' random distortions. */
   readonly seed: number;
@@ -42,7 +46,7 @@ export interface RobustnessReport extends ReportSubject {
 
 /** What the measures are made of: a {@link RobustnessReport}, or the tests of a run. */
 export interface CountedReport
-  extends Pick<RobustnessReport, 'network' | 'seed' | 'rows'>,
+  extends Pick<RobustnessReport, 'network' | 'seed' | 'rows' | 'split'>,
     Partial<Pick<RobustnessReport, 'calibration'>> {
   readonly dataset: Pick<ReportSubject['dataset'], 'name' | 'digest' | 'images'> &
     Partial<Pick<ReportSubject['dataset'], 'side'>>;
@@ -178,8 +182,9 @@ function average(values: ArrayLike<number>): number {
 
 /** @throws ArgumentError naming both sides, where they are of other pictures or seeds */
 export function checkComparable(report: Omit<CountedReport, 'rows'>, baseline: typeof report): void {
-  const picturesOf = ({ dataset: { images, name, digest, side }, seed }: typeof report) =>
-    `${images} images of ${name} (${digest})${side === undefined ? '' : ` at ${side} px`}, seed ${seed}`;
+  const areSplit = report.split !== undefined && baseline.split !== undefined;
+  const picturesOf = ({ dataset: { images, name, digest, side }, split, seed }: typeof report) =>
+    `${images} images of ${name} (${areSplit ? split : digest})${side === undefined ? '' : ` at ${side} px`}, seed ${seed}`;
   const [own, base] = [picturesOf(report), picturesOf(baseline)];
   if (own === base) return;
   throw new ArgumentError(

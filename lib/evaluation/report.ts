@@ -114,7 +114,7 @@ export async function robustnessReport(options: ReportOptions): Promise<Robustne
     try {
       const starts = distortion.steps === undefined ? 1 : restarts; // an attack of steps begins at random
       const networks = [{ become() {}, strengths: missing }];
-      const definition = definitionOf(distortion);
+      const definition = definitionOf(distortion.name);
       for await (const { strength, count } of meter.countEach(split, networks, { seed, signal })) {
         const right = count.answers;
         for (let start = 1; start < starts; start++) {
@@ -134,30 +134,34 @@ export async function robustnessReport(options: ReportOptions): Promise<Robustne
 function subjectOf({ name, network, dataset, seed = 0, restarts = 1 }: ReportOptions, split: Split) {
   return {
     network: name,
-    weights: digestOf(network, dataset.cropSide),
+    weights: digestOf(network),
+    graph: graphOf(network, dataset.cropSide),
     dataset: {
       name: dataset.name,
-      digest: splitDigest(split),
+      digest: dataset.test.store.digest,
       classes: dataset.classNames.length,
       side: dataset.cropSide,
       images: split.length,
     },
+    split: splitDigest(split),
     normalisation: normalisationOf(dataset),
     seed,
     ...(restarts > 1 && { restarts }),
   };
 }
 
-/** Tells a network by its weights and by what it computes with them. */
-function digestOf(network: Network, side: number): string {
+function digestOf(network: Network): string {
   const hash = createHash('sha256');
   for (const [name, values] of network.snapshot()) hash.update(name).update(values);
-  const graph = graphHash(
+  return hash.digest('hex').slice(0, 16);
+}
+
+function graphOf(network: Network, side: number): string {
+  const { hash } = graphHash(
     ({ images }) => ({ logits: logitsOf(network, images, { training: false }) }),
     () => ({ images: tf.zeros([2, side, side, 3]) as Tensor4D }),
   );
-  hash.update(graph.hash);
-  return hash.digest('hex').slice(0, 16);
+  return hash;
 }
 
 /** What was counted so far, in memory and on disk. */
@@ -204,7 +208,11 @@ function checkSame(here: ReportSubject, there: ReportSubject | undefined, file: 
     throw new DataError(`${file} is there, and it does not begin as a report does.`, { cure });
   }
   const keys = Object.keys({ ...there, ...here }) as (keyof ReportSubject)[];
-  const different = keys.find((key) => JSON.stringify(here[key]) !== JSON.stringify(there[key]));
+  // Reports of earlier versions do not say all.
+  const isSaid = (key: keyof ReportSubject) => !['graph', 'split'].includes(key) || key in there;
+  const different = keys.find(
+    (key) => isSaid(key) && JSON.stringify(here[key]) !== JSON.stringify(there[key]),
+  );
   if (different === undefined) return;
   throw new DataError(
     `${file} was begun with the ${different} ${JSON.stringify(there[different])}, but now it is ${JSON.stringify(here[different])}.`,

@@ -46,12 +46,6 @@ export class Registry<T extends { readonly name: string }> {
     return this.#known.get(name)?.definition;
   }
 
-  /** The same of a thing that need not have been added. */
-  definitionOf(thing: T): string {
-    const known = this.#known.get(thing.name);
-    return known?.thing === thing ? known.definition : definitionOf(thing, this.options.computed);
-  }
-
   /** Finds what a run was planned with. @throws ArgumentError if it is not known here, or was changed since */
   planned(name: string, definition: string): T {
     const known = this.#known.get(name);

@@ -96,8 +96,18 @@ export function makeNetwork(
         { cure: 'make gets the number of classes: use it.' },
       );
     }
-    if (graph !== undefined && graph.split('-')[0] !== graphOf(name, network, side))
-      throw changedError('network', name);
+    const planned = graph?.split('-')[0];
+    // What it computes may depend on the seed, as that of a dropout: planned is the graph of seed 0.
+    const ofFirst = () => {
+      const first = seeded(0, () => makeBy(maker, { classes, side, seed: 0 }));
+      try {
+        return graphOf(name, first, side);
+      } finally {
+        first.dispose();
+      }
+    };
+    const isPlanned = planned === undefined || planned === graphOf(name, network, side);
+    if (!isPlanned && (seed === 0 || planned !== ofFirst())) throw changedError('network', name);
     return network;
   } catch (error) {
     network.dispose();
@@ -127,14 +137,8 @@ export function withGraph(form: NetworkForm, shape: Pick<NetworkShape, 'classes'
     try {
       const [network] = networks;
       checkLogits(network, shape.side);
-      const [graph, other] = networks.map((one) => graphOf(form.name, one, shape.side));
-      if (graph !== other) {
-        throw new ArgumentError(`The network "${form.name}" computes something else at each seed.`, {
-          cure: 'Take the seed for first weights alone: dropout has one of its own, and draws anew in each step.',
-        });
-      }
       const [beginning, another] = networks.map(beginningOf);
-      known.set(key, `${graph}-${beginning}`);
+      known.set(key, `${graphOf(form.name, network, shape.side)}-${beginning}`);
       if (beginning === another && network.weightsFile === undefined) {
         console.warn(
           `The network "${form.name}" begins with the same weights at every seed.\n→ Unless they are to be these, draw them by the seed that make is given: normalTensor([seed, 1], …).`,

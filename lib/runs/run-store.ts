@@ -242,12 +242,12 @@ export class RunStore {
     const counts = this.#file(id, 'evaluations.jsonl');
     this.begin(spec);
     if (before && lossesOf(before) !== lossesOf(record) && existsSync(counts)) {
-      const aside = this.#file(id, 'evaluations.before.jsonl');
+      const aside = this.#file(id, `evaluations.${before.finished.replaceAll(':', '-')}.jsonl`);
       renameSync(counts, aside);
       const others =
         spec.from === undefined ? ' Runs that started from the earlier ones are still there.' : '';
       console.warn(
-        `The run ${id} came to other weights than before, as on another machine: what was counted with the earlier ones is in ${aside}.${others}`,
+        `The run ${id} came to other weights than before, as on another machine or with other threads: what was counted with the earlier ones is in ${aside}.${others}`,
       );
     }
     writeWhole(this.#file(id, 'record.json'), jsonText(record));

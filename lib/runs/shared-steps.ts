@@ -1,6 +1,12 @@
 /** What runs share: a step that is compiled once for all that are alike, an image that is distorted once for all. */
 import type { ImageDataset } from '../data/dataset';
-import { type Distortion, definitionOf, type Strength } from '../distortions';
+import {
+  beginDistortion,
+  type Distortion,
+  definitionOf,
+  distortionNamed,
+  type Strength,
+} from '../distortions';
 import { AccuracyMeter, type Observed } from '../evaluation/accuracy';
 import { type EvaluationRow, rowOf } from '../evaluation/evaluate';
 import type { Network } from '../model/network';
@@ -90,6 +96,7 @@ export class SharedTraining {
         trainer.network.restore(first.snapshot());
         first.dispose();
       }
+      if (distortion) beginDistortion(distortionNamed(distortion.kind));
       return await work(trainer.network, (options) =>
         trainer.train({ ...spec, ...options, method, distortion }),
       );

@@ -56,10 +56,10 @@ export function sweepStatus(figures: SweepSubject, options: StoredPlan): SweepSt
     const row = testedRows(spec, record ? runs.evaluations(id) : []);
     const tested = eachTest(job).filter((test) => row(test) !== undefined).length;
     const owner = runs.owner(id);
-    const { message, at = '' } = failures.get(id) ?? {};
+    const { message, at } = failures.get(id) ?? {};
     // What `run` has done since, here or of the baseline, makes a failure a thing of the past.
     const isPast =
-      message === BASELINE_FAILED ? runs.isFinished(spec.from ?? '') : record && record.finished > at;
+      message === BASELINE_FAILED ? runs.isFinished(spec.from ?? '') : at && record && record.finished > at;
     const begun = { ...shared, epoch: history.length, tested };
     if (owner !== undefined) return { ...begun, state: 'running', owner };
     if (message !== undefined && !isPast) return { ...begun, state: 'failed', message };

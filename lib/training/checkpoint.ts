@@ -184,7 +184,7 @@ function read(file: string, { run, variables }: Keeping, first: Sums) {
   const progress = JSON.parse(metadata.progress ?? '{}') as Progress;
   const newest = [...tensors].filter(([name]) => !name.startsWith(BEST));
   const fits = newest.every(([name, { shape }]) => variables.get(name)?.shape.join() === shape.join());
-  if (progress.run !== run || newest.length !== variables.size || !fits) {
+  if (!isOfRun(progress.run, run) || newest.length !== variables.size || !fits) {
     throw new DataError(`The checkpoint ${file} is of another training: ${differences(progress.run, run)}.`, {
       cure: 'Remove the file to train this run from its start.',
     });
@@ -203,6 +203,14 @@ function read(file: string, { run, variables }: Keeping, first: Sums) {
   }
   for (const [name, { values }] of newest) variables.get(name)?.assignValues(values);
   return { progress, best: best.length > 0 ? new Map(best) : undefined };
+}
+
+/** Whether a checkpoint is of a run; those of earlier versions do not say all that it computes. */
+function isOfRun(theirs = '{}', ours: string): boolean {
+  const [before, now]: { computed?: string }[] = [JSON.parse(theirs), JSON.parse(ours)];
+  const said = before.computed?.split(' ').length ?? 0;
+  const computed = now.computed?.split(' ').slice(0, said).join(' ') || undefined;
+  return isDeepStrictEqual({ computed: undefined, ...before }, { ...now, computed });
 }
 
 /** What differs between two trainings, in words. */

@@ -51,7 +51,7 @@ export function computedBy({ method, distortion }: Planned, network: Network, cr
   const isOwn = !(network instanceof ResNet18) || !('kind' in method) || method.kind === 'own';
   const graphs = [
     ...(isOwn ? lossGraph(method, network, cropSide) : []),
-    ...(distortion ? ownGraphs(distortionNamed(distortion.kind)) : []),
+    ...(distortion ? ownGraphs(distortionNamed(distortion.kind), cropSide) : []),
   ];
   if (graphs.length === 0) return undefined;
   const variables = new Set(graphs.flatMap((graph) => graph.variables));

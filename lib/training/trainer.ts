@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { digestOf, type ImageDataset, normalisationOf, pictureFormOf } from '../data/dataset';
-import { beginDistortion, definitionOf, distortionNamed } from '../distortions';
+import { definitionOf, distortionNamed, ownParts } from '../distortions';
 import { AccuracyMeter } from '../evaluation/accuracy';
 import { checkLabels } from '../evaluation/checks';
 import { normalise } from '../evaluation/crops';
@@ -152,7 +152,7 @@ export class Trainer {
 
   /** Trains the network from the weights that it has. @throws as {@link train} */
   async train(options: RunOptions): Promise<TrainingResult> {
-    const { method, distortion, epochs, checkpoint, signal = currentKernel()?.signal } = options;
+    const { method, epochs, checkpoint, signal = currentKernel()?.signal } = options;
     const { network, dataset, execution } = this.#given;
     await this.#check(options, signal);
     this.#optimizer.reset();
@@ -161,7 +161,6 @@ export class Trainer {
     const computed = () => computedBy(options, network, dataset.cropSide);
     const first = computed();
     if ('kind' in method && method.kind === 'own') beginMethod(method);
-    if (distortion) beginDistortion(distortionNamed(distortion.kind));
     const isOwn = !('kind' in method) || method.kind === 'own';
     const untrained = isOwn ? network.snapshot() : undefined;
     const standing = this.#standing(options, first);
@@ -217,8 +216,8 @@ export class Trainer {
     }
     if (distortion === undefined) return;
     const { kind, strength } = distortion;
-    const isOwn = definitionOf(distortionNamed(kind)) !== undefined;
-    if (isOwn) await checkDistorted({ dataset, distortion: kind, strength, seed, network });
+    if (ownParts(distortionNamed(kind)).length > 0)
+      await checkDistorted({ dataset, distortion: kind, strength, seed, network });
   }
 
   /** A training that begins, or goes on from its checkpoint. */
@@ -242,7 +241,7 @@ export class Trainer {
       batchSize,
       learningRate: this.#optimizer.learningRate,
       seed,
-      definition: kind && definitionOf(kind),
+      definition: kind && definitionOf(kind.name),
       computed: computed?.hash,
     });
     return new Standing({ file: checkpoint.file, run, variables, weights: network.snapshot() });
