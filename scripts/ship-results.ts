@@ -11,7 +11,7 @@ import { readSafetensors, writeSafetensors } from '../lib/model/safetensors';
 import { type ClaimResult, checkClaims, claims, verdictCounts } from '../lib/paper/claims';
 import { panels } from '../lib/paper/figures';
 import { memoryOf } from '../lib/paper/memory';
-import { type PanelCurves, panelCurves, provenance, SettingCurves } from '../lib/paper/panel-curves';
+import { computedText, type PanelCurves, panelCurves, SettingCurves } from '../lib/paper/panel-curves';
 import { panelFigure } from '../lib/plots/panel';
 import { RUNS } from '../lib/runs/laboratory';
 import { BASELINE, type Preset, presets, type Treatment } from '../lib/runs/presets';
@@ -144,9 +144,9 @@ export function resultsInShort(shipped: ReadonlyMap<Preset, Results>): string {
 }
 
 function summary(preset: Preset, results: Results): string {
-  const hours = [...results.values()].reduce((sum, { record }) => sum + record.seconds, 0) / 3600;
-  const drawn = panels.flatMap((panel) => panelCurves(panel, preset, results) ?? []);
-  const where = drawn.length > 0 ? provenance(drawn).split('\n').slice(1).join(' ') : '';
+  const records = [...results.values()].map(({ record }) => record);
+  const hours = records.reduce((sum, { seconds }) => sum + seconds, 0) / 3600;
+  const where = computedText(records).join(' ').replaceAll('\n', ' ');
   return `At the preset \`${preset.name}\`, ${results.size} runs, ${hours.toFixed(1)} hours of training. ${where}\n`;
 }
 

@@ -306,16 +306,20 @@ export function provenance(panels: readonly PanelCurves[]): string {
   const runs = panels.flatMap(({ baseline, curves }) =>
     [baseline, ...curves].flatMap(({ chosen }) => chosen.runs),
   );
+  return [`Settings computed: ${settingsComputed(panels)}.`, ...computedText(runs)].join('\n');
+}
+
+/** When runs were computed, from which pictures, on what, and by which version, in lines. */
+export function computedText(runs: readonly RunRecord[]): readonly string[] {
   const distinct = (of: (run: RunRecord) => string, between = ', ') =>
     [...new Set(runs.map(of))].sort().join(between);
   const days = [...new Set(runs.map(({ finished }) => finished.slice(0, 10)))].sort();
   const device = ({ device: { name, kind, threads, tensorflow } }: RunRecord) =>
     `${name} (${kind === 'gpu' ? 'GPU' : `${threads} CPU thread${threads === 1 ? '' : 's'}`}, TensorFlow ${tensorflow})`;
   return [
-    `Settings computed: ${settingsComputed(panels)}.`,
     `Computed ${days[0] === days.at(-1) ? `on ${days[0]}` : `from ${days[0]} to ${days.at(-1)}`}`,
     `from the pictures of ${distinct(({ spec: { dataset } }) => `${dataset.name} ${dataset.digest}`)}`,
     `on ${distinct(device, ',\n')} in ${distinct(({ spec }) => spec.precision)},`,
     `by version ${distinct(({ version }) => version)}.`,
-  ].join('\n');
+  ];
 }
