@@ -9,7 +9,6 @@ import { batches } from '../lib/data/batches';
 import { openCifar10 } from '../lib/data/build/cifar10';
 import { IMAGENET, readImages, type Split, subset } from '../lib/data/dataset';
 import {
-  beginDistortion,
   compose,
   type Distortion,
   type DistortionInput,
@@ -23,6 +22,7 @@ import {
   rotation,
   type Strength,
 } from '../lib/distortions';
+import { beginDistortion } from '../lib/distortions/own';
 import { AccuracyMeter } from '../lib/evaluation/accuracy';
 import { predictions } from '../lib/evaluation/calibration';
 import { certify } from '../lib/evaluation/certificate';

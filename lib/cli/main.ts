@@ -98,7 +98,7 @@ function parentOf(group: string | undefined): Command {
   return known ?? program.command(group).description(groups[group]);
 }
 
-// Whoever reads may have enough, as head does, or progress have no room: the work goes on without. Results must be written.
+// A reader may have enough, as head does, and progress may have no room: the work goes on. Results must be written.
 process.stderr.on('error', () => {});
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') return;

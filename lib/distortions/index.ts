@@ -1,26 +1,14 @@
-import { sourceSideOf } from '../data/geometry';
 import { ArgumentError } from '../io/errors';
-import { checkOptions, hint, shown } from '../io/options';
-import { Registry } from '../io/registry';
-import { type Tensor, type Tensor2D, type Tensor4D, tf } from '../tensorflow';
-import { Beginnings, firstTaken, graphHash, hashWithValues } from '../tensorflow/graph-hash';
+import { hint } from '../io/options';
 import { augmix } from './augmix';
+import { builtIn, distortions, PGD } from './built-in';
 import { type Composition, compose } from './composition';
 import { type Corruption, corruptions } from './corruptions';
-import {
-  type Distortion,
-  type DistortionInput,
-  type DistortionName,
-  distortion,
-  isSameStrength,
-  type Part,
-  type Strength,
-  type TableDistortion,
-  undeclaredAttack,
-} from './distortion';
+import { type Distortion, isSameStrength, type Part, type Strength } from './distortion';
 import { fgsm } from './fgsm';
 import { gaussianNoise } from './gaussian-noise';
 import { jpeg } from './jpeg';
+import { own } from './own';
 import { klPgd, pgd } from './pgd';
 import { randomCrop } from './random-crop';
 import { rotation } from './rotation';
@@ -36,12 +24,14 @@ export type {
   TableDistortion,
   Uses,
 } from './distortion';
+export { definitionOf, type OwnDistortion, registerDistortion } from './own';
 export {
   augmix,
   type Composition,
   type Corruption,
   compose,
   corruptions,
+  distortions,
   fgsm,
   gaussianNoise,
   jpeg,
@@ -51,16 +41,6 @@ export {
   rotation,
   thumbnail,
 };
-
-/** Tables 1 and 2 of the paper. */
-export const distortions = {
-  'gaussian-noise': gaussianNoise,
-  jpeg,
-  thumbnail,
-  fgsm,
-  rotation,
-  'random-crop': randomCrop,
-} as const satisfies Readonly<Record<DistortionName, TableDistortion>>;
 
 /**
  * The distortion of a name: one of Table 1, a corruption such as `glass-blur`, one's own, a composition such as
@@ -80,12 +60,6 @@ export function distortionNamed(name: string | Distortion): Distortion {
   return name.includes('+') ? compose(name.split('+').map(partNamed)) : partNamed(name);
 }
 
-const PGD = /^(kl-)?pgd-([1-9]\d*)$/;
-
-const builtIn: ReadonlyMap<string, Part> = new Map<string, Part>(
-  [...Object.values(distortions), ...corruptions, augmix].map((distortion) => [distortion.name, distortion]),
-);
-
 function partNamed(name: string): Part {
   const found = builtIn.get(name) ?? own.get(name);
   if (found !== undefined) return found;
@@ -93,187 +67,6 @@ function partNamed(name: string): Part {
   throw new ArgumentError(`There is no distortion "${name}".${hint(name, known)}`, {
     cure: `The distortions are ${known.join(', ')}, compositions such as rotation+gaussian-noise, and pgd-20 or kl-pgd-10; one of your own is there once its file was loaded (--plugin, loadPlugin).`,
   });
-}
-
-const own = new Registry<Part>('distortion', {
-  taken: (name) => builtIn.has(name) || /^(kl-)?pgd-/.test(name),
-  computed(distortion) {
-    const graph = graphOf(distortion);
-    beginnings.keep(distortion, graph.variables);
-    return hashWithValues(graph);
-  },
-});
-
-const beginnings = new Beginnings<Part>();
-
-/** The parts of a distortion that are one's own, registered or not; a copy of the library's with another grid is none. */
-export function ownParts(distortion: Distortion): readonly Part[] {
-  const parts = 'parts' in distortion ? (distortion as Composition).parts : [distortion as Part];
-  const isBuiltIn = ({ name, apply, make }: Part) =>
-    PGD.test(name) || [...builtIn.values()].some((one) => one.apply === apply && one.make === make);
-  return parts.filter((part) => !isBuiltIn(part));
-}
-
-/** Gives the variables of a distortion the values that they had when it was registered: runs are alike in any order. */
-export function beginDistortion(distortion: Distortion): void {
-  for (const part of ownParts(distortion)) if (own.get(part.name) === part) beginnings.restore(part);
-}
-
-/** What the parts of one's own compute now of pictures of a side, as far as they can be recorded, and the variables that they read. */
-export function ownGraphs(distortion: Distortion, side: number): readonly ReturnType<typeof graphHash>[] {
-  return ownParts(distortion).flatMap((part) => {
-    try {
-      return [graphAt(part, side)];
-    } catch {
-      return []; // training says what is wrong with it
-    }
-  });
-}
-
-/** Sides of pictures that a distortion is tried with: it may have a constant for each pixel. */
-const SIDES = [8, 28, 56, 64, 112, 128, 224, ...Array.from({ length: 300 }, (_, at) => at + 1)];
-
-/** What `apply` makes of small pictures, or of those of the first side that it takes. */
-const graphOf = (part: Part) => firstTaken(SIDES, (side) => graphAt(part, side));
-
-function graphAt({ apply }: Part, side: number) {
-  const sourceSide = Math.max(10, sourceSideOf(side));
-  return graphHash(
-    (input) => {
-      const gradient = (images: Tensor4D): Tensor4D => images.mul(2);
-      const divergenceGradient = (images: Tensor4D): Tensor4D => images.mul(3);
-      return { distorted: apply({ ...input, gradient, divergenceGradient }) };
-    },
-    () => ({
-      squares: tf.zeros([2, sourceSide, sourceSide, 3]) as Tensor4D,
-      crops: tf.zeros([2, side, side, 3]) as Tensor4D,
-      strengths: tf.zeros([2]),
-      seeds: tf.zeros([2, 2], 'int32') as Tensor2D,
-    }),
-  );
-}
-
-/**
- * A distortion of one's own: its name, its test grid from none to the strongest, and `apply`, `make` or both, of which `make` is
- * called first. Of the rest, the defaults: its name with a capital for a title, `s` for a symbol, a transformative one made by ops
- * on the device; no distortion is the first strength of the grid, the practical one that in its middle; networks are trained at
- * all but the first; `check` takes what lies within the grid. A corruption's copy may keep its `isExtra`, which counts for nothing.
- */
-export type OwnDistortion = Pick<Part, 'name' | 'testGrid'> &
-  (OwnApply | Required<Pick<Part, 'make'>>) &
-  Partial<Omit<Part, 'apply'> & OwnApply & Pick<Corruption, 'isExtra'>>;
-
-/** Its result's shape is checked when it is there, since TensorFlow.js' methods give tensors of any rank. */
-interface OwnApply {
-  readonly apply: (input: DistortionInput) => Tensor;
-}
-
-/**
- * Makes a distortion of one's own known by its name: in specifications, compositions, tests, figures and on the command
- * line.
- *
- * @returns the distortion, with the defaults
- * @throws ArgumentError for an unknown key; for a name of Table 1 or of a corruption, or one with a plus sign or comma; without
- *   strengths, or with neither `apply` nor `make`; if the strength of no distortion, by default the first of `testGrid`, changes
- *   pictures; for an attack that does not say so
- */
-export function registerDistortion(given: OwnDistortion): Part {
-  checkOptions(
-    'A distortion',
-    given,
-    'name! title symbol unit category madeBy none practical trainingGrid testGrid! scale check steps make apply isExtra',
-  );
-  const { name, testGrid, make, apply = make && (({ crops }) => crops) } = given;
-  // A file that is loaded as it is has no compiler that would tell.
-  const isCallable = typeof (make ?? apply) === 'function' && typeof apply === 'function';
-  if (!isCallable || !(Array.isArray(testGrid) && testGrid.length > 1)) {
-    throw new ArgumentError(
-      `The distortion "${name}" must have a function apply or make and a testGrid of two strengths at least, from none to the strongest.`,
-    );
-  }
-  const numbers = testGrid.filter((strength) => strength !== null);
-  if (!numbers.every(Number.isFinite)) {
-    throw new ArgumentError(
-      `The distortion "${name}" has a testGrid of strengths that are no numbers: ${shown(testGrid)}.`,
-    );
-  }
-  const goes = (sign: 1 | -1) =>
-    numbers.every((strength, at) => at === 0 || sign * (strength - numbers[at - 1]) > 0);
-  if (!goes(1) && !goes(-1)) {
-    throw new ArgumentError(`The distortion "${name}" has a testGrid in no order: ${shown(testGrid)}.`, {
-      cure: 'It goes from none to the strongest, each strength once.',
-    });
-  }
-  const made: Part = distortion({ ...given, apply: apply as Part['apply'] });
-  made.check(made.practical);
-  checkNone(made);
-  own.add(made);
-  return made;
-}
-
-/**
- * Tries the strength of no distortion, at which tests and figures show pictures as they are, and the strongest on two small
- * pictures. Passes over an `apply` that does not take these.
- *
- * @throws ArgumentError if `apply` changes them at the strength of no distortion, or takes a gradient
- */
-function checkNone(distortion: Part): void {
-  const { name, none, madeBy, make, testGrid } = distortion;
-  if (madeBy !== 'device') return;
-  const still = typeof none === 'number' ? tried(2, none, distortion) : undefined;
-  if (still && changeIn(still.crops, still.distorted) >= VISIBLE) {
-    throw new ArgumentError(
-      `The distortion "${name}" changes pictures at strength ${none}, the first of its testGrid, which stands for no distortion.`,
-      { cure: 'Let testGrid begin with the strength that changes nothing, or name that one as `none`.' },
-    );
-  }
-  const strongest = testGrid.at(-1) as number;
-  const [pair, alone] = [2, 1].map((count) => tried(count, strongest, distortion));
-  if (make === undefined && pair && changeIn(pair.crops, pair.distorted) === 0) {
-    console.warn(
-      `The distortion "${name}" left two pictures as they were at strength ${strongest}: does apply use \`strengths\`?`,
-    );
-  }
-  if (pair && alone && changeIn(alone.distorted, pair.distorted) >= VISIBLE) {
-    console.warn(
-      `The distortion "${name}" makes something else of a picture a second time, alone in its batch: networks and figures then see different ones.\n→ Let apply treat each picture by itself, with random numbers of its seed.`,
-    );
-  }
-}
-
-/** A change of a value, 0..1, that rounding does not make. */
-const VISIBLE = 0.01;
-
-const changeIn = (before: Float32Array, after: Float32Array) =>
-  before.reduce((most, value, at) => Math.max(most, Math.abs(after[at] - value)), 0);
-
-/** So many pictures of 28 px, as they are and distorted; undefined where these cannot be distorted. */
-function tried(count: number, strength: number, { title, apply }: Part) {
-  const refusal = undeclaredAttack({ title });
-  const refuse = () => {
-    throw refusal;
-  };
-  try {
-    return tf.tidy(() => {
-      const two = tf.randomUniform([2, 32, 32, 3], 0, 255, 'int32', 1) as Tensor4D;
-      const squares = two.slice([0, 0, 0, 0], [count, 32, 32, 3]);
-      const crops = squares.slice([0, 2, 2, 0], [count, 28, 28, 3]).div<Tensor4D>(255);
-      const [strengths, seeds] = [tf.fill([count], strength), tf.zeros([count, 2], 'int32') as Tensor2D];
-      const given = { squares, crops, strengths, seeds, gradient: refuse, divergenceGradient: refuse };
-      const distorted: Tensor = apply(given);
-      if (distorted.shape.join() !== crops.shape.join()) return undefined; // training says what is wrong with it
-      return { crops: crops.dataSync<'float32'>(), distorted: distorted.dataSync<'float32'>() };
-    });
-  } catch (error) {
-    if (error === refusal) throw error;
-    return undefined; // of another side, perhaps
-  }
-}
-
-/** Tells one's own registered distortions of a name apart, in compositions too; undefined where all parts are the library's. */
-export function definitionOf(name: string): string | undefined {
-  const definitions = name.split('+').flatMap((part) => own.definition(part) ?? []);
-  return definitions.length > 0 ? definitions.join('+') : undefined;
 }
 
 /** Whether a strength is that of no distortion. */

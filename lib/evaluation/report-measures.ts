@@ -97,13 +97,9 @@ export function reportSummary(report: CountedReport, baseline?: CountedReport): 
   const all = rights.flat();
   const images = Array.from({ length: report.dataset.images }, (_, image) => image);
   const mean = meanOf(images.map((image) => average(all.map((answers) => answers[image]))));
-  const {
-    low,
-    high,
-  } = // where no image differs from another, as little as one test leaves open
-    mean.low < mean.high
-      ? mean
-      : accuracyInterval({ correct: mean.value * images.length, total: images.length });
+  // Where no image differs from another, one test of each is all that they tell.
+  const asOneTest = () => accuracyInterval({ correct: mean.value * images.length, total: images.length });
+  const { low, high } = mean.low < mean.high ? mean : asOneTest();
   const corrupted = { value: mean.value, low: Math.max(0, low), high: Math.min(1, high) };
   const { calibration: found } = report;
   const ece = found && { value: found.ece, low: found.low, high: found.high };
@@ -113,7 +109,7 @@ export function reportSummary(report: CountedReport, baseline?: CountedReport): 
   const others = benchmark.map(({ name }) => severitiesOf(baseline, name));
   const [cleanAnswers, baseClean] = [report, baseline].map((of) => answersIn(cleanOf(of)));
   /** Errors, less those of `less`, by those of the baseline: the mean over the corruptions; or which of them forbids it. */
-  const ratio = (less: (answers: Uint8Array, image: number) => number): Measured | string => {
+  const ratio = (less: (answers: Uint8Array, image: number) => number) => {
     const errors = (severities: readonly Uint8Array[], clean: Uint8Array) =>
       images.map((image) => average(severities.map((answers) => 1 - answers[image])) - less(clean, image));
     const pairs = rights.map((severities, at) => ({
@@ -121,24 +117,26 @@ export function reportSummary(report: CountedReport, baseline?: CountedReport): 
       base: errors(others[at], baseClean),
     }));
     const unsure = pairs.findIndex(({ base }) => meanOf(base).low <= 0);
-    if (unsure >= 0) return benchmark[unsure].title;
+    if (unsure >= 0) return { undivided: benchmark[unsure].title };
     const divisors = pairs.map(({ base }) => average(base));
     const ratios = pairs.map(({ own }, at) => average(own) / divisors[at]);
     // What one image adds to the ratio of means, to first order: other images would change both means.
     const moved = ({ own, base }: (typeof pairs)[number], at: number, image: number) =>
       ratios[at] + (own[image] - ratios[at] * base[image]) / divisors[at];
-    return meanOf(images.map((image) => average(pairs.map((pair, at) => moved(pair, at, image)))));
+    return { found: meanOf(images.map((image) => average(pairs.map((pair, at) => moved(pair, at, image))))) };
   };
-  const ratios = { mCE: ratio(() => 0), relativeMCE: ratio((clean, image) => 1 - clean[image]) };
-  const of = (kind: 'object' | 'string') =>
-    Object.fromEntries(Object.entries(ratios).filter(([, one]) => typeof one === kind));
-  const undivided = of('string');
+  const [mCE, relativeMCE] = [ratio(() => 0), ratio((clean, image) => 1 - clean[image])];
+  const undivided = {
+    ...(mCE.undivided && { mCE: mCE.undivided }),
+    ...(relativeMCE.undivided && { relativeMCE: relativeMCE.undivided }),
+  };
   return {
     ...base,
-    ...of('object'),
+    ...(mCE.found && { mCE: mCE.found }),
+    ...(relativeMCE.found && { relativeMCE: relativeMCE.found }),
     ...(Object.keys(undivided).length > 0 && { undivided }),
     baseline: baseline.network,
-  } as ReportSummary;
+  };
 }
 
 function cleanOf({ rows, network }: CountedReport): EvaluationRow {

@@ -140,32 +140,24 @@ const rangeText = ({ low, high }: Pick<Measured, 'low' | 'high'>) =>
 
 /** The measures of a report, a row each, with their 95 % intervals. */
 export function summaryTable(report: CountedReport, baseline?: CountedReport): ResultsTable {
-  const {
-    clean,
-    corrupted,
-    mCE,
-    relativeMCE,
-    ece,
-    undivided = {},
-    ...over
-  } = reportSummary(report, baseline);
+  const summary = reportSummary(report, baseline);
+  const { clean, corrupted, mCE, relativeMCE, ece, undivided = {}, baseline: base } = summary;
   const measures = {
     'clean accuracy': clean,
     'accuracy, mean of fifteen corruptions': corrupted,
-    [`mCE, errors over those of ${over.baseline}`]: mCE,
-    [`relative mCE, errors over those of ${over.baseline}`]: relativeMCE,
+    [`mCE, errors over those of ${base}`]: mCE,
+    [`relative mCE, errors over those of ${base}`]: relativeMCE,
     'expected calibration error': ece,
   };
   const rows = Object.entries(measures).flatMap(([measure, found]): Row[] =>
     found ? [{ measure, '%': percent(found.value, 1), '95 % interval': rangeText(found) }] : [],
   );
-  const untold = Object.entries({
-    mCE: ['mCE', 'no sure errors of the baseline under'],
-    relativeMCE: ['relative mCE', 'the baseline does not surely lose by'],
-  } as const).flatMap(([key, [measure, why]]): Row[] => {
-    const corruption = undivided[key as keyof typeof undivided];
-    return corruption ? [{ measure, '%': '', '95 % interval': `not told: ${why} ${corruption}` }] : [];
-  });
+  const untold = [
+    ['mCE', 'no sure errors of the baseline under', undivided.mCE],
+    ['relative mCE', 'the baseline does not surely lose by', undivided.relativeMCE],
+  ].flatMap(([measure, why, corruption]): Row[] =>
+    corruption ? [{ measure, '%': '', '95 % interval': `not told: ${why} ${corruption}` }] : [],
+  );
   return resultsTable([...rows, ...untold], { title: report.network });
 }
 

@@ -1,12 +1,7 @@
 /** What runs share: a step that is compiled once for all that are alike, an image that is distorted once for all. */
 import type { ImageDataset } from '../data/dataset';
-import {
-  beginDistortion,
-  type Distortion,
-  definitionOf,
-  distortionNamed,
-  type Strength,
-} from '../distortions';
+import { type Distortion, definitionOf, distortionNamed, type Strength } from '../distortions';
+import { beginDistortion } from '../distortions/own';
 import { AccuracyMeter, type Observed } from '../evaluation/accuracy';
 import { type EvaluationRow, rowOf } from '../evaluation/evaluate';
 import type { Network } from '../model/network';

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { type Distortion, distortionNamed, ownGraphs, type Strength } from '../distortions';
+import { type Distortion, distortionNamed, type Strength } from '../distortions';
+import { ownGraphs } from '../distortions/own';
 import { type ImagePlan, madeOnceError } from '../evaluation/inputs';
 import { ArgumentError } from '../io/errors';
 import { shown, wrongWord } from '../io/options';

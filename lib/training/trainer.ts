@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { digestOf, type ImageDataset, normalisationOf, pictureFormOf } from '../data/dataset';
-import { definitionOf, distortionNamed, ownParts } from '../distortions';
+import { definitionOf, distortionNamed } from '../distortions';
+import { ownParts } from '../distortions/own';
 import { AccuracyMeter } from '../evaluation/accuracy';
 import { checkLabels } from '../evaluation/checks';
 import { normalise } from '../evaluation/crops';
