@@ -1529,6 +1529,19 @@ describe('what plain JavaScript gives wrong', () => {
     await assert.rejects(shown(broken), /answers with NaN/);
   });
 
+  it('is a gain of rows of other pictures, as two laboratories have them', async () => {
+    const rowsAt = async (seed: number) => {
+      const test = subset(cifar.test, { count: 20, seed });
+      const data = { ...dataset, train: subset(cifar.train, { count: 64, seed: 1 }), test };
+      const laboratory = new Laboratory({ preset: 'smoke', store: folder, data });
+      const run = await laboratory.run({ method: { kind: 'baseline' } });
+      return laboratory.evaluate(run, { distortion: 'gaussian-noise', strengths: [0] });
+    };
+    const [[one], [again], [other]] = [await rowsAt(1), await rowsAt(1), await rowsAt(2)];
+    assert.deepEqual(again, one); // from disk
+    assert.throws(() => accuracyGain(one, other), /these rows are of different ones/);
+  });
+
   it('is a gain of rows of another definition', async () => {
     const network = plainNetwork();
     const rowOf = async (factor: number) => {

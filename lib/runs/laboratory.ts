@@ -231,8 +231,8 @@ export class Laboratory {
     if (this.data !== undefined) this.datasetOf(record.spec); // else what was counted is told without the pictures
     await this.evaluateAll([{ record, strengths }], distortion, (_, row) => onRow?.(row), onImages);
     const rows = this.#rows(record, distortion, strengths) as EvaluationRow[];
-    if (this.#dataset === undefined) return rows;
-    const images = splitDigest(this.#dataset.test);
+    if (this.data === undefined) return rows; // all of the preset's own pictures
+    const images = splitDigest(this.dataset.test);
     return rows.map((row) => ({ ...row, images }));
   }
 
