@@ -35,7 +35,7 @@ export function beginDistortion(distortion: Distortion): void {
   for (const part of ownParts(distortion)) if (own.get(part.name) === part) beginnings.restore(part);
 }
 
-/** What the parts of one's own compute now of pictures of a side, as far as they can be recorded, and the variables that they read. */
+/** Records what the parts of one's own compute now of pictures of a side; leaves out those that cannot be recorded. */
 export function ownGraphs(distortion: Distortion, side: number): readonly ReturnType<typeof graphHash>[] {
   return ownParts(distortion).flatMap((part) => {
     try {
@@ -70,9 +70,9 @@ function graphAt({ apply }: Part, side: number) {
 }
 
 /**
- * A distortion of one's own: its name, its test grid from none to the strongest, and `apply`, `make` or both, of which `make` is
- * called first. Of the rest, the defaults: its name with a capital for a title, `s` for a symbol, a transformative one made by ops
- * on the device; no distortion is the first strength of the grid, the practical one that in its middle; networks are trained at
+ * Describes a distortion of one's own by its name, its test grid from none to the strongest, and `apply`, `make` or both, of which
+ * `make` is called first. The rest has defaults: its name with a capital for a title, `s` for a symbol, a transformative one made
+ * by ops on the device; no distortion is the first strength of the grid, the practical one that in its middle; networks are trained at
  * all but the first; `check` takes what lies within the grid. A corruption's copy may keep its `isExtra`, which counts for nothing.
  */
 export type OwnDistortion = Pick<Part, 'name' | 'testGrid'> &
@@ -186,7 +186,7 @@ function tried(count: number, strength: number, { title, apply }: Part) {
   }
 }
 
-/** Tells one's own registered distortions of a name apart, in compositions too; undefined where all parts are the library's. */
+/** Hashes the registered distortions that a name, or a composition's, stands for; undefined where all are the library's. */
 export function definitionOf(name: string): string | undefined {
   const definitions = name.split('+').flatMap((part) => own.definition(part) ?? []);
   return definitions.length > 0 ? definitions.join('+') : undefined;

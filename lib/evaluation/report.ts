@@ -16,9 +16,7 @@ import { checkStrengths } from '../distortions/distortion';
 import { ArgumentError, DataError } from '../io/errors';
 import { appendLine, readLines } from '../io/files';
 import { checkOptions, checkWhole, shown } from '../io/options';
-import { logitsOf, type Network } from '../model/network';
-import { type Tensor4D, tf } from '../tensorflow';
-import { graphHash } from '../tensorflow/graph-hash';
+import { type Network, networkGraph } from '../model/network';
 import { AccuracyMeter, countOf } from './accuracy';
 import { type Calibration, calibration, predictions } from './calibration';
 import { checkFits } from './checks';
@@ -135,7 +133,7 @@ function subjectOf({ name, network, dataset, seed = 0, restarts = 1 }: ReportOpt
   return {
     network: name,
     weights: digestOf(network),
-    graph: graphOf(network, dataset.cropSide),
+    graph: networkGraph(network, dataset.cropSide, false).hash,
     dataset: {
       name: dataset.name,
       digest: dataset.test.store.digest,
@@ -154,14 +152,6 @@ function digestOf(network: Network): string {
   const hash = createHash('sha256');
   for (const [name, values] of network.snapshot()) hash.update(name).update(values);
   return hash.digest('hex').slice(0, 16);
-}
-
-function graphOf(network: Network, side: number): string {
-  const { hash } = graphHash(
-    ({ images }) => ({ logits: logitsOf(network, images, { training: false }) }),
-    () => ({ images: tf.zeros([2, side, side, 3]) as Tensor4D }),
-  );
-  return hash;
 }
 
 /** What was counted so far, in memory and on disk. */

@@ -12,6 +12,7 @@ import {
   Variable,
 } from '../tensorflow';
 import { ownCode } from '../tensorflow/graph';
+import { graphHash } from '../tensorflow/graph-hash';
 import type { BatchNormConstants } from '../tensorflow/ops';
 
 /** How images go through a network. */
@@ -162,6 +163,14 @@ export function logitsOf(network: Network, images: Tensor4D, options: ForwardOpt
   throw new ArgumentError(
     `The network of ${network.classes} classes gives [${logits?.shape}] for ${images.shape[0]} images, where logits [${expected}] were expected.`,
     { cure: 'forward returns a tensor [batch, classes], without a softmax.' },
+  );
+}
+
+/** Records what a network computes of images of a side, in training or in tests. @throws as {@link graphHash} */
+export function networkGraph(network: Network, side: number, training: boolean) {
+  return graphHash(
+    ({ images }) => ({ logits: logitsOf(network, images, { training, track: false }) }),
+    () => ({ images: tf.zeros([2, side, side, 3]) as Tensor4D }),
   );
 }
 

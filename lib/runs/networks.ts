@@ -4,11 +4,10 @@ import { ArgumentError } from '../io/errors';
 import { shortHash } from '../io/hash';
 import { checkOptions, hint, shown } from '../io/options';
 import { changedError, Registry } from '../io/registry';
-import { checkLogits, logitsOf, Network } from '../model/network';
+import { checkLogits, Network, networkGraph } from '../model/network';
 import { fastestPrecision, type Precision, ResNet18 } from '../model/resnet';
-import { hashSeed, type Tensor4D, tf, Variable } from '../tensorflow';
+import { hashSeed, Variable } from '../tensorflow';
 import { ownCode } from '../tensorflow/graph';
-import { graphHash } from '../tensorflow/graph-hash';
 import type { NetworkForm, OwnNetworkForm } from './spec';
 
 /** What a run's network is made for. */
@@ -178,12 +177,7 @@ const SIGNS = [0x9e3779b1, 0x85ebca6b, 0xc2b2ae35];
  * @throws ArgumentError if it reads a variable that is not one of its own: a run would begin with what another has left
  */
 function graphOf(name: string, network: Network, side: number): string {
-  const graphs = [true, false].map((training) =>
-    graphHash(
-      ({ images }) => ({ logits: logitsOf(network, images, { training, track: false }) }),
-      () => ({ images: tf.zeros([2, side, side, 3]) as Tensor4D }),
-    ),
-  );
+  const graphs = [true, false].map((training) => networkGraph(network, side, training));
   const own = new Set(network.variables.values());
   const foreign = graphs.flatMap(({ variables }) => variables).find((variable) => !own.has(variable));
   if (foreign !== undefined) {

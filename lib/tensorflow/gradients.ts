@@ -16,6 +16,16 @@ const withMethods = <O extends { backend: unknown }>(of: O, methods: object): O 
   backend: Object.assign(Object.create(of.backend as object), methods),
 });
 
+type GradientOf = NonNullable<ReturnType<typeof tf.getGradient>>['gradFunc'];
+
+/** Puts a gradient that is made of tfjs' own in its place. */
+function wrapGradient(kernelName: string, wrap: (own: GradientOf) => GradientOf): void {
+  const config = tf.getGradient(kernelName);
+  if (!config) return;
+  tf.unregisterGradient(kernelName);
+  tf.registerGradient({ ...config, gradFunc: wrap(config.gradFunc) });
+}
+
 // tfjs has no gradients of comparisons, so that none would go past the condition of a `where`: they are zero.
 const COMPARISONS = 'Equal NotEqual Greater GreaterEqual Less LessEqual LogicalAnd LogicalOr LogicalNot';
 for (const kernelName of COMPARISONS.split(' ')) {
@@ -44,18 +54,13 @@ tf.registerGradient({
 
 // tfjs' own have the shape of the result, also for what was broadcast to it.
 for (const kernelName of ['BatchMatMul', 'Maximum', 'Minimum', 'SquaredDifference']) {
-  const config = tf.getGradient(kernelName);
-  if (!config) continue;
-  const gradFunc: typeof config.gradFunc = (dy, saved, attrs) => {
-    const entries = Object.entries(config.gradFunc(dy, saved, attrs));
-    const summed = ([name, gradient]: (typeof entries)[number], at: number) => {
+  wrapGradient(kernelName, (own) => (dy, saved, attrs) => {
+    const summed = Object.entries(own(dy, saved, attrs)).map(([name, gradient], at) => {
       const { shape } = saved[at];
       return [name, () => summedTo(gradient(), shape)] as const;
-    };
-    return Object.fromEntries(entries.map(summed));
-  };
-  tf.unregisterGradient(kernelName);
-  tf.registerGradient({ ...config, gradFunc });
+    });
+    return Object.fromEntries(summed);
+  });
 }
 
 function summedTo(gradient: Tensor, shape: number[]): Tensor {
@@ -95,15 +100,10 @@ tf.losses.softmaxCrossEntropy = (labels, ...others) => {
 };
 
 // tfjs' own gives the places their own numbers for a gradient, of a type that is none: there is no gradient of a place.
-const gather = tf.getGradient('GatherV2');
-if (gather) {
-  tf.unregisterGradient('GatherV2');
-  const gradFunc: typeof gather.gradFunc = (dy, saved, attrs) => ({
-    ...gather.gradFunc(dy, saved, attrs),
-    indices: () => tf.zeros(saved[1].shape),
-  });
-  tf.registerGradient({ ...gather, gradFunc });
-}
+wrapGradient('GatherV2', (own) => (dy, saved, attrs) => ({
+  ...own(dy, saved, attrs),
+  indices: () => tf.zeros(saved[1].shape),
+}));
 
 // tfjs reads the places to check them. Where a step is recorded that is left to TensorFlow's op, which does so on a CPU.
 wrapKernel('GatherV2', (kernel) => (of) => {

@@ -36,7 +36,8 @@ export function layerVariables(model: LayersModel) {
   }
   // tfjs builds a sequential model at its first use, and then resets `trainable` of all layers: build it before anyone freezes one.
   if (model.getClassName() === 'Sequential') (model as tf.Sequential).build();
-  const layers = layersOf(model);
+  const placed = placedLayers(model);
+  const layers = placed.map(({ layer }) => layer);
   const last = layers[layers.length - 1];
   const activation = last.getClassName() === 'Softmax' ? 'softmax' : String(last.getConfig().activation);
   if (/^softmax$|sigmoid/i.test(activation)) {
@@ -56,7 +57,7 @@ export function layerVariables(model: LayersModel) {
   let tracked = true;
   const variables = new Map<string, Variable>();
   const batchNorms = new Map<string, BatchNormConstants>();
-  for (const [index, layer] of layers.entries()) {
+  for (const [index, { layer, within }] of placed.entries()) {
     for (const weight of variablesOf(layer)) {
       // tfjs numbers the layers of a process; their place in the model is the same in every process.
       const name = `${index}.${weight.originalName.replace(/^.*\//, '')}`;
@@ -64,7 +65,7 @@ export function layerVariables(model: LayersModel) {
       const variable = new Variable(ownName, weight.read());
       // Asked each time: a layer, or a model that it lies in, may be frozen later.
       Object.defineProperty(variable, 'trainable', {
-        get: () => weight.trainable && layer.trainable && !isFrozenWithin(model, layer),
+        get: () => weight.trainable && [layer, ...within].every(({ trainable }) => trainable),
         set: (value: boolean) => {
           weight.trainable = value;
         },
@@ -142,16 +143,15 @@ type Layer = LayersModel['layers'][number];
 
 const variablesOf = (layer: Layer) => layer.weights as unknown as readonly LayerVariable[];
 
-/** The layers of a model and of the models within it, in their order. */
-function layersOf(model: LayersModel): LayersModel['layers'] {
-  return model.layers.flatMap((layer) => ('layers' in layer ? layersOf(layer as LayersModel) : [layer]));
-}
-
-/** Whether a layer lies in an inner model that is frozen: building the outer one frees the weights themselves. */
-function isFrozenWithin(model: LayersModel, layer: Layer): boolean {
-  return model.layers.some((inner) => {
-    if (!('layers' in inner)) return false;
-    const within = inner as LayersModel;
-    return layersOf(within).includes(layer) && (!within.trainable || isFrozenWithin(within, layer));
-  });
+/**
+ * The layers of a model and of the models within it, in their order, each with the inner models that it lies in: one that is
+ * frozen freezes its layers, though building the outer model frees their weights.
+ */
+function placedLayers(
+  model: LayersModel,
+  within: readonly Layer[] = [],
+): readonly { readonly layer: Layer; readonly within: readonly Layer[] }[] {
+  return model.layers.flatMap((layer) =>
+    'layers' in layer ? placedLayers(layer as LayersModel, [...within, layer]) : [{ layer, within }],
+  );
 }

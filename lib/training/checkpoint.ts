@@ -43,7 +43,7 @@ interface Progress extends Position {
 /** The values of the best epoch so far, by variable name. */
 type Snapshot = ReadonlyMap<string, Float32Array>;
 
-/** Tells weights from others: a sum over each variable. Another device changes its last digits alone, but a hash as a whole. */
+/** A sum over each variable, which tells weights from others. On another device its last digits change, a hash all of its digits. */
 type Sums = Readonly<Record<string, number>>;
 
 function sumsOf(weights: Snapshot): Sums {

@@ -16,6 +16,7 @@ import { ResNet18 } from '../model/resnet';
 import { hashSeed, type Scalar, type Tensor1D, type Tensor2D, type Tensor4D, tf } from '../tensorflow';
 import { graphHash } from '../tensorflow/graph-hash';
 import {
+  isOwnMethod,
   type KINDS,
   type LossInput,
   type OwnMethod,
@@ -45,11 +46,11 @@ export type Method =
   | RegisteredMethod;
 
 /**
- * Hashes the ops of what is one's own of a training, so that a function that changes is noticed, and lists the variables that it
+ * Hashes the user's part of a training (loss, network, distortion), so that a change is noticed, and lists the variables that it
  * reads. Undefined where all is the library's, or where it cannot be recorded: eager training does not need that.
  */
 export function computedBy({ method, distortion }: Planned, network: Network, cropSide: number) {
-  const isOwn = !(network instanceof ResNet18) || !('kind' in method) || method.kind === 'own';
+  const isOwn = !(network instanceof ResNet18) || isOwnMethod(method);
   const graphs = [
     ...(isOwn ? lossGraph(method, network, cropSide) : []),
     ...(distortion ? ownGraphs(distortionNamed(distortion.kind), cropSide) : []),

@@ -55,6 +55,10 @@ const own = new Registry<OwnMethod>('method', {
 
 const beginnings = new Beginnings<OwnMethod>();
 
+/** Whether a loss is one's own, registered or not. */
+export const isOwnMethod = (method: OwnMethod | { readonly kind: string }) =>
+  !('kind' in method) || method.kind === 'own';
+
 /** Gives the variables of a registered loss the values that they had when it was registered: runs are alike in any order. */
 export function beginMethod(method: RegisteredMethod): void {
   beginnings.restore(ownMethod(method));

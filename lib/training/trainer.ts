@@ -24,7 +24,7 @@ import {
   methodLoss,
   type TrainingDistortion,
 } from './methods';
-import { beginMethod, type OwnMethod } from './own-methods';
+import { beginMethod, isOwnMethod, type OwnMethod } from './own-methods';
 
 /** The loss is no number any more. */
 export class DivergenceError extends UserError {}
@@ -160,10 +160,9 @@ export class Trainer {
     network.normalisation ??= normalisationOf(dataset);
     network.pictureForm ??= pictureFormOf(dataset);
     const computed = () => computedBy(options, network, dataset.cropSide);
-    const first = computed();
+    const first = execution !== 'eager' || checkpoint ? computed() : undefined;
     if ('kind' in method && method.kind === 'own') beginMethod(method);
-    const isOwn = !('kind' in method) || method.kind === 'own';
-    const untrained = isOwn ? network.snapshot() : undefined;
+    const untrained = isOwnMethod(method) ? network.snapshot() : undefined;
     const standing = this.#standing(options, first);
     const checkUnchanged = (epoch: number) => {
       if (execution !== 'eager' && computed()?.hash !== first?.hash) throw changedError(epoch);
@@ -184,9 +183,10 @@ export class Trainer {
         const seconds = (performance.now() - started) / 1000;
         const measured = { epochs, validationAccuracy: correct / total, ...speed, seconds };
         const result = standing.endEpoch(measured, () => network.snapshot());
-        if (result.epoch === epochs) checkUnchanged(epochs);
+        const isLast = result.epoch === epochs;
+        if (isLast) checkUnchanged(epochs);
         await options.onEpoch?.(result);
-        if (result.epoch === epochs) break;
+        if (isLast) break; // what it changes then changes no step
         checkUnchanged(result.epoch);
         this.#checkLearnt(result.epoch);
       }
@@ -305,11 +305,10 @@ export class Trainer {
 
   /** @throws ArgumentError if other weights are to be trained from now on */
   #checkLearnt(epoch: number): void {
-    const { network } = this;
-    const isAsBefore = isDeepStrictEqual(learntOf(network), this.#learnt);
-    if (isAsBefore) return;
+    const learnt = learntOf(this.network);
+    if (isDeepStrictEqual(learnt, this.#learnt)) return;
     throw new ArgumentError(
-      `train: after epoch ${epoch} other weights are trainable than before: ${learntOf(network).join(', ')}.`,
+      `train: after epoch ${epoch} other weights are trainable than before: ${learnt.join(', ')}.`,
       { cure: 'Freeze or free weights between two calls of train.' },
     );
   }

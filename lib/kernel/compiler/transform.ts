@@ -9,7 +9,7 @@ export const names = {
   meta: '__meta__',
 };
 
-/** Finds what stands in the text of a function and was not written: checks, and the comment around a declared name (`$1`). */
+/** Finds what this file adds to the text of a function: checks, and the comment around a declared name (`$1`). */
 export const ours = new RegExp(
   `\\s*${names.check}\\(\\);|(?<=^(?:async )?function\\*? )/\\* (\\S+) \\*/`,
   'g',

@@ -1,7 +1,7 @@
 import { ChildProcess, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** Tells of each child process that code starts without blocking on it. (`execSync`, which blocks, starts its own otherwise.) */
+/** Calls `tell` for each child process that code starts and does not block on; `execSync` starts its own in another way. */
 export function noteChildren(tell: (pid: number) => void): void {
   const prototype = ChildProcess.prototype as ChildProcess & { spawn(options: object): number };
   const { spawn } = prototype;
