@@ -52,7 +52,7 @@ interface Entry {
 const entries = new Map<string, Entry>();
 const executeOp: Binding['executeOp'] = (op, attributes, inputIds, outputs) => {
   const started = performance.now();
-  const results = nativeBinding.executeOp(op, attributes, inputIds, outputs);
+  const results = nativeBinding().executeOp(op, attributes, inputIds, outputs);
   const milliseconds = performance.now() - started;
   const key = `${op.padEnd(36)} ${results.slice(0, 1).map(({ shape, dtype }) => `[${shape}]${dtype === 14 ? ' bf16' : ''}`)}`;
   const entry = entries.get(key) ?? { calls: 0, milliseconds: 0 };
@@ -63,9 +63,9 @@ const executeOp: Binding['executeOp'] = (op, attributes, inputIds, outputs) => {
 const [eager, compiled] = [timed('eager'), timed('compiled')];
 const repeats = 3;
 const { run } = randomStep(shape, { execution: 'eager' });
-backend.binding = Object.create(nativeBinding, { executeOp: { value: executeOp } });
+backend().binding = Object.create(nativeBinding(), { executeOp: { value: executeOp } });
 run(repeats);
-backend.binding = nativeBinding;
+backend().binding = nativeBinding();
 
 const sorted = [...entries].sort(([, a], [, b]) => b.milliseconds - a.milliseconds);
 const total = sorted.reduce((sum, [, { milliseconds }]) => sum + milliseconds, 0);

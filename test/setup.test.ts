@@ -264,6 +264,12 @@ describe('set-up after a change', () => {
     assert.deepEqual(await remade(), ['patch-package', 'node-pre-gyp']);
   });
 
+  test('the patch of an addon that has the one of an earlier version', async () => {
+    await writeFile(world.path(...addonPatch), 'a third');
+    await world.order({ 'patch-package': 'fail once' });
+    assert.deepEqual(await remade(), ['patch-package', 'npm install', 'patch-package', 'node-pre-gyp']);
+  });
+
   test('the pins of JupyterLab', async () => {
     await writeFile(world.path('scripts', 'requirements-jupyter.txt'), 'jupyterlab==5');
     await rm(world.path('.venv', 'lib', 'python3.12', 'site-packages', 'jupyterlab-1.dist-info'), {

@@ -1,6 +1,6 @@
 /** Native ops against finite differences, seeded randomness, variables, and compiled steps against eager ones. */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -43,7 +43,7 @@ import {
   valueAndGradients,
 } from '../lib/tensorflow';
 import { stepLine } from '../lib/tensorflow/graph';
-import { nativeBinding } from '../lib/tensorflow/runtime';
+import { AttributeType, nativeBinding } from '../lib/tensorflow/runtime';
 import { relativeError } from './support/fixtures';
 
 const normal = (shape: number[], seed = 1, deviation = 1) => normalTensor([seed, 2], shape, deviation);
@@ -625,9 +625,9 @@ describe('a compiled step', () => {
     const { step } = smallStep('compiled');
     const batch = smallBatch(8, 1);
     tf.dispose(step(batch));
-    const before = [tf.memory().numTensors, nativeBinding.getNumOfTensors()];
+    const before = [tf.memory().numTensors, nativeBinding().getNumOfTensors()];
     for (let i = 0; i < 2000; i++) tf.dispose(step(batch));
-    assert.deepEqual([tf.memory().numTensors, nativeBinding.getNumOfTensors()], before);
+    assert.deepEqual([tf.memory().numTensors, nativeBinding().getNumOfTensors()], before);
   });
 
   it('leaves no session, file or tensor behind after 100 compilations', () => {
@@ -635,8 +635,8 @@ describe('a compiled step', () => {
     const { TMPDIR = tmpdir() } = process.env;
     process.env.TMPDIR = mkdtempSync(join(TMPDIR, 'compilations-')); // other processes compile, too
     const state = () => ({
-      sessions: nativeBinding.getNumOfSavedModels(),
-      tensors: nativeBinding.getNumOfTensors(),
+      sessions: nativeBinding().getNumOfSavedModels(),
+      tensors: nativeBinding().getNumOfTensors(),
       files: readdirSync(tmpdir()),
     });
     const compileAndDispose = () => {
@@ -781,7 +781,7 @@ describe('a compiled step', () => {
       variable.assign(x.mul(2));
       return { y: variable.read() };
     });
-    const before = nativeBinding.getNumOfSavedModels();
+    const before = nativeBinding().getNumOfSavedModels();
     step({ x: tf.scalar(1) });
     variable.dispose();
     variable.dispose();
@@ -790,7 +790,7 @@ describe('a compiled step', () => {
       message: /"variable" was disposed of/,
     });
     step.dispose();
-    assert.equal(nativeBinding.getNumOfSavedModels(), before);
+    assert.equal(nativeBinding().getNumOfSavedModels(), before);
   });
 
   it('names the op and its line when the graph fails', () => {
@@ -804,5 +804,26 @@ describe('a compiled step', () => {
       (error: UserError) =>
         /SparseSoftmax/.test(error.message) && /tensorflow\.test\.ts/.test(error.cure ?? ''),
     );
+  });
+});
+
+describe('TensorFlow’s library', () => {
+  it('is loaded when something is computed, without a word of its own', () => {
+    const code = `
+      const { tf } = require('${join(__dirname, '..', 'lib')}');
+      const isLoaded = () => /libtensorflow_cc/.test(require('node:fs').readFileSync('/proc/self/maps', 'utf8'));
+      console.log(isLoaded(), tf.add(1, 2).dataSync()[0], isLoaded());`;
+    const { TF_CPP_MIN_LOG_LEVEL: _, ...env } = process.env;
+    const { stdout, stderr } = spawnSync(
+      process.execPath,
+      ['--import', 'tsx', '--input-type', 'commonjs', '-e', code],
+      { encoding: 'utf8', env },
+    );
+    assert.deepEqual([stdout, stderr], ['false 3 true\n', '']);
+  });
+
+  it('numbers the types of attributes as it is written here', () => {
+    for (const [kind, number] of Object.entries(AttributeType))
+      assert.equal(Reflect.get(nativeBinding(), `TF_ATTR_${kind.toUpperCase()}`), number, kind);
   });
 });

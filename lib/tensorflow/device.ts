@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import { backend, tf } from './runtime';
 
@@ -18,19 +18,29 @@ export interface DeviceInfo {
 
 let known: DeviceInfo | undefined;
 
+/** What NVIDIA's driver puts there: on Linux, under Windows (WSL), on a Jetson. */
+const DRIVER = ['/proc/driver/nvidia', '/dev/nvidiactl', '/dev/dxg', '/dev/nvmap'];
+
 /** The device that TensorFlow computes on. */
 export function device(): DeviceInfo {
-  const isGpu = backend.isUsingGpuDevice;
-  known ??= {
+  known ??= look();
+  return known;
+}
+
+function look(): DeviceInfo {
+  // TensorFlow's library is asked only where there may be a card: to load it takes a while.
+  const isGpu = DRIVER.some((path) => existsSync(path)) && backend().isUsingGpuDevice;
+  return {
     kind: isGpu ? 'gpu' : 'cpu',
     name: (isGpu ? gpuName() : undefined) ?? cpuName(),
     threads: Number(process.env.TF_NUM_INTRAOP_THREADS) || availableParallelism(),
-    tensorflow: backend.binding.TF_Version,
+    get tensorflow() {
+      return backend().binding.TF_Version;
+    },
     tfjs: tf.version_core,
     node: process.version,
     bfloat16: isGpu || /\b(avx512_bf16|amx_bf16)\b/.test(read('/proc/cpuinfo')),
   };
-  return known;
 }
 
 /** Names the processor. Linux on arm64 gives Node no name. */

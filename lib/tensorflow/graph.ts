@@ -7,6 +7,7 @@ import { inProject } from '../io/project';
 import { currentKernel } from '../notebook/client';
 import {
   type Attribute,
+  AttributeType,
   adopt,
   attribute,
   DataType,
@@ -113,7 +114,7 @@ export class GraphSession implements VariableHolder {
     const isAll = missing.length === this.graph.variables.size;
     const sets = isAll ? [ALL_SET] : missing.map(([handle]) => `${handle}/set`);
     const done = this.#session(values, news, sets);
-    for (const id of [...values, ...done.map((tensor) => tensor.id)]) nativeBinding.deleteTensor(id);
+    for (const id of [...values, ...done.map((tensor) => tensor.id)]) nativeBinding().deleteTensor(id);
     for (const [, { holders }] of missing) holders.add(this);
   }
 
@@ -123,7 +124,7 @@ export class GraphSession implements VariableHolder {
     const gets = held.map(([handle]) => `${handle}/get`);
     for (const [index, { id }] of this.#session([], [], gets).entries()) {
       held[index][1].take(id);
-      nativeBinding.deleteTensor(id);
+      nativeBinding().deleteTensor(id);
     }
   }
 
@@ -131,12 +132,12 @@ export class GraphSession implements VariableHolder {
   dispose(): void {
     this.writeBack();
     for (const { holders } of this.graph.variables.values()) holders.delete(this);
-    nativeBinding.deleteSavedModel(this.#id);
+    nativeBinding().deleteSavedModel(this.#id);
   }
 
   #session(ids: readonly number[], feeds: readonly string[], fetches: readonly string[]): NativeTensor[] {
     try {
-      return nativeBinding.runSavedModel(this.#id, ids, names(feeds), names(fetches));
+      return nativeBinding().runSavedModel(this.#id, ids, names(feeds), names(fetches));
     } catch (cause) {
       throw this.#explain(cause as Error);
     }
@@ -220,7 +221,7 @@ function loadGraph(nodes: readonly GraphNode[], threads = 0): number {
   const directory = mkdtempSync(join(tmpdir(), 'stability-training-'));
   try {
     writeFileSync(join(directory, 'saved_model.pb'), model.serializeBinary());
-    return nativeBinding.loadSavedModel(directory, 'serve', threads);
+    return nativeBinding().loadSavedModel(directory, 'serve', threads);
   } finally {
     rmSync(directory, { recursive: true });
   }
@@ -243,17 +244,16 @@ function tensorShape(shape: readonly number[]): Message {
 }
 
 function attributeValue({ name, type, value }: Attribute): Message {
-  const binding = nativeBinding;
-  if (type === binding.TF_ATTR_SHAPE) return message('AttrValue', { Shape: tensorShape(value as number[]) });
-  if (type === binding.TF_ATTR_INT && Array.isArray(value)) {
+  if (type === AttributeType.shape) return message('AttrValue', { Shape: tensorShape(value as number[]) });
+  if (type === AttributeType.int && Array.isArray(value)) {
     return message('AttrValue', { List: message('AttrValue.ListValue', { IList: value }) });
   }
   const field = {
-    [binding.TF_ATTR_TYPE]: 'Type',
-    [binding.TF_ATTR_INT]: 'I',
-    [binding.TF_ATTR_FLOAT]: 'F',
-    [binding.TF_ATTR_BOOL]: 'B',
-    [binding.TF_ATTR_STRING]: 'S',
+    [AttributeType.type]: 'Type',
+    [AttributeType.int]: 'I',
+    [AttributeType.float]: 'F',
+    [AttributeType.bool]: 'B',
+    [AttributeType.string]: 'S',
   }[type];
   if (field === undefined || Array.isArray(value)) {
     const kind = Array.isArray(value) ? 'a list of a kind' : 'of a kind';

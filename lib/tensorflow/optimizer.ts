@@ -147,7 +147,7 @@ export class Nesterov {
         accumulator.sync();
         const inputs = handles([learningRate, gradients[index], momentum]);
         const ids = [variable.resource, accumulator.resource, ...inputs];
-        backend.binding.executeOp('ResourceApplyKerasMomentum', NESTEROV, ids, 0);
+        backend().binding.executeOp('ResourceApplyKerasMomentum', NESTEROV, ids, 0);
         variable.wrote();
         accumulator.wrote();
       });

@@ -44,12 +44,12 @@ export function record<I extends NamedTensors, O extends NamedTensors>(
   step: (inputs: I) => O,
   inputs: I,
 ): { graph: Graph; outputs: readonly string[] } {
-  const real = backend.binding;
+  const real = backend().binding;
   const recorder = new Recorder(real, inputs);
   const { random } = Math;
   const { assign } = tf.Variable.prototype;
   try {
-    backend.binding = recorder.binding;
+    backend().binding = recorder.binding;
     Math.random = () => {
       throw refusal(
         'draws a JavaScript random number',
@@ -67,7 +67,7 @@ export function record<I extends NamedTensors, O extends NamedTensors>(
     return { graph: recorder.graph(results), outputs };
   } finally {
     tf.engine().endScope();
-    backend.binding = real;
+    backend().binding = real;
     Math.random = random;
     tf.Variable.prototype.assign = assign;
   }

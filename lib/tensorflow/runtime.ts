@@ -32,13 +32,15 @@ if (place[copy] !== inProject()) {
 }
 // tfjs-node 4.22 calls util.isNullOrUndefined, which Node 23 removed (tensorflow/tfjs#8609).
 Object.assign(util, { isNullOrUndefined: (value: unknown) => value === null || value === undefined });
-try {
-  require('@tensorflow/tfjs-node-gpu');
-} catch (cause) {
-  throw new UserError('TensorFlow is not set up: its native addon could not be loaded.', {
+const notSetUp = (cause?: unknown) =>
+  new UserError('TensorFlow is not set up: its native addon could not be loaded.', {
     cure: 'Run "npx stability-training setup"; environment.md says what it does.',
     cause,
   });
+try {
+  require('@tensorflow/tfjs-node-gpu');
+} catch (cause) {
+  throw notSetUp(cause);
 }
 
 /** TensorFlow.js on the native TensorFlow library, with its types: `tf.Tensor4D`, `tf.layers.Layer`. */
@@ -113,14 +115,25 @@ interface NodeBackend {
   getInputTensorIds(tensors: readonly tf.TensorInfo[]): number[];
 }
 
+let loaded: { readonly backend: NodeBackend; readonly binding: Binding } | undefined;
+
+/** Loads TensorFlow's library at its first use, which takes as long as all else that a command loads. @throws UserError if it cannot be loaded */
+function native() {
+  if (loaded !== undefined) return loaded;
+  const backend = tf.backend() as unknown as NodeBackend;
+  if (tf.getBackend() !== 'tensorflow') throw notSetUp(); // tfjs has said why, and would go on in JavaScript
+  loaded = { backend, binding: backend.binding };
+  return loaded;
+}
+
 /** tfjs' backend, whose `binding` a recording replaces for a while (see recorder.ts). */
-export const backend = tf.backend() as unknown as NodeBackend;
+export const backend = () => native().backend;
 
 /** tfjs' own binding: what is called through it is never part of a recording. */
-export const nativeBinding: Binding = backend.binding;
+export const nativeBinding = () => native().binding;
 
 /** Whether a step is written down now. */
-export const isRecording = () => backend.binding !== nativeBinding;
+export const isRecording = () => backend().binding !== nativeBinding();
 
 /** Whether what runs now goes into a gradient. */
 export const isInGradient = () => tf.engine().state.gradientDepth > 0;
@@ -135,29 +148,32 @@ export function withoutGradient<X extends Tensor>(x: X, what: string, cure: stri
   }))(x) as X;
 }
 
+/** TensorFlow's own numbers for the types of attributes (`tf_attrtype.h`). */
+export const AttributeType = { string: 0, int: 1, float: 2, bool: 3, type: 4, shape: 5 } as const;
+
 const attributesOf =
-  <Value>(type: number) =>
-  (name: string, value: Value): Attribute => ({ name, type, value });
+  <Value>(kind: keyof typeof AttributeType) =>
+  (name: string, value: Value): Attribute => ({ name, type: AttributeType[kind], value });
 
 /** Makers of op attributes; lists (`strides`) are arrays of integers. */
 export const attribute = {
-  type: attributesOf<number>(nativeBinding.TF_ATTR_TYPE),
-  int: attributesOf<number | readonly number[]>(nativeBinding.TF_ATTR_INT),
-  float: attributesOf<number>(nativeBinding.TF_ATTR_FLOAT),
-  bool: attributesOf<boolean>(nativeBinding.TF_ATTR_BOOL),
-  string: attributesOf<string>(nativeBinding.TF_ATTR_STRING),
-  shape: attributesOf<readonly number[]>(nativeBinding.TF_ATTR_SHAPE),
+  type: attributesOf<number>('type'),
+  int: attributesOf<number | readonly number[]>('int'),
+  float: attributesOf<number>('float'),
+  bool: attributesOf<boolean>('bool'),
+  string: attributesOf<string>('string'),
+  shape: attributesOf<readonly number[]>('shape'),
 } as const;
 
 /** The data type TensorFlow holds, which tfjs' label does not tell for `bfloat16`, `uint8` and resources. */
 export function dataTypeOf(tensor: tf.TensorInfo): DataType {
-  return backend.tensorMap.get(tensor.dataId).dtype as DataType;
+  return backend().tensorMap.get(tensor.dataId).dtype as DataType;
 }
 
 /** Whether a native handle is the value of a living `tf.Variable`, a tensor of tfjs' own that changes. */
 export function isTfVariable(id: number): boolean {
   return Object.values(tf.engine().state.registeredVariables).some(
-    ({ dataId }) => backend.tensorMap.get(dataId)?.id === id,
+    ({ dataId }) => backend().tensorMap.get(dataId)?.id === id,
   );
 }
 
@@ -180,13 +196,13 @@ export function adopt({ id, shape, dtype }: NativeTensor): Tensor {
   if (label === undefined)
     throw new UserError(`An op returned a tensor of TensorFlow type ${dtype}, which is not handled.`);
   const dataId = {};
-  backend.tensorMap.set(dataId, { id, shape, dtype, values: null, refCount: 1 });
+  backend().tensorMap.set(dataId, { id, shape, dtype, values: null, refCount: 1 });
   return tf.engine().makeTensorFromTensorInfo({ dataId, shape, dtype: label });
 }
 
 /** The native handles of `tensors`; values still in JavaScript are handed over first. */
 export function handles(tensors: readonly tf.TensorInfo[]): number[] {
-  return backend.getInputTensorIds(tensors);
+  return backend().getInputTensorIds(tensors);
 }
 
 /**
@@ -199,7 +215,7 @@ export function execute(
   attributes: readonly Attribute[],
   outputs = 1,
 ): Tensor[] {
-  return backend.binding.executeOp(op, attributes, handles(inputs), outputs).map(adopt);
+  return backend().binding.executeOp(op, attributes, handles(inputs), outputs).map(adopt);
 }
 
 /** {@link execute} for an op with one output. */
@@ -264,7 +280,7 @@ export function defineOp<I extends Inputs, A extends object>(
  * @param bytes must not change as long as the tensor lives
  */
 export function uint8Tensor<T extends Tensor = Tensor4D>(bytes: Uint8Array, shape: readonly number[]): T {
-  const id = backend.binding.createTensor(shape, DataType.uint8, bytes);
+  const id = backend().binding.createTensor(shape, DataType.uint8, bytes);
   return adopt({ id, shape: [...shape], dtype: DataType.uint8 }) as T;
 }
 

@@ -77,7 +77,7 @@ export class Variable {
       attribute.string('container', ''),
       attribute.string('shared_name', `variable-${created++}`),
     ];
-    this.resource = backend.binding.executeOp('VarHandleOp', attributes, [], 1)[0].id;
+    this.resource = backend().binding.executeOp('VarHandleOp', attributes, [], 1)[0].id;
     living.set(this.resource, this);
     this.assign(initial);
   }
@@ -89,7 +89,7 @@ export class Variable {
 
   #value(): Tensor {
     this.sync();
-    return adopt(backend.binding.executeOp('ReadVariableOp', [DTYPE], [this.resource], 1)[0]);
+    return adopt(backend().binding.executeOp('ReadVariableOp', [DTYPE], [this.resource], 1)[0]);
   }
 
   /** The value as numbers, for checkpoints and tests. */
@@ -110,7 +110,7 @@ export class Variable {
     this.sync(); // a step that is recorded writes nothing: the value before stays the newest
     // The value may lie in memory that V8 owns; an alias of it would be freed on a thread that must not touch V8.
     const copy = executeOne('DeepCopy', [value], [attribute.type('T', DataType.float32)]);
-    backend.binding.executeOp('AssignVariableOp', ASSIGN, [this.resource, ...handles([copy])], 0);
+    backend().binding.executeOp('AssignVariableOp', ASSIGN, [this.resource, ...handles([copy])], 0);
     copy.dispose();
     this.wrote();
   }
@@ -125,8 +125,8 @@ export class Variable {
     if (living.get(this.resource) !== this) return;
     this.holders.clear(); // a step that still uses it asks for its value, and is told
     const ignore = attribute.bool('ignore_lookup_error', true);
-    backend.binding.executeOp('DestroyResourceOp', [ignore], [this.resource], 0);
-    backend.binding.deleteTensor(this.resource);
+    backend().binding.executeOp('DestroyResourceOp', [ignore], [this.resource], 0);
+    backend().binding.deleteTensor(this.resource);
     living.delete(this.resource);
   }
 
@@ -148,12 +148,12 @@ export class Variable {
   /** The eager value, for a session to take; never part of a recording. */
   give(): NativeTensor {
     this.sync();
-    return nativeBinding.executeOp('ReadVariableOp', [DTYPE], [this.resource], 1)[0];
+    return nativeBinding().executeOp('ReadVariableOp', [DTYPE], [this.resource], 1)[0];
   }
 
   /** Takes the value that a session made; never part of a recording. */
   take(valueId: number): void {
-    nativeBinding.executeOp('AssignVariableOp', ASSIGN, [this.resource, valueId], 0);
+    nativeBinding().executeOp('AssignVariableOp', ASSIGN, [this.resource, valueId], 0);
     this.isReleased = false;
   }
 
@@ -161,9 +161,9 @@ export class Variable {
   release(): void {
     if (this.isReleased) return;
     this.isReleased = true;
-    const nothing = nativeBinding.createTensor([0], DataType.float32, new Float32Array());
-    nativeBinding.executeOp('AssignVariableOp', ASSIGN, [this.resource, nothing], 0);
-    nativeBinding.deleteTensor(nothing);
+    const nothing = nativeBinding().createTensor([0], DataType.float32, new Float32Array());
+    nativeBinding().executeOp('AssignVariableOp', ASSIGN, [this.resource, nothing], 0);
+    nativeBinding().deleteTensor(nothing);
   }
 
   /** Notes a write: by an op on the eager side, or in a session. */

@@ -163,11 +163,21 @@ function nodeAddon(kind) {
     megabytes: 50,
     isDone: () => isStamped(whole, builtFor),
     async make(work) {
-      linkTensorFlow(deps);
-      // Sessions with a number of threads of their own, which tfjs' binding does not offer.
+      // Sessions with a number of threads of their own, and silence while the library is loaded, at its first use.
       const cwd = path.dirname(packages);
       const patch = ['patch-package', '--patch-dir', path.relative(cwd, patches), '--error-on-fail'];
-      await run('patching the TensorFlow addon', 'npm', [...npmExec, ...patch], work, { cwd });
+      const patched = () =>
+        run('patching the TensorFlow addon', 'npm', [...npmExec, ...patch], work, { cwd });
+      await patched().catch(async (error) => {
+        if (work.signal.aborted) throw error;
+        // It may have the patch of an earlier version of this project.
+        fs.rmSync(path.join(packages, '.package-lock.json'), { force: true }); // stopped here, npm has to look again
+        fs.rmSync(addonFolder, { recursive: true, force: true });
+        const install = ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund'];
+        await run('fetching the TensorFlow addon anew', 'npm', install, work, { cwd });
+        await patched();
+      });
+      linkTensorFlow(deps);
       // Absolute paths fail where a folder's name has what make or a shell reads: a space, a bracket.
       const gyp = path.join(addonFolder, 'binding.gyp');
       const absolute = fs.readFileSync(gyp, 'utf8');

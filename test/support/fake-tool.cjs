@@ -1,7 +1,7 @@
 // Plays npm, Python, patch-package, node-pre-gyp and tsc for the tests of set-up: leaves behind what set-up looks for,
 // in no time.
 // `FAKE_WORLD` names the folder of the test. There, `calls` gets a line for each call; an entry of `orders.json`
-// (tool → `hang`, or the text to fail with) makes a tool stop in the middle.
+// (tool → `hang`, `fail once`, or the text to fail with) makes a tool stop in the middle.
 const fs = require('node:fs');
 const path = require('node:path');
 
@@ -29,6 +29,7 @@ function half(/** @type {string} */ call) {
     fs.writeFileSync(path.join(world, 'hanging'), String(process.pid));
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
   }
+  if (order === 'fail once') fs.writeFileSync(path.join(world, 'orders.json'), '{}');
   if (order !== undefined) {
     console.error(order);
     process.exit(1);
