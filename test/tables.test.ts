@@ -177,6 +177,11 @@ describe('tables of a figure at several presets', () => {
     );
   });
 
+  it('have the runs of each panel, where they differ', () => {
+    const { rows } = figureTable('supplement-3', new Laboratory({ preset: 'laptop', store: folder }));
+    assert.equal(rows[0].computed, '9 of 9 in S3d, 1 in S3a, 0 in S3b, S3c, S3e');
+  });
+
   it('have the claims about the figure, each said once, a row a preset', () => {
     const { rows } = verdictTable('fig1b', laboratories);
     assert.deepEqual(

@@ -1,4 +1,5 @@
 /** From records to curves: pure functions of what is on disk. */
+import { isDeepStrictEqual } from 'node:util';
 import { type DistortionName, distortionNamed, distortions, strengthText } from '../distortions';
 import { accuracyInterval, type EvaluationRow } from '../evaluation/evaluate';
 import { DataError } from '../io/errors';
@@ -280,17 +281,24 @@ export function curveLabel(rule: CurveRule, { treatment }: SettingCurve): string
   return `${pick} ${runTitle(treatment).replace(method, `${method}${epochs}${chosen}`)}`;
 }
 
-/** What a figure is made of beside baseline and control. `passes`: images, forward and back, for one setting. */
+/**
+ * What a figure is made of beside baseline and control. `passes`: images, forward and back, for one setting; `computed`: how
+ * many settings are there, in each panel that has the family.
+ */
 export function figureFamilies(figure: FigureName, preset: Preset, results: Results) {
-  const panels = panelsOf(figure);
-  const there = curvesOn(panels[0], preset, results);
-  return eachOnce(panels.flatMap(familiesOf)).map((family) => {
+  const panels = panelsOf(figure).map((panel) => ({
+    id: panel.id,
+    families: familiesOf(panel),
+    there: curvesOn(panel, preset, results),
+  }));
+  return eachOnce(panels.flatMap(({ families }) => families)).map((family) => {
     const settings = settingsOf(family, preset);
     const spec = specOf(preset, settings[0], { precision: 'float32' });
+    const having = panels.filter(({ families }) => families.some((one) => isDeepStrictEqual(one, family)));
     return {
       family,
       settings: settings.length,
-      computed: there.ofFamily(family).curves.length,
+      computed: having.map(({ id, there }) => ({ panel: id, count: there.ofFamily(family).curves.length })),
       passes: Math.round(workOf([{ spec, tests: [] }])),
     };
   });

@@ -195,11 +195,26 @@ export function figureTable(figure: FigureName, laboratories: OneOrMore<Laborato
         'trained on': distortionNamed(training).title,
         settings,
         'images a run': passes,
-        computed: `${computed} of ${settings}`,
+        computed: countsText(computed, settings),
       }),
     );
   });
   return resultsTable(rows, { title: `The runs of ${figure}, beside baseline and control` });
+}
+
+/** `9 of 9`; where panels differ, `9 of 9 in S3d, 1 in S3a, S3b`. */
+function countsText(
+  computed: readonly { readonly panel: string; readonly count: number }[],
+  settings: number,
+): string {
+  const counts = [...new Set(computed.map(({ count }) => count))].sort((a, b) => b - a);
+  const panelsWith = (count: number) =>
+    computed.flatMap((of) => (of.count === count ? of.panel : [])).join(', ');
+  const [most, ...fewer] = counts.map((count) => [
+    count,
+    counts.length > 1 ? ` in ${panelsWith(count)}` : '',
+  ]);
+  return [`${most[0]} of ${settings}${most[1]}`, ...fewer.map((parts) => parts.join(''))].join(', ');
 }
 
 /**
