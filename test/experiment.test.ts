@@ -27,7 +27,13 @@ import {
   type Split,
   subset,
 } from 'stability-training/data';
-import { type Distortion, registerDistortion } from 'stability-training/distortions';
+import {
+  type Distortion,
+  definitionOf,
+  type OwnDistortion,
+  registerDistortion,
+} from 'stability-training/distortions';
+import { accuracyGain, type EvaluationRow } from 'stability-training/evaluation';
 import { fromFunctions, type ResNet18 } from 'stability-training/model';
 import { experimentCurves, experimentGains } from 'stability-training/paper';
 import { experimentFigure } from 'stability-training/plots';
@@ -703,8 +709,18 @@ describe('the id of a run', () => {
         }),
       () =>
         fromFunctions({ classes: 3, variables: variables(), forward: (x, { w }) => x.max([1, 2]).matMul(w) }),
-    ].map((make) => registerNetwork({ name: 'net', make }));
-    assert.notEqual(made[0].definition, made[1].definition);
+    ].map((make) => {
+      const network = registerNetwork({ name: 'net', make });
+      st.defineExperiment({
+        name: 'net',
+        dataset: pictures,
+        network,
+        treatments: [{ method: { kind: 'ST', alpha: 1 }, distortion }],
+        tests: [{ distortion: 'rotation' }],
+      });
+      return new st.Laboratory({ preset: 'net', store: join(folder, 'none') }).preset.network;
+    });
+    assert.notDeepEqual(made[0], made[1]);
     const darker = (factor: number): Distortion<number> => ({
       ...(st.distortions['gaussian-noise'] as Distortion<number>),
       name: 'darker',
@@ -901,6 +917,59 @@ describe('the id of a run', () => {
     );
     assert.equal(digests[0], dataset.train.store.digest);
     assert.equal(new Set(digests).size, 4);
+  });
+
+  it('is of what one’s own computes, not of its text', () => {
+    const dim = (apply: NonNullable<OwnDistortion['apply']>) => {
+      registerDistortion({ name: 'dimmed', testGrid: [0, 0.5], apply });
+      return definitionOf('dimmed');
+    };
+    const one = dim(({ crops, strengths }) => crops.mul(st.tf.sub(1, strengths.reshape([-1, 1, 1, 1]))));
+    const same = dim((input) => {
+      const { reshape } = { reshape: [-1, 1, 1, 1] };
+      return input.crops.mul(st.tf.sub(1, input.strengths.reshape(reshape))); // as a compiler may write it
+    });
+    const ofLarge = dim(({ crops, strengths }) =>
+      crops.mul(st.tf.sub(1, strengths.reshape([-1, 1, 1, 1]).mul(crops.shape[1] > 200 ? 0.5 : 1))),
+    );
+    assert.equal(same, one);
+    assert.notEqual(ofLarge, one);
+    const method = (loss: OwnMethod['loss']) => registerMethod({ name: 'texted', loss }).definition;
+    const plain = method(({ f, reference }) => f(reference).mean());
+    assert.equal(
+      method((given) => given.f(given.reference).mean()),
+      plain,
+    );
+    assert.notEqual(
+      method(({ f, reference }) =>
+        f(reference)
+          .mean()
+          .mul(f(reference).shape[1] > 50 ? 2 : 1),
+      ),
+      plain,
+    );
+  });
+
+  it('tells the test images of two experiments apart in a gain', async () => {
+    const dataset = openFolder(pictures);
+    const { test } = dataset;
+    const reversed = { ...test, labels: test.labels.toReversed(), positions: test.positions.toReversed() };
+    const rows: EvaluationRow[] = [];
+    for (const [name, split] of Object.entries({ forwards: test, backwards: reversed })) {
+      st.defineExperiment({
+        name,
+        dataset: () => ({ ...dataset, test: split }),
+        network: { width: 8, stem: 'small' },
+        baselineEpochs: 1,
+        treatments: [{ method: { kind: 'ST', alpha: 1 }, distortion }],
+        tests: [{ distortion: 'rotation', strengths: [0, 5] }],
+      });
+      const laboratory = new st.Laboratory({ preset: name, store: join(folder, 'gains') });
+      const baseline = await laboratory.run(st.BASELINE);
+      rows.push(...(await laboratory.evaluate(baseline, { distortion: 'rotation', strengths: [0] })));
+    }
+    assert.equal(accuracyGain(rows[0], rows[0]).gain, 0);
+    assert.throws(() => accuracyGain(rows[0], rows[1]), /these rows are of different ones/);
   });
 
   it('keeps a record of a changed loss out of the way', async () => {

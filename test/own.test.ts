@@ -1671,6 +1671,30 @@ describe('what plain JavaScript gives wrong', () => {
     );
   });
 
+  it('is a running statistic that would be trained', () => {
+    const { warn } = console;
+    const told: string[] = [];
+    console.warn = (text: string) => told.push(text);
+    const ones = (name: string) => new Variable(name, tf.ones([3]), { trainable: false });
+    const made = (mean: Tensor | Variable) =>
+      fromFunctions({
+        classes: 3,
+        variables: { 'bn.running_mean': mean, weight: tf.ones([3, 3]) },
+        forward: (x, { weight }) => x.mean<Tensor2D>([1, 2]).matMul(weight),
+      });
+    try {
+      made(ones('bn.running_mean'));
+      assert.deepEqual(told, []);
+      made(tf.ones([3]));
+    } finally {
+      console.warn = warn;
+    }
+    assert.match(
+      told.join(),
+      /fromFunctions: bn\.running_mean is trained as a weight is\.\n→ .*trainable: false/,
+    );
+  });
+
   it('is a network whose weights file was changed since its runs were planned', () => {
     const file = join(folder, 'first.safetensors');
     const shape = { classes: 10, side: 28 };
@@ -1696,10 +1720,12 @@ describe('what plain JavaScript gives wrong', () => {
     const [first, again] = [plan(), plan()];
     assert.deepEqual(again, first);
     saved(2);
-    assert.throws(
-      () => makeNetwork(first, { ...shape, seed: 0, precision: 'float32' }),
-      /The network "loaded" is not the one that the run was planned with/,
-    );
+    const made = (isNew: boolean) => makeNetwork(first, { ...shape, seed: 0, precision: 'float32', isNew });
+    assert.throws(() => made(true), {
+      message: /The network "loaded" loads other weights than when the run was planned/,
+      cure: /Bring back the file/,
+    });
+    made(false).dispose(); // it is given the weights of a finished run
     assert.notDeepEqual(plan(), first);
   });
 

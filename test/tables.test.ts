@@ -88,6 +88,8 @@ describe('the frame of the runs', () => {
       mu: null,
       seed: 0,
       'data set': 'CIFAR-10',
+      digest: '8758c9fbd39b3893',
+      network: 'ResNet-18 8 small',
       'training images': 128,
       epochs: 1,
       'best epoch': 1,
@@ -132,7 +134,7 @@ describe('the frame of the runs', () => {
     assert.match(head, /^run,title,method,distortion,strength,second strength,alpha,/);
     assert.match(
       first,
-      /^[0-9a-f]{16},baseline,baseline,,,,,,,0,CIFAR-10,128,2,2,0.2,6,150,float32,"a, b",0.1.0,/,
+      /^[0-9a-f]{16},baseline,baseline,,,,,,,0,CIFAR-10,8758c9fbd39b3893,ResNet-18 8 small,128,2,2,0.2,6,150,float32,"a, b",0.1.0,/,
     );
   });
 });

@@ -295,6 +295,16 @@ describe('a square out of an image', () => {
     const deep = await stripes(60, 40, RGB).toColourspace('rgb16').png().toBuffer();
     assertColour(colourOf(await toSquare(deep, 256), 0.35, 0.65), [0, 255, 0], 1, '16 bits');
     await assert.rejects(toSquare(floatTiff(), 8), /pixels are of the type float: save it with 8 or 16 bits/);
+    const lowest12 = await sharp(
+      Uint16Array.from({ length: 64 }, (_, at) => 65 * at),
+      {
+        raw: { width: 8, height: 8, channels: 1 },
+      },
+    )
+      .toColourspace('grey16')
+      .png()
+      .toBuffer();
+    await assert.rejects(toSquare(lowest12, 8), /it has 16 bits a channel, but no value above 4095: stretch/);
   });
 
   test('is enlarged as Pillow does by its bilinear filter, whatever the file type', async () => {
@@ -744,6 +754,15 @@ describe('a folder of one’s own', () => {
     );
     assert.deepEqual(classNames, ['0', '1']);
     assert.equal(testing.length, 2);
+
+    const { warn } = console;
+    const words: string[] = [];
+    console.warn = (text: string) => words.push(text);
+    const blank = told.map((row, at) => (at === 8 ? { ...row, split: 'train' as const } : row));
+    await buildFolder({ from: blank, out: newPlace(), side: 28 }).finally(() => {
+      console.warn = warn;
+    });
+    assert.match(words.join(), /listed: 6 of 9 pictures name no split: they count to train\./);
 
     const many = await tree(join(folder, 'numbered'), { x: 33 });
     const numbered = readdirSync(join(many, 'x')).map((name, at) => ({

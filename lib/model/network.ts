@@ -120,6 +120,12 @@ export function fromFunctions<const V extends Values>(functions: NetworkFunction
   const named = Object.entries<Tensor | Variable>(variables).map(
     ([name, value]) => [name, value instanceof Variable ? value : new Variable(name, value)] as const,
   );
+  const counted = named.find(([name, { trainable }]) => trainable && COUNTED.test(name));
+  if (counted !== undefined) {
+    console.warn(
+      `fromFunctions: ${counted[0]} is trained as a weight is.\n→ A running statistic is no weight: new Variable(${shown(counted[0])}, values, { trainable: false }).`,
+    );
+  }
   const withValues: Network['forward'] = (images, options) => {
     const values = Object.fromEntries(named.map(([name, variable]) => [name, variable.read()]));
     return forward(images, values as Parameters<typeof forward>[1], options) as Tensor2D;
@@ -130,8 +136,8 @@ export function fromFunctions<const V extends Values>(functions: NetworkFunction
 /**
  * A TensorFlow.js model of layers, `[batch, side, side, 3]` → logits `[batch, classes]`: it is trained in place, and
  * batch normalisation and dropout do in training and testing what they are made for. TensorFlow.js' `batchNormalization()`
- * moves its statistics by a hundredth a step; in trainings of a few hundred steps give it torch's `momentum: 0.9`. With
- * `trainable: false` it goes on moving them, as in torch.
+ * moves its statistics by a hundredth a step, and has an ε of 0.001: in trainings of a few hundred steps, and for weights of PyTorch,
+ * give it torch's `{ momentum: 0.9, epsilon: 1e-5 }`. With `trainable: false` it goes on moving them, as in torch.
  *
  * @param model Its last layer gives logits: a softmax or sigmoid there is refused. Dropout draws from seeds, so that one seed gives
  *   the same bits.
@@ -154,6 +160,9 @@ export function fromLayers(model: LayersModel): Network {
   };
   return new OwnNetwork(classes, variables, forward, head, batchNorms);
 }
+
+/** What torch and TensorFlow.js call the running statistics of a batch normalisation. */
+const COUNTED = /(running|moving)_(mean|var|variance)$/;
 
 /** The logits of images. @throws ArgumentError if the network gives something else */
 export function logitsOf(network: Network, images: Tensor4D, options: ForwardOptions): Tensor2D {

@@ -12,7 +12,7 @@ import type { Strength } from '../distortions';
 import { UserError } from '../io/errors';
 import { type MimeBundle, mimeBundle } from '../notebook/mime';
 import type { Results } from '../runs/run-store';
-import { runTitle } from '../runs/spec';
+import { type NetworkForm, runTitle } from '../runs/spec';
 import { methodName, PAPER_MU } from '../training/methods';
 import { type Cell, ResultsTable, type Row } from './table';
 
@@ -104,7 +104,8 @@ function part(strength: Strength | undefined, at: 0 | 1): Cell {
  * Columns: the run's id and its `title` as in the paper's legends; `method`; training `distortion`, `strength` and
  * `second strength` in the paper's units; `alpha` of ST, `p` of DA, `mu` of AT; `validation accuracy` of the best epoch,
  * 0..1; `seconds` of training and validation, `images/s` of training; `precision`, `device`, `version`, and the time at
- * which it `finished`, ISO 8601; `data set` and how many of its `training images`, `epochs` and `best epoch`.
+ * which it `finished`, ISO 8601; `data set`, the `digest` of its pictures and how many of its `training images`, `network`, `epochs`
+ * and `best epoch`.
  */
 export function runsFrame(results: Results): Frame {
   const { rows, columns } = runsTable(results);
@@ -127,6 +128,8 @@ export function runsTable(results: Results): ResultsTable {
     mu: ({ spec: { method } }) => (method.kind === 'AT' ? (method.mu ?? PAPER_MU) : null),
     seed: ({ spec }) => spec.seed,
     'data set': ({ spec }) => spec.dataset.name,
+    digest: ({ spec }) => spec.dataset.digest,
+    network: ({ spec }) => networkText(spec.network),
     'training images': ({ spec }) => spec.dataset.train,
     epochs: ({ spec }) => spec.epochs,
     'best epoch': ({ bestEpoch }) => bestEpoch,
@@ -142,14 +145,18 @@ export function runsTable(results: Results): ResultsTable {
 }
 
 /**
- * Lists what was counted, a row for each run and test strength: the run's id, `title`, `epochs`, `data set` and `seed`, the
- * test `distortion` and its `strength` (none for images without JPEG), how many of `total` test images were `correct`, and that
+ * Lists what was counted, a row for each run and test strength: the run's id, `title`, `epochs`, `data set` and its `digest`,
+ * `network` and `seed`, the test `distortion` and its `strength` (none for images without JPEG), how many of `total` test images were `correct`, and that
  * as `accuracy`, 0..1.
  */
 export function evaluationsFrame(results: Results): Frame {
   const { rows, columns } = evaluationsTable(results);
   return frame(rows, columns);
 }
+
+/** A ResNet-18's width and stem; of one's own its name, and what tells it from others of that name. */
+const networkText = (network: NetworkForm) =>
+  'width' in network ? `ResNet-18 ${network.width} ${network.stem}` : `${network.name} ${network.graph}`;
 
 /** {@link evaluationsFrame} without danfo. */
 export function evaluationsTable(results: Results): ResultsTable {
@@ -161,6 +168,8 @@ export function evaluationsTable(results: Results): ResultsTable {
     title: ({ title }) => title,
     epochs: ({ spec }) => spec.epochs,
     'data set': ({ spec }) => spec.dataset.name,
+    digest: ({ spec }) => spec.dataset.digest,
+    network: ({ spec }) => networkText(spec.network),
     distortion: ({ distortion }) => distortion,
     strength: ({ strength }) => part(strength, 0),
     'second strength': ({ strength }) => part(strength, 1),

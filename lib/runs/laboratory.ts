@@ -14,7 +14,7 @@ import { saveWeights } from '../model/weights';
 import { currentKernel } from '../notebook/client';
 import { device } from '../tensorflow';
 import { type RunObserver, seen } from './followed';
-import { checkNetwork, fastestPrecisionOf, makeNetwork } from './networks';
+import { fastestPrecisionOf, makeNetwork } from './networks';
 import { checkPictures, type Pictures, picturesOf, presetHere } from './preset-pictures';
 import { BASELINE, type Preset, presetNamed, specOf, type Treatment } from './presets';
 import { type Results, type RunRecord, RunStore, testedRows } from './run-store';
@@ -97,7 +97,6 @@ export class Laboratory {
    */
   async run(treatment: Treatment, observer: RunObserver = {}): Promise<RunRecord> {
     const { seed, preset } = this;
-    checkNetwork(preset.network);
     const specs = [this.precision, otherPrecision(this.precision)].map((precision) =>
       specOf(preset, treatment, { seed, precision }),
     );
@@ -147,8 +146,8 @@ export class Laboratory {
     const id = runId(spec);
     const here = device();
     const threads = (here.kind === 'cpu' ? this.preset.threads : undefined) ?? here.threads;
-    const network = () => this.#network(spec);
     const { from } = spec;
+    const network = () => this.#network(spec, from === undefined);
     const start = from === undefined ? undefined : (made: Network) => this.store.loadWeights(made, from);
     const parts = { network, start, dataset: this.dataset, threads };
     return this.#trainers.use(spec, parts, async (network, train) => {
@@ -219,9 +218,9 @@ export class Laboratory {
     }
   }
 
-  #network(spec: RunSpec): Network {
+  #network(spec: RunSpec, isNew = false): Network {
     const { classNames, cropSide } = this.datasetOf(spec);
-    return makeNetwork(spec.network, { ...spec, classes: classNames.length, side: cropSide });
+    return makeNetwork(spec.network, { ...spec, classes: classNames.length, side: cropSide, isNew });
   }
 
   /** Accuracy on the test images against the strength of a distortion; what was counted before comes from disk. */
@@ -231,8 +230,11 @@ export class Laboratory {
     if (this.data !== undefined) this.datasetOf(record.spec); // else what was counted is told without the pictures
     await this.evaluateAll([{ record, strengths }], distortion, (_, row) => onRow?.(row), onImages);
     const rows = this.#rows(record, distortion, strengths) as EvaluationRow[];
-    if (this.data === undefined) return rows; // all of the preset's own pictures
-    const images = splitDigest(this.dataset.test);
+    const { data, preset } = this;
+    if (data === undefined && !preset.own) return rows; // all of the preset's own pictures
+    const { dataset } = record.spec;
+    const isHere = canonicalJson(dataset) === canonicalJson(preset.dataset);
+    const images = isHere ? splitDigest(this.dataset.test) : dataset.digest;
     return rows.map((row) => ({ ...row, images }));
   }
 

@@ -27,7 +27,8 @@ export interface NetworkMaker {
   readonly make: (shape: NetworkShape) => Network;
 }
 
-const own = new Registry<NetworkMaker>('network');
+/** What a network computes is in a run's specification: see {@link withGraph}. */
+const own = new Registry<NetworkMaker>('network', { computed: () => '' });
 /** Of each, what it computes, by classes and side; one that is registered again is looked at again. */
 const graphs = new WeakMap<NetworkMaker, Map<string, string>>();
 
@@ -48,8 +49,13 @@ export function registerNetwork(maker: NetworkMaker): OwnNetworkForm {
 
 /** A network of one's own by its name. @throws ArgumentError if there is none */
 export function networkNamed(name: string): OwnNetworkForm {
-  const definition = own.definition(name);
-  if (definition !== undefined) return { name, definition };
+  makerNamed(name);
+  return { name };
+}
+
+function makerNamed(name: string): NetworkMaker {
+  const maker = own.get(name);
+  if (maker !== undefined) return maker;
   throw new ArgumentError(`There is no network "${name}".${hint(name, own.names())}`, {
     cure: 'Load the file that registers it, or register it: --plugin FILE, loadPlugin, registerNetwork.',
   });
@@ -58,16 +64,18 @@ export function networkNamed(name: string): OwnNetworkForm {
 /**
  * Makes the network of a run with its first weights; the caller disposes of it.
  *
+ * @param options.isNew Whether it is trained from these: then a file of weights that it loads must be the one of the plan.
  * @throws ArgumentError if a network of one's own is unknown here, was changed since the run was planned, or has another
  *   number of classes
  */
 export function makeNetwork(
   form: NetworkForm,
-  { precision, classes, side, seed }: NetworkShape & { readonly precision: Precision },
+  options: NetworkShape & { readonly precision: Precision; readonly isNew?: boolean },
 ): Network {
+  const { precision, classes, side, seed, isNew = false } = options;
   if ('width' in form) return new ResNet18({ ...form, classes, seed, precision });
-  const { name, definition, graph } = form;
-  const maker = own.planned(name, definition);
+  const { name, graph } = form;
+  const maker = makerNamed(name);
   if (precision !== 'float32') {
     throw new ArgumentError(`The network "${name}" computes in float32, but ${precision} was asked for.`);
   }
@@ -95,7 +103,12 @@ export function makeNetwork(
         { cure: 'make gets the number of classes: use it.' },
       );
     }
-    const planned = graph?.split('-')[0];
+    const [planned, , file] = graph?.split('-') ?? [];
+    if (isNew && planned !== undefined && file !== fileOf(network)) {
+      throw new ArgumentError(`The network "${name}" loads other weights than when the run was planned.`, {
+        cure: 'Bring back the file that it loaded then, or plan the run anew.',
+      });
+    }
     // What it computes may depend on the seed, as that of a dropout: planned is the graph of seed 0.
     const ofFirst = () => {
       const first = seeded(0, () => makeBy(maker, { classes, side, seed: 0 }));
@@ -107,16 +120,13 @@ export function makeNetwork(
     };
     const isPlanned = planned === undefined || planned === graphOf(name, network, side);
     if (!isPlanned && (seed === 0 || planned !== ofFirst())) throw changedError('network', name);
+    const begins = isNew && graph !== undefined ? withGraph({ name }, { classes, side }) : form;
+    if ('graph' in begins && begins.graph !== graph) throw changedError('network', name);
     return network;
   } catch (error) {
     network.dispose();
     throw error;
   }
-}
-
-/** @throws ArgumentError if a network of one's own is unknown here, or was registered again since */
-export function checkNetwork(form: NetworkForm): void {
-  if ('name' in form) own.planned(form.name, form.definition);
 }
 
 /** Networks that `make` has given, and their variables. */
@@ -126,10 +136,14 @@ const made = new WeakSet<Network | Variable>();
 const makeBy = ({ name, make }: NetworkMaker, shape: NetworkShape): Network =>
   ownCode(`make of the network "${name}" fails for ${JSON.stringify(shape)}.`, () => make(shape));
 
-/** Adds to a network of one's own the hashes of what it computes and of its first weights. @throws as {@link makeNetwork} */
+/**
+ * Adds to a network of one's own the hashes of what it computes, of its first weights, and of a file that it loads them from.
+ *
+ * @throws as {@link makeNetwork}
+ */
 export function withGraph(form: NetworkForm, shape: Pick<NetworkShape, 'classes' | 'side'>): NetworkForm {
   if ('width' in form) return form;
-  const known = graphs.get(own.planned(form.name, form.definition)) as Map<string, string>;
+  const known = graphs.get(makerNamed(form.name)) as Map<string, string>;
   const key = `${shape.classes} ${shape.side}`;
   if (!known.has(key)) {
     const networks = [0, 1].map((seed) => makeNetwork(form, { ...shape, seed, precision: 'float32' }));
@@ -137,7 +151,8 @@ export function withGraph(form: NetworkForm, shape: Pick<NetworkShape, 'classes'
       const [network] = networks;
       checkLogits(network, shape.side);
       const [beginning, another] = networks.map(beginningOf);
-      known.set(key, `${graphOf(form.name, network, shape.side)}-${beginning}`);
+      const parts = [graphOf(form.name, network, shape.side), beginning, fileOf(network) ?? []].flat();
+      known.set(key, parts.join('-'));
       if (beginning === another && network.weightsFile === undefined) {
         console.warn(
           `The network "${form.name}" begins with the same weights at every seed.\n→ Unless they are to be these, draw them by the seed that make is given: normalTensor([seed, 1], …).`,
@@ -171,8 +186,12 @@ function beginningOf({ variables }: Network): string {
 /** Odd factors: of their 32-bit products with 1, 2, 3, … as many are negative as positive, in no order. */
 const SIGNS = [0x9e3779b1, 0x85ebca6b, 0xc2b2ae35];
 
+/** Hashes the file that a network's weights were loaded from, if there is one. */
+const fileOf = ({ weightsFile }: Network) =>
+  weightsFile === undefined ? undefined : shortHash(readFileSync(weightsFile));
+
 /**
- * Hashes what a network computes in training and in tests, and the weights that it was loaded with.
+ * Hashes what a network computes in training and in tests.
  *
  * @throws ArgumentError if it reads a variable that is not one of its own: a run would begin with what another has left
  */
@@ -186,9 +205,7 @@ function graphOf(name: string, network: Network, side: number): string {
       { cure: 'Make it within make, and name it in variables: each run then begins with its first value.' },
     );
   }
-  const graph = graphs.map(({ hash }) => hash).join('');
-  const { weightsFile } = network;
-  return shortHash(weightsFile === undefined ? graph : graph + shortHash(readFileSync(weightsFile)));
+  return shortHash(graphs.map(({ hash }) => hash).join(''));
 }
 
 /**

@@ -80,11 +80,8 @@ export function presetAt(name: string, data?: Pictures): Preset {
  */
 export function presetHere(name: string, data?: Pictures): Preset {
   const defined = presetNamed(name);
-  if (!defined.own || data !== undefined) return presetAt(name, data);
-  return orIfBad(
-    () => presetAt(name),
-    () => defined,
-  );
+  const isAway = data === undefined && defined.own && orIfBad(defined.own.open) === undefined;
+  return isAway ? defined : presetAt(name, data);
 }
 
 /** @throws DataError if a run was trained on other pictures than those that a preset is on */
@@ -95,8 +92,12 @@ export function checkPictures(spec: RunSpec, { dataset: here, classes, cropSide 
   const found = isAway
     ? `the pictures of ${here.name} are not here`
     : `here is ${partText(here)}, ${classes} classes, crops of ${cropSide} px`;
+  const isOther =
+    of.name === here.name
+      ? ' Another normalisation makes another data set, too: --data takes a folder with its own.'
+      : '';
   throw new DataError(`The run ${runId(spec)} is of the data set ${partText(of)}, but ${found}.`, {
-    cure: `Name the folder of ${of.name}: --data on the command line, data of a Laboratory.`,
+    cure: `Name the folder of ${of.name}: --data on the command line, data of a Laboratory.${isOther}`,
   });
 }
 

@@ -42,15 +42,22 @@ export class Beginnings<T extends object> {
   }
 }
 
-/** The result for the first of some shapes that a step takes. @throws what it throws for the first, if it takes none */
-export function firstTaken<S, T>(shapes: Iterable<S>, work: (shape: S) => T): T {
+/** The results for those of some shapes that a step takes, or else for the first of others. @throws what it throws for the first, if it takes none */
+export function allTaken<S, T>(
+  shapes: readonly S[],
+  others: readonly S[],
+  work: (shape: S) => T,
+): readonly T[] {
+  const taken: T[] = [];
   let first: unknown;
-  for (const shape of shapes) {
+  for (const [at, shape] of [...shapes, ...others].entries()) {
+    if (at >= shapes.length && taken.length > 0) break;
     try {
-      return work(shape);
+      taken.push(work(shape));
     } catch (error) {
       first ??= error;
     }
   }
-  throw first;
+  if (taken.length === 0) throw first;
+  return taken;
 }

@@ -195,6 +195,9 @@ function listed(images: readonly ListedImage[], name: string): Tree {
     throw new ArgumentError(`buildFolder: from must list images of two classes at least, but has ${has}.`);
   }
   const said = new Set(images.map(({ split }) => SPLIT_OF.get(split ?? '')));
+  const silent = images.filter(({ split }) => split === undefined).length;
+  if (silent > 0 && said.has('train'))
+    console.warn(`${source}: ${silent} of ${images.length} pictures name no split: they count to train.`);
   const isNumbered = images.every(({ label }) => Number.isFinite(Number(label)));
   const order = isNumbered ? (a: string, b: string) => Number(a) - Number(b) : byName;
   return { name, source, classes: inOrder(imagesWithout(classes, unclear), order), said, problems };

@@ -33,6 +33,7 @@ export async function toSquare(encoded: Uint8Array, side: number, isAlone = true
   if (depth !== 'uchar' && depth !== 'ushort') {
     throw new Error(`its pixels are of the type ${depth}: save it with 8 or 16 bits a channel`);
   }
+  if (depth === 'ushort') await checkDepth(encoded);
   const { width, height, left, top } = placementOf(autoOrient, side);
   image.autoOrient();
   const isEnlarged = Math.min(autoOrient.width, autoOrient.height) < side;
@@ -48,6 +49,14 @@ export async function toSquare(encoded: Uint8Array, side: number, isAlone = true
     throw new Error(`decoded to ${pixels.length} bytes`);
   }
   return isEnlarged ? enlarged(pixels, autoOrient, side) : pixels;
+}
+
+/** @throws Error if an image of 16 bits uses the lowest 12 alone: of its 16 bits the upper 8 are kept, which would be 4 */
+async function checkDepth(encoded: Uint8Array): Promise<void> {
+  const { channels, isOpaque } = await sharp(encoded, { limitInputPixels: MOST_PIXELS }).stats();
+  const most = Math.max(...channels.slice(0, isOpaque ? undefined : -1).map(({ max }) => max));
+  if (most === 0 || most > 0xfff) return;
+  throw new Error(`it has 16 bits a channel, but no value above ${most}: stretch its values to 0..65535`);
 }
 
 /**
