@@ -151,7 +151,7 @@ describe('the frame of the evaluations', () => {
 
   it('is empty of an empty store, with its columns', async () => {
     const { rows, columns } = frameTable(evaluationsFrame(new Map()));
-    assert.deepEqual([rows.length, columns.length], [0, 11]);
+    assert.deepEqual([rows.length, columns.length], [0, 13]);
     assert.match(String((await shown(evaluationsFrame(new Map())))['text/html']), /accuracy/);
   });
 });
