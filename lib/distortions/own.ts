@@ -2,9 +2,9 @@
 import { sourceSideOf } from '../data/geometry';
 import { ArgumentError } from '../io/errors';
 import { checkOptions, shown } from '../io/options';
-import { Registry, textOf } from '../io/registry';
+import { Registry } from '../io/registry';
 import { type Tensor, type Tensor2D, type Tensor4D, tf } from '../tensorflow';
-import { allTaken, Beginnings, graphHash, hashWithValues } from '../tensorflow/graph-hash';
+import { Beginnings, firstTaken, graphHash, hashWithValues } from '../tensorflow/graph-hash';
 import { builtIn, PGD } from './built-in';
 import type { Composition } from './composition';
 import type { Corruption } from './corruptions';
@@ -14,12 +14,9 @@ import { type Distortion, type DistortionInput, distortion, type Part, undeclare
 export const own = new Registry<Part>('distortion', {
   taken: (name) => builtIn.has(name) || /^(kl-)?pgd-/.test(name),
   computed(distortion) {
-    const graphs = allTaken(SIDES, OTHER_SIDES, (side) => graphAt(distortion, side));
-    beginnings.keep(
-      distortion,
-      graphs.flatMap(({ variables }) => variables),
-    );
-    return graphs.map(hashWithValues).join() + textOf(distortion.make);
+    const graph = graphOf(distortion);
+    beginnings.keep(distortion, graph.variables);
+    return hashWithValues(graph);
   },
 });
 
@@ -49,10 +46,11 @@ export function ownGraphs(distortion: Distortion, side: number): readonly Return
   });
 }
 
-/** Sides of pictures at which a distortion is recorded: it may do something else with large ones. */
-const SIDES = [8, 28, 64, 224];
-/** Those of which the first is taken where it takes none of these: it may have a constant for each pixel. */
-const OTHER_SIDES = [56, 112, 128, ...Array.from({ length: 300 }, (_, at) => at + 1)];
+/** Sides of pictures that a distortion is tried with: it may have a constant for each pixel. */
+const SIDES = [8, 28, 56, 64, 112, 128, 224, ...Array.from({ length: 300 }, (_, at) => at + 1)];
+
+/** What `apply` makes of small pictures, or of those of the first side that it takes. */
+const graphOf = (part: Part) => firstTaken(SIDES, (side) => graphAt(part, side));
 
 function graphAt({ apply }: Part, side: number) {
   const sourceSide = Math.max(10, sourceSideOf(side));

@@ -133,7 +133,7 @@ function subjectOf({ name, network, dataset, seed = 0, restarts = 1 }: ReportOpt
   return {
     network: name,
     weights: digestOf(network),
-    graph: networkGraph(network, dataset.cropSide, false).hash,
+    graph: networkGraph(network, dataset.cropSide, { training: false, track: false }).hash,
     dataset: {
       name: dataset.name,
       digest: dataset.test.store.digest,

@@ -12,15 +12,14 @@ export class Registry<T extends { readonly name: string }> {
   /**
    * @param what What messages call such a thing: `distortion`.
    * @param options.taken Whether a name stands for something else already.
-   * @param options.computed Tells what a thing computes, in place of the text of its functions: that is another in a notebook, in a
-   *   script and compiled. Where it throws, the text counts.
+   * @param options.computed Hashes what a thing computes, of which its text shows a part; the text counts alone where it throws.
    */
   constructor(
     readonly what: string,
     private readonly options: {
       readonly taken?: (name: string) => boolean;
-      readonly computed: (thing: T) => string;
-    },
+      readonly computed?: (thing: T) => string;
+    } = {},
   ) {}
 
   /** @throws ArgumentError for a name that is taken, or that a list or a sum of names could not hold */
@@ -71,17 +70,16 @@ export function changedError(what: string, name: string): ArgumentError {
   });
 }
 
-/** A hash of all properties, of functions by what they compute or by their text. */
-function definitionOf<T extends object>(thing: T, computed: (thing: T) => string): string {
+/** A hash of all properties, functions by their text without spaces, and of what the thing computes. */
+function definitionOf<T extends object>(thing: T, computed: (thing: T) => string = () => ''): string {
+  const text = JSON.stringify(thing, (_key, value) =>
+    typeof value === 'function' ? String(value).replace(/\s+/g, '') : value,
+  );
+  let graph = '';
   try {
-    return shortHash(JSON.stringify(thing) + computed(thing));
+    graph = computed(thing);
   } catch {
     // What is wrong with it, training says.
-    return shortHash(
-      JSON.stringify(thing, (_key, value) => (typeof value === 'function' ? textOf(value) : value)),
-    );
   }
+  return shortHash(text + graph);
 }
-
-/** The text of a function without spaces. */
-export const textOf = (one: unknown) => String(one).replace(/\s+/g, '');

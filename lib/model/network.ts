@@ -176,9 +176,9 @@ export function logitsOf(network: Network, images: Tensor4D, options: ForwardOpt
 }
 
 /** Records what a network computes of images of a side, in training or in tests. @throws as {@link graphHash} */
-export function networkGraph(network: Network, side: number, training: boolean) {
+export function networkGraph(network: Network, side: number, options: ForwardOptions) {
   return graphHash(
-    ({ images }) => ({ logits: logitsOf(network, images, { training, track: false }) }),
+    ({ images }) => ({ logits: logitsOf(network, images, options) }),
     () => ({ images: tf.zeros([2, side, side, 3]) as Tensor4D }),
   );
 }

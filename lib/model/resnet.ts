@@ -6,7 +6,6 @@ import {
   batchNorm,
   castTo,
   conv2d,
-  device,
   foldBatchNorm,
   globalAveragePool,
   hashSeed,
@@ -21,6 +20,7 @@ import {
   uniformTensor,
   Variable,
 } from '../tensorflow';
+import { arithmetic } from '../tensorflow/device';
 import { BATCH_NORM } from '../tensorflow/ops';
 import { type ForwardOptions, Network } from './network';
 
@@ -35,7 +35,7 @@ export type Precision = 'float32' | 'bfloat16';
  * takes channels in blocks of 16; other widths are faster in float32.
  */
 export function fastestPrecision(width: number): Precision {
-  const { kind, bfloat16 } = device();
+  const { kind, bfloat16 } = arithmetic();
   return bfloat16 && (kind === 'gpu' || width % 16 === 0) ? 'bfloat16' : 'float32';
 }
 

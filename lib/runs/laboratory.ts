@@ -14,7 +14,7 @@ import { saveWeights } from '../model/weights';
 import { currentKernel } from '../notebook/client';
 import { device } from '../tensorflow';
 import { type RunObserver, seen } from './followed';
-import { fastestPrecisionOf, makeNetwork } from './networks';
+import { checkNetwork, fastestPrecisionOf, makeNetwork } from './networks';
 import { checkPictures, type Pictures, picturesOf, presetHere } from './preset-pictures';
 import { BASELINE, type Preset, presetNamed, specOf, type Treatment } from './presets';
 import { type Results, type RunRecord, RunStore, testedRows } from './run-store';
@@ -97,6 +97,7 @@ export class Laboratory {
    */
   async run(treatment: Treatment, observer: RunObserver = {}): Promise<RunRecord> {
     const { seed, preset } = this;
+    checkNetwork(preset.network);
     const specs = [this.precision, otherPrecision(this.precision)].map((precision) =>
       specOf(preset, treatment, { seed, precision }),
     );

@@ -27,8 +27,7 @@ export interface NetworkMaker {
   readonly make: (shape: NetworkShape) => Network;
 }
 
-/** What a network computes is in a run's specification: see {@link withGraph}. */
-const own = new Registry<NetworkMaker>('network', { computed: () => '' });
+const own = new Registry<NetworkMaker>('network');
 /** Of each, what it computes, by classes and side; one that is registered again is looked at again. */
 const graphs = new WeakMap<NetworkMaker, Map<string, string>>();
 
@@ -50,7 +49,7 @@ export function registerNetwork(maker: NetworkMaker): OwnNetworkForm {
 /** A network of one's own by its name. @throws ArgumentError if there is none */
 export function networkNamed(name: string): OwnNetworkForm {
   makerNamed(name);
-  return { name };
+  return { name, definition: own.definition(name) as string };
 }
 
 function makerNamed(name: string): NetworkMaker {
@@ -64,7 +63,7 @@ function makerNamed(name: string): NetworkMaker {
 /**
  * Makes the network of a run with its first weights; the caller disposes of it.
  *
- * @param options.isNew Whether it is trained from these: then a file of weights that it loads must be the one of the plan.
+ * @param options.isNew Whether it is trained from these. The weights of a finished run fit as long as the network computes the same.
  * @throws ArgumentError if a network of one's own is unknown here, was changed since the run was planned, or has another
  *   number of classes
  */
@@ -75,7 +74,7 @@ export function makeNetwork(
   const { precision, classes, side, seed, isNew = false } = options;
   if ('width' in form) return new ResNet18({ ...form, classes, seed, precision });
   const { name, graph } = form;
-  const maker = makerNamed(name);
+  const maker = isNew || graph === undefined ? own.planned(name, form.definition) : makerNamed(name);
   if (precision !== 'float32') {
     throw new ArgumentError(`The network "${name}" computes in float32, but ${precision} was asked for.`);
   }
@@ -106,7 +105,7 @@ export function makeNetwork(
     const [planned, , file] = graph?.split('-') ?? [];
     if (isNew && planned !== undefined && file !== fileOf(network)) {
       throw new ArgumentError(`The network "${name}" loads other weights than when the run was planned.`, {
-        cure: 'Bring back the file that it loaded then, or plan the run anew.',
+        cure: 'Bring back the file that it loaded then, or register the network anew.',
       });
     }
     // What it computes may depend on the seed, as that of a dropout: planned is the graph of seed 0.
@@ -120,13 +119,16 @@ export function makeNetwork(
     };
     const isPlanned = planned === undefined || planned === graphOf(name, network, side);
     if (!isPlanned && (seed === 0 || planned !== ofFirst())) throw changedError('network', name);
-    const begins = isNew && graph !== undefined ? withGraph({ name }, { classes, side }) : form;
-    if ('graph' in begins && begins.graph !== graph) throw changedError('network', name);
     return network;
   } catch (error) {
     network.dispose();
     throw error;
   }
+}
+
+/** @throws ArgumentError if a network of one's own is unknown here, or was registered again since */
+export function checkNetwork(form: NetworkForm): void {
+  if ('name' in form) own.planned(form.name, form.definition);
 }
 
 /** Networks that `make` has given, and their variables. */
@@ -137,13 +139,14 @@ const makeBy = ({ name, make }: NetworkMaker, shape: NetworkShape): Network =>
   ownCode(`make of the network "${name}" fails for ${JSON.stringify(shape)}.`, () => make(shape));
 
 /**
- * Adds to a network of one's own the hashes of what it computes, of its first weights, and of a file that it loads them from.
+ * Adds to a network of one's own the hashes of what it computes, of its first weights and how it moves them, and of a file that
+ * it loads them from.
  *
  * @throws as {@link makeNetwork}
  */
 export function withGraph(form: NetworkForm, shape: Pick<NetworkShape, 'classes' | 'side'>): NetworkForm {
   if ('width' in form) return form;
-  const known = graphs.get(makerNamed(form.name)) as Map<string, string>;
+  const known = graphs.get(own.planned(form.name, form.definition)) as Map<string, string>;
   const key = `${shape.classes} ${shape.side}`;
   if (!known.has(key)) {
     const networks = [0, 1].map((seed) => makeNetwork(form, { ...shape, seed, precision: 'float32' }));
@@ -151,8 +154,10 @@ export function withGraph(form: NetworkForm, shape: Pick<NetworkShape, 'classes'
       const [network] = networks;
       checkLogits(network, shape.side);
       const [beginning, another] = networks.map(beginningOf);
-      const parts = [graphOf(form.name, network, shape.side), beginning, fileOf(network) ?? []].flat();
-      known.set(key, parts.join('-'));
+      const moves = networkGraph(network, shape.side, { training: true });
+      const begins = shortHash(beginning + another + moves.hash);
+      const parts = [graphOf(form.name, network, shape.side), begins, fileOf(network) ?? []];
+      known.set(key, parts.flat().join('-'));
       if (beginning === another && network.weightsFile === undefined) {
         console.warn(
           `The network "${form.name}" begins with the same weights at every seed.\n→ Unless they are to be these, draw them by the seed that make is given: normalTensor([seed, 1], …).`,
@@ -196,7 +201,7 @@ const fileOf = ({ weightsFile }: Network) =>
  * @throws ArgumentError if it reads a variable that is not one of its own: a run would begin with what another has left
  */
 function graphOf(name: string, network: Network, side: number): string {
-  const graphs = [true, false].map((training) => networkGraph(network, side, training));
+  const graphs = [true, false].map((training) => networkGraph(network, side, { training, track: false }));
   const own = new Set(network.variables.values());
   const foreign = graphs.flatMap(({ variables }) => variables).find((variable) => !own.has(variable));
   if (foreign !== undefined) {

@@ -62,7 +62,7 @@ export function isOf({ dataset, network }: Preset, spec: RunSpec): boolean {
 /** Whether a run is one that an experiment asks for, on whatever pictures. */
 export function isAskedFor(preset: Preset, spec: RunSpec): boolean {
   const formOf = ({ network }: Pick<RunSpec, 'network'>) =>
-    'width' in network ? network.width : network.name;
+    'width' in network ? network.width : `${network.name} ${network.definition}`;
   if (formOf(preset) !== formOf(spec)) return false;
   const there = { ...preset, dataset: spec.dataset, network: spec.network };
   const id = runId(spec);
@@ -72,19 +72,17 @@ export function isAskedFor(preset: Preset, spec: RunSpec): boolean {
 /**
  * Puts an experiment whose pictures are not here on those of its runs.
  *
- * @throws DataError where runs that it asks for are of several data sets, or of networks of one name that differ
+ * @throws DataError where runs that it asks for are of several data sets
  */
 export function onPicturesOf(preset: Preset, results: Results): Preset {
   const specs = [...results.values()].flatMap(({ record: { spec } }) =>
     isAskedFor(preset, spec) ? spec : [],
   );
-  const namesOf = (of: (spec: RunSpec) => string) => [...new Set(specs.map(of))];
-  const datasets = namesOf(({ dataset: { name, digest } }) => `${name} (${digest})`);
-  const networks = namesOf(({ network }) => ('name' in network ? `${network.name} (${network.graph})` : ''));
-  const names = [datasets, networks].find((each) => each.length > 1);
-  if (names !== undefined) {
+  const parts = [...new Set(specs.map(({ dataset }) => canonicalJson(dataset)))];
+  if (parts.length > 1) {
+    const names = specs.map(({ dataset: { name, digest } }) => `${name} (${digest})`);
     throw new DataError(
-      `The pictures of ${preset.name} are not here, and its runs may be those of ${names.join(' or of ')}.`,
+      `The pictures of ${preset.name} are not here, and its runs may be those of ${[...new Set(names)].join(' or of ')}.`,
       { cure: 'Name the folder of its pictures: --data on the command line, data of a Laboratory.' },
     );
   }

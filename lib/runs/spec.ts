@@ -45,7 +45,9 @@ export type NetworkForm = { readonly width: number; readonly stem: Stem } | OwnN
 /** A network of one's own in specifications. */
 export interface OwnNetworkForm {
   readonly name: string;
-  /** Tells what it computes and begins with, in a run's specification. */
+  /** Tells it from others that have had its name. */
+  readonly definition: string;
+  /** Hash of what it computes, in a run's specification. */
   readonly graph?: string;
 }
 
@@ -63,7 +65,7 @@ export const count = z.int().positive();
 export const networkSchema = z.union(
   [
     z.strictObject({ width: count, stem: z.enum(['imagenet', 'small']) }),
-    z.strictObject({ name: z.string(), graph: z.string().optional() }),
+    z.strictObject({ name: z.string(), definition: z.string(), graph: z.string().optional() }),
   ],
   "a network is { width, stem: 'small' or 'imagenet' }, or what registerNetwork({ name, make }) returns",
 );

@@ -16,31 +16,36 @@ export interface DeviceInfo {
   readonly bfloat16: boolean;
 }
 
+type Arithmetic = Pick<DeviceInfo, 'kind' | 'bfloat16'>;
+
 let known: DeviceInfo | undefined;
+let computes: Arithmetic | undefined;
+
+/** The device that TensorFlow computes on. */
+export function device(): DeviceInfo {
+  const { kind, bfloat16 } = arithmetic();
+  known ??= {
+    kind,
+    name: (kind === 'gpu' ? gpuName() : undefined) ?? cpuName(),
+    threads: Number(process.env.TF_NUM_INTRAOP_THREADS) || availableParallelism(),
+    tensorflow: backend().binding.TF_Version,
+    tfjs: tf.version_core,
+    node: process.version,
+    bfloat16,
+  };
+  return known;
+}
 
 /** What NVIDIA's driver puts there: on Linux, under Windows (WSL), on a Jetson. */
 const DRIVER = ['/proc/driver/nvidia', '/dev/nvidiactl', '/dev/dxg', '/dev/nvmap'];
 
-/** The device that TensorFlow computes on. */
-export function device(): DeviceInfo {
-  known ??= look();
-  return known;
-}
-
-function look(): DeviceInfo {
-  // TensorFlow's library is asked only where there may be a card: to load it takes a while.
+/** How the device computes. Without a card that is known without TensorFlow's library, which takes a while to load. */
+export function arithmetic(): Arithmetic {
+  if (computes !== undefined) return computes;
   const isGpu = DRIVER.some((path) => existsSync(path)) && backend().isUsingGpuDevice;
-  return {
-    kind: isGpu ? 'gpu' : 'cpu',
-    name: (isGpu ? gpuName() : undefined) ?? cpuName(),
-    threads: Number(process.env.TF_NUM_INTRAOP_THREADS) || availableParallelism(),
-    get tensorflow() {
-      return backend().binding.TF_Version;
-    },
-    tfjs: tf.version_core,
-    node: process.version,
-    bfloat16: isGpu || /\b(avx512_bf16|amx_bf16)\b/.test(read('/proc/cpuinfo')),
-  };
+  const bfloat16 = isGpu || /\b(avx512_bf16|amx_bf16)\b/.test(read('/proc/cpuinfo'));
+  computes = { kind: isGpu ? 'gpu' : 'cpu', bfloat16 };
+  return computes;
 }
 
 /** Names the processor. Linux on arm64 gives Node no name. */

@@ -20,7 +20,15 @@ export function graphHash<I extends NamedTensors, O extends NamedTensors>(
     graph = record(step, inputs()).graph;
   });
   const { nodes, variables } = graph as unknown as Graph;
-  const hash = shortHash(JSON.stringify(nodes.map(({ madeAt, ...node }) => node)));
+  // JSON has one word, null, for all numbers that are not finite.
+  const exact = (_key: string, value: unknown) =>
+    typeof value === 'number' && !Number.isFinite(value) ? `${value}` : value;
+  const hash = shortHash(
+    JSON.stringify(
+      nodes.map(({ madeAt, ...node }) => node),
+      exact,
+    ),
+  );
   return { hash, variables: [...variables.values()] };
 }
 
@@ -42,22 +50,15 @@ export class Beginnings<T extends object> {
   }
 }
 
-/** The results for those of some shapes that a step takes, or else for the first of others. @throws what it throws for the first, if it takes none */
-export function allTaken<S, T>(
-  shapes: readonly S[],
-  others: readonly S[],
-  work: (shape: S) => T,
-): readonly T[] {
-  const taken: T[] = [];
+/** The result for the first of some shapes that a step takes. @throws what it throws for the first, if it takes none */
+export function firstTaken<S, T>(shapes: Iterable<S>, work: (shape: S) => T): T {
   let first: unknown;
-  for (const [at, shape] of [...shapes, ...others].entries()) {
-    if (at >= shapes.length && taken.length > 0) break;
+  for (const shape of shapes) {
     try {
-      taken.push(work(shape));
+      return work(shape);
     } catch (error) {
       first ??= error;
     }
   }
-  if (taken.length === 0) throw first;
-  return taken;
+  throw first;
 }

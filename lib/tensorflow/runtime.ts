@@ -2,6 +2,8 @@
  * The way down: TensorFlow.js for Node, its native binding, and any op of the TensorFlow library beneath by its name. What
  * ResNet training needs (batch normalisation with its gradient, fused optimizers, seeded noise) exists only there.
  */
+import { readdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import util from 'node:util';
 import type { TFJSBinding } from '@tensorflow/tfjs-node-gpu/dist/tfjs_binding';
 import { ArgumentError, UserError } from '../io/errors';
@@ -39,6 +41,9 @@ const notSetUp = (cause?: unknown) =>
   });
 try {
   require('@tensorflow/tfjs-node-gpu');
+  // Its library is loaded at its first use. Were it missing then, tfjs would go on in JavaScript, many times slower.
+  const folder = join(dirname(require.resolve('@tensorflow/tfjs-node-gpu/package.json')), 'deps', 'lib');
+  for (const name of readdirSync(folder)) statSync(join(folder, name));
 } catch (cause) {
   throw notSetUp(cause);
 }
@@ -121,7 +126,7 @@ let loaded: { readonly backend: NodeBackend; readonly binding: Binding } | undef
 function native() {
   if (loaded !== undefined) return loaded;
   const backend = tf.backend() as unknown as NodeBackend;
-  if (tf.getBackend() !== 'tensorflow') throw notSetUp(); // tfjs has said why, and would go on in JavaScript
+  if (tf.getBackend() !== 'tensorflow') throw notSetUp(); // tfjs has said why
   loaded = { backend, binding: backend.binding };
   return loaded;
 }

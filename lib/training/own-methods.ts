@@ -4,7 +4,7 @@ import { checkOptions, hint } from '../io/options';
 import { Registry } from '../io/registry';
 import { type Scalar, type Tensor1D, type Tensor2D, type Tensor4D, tf } from '../tensorflow';
 import { ownCode } from '../tensorflow/graph';
-import { allTaken, Beginnings, graphHash, hashWithValues } from '../tensorflow/graph-hash';
+import { Beginnings, firstTaken, graphHash, hashWithValues } from '../tensorflow/graph-hash';
 
 /** The paper's methods, the control, and AugMix's. */
 export const KINDS = ['baseline', 'control', 'DA', 'ST', 'ST-sym', 'AT', 'JSD'] as const;
@@ -47,12 +47,9 @@ export interface OwnMethod {
 const own = new Registry<OwnMethod>('method', {
   taken: (name) => KINDS.some((kind) => kind === name),
   computed(method) {
-    const graphs = allTaken(SHAPES, OTHER_SHAPES, (shape) => graphAt(method, shape));
-    beginnings.keep(
-      method,
-      graphs.flatMap(({ variables }) => variables),
-    );
-    return graphs.map(hashWithValues).join();
+    const graph = graphOf(method);
+    beginnings.keep(method, graph.variables);
+    return hashWithValues(graph);
   },
 });
 
@@ -67,29 +64,30 @@ export function beginMethod(method: RegisteredMethod): void {
   beginnings.restore(ownMethod(method));
 }
 
-const FEW = [2, 3, 4, 5, 6, 7, 8, 9, 10];
+const FEW = [10, 2, 3, 4, 5, 6, 7, 8, 9];
+const MANY = [...Array.from({ length: 90 }, (_, at) => at + 11), 200, 1000];
 
-/** Class counts and sides at which a loss is recorded: it may do something else with many. */
-const SHAPES = [10, 2, 100].map((classes) => ({ side: 8, classes }));
-/** Those of which the first is taken where it takes none of these: it may have a constant for each class or pixel. */
-const OTHER_SHAPES = [
-  ...[...Array.from({ length: 97 }, (_, at) => at + 3), 200, 1000].map((classes) => ({ side: 8, classes })),
+/** Class counts and sides that a loss is tried with: it may have a constant for each class or pixel. */
+const SHAPES = [
+  ...[...FEW, ...MANY].map((classes) => ({ side: 8, classes })),
   ...[28, 32, 56, 64, 112, 128, 224].flatMap((side) => FEW.map((classes) => ({ side, classes }))),
 ];
 
-/** What a loss makes of pictures of a side and of a network of so many classes. */
-function graphAt(method: OwnMethod, { side, classes }: (typeof SHAPES)[number]) {
-  return graphHash(
-    ({ weight, ...images }) => {
-      const f = (x: Tensor4D) => tf.matMul<Tensor2D>(x.mean<Tensor2D>([1, 2]), weight);
-      return { loss: ownLoss(method, { ...images, again: () => images.distorted.mul(2), f }) };
-    },
-    () => ({
-      reference: tf.zeros([2, side, side, 3]) as Tensor4D,
-      distorted: tf.zeros([2, side, side, 3]) as Tensor4D,
-      labels: tf.zeros([2], 'int32') as Tensor1D,
-      weight: tf.zeros([3, classes]),
-    }),
+/** What a loss makes of small pictures and of a network of ten classes, or of as many as it takes. */
+function graphOf(method: OwnMethod) {
+  return firstTaken(SHAPES, ({ side, classes }) =>
+    graphHash(
+      ({ weight, ...images }) => {
+        const f = (x: Tensor4D) => tf.matMul<Tensor2D>(x.mean<Tensor2D>([1, 2]), weight);
+        return { loss: ownLoss(method, { ...images, again: () => images.distorted.mul(2), f }) };
+      },
+      () => ({
+        reference: tf.zeros([2, side, side, 3]) as Tensor4D,
+        distorted: tf.zeros([2, side, side, 3]) as Tensor4D,
+        labels: tf.zeros([2], 'int32') as Tensor1D,
+        weight: tf.zeros([3, classes]),
+      }),
+    ),
   );
 }
 

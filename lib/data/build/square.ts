@@ -24,7 +24,7 @@ const MOST_PIXELS = 100_000_000;
 export async function toSquare(encoded: Uint8Array, side: number, isAlone = true): Promise<Buffer> {
   if (encoded[0] === 0xff && encoded[1] === 0xd8) await checkJpeg(encoded, isAlone);
   const image = sharp(encoded, { failOn: 'error', limitInputPixels: MOST_PIXELS });
-  const { autoOrient, depth, width: across = 0, height: down = 0 } = await image.metadata();
+  const { autoOrient, depth, hasAlpha, width: across = 0, height: down = 0 } = await image.metadata();
   if (across * down > MOST_PIXELS)
     throw new Error(
       `it has ${Math.round((across * down) / 1e6)} megapixels, but 100 are the most: make it smaller`,
@@ -33,7 +33,7 @@ export async function toSquare(encoded: Uint8Array, side: number, isAlone = true
   if (depth !== 'uchar' && depth !== 'ushort') {
     throw new Error(`its pixels are of the type ${depth}: save it with 8 or 16 bits a channel`);
   }
-  if (depth === 'ushort') await checkDepth(encoded);
+  if (depth === 'ushort') await checkDepth(encoded, hasAlpha);
   const { width, height, left, top } = placementOf(autoOrient, side);
   image.autoOrient();
   const isEnlarged = Math.min(autoOrient.width, autoOrient.height) < side;
@@ -52,9 +52,9 @@ export async function toSquare(encoded: Uint8Array, side: number, isAlone = true
 }
 
 /** @throws Error if an image of 16 bits uses the lowest 12 alone: of its 16 bits the upper 8 are kept, which would be 4 */
-async function checkDepth(encoded: Uint8Array): Promise<void> {
-  const { channels, isOpaque } = await sharp(encoded, { limitInputPixels: MOST_PIXELS }).stats();
-  const most = Math.max(...channels.slice(0, isOpaque ? undefined : -1).map(({ max }) => max));
+async function checkDepth(encoded: Uint8Array, hasAlpha: boolean): Promise<void> {
+  const { channels } = await sharp(encoded, { limitInputPixels: MOST_PIXELS }).stats();
+  const most = Math.max(...channels.slice(0, hasAlpha ? -1 : undefined).map(({ max }) => max));
   if (most === 0 || most > 0xfff) return;
   throw new Error(`it has 16 bits a channel, but no value above ${most}: stretch its values to 0..65535`);
 }
