@@ -221,7 +221,8 @@ describe('an experiment of one’s own', () => {
       writeFileSync(changed, readFileSync(plugin, 'utf8').replace('filters: 8', filters));
     const anew = ['--plugin', changed, '--store', store, '--run', id, '--distortion', 'jpeg'];
     changedTo('filters: /* eight */ 8'); // written otherwise, it computes the same
-    assert.equal((await command('evaluate', ...anew)).code, 0);
+    const exported = ['--plugin', changed, '--store', store, '--run', id, '--out', join(folder, 'anew')];
+    assert.equal((await command('export', ...exported)).code, 0);
     changedTo('filters: 9');
     const { stderr: told } = await command('evaluate', ...anew).finally(() => rmSync(changed));
     assert.match(told, /The network "three-layers" is not the one that the run was planned with\.\n→ Give/);
