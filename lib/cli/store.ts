@@ -3,6 +3,7 @@ import { ArgumentError, DataError } from '../io/errors';
 import { changedError } from '../io/registry';
 import { plugins } from '../runs/experiment';
 import { Laboratory, type LaboratoryOptions, RUNS } from '../runs/laboratory';
+import { isAlike } from '../runs/networks';
 import { checkPictures, presetHere } from '../runs/preset-pictures';
 import { knownPresets, type Preset, presetNamed } from '../runs/presets';
 import { type RunRecord, RunStore } from '../runs/run-store';
@@ -58,7 +59,7 @@ function presetOf(spec: RunSpec, data: LaboratoryOptions['data']): string {
   const isSame = (one: unknown, other: unknown) => canonicalJson(one) === canonicalJson(other);
   const isAway = ({ own, dataset }: Preset) => own && dataset.digest === undefined;
   const isOf = ({ network, batchSize }: Preset) =>
-    isSame([network, batchSize], [spec.network, spec.batchSize]);
+    isAlike(network, spec.network) && batchSize === spec.batchSize;
   const found =
     presets.find((preset) => preset.own && isOf(preset) && isSame(preset.dataset, spec.dataset)) ??
     presets.find((preset) => isAway(preset) && isAskedFor(preset, spec)) ??
@@ -67,7 +68,7 @@ function presetOf(spec: RunSpec, data: LaboratoryOptions['data']): string {
   const nameOf = (form: NetworkForm) => ('name' in form ? form.name : undefined);
   const name = nameOf(spec.network);
   const isChanged = ({ dataset, network }: Preset) =>
-    nameOf(network) === name && isSame(dataset, spec.dataset) && !isSame(network, spec.network);
+    nameOf(network) === name && isSame(dataset, spec.dataset) && !isAlike(network, spec.network);
   if (name !== undefined && presets.some(isChanged)) throw changedError('network', name);
   for (const preset of presets) if (preset.own && !isAway(preset)) checkPictures(spec, preset); // throws, and names both data sets
   throw new ArgumentError('The run is of no preset of this version.', {

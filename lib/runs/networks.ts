@@ -8,7 +8,7 @@ import { checkLogits, Network, networkGraph } from '../model/network';
 import { fastestPrecision, type Precision, ResNet18 } from '../model/resnet';
 import { hashSeed, Variable } from '../tensorflow';
 import { ownCode } from '../tensorflow/graph';
-import type { NetworkForm, OwnNetworkForm } from './spec';
+import { canonicalJson, type NetworkForm, type OwnNetworkForm } from './spec';
 
 /** What a run's network is made for. */
 export interface NetworkShape {
@@ -129,6 +129,13 @@ export function makeNetwork(
 /** @throws ArgumentError if a network of one's own is unknown here, or was registered again since */
 export function checkNetwork(form: NetworkForm): void {
   if ('name' in form) own.planned(form.name, form.definition);
+}
+
+/** Whether the weights of a run fit a network: it computes the same, however it is written and whatever it begins with. */
+export function isAlike(one: NetworkForm, other: NetworkForm): boolean {
+  if ('width' in one || 'width' in other) return canonicalJson(one) === canonicalJson(other);
+  const computedBy = ({ graph }: OwnNetworkForm) => graph?.split('-')[0];
+  return one.name === other.name && computedBy(one) === computedBy(other);
 }
 
 /** Networks that `make` has given, and their variables. */
