@@ -186,7 +186,7 @@ function tried(count: number, strength: number, { title, apply }: Part) {
   }
 }
 
-/** Hashes the registered distortions that a name, or a composition's, stands for; undefined where all are the library's. */
+/** Joins the definitions of the registered distortions in a name, also a composition's; undefined where all are the library's. */
 export function definitionOf(name: string): string | undefined {
   const definitions = name.split('+').flatMap((part) => own.definition(part) ?? []);
   return definitions.length > 0 ? definitions.join('+') : undefined;

@@ -1,5 +1,4 @@
 /** From records to curves: pure functions of what is on disk. */
-import { isDeepStrictEqual } from 'node:util';
 import { type DistortionName, distortionNamed, distortions, strengthText } from '../distortions';
 import { accuracyInterval, type EvaluationRow } from '../evaluation/evaluate';
 import { DataError } from '../io/errors';
@@ -7,7 +6,7 @@ import { workOf } from '../runs/job';
 import type { Laboratory } from '../runs/laboratory';
 import { BASELINE, controlsOf, type Preset, specOf, type Treatment } from '../runs/presets';
 import { type Results, type RunRecord, type RunResult, testedRows } from '../runs/run-store';
-import { runTitle, settingKey } from '../runs/spec';
+import { canonicalJson, runTitle, settingKey } from '../runs/spec';
 import {
   type CurveRule,
   eachOnce,
@@ -294,7 +293,9 @@ export function figureFamilies(figure: FigureName, preset: Preset, results: Resu
   return eachOnce(panels.flatMap(({ families }) => families)).map((family) => {
     const settings = settingsOf(family, preset);
     const spec = specOf(preset, settings[0], { precision: 'float32' });
-    const having = panels.filter(({ families }) => families.some((one) => isDeepStrictEqual(one, family)));
+    const having = panels.filter(({ families }) =>
+      families.map(canonicalJson).includes(canonicalJson(family)),
+    );
     return {
       family,
       settings: settings.length,

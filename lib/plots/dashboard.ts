@@ -174,7 +174,7 @@ const LAST_RUNS = 12;
 /** A pause so many times the usual time between two ends is none of the work. */
 const PAUSE = 5;
 
-/** Estimates the seconds to go by the pace of the last runs; undefined while nobody works, or until two have ended since a pause. */
+/** Estimates the seconds to go from the pace of the last runs. @returns undefined while nobody works, and until two runs have ended since a pause */
 export function remainingSeconds({ jobs, counts }: SweepStatus, now: Date): number | undefined {
   const ends = jobs
     .flatMap(({ job, state, trained }) =>

@@ -98,6 +98,10 @@ function part(strength: Strength | undefined, at: 0 | 1): Cell {
   return [strength].flat()[at];
 }
 
+/** A ResNet-18's width and stem; of one's own its name, and what tells it from others of that name. */
+const networkText = (network: NetworkForm) =>
+  'width' in network ? `ResNet-18 ${network.width} ${network.stem}` : `${network.name} ${network.graph}`;
+
 /**
  * The finished runs in the order in which they ended, a row a run: what was trained, how, and what came of it.
  *
@@ -145,18 +149,14 @@ export function runsTable(results: Results): ResultsTable {
 }
 
 /**
- * Lists what was counted, a row for each run and test strength: the run's id, `title`, `epochs`, `data set` and its `digest`,
- * `network` and `seed`, the test `distortion` and its `strength` (none for images without JPEG), how many of `total` test images were `correct`, and that
- * as `accuracy`, 0..1.
+ * Lists what was counted, a row for each run and test strength: the run's id, `title`, `epochs`, `data set` and its
+ * `digest`, `network` and `seed`, the test `distortion` and its `strength` (none for images without JPEG), how many of `total`
+ * test images were `correct`, and that as `accuracy`, 0..1.
  */
 export function evaluationsFrame(results: Results): Frame {
   const { rows, columns } = evaluationsTable(results);
   return frame(rows, columns);
 }
-
-/** A ResNet-18's width and stem; of one's own its name, and what tells it from others of that name. */
-const networkText = (network: NetworkForm) =>
-  'width' in network ? `ResNet-18 ${network.width} ${network.stem}` : `${network.name} ${network.graph}`;
 
 /** {@link evaluationsFrame} without danfo. */
 export function evaluationsTable(results: Results): ResultsTable {

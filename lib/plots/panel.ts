@@ -208,13 +208,11 @@ function countsText(
   settings: number,
 ): string {
   const counts = [...new Set(computed.map(({ count }) => count))].sort((a, b) => b - a);
-  const panelsWith = (count: number) =>
-    computed.flatMap((of) => (of.count === count ? of.panel : [])).join(', ');
-  const [most, ...fewer] = counts.map((count) => [
-    count,
-    counts.length > 1 ? ` in ${panelsWith(count)}` : '',
-  ]);
-  return [`${most[0]} of ${settings}${most[1]}`, ...fewer.map((parts) => parts.join(''))].join(', ');
+  const texts = counts.map((count, at) => {
+    const panels = computed.flatMap((of) => (of.count === count ? of.panel : [])).join(', ');
+    return `${count}${at === 0 ? ` of ${settings}` : ''}${counts.length > 1 ? ` in ${panels}` : ''}`;
+  });
+  return texts.join(', ');
 }
 
 /**

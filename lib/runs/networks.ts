@@ -146,8 +146,8 @@ const makeBy = ({ name, make }: NetworkMaker, shape: NetworkShape): Network =>
   ownCode(`make of the network "${name}" fails for ${JSON.stringify(shape)}.`, () => make(shape));
 
 /**
- * Adds to a network of one's own the hashes of what it computes, of its first weights and how it moves them, and of a file that
- * it loads them from.
+ * Adds hashes to a network of one's own: of what it computes, of what it begins with and how training moves its statistics, and
+ * of the file that its weights come from.
  *
  * @throws as {@link makeNetwork}
  */

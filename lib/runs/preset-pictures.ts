@@ -92,12 +92,12 @@ export function checkPictures(spec: RunSpec, { dataset: here, classes, cropSide 
   const found = isAway
     ? `the pictures of ${here.name} are not here`
     : `here is ${partText(here)}, ${classes} classes, crops of ${cropSide} px`;
-  const isOther =
+  const more =
     of.name === here.name
       ? ' Another normalisation makes another data set, too: --data takes a folder with its own.'
       : '';
   throw new DataError(`The run ${runId(spec)} is of the data set ${partText(of)}, but ${found}.`, {
-    cure: `Name the folder of ${of.name}: --data on the command line, data of a Laboratory.${isOther}`,
+    cure: `Name the folder of ${of.name}: --data on the command line, data of a Laboratory.${more}`,
   });
 }
 

@@ -122,7 +122,11 @@ interface NodeBackend {
 
 let loaded: { readonly backend: NodeBackend; readonly binding: Binding } | undefined;
 
-/** Loads TensorFlow's library at its first use, which takes as long as all else that a command loads. @throws UserError if it cannot be loaded */
+/**
+ * Loads TensorFlow's library when something is computed first: that takes as long as loading all the rest.
+ *
+ * @throws UserError if it cannot be loaded
+ */
 function native() {
   if (loaded !== undefined) return loaded;
   const backend = tf.backend() as unknown as NodeBackend;

@@ -43,7 +43,7 @@ interface Progress extends Position {
 /** The values of the best epoch so far, by variable name. */
 type Snapshot = ReadonlyMap<string, Float32Array>;
 
-/** A sum over each variable, which tells weights from others. On another device its last digits change, a hash all of its digits. */
+/** Tells weights from others by a sum over each variable: another device changes its last digits, where a hash would change wholly. */
 type Sums = Readonly<Record<string, number>>;
 
 function sumsOf(weights: Snapshot): Sums {

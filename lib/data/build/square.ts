@@ -51,7 +51,7 @@ export async function toSquare(encoded: Uint8Array, side: number, isAlone = true
   return isEnlarged ? enlarged(pixels, autoOrient, side) : pixels;
 }
 
-/** @throws Error if an image of 16 bits uses the lowest 12 alone: of its 16 bits the upper 8 are kept, which would be 4 */
+/** Refuses an image that holds 12 bits in 16: the upper 8 are kept, of which it would use 4. @throws Error */
 async function checkDepth(encoded: Uint8Array, hasAlpha: boolean): Promise<void> {
   const { channels } = await sharp(encoded, { limitInputPixels: MOST_PIXELS }).stats();
   const most = Math.max(...channels.slice(0, hasAlpha ? -1 : undefined).map(({ max }) => max));
