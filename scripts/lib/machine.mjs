@@ -29,10 +29,13 @@ export function problemsWith({ tools, megabytes }) {
   return problems.filter((problem) => problem !== undefined);
 }
 
+/** TensorFlow 2.21 has wheels for these, and the addon is built on them. */
+const machines = ['linux x64', 'linux arm64', 'darwin arm64'];
+
 function platformProblem() {
-  if (process.platform !== 'linux' || !['x64', 'arm64'].includes(process.arch)) {
+  if (!machines.includes(`${process.platform} ${process.arch}`)) {
     return {
-      problem: `TensorFlow is set up here for Linux on x86-64 and arm64, and this is ${process.platform} on ${process.arch}.`,
+      problem: `TensorFlow is set up here for Linux on x86-64 and arm64 and for Macs with Apple's chips, and this is ${process.platform} on ${process.arch}.`,
       cure: 'Use a Linux machine or container: on a Mac, Docker runs the one in .devcontainer; on Windows, WSL 2 is one.',
     };
   }
@@ -83,7 +86,7 @@ function pythonProblem() {
     problem: found.length
       ? `${range} is needed, and the one here is ${found[0].version}.`
       : `Python was not found: ${range} is needed.`,
-    cure: 'Debian, Ubuntu: sudo apt-get install python3 python3-venv · Fedora: sudo dnf install python3.13',
+    cure: 'Debian, Ubuntu: sudo apt-get install python3 python3-venv · Fedora: sudo dnf install python3.13 · macOS: brew install python@3.13',
   };
 }
 
@@ -92,7 +95,7 @@ function compilerProblem() {
   if (missing.length === 0) return undefined;
   return {
     problem: `The C++ tools are not complete: ${missing.join(' and ')} not found.`,
-    cure: 'Debian, Ubuntu: sudo apt-get install g++ make · Fedora: sudo dnf install gcc-c++ make',
+    cure: 'Debian, Ubuntu: sudo apt-get install g++ make · Fedora: sudo dnf install gcc-c++ make · macOS: xcode-select --install',
   };
 }
 

@@ -163,7 +163,8 @@ function nodeAddon(kind) {
     megabytes: 50,
     isDone: () => isStamped(whole, builtFor),
     async make(work) {
-      // Sessions with a number of threads of their own, and silence while the library is loaded, at its first use.
+      // Sessions with a number of threads of their own, silence while the library is loaded, at its first use, and relative
+      // paths: absolute ones fail where a folder's name has what make or a shell reads, a space or a bracket.
       const cwd = path.dirname(packages);
       const patch = ['patch-package', '--patch-dir', path.relative(cwd, patches), '--error-on-fail'];
       const patched = () =>
@@ -178,11 +179,6 @@ function nodeAddon(kind) {
         await patched();
       });
       linkTensorFlow(deps);
-      // Absolute paths fail where a folder's name has what make or a shell reads: a space, a bracket.
-      const gyp = path.join(addonFolder, 'binding.gyp');
-      const absolute = fs.readFileSync(gyp, 'utf8');
-      const relative = absolute.replaceAll('<(module_root_dir)/', '');
-      fs.writeFileSync(gyp, relative.replaceAll('<(module_path)', 'lib/napi-v<(napi_build_version)'));
       const build = ['node-pre-gyp', 'install', '--build-from-source', `--python=${python}`];
       await run(
         'building the TensorFlow addon',
@@ -207,13 +203,12 @@ function nodeAddon(kind) {
  */
 function linkTensorFlow(deps) {
   const tensorflow = path.join(sitePackages(), 'tensorflow');
+  const ending = process.platform === 'darwin' ? '.2.dylib' : '.so.2';
+  const libraries = ['libtensorflow_cc', 'libtensorflow_framework'].map((name) => name + ending);
   const links = {
     include: path.join(tensorflow, 'include'),
     nvidia: path.join(sitePackages(), 'nvidia'),
-    'lib/libtensorflow.so': path.join(tensorflow, 'libtensorflow_cc.so.2'),
-    'lib/libtensorflow_cc.so.2': path.join(tensorflow, 'libtensorflow_cc.so.2'),
-    'lib/libtensorflow_framework.so': path.join(tensorflow, 'libtensorflow_framework.so.2'),
-    'lib/libtensorflow_framework.so.2': path.join(tensorflow, 'libtensorflow_framework.so.2'),
+    ...Object.fromEntries(libraries.map((name) => [path.join('lib', name), path.join(tensorflow, name)])),
   };
   fs.rmSync(deps, { recursive: true, force: true });
   fs.mkdirSync(path.join(deps, 'lib'), { recursive: true });

@@ -10,8 +10,13 @@ export const mark = { STABILITY_TRAINING_SET_UP: root };
 /** Without a sign of life for so long, the lock of a set-up on another machine, or in another container, is void. */
 const LEASE_MS = 120_000;
 
+const isLinux = process.platform === 'linux';
+/** A Mac does not tell: there each set-up is as on a machine of its own, and its lock void without a sign of life. */
+const unknown = randomUUID();
+
 /** Tells machines apart, and containers that number their processes anew. */
-const machine = () => textOf('/proc/sys/kernel/random/boot_id').trim() + fs.readlinkSync('/proc/self/ns/pid');
+const machine = () =>
+  isLinux ? textOf('/proc/sys/kernel/random/boot_id').trim() + fs.readlinkSync('/proc/self/ns/pid') : unknown;
 
 /**
  * Names a process for good: its number may be another's later.
@@ -48,7 +53,7 @@ export async function takeTurn() {
     if (!told) console.log(`Another set-up (process ${other}) is at work here: waiting for it.`);
     await wait(250 + 500 * Math.random());
   }
-  for (const pid of fs.readdirSync('/proc')) {
+  for (const pid of isLinux ? fs.readdirSync('/proc') : []) {
     const variables = ofProcess(pid, 'environ').split('\0');
     if (!variables.includes(`STABILITY_TRAINING_SET_UP=${root}`)) continue;
     try {

@@ -7,6 +7,8 @@ const path = require('node:path');
 
 const [tool, ...args] = process.argv.slice(2);
 const world = process.env.FAKE_WORLD;
+/** In TensorFlow's wheel. */
+const library = `libtensorflow_cc.${process.platform === 'darwin' ? '2.dylib' : 'so.2'}`;
 
 /** @param {string} file @param {string} [text] */
 function write(file, text = '') {
@@ -77,7 +79,7 @@ function python() {
     half(`pip install ${name}`);
     fs.rmSync(path.join(site, '~old'), { recursive: true });
     write(record, `${wheel}-1.dist-info/INSTALLER,,`);
-    if (name !== 'jupyter') write(path.join(site, 'tensorflow', 'libtensorflow_cc.so.2'));
+    if (name !== 'jupyter') write(path.join(site, 'tensorflow', library));
   } else if (args[1] === 'jupyterlab') {
     const { JUPYTER_PATH, JUPYTER_CONFIG_PATH } = process.env;
     write(
@@ -91,7 +93,7 @@ function python() {
 
 function nodePreGyp() {
   half('node-pre-gyp');
-  write('addon.js', `require('node:fs').accessSync('${process.cwd()}/deps/lib/libtensorflow.so')`);
+  write('addon.js', `require('node:fs').accessSync('${process.cwd()}/deps/lib/${library}')`);
 }
 
 function tsc() {
