@@ -5,7 +5,7 @@ import sharp from 'sharp';
 import { makeFolder } from '../io/files';
 import { LARGE_PAGES } from '../io/project';
 
-/** The kernel's picture in launchers and notebooks: the letters TS. Drawn, not set: no font is needed. */
+/** The kernel's icon in launchers and notebooks: the letters TS, drawn as paths so that no font is needed. */
 const logoSvg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64">
   <rect width="64" height="64" rx="10" fill="#3178c6"/>
   <g fill="none" stroke="#fff" stroke-width="6">
@@ -15,37 +15,37 @@ const logoSvg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64">
 </svg>
 `;
 
-/** The kernel's name, as notebooks keep it. */
+/** The kernel's name, as notebooks store it. */
 const kernelName = 'stability-training';
 
 const kernelspec = {
   argv: [
     process.execPath,
-    // What V8 breaks off leaves Node's asynchronous calls open, which is no reason to end the process.
+    // Code that V8 terminates leaves Node's asynchronous calls open; Node must not end the process because of them.
     '--no-force-async-hooks-checks',
     join(__dirname, 'main.js'),
     '{connection_file}',
   ],
   display_name: 'TypeScript (stability training)',
   language: 'typescript',
-  // The server's thread hears a message while a cell computes; a signal would wait.
+  // The server's thread receives a message while a cell computes; a signal would have to wait.
   interrupt_mode: 'message',
   metadata: { debugger: true },
-  // Also where a cell loads TensorFlow without this library.
+  // Set here, too, for cells that load TensorFlow without this library.
   env: {
     TF_CPP_MIN_LOG_LEVEL: '2',
-    // Two notebooks can share a graphics card.
+    // Lets two notebooks share a graphics card.
     TF_FORCE_GPU_ALLOW_GROWTH: 'true',
-    // Images are decoded in libuv's pool.
+    // Images are decoded in libuv's thread pool.
     UV_THREADPOOL_SIZE: String(Math.max(4, availableParallelism())),
     ...LARGE_PAGES,
   },
 };
 
 /**
- * Tells Jupyter of the kernel: writes `kernel.json` and its logos to a folder of its own.
+ * Registers the kernel with Jupyter: writes `kernel.json` and the logos to the kernel's own folder.
  *
- * @param directory Jupyter's folder of kernels, such as `~/.local/share/jupyter/kernels`.
+ * @param directory Jupyter's kernels folder, such as `~/.local/share/jupyter/kernels`.
  */
 export async function installKernelspec(directory: string): Promise<void> {
   const target = join(directory, kernelName);
@@ -57,7 +57,7 @@ export async function installKernelspec(directory: string): Promise<void> {
     const logo = await sharp(Buffer.from(logoSvg)).resize(side).png().toBuffer();
     await writeFile(join(aside, `logo-${side}x${side}.png`), logo);
   }
-  // A temporary folder is for its maker only; Jupyter may run as someone else.
+  // Only its creator may read a temporary folder; Jupyter may run as another user.
   await chmod(aside, 0o755);
   await rm(target, { recursive: true, force: true });
   await rename(aside, target);

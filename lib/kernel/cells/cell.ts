@@ -3,7 +3,7 @@ import { setMaxListeners } from 'node:events';
 import { inspect } from 'node:util';
 import type { Request } from '../wire/wire';
 
-/** What stops the loops of a cell that is interrupted. */
+/** The error that stops the loops of an interrupted cell. */
 export class Interrupted extends Error {
   constructor(
     message = 'The cell was interrupted.',
@@ -11,16 +11,16 @@ export class Interrupted extends Error {
   ) {
     super(message);
     this.name = 'Interrupted';
-    // Where the kernel made it says nothing.
+    // Where in the kernel it was created tells the user nothing.
     this.stack = `${this.name}: ${this.message}`;
   }
 }
 
-/** A cell that runs or has run; its signal is aborted when it is interrupted. */
+/** A cell that runs or has run; an interrupt aborts its signal. */
 export class Cell extends AbortController {
   constructor(readonly request: Request) {
     super();
-    // As many loops as there are may wait for it.
+    // Any number of loops may listen to the signal.
     setMaxListeners(0, this.signal);
   }
 
@@ -29,10 +29,10 @@ export class Cell extends AbortController {
   }
 }
 
-/** The cell that started what is going on, also when that goes on after the cell has ended. */
+/** The cell that started the running code, even if that code runs on after the cell has ended. */
 export const currentCell = new AsyncLocalStorage<Cell>();
 
-/** Hides which cell a timer, child or worker is of: Node up to 22 notes it in them, and `console.log` would show it. */
+/** Hides the cell of a timer, child or worker: Node up to 22 stores it there, and `console.log` would show it. */
 const books = currentCell as unknown as {
   readonly kResourceStore: symbol;
   _propagate?(resource: object, trigger: object, type: string): void;
@@ -44,7 +44,7 @@ if (propagate)
     if (type !== 'PROMISE') Object.defineProperty(resource, books.kResourceStore, { enumerable: false });
   };
 
-/** Hides it in a promise, of which there are many, only once that is shown. */
+/** Hides the cell of a promise only when the promise is shown, as there are many. */
 Object.defineProperty(Promise.prototype, inspect.custom, {
   configurable: true,
   writable: true,
@@ -52,7 +52,7 @@ Object.defineProperty(Promise.prototype, inspect.custom, {
     for (const name of Object.getOwnPropertySymbols(this)) {
       if (hidden.test(String(name))) Object.defineProperty(this, name, { enumerable: false });
     }
-    // From now on it is shown as any other object.
+    // From now on the promise is shown like any other object.
     Object.defineProperty(this, inspect.custom, { value: undefined, configurable: true, writable: true });
     return inspect(this, options);
   },

@@ -25,9 +25,9 @@ interface Code {
 interface Run extends Code {
   /** Its execution count. */
   readonly number: number;
-  /** Shows no result. */
+  /** Whether its result is not shown. */
   readonly quiet: boolean;
-  /** Counts and is remembered. */
+  /** Whether it is counted and enters the history. */
   readonly kept: boolean;
   readonly done: (reply: { readonly status: 'ok' | 'error'; readonly execution_count: number }) => void;
 }
@@ -40,10 +40,10 @@ export class Cells {
   readonly #modules = new LoadedModules();
   readonly #interruption: Interruption;
   #run: Run | undefined;
-  /** All so far: what they have started may go on. */
+  /** All cells so far, as what they have started may still run. */
   readonly #cells: Cell[] = [];
   #count = 0;
-  /** What `display` has given: a cell that ends with it has shown its value already. */
+  /** Ids of what `display` has shown: a cell that ends with one has already shown its value. */
   readonly #places = new Set<unknown>();
   #input: { resolve(answer: string): void; reject(error: Error): void } | undefined;
 
@@ -77,7 +77,7 @@ export class Cells {
     );
   }
 
-  /** @param done is called once, whatever becomes of the cell */
+  /** @param done called once, however the cell ends */
   execute(request: Request, done: Run['done']): void {
     const { code, silent, store_history } = request.content;
     const source = String(code);
@@ -118,7 +118,7 @@ export class Cells {
     this.#finish(run, failureOf(error));
   }
 
-  /** The process ends: the cell that runs says so. */
+  /** Reports in the running cell that the process ends. */
   end(code: number): void {
     const evalue = `The cell has ended the kernel: process.exit(${code}).`;
     const failure = { ename: 'KernelEnded', evalue, traceback: [`${evalue} Restart it to go on.`] };
@@ -150,7 +150,7 @@ export class Cells {
     this.#finish(run, { payload: [], user_expressions });
   }
 
-  /** Runs code in the name of a cell: how its value is shown, if it has one, or why it failed. */
+  /** Runs code on behalf of a cell. @returns how its value is shown, if it has one, or why it failed */
   async #evaluate(code: Code): Promise<{ readonly data?: MimeBundle; readonly failure?: Failure }> {
     const outcome = await this.interpreter.execute(code.source, code.script);
     if (outcome.kind === 'value') {
@@ -159,14 +159,14 @@ export class Cells {
       return isShown ? {} : { data: encodeBundle(await toMimeBundle(value)) };
     }
     if (outcome.kind === 'diagnostics') return { failure: failureOfDiagnostics(code, outcome.diagnostics) };
-    // The message of the interrupt may wait behind what has ended now.
+    // The interrupt's message may still be queued behind the code that has just ended.
     this.#interruption.heed();
     const isInterrupted =
       outcome.kind === 'terminated' || (code.cell.signal.aborted && endsByInterrupt(outcome.error));
     return { failure: failureOf(isInterrupted ? new Interrupted() : outcome.error) };
   }
 
-  /** With no cell running it is meant for what the last ones have started. */
+  /** Interrupts the running cell; if none runs, whatever earlier cells have started. */
   #interrupt(): void {
     const run = this.#run;
     for (const cell of run ? [run.cell] : this.#cells) cell.interrupt();
@@ -176,7 +176,7 @@ export class Cells {
     if (run) setTimeout(() => this.#giveUp(run), graceMs);
   }
 
-  /** The first end of a cell counts. */
+  /** Finishes a cell; only its first end counts. */
   #finish(run: Run, end: Failure | { readonly payload: []; readonly user_expressions: object }): void {
     if (run !== this.#run) return;
     this.#run = undefined;
@@ -194,7 +194,7 @@ export class Cells {
     this.tell({ kind: 'stream', name: 'stderr', text, origin });
   }
 
-  /** What the code of cells gets as `currentKernel()`. */
+  /** Creates the client that the code of cells gets as `currentKernel()`. */
   #client(): KernelClient {
     const current = () => this.#currentCell();
     const show = (type: string, content: object) => {
@@ -235,7 +235,7 @@ export class Cells {
     });
   }
 
-  /** The one that started what is going on. */
+  /** Returns the cell that started the running code; if that is unknown, the last cell. */
   #currentCell(): Cell | undefined {
     return currentCell.getStore() ?? this.#cells.at(-1);
   }
@@ -268,7 +268,7 @@ function jsonOf(content: object): string {
   }
 }
 
-/** What most calls end with when their signal is aborted, and `execSync` when its child has got one. */
+/** Whether an error comes from an aborted signal, or from an `execSync` whose child got SIGINT. */
 function endsByInterrupt(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   return error.name === 'AbortError' || ('signal' in error && error.signal === 'SIGINT');
@@ -276,10 +276,10 @@ function endsByInterrupt(error: unknown): boolean {
 
 const never = new AbortController().signal;
 
-/** What a cell has to stop by itself after an interrupt. */
+/** Milliseconds that an interrupted cell has to stop by itself. */
 const graceMs = 700;
 
-/** What cells show by `tslab.display`. */
+/** Shows what cells pass to `tslab.display`. */
 function showTslab(require: NodeJS.Require, client: KernelClient): void {
   const jupyter: { lastWriteDisplayData: unknown } = require('tslab/dist/jupyter');
   jupyter.lastWriteDisplayData = (

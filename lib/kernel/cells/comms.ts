@@ -4,7 +4,7 @@ import type { Comm, CommData, CommHandler, CommOptions, Comms } from '../../note
 import type { Origin, Reply, Request } from '../wire/wire';
 import { Cell, currentCell } from './cell';
 
-/** What comms need of the cells. */
+/** What comms need from the cells. */
 export interface Cells {
   current(): Cell | undefined;
   /** Shows under the cell what a handler has thrown. */
@@ -13,9 +13,9 @@ export interface Cells {
 }
 
 interface OpenComm extends Comm {
-  /** Its handlers run in the name of this cell. */
+  /** The cell on whose behalf its handlers run. */
   readonly cell: Cell | undefined;
-  /** The cell once more, for them alone: they go on when it was interrupted. */
+  /** A copy of the cell for the handlers alone, so that they keep working after the cell was interrupted. */
   turn?: Cell;
   onData?: Parameters<Comm['onMessage']>[0];
   onEnd?: Parameters<Comm['onClose']>[0];
@@ -24,9 +24,9 @@ interface OpenComm extends Comm {
 export class KernelComms implements Comms {
   readonly #open = new Map<string, OpenComm>();
   readonly #targets = new Map<string, { readonly cell: Cell | undefined; readonly handler: CommHandler }>();
-  /** Handlers at work that no computation has waited for. */
+  /** Running handlers that no computation has waited for yet. */
   readonly #work = new Set<Promise<void>>();
-  /** Of the message that is taken just now: what is sent meanwhile answers it. */
+  /** Origin of the message that is being handled: whatever is sent meanwhile answers it. */
   #origin: Origin | undefined;
 
   constructor(private readonly cells: Cells) {}
@@ -42,7 +42,7 @@ export class KernelComms implements Comms {
     this.#targets.set(target, { cell: this.cells.current(), handler });
   }
 
-  /** Whether it can be taken at once. If not, a cell that was sent before it may be what it waits for. */
+  /** Whether a message can be handled at once. If not, a cell sent before it may have to create its comm or target. */
   isKnown({ type, content: { target_name, comm_id } }: Request): boolean {
     if (type === 'comm_open') return this.#targets.has(String(target_name));
     return type === 'comm_info_request' || this.#open.has(String(comm_id));
@@ -56,7 +56,7 @@ export class KernelComms implements Comms {
     return { status: 'ok', comms: Object.fromEntries(comms) };
   }
 
-  /** Takes a `comm_open`, `comm_msg` or `comm_close`. */
+  /** Handles a `comm_open`, `comm_msg` or `comm_close`. */
   take({ type, content, buffers, origin }: Request): undefined {
     const id = String(content.comm_id);
     const data = (content.data ?? {}) as CommData;
@@ -115,7 +115,7 @@ export class KernelComms implements Comms {
     return comm;
   }
 
-  /** A front end need not wait for what a handler awaits. */
+  /** Starts a handler; the front end need not wait for what it awaits. */
   #call(comm: OpenComm, handler: () => unknown): void {
     if (!comm.cell) return;
     if (!comm.turn || comm.turn.signal.aborted) comm.turn = new Cell(comm.cell.request);
@@ -138,10 +138,10 @@ export class KernelComms implements Comms {
   }
 }
 
-/** So long a computation waits for handlers. */
+/** Milliseconds that a computation waits for handlers, at most. */
 const mostMs = 100;
 
-/** Names the client that sent a message. */
+/** Returns the session of the client that sent a message. */
 function sessionOf(origin: Origin | undefined): unknown {
   return JSON.parse(origin?.header ?? '{}').session;
 }

@@ -11,8 +11,8 @@ export interface Failure {
 const red = (text: string) => `\x1b[1;31m${text}\x1b[0m`;
 
 /**
- * An error as a cell shows it: what went wrong and the cure, where one is given; then the line of the cell; then the
- * stack; then what caused it.
+ * Formats an error as a cell shows it: what went wrong and the cure, if there is one; then the line of the cell; then
+ * the stack; then the causes.
  */
 export function failureOf(error: unknown): Failure {
   if (!(error instanceof Error)) {
@@ -22,7 +22,7 @@ export function failureOf(error: unknown): Failure {
   return { ename: String(error.name), evalue: String(error.message), traceback: tracebackOf(error) };
 }
 
-/** @param shown those that are in it already; an error may be its own cause */
+/** @param shown errors that are already in the traceback; an error may be its own cause */
 function tracebackOf(error: Error, shown = new Set<unknown>()): string[] {
   shown.add(error);
   const stack = typeof error.stack === 'string' ? error.stack : '';
@@ -51,7 +51,7 @@ function tracebackOf(error: Error, shown = new Set<unknown>()): string[] {
 /** Fields of errors that are shown in another way. */
 const usual = new Set(['name', 'message', 'stack', 'cure', 'cause', 'errors']);
 
-/** What is written here for what IPython takes beside Python. */
+/** What to write here instead of what IPython accepts beside Python. */
 const insteadOf: readonly (readonly [RegExp, string])[] = [
   [/^\s*%%?time/, 'console.time() and console.timeEnd() measure.'],
   [/^\s*[%!]\s*(pip|conda|npm|yarn)\b/, 'Install packages in a terminal: npm install NAME.'],

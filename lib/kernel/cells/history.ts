@@ -2,7 +2,7 @@ import { appendFileSync } from 'node:fs';
 import { readLines } from '../../io/files';
 import type { Content } from '../wire/wire';
 
-/** A cell that ran: its session, from 1 on, its execution count, its source, and what it showed as text. */
+/** A cell that ran: its session, counted from 1; its execution count; its source; and its result as text. */
 interface Entry {
   readonly session: number;
   readonly line: number;
@@ -10,12 +10,12 @@ interface Entry {
   readonly output: string;
 }
 
-/** The cells of this session and of those before a restart, as `history_request` asks for them. */
+/** Answers `history_request`: keeps the cells of this session and of those before a restart. */
 export class History {
   readonly #entries: Entry[];
   readonly #session: number;
 
-  /** @param file keeps a line a cell; that of the last session, if it is there */
+  /** @param file keeps one line per cell, and may already hold those of earlier sessions */
   constructor(private readonly file: string) {
     this.#entries = (readLines(file) as Entry[]).slice(-mostEntries);
     this.#session = (this.#entries.at(-1)?.session ?? 0) + 1;
@@ -27,7 +27,7 @@ export class History {
     try {
       appendFileSync(this.file, `${JSON.stringify(entry)}\n`, { mode: 0o600 });
     } catch {
-      // It is known until the next restart.
+      // Then the entry is known only until the next restart.
     }
   }
 
@@ -63,16 +63,16 @@ export class History {
   }
 }
 
-/** So much of what a cell showed is kept. */
+/** Characters of a cell's result that are kept. */
 const mostOutput = 10_000;
-/** So many cells of earlier sessions are known. */
+/** Cells of earlier sessions that are known. */
 const mostEntries = 1000;
 
 function last(entries: readonly Entry[], n: unknown): Entry[] {
   return typeof n === 'number' ? entries.slice(Math.max(0, entries.length - n)) : [...entries];
 }
 
-/** `*` is any text, `?` any one character. */
+/** Converts a pattern in which `*` is any text, and `?` any one character. */
 function glob(pattern: string): RegExp {
   const escaped = pattern.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
   return new RegExp(`^${escaped.replaceAll('\\*', '.*').replaceAll('\\?', '.')}$`, 's');

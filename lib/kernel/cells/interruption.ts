@@ -2,26 +2,26 @@ import { names, ours } from '../compiler/transform';
 import type { Presses } from '../wire/thread';
 import { currentCell, Interrupted } from './cell';
 
-/** Stops the code of interrupted cells at its next check, however deep it computes. */
+/** Stops the code of interrupted cells at its next check, however deeply nested the call. */
 export class Interruption {
   #handled = 0;
-  /** Up to this press nothing is left that should stop. */
+  /** The number of interrupts after which nothing is left to stop. */
   #calm = 0;
 
-  /** @param onPress aborts the signals of the cells that are meant */
+  /** @param onPress aborts the signals of the cells that the interrupt concerns */
   constructor(
     private readonly presses: Presses,
     private readonly onPress: () => void,
   ) {
     const check = () => {
-      // A plain read: this runs in every turn of every loop.
+      // A plain read, as this runs in every iteration of every loop.
       if (presses[0] !== this.#calm) this.#stop(check);
     };
     Object.defineProperty(globalThis, names.check, { value: check });
     hideOurs();
   }
 
-  /** Takes what was pressed since the last time: its message may wait behind what was broken off. */
+  /** Handles the interrupts since the last call, whose messages may still be queued behind terminated code. */
   heed(): void {
     const [pressed = 0] = this.presses;
     if (pressed === this.#handled) return;
@@ -29,7 +29,7 @@ export class Interruption {
     this.onPress();
   }
 
-  /** What was interrupted before is over: a new cell begins. */
+  /** Treats earlier interrupts as done, as a new cell begins. */
   calm(): void {
     this.#calm = this.#handled;
   }
@@ -43,7 +43,7 @@ export class Interruption {
   }
 }
 
-/** The text of a function runs elsewhere, too: in a worker, in a browser. */
+/** Hides the kernel's additions from the text of functions, as it may run in a worker or a browser. */
 function hideOurs(): void {
   const textOf = Function.prototype.toString;
   Function.prototype.toString = function () {

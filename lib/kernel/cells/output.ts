@@ -1,7 +1,7 @@
 import { StringDecoder } from 'node:string_decoder';
 import type { Stream } from '../wire/thread';
 
-/** Sends all that this process writes, `console` with it, to `write` instead of to the terminal. */
+/** Sends everything that this process writes, including `console`, to `write` instead of the terminal. */
 export function redirectOutput(write: (name: Stream, text: string) => void): void {
   for (const name of ['stdout', 'stderr'] as const) {
     const decoder = new StringDecoder('utf8');
@@ -18,7 +18,7 @@ export function redirectOutput(write: (name: Stream, text: string) => void): voi
   }
 }
 
-/** What would read the terminal, as `node:readline` does, says so instead of waiting for ever. */
+/** Makes code that would read the terminal, such as `node:readline`, fail instead of waiting for ever. */
 export function refuseInput(): void {
   const stdin = Object.getOwnPropertyDescriptor(process, 'stdin')?.get;
   const resume = () => {
@@ -26,7 +26,7 @@ export function refuseInput(): void {
       cure: 'Ask by `await prompt(…)`.',
     });
   };
-  // Node opens it when it is asked for.
+  // Node opens stdin at the first access.
   const get = () => Object.assign(stdin?.call(process), { resume });
   Object.defineProperty(process, 'stdin', { configurable: true, enumerable: true, get });
 }

@@ -10,20 +10,20 @@ import { failureOf } from './failure';
 
 type Answer = (request: Request) => object | undefined;
 
-/** What an editor asks as one types. */
+/** Requests that an editor sends as one types. */
 const typing = new Set(['complete_request', 'inspect_request', 'is_complete_request', 'history_request']);
 
-/** What a client has sent before it can know that a cell failed is here after so long. */
+/** Milliseconds within which messages arrive that a client sent before it could know that a cell failed. */
 const underWayMs = 20;
 
 /** Answers requests, one after the other, on the main thread. */
 export class Session {
   readonly #cells: Cells;
   readonly #queue: Request[] = [];
-  /** Those queued behind a cell that failed. */
+  /** Requests that were queued behind a cell that failed. */
   readonly #aborted = new Set<Request>();
   #request: Request | undefined;
-  /** What is answered before it, and what waits meanwhile. */
+  /** Set while another request is answered in between; `under` is the one that waits meanwhile. */
   #interjected: { readonly under: Request | undefined } | undefined;
   #isEnding = false;
 
@@ -34,11 +34,11 @@ export class Session {
     this.#cells = new Cells((message) => this.#tell(message), data);
     noteChildren((pid) => this.#tell({ kind: 'child', pid }));
     server.on('message', (message: ToSession) => this.#take(message));
-    // After the turn in which what waits already is taken.
+    // After the turn of the event loop that takes the messages already waiting.
     setImmediate(() => setTimeout(() => this.#cells.interpreter.prepare(), underWayMs));
   }
 
-  /** A cell ends the process. @returns whether something is to be sent before */
+  /** Prepares for a cell that ends the process. @returns whether something must be sent first */
   end(code: number): boolean {
     if (this.#isEnding) return false;
     this.#isEnding = true;
@@ -66,7 +66,7 @@ export class Session {
       return;
     }
     const isKnown = request.type.startsWith('comm_') && this.#cells.comms.isKnown(request);
-    // A person types while a cell waits.
+    // People type while a cell waits.
     if (isKnown || (this.#request?.type === 'execute_request' && typing.has(request.type))) {
       this.#interjected = { under: this.#request };
       this.#begin(request);
@@ -78,7 +78,7 @@ export class Session {
     }
   }
 
-  /** The cell that waited is busy again; at the next message if what came between was broken off. */
+  /** Makes the waiting cell busy again; only at the next message if the request in between was terminated. */
   #goOn(): void {
     if (!this.#interjected) return;
     const { under } = this.#interjected;
@@ -126,7 +126,7 @@ export class Session {
     }
   }
 
-  /** @param reply none for a message that has none */
+  /** @param reply undefined for a message that gets no reply */
   #finish(reply: object | undefined): void {
     const request = this.#request;
     if (!request) return;

@@ -2,7 +2,7 @@ import ts from 'typescript-6';
 import type { MimeBundle } from '../../notebook/mime';
 import type { Draft } from './program';
 
-/** Jupyter counts Unicode characters, TypeScript the 16-bit units of a string, as positions do below. */
+/** Converts Jupyter's cursor, in Unicode characters, to TypeScript's, in UTF-16 units, as all positions below are. */
 export function unitsBefore(text: string, points: unknown): number {
   return typeof points === 'number' ? [...text].slice(0, points).join('').length : text.length;
 }
@@ -45,14 +45,14 @@ export function complete(draft: Draft, source: string, position: number) {
   };
 }
 
-/** A longer list is not read to its end. */
+/** The number of completions that get a signature; each takes time. */
 const mostSignatures = 100;
 
-/** What is known of the name at the position, or of the function whose arguments stand there. */
+/** Describes the name at the position, or the function whose arguments contain the position. */
 export function inspect(draft: Draft, source: string, position: number): MimeBundle | undefined {
   for (const place of [position, position - 1, calleeAround(source, position) ?? -1]) {
     const info = place < 0 ? undefined : draft.quickInfo(draft.start + place);
-    // Else nothing declares the name.
+    // Otherwise nothing declares the name.
     const isKnown = !/^any$|\/\*unresolved\*\//.test(ts.displayPartsToString(info?.displayParts));
     if (info && isKnown) return documentation(info);
   }
@@ -67,24 +67,24 @@ export function completeness(source: string): { readonly status: string; readonl
   const goesOn = ({ start = 0, code }: ts.Diagnostic) =>
     (start >= written.length && code !== endOfLine) || open.has(code);
   if (!diagnostics.some(goesOn)) return { status: 'invalid' };
-  // That of the last line, and one step more after an opening bracket.
+  // Indents as the last line does, and one step further after an opening bracket.
   const indent = /^\s*/.exec(written.split('\n').at(-1) ?? '')?.[0];
   return { status: 'incomplete', indent: `${indent}${/[([{]$/.test(written) ? '  ' : ''}` };
 }
 
-/** Problems of code that goes on: a comment or a template string that is not closed. */
+/** Error codes of code that may continue: an unclosed comment or template string. */
 const open = new Set([1010, 1160]);
-/** A string that is not closed cannot be closed in the next line. */
+/** Error code of an unclosed string, which cannot continue on the next line. */
 const endOfLine = 1002;
 
-/** Where the name of the innermost function stands whose arguments hold the position. */
+/** Finds the offset of the name of the innermost function whose arguments contain the position. */
 function calleeAround(source: string, position: number): number | undefined {
   const file = ts.createSourceFile('cell.ts', source, ts.ScriptTarget.Latest, true);
   let found: number | undefined;
   const search = (node: ts.Node): void => {
     if (ts.isCallExpression(node) || (ts.isNewExpression(node) && node.arguments)) {
       const { expression, end } = node;
-      // One that is not closed goes on to the end.
+      // An unclosed call reaches to the end.
       const closed = source[end - 1] === ')';
       if (position > expression.end && (!closed || position < end)) {
         found = (ts.isPropertyAccessExpression(expression) ? expression.name : expression).getStart(file);
@@ -97,7 +97,7 @@ function calleeAround(source: string, position: number): number | undefined {
 }
 
 function documentation({ displayParts, documentation, tags }: ts.QuickInfo): MimeBundle {
-  // An imported name is shown as what it stands for.
+  // Shows an imported name as what it refers to.
   const signature = ts
     .displayPartsToString(displayParts)
     .replace(/^\(alias\) (.*?)(\nimport .*)?$/s, '$1')

@@ -4,12 +4,12 @@ import { promiseHooks } from 'node:v8';
 export type Evaluated =
   | { readonly kind: 'value'; readonly value: unknown }
   | { readonly kind: 'thrown'; readonly error: unknown }
-  /** V8 has ended it from outside. */
+  /** The script was terminated from outside. */
   | { readonly kind: 'terminated' };
 
 /**
- * Runs scripts as the console of DevTools does, in V8's REPL mode: with `await`, and with names that are one for all
- * scripts and may be declared again.
+ * Runs scripts as the console of DevTools does, in V8's REPL mode: they may use `await` at the top level, share all names
+ * and may declare them again.
  */
 export class Evaluator {
   readonly #session = new Session();
@@ -23,12 +23,12 @@ export class Evaluator {
     this.#session.connect();
   }
 
-  /** What the names hold now, of those that have something. */
+  /** Returns the current values of the names, without those that have none yet. */
   values(names: Iterable<string>): Map<string, unknown> {
     const values = new Map<string, unknown>();
     // A name whose declaration has not been reached throws.
     const reads = [...names].map((name) => `try { ${takenName}.set('${name}', ${name}); } catch {}`);
-    // The inspector keeps what a script comes to. The name tells a debugger to pass it by.
+    // Ends with `undefined`, as the inspector keeps a script's result alive. The URL makes debuggers skip the script.
     const expression = `${reads.join('\n')}\nundefined\n//# sourceURL=node:kernel`;
     Reflect.set(globalThis, takenName, values);
     this.#session.post('Runtime.evaluate', { expression });
@@ -52,10 +52,10 @@ export class Evaluator {
 
   #post(options: Runtime.EvaluateParameterType): Promise<Runtime.EvaluateReturnType> {
     return new Promise((resolve, reject) => {
-      // From Node 22 on, V8 holds an error for caught if an async function or a promise's executor is among the callers.
+      // From Node 22 on, V8 considers an error caught if an async function or a promise's executor is among the callers.
       setImmediate(() => {
         let outcome: Promise<unknown> | undefined;
-        // V8 runs a script in REPL mode as an async function, and makes its promise before any other.
+        // V8 runs a script in REPL mode as an async function, and creates its promise before any other.
         const stop = promiseHooks.onInit((promise) => {
           outcome = promise;
           this.#open.add(promise);
@@ -71,11 +71,11 @@ export class Evaluator {
     });
   }
 
-  /** The value itself, which the inspector only describes. */
+  /** Returns the value itself, which the inspector only describes. */
   #take({ objectId, type, value, unserializableValue }: Runtime.RemoteObject): unknown {
     if (objectId) {
       const functionDeclaration = `function () { 'use strict'; globalThis.${takenName} = this; }`;
-      // Done before the call returns.
+      // Takes effect before `post` returns.
       this.#session.post('Runtime.callFunctionOn', { objectId, functionDeclaration });
       const taken: unknown = Reflect.get(globalThis, takenName);
       Reflect.deleteProperty(globalThis, takenName);

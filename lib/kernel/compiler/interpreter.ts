@@ -19,10 +19,10 @@ interface Globals {
 export class Interpreter {
   readonly #program: Program;
   readonly #evaluator = new Evaluator();
-  /** Ends the cell that runs as far as names go. */
+  /** Keeps the names of the running cell: all of them if it has run as a whole, otherwise those that it has reached. */
   #settle: ((whole: boolean) => void) | undefined;
 
-  /** @param onCompile is told when the compiler begins and ends: it is not to be broken off */
+  /** @param onCompile called when the compiler starts and ends, as it must not be terminated in between */
   constructor(
     directory: string,
     globals: Globals,
@@ -41,7 +41,7 @@ export class Interpreter {
     const checked = this.#compile(() => this.#program.check(source));
     if (checked.code === undefined) return { kind: 'diagnostics', diagnostics: checked.diagnostics };
     const before = this.#evaluator.values(checked.names.keys());
-    // Once, by its end or by being left.
+    // Runs once: when the cell ends or is abandoned.
     const settle = (whole: boolean) => {
       if (this.#settle !== settle) return;
       this.#settle = undefined;
@@ -55,22 +55,22 @@ export class Interpreter {
     return isWhole && !checked.hasValue ? { kind: 'value', value: undefined } : outcome;
   }
 
-  /** Does now what the first cell would wait for. */
+  /** Does in advance what the first cell would have to wait for. */
   prepare(): void {
     this.#compile(() => this.#program.readNode());
   }
 
-  /** Waits no longer for the cell that runs. */
+  /** Stops waiting for the running cell. */
   abandon(): void {
     this.#settle?.(false);
   }
 
-  /** @param cursor as Jupyter counts, as below */
+  /** @param cursor position in Unicode characters, as in {@link inspect} */
   complete(source: string, cursor: unknown): object {
     const position = unitsBefore(source, cursor);
     return this.#compile(() => {
       let found = complete(this.#program.draft(source), source, position);
-      // What is broken further up may have swallowed what stands here: the next time it is left out.
+      // Broken code further up may have swallowed this position: retries, each time with one more leading line blanked.
       for (let text = source, end = 0; found.matches.length === 0 && end < 20; end += 1) {
         const next = text.replace(/\S.*(?=\n)/, (line) => ' '.repeat(line.length));
         if (next === text || completeness(source).status === 'complete') break;
@@ -83,7 +83,7 @@ export class Interpreter {
 
   inspect(source: string, cursor: unknown): object {
     const position = unitsBefore(source, cursor);
-    // A type that stands alone in a line is one where types are.
+    // A name alone on a line may be a type: inspects it as a type annotation, too.
     const before = /(?<=^\s*)[\p{ID_Continue}$.]*$/mu.exec(source.slice(0, position))?.[0];
     const rest = /^[\p{ID_Continue}$]*(?=;?\s*$)/mu.exec(source.slice(position))?.[0];
     const type = before !== undefined && rest !== undefined ? `let it: ${before}${rest}` : '';
@@ -104,7 +104,7 @@ export class Interpreter {
     }
   }
 
-  /** Of a cell that was broken off. What it has not come to is what it was before. */
+  /** Returns the types of an interrupted cell, and the names that it has reached; the others still are what they were. */
   #reached(names: Checked['names'], before: ReadonlyMap<string, unknown>): Checked['names'] {
     const after = this.#evaluator.values(names.keys());
     const isReached = (name: string) =>

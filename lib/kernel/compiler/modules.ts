@@ -10,20 +10,20 @@ import { packages, versionOf } from './program';
 import { addMap } from './stack';
 import { names, runnable, withoutMap } from './transform';
 
-/** A file beside the notebook that is loaded. */
+/** A loaded file beside the notebook. */
 interface Loaded {
   readonly module: { exports: object };
   readonly version: string;
-  /** The files that it has asked for. */
+  /** The files that it has imported. */
   readonly imports: Set<string>;
-  /** Of one that awaits at its top: when it is whole. */
+  /** Settles when the file has run, if it uses top-level await. */
   ready?: Promise<unknown>;
 }
 
-/** By the name of a package: what to do once it is loaded. */
+/** What to do once a package is loaded, by its name. */
 export type Preparations = Readonly<Record<string, (require: NodeJS.Require) => void>>;
 
-/** What such an error means is that only `import()` can have the module. */
+/** Codes of errors which mean that only `import()` can load the module. */
 const onlyByImport = new Set([
   'ERR_REQUIRE_ESM',
   'ERR_REQUIRE_ASYNC_MODULE',
@@ -31,8 +31,8 @@ const onlyByImport = new Set([
 ]);
 
 /**
- * Loads what cells import: TypeScript and JSON beside the notebook as TypeScript finds them, anew when they have
- * changed; all else as Node does.
+ * Loads what cells import: TypeScript and JSON files as TypeScript resolves them, again when they have changed;
+ * everything else as Node does.
  */
 export class Modules {
   readonly #cell: string;
@@ -47,7 +47,7 @@ export class Modules {
     this.#cell = join(directory, 'cell.ts');
   }
 
-  /** What the code of a file has beside the language, by its name; that of a cell without `file`. */
+  /** Returns the module variables of a file's code, such as `require`, by name; without `file`, those of cells. */
   scopeOf(file = this.#cell): Readonly<Record<string, unknown>> {
     const require = Object.assign((name: string) => this.#require(name, file), createRequire(file));
     const folder = dirname(file);
@@ -97,9 +97,9 @@ export class Modules {
     return module;
   }
 
-  /** A file that Node could not load, or would not load again. */
+  /** Finds the TypeScript or JSON file of an import, which Node could not load, or not reload; undefined for all others. */
   #resolve(specifier: string, from: string): string | undefined {
-    // A cell gets what the files hold now.
+    // A cell gets the current version of each file.
     if (from === this.#cell) this.#forgetChanged();
     const { resolvedModule } = ts.resolveModuleName(specifier, from, this.options, ts.sys);
     const file = resolvedModule?.resolvedFileName;
@@ -124,7 +124,7 @@ export class Modules {
       this.#loaded.delete(file);
       throw error;
     }
-    // One that has failed is tried again.
+    // The next import tries a failed file again.
     loaded.ready?.catch(() => this.#loaded.get(file) === loaded && this.#loaded.delete(file));
     return loaded;
   }
@@ -136,11 +136,11 @@ export class Modules {
       transformers: { before: [runnable] },
     });
     const code = withoutMap(outputText).replace(/^#!.*/, '');
-    // What the kernel puts in front has a line of its own.
+    // The wrapper's first line moves the code down by one line.
     const { mappings, ...rest } = JSON.parse(sourceMapText);
     const map = addMap(file, JSON.stringify({ ...rest, mappings: `;${mappings}` }), text);
     const scope = { exports: module.exports, module, ...this.scopeOf(file) };
-    // V8 stops for breakpoints in scripts, but not in what `vm.compileFunction` makes.
+    // V8 stops at breakpoints in scripts, but not in functions made by `vm.compileFunction`.
     const whole = `function (${Object.keys(scope).join(', ')}) {\n${code}\n})${map}`;
     const script = (async_: string) => new vm.Script(`(${async_}${whole}`, { filename: file });
     let run: vm.Script;
@@ -152,7 +152,7 @@ export class Modules {
     return run.runInThisContext()(...Object.values(scope));
   }
 
-  /** Lets go of what was written anew, and of what imports it. */
+  /** Forgets files that have changed, and files that import them. */
   #forgetChanged(): void {
     const isGone = (file: string) => !this.#loaded.has(file);
     const stale = [...this.#loaded].filter(
@@ -162,7 +162,7 @@ export class Modules {
     if (stale.length > 0) this.#forgetChanged();
   }
 
-  /** What an `import` of a CommonJS module gives. */
+  /** Returns the namespace that an `import` of a CommonJS module gives. */
   #namespaceOf(exports: unknown): object {
     const isObject = (typeof exports === 'object' && exports !== null) || typeof exports === 'function';
     if (!isObject) return { default: exports };
@@ -181,20 +181,20 @@ export class Modules {
 }
 
 /**
- * Finds modules that were written anew after they were loaded, as when a library is built again: Node goes on with the
- * old ones. Packages in `node_modules` are taken not to change.
+ * Finds modules that have changed since they were loaded, as when a library is rebuilt: Node keeps using the old ones.
+ * Packages in `node_modules` are assumed not to change.
  */
 export class LoadedModules {
   readonly #versions = new Map<string, string>();
 
-  /** Takes note of what has been loaded since the last call. */
+  /** Remembers the modules that have been loaded since the last call. */
   remember(): void {
     for (const file of Object.keys(require.cache)) {
       if (!file.includes(packages) && !this.#versions.has(file)) this.#versions.set(file, versionOf(file));
     }
   }
 
-  /** @returns those remembered that have changed, each change once */
+  /** @returns the remembered modules that have changed; each change is reported once */
   changed(): string[] {
     const changed = [...this.#versions.keys()].filter((file) => versionOf(file) !== this.#versions.get(file));
     for (const file of changed) this.#versions.set(file, versionOf(file));

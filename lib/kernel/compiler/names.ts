@@ -1,12 +1,12 @@
 import ts from 'typescript-6';
 
-/** What TypeScript's typings leave out. */
+/** Functions that TypeScript's typings leave out. */
 export const { bindSourceFile, getNodeKind } = ts as typeof ts & {
   bindSourceFile(file: ts.SourceFile, options: ts.CompilerOptions): void;
   getNodeKind(node: ts.Node): ts.ScriptElementKind;
 };
 
-/** What a cell declares at its top, or by `var` in a block, as editors call it; and what it exports by itself. */
+/** Returns the names that a cell declares at its top level, or by `var` in a block, with their kinds; and its own exports. */
 export function namesOf(file: ts.SourceFile): {
   names: ReadonlyMap<string, ts.ScriptElementKind>;
   exported: ReadonlySet<string>;
@@ -18,7 +18,7 @@ export function namesOf(file: ts.SourceFile): {
   };
   const names = new Map<string, ts.ScriptElementKind>();
   for (const { name, declarations = [] } of locals.values()) {
-    // A default import is nothing to editors.
+    // TypeScript gives a default import no kind.
     const kinds = declarations
       .filter((node) => !isAmbient(node))
       .map((node) => getNodeKind(node) || ts.ScriptElementKind.alias);
@@ -29,8 +29,8 @@ export function namesOf(file: ts.SourceFile): {
 }
 
 /**
- * What a cell declares for all modules or for one that it names: each declaration by its name, and members of
- * interfaces one by one, as each may be written in a cell of its own.
+ * Returns what a cell declares for all modules or for one that it names: each declaration by its name, and the members of
+ * interfaces one by one, as different cells may declare them.
  */
 export function globalsOf(file: ts.SourceFile): { readonly name: string; readonly node: ts.Node }[] {
   const inside = (node: ts.Node, path: string): { name: string; node: ts.Node }[] => {
@@ -48,12 +48,12 @@ export function globalsOf(file: ts.SourceFile): { readonly name: string; readonl
   return file.statements.filter(isAmbient).flatMap((node) => inside(node, ''));
 }
 
-/** Whether nothing of it is there when code runs. */
+/** Whether declarations of this kind do not exist when code runs. */
 export function isType(kind: ts.ScriptElementKind): boolean {
   return kind === ts.ScriptElementKind.interfaceElement || kind === ts.ScriptElementKind.typeElement;
 }
 
-/** `declare module 'a'` and `declare global`. */
+/** Whether a node is `declare module 'a'` or `declare global`. */
 function isAmbient(node: ts.Node): boolean {
   return ts.isModuleDeclaration(node) && !(node.flags & ts.NodeFlags.Namespace);
 }

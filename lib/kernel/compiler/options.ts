@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import ts from 'typescript-6';
 import { inProject } from '../../io/project';
 
-/** Matches the library that the kernel is a part of, and its rooms. */
+/** Matches imports of the library that the kernel is a part of, and of its subpaths. */
 export const ownLibrary = /^stability-training(\/|$)/;
 
 const libraryPaths = {
@@ -12,7 +12,7 @@ const libraryPaths = {
   'stability-training/*': [inProject('dist', '*', 'index')],
 };
 
-/** Names a file that the library can be loaded from: one in the folder, or, where it is not installed there, this one. */
+/** Names a file from which the library resolves: one in the folder, or this one if the library is not installed there. */
 export function placeOfLibrary(directory: string): string {
   const file = join(directory, 'cell.ts');
   try {
@@ -23,11 +23,11 @@ export function placeOfLibrary(directory: string): string {
   }
 }
 
-/** What a `tsconfig.json` says that holds for cells, too: how strictly to check, and where to look. */
+/** Matches the options of a `tsconfig.json` that apply to cells, too: how strictly to check, and where to find modules. */
 const heeded =
   /^(strict|alwaysStrict|exact|use|jsx|types$|typeRoots|paths|baseUrl|customConditions|no(Implicit|Unchecked|Fallthrough|Property)|experimentalDecorators|emitDecoratorMetadata)/;
 
-/** The library of this Node. */
+/** Names TypeScript's library files for this version of Node. */
 function libraries(): string[] {
   const major = Number.parseInt(process.versions.node, 10);
   const names = ['es2023', 'esnext.disposable'];
@@ -37,8 +37,8 @@ function libraries(): string[] {
 }
 
 /**
- * How the cells of a notebook and the files beside it are checked: strictly, unless a `tsconfig.json` in the folder or
- * above it says otherwise.
+ * Returns the options for checking the cells of a notebook and the files beside it: strict, unless a `tsconfig.json` in
+ * the folder or above it says otherwise.
  */
 export function optionsFor(directory: string): ts.CompilerOptions {
   const file = ts.findConfigFile(directory, ts.sys.fileExists);
@@ -47,14 +47,14 @@ export function optionsFor(directory: string): ts.CompilerOptions {
   const web = config?.lib?.filter((name) => /^lib\.(dom|webworker)/.test(name)) ?? [];
   return {
     strict: true,
-    // What a cell catches it mostly prints.
+    // Cells mostly just print what they catch.
     useUnknownInCatchVariables: false,
     jsx: ts.JsxEmit.React,
     types: [],
     ...Object.fromEntries(Object.entries(config ?? {}).filter(([name]) => heeded.test(name))),
     ...(placeOfLibrary(directory) === __filename && { paths: { ...libraryPaths, ...config?.paths } }),
     lib: [...libraries(), ...web],
-    // Below ESNext, so that decorators and `using` become what Node 20 knows.
+    // Below ESNext, so that decorators and `using` are compiled to what Node 20 knows.
     target: ts.ScriptTarget.ES2024,
     module: ts.ModuleKind.Preserve,
     moduleDetection: ts.ModuleDetectionKind.Force,
@@ -66,14 +66,14 @@ export function optionsFor(directory: string): ts.CompilerOptions {
   };
 }
 
-/** The notebook's own, if it has them. */
+/** Finds Node's types: those installed for the notebook, or else the kernel's. */
 export function nodeTypes(directory: string, options: ts.CompilerOptions): string {
   const from = join(directory, 'cell.ts');
   const { resolvedTypeReferenceDirective } = ts.resolveTypeReferenceDirective('node', from, options, ts.sys);
   return resolvedTypeReferenceDirective?.resolvedFileName ?? require.resolve('@types/node/index.d.ts');
 }
 
-/** Node has it, its types leave it to those of browsers. */
+/** Returns the types of WebAssembly: Node has it, but its types leave them to those of browsers. */
 export function webAssembly(): string {
   const dom = readFileSync(join(dirname(ts.getDefaultLibFilePath({})), 'lib.dom.d.ts'), 'utf8');
   const found = /^(declare namespace WebAssembly \{)(.*?^\})/ms.exec(dom);

@@ -5,7 +5,7 @@ import { getNodeKind, globalsOf, isType, namesOf } from './names';
 import { nodeTypes, optionsFor, webAssembly } from './options';
 import { asScript, runnable, withoutMap } from './transform';
 
-/** Something that the compiler objects to; line and column count from 1. */
+/** A problem that the compiler reports; line and column count from 1. */
 export interface Diagnostic {
   /** A file that the cell imports; none for the cell itself. */
   readonly file?: string;
@@ -17,33 +17,33 @@ export interface Diagnostic {
 
 export interface Checked {
   readonly diagnostics: readonly Diagnostic[];
-  /** The script; none where the checker objects. */
+  /** The script; none if the checker reports errors. */
   readonly code?: string;
   /** The script's source map, as JSON. */
   readonly map: string;
   readonly names: ReadonlyMap<string, ts.ScriptElementKind>;
   /** Whether the last statement has a value to show. */
   readonly hasValue: boolean;
-  /** The file that later cells find the names in. */
+  /** The text of the module from which later cells get the names. */
   readonly text: string;
   readonly extension: string;
 }
 
-/** A cell as far as it is written, among what the cells before it declare. */
+/** An unfinished cell, together with what the cells before it declare. */
 export interface Draft {
   readonly service: ts.LanguageService;
   readonly file: string;
   /** Where in the file the draft begins. */
   readonly start: number;
-  /** What stands at a place of the file, with its doc comment. */
+  /** Describes the name at a position of the file, with its doc comment. */
   quickInfo(position: number): ts.QuickInfo | undefined;
-  /** What names of earlier cells stand for. */
+  /** Returns the kind of a name that an earlier cell declares. */
   kindOf(name: string): ts.ScriptElementKind | undefined;
 }
 
 /**
- * Not to be told to people who write cells: modules without types, JSX without React's, a decorator that changes a
- * method's type, types that a later cell gives.
+ * Codes of errors that cells do not report: modules without types, JSX without React's types, a decorator that changes
+ * a method's type, types that only a later cell determines.
  */
 const allowed = new Set([1270, 7005, 7016, 7026, 7034]);
 const usedBeforeAssigned = 2454;
@@ -56,7 +56,7 @@ export const packages = `${sep}node_modules${sep}`;
 
 /**
  * All cells as TypeScript sees them: each is a module that exports what it declares and imports what it uses of others.
- * What is only there for the checker stands behind the cell's text, so that every place is as it was written.
+ * Additions for the checker follow the cell's text, so that all positions stay as written.
  */
 export class Program {
   readonly options: ts.CompilerOptions;
@@ -64,19 +64,19 @@ export class Program {
   readonly #cells = new Map<string, { readonly text: string; readonly version: number }>();
   /** The last cell that declares each name. */
   readonly #owners = new Map<string, { readonly module: string; readonly kind: ts.ScriptElementKind }>();
-  /** What each module of {@link #owners} was kept as. */
+  /** The text of each module of {@link #owners}. */
   readonly #texts = new Map<string, string>();
   /** Node's types, which every program needs. */
   readonly #always: string[] = [];
-  /** Cells that declare global names, which every program needs, too; without what a later cell declares anew. */
+  /** Texts of the cells that declare global names, which every program needs, too; without what a later cell redeclares. */
   readonly #globals = new Map<string, string>();
   #knowsNode = false;
   readonly #service: ts.LanguageService;
-  /** Of the files that cells import, those that were free of errors, as they were then. */
+  /** The versions in which imported files were found free of errors. */
   readonly #sound = new Map<string, string>();
-  /** How often files were read again, for the sake of their doc comments. */
+  /** How often each file was read again for its doc comments. */
   readonly #readings = new Map<string, number>();
-  /** The cell at hand; those that are kept have names of their own. */
+  /** The file of the current cell; a cell that is kept gets a file name of its own. */
   #current = '';
   #count = 0;
 
@@ -87,11 +87,11 @@ export class Program {
     this.#service = ts.createLanguageService(this.#host());
     const declared = this.#read(globals);
     this.keep(declared, declared.names);
-    // TypeScript reads its library now, not when the first cell waits.
+    // Makes TypeScript read its library now, not while the first cell waits.
     this.check('');
   }
 
-  /** Node's types, and the web's where a tsconfig.json has them, take longer to read than all else. */
+  /** Reads Node's types, and the web's if a tsconfig.json asks for them, which takes longer than everything else. */
   readNode(): void {
     if (this.#knowsNode) return;
     this.#knowsNode = true;
@@ -101,7 +101,7 @@ export class Program {
   }
 
   check(source: string): Checked {
-    // What is sound without Node's types is sound with them, as long as no file comes in that uses them.
+    // A cell that has no errors without Node's types has none with them, unless it brings in a file that uses them.
     const isAlone = !this.#knowsNode && !/\b(import|require|reference)\b/.test(source);
     const checked = isAlone ? this.#check(source) : undefined;
     if (checked?.code !== undefined) return checked;
@@ -111,7 +111,7 @@ export class Program {
 
   #check(source: string): Checked {
     const { parsed, ...read } = this.#read(source);
-    // An object has got a bracket in front.
+    // `parseAsMeant` puts a parenthesis in front of an object.
     const shift = parsed.text === source ? 0 : 1;
     const last = parsed.statements.findLast(
       (node) => !ts.isEmptyStatement(node) && !isType(getNodeKind(node)),
@@ -126,7 +126,7 @@ export class Program {
     const own = this.#service
       .getSemanticDiagnostics(this.#current)
       .filter(({ code, start = 0 }) => {
-        // `var` is there from the beginning.
+        // A `var` may be read before it is assigned.
         const isAllowed = allowed.has(code) || (code === usedBeforeAssigned && /\bvar\b/.test(source));
         return !isAllowed && start <= parsed.text.length;
       })
@@ -139,18 +139,18 @@ export class Program {
     return { ...checked, diagnostics, ...emit(program, whole, parsed.text.length) };
   }
 
-  /** From now on these names are those of this cell. */
+  /** Makes this cell the owner of these names. */
   keep({ text, extension }: Pick<Checked, 'text' | 'extension'>, names: Checked['names']): void {
     const addsGlobals = /\bdeclare\s+(global|module)\b/.test(text);
     if (names.size === 0 && !addsGlobals) return;
-    // Leave a cell that is run again unchanged as it was: to functions that know its classes, new ones would be others.
+    // An unchanged cell that runs again keeps its module: functions typed with its classes would reject those of a new one.
     const before = [...names.keys()].map((name) => this.#owners.get(name)?.module);
     const [same] = before;
     const isSame = same !== undefined && before.every((module) => module === same);
     const isAgain = isSame && this.#texts.get(same) === text;
     if (isAgain && !addsGlobals) return;
     const module = isAgain ? basename(same) : `.cell-${this.#count++}`;
-    // TypeScript sees a doc comment at the beginning of a line only; no place in the file counts any more.
+    // TypeScript sees doc comments only at the beginning of a line; positions in a kept file no longer matter.
     const file = this.#set(`${module}${extension}`, text.replace(/(?<=[{;,]) (?=\/\*\*)/g, '\n'));
     if (addsGlobals) {
       this.#globals.delete(file);
@@ -162,7 +162,7 @@ export class Program {
     for (const [name, kind] of names) this.#owners.set(name, { module: `./${module}`, kind });
   }
 
-  /** Takes out of earlier cells what this one declares for all once more. */
+  /** Blanks out in earlier cells the global declarations that this one repeats. */
   #replaceGlobals(parsed: ts.SourceFile): void {
     const own = new Set(globalsOf(parsed).map(({ name }) => name));
     for (const [file, text] of this.#globals) {
@@ -190,7 +190,7 @@ export class Program {
     return { service: this.#service, file, start: head.length, quickInfo, kindOf };
   }
 
-  /** Doc comments are passed over until then: now those of the cells, and of the files that declare what stands there. */
+  /** Reads doc comments, skipped so far: those of source files, and of declaration files that declare the name there. */
   #readDocs(file: string, position: number): void {
     const declaring = this.#service.getDefinitionAtPosition(file, position) ?? [];
     const names = new Set(declaring.map(({ fileName }) => fileName));
@@ -198,13 +198,13 @@ export class Program {
       const { fileName, isDeclarationFile } = source;
       if (Reflect.get(source, 'jsDocParsingMode') === withDocs || (isDeclarationFile && !names.has(fileName)))
         continue;
-      // TypeScript reads the next version as it says.
+      // TypeScript parses the next version in this mode.
       Object.assign(source, { jsDocParsingMode: withDocs });
       this.#readings.set(fileName, (this.#readings.get(fileName) ?? 0) + 1);
     }
   }
 
-  /** What a cell is and declares, and the file that it becomes. */
+  /** Parses a cell. @returns its syntax tree, the file that it becomes, and the names that it declares */
   #read(source: string): { parsed: Parsed; text: string; extension: string; names: Checked['names'] } {
     const parsed = parseAsMeant(source);
     const extension = extname(parsed.fileName);
@@ -217,7 +217,7 @@ export class Program {
     return { parsed, text, extension, names };
   }
 
-  /** How a cell gets a name of an earlier one: what it may assign is no import. */
+  /** Brings in a name of an earlier cell. A variable is declared rather than imported, so that it can be assigned. */
   #import(name: string): string {
     const { module = '', kind = '' } = this.#owners.get(name) ?? {};
     const isVariable = kind === 'let' || kind === 'var';
@@ -233,7 +233,7 @@ export class Program {
     return file;
   }
 
-  /** Checks the files that a cell imports, and those that they import. Errors in what earlier cells imported do not count. */
+  /** Checks the files that a cell imports, directly or not. Errors in what only earlier cells imported do not count. */
   #importedDiagnostics(program: ts.Program, cell: ts.SourceFile): Diagnostic[] {
     return [...this.#importedFrom(program, cell)].flatMap((file) => {
       const { fileName } = file;
@@ -247,7 +247,7 @@ export class Program {
     });
   }
 
-  /** Finds the files beside the notebook that a file imports, and those that they import. */
+  /** Finds the files beside the notebook that a file imports, directly or not. */
   #importedFrom(program: ts.Program, file: ts.SourceFile, known = new Set<ts.SourceFile>()) {
     for (const { fileName: specifier } of ts.preProcessFile(file.text, true, true).importedFiles) {
       const { resolvedModule } = ts.resolveModuleName(specifier, file.fileName, this.options, ts.sys);
@@ -265,11 +265,11 @@ export class Program {
     const { fileExists } = ts.sys;
     const readFile = (file: string) => this.#cells.get(file)?.text ?? ts.sys.readFile(file);
     const library = dirname(ts.getDefaultLibFilePath({}));
-    // What a tsconfig.json asks for beyond the language waits as Node's types do.
+    // Types and web libraries that a tsconfig.json asks for are left out until Node's types are read.
     const lean = { ...this.options, types: [], lib: this.options.lib?.filter((name) => !web.test(name)) };
     const versionIn = (file: string) =>
       `${this.#cells.get(file)?.version ?? (file.startsWith(library) ? 1 : versionOf(file))}/${this.#readings.get(file) ?? 0}`;
-    // TypeScript asks for the texts of all files at each cell.
+    // Keeps snapshots, as TypeScript asks for the texts of all files at each cell.
     const snapshots = new Map<string, { version: string; snapshot: ts.IScriptSnapshot | undefined }>();
     return {
       ...ts.sys,
@@ -313,14 +313,14 @@ function placed(
   const { line, character } = file?.getLineAndCharacterOfPosition(start - shift) ?? { line: 0, character: 0 };
   const text = ts
     .flattenDiagnosticMessageText(messageText, '\n')
-    .replaceAll(/import\("[^"]*\/\.cell-\d+"\)\./g, '') // which cell a type is of tells nobody anything
-    .replace('because it is an import', 'because it is a constant or an import'); // constants of other cells come so
+    .replaceAll(/import\("[^"]*\/\.cell-\d+"\)\./g, '') // the cell that a type comes from helps nobody
+    .replace('because it is an import', 'because it is a constant or an import'); // other cells' constants are imports
   return { ...(name && { file: name }), line: line + 1, column: character + 1, text, code };
 }
 
 type Parsed = ts.SourceFile & { readonly parseDiagnostics: readonly ts.Diagnostic[] };
 
-/** As a module, where `await` is a keyword everywhere. */
+/** Parses code as a module, in which `await` is a keyword everywhere. */
 function parse(source: string, extension = '.ts'): Parsed {
   const options: ts.CreateSourceFileOptions = {
     languageVersion: ts.ScriptTarget.Latest,
@@ -329,7 +329,7 @@ function parse(source: string, extension = '.ts'): Parsed {
   return ts.createSourceFile(`cell${extension}`, source, options, true) as Parsed;
 }
 
-/** As JSX where it is nothing else, and as an object where it might be a block, too. */
+/** Parses code as JSX if it is valid only as that, and as an object where it could also be a block. */
 function parseAsMeant(source: string): Parsed {
   const plain = parse(source);
   const ways = [
@@ -340,7 +340,7 @@ function parseAsMeant(source: string): Parsed {
   return ways.find(({ parseDiagnostics }) => parseDiagnostics.length === 0) ?? plain;
 }
 
-/** Says whether a file has been written anew; one that is not there has a version, too. */
+/** Returns a text that changes when a file is written; a missing file has one, too. */
 export function versionOf(file: string): string {
   const { mtimeMs, size } = statSync(file, { throwIfNoEntry: false }) ?? { mtimeMs: 0, size: 0 };
   return `${mtimeMs}:${size}`;

@@ -1,13 +1,13 @@
 import { SourceMap } from 'node:module';
 
-/* What runs, and what it was written as: makes stack traces point to the cells. */
+/* Keeps the scripts that run with their sources and maps, so that stack traces point to the cells. */
 
 interface Script {
-  /** What users know it by: `Cell 3`, or a path. */
+  /** The name that users see: `Cell 3`, or a path. */
   readonly label: string;
-  /** Of a cell: what was written. */
+  /** The text of a cell as written; none for a file. */
   readonly source?: string;
-  /** As JSON until it is needed. */
+  /** The source map; JSON text until it is needed. */
   map?: string | SourceMap;
 }
 
@@ -17,7 +17,7 @@ export function addCell(name: string, label: string, source: string): void {
   scripts.set(name, { label, source });
 }
 
-/** Takes the source map, as JSON, of a cell that was added or of a file. @returns it as a comment for debuggers */
+/** Keeps the source map, as JSON, of an added cell or of a file. @returns the map as a comment for debuggers */
 export function addMap(name: string, map: string, text: string): string {
   scripts.set(name, { label: name, ...scripts.get(name), map });
   const whole = { ...JSON.parse(map), sources: [name], sourcesContent: [text], sourceRoot: '' };
@@ -25,12 +25,12 @@ export function addMap(name: string, map: string, text: string): string {
   return `\n//# sourceMappingURL=data:application/json;base64,${base64}`;
 }
 
-/** From now on the stack of every error of this process names cells, lines and columns as they were written. */
+/** Makes the stack of every later error of this process name cells, lines and columns as they were written. */
 export function mapStacks(): void {
-  // The cell may be far out when it is a library that fails.
+  // When a library fails, the cell may be many calls further out.
   Error.stackTraceLimit = 50;
   Error.prepareStackTrace = (error, frames) => {
-    // What is further out than the cell is the kernel.
+    // Frames further out than the cell are the kernel's.
     const outermost = frames.findLastIndex((frame) => scriptOf(frame)?.source !== undefined);
     const shown = outermost < 0 ? frames : frames.slice(0, outermost + 1);
     const lines = shown.flatMap((frame) => frameText(frame) ?? []).map((text) => `    at ${text}`);
@@ -39,7 +39,7 @@ export function mapStacks(): void {
 }
 
 /**
- * The lines around the first cell that `text` names, an arrow at the line and a caret under the column.
+ * Returns the lines around the first place in a cell that `text` names: an arrow at the line, a caret under the column.
  *
  * ```text
  * Cell 3, line 2, column 5
@@ -67,7 +67,7 @@ function scriptOf(frame: NodeJS.CallSite): Script | undefined {
   return scripts.get(frame.getScriptNameOrSourceURL() ?? '');
 }
 
-/** Nothing for the call that runs the cell. */
+/** Returns a frame as text; undefined for the call that runs the cell. */
 function frameText(frame: NodeJS.CallSite): string | undefined {
   const script = scriptOf(frame);
   if (!script) return frame.toString();
@@ -80,7 +80,7 @@ function frameText(frame: NodeJS.CallSite): string | undefined {
   return frame.toString().replace(`${frame.getScriptNameOrSourceURL()}:${line}:${column}`, place);
 }
 
-/** Writes an error's name and message as V8 does, also those of a plain object, as `console.trace` makes one. */
+/** Formats an error's name and message as V8 does, also for a plain object such as `console.trace` creates. */
 function headOf(error: Error): string {
   try {
     return Error.prototype.toString.call(error);

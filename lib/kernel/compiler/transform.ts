@@ -1,15 +1,15 @@
 import ts from 'typescript-6';
 
-/** What cells and the files beside them call; the kernel defines these names. */
+/** Names that the kernel defines, and that the code of cells and of the files beside them calls. */
 export const names = {
-  /** Throws where the cell has been interrupted. */
+  /** Throws if the cell has been interrupted. */
   check: '__checkpoint__',
-  /** `import()`, which scripts of the inspector do not have. */
+  /** Replaces `import()`, which scripts of the inspector do not have. */
   load: '__import__',
   meta: '__meta__',
 };
 
-/** Finds what this file adds to the text of a function: checks, and the comment around a declared name (`$1`). */
+/** Matches what this file adds to the text of a function: checks, and the comment around a declared name (`$1`). */
 export const ours = new RegExp(
   `\\s*${names.check}\\(\\);|(?<=^(?:async )?function\\*? )/\\* (\\S+) \\*/`,
   'g',
@@ -17,7 +17,7 @@ export const ours = new RegExp(
 
 type Transformer = ts.TransformerFactory<ts.SourceFile>;
 const { factory } = ts;
-/** What TypeScript's typings leave out. */
+/** A part of the factory that TypeScript's typings leave out. */
 const { converters } = factory as typeof factory & {
   readonly converters: { convertToAssignmentPattern(pattern: ts.BindingPattern): ts.Expression };
 };
@@ -26,11 +26,11 @@ const call = (name: string, ...args: ts.Expression[]) =>
   factory.createCallExpression(factory.createIdentifier(name), undefined, args);
 
 /**
- * Makes code stoppable, and gives it what only modules have: each turn of a loop begins with a check, `import()` and
- * `import.meta` are the kernel's.
+ * Makes code interruptible, and gives it what only modules have: each iteration of a loop begins with a check, and
+ * `import()` and `import.meta` are the kernel's.
  *
- * JavaScript that computes hears nothing, and what V8 breaks off from outside ends without `catch` and `finally`. An
- * exception at a place in the code does no harm.
+ * JavaScript receives no messages while it computes, and code that V8 terminates from outside skips `catch` and
+ * `finally`. An exception that the code throws itself runs both.
  */
 export const runnable: Transformer = (context) => {
   const visit = (node: ts.Node): ts.Node => {
@@ -47,7 +47,7 @@ export const runnable: Transformer = (context) => {
   return (file) => ts.visitEachChild(file, visit, context);
 };
 
-/** Changes the tree, which nobody needs after this pass. */
+/** Adds a check to a loop. Changes the tree in place, as nobody needs the old one after this pass. */
 function withCheck(loop: ts.IterationStatement): ts.Node {
   const { statement } = loop;
   const statements = ts.isBlock(statement) ? statement.statements : [statement];
@@ -56,11 +56,11 @@ function withCheck(loop: ts.IterationStatement): ts.Node {
 }
 
 /**
- * A cell as a script, when its types are gone: imports are calls, `export` means nothing, and what stands
- * behind the cell's text for the checker is gone, too.
+ * Turns a cell without its types into a script: imports become calls, and `export` is dropped, as is what follows the
+ * cell's text for the checker. The text has `length` characters.
  *
- * All names at the top get one kind, `let`, so that a later cell may declare each as any other kind: V8 lets a
- * `let` be declared again as `let`, and nothing else. Functions stand first, as they are known everywhere.
+ * All top-level names become `let`, so that a later cell may declare each as any other kind: V8 lets only a `let` be
+ * declared again, and only as `let`. Functions come first, as they are hoisted.
  */
 export function asScript(length: number, checker: ts.TypeChecker): Transformer {
   return (context) => (file) => {
@@ -78,7 +78,7 @@ export function asScript(length: number, checker: ts.TypeChecker): Transformer {
         const kept = modifiers
           ?.filter(ts.isModifier)
           .filter(({ kind }) => kind === ts.SyntaxKind.AsyncKeyword);
-        // A name of its own would hide the later function of this name from it.
+        // If the expression had this name, too, its body would not see a later function of the name.
         const noted = name && factory.createIdentifier(`/* ${name.text} */`);
         const value = [kept, asteriskToken, noted, undefined, parameters, undefined, body] as const;
         functions.push(letStatement(name, factory.createFunctionExpression(...value), statement));
@@ -100,7 +100,7 @@ export function asScript(length: number, checker: ts.TypeChecker): Transformer {
   };
 }
 
-/** `import a, { b as c } from 'd'` is `let { default: a, b: c } = await load('d')`: values as they are then. */
+/** Turns `import a, { b as c } from 'd'` into `let { default: a, b: c } = await load('d')`, which copies the values. */
 function importCalls(statement: ts.ImportDeclaration, checker: ts.TypeChecker): ts.Statement[] {
   const { importClause: clause, moduleSpecifier } = statement;
   const loaded = factory.createAwaitExpression(call(names.load, moduleSpecifier));
@@ -123,7 +123,7 @@ function importCalls(statement: ts.ImportDeclaration, checker: ts.TypeChecker): 
   return [letStatement(factory.createObjectBindingPattern([...byDefault, ...named]), loaded, statement)];
 }
 
-/** Whether an imported name is a variable of a file. */
+/** Whether an imported name is a variable that its file may assign to later. */
 function mayChange(imported: ts.Identifier, checker: ts.TypeChecker): boolean {
   const symbol = checker.getSymbolAtLocation(ts.getOriginalNode(imported));
   const node = symbol && checker.getAliasedSymbol(symbol).valueDeclaration;
@@ -132,7 +132,7 @@ function mayChange(imported: ts.Identifier, checker: ts.TypeChecker): boolean {
   return (ts.getCombinedNodeFlags(node) & ts.NodeFlags.Constant) === 0;
 }
 
-/** Turns each `var` into assignments: it may stand in blocks, and more than once. */
+/** Turns each `var` into assignments, as it may occur in blocks, and more than once. */
 function withoutVar(context: ts.TransformationContext, variables: Set<string>): ts.Visitor {
   const declare = (name: ts.BindingName): void => {
     if (ts.isIdentifier(name)) variables.add(name.text);
@@ -160,7 +160,7 @@ function withoutVar(context: ts.TransformationContext, variables: Set<string>): 
   return visit;
 }
 
-/** Emitted code without the comment that names its map. */
+/** Removes the comment that names the source map from emitted code. */
 export function withoutMap(code: string): string {
   return code.replace(/\/\/# sourceMappingURL=.*\s*$/, '');
 }

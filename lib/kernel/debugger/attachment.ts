@@ -5,41 +5,41 @@ import type { Content } from '../wire/wire';
 import { type Breakpoint, foreign, type Place, Sources } from './sources';
 import { Variables } from './variables';
 
-/** A call of a user's code that has not returned, and where it stands. */
+/** A stack frame of a user's code, and its current place. */
 interface Frame extends Place {
   readonly call: Debugger.CallFrame;
 }
 
-/** Answers a request: with the body of the reply, or a promise of it. */
+/** Answers a request. @returns the body of the reply, or a promise of it */
 type Answer = (args: Content) => unknown;
 type Way = 'stepOver' | 'stepInto' | 'stepOut';
 
-/** There is one thread for clients. */
+/** The number of the only thread that clients see. */
 export const threadId = 1;
 const passedBy = { patterns: foreign };
 
-/** What clients call scopes, and what V8 does. */
+/** The scopes that clients show, with V8's names for what they contain. */
 const scopeTypes = {
   Locals: ['local', 'block', 'catch', 'with', 'eval'],
   Closure: ['closure', 'module'],
   Globals: ['script'],
 };
 
-/** What there is as long as somebody debugs: a session with the inspector of the main thread, from this one. */
+/** A client's debugging session: connects to the inspector of the main thread from the server's thread. */
 export class Attachment {
   readonly #inspector = new Session();
   readonly #variables = new Variables(this.#inspector);
   readonly sources = new Sources(this.#inspector);
-  /** Where the main thread stands, the innermost first. */
+  /** Where the main thread is paused, the innermost frame first; undefined while it runs. */
   #frames: readonly Frame[] | undefined;
-  /** The last step, and the line that it began at. */
+  /** The last step, and the line where it began. */
   #step: { readonly how: Way; readonly from: string } | undefined;
-  /** What V8 calls the stop before scripts. */
+  /** V8's id of the breakpoint before scripts. */
   #beforeScripts = '';
-  /** It is to stop wherever it is. */
+  /** Whether a client has asked to pause the cells wherever they are. */
   #isPausing = false;
 
-  /** @param emit sends an event of DAP */
+  /** @param emit sends a DAP event */
   constructor(private readonly emit: (event: string, body: object) => void) {}
 
   async open(): Promise<void> {
@@ -59,18 +59,18 @@ export class Attachment {
     return this.#frames !== undefined;
   }
 
-  /** Ends the code that stands. */
+  /** Terminates the paused code. */
   interrupt(): void {
     this.#tell('Debugger.resume', { terminateOnResume: true });
   }
 
-  /** V8 goes on by itself then. */
+  /** Disconnects; V8 then resumes paused code by itself. */
   end(): void {
     this.#inspector.removeAllListeners();
     this.#inspector.disconnect();
   }
 
-  /** By the command of a request. */
+  /** Handlers of requests, by command. */
   readonly answers: Readonly<Record<string, Answer | undefined>> = {
     attach: () => undefined,
     configurationDone: () => undefined,
@@ -132,12 +132,12 @@ export class Attachment {
     const step = endsStep ? this.#step : undefined;
     if (!top) {
       this.#tell('Debugger.resume');
-      // The kernel compiles, or answers something. Later it may run a cell.
+      // The kernel is compiling, or answering a request. Later it may run a cell.
       if (this.#isPausing) setTimeout(() => this.#askForPause(), 10);
     } else if (step && top.call !== callFrames[0]) {
       this.#tell('Debugger.stepOut');
     } else if (step && (!top.isExact || lineOf(frames) === step.from)) {
-      // A step ends on another line, at something that was written.
+      // A step ends only on another line, and at code as written.
       this.#tell(`Debugger.${step.how === 'stepOut' ? 'stepOver' : step.how}`);
     } else {
       const isException = reason === 'exception' || reason === 'promiseRejection';
@@ -153,9 +153,9 @@ export class Attachment {
     }
   }
 
-  /** A script that was written as something else stops before it runs, so that its breakpoints can be set. */
+  /** Makes a script that has a source map stop before it runs, so that its breakpoints can be set. */
   async #stopBeforeScripts(): Promise<void> {
-    // V8 would not make the code of one fast that has stopped.
+    // Sets the breakpoint anew after each stop, as V8 would not optimise a script that has stopped at it.
     await this.#inspector.post('Debugger.removeBreakpoint', { breakpointId: this.#beforeScripts });
     const set: unknown = await this.#inspector.post('Debugger.setInstrumentationBreakpoint', {
       instrumentation: 'beforeScriptWithSourceMapExecution',
@@ -164,7 +164,7 @@ export class Attachment {
   }
 
   #askForPause(): void {
-    // V8 forgets it where it comes upon code that is passed by.
+    // V8 forgets a request to pause when it reaches code that it skips.
     this.#tell('Debugger.setBlackboxPatterns', { patterns: [] });
     this.#tell('Debugger.pause');
   }
@@ -187,7 +187,7 @@ export class Attachment {
     const lines = await this.sources.setBreakpoints(path, breakpoints);
     return {
       breakpoints: breakpoints.map(({ line }, index) => ({
-        // A cell may run later.
+        // A cell may still run later.
         verified: lines[index] !== undefined || this.sources.isCell(path),
         line: lines[index] ?? line,
         source: { path },
@@ -216,25 +216,25 @@ export class Attachment {
     return { scopes };
   }
 
-  /** @returns what V8 calls the frame; nothing where nothing stands */
+  /** @returns V8's id of the frame; undefined if the cells are not paused */
   #callFrameId(frameId: unknown): string | undefined {
     return this.#frames && this.#frame(frameId).call.callFrameId;
   }
 
-  /** @throws Error where nothing stands */
+  /** @throws Error if the cells are not paused */
   #frame(id: unknown): Frame {
     const frame = this.#frames?.[typeof id === 'number' ? id : 0];
     if (!frame) throw new Error('The cells do not stand at a breakpoint.');
     return frame;
   }
 
-  /** What is told to an end that comes first has no answer. */
+  /** Posts a command and ignores its failure, as the session may end before the answer. */
   #tell(method: string, params?: object): void {
     this.#inspector.post(method, params).catch(() => undefined);
   }
 }
 
-/** The line that is at hand, in the call that is. */
+/** Identifies the current line of the current call. */
 function lineOf({ length, 0: top }: readonly Frame[]): string {
   return `${length} ${top?.path}:${top?.line}`;
 }

@@ -4,14 +4,14 @@ import { Attachment, threadId } from './attachment';
 import { cellFile } from './sources';
 
 /**
- * Jupyter's debug protocol over V8's inspector. It lives in another thread than the cells, since theirs stands when they
- * stop; until a client comes, it does nothing.
+ * Implements Jupyter's debug protocol with V8's inspector. It runs in a different thread from the cells, as their thread
+ * blocks while they are paused. It does nothing until a client connects.
  *
  * Source: "Debug request" of jupyter-client's "Messaging in Jupyter"; Microsoft's Debug Adapter Protocol (DAP).
  */
 export class Debugger {
   #count = 0;
-  /** As long as a client is there. */
+  /** Exists while a client is connected. */
   attachment: Attachment | undefined;
 
   /** @param emit is given the content of each `debug_event` */
@@ -28,7 +28,7 @@ export class Debugger {
     }
   }
 
-  /** Lets the cells run, and stops them never again. */
+  /** Lets the cells run without stopping them again. */
   end(): void {
     this.attachment?.end();
     this.attachment = undefined;

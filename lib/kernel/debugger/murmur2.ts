@@ -1,7 +1,7 @@
 const factor = 0x5bd1e995;
 
 /**
- * A number for a text, by which front ends and kernels name a cell alike: MurmurHash2 of its UTF-8 bytes.
+ * Computes MurmurHash2 of a text's UTF-8 bytes, so that front ends and kernels give a cell the same name.
  *
  * Source: Austin Appleby, https://github.com/aappleby/smhasher; `murmur2` of JupyterLab's `@jupyterlab/debugger`.
  */

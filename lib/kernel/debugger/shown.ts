@@ -2,11 +2,11 @@ import { inspect } from 'node:util';
 import type * as TypeScript from 'typescript-6';
 import { encodeBundle, type MimeBundle, toMimeBundle, toText } from '../../notebook/mime';
 
-/* What the debugger, which lives in another thread, asks of the one that the values are in. */
+/* What the debugger, which runs in another thread, calls in the thread that holds the values. */
 
 const short = { depth: 1, breakLength: Number.POSITIVE_INFINITY, maxArrayLength: 10, maxStringLength: 200 };
 
-/** Each in a line. */
+/** Formats each value as one line. */
 export function texts(...values: readonly unknown[]): string[] {
   return values.map((value) => {
     try {
@@ -17,7 +17,7 @@ export function texts(...values: readonly unknown[]): string[] {
   });
 }
 
-/** The first of many elements, by their index. */
+/** Returns the first 100 elements of a list, by index. */
 export function firstOf(list: ArrayLike<unknown>): object {
   const first = Object.fromEntries(
     Array.from({ length: Math.min(list.length, 100) }, (_, at) => [at, list[at]]),
@@ -25,16 +25,16 @@ export function firstOf(list: ArrayLike<unknown>): object {
   return list.length > 100 ? { ...first, length: list.length } : first;
 }
 
-/** As a notebook shows it. @param isPaused no promise settles now */
+/** Returns a value as a notebook shows it. @param isPaused whether the thread is paused, so that no promise settles */
 export function rich(value: unknown, isPaused: boolean): MimeBundle | Promise<MimeBundle> {
   const bundle = toMimeBundle(value);
   if (!(bundle instanceof Promise)) return encodeBundle(bundle);
   return isPaused ? { 'text/plain': toText(value) } : bundle.then(encodeBundle);
 }
 
-/** An expression of TypeScript as one of JavaScript. */
+/** Turns a TypeScript expression into JavaScript. */
 export function withoutTypes(expression: string): string {
-  // Not when this file is loaded: then it may be half loaded itself.
+  // Loaded late: TypeScript may be only half loaded when this file is.
   const ts: typeof TypeScript = require('typescript-6');
   return ts.transpile(expression, { target: ts.ScriptTarget.ES2024 });
 }

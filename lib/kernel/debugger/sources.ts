@@ -7,30 +7,30 @@ import { dirname, join, resolve, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { murmur2 } from './murmur2';
 
-/** What clients call a cell: a path made of its text, the same in each front end. */
+/** The path by which clients know a cell, made from its text: the same in each front end. */
 export const cellFile = {
-  // JupyterLab writes “Cell [3]” in place of a path with this beginning of ipykernel's.
+  // JupyterLab shows “Cell [3]” instead of a path that begins as ipykernel's do.
   prefix: join(tmpdir(), 'ipykernel_typescript', sep),
   suffix: '.ts',
-  /** What ipykernel and xeus take, too. */
+  /** The seed of ipykernel and xeus. */
   seed: 0xc70f6907,
 } as const;
 
 /** A breakpoint as clients ask for it. */
 export interface Breakpoint {
-  /** From 1 on. */
+  /** Counts from 1. */
   readonly line: number;
   readonly condition?: string;
 }
 
-/** A place in what was written; line and column count from 1. */
+/** A place in the code as written; line and column count from 1. */
 export interface Place {
   readonly path: string;
   readonly line: number;
   readonly column: number;
-  /** Whether something begins there that was written, and not something that the kernel has put in. */
+  /** Whether code as written begins there, and not code that the kernel has added. */
   readonly isExact: boolean;
-  /** Where it runs. */
+  /** The same place in the running code. */
   readonly location: Debugger.Location;
 }
 
@@ -40,31 +40,31 @@ interface Script {
   readonly id: string;
   readonly path: string;
   readonly endLine: number;
-  /** Of code that was not written as it runs. */
+  /** The source map of code that does not run as written. */
   readonly map?: SourceMap;
-  /** The paths of what was written, by their names in the map. */
+  /** The paths of the sources, by their names in the map. */
   readonly paths: ReadonlyMap<string, string>;
-  /** All that its map knows, once there are breakpoints. */
+  /** All places in its map, once there are breakpoints. */
   written?: readonly Place[];
 }
 
 const cell = /^cell-\d+$/;
 const literal = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
-/** Patterns of what no user writes: Node, packages, the kernel. */
+/** Patterns of code that is not the user's: Node, packages, the kernel. */
 export const foreign = ['^node:', '/node_modules/', literal(pathToFileURL(join(__dirname, '..', sep)).href)];
 
 function isOwn(url: string): boolean {
   return cell.test(url) || (/^(file:\/)?\//.test(url) && !foreign.some((pattern) => url.match(pattern)));
 }
 
-/** Finds the code that runs for what was written, and the other way around, and sets breakpoints. */
+/** Maps code as written to running code and back, and sets breakpoints. */
 export class Sources {
   readonly #scripts = new Map<string, Script>();
   readonly #texts = new Map<string, string>();
-  /** All, by path. */
+  /** All breakpoints, by path. */
   readonly breakpoints = new Map<string, readonly Breakpoint[]>();
-  /** By path: what V8 calls those that are set. */
+  /** V8's ids of the breakpoints that are set, by path. */
   readonly #set = new Map<string, string[]>();
 
   constructor(private readonly inspector: Session) {}
@@ -87,18 +87,18 @@ export class Sources {
     return path.startsWith(cellFile.prefix);
   }
 
-  /** What was written. @throws Error for a path that leads nowhere */
+  /** Returns the code as written. @throws Error for a path that does not exist */
   text(path: string): string {
     return this.#texts.get(path) ?? readFileSync(path, 'utf8');
   }
 
-  /** The files of users that have been loaded. */
+  /** Lists the user's files that have been loaded. */
   files(): string[] {
     const paths = [...this.#scripts.values()].flatMap((script) => [...script.paths.values()]);
     return [...new Set(paths)].filter((path) => !this.isCell(path));
   }
 
-  /** Where a place of running code was written; nothing for code that is no user's. */
+  /** Finds where running code was written; undefined for code that is not the user's. */
   place(location: Debugger.Location): Place | undefined {
     const { scriptId, lineNumber, columnNumber = 0 } = location;
     const { path, map, paths } = this.#scripts.get(scriptId) ?? {};
@@ -115,7 +115,7 @@ export class Sources {
     return { path: written, line, column, isExact, location };
   }
 
-  /** Replaces those of a path. @returns for each the line at which code stops; none where there is no such code yet */
+  /** Replaces the breakpoints of a path. @returns for each the line where code stops; undefined if no such code is loaded */
   async setBreakpoints(path: string, breakpoints: readonly Breakpoint[]): Promise<Lines> {
     for (const breakpointId of this.#set.get(path) ?? []) {
       await this.inspector.post('Debugger.removeBreakpoint', { breakpointId });
@@ -137,7 +137,7 @@ export class Sources {
     for (const path of script?.paths.values() ?? []) if (script) await this.#bind(script, path);
   }
 
-  /** Code that runs as it was written, now or later: V8 finds it by itself. */
+  /** Sets breakpoints in code that runs as written, now or later: V8 finds it by itself. */
   #setAsWritten(path: string, breakpoints: readonly Breakpoint[]): Promise<Lines> {
     const urlRegex = `^(${literal(path)}|${literal(pathToFileURL(path).href)})$`;
     return Promise.all(
@@ -164,7 +164,7 @@ export class Sources {
           if (place.line < line || !(await this.#canStop(place.location))) continue;
           await this.inspector.post('Debugger.setBreakpoint', { location: place.location, condition }).then(
             ({ breakpointId }) => this.#set.get(path)?.push(breakpointId),
-            // Two lines may mean the same place.
+            // Two breakpoints may lead to the same place.
             () => undefined,
           );
           return place.line;
@@ -174,7 +174,7 @@ export class Sources {
     );
   }
 
-  /** What a script has, in the order in which it was written. */
+  /** Lists the places of a script in the order in which they were written. */
   #written({ id, endLine, map }: Script): Place[] {
     const written: Place[] = [];
     for (let lineNumber = 0; lineNumber <= endLine; lineNumber++) {
@@ -192,11 +192,11 @@ export class Sources {
 
   async #canStop(start: Debugger.Location): Promise<boolean> {
     const end = { ...start, lineNumber: start.lineNumber + 1, columnNumber: 0 };
-    // From Node 24 on, V8 lists no place of a whole script if it has thrown away the code of one function.
+    // From Node 24 on, V8 lists no place of a whole script if it has discarded the code of one function.
     const options = { start, end, restrictToFunction: true };
     const { locations } = await this.inspector
       .post('Debugger.getPossibleBreakpoints', options)
-      // The script may have been forgotten, as a cell whose names are all taken by others.
+      // V8 may have forgotten the script, such as a cell whose names are all declared again by others.
       .catch(() => ({ locations: [] }));
     return locations[0]?.lineNumber === start.lineNumber && locations[0].columnNumber === start.columnNumber;
   }
@@ -217,7 +217,7 @@ export class Sources {
       });
       return { map: new SourceMap(payload), paths: new Map(paths) };
     } catch {
-      // A library that comes without what it was written as.
+      // A library that comes without its sources.
       return undefined;
     }
   }

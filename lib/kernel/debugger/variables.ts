@@ -6,24 +6,24 @@ type RemoteObject = Runtime.RemoteObject;
 
 type Property = Pick<Runtime.PropertyDescriptor, 'name' | 'value'>;
 
-/** A value as front ends list it. They show a type in place of the value, so there is none. */
+/** A value as front ends list it. It has no type, which they would show in place of the value. */
 interface Variable {
   readonly name: string;
   readonly value: string;
-  /** What to ask for its parts by; 0 for one that has none. */
+  /** The number by which clients ask for its parts; 0 if it has none. */
   readonly variablesReference: number;
 }
 
-/** What V8 knows of a value beside its properties. */
+/** Matches the internal properties that are shown. */
 const internal = /^\[\[(Entries|PromiseState|PromiseResult)\]\]$/;
 
-/** Shows values of the main thread, by numbers that are good until they are forgotten. */
+/** Shows values of the main thread, by numbers that are valid until they are forgotten. */
 export class Variables {
   readonly #held = new Map<number, readonly Property[] | RemoteObject>();
   #count = 0;
-  /** What V8 keeps for us. */
+  /** The group of the objects that V8 keeps for the debugger. */
   #group = 'debugger-0';
-  /** The module of this name in the main thread. */
+  /** V8's id of the module `./shown` in the main thread. */
   #shown = '';
 
   constructor(private readonly inspector: Session) {}
@@ -34,7 +34,7 @@ export class Variables {
     this.#shown = result.objectId ?? '';
   }
 
-  /** @returns what lets V8 forget, too */
+  /** Forgets all values. @returns a function that makes V8 forget them, too */
   forget(): () => void {
     const objectGroup = this.#group;
     this.#group = `debugger-${++this.#count}`;
@@ -44,7 +44,7 @@ export class Variables {
     };
   }
 
-  /** Takes the variables of scopes, the innermost first, for one list. */
+  /** Holds the variables of scopes, the innermost first, as one list. @returns the number of the list */
   async holdScopes(scopes: readonly Debugger.Scope[], self?: RemoteObject): Promise<number> {
     const properties = new Map<string, Property>();
     if (self?.objectId) properties.set('this', { name: 'this', value: self });
@@ -68,11 +68,11 @@ export class Variables {
     });
   }
 
-  /** What all cells have declared so far. */
+  /** Lists what all cells have declared so far. */
   async globals(): Promise<Variable[]> {
     const { names } = await this.inspector.post('Runtime.globalLexicalScopeNames', {});
     const release = this.forget();
-    // One may not have come to its declaration.
+    // A name whose declaration has not been reached throws.
     const parts = names.map((name) => `...(() => { try { return { ${name} }; } catch {} })(),`);
     const variables = await this.list(this.#hold(await this.#evaluate(`({ ${parts.join('')} })`)));
     release();
@@ -85,7 +85,7 @@ export class Variables {
     return (await this.list(this.#hold([{ name: expression, value }])))[0];
   }
 
-  /** The value as a notebook shows it, by MIME type. */
+  /** Evaluates an expression. @returns its value as a notebook shows it, by MIME type */
   async rich(expression: string, callFrameId?: string): Promise<object> {
     const value = await this.#evaluate(await this.#withoutTypes(expression), callFrameId);
     return (await this.#call('rich', value, { value: callFrameId !== undefined })).value;
@@ -117,7 +117,7 @@ export class Variables {
   async #properties({ objectId = '' }: RemoteObject): Promise<readonly Property[]> {
     const answer = await this.inspector.post('Runtime.getProperties', { objectId, ownProperties: true });
     const { result, internalProperties = [] } = answer;
-    // Node's types do not know them.
+    // Node's types lack private properties.
     const { privateProperties = [] }: { privateProperties?: Property[] } = answer as object;
     return [
       ...result.filter(({ enumerable }) => enumerable),
@@ -126,7 +126,7 @@ export class Variables {
     ];
   }
 
-  /** @param args handles of the main thread's values, or values of this one */
+  /** @param args handles of values in the main thread, or values of this thread */
   async #call(name: keyof typeof shown, ...args: Runtime.CallArgument[]): Promise<RemoteObject> {
     return resultOf(
       await this.inspector.post('Runtime.callFunctionOn', {
@@ -134,7 +134,7 @@ export class Variables {
         functionDeclaration: `function (...args) { return this.${name}(...args); }`,
         arguments: args,
         returnByValue: name !== 'firstOf',
-        // No promise settles while the main thread stands.
+        // No promise settles while the main thread is paused.
         awaitPromise: name === 'rich' && args[1]?.value === false,
         silent: true,
         objectGroup: this.#group,
@@ -143,7 +143,7 @@ export class Variables {
   }
 }
 
-/** @throws Error with what the code has thrown */
+/** @throws Error that describes what the code has thrown */
 function resultOf({ result, exceptionDetails }: Runtime.EvaluateReturnType): RemoteObject {
   if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
   return result;

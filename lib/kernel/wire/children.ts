@@ -1,7 +1,7 @@
 import { ChildProcess, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** Calls `tell` for each child process that code starts and does not block on; `execSync` starts its own in another way. */
+/** Calls `tell` for each child process that code starts without blocking; `execSync` does not use this `spawn`. */
 export function noteChildren(tell: (pid: number) => void): void {
   const prototype = ChildProcess.prototype as ChildProcess & { spawn(options: object): number };
   const { spawn } = prototype;
@@ -12,7 +12,7 @@ export function noteChildren(tell: (pid: number) => void): void {
   };
 }
 
-/** Sends SIGINT to all children but some, and to theirs, as Ctrl-C in a terminal does. @returns whether there are any */
+/** Sends SIGINT to all children but the spared ones, and to theirs, as Ctrl-C does. @returns whether there are any */
 export function interruptChildren(spared: ReadonlySet<number>): boolean {
   const pairs = process.platform === 'linux' ? fromProc() : fromPs();
   const found = new Set([process.pid]);
@@ -24,19 +24,19 @@ export function interruptChildren(spared: ReadonlySet<number>): boolean {
     try {
       process.kill(pid, 'SIGINT');
     } catch {
-      // It has ended by itself.
+      // The process has already ended.
     }
   }
   return found.size > 0;
 }
 
-/** Each process and its parent. Slim containers have no `ps`. */
+/** Lists each process with its parent, without `ps`, which slim containers do not have. */
 function fromProc(): number[][] {
   return readdirSync('/proc').flatMap((name) => {
     if (!/^\d+$/.test(name)) return [];
     try {
       const stat = readFileSync(`/proc/${name}/stat`, 'latin1');
-      // Behind the program's name, which may hold anything: its state and its parent.
+      // The state and the parent follow the program's name, which may contain anything.
       const [, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
       return [[Number(name), Number(parent)]];
     } catch {

@@ -4,8 +4,8 @@ interface Signal {
 }
 
 /**
- * A part of Node that it keeps to itself, without its warning; none where it hands it out no more. `signal_wrap` hears
- * signals in any thread, up to Node 22. It stands alone, so that its text runs in the other thread, too.
+ * Returns an internal part of Node, without a deprecation warning; undefined where Node no longer exposes it. Up to
+ * Node 22, `signal_wrap` hears signals in any thread. This function uses nothing outside it: its text also runs elsewhere.
  */
 export function internalsOf(part: string): { readonly Signal?: new () => Signal } | undefined {
   const { noDeprecation } = process;

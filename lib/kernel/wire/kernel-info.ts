@@ -18,7 +18,7 @@ export function kernelInfo(): object {
       mimetype: 'text/typescript',
       file_extension: '.ts',
       pygments_lexer: 'typescript',
-      // Each front end finds its own word for TypeScript in here.
+      // Holds each front end's own name for TypeScript.
       codemirror_mode: { mode: 'typescript', name: 'javascript', typescript: true },
     },
   };

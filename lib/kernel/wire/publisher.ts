@@ -1,11 +1,11 @@
 import type { XPublisher } from 'zeromq';
 import { type Reply, send, type Wire } from './wire';
 
-/** Text waits so long for more, and at most so much of it. */
+/** Text waits this long for more, unless there are this many characters. */
 const waitMs = 20;
 const mostCharacters = 1 << 20;
 
-/** What all clients see: in order, and the many small writes of one stream as few messages. */
+/** Publishes what all clients see, in order; merges the many small writes of one stream into few messages. */
 export class Publisher {
   #stream: { readonly name: string; readonly origin: Reply['origin']; text: string } | undefined;
   #timer: NodeJS.Timeout | undefined;

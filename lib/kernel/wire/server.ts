@@ -15,19 +15,19 @@ import type { Channel, KernelData, Stream, ToServer, ToSession } from './thread'
 import { usage } from './usage';
 import { type Origin, type Reply, type Request, replyTo, send, Wire } from './wire';
 
-/** The main thread is deaf when it has not taken a message after so long. */
+/** The main thread counts as deaf if it has not taken a message after this many milliseconds. */
 const deafMs = 1000;
-/** What it has to go on when its children have ended, or when it has been broken off. */
+/** Milliseconds that the main thread has to react after its children were interrupted, or its code was terminated. */
 const childMs = 300;
-/** The main thread ends the process within so long, or is made to exit at its next statement. */
+/** Milliseconds that the main thread has to end the process; then it is made to exit at its next statement. */
 const endMs = 500;
-/** The system kills a process that lives on, before Jupyter does, after 5 s. */
+/** Milliseconds after which SIGKILL ends a process that still runs; Jupyter would kill it after 5 s. */
 const killMs = 4000;
 
 /** Lets queues grow without limit, so that no message is dropped; a message is queued when `send` returns. */
 const atOnce = { sendHighWaterMark: 0, sendTimeout: 0 };
 
-/** Jupyter finds free ports, and another program may have one for a moment until the kernel is there. */
+/** Binds a port, trying for two seconds: another program may briefly take a port that Jupyter has found free. */
 async function bindSoon(socket: Pick<Router, 'bind'>, address: string): Promise<void> {
   for (let triesLeft = 20; ; triesLeft--) {
     try {
@@ -39,30 +39,30 @@ async function bindSoon(socket: Pick<Router, 'bind'>, address: string): Promise<
   }
 }
 
-/** The sockets of the kernel; runs in a thread of its own. */
+/** The sockets of the kernel; runs in its own thread. */
 class Server {
   readonly #wire: Wire;
   readonly #sockets = {
     shell: new Router({ ...atOnce, receiveHighWaterMark: 0 }),
     control: new Router({ ...atOnce, receiveHighWaterMark: 0 }),
     stdin: new Router(atOnce),
-    // Tells of every subscription, not only of the first.
+    // Reports every subscription, not only the first.
     iopub: new XPublisher({ ...atOnce, verbosity: 'allSubs' }),
     hb: new Heartbeat(),
   };
   readonly #publisher: Publisher;
-  /** Of the request that the main thread is at. */
+  /** Origin of the request that the main thread is working on. */
   #busy: Origin | undefined;
-  /** Of the last cell. */
+  /** Origin of the last cell. */
   #cell: Origin | undefined;
-  /** What children and native code have written is published. */
+  /** Publish what children and native code have written so far. */
   readonly #drains: readonly (() => void)[];
   #deaf: NodeJS.Timeout | undefined;
-  /** Processes that run beside the cells. */
+  /** Processes that run beside the cells; an interrupt spares them. */
   readonly #children = new Set<number>();
-  /** Which request was broken off since the last press. */
+  /** Header of the request that was terminated since the last interrupt. */
   #broken: string | undefined;
-  /** Of the last request to the debugger. */
+  /** Origin of the last request to the debugger. */
   #asked: Origin | undefined;
   readonly #debugger = new Debugger((event) => {
     const origin = this.#asked;
@@ -142,7 +142,7 @@ class Server {
     else this.#log(`unknown message on control: ${request.type}`);
   }
 
-  /** To requests that need not wait for a cell. */
+  /** Handlers of requests that need not wait for a cell. */
   readonly #answers: Readonly<Record<string, ((request: Request) => void) | undefined>> = {
     kernel_info_request: (request) => this.#answer(request, kernelInfo()),
     usage_request: (request) => this.#answer(request, usage()),
@@ -154,7 +154,7 @@ class Server {
     shutdown_request: (request) => {
       const restart = request.content.restart === true;
       this.#answer(request, { status: 'ok', restart });
-      // The next kernel on the same connection goes on with it.
+      // After a restart, the next kernel on the same connection continues the history.
       if (!restart) rmSync(this.data.history, { force: true });
       this.#end();
     },
@@ -190,7 +190,7 @@ class Server {
         break;
       case 'taken':
         clearTimeout(this.#deaf);
-        // What was broken off may be deaf again before the cell has ended; else its `finally` has all the time that it takes.
+        // A terminated cell may become deaf again before it ends; otherwise its `finally` may take as long as it needs.
         if (this.#broken !== undefined)
           this.#ifDeaf(deafMs, () => {
             if (this.#busy && this.#busy.header === this.#broken) this.#ask();
@@ -235,7 +235,7 @@ class Server {
     this.#ifDeaf(deafMs, () => this.#break());
   }
 
-  /** The main thread computes, and not in a cell's own code; or it waits for a child. */
+  /** Called when the main thread computes outside a cell's own code, or waits for a child: interrupts and terminates. */
   #break(): void {
     if (Atomics.load(this.data.presses, 1) === 1) {
       this.#ifDeaf(deafMs, () => this.#break());
@@ -244,7 +244,7 @@ class Server {
     this.#ifDeaf(interruptChildren(this.#children) ? childMs : 0, () => this.#terminate(9));
   }
 
-  /** Breaks off what runs, several times: a stream that never ends goes on with its next piece. */
+  /** Terminates the running code, repeatedly: a stream that never ends continues with its next piece. */
   #terminate(triesLeft: number): void {
     this.#broken = this.#busy?.header;
     inMainThread('Runtime.evaluate', { expression: clearAsyncStack });
@@ -255,7 +255,7 @@ class Server {
     });
   }
 
-  /** Does something unless the main thread has taken its message by then. */
+  /** Calls `act` after `ms` milliseconds, unless the main thread has taken its message by then. */
   #ifDeaf(ms: number, act: () => void): void {
     clearTimeout(this.#deaf);
     this.#deaf = setTimeout(act, ms);
@@ -278,7 +278,7 @@ class Server {
     this.#tell({ kind: 'shut down', code });
   }
 
-  /** Sends all that waits; the process need not wait for words any more. */
+  /** Sends everything that is still queued, then tells the main thread that the process may exit. */
   #close(): void {
     this.#debugger.end();
     for (const drain of this.#drains) drain();
@@ -290,8 +290,8 @@ class Server {
 }
 
 /**
- * What is broken off never closes the asynchronous calls that Node has open: it must forget them, and not count those
- * that begin before it is broken off, or it ends the process for their sake.
+ * Terminated code never closes the asynchronous calls that Node has open. Node must forget them, and must not count those
+ * that begin before the code is terminated, or it ends the process because of them.
  */
 const clearAsyncStack = `{
   const { async_hook_fields, constants, clearAsyncIdStack } = (${internalsOf})('async_wrap') ?? {};
@@ -299,14 +299,14 @@ const clearAsyncStack = `{
   if (async_hook_fields) async_hook_fields[constants.kTotals] = 0;
 }`;
 
-/** Does something from within what the main thread computes: TypeScript may be loading, or a cell's loop running. */
+/** Calls the main thread's inspector, even while that thread computes: when TypeScript loads, or a cell's loop runs. */
 function inMainThread(method: string, params?: object): void {
   const inspector = new Inspector();
   inspector.connectToMainThread();
   inspector.post(method, params, () => inspector.disconnect());
 }
 
-/** Jupyter interrupts by a message; the signal means the same. Node's own listeners hear nothing while a cell computes. */
+/** Listens for SIGINT, which means the same as Jupyter's message. Node's listeners hear nothing while a cell computes. */
 function onSigint(listener: () => void): void {
   const { Signal } = internalsOf('signal_wrap') ?? {};
   if (!Signal) return;

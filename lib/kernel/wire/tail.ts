@@ -1,16 +1,16 @@
 import { openSync, readSync, watch } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
 
-/** What is read at once, of any file. */
+/** The buffer into which all files are read. */
 const bytes = Buffer.alloc(1 << 20);
 
-/** TensorFlow's words about itself, some of them before any log level counts. */
+/** Matches TensorFlow's messages about itself, some of which come before it heeds any log level. */
 const native =
   /^(WARNING: All log messages before absl|[IWEF]0000 |[IW]\d{4} \d\d:|\d{4}-\d\d-\d\d [\d:.]+: [IW] |To enable the following instructions).*\n?/gm;
 
 /**
- * Hands on what is written to a file, as it comes, and when it is told to. The file keeps it: a cut would lose what comes
- * meanwhile.
+ * Passes on what is written to a file, as it comes and whenever the returned function is called. Does not truncate the
+ * file, which would lose text that comes meanwhile.
  */
 export function follow(file: string, write: (text: string) => void): () => void {
   const descriptor = openSync(file, 'r');

@@ -1,12 +1,12 @@
 import type { Origin, Reply, Request } from './wire';
 
 /**
- * What the kernel's two threads tell each other. The main thread runs the cells, and is deaf while one computes; the
- * server's thread holds the sockets, so that output arrives, the heart beats and an interrupt is heard all the time.
+ * Messages between the kernel's two threads. The main thread runs the cells, and is deaf while one computes; the server's
+ * thread holds the sockets, so that output, heartbeats and interrupts pass at any time.
  */
 export type ToSession =
   | { readonly kind: 'request'; readonly request: Request }
-  /** {@link Presses} has told it already to a cell that looks. To be answered with `taken`. */
+  /** To be answered with `taken`. A computing cell has already seen the interrupt in {@link Presses}. */
   | { readonly kind: 'interrupt' }
   | { readonly kind: 'shut down'; readonly code: number };
 
@@ -15,32 +15,32 @@ export type Stream = 'stdout' | 'stderr';
 
 export type ToServer =
   | { readonly kind: 'send'; readonly channel: Channel; readonly reply: Reply }
-  /** Without an origin, as before the first cell, it is for the terminal. */
+  /** Text without an origin, as before the first cell, goes to the terminal. */
   | { readonly kind: 'stream'; readonly name: Stream; readonly text: string; readonly origin?: Origin }
   | { readonly kind: 'status'; readonly state: 'busy' | 'idle'; readonly origin: Origin }
   | { readonly kind: 'taken' }
-  /** Code has started a process that runs beside it. */
+  /** A cell has started a process that runs beside it. */
   | { readonly kind: 'child'; readonly pid: number }
   /** SIGINT came from outside. */
   | { readonly kind: 'interrupt' }
-  /** The process ends by itself as soon as all is sent, which {@link Presses} tells. */
+  /** The process is about to exit by itself; {@link Presses} tells it when everything is sent. */
   | { readonly kind: 'last words' };
 
 /**
- * Memory of both threads: how often the cells were interrupted, which the main thread sees while it computes; 1 while
- * the compiler works, which is not to be broken off; 1 when all is sent at the end.
+ * Memory that both threads share: `[0]` counts the interrupts, so that the main thread sees them while it computes; `[1]`
+ * is 1 while the compiler works, which must not be terminated; `[2]` is 1 once everything is sent at the end.
  */
 export type Presses = Int32Array<SharedArrayBuffer>;
 
-/** The files that descriptors 1 and 2 lead to. */
+/** The files to which descriptors 1 and 2 are redirected. */
 export interface Diverted {
   readonly stdout: string;
   readonly stderr: string;
-  /** A descriptor for what the terminal of Jupyter's server is to show. */
+  /** A descriptor of the terminal of Jupyter's server. */
   readonly terminal: number;
 }
 
-/** What both threads start with. */
+/** The data that both threads start with. */
 export interface KernelData {
   readonly connection: Connection;
   readonly presses: Presses;

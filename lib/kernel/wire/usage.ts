@@ -3,8 +3,8 @@ import os from 'node:os';
 let last = measure();
 
 /**
- * What the process and the machine use, as JupyterLab's panel of resources asks for it: the content of a `usage_reply`.
- * Shares of processors are of the time since the last one.
+ * Returns the content of a `usage_reply`: what the process and the machine use, for JupyterLab's resource panel. Processor
+ * shares, in percent, are those since the last call.
  */
 export function usage(): object {
   const before = last;
@@ -22,7 +22,7 @@ export function usage(): object {
   };
 }
 
-/** Milliseconds: of the clock, of this process, and of all processors, at work and in all. */
+/** Measures milliseconds: of the clock, of this process, and of all processors together, busy and in total. */
 function measure(): { time: number; own: number; busy: number; whole: number } {
   const { user, system } = process.cpuUsage();
   const times = os.cpus().map((cpu) => cpu.times);

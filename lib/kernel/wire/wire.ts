@@ -1,7 +1,7 @@
 import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto';
 import type { Reply as Heartbeat, Router, XPublisher } from 'zeromq';
 
-/** Who asked: replies go to these routing frames and name this header, as JSON text, as their parent. */
+/** The sender of a request: replies go to these routing frames and name this header, as JSON text, as their parent. */
 export interface Origin {
   readonly identities: readonly Uint8Array[];
   readonly header: string;
@@ -9,18 +9,18 @@ export interface Origin {
 
 export type Content = Readonly<Record<string, unknown>>;
 
-/** A message that came in. */
+/** An incoming message. */
 export interface Request {
   readonly type: string;
   readonly content: Content;
-  /** What follows the four parts, unsigned. */
+  /** The frames that follow the four signed parts. */
   readonly buffers: readonly Uint8Array[];
   readonly origin: Origin;
-  /** Where it came in and its reply goes, if not `shell`. */
+  /** The channel of the message and of its reply, if not `shell`. */
   readonly channel?: 'control';
 }
 
-/** A message that goes out; content and metadata are JSON text. */
+/** An outgoing message; content and metadata are JSON text. */
 export interface Reply {
   readonly type: string;
   readonly content: string;
@@ -33,7 +33,7 @@ export function replyTo({ type, origin }: Request, content: object): Reply {
   return { type: type.replace(/_request$/, '_reply'), content: JSON.stringify(content), origin };
 }
 
-/** Sends, or does nothing once the kernel ends: ZeroMQ hands over a last message as it closes a socket. */
+/** Sends frames, or does nothing once the kernel ends: ZeroMQ delivers one last message while it closes a socket. */
 export async function send(
   socket: Router | XPublisher | Heartbeat,
   frames: (string | Uint8Array)[],
@@ -41,11 +41,11 @@ export async function send(
   if (!socket.closed) await socket.send(frames);
 }
 
-/** Parts a message's routing frames from the message. */
+/** Separates a message's routing frames from the message. */
 const delimiter = Buffer.from('<IDS|MSG>');
 
 /**
- * Jupyter's messages as frames on a socket, each signed with the connection's key.
+ * Reads and writes Jupyter's messages as frames on a socket, each signed with the connection's key.
  *
  * Source: "The wire protocol" of jupyter-client's "Messaging in Jupyter".
  */
@@ -55,7 +55,7 @@ export class Wire {
   /** @param connection as in the connection file; an empty key turns signing off */
   constructor(private readonly connection: { readonly key: string; readonly signature_scheme: string }) {}
 
-  /** @throws Error that says why the frames are no message, or none signed with our key */
+  /** @throws Error if the frames are not a message, or not one signed with the connection's key */
   decode(frames: readonly Buffer[]): Request {
     const start = frames.findIndex((frame) => frame.equals(delimiter));
     if (start < 0) throw new Error('no delimiter');
@@ -76,7 +76,7 @@ export class Wire {
     };
   }
 
-  /** @param identities routing frames: the asker's on a router socket, a topic on a publisher */
+  /** @param identities routing frames: the requester's on a router socket, a topic on a publisher */
   encode(
     { type, content, metadata = '{}', buffers = [], origin }: Reply,
     identities: readonly (string | Uint8Array)[],
