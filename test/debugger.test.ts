@@ -126,7 +126,7 @@ test('before a client starts it, the debugger says what it is and refuses the re
   assert.equal(info.hashMethod, 'Murmur2');
   const { success, message } = await ask('stackTrace', { threadId: 1 });
   assert.equal(success, false);
-  assert.match(message, /“initialize” goes before “stackTrace”/);
+  assert.match(message, /“initialize” must come before “stackTrace”/);
 });
 
 test('a function of an earlier cell stops at its line, shows its variables and steps', async () => {

@@ -454,7 +454,7 @@ test('native words go to a file that is gone at a good end, and are said by the 
     assert.equal(readFileSync(file, 'utf8'), 'check failed\n');
     assert.match(
       said(start('')),
-      /^kernel: what the last one wrote before its end:\ncheck failed\n\nfor the terminal\n$/,
+      /^kernel: the previous kernel wrote before it ended:\ncheck failed\n\nfor the terminal\n$/,
     );
     assert.equal(existsSync(file), false);
     assert.equal(said(start('')), 'for the terminal\n');

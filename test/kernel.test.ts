@@ -529,7 +529,7 @@ describe('interrupts', () => {
     await kernel.control('interrupt_request');
     const { reply } = await kernel.answered(id);
     assert.ok(performance.now() - start < 1500);
-    assert.match(reply.evalue, /before what it waits for had ended/);
+    assert.match(reply.evalue, /interrupted while it was waiting/);
     await run('1');
   });
 
@@ -632,7 +632,7 @@ describe('questions', () => {
       "import { createInterface } from 'node:readline/promises';\nawait createInterface(process.stdin).question('Who?')";
     assert.match(
       (await fail(code)).text,
-      /^Error: Nobody can type into the stdin of a kernel\.\nWhat to do: Ask by/,
+      /^Error: Nobody can type into the stdin of a kernel\.\nWhat to do: Ask with/,
     );
     assert.equal(await runToText('process.stdin.fd'), '0');
   });
@@ -977,7 +977,7 @@ describe('files beside the notebook', () => {
       "import { count as n, inc } from './state'; inc(); inc(); n",
     );
     assert.equal(outputs.at(-1)?.content.data['text/plain'], '0');
-    assert.match(stderr, /“n” keeps the value that it is imported with\. .*import \* as …/);
+    assert.match(stderr, /“n” keeps the value that it had when it was imported\. .*import \* as …/);
     assert.equal(await text("import * as state from './state'; state.inc(); state.count"), '3');
     assert.equal((await project.execute("import { inc } from './state'; inc()")).stderr, '');
   });

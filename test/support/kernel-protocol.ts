@@ -72,7 +72,7 @@ export async function forgedAndBroken(kernel: TestKernel): Promise<void> {
   assert.equal(reply.status, 'ok');
   assert.equal(outputs.at(-1)?.content.data['text/plain'], 'false');
   for (const said of [
-    /its signature is not of our key/,
+    /its signature does not match the key of the connection/,
     /of the 4 parts/,
     /JSON/,
     /no msg_type/,

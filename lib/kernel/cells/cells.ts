@@ -23,7 +23,7 @@ interface Code {
 }
 
 interface Run extends Code {
-  /** Its execution count. */
+  /** The cell's execution count. */
   readonly number: number;
   /** Whether its result is not shown. */
   readonly quiet: boolean;
@@ -112,8 +112,8 @@ export class Cells {
     if (run !== this.#run) return;
     this.interpreter.abandon();
     const error = new Interrupted(
-      'The cell was interrupted before what it waits for had ended.',
-      'Trainings and sweeps write down where they are, and end. Give `currentKernel().signal` to what takes long of your own: it stops then, too.',
+      'The cell was interrupted while it was waiting.',
+      'Trainings and sweeps save their progress and stop. Pass `currentKernel().signal` to your own long operations, so that they stop, too.',
     );
     this.#finish(run, failureOf(error));
   }
@@ -121,7 +121,7 @@ export class Cells {
   /** Reports in the running cell that the process ends. */
   end(code: number): void {
     const evalue = `The cell has ended the kernel: process.exit(${code}).`;
-    const failure = { ename: 'KernelEnded', evalue, traceback: [`${evalue} Restart it to go on.`] };
+    const failure = { ename: 'KernelEnded', evalue, traceback: [`${evalue} Restart it to continue.`] };
     if (this.#run) this.#finish(this.#run, failure);
   }
 
@@ -190,7 +190,7 @@ export class Cells {
     const [first, ...others] = this.#modules.changed();
     if (!first) return;
     const more = others.length > 0 ? ` and ${others.length} more` : '';
-    const text = `${relative(process.cwd(), first)}${more} changed after it was imported: restart the kernel to use the new one.\n`;
+    const text = `${relative(process.cwd(), first)}${more} changed after it was imported: restart the kernel to use the new version.\n`;
     this.tell({ kind: 'stream', name: 'stderr', text, origin });
   }
 
@@ -223,7 +223,7 @@ export class Cells {
     const { request } = this.#currentCell() ?? {};
     if (request?.content.allow_stdin !== true) {
       throw Object.assign(new Error(`Nobody is here to answer “${prompt}”.`), {
-        cure: 'Run the cell in a notebook that is open, or write the answer into it.',
+        cure: 'Run the cell in an open notebook, or write the answer into the cell.',
       });
     }
     if (this.#input) throw new Error(`Cannot ask “${prompt}” while another question waits for its answer.`);
@@ -262,7 +262,7 @@ function jsonOf(content: object): string {
     const bundle = Object.entries('data' in content ? (content.data as MimeBundle) : content);
     const types = bundle.flatMap(([type, value]) => (isJson(value) ? [] : type));
     throw new UserError(`What is shown as ${types.join(' and ')} cannot be written as JSON.`, {
-      cure: 'Make it of text, numbers, lists and plain objects; a bigint by Number() or String().',
+      cure: 'Use text, numbers, lists and plain objects; convert a bigint with Number() or String().',
       cause,
     });
   }

@@ -48,7 +48,7 @@ export class KernelComms implements Comms {
     return type === 'comm_info_request' || this.#open.has(String(comm_id));
   }
 
-  /** The content of a `comm_info_reply`. */
+  /** Returns the content of a `comm_info_reply`. */
   info({ target_name }: CommData): object {
     const comms = [...this.#open.values()]
       .filter(({ target }) => !target_name || target === target_name)

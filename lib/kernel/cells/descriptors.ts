@@ -12,7 +12,7 @@ export function divertDescriptors(file: string): Diverted {
   const stdout = `${file}.out`;
   const stderr = `${file}.log`;
   const left = existsSync(stderr) && readFileSync(stderr, 'utf8').slice(-2000);
-  if (left) writeSync(terminal, `kernel: what the last one wrote before its end:\n${left}\n`);
+  if (left) writeSync(terminal, `kernel: the previous kernel wrote before it ended:\n${left}\n`);
   for (const [descriptor, name] of [stdout, stderr].entries()) {
     rmSync(name, { force: true });
     closeSync(descriptor + 1);

@@ -48,12 +48,12 @@ function tracebackOf(error: Error, shown = new Set<unknown>()): string[] {
   return lines;
 }
 
-/** Fields of errors that are shown in another way. */
+/** Fields of errors that the traceback shows in another way. */
 const usual = new Set(['name', 'message', 'stack', 'cure', 'cause', 'errors']);
 
 /** What to write here instead of what IPython accepts beside Python. */
 const insteadOf: readonly (readonly [RegExp, string])[] = [
-  [/^\s*%%?time/, 'console.time() and console.timeEnd() measure.'],
+  [/^\s*%%?time/, 'console.time() and console.timeEnd() measure time.'],
   [/^\s*[%!]\s*(pip|conda|npm|yarn)\b/, 'Install packages in a terminal: npm install NAME.'],
   [
     /^\s*(!\w|%%?(bash|sh|system)\b)/,
@@ -61,11 +61,11 @@ const insteadOf: readonly (readonly [RegExp, string])[] = [
   ],
   [
     /^\s*%/,
-    'There are no magics: a cell is TypeScript alone. A figure is shown by display(figure), or as the last value.',
+    'There are no magics: a cell is only TypeScript. Show a figure with display(figure), or as the last value.',
   ],
   [
     /^\s*\?+\s*[\w.]+\s*$|^\s*[\w.]+\s*\?+\s*$/,
-    'Shift-Tab shows what stands at the cursor, with its documentation.',
+    'Shift-Tab shows the type and documentation of the name at the cursor.',
   ],
   [/\binput\(/, 'prompt(text) asks a question.'],
 ];

@@ -44,7 +44,7 @@ export class History {
       case 'tail':
         return last(this.#entries, request.n);
       case 'range': {
-        // Session 0 is this one, and -1 the one before.
+        // Session 0 is the current one, and -1 the previous one.
         const wanted = Number(request.session ?? 0);
         const of = wanted > 0 ? wanted : this.#session + wanted;
         const start = Number(request.start ?? 0);

@@ -23,7 +23,7 @@ export function refuseInput(): void {
   const stdin = Object.getOwnPropertyDescriptor(process, 'stdin')?.get;
   const resume = () => {
     throw Object.assign(new Error('Nobody can type into the stdin of a kernel.'), {
-      cure: 'Ask by `await prompt(…)`.',
+      cure: 'Ask with `await prompt(…)`.',
     });
   };
   // Node opens stdin at the first access.

@@ -134,7 +134,7 @@ export class Session {
     const { origin, channel = 'shell' } = request;
     if (reply) this.#tell({ kind: 'send', channel, reply: replyTo(request, reply) });
     this.#tell({ kind: 'status', state: 'idle', origin });
-    // Lets an interrupt come in between.
+    // Lets an interrupt that has arrived come first.
     setImmediate(() => this.#next());
   }
 

@@ -11,7 +11,7 @@ function pointsBefore(text: string, units: number): number {
   return [...text.slice(0, units)].length;
 }
 
-/** The content of a `complete_reply`. */
+/** Returns the content of a `complete_reply`. */
 export function complete(draft: Draft, source: string, position: number) {
   const { service, file, kindOf } = draft;
   const found = service.getCompletionsAtPosition(file, draft.start + position, {
@@ -59,7 +59,7 @@ export function inspect(draft: Draft, source: string, position: number): MimeBun
   return undefined;
 }
 
-/** The content of an `is_complete_reply`. */
+/** Returns the content of an `is_complete_reply`. */
 export function completeness(source: string): { readonly status: string; readonly indent?: string } {
   const { diagnostics = [] } = ts.transpileModule(source, { reportDiagnostics: true });
   if (diagnostics.length === 0) return { status: 'complete' };

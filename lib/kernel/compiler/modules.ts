@@ -87,7 +87,7 @@ export class Modules {
     if (!file) return this.#fromNode(specifier, from);
     const { module, ready } = this.#load(file, from);
     if (!ready) return module.exports;
-    throw new Error(`${relative(this.directory, file)} awaits at its top: import() it.`);
+    throw new Error(`${relative(this.directory, file)} uses top-level await: load it with import().`);
   }
 
   #fromNode(specifier: string, from: string): unknown {

@@ -118,7 +118,7 @@ function importCalls(statement: ts.ImportDeclaration, checker: ts.TypeChecker): 
   const named = elements.map(({ name, propertyName }) => element(name, propertyName));
   for (const { text } of elements.map(({ name }) => name).filter((name) => mayChange(name, checker)))
     console.warn(
-      `“${text}” keeps the value that it is imported with. To see what its file assigns to it: import * as …`,
+      `“${text}” keeps the value that it had when it was imported. To see what its file assigns later: import * as …`,
     );
   return [letStatement(factory.createObjectBindingPattern([...byDefault, ...named]), loaded, statement)];
 }

@@ -224,7 +224,7 @@ export class Attachment {
   /** @throws Error if the cells are not paused */
   #frame(id: unknown): Frame {
     const frame = this.#frames?.[typeof id === 'number' ? id : 0];
-    if (!frame) throw new Error('The cells do not stand at a breakpoint.');
+    if (!frame) throw new Error('The cells are not paused.');
     return frame;
   }
 

@@ -14,7 +14,7 @@ export class Debugger {
   /** Exists while a client is connected. */
   attachment: Attachment | undefined;
 
-  /** @param emit is given the content of each `debug_event` */
+  /** @param emit receives the content of each `debug_event` */
   constructor(private readonly emit: (event: object) => void) {}
 
   /** @returns the content of the reply to a `debug_request` */
@@ -42,9 +42,9 @@ export class Debugger {
     }
     if (command === 'disconnect') return this.end();
     if (!this.attachment)
-      throw new Error(`The debugger has not been started: “initialize” goes before “${command}”.`);
+      throw new Error(`The debugger has not been started: “initialize” must come before “${command}”.`);
     const answer = this.attachment.answers[command];
-    if (!answer) throw new Error(`The debugger of this kernel knows no “${command}”.`);
+    if (!answer) throw new Error(`The debugger of this kernel does not support “${command}”.`);
     return answer(args);
   }
 

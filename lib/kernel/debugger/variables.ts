@@ -79,7 +79,7 @@ export class Variables {
     return variables;
   }
 
-  /** @param expression in TypeScript */
+  /** Evaluates a TypeScript expression. @returns its value as front ends list it */
   async show(expression: string, callFrameId?: string): Promise<Variable | undefined> {
     const value = await this.#evaluate(await this.#withoutTypes(expression), callFrameId);
     return (await this.list(this.#hold([{ name: expression, value }])))[0];

@@ -5,7 +5,7 @@ interface Signal {
 
 /**
  * Returns an internal part of Node, without a deprecation warning; undefined where Node no longer exposes it. Up to
- * Node 22, `signal_wrap` hears signals in any thread. This function uses nothing outside it: its text also runs elsewhere.
+ * Node 22, `signal_wrap` hears signals in any thread. The function is self-contained: its text runs in both threads.
  */
 export function internalsOf(part: string): { readonly Signal?: new () => Signal } | undefined {
   const { noDeprecation } = process;

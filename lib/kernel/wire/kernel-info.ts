@@ -1,7 +1,7 @@
 import { version as typescript } from 'typescript-6/package.json';
 import { protocolVersion } from './wire';
 
-/** The content of a `kernel_info_reply`. */
+/** Returns the content of a `kernel_info_reply`. */
 export function kernelInfo(): object {
   return {
     status: 'ok',

@@ -326,7 +326,6 @@ function endWithParent(end: () => void): void {
   }, 1000);
 }
 
-const stuck =
-  'The cell computes in a library that does not let itself be interrupted. Wait, or restart the kernel.\n';
+const stuck = 'The cell is computing in a library that cannot be interrupted. Wait, or restart the kernel.\n';
 
 if (parentPort) new Server(parentPort, workerData).start();

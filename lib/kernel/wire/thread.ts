@@ -21,7 +21,7 @@ export type ToServer =
   | { readonly kind: 'taken' }
   /** A cell has started a process that runs beside it. */
   | { readonly kind: 'child'; readonly pid: number }
-  /** SIGINT came from outside. */
+  /** The process has received SIGINT. */
   | { readonly kind: 'interrupt' }
   /** The process is about to exit by itself; {@link Presses} tells it when everything is sent. */
   | { readonly kind: 'last words' };
@@ -45,11 +45,11 @@ export interface KernelData {
   readonly connection: Connection;
   readonly presses: Presses;
   readonly diverted: Diverted;
-  /** The file that the history is kept in. */
+  /** The file that keeps the history. */
   readonly history: string;
 }
 
-/** The connection file. */
+/** The content of the connection file. */
 export interface Connection extends Readonly<Record<`${Channel | 'hb'}_port`, number>> {
   readonly transport: string;
   readonly ip: string;

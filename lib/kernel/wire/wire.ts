@@ -63,7 +63,7 @@ export class Wire {
     if (!signature || parts.length < 4) throw new Error(`${parts.length} of the 4 parts of a message`);
     const expected = Buffer.from(this.#sign(parts));
     if (signature.length !== expected.length || !timingSafeEqual(signature, expected)) {
-      throw new Error('its signature is not of our key');
+      throw new Error('its signature does not match the key of the connection');
     }
     const [header, , , content] = parts.map((part) => part.toString());
     const { msg_type } = jsonObject(header);
