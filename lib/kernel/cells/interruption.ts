@@ -5,7 +5,7 @@ import { currentCell, Interrupted } from './cell';
 /** Stops the code of interrupted cells at its next check, however deeply nested the call. */
 export class Interruption {
   #handled = 0;
-  /** The number of interrupts after which nothing is left to stop. */
+  /** The count of interrupts up to which nothing is left to stop. */
   #calm = 0;
 
   /** @param onPress aborts the signals of the cells that the interrupt concerns */

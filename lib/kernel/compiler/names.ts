@@ -48,7 +48,7 @@ export function globalsOf(file: ts.SourceFile): { readonly name: string; readonl
   return file.statements.filter(isAmbient).flatMap((node) => inside(node, ''));
 }
 
-/** Whether declarations of this kind do not exist when code runs. */
+/** Whether declarations of this kind exist only for the type checker. */
 export function isType(kind: ts.ScriptElementKind): boolean {
   return kind === ts.ScriptElementKind.interfaceElement || kind === ts.ScriptElementKind.typeElement;
 }

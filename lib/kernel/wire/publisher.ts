@@ -1,7 +1,7 @@
 import type { XPublisher } from 'zeromq';
 import { type Reply, send, type Wire } from './wire';
 
-/** Text waits this long for more, unless there are this many characters. */
+/** Milliseconds that text waits for more, and the number of characters that no longer wait. */
 const waitMs = 20;
 const mostCharacters = 1 << 20;
 

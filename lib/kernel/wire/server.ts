@@ -55,7 +55,7 @@ class Server {
   #busy: Origin | undefined;
   /** Origin of the last cell. */
   #cell: Origin | undefined;
-  /** Publish what children and native code have written so far. */
+  /** Functions that publish what children and native code have written so far. */
   readonly #drains: readonly (() => void)[];
   #deaf: NodeJS.Timeout | undefined;
   /** Processes that run beside the cells; an interrupt spares them. */
@@ -235,7 +235,7 @@ class Server {
     this.#ifDeaf(deafMs, () => this.#break());
   }
 
-  /** Called when the main thread computes outside a cell's own code, or waits for a child: interrupts and terminates. */
+  /** Stops a main thread that computes outside a cell's own code, or waits for a child. */
   #break(): void {
     if (Atomics.load(this.data.presses, 1) === 1) {
       this.#ifDeaf(deafMs, () => this.#break());
