@@ -1499,7 +1499,7 @@ describe('what plain JavaScript gives wrong', () => {
     } finally {
       console.warn = warn;
     }
-    assert.match(told.join(), /The distortion "mixup" makes something else of a picture a second time/);
+    assert.match(told.join(), /The distortion "mixup" distorts a picture differently when it is alone/);
   });
 
   it('is a network of another data set, or without an answer, among pictures with answers', async () => {
