@@ -1555,7 +1555,7 @@ describe('what plain JavaScript gives wrong', () => {
     assert.equal(accuracyGain(row, row).gain, 0);
     assert.throws(
       () => accuracyGain(row, other),
-      /A gain is of the same test images, but these are .* dim \(/,
+      /A gain needs the same test images, but these are .* dim \(/,
     );
     const { definition: _, ...earlier } = other;
     accuracyGain(row, earlier); // of an earlier version, which did not say

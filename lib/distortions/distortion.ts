@@ -64,7 +64,7 @@ export interface Distortion<S extends Strength = Strength> {
   readonly testGrid: readonly S[];
   /** Scale of the axis of strengths in figures. */
   readonly scale: 'linear' | 'log';
-  /** @throws ArgumentError if the distortion cannot have this strength */
+  /** Checks a strength. @throws ArgumentError if the distortion cannot have it */
   readonly check: (strength: Strength) => void;
   /** Number of gradient steps of an attack with a random start. FGSM has none: it takes one gradient, at x itself. */
   readonly steps?: number;

@@ -3,7 +3,7 @@ import { fromBytes, toBytes } from '../tensorflow/ops';
 import { stack, unstack, whereIs } from '../tensorflow/places';
 import { distortion, type TableDistortion, type Uses } from './distortion';
 
-/** JPEG compression at quality q, 1..100, by a real encoder and decoder (section 4.2). No quality is lossless: `null` is none. */
+/** JPEG at quality q, 1..100, by a real encoder and decoder (section 4.2). `null` means no JPEG, since no quality is lossless. */
 export const jpeg = distortion({
   name: 'jpeg',
   title: 'JPEG',

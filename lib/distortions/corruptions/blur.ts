@@ -3,7 +3,7 @@ import { take } from '../../tensorflow/places';
 import { corruption, type Making } from './corruption';
 import { alongBoth, blurMatrices, enlarged, motionBlur, motionWeights, zoom } from './fields';
 
-/** Blurs each image by the σ of its severity. */
+/** Applies Gaussian blur to each image, with the σ of its severity. */
 const blurred = (images: Tensor4D, sigmas: readonly number[], choose: Making['choose']) =>
   alongBoth(images, choose(blurMatrices(sigmas, images.shape[1])));
 
@@ -90,7 +90,7 @@ const glassBlur = corruption(
 /** A pixel may take its value from one that has itself taken one before: 2⁵ such links are followed, in five doublings. */
 const DOUBLINGS = 5;
 
-/** Returns where each pixel's value comes from, `[batch, side²]` int32. @param reach `[batch, 1]`, of the farthest neighbour or 0 */
+/** Returns where each pixel's value comes from, `[batch, side²]` int32. @param reach `[batch, 1]`: how far neighbours may be */
 function shuffled(seeds: Tensor2D, reach: Tensor, side: number): Tensor {
   const pixels = side * side;
   const uniform = randomUniform(seeds, 2 * pixels);

@@ -32,7 +32,7 @@ const shotNoise = corruption(
 
 /** Below this rate a Poisson number is found term by term; from this rate on, by an expansion. */
 const FEW = 3;
-/** The largest number at such low rates; a larger one is due once in 290,000 at most. */
+/** The largest number at such low rates; a larger one occurs at most once in 290,000 draws. */
 const MOST_OF_FEW = 13;
 
 /** Evaluates a polynomial of x, with coefficients from the highest power down. */
