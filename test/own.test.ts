@@ -1499,7 +1499,7 @@ describe('what plain JavaScript gives wrong', () => {
     } finally {
       console.warn = warn;
     }
-    assert.match(told.join(), /The distortion "mixup" makes something else of a picture a second time/);
+    assert.match(told.join(), /The distortion "mixup" distorts a picture differently when it is alone/);
   });
 
   it('is a network of another data set, or without an answer, among pictures with answers', async () => {
@@ -1555,7 +1555,7 @@ describe('what plain JavaScript gives wrong', () => {
     assert.equal(accuracyGain(row, row).gain, 0);
     assert.throws(
       () => accuracyGain(row, other),
-      /A gain is of the same test images, but these are .* dim \(/,
+      /A gain needs the same test images, but these are .* dim \(/,
     );
     const { definition: _, ...earlier } = other;
     accuracyGain(row, earlier); // of an earlier version, which did not say

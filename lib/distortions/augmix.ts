@@ -4,18 +4,18 @@ import { type Distortion, distortion, type Uses } from './distortion';
 import { histograms } from './pixels';
 import { projected, transformsOf, turned } from './rotation';
 
-/** Chains of operations that are mixed, and how many operations each has at most: the paper's. */
+/** Number of chains that are mixed, and of operations in the longest chain, as in the paper. */
 const CHAINS = 3;
 const DEPTH = 3;
-/** Random numbers of a chain: its depth, and operation, level and sign of each step. */
+/** Random numbers of a chain: one for its depth, and three for each step: operation, level and sign. */
 const NUMBERS = 1 + 3 * DEPTH;
 
 /**
- * AugMix (Hendrycks et al. 2020, arXiv 1912.02781, Algorithm 1): three chains of one to three random operations, mixed with
- * weights from a Dirichlet distribution, and mixed with the image itself with a weight uniform in 0..1. The strength is
- * the operations' severity, 0 (none) to 10; the paper's is 3. Train with the method `JSD` for its loss of three views.
+ * AugMix (Hendrycks et al. 2020, arXiv 1912.02781, Algorithm 1): mixes three chains of one to three random operations with
+ * weights from a Dirichlet distribution, then mixes the result and the image itself with a weight uniform in 0..1. The strength
+ * is the operations' severity, 0 (none) to 10; the paper uses 3. Train with the method `JSD` for its loss over three views.
  *
- * Values are whole numbers 0..255 between the operations, as they are in the paper's code.
+ * Between operations, values are whole numbers 0..255, as in the paper's code.
  */
 export const augmix = distortion({
   name: 'augmix',
@@ -45,7 +45,7 @@ export const augmix = distortion({
         sign: tf.where(sign.greater(0.5), tf.onesLike(sign).neg(), tf.onesLike(sign)),
       });
     }
-    // Dirichlet(1, 1, 1): the pieces that two cuts make of 0..1. Beta(1, 1) is uniform.
+    // Dirichlet(1, 1, 1): the lengths of the pieces when two uniform cuts divide 0..1. Beta(1, 1) is uniform.
     const [first, last] = [tf.minimum(cuts[0], cuts[1]), tf.maximum(cuts[0], cuts[1])];
     const chains = [first, last.sub(first), tf.sub(1, last)].map((weight, chain) =>
       images.slice([chain * batch, 0, 0, 0], [batch, -1, -1, -1]).mul(weight.div(255)),
@@ -55,22 +55,22 @@ export const augmix = distortion({
   },
 }) satisfies Distortion<number>;
 
-/** An operation for each image, `[images, 1]` each. */
+/** The operation for each image; all tensors are `[images, 1]`. */
 interface Operated {
-  /** Its place among {@link OPERATIONS}; their number for none. */
+  /** Its index in {@link OPERATIONS}; the number of operations means none. */
   readonly operation: Tensor;
-  /** How strong it is, 0 to 10. */
+  /** Its level, 0 to 10. */
   readonly level: Tensor;
-  /** To which side it goes: 1 or −1. */
+  /** Its direction: 1 or −1. */
   readonly sign: Tensor;
 }
 
-/** What images `[n, S, S, channels]` become at levels `[n, 1, 1, 1]`, where pixels move as {@link moves} tells. */
+/** Changes images `[n, S, S, channels]`, given with their levels `[n, 1, 1, 1]` and the maps of {@link moves}. */
 type Operation = (parts: readonly Tensor[]) => Tensor;
 
 const moved: Operation = ([images, , maps]) => projected(images as Tensor4D, maps).floor();
 
-/** None of them is a corruption of the benchmarks. */
+/** The operations of AugMix; none is a corruption of the benchmarks. */
 const OPERATIONS = {
   autocontrast([images]) {
     const low = images.min([1, 2], true);
@@ -79,7 +79,7 @@ const OPERATIONS = {
   },
   equalize: equalized,
   posterize([images, level]) {
-    const coarse = tf.pow(2, level.mul(0.4).floor().add(4)); // 4 bits less the level's are kept
+    const coarse = tf.pow(2, level.mul(0.4).floor().add(4)); // keeps 4 bits, fewer at high levels
     return images.div(coarse).floor().mul(coarse);
   },
   rotate: moved,
@@ -93,27 +93,27 @@ const OPERATIONS = {
   'translate-y': moved,
 } satisfies Readonly<Record<string, Operation>>;
 const NAMES = Object.keys(OPERATIONS);
-/** What is done by each of them, and after the last nothing; all that move pixels are one way. */
+/** The function of each operation, then the identity for none. All operations that move pixels share one function. */
 const DONE: readonly Operation[] = [...Object.values(OPERATIONS), ([images]) => images];
 const WAYS = [...new Set(DONE)];
 const KINDS = DONE.map((operation) => WAYS.indexOf(operation));
 
-/** Does to each image its operation. @param images `[images, S, S, channels]`, whole numbers 0..255 */
+/** Applies to each image its operation. @param images `[images, S, S, channels]`, whole numbers 0..255 */
 export function operated(images: Tensor4D, by: Operated): Tensor4D {
   const kinds = take(tf.tensor1d(KINDS, 'int32'), by.operation.reshape([-1]).cast('int32'));
   const inputs = [images, by.level.reshape([-1, 1, 1, 1]), moves(by, images.shape[1])];
   return byKind(kinds, inputs, WAYS) as Tensor4D;
 }
 
-/** The largest angle, in degrees. */
+/** The largest angle of a rotation, in degrees. */
 const FARTHEST = 30;
-/** Cosine and sine of whole degrees from the least on: TensorFlow's differ in the last bit between places in a batch. */
+/** Cosine and sine of whole degrees from −30 up. TensorFlow's own differ in the last bit between places in a batch. */
 const TURNS = Array.from({ length: 2 * FARTHEST + 1 }, (_, at) => {
   const radians = ((at - FARTHEST) * Math.PI) / 180;
   return [Math.cos(radians), Math.sin(radians)];
 });
 
-/** Where the pixels of each image come from, for {@link projected}. */
+/** Returns where the pixels of each image come from: the maps for {@link projected}. */
 function moves({ operation, level, sign }: Operated, side: number): Tensor {
   const amount = (name: keyof typeof OPERATIONS, most: number, whole: boolean) => {
     const of = level.mul(most / 10);
@@ -122,7 +122,7 @@ function moves({ operation, level, sign }: Operated, side: number): Tensor {
   };
   const degrees = amount('rotate', FARTHEST, true).add(FARTHEST).reshape([-1]).cast('int32');
   const [a, b, c, d, e, f] = turned(tf.split(take(tf.tensor2d(TURNS), degrees), 2, 1), side);
-  // Shears count from the upper left pixel's corner, places from its middle.
+  // Shears are relative to the upper left pixel's corner, coordinates to its centre.
   const shears = [amount('shear-x', 0.3, false), amount('shear-y', 0.3, false)];
   const shifts = [amount('translate-x', side / 3, true), amount('translate-y', side / 3, true)];
   return transformsOf([
@@ -135,10 +135,10 @@ function moves({ operation, level, sign }: Operated, side: number): Tensor {
   ]);
 }
 
-/** The values spread by how often each is there, channel by channel. */
+/** Equalises the histogram of each channel. */
 function equalized([images]: readonly Tensor[]): Tensor {
   const [, side, , channels] = images.shape as Tensor4D['shape'];
-  // A channel's values are 256 apart from the next one's: one histogram, one table for all of an image.
+  // Channels are shifted by 256 from each other, so that one histogram and one table serve a whole image.
   const values = images
     .add(tf.range(0, 256 * channels, 256))
     .reshape([-1, side * side * channels])

@@ -1,4 +1,4 @@
-/** The distortions that the library brings. */
+/** The built-in distortions. */
 import { augmix } from './augmix';
 import { corruptions } from './corruptions';
 import type { DistortionName, Part, TableDistortion } from './distortion';
@@ -9,7 +9,7 @@ import { randomCrop } from './random-crop';
 import { rotation } from './rotation';
 import { thumbnail } from './thumbnail';
 
-/** Tables 1 and 2 of the paper. */
+/** The distortions of Tables 1 and 2. */
 export const distortions = {
   'gaussian-noise': gaussianNoise,
   jpeg,
@@ -19,10 +19,10 @@ export const distortions = {
   'random-crop': randomCrop,
 } as const satisfies Readonly<Record<DistortionName, TableDistortion>>;
 
-/** All by their names, but for the attacks of so many steps. */
+/** All built-in distortions by name, except PGD attacks: their names hold a number of steps. */
 export const builtIn: ReadonlyMap<string, Part> = new Map<string, Part>(
   [...Object.values(distortions), ...corruptions, augmix].map((distortion) => [distortion.name, distortion]),
 );
 
-/** The names of attacks of so many steps: `pgd-20`, `kl-pgd-10`. */
+/** Matches the names of PGD attacks, with their number of steps: `pgd-20`, `kl-pgd-10`. */
 export const PGD = /^(kl-)?pgd-([1-9]\d*)$/;

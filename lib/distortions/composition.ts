@@ -2,20 +2,20 @@ import { ArgumentError } from '../io/errors';
 import { type Tensor4D, tf } from '../tensorflow';
 import type { Distortion, DistortionInput, Part, Strength } from './distortion';
 
-/** Several distortions, one after the other. */
+/** Several distortions, applied one after the other. */
 export interface Composition extends Distortion<readonly number[]> {
   readonly parts: readonly Part[];
 }
 
 /**
- * One distortion after the other, the first part first; strengths are lists in the same order.
+ * Composes distortions, which are applied in the order of `parts`; strengths are lists in the same order.
  *
- * The paper's Gauss + rotation is `compose([rotation, gaussianNoise])`, with (ρ, σ): the picture is turned, then there
- * is noise of deviation σ all over it. The other way round, the rotation's interpolation would smooth the noise and
+ * The paper's Gauss + rotation is `compose([rotation, gaussianNoise])` with strengths (ρ, σ): the picture is rotated, then
+ * noise of deviation σ is added to all of it. The other way round, the rotation's interpolation would smooth the noise and
  * leave the corners black.
  *
- * @throws ArgumentError for fewer than two parts, for parts that attack a network or have no number for no distortion (FGSM, the paper's JPEG), and for
- *   a random crop or a part with `make` that is not the first: both take the picture as it is read
+ * @throws ArgumentError for fewer than two parts; for parts that attack a network (FGSM) or have no number for no distortion
+ *   (the paper's JPEG); for a random crop or a part with `make` that is not first, since both take the picture as it is read
  */
 export function compose(parts: readonly Part[]): Composition {
   const strange = parts.find((part) => typeof part?.name !== 'string');
@@ -31,7 +31,7 @@ export function compose(parts: readonly Part[]): Composition {
   const wrong = parts.find((part) => part.madeBy !== 'device' || part.none === null);
   if (wrong !== undefined) {
     throw new ArgumentError(`${wrong.title} cannot be a part of a composition, as in "${name}".`, {
-      cure: 'Parts are distortions made of the image alone, with a number for none: jpeg-compression for jpeg.',
+      cure: 'Parts use the image alone and have a number for no distortion: take jpeg-compression for jpeg.',
     });
   }
   const late = parts.slice(1).find((part) => part.name === 'random-crop' || part.make !== undefined);
@@ -79,7 +79,7 @@ export function compose(parts: readonly Part[]): Composition {
             ...input,
             crops: images,
             strengths: strengths.slice([0, index], [-1, 1]),
-            // A stream of random numbers of its own for each part.
+            // Each part has its own stream of random numbers.
             seeds: seeds.add(tf.tensor1d([0, index], 'int32')),
           }),
         crops,

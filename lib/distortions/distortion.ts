@@ -6,97 +6,97 @@ import type { Tensor, Tensor2D, Tensor4D } from '../tensorflow';
 export type DistortionName = 'gaussian-noise' | 'jpeg' | 'thumbnail' | 'fgsm' | 'rotation' | 'random-crop';
 
 /**
- * How strong a distortion is: a number in the paper's unit; `null` for no JPEG, which no quality stands for; for a
- * composition, a number for each of its parts.
+ * How strong a distortion is: a number in the paper's unit. `null` means no JPEG, since no quality is lossless. A composition
+ * has a list of numbers, one for each part.
  */
 export type Strength = number | null | readonly number[];
 
-/** What a distortion can be made from; each takes what it needs. */
+/** What `apply` can use to distort a batch; each distortion takes only what it needs. */
 export interface DistortionInput {
   /** `[batch, side, side, 3]`, whole numbers 0..255: the source squares. */
   readonly squares: Tensor4D;
-  /** `[batch, S, S, 3]`, 0..1: the centre crops; within a composition, what the parts before made of them. */
+  /** `[batch, S, S, 3]`, 0..1: the centre crops; within a composition, the output of the part before. */
   readonly crops: Tensor4D;
-  /** `[batch]`, of a composition `[batch, parts]`: the strength for each image; that of no distortion is the identity. */
+  /** `[batch]`, or `[batch, parts]` for a composition: the strength for each image. At `none` an image stays as it is. */
   readonly strengths: Tensor;
   /** `[batch, 2]`, int32: the seed of each image. */
   readonly seeds: Tensor2D;
-  /** ∇ₓ L₀ of the network under attack at images like the crops, `[batch, S, S, 3]`. */
+  /** Returns ∇ₓ L₀ of the network under attack at images `[batch, S, S, 3]`, 0..1. */
   readonly gradient: (images: Tensor4D) => Tensor4D;
-  /** ∇ D_KL(P(y | x) ‖ P(y | x′)) of that network with respect to x′, x the crops, at images x′ `[batch, S, S, 3]`. */
+  /** Returns that network's ∇ D_KL(P(y | x) ‖ P(y | x′)) with respect to x′, at images x′ `[batch, S, S, 3]`; x are the crops. */
   readonly divergenceGradient: (images: Tensor4D) => Tensor4D;
 }
 
-/** A part of {@link DistortionInput}. */
+/** The named properties of {@link DistortionInput}. */
 export type Uses<Keys extends keyof DistortionInput> = Pick<DistortionInput, Keys>;
 
-/** How {@link Distortion.make} distorts an image. */
+/** Options of {@link Distortion.make} for one image. */
 export interface MakeOptions {
   /** S, in pixels. */
   readonly side: number;
-  /** Never that of no distortion: such an image is left as it is. Of a composition, its first part's. */
+  /** Never `none`: such an image stays as it is, without a call. In a composition, the strength of the first part. */
   readonly strength: number;
-  /** Uniform in 0 ≤ u < 1: the image's own numbers, the same whatever its batch. */
+  /** Draws the image's next random number, uniform in 0 ≤ u < 1; the sequence does not depend on the batch. */
   readonly random: () => number;
 }
 
 type Pixels = Uint8Array | Uint8ClampedArray;
 
-/** What makes x′ of x. */
+/** Turns an image x into a distorted image x′. */
 export interface Distortion<S extends Strength = Strength> {
   readonly name: string;
-  /** As the figures' titles have it. */
+  /** Its name in the titles of figures. */
   readonly title: string;
   /** The paper's symbol for the strength. */
   readonly symbol: string;
   readonly category: 'noise' | 'transformative' | 'both';
-  /** Where x′ comes from: ops on the image, or the gradient of the network under attack. */
+  /** How x′ is made: by ops on the image, or with a gradient of the network under attack. */
   readonly madeBy: 'device' | 'attack';
-  /** Unit of the strength, as it follows the number. Default: none. */
+  /** Unit of the strength, written after the number. Default: none. */
   readonly unit?: '°' | 'px';
-  /** The strength of no distortion. */
+  /** The strength that means no distortion. */
   readonly none: S;
   /** A strength likely to be met in practice (Table 1). */
   readonly practical: S;
-  /** Strengths at which networks are trained (Table 2); none where a distortion is for testing alone. */
+  /** Strengths at which networks are trained (Table 2); empty if the distortion is for testing only. */
   readonly trainingGrid: readonly S[];
   /** Strengths at which networks are tested, from none to the strongest. */
   readonly testGrid: readonly S[];
-  /** How test strengths are spread over an axis. */
+  /** Scale of the axis of strengths in figures. */
   readonly scale: 'linear' | 'log';
-  /** @throws ArgumentError if it is not a strength of this distortion */
+  /** Checks a strength. @throws ArgumentError if the distortion cannot have it */
   readonly check: (strength: Strength) => void;
-  /** Of an attack that begins at random: how often it takes the gradient. FGSM takes it once, at x itself. */
+  /** Number of gradient steps of an attack with a random start. FGSM has none: it takes one gradient, at x itself. */
   readonly steps?: number;
   /**
-   * Distorts an image where TensorFlow has no op for it, such as by an encoder of sharp, as the image is read: takes the RGB bytes
-   * of the centre crop, `[S, S, 3]`, which it may write to, and gives as many: the same ones whenever it is called with the
-   * same image, strength and numbers of `random`. `apply` then takes the result as the crop. Default: none.
+   * Distorts an image as it is read, where TensorFlow has no op for it: with an encoder of sharp, for example. Takes the RGB bytes
+   * of the centre crop, `[S, S, 3]`, which it may overwrite, and returns as many bytes. They must be the same for the same
+   * image, strength and numbers of `random`. `apply` then takes them as the crop. Default: none.
    */
   readonly make?: (crop: Uint8Array<ArrayBuffer>, options: MakeOptions) => Pixels | Promise<Pixels>;
-  /** The distorted crops `[batch, S, S, 3]`, 0..1. */
+  /** Returns the distorted crops, `[batch, S, S, 3]`, 0..1. */
   readonly apply: (input: DistortionInput) => Tensor4D;
 }
 
-/** A distortion whose strength is one number: of Table 1, or one's own. */
+/** A distortion with a single strength, built in or custom: not a composition. */
 export type Part = Distortion<number | null>;
 
-/** Says that an attack is not declared one: every network would be shown the pictures that attack another. */
+/** Error for an attack that is not declared as one: pictures made to attack one network would be shown to all. */
 export function undeclaredAttack({ title }: Pick<Distortion, 'title'>): ArgumentError {
   return new ArgumentError(`${title} takes a gradient of the network, but is not declared an attack.`, {
     cure: "Give it madeBy: 'attack': its pictures are then made for each network anew.",
   });
 }
 
-/** What a distortion is called by default: its name with a capital, without hyphens. */
+/** Default title: the name with a capital letter, and with spaces for hyphens. */
 const titleOf = (name: string) => name.charAt(0).toUpperCase() + name.slice(1).replaceAll('-', ' ');
 
-/** The place of a strength in the test grid; -1 where it is not in it. */
+/** Returns the index of a strength in the test grid, or -1 if the grid lacks it. */
 export function placeInGrid({ testGrid }: Distortion, strength: Strength): number {
   return testGrid.findIndex((of) => isSameStrength(of, strength));
 }
 
-/** @throws ArgumentError unless they are strengths of the distortion, each once */
+/** @throws ArgumentError unless the distortion can have all these strengths, and each is given once */
 export function checkStrengths({ title, check }: Distortion, strengths: readonly Strength[]): void {
   checkList(`${title}: strengths`, strengths);
   for (const [at, strength] of strengths.entries()) {
@@ -117,11 +117,11 @@ export interface TableDistortion extends Part {
   readonly trainingGrid: readonly number[];
 }
 
-/** Which strengths a distortion takes, and what messages say of others. */
+/** Which strengths a distortion accepts, and what error messages say about others. */
 interface Limits {
-  /** What the strength is called. Default: its symbol. */
+  /** Name of the strength in error messages. Default: its symbol. */
   readonly what?: string;
-  /** Default: the least of the test grid. */
+  /** Default: the smallest of the test grid. */
   readonly min?: number;
   /** Default: the largest of the test grid. */
   readonly max?: number;
@@ -129,15 +129,15 @@ interface Limits {
   readonly cure?: string;
 }
 
-/** What a distortion says of itself; for the rest there are defaults. */
+/** The definition of a distortion; keys that it leaves out get defaults. */
 interface Outline
   extends Partial<Omit<Part, 'name' | 'testGrid' | 'apply'>>,
     Pick<Part, 'testGrid' | 'apply'> {
-  readonly name: DistortionName | (string & {}); // which keeps a name of Table 1 as its type
+  readonly name: DistortionName | (string & {}); // keeps the literal type of a name
   readonly limits?: Limits;
 }
 
-/** Gives a distortion the defaults that `OwnDistortion` tells. */
+/** Fills in the defaults that `OwnDistortion` describes. */
 export function distortion<Given extends Outline>({ limits = {}, ...given }: Given) {
   const { name, testGrid, title = titleOf(name), symbol = 's' } = given;
   const [none] = testGrid;
@@ -154,7 +154,7 @@ export function distortion<Given extends Outline>({ limits = {}, ...given }: Giv
     practical: testGrid[Math.floor(testGrid.length / 2)],
     trainingGrid: testGrid.slice(1),
     scale: 'linear',
-    // Its text is part of what tells distortions of one's own apart, and so of the ids of their runs.
+    // The text of this function is hashed into custom distortions' definitions, and so into the ids of their runs.
     check: (strength) => {
       if (strength === null && none === null) return;
       const isNumber = typeof strength === 'number' && strength >= min && strength <= max;

@@ -4,9 +4,9 @@ import { distortion, type TableDistortion, type Uses } from './distortion';
 /**
  * Adversarial examples by the fast gradient sign method, x′ = x + ε sign(∇ₓL) (section 4.2), clipped to 0..1.
  *
- * L is the loss at the reference image, where the stability loss and its gradient are zero: L₀. The network under attack
- * is the one being trained, with the batch's statistics, or the one being tested, with the running ones. Rounding in the
- * network can turn the sign of a gradient near zero, so that the same bits need the same batch.
+ * The gradient is taken at the reference image, where the stability loss and its gradient are zero: L is L₀. The network
+ * under attack is the one being trained, with the batch's statistics, or the one being tested, with running statistics.
+ * Rounding can flip the sign of a gradient near zero, so x′ is the same bit for bit only within the same batch.
  */
 export const fgsm = distortion({
   name: 'fgsm',

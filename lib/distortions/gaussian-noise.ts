@@ -4,7 +4,7 @@ import { distortion, type TableDistortion, type Uses } from './distortion';
 /**
  * Gaussian noise, x′ = x + ε with ε ~ N(0, σ²) for each pixel and channel (section 4.2).
  *
- * The sum is clipped to 0..1, the values that an image can have; σ = 0 is the identity, bit for bit.
+ * The sum is clipped to 0..1, the range of an image's values; σ = 0 is the identity, bit for bit.
  */
 export const gaussianNoise = distortion({
   name: 'gaussian-noise',
@@ -15,7 +15,7 @@ export const gaussianNoise = distortion({
   testGrid: [0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1],
   scale: 'log',
   limits: {
-    max: 10, // beyond, it is noise in 0..255
+    max: 10, // a larger σ is probably meant for 0..255
     cure: 'σ is the standard deviation on images with values in 0..1; the paper goes up to 1.',
   },
   apply({ crops, strengths, seeds }: Uses<'crops' | 'strengths' | 'seeds'>) {

@@ -43,8 +43,8 @@ export {
 };
 
 /**
- * The distortion of a name: one of Table 1, a corruption such as `glass-blur`, one's own, a composition such as
- * `rotation+gaussian-noise`, `augmix`, or an attack of so many steps: `pgd-20`, `kl-pgd-10`. A distortion is itself.
+ * Finds a distortion by its name: one of Table 1, a corruption such as `glass-blur`, a custom one, a composition such as
+ * `rotation+gaussian-noise`, `augmix`, or a PGD attack such as `pgd-20` or `kl-pgd-10`. Returns a distortion as it is.
  *
  * @throws ArgumentError if there is no distortion of that name
  */
@@ -65,16 +65,16 @@ function partNamed(name: string): Part {
   if (found !== undefined) return found;
   const known = [...builtIn.keys(), ...own.names()];
   throw new ArgumentError(`There is no distortion "${name}".${hint(name, known)}`, {
-    cure: `The distortions are ${known.join(', ')}, compositions such as rotation+gaussian-noise, and pgd-20 or kl-pgd-10; one of your own is there once its file was loaded (--plugin, loadPlugin).`,
+    cure: `The distortions are ${known.join(', ')}, compositions such as rotation+gaussian-noise, and pgd-20 or kl-pgd-10; for one of your own, load its file first (--plugin, loadPlugin).`,
   });
 }
 
-/** Whether a strength is that of no distortion. */
+/** Whether a strength means no distortion. */
 export function isNone(distortion: Distortion, strength: Strength): boolean {
   return isSameStrength(strength, distortion.none);
 }
 
-/** As legends have it: `σ=0.1`, `ρ=30°`; of a composition, `ρ=30°, σ=0.1`. */
+/** Writes a strength as legends do: `σ=0.1`, `ρ=30°`; for a composition, `ρ=30°, σ=0.1`. */
 export function strengthText(
   distortion: Pick<Distortion, 'title' | 'symbol' | 'unit'>,
   strength: Strength,

@@ -3,7 +3,7 @@ import { fromBytes, toBytes } from '../tensorflow/ops';
 import { stack, unstack, whereIs } from '../tensorflow/places';
 import { distortion, type TableDistortion, type Uses } from './distortion';
 
-/** JPEG compression at quality q, 1..100, by a real encoder and decoder (section 4.2). No quality is lossless, so `null` is no JPEG. */
+/** JPEG at quality q, 1..100, by a real encoder and decoder (section 4.2). `null` means no JPEG, since no quality is lossless. */
 export const jpeg = distortion({
   name: 'jpeg',
   title: 'JPEG',
@@ -17,14 +17,14 @@ export const jpeg = distortion({
 }) satisfies TableDistortion;
 
 /**
- * Images after a JPEG encoder and decoder (libjpeg-turbo, in TensorFlow), which subsample the colours (4:2:0).
+ * Encodes images as JPEG and decodes them (libjpeg-turbo, in TensorFlow), with colours subsampled 4:2:0.
  *
  * @param images `[batch, S, S, 3]`, 0..1
- * @param qualities `[batch]`: 1..100; an image of quality 0 stays as it is
+ * @param qualities `[batch]`: 1..100; 0 leaves an image as it is
  */
 export function recoded(images: Tensor4D, qualities: Tensor): Tensor4D {
   const each = qualities.reshape([-1]);
-  // A fraction is refused by the encoder, as is all beyond 0..100.
+  // Makes the encoder refuse a fraction, as it does all beyond 0..100.
   const whole = tf.where(each.equal(each.round()), each, -1);
   const qualityOf = unstack(castTo(whole, 'int32'));
   const attributes = [attribute.int('channels', 3), attribute.string('dct_method', 'INTEGER_ACCURATE')];

@@ -1,4 +1,4 @@
-/** Distortions of one's own. */
+/** Custom distortions, defined by the user. */
 import { sourceSideOf } from '../data/geometry';
 import { ArgumentError } from '../io/errors';
 import { checkOptions, shown } from '../io/options';
@@ -10,7 +10,7 @@ import type { Composition } from './composition';
 import type { Corruption } from './corruptions';
 import { type Distortion, type DistortionInput, distortion, type Part, undeclaredAttack } from './distortion';
 
-/** Those that were registered. */
+/** The custom distortions that are registered. */
 export const own = new Registry<Part>('distortion', {
   taken: (name) => builtIn.has(name) || /^(kl-)?pgd-/.test(name),
   computed(distortion) {
@@ -22,7 +22,7 @@ export const own = new Registry<Part>('distortion', {
 
 const beginnings = new Beginnings<Part>();
 
-/** The parts of a distortion that are one's own, registered or not; a copy of the library's with another grid is none. */
+/** Returns the custom parts of a distortion, registered or not. A built-in one copied with another grid is not custom. */
 export function ownParts(distortion: Distortion): readonly Part[] {
   const parts = 'parts' in distortion ? (distortion as Composition).parts : [distortion as Part];
   const isBuiltIn = ({ name, apply, make }: Part) =>
@@ -30,26 +30,26 @@ export function ownParts(distortion: Distortion): readonly Part[] {
   return parts.filter((part) => !isBuiltIn(part));
 }
 
-/** Gives the variables of a distortion the values that they had when it was registered: runs are alike in any order. */
+/** Resets a distortion's variables to their values at registration, so that results do not depend on the order of runs. */
 export function beginDistortion(distortion: Distortion): void {
   for (const part of ownParts(distortion)) if (own.get(part.name) === part) beginnings.restore(part);
 }
 
-/** Records what the parts of one's own compute now of pictures of a side; leaves out those that cannot be recorded. */
+/** Records the graphs of the custom parts, as they are now, for pictures of a side; skips parts that cannot be recorded. */
 export function ownGraphs(distortion: Distortion, side: number): readonly ReturnType<typeof graphHash>[] {
   return ownParts(distortion).flatMap((part) => {
     try {
       return [graphAt(part, side)];
     } catch {
-      return []; // training says what is wrong with it
+      return []; // training reports what is wrong
     }
   });
 }
 
-/** Sides of pictures that a distortion is tried with: it may have a constant for each pixel. */
+/** Sides of pictures to try a distortion with: one with a constant for each pixel accepts a single side only. */
 const SIDES = [8, 28, 56, 64, 112, 128, 224, ...Array.from({ length: 300 }, (_, at) => at + 1)];
 
-/** What `apply` makes of small pictures, or of those of the first side that it takes. */
+/** Records the graph of `apply` at the first of {@link SIDES} that it accepts. */
 const graphOf = (part: Part) => firstTaken(SIDES, (side) => graphAt(part, side));
 
 function graphAt({ apply }: Part, side: number) {
@@ -70,28 +70,27 @@ function graphAt({ apply }: Part, side: number) {
 }
 
 /**
- * Describes a distortion of one's own by its name, its test grid from none to the strongest, and `apply`, `make` or both, of which
- * `make` is called first. The rest has defaults: its name with a capital for a title, `s` for a symbol, a transformative one made
- * by ops on the device; no distortion is the first strength of the grid, the practical one that in its middle; networks are trained at
- * all but the first; `check` takes what lies within the grid. A corruption's copy may keep its `isExtra`, which counts for nothing.
+ * A custom distortion: its name, its test grid from none to the strongest, and `apply`, `make` or both; `make` is called first.
+ * Defaults: the title is the name with a capital letter, the symbol `s`, the category transformative, made by ops on the device.
+ * The first strength of the grid means no distortion, the middle one is practical, and networks are trained at all but the
+ * first. `check` accepts what lies within the grid. A copy of a corruption may keep its `isExtra`, which has no effect.
  */
 export type OwnDistortion = Pick<Part, 'name' | 'testGrid'> &
   (OwnApply | Required<Pick<Part, 'make'>>) &
   Partial<Omit<Part, 'apply'> & OwnApply & Pick<Corruption, 'isExtra'>>;
 
-/** Its result's shape is checked when it is there, since TensorFlow.js' methods give tensors of any rank. */
+/** Accepts any rank, since TensorFlow.js' methods return tensors of any rank; the shape is checked when `apply` runs. */
 interface OwnApply {
   readonly apply: (input: DistortionInput) => Tensor;
 }
 
 /**
- * Makes a distortion of one's own known by its name: in specifications, compositions, tests, figures and on the command
- * line.
+ * Registers a custom distortion under its name, for specifications, compositions, tests, figures and the command line.
  *
- * @returns the distortion, with the defaults
- * @throws ArgumentError for an unknown key; for a name of Table 1 or of a corruption, or one with a plus sign or comma; without
- *   strengths, or with neither `apply` nor `make`; if the strength of no distortion, by default the first of `testGrid`, changes
- *   pictures; for an attack that does not say so
+ * @returns the distortion, with the defaults filled in
+ * @throws ArgumentError for an unknown key; for a built-in name, or one with a plus sign or comma; without an ordered `testGrid`
+ *   of two strengths or more, or with neither `apply` nor `make`; if the strength of no distortion, by default the first of
+ *   `testGrid`, changes pictures; for an attack that is not declared as one
  */
 export function registerDistortion(given: OwnDistortion): Part {
   checkOptions(
@@ -100,7 +99,7 @@ export function registerDistortion(given: OwnDistortion): Part {
     'name! title symbol unit category madeBy none practical trainingGrid testGrid! scale check steps make apply isExtra',
   );
   const { name, testGrid, make, apply = make && (({ crops }) => crops) } = given;
-  // A file that is loaded as it is has no compiler that would tell.
+  // A plugin is loaded without type checks.
   const isCallable = typeof (make ?? apply) === 'function' && typeof apply === 'function';
   if (!isCallable || !(Array.isArray(testGrid) && testGrid.length > 1)) {
     throw new ArgumentError(
@@ -128,10 +127,10 @@ export function registerDistortion(given: OwnDistortion): Part {
 }
 
 /**
- * Tries the strength of no distortion, at which tests and figures show pictures as they are, and the strongest on two small
- * pictures. Passes over an `apply` that does not take these.
+ * Tries a distortion on two small pictures: at `none`, where tests and figures show undistorted pictures, and at its strongest.
+ * Skips an `apply` that does not accept such pictures.
  *
- * @throws ArgumentError if `apply` changes them at the strength of no distortion, or takes a gradient
+ * @throws ArgumentError if `apply` changes the pictures at `none`, or takes a gradient
  */
 function checkNone(distortion: Part): void {
   const { name, none, madeBy, make, testGrid } = distortion;
@@ -152,18 +151,18 @@ function checkNone(distortion: Part): void {
   }
   if (pair && alone && changeIn(alone.distorted, pair.distorted) >= VISIBLE) {
     console.warn(
-      `The distortion "${name}" makes something else of a picture a second time, alone in its batch: networks and figures then see different ones.\n→ Let apply treat each picture by itself, with random numbers of its seed.`,
+      `The distortion "${name}" distorts a picture differently when it is alone in its batch: networks and figures then see different pictures.\n→ Let apply treat each picture by itself, with random numbers from its seed.`,
     );
   }
 }
 
-/** A change of a value, 0..1, that rounding does not make. */
+/** The smallest change of a value, 0..1, that rounding cannot explain. */
 const VISIBLE = 0.01;
 
 const changeIn = (before: Float32Array, after: Float32Array) =>
   before.reduce((most, value, at) => Math.max(most, Math.abs(after[at] - value)), 0);
 
-/** So many pictures of 28 px, as they are and distorted; undefined where these cannot be distorted. */
+/** Returns `count` pictures of 28 px, undistorted and distorted; undefined if `apply` does not accept them. */
 function tried(count: number, strength: number, { title, apply }: Part) {
   const refusal = undeclaredAttack({ title });
   const refuse = () => {
@@ -177,16 +176,16 @@ function tried(count: number, strength: number, { title, apply }: Part) {
       const [strengths, seeds] = [tf.fill([count], strength), tf.zeros([count, 2], 'int32') as Tensor2D];
       const given = { squares, crops, strengths, seeds, gradient: refuse, divergenceGradient: refuse };
       const distorted: Tensor = apply(given);
-      if (distorted.shape.join() !== crops.shape.join()) return undefined; // training says what is wrong with it
+      if (distorted.shape.join() !== crops.shape.join()) return undefined; // training reports what is wrong
       return { crops: crops.dataSync<'float32'>(), distorted: distorted.dataSync<'float32'>() };
     });
   } catch (error) {
     if (error === refusal) throw error;
-    return undefined; // of another side, perhaps
+    return undefined; // `apply` may accept another side only
   }
 }
 
-/** Joins the definitions of the registered distortions in a name, also a composition's; undefined where all are the library's. */
+/** Joins the definitions of the custom distortions in a name, which may be a composition's; undefined if all are built in. */
 export function definitionOf(name: string): string | undefined {
   const definitions = name.split('+').flatMap((part) => own.definition(part) ?? []);
   return definitions.length > 0 ? definitions.join('+') : undefined;

@@ -4,10 +4,10 @@ import type { Distortion, Uses } from './distortion';
 import { fgsm } from './fgsm';
 
 /**
- * Projected gradient descent (Madry et al. 2018), a stronger attack than {@link fgsm} within the same ε: a random start,
- * then so many steps of 2.5 ε / steps along the sign of the gradient, each projected to ±ε around x and to 0..1.
+ * Projected gradient descent (Madry et al. 2018), a stronger attack than {@link fgsm} within the same ε. From a random start
+ * it takes `steps` steps of 2.5 ε / steps along the sign of the gradient, each projected to ±ε around x and to 0..1.
  *
- * For testing alone: it shows what robustness against FGSM is worth.
+ * For testing only: it shows what robustness against FGSM is worth.
  *
  * @param options.steps Default: 20.
  */
@@ -30,11 +30,11 @@ export function pgd({ steps = 20 }: { readonly steps?: number } = {}) {
 }
 
 /**
- * The attack of TRADES (Zhang et al. 2019, arXiv 1901.08573): as {@link pgd}, but along the divergence
- * D_KL(P(y | x) ‖ P(y | x′)) in place of the loss, from a start 0.001 · N(0, 1) beside x. TRADES is stability training with
- * it: `{ kind: 'ST', alpha: 6, divergence: 'sum', passes: 'separate' }`, its β the α of Eq. 1.
+ * The attack of TRADES (Zhang et al. 2019, arXiv 1901.08573): like {@link pgd}, but it starts at x + 0.001 · N(0, 1) and
+ * ascends the divergence D_KL(P(y | x) ‖ P(y | x′)) instead of the loss. TRADES is stability training with this attack:
+ * `{ kind: 'ST', alpha: 6, divergence: 'sum', passes: 'separate' }`; its β is the α of Eq. 1.
  *
- * @param options.steps Default: 10, TRADES'.
+ * @param options.steps Default: 10, as in TRADES.
  */
 export function klPgd({ steps = 10 }: { readonly steps?: number } = {}) {
   return {
@@ -64,7 +64,7 @@ interface Ascent extends Uses<'crops' | 'gradient'> {
   readonly steps: number;
 }
 
-/** The steps of {@link pgd}. */
+/** Takes the steps of {@link pgd} from `start`. */
 export function ascend({ crops, start, epsilon, stepSize, steps, gradient }: Ascent): Tensor4D {
   const low = crops.sub(epsilon).clipByValue(0, 1);
   const high = crops.add(epsilon).clipByValue(0, 1);

@@ -5,8 +5,8 @@ import { distortion, type TableDistortion, type Uses } from './distortion';
 import { wholePixels } from './pixels';
 
 /**
- * Random cropping: the crop is taken from the source square away from its centre, by whole pixels uniform in ±C on each
- * axis (section 4.2), C in pixels of 224. Pixels are moved, never mixed; C = 0 is the centre crop.
+ * Random cropping: the crop is cut from the source square off its centre, by whole pixels uniform in ±C on each axis
+ * (section 4.2). C is in pixels at side 224. Pixels are moved, never interpolated; C = 0 is the centre crop.
  */
 export const randomCrop = distortion({
   name: 'random-crop',

@@ -3,7 +3,7 @@ import { distortion, type TableDistortion, type Uses } from './distortion';
 import { randomSigned } from './pixels';
 
 /**
- * Rotation about the centre by an angle uniform in ±ρ degrees for each image (section 4.2), bilinear, black corners.
+ * Rotation about the centre by an angle uniform in ±ρ degrees for each image (section 4.2), bilinear, with black corners.
  * ρ = 0 is the identity.
  */
 export const rotation = distortion({
@@ -27,7 +27,7 @@ export function rotate(images: Tensor4D, degrees: Tensor): Tensor4D {
 }
 
 /**
- * Says where the pixels of a turned image come from, for {@link transformsOf}.
+ * Returns where the pixels of a rotated image come from: the columns for {@link transformsOf}.
  *
  * @param turn cosine and sine of the angle, counterclockwise, `[batch, 1]` each
  */
@@ -40,7 +40,7 @@ export function turned([cos, sin]: readonly Tensor[], side: number): readonly Te
 }
 
 /**
- * Makes the maps `[batch, 8]` by which the pixel (x, y) comes from (a x + b y + c, d x + e y + f).
+ * Makes the maps `[batch, 8]` by which the pixel (x, y) is taken from (a x + b y + c, d x + e y + f).
  *
  * @param columns a to f, `[batch, 1]` each
  */
@@ -50,9 +50,9 @@ export function transformsOf(columns: readonly Tensor[]): Tensor {
 }
 
 /**
- * Moves images `[batch, S, S, channels]` by a map each, bilinear; what comes from outside is black.
+ * Moves the pixels of images `[batch, S, S, channels]`, each image by its map, bilinear; pixels from outside are black.
  *
- * @param transforms `[batch, 8]`, of {@link transformsOf}
+ * @param transforms `[batch, 8]`, from {@link transformsOf}
  */
 export function projected(images: Tensor4D, transforms: Tensor): Tensor4D {
   const side = images.shape[1];

@@ -5,8 +5,8 @@ import { distortion, type TableDistortion, type Uses } from './distortion';
 import { wholePixels } from './pixels';
 
 /**
- * Thumbnail resizing: down to A × A, in pixels of 224, and back (section 4.2), both bilinear; on the way down the filter
- * is widened to cover every pixel (antialiasing, as Pillow and torchvision do it). A = 224 is the identity.
+ * Thumbnail resizing: down to A × A and back (section 4.2), both bilinear; A is in pixels at side 224. On the way down,
+ * the filter is widened to cover every pixel (antialiasing, as in Pillow and torchvision). A = 224 is the identity.
  */
 export const thumbnail = distortion({
   name: 'thumbnail',
@@ -30,7 +30,7 @@ export const thumbnail = distortion({
 }) satisfies TableDistortion;
 
 /**
- * Resizing one axis is linear: a matrix, and the way back another. Their product, made from the thumbnails' sides
+ * Resizing along one axis is a matrix, and resizing back another. Their product, computed from the thumbnails' sides
  * `[batch, 1, 1]`, resizes each image of a batch by its own strength in one multiplication.
  *
  * @returns `[batch, side, side]`; the rows sum to 1
@@ -43,7 +43,7 @@ function thereAndBack(thumbnails: Tensor, side: number): Tensor {
 
   const centre = row.add(0.5).mul(ratio).sub(0.5); // of the thumbnail's pixel `row`, in the image
   const weights = triangle(column.sub(centre).div(ratio));
-  const down = weights.div(weights.sum(2, true).maximum(1e-6)); // rows beyond the thumbnail have no weights
+  const down = weights.div(weights.sum(2, true).maximum(1e-6)); // rows beyond the thumbnail have no weight
 
   const place = row.add(0.5).div(ratio).sub(0.5); // of the image's pixel `row`, in the thumbnail
   const up = triangle(column.sub(tf.minimum(tf.relu(place), thumbnails.sub(1))));

@@ -16,7 +16,7 @@ import {
   stepInputs,
 } from './inputs';
 
-/** How many of how many images were classified right, and which. */
+/** How many images of a split were classified right, and which. */
 export interface Count {
   readonly correct: number;
   readonly total: number;
@@ -25,13 +25,13 @@ export interface Count {
 }
 
 export interface CountOptions {
-  /** A strength of the distortion. Default: that of no distortion. */
+  /** Strength of the distortion. Default: no distortion. */
   readonly strength?: Strength;
   /** Seed of the images' random distortions. Default: 0. */
   readonly seed?: number;
-  /** Default: the interrupt of the notebook's cell. */
+  /** Stops the count. Default: the interrupt of the notebook's cell. */
   readonly signal?: AbortSignal;
-  /** After each batch that a network has answered at a strength, with its number of images. */
+  /** Called after each batch that a network has classified at a strength, with the batch's number of images. */
   readonly onImages?: (count: number) => void;
 }
 
@@ -46,19 +46,19 @@ export interface CountOfOne {
   readonly count: Count;
 }
 
-/** Images a batch at evaluation: as many as keep the memory of a training step. */
+/** Images per batch at evaluation: few enough to need no more memory than a training step. */
 export const BATCH_SIZE = 250;
 
-/** Bytes of distorted images that are made at a time for several networks. */
+/** Bytes of distorted images that are made at a time, to be shared by several networks. */
 const SHARED_BYTES = 256 * 2 ** 20;
 
 /** Images as a network takes them, normalised, with their labels. */
 type Labelled = { readonly images: Tensor4D; readonly labels: Tensor1D };
-/** Of which plan they are, and the place of the first in the split. */
+/** A batch with the index of its plan, and the place of its first image in the split. */
 type Shown = Labelled & { readonly plan: number; readonly start: number };
 
 /**
- * Counts right answers of a network, with its running statistics, on distorted images.
+ * Counts the right answers of a network, which uses its running statistics, on distorted images.
  *
  * The distortion of an image is seeded by (seed, image, distortion, strength), so that every network sees the same
  * pictures, whatever the batch. An attack is made on the network itself.
@@ -67,9 +67,9 @@ export class AccuracyMeter {
   readonly #steps;
 
   /**
-   * @param distortion Default: none, only undistorted images are counted.
+   * @param distortion Default: none; the images are not distorted.
    * @param execution `'eager'` runs op by op, to debug. Default: `'compiled'`.
-   * @throws ArgumentError if the network has other classes or another normalisation than the data set
+   * @throws ArgumentError if the network and the data set differ in classes or normalisation
    */
   constructor(
     private readonly network: Network,
@@ -104,7 +104,7 @@ export class AccuracyMeter {
     this.#steps = { clean: made(), distorted: made(distortion), answers, gradient };
   }
 
-  /** @throws ArgumentError if the strength is not one of the distortion */
+  /** Counts right answers at one strength. @throws ArgumentError if the distortion cannot have it */
   async count(split: Split, options: CountOptions = {}): Promise<Count> {
     const { strength, seed = 0, ...observed } = options;
     const plan = testPlan(this.distortion, strength, seed);
@@ -113,11 +113,11 @@ export class AccuracyMeter {
   }
 
   /**
-   * Counts the right answers of several networks, strength by strength on the same images; an attack goes network by
+   * Counts the right answers of several networks, strength by strength on the same images. An attack goes network by
    * network and computes the gradient at an image once for all strengths.
    *
-   * @param networks `become` gives the meter's network its weights, again for each part of the images.
-   * @throws ArgumentError if a strength is not one of the distortion
+   * @param networks `become` loads a network's weights into the meter's network; it is called again for each part of the images.
+   * @throws ArgumentError if the distortion cannot have a strength
    */
   async *countEach(
     split: Split,
@@ -146,7 +146,7 @@ export class AccuracyMeter {
     return this.distortion?.madeBy === 'attack';
   }
 
-  /** Gathers the answers of several networks to images of one plan, or of one network to images of several plans. */
+  /** Collects the answers of several networks to images of one plan, or of one network to images of several plans. */
   async #answers(
     split: Split,
     become: readonly (() => void)[],
@@ -184,7 +184,7 @@ export class AccuracyMeter {
     });
   }
 
-  /** A batch's images, distorted as planned, by an attack with the gradient at them; the caller's to dispose. */
+  /** Distorts a batch's images as planned; an attack uses their `gradient`. The caller disposes of the result. */
   #distort(batch: PlannedBatch, plan: ImagePlan, gradient?: Tensor4D): Labelled {
     return tf.tidy(() => {
       const { clean, distorted } = this.#steps;
@@ -196,12 +196,12 @@ export class AccuracyMeter {
     });
   }
 
-  /** The images of a split, distorted by each plan, so many batches at a time; the caller's to dispose. */
+  /** Yields a split's images, distorted by each plan, `batches` batches at a time. The caller disposes of them. */
   async *#shown(split: Split, plans: readonly ImagePlan[], batches: number, signal?: AbortSignal) {
     checkSplit(split, this.dataset);
     checkLabels(split, this.dataset);
     const isAttack = this.#isAttack;
-    if (isAttack) checkFinite(this.network.isFinite()); // before its gradient is taken
+    if (isAttack) checkFinite(this.network.isFinite()); // before its gradient is computed
     const planned = isAttack ? UNDISTORTED : plans[0];
     const reading = { batchSize: BATCH_SIZE, order: 'sequential', signal } as const;
     let part: Shown[] = [];
@@ -212,7 +212,7 @@ export class AccuracyMeter {
         const inputs = () => stepInputs(batch, this.dataset, planned);
         if (isAttack) {
           gradient = tf.tidy(() => this.#steps.gradient(inputs()).gradient as Tensor4D);
-          if (this.distortion?.steps === undefined) spared += stillIn(gradient); // others begin elsewhere
+          if (this.distortion?.steps === undefined) spared += stillIn(gradient); // attacks with steps start elsewhere
         }
         for (const [plan, each] of plans.entries()) {
           part.push({ ...this.#distort(batch, each, gradient), plan, start: batch.indices[0] });
@@ -226,11 +226,11 @@ export class AccuracyMeter {
       if (part.length > 0) yield part;
       if (spared > 0) {
         console.warn(
-          `${this.distortion?.title}: at ${spared} of ${split.length} images the gradient of the loss is 0, as of logits that are very large: the attack does nothing there, which is no robustness.`,
+          `${this.distortion?.title}: at ${spared} of ${split.length} images the gradient of the loss is 0, as it is for very large logits: the attack does nothing there, which is not robustness.`,
         );
       }
     } finally {
-      tf.dispose([...part, gradient]); // what an abort left
+      tf.dispose([...part, gradient]); // left over after an abort
     }
   }
 
@@ -240,17 +240,17 @@ export class AccuracyMeter {
   }
 }
 
-/** At how many images a gradient `[batch, S, S, 3]` is 0 all over. */
+/** Counts the images at which a gradient `[batch, S, S, 3]` is 0 everywhere. */
 function stillIn(gradient: Tensor4D): number {
   return tf.tidy(() => gradient.abs().max([1, 2, 3]).equal(0).sum().dataSync()[0]);
 }
 
-/** Answers, counted. */
+/** Counts the right answers in `answers`, 1 for right and 0 for wrong. */
 export function countOf(answers: Uint8Array): Count {
   return { correct: answers.reduce((sum, right) => sum + right, 0), total: answers.length, answers };
 }
 
-/** How test images are distorted at one strength; by default not at all. @throws ArgumentError if it is none */
+/** Plans the distortion of test images at one strength; default: none. @throws ArgumentError for an invalid strength */
 export function testPlan(
   distortion: Distortion | undefined,
   strength: Strength | undefined,
@@ -264,5 +264,5 @@ export function testPlan(
   return { distortion, strengthOf: () => strength, seedOf };
 }
 
-/** No image is distorted. */
+/** The plan that distorts no image. */
 export const UNDISTORTED: ImagePlan = { strengthOf: () => 0, seedOf: () => [0, 0] };

@@ -1,4 +1,4 @@
-/** Whether a network is right as often as it is sure: Guo et al. 2017 (arXiv 1706.04599). */
+/** Calibration, whether a network is right as often as its confidence says: Guo et al. 2017 (arXiv 1706.04599). */
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { batches } from '../data/batches';
 import type { ImageDataset, Split } from '../data/dataset';
@@ -11,7 +11,7 @@ import { checkFinite } from './checks';
 import { centreCrops, normalise } from './crops';
 import { type StepInputs, stepInputs } from './inputs';
 
-/** How sure a network was of its answers, and which were right. */
+/** A network's confidence in its answers, and which of them were right. */
 export interface Predictions {
   /** `[n]`: the softmax probability of the answer, 0..1. */
   readonly confidences: ArrayLike<number>;
@@ -19,13 +19,13 @@ export interface Predictions {
   readonly answers: ArrayLike<number>;
 }
 
-/** The answers that were about as sure. */
+/** The answers of similar confidence. */
 export interface ReliabilityBin {
   /** Confidences above `from`, up to `to`. */
   readonly from: number;
   readonly to: number;
   readonly count: number;
-  /** Mean confidence and share of right answers; `null` where there are no answers. */
+  /** Mean confidence and share of right answers; `null` if the bin is empty. */
   readonly confidence: number | null;
   readonly accuracy: number | null;
 }
@@ -36,20 +36,20 @@ export interface Calibration {
   /** Expected calibration error, 0..1: the mean over the answers of |accuracy − confidence| of their bin. */
   readonly ece: number;
   /**
-   * Its 95 % interval, by the basic bootstrap over the answers: 500 seeded draws. It goes further down than up, since the
-   * error of a few answers is more than that of all: bins with few answers are off by chance. Near an error of 0 it covers
+   * The error's 95 % interval, by the basic bootstrap over the answers with 500 seeded draws. It reaches further down than up,
+   * since fewer answers give a larger error: bins with few answers are off by chance. Near an error of 0 the interval covers
    * less than 95 %.
    */
   readonly low: number;
   readonly high: number;
 }
 
-/** The expected calibration error over bins of equal width; by default 15, as in the paper. */
+/** Computes the expected calibration error over bins of equal width, by default 15 as in Guo et al. */
 export function calibration({ confidences, answers }: Predictions, bins = 15): Calibration {
   const count = confidences.length;
   const binOf = (confidence: number) => Math.min(bins - 1, Math.max(0, Math.ceil(confidence * bins) - 1));
   const eceOf = (chosen: (at: number) => number): number => {
-    const gaps = new Float64Array(bins); // right answers less confidence
+    const gaps = new Float64Array(bins); // right answers minus confidences
     for (let at = 0; at < count; at++) {
       const one = chosen(at);
       gaps[binOf(confidences[one])] += answers[one] - confidences[one];
@@ -78,7 +78,7 @@ export function calibration({ confidences, answers }: Predictions, bins = 15): C
   };
 }
 
-/** What a network answers to the undistorted images of a split, and how sure it is. */
+/** Returns a network's confidence in its answers to the undistorted images of a split, and which of them are right. */
 export async function predictions(
   network: Network,
   dataset: ImageDataset,

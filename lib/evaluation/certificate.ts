@@ -20,23 +20,23 @@ import { checkFinite, checkFits } from './checks';
 import { centreCrops, normalise } from './crops';
 import { accuracyInterval, type EvaluateOptions } from './evaluate';
 
-/** Noisy images of a pass. */
+/** Noisy images per forward pass. */
 const TOGETHER = 100;
 
-/** What the smoothed network says of one image. */
+/** The smoothed network's answer to one image, and its certified radius. */
 export interface Certificate {
   readonly label: number;
-  /** The class that the smoothed network answers; `null` where it abstains. */
+  /** The class that the smoothed network answers; `null` if it abstains. */
   readonly answer: number | null;
-  /** The answer is the same for every image within this ℓ₂ distance, of values 0..1; 0 where it abstains. */
+  /** The ℓ₂ distance, for values 0..1, within which every image gets the same answer; 0 if the network abstains. */
   readonly radius: number;
 }
 
 /** A network, its noise, and the images that are certified. */
 export interface CertifyOptions extends Pick<EvaluateOptions, 'network' | 'dataset' | 'seed' | 'signal'> {
-  /** Deviation σ of the Gaussian noise, > 0, of values 0..1; noisy images are not clipped. */
+  /** Standard deviation σ of the Gaussian noise, > 0, for values 0..1; noisy images are not clipped. */
   readonly sigma: number;
-  /** How many test images, stratified over the classes. Default: 100. */
+  /** Number of test images, stratified over the classes. Default: 100. */
   readonly images?: number;
   /** Noisy images that choose the answer, n₀. Default: 100. */
   readonly choosing?: number;
@@ -48,10 +48,10 @@ export interface CertifyOptions extends Pick<EvaluateOptions, 'network' | 'datas
 }
 
 /**
- * Certifies the network that answers what `network` answers most often under Gaussian noise (procedure CERTIFY, section
- * 3.2.2): training with that noise, by DA or ST, is what makes its radii large.
+ * Certifies the smoothed network, which gives the answer that `network` gives most often under Gaussian noise (procedure
+ * CERTIFY, section 3.2.2). Training with that noise, by DA or ST, is what makes its radii large.
  *
- * @throws ArgumentError for σ, samples or a failure probability out of range, or a network of other classes than the data set
+ * @throws ArgumentError for σ, samples or a failure probability out of range, or a network that does not fit the data set
  */
 export async function certify(options: CertifyOptions): Promise<readonly Certificate[]> {
   checkOptions(
@@ -77,7 +77,7 @@ export async function certify(options: CertifyOptions): Promise<readonly Certifi
     const logits = logitsOf(network, normalise(noisy, dataset), { training: false });
     return { answers: logits.argMax(1), finite: logits.isFinite().all() };
   });
-  /** How often each class was answered. */
+  /** Counts how often the network answers each class. */
   const answersTo = async ({ images, indices: [image] }: Batch, count: number, what: string) => {
     const counts = new Array<number>(network.classes).fill(0);
     for (let from = 0; from < count; from += TOGETHER) {
@@ -112,8 +112,8 @@ export async function certify(options: CertifyOptions): Promise<readonly Certifi
 }
 
 /**
- * The radius σ Φ⁻¹(p) of an answer given to `count` of `samples` noisy images, p the Clopper–Pearson lower bound of its
- * probability; 0 where p is not above a half.
+ * Returns the radius σ Φ⁻¹(p) of an answer that `count` of `samples` noisy images got, where p is the Clopper–Pearson lower
+ * bound of its probability; 0 unless p is above a half.
  */
 export function certifiedRadius(
   count: number,
@@ -125,7 +125,7 @@ export function certifiedRadius(
   return lower > 0.5 ? sigma * jStat.normal.inv(lower, 0, 1) : 0;
 }
 
-/** The share of images that are answered right and certified at a radius or beyond; who abstains is wrong. */
+/** Returns the share of images with the right answer and a radius of at least `radius`; an abstention counts as wrong. */
 export function certifiedAccuracy(
   certificates: readonly Certificate[],
   radius: number,

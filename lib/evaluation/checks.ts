@@ -1,4 +1,4 @@
-/** What is refused before a wrong number comes of it. */
+/** Checks that refuse an input before it leads to a wrong number. */
 import { checkIsSplit, type ImageDataset, type Normalisation, type Split } from '../data/dataset';
 import { perSplit } from '../data/store';
 import type { Distortion } from '../distortions';
@@ -6,10 +6,10 @@ import { ArgumentError, UserError } from '../io/errors';
 import { shown } from '../io/options';
 import type { Network } from '../model/network';
 
-/** What rounding may add to 0..1. */
+/** How far rounding may take a value out of 0..1. */
 const ROUNDING = 1e-3;
 
-/** @throws ArgumentError if distorted images are no numbers, or leave 0..1: they would be pictures of something else */
+/** @throws ArgumentError if values of distorted images are NaN or leave 0..1, as no picture's values do */
 export function checkRange(
   distortion: Distortion,
   [least, most]: ArrayLike<number> & Iterable<number>,
@@ -21,7 +21,7 @@ export function checkRange(
   );
 }
 
-/** @throws UserError if weights or logits are NaN or infinite: a compiled ReLU would hide it, and the answer look like any other */
+/** @throws UserError if weights or logits are NaN or infinite: a compiled ReLU would hide it, and the answer would look normal */
 export function checkFinite(areFinite: boolean): void {
   if (areFinite) return;
   throw new UserError('The network answers with NaN or an infinite number.', {
@@ -29,7 +29,7 @@ export function checkFinite(areFinite: boolean): void {
   });
 }
 
-/** @throws ArgumentError if a split is none, or one of another data set */
+/** @throws ArgumentError if `split` is not a split, or belongs to another data set */
 export function checkSplit(split: Split, { name, test }: Pick<ImageDataset, 'name' | 'test'>): void {
   checkIsSplit(split);
   if (split.store.digest === test.store.digest) return;
@@ -38,7 +38,7 @@ export function checkSplit(split: Split, { name, test }: Pick<ImageDataset, 'nam
   });
 }
 
-/** @throws ArgumentError if an image of the split lacks the label of a class */
+/** @throws ArgumentError if an image of the split has no label, or one that is not a class */
 export function checkLabels(
   { name, labels, length }: Split,
   { classNames }: Pick<ImageDataset, 'classNames'>,
@@ -52,7 +52,7 @@ export function checkLabels(
   );
 }
 
-/** @throws ArgumentError if the splits come from stores that differ in what their labels mean, or in the side of their squares */
+/** @throws ArgumentError if the splits come from stores with different classes, or with squares of different sides */
 function checkSplits(dataset: Partial<ImageDataset>): void {
   const { train: first, ...others } = perSplit((split) => dataset[split]?.store.header);
   if (first === undefined) return;
@@ -62,16 +62,16 @@ function checkSplits(dataset: Partial<ImageDataset>): void {
   const textOf = ({ name, side, classNames }: typeof first) =>
     `${name}, of ${side} px and the classes ${shown(classNames)}`;
   throw new ArgumentError(`The splits are of data sets that differ: ${textOf(first)}; ${textOf(other)}.`, {
-    cure: 'Build the other one with the same side and folders of the same classes, also of those that it lacks pictures of.',
+    cure: 'Build the other one with the same side and folders of the same classes, even if some stay empty.',
   });
 }
 
-/** Of a channel's values 0..1; below it are rounding errors. */
+/** The least deviation of a channel's values 0..1; a smaller one is a rounding error. */
 const LEAST_DEVIATION = 1e-6;
 
 /**
- * @throws ArgumentError if the network has other classes, or another normalisation, than the data set, or the data set no
- *   mean within 0..1, or no deviation to divide by
+ * @throws ArgumentError if the network and the data set differ in classes or normalisation, or if the data set has a mean
+ *   outside 0..1 or a deviation of 0
  */
 export function checkFits(
   network: Pick<Network, 'classes' | 'normalisation' | 'pictureForm'>,
@@ -121,7 +121,7 @@ export function checkFits(
   if (normalisation === undefined || textOf(normalisation) === textOf(dataset)) return;
   throw new ArgumentError(
     `The network takes images of ${textOf(normalisation)}, but those of the data set ${name} have ${textOf(dataset)}.`,
-    { cure: 'Give it { ...dataset, ...network.normalisation }; to train it anew, set that to undefined.' },
+    { cure: 'Give it { ...dataset, ...network.normalisation }; to retrain it, set the latter to undefined.' },
   );
 }
 

@@ -3,7 +3,7 @@ import { centreOffset } from '../data/geometry';
 import { ArgumentError } from '../io/errors';
 import { castTo, slice, type Tensor4D, tf } from '../tensorflow';
 
-/** The centre crops of source squares, as floats: `[batch, side, side, 3]` uint8 → `[batch, S, S, 3]`, 0..1. */
+/** Cuts the centre crops of source squares, as floats: `[batch, side, side, 3]` uint8 → `[batch, S, S, 3]`, 0..1. */
 export function centreCrops(squares: Tensor4D, cropSide: number): Tensor4D {
   const [batch, side] = squares.shape;
   const start = startOf(side, cropSide);
@@ -11,12 +11,12 @@ export function centreCrops(squares: Tensor4D, cropSide: number): Tensor4D {
   return unitFloats(crops);
 }
 
-/** uint8 values as floats 0..1. */
+/** Converts uint8 values to floats 0..1. */
 export function unitFloats(images: Tensor4D): Tensor4D {
   return castTo(images, 'float32').div(255);
 }
 
-/** The centre crop of a source square, as bytes of its own: `[side, side, 3]` → `[S, S, 3]`. */
+/** Copies the centre crop of a source square: `[side, side, 3]` → `[S, S, 3]`. */
 export function centreCrop(square: Uint8Array, side: number, cropSide: number): Uint8Array<ArrayBuffer> {
   const start = startOf(side, cropSide);
   const crop = new Uint8Array(cropSide * cropSide * 3);
@@ -34,14 +34,14 @@ function startOf(side: number, cropSide: number): number {
   });
 }
 
-/** (x − mean) / deviation with the statistics of the undistorted training set (section 4.1). */
+/** Computes (x − mean) / deviation with the statistics of the undistorted training set (section 4.1). */
 export function normalise(images: Tensor4D, { mean, deviation }: Normalisation): Tensor4D {
   const [, , width, channels] = images.shape;
-  // A whole row of pixels at a time: three numbers along the last axis take TensorFlow eight times as long.
+  // Computes whole rows of pixels: with three numbers along the last axis TensorFlow takes eight times as long.
   const ofRow = (values: readonly number[]) => tf.tile(tf.tensor1d([...values]), [width]);
   const rows = images.reshape([-1, width * channels]);
-  // Multiply by the inverses of three numbers. TensorFlow's optimizer makes the same of a division, but inverts a whole row by
-  // other code, whose last bit differs.
+  // Multiplies by the inverses of three numbers. TensorFlow's optimizer turns a division into the same, but inverts a whole row
+  // by other code, whose last bit differs.
   const inverse = deviation.map((of) => 1 / Math.fround(of));
   return rows.sub(ofRow(mean)).mul(ofRow(inverse)).reshape(images.shape);
 }

@@ -9,22 +9,22 @@ import { AccuracyMeter, type Count, type CountOptions } from './accuracy';
 
 /** How many test images a network got right at one strength of one distortion. */
 export interface EvaluationRow {
-  /** Its name. */
+  /** Name of the distortion. */
   readonly distortion: string;
-  /** Of one's own: tells it from others that have had its name. */
+  /** Hash of a custom distortion's definition: tells it from others that have had its name. */
   readonly definition?: string;
   readonly strength: Strength;
   /** Seed of the images' random distortions. */
   readonly seed: number;
   readonly correct: number;
   readonly total: number;
-  /** Tells the images, 16 hexadecimal digits; left out on disk, where a run's tests are of its data set's test images. */
+  /** Digest of the images, 16 hexadecimal digits; left out on disk, where a run's tests use its data set's test images. */
   readonly images?: string;
-  /** Which of the images: a bit each, the first the highest of the first byte, in base64. */
+  /** Which images were right, in base64: a bit for each, beginning with the highest bit of the first byte. */
   readonly answers?: string;
 }
 
-/** A count as a row. */
+/** Turns a count into a row. */
 export function rowOf(
   what: Pick<EvaluationRow, 'distortion' | 'definition' | 'strength' | 'seed'>,
   { correct, total, answers }: Count,
@@ -32,14 +32,14 @@ export function rowOf(
   return { ...what, correct, total, answers: packedAnswers(answers) };
 }
 
-/** `[n]` of 0 and 1 as bits in base64. */
+/** Packs `[n]` zeros and ones as bits in base64. */
 export function packedAnswers(answers: Uint8Array): string {
   const bytes = Buffer.alloc(Math.ceil(answers.length / 8));
   for (const [image, right] of answers.entries()) bytes[image >> 3] |= right << (7 - (image & 7));
   return bytes.toString('base64');
 }
 
-/** `[total]`: 1 for each image that was classified right, else 0; undefined where that was not kept. */
+/** Unpacks a row's answers, `[total]`: 1 for each image that was classified right, else 0; undefined if not kept. */
 export function answersOf({ answers, total }: EvaluationRow): Uint8Array | undefined {
   if (answers === undefined) return undefined;
   const bytes = Buffer.from(answers, 'base64');
@@ -56,16 +56,16 @@ export interface EvaluateOptions
   readonly dataset: ImageDataset;
   /** Default: the data set's test images. */
   readonly split?: Split;
-  /** Itself or its name. */
+  /** The distortion or its name. */
   readonly distortion: Distortion | string;
   /** Default: the distortion's test grid. */
   readonly strengths?: readonly Strength[];
 }
 
 /**
- * Accuracy against strength: one row a strength, each as soon as it is counted.
+ * Measures accuracy against strength: yields one row per strength, as soon as it is counted.
  *
- * Every network sees the same distorted pictures, and at the strength of no distortion the pictures themselves.
+ * Every network sees the same distorted pictures, and at the strength of no distortion the undistorted ones.
  */
 export async function* evaluate(options: EvaluateOptions): AsyncGenerator<EvaluationRow, void, void> {
   checkOptions('evaluate', options, 'network! dataset! split distortion! strengths seed execution signal');
@@ -92,7 +92,7 @@ export async function* evaluate(options: EvaluateOptions): AsyncGenerator<Evalua
 /** The normal distribution's 97.5 % point. */
 export const Z = 1.959964;
 
-/** The accuracy of a row, 0..1, and its 95 % Wilson score interval: what the number of test images leaves open. */
+/** Returns a row's accuracy, 0..1, and its 95 % Wilson score interval, the uncertainty from the number of test images. */
 export function accuracyInterval({ correct, total }: Pick<EvaluationRow, 'correct' | 'total'>): {
   readonly accuracy: number;
   readonly low: number;
@@ -110,11 +110,11 @@ export function accuracyInterval({ correct, total }: Pick<EvaluationRow, 'correc
 }
 
 /**
- * Subtracts the accuracy of another network on the same test images, −1..1, with the 95 % interval of the difference
- * (Agresti and Min 2005, for paired proportions). It is narrower than those of both accuracies, since images that both get
- * right, or both wrong, do not count. It leaves out what another seed of the training would change.
+ * Returns the gain in accuracy over another network on the same test images, −1..1, with its 95 % interval (Agresti and Min
+ * 2005, for paired proportions). The interval is narrower than those of the two accuracies, since images that both networks
+ * get right, or both wrong, do not count. It does not cover the seed of the training.
  *
- * @throws ArgumentError for rows of another distortion, strength, seed or other images, or without answers
+ * @throws ArgumentError for rows that differ in distortion, strength, seed or images, or that have no answers
  */
 export function accuracyGain(row: EvaluationRow, reference: EvaluationRow) {
   const areDefined = row.definition !== undefined && reference.definition !== undefined;
@@ -122,7 +122,7 @@ export function accuracyGain(row: EvaluationRow, reference: EvaluationRow) {
     `${total} images, ${distortion}${areDefined ? ` (${definition})` : ''} at ${JSON.stringify(strength)}, seed ${seed}`;
   if (ofImages(row) !== ofImages(reference)) {
     throw new ArgumentError(
-      `A gain is of the same test images, but these are ${ofImages(row)}, and ${ofImages(reference)}.`,
+      `A gain needs the same test images, but these are ${ofImages(row)}, and ${ofImages(reference)}.`,
     );
   }
   const [answers, others] = [answersOf(row), answersOf(reference)];
@@ -131,13 +131,13 @@ export function accuracyGain(row: EvaluationRow, reference: EvaluationRow) {
   }
   const areKnown = row.images !== undefined && reference.images !== undefined;
   if (areKnown && row.images !== reference.images) {
-    throw new ArgumentError('A gain is of the same test images, but these rows are of different ones.', {
+    throw new ArgumentError('A gain needs the same test images, but these rows are of different ones.', {
       cure: 'Give both calls of evaluate the same data set, and the same subset as split.',
     });
   }
   const more = row.correct - reference.correct;
   const differing = answers.filter((right, image) => right !== others[image]).length;
-  // Half an image more for each of the four pairs of answers.
+  // Adds half an image to each of the four pairs of answers.
   const total = row.total + 2;
   const half = (Z * Math.sqrt(differing + 1 - more ** 2 / total)) / total;
   const within = (bound: number) => Math.max(-1, Math.min(1, bound));
@@ -145,7 +145,7 @@ export function accuracyGain(row: EvaluationRow, reference: EvaluationRow) {
 }
 
 /**
- * Rows as a curve's points, with what the number of test images leaves open.
+ * Turns rows into the points of a curve, with the intervals of {@link accuracyInterval}.
  *
  * @throws ArgumentError for rows of a composition, whose strengths have no place on one axis
  */

@@ -1,4 +1,4 @@
-/** From a batch that was read to the images x and x′ of a step. */
+/** Turns a batch that was read into the images x and x′ of a step. */
 import { isDeepStrictEqual } from 'node:util';
 import pMap from 'p-map';
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
@@ -14,20 +14,20 @@ import { ownCode, ownError } from '../tensorflow/graph';
 import { gradientOf } from '../tensorflow/optimizer';
 import { centreCrop, centreCrops, normalise, unitFloats } from './crops';
 
-/** How each image is distorted; an image is known by its place in the split. */
+/** How each image is distorted; an image is identified by its place in the split. */
 export interface ImagePlan {
   readonly distortion?: Distortion;
   readonly strengthOf: (image: number) => Strength;
   readonly seedOf: (image: number) => readonly [number, number];
 }
 
-/** A batch with its crops as the distortion's `make` has left them. */
+/** A batch with the crops that the distortion's `make` has returned. */
 export interface PlannedBatch extends Pick<Batch, 'images' | 'labels' | 'indices'> {
-  /** `[n, S, S, 3]`; there where the distortion has `make`. */
+  /** `[n, S, S, 3]`; present if the distortion has `make`. */
   readonly made?: Uint8Array<ArrayBuffer>;
 }
 
-/** Reads a split as {@link batches} does, and calls the distortion's `make`; `waitMs` counts the time of both. */
+/** Reads a split as {@link batches} does, and calls the distortion's `make`; `waitMs` includes the time of both. */
 export async function* plannedBatches(
   split: Split,
   dataset: Pick<ImageDataset, 'sourceSide' | 'cropSide'>,
@@ -41,10 +41,10 @@ export async function* plannedBatches(
   }
 }
 
-/** Images in the hands of `make` at a time: two for each of libuv's threads, on which sharp works. */
+/** Images that `make` works on at a time: two for each of libuv's threads, which sharp uses. */
 const CONCURRENCY = 2 * Number(process.env.UV_THREADPOOL_SIZE ?? 4);
 
-/** Calls the distortion's `make` for each image of a batch that it is planned for. @throws ArgumentError where it gives no image */
+/** Calls the distortion's `make` for each image to be distorted. @throws ArgumentError for a wrong or irreproducible result */
 export async function madeAsPlanned(
   batch: PlannedBatch,
   { sourceSide, cropSide }: Pick<ImageDataset, 'sourceSide' | 'cropSide'>,
@@ -52,7 +52,7 @@ export async function madeAsPlanned(
 ): Promise<PlannedBatch> {
   if (distortion?.make === undefined) return batch;
   const { title, make, none } = distortion;
-  const first = (strength: Strength) => [strength].flat()[0] as number; // of a composition, `make` is the first part's
+  const first = (strength: Strength) => [strength].flat()[0] as number; // a composition has the `make` of its first part
   const length = 3 * cropSide ** 2;
   const made = new Uint8Array(batch.indices.length * length);
   const distorted = async (image: number, place: number) => {
@@ -76,7 +76,7 @@ export async function madeAsPlanned(
   const one = async (image: number, place: number) => {
     const pixels = await distorted(image, place);
     made.set(pixels, place * length);
-    // Looked at once a pass, since it costs a second call.
+    // Checked for one image per pass, since it costs a second call.
     if (image === 0 && !isDeepStrictEqual(await distorted(image, place), pixels)) {
       throw new ArgumentError(`${title}: make gives other pixels when it is called again for one image.`, {
         cure: 'Take random numbers from `random`, not from Math.random or the clock: every network sees the same pictures.',
@@ -87,26 +87,26 @@ export async function madeAsPlanned(
   return { ...batch, made };
 }
 
-/** `Array`, `Promise`, `undefined`: what messages say of a value that is too long to be shown. */
+/** Names the kind of a value that is too long for a message: `Array`, `Promise`, `undefined`. */
 const kindOf = (value: unknown) => (value == null ? String(value) : Object(value).constructor?.name);
 
 const isBytes = (value: unknown) => value instanceof Uint8Array || value instanceof Uint8ClampedArray;
 
-/** What a compiled step is given of a batch; see DistortionInput. */
+/** A batch as the input of a compiled step; see DistortionInput. */
 export type StepInputs = {
   readonly squares: Tensor4D;
   /** `[batch]`, int32 */
   readonly labels: Tensor1D;
   readonly seeds: Tensor2D;
-  /** `[batch]`, of a composition `[batch, parts]` */
+  /** `[batch]`, or `[batch, parts]` for a composition */
   readonly strengths: Tensor;
   /** `[batch, S, S, 3]`, uint8: the crops after the distortion's `make`. */
   readonly made?: Tensor4D;
-  /** `[batch, S, S, 3]`: ∇ₓ L₀ at the crops, where it was computed before. */
+  /** `[batch, S, S, 3]`: ∇ₓ L₀ at the crops, if it was computed before. */
   readonly gradient?: Tensor4D;
 };
 
-/** A batch as tensors; the caller's to dispose (or a tidy's). */
+/** Converts a batch to tensors; the caller, or a tidy, disposes of them. */
 export function stepInputs(
   { images, made, labels, indices }: PlannedBatch,
   { sourceSide, cropSide }: Pick<ImageDataset, 'sourceSide' | 'cropSide'>,
@@ -114,7 +114,7 @@ export function stepInputs(
 ): StepInputs {
   const count = labels.length;
   const order = [...indices];
-  // Where no number stands for no distortion, none is needed here.
+  // `null`, which means no distortion, becomes 0.
   const strengths = order.map((image) => strengthOf(image) ?? 0);
   const pictures = (bytes: Uint8Array, side: number) =>
     uint8Tensor(bytes, [count, side, side, 3]) as Tensor4D;
@@ -134,17 +134,17 @@ export interface NetworkOnImages {
   readonly f: (images: Tensor4D) => Tensor2D;
 }
 
-/** ∇ₓ L₀ of a network at images `[batch, S, S, 3]`, 0..1. */
+/** Returns ∇ₓ L₀ of a network at images `[batch, S, S, 3]`, 0..1. */
 export function gradientAt(images: Tensor4D, labels: Tensor1D, { dataset, f }: NetworkOnImages): Tensor4D {
   return gradientOf((x) => taskLoss(f(normalise(x, dataset)), labels), images);
 }
 
-/** Far from the seeds that parts of a composition add up to. */
+/** Offset of the seeds of x″, far beyond the offsets of the parts of a composition. */
 const OTHER_SEEDS = 1 << 20;
 
 /**
- * The images of a step: crops x and distorted crops x′, both `[batch, S, S, 3]`, 0..1; without a distortion the same.
- * `again` distorts the crops by other random numbers.
+ * Returns the images of a step: crops x and distorted crops x′, both `[batch, S, S, 3]`, 0..1, and equal without a distortion.
+ * `again` returns x″: the crops distorted with other random numbers.
  */
 export function imagePair(
   { squares, labels, seeds, strengths, made, gradient }: StepInputs,
@@ -200,7 +200,7 @@ export function imagePair(
 const OF_SHAPES =
   'It is given strengths [batch]: reshape([-1, 1, 1, 1]) brings them to the crops, [batch, S, S, 3].';
 
-/** Says that a distortion with `make` has no x″. */
+/** Error for a loss that needs x″ from a distortion with `make`, which has none. */
 export function madeOnceError({ title }: Distortion): ArgumentError {
   return new ArgumentError(
     `The loss distorts each image twice, but ${title} is made once, when the image is read.`,

@@ -1,4 +1,4 @@
-/** The part of jstat that is used; it brings no types. */
+/** Types for the part of jstat that is used; jstat has none of its own. */
 declare module 'jstat' {
   export const jStat: {
     readonly beta: { readonly inv: (probability: number, alpha: number, beta: number) => number };

@@ -19,10 +19,10 @@ export interface PictureOptions extends Pick<EvaluateOptions, 'dataset' | 'split
 }
 
 /**
- * Some distorted images, to look at: the same pictures that `evaluate` shows to a network.
+ * Distorts some images to look at: they are the pictures that `evaluate` shows to a network.
  *
- * @returns `[indices.length, S, S, 3]`, 0..1; the caller's to dispose
- * @throws ArgumentError if the strength is not one of the distortion, or an attack has no network, or one of another data set
+ * @returns `[indices.length, S, S, 3]`, 0..1; the caller disposes of it
+ * @throws ArgumentError for an invalid strength, an attack without a network, or a network that does not fit the data set
  */
 export async function distortedImages(options: PictureOptions): Promise<Tensor4D> {
   checkOptions('distortedImages', options, 'dataset! split indices! distortion! strength! seed network');
@@ -48,7 +48,7 @@ export async function distortedImages(options: PictureOptions): Promise<Tensor4D
   return tf.tidy(() => compile(pair, { execution: 'eager' })(stepInputs(made, dataset, plan)).distorted);
 }
 
-/** Looks at the first training images, distorted. @throws ArgumentError if they leave 0..1 */
+/** Checks the first eight training images, distorted. @throws ArgumentError if their values leave 0..1 */
 export async function checkDistorted(options: Omit<PictureOptions, 'split' | 'indices'>): Promise<void> {
   const split = options.dataset.train;
   const images = await distortedImages({ ...options, split, indices: [...split.labels.keys()].slice(0, 8) });

@@ -9,32 +9,32 @@ import { castTo, type Tensor4D, tf, uint8Tensor } from '../tensorflow';
 import { checkFinite, checkFits } from './checks';
 import { centreCrops, normalise } from './crops';
 
-/** What a network says to a picture. */
+/** A network's prediction for a picture. */
 export interface Prediction {
   /** The most probable class. */
   readonly className: string;
   /** Its probability, 0..1. */
   readonly probability: number;
-  /** Of every class, in the order of the data set's `classNames`. */
+  /** The probability of every class, in the order of the data set's `classNames`. */
   readonly probabilities: readonly number[];
 }
 
 /** Which network is asked, and about which pictures. */
 export interface PredictOptions {
   readonly network: Network;
-  /** What the network was trained on. Default: what training or loading here has told it. */
+  /** What the network was trained on. Default: what it remembers of its training, or of the file it was loaded from. */
   readonly dataset?: PictureForm & Normalisation & Pick<ImageDataset, 'name'>;
-  /** Files, or what is in them: JPEG, PNG, WebP, …, of any size. */
+  /** Files, or their contents: JPEG, PNG, WebP, …, of any size. */
   readonly pictures: readonly (string | Uint8Array)[];
 }
 
 /**
- * Asks a network about pictures outside its data set. They become squares, centre crops and normalised floats as the data
- * set's did.
+ * Asks a network about pictures outside its data set. They are turned into squares, centre crops and normalised floats, as
+ * those of the data set were.
  *
- * @returns one for each picture
- * @throws ArgumentError if the network has other classes or another normalisation than the data set; DataError that says
- *   which picture cannot be read
+ * @returns one prediction for each picture
+ * @throws ArgumentError if the network and the data set differ in classes or normalisation; DataError naming a picture that
+ *   cannot be read
  */
 export async function predict(options: PredictOptions): Promise<readonly Prediction[]> {
   checkOptions('predict', options, 'network! dataset pictures!');
@@ -71,7 +71,7 @@ export async function predict(options: PredictOptions): Promise<readonly Predict
   return found;
 }
 
-/** @throws ArgumentError if a network does not know its pictures */
+/** Returns what a network remembers of its data set. @throws ArgumentError if it remembers nothing */
 function knownBy({ pictureForm, normalisation }: Network): NonNullable<PredictOptions['dataset']> {
   if (pictureForm && normalisation) return { name: 'of its training', ...pictureForm, ...normalisation };
   throw new ArgumentError('predict: the network does not know what its pictures are.', {

@@ -1,50 +1,50 @@
-/** What a robustness report says, and the measures that are made of it. */
+/** The contents of a robustness report, and the measures computed from it. */
 import type { Normalisation } from '../data/dataset';
 import { corruptions } from '../distortions';
 import { ArgumentError } from '../io/errors';
 import type { Calibration } from './calibration';
 import { accuracyInterval, answersOf, type EvaluationRow, Z } from './evaluate';
 
-/** Where the undistorted images stand among the rows. */
+/** Marks the row of the undistorted images. */
 export const CLEAN = { distortion: 'none', strength: 0 } as const;
 
-/** What decides the numbers of a report: two of the same can be compared, and one be gone on with. */
+/** What determines the numbers of a report, and so whether it can be resumed, or compared with another. */
 export interface ReportSubject {
-  /** What the network is called. */
+  /** Name of the network. */
   readonly network: string;
-  /** Tells its weights: 16 hexadecimal digits. */
+  /** Digest of its weights, 16 hexadecimal digits. */
   readonly weights: string;
-  /** Tells what it computes with them; reports of earlier versions do not say it, nor `split`. */
+  /** Digest of what it computes with them; like `split`, missing from reports of earlier versions. */
   readonly graph?: string;
   readonly dataset: {
     readonly name: string;
-    /** Of the pictures, their classes and their order, as they are stored, in 16 hexadecimal digits. */
+    /** Digest of the pictures, their classes and their order, as they are stored, 16 hexadecimal digits. */
     readonly digest: string;
     readonly classes: number;
     /** Side of the crop that the network sees, in pixels. */
     readonly side: number;
-    /** How many of the test images, stratified. */
+    /** Number of test images, stratified over the classes. */
     readonly images: number;
   };
-  /** Tells the test images and their order. */
+  /** Digest of the test images and their order. */
   readonly split?: string;
   readonly normalisation: Normalisation;
-  /** Of the images' random distortions. */
+  /** Seed of the images' random distortions. */
   readonly seed: number;
-  /** Random starts of PGD, where there are several. */
+  /** Random starts of PGD, if there are several. */
   readonly restarts?: number;
 }
 
-/** A robustness report: plain JSON, of which {@link reportSummary} makes the measures. */
+/** A robustness report: plain JSON, from which {@link reportSummary} computes the measures. */
 export interface RobustnessReport extends ReportSubject {
   readonly format: 1;
-  /** One for each corruption and severity, distortion and strength, attack and ε; the undistorted images first. */
+  /** One for each corruption and severity, distortion and strength, attack and ε; the undistorted images come first. */
   readonly rows: readonly EvaluationRow[];
-  /** On the undistorted images. */
+  /** Calibration on the undistorted images. */
   readonly calibration: Calibration;
 }
 
-/** What the measures are made of: a {@link RobustnessReport}, or the tests of a run. */
+/** What the measures are computed from: a {@link RobustnessReport}, or the tests of a run. */
 export interface CountedReport
   extends Pick<RobustnessReport, 'network' | 'seed' | 'rows' | 'split'>,
     Partial<Pick<RobustnessReport, 'calibration'>> {
@@ -52,7 +52,7 @@ export interface CountedReport
     Partial<Pick<ReportSubject['dataset'], 'side'>>;
 }
 
-/** A share with its 95 % interval, 0..1 (errors over a baseline's may be above 1). */
+/** A share with its 95 % interval, 0..1 (errors divided by a baseline's may be above 1). */
 export interface Measured {
   readonly value: number;
   readonly low: number;
@@ -66,28 +66,28 @@ export interface ReportSummary {
   /** Mean accuracy over the fifteen corruptions and their severities. */
   readonly corrupted: Measured;
   /**
-   * Mean corruption error (Hendrycks & Dietterich): of each of the fifteen, errors over the severities by those of the
-   * baseline, averaged. The interval is that of the images, which both networks saw.
+   * Mean corruption error (Hendrycks & Dietterich): for each of the fifteen, the errors over the severities divided by those
+   * of the baseline, then the mean. The interval covers the choice of images, which both networks saw.
    */
   readonly mCE?: Measured;
   /**
-   * The same of the errors above those on undistorted images. Where the baseline loses hardly anything by a corruption, as
-   * small images do by JPEG, this divides by almost nothing.
+   * The same, for the errors beyond those on undistorted images. Where a corruption costs the baseline hardly anything, as
+   * JPEG does on small images, this divides by almost nothing.
    */
   readonly relativeMCE?: Measured;
-  /** Of a measure that is left out, the corruption under which these images do not tell what it would divide by from 0. */
+  /** For a measure that is left out, the corruption whose divisor cannot be told from 0 with these images. */
   readonly undivided?: Readonly<Partial<Record<'mCE' | 'relativeMCE', string>>>;
-  /** Whose errors they are divided by. */
+  /** Name of the network whose errors are the divisors. */
   readonly baseline?: string;
-  /** Expected calibration error on the undistorted images, its interval by the bootstrap; where that was measured. */
+  /** Expected calibration error on the undistorted images, with its bootstrap interval, if it was measured. */
   readonly ece?: Measured;
 }
 
 /**
- * The measures of a report.
+ * Computes the measures of a report.
  *
- * @param baseline The report of the network that errors are divided by; without one there is no mCE.
- * @throws ArgumentError if the baseline was measured on other pictures or with another seed, or either lacks a corruption
+ * @param baseline The report of the network whose errors are the divisors; without one there is no mCE.
+ * @throws ArgumentError if the baseline was measured on other pictures or with another seed, or a report lacks a corruption
  */
 export function reportSummary(report: CountedReport, baseline?: CountedReport): ReportSummary {
   const { accuracy, ...interval } = accuracyInterval(cleanOf(report));
@@ -97,7 +97,7 @@ export function reportSummary(report: CountedReport, baseline?: CountedReport): 
   const all = rights.flat();
   const images = Array.from({ length: report.dataset.images }, (_, image) => image);
   const mean = meanOf(images.map((image) => average(all.map((answers) => answers[image]))));
-  // Where no image differs from another, one test of each is all that they tell.
+  // If all images have the same mean, their variance is 0: takes the interval of one test per image.
   const asOneTest = () => accuracyInterval({ correct: mean.value * images.length, total: images.length });
   const { low, high } = mean.low < mean.high ? mean : asOneTest();
   const corrupted = { value: mean.value, low: Math.max(0, low), high: Math.min(1, high) };
@@ -108,7 +108,7 @@ export function reportSummary(report: CountedReport, baseline?: CountedReport): 
   checkComparable(report, baseline);
   const others = benchmark.map(({ name }) => severitiesOf(baseline, name));
   const [cleanAnswers, baseClean] = [report, baseline].map((of) => answersIn(cleanOf(of)));
-  /** Errors, less those of `less`, by those of the baseline: the mean over the corruptions; or which of them forbids it. */
+  /** Errors minus `less`, divided by the baseline's, as a mean over the corruptions; or the one that forbids the division. */
   const ratio = (less: (answers: Uint8Array, image: number) => number) => {
     const errors = (severities: readonly Uint8Array[], clean: Uint8Array) =>
       images.map((image) => average(severities.map((answers) => 1 - answers[image])) - less(clean, image));
@@ -120,7 +120,7 @@ export function reportSummary(report: CountedReport, baseline?: CountedReport): 
     if (unsure >= 0) return { undivided: benchmark[unsure].title };
     const divisors = pairs.map(({ base }) => average(base));
     const ratios = pairs.map(({ own }, at) => average(own) / divisors[at]);
-    // What one image adds to the ratio of means, to first order: other images would change both means.
+    // What one image adds to the ratio of means, to first order, since both means depend on the images.
     const moved = ({ own, base }: (typeof pairs)[number], at: number, image: number) =>
       ratios[at] + (own[image] - ratios[at] * base[image]) / divisors[at];
     return { found: meanOf(images.map((image) => average(pairs.map((pair, at) => moved(pair, at, image))))) };
@@ -145,7 +145,7 @@ function cleanOf({ rows, network }: CountedReport): EvaluationRow {
   return found;
 }
 
-/** The answers at severities 1 to 5. */
+/** Returns the answers at severities 1 to 5. */
 function severitiesOf({ rows, network }: CountedReport, name: string): readonly Uint8Array[] {
   return [1, 2, 3, 4, 5].map((severity) => {
     const row = rows.find(({ distortion, strength }) => distortion === name && strength === severity);
@@ -162,11 +162,11 @@ function answersIn(row: EvaluationRow): Uint8Array {
   return answers;
 }
 
-/** A mean over the images with the interval that their number leaves: the same images are seen at all severities. */
+/** Returns the mean over images, with its 95 % interval: one value per image, since all severities show the same ones. */
 function meanOf(values: readonly number[]): Measured {
   const value = average(values);
   const squares = values.reduce((sum, one) => sum + (one - value) ** 2, 0);
-  // One image says nothing of others.
+  // One image says nothing about others.
   const variance = values.length > 1 ? squares / (values.length - 1) : Number.POSITIVE_INFINITY;
   const half = Z * Math.sqrt(variance / values.length);
   return { value, low: value - half, high: value + half };
@@ -178,7 +178,7 @@ function average(values: ArrayLike<number>): number {
   return sum / values.length;
 }
 
-/** @throws ArgumentError naming both sides, where they are of other pictures or seeds */
+/** @throws ArgumentError naming both reports, if their pictures or seeds differ */
 export function checkComparable(report: Omit<CountedReport, 'rows'>, baseline: typeof report): void {
   const areSplit = report.split !== undefined && baseline.split !== undefined;
   const picturesOf = ({ dataset: { images, name, digest, side }, split, seed }: typeof report) =>

@@ -1,4 +1,4 @@
-/** How robust a network is, by the field's own measures, in one go. */
+/** Measures how robust a network is, by the field's usual measures, in one report. */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { types } from 'node:util';
@@ -25,34 +25,34 @@ import { CLEAN, checkComparable, type ReportSubject, type RobustnessReport } fro
 
 /** A network, its images, and what is measured. */
 export interface ReportOptions extends Pick<EvaluateOptions, 'network' | 'seed' | 'signal'> {
-  /** What it is called in the report. */
+  /** Name of the network in the report. */
   readonly name: string;
   /**
-   * Its `mean` and `deviation` are what the network is given its images with: those that it was trained with,
+   * Its `mean` and `deviation` normalise the images. They must be those that the network was trained with:
    * `{ ...dataset, ...IMAGENET }` for torchvision's weights.
    */
   readonly dataset: ImageDataset;
-  /** How many test images, stratified over the classes. Default: 1,000, or all if there are fewer. */
+  /** Number of test images, stratified over the classes. Default: 1,000, or all if there are fewer. */
   readonly images?: number;
-  /** Random starts of PGD: an image counts as right where the network withstands all of them. Default: 1. */
+  /** Random starts of PGD: an image counts as right if the network withstands all of them. Default: 1. */
   readonly restarts?: number;
   /** Strengths at which each distortion is tested, by its name. Default: {@link reportPlan}. */
   readonly plan?: ReportPlan;
-  /** The report that the summary will divide by: refused at once if it is of other pictures. */
+  /** The report that the summary will divide by; refused at once if it is of other pictures. */
   readonly baseline?: RobustnessReport;
-  /** What was counted is kept there, a line each: started again, a report goes on from it. */
+  /** File that keeps the counts, one per line: a report that is started again resumes from it. */
   readonly file?: string;
-  /** After each row that is counted now, with how many there are and will be. */
+  /** Called after each newly counted row, with the number of rows so far and in total. */
   readonly onRow?: (row: EvaluationRow, done: number, total: number) => void;
 }
 
-/** What a report tests: distortions by their names, with strengths. */
+/** What a report tests: the strengths of each distortion, by its name. */
 export type ReportPlan = ReadonlyMap<string, readonly Strength[]>;
 
 /** ε of PGD-20, on images with values in 0..1: the paper's practical ε of FGSM, and ten times as much. */
 const ATTACKED_AT = [0.001, 0.01];
 
-/** The nineteen corruptions at severities 1..5, the paper's six distortions at their test grids, PGD-20 at ε 0.001 and 0.01. */
+/** Plans nineteen corruptions at severities 1..5, the paper's six distortions at their test grids, PGD-20 at ε 0.001 and 0.01. */
 export function reportPlan(): ReportPlan {
   const all: readonly Distortion[] = [...corruptions, ...Object.values(distortions)];
   return new Map<string, readonly Strength[]>([
@@ -64,8 +64,8 @@ export function reportPlan(): ReportPlan {
 /**
  * Measures how robust a network is. Every network sees the same distorted pictures.
  *
- * @throws ArgumentError for a network of other classes or another normalisation than the data set, a strength that is none, or a baseline of other
- *   pictures; DataError if `file` is of another network, data set, normalisation or seed
+ * @throws ArgumentError if the network and the data set differ in classes or normalisation, for an invalid strength, or for a
+ *   baseline of other pictures; DataError if `file` is of another network, data set, normalisation or seed
  */
 export async function robustnessReport(options: ReportOptions): Promise<RobustnessReport> {
   checkOptions(
@@ -117,7 +117,7 @@ export async function robustnessReport(options: ReportOptions): Promise<Robustne
         const right = count.answers;
         for (let start = 1; start < starts; start++) {
           const { answers } = await meter.count(split, { strength, seed: seed + start, signal });
-          for (const [image, answer] of answers.entries()) right[image] &= answer; // right from all starts
+          for (const [image, answer] of answers.entries()) right[image] &= answer; // right only if right from all starts
         }
         const what = { distortion: distortion.name, ...(definition && { definition }), strength, seed };
         add(rowOf(what, countOf(right)));
@@ -191,14 +191,14 @@ class Kept {
 
 type Counted = { readonly calibration: Calibration } | EvaluationRow;
 
-/** @throws DataError naming both, or the file that does not begin with a subject */
+/** @throws DataError naming what differs, or the file that does not begin with a subject */
 function checkSame(here: ReportSubject, there: ReportSubject | undefined, file: string): void {
   const cure = 'Name another file, or delete that one.';
   if (there === undefined) {
-    throw new DataError(`${file} is there, and it does not begin as a report does.`, { cure });
+    throw new DataError(`${file} exists, but does not begin as a report does.`, { cure });
   }
   const keys = Object.keys({ ...there, ...here }) as (keyof ReportSubject)[];
-  // Reports of earlier versions do not say all.
+  // Reports of earlier versions lack these keys.
   const isSaid = (key: keyof ReportSubject) => !['graph', 'split'].includes(key) || key in there;
   const different = keys.find(
     (key) => isSaid(key) && JSON.stringify(here[key]) !== JSON.stringify(there[key]),

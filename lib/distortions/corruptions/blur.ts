@@ -3,7 +3,7 @@ import { take } from '../../tensorflow/places';
 import { corruption, type Making } from './corruption';
 import { alongBoth, blurMatrices, enlarged, motionBlur, motionWeights, zoom } from './fields';
 
-/** Gaussian blur, each image by the σ of its severity. */
+/** Applies Gaussian blur to each image, with the σ of its severity. */
 const blurred = (images: Tensor4D, sigmas: readonly number[], choose: Making['choose']) =>
   alongBoth(images, choose(blurMatrices(sigmas, images.shape[1])));
 
@@ -15,7 +15,7 @@ const gaussianBlur = corruption(
   { isExtra: true },
 );
 
-/** A lens out of focus: the mean over a disk of a radius, smoothed at its rim. */
+/** A lens out of focus: the mean over a disk, smoothed at its rim. */
 const defocusBlur = corruption(
   'defocus-blur',
   {
@@ -35,10 +35,10 @@ const defocusBlur = corruption(
   },
 );
 
-/** The disk's grid goes to 8 pixels from its middle at least, as published: the rim's filter mirrors at the grid's edge. */
+/** Half width of a disk's grid, at least 8 pixels as published: the filter for the rim mirrors at the grid's edge. */
 const halfOf = (radius: number) => Math.max(8, Math.ceil(radius));
 
-/** A disk in the middle of a square of side `2 · half + 1`, row by row. */
+/** Returns the weights of a disk in the middle of a square of side `2 · half + 1`, row by row. */
 function diskKernel(radius: number, rim: number, half: number): number[] {
   const own = halfOf(radius);
   const inDisk = (y: number, x: number) => (y ** 2 + x ** 2 <= radius ** 2 ? 1 : 0);
@@ -62,14 +62,14 @@ function diskKernel(radius: number, rim: number, half: number): number[] {
 }
 
 /**
- * Frosted glass: blur, pixels taken from random neighbours, blur. As in the published code, whose swap of two pixels
- * copies one of them, each pixel takes the value that the neighbour has at that moment, from the last pixel to the first.
+ * Frosted glass: blurs, takes pixels from random neighbours, and blurs again. In the published code a swap of two pixels only
+ * copies one of them. So here, too, each pixel takes its neighbour's value at that moment, from the last pixel to the first.
  */
 const glassBlur = corruption(
   'glass-blur',
   {
     sigma: { 32: [0.05, 0.25, 0.4, 0.25, 0.4], 64: [0.1, 0.5, 0.6, 0.7, 0.9], 224: [0.7, 0.9, 1, 1.1, 1.5] },
-    farthest: { 32: [1, 1, 1, 1, 1], 64: [1, 1, 1, 2, 2], 224: [1, 2, 2, 3, 4] }, // neighbour
+    farthest: { 32: [1, 1, 1, 1, 1], 64: [1, 1, 1, 2, 2], 224: [1, 2, 2, 3, 4] }, // neighbour, in pixels
     rounds: { 32: [1, 1, 1, 2, 2], 64: [1, 1, 2, 1, 2], 224: [2, 1, 3, 2, 2] },
   },
   (images, { constants: { sigma, rounds }, c, choose, seeds }) => {
@@ -87,10 +87,10 @@ const glassBlur = corruption(
   },
 );
 
-/** A pixel that takes its value from one that took its own before is followed through so many times two. */
+/** A pixel may take its value from one that has itself taken one before: 2⁵ such links are followed, in five doublings. */
 const DOUBLINGS = 5;
 
-/** Where each pixel's value comes from, `[batch, side²]` int32. @param reach `[batch, 1]`: the farthest neighbour, 0 for none */
+/** Returns where each pixel's value comes from, `[batch, side²]` int32. @param reach `[batch, 1]`: how far neighbours may be */
 function shuffled(seeds: Tensor2D, reach: Tensor, side: number): Tensor {
   const pixels = side * side;
   const uniform = randomUniform(seeds, 2 * pixels);
@@ -102,7 +102,7 @@ function shuffled(seeds: Tensor2D, reach: Tensor, side: number): Tensor {
   const moves = isLoopedOver(row).logicalAnd(isLoopedOver(column)).cast('float32');
   const steps = down.mul(side).add(right).mul(moves);
   const target = places.add(steps);
-  // A pixel taken before it took itself still has its own value, written as its place + pixels.
+  // A neighbour that has not taken a value yet still has its own, written as its place + pixels.
   const line = target.div(side).floor();
   const isReached = isLoopedOver(line).logicalAnd(isLoopedOver(target.sub(line.mul(side))));
   const isTaken = isReached.logicalAnd(steps.greater(0));
@@ -113,7 +113,7 @@ function shuffled(seeds: Tensor2D, reach: Tensor, side: number): Tensor {
   return from.mod(tf.scalar(pixels, 'int32'));
 }
 
-/** A camera moved: to the right, within ±45°. */
+/** A moving camera: to the right, within ±45°. */
 const motionBlurred = corruption(
   'motion-blur',
   {
@@ -130,11 +130,11 @@ const motionBlurred = corruption(
     }),
 );
 
-/** A camera drawn near: the mean of the image and of itself zoomed by factors from 1 on. */
+/** A camera that moves closer: the mean of the image and of the image zoomed by factors from 1 up. */
 const zoomBlur = corruption(
   'zoom-blur',
   {
-    // where the factors end
+    // the factors stay below this
     below: { 32: [1.06, 1.11, 1.16, 1.21, 1.26], 224: [1.11, 1.16, 1.21, 1.26, 1.31] },
     step: { 32: [0.01, 0.01, 0.01, 0.01, 0.01], 224: [0.01, 0.01, 0.02, 0.02, 0.03] },
   },
@@ -145,7 +145,7 @@ const zoomBlur = corruption(
     });
     const each = (numberOf: (list: readonly number[]) => number) =>
       choose(tf.tensor(lists.map(numberOf), [lists.length, 1, 1, 1]));
-    let sum: Tensor4D = images.mul(2); // the image, and itself zoomed by 1
+    let sum: Tensor4D = images.mul(2); // the image, and the image zoomed by 1
     for (let at = 1; at < Math.max(...lists.map(({ length }) => length)); at++) {
       const factors = lists.map((list) => list[at] ?? 1);
       sum = sum.add(zoom(images, factors, choose).mul(each((list) => (at < list.length ? 1 : 0))));

@@ -11,24 +11,24 @@ import {
 import { take, whereIs } from '../../tensorflow/places';
 import { type Distortion, distortion, type Uses } from '../distortion';
 
-/** A constant's values at severities 1 to 5, as published for a side: CIFAR-10-C's, Tiny ImageNet-C's, ImageNet-C's. */
+/** A constant's values at severities 1 to 5, as published for CIFAR-10-C (32), Tiny ImageNet-C (64) and ImageNet-C (224). */
 export interface Published {
   readonly 32: readonly number[];
-  /** Default: those of 32. */
+  /** Default: the values for 32. */
   readonly 64?: readonly number[];
   readonly 224: readonly number[];
 }
 
 /** A corruption as a distortion: its strength is its severity, 0 (none) to 5. */
 export interface Corruption extends Distortion<number> {
-  /** One of the fifteen that the benchmarks' mean is taken of; the four others are for validation. */
+  /** False for the fifteen in the benchmarks' mean, true for the four extra ones, meant for validation. */
   readonly isExtra: boolean;
 }
 
 /**
- * Takes a constant's values at severities 0 to 5 from the published side that is nearest by its ratio: 32 up to 45 pixels, 64
- * up to 119, else 224. Sides are never mixed, so that each set is one that was published. Severity 0 has the values of 1, and
- * what they make is not used.
+ * Returns a constant's values at severities 0 to 5, from the published side with the nearest ratio: 32 up to 45 pixels, 64 up
+ * to 119, else 224. Sides are never mixed, so that each set of constants is a published one. Severity 0 repeats the value of 1;
+ * its result is not used.
  */
 export function constantsAt(published: Published, side: number): readonly number[] {
   const nearest = side ** 2 < 32 * 64 ? 32 : side ** 2 < 64 * 224 ? 64 : 224;
@@ -36,15 +36,15 @@ export function constantsAt(published: Published, side: number): readonly number
   return [values[0], ...values];
 }
 
-/** What a corruption is made with, beside the images. */
+/** What a corruption is given besides the images. */
 export interface Making<Constant extends string = string> {
-  /** `constants.radius[severity]`, at the images' side. */
+  /** The constants at the images' side: `constants.radius[severity]`. */
   readonly constants: Readonly<Record<Constant, readonly number[]>>;
-  /** `[batch, 1, 1, 1]` each: the constants of each image's severity. */
+  /** `[batch, 1, 1, 1]` each: the constants at each image's severity. */
   readonly c: Readonly<Record<Constant, Tensor4D>>;
-  /** Takes of a table `[6, …]` for each image what belongs to its severity: `[batch, …]`. */
+  /** Picks the row of each image's severity from a table `[6, …]`: `[batch, …]`. */
   readonly choose: (table: Tensor) => Tensor;
-  /** `[batch, 2]`: the images' seeds, of as many independent streams as are asked for. */
+  /** Returns the images' seeds for an independent stream of random numbers, `[batch, 2]`. */
   readonly seeds: (stream: number) => Tensor2D;
 }
 
@@ -55,10 +55,10 @@ interface Told extends Partial<Pick<Corruption, 'title' | 'category' | 'isExtra'
 const ofImages = attribute.type('T', DataType.float32);
 
 /**
- * A corruption of a name, with its published constants.
+ * Defines a corruption by its name and its published constants.
  *
- * @param make from images `[batch, S, S, 3]`, 0..1; what it returns is clipped to 0..1, and images of severity 0 stay as they
- *   are, unless it `isFinished`: then it sees to both, with a pass over the memory less for each
+ * @param make Corrupts images `[batch, S, S, 3]`, 0..1. Its result is clipped to 0..1, and images of severity 0 stay as they
+ *   are. With `isFinished`, `make` does both by itself, which saves a pass over the memory for each.
  */
 export function corruption<Constant extends string>(
   name: string,
@@ -71,7 +71,7 @@ export function corruption<Constant extends string>(
     name,
     category: 'noise',
     isExtra: false,
-    symbol: name, // nineteen severities: a letter would not tell which
+    symbol: name, // a letter would not tell nineteen severities apart
     testGrid: [0, 1, 2, 3, 4, 5],
     limits: { what: 'the severity', whole: true, cure: 'Severities are 1 to 5; 0 is no corruption.' },
     ...told,

@@ -6,7 +6,7 @@ import { randomSigned } from '../pixels';
 import { corruption } from './corruption';
 import { alongBoth, blurMatrices, lookedUp } from './fields';
 
-/** Values drawn towards their channel's mean. */
+/** Draws values towards the mean of their channel. */
 const contrast = corruption(
   'contrast',
   {
@@ -22,7 +22,7 @@ const contrast = corruption(
   },
 );
 
-/** The saturation of hue, saturation, value: multiplied, and added to. What is grey counts as red, as it does there. */
+/** Multiplies the saturation S of HSV, and adds to it. Grey counts as red, as in HSV. */
 const saturate = corruption(
   'saturate',
   {
@@ -34,7 +34,7 @@ const saturate = corruption(
     const range = value.sub(images.min(3, true));
     const saturation = range.div(value.maximum(1e-12));
     const wanted = saturation.mul(factor).add(summand).clipByValue(0, 1);
-    // Each channel's part of the way from the value down: 1 for the least, 0 for the largest.
+    // How far each channel lies below the value: 1 for the smallest channel, 0 for the largest.
     const red = tf.tensor([0, 1, 1], [1, 1, 1, 3], 'float32');
     const way = tf.where(range.greater(0), value.sub(images).div(range.maximum(1e-12)), red);
     return value.sub(value.mul(wanted).mul(way));
@@ -42,11 +42,11 @@ const saturate = corruption(
   { isExtra: true },
 );
 
-/** A camera's picture enlarged: means over squares, each seen as one large pixel. */
+/** A small picture enlarged: the mean of each square becomes one large pixel. */
 const pixelate = corruption(
   'pixelate',
   {
-    // side of the small image, in parts of the side
+    // side of the small image, as a share of the side
     small: {
       32: [0.95, 0.9, 0.85, 0.75, 0.65],
       64: [0.9, 0.8, 0.7, 0.6, 0.5],
@@ -61,7 +61,7 @@ const pixelate = corruption(
       return unstack(choose(tf.tensor(table, [6, side], 'int32')));
     };
     const [squareOf, seenAt] = [ofEach(squares), ofEach(centres)];
-    // Rows alone are averaged and repeated, which is whole lines of memory: columns are turned into rows and back.
+    // Averages and repeats rows only, which are contiguous in memory; columns are transposed to rows and back.
     const made = unstack(images).map((image, at) => {
       const columns = meansOf(image, squareOf[at]).transpose([1, 0, 2]);
       const rows = take(meansOf(columns, squareOf[at]), seenAt[at]).transpose([1, 0, 2]);
@@ -72,28 +72,28 @@ const pixelate = corruption(
   { isFinished: true },
 );
 
-/** Which of the `small` squares each pixel of a side counts to: Pillow's BOX filter. */
+/** Returns which of the `small` squares each pixel of a side belongs to, as in Pillow's BOX filter. */
 function squares(small: number, side: number): number[] {
   const starts = Array.from({ length: small }, (_, square) => Math.round((square * side) / small));
   return Array.from({ length: side }, (_, place) => starts.findLastIndex((start) => start <= place));
 }
 
-/** Which of the `small` squares is seen at each pixel of a side. */
+/** Returns which of the `small` squares each pixel of a side shows. */
 const centres = (small: number, side: number) =>
   Array.from({ length: side }, (_, place) => Math.floor(((place + 0.5) * small) / side));
 
-/** `[rows, …]` → `[squares, …]`: the means of the rows of each square. */
+/** Averages the rows of each square: `[rows, …]` → `[squares, …]`. */
 const meansOf = (x: Tensor, squares: Tensor) =>
   executeOne('SegmentMean', [x, squares], [T(x), attribute.type('Tindices', DataType.int32)]);
 
-/** 244 for 224 in the published code of {@link elasticTransform}. */
+/** Scales shares as in the published code of {@link elasticTransform}: it has 244 in place of 224. */
 const of244 = (parts: readonly number[]) => parts.map((part) => (part * 244) / 224);
 
 /** A sheet of rubber: a random affine map, then pixels displaced by smooth noise. */
 const elasticTransform = corruption(
   'elastic-transform',
   {
-    // strength and σ of the displacement, how far the affine map moves its three points: in parts of the side
+    // as shares of the side: strength and σ of the displacement, and how far the affine map moves its three points
     strength: {
       32: [0, 0.05, 0.08, 0.1, 0.1],
       64: [0, 0.05, 0.1, 0.1, 0.16],
@@ -127,12 +127,12 @@ const elasticTransform = corruption(
   { category: 'transformative' },
 );
 
-/** Where the affine map that moves three points of the image by `shifts` takes the pixels (x, y) from. */
+/** Returns where pixels (x, y) come from under the affine map that moves three points of the image by `shifts`. */
 function affinePlaces(shifts: Tensor, side: number, x: Tensor, y: Tensor): [Tensor, Tensor] {
   const [middle, arm] = [Math.floor(side / 2), Math.floor(side / 3)];
   // The points: below and right of the middle (A), above and right (B), above and left (C).
   const [ax, ay, bx, by, cx, cy] = tf.split(shifts, 6, 1).map((shift) => shift.reshape([-1, 1, 1]));
-  // The map's columns: how one pixel to the right, and one down, is seen.
+  // The map's columns: where a step of one pixel to the right, and one down, leads.
   const slope = (to: Tensor, from: Tensor) => to.sub(from).div(2 * arm);
   const right = [slope(bx, cx).add(1), slope(by, cy)];
   const down = [slope(ax, bx), slope(ay, by).add(1)];
@@ -144,7 +144,7 @@ function affinePlaces(shifts: Tensor, side: number, x: Tensor, y: Tensor): [Tens
   return [rows.add(corner), columns.add(corner)];
 }
 
-/** JPEG compression, by the encoder of the paper's `jpeg`. */
+/** JPEG compression, with the encoder of the paper's `jpeg`. */
 const jpegCompression = corruption(
   'jpeg-compression',
   { quality: { 32: [80, 65, 58, 50, 40], 64: [65, 58, 50, 40, 25], 224: [25, 18, 15, 10, 7] } },

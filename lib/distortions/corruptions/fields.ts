@@ -1,4 +1,4 @@
-/** What several corruptions are made of: blurs along the axes, motion, zoom, moved pixels, clouds, noise. */
+/** Building blocks of corruptions: blurs along the axes, motion blur, zoom, moved pixels, clouds, noise. */
 import {
   attribute,
   batchMatMul,
@@ -16,14 +16,14 @@ import { randomSigned } from '../pixels';
 import type { Making } from './corruption';
 
 /**
- * How an image goes on beyond its edge: by its last pixel, mirrored about the edge (SciPy's `reflect`), or about the last pixel
- * (OpenCV's `REFLECT_101`).
+ * How an image is extended beyond its edge: by its last pixel, mirrored about the edge (SciPy's `reflect`), or mirrored about
+ * the last pixel (OpenCV's `REFLECT_101`).
  */
 export type Edge = 'nearest' | 'reflect' | 'reflect-101';
 
 /**
- * Makes a matrix for each σ that blurs along one axis, as SciPy's `gaussian_filter1d` does; the filter ends after
- * `truncate` σ.
+ * Makes a matrix for each σ that blurs along one axis, as SciPy's `gaussian_filter1d` does; the filter ends at
+ * `truncate` · σ.
  *
  * @returns `[sigmas.length, side, side]`; the rows sum to 1
  */
@@ -40,12 +40,12 @@ export function blurMatrices(
   });
   const column = (values: readonly number[]) =>
     tf.tensor(values as number[], [values.length, 1, 1], 'float32');
-  // The distance of the row's pixel from each pixel of the image and `most` beyond either edge.
+  // Distance of each row's pixel from all pixels of the image and from `most` pixels beyond either edge.
   const beyond = tf.range(-most, side + most).reshape([1, 1, side + 2 * most]);
   const distance = beyond.sub(tf.range(0, side).reshape([1, side, 1])).abs();
   const taps = distance.div(column(sigmas)).square().mul(-0.5).exp().div(column(sums));
   const weights = tf.where(distance.lessEqual(column(radii)), taps, tf.zerosLike(taps));
-  // Pixels beyond the edges count for those that stand there.
+  // A pixel beyond an edge gives its weight to the pixel that stands in for it.
   const stand = Array.from({ length: side + 2 * most }, (_, at) => standIn(at - most, side, edge));
   const fold = tf.oneHot(tf.tensor1d(stand, 'int32'), side).cast('float32') as Tensor2D;
   return batchMatMul(weights.reshape([-1, side + 2 * most]), fold).reshape([-1, side, side]);
@@ -53,13 +53,13 @@ export function blurMatrices(
 
 function standIn(place: number, side: number, edge: Edge): number {
   if (edge === 'nearest') return Math.min(Math.max(place, 0), side - 1);
-  const shared = edge === 'reflect-101' ? 1 : 0; // the last pixel is the mirror's, too
+  const shared = edge === 'reflect-101' ? 1 : 0; // the last pixel is not repeated
   const period = 2 * (side - shared);
   const within = ((place % period) + period) % period;
   return Math.min(within, period - 1 + shared - within);
 }
 
-/** The same linear map along both axes of each image. @param matrices `[batch, S, S]` */
+/** Applies a linear map along both axes of each image. @param matrices `[batch, S, S]` */
 export function alongBoth(images: Tensor4D, matrices: Tensor): Tensor4D {
   const side = images.shape[1];
   const each = matrices.reshape([-1, 1, side, side]);
@@ -67,22 +67,22 @@ export function alongBoth(images: Tensor4D, matrices: Tensor): Tensor4D {
   return batchMatMul(rows, each, { transposeB: true }).transpose([0, 2, 3, 1]) as Tensor4D;
 }
 
-/** So many rows (axis 1) or columns (axis 2) from one on, also beyond an edge. */
+/** Returns `count` rows (axis 1) or columns (axis 2), from `first` on; they may lie beyond an edge. */
 function lines(x: Tensor4D, axis: 1 | 2, first: number, count: number, edge: Edge = 'nearest'): Tensor4D {
   const places = Array.from({ length: count }, (_, at) => standIn(first + at, x.shape[axis], edge));
   return take(x, tf.tensor1d(places, 'int32'), axis) as Tensor4D;
 }
 
-/** Images `[batch, S, S, channels]` with so many pixels more on each side. */
+/** Extends images `[batch, S, S, channels]` by `by` pixels on each side. */
 export function enlarged(x: Tensor4D, by: number, edge: Edge): Tensor4D {
   const side = x.shape[1];
-  // Only what lies beyond an edge is looked up pixel by pixel.
+  // Only pixels beyond an edge are looked up one by one.
   const along = (axis: 1 | 2, of: Tensor4D) =>
     tf.concat([lines(of, axis, -by, by, edge), of, lines(of, axis, side, by, edge)], axis);
   return along(2, along(1, x));
 }
 
-/** One half of a normal distribution over 2 · radius + 1 pixels, for each radius and its σ; the rows sum to 1. */
+/** Returns half a normal distribution over 2 · radius + 1 pixels for each radius and its σ; the rows sum to 1. */
 export function motionWeights(radii: readonly number[], sigmas: readonly number[]): Tensor {
   const longest = 2 * Math.max(...radii) + 1;
   const rows = radii.map((radius, row) => {
@@ -96,10 +96,10 @@ export function motionWeights(radii: readonly number[], sigmas: readonly number[
 }
 
 /**
- * Motion blur: pixels come from along a line, weighted by one half of a normal distribution, as ImageMagick and
- * imagecorruptions have it.
+ * Blurs by motion: each pixel becomes a mean along a line, weighted by half a normal distribution, as in ImageMagick and
+ * imagecorruptions.
  *
- * @param weights `[batch, pixels]`, of {@link motionWeights}
+ * @param weights `[batch, pixels]`, from {@link motionWeights}
  * @param angles `[batch, 1]`, radians: within 45° of `towards`
  */
 export function motionBlur(
@@ -124,7 +124,7 @@ export function motionBlur(
 }
 
 /**
- * Zooms images about their centres, each by the factor of its severity: bilinear, as SciPy's `zoom` does it, and cut to the
+ * Zooms images about their centres, each by the factor of its severity: bilinear, as SciPy's `zoom` does it, and cropped to the
  * centre, as the benchmarks do it.
  */
 export function zoom(images: Tensor4D, factors: readonly number[], choose: Making['choose']): Tensor4D {
@@ -132,8 +132,8 @@ export function zoom(images: Tensor4D, factors: readonly number[], choose: Makin
   const table = factors.map((factor) => {
     const cut = Math.ceil(side / factor);
     const zoomed = Math.round(cut * factor);
-    const step = zoomed === 1 ? 0 : (cut - 1) / (zoomed - 1); // between the places that pixels come from
-    const start = Math.floor((side - cut) / 2) + step * Math.floor((zoomed - side) / 2); // the first one's
+    const step = zoomed === 1 ? 0 : (cut - 1) / (zoomed - 1); // between the places of neighbouring pixels
+    const start = Math.floor((side - cut) / 2) + step * Math.floor((zoomed - side) / 2); // the first place
     const last = side - 1;
     const [from, to] = [start / last, Math.min(1, (start + step * last) / last)];
     return [from, from, to, to];
@@ -142,7 +142,7 @@ export function zoom(images: Tensor4D, factors: readonly number[], choose: Makin
   return tf.image.cropAndResize(images, boxes, tf.range(0, batch, 1, 'int32'), [side, side], 'bilinear');
 }
 
-/** Looks pixels up at places of their own, `[batch, S, S]`, bilinear; mirrors what lies outside. */
+/** Looks up each pixel at its own place (`rows`, `columns`: `[batch, S, S]`), bilinear; mirrors places outside. */
 export function lookedUp(images: Tensor4D, rows: Tensor, columns: Tensor, mirror: Exclude<Edge, 'nearest'>) {
   const [batch, side, , channels] = images.shape;
   const shift = mirror === 'reflect' ? 0.5 : 0;
@@ -154,7 +154,7 @@ export function lookedUp(images: Tensor4D, rows: Tensor, columns: Tensor, mirror
   const [y, x] = [within(rows), within(columns)];
   const [top, left] = [y.floor(), x.floor()];
   const next = (image: Tensor4D, axis: 1 | 2) => lines(image, axis, 1, side);
-  // Each pixel with its neighbours to the right and below: one look-up brings all four.
+  // Joins each pixel to its neighbours right and below, so that one look-up finds all four.
   const right = next(images, 2);
   const four = tf.concat([images, right, next(images, 1), next(right, 1)], 3);
   const places = top
@@ -179,22 +179,22 @@ const roll = (x: Tensor, by: number, axis: number) =>
   executeOne('Roll', [x, tf.scalar(by, 'int32'), tf.scalar(axis, 'int32')], ROLL);
 
 /**
- * Adds in this order. TensorFlow's optimizer would make one `AddN` of several additions, which begins with whichever buffer is
- * free: the last bit would change from run to run.
+ * Adds in the given order. TensorFlow's optimizer would merge several additions into one `AddN`, which begins with whichever
+ * buffer is free: the last bit would change from run to run.
  */
 const sumOf = (...parts: readonly Tensor[]) => tf.stack([...parts]).sum(0);
 
-/** How far the heights of a {@link plasma} wobble at each level, for each number by which it decays. */
+/** Returns the amplitudes of a {@link plasma} at each level, for each decay: `[decays.length, levels]`. */
 export function wobbles(decays: readonly number[], side: number): Tensor {
   const levels = Array.from({ length: Math.ceil(Math.log2(side)) }, (_, level) => level);
-  // Drawn from ±wobble and multiplied by wobble once more, as published.
+  // Squared: the published code draws from ±wobble and multiplies by the wobble once more.
   return tf.tensor2d(decays.map((decay) => levels.map((level) => (100 / decay ** level) ** 2)));
 }
 
 /**
- * Clouds `[batch, side, side, 1]`: a height map by the diamond-square algorithm on a torus, 0..1 for each image.
+ * Makes clouds `[batch, side, side, 1]`: a height map by the diamond-square algorithm on a torus, 0..1 for each image.
  *
- * @param amplitudes `[batch, levels]`, of {@link wobbles}
+ * @param amplitudes `[batch, levels]`, or `[1, levels]` for all, from {@link wobbles}
  */
 export function plasma(seeds: Tensor2D, amplitudes: Tensor, side: number): Tensor4D {
   const whole = 2 ** Math.ceil(Math.log2(side));
@@ -222,12 +222,12 @@ export function plasma(seeds: Tensor2D, amplitudes: Tensor, side: number): Tenso
   return within.expandDims(3) as Tensor4D;
 }
 
-/** A layer of normal numbers with a mean and a deviation, `[batch, S, S, 1]`. */
+/** Draws a layer of normal numbers with a mean and a deviation, `[batch, S, S, 1]`. */
 export const normalLayer = (images: Tensor4D, seeds: Making['seeds'], mean: Tensor, deviation: Tensor) => {
   const [, height, width] = images.shape;
   return randomNormal(seeds(0), [height, width, 1]).mul(deviation).add(mean) as Tensor4D;
 };
 
-/** What is below a limit becomes 0. */
+/** Sets values below a limit to 0. */
 export const above = (x: Tensor, limit: Tensor | number) =>
   tf.where(tf.greaterEqual(x, limit), x, tf.zerosLike(x));

@@ -1,6 +1,6 @@
 /**
  * The corruptions of Hendrycks & Dietterich (arXiv 1903.12261), with which robustness is measured on ImageNet-C, Tiny
- * ImageNet-C and CIFAR-10-C: fifteen, and four extra ones. Made here at any side, seeded image by image.
+ * ImageNet-C and CIFAR-10-C: fifteen, and four extra ones. Here they take any side and a seed for each image.
  */
 import { blurs } from './blur';
 import type { Corruption } from './corruption';

@@ -6,8 +6,8 @@ const normalLike = (images: Tensor4D, seeds: Making['seeds']) =>
   randomNormal(seeds(0), images.shape.slice(1));
 
 /**
- * Gaussian noise in the benchmarks' severities: the noise of the paper's `gaussian-noise`, whose name and strength σ are
- * taken.
+ * Gaussian noise at the benchmarks' severities: the same noise as the paper's `gaussian-noise`, which has σ for its strength
+ * and already has the name.
  */
 const gaussianNoiseC = corruption(
   'gaussian-noise-c',
@@ -22,7 +22,7 @@ const gaussianNoiseC = corruption(
   { title: 'Gaussian noise (C)' },
 );
 
-/** Photons counted: Poisson's distribution of c·x, divided by c. */
+/** Counts of photons: a Poisson number of rate c·x, divided by c. */
 const shotNoise = corruption(
   'shot-noise',
   { photons: { 32: [500, 250, 100, 75, 50], 64: [250, 100, 50, 30, 15], 224: [60, 25, 12, 5, 3] } },
@@ -30,19 +30,19 @@ const shotNoise = corruption(
     poissonQuantile(images.mul(photons), normalLike(images, seeds)).div(photons),
 );
 
-/** Below this rate a number is looked up, above it is computed. */
+/** Below this rate a Poisson number is found term by term; from this rate on, by an expansion. */
 const FEW = 3;
-/** Above this no number comes of so low a rate: once in 500,000. */
+/** The largest number at such low rates; a larger one occurs at most once in 290,000 draws. */
 const MOST_OF_FEW = 13;
 
-/** A polynomial of x, its coefficients from the highest power down. */
+/** Evaluates a polynomial of x, with coefficients from the highest power down. */
 const polynomial = (x: Tensor, highest: number, ...others: readonly number[]) =>
   others.reduce((sum: Tensor, coefficient) => sum.mul(x).add(coefficient), tf.scalar(highest));
 
 /**
- * Poisson's distribution where the normal one has the value z: TensorFlow's own draws have no kernel on a GPU and take
- * three times as long on a CPU. Rates of 3 and more by Cornish and Fisher's expansion (as in M. Giles, Algorithm 955, eq.
- * 1.3, with one more term), 0.1 % of the numbers off by one at a rate of 3 and fewer above; lower rates term by term.
+ * Turns standard normal numbers z into Poisson numbers of the same quantile: TensorFlow's own draws have no GPU kernel and
+ * take three times as long on a CPU. Rates of 3 and more use the Cornish–Fisher expansion (M. Giles, Algorithm 955, eq. 1.3,
+ * with one more term): 0.1 % of the numbers are off by one at a rate of 3, fewer above. Lower rates go term by term.
  */
 function poissonQuantile(rates: Tensor, z: Tensor): Tensor {
   const many = rates.maximum(FEW);
@@ -74,7 +74,7 @@ function poissonQuantile(rates: Tensor, z: Tensor): Tensor {
   return tf.where(rates.less(FEW), counted, expanded);
 }
 
-/** Salt and pepper: a part of all values becomes 0 or 1. */
+/** Salt and pepper: sets a share of all values to 0 or 1. */
 const impulseNoise = corruption(
   'impulse-noise',
   {

@@ -4,7 +4,7 @@ import { histograms } from '../pixels';
 import { corruption } from './corruption';
 import { above, alongBoth, blurMatrices, type Edge, enlarged, normalLayer } from './fields';
 
-/** Water, pale turquoise, and mud, brown. */
+/** Colours of water, pale turquoise, and of mud, brown. */
 const WATER = [175 / 255, 238 / 255, 238 / 255];
 const MUD = [63 / 255, 42 / 255, 20 / 255];
 
@@ -20,7 +20,7 @@ export const spatter = corruption(
       64: [0.7, 0.7, 0.69, 0.68, 0.67],
       224: [0.69, 0.68, 0.68, 0.65, 0.65],
     },
-    // how strong the water, or σ of the mud
+    // strength of the water, or σ of the mud's blur
     strength: {
       32: [0.5, 0.5, 0.5, 0.6, 0.6],
       64: [0.6, 0.6, 0.6, 0.6, 0.6],
@@ -33,7 +33,7 @@ export const spatter = corruption(
     const matrices = (sigmas: readonly number[]) => chosen(blurMatrices(sigmas, side));
     const noise = normalLayer(images, seeds, c.mean, c.deviation);
     const liquid = above(alongBoth(noise, matrices(constants.sigma)), c.least);
-    // An outer product: broadcast over the innermost axis takes ten times as long.
+    // An outer product, since a broadcast over the innermost axis takes ten times as long.
     const coloured = (layer: Tensor, values: number[]) =>
       tf.matMul(layer.reshape([-1, 1]), tf.tensor2d(values, [1, 3])).reshape([-1, side, side, 3]);
 
@@ -53,10 +53,10 @@ export const spatter = corruption(
   { isExtra: true },
 );
 
-/** Pixels from an edge that matter: what lies farther from it is no drop. */
+/** The largest distance from an edge that matters, in pixels: no pixel of a drop is farther away. */
 const FARTHEST = 7;
 
-/** OpenCV's distance by the squared true one: it adds up steps of 1 along an axis, 1.4 on a diagonal, 2.1969 as a knight moves. */
+/** OpenCV's distance for each true one, squared: it sums steps of 1 along an axis, 1.4 diagonally, 2.1969 as a knight moves. */
 const DISTANCES = Array.from({ length: FARTHEST ** 2 + 1 }, () => FARTHEST);
 for (let long = 0; long <= FARTHEST; long++) {
   for (let short = 0; short <= long && long ** 2 + short ** 2 < FARTHEST ** 2; short++) {
@@ -66,8 +66,8 @@ for (let long = 0; long <= FARTHEST; long++) {
 }
 
 /**
- * Lights drops from one side, 0..255: takes the distance from their edge, equalises its histogram and embosses it, as OpenCV's
- * distance transform, equalizeHist and filter2D do. `bytes`, `[batch, S, S, 1]`, say how much liquid there is, 0..255.
+ * Returns the light on drops lit from one side, 0..255: equalises the histogram of distances from their edges and embosses it,
+ * as OpenCV's distanceTransform, equalizeHist and filter2D do. `bytes`, `[batch, S, S, 1]`, are amounts of liquid, 0..255.
  */
 export function relief(bytes: Tensor4D): Tensor {
   const side = bytes.shape[1];
@@ -92,14 +92,14 @@ export function relief(bytes: Tensor4D): Tensor {
   return blurred(sumOf(spread as Tensor4D, EMBOSS).clipByValue(0, 255)).round();
 }
 
-/** A pixel this steep is an edge by itself; one this steep is an edge beside another. */
+/** Canny's thresholds: a pixel steeper than `SURE` is an edge; one steeper than `PERHAPS` is an edge next to another. */
 const [SURE, PERHAPS] = [150, 50];
-/** tan(π / 8): a slope within it runs along an axis. */
+/** tan(π / 8): a gradient within π / 8 of an axis counts as parallel to it. */
 const OCTANT = Math.SQRT2 - 1;
 
 /**
- * Finds the edges of an image as OpenCV's Canny does, 1 or 0. From an edge it goes on along less steep pixels for two steps,
- * where OpenCV goes to their end: on spatter's drops, fewer than 0.1 % of the pixels differ.
+ * Finds the edges of an image as OpenCV's Canny does, 1 or 0. It follows less steep pixels for two steps from a sure edge,
+ * where OpenCV follows them to their end: on the drops of spatter, fewer than 0.1 % of the pixels differ.
  */
 function edgesOf(bytes: Tensor4D): Tensor4D {
   const size = [-1, ...bytes.shape.slice(1)];
@@ -108,7 +108,7 @@ function edgesOf(bytes: Tensor4D): Tensor4D {
   const steepness = width.add(height);
   const steep = tf.pad(steepness, margins([0, 1, 1, 0]));
   const at = (row: number, column: number) => slice(steep, [0, 1 + row, 1 + column, 0], size);
-  // An edge is steeper than its two neighbours along the slope.
+  // An edge is steeper than its two neighbours along the gradient.
   const isLevel = height.less(width.mul(OCTANT));
   const isUpright = height.greater(width.mul(OCTANT + 2));
   const isFalling = across.mul(down).greaterEqual(0);
@@ -117,7 +117,7 @@ function edgesOf(bytes: Tensor4D): Tensor4D {
   const isDiagonal = isLevel.logicalOr(isUpright).logicalNot();
   const isPeak = steepness
     .greater(along(at(0, -1), at(-1, 0), at(-1, -1), at(-1, 1)))
-    // A tie is won but on the diagonals; all are whole numbers.
+    // A tie passes, except on a diagonal, where 1 is added: all are whole numbers.
     .logicalAnd(
       steepness.greaterEqual(along(at(0, 1), at(1, 0), at(1, 1), at(1, -1)).add(isDiagonal.cast('float32'))),
     );
@@ -129,7 +129,7 @@ function edgesOf(bytes: Tensor4D): Tensor4D {
   return edges;
 }
 
-/** So many on both sides of each axis, as `tf.pad` takes it. */
+/** Paddings for `tf.pad`: `by[axis]` on both sides of each axis. */
 const margins = (by: readonly number[]) => by.map((each): [number, number] => [each, each]);
 
 const SOBEL = [
@@ -139,11 +139,11 @@ const SOBEL = [
 const EMBOSS = [-2, -1, 0, -1, 1, 1, 0, 1, 2];
 
 /**
- * Correlates with 3 × 3 weights by adding moved images, since TensorFlow's convolution and pooling take up to 13 ms for one
+ * Correlates with 3 × 3 weights by adding shifted images, since TensorFlow's convolution and pooling take up to 13 ms for one
  * channel of 224 px.
  */
 function sumOf(x: Tensor4D, weights: readonly number[], border: Edge = 'reflect-101'): Tensor {
-  const around = enlarged(x, 1, border); // takes an empty batch, too, which `MirrorPad` refuses
+  const around = enlarged(x, 1, border); // also accepts an empty batch, unlike `MirrorPad`
   const moved = weights.flatMap((weight, tap) => {
     if (weight === 0) return [];
     const of = slice(around, [0, Math.floor(tap / 3), tap % 3, 0], [-1, ...x.shape.slice(1)]);
@@ -152,7 +152,7 @@ function sumOf(x: Tensor4D, weights: readonly number[], border: Edge = 'reflect-
   return tf.addN(moved);
 }
 
-/** {@link sumOf} all nine, axis by axis. */
+/** Sums each pixel and its eight neighbours, axis by axis. */
 function boxSum(x: Tensor4D): Tensor {
   const side = x.shape[1];
   const around = enlarged(x, 1, 'reflect-101');
