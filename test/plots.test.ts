@@ -368,7 +368,7 @@ describe('a figure on disk', () => {
     await assert.rejects(fullFigure().save(join(folder, 'a.pdf')), ArgumentError);
     await assert.rejects(
       fullFigure().save(join(folder, 'missing', 'a.svg')),
-      /missing\/a\.svg cannot be used: it is not there/,
+      /missing\/a\.svg cannot be used: it does not exist/,
     );
     await assert.rejects(
       fullFigure().save(join(folder, 'taken.svg')),

@@ -1041,7 +1041,7 @@ describe('a folder of one’s own', () => {
     writeFileSync(file, 'mine');
     for (const [out, message] of [
       [file, /expected no such folder, or an empty one, but it is a file/],
-      [join(file, 'x'), /cannot be used: a file lies where one of its folders should/],
+      [join(file, 'x'), /cannot be used: one of its folders is a file/],
     ] as const) {
       await assert.rejects(
         buildFolder({ from: own, out }),

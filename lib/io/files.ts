@@ -1,4 +1,4 @@
-/** Files that are there whole or not at all, and files of lines of which a torn one is passed over. */
+/** Writes files that exist whole or not at all, and files of JSON lines, whose readers skip lines that were cut short. */
 import { randomUUID } from 'node:crypto';
 import {
   closeSync,
@@ -17,19 +17,19 @@ import {
 import { dirname, resolve } from 'node:path';
 import { DataError, NoRoomError } from './errors';
 
-/** What a file being written aside ends with; one that is left behind was begun by a process that was killed. */
+/** The ending of a temporary file while it is written. One that is left behind is from a process that was killed. */
 export const ASIDE = '.partial';
 
 const NO_ROOM = ['ENOSPC', 'EDQUOT', 'EFBIG'];
 /** How the message of a {@link NoRoomError} begins. */
 export const NO_ROOM_TEXT = 'There is no room on the disk for';
 const REASONS: Readonly<Record<string, string>> = {
-  ENOENT: 'it is not there',
-  EEXIST: 'something lies there',
+  ENOENT: 'it does not exist',
+  EEXIST: 'something else has that name',
   EROFS: 'its disk is read-only',
-  EACCES: 'you have no right to it',
-  EPERM: 'you have no right to it',
-  ENOTDIR: 'a file lies where one of its folders should',
+  EACCES: 'permission denied',
+  EPERM: 'permission denied',
+  ENOTDIR: 'one of its folders is a file',
   EISDIR: 'it is a folder',
   ELOOP: 'it is a link that leads to itself',
   ENAMETOOLONG: 'its name is too long',
@@ -38,7 +38,7 @@ const REASONS: Readonly<Record<string, string>> = {
 /**
  * Turns an error of the file system into a DataError with a cure; returns any other as it is.
  *
- * @param file - what to name. @default the path in the error; a write's error has none, and is turned where the disk is full
+ * @param file The path to name. @default the path in the error; a write's error has none and is turned only if the disk is full
  */
 export function fileError(cause: unknown, file?: string): unknown {
   const { path, syscall, code = '', message } = Object(cause) as NodeJS.ErrnoException;
@@ -46,7 +46,7 @@ export function fileError(cause: unknown, file?: string): unknown {
   const place = file ?? path;
   if (NO_ROOM.includes(code)) {
     return new NoRoomError(`${NO_ROOM_TEXT} ${place ?? 'what is written'}.`, {
-      cure: 'Make room and start it again: it goes on from what is there.',
+      cure: 'Make room and start again: work resumes from what is already written.',
       cause,
     });
   }
@@ -55,7 +55,7 @@ export function fileError(cause: unknown, file?: string): unknown {
   return new DataError(`${place} cannot be used: ${REASONS[code] ?? message}.`, { cure, cause });
 }
 
-/** Opens a file for `work`, and closes it behind. */
+/** Opens a file for `work` and closes it afterwards. */
 export function withFile<T>(file: string, flags: string, work: (descriptor: number) => T): T {
   const descriptor = openSync(file, flags);
   try {
@@ -65,18 +65,18 @@ export function withFile<T>(file: string, flags: string, work: (descriptor: numb
   }
 }
 
-/** The bytes of a file from `position` on, fewer where it ends before. */
+/** Reads `length` bytes of a file from `position` on, fewer if the file ends sooner. */
 export function bytesAt(descriptor: number, position: number, length: number): Buffer {
   const bytes = Buffer.alloc(length);
   return bytes.subarray(0, readSync(descriptor, bytes, 0, length, position));
 }
 
-/** Makes a folder and those around it, unless they are there. @throws DataError if there is no room, or it cannot be made */
+/** Makes a folder and its parents unless they exist. @throws DataError if the disk is full or the folder cannot be made */
 export function makeFolder(folder: string): void {
   naming(folder, () => makeOne(resolve(folder)));
 }
 
-/** Throws what `work` throws as an error about `file`. */
+/** Runs `work` and rethrows its errors as errors about `file`. */
 function naming(file: string, work: () => void): void {
   try {
     work();
@@ -85,7 +85,7 @@ function naming(file: string, work: () => void): void {
   }
 }
 
-/** Not by Node's own recursion, which never ends where nothing can be made: in /proc. */
+/** Makes a folder and its parents. Node's own recursion never ends where no folder can be made, as in /proc. */
 function makeOne(folder: string, tries = 3): void {
   try {
     mkdirSync(folder);
@@ -95,16 +95,16 @@ function makeOne(folder: string, tries = 3): void {
     if (code !== 'ENOENT') throw error;
     if (tries === 0) throw Object.assign(error as NodeJS.ErrnoException, { code: 'EPERM' });
     makeOne(dirname(folder));
-    makeOne(folder, tries - 1); // others may remove what was made meanwhile
+    makeOne(folder, tries - 1); // another process may have removed the parent meanwhile
   }
 }
 
 /**
- * Writes a file aside, then renames it into place: whoever sees the name sees all of it, also after a loss of power.
+ * Writes a temporary file, then renames it into place: a reader finds a whole file or none, even after a power failure.
  *
  * @param content Text, bytes, or several pieces one after the other.
- * @param previous A name under which what was there before is kept.
- * @throws DataError if the disk is full; what was there before is there still
+ * @param previous A name under which to keep the file that was there before.
+ * @throws DataError if the disk is full; the file that was there before is kept
  */
 export function writeWhole(
   file: string,
@@ -125,7 +125,7 @@ export function writeWhole(
   }
 }
 
-/** Adds a line of JSON, below a line that a kill cut short. @throws DataError if the disk is full */
+/** Appends a line of JSON; a last line that was cut short is ended first. @throws DataError if the disk is full */
 export function appendLine(file: string, value: unknown): void {
   naming(file, () =>
     withFile(file, 'a+', (descriptor) => {
@@ -137,7 +137,7 @@ export function appendLine(file: string, value: unknown): void {
   );
 }
 
-/** The values of a file of JSON lines, none if it is not there; a line that was cut short is as if never begun. */
+/** Reads the values of a file of JSON lines, none if the file does not exist. Skips lines that were cut short. */
 export function readLines(file: string): unknown[] {
   if (!existsSync(file)) return [];
   return readFileSync(file, 'utf8')

@@ -1,9 +1,9 @@
 /**
- * Who works in a folder, among the processes and machines that share it: on a run, on a data set.
+ * Lets one process at a time work in a folder (on a run, on a data set) that processes and machines share.
  *
- * A lock is a file `lock.<n>` in the folder. The one with the highest n counts, and a lock that is released or whose
- * holder is gone gives way to `lock.<n + 1>`, which the file system lets one process alone create. So nobody ever
- * removes the lock that counts – removing is where locks made of one file let two processes in.
+ * A lock is a file `lock.<n>` in the folder. The one with the highest n counts. Once it is released or its holder is gone,
+ * `lock.<n + 1>` replaces it, which the file system lets only one process create. So nobody ever removes the lock that
+ * counts: removal is where locks made of a single file let two processes in.
  */
 import {
   fstatSync,
@@ -22,7 +22,7 @@ import { shortHash } from './hash';
 
 /** The right to work in a folder. */
 export interface Lock {
-  /** Aborts if the lock was lost: another machine found no sign of life for the length of the lease. */
+  /** Aborts if the lock is lost: another machine found no sign of life for the length of the lease. */
   readonly signal: AbortSignal;
   release(): Promise<void>;
 }
@@ -30,9 +30,9 @@ export interface Lock {
 /** Who works in a folder right now. */
 export interface Owner {
   readonly process: number;
-  /** Whether it runs on this machine. */
+  /** Whether the process runs on this machine. */
   readonly here: boolean;
-  /** Its last sign of life. */
+  /** The last sign of life of the process. */
   readonly seen: Date;
 }
 
@@ -40,41 +40,41 @@ interface Holder {
   /** Tells machines apart, and containers that number their processes anew. */
   readonly machine: string | undefined;
   readonly process: number;
-  /** When the process began: its number may be another's by now. */
+  /** When the process began: by now, another process may have its number. */
   readonly started: string | undefined;
 }
 
-/** Without a sign of life for so long, a lock of another machine is void. Far above what a step of training takes. */
+/** Milliseconds without a sign of life that void a lock of another machine: far more than a training step takes. */
 export const LEASE_MS = 120_000;
 const HEARTBEAT_MS = 10_000;
-/** The time that a released lock's file is given. */
+/** The modification time that marks a lock's file as released. */
 const RELEASED = 0;
 const SELF = { machine: machineId(), process: process.pid, started: processState(process.pid)?.started };
 
 /**
- * Locks `folder`, which is made if need be, and removes the files that a killed holder was writing aside.
+ * Locks `folder`, which is made if needed, and removes the temporary files of a holder that was killed.
  *
- * @returns undefined where another holds it
- * @throws DataError if there is no room for it, or it cannot be written
+ * @returns undefined if another process holds the lock
+ * @throws DataError if the disk is full or the folder cannot be written
  */
 export function lockFolder(folder: string): Lock | undefined {
   makeFolder(folder);
   const last = newest(folder);
   if (last.owner !== undefined) return undefined;
-  const generation = last.generation + 1; // after the very lock that was seen to be void
+  const generation = last.generation + 1; // follows the lock that was found void
   const file = fileOf(folder, generation);
   const holder = JSON.stringify(SELF);
   try {
     writeFileSync(file, holder, { flag: 'wx' });
   } catch (error) {
-    // Another was faster; ENOENT: it has done its work and removed the folder.
+    // Another process was faster. ENOENT: it has already done its work and removed the folder.
     if (['EEXIST', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
     rmSync(file, { force: true });
     throw fileError(error, file);
   }
   const [first, ...older] = generations(folder);
   if (first !== generation) {
-    rmSync(file, { force: true }); // others were here since the folder was read
+    rmSync(file, { force: true }); // other processes came after the folder was read
     return undefined;
   }
   for (const each of older) rmSync(fileOf(folder, each), { force: true });
@@ -86,14 +86,14 @@ export function lockFolder(folder: string): Lock | undefined {
   let seen = performance.now();
   const lose = (cause?: unknown) => {
     clearInterval(timer);
-    const cure = 'Let the other go on, or end it and start again.';
+    const cure = 'Let the other process continue, or end it and start again.';
     const message = `The lock on ${folder} was lost: another process works there now.`;
     controller.abort(new DataError(message, { cure, cause }));
   };
   const timer = setInterval(() => {
     try {
       if (generations(folder)[0] !== generation) return lose();
-      writeFileSync(file, holder, { flag: 'r+' }); // the file system's clock, not ours, says when
+      writeFileSync(file, holder, { flag: 'r+' }); // stamped by the file system's clock, not by ours
       seen = performance.now();
     } catch (error) {
       const gone = (error as NodeJS.ErrnoException).code === 'ENOENT';
@@ -110,29 +110,29 @@ export function lockFolder(folder: string): Lock | undefined {
   };
 }
 
-/** Who works in `folder`, or undefined: nobody, or one that is gone. */
+/** Returns who works in `folder`, or undefined if nobody does or the holder of the lock is gone. */
 export function ownerOf(folder: string): Owner | undefined {
   return newest(folder).owner;
 }
 
-/** The lock that counts, 0 where there was none yet, and its owner unless it is void. */
+/** Returns the number of the lock that counts, 0 if there is none yet, and its owner unless the lock is void. */
 function newest(folder: string): { readonly generation: number; readonly owner?: Owner } {
   const [generation = 0] = generations(folder);
   if (generation === 0) return { generation };
   const file = fileOf(folder, generation);
-  // Undefined for a lock whose holder has not written it yet.
+  // The holder is undefined if it has created the lock but not yet written it.
   const read = () => ({ holder: readLines(file)[0] as Holder | undefined, seen: statSync(file).mtime });
   const last = ifThere(read);
-  if (last === undefined) return newest(folder); // a newer lock has just replaced it
+  if (last === undefined) return newest(folder); // a newer lock has just replaced this one
   const { holder, seen } = last;
   if (seen.getTime() === RELEASED) return { generation };
   const here = SELF.machine !== undefined && holder?.machine === SELF.machine;
-  // A sign of life far in the future is of a clock that was wrong.
+  // A sign of life far in the future comes from a clock that was wrong.
   const works = here ? isAlive(holder) : Math.abs(now(folder) - seen.getTime()) <= LEASE_MS;
   return works ? { generation, owner: { process: holder?.process ?? 0, here, seen } } : { generation };
 }
 
-/** What `look` gives; undefined where the file or folder that it asks for is not there. */
+/** Returns the result of `look`, or undefined if the file or folder that it needs does not exist. */
 function ifThere<T>(look: () => T): T | undefined {
   try {
     return look();
@@ -146,7 +146,7 @@ function fileOf(folder: string, generation: number): string {
   return join(folder, `lock.${generation}`);
 }
 
-/** Newest first. */
+/** Lists the numbers of the locks in a folder, newest first. */
 function generations(folder: string): number[] {
   const names = ifThere(() => readdirSync(folder)) ?? [];
   return names
@@ -155,7 +155,7 @@ function generations(folder: string): number[] {
     .sort((a, b) => b - a);
 }
 
-/** Undefined where the system does not tell: there the lease alone decides. */
+/** Identifies this boot of the machine or container; undefined if the system does not say: then only the lease counts. */
 function machineId(): string | undefined {
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8');
@@ -178,14 +178,14 @@ function isAlive({ process: pid, started }: Holder): boolean {
 function processState(pid: number): { readonly ended: boolean; readonly started: string } | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' '); // from field 3, the state, on
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' '); // begins with field 3, the state
     return { ended: fields[0] === 'Z' || fields[0] === 'X', started: fields[19] };
   } catch {
     return undefined;
   }
 }
 
-/** The time by the clock that stamps the files, which is not each machine's own. */
+/** Reads the clock that stamps the files in `folder`, which may differ from the clock of this machine. */
 function now(folder: string): number {
   const file = join(folder, `clock.${process.pid}${ASIDE}`);
   try {
@@ -193,6 +193,6 @@ function now(folder: string): number {
     rmSync(file, { force: true });
     return mtimeMs;
   } catch {
-    return Date.now(); // a folder that is only to be read
+    return Date.now(); // the folder is read-only
   }
 }

@@ -1,12 +1,12 @@
-/** Options that plain JavaScript gives wrong, which TypeScript would have told. */
+/** Checks options at run time, for plain JavaScript, which lacks the checks of TypeScript. */
 import { inspect } from 'node:util';
 import { ArgumentError } from './errors';
 
 /**
- * @param what What takes the options, as messages name it.
- * @param known Names of all options there are, with spaces between them, a `!` behind those that are needed; the compiler sees to
- *   it that none is missing.
- * @throws ArgumentError for an option of another name, with the known name that is nearest, and for one that is needed
+ * @param what The name in messages of what takes the options.
+ * @param known The names of all options, separated by spaces, with a `!` after those that are required; the compiler checks
+ *   that none is missing.
+ * @throws ArgumentError for an unknown option, naming the nearest known one, and for a required option that is missing
  */
 export function checkOptions<T extends object, const Names extends string>(
   what: string,
@@ -30,7 +30,7 @@ type Word<Text extends string> = Text extends `${infer One} ${infer Rest}`
   : Name<Text>;
 type Name<Text extends string> = Text extends `${infer Needed}!` ? Needed : Text;
 
-/** Ends a message on an unknown name: asks whether the nearest known one was meant. Empty where none is near. */
+/** Returns the end of a message about an unknown name, which suggests the nearest known one; empty if none is near. */
 export function hint(unknown: string, names: readonly string[]): string {
   const letters = (name: string) => distance(unknown.toLowerCase(), name.toLowerCase());
   const [nearest = ''] = names.toSorted((a, b) => letters(a) - letters(b));
@@ -38,7 +38,7 @@ export function hint(unknown: string, names: readonly string[]): string {
   return isMeant ? ` Is it "${nearest}"?` : '';
 }
 
-/** Letters to put in, take out or change to make one word of the other (Levenshtein). */
+/** Counts the letters to insert, delete or change to turn one word into the other (Levenshtein). */
 function distance(one: string, other: string): number {
   let row = Array.from({ length: other.length + 1 }, (_, at) => at);
   for (const [index, letter] of [...one].entries()) {
@@ -51,13 +51,13 @@ function distance(one: string, other: string): number {
   return row[other.length];
 }
 
-/** Shows a value in a message: a text in quotes, so that `'3'` is not read as 3; a long value cut. */
+/** Formats a value for a message: a text in quotes, so that `'3'` is not read as 3; a long value cut short. */
 export function shown(value: unknown): string {
   const text = inspect(value, { depth: 0, maxStringLength: 80, breakLength: Number.POSITIVE_INFINITY });
   return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }
 
-/** @throws ArgumentError unless `value` is a whole number from `least` to `most`; `what` names it */
+/** @throws ArgumentError unless `value` is a whole number from `least` to `most`; `what` names the value */
 export function checkWhole(what: string, value: number, least = 1, most = Number.MAX_SAFE_INTEGER): void {
   if (Number.isSafeInteger(value) && value >= least && value <= most) return;
   const from = least === 1 ? 'above 0' : `from ${least} on`;
@@ -65,7 +65,7 @@ export function checkWhole(what: string, value: number, least = 1, most = Number
   throw new ArgumentError(`${what} must be a whole number ${range}, but got ${shown(value)}.`);
 }
 
-/** @throws ArgumentError unless `value` is a list; `what` names it */
+/** @throws ArgumentError unless `value` is a list; `what` names the value */
 export function checkList(what: string, value: readonly unknown[]): void {
   if (Array.isArray(value)) return;
   throw new ArgumentError(`${what} must be a list, but got ${shown(value)}.`, {
@@ -73,12 +73,12 @@ export function checkList(what: string, value: readonly unknown[]): void {
   });
 }
 
-/** @throws ArgumentError unless `value` is one of some words; `what` names it */
+/** @throws ArgumentError unless `value` is one of `words`; `what` names the value */
 export function checkWord(what: string, value: string, words: readonly string[]): void {
   if (!words.includes(value)) throw new ArgumentError(`${wrongWord(what, value, words)}.`);
 }
 
-/** Says which words something may be, and what it is. */
+/** Says which words are allowed for something, and which value was given. */
 export function wrongWord(what: string, value: unknown, words: readonly string[]): string {
   const expected = words.map((word) => JSON.stringify(word)).join(' or ');
   return `${what} is ${expected}, but got ${JSON.stringify(value)}`;

@@ -1,18 +1,18 @@
-/** Gives what users bring – distortions, losses, networks – a name, since a specification is JSON and holds no function. */
+/** Names what users define (distortions, methods, networks), since a specification is JSON and cannot hold functions. */
 import { ArgumentError } from './errors';
 import { shortHash } from './hash';
 
-/** How often something of one's own was made known in this process, experiments counted. */
+/** Counts what users have registered in this process, including the presets of experiments. */
 export const registered = { count: 0 };
 
-/** Things of one's own by their names; the last one of a name counts. */
+/** User-defined things by name; the last one registered under a name counts. */
 export class Registry<T extends { readonly name: string }> {
   readonly #known = new Map<string, { readonly thing: T; readonly definition: string }>();
 
   /**
-   * @param what What messages call such a thing: `distortion`.
-   * @param options.taken Whether a name stands for something else already.
-   * @param options.computed Hashes what a thing computes, of which its text shows a part; the text counts alone where it throws.
+   * @param what The noun for such a thing in messages, such as `distortion`.
+   * @param options.taken Whether a name already stands for something else.
+   * @param options.computed Hashes what a thing computes, which its text shows only in part. If it throws, the text alone counts.
    */
   constructor(
     readonly what: string,
@@ -22,7 +22,7 @@ export class Registry<T extends { readonly name: string }> {
     } = {},
   ) {}
 
-  /** @throws ArgumentError for a name that is taken, or that a list or a sum of names could not hold */
+  /** Registers a thing. @throws ArgumentError for a name that is taken, or unfit for a list or sum of names */
   add(thing: T): void {
     const { name } = thing;
     const { taken, computed } = this.options;
@@ -30,7 +30,7 @@ export class Registry<T extends { readonly name: string }> {
       throw new ArgumentError(`A ${this.what} of your own cannot be called ${JSON.stringify(name)}.`, {
         cure: taken?.(name)
           ? 'That name is taken: choose another.'
-          : 'A name begins with no space, has no comma, plus sign, slash or new line, and is not "none".',
+          : 'A name must not be "none", begin with a space, or contain a comma, plus sign, slash or new line.',
       });
     }
     registered.count += 1;
@@ -41,12 +41,12 @@ export class Registry<T extends { readonly name: string }> {
     return this.#known.get(name)?.thing;
   }
 
-  /** Tells a thing from others that have had its name, in 16 hexadecimal digits; undefined for an unknown name. */
+  /** Returns 16 hexadecimal digits that tell a thing from others with its name; undefined for an unknown name. */
   definition(name: string): string | undefined {
     return this.#known.get(name)?.definition;
   }
 
-  /** Finds what a run was planned with. @throws ArgumentError if it is not known here, or was changed since */
+  /** Returns the thing that a run was planned with. @throws ArgumentError if it is unknown here or has changed since */
   planned(name: string, definition: string): T {
     const known = this.#known.get(name);
     if (known === undefined) {
@@ -63,14 +63,14 @@ export class Registry<T extends { readonly name: string }> {
   }
 }
 
-/** Says that something of one's own is not what a run was planned with. */
+/** Makes the error for a user-defined thing that differs from the one that a run was planned with. */
 export function changedError(what: string, name: string): ArgumentError {
   return new ArgumentError(`The ${what} "${name}" is not the one that the run was planned with.`, {
     cure: `Give the changed ${what} another name, or plan the run anew.`,
   });
 }
 
-/** A hash of all properties, functions by their text without spaces, and of what the thing computes. */
+/** Hashes all properties of a thing, functions as text without white space, and what the thing computes. */
 function definitionOf<T extends object>(thing: T, computed: (thing: T) => string = () => ''): string {
   const text = JSON.stringify(thing, (_key, value) =>
     typeof value === 'function' ? String(value).replace(/\s+/g, '') : value,
@@ -79,7 +79,7 @@ function definitionOf<T extends object>(thing: T, computed: (thing: T) => string
   try {
     graph = computed(thing);
   } catch {
-    // What is wrong with it, training says.
+    // Training reports what is wrong with the thing.
   }
   return shortHash(text + graph);
 }

@@ -8,19 +8,19 @@ export interface KernelClient {
     bundle: MimeBundle,
     options?: { readonly displayId?: string; readonly metadata?: MimeBundle },
   ): void;
-  /** Changes what was displayed under `displayId`, in place. Plotly figures cannot be changed so, pictures can. */
+  /** Changes what was displayed under `displayId`, in place. This works for pictures, but not for Plotly figures. */
   update(displayId: string, bundle: MimeBundle): void;
-  /** Removes what the cell shows; with `wait` only when its next output comes, which does not flicker. */
+  /** Removes the output of the cell; with `wait`, only once the next output arrives, which avoids flicker. */
   clearOutput(options?: { readonly wait?: boolean }): void;
   /**
-   * Asks the person at the notebook for a line of text; with `password` it is not shown.
+   * Asks the person at the notebook for a line of text; with `password`, the text is hidden.
    *
    * @throws where no one can answer, as in a notebook run from the command line, and when the cell is interrupted
    */
   input(prompt: string, options?: { readonly password?: boolean }): Promise<string>;
-  /** Channels to the front end's own code, beside what cells show. */
+  /** Channels to code in the front end, besides what cells show. */
   readonly comm: Comms;
-  /** Aborted when the cell that runs this code is interrupted. Give it to whatever takes long. */
+  /** Aborts when the cell that runs this code is interrupted. Pass it to whatever takes long. */
   readonly signal: AbortSignal;
 }
 
@@ -53,8 +53,8 @@ export function openComm(target: string, data?: CommData, options?: CommOptions)
 }
 
 /**
- * Takes comms that front ends open to `target`. A later handler takes the place of an earlier one; a comm to a target
- * that nobody takes is closed.
+ * Handles comms that front ends open to `target`, in place of an earlier handler. A comm to a target without a handler is
+ * closed.
  *
  * @throws outside a notebook
  */
@@ -66,6 +66,6 @@ function comms(): Comms {
   const kernel = currentKernel();
   if (kernel) return kernel.comm;
   throw Object.assign(new Error('There is no front end to talk to outside a notebook.'), {
-    cure: 'Ask `currentKernel()` before.',
+    cure: 'Check `currentKernel()` first.',
   });
 }

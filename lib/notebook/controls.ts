@@ -4,9 +4,9 @@ import { display, onePlace } from './display';
 import { encodeBundle, type MimeBundle, mimeBundle, toMimeBundle } from './mime';
 import { type Model, openModel } from './widget-model';
 
-/** What a person sets at the notebook: a slider, a list to select from, a box to check. */
+/** A control that a reader uses in a notebook: a slider, a list to select from, a checkbox, a button. */
 export class Control<T> {
-  /** Names what may be set, not what is: these words stay as the cell has shown them. */
+  /** Names the possible values, not the current one: this text stays as the cell first showed it. */
   readonly text: string;
   readonly #widget: Widget<T>;
   #value: T;
@@ -19,7 +19,7 @@ export class Control<T> {
     this.#widget = { ...widget, state: { ...widget.state, description: label } };
   }
 
-  /** What is set; to set it from code moves it in the notebook, too. */
+  /** The current value. Setting it from code moves the control in the notebook, too. */
   get value(): T {
     return this.#value;
   }
@@ -27,37 +27,37 @@ export class Control<T> {
   set value(value: T) {
     this.#value = value;
     this.#model?.update(this.#state);
-    void Promise.resolve(this.#handler()).then(); // what it throws is told beneath the cell, as of any promise nobody awaits
+    void Promise.resolve(this.#handler()).then(); // its errors appear under the cell, as those of any unawaited promise
   }
 
   /**
-   * Calls `handler` with each new value, one call at a time: what is set while it works comes next, the newest value
-   * alone. A later handler takes the place of an earlier one.
+   * Calls `handler` with each new value, one call at a time. Of the values set while a call runs, only the newest comes
+   * next. A later handler takes the place of an earlier one.
    *
-   * @param handler gets `isElsewhere` as that of {@link Comm.onMessage}
+   * @param handler Receives `isElsewhere` as in {@link Comm.onMessage}
    */
   onChange(handler: (value: T, isElsewhere?: boolean) => unknown): this {
     this.#handler = oneAtATime((isElsewhere) => handler(this.#value, isElsewhere));
     return this;
   }
 
-  /** The value as the model has it. */
+  /** The value as part of the model's state. */
   get #state(): object {
     const { key, encode = (value) => value } = this.#widget;
     return { [key]: encode(this.#value) };
   }
 
-  /** The widget, and words where a front end knows no widgets. */
+  /** Shows the widget, or text in a front end without widgets. */
   [mimeBundle](): MimeBundle {
     const comms = currentKernel()?.comm;
     return { 'text/plain': this.text, ...(comms && this.openIn(comms).view) };
   }
 
-  /** Its model, made when it is first shown. */
+  /** Returns the control's model, which is opened when the control is first shown. */
   openIn(comms: Comms): Model {
     if (this.#model) return this.#model;
     const { name, style, width, state, key, decode = (given) => given as T } = this.#widget;
-    // Labels are cut off otherwise.
+    // Labels would be cut off otherwise.
     const look = { name: style, state: { description_width: 'initial' } };
     const layout = { name: 'Layout', module: 'base', state: { width } } as const;
     this.#model = openModel(comms, {
@@ -80,31 +80,31 @@ export class Control<T> {
   }
 }
 
-/** How a control is drawn: by a model of ipywidgets, whose state has the value under a key. */
+/** How ipywidgets draws a control: the names of its models, and the key of the value in their state. */
 interface Widget<T> {
   readonly name: string;
   readonly style: string;
   readonly width?: string;
   readonly state?: object;
   readonly key: 'value' | 'index';
-  /** Default: as it is. */
+  /** Default: the value as it is. */
   encode?(value: T): unknown;
   decode?(value: unknown): T;
   readonly text: string;
 }
 
-/** Where a {@link slider} goes. */
+/** The range, step and first value of a {@link slider}. */
 export interface SliderOptions {
   readonly min: number;
   readonly max: number;
-  /** @default a hundredth of the way */
+  /** @default a hundredth of the range */
   readonly step?: number;
-  /** Where it stands at first. @default min */
+  /** The first value. @default min */
   readonly value?: number;
 }
 
 /**
- * A number between two others.
+ * Makes a slider for a number from `min` to `max`.
  *
  * ```ts
  * const sigma = slider('σ', { min: 0, max: 0.5, step: 0.01, value: 0.1 });
@@ -127,9 +127,9 @@ export function slider(label: string, options: SliderOptions): Control<number> {
 }
 
 /**
- * One of some values, shown as text.
+ * Makes a list to select one of some values from, shown as text.
  *
- * @param value The first of them where left out.
+ * @param value The value selected at first. @default the first of `options`
  */
 export function select<const T>(
   label: string,
@@ -147,7 +147,7 @@ export function select<const T>(
   });
 }
 
-/** Yes or no. */
+/** Makes a checkbox, for yes or no. */
 export function checkbox(label: string, value = false): Control<boolean> {
   return new Control<boolean>(label, value, {
     name: 'Checkbox',
@@ -158,7 +158,7 @@ export function checkbox(label: string, value = false): Control<boolean> {
   });
 }
 
-/** A button; clicks while `onClick` still works make one more call. */
+/** Makes a button. Clicks while `onClick` is still running cause one more call. */
 export function button(label: string, onClick: () => unknown): Control<undefined> {
   return new Control<undefined>(label, undefined, {
     name: 'Button',
@@ -170,14 +170,14 @@ export function button(label: string, onClick: () => unknown): Control<undefined
 }
 
 /**
- * Shows controls, and beneath them what `draw` makes of their values, redrawn in place as they move. In a saved notebook
- * what was drawn last is seen.
+ * Shows controls and, beneath them, what `draw` makes of their values, redrawn in place as they change. A saved notebook
+ * keeps the last drawing.
  *
  * ```ts
  * await interact({ sigma: slider('σ', { min: 0, max: 0.5 }) }, ({ sigma }) => picture(sigma));
  * ```
  *
- * @param draw is called once at a time; while it works, values in between are dropped
+ * @param draw Called with one set of values at a time; of those set while a call runs, only the newest is drawn
  */
 export async function interact<const C extends Readonly<Record<string, Control<unknown>>>>(
   controls: C,
@@ -186,11 +186,11 @@ export async function interact<const C extends Readonly<Record<string, Control<u
   const named = Object.entries(controls);
   const { view, output } = panelOf(Object.values(controls));
   const showPicture = onePlace();
-  /** Whether the output beneath the controls has the picture: for pages where displays are not changed. */
+  /** Whether the output beneath the controls holds the picture, for pages on which displays do not update. */
   let isInOutput = false;
   const redraw = oneAtATime(async (isElsewhere = false) => {
     const values = Object.fromEntries(named.map(([name, { value }]) => [name, value]));
-    // JupyterLab draws a Plotly figure but once; the picture that goes with it can be changed in place.
+    // JupyterLab draws a Plotly figure only once; the picture that goes with it can be changed in place.
     const { 'application/vnd.plotly.v1+json': _, ...bundle } = await toMimeBundle(
       await draw(values as Parameters<typeof draw>[0]),
     );
@@ -204,7 +204,7 @@ export async function interact<const C extends Readonly<Record<string, Control<u
   await redraw();
 }
 
-/** Controls one beneath the other, then an output; in words where a front end knows no widgets. */
+/** Arranges controls one beneath the other, above an output; as text where there are no widgets. */
 function panelOf(controls: readonly Control<unknown>[]) {
   const text = { 'text/plain': controls.map((control) => control.text).join('\n') };
   const comms = currentKernel()?.comm;
@@ -215,7 +215,7 @@ function panelOf(controls: readonly Control<unknown>[]) {
   return { view: { ...text, ...openModel(comms, { name: 'VBox', state }).view }, output };
 }
 
-/** Runs one call at a time. Of those that come meanwhile the newest runs next, and the others end with nothing done. */
+/** Runs one call at a time. Of the calls that arrive meanwhile, the newest runs next and the others do nothing. */
 function oneAtATime(work: (isElsewhere?: boolean) => unknown): (isElsewhere?: boolean) => Promise<void> {
   let calls = 0;
   let before: Promise<void> | undefined;

@@ -5,11 +5,11 @@ import { toMimeBundle } from './mime';
 /** Names something displayed, so that {@link updateDisplay} can change it. */
 export type DisplayId = string & { readonly displayId: unique symbol };
 
-/** Marks what `display` gives: a cell that ends with it has shown its value. */
+/** Marks the promise of `display`: a cell that ends with it has already shown its value. */
 const displayed = Symbol.for('stability-training/displayed');
 
 /**
- * Shows a value under the cell that runs, in a terminal as text.
+ * Shows a value under the cell that is running; in a terminal, as text.
  *
  * ```ts
  * const place = await display(chart);
@@ -20,7 +20,7 @@ export function display(value: unknown): Promise<DisplayId> {
   return Object.assign(show(value), { [displayed]: true });
 }
 
-/** Whether a value is a call of `display` that nobody awaits. */
+/** Whether a value is the promise of a call of `display` that nobody awaits. */
 export const isDisplaying = (value: unknown) => value instanceof Promise && displayed in value;
 
 async function show(value: unknown): Promise<DisplayId> {
@@ -32,7 +32,7 @@ async function show(value: unknown): Promise<DisplayId> {
   return displayId;
 }
 
-/** Makes a place under the cell that shows the value it was called with last. */
+/** Returns a function that shows each value it is given in place of the last, under the cell. */
 export function onePlace(): (value: unknown) => Promise<void> {
   let place: DisplayId | undefined;
   return async (value) => {

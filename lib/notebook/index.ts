@@ -1,4 +1,4 @@
-/** What a cell says to its notebook. Outside a kernel nothing is shown, and progress goes to the terminal. */
+/** Shows the output, progress and controls of a cell in its notebook. Outside a kernel, text and progress go to the terminal. */
 export { currentKernel, type KernelClient, onCommOpen, openComm } from './client';
 export type { Comm, CommData, CommHandler, CommOptions, Comms } from './comm';
 export { button, type Control, checkbox, interact, type SliderOptions, select, slider } from './controls';

@@ -2,19 +2,19 @@ import { type InspectOptions, inspect } from 'node:util';
 
 /**
  * Representations of one value by MIME type: text as text, JSON as an object, pictures as bytes or base64. A front end
- * shows the richest that it knows.
+ * shows the richest one that it supports.
  */
 export type MimeBundle = Readonly<Record<string, unknown>>;
 
 /**
- * Names a method by which a value shows itself: it returns a {@link MimeBundle} or a promise of one. Deno's
- * `Symbol.for('Jupyter.display')` is understood, too.
+ * Names the method by which a value shows itself. The method returns a {@link MimeBundle} or a promise of one. Deno's
+ * `Symbol.for('Jupyter.display')` works, too.
  */
 export const mimeBundle: unique symbol = Symbol.for('Jupyter.mimebundle');
 
 const methods = [mimeBundle, Symbol.for('Jupyter.display')];
 
-/** How a value is shown: as it says itself, a tensor by its first values, anything else as Node prints it. */
+/** Represents a value: by its own method if it has one, a tensor by its first values, anything else as Node prints it. */
 export function toMimeBundle(value: unknown): MimeBundle | Promise<MimeBundle> {
   for (const name of methods) {
     const method = (value as Readonly<Record<symbol, unknown>> | null | undefined)?.[name];
@@ -23,12 +23,12 @@ export function toMimeBundle(value: unknown): MimeBundle | Promise<MimeBundle> {
   return { 'text/plain': toText(value) };
 }
 
-/** A tensor by its first values, anything else as Node prints it; `options` are Node's. */
+/** Formats a tensor by its first values, anything else as Node prints it; `options` are Node's. */
 export function toText(value: unknown, options: InspectOptions = { maxStringLength: null }): string {
   return isTensor(value) ? tensorText(value) : inspect(value, options);
 }
 
-/** The bundle as it can be sent: pictures as base64. */
+/** Encodes a bundle for sending: pictures become base64. */
 export function encodeBundle(bundle: MimeBundle): MimeBundle {
   const encoded = (value: unknown) =>
     value instanceof Uint8Array ? Buffer.from(value).toString('base64') : value;
@@ -44,7 +44,7 @@ export class Markdown {
   }
 }
 
-/** As much of a TensorFlow.js tensor as it takes to show one; this folder depends on no tensor library. */
+/** The parts of a TensorFlow.js tensor that are needed to show it; this folder depends on no tensor library. */
 interface Tensor {
   readonly shape: readonly number[];
   readonly dtype: string;

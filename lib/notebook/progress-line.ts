@@ -2,17 +2,17 @@ import { randomUUID } from 'node:crypto';
 import { currentKernel, type KernelClient } from './client';
 
 /**
- * The depths of the bars that are open, 0 the outermost; where those of a notebook are drawn, and in which cell. A bar
- * inside another is drawn where the one before it was drawn, so that a loop in a loop takes two lines, not one more each time.
+ * The depths of the open bars (0 is the outermost), the displays that draw them in a notebook, and their cell. An inner bar
+ * is drawn where the last bar of its depth was, so that a loop in a loop takes two lines, not one more each time.
  */
 const open = new Set<number>();
 let displayIds: string[] = [];
 let cell: AbortSignal | undefined;
 
-/** A line of its own below those that are open, or the one that the last bar at this depth had. */
+/** Opens a line for a bar: a new line below the open ones, or the line that the last bar of this depth had. */
 export function openLine() {
   const kernel = currentKernel();
-  // A cell that was broken off never closed its bars.
+  // A cell that was interrupted may not have closed its bars.
   if (open.size === 0 || cell !== kernel?.signal) {
     cell = kernel?.signal;
     open.clear();
@@ -37,7 +37,7 @@ function notebookLine(kernel: KernelClient, depth: number) {
   };
 }
 
-/** A log gets a line at most so often. */
+/** The least number of milliseconds between two lines of a log. */
 const logMs = 10_000;
 
 function terminalLine(depth: number) {
@@ -58,7 +58,7 @@ function terminalLine(depth: number) {
     close() {
       open.delete(depth);
       if (depth > 0) return;
-      // Keeps the outermost bar, wipes those below it.
+      // Keep the outermost bar, wipe those below it.
       terminal.write(terminal.isTTY ? '\n\x1b[J' : `${last}\n`);
     },
   };

@@ -1,17 +1,17 @@
 import { openLine } from './progress-line';
 
-/** What a bar shows beside its number. */
+/** The total, label and unit of a progress bar. */
 export interface ProgressOptions {
-  /** How many steps there are; an array, set or map says so itself. Without it there is a count, no bar. */
+  /** The number of steps. @default the size of an array, set or map; for others, a count is shown and no bar */
   readonly total?: number;
-  /** Stands before the bar. */
+  /** The text before the bar. */
   readonly label?: string;
-  /** What one step is, as in `3.1 images/s`. @default 'it' */
+  /** The unit of a step, as in `3.1 images/s`. @default 'it' */
   readonly unit?: string;
 }
 
 /**
- * A progress bar: done of total, rate, time gone and left, in a terminal and in a notebook alike. Bars nest.
+ * Shows a progress bar in a terminal or notebook: steps done of the total, rate, time elapsed and left. Bars nest.
  *
  * ```ts
  * for (const epoch of progress([1, 2, 3], { label: 'training' })) {
@@ -48,10 +48,10 @@ export function progress<T>(
   return new ProgressBar(first);
 }
 
-/** A bar is drawn anew at most so often. */
+/** The least number of milliseconds between two drawings of a bar. */
 const drawMs = 100;
 
-/** A bar moved by hand; see {@link progress}. */
+/** A progress bar that is advanced by hand; see {@link progress}. */
 export class ProgressBar {
   #done = 0;
   #text = '';
@@ -64,18 +64,18 @@ export class ProgressBar {
     this.#draw();
   }
 
-  /** Steps done. */
+  /** The number of steps done. */
   get done(): number {
     return this.#done;
   }
 
-  /** Goes on by so many steps. */
+  /** Advances the bar by `steps`. */
   advance(steps = 1): void {
     this.#done += steps;
     this.#drawSometimes();
   }
 
-  /** What stands at the end of the line, as `loss 0.52`. */
+  /** Sets the text at the end of the line, such as `loss 0.52`. */
   note(text: string): void {
     this.#text = text;
     this.#drawSometimes();
@@ -121,16 +121,16 @@ async function* countedAsync<T>(steps: AsyncIterable<T>, bar: ProgressBar): Asyn
   }
 }
 
-/** Reads the time gone, and the rate of the last seconds: a smoothed one, as the first steps are often slow. */
+/** Starts a stopwatch for the time elapsed and the rate of the last seconds, smoothed, as the first steps are often slow. */
 function stopwatch() {
   const start = performance.now();
   const before = { seconds: 0, done: 0 };
   const smoothed = { seconds: 0, done: 0 };
-  /** `rate`: steps a second, 0 where not yet known. */
+  /** `rate`: steps per second, 0 while unknown. */
   return (done: number) => {
     const seconds = (performance.now() - start) / 1000;
     if (done > before.done) {
-      // What lies ten seconds back counts a third.
+      // Steps of ten seconds ago count about a third.
       const weight = Math.exp((before.seconds - seconds) / 10);
       smoothed.done = smoothed.done * weight + (done - before.done);
       smoothed.seconds = smoothed.seconds * weight + (seconds - before.seconds);
@@ -142,7 +142,7 @@ function stopwatch() {
 
 const width = 20;
 
-/** `training:  45%|█████████           | 9/20 [0:12<0:15, 3.1 it/s, loss 0.52]` */
+/** Formats a bar: `training:  45%|█████████           | 9/20 [0:12<0:15, 3.1 it/s, loss 0.52]` */
 export function barText(
   state: ProgressOptions & Readonly<Record<'done' | 'seconds' | 'rate', number>> & { readonly note: string },
 ): string {

@@ -1,21 +1,21 @@
 import type { CommData, Comms } from './comm';
 
-/** A widget's model at this end; ipywidgets' code in the front end draws it. */
+/** The kernel's end of a widget's model; ipywidgets' code in the front end draws the widget. */
 export type Model = ReturnType<typeof openModel>;
 
 export interface ModelOptions {
-  /** Without its ending, as in `FloatSlider`; all that end in `Style` are drawn by one view. */
+  /** The model's name without `Model`, such as `FloatSlider`. All names that end in `Style` share one view. */
   readonly name: string;
   /** Default: `controls`. */
   readonly module?: 'base' | 'controls' | 'output';
   readonly state: object;
-  /** Takes what a front end has changed; `isElsewhere` as in {@link Comm.onMessage}. */
+  /** Handles changes from a front end; `isElsewhere` as in {@link Comm.onMessage}. */
   onUpdate?(changes: CommData, isElsewhere: boolean): unknown;
-  /** Takes what is no change, as a click. */
+  /** Handles messages that change nothing, such as a click. */
   onEvent?(): unknown;
 }
 
-/** What a front end asks for that comes anew, as after a reload of the page: every model, by its comm. */
+/** All open models by the ids of their comms. A front end that connects anew, as after a reload, asks for them. */
 const models = new Map<string, object>();
 
 const versions = { base: '2.0.0', controls: '2.0.0', output: '1.0.0' };
@@ -56,14 +56,14 @@ export function openModel(comms: Comms, options: ModelOptions) {
   comm.onMessage(({ method, state: changes }, _, isElsewhere) => {
     if (method === 'request_state') return send('update', state);
     if (method !== 'update') return onEvent?.();
-    // All front ends move with the one in which it was moved.
+    // Every front end follows the one in which the widget was moved.
     change('echo_update', changes as CommData);
     return onUpdate?.(changes as CommData, isElsewhere);
   });
   return {
-    /** Names it in the state of another. */
+    /** Names the model in the state of another. */
     reference: `IPY_MODEL_${id}`,
-    /** Shows it in an output. */
+    /** Shows the model in an output. */
     view: {
       'application/vnd.jupyter.widget-view+json': { version_major: 2, version_minor: 0, model_id: id },
     },

@@ -1,7 +1,7 @@
 /**
- * Record once, run as one graph: what `tf.function` is for Python. A step is a pure function of tensors and variables,
- * made of ops. The ops of one eager run are written down as a graph, which a session runs from then on: no dispatch from
- * JavaScript, fused kernels, ops in parallel, buffers freed as soon as they are dead. The same code, the same numbers.
+ * Records a step once and then runs it as one graph, as `tf.function` does in Python. A step is a pure function of tensors
+ * and variables, made of ops. The ops of one eager run become a graph, which a session runs from then on: no dispatch from
+ * JavaScript, fused kernels, ops in parallel, buffers freed as soon as they are unused. The numbers stay the same.
  */
 import { channel } from 'node:diagnostics_channel';
 import { checkOptions, checkWhole, checkWord } from '../io/options';
@@ -11,8 +11,8 @@ import { checkNamed, type NamedTensors, record } from './recorder';
 import { dataTypeOf, handles, isInGradient, isRecording, type Tensor, tf } from './runtime';
 
 /**
- * Every recording is published here, as its {@link Graph}: `recordings.subscribe((graph) => …)` tells how many a run
- * makes, and of how many nodes, feeds and fetches.
+ * Publishes the {@link Graph} of every recording: `recordings.subscribe((graph) => …)` shows how many recordings a run
+ * makes, and how many nodes, feeds and fetches each has.
  */
 export const recordings = channel('stability-training/recordings');
 
@@ -21,30 +21,30 @@ export interface CompileOptions {
   /** `'eager'` runs the step op by op, to read and to debug. Default: `'compiled'`. */
   readonly execution?: 'compiled' | 'eager';
   /**
-   * Threads that an op of the compiled step may take on a CPU, 1..127. How sums are rounded depends on it, and so do the
-   * bits of what is trained. Default: the process's, `TF_NUM_INTRAOP_THREADS` or one a core.
+   * Threads that an op of the compiled step may use on a CPU, 1..127. They decide how sums are rounded, and so the exact
+   * bits of trained weights. Default: the process's, `TF_NUM_INTRAOP_THREADS` or one per core.
    */
   readonly threads?: number;
 }
 
-/** A step that runs as a graph. Tensors given stay the caller's; tensors returned are the caller's to dispose. */
+/** A step that runs as a graph. The caller keeps the tensors it gives and disposes of those it gets. */
 export interface CompiledStep<I extends NamedTensors, O extends NamedTensors> {
   (inputs: I): O;
-  /** The graphs recorded so far, one for each combination of input shapes. Empty when run eagerly. */
+  /** The graphs recorded so far, one for each combination of input types and shapes. Empty when run eagerly. */
   readonly graphs: () => readonly Graph[];
   /** Frees the sessions; variables keep their newest values. */
   readonly dispose: () => void;
 }
 
 /**
- * Compiles `step`. The first call with new input shapes records (it runs the step once without its writes to
- * variables), every call runs the recorded graph.
+ * Compiles `step`. The first call with new input types or shapes records the step: it runs the step once, without its
+ * writes to variables. Every call then runs the recorded graph.
  *
- * What is not an input or a variable is frozen: numbers of the enclosing scope have the value they had at recording. Called
- * within another step, or where a gradient is taken, it is a part of that: its ops run there, one by one.
+ * Whatever is not an input or a variable is frozen: numbers of the enclosing scope keep the value they had at recording.
+ * Within another step, or where a gradient is taken, the ops of a compiled step run one by one as a part of that.
  *
- * @throws UserError at recording if the step reads a tensor back, branches on its value, draws from `Math.random`, reads
- *   a `tf.Variable`, or makes a large tensor of several values in JavaScript: none of that would happen again in the graph.
+ * @throws UserError at recording if the step reads a tensor back, branches on its value, draws from `Math.random`, uses a
+ *   `tf.Variable`, or makes a large tensor of different values in JavaScript: the graph could not repeat any of that
  */
 export function compile<I extends NamedTensors, O extends NamedTensors>(
   step: (inputs: I) => O,
@@ -66,7 +66,7 @@ export function compile<I extends NamedTensors, O extends NamedTensors>(
       }) as unknown as O;
     }
     const ids = handles(Object.values(inputs));
-    // One tensor under two names is one in the graph, too.
+    // A tensor given under two names is one tensor in the graph, too.
     const signature = Object.entries(inputs)
       .map(([name, x], at) => `${name}:${dataTypeOf(x)}[${x.shape}]${ids.indexOf(ids[at])}`)
       .join();

@@ -1,6 +1,6 @@
 /**
- * Convolution with torch's geometry, by the fastest of TensorFlow's kernels. Layout is `[batch, height, width,
- * channels]` of maps, `[window, window, in, out]` of filters.
+ * Convolves with torch's geometry, by the fastest of TensorFlow's kernels. The layout of maps is `[batch, height, width,
+ * channels]`, that of filters `[window, window, in, out]`.
  */
 import { ArgumentError } from '../io/errors';
 import { shown } from '../io/options';
@@ -25,7 +25,7 @@ type Shape = readonly [number, number, number, number];
 
 const onCpu = () => device().kind === 'cpu';
 
-/** Stride and padding of a convolution; the input of `VALID` is padded already. */
+/** The stride and padding of a convolution; with `VALID`, the input is already padded. */
 export interface Geometry {
   readonly stride: number;
   readonly padding: 'SAME' | 'VALID';
@@ -58,8 +58,8 @@ const convolve = defineOp<{ x: Tensor; filter: Tensor }, Geometry>('conv2d', {
 });
 
 /**
- * `gradient` of bfloat16 maps. Where the processor has no bfloat16, TensorFlow's gradients take 5 to 14 times as long in it
- * as in float32, so they are computed in float32 and rounded: hardware, too, rounds only the sum.
+ * Computes `gradient`. On a processor without bfloat16, TensorFlow's bfloat16 gradients take 5 to 14 times as long as in
+ * float32, so they are computed in float32 and rounded: hardware, too, rounds only the sum.
  */
 function inFastestType(maps: readonly Tensor[], gradient: (maps: readonly Tensor[]) => Tensor): Tensor {
   if (device().bfloat16 || dataTypeOf(maps[0]) !== DataType.bfloat16) return gradient(maps);
@@ -74,7 +74,7 @@ const subsampleAttributes = (x: Tensor, stride: number) => [
   NHWC,
 ];
 
-/** Every `stride`-th row and column: the mean over windows of one pixel, many times faster than a strided slice. */
+/** Takes every `stride`-th row and column, as means over windows of one pixel: many times faster than a strided slice. */
 const everyNth = (x: Tensor, stride: number) => executeOne('AvgPool', [x], subsampleAttributes(x, stride));
 
 const subsample = defineOp<{ x: Tensor }, { stride: number; shape: number[] }>('subsample', {
@@ -85,8 +85,8 @@ const subsample = defineOp<{ x: Tensor }, { stride: number; shape: number[] }>('
 });
 
 /**
- * oneDNN's gradient of a filter is slow on small maps, in bfloat16 above all; there, one matrix product for each tap of
- * the filter is faster. bench/RESULTS.md has both, map by map.
+ * Whether one matrix product for each tap of the filter is faster than oneDNN's gradient of the filter, which is slow on
+ * small maps, above all in bfloat16. bench/RESULTS.md compares both, map by map.
  */
 function isFasterTapByTap(dy: Tensor): boolean {
   const [, side, width, outChannels] = dy.shape as Shape;
@@ -95,17 +95,17 @@ function isFasterTapByTap(dy: Tensor): boolean {
   );
 }
 
-/** The gradient of `filter` by TensorFlow's kernel for it. */
+/** Computes the gradient of `filter` with TensorFlow's kernel. */
 export function filterGradient(x: Tensor, filter: Tensor, dy: Tensor, geometry: Geometry): Tensor {
   return executeOne('Conv2DBackpropFilter', [x, ints(filter.shape), dy], convolveAttributes(dy, geometry));
 }
 
-/** {@link filterGradient} by a matrix product for each tap: the pixels it saw, times the gradients of its outputs. */
+/** Computes {@link filterGradient} tap by tap: a matrix product of the pixels that a tap saw and the gradients of its outputs. */
 export function filterGradientTapByTap(x: Tensor, filter: Tensor, dy: Tensor, geometry: Geometry): Tensor {
   const { stride, padding } = geometry;
   const [window] = filter.shape as Shape;
   const [batch, side] = dy.shape as Shape;
-  // By row, and by column: the first input that the tap sees, the first output that it serves, and how many.
+  // Along a row or a column: the first input that the tap sees, the first output that it adds to, and their number.
   const taps = Array.from({ length: window }, (_, tap) => {
     if (padding === 'VALID') return { input: tap, output: 0, count: side };
     const offset = tap - (window - 1) / 2;
@@ -126,8 +126,8 @@ export function filterGradientTapByTap(x: Tensor, filter: Tensor, dy: Tensor, ge
 }
 
 /**
- * A 3×3 convolution of stride 1 on maps of 2×2, where every output sees every input: matrix products, with the quarter of
- * the filter that lies on the map.
+ * Convolves maps of 2×2 with a 3×3 filter at stride 1. Every output sees every input, so each is a matrix product with the
+ * 2×2 taps that lie on the map.
  */
 const convolveTwoByTwo = defineOp<{ x: Tensor; filter: Tensor }, object>('conv2d-two-by-two', {
   forward: ({ x, filter }) => [productsWithFilter(x, filter, (place) => 1 - place)],
@@ -144,13 +144,13 @@ const convolveTwoByTwo = defineOp<{ x: Tensor; filter: Tensor }, object>('conv2d
   }),
 });
 
-/** Products pay where there are more weights than pixels. */
+/** Whether the matrix products of {@link convolveTwoByTwo} pay: where there are more weights than pixels. */
 function isTwoByTwo(x: Tensor, filter: Tensor, stride: number): boolean {
   const [window, , inChannels] = filter.shape as Shape;
   return onCpu() && stride === 1 && window === 3 && x.shape[1] === 2 && x.shape[2] === 2 && inChannels >= 256;
 }
 
-/** Each pixel of the result is all of `x`, times the 2×2 taps of `filter` that begin at `first(row)`, `first(column)`. */
+/** Multiplies all of `x`, for each pixel of the result, by the 2×2 taps of `filter` from `first(row)`, `first(column)` on. */
 function productsWithFilter(x: Tensor, filter: Tensor, first: (place: number) => number): Tensor {
   const [batch] = x.shape as Shape;
   const [, , inChannels, outChannels] = filter.shape as Shape;
@@ -175,10 +175,10 @@ const matMul = (a: Tensor, b: Tensor, transposeA: boolean) => {
 };
 
 /**
- * 2-D convolution with torch's geometry: padding `(window − 1) / 2` on every side, no bias.
+ * Convolves in 2-D with torch's geometry: padding `(window − 1) / 2` on every side, no bias.
  *
- * Explicit padding would fall out of oneDNN's fast kernels, so stride 1 uses `SAME`, stride 2 pads and uses `VALID`.
- * A strided 1×1 convolution takes every second pixel first: TensorFlow 2.21's gradient of the strided form writes
+ * oneDNN's fast kernels do not take explicit padding, so stride 1 uses `SAME`, and stride 2 pads first and uses `VALID`.
+ * A strided 1×1 convolution first takes every second pixel: TensorFlow 2.21's gradient of the strided form writes
  * past its buffer when there are eight or fewer input channels.
  *
  * @param x `[batch, height, width, inChannels]`, square images

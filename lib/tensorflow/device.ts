@@ -2,12 +2,12 @@ import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 import { backend, tf } from './runtime';
 
-/** What a run was computed on; part of every run record. */
+/** The device that computed a run; part of every run record. */
 export interface DeviceInfo {
   readonly kind: 'cpu' | 'gpu';
-  /** The processor's or the card's own name. */
+  /** The name of the processor or graphics card. */
   readonly name: string;
-  /** Threads that an op may take. */
+  /** Threads that an op may use. */
   readonly threads: number;
   readonly tensorflow: string;
   readonly tfjs: string;
@@ -21,7 +21,7 @@ type Arithmetic = Pick<DeviceInfo, 'kind' | 'bfloat16'>;
 let known: DeviceInfo | undefined;
 let computes: Arithmetic | undefined;
 
-/** The device that TensorFlow computes on. */
+/** Describes the device that TensorFlow computes on. */
 export function device(): DeviceInfo {
   const { kind, bfloat16 } = arithmetic();
   known ??= {
@@ -36,10 +36,10 @@ export function device(): DeviceInfo {
   return known;
 }
 
-/** What NVIDIA's driver puts there: on Linux, under Windows (WSL), on a Jetson. */
+/** Paths that exist where NVIDIA's driver is installed: on Linux, under Windows (WSL), on a Jetson. */
 const DRIVER = ['/proc/driver/nvidia', '/dev/nvidiactl', '/dev/dxg', '/dev/nvmap'];
 
-/** How the device computes. Without a card that is known without TensorFlow's library, which takes a while to load. */
+/** Tells how the device computes. Without an NVIDIA card, TensorFlow's library, which is slow to load, is not needed. */
 export function arithmetic(): Arithmetic {
   if (computes !== undefined) return computes;
   const isGpu = DRIVER.some((path) => existsSync(path)) && backend().isUsingGpuDevice;

@@ -5,7 +5,7 @@ const TYPES = [attribute.type('Treal', DataType.float32), attribute.type('Tcompl
 const COMPLEX = attribute.type('T', DataType.complex64);
 const TILE = [COMPLEX, attribute.type('Tmultiples', DataType.int32)];
 
-/** Sizes whose only prime factors are 2, 3, 5, 7 and 11 transform fast; a high power of two leaves the cache unused. */
+/** Returns the next even size that transforms fast: no prime factor above 11, and no high power of two, which wastes cache. */
 function fastSize(least: number): number {
   for (let size = Math.ceil(least / 2) * 2; ; size += 2) {
     let rest = size;
@@ -15,13 +15,13 @@ function fastSize(least: number): number {
 }
 
 /**
- * Each image of a batch correlated with a kernel of its own, where the kernel lies whole upon the image:
- * `y[i, j] = Σ kernel[m, n] · x[i + m, j + n]`, by the Fourier transform, so that the kernel's size costs little. The bits
- * of an image depend on neither the batch nor its place there. It has no gradient.
+ * Correlates each image of a batch with its own kernel, wherever the whole kernel lies on the image:
+ * `y[i, j] = Σ kernel[m, n] · x[i + m, j + n]`. By the Fourier transform, so that the kernel's size costs little. The bits of
+ * a result depend on neither the batch nor the image's place in it. Has no gradient.
  *
  * @param images `[batch, height, width, channels]`
- * @param kernels `[batch, rows, columns]`, or a table of them
- * @param choose takes for each image what belongs to it from a table `[kernels, …]`
+ * @param kernels `[batch, rows, columns]`, or with `choose` a table `[kernels, rows, columns]`
+ * @param choose picks the entry of each image from a table `[kernels, …]`
  * @returns `[batch, height − rows + 1, width − columns + 1, channels]`
  */
 export function correlate(images: Tensor4D, kernels: Tensor, choose?: (table: Tensor) => Tensor): Tensor4D {
@@ -36,7 +36,7 @@ export function correlate(images: Tensor4D, kernels: Tensor, choose?: (table: Te
   };
   const image = spectrum(images.transpose([0, 3, 1, 2]));
   const kernel = executeOne('Conj', [spectrum(kernels.reshape([-1, 1, rows, columns]))], [COMPLEX]);
-  // A table for each channel spares the product a broadcast, which takes longer. For a kernel an image it does not pay.
+  // Repeating a table for each channel spares the product a slower broadcast. With a kernel per image it does not pay.
   const each = choose?.(executeOne('Tile', [kernel, ints([1, channels, 1, 1])], TILE));
   const product = executeOne('Mul', [image, each ?? kernel], [COMPLEX]);
   return executeOne('IRFFT2D', [product, fftLength], TYPES)

@@ -1,4 +1,4 @@
-/** Gradients that tfjs lacks or has wrong, and what keeps some of its ops from being recorded. */
+/** Supplies gradients that tfjs lacks or gets wrong, and makes some of its ops recordable. */
 import {
   type Attribute,
   attribute,
@@ -10,7 +10,7 @@ import {
   wrapKernel,
 } from './runtime';
 
-/** What a kernel is given, with other methods of the backend. */
+/** Returns the arguments of a kernel with some methods of the backend replaced. */
 const withMethods = <O extends { backend: unknown }>(of: O, methods: object): O => ({
   ...of,
   backend: Object.assign(Object.create(of.backend as object), methods),
@@ -18,7 +18,7 @@ const withMethods = <O extends { backend: unknown }>(of: O, methods: object): O 
 
 type GradientOf = NonNullable<ReturnType<typeof tf.getGradient>>['gradFunc'];
 
-/** Puts a gradient that is made of tfjs' own in its place. */
+/** Replaces tfjs' gradient of a kernel by one that wraps it. */
 function wrapGradient(kernelName: string, wrap: (own: GradientOf) => GradientOf): void {
   const config = tf.getGradient(kernelName);
   if (!config) return;
@@ -26,7 +26,7 @@ function wrapGradient(kernelName: string, wrap: (own: GradientOf) => GradientOf)
   tf.registerGradient({ ...config, gradFunc: wrap(config.gradFunc) });
 }
 
-// tfjs has no gradients of comparisons, so that none would go past the condition of a `where`: they are zero.
+// tfjs has no gradients of comparisons, so a loss could not go through the condition of a `where`. They are zero.
 const COMPARISONS = 'Equal NotEqual Greater GreaterEqual Less LessEqual LogicalAnd LogicalOr LogicalNot';
 for (const kernelName of COMPARISONS.split(' ')) {
   const inputsToSave = kernelName === 'LogicalNot' ? ['x'] : ['a', 'b'];
@@ -38,7 +38,7 @@ for (const kernelName of COMPARISONS.split(' ')) {
   });
 }
 
-// Sums over all repetitions at once. tfjs' own adds a slice for each: thousands where a layer normalises each pixel.
+// Sum over all repetitions at once. tfjs' gradient adds a slice for each: thousands where a layer normalises each pixel.
 tf.unregisterGradient('Tile');
 tf.registerGradient({
   kernelName: 'Tile',
@@ -52,7 +52,7 @@ tf.registerGradient({
   }),
 });
 
-// tfjs' own have the shape of the result, also for what was broadcast to it.
+// tfjs' gradients have the shape of the result, even for an input that was broadcast: sum them to the input's shape.
 for (const kernelName of ['BatchMatMul', 'Maximum', 'Minimum', 'SquaredDifference']) {
   wrapGradient(kernelName, (own) => (dy, saved, attrs) => {
     const summed = Object.entries(own(dy, saved, attrs)).map(([name, gradient], at) => {
@@ -68,7 +68,7 @@ function summedTo(gradient: Tensor, shape: number[]): Tensor {
   return axes.length > 0 ? gradient.sum(axes).reshape(shape) : gradient;
 }
 
-// tfjs' own transposes the gradient of a sum along any axis but the last.
+// tfjs' gradient comes out transposed along any axis but the last.
 tf.unregisterGradient('Cumsum');
 tf.registerGradient({
   kernelName: 'Cumsum',
@@ -77,10 +77,10 @@ tf.registerGradient({
   }),
 });
 
-// tfjs' own is a slice of the gradient, without what the border gives back.
+// tfjs' gradient leaves out the border's share: an error is better.
 tf.unregisterGradient('MirrorPad');
 
-// tfjs' own leaves out that pixels have their centres at halves.
+// tfjs' gradients ignore `halfPixelCenters`.
 for (const kernelName of ['ResizeBilinearGrad', 'ResizeNearestNeighborGrad']) {
   wrapKernel(kernelName, (kernel) => (of) => {
     if (!of.attrs?.halfPixelCenters) return kernel(of);
@@ -91,7 +91,7 @@ for (const kernelName of ['ResizeBilinearGrad', 'ResizeNearestNeighborGrad']) {
   });
 }
 
-// tfjs' own with respect to the labels is that of the logits with another sign.
+// tfjs gives the labels the gradient of the logits with its sign changed, which is wrong: refuse it.
 const { softmaxCrossEntropy } = tf.losses;
 tf.losses.softmaxCrossEntropy = (labels, ...others) => {
   const cure = 'Write it as tf.logSoftmax(logits).mul(labels).sum(1).neg().mean().';
@@ -99,18 +99,18 @@ tf.losses.softmaxCrossEntropy = (labels, ...others) => {
   return softmaxCrossEntropy(labels instanceof tf.Tensor ? constant(labels) : labels, ...others);
 };
 
-// tfjs' own gives the places their own numbers for a gradient, of a type that is none: there is no gradient of a place.
+// tfjs returns the indices themselves as their gradient, in a type that cannot be one. Indices have no gradient: use zeros.
 wrapGradient('GatherV2', (own) => (dy, saved, attrs) => ({
   ...own(dy, saved, attrs),
   indices: () => tf.zeros(saved[1].shape),
 }));
 
-// tfjs reads the places to check them. Where a step is recorded that is left to TensorFlow's op, which does so on a CPU.
+// tfjs reads the indices back to check them. In a recorded step, TensorFlow's op checks them instead, on a CPU only.
 wrapKernel('GatherV2', (kernel) => (of) => {
   return kernel(isRecording() ? withMethods(of, { readSync: () => [] }) : of);
 });
 
-// tfjs' gradient of a batch normalisation reads scale and offset, given or not.
+// tfjs' gradient of a batch normalisation reads scale and offset even if they are missing.
 wrapKernel('FusedBatchNorm', (kernel) => (of) => {
   const { mean } = of.inputs;
   of.inputs.scale ??= tf.onesLike(mean as Tensor);

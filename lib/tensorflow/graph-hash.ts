@@ -6,10 +6,10 @@ import { tf } from './runtime';
 import type { Variable } from './variable';
 
 /**
- * Hashes the graph of a step. Functions and numbers that it takes from outside change the hash; values of variables do not.
+ * Hashes the graph of a step. Functions and numbers from the step's scope change the hash; the values of variables do not.
  *
- * @returns the hash, and the variables that the step reads or writes, in the order in which it comes to them
- * @throws what the step throws, and as `compile`
+ * @returns the hash, and the variables that the step reads or writes, in the order of their first use
+ * @throws whatever the step throws, and the errors of `compile`
  */
 export function graphHash<I extends NamedTensors, O extends NamedTensors>(
   step: (inputs: I) => O,
@@ -20,7 +20,7 @@ export function graphHash<I extends NamedTensors, O extends NamedTensors>(
     graph = record(step, inputs()).graph;
   });
   const { nodes, variables } = graph as unknown as Graph;
-  // JSON has one word, null, for all numbers that are not finite.
+  // JSON writes null for every number that is not finite.
   const exact = (_key: string, value: unknown) =>
     typeof value === 'number' && !Number.isFinite(value) ? `${value}` : value;
   const hash = shortHash(
@@ -32,12 +32,12 @@ export function graphHash<I extends NamedTensors, O extends NamedTensors>(
   return { hash, variables: [...variables.values()] };
 }
 
-/** A hash, and the values that the variables have now. */
+/** Adds to a hash the values that the variables have now, if there are any. */
 export function hashWithValues({ hash, variables }: ReturnType<typeof graphHash>): string {
   return variables.length === 0 ? hash : hash + JSON.stringify(variables.map((one) => [...one.values()]));
 }
 
-/** What the variables of things of one's own begin with, so that each run begins alike. */
+/** Keeps the first values of the variables in user-defined methods and distortions, so that every run begins with them. */
 export class Beginnings<T extends object> {
   readonly #values = new WeakMap<T, ReadonlyMap<Variable, Float32Array>>();
 
@@ -50,7 +50,7 @@ export class Beginnings<T extends object> {
   }
 }
 
-/** The result for the first of some shapes that a step takes. @throws what it throws for the first, if it takes none */
+/** Returns the result for the first shape that `work` accepts. @throws the error of the very first one if it accepts none */
 export function firstTaken<S, T>(shapes: Iterable<S>, work: (shape: S) => T): T {
   let first: unknown;
   for (const shape of shapes) {

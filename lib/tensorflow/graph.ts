@@ -1,4 +1,4 @@
-/** A TensorFlow graph in a session: made from recorded nodes, holding copies of the variables it works on. */
+/** Runs recorded nodes as a graph in a TensorFlow session, which holds copies of the variables that the graph uses. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,41 +19,41 @@ import {
 } from './runtime';
 import type { Variable, VariableHolder } from './variable';
 
-/** A constant's or placeholder's type and shape. */
+/** The type and shape of a constant or placeholder. */
 export interface TensorSpec {
   readonly dtype: number;
   readonly shape: readonly number[];
 }
 
-/** What a constant is. */
+/** A constant: its type, shape and values. */
 export type Constant = TensorSpec & { readonly values: Values };
 
 /** One node of a recorded graph. */
 export interface GraphNode {
   readonly name: string;
   readonly op: string;
-  /** `node`, `node:output`, or `^node` for one that only has to run before. */
+  /** `node`, `node:output`, or `^node` for a node that only has to run first. */
   readonly inputs: readonly string[];
   readonly attributes: readonly Attribute[];
   /** The value of a `Const`. */
   readonly value?: Constant;
-  /** Where the step made it; its `stack` is formatted only when an error names the node. */
+  /** Where the step made the node; the `stack` is formatted only when an error names the node. */
   readonly madeAt?: Error;
 }
 
-/** What a recording hands over: nodes, and the names by which inputs, variables and outputs are found. */
+/** A recorded step: its nodes, and the names of its inputs, variables and outputs. */
 export interface Graph {
   readonly nodes: readonly GraphNode[];
   /** Names of the placeholders, in the order in which inputs are fed. */
   readonly placeholders: readonly string[];
   readonly outputs: readonly string[];
-  /** Variable by the name of its `VarHandleOp`. */
+  /** The variables by the names of their `VarHandleOp`s. */
   readonly variables: ReadonlyMap<string, Variable>;
   /** The variables that the step writes to. */
   readonly written: ReadonlySet<Variable>;
 }
 
-/** Makes a node that runs after others, to be fetched for them. */
+/** Makes a node that runs after others: fetching it runs them all. */
 const afterAll = (name: string, nodes: readonly string[]): GraphNode => ({
   name,
   op: 'Const',
@@ -62,7 +62,7 @@ const afterAll = (name: string, nodes: readonly string[]): GraphNode => ({
   value: { dtype: DataType.bool, shape: [], values: Uint8Array.of(1) },
 });
 
-/** Nodes through which a variable's value enters (`set`) and leaves (`get`) the session. */
+/** Makes the nodes through which a variable's value enters (`set`) and leaves (`get`) the session. */
 function accessNodes(handle: string, variable: Variable): GraphNode[] {
   const [given, assign] = [`${handle}/new`, `${handle}/assign`];
   const attributes = [attribute.type('dtype', DataType.float32)];
@@ -75,13 +75,13 @@ function accessNodes(handle: string, variable: Variable): GraphNode[] {
   ];
 }
 
-/** Fetched to set every variable of a graph. */
+/** The node that is fetched to set every variable of a graph. */
 const ALL_SET = 'variables/set';
 
 export class GraphSession implements VariableHolder {
   readonly #id: number;
 
-  /** @param threads that an op may take on a CPU. Default: the process's. */
+  /** @param threads Threads that an op may use on a CPU. Default: the process's. */
   constructor(
     readonly graph: Graph,
     threads?: number,
@@ -91,7 +91,7 @@ export class GraphSession implements VariableHolder {
     this.#id = loadGraph([...graph.nodes, ...access, afterAll(ALL_SET, assigns)], threads);
   }
 
-  /** Runs the graph once; the tensors returned are the caller's. */
+  /** Runs the graph once. The caller disposes of the tensors returned. */
   run(inputs: readonly Tensor[]): Tensor[] {
     const ids = handles(inputs);
     this.#bringVariables();
@@ -99,18 +99,18 @@ export class GraphSession implements VariableHolder {
     try {
       return this.#session(ids, this.graph.placeholders, this.graph.outputs).map(adopt);
     } finally {
-      // A run that fails has written some of them.
+      // Even a run that fails may have written some of them.
       for (const variable of this.graph.written) variable.wrote(this);
     }
   }
 
-  /** Copies in the variables whose newest value is elsewhere. */
+  /** Copies the variables whose newest value is elsewhere into the session. */
   #bringVariables(): void {
     const missing = [...this.graph.variables].filter(([, { holders }]) => !holders.has(this));
     if (missing.length === 0) return;
     const values = missing.map(([, variable]) => variable.give().id);
     const news = missing.map(([handle]) => `${handle}/new`);
-    // Fetch one node where all variables are missing, as before the first run: TensorFlow takes longer to prepare many.
+    // If all variables are missing, as before the first run, fetch one node: TensorFlow takes longer to prepare many.
     const isAll = missing.length === this.graph.variables.size;
     const sets = isAll ? [ALL_SET] : missing.map(([handle]) => `${handle}/set`);
     const done = this.#session(values, news, sets);
@@ -143,7 +143,7 @@ export class GraphSession implements VariableHolder {
     }
   }
 
-  /** The error with the line of the step that made the failing node. */
+  /** Adds to an error the line of the step that made the failing node. */
   #explain(error: Error): Error {
     const name = /\{\{node ([^}]+)\}\}/.exec(error.message)?.[1];
     const node = this.graph.nodes.find((candidate) => candidate.name === name);
@@ -162,13 +162,13 @@ const OWN_FOLDERS = ['lib', 'dist'].map((folder) => inProject(folder, 'tensorflo
 const OUTSIDE = /node_modules|node:|<anonymous>\)|[\\/]tfjs-(core|layers|data|converter)[\\/]src[\\/]/;
 const isOutside = (line: string) => OUTSIDE.test(line) || OWN_FOLDERS.some((own) => line.includes(own));
 
-/** The first line of a stack that lies outside this folder and outside packages. */
+/** Returns the first line of a stack that lies outside this folder and outside packages. */
 export function stepLine(madeAt: Error | undefined): string {
   const lines = madeAt?.stack?.split('\n').filter((line) => /^\s+at /.test(line)) ?? [];
   return (lines.find((line) => !isOutside(line)) ?? 'at an unknown place').trim();
 }
 
-/** Errors made in `work` keep the lines of the step: a dozen of tfjs' own come first. */
+/** Runs `work` with longer stacks, so that errors show the lines of the step: a dozen lines of tfjs precede them. */
 export function withLongStacks<T>(work: () => T): T {
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 40;
@@ -179,7 +179,7 @@ export function withLongStacks<T>(work: () => T): T {
   }
 }
 
-/** Runs code of a user's own. @throws as {@link ownError} */
+/** Runs user-defined code. @throws its errors as {@link ownError} explains them */
 export function ownCode<T>(what: string, body: () => T, hint?: string): T {
   try {
     return withLongStacks(body);
@@ -188,7 +188,7 @@ export function ownCode<T>(what: string, body: () => T, hint?: string): T {
   }
 }
 
-/** Names what failed in a user's own code, and the line; leaves errors of this library and a cell's interrupt as they are. */
+/** Names what failed in user-defined code, and the line. Errors of this library and a cell's interrupt stay as they are. */
 export function ownError(what: string, error: unknown, hint = ''): unknown {
   const isOwn = error instanceof Error && !(error instanceof UserError);
   if (!isOwn || currentKernel()?.signal?.aborted) return error;
@@ -201,7 +201,7 @@ type Message = any;
 
 const messages: Message = require('@tensorflow/tfjs-node-gpu/dist/proto/api_pb');
 
-/** One of TensorFlow's protobuf messages, with its fields by the names of their setters. */
+/** Makes one of TensorFlow's protobuf messages; `fields` have the names of their setters without `set`. */
 function message(kind: string, fields: Readonly<Record<string, unknown>>): Message {
   const made = new (kind.split('.').reduce((of, part) => of[part], messages))();
   for (const [field, value] of Object.entries(fields)) made[`set${field}`](value);

@@ -1,6 +1,6 @@
 /**
- * The differentiable native ops that the network and its losses are made of. Layout is `[batch, height, width,
- * channels]`. All of them take `bfloat16`, which tfjs labels float32 (see {@link castTo}).
+ * Differentiable native ops, of which the network and its losses are made. The layout is `[batch, height, width,
+ * channels]`. All ops take `bfloat16`, which tfjs labels float32 (see {@link castTo}).
  */
 import { ArgumentError } from '../io/errors';
 import { checkWhole } from '../io/options';
@@ -27,7 +27,7 @@ export const T = (tensor: Tensor) => attribute.type('T', dataTypeOf(tensor));
 export const NHWC = attribute.string('data_format', 'NHWC');
 /** The type of axes and shapes. */
 export const TIDX = attribute.type('Tidx', DataType.int32);
-/** A small int32 vector: axes, shapes, places. */
+/** Makes a small int32 vector of axes, sizes or indices. */
 export const ints = (values: readonly number[]) => tf.tensor1d([...values], 'int32');
 
 export function requireRank(op: string, argument: string, tensor: Tensor, rank: number): void {
@@ -42,7 +42,7 @@ wrapKernel('Add', () => ({ inputs }) => {
   return executeOne('AddV2', [a, b], [T(a)]);
 });
 
-/** `x` as `type`; no gradient. */
+/** Casts `x` to `type`; has no gradient. */
 export function nativeCast(x: Tensor, type: DataType): Tensor {
   const types = [attribute.type('SrcT', dataTypeOf(x)), attribute.type('DstT', type)];
   return executeOne('Cast', [x], [...types, attribute.bool('Truncate', false)]);
@@ -50,7 +50,7 @@ export function nativeCast(x: Tensor, type: DataType): Tensor {
 
 /**
  * Multiplies the matrices of two batches, `[…, rows, n]` and `[…, n, columns]`; has no gradient. The bits of a product do not
- * depend on the batch's size. Those of tfjs' `matMul` do: with AVX2, oneDNN sums in an order that the size decides.
+ * depend on the batch's size. Those of tfjs' `matMul` do: with AVX2, the order in which oneDNN sums depends on it.
  */
 export function batchMatMul(a: Tensor, b: Tensor, { transposeA = false, transposeB = false } = {}): Tensor {
   if (device().kind === 'gpu') return tf.matMul(a, b, transposeA, transposeB);
@@ -70,23 +70,20 @@ const castOp = defineOp<{ x: Tensor }, { from: DataType; to: DataType }>('cast',
   gradient: (dy, _saved, { from }) => ({ x: () => nativeCast(dy, from) }),
 });
 
-/** `x` as `type`; its gradient returns in the type of `x`. */
+/** Casts `x` to `type`; the gradient comes back in the type of `x`. */
 export function castTo<X extends Tensor>(x: X, type: 'float32' | 'bfloat16' | 'int32' | 'uint8'): X {
   const from = dataTypeOf(x);
   const to = DataType[type];
   return (from === to ? x : castOp({ x }, { from, to })[0]) as X;
 }
 
-/** The same bits as another type of a byte. */
+/** Reads the same bits as another one-byte type. */
 const bitcast = (x: Tensor, type: DataType) =>
   executeOne('Bitcast', [x], [T(x), attribute.type('type', type)]);
 
 const fromZeroToOne = () => [tf.scalar(0), tf.scalar(1)];
 
-/**
- * Rounds images 0..1 to uint8, halves to even; no gradient. One op reads the memory once, where a product, a rounding and a
- * cast read it three times.
- */
+/** Turns images 0..1 into uint8 0..255, halves to even; has no gradient. One op reads the memory once, three ops three times. */
 export function toBytes(images: Tensor): Tensor {
   const modes = [attribute.string('mode', 'SCALED'), attribute.string('round_mode', 'HALF_TO_EVEN')];
   const attributes = [attribute.type('T', DataType.quint8), ...modes];
@@ -94,23 +91,23 @@ export function toBytes(images: Tensor): Tensor {
   return bitcast(quantized, DataType.uint8);
 }
 
-/** Turns uint8 into images 0..1 by one op; no gradient. */
+/** Turns uint8 0..255 into images 0..1 by one op; has no gradient. */
 export function fromBytes(bytes: Tensor): Tensor {
   const attributes = [attribute.type('T', DataType.quint8), attribute.string('mode', 'MIN_COMBINED')];
   return executeOne('Dequantize', [bitcast(bytes, DataType.quint8), ...fromZeroToOne()], attributes);
 }
 
-/** uint8 as int32, for which tfjs takes it; any other as it is. */
+/** Casts uint8 to int32, which tfjs takes it for; returns any other type as it is. */
 export function withoutBytes<X extends Tensor>(x: X): X {
   return dataTypeOf(x) === DataType.uint8 ? castTo(x, 'int32') : x;
 }
 
-/** `x` in the type of `other`, float32 or bfloat16. */
+/** Casts `x` to the type of `other`, float32 or bfloat16. */
 export function castLike<X extends Tensor>(x: X, other: Tensor): X {
   return castTo(x, dataTypeOf(other) === DataType.bfloat16 ? 'bfloat16' : 'float32');
 }
 
-/** Rows and columns added or taken on each side of a map. */
+/** Rows and columns added to or taken from each side of a map. */
 export interface Sides {
   readonly before: number;
   readonly after: number;
@@ -126,25 +123,25 @@ function withoutSides(x: Tensor, { before, after }: Sides): Tensor {
   return slice(x, [0, before, before, 0], [n, height - before - after, width - before - after, channels]);
 }
 
-/** `x` between zeros. */
+/** Surrounds `x` with zeros. */
 export const pad = defineOp<{ x: Tensor }, Sides>('pad', {
   forward: ({ x }, sides) => [padSides(x, sides)],
   gradient: (dy, _saved, sides) => ({ x: () => withoutSides(dy, sides) }),
 });
 
-/** `x[begin : begin + size]`; no gradient. */
+/** Returns `x[begin : begin + size]`; has no gradient. */
 export function slice(x: Tensor, begin: readonly number[], size: readonly number[]): Tensor {
   return executeOne('Slice', [x, ints(begin), ints(size)], [T(x), attribute.type('Index', DataType.int32)]);
 }
 
-/** The zeros that torch's symmetric padding `p` adds before and after, less those that no window reaches. */
+/** Counts the zeros that torch's padding `(window − 1) / 2` adds before and after, less those that no window reaches. */
 export function paddingOf(size: number, window: number, stride: number): Sides {
   const before = (window - 1) / 2;
   const outputs = Math.floor((size + 2 * before - window) / stride) + 1;
   return { before, after: Math.max(0, (outputs - 1) * stride + window - size - before) };
 }
 
-/** Whether both sides of a map get the same padding: an op takes one. */
+/** Whether the height and width of a map get the same padding, as one op needs. */
 export function isPaddedAlike(
   { shape: [, height, width] }: Tensor4D,
   window: number,
@@ -178,8 +175,8 @@ const reluPool = defineOp<{ x: Tensor }, Sides>('relu-max-pool', {
 });
 
 /**
- * ReLU, then max-pooling with window 3, stride 2, torch's padding 1. The border is filled with zeros, which after a ReLU
- * is the same as torch's −∞.
+ * Applies ReLU, then max-pooling with window 3, stride 2 and torch's padding 1. The border is filled with zeros, which
+ * after a ReLU do the same as torch's −∞.
  */
 export function reluMaxPool(x: Tensor4D): Tensor4D {
   requireRank('reluMaxPool', 'input', x, 4);
@@ -190,7 +187,7 @@ export function reluMaxPool(x: Tensor4D): Tensor4D {
   return reluPool({ x }, paddingOf(x.shape[1], 3, 2))[0] as Tensor4D;
 }
 
-/** What a batch normalisation has beside its variables, in torch's words: momentum is the share of the new batch. */
+/** The constants of a batch normalisation, named as in torch: momentum is the share of the new batch. */
 export interface BatchNormConstants {
   readonly eps: number;
   readonly momentum: number;
@@ -199,7 +196,7 @@ export interface BatchNormConstants {
 /** torch's defaults of `BatchNorm2d`. */
 export const BATCH_NORM: BatchNormConstants = { eps: 1e-5, momentum: 0.1 };
 
-/** What is learnt and what is counted of each channel. */
+/** The learnt values and the running statistics, `[channels]` each. */
 type PerChannel = Readonly<Record<'scale' | 'offset' | 'mean' | 'variance', Tensor1D>>;
 type BatchNormInputs = { readonly x: Tensor4D } & PerChannel;
 
@@ -221,14 +218,14 @@ const batchNormOp = defineOp<BatchNormInputs, { training: boolean }>('batch-norm
   outputsToSave: [false, false, false, true, true, true],
   gradient(dy, [x, scale, mean, variance, ...reserve], { training }) {
     const inputs = [dy, x, scale, ...(training ? reserve : [mean, variance, mean])];
-    // One op gives all three. It runs here, not in a thunk: tfjs would dispose what the thunk does not return.
+    // One op gives all three. It runs here, not in a thunk: tfjs would dispose of what the thunk does not return.
     const gradients = execute('FusedBatchNormGradV3', inputs, batchNormAttributes(dy, training), 5);
     return { x: () => gradients[0], scale: () => gradients[1], offset: () => gradients[2] };
   },
 });
 
 /**
- * Batch normalisation over all but the last axis, in float32 inside.
+ * Normalises a batch over all axes but the last; computes in float32.
  *
  * @returns `y`, and in training the running mean and (unbiased) variance moved by a tenth towards the batch's
  */
@@ -247,7 +244,7 @@ export function batchNorm(
 }
 
 /**
- * Batch normalisation by fixed statistics, folded into the convolution before it: `batchNorm(conv2d(x, filter))` is
+ * Folds a batch normalisation by fixed statistics into the convolution before it: `batchNorm(conv2d(x, filter))` is
  * `addBias(conv2d(x, folded.filter), folded.bias)`.
  */
 export function foldBatchNorm(
@@ -266,7 +263,7 @@ const addBiasOp = defineOp<{ x: Tensor; bias: Tensor }, object>('add-bias', {
   }),
 });
 
-/** `x + bias`, one number for each channel. */
+/** Adds `bias` to `x`, one number for each channel. */
 export function addBias(x: Tensor4D, bias: Tensor1D): Tensor4D {
   requireRank('addBias', 'input', x, 4);
   requireRank('addBias', 'bias', bias, 1);
@@ -282,7 +279,7 @@ const reluOp = defineOp<{ x: Tensor }, object>('relu', {
   gradient: (dy, [y]) => ({ x: () => reluGradient(dy, y) }),
 });
 
-/** max(x, 0). */
+/** Returns max(x, 0). */
 export function relu<X extends Tensor>(x: X): X {
   return reluOp({ x }, {})[0] as X;
 }
@@ -292,7 +289,7 @@ const addOp = defineOp<{ a: Tensor; b: Tensor }, object>('add', {
   gradient: (dy) => ({ a: () => tf.clone(dy), b: () => tf.clone(dy) }),
 });
 
-/** a + b of two tensors of one shape: the residual connection. */
+/** Adds two tensors of the same shape: the residual connection. */
 export function add<X extends Tensor>(a: X, b: X): X {
   if (a.shape.join() !== b.shape.join()) {
     throw new ArgumentError(`Error in add: shapes must be the same, but got [${a.shape}] and [${b.shape}].`);
@@ -309,7 +306,7 @@ const sumOp = defineOp<{ x: Tensor }, { axes: number[]; shape: number[] }>('sum'
   }),
 });
 
-/** The sum over `axes`, which vanish. (tfjs' own gradient of a sum makes an array of ones in JavaScript.) */
+/** Sums over `axes` and drops them. (tfjs' own gradient of a sum makes an array of ones in JavaScript.) */
 export function sum<Y extends Tensor>(x: Tensor, axes: readonly number[]): Y {
   for (const axis of axes) checkWhole('sum: axis', axis, -x.rank, x.rank - 1);
   const over = axes.map((axis) => (axis + x.rank) % x.rank);
@@ -317,13 +314,13 @@ export function sum<Y extends Tensor>(x: Tensor, axes: readonly number[]): Y {
   return sumOp({ x }, { axes: over, shape: x.shape })[0].reshape(kept) as Y;
 }
 
-/** The mean over `axes`, which vanish. */
+/** Averages over `axes` and drops them. */
 export function mean<Y extends Tensor>(x: Tensor, axes: readonly number[]): Y {
   const count = axes.reduce((product, axis) => product * (x.shape.at(axis) as number), 1);
   return sum(x, axes).mul(1 / count) as Y;
 }
 
-/** The mean over height and width, in float32: `[batch, height, width, channels]` → `[batch, channels]`. */
+/** Averages over height and width in float32: `[batch, height, width, channels]` → `[batch, channels]`. */
 export function globalAveragePool(x: Tensor4D): Tensor2D {
   requireRank('globalAveragePool', 'input', x, 4);
   return mean(castTo(x, 'float32'), [1, 2]);
@@ -339,7 +336,7 @@ const crossEntropyOp = defineOp<{ logits: Tensor; labels: Tensor }, object>('cro
 });
 
 /**
- * −log softmax(logits)[label] of every image.
+ * Computes −log softmax(logits)[label] for each image.
  *
  * @param logits `[batch, classes]`
  * @param labels `[batch]`, int32, 0 … classes − 1. A label out of range gives NaN (or an error, on a CPU).

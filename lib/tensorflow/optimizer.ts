@@ -6,11 +6,10 @@ import { attribute, backend, DataType, handles, type Scalar, type Tensor, tf, wr
 import { readingAs, Variable } from './variable';
 
 /**
- * The value of `loss` and its gradient with respect to each variable that it reads; the caller's to dispose (or a
- * tidy's).
+ * Computes `loss` and its gradient with respect to each of `variables`. The caller, or a tidy, disposes of the tensors.
  *
- * @throws ArgumentError if the loss is no scalar, does not depend on one of the variables, or goes through an op that has
- *   no gradient
+ * @throws ArgumentError if the loss is not a scalar, does not depend on one of the variables, or goes through an op that
+ *   has no gradient
  */
 export function valueAndGradients(
   loss: () => Scalar,
@@ -34,15 +33,15 @@ export function valueAndGradients(
     const unused = variables.filter((_, index) => !gradients[index]).map(({ name }) => name);
     if (unused.length === 0) return { value, gradients };
     throw new ArgumentError(`The loss does not depend on ${unused.join(', ')}.`, {
-      cure: "A network's forward takes the value of each variable by variable.read() whenever it is called; what is not learnt is a Variable with trainable: false.",
+      cure: "In a network's forward, call variable.read() on every pass; create variables that are not learnt with trainable: false.",
     });
   });
 }
 
 /**
- * ∇ of a loss with respect to a tensor `x` that it is computed of; within another loss, as of an attack, a constant.
+ * Computes the gradient of a loss with respect to the tensor `x`. Within another loss, as in an attack, it is a constant.
  *
- * @throws ArgumentError as {@link valueAndGradients}
+ * @throws ArgumentError as {@link valueAndGradients} does
  */
 export function gradientOf<X extends Tensor>(loss: (x: X) => Scalar, x: X): X {
   const { state } = tf.engine();
@@ -53,7 +52,7 @@ export function gradientOf<X extends Tensor>(loss: (x: X) => Scalar, x: X): X {
       const [gradient] = gradientsOf(() => loss(x), [x]).grads;
       if (gradient) return gradient as X;
       throw new ArgumentError('The loss does not depend on the images.', {
-        cure: "A network's forward computes the logits of the images that it is given, by TensorFlow.js' ops.",
+        cure: "A network's forward computes logits from the images that it is given, with TensorFlow.js' ops.",
       });
     });
   } finally {
@@ -61,7 +60,7 @@ export function gradientOf<X extends Tensor>(loss: (x: X) => Scalar, x: X): X {
   }
 }
 
-/** Takes the gradients of `loss`; an op for which tfjs has none is named with the line that calls it. */
+/** Takes the gradients of `loss`. If tfjs has none for an op, the error names the op and the line that calls it. */
 function gradientsOf(loss: () => Scalar, values: Tensor[]) {
   try {
     return tf.engine().gradients(loss, values, undefined, true);
@@ -99,7 +98,7 @@ const NESTEROV = [
 ];
 
 /**
- * Stochastic gradient descent with Nesterov momentum, one fused TensorFlow op a variable (section 4.2).
+ * Stochastic gradient descent with Nesterov momentum, by one fused TensorFlow op for each variable (section 4.2).
  *
  * v ← μ v − η g;  θ ← θ + μ v − η g. At a fixed learning rate this is `torch.optim.SGD(nesterov=True)`, whose buffer
  * is −v / η.
@@ -133,7 +132,7 @@ export class Nesterov {
     });
   }
 
-  /** Moves `variables` against `gradients`. */
+  /** Moves `variables` one step against `gradients`. @throws ArgumentError for a variable of another optimizer */
   apply(variables: readonly Variable[], gradients: readonly Tensor[]): void {
     tf.tidy(() => {
       const learningRate = tf.scalar(this.learningRate);
@@ -154,7 +153,7 @@ export class Nesterov {
     });
   }
 
-  /** Forgets how the variables moved, as a new optimizer. */
+  /** Sets the momentum of all variables to zero, as in a new optimizer. */
   reset(): void {
     for (const accumulator of this.state) tf.tidy(() => accumulator.assign(tf.zeros([...accumulator.shape])));
   }

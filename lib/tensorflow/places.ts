@@ -1,4 +1,4 @@
-/** Entries and images by their places in a tensor, taken out and put back; no gradients. */
+/** Takes entries and images out of tensors by index and puts them back; none of these ops has a gradient. */
 import { T } from './ops';
 import {
   attribute,
@@ -11,24 +11,24 @@ import {
   tf,
 } from './runtime';
 
-/** Tensors of one shape along a new axis. */
+/** Stacks tensors of one shape along a new axis. */
 export const stack = (parts: readonly Tensor[], axis: number) =>
   executeOne('Pack', parts, [attribute.int('N', parts.length), T(parts[0]), attribute.int('axis', axis)]);
 
-/** The entries of the first axis, a tensor each. */
+/** Splits a tensor along its first axis into one tensor per entry. */
 export const unstack = (x: Tensor) =>
   execute('Unpack', [x], [attribute.int('num', x.shape[0]), T(x), attribute.int('axis', 0)], x.shape[0]);
 
-/** Takes each image from `made` where its condition `[batch]` holds, else from `images`; `tf.where` copies each condition to all pixels. */
+/** Takes each image from `made` if its condition `[batch]` holds, else from `images`; `tf.where` copies conditions to all pixels. */
 export function whereIs(conditions: Tensor, made: Tensor, images: Tensor4D): Tensor4D {
   return executeOne('Select', [conditions, made, images], [T(images)]) as Tensor4D;
 }
 
-/** `tf.where` of shapes that broadcast, and may be others in each run of a recorded step. */
+/** Works as `tf.where` for shapes that broadcast and may differ between the runs of a recorded step. */
 export const choose = (condition: Tensor, yes: Tensor, no: Tensor) =>
   executeOne('SelectV2', [condition, yes, no], [T(yes)]);
 
-/** Takes entries along an axis: the first by default; with places `[batch, n]` the second, for each image its own. */
+/** Takes entries along an axis, by default the first; with `places` `[batch, n]`, each image's own along the second. */
 export function take(table: Tensor, places: Tensor, axis = places.rank - 1): Tensor {
   const attributes = [
     attribute.type('Tparams', dataTypeOf(table)),
@@ -40,12 +40,12 @@ export function take(table: Tensor, places: Tensor, axis = places.rank - 1): Ten
 }
 
 /**
- * Makes each image in the way of its kind. The images of one kind are taken out of the batch together and put back, so that
- * none pays for another's way. A way must take any number of images: ops that read the number off a shape, as `tf.where`
- * does, fail.
+ * Computes each image by the function of its kind. The images of one kind are taken out of the batch together and put back,
+ * so that none pays for another kind. A function must take any number of images: ops that read that number off a shape, as
+ * `tf.where` does, fail.
  *
- * @param kinds `[batch]`, int32: which of the ways
- * @param inputs `[batch, …]` each: what a way makes its images of
+ * @param kinds `[batch]`, int32: indices of `ways`
+ * @param inputs `[batch, …]` each: the inputs of the functions `ways`
  * @returns `[batch, …]`, float32
  */
 export function byKind(

@@ -20,7 +20,7 @@ const statelessAttributes = [
   attribute.type('Tseed', DataType.int32),
 ];
 
-/** @param size int32, the shape  @param seed `[2]`, int32 */
+/** Draws a tensor from one seed. @param size the shape, int32 @param seed `[2]`, int32 */
 const stateless = (op: string, size: Tensor, seed: Tensor) =>
   executeOne(op, [size, seed], statelessAttributes);
 
@@ -31,11 +31,11 @@ function perImage(op: string, seeds: Tensor2D, shape: readonly number[]): Tensor
 }
 
 /**
- * Standard normal numbers for each image from a seed of its own, so that an image's noise depends on neither the
- * batch it is in nor its place there: same seed, same bits.
+ * Draws standard normal numbers for each image from the image's own seed, so that its noise depends on neither the batch
+ * nor its place there: same seed, same bits.
  *
  * @param seeds `[batch, 2]`, int32
- * @param shape of one image, `[height, width, channels]`
+ * @param shape The shape of one image, `[height, width, channels]`
  * @returns `[batch, height, width, channels]`
  */
 export function randomNormal(seeds: Tensor2D, shape: readonly number[]): Tensor4D {
@@ -43,30 +43,30 @@ export function randomNormal(seeds: Tensor2D, shape: readonly number[]): Tensor4
 }
 
 /**
- * Uniform numbers in 0 ≤ u < 1 for each image from a seed of its own.
+ * Draws uniform numbers in 0 ≤ u < 1 for each image from the image's own seed.
  *
  * @param seeds `[batch, 2]`, int32
- * @param count how many for each image
+ * @param count Numbers for each image
  * @returns `[batch, count]`
  */
 export function randomUniform(seeds: Tensor2D, count: number): Tensor2D {
   return perImage('StatelessRandomUniform', seeds, [count]) as Tensor2D;
 }
 
-/** A tensor of a shape: its rank is that of the list, where the list's length is known. */
+/** A tensor of shape `S`, whose rank is the length of `S` where that is known. */
 type TensorOf<S extends readonly number[]> = Tensor<
   `R${S['length']}` extends infer R extends keyof Ranks ? Ranks[R] : Rank
 >;
 type Ranks = typeof tf.Rank;
 
-/** @throws ArgumentError unless a seed is of int32 */
+/** Makes a tensor of a seed. @throws ArgumentError unless both numbers are int32 */
 function seedTensor(seed: readonly [number, number]): Tensor {
   for (const part of seed) checkWhole('Each number of a seed', part, -(2 ** 31), 2 ** 31 - 1);
   return ints(seed);
 }
 
 /**
- * A normal tensor from one seed, for initial weights.
+ * Draws a normal tensor from one seed, for initial weights.
  *
  * @param seed two int32
  * @param deviation the standard deviation, > 0
@@ -80,7 +80,7 @@ export function normalTensor<const S extends readonly number[]>(
   return tf.tidy(() => normal().mul(deviation) as TensorOf<S>);
 }
 
-/** A uniform tensor in ±`bound` from one seed, for initial weights. */
+/** Draws a uniform tensor in ±`bound` from one seed, for initial weights. */
 export function uniformTensor<const S extends readonly number[]>(
   seed: readonly [number, number],
   shape: S,
@@ -93,13 +93,13 @@ export function uniformTensor<const S extends readonly number[]>(
 }
 
 /**
- * Dropout, in training alone: each value becomes 0 with the probability `rate`, the others are divided by 1 − rate.
+ * Applies dropout, in training only: each value becomes 0 with probability `rate`, the others are divided by 1 − rate.
  *
  * @param options.rate 0 ≤ rate < 1
- * @param options.drawn Counts the masks, of which each is another. One of the network's variables, so that a resumed training
- *   goes on with the next: `new Variable('drawn', tf.scalar(0), { trainable: false })`
- * @param options.seed Tells places in the network apart. Default: 0.
- * @param options.track Whether the count goes on, as `ForwardOptions` says. Default: true.
+ * @param options.drawn Counts the masks drawn, each different. Make it one of the network's variables, so that a resumed
+ *   training continues with the next mask: `new Variable('drawn', tf.scalar(0), { trainable: false })`
+ * @param options.seed Gives each place in the network masks of its own. Default: 0.
+ * @param options.track Whether to advance the count, as in `ForwardOptions`. Default: true.
  */
 export function dropout<X extends Tensor>(
   x: X,
@@ -114,10 +114,10 @@ export function dropout<X extends Tensor>(
   checkOptions('dropout', options, 'rate! drawn! training! seed track');
   const { rate, drawn, training, seed = 0, track = true } = options;
   if (!(rate >= 0 && rate < 1)) {
-    throw new ArgumentError(`dropout: rate must be from 0 on and below 1, but got ${rate}.`);
+    throw new ArgumentError(`dropout: rate must be at least 0 and below 1, but got ${rate}.`);
   }
   checkWhole('dropout: seed', seed, -(2 ** 31), 2 ** 31 - 1);
-  const place = Math.abs(seed) <= 2 ** 24 ? seed : hashSeed(seed)[0] >> 8; // a float32 beside the count
+  const place = Math.abs(seed) <= 2 ** 24 ? seed : hashSeed(seed)[0] >> 8; // exact in float32, the type of the count
   if (!training) return x;
   const count = drawn.read();
   if (track) drawn.assign(count.add(1));
@@ -127,8 +127,8 @@ export function dropout<X extends Tensor>(
 }
 
 /**
- * A seed made of what it stands for, such as `[seed, image, distortion, strength]`: two int32, from two hashes of the
- * parts. Parts that differ anywhere give unrelated seeds.
+ * Makes a seed of what it is for, such as `seed, image, distortion, strength`: two int32, from two hashes of the parts.
+ * Parts that differ anywhere give unrelated seeds.
  */
 export function hashSeed(...parts: readonly (number | string)[]): [number, number] {
   if (!parts.every((part) => typeof part === 'string' || Number.isFinite(part)))

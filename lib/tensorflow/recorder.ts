@@ -1,4 +1,4 @@
-/** Writes down what a step does, as a graph. */
+/** Records what a step does as a graph. */
 import { ArgumentError, UserError } from '../io/errors';
 import { shown } from '../io/options';
 import {
@@ -24,10 +24,10 @@ import {
 } from './runtime';
 import { living, type Variable, WRITES } from './variable';
 
-/** What a step takes and gives back: tensors by name, of any rank. */
+/** The inputs or outputs of a step: tensors of any rank by name. */
 export type NamedTensors = Readonly<Record<string, Tensor>>;
 
-/** @throws ArgumentError unless a step takes or returns living tensors by name */
+/** @throws ArgumentError unless `tensors` are tensors by name, none of them disposed of; `what` begins the message */
 export function checkNamed(what: string, tensors: NamedTensors): void {
   const isNamed = Object(tensors) === tensors && !('then' in tensors || tensors instanceof tf.Tensor);
   const isWrong = ([, x]: [string, unknown]) => !(x instanceof tf.Tensor) || x.isDisposed;
@@ -35,11 +35,11 @@ export function checkNamed(what: string, tensors: NamedTensors): void {
   if (wrong === undefined) return;
   const got = wrong[1] instanceof tf.Tensor ? `a tensor${isNamed ? ' disposed of' : ''}` : shown(wrong[1]);
   throw new ArgumentError(`${what} tensors by name, { x: tensor }, but ${wrong[0]} is ${got}.`, {
-    cure: 'A number is given as tf.scalar(…); a step is not async.',
+    cure: 'Give a number as tf.scalar(…); a step is not async.',
   });
 }
 
-/** Runs `step` once, eagerly, without its writes, and returns the graph of what it did. */
+/** Runs `step` once eagerly, without its writes, and returns the graph of what it did and the names of its outputs. */
 export function record<I extends NamedTensors, O extends NamedTensors>(
   step: (inputs: I) => O,
   inputs: I,
@@ -73,7 +73,7 @@ export function record<I extends NamedTensors, O extends NamedTensors>(
   }
 }
 
-/** A tensor of more values is data, not the parameter of an op; as an output it is let go while a step is recorded. */
+/** The most values in a parameter of an op. A larger tensor is data; as an output it is freed while a step is recorded. */
 const LARGEST = 4096;
 
 function refusal(what: string, cure: string): UserError {
@@ -81,25 +81,25 @@ function refusal(what: string, cure: string): UserError {
   return new UserError(`A compiled step cannot be recorded if it ${what} (${line}).`, { cure });
 }
 
-/** Type attributes that tfjs leaves to be inferred from an input, or gets wrong, which a graph wants right. */
+/** Type attributes that tfjs omits or gets wrong but a graph needs, each with the index of the input that has the type. */
 const IMPLIED: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   ExpandDims: { T: 0, Tdim: 1 },
-  Mean: { T: 0 }, // of int32 it takes floats
+  Mean: { T: 0 }, // tfjs casts int32 to float32, but passes int32 as the type
 };
 
 /** Attributes that name the type of an op's data. */
 const INPUT_TYPES: ReadonlySet<string> = new Set(['T', 'SrcT', 'Tparams']);
 
-/** Types of which a graph holds values. */
+/** The types whose values a graph can hold as constants. */
 const CONSTANTS = new Set<number>([DataType.float32, DataType.int32, DataType.bool, DataType.complex64]);
 
 const TO_INT32 = [attribute.type('SrcT', DataType.uint8), attribute.type('DstT', DataType.int32)];
 
-/** A name in the characters that a node's may have. */
+/** Rewrites a name in the characters that the name of a node may have. */
 const wordOf = (name: string) =>
   name.replace(/[^\w./]/gu, (sign) => `-${sign.codePointAt(0)?.toString(16)}-`);
 
-/** Stands before tfjs' binding, passes calls on and writes them down. */
+/** Stands in for tfjs' binding: passes calls on and records them. */
 class Recorder {
   readonly binding: Binding;
   readonly #real: Binding;
@@ -107,12 +107,12 @@ class Recorder {
   /** `node:output` by native tensor id. */
   readonly #names = new Map<number, string>();
   readonly #types = new Map<string, number>();
-  /** Specifications of outputs that were let go, by ids below zero, of which tfjs deletes nothing. */
+  /** The specifications of freed outputs, by negative ids, which tfjs does not delete. */
   readonly #released = new Map<number, TensorSpec>();
   readonly #made = new Map<number, Constant>();
   readonly #placeholders: readonly string[];
   readonly #variables = new Map<string, Variable>();
-  /** Per variable: the last write, and the reads since; what keeps the program's order in the graph. */
+  /** The last write to each variable and the reads since then, which keep the program's order in the graph. */
   readonly #lastWrite = new Map<string, string>();
   readonly #reads = new Map<string, string[]>();
 
@@ -138,7 +138,7 @@ class Recorder {
     }) as Binding;
   }
 
-  /** Writes down a node that takes nothing. @returns its name */
+  /** Records a node without inputs. @returns its name */
   #source(
     name: string,
     op: string,
@@ -175,7 +175,7 @@ class Recorder {
 
   #createTensor(shape: readonly number[], dtype: number, values: Values): number {
     if (values.length > LARGEST) {
-      // What tfjs' gradients of relu, mean and sum begin with.
+      // tfjs' gradients of relu, mean and sum begin with such a constant.
       if (values.every((value) => value === values[0])) return this.#filled(shape, dtype, values.slice(0, 1));
       throw refusal(
         `makes a tensor of ${values.length} values in JavaScript`,
@@ -187,7 +187,7 @@ class Recorder {
     return id;
   }
 
-  /** A tensor of one value everywhere, which the graph makes of its shape. */
+  /** Makes a tensor with one value everywhere, which the graph creates from its shape. */
   #filled(shape: readonly number[], dtype: number, value: Values): number {
     const dims = this.#createTensor([shape.length], DataType.int32, Int32Array.from(shape));
     const attributes = [attribute.type('T', dtype), attribute.type('index_type', DataType.int32)];
@@ -198,7 +198,7 @@ class Recorder {
   }
 
   readonly #executeOp: Binding['executeOp'] = (op, attributes, inputIds, count) => {
-    // tfjs takes bytes for int32: make them so.
+    // tfjs treats bytes as int32: cast them.
     const isInt32 = attributes.some(({ name, value }) => INPUT_TYPES.has(name) && value === DataType.int32);
     const bytes = isInt32
       ? inputIds.filter((id) => this.#types.get(this.#nameOf(id)) === DataType.uint8)
@@ -233,8 +233,8 @@ class Recorder {
   };
 
   /**
-   * Runs the op for the shapes of its outputs, of which only small ones are kept: the tape holds all of a step until
-   * its end, which is twice what the graph needs. Ops that take a large one are run on zeros.
+   * Runs the op to learn the shapes of its outputs, and keeps only small outputs: the tape holds the tensors of a step
+   * until its end, twice the memory that the graph needs. Ops that take a freed output run on zeros.
    */
   #outputsOf(op: string, attributes: readonly Attribute[], inputIds: readonly number[], count: number) {
     const real = this.#real;
@@ -244,7 +244,7 @@ class Recorder {
       if (released === undefined) return id;
       const zero = this.#zeros(released);
       zeros.push(zero);
-      // An integer divided by 0 is an error.
+      // Integer division by 0 is an error: use ones.
       if (released.dtype === DataType.int32 && /Div|Mod/.test(op))
         zeros.push(real.executeOp('OnesLike', [attribute.type('T', DataType.int32)], [zero], 1)[0].id);
       return zeros[zeros.length - 1];
@@ -253,7 +253,7 @@ class Recorder {
       return real.executeOp(op, attributes, ids, count).map((output) => {
         const { id, shape, dtype } = output;
         const size = shape.reduce((product, along) => product * along, 1);
-        // There is no `Empty` of quint8.
+        // TensorFlow has no `Empty` of quint8 to make zeros.
         const isKept = dtype === DataType.resource || dtype === DataType.quint8;
         if (isKept || size <= LARGEST) return output;
         real.deleteTensor(id);
@@ -288,7 +288,7 @@ class Recorder {
     return before.map((node) => `^${node}`);
   }
 
-  /** The name of a tensor; one that the step did not compute becomes a variable or a constant. */
+  /** Returns the name of a tensor; one that the step did not compute becomes a variable or a constant. */
   #nameOf(id: number): string {
     const known = this.#names.get(id);
     if (known !== undefined) return known;
@@ -309,19 +309,19 @@ class Recorder {
     if (isTfVariable(id)) {
       throw refusal(
         'reads a tf.Variable, whose later values the graph would never see',
-        'Make a network of a model of layers with fromLayers; keep what is learnt in a Variable of this library.',
+        'Turn a model of layers into a network with fromLayers; keep learnt values in a Variable of this library.',
       );
     }
     let value = this.#made.get(id);
     if (value === undefined) {
-      // Made before the recording: only TensorFlow knows its type and shape, which any op's output tells.
+      // The tensor precedes the recording: only TensorFlow knows its type and shape, which the output of any op shows.
       const [{ id: alias, shape, dtype }] = this.#real.executeOp('Identity', [], [id], 1);
       this.#real.deleteTensor(alias);
       const values = CONSTANTS.has(dtype) ? this.#real.tensorDataSync(id) : new Uint8Array();
       value = { shape, dtype, values };
     }
     if (!CONSTANTS.has(value.dtype)) {
-      throw refusal('holds text, bytes or bfloat16 from outside', 'Give it to the step as an input.');
+      throw refusal('uses text, bytes or bfloat16 from outside', 'Give it to the step as an input.');
     }
     return this.#source(`constant_${this.#nodes.length}`, 'Const', value.dtype, [], value);
   }

@@ -1,6 +1,6 @@
 /**
- * The way down: TensorFlow.js for Node, its native binding, and any op of the TensorFlow library beneath by its name. What
- * ResNet training needs (batch normalisation with its gradient, fused optimizers, seeded noise) exists only there.
+ * Gives access to TensorFlow.js for Node, its native binding, and any op of the TensorFlow library beneath by name. Batch
+ * normalisation with its gradient, fused optimizers and seeded noise, which ResNet training needs, exist only there.
  */
 import { readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -12,21 +12,21 @@ import { inProject } from '../io/project';
 // TensorFlow reads these once, when its library is loaded. A value set by the user wins.
 process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
 process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
-// TensorFlow leaves oneDNN's kernels out on a processor without AVX-512. ResNet-18 trains twice as fast with them there.
+// Without AVX-512, TensorFlow leaves out oneDNN's kernels by default; ResNet-18 trains twice as fast with them.
 process.env.TF_ENABLE_ONEDNN_OPTS ??= '1';
-// Keep the kernels of filter gradients: to make them anew in each step takes a twentieth of it in a narrow network.
+// Keep the kernels of filter gradients: making them anew takes a twentieth of each step in a narrow network.
 process.env.TF_MKL_OPTIMIZE_PRIMITIVE_MEMUSE ??= '0';
-// Each session has threads of its own: how many a compiled step may take is the step's to say.
+// Give each session its own threads, so that a compiled step can set how many it uses.
 process.env.TF_OVERRIDE_GLOBAL_THREADPOOL ??= '1';
 
-/** The folder of the copy of this library that computes in this process. */
+/** The key of the folder of the copy of this library that computes in this process. */
 const copy: unique symbol = Symbol.for('stability-training');
 const place: typeof globalThis & { [copy]?: string } = globalThis;
 
 place[copy] ??= inProject();
 if (place[copy] !== inProject()) {
   throw new UserError(
-    `Two copies of stability-training would be at work, ${place[copy]} and ${inProject()}, and neither knows what is registered in the other.`,
+    `Two copies of stability-training are loaded, ${place[copy]} and ${inProject()}, and neither knows what is registered in the other.`,
     {
       cure: `Remove one of them, or run the command of the second: node ${inProject('dist', 'cli', 'main.js')}`,
     },
@@ -41,7 +41,7 @@ const notSetUp = (cause?: unknown) =>
   });
 try {
   require('@tensorflow/tfjs-node-gpu');
-  // Its library is loaded at its first use. Were it missing then, tfjs would go on in JavaScript, many times slower.
+  // TensorFlow's library is loaded at first use. If it were missing then, tfjs would continue in JavaScript, far slower.
   const folder = join(dirname(require.resolve('@tensorflow/tfjs-node-gpu/package.json')), 'deps', 'lib');
   for (const name of readdirSync(folder)) statSync(join(folder, name));
 } catch (cause) {
@@ -51,18 +51,18 @@ try {
 /** TensorFlow.js on the native TensorFlow library, with its types: `tf.Tensor4D`, `tf.layers.Layer`. */
 export import tf = require('@tensorflow/tfjs-node-gpu');
 
-/** A TensorFlow.js tensor of a rank; by default of any. */
+/** A TensorFlow.js tensor of rank `R`, by default of any rank. */
 export type Tensor<R extends Rank = Rank> = tf.Tensor<R>;
 export type Rank = tf.Rank;
 /** A TensorFlow.js tensor of shape `[]`. */
 export type Scalar = tf.Scalar;
-/** A TensorFlow.js tensor of rank 1, as labels `[images]`. */
+/** A TensorFlow.js tensor of rank 1, such as labels `[images]`. */
 export type Tensor1D = tf.Tensor1D;
-/** A TensorFlow.js tensor of rank 2, as logits `[images, classes]`. */
+/** A TensorFlow.js tensor of rank 2, such as logits `[images, classes]`. */
 export type Tensor2D = tf.Tensor2D;
-/** A TensorFlow.js tensor of rank 4, as images `[images, height, width, channels]`. */
+/** A TensorFlow.js tensor of rank 4, such as images `[images, height, width, channels]`. */
 export type Tensor4D = tf.Tensor4D;
-/** A TensorFlow.js model of layers, as `tf.sequential` makes one. */
+/** A TensorFlow.js model of layers, such as `tf.sequential` returns. */
 export type LayersModel = tf.LayersModel;
 
 /** TensorFlow's own numbers for its data types (`types.proto`). */
@@ -80,24 +80,24 @@ export const DataType = {
 } as const;
 export type DataType = (typeof DataType)[keyof typeof DataType];
 
-/** A tensor's values, as the native binding takes and gives them. */
+/** A tensor's values, as the native binding takes and returns them. */
 export type Values = Float32Array | Int32Array | Uint8Array;
 
-/** What the native binding tells of a tensor: its handle, shape and TensorFlow data type. */
+/** A tensor in the native binding: its handle, shape and TensorFlow data type. */
 export interface NativeTensor {
   readonly id: number;
   readonly shape: number[];
   readonly dtype: number;
 }
 
-/** An op's attribute as the binding takes it; made by {@link attribute}. */
+/** An attribute of an op, as the binding takes it; made by {@link attribute}. */
 export interface Attribute {
   readonly name: string;
   readonly type: number;
   readonly value: unknown;
 }
 
-/** tfjs-node's binding: what is used of it here takes and gives this. */
+/** tfjs-node's binding, with exact types for the methods that are used here. */
 export interface Binding
   extends Omit<TFJSBinding, 'createTensor' | 'executeOp' | 'loadSavedModel' | 'runSavedModel'> {
   createTensor(shape: readonly number[], dtype: number, values: unknown): number;
@@ -107,7 +107,7 @@ export interface Binding
     inputIds: readonly number[],
     outputs: number,
   ): NativeTensor[];
-  /** @param threads that an op may take; an addition of this project's, see scripts/packages. Default: the process's. */
+  /** @param threads Threads that an op may use; added by this project, see scripts/packages. Default: the process's. */
   loadSavedModel(directory: string, tags: string, threads?: number): number;
   runSavedModel(id: number, inputIds: readonly number[], inputs: string, outputs: string): NativeTensor[];
 }
@@ -123,14 +123,14 @@ interface NodeBackend {
 let loaded: { readonly backend: NodeBackend; readonly binding: Binding } | undefined;
 
 /**
- * Loads TensorFlow's library when something is computed first: that takes as long as loading all the rest.
+ * Loads TensorFlow's library when something is first computed, since loading it takes as long as loading all the rest.
  *
  * @throws UserError if it cannot be loaded
  */
 function native() {
   if (loaded !== undefined) return loaded;
   const backend = tf.backend() as unknown as NodeBackend;
-  if (tf.getBackend() !== 'tensorflow') throw notSetUp(); // tfjs has said why
+  if (tf.getBackend() !== 'tensorflow') throw notSetUp(); // tfjs has already printed why
   loaded = { backend, binding: backend.binding };
   return loaded;
 }
@@ -138,16 +138,16 @@ function native() {
 /** tfjs' backend, whose `binding` a recording replaces for a while (see recorder.ts). */
 export const backend = () => native().backend;
 
-/** tfjs' own binding: what is called through it is never part of a recording. */
+/** tfjs' own binding. Calls through it are never part of a recording. */
 export const nativeBinding = () => native().binding;
 
-/** Whether a step is written down now. */
+/** Whether a step is being recorded. */
 export const isRecording = () => backend().binding !== nativeBinding();
 
-/** Whether what runs now goes into a gradient. */
+/** Whether a gradient is being taken. */
 export const isInGradient = () => tf.engine().state.gradientDepth > 0;
 
-/** Gives `x` back as it is; a gradient that would go through it is refused. */
+/** Returns `x` as it is and refuses any gradient that would go through it. */
 export function withoutGradient<X extends Tensor>(x: X, what: string, cure: string): X {
   return tf.customGrad((of) => ({
     value: (of as Tensor).clone(),
@@ -164,7 +164,7 @@ const attributesOf =
   <Value>(kind: keyof typeof AttributeType) =>
   (name: string, value: Value): Attribute => ({ name, type: AttributeType[kind], value });
 
-/** Makers of op attributes; lists (`strides`) are arrays of integers. */
+/** Makes attributes of ops; lists (`strides`) are arrays of integers. */
 export const attribute = {
   type: attributesOf<number>('type'),
   int: attributesOf<number | readonly number[]>('int'),
@@ -174,12 +174,12 @@ export const attribute = {
   shape: attributesOf<readonly number[]>('shape'),
 } as const;
 
-/** The data type TensorFlow holds, which tfjs' label does not tell for `bfloat16`, `uint8` and resources. */
+/** Returns TensorFlow's data type of a tensor, which tfjs' label does not show for `bfloat16`, `uint8` and resources. */
 export function dataTypeOf(tensor: tf.TensorInfo): DataType {
   return backend().tensorMap.get(tensor.dataId).dtype as DataType;
 }
 
-/** Whether a native handle is the value of a living `tf.Variable`, a tensor of tfjs' own that changes. */
+/** Whether a native handle is the value of a `tf.Variable`, tfjs' own kind of variable, that is not disposed of. */
 export function isTfVariable(id: number): boolean {
   return Object.values(tf.engine().state.registeredVariables).some(
     ({ dataId }) => backend().tensorMap.get(dataId)?.id === id,
@@ -209,7 +209,7 @@ export function adopt({ id, shape, dtype }: NativeTensor): Tensor {
   return tf.engine().makeTensorFromTensorInfo({ dataId, shape, dtype: label });
 }
 
-/** The native handles of `tensors`; values still in JavaScript are handed over first. */
+/** Returns the native handles of `tensors`; values that are still in JavaScript are handed to TensorFlow first. */
 export function handles(tensors: readonly tf.TensorInfo[]): number[] {
   return backend().getInputTensorIds(tensors);
 }
@@ -254,7 +254,7 @@ interface OpDefinition<I extends Inputs, A extends object> {
 
 /**
  * Registers a native op with its gradient in tfjs' engine, so that `tf.grads` goes through it, and returns the
- * function that runs it. tfjs asks only for the gradients that are wanted (the first convolution's input has none).
+ * function that runs it. tfjs asks only for the gradients that are wanted (the first convolution's input needs none).
  */
 export function defineOp<I extends Inputs, A extends object>(
   name: string,
@@ -270,10 +270,10 @@ export function defineOp<I extends Inputs, A extends object>(
     kernelName,
     ...saved,
     gradFunc: (dy, saved, attrs) => {
-      // The ops of a gradient leave no trace on a tape, so that a gradient of it would lack their part.
+      // The ops of a gradient leave no trace on a tape, so a second derivative would lack their part.
       if (isInGradient()) {
         throw new ArgumentError(`A gradient is taken within another, but ${name} has no second derivative.`, {
-          cure: 'Take the inner one by gradientOf of stability-training/tensorflow, if it is a constant to the outer; else write what is derived twice in ops of TensorFlow.js alone.',
+          cure: 'If the inner gradient is a constant to the outer one, take it with gradientOf of stability-training/tensorflow; otherwise write what is differentiated twice in ops of TensorFlow.js alone.',
         });
       }
       return gradient([dy].flat()[0], saved, attrs as unknown as A) as Record<string, () => Tensor>;
@@ -284,9 +284,9 @@ export function defineOp<I extends Inputs, A extends object>(
 }
 
 /**
- * A `uint8` tensor over `bytes`, such as a batch of images; tfjs, which cannot make one itself, takes it for int32.
+ * Makes a `uint8` tensor over `bytes`, such as a batch of images. tfjs cannot make one itself and takes it for int32.
  *
- * @param bytes must not change as long as the tensor lives
+ * @param bytes Bytes that must not change while the tensor lives
  */
 export function uint8Tensor<T extends Tensor = Tensor4D>(bytes: Uint8Array, shape: readonly number[]): T {
   const id = backend().binding.createTensor(shape, DataType.uint8, bytes);
@@ -295,7 +295,7 @@ export function uint8Tensor<T extends Tensor = Tensor4D>(bytes: Uint8Array, shap
 
 type KernelFunc = ReturnType<typeof tf.getKernel>['kernelFunc'];
 
-/** Puts another function in the place of a kernel of tfjs'. @returns what puts it back */
+/** Replaces one of tfjs' kernels. @returns a function that restores it */
 export function wrapKernel(kernelName: string, made: (kernel: KernelFunc) => KernelFunc): () => void {
   const config = tf.getKernel(kernelName, 'tensorflow');
   const put = (kernelFunc: KernelFunc) => {

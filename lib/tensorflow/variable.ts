@@ -14,7 +14,7 @@ import {
 
 /** A session that may hold the newest value of a variable. */
 export interface VariableHolder {
-  /** Brings what it holds to the eager side of the variables that lack it. */
+  /** Copies the values that the session holds to the variables whose eager side lacks them. */
   writeBack(): void;
 }
 
@@ -24,10 +24,10 @@ export const WRITES: ReadonlySet<string> = new Set(['AssignVariableOp', 'Resourc
 const DTYPE = attribute.type('dtype', DataType.float32);
 const ASSIGN = [DTYPE, attribute.bool('validate_shape', false)];
 
-/** What {@link Variable.read} gives instead of the value, while a gradient is taken. */
+/** The tensors that {@link Variable.read} returns instead of the values while a gradient is taken. */
 let substitutes: ReadonlyMap<Variable, Tensor> = new Map();
 
-/** Runs `body`, in which each of these variables reads as the tensor beside it. */
+/** Runs `body`, in which each variable of `values` reads as the tensor given for it. */
 export function readingAs<T>(values: ReadonlyMap<Variable, Tensor>, body: () => T): T {
   const before = substitutes;
   substitutes = values;
@@ -39,23 +39,23 @@ export function readingAs<T>(values: ReadonlyMap<Variable, Tensor>, body: () => 
 }
 
 let created = 0;
-/** The living variables by the native handles of their resources. */
+/** The variables not disposed of, by the native handles of their resources. */
 export const living = new Map<number, Variable>();
 
 /**
  * A float32 tensor that a step reads and changes: a weight, a running statistic, an optimizer's accumulator.
  *
  * It is a TensorFlow resource, so that fused optimizers work on it in place. Compiled steps keep a copy in their
- * session; {@link read} always gives the newest.
+ * session; {@link read} always returns the newest value.
  */
 export class Variable {
   readonly name: string;
   readonly shape: readonly number[];
-  /** Whether gradients are taken with respect to it. May be changed between trainings: false freezes it. */
+  /** Whether training takes gradients with respect to the variable; false freezes it. May be changed between trainings. */
   trainable: boolean;
   /** The sessions that have the newest value. */
   readonly holders = new Set<VariableHolder>();
-  /** Whether the eager side lacks it. */
+  /** Whether the eager side lacks the newest value. */
   isReleased = false;
   /** The native handle of the resource. */
   readonly resource: number;
@@ -82,7 +82,7 @@ export class Variable {
     this.assign(initial);
   }
 
-  /** Reads the value as a tensor, the caller's to dispose (or a tidy's); {@link valueAndGradients} takes gradients through it. */
+  /** Reads the value as a tensor that the caller or a tidy disposes of. {@link valueAndGradients} takes gradients through it. */
   read(): Tensor {
     return substitutes.get(this) ?? this.#value();
   }
@@ -92,7 +92,7 @@ export class Variable {
     return adopt(backend().binding.executeOp('ReadVariableOp', [DTYPE], [this.resource], 1)[0]);
   }
 
-  /** The value as numbers, for checkpoints and tests. */
+  /** Reads the value as numbers (row-major), for checkpoints and tests. */
   values(): Float32Array {
     const value = this.#value();
     const values = value.dataSync<'float32'>();
@@ -100,14 +100,14 @@ export class Variable {
     return values;
   }
 
-  /** @throws ArgumentError if the shape of `value` is another. */
+  /** Sets the variable to a copy of `value`. @throws ArgumentError if the shapes differ */
   assign(value: Tensor): void {
     if (value.shape.join() !== this.shape.join()) {
       throw new ArgumentError(
         `Variable "${this.name}" has shape [${this.shape}], but the value to assign has shape [${value.shape}].`,
       );
     }
-    this.sync(); // a step that is recorded writes nothing: the value before stays the newest
+    this.sync(); // recording a step writes nothing: the value so far stays the newest
     // The value may lie in memory that V8 owns; an alias of it would be freed on a thread that must not touch V8.
     const copy = executeOne('DeepCopy', [value], [attribute.type('T', DataType.float32)]);
     backend().binding.executeOp('AssignVariableOp', ASSIGN, [this.resource, ...handles([copy])], 0);
@@ -115,7 +115,7 @@ export class Variable {
     this.wrote();
   }
 
-  /** Assigns numbers in the variable's own order (row-major). */
+  /** Assigns numbers in row-major order. */
   assignValues(values: Float32Array): void {
     tf.tidy(() => this.assign(tf.tensor(values, [...this.shape], 'float32')));
   }
@@ -123,7 +123,7 @@ export class Variable {
   /** Frees the resource. The variable must not be used again. */
   dispose(): void {
     if (living.get(this.resource) !== this) return;
-    this.holders.clear(); // a step that still uses it asks for its value, and is told
+    this.holders.clear(); // a step that still uses it asks for its value and gets an error
     const ignore = attribute.bool('ignore_lookup_error', true);
     backend().binding.executeOp('DestroyResourceOp', [ignore], [this.resource], 0);
     backend().binding.deleteTensor(this.resource);
@@ -145,19 +145,19 @@ export class Variable {
     if (this.isReleased) holder.writeBack();
   }
 
-  /** The eager value, for a session to take; never part of a recording. */
+  /** Returns the eager value, for a session to copy; never part of a recording. */
   give(): NativeTensor {
     this.sync();
     return nativeBinding().executeOp('ReadVariableOp', [DTYPE], [this.resource], 1)[0];
   }
 
-  /** Takes the value that a session made; never part of a recording. */
+  /** Takes over the value that a session computed; never part of a recording. */
   take(valueId: number): void {
     nativeBinding().executeOp('AssignVariableOp', ASSIGN, [this.resource, valueId], 0);
     this.isReleased = false;
   }
 
-  /** Lets the eager value go: a session has it, and is about to make the next. */
+  /** Frees the eager value: a session has a copy, and is about to compute the next value. */
   release(): void {
     if (this.isReleased) return;
     this.isReleased = true;
@@ -166,7 +166,7 @@ export class Variable {
     nativeBinding().deleteTensor(nothing);
   }
 
-  /** Notes a write: by an op on the eager side, or in a session. */
+  /** Notes a write by a session; without one, by an op on the eager side. */
   wrote(session?: VariableHolder): void {
     this.holders.clear();
     if (session !== undefined) this.holders.add(session);
