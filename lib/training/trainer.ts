@@ -63,7 +63,7 @@ export interface CheckpointOptions {
   readonly file: string;
   /**
    * Identifies what is trained. A checkpoint of another run, of other pictures, or of another network, method, distortion (by
-   * what they compute), batch size, learning rate or seed is refused. More epochs are allowed; other initial weights warn.
+   * what they compute), batch size, learning rate or seed is refused. More epochs are allowed, other initial weights warned of.
    */
   readonly run: string;
 }
