@@ -17,7 +17,7 @@ export function centreOffset(source: number, crop: number): number {
 
 /**
  * Locates the centre square of an image whose shortest side is resized to `side` pixels. Returns the size of the resized image
- * and the square's left and top edge, in pixels, exactly as torchvision's `Resize(side)` and `CenterCrop(side)` have them.
+ * and the square's left and top edge, in pixels, to the pixel those of torchvision's `Resize(side)` and `CenterCrop(side)`.
  */
 export function placementOf(size: { readonly width: number; readonly height: number }, side: number) {
   const shortest = Math.min(size.width, size.height);

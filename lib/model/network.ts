@@ -17,7 +17,7 @@ import type { BatchNormConstants } from '../tensorflow/ops';
 
 /** How images pass through a network. */
 export interface ForwardOptions {
-  /** Batch statistics normalise and update the running ones, and dropout acts; without training, the running ones normalise. */
+  /** In training, batch statistics normalise and update the running ones, and dropout acts; else the running ones normalise. */
   readonly training: boolean;
   /** Whether training updates the running statistics; an attack leaves them unchanged. Default: true. */
   readonly track?: boolean;
@@ -135,7 +135,7 @@ export function fromFunctions<const V extends Values>(functions: NetworkFunction
 
 /**
  * Makes a network from a TensorFlow.js model of layers, `[batch, side, side, 3]` → logits `[batch, classes]`. It is trained in
- * place; batch normalisation and dropout behave as they should in training and in tests. TensorFlow.js' `batchNormalization()`
+ * place, and its batch normalisation and dropout tell training from testing. TensorFlow.js' `batchNormalization()`
  * updates its statistics by a hundredth a step and has an ε of 0.001: for trainings of a few hundred steps, and for PyTorch's
  * weights, give it torch's `{ momentum: 0.9, epsilon: 1e-5 }`. With `trainable: false`, it still updates them, as in torch.
  *

@@ -19,11 +19,11 @@ import { isTable, type ListedImage, readTable } from './table';
 /** What a data set is built from, and how it is split. */
 export interface FolderOptions extends BuildOptions {
   /**
-   * A folder with a folder of images for each class, which gives the class its name; its images may lie in inner folders. Or a
+   * A folder with one folder of images for each class, named after the class; images may also lie in its inner folders. Or a
    * folder with `train` (or `training`), `validation` (`val`, `valid`) and `test` (`testing`), each with the folders of the
-   * classes: these are the splits, and a missing one is drawn from `train`. Hidden files, files with an extension that no image
-   * has, and images outside the folders of the classes are left out and recorded. Or a table of labels: a list, or a file that
-   * {@link readTable} reads.
+   * classes: these are the splits, and a missing one is drawn from `train`. Or a table of labels: a list, or a file that
+   * {@link readTable} reads. Hidden files, files with an extension that no image has, and images outside the folders of the
+   * classes are left out and recorded.
    */
   readonly from: string | readonly ListedImage[];
   /** Share of each class's images for validation, 0 to 1, at least one image. @default 0.1 */

@@ -25,7 +25,7 @@ export interface ImagenetteOptions extends Omit<BuildOptions, 'seed' | 'skipBad'
   readonly side?: number;
   /** The archive to download. @default the smallest published archive whose pictures need not be enlarged */
   readonly published?: Published;
-  /** Called for each piece that arrives, with the bytes so far and the total, if the server tells it. */
+  /** Called for each piece that arrives, with the bytes so far and the total, if the server states it. */
   readonly onDownload?: DownloadOptions['onProgress'];
 }
 
@@ -146,7 +146,7 @@ async function planOf(source: string, imagesAt: ImagesAt): Promise<Plan> {
   return { name: 'Imagenette', source, classNames, wnids, images, problems, cure: CURE };
 }
 
-/** Splits a class's training images: the tenth whose names have the lowest SHA-256 is for validation, alike in every copy. */
+/** Splits a class's training images: the tenth whose names have the lowest SHA-256 is for validation, in every copy the same. */
 function parted(images: readonly SourceImage[]) {
   const digests = new Map(images.map((image) => [image, sha256Of(image.name)] as const));
   const inOrder = [...digests].sort(([, a], [, b]) => (a < b ? -1 : 1)).map(([image]) => image);

@@ -264,7 +264,7 @@ function decodingThreads(): Piscina<SquareTask, void> {
     // Garbage is collected often, since each small object left may hold an image's memory.
     resourceLimits: { maxYoungGenerationSizeMb: 1 },
     maxThreads: availableParallelism(),
-    // Threads never run out of work while this one is busy; sharp takes several images at once.
+    // Keeps the threads busy while this one is; sharp takes several images at once.
     concurrentTasksPerWorker: TASKS_AHEAD,
     execArgv,
   });

@@ -95,7 +95,7 @@ export function plainJpegSize(encoded: Uint8Array) {
  *
  * @param side - a multiple of four
  * @param square - `[side, side, 3]`, which receives the pixels; it begins at a multiple of four bytes
- * @throws Error if the file is not plain, or damaged; CutShortError if it certainly ends too early
+ * @throws Error if the file is not plain, or damaged; CutShortError if it is certainly cut short
  */
 export function plainJpegSquare(encoded: Uint8Array, side: number, square: Uint8Array): void {
   const size = plainJpegSize(encoded);

@@ -10,8 +10,8 @@ export interface SquareTask extends ImageFile {
 }
 
 /**
- * Makes the centre square of an image, here or in a pool of threads: of a plain JPEG by the fast decoder, which notices less
- * of what can be wrong with one, of all others by sharp.
+ * Makes the centre square of an image, here or in a pool of threads. Plain JPEGs go to the fast decoder, which notices fewer
+ * kinds of damage, all other images to sharp.
  *
  * @param isAlone - whether no other image is decoded at the same time; else a doubtful image is refused
  * @throws Error that says what is wrong with the image

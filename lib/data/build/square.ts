@@ -13,8 +13,8 @@ const MOST_PIXELS = 100_000_000;
  * Makes the centre square of an encoded image (JPEG, PNG, WebP, …, whatever its name says), its shortest side resized to
  * `side` pixels by an antialiased triangle filter, as torchvision's `Resize(side)` and `CenterCrop(side)` do.
  *
- * Greyscale and CMYK become RGB (by the embedded colour profile, if there is one), EXIF rotation is applied, and transparency
- * is laid over white.
+ * Greyscale and CMYK become RGB (by the embedded colour profile, if there is one), EXIF rotation is applied, and transparent
+ * pixels are blended with white.
  *
  * @param isAlone - whether no other image is decoded at the same time. libvips has one buffer for all messages: only on its own
  *   can a JPEG with a stray byte, which is whole, be told from a damaged one; otherwise both are refused
@@ -39,7 +39,7 @@ export async function toSquare(encoded: Uint8Array, side: number, isAlone = true
   const isEnlarged = Math.min(autoOrient.width, autoOrient.height) < side;
   if (!isEnlarged) {
     image
-      // By default, the JPEG decoder halves an image of 512 pixels; this way, only one of 1024, where it matters little.
+      // By default, decoding halves a JPEG of 512 pixels (for a side of 256); this way, only one of 1024, where it matters little.
       .resize(width, height, { fit: 'fill', kernel: 'linear', fastShrinkOnLoad: false })
       .extract({ left, top, width: side, height: side });
   }

@@ -123,7 +123,7 @@ export class StoreWriter {
     return header;
   }
 
-  /** Closes the file; an unfinished one stays aside, for a writer that resumes it. */
+  /** Closes the file; an unfinished one remains as `<file>.partial`, for a writer that resumes it. */
   close(): void {
     if (!this.closed) closeSync(this.descriptor);
     this.closed = true;

@@ -20,7 +20,7 @@ export const isTable = (from: unknown): from is string =>
 
 /**
  * Reads a table of pictures: CSV with the columns `file`, `label` and optionally `split`, or JSON with a list of such objects.
- * Other columns are ignored. Paths start from the table's folder.
+ * Other columns are ignored. Relative paths start from the table's folder.
  *
  * @returns rows whose values are still to be checked
  * @throws DataError if the table cannot be read, or lacks a column
