@@ -116,7 +116,7 @@ export function fromFunctions<const V extends Values>(functions: NetworkFunction
   checkWhole('fromFunctions: classes', classes, 2);
   const unknown = head?.find((name) => !Object.hasOwn(variables, name));
   if (unknown !== undefined)
-    throw new ArgumentError(`fromFunctions: head names ${shown(unknown)}, but no variable is.`);
+    throw new ArgumentError(`fromFunctions: head names ${shown(unknown)}, but no variable has that name.`);
   const named = Object.entries<Tensor | Variable>(variables).map(
     ([name, value]) => [name, value instanceof Variable ? value : new Variable(name, value)] as const,
   );

@@ -91,7 +91,7 @@ export function readSafetensors(file: string): TensorFile {
       const toFloat32 = AS_FLOAT32[dtype];
       if (toFloat32 === undefined) {
         const read = Object.keys(AS_FLOAT32).join(', ');
-        throw new Error(`its tensor "${name}" is ${dtype}, but ${read} are what is read`);
+        throw new Error(`its tensor "${name}" is ${dtype}, but only ${read} can be read`);
       }
       const [begin, end] = data_offsets;
       const bits = Number(dtype.replace(/\D/g, '')); // a type's name ends in its bits

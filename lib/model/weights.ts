@@ -74,7 +74,7 @@ export function setTorchWeights(
     if (weights.has(name)) {
       const before = [...stored.keys()].find((other) => rename(other) === name);
       throw new ArgumentError(`loadWeights: rename gives ${name} for ${before} and for ${theirs}.`, {
-        cure: 'Let it give undefined for the one that is to be left out.',
+        cure: 'Let it return undefined for the one to leave out.',
       });
     }
     weights.set(name, tensor);
@@ -87,7 +87,7 @@ export function setTorchWeights(
   }
   const none = network.head.find((name) => !network.variables.has(name));
   if (none !== undefined) {
-    throw new ArgumentError(`The network has no variable "${none}", which it names as one of its head.`, {
+    throw new ArgumentError(`The network has no variable "${none}", which it names as part of its head.`, {
       cure: `Its variables are ${[...network.variables.keys()].join(', ')}.`,
     });
   }
@@ -104,7 +104,7 @@ export function setTorchWeights(
   if (unknown !== undefined) {
     throw new DataError(`The weights hold ${unknown}, which the network lacks.`, {
       cure: unknown.startsWith('module.')
-        ? 'DataParallel put "module." before every name: { rename: (name) => name.replace("module.", "") } takes it off.'
+        ? 'DataParallel put "module." before every name: { rename: (name) => name.replace("module.", "") } removes it.'
         : cureOf(unknown),
     });
   }
@@ -122,9 +122,9 @@ export function setTorchWeights(
         cure: isTransposed
           ? 'It is transposed: torch has [out, in].'
           : isDepthwise
-            ? 'Filters of a depthwise convolution are known by their name: call them as in "conv.depthwise_kernel".'
+            ? 'Filters of a depthwise convolution are recognised by their name: call them, for example, "conv.depthwise_kernel".'
             : isOfSide
-              ? 'The classes are as many, but not the features: make the network for the side that the weights were trained at.'
+              ? 'The numbers of classes agree, but not those of features: make the network for the side that the weights were trained at.'
               : cureOf(name),
       });
     }
@@ -159,7 +159,7 @@ function told<Key extends keyof typeof TOLD>(file: string, metadata: TensorFile[
   try {
     return TOLD[key].parse(JSON.parse(said)) as z.infer<(typeof TOLD)[Key]>;
   } catch (cause) {
-    throw new DataError(`${file} says the ${key} ${said}, which is none.`, {
+    throw new DataError(`${file} says the ${key} ${said}, which is not valid.`, {
       cure: 'Remove it from the metadata, or write it as saveWeights does.',
       cause,
     });

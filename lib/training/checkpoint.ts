@@ -198,7 +198,7 @@ function read(file: string, { run, variables }: Keeping, first: Sums) {
   const isOf = (one: Sums) => isAlike(first, one);
   if (progress.first && !isOf(progress.first) && !left().some((one) => isOf(sumsOf(new Map(one))))) {
     console.warn(
-      `The checkpoint ${file} is of a training that began with other weights than the network has; it goes on with its own. Remove the file to train this network from its start.`,
+      `The checkpoint ${file} is of a training that began with other weights than the network's; training resumes with those of the checkpoint. Remove the file to train this network from its start.`,
     );
   }
   for (const [name, { values }] of newest) variables.get(name)?.assignValues(values);

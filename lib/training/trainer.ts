@@ -119,7 +119,7 @@ export class Trainer {
     const taken = [...network.variables.keys()].find(isTaken);
     if (taken !== undefined)
       throw new ArgumentError(
-        `train: no variable of a network can be called "${taken}": checkpoints have other things of such names.`,
+        `train: no variable of a network can be called "${taken}": checkpoints use such names for other things.`,
       );
     if (!(network instanceof ResNet18)) checkLogits(network, dataset.cropSide);
     const optimizer = new Nesterov(parameters, { learningRate });
@@ -171,7 +171,7 @@ export class Trainer {
       if (standing.position.epoch > epochs) {
         throw new ArgumentError(
           `train: epochs is ${epochs}, but the checkpoint ${checkpoint?.file} has ${standing.position.epoch}.`,
-          { cure: 'Ask for as many at least, or remove the file.' },
+          { cure: 'Ask for at least as many, or remove the file.' },
         );
       }
       options.onResume?.([...standing.history]);
@@ -288,7 +288,7 @@ export class Trainer {
   #checkWeights(epoch: number, untrained?: ReturnType<Network['snapshot']>): void {
     const { network } = this;
     if (!network.isFinite()) {
-      throw new DivergenceError(`In epoch ${epoch} some weights are no numbers any more.`, {
+      throw new DivergenceError(`In epoch ${epoch} some weights became NaN or infinite.`, {
         cure: 'Look for images or a distortion that are not finite; else a smaller learning rate or α may help.',
       });
     }
@@ -309,7 +309,7 @@ export class Trainer {
     if (isDeepStrictEqual(learnt, this.#learnt)) return;
     throw new ArgumentError(
       `train: after epoch ${epoch} other weights are trainable than before: ${learnt.join(', ')}.`,
-      { cure: 'Freeze or free weights between two calls of train.' },
+      { cure: 'Freeze or unfreeze weights between two calls of train.' },
     );
   }
 

@@ -92,7 +92,7 @@ export function reasonOf(error: unknown): string {
   if (code === 'ENOENT') return 'missing';
   if (code === 'ELOOP') return 'a link that leads to itself';
   if (code === 'ENOTDIR') return 'not a folder';
-  if (code === 'EACCES') return 'not to be read by you';
+  if (code === 'EACCES') return 'you have no permission to read it';
   const [first] = message.split('\n');
   return /unsupported image format|heif|bad seek/i.test(first)
     ? `${first} (JPEG, PNG, WebP, AVIF, TIFF, GIF, SVG)`

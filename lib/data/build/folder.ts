@@ -197,7 +197,7 @@ function listed(images: readonly ListedImage[], name: string): Tree {
   const said = new Set(images.map(({ split }) => SPLIT_OF.get(split ?? '')));
   const silent = images.filter(({ split }) => split === undefined).length;
   if (silent > 0 && said.has('train'))
-    console.warn(`${source}: ${silent} of ${images.length} pictures name no split: they count to train.`);
+    console.warn(`${source}: ${silent} of ${images.length} pictures name no split: they count as train.`);
   const isNumbered = images.every(({ label }) => Number.isFinite(Number(label)));
   const order = isNumbered ? (a: string, b: string) => Number(a) - Number(b) : byName;
   return { name, source, classes: inOrder(imagesWithout(classes, unclear), order), said, problems };
@@ -321,6 +321,6 @@ function splitsIn(
   if (!hasSplits && (known.length === 0 || known.length < splits.length)) return [['', undefined]];
   if (hasSplits && new Set(known).size === splits.length) return splits;
   throw new DataError(`${root}: expected ${SPLITS_OUTSIDE}, but found ${folders.join(' and ')}`, {
-    cure: 'Give one folder for each split, train among them: one that is missing is drawn from it. Or give the classes alone.',
+    cure: 'Give one folder for each split, at least train and one more: a missing split is drawn from train. Or give the classes alone.',
   });
 }

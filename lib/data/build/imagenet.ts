@@ -105,7 +105,7 @@ async function byLabel(
   return found;
 }
 
-/** Reads the class of each image from a label file, by the image's file name; undefined for the number of a class outside TIFS. */
+/** Reads each image's class from a label file, by the image's file name; undefined for the number of a class outside TIFS. */
 function labelsIn(path: string, text: string, problems: string[]): ReadonlyMap<string, string | undefined> {
   const fromKaggle = basename(path) === SOLUTION;
   const wnidOf = new Map(TIFS_CLASSES.map(({ wnid, ilsvrcId }) => [ilsvrcId, wnid]));
@@ -143,7 +143,7 @@ async function filesInTar({ path, ...tarFile }: SourceImage, problems: string[],
 }
 
 /**
- * Finds the images of each class in the folder named after its WordNet id. A class without images is a problem, and gets no entry.
+ * Finds the images of each class in the folder named after its WordNet id. A class without images is a problem and has no entry.
  *
  * @param imagesAt - returns the images in such a folder, or why there are none
  */

@@ -129,7 +129,7 @@ function lostClasses({ classNames, images, lost = [] }: Plan): string | undefine
   const names = [...lost, ...classNames.filter((_, label) => !isWhole(label))];
   if (names.length === 0) return undefined;
   const more = names.length > 20 ? ` and ${names.length - 20} more` : '';
-  return `classes of which too few images are there, or good: ${names.slice(0, 20).join(', ')}${more}`;
+  return `classes with too few good images: ${names.slice(0, 20).join(', ')}${more}`;
 }
 
 /**

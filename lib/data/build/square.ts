@@ -27,7 +27,7 @@ export async function toSquare(encoded: Uint8Array, side: number, isAlone = true
   const { autoOrient, depth, hasAlpha, width: across = 0, height: down = 0 } = await image.metadata();
   if (across * down > MOST_PIXELS)
     throw new Error(
-      `it has ${Math.round((across * down) / 1e6)} megapixels, but 100 are the most: make it smaller`,
+      `it has ${Math.round((across * down) / 1e6)} megapixels, but at most 100 are allowed: make it smaller`,
     );
   // libvips takes 1.0 in such a TIFF for 1 of 255.
   if (depth !== 'uchar' && depth !== 'ushort') {
@@ -39,7 +39,7 @@ export async function toSquare(encoded: Uint8Array, side: number, isAlone = true
   const isEnlarged = Math.min(autoOrient.width, autoOrient.height) < side;
   if (!isEnlarged) {
     image
-      // By default, decoding halves a JPEG of 512 pixels (for a side of 256); this way, only one of 1024, where it matters little.
+      // For a side of 256, decoding would halve a JPEG of 512 pixels; this way, only one of 1024, where it matters little.
       .resize(width, height, { fit: 'fill', kernel: 'linear', fastShrinkOnLoad: false })
       .extract({ left, top, width: side, height: side });
   }

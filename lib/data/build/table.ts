@@ -54,7 +54,7 @@ function rowsOf(path: string): readonly ListedImage[] {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT')
       throw new DataError(`There is no file ${path}.`, { cure: 'Check the path.', cause });
     throw new DataError(`${path} cannot be read as a table: ${(cause as Error).message}`, {
-      cure: 'Save it as UTF-8, a line a picture; a cell with a comma in it (a semicolon, a tab) stands in double quotes.',
+      cure: 'Save it as UTF-8, one picture per line; put a cell that contains the separator (comma, semicolon or tab) in double quotes.',
       cause,
     });
   }
