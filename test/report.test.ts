@@ -511,7 +511,7 @@ describe('a report', () => {
     writeSafetensors(broken, { tensors, metadata: { normalisation: '{"mean":[0,0]}' } });
     await assert.rejects(reportCommand({ ...command, weights: broken, data }), {
       name: 'DataError',
-      message: /says the normalisation \{"mean":\[0,0\]\}, which is none/,
+      message: /says the normalisation \{"mean":\[0,0\]\}, which is not valid/,
     });
   });
 });

@@ -767,7 +767,7 @@ describe('a folder of one’s own', () => {
     await buildFolder({ from: blank, out: newPlace(), side: 28 }).finally(() => {
       console.warn = warn;
     });
-    assert.match(words.join(), /listed: 6 of 9 pictures name no split: they count to train\./);
+    assert.match(words.join(), /listed: 6 of 9 pictures name no split: they count as train\./);
 
     const many = await tree(join(folder, 'numbered'), { x: 33 });
     const numbered = readdirSync(join(many, 'x')).map((name, at) => ({
@@ -860,7 +860,7 @@ describe('a folder of one’s own', () => {
       { encoding: 'utf8' },
     );
     assert.match(stdout, /^Built .*11 things are left out: "leftOut" in .*manifest.json/, stderr);
-    assert.match(stderr, /mixed: classes of which too few images are there, or good: c, d\.\n/);
+    assert.match(stderr, /mixed: classes with too few good images: c, d\.\n/);
     assert.equal(digestAt(out), expected);
     assert.deepEqual(openFolder(out).classNames, ['a', 'b']);
     const { leftOut } = JSON.parse(readFileSync(join(out, 'manifest.json'), 'utf8'));
@@ -883,7 +883,7 @@ describe('a folder of one’s own', () => {
       buildFolder({ from, out: newPlace(), skipBad: true }),
       (error) =>
         error instanceof BuildError &&
-        /:\n {2}training images of 1 class are left, .*; classes of which too few images are there, or good: b, c, d\n/.test(
+        /:\n {2}training images of 1 class are left, .*; classes with too few good images: b, c, d\n/.test(
           error.message,
         ) &&
         !/skip/.test(error.cure ?? ''),
@@ -897,10 +897,7 @@ describe('a folder of one’s own', () => {
     const { mock } = context.mock.method(console, 'warn', () => {});
     const { classNames } = openFolder(await buildFolder({ from, out: newPlace(), skipBad: true }));
     assert.deepEqual(classNames, ['a', 'c']);
-    assert.match(
-      String(mock.calls[0].arguments[0]),
-      /lost: classes of which too few images are there, or good: b\.$/,
-    );
+    assert.match(String(mock.calls[0].arguments[0]), /lost: classes with too few good images: b\.$/);
   });
 
   test('lists what is neither picture nor folder, and is built of the rest', {

@@ -401,7 +401,7 @@ describe('training', () => {
     await train({ network: other, dataset, method, epochs: 2, checkpoint });
     assert.match(
       String(mock.calls[0].arguments[0]),
-      /of a training that began with other weights .* it goes on with its own/,
+      /of a training that began with other weights .* training resumes with those of the checkpoint/,
     );
     mock.resetCalls();
     rmSync(join(folder, 'first'), { recursive: true });

@@ -3,20 +3,20 @@ import { UserError } from '../io/errors';
 import { openStore, type Store } from './store';
 
 export interface BatchTask {
-  /** Tells iterations apart: the store is opened, and checked, once for each. */
+  /** Number of the iteration; the store is opened and checked once for each. */
   readonly iteration: number;
   readonly file: string;
   readonly cure: string;
-  /** Positions in the store. */
+  /** Positions of the images in the store. */
   readonly positions: Int32Array;
 }
 
-/** The images, or why there are none: an error that is thrown loses its kind and its cure between threads. */
+/** The images, or why they could not be read: an error thrown across threads loses its class and its cure. */
 export type BatchAnswer = Uint8Array<ArrayBuffer> | { readonly message: string; readonly cure?: string };
 
 let opened: { readonly iteration: number; readonly store: Store } | undefined;
 
-/** Reads a batch's images, in a thread of its own. */
+/** Reads the images of a batch, in a worker thread. */
 export function read({ iteration, file, cure, positions }: BatchTask): BatchAnswer {
   try {
     if (opened?.iteration !== iteration) opened = { iteration, store: openStore(file, { cure }) };

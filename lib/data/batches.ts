@@ -9,15 +9,15 @@ import type { BatchAnswer, BatchTask } from './batch-worker';
 import { checkIsSplit, type Split } from './dataset';
 import { permutation } from './random';
 
-/** Some images of a split, read into memory that is the receiver's own. */
+/** Some images of a split, in memory that belongs to the receiver. */
 export interface Batch {
   /** `[n, side, side, 3]` uint8, source squares. */
   readonly images: Uint8Array<ArrayBuffer>;
   /** `[n]`, their classes. */
   readonly labels: Int32Array;
-  /** `[n]`, their places in the split: an image's identity, whatever the order and the batch size. */
+  /** `[n]`, their indices in the split, which identify them whatever the order and the batch size. */
   readonly indices: Int32Array;
-  /** Milliseconds for which the receiver waited for this batch. */
+  /** Milliseconds that the receiver waited for this batch. */
   readonly waitMs: number;
 }
 
@@ -25,19 +25,19 @@ export interface Batch {
 export interface BatchOptions {
   /** Images in a batch; the last one may have fewer. */
   readonly batchSize: number;
-  /** As the split has them, or shuffled by a seed, anew in each epoch. */
+  /** In the order of the split, or shuffled by the seed, differently in each epoch. */
   readonly order: 'sequential' | { readonly seed: number; readonly epoch: number };
-  /** Number of batches to leave out at the start, to resume within an epoch. @default 0 */
+  /** Number of batches to skip at the start, to resume within an epoch. @default 0 */
   readonly startAt?: number;
-  /** @default the interrupt of the notebook's cell */
+  /** Stops the reading. @default the interrupt of the notebook's cell */
   readonly signal?: AbortSignal;
 }
 
-/** Batches read before they are asked for. */
+/** Batches that are read ahead. */
 const AHEAD = 3;
 
 const { file: filename, execArgv } = ownModule(join(__dirname, 'batch-worker'));
-/** Its thread waits for the next iteration: to start one takes longer than to read a thousand images. */
+/** The thread stays alive between iterations: starting one takes longer than reading a thousand images. */
 const readers = new Piscina<BatchTask, BatchAnswer>({
   filename,
   execArgv,
@@ -50,12 +50,12 @@ const readers = new Piscina<BatchTask, BatchAnswer>({
 let iterations = 0;
 
 /**
- * All images of a split, batch by batch, each image once.
+ * Reads all images of a split, batch by batch, each image once.
  *
- * A thread of its own reads a few batches ahead, also while this one is busy with a training step. It stops with the
- * iteration: at the last batch, at a `break`, when `signal` aborts (the iteration then throws its reason).
+ * A worker thread reads a few batches ahead, even while this thread is busy with a training step. Reading stops with the
+ * iteration: at the last batch, at a `break`, or when `signal` aborts (the iteration then throws its reason).
  *
- * @throws ArgumentError for a batch size or start that is none; while iterating, DataError where an image is damaged
+ * @throws ArgumentError for an invalid batch size or start; while iterating, DataError where an image is damaged
  */
 export function batches(split: Split, options: BatchOptions): AsyncGenerator<Batch, void, void> {
   checkIsSplit(split);

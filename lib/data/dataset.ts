@@ -5,17 +5,17 @@ import { cropSideOf } from './geometry';
 import { stratifiedSample } from './random';
 import { type ChannelTriple, openStore, perSplit, type SplitName, type Store } from './store';
 
-/** What a network takes its images with: (x − mean) / deviation of each channel, of values 0..1. */
+/** How a network's images are normalised: (x − mean) / deviation in each channel, for values x in 0..1. */
 export interface Normalisation {
-  /** Channel means: a data set's are those of its undistorted training images' centre crops. */
+  /** Channel means; a data set's are taken over the centre crops of its undistorted training images. */
   readonly mean: ChannelTriple;
   /** Channel standard deviations, > 0, likewise. */
   readonly deviation: ChannelTriple;
 }
 
-/** How pictures become a network's images, and what its answers are called. */
+/** How pictures are cut to a network's images, and what its classes are called. */
 export interface PictureForm {
-  /** What a label stands for: label i is `classNames[i]`. */
+  /** Names of the classes: label i stands for `classNames[i]`. */
   readonly classNames: readonly string[];
   /** Side S of the crop that the network sees, in pixels: 224 for TIFS, 28 for CIFAR-10. */
   readonly cropSide: number;
@@ -23,7 +23,7 @@ export interface PictureForm {
   readonly sourceSide: number;
 }
 
-/** Labelled images for training, validation and test, and what the network needs to know of them. */
+/** Labelled images for training, validation and test, and what a network needs to know about them. */
 export interface ImageDataset extends PictureForm, Normalisation {
   readonly name: string;
   readonly train: Split;
@@ -49,7 +49,7 @@ export interface Split {
   readonly length: number;
   /** `[length]`, the class of each image. */
   readonly labels: Int32Array;
-  /** `[length]`, where each image lies in the store. */
+  /** `[length]`, the position of each image in the store. */
   readonly positions: Int32Array;
   readonly store: Store;
 }
@@ -71,8 +71,8 @@ function datasetIn(store: Store): ImageDataset {
 }
 
 /**
- * Tells the pictures of a data set, their classes, splits and order, and how they are normalised: 16 hexadecimal digits.
- * Of all that is in a store it is the store's.
+ * Identifies a data set by its pictures, classes, splits, order, crop side and normalisation: 16 hexadecimal digits. A data set
+ * with all that its store holds, unchanged, has the digest of the store.
  */
 export function digestOf(dataset: ImageDataset): string {
   const { digest } = dataset.train.store;
@@ -86,13 +86,13 @@ function partOf({ cropSide, mean, deviation, train, validation, test }: ImageDat
 
 const imagesOf = ({ store, positions, labels }: Split) => [store.digest, [...positions], [...labels]];
 
-/** Tells the pictures of a split, their classes and order: 16 hexadecimal digits. @throws ArgumentError unless it is one */
+/** Identifies a split by its pictures, classes and order: 16 hexadecimal digits. @throws ArgumentError unless it is a split */
 export function splitDigest(split: Split): string {
   checkIsSplit(split);
   return shortHash(JSON.stringify(imagesOf(split)));
 }
 
-/** @throws ArgumentError unless it is a split: a whole data set is none */
+/** @throws ArgumentError unless the value is a split; a whole data set is not one */
 export function checkIsSplit(split: Split): void {
   const { store, train } = Object(split) as Partial<Split & ImageDataset>;
   if (store !== undefined) return;
@@ -103,10 +103,10 @@ export function checkIsSplit(split: Split): void {
 }
 
 /**
- * A random part of a split with the same mixture of classes, in the split's order.
+ * Draws a random part of a split with the same mixture of classes, in the split's order.
  *
  * @param options.count - number of images, 1 to `split.length`
- * @param options.seed - decides which ones
+ * @param options.seed - decides which images are drawn
  */
 export function subset(split: Split, options: { readonly count: number; readonly seed: number }): Split {
   checkIsSplit(split);
@@ -123,7 +123,7 @@ export function subset(split: Split, options: { readonly count: number; readonly
 }
 
 /**
- * The source squares at `indices` of a split, to look at a few; `batches` is the way to read many.
+ * Reads the source squares at `indices` of a split, to look at a few images; `batches` is the way to read many.
  *
  * @returns `[indices.length, side, side, 3]` uint8
  */

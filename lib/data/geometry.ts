@@ -1,11 +1,11 @@
-/** Every data set yields a *source square*, of which the network sees a crop; a shifted crop moves in the margin. */
+/** Every image is stored as a *source square*, of which the network sees a crop; the margin lets the crop shift. */
 
-/** The side of the source square, in pixels, that belongs to a crop of side `crop`: `round(crop · 256/224)`. */
+/** Side of the source square, in pixels, for a crop of side `crop`: `round(crop · 256/224)`. */
 export function sourceSideOf(crop: number): number {
   return Math.round((crop * 256) / 224);
 }
 
-/** The side of the crop, in pixels, that belongs to a source square of side `source`: `round(source · 224/256)`. */
+/** Side of the crop, in pixels, for a source square of side `source`: `round(source · 224/256)`. */
 export function cropSideOf(source: number): number {
   return Math.round((source * 224) / 256);
 }
@@ -16,13 +16,13 @@ export function centreOffset(source: number, crop: number): number {
 }
 
 /**
- * Where the centre square of an image lies once its shortest side has `side` pixels: its size then, and the square's
- * corner, in pixels; to the pixel what torchvision's `Resize(side)` and `CenterCrop(side)` do.
+ * Locates the centre square of an image whose shortest side is resized to `side` pixels. Returns the size of the resized image
+ * and the square's left and top edge, in pixels, to the pixel those of torchvision's `Resize(side)` and `CenterCrop(side)`.
  */
 export function placementOf(size: { readonly width: number; readonly height: number }, side: number) {
   const shortest = Math.min(size.width, size.height);
   const resized = (length: number) => Math.floor((side * length) / shortest);
-  // Python rounds a half to the even number.
+  // Python, and so torchvision, rounds a half to the even number.
   const corner = (margin: number) => (margin % 2 === 0 ? margin / 2 : 2 * Math.round(margin / 4));
   const [width, height] = [resized(size.width), resized(size.height)];
   return { width, height, left: corner(width - side), top: corner(height - side) };

@@ -1,4 +1,4 @@
-/** Data sets, what makes them, and the batches that are read from them. */
+/** Data sets, the functions that build them, and the batches read from them. */
 export { type Batch, type BatchOptions, batches } from './batches';
 export { type ArrayOptions, buildArrays, type LabelledArray } from './build/arrays';
 export { BuildError, type BuildProgress } from './build/build';

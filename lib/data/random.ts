@@ -3,17 +3,17 @@ import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { xoroshiro128plusFromState } from 'pure-rand/generator/xoroshiro128plus';
 import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
 
-/** What a stream of random numbers is seeded by, such as `[seed, epoch]`. */
+/** Seed of a stream of random numbers, such as `[seed, epoch]`. */
 export type SeedKey = readonly (number | string)[];
 
-/** Random numbers that the key alone decides. */
+/** Returns a stream of random numbers that depends on the key alone. */
 export function randomStream(key: SeedKey): RandomGenerator {
-  // Hashing keeps streams of neighbouring seeds apart, which generators of this family do not by themselves.
+  // Hashing keeps the streams of neighbouring seeds apart; generators of this family do not do so by themselves.
   const digest = createHash('sha256').update(JSON.stringify(key)).digest();
   return xoroshiro128plusFromState([0, 4, 8, 12].map((offset) => digest.readInt32LE(offset)));
 }
 
-/** The numbers `0 … length − 1` in the random order that `key` alone decides (Fisher–Yates). */
+/** Returns the numbers `0 … length − 1` in a random order that depends on `key` alone (Fisher–Yates). */
 export function permutation(length: number, key: SeedKey): Int32Array {
   const random = randomStream(key);
   const order = Int32Array.from({ length }, (_, index) => index);
@@ -25,9 +25,9 @@ export function permutation(length: number, key: SeedKey): Int32Array {
 }
 
 /**
- * Positions of `count` of the `labels`, ascending, drawn at random within each class, and from each class in
- * proportion to its size: a class gets its exact share, rounded down or up (largest remainder, ties to the
- * lower label). A larger count with the same seed draws the same images and more, where shares grow.
+ * Draws `count` of the `labels` at random, from each class in proportion to its size, and returns their positions, ascending.
+ * A class gets its exact share, rounded down or up (largest remainder, ties to the lower label). With the same key, a larger
+ * count draws the same images and more, from each class whose share grows.
  */
 export function stratifiedSample(labels: ArrayLike<number>, count: number, key: SeedKey): Int32Array {
   const classes = new Map<number, number[]>();

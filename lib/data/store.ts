@@ -6,7 +6,7 @@ import { bytesAt, fileError, withFile } from '../io/files';
 import { sha256Of, shortHash } from '../io/hash';
 
 /*
- * The packed store: one file that holds a data set as uint8 squares, so that any batch is a few reads.
+ * The packed store: one file that holds a data set as uint8 squares, so that an image takes a single read.
  *
  *   preamble   16 bytes: magic, length of the header, CRC-32 of the header (uint32, little endian)
  *   header     JSON, padded with spaces
@@ -14,7 +14,7 @@ import { sha256Of, shortHash } from '../io/hash';
  *   checksums  `[n]` uint32, little endian: CRC-32 of each image
  *   images     `[n, side, side, 3]` uint8, RGB: training, validation, test
  *
- * Every byte is under a checksum: the header's, the two SHA-256 in the header, or the image's own.
+ * Every byte is covered by a checksum: the header's, one of the two SHA-256 in the header, or the image's own.
  */
 
 const MAGIC = Buffer.from('stabpack', 'latin1');
@@ -26,12 +26,12 @@ const LARGEST_HEADER = 2 ** 24;
 export const SPLIT_NAMES = ['train', 'validation', 'test'] as const;
 export type SplitName = (typeof SPLIT_NAMES)[number];
 
-/** Something for each of the splits. */
+/** Computes a value for each split. */
 export function perSplit<T>(of: (split: SplitName) => T): Record<SplitName, T> {
   return { train: of('train'), validation: of('validation'), test: of('test') };
 }
 
-/** One number for red, green and blue. */
+/** One number each for red, green and blue. */
 export type ChannelTriple = readonly [red: number, green: number, blue: number];
 
 const channelTriple = z.tuple([z.number(), z.number(), z.number()]).readonly();
@@ -45,17 +45,17 @@ const headerSchema = z
     name: z.string().min(1),
     /** Side of the squares in pixels. */
     side: z.int().positive(),
-    /** What a label stands for: label i is `classNames[i]`. */
+    /** Names of the classes: label i stands for `classNames[i]`. */
     classNames: z.array(z.string().min(1)).min(1).max(65536).readonly(),
-    /** WordNet ids of the classes, where the data set has them. */
+    /** WordNet ids of the classes, if the data set has them. */
     wnids: z
       .array(z.string().regex(/^n\d{8}$/))
       .readonly()
       .optional(),
-    /** SHA-256 of the images' names, one a line in the store's order, where they have names. */
+    /** SHA-256 of the images' names, one per line in the store's order, if they have names. */
     namesSha256: sha256.optional(),
     splits: z.strictObject(perSplit(() => z.int().nonnegative())),
-    /** Over the centre crops of the undistorted training set, of values in 0..1. */
+    /** Channel statistics of the undistorted training images' centre crops, for values in 0..1. */
     mean: channelTriple,
     deviation: channelTriple,
     labelsSha256: sha256,
@@ -63,10 +63,10 @@ const headerSchema = z
   })
   .readonly();
 
-/** What a store says about itself. */
+/** The header of a store: what it holds, and the checksums of its tables. */
 export type StoreHeader = z.infer<typeof headerSchema>;
 
-/** Where the blocks of a store lie in its file, in bytes. */
+/** Returns the offsets of a store's blocks in its file, and the size of an image, in bytes. */
 export function layoutOf(headerBytes: number, images: number, side: number) {
   const labels = PREAMBLE_BYTES + headerBytes;
   const checksums = labels + 2 * images;
@@ -75,7 +75,7 @@ export function layoutOf(headerBytes: number, images: number, side: number) {
   return { labels, checksums, pixels, imageBytes, end: pixels + images * imageBytes };
 }
 
-/** Preamble and header, padded to `headerBytes`. */
+/** Encodes the preamble and the header, padded to `headerBytes`. */
 export function encodeHeader(header: object, headerBytes: number): Buffer {
   const block = Buffer.alloc(PREAMBLE_BYTES + headerBytes, ' ');
   block.write(JSON.stringify(header), PREAMBLE_BYTES);
@@ -85,7 +85,7 @@ export function encodeHeader(header: object, headerBytes: number): Buffer {
   return block;
 }
 
-/** An opened store. It holds no file open between reads. */
+/** An opened store. Its file is open only while images are read. */
 export class Store {
   constructor(
     readonly file: string,
@@ -94,11 +94,11 @@ export class Store {
     readonly labels: Uint16Array,
     private readonly checksums: Uint32Array,
     private readonly layout: ReturnType<typeof layoutOf>,
-    /** What to do when the file is damaged. */
+    /** What to do if the file is damaged. */
     readonly cure: string,
   ) {}
 
-  /** Tells the pictures, their classes, splits and order, whatever the file's format: 16 hexadecimal digits. */
+  /** Identifies the pictures, their classes, splits and order, whatever the file's format: 16 hexadecimal digits. */
   get digest(): string {
     const { side, splits, labelsSha256, checksumsSha256 } = this.header;
     const { train, validation, test } = splits;
@@ -111,7 +111,7 @@ export class Store {
     return { train: 0, validation: train, test: train + validation }[split];
   }
 
-  /** The images at `positions`, `[positions.length, side, side, 3]`. @throws DataError where one is damaged */
+  /** Reads the images at `positions`: `[positions.length, side, side, 3]`. @throws DataError where one is damaged */
   read(positions: ArrayLike<number>): Uint8Array<ArrayBuffer> {
     const { pixels, imageBytes } = this.layout;
     const images = new Uint8Array(positions.length * imageBytes);
@@ -141,7 +141,7 @@ export class Store {
   }
 }
 
-/** @throws DataError where the file is missing, is no store, is of another format, truncated or altered */
+/** Opens and checks a store. @throws DataError where the file is missing, no store, of another format, truncated or altered */
 export function openStore(file: string, { cure }: { readonly cure: string }): Store {
   const damaged = (what: string) => new DataError(`${file}: ${what}`, { cure });
   return reading(file, cure, (descriptor) => {
@@ -175,7 +175,7 @@ export function openStore(file: string, { cure }: { readonly cure: string }): St
       throw damaged('the table of image checksums does not match its own checksum');
     }
 
-    // Copied, since a view needs an aligned start; little endian, as every machine is that TensorFlow runs on.
+    // Copied, since a view needs an aligned start; every machine that TensorFlow runs on is little-endian, as the store is.
     const labels = new Uint16Array(Uint8Array.from(labelBlock).buffer);
     const checksums = new Uint32Array(Uint8Array.from(checksumBlock).buffer);
     const classes = header.classNames.length;

@@ -10,13 +10,13 @@ import {
   tf,
 } from '../tensorflow';
 
-/** L₀, the cross-entropy with the labels `[batch]` (Eq. 3, whose logarithm got lost in print), mean over the batch. */
+/** L₀, the cross-entropy with the labels `[batch]`, averaged over the batch (Eq. 3, whose logarithm is missing in print). */
 export function taskLoss(logits: Tensor2D, labels: Tensor1D): Scalar {
   return mean(crossEntropy(logits, labels), [0]);
 }
 
 /**
- * D_KL(P ‖ P′) = Σⱼ Pⱼ log(Pⱼ / P′ⱼ), mean over the batch (Eq. 4; Eq. 5 prints a minus that it does not have).
+ * D_KL(P ‖ P′) = Σⱼ Pⱼ log(Pⱼ / P′ⱼ), averaged over the batch (Eq. 4; the minus sign in front of Eq. 5 is a misprint).
  * Gradients flow through both arguments.
  */
 export function klDivergence(logits: Tensor2D, otherLogits: Tensor2D): Scalar {
@@ -25,7 +25,7 @@ export function klDivergence(logits: Tensor2D, otherLogits: Tensor2D): Scalar {
   return mean(sum<Tensor1D>(logP.exp().mul(logP.sub(logQ)), [1]), [0]);
 }
 
-/** A tensor as it is, through which no gradient flows: torch's `detach`. */
+/** Returns the tensor unchanged, but lets no gradient flow through it: torch's `detach`. */
 export function detached<T extends Tensor>(x: T): T {
   return tf.customGrad((of) => ({
     value: (of as Tensor).clone(),
@@ -34,8 +34,8 @@ export function detached<T extends Tensor>(x: T): T {
 }
 
 /**
- * The Jensen–Shannon divergence of n answers to an image, (1/n) Σᵢ D_KL(Pᵢ ‖ M) with M = (1/n) Σᵢ Pᵢ, mean over the batch:
- * 0 where all are the same, at most log n (AugMix, Hendrycks et al. 2020, arXiv 1912.02781, section 3).
+ * The Jensen–Shannon divergence of n predictions for an image, (1/n) Σᵢ D_KL(Pᵢ ‖ M) with M = (1/n) Σᵢ Pᵢ, averaged over the
+ * batch: 0 if all are equal, at most log n (AugMix, Hendrycks et al. 2020, arXiv 1912.02781, section 3).
  */
 export function jensenShannonDivergence(answers: readonly Tensor2D[]): Scalar {
   const logP = answers.map((logits) => tf.logSoftmax(logits));
@@ -48,7 +48,7 @@ export function jensenShannonDivergence(answers: readonly Tensor2D[]): Scalar {
   return mean(divergences.reduce((total, each) => total.add(each)).div(answers.length), [0]);
 }
 
-/** ½ (D_KL(P ‖ P′) + D_KL(P′ ‖ P)), for distortions that leave no image the reference (Eq. 6). */
+/** ½ (D_KL(P ‖ P′) + D_KL(P′ ‖ P)), for distortions that leave no image as the natural reference (Eq. 6). */
 export function symmetricKlDivergence(logits: Tensor2D, otherLogits: Tensor2D): Scalar {
   return klDivergence(logits, otherLogits).add(klDivergence(otherLogits, logits)).mul(0.5);
 }

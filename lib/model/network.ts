@@ -1,4 +1,4 @@
-/** What training, testing and attacks need of a network, and two ways to make one of what there is. */
+/** What training, testing and attacks need of a network, and two ways to make one: from functions and from layers. */
 import type { Normalisation, PictureForm } from '../data/dataset';
 import { ArgumentError } from '../io/errors';
 import { checkOptions, checkWhole, shown } from '../io/options';
@@ -15,54 +15,54 @@ import { ownCode } from '../tensorflow/graph';
 import { graphHash } from '../tensorflow/graph-hash';
 import type { BatchNormConstants } from '../tensorflow/ops';
 
-/** How images go through a network. */
+/** How images pass through a network. */
 export interface ForwardOptions {
-  /** Normalise by the batch's own statistics and move the running ones, drop out; else by the running ones. */
+  /** In training, batch statistics normalise and update the running ones, and dropout acts; else the running ones normalise. */
   readonly training: boolean;
-  /** Whether training moves the running statistics; an attack leaves them where they are. Default: true. */
+  /** Whether training updates the running statistics; an attack leaves them unchanged. Default: true. */
   readonly track?: boolean;
 }
 
-/** A network of any architecture: ResNet18, or one's own by {@link fromLayers} or {@link fromFunctions}. */
+/** A network of any architecture: ResNet18, or your own, made by {@link fromLayers} or {@link fromFunctions}. */
 export abstract class Network {
   /** C, the number of classes. */
   abstract readonly classes: number;
   /** Every parameter and running statistic, by name. */
   abstract readonly variables: ReadonlyMap<string, Variable>;
-  /** Names of the last layer's variables, which are those of the classes; none where it is not known. */
+  /** Names of the variables of the last layer, whose size depends on the classes; empty if it is not known. */
   readonly head: readonly string[] = [];
   /**
-   * What its images are normalised with. Training sets it, {@link saveWeights} writes it and {@link loadWeights} reads it;
-   * data with another are refused. Unknown, and not checked, of new weights and of those that PyTorch saved.
+   * How the network's images are normalised. Training sets it, {@link saveWeights} writes it and {@link loadWeights} reads it;
+   * data normalised differently are refused. Undefined, and not checked, for new weights and for those that PyTorch saved.
    */
   normalisation?: Normalisation;
   /**
-   * The classes and sides of the pictures that it was trained on. Training sets it, {@link saveWeights} writes it, and
-   * {@link loadWeights} reads it unless the head is new. Unknown, and not checked, of other weights.
+   * The classes and sides of the pictures that the network was trained on. Training sets it, {@link saveWeights} writes it, and
+   * {@link loadWeights} reads it unless the head is new. Undefined, and not checked, for other weights.
    */
   pictureForm?: PictureForm;
-  /** The file that its weights were loaded from; {@link loadWeights} sets it. */
+  /** The file that the weights were loaded from; {@link loadWeights} sets it. */
   weightsFile?: string;
-  /** Constants of its batch normalisations, by the prefix of their variables’ names; empty where they are not known. */
+  /** Constants of the batch normalisations, by the prefix of their variables' names; empty if they are not known. */
   readonly batchNorms: ReadonlyMap<string, BatchNormConstants> = new Map();
 
   /**
-   * The logits `[batch, classes]` of normalised images `[batch, side, side, 3]`, made of TensorFlow.js ops and of the
-   * variables' values as `read()` gives them: gradients are taken through both.
+   * Computes the logits `[batch, classes]` of normalised images `[batch, side, side, 3]`, with TensorFlow.js ops and from the
+   * variables' values as `read()` returns them: gradients are taken through both.
    */
   abstract forward(images: Tensor4D, options: ForwardOptions): Tensor2D;
 
-  /** The variables that are learnt. */
+  /** The trainable variables. */
   get parameters(): readonly Variable[] {
     return [...this.variables.values()].filter((variable) => variable.trainable);
   }
 
-  /** A copy of every value by name, which {@link restore} takes. */
+  /** Copies the values of every variable, by name, for {@link restore}. */
   snapshot(): Map<string, Float32Array> {
     return new Map([...this.variables].map(([name, variable]) => [name, variable.values()]));
   }
 
-  /** Sets every value from a snapshot of a network of the same shape. @throws ArgumentError if one is missing */
+  /** Sets every variable from a snapshot of a network of the same shape. @throws ArgumentError if a variable is missing */
   restore(snapshot: ReadonlyMap<string, Float32Array>): void {
     for (const [name, variable] of this.variables) {
       const values = snapshot.get(name);
@@ -71,7 +71,7 @@ export abstract class Network {
     }
   }
 
-  /** Whether every value is a number, and none infinite. */
+  /** Whether every value of every variable is finite. */
   isFinite(): boolean {
     return [...this.variables.values()].every((variable) => variable.values().every(Number.isFinite));
   }
@@ -82,16 +82,16 @@ export abstract class Network {
   }
 }
 
-/** First values by name, float32 tensors, which stay the caller's; a {@link Variable} is taken as it is. */
+/** Initial values by name: float32 tensors, which stay the caller's, or {@link Variable}s, which are used as they are. */
 type Values = Readonly<Record<string, Tensor | Variable>>;
 
-/** A network of one's own, in functions. */
+/** A network of your own: its variables and a function. */
 export interface NetworkFunctions<V extends Values> {
   readonly classes: number;
   readonly variables: V;
   /** Names of the last layer's variables. Default: not known. */
   readonly head?: readonly (keyof V & string)[];
-  /** As {@link Network.forward}, with the values of the variables: tensors of the rank of the first ones. */
+  /** As {@link Network.forward}, given the values of the variables: tensors of the same rank as the initial ones. */
   readonly forward: (
     images: Tensor4D,
     values: { readonly [Name in keyof V]: V[Name] extends Variable ? Tensor : V[Name] },
@@ -100,7 +100,7 @@ export interface NetworkFunctions<V extends Values> {
 }
 
 /**
- * A network of tensors and a function, such as a convolution in four lines:
+ * Makes a network from tensors and a function, such as one with a single convolution:
  *
  * ```ts
  * const network = fromFunctions({
@@ -116,7 +116,7 @@ export function fromFunctions<const V extends Values>(functions: NetworkFunction
   checkWhole('fromFunctions: classes', classes, 2);
   const unknown = head?.find((name) => !Object.hasOwn(variables, name));
   if (unknown !== undefined)
-    throw new ArgumentError(`fromFunctions: head names ${shown(unknown)}, but no variable is.`);
+    throw new ArgumentError(`fromFunctions: head names ${shown(unknown)}, but no variable has that name.`);
   const named = Object.entries<Tensor | Variable>(variables).map(
     ([name, value]) => [name, value instanceof Variable ? value : new Variable(name, value)] as const,
   );
@@ -134,13 +134,13 @@ export function fromFunctions<const V extends Values>(functions: NetworkFunction
 }
 
 /**
- * A TensorFlow.js model of layers, `[batch, side, side, 3]` → logits `[batch, classes]`: it is trained in place, and
- * batch normalisation and dropout do in training and testing what they are made for. TensorFlow.js' `batchNormalization()`
- * moves its statistics by a hundredth a step, and has an ε of 0.001: in trainings of a few hundred steps, and for weights of PyTorch,
- * give it torch's `{ momentum: 0.9, epsilon: 1e-5 }`. With `trainable: false` it goes on moving them, as in torch.
+ * Makes a network from a TensorFlow.js model of layers, `[batch, side, side, 3]` → logits `[batch, classes]`. It is trained in
+ * place, and its batch normalisation and dropout tell training from testing. TensorFlow.js' `batchNormalization()`
+ * updates its statistics by a hundredth a step and has an ε of 0.001: for trainings of a few hundred steps, and for PyTorch's
+ * weights, give it torch's `{ momentum: 0.9, epsilon: 1e-5 }`. With `trainable: false`, it still updates them, as in torch.
  *
- * @param model Its last layer gives logits: a softmax or sigmoid there is refused. Dropout draws from seeds, so that one seed gives
- *   the same bits.
+ * @param model Its last layer gives logits: a softmax or sigmoid there is refused. Its dropout is seeded, so that one seed
+ *   gives the same bits.
  * @throws ArgumentError for a model with another input or output
  */
 export function fromLayers(model: LayersModel): Network {
@@ -161,10 +161,10 @@ export function fromLayers(model: LayersModel): Network {
   return new OwnNetwork(classes, variables, forward, head, batchNorms);
 }
 
-/** What torch and TensorFlow.js call the running statistics of a batch normalisation. */
+/** Names that torch and TensorFlow.js give to the running statistics of a batch normalisation. */
 const COUNTED = /(running|moving)_(mean|var|variance)$/;
 
-/** The logits of images. @throws ArgumentError if the network gives something else */
+/** Computes the logits of images. @throws ArgumentError if the network gives something else */
 export function logitsOf(network: Network, images: Tensor4D, options: ForwardOptions): Tensor2D {
   const logits: Tensor = network.forward(images, options);
   const expected = [images.shape[0], network.classes];
@@ -175,7 +175,7 @@ export function logitsOf(network: Network, images: Tensor4D, options: ForwardOpt
   );
 }
 
-/** Records what a network computes of images of a side, in training or in tests. @throws as {@link graphHash} */
+/** Hashes what a network computes from images of a side, in training or in tests. @throws as {@link graphHash} */
 export function networkGraph(network: Network, side: number, options: ForwardOptions) {
   return graphHash(
     ({ images }) => ({ logits: logitsOf(network, images, options) }),
@@ -184,8 +184,8 @@ export function networkGraph(network: Network, side: number, options: ForwardOpt
 }
 
 /**
- * @throws ArgumentError if what a network gives for noise are probabilities: the losses take logits; with the line of `forward`
- *   that fails
+ * Tries a network on noise. @throws ArgumentError if it gives probabilities, since the losses take logits, or if it fails: then
+ *   with the line of `forward`
  */
 export function checkLogits(network: Network, side: number): void {
   const rows = ownCode(`The network fails on images [2,${side},${side},3].`, () =>

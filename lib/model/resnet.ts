@@ -24,22 +24,22 @@ import { arithmetic } from '../tensorflow/device';
 import { BATCH_NORM } from '../tensorflow/ops';
 import { type ForwardOptions, Network } from './network';
 
-/** `imagenet`: 7×7 convolution of stride 2, then max-pooling. `small`: 3×3 of stride 1, no pooling, for 32-px images. */
+/** `imagenet`: 7×7 convolution of stride 2, then max-pooling. `small`: 3×3 of stride 1 without pooling, for 32-px images. */
 export type Stem = 'imagenet' | 'small';
 
 /** The number format of activations and convolutions; weights, statistics and losses stay float32. */
 export type Precision = 'float32' | 'bfloat16';
 
 /**
- * The precision in which a network of this width trains fastest here: bfloat16 where the hardware has it. On a CPU it
- * takes channels in blocks of 16; other widths are faster in float32.
+ * Returns the precision in which a network of this width trains fastest on this machine: bfloat16 if the hardware has it. A CPU
+ * takes bfloat16 channels in blocks of 16; other widths are faster in float32.
  */
 export function fastestPrecision(width: number): Precision {
   const { kind, bfloat16 } = arithmetic();
   return bfloat16 && (kind === 'gpu' || width % 16 === 0) ? 'bfloat16' : 'float32';
 }
 
-/** The form of a network, and the seed of its first weights. */
+/** The shape of a ResNet, and the seed of its initial weights. */
 export interface ResNetOptions {
   readonly classes: number;
   /** Channels of the first stage; the others have 2, 4 and 8 times as many. Default: 64. */
@@ -53,19 +53,19 @@ export interface ResNetOptions {
 }
 
 /**
- * From this width on, evaluation folds batch normalisation into the convolutions, which is faster and rounds a little
- * differently. Narrower networks keep it apart: the results that ship were counted so.
+ * From this width on, evaluation folds batch normalisation into the convolutions, which is faster and rounds slightly
+ * differently. Narrower networks keep the two separate, as they were when the shipped results were computed.
  */
 const NARROWEST_FOLDED = 64;
 
-/** Convolutions of the residual blocks, by depth: blocks a stage, and windows of the convolutions of a block. */
+/** The residual blocks by depth: blocks in each stage, and window sizes of a block's convolutions. */
 const DEPTHS = {
   18: { stages: [2, 2, 2, 2], windows: [3, 3] },
   34: { stages: [3, 4, 6, 3], windows: [3, 3] },
   50: { stages: [3, 4, 6, 3], windows: [1, 3, 1] },
 } as const;
 
-/** A convolution and the batch normalisation after it, by their names. */
+/** A convolution and the batch normalisation that follows it, with their names. */
 interface Layer {
   readonly convolution: string;
   readonly norm: string;
@@ -82,11 +82,10 @@ interface Block {
 }
 
 /**
- * torchvision's ResNets (section 4.2 has the one of 18 layers): their geometry, their initialisation, their parameter
- * names.
+ * torchvision's ResNets, with the same geometry, initialisation and parameter names (section 4.2 uses the one of 18 layers).
  *
- * Tensors are `[batch, height, width, channels]`, filters `[height, width, in, out]`; weights.ts turns them into
- * torch's layout and back.
+ * Tensors are `[batch, height, width, channels]`, filters `[height, width, in, out]`; weights.ts converts them to torch's
+ * layout and back.
  */
 export abstract class ResNet extends Network {
   readonly depth: keyof typeof DEPTHS;
@@ -141,7 +140,7 @@ export abstract class ResNet extends Network {
     return tf.matMul(features, weight).add(this.variable('fc.bias').read());
   }
 
-  /** @throws ArgumentError if there is no variable of that name. */
+  /** Returns the variable of a name. @throws ArgumentError if there is none */
   variable(name: string): Variable {
     const variable = this.variables.get(name);
     if (variable === undefined) throw new ArgumentError(`ResNet${this.depth} has no variable "${name}".`);
@@ -209,11 +208,11 @@ export class ResNet50 extends ResNet {
   }
 }
 
-/** The residual blocks, in four stages, of which the first block of each later one halves the side. */
+/** Lists the residual blocks of the four stages; the first block of each later stage halves the side. */
 function blocksOf(depth: keyof typeof DEPTHS, width: number): readonly Block[] {
   const { stages, windows } = DEPTHS[depth];
   const widening = windows.length === 3 ? 4 : 1;
-  const strided = windows.indexOf(3); // the first convolution that sees neighbours
+  const strided = windows.indexOf(3); // the first 3×3 convolution of a block takes the stride
   let inputs = width;
   return stages.flatMap((count, stage) =>
     Array.from({ length: count }, (_, at): Block => {

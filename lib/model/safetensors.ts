@@ -6,11 +6,11 @@ import { ArgumentError, DataError } from '../io/errors';
 import { makeFolder, writeWhole } from '../io/files';
 import { shown } from '../io/options';
 
-/** A tensor as a file holds it. */
+/** A tensor as it is stored in a file. */
 export interface StoredTensor {
   readonly shape: readonly number[];
   readonly values: Float32Array;
-  /** In half the bytes: the upper half of each float32, rounded to the nearest. Default: `'F32'`. */
+  /** `'BF16'` takes half the bytes: the upper half of each float32, rounded to the nearest. Default: `'F32'`. */
   readonly dtype?: 'F32' | 'BF16';
 }
 
@@ -20,7 +20,7 @@ export interface TensorFile {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** Key of the metadata: a checksum of all the rest of the header and of the tensors' bytes. */
+/** Metadata key of the checksum, which covers the rest of the header and the tensors' bytes. */
 export const CHECKSUM = 'sha256';
 
 interface HeaderEntry {
@@ -30,9 +30,9 @@ interface HeaderEntry {
 }
 
 /**
- * Writes tensors with a checksum in the metadata; the file appears whole or not at all, its folder with it.
+ * Writes tensors with a checksum in the metadata; the file appears whole or not at all, in a folder that is made if missing.
  *
- * @param previous A name under which the file that was there before is kept.
+ * @param previous Path under which the previous version of the file is kept.
  * @throws DataError if the disk is full
  */
 export function writeSafetensors(file: string, { tensors, metadata }: TensorFile, previous?: string): void {
@@ -61,11 +61,11 @@ function checksum(header: object, bytes: readonly Uint8Array[]): string {
 }
 
 /**
- * Reads a file of tensors as float32, also those of half or double the bytes (F16, BF16, F64), and leaves out integers
+ * Reads the tensors of a file as float32, also those of half or double the bytes (F16, BF16, F64). Skips integers
  * (`num_batches_tracked`), which no computation here needs.
  *
- * @throws DataError if the file is missing, truncated, altered since it was written (where it has our checksum), or not
- *   of this format
+ * @throws DataError if the file is missing, truncated, altered since it was written (if it has our checksum), or not of this
+ *   format
  */
 export function readSafetensors(file: string): TensorFile {
   if (typeof file !== 'string')
@@ -91,10 +91,10 @@ export function readSafetensors(file: string): TensorFile {
       const toFloat32 = AS_FLOAT32[dtype];
       if (toFloat32 === undefined) {
         const read = Object.keys(AS_FLOAT32).join(', ');
-        throw new Error(`its tensor "${name}" is ${dtype}, but ${read} are what is read`);
+        throw new Error(`its tensor "${name}" is ${dtype}, but only ${read} can be read`);
       }
       const [begin, end] = data_offsets;
-      const bits = Number(dtype.replace(/\D/g, '')); // a type's name ends in them
+      const bits = Number(dtype.replace(/\D/g, '')); // a type's name ends in its bits
       const expected = (bits / 8) * shape.reduce((product, size) => product * size, 1);
       if (end - begin !== expected || start + end > bytes.length) {
         throw new Error(
@@ -115,13 +115,13 @@ export function readSafetensors(file: string): TensorFile {
   }
 }
 
-/** float32 → bfloat16, to the nearest, ties to even, as TensorFlow and PyTorch round. */
+/** Rounds float32 to bfloat16, to the nearest, ties to even, as TensorFlow and PyTorch do. */
 function upperHalves(values: Float32Array): Uint16Array {
   const bits = new Uint32Array(values.slice().buffer);
   return Uint16Array.from(bits, (word) => (word + 0x7fff + ((word >>> 16) & 1)) >>> 16);
 }
 
-/** The values of each type that is read, as float32. */
+/** Converts each type that can be read to float32. */
 const AS_FLOAT32: Readonly<Record<string, (buffer: ArrayBuffer) => Float32Array>> = {
   F64: (buffer) => Float32Array.from(new Float64Array(buffer)),
   F32: (buffer) => new Float32Array(buffer),

@@ -1,4 +1,4 @@
-/** Weights in torch's layout and names, so that files go to and from `torchvision.models`. */
+/** Weights in torch's layout and under its names, so that files can be exchanged with `torchvision.models`. */
 import { z } from 'zod';
 import { ArgumentError, DataError } from '../io/errors';
 import { checkOptions, checkWord, shown } from '../io/options';
@@ -7,10 +7,10 @@ import type { Network } from './network';
 import { ResNet, ResNet18, ResNet34, ResNet50 } from './resnet';
 import { readSafetensors, type StoredTensor, type TensorFile, writeSafetensors } from './safetensors';
 
-/** Our axes in torch's order: filters are `[out, in, height, width]` there, matrices `[out, in]`. */
+/** Our axes in torch's order, by rank: its filters are `[out, in, height, width]`, its matrices `[out, in]`. */
 const ORDERS: Readonly<Record<number, readonly number[]>> = { 4: [3, 2, 0, 1], 2: [1, 0] };
 
-/** The order of a variable's axes in torch, and its shape there. */
+/** Returns the order of a variable's axes in torch, and its shape there. */
 function torchLayout(name: string, ours: readonly number[]) {
   const [height, width, channels, multiplier] = ours;
   // Depthwise filters are `[height, width, in, multiplier]` here and `[in · multiplier, 1, height, width]` there.
@@ -23,14 +23,14 @@ function torchLayout(name: string, ours: readonly number[]) {
 
 function transposed(values: Float32Array, shape: readonly number[], order: readonly number[]): Float32Array {
   if (order.every((axis, at) => axis === at)) return values;
-  // Only the tensor leaves the tidy: tfjs would walk through every number of an array.
+  // Only the tensor leaves the tidy: tfjs would search a returned array number by number.
   const result = tf.tidy(() => tf.tensor(values, [...shape], 'float32').transpose([...order]));
   const inOrder = result.dataSync<'float32'>();
   result.dispose();
   return inOrder;
 }
 
-/** Every weight and running statistic by its name, a ResNet's by torchvision's, in torch's layout. */
+/** Returns every weight and running statistic by name (a ResNet's by torchvision's), in torch's layout. */
 export function torchWeights(network: Network): Map<string, StoredTensor> {
   const inTorch = ([name, variable]: [string, Variable]): [string, StoredTensor] => {
     const { order, shape } = torchLayout(name, variable.shape);
@@ -42,23 +42,23 @@ export function torchWeights(network: Network): Map<string, StoredTensor> {
 /** How weights are loaded. */
 export interface LoadOptions {
   /**
-   * `'new'`: the last layer stays as the network has it, whatever the file's; for weights that were trained on other
-   * classes. Default: `'loaded'`.
+   * `'new'` keeps the network's own last layer and ignores the file's, for weights that were trained on other classes.
+   * Default: `'loaded'`.
    */
   readonly head?: 'loaded' | 'new';
   /**
-   * What a tensor of the file is called here, such as `0.kernel` for `conv1.weight`; undefined leaves it out. Default: by its
-   * own name.
+   * Gives a tensor of the file its name in the network, such as `0.kernel` for `conv1.weight`; undefined leaves it out.
+   * Default: its own name.
    */
   readonly rename?: (name: string) => string | undefined;
 }
 
 /**
- * Sets every weight and running statistic from torch's names and layout.
+ * Sets every weight and running statistic from tensors in torch's layout, under its names.
  *
- * @returns names of the variables that stay as they were: those of a new head
- * @throws DataError if one is missing, unknown, of another shape, or not finite, the network is then as it was; ArgumentError for a
- *   new head of a network that does not say which variables it has, or two tensors of one name
+ * @returns names of the variables that stay unchanged: those of a new head
+ * @throws DataError if a tensor is missing, unknown, of another shape, or not finite; the network is then unchanged.
+ *   ArgumentError for a new head of a network that does not name its head's variables, or if two tensors get one name
  */
 export function setTorchWeights(
   network: Network,
@@ -74,7 +74,7 @@ export function setTorchWeights(
     if (weights.has(name)) {
       const before = [...stored.keys()].find((other) => rename(other) === name);
       throw new ArgumentError(`loadWeights: rename gives ${name} for ${before} and for ${theirs}.`, {
-        cure: 'Let it give undefined for the one that is to be left out.',
+        cure: 'Let it return undefined for the one to leave out.',
       });
     }
     weights.set(name, tensor);
@@ -87,7 +87,7 @@ export function setTorchWeights(
   }
   const none = network.head.find((name) => !network.variables.has(name));
   if (none !== undefined) {
-    throw new ArgumentError(`The network has no variable "${none}", which it names as one of its head.`, {
+    throw new ArgumentError(`The network has no variable "${none}", which it names as part of its head.`, {
       cure: `Its variables are ${[...network.variables.keys()].join(', ')}.`,
     });
   }
@@ -104,7 +104,7 @@ export function setTorchWeights(
   if (unknown !== undefined) {
     throw new DataError(`The weights hold ${unknown}, which the network lacks.`, {
       cure: unknown.startsWith('module.')
-        ? 'DataParallel put "module." before every name: { rename: (name) => name.replace("module.", "") } takes it off.'
+        ? 'DataParallel put "module." before every name: { rename: (name) => name.replace("module.", "") } removes it.'
         : cureOf(unknown),
     });
   }
@@ -122,9 +122,9 @@ export function setTorchWeights(
         cure: isTransposed
           ? 'It is transposed: torch has [out, in].'
           : isDepthwise
-            ? 'Filters of a depthwise convolution are known by their name: call them as in "conv.depthwise_kernel".'
+            ? 'Filters of a depthwise convolution are recognised by their name: call them, for example, "conv.depthwise_kernel".'
             : isOfSide
-              ? 'The classes are as many, but not the features: make the network for the side that the weights were trained at.'
+              ? 'The numbers of classes agree, but not those of features: make the network for the side that the weights were trained at.'
               : cureOf(name),
       });
     }
@@ -137,7 +137,7 @@ export function setTorchWeights(
       const cure = 'Take those of a training that did not diverge.';
       throw new DataError(`The weights' ${name} holds NaN or an infinite number.`, { cure });
     }
-    const split = order.map((axis) => variable.shape[axis]); // given.shape, but for depthwise filters
+    const split = order.map((axis) => variable.shape[axis]); // equals given.shape, except for depthwise filters
     const back = order.map((_, axis) => order.indexOf(axis));
     snapshot.set(name, transposed(given.values, split, back));
   }
@@ -152,14 +152,14 @@ const TOLD = {
   pictureForm: z.object({ classNames: z.array(z.string()), cropSide: PIXELS, sourceSide: PIXELS }),
 };
 
-/** What a file says of its network. @throws DataError if it cannot be read */
+/** Reads what a file says about its network. @throws DataError if it is not valid */
 function told<Key extends keyof typeof TOLD>(file: string, metadata: TensorFile['metadata'], key: Key) {
   const said = metadata[key];
   if (said === undefined) return undefined;
   try {
     return TOLD[key].parse(JSON.parse(said)) as z.infer<(typeof TOLD)[Key]>;
   } catch (cause) {
-    throw new DataError(`${file} says the ${key} ${said}, which is none.`, {
+    throw new DataError(`${file} says the ${key} ${said}, which is not valid.`, {
       cure: 'Remove it from the metadata, or write it as saveWeights does.',
       cause,
     });
@@ -167,13 +167,13 @@ function told<Key extends keyof typeof TOLD>(file: string, metadata: TensorFile[
 }
 
 /**
- * Saves the weights in torch's layout, the network's normalisation and the form of its pictures, as safetensors.
+ * Saves the weights in torch's layout, with the network's normalisation and the form of its pictures, as safetensors.
  *
- * A ResNet has torchvision's names: PyTorch's `load_state_dict` takes the file. A network of one's own keeps its names, after
- * `fromLayers` such as `2.gamma` and `2.moving_mean`: copy its tensors one by one; `rename` of `loadWeights` is the way back. A
- * tensor of two axes counts as `[in, out]` and is transposed, one of four as filters of a convolution, and as those of a depthwise
- * one where its name has a part `depthwise_kernel`. After a flattening, permute the inputs of the dense layer: torch
- * has `[channel, height, width]`, TensorFlow.js `[height, width, channel]`.
+ * A ResNet has torchvision's names, so PyTorch's `load_state_dict` accepts the file. A network of your own keeps its names
+ * (after `fromLayers` such as `2.gamma`): copy its tensors to PyTorch one by one; the way back is `rename` of `loadWeights`.
+ * A tensor of two axes is taken as `[in, out]` and transposed, one of four as the filters of a convolution, a depthwise one
+ * if `depthwise_kernel` is a part of its name. For a dense layer after a flattening, permute the inputs: torch has
+ * `[channel, height, width]`, TensorFlow.js `[height, width, channel]`.
  */
 export function saveWeights(
   network: Network,
@@ -193,18 +193,18 @@ export function saveWeights(
 }
 
 /**
- * Loads what {@link saveWeights} or PyTorch saved. Weights of torchvision want its normalisation, too:
- * `{ ...dataset, ...IMAGENET }`. A file of {@link saveWeights} has its own, which is then in `network.normalisation`, and, unless
- * the head is new, how its pictures were cut, in `network.pictureForm`.
+ * Loads what {@link saveWeights} or PyTorch saved. torchvision's weights need its normalisation, too:
+ * `{ ...dataset, ...IMAGENET }`. A file of {@link saveWeights} also sets `network.normalisation` and, unless the head is new,
+ * `network.pictureForm`.
  *
- * @returns names of the variables that stay as they were: those of a new head
- * @throws as {@link setTorchWeights}; DataError for a normalisation or a form of pictures that is none
+ * @returns names of the variables that stay unchanged: those of a new head
+ * @throws as {@link setTorchWeights}; DataError for an unreadable file, or an invalid normalisation or form of pictures
  */
 export function loadWeights(network: Network, file: string, options: LoadOptions = {}): readonly string[] {
   return takeWeights(network, file, readSafetensors(file), options);
 }
 
-/** {@link loadWeights} of a file that was read. */
+/** {@link loadWeights} for a file that has been read already. */
 export function takeWeights(
   network: Network,
   file: string,
@@ -221,8 +221,8 @@ export function takeWeights(
 }
 
 /**
- * The ResNet-18, 34 or 50 whose weights a file has by torchvision's names: depth, width, stem and classes are read off
- * the weights. The caller's to dispose.
+ * Makes the ResNet-18, 34 or 50 whose weights a file holds under torchvision's names; depth, width, stem and classes follow
+ * from the weights. The caller disposes of it.
  *
  * @throws DataError if the file is of another network
  */

@@ -1,41 +1,41 @@
-/** Where training stands, so that a killed run goes on to the same result. */
+/** The state of a training on disk, from which a killed run resumes and reaches the same result. */
 import { existsSync, rmSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { DataError } from '../io/errors';
 import { CHECKSUM, readSafetensors, type StoredTensor, writeSafetensors } from '../model/safetensors';
 import type { Variable } from '../tensorflow';
 
-/** After each epoch, counted from 1. */
+/** The results of an epoch; epochs are counted from 1. */
 export interface EpochResult {
   readonly epoch: number;
   readonly epochs: number;
-  /** Mean over the epoch's batches. */
+  /** Mean of the loss over the epoch's batches. */
   readonly trainLoss: number;
-  /** Of the undistorted validation images, 0..1. */
+  /** Accuracy on the undistorted validation images, 0..1. */
   readonly validationAccuracy: number;
-  /** Training images a second, validation not counted. */
+  /** Training images per second, without validation. */
   readonly imagesPerSecond: number;
-  /** Part of the training time, 0..1, spent waiting for batches to be read. */
+  /** Share of the training time, 0..1, spent waiting for batches to be read. */
   readonly waitingShare: number;
   readonly seconds: number;
   /** Whether no earlier epoch was as good. */
   readonly best: boolean;
 }
 
-/** How far a training is. */
+/** How far a training has come. */
 interface Position {
-  /** Complete epochs, and batches of the one begun. */
+  /** Complete epochs, and complete batches of the current one. */
   readonly epoch: number;
   readonly batch: number;
-  /** Sum of the losses of the batches of the epoch begun. */
+  /** Sum of the losses of the current epoch's batches. */
   readonly lossSum: number;
 }
 
-/** What training knows besides the values of its variables. */
+/** The state of a training besides the values of its variables. */
 interface Progress extends Position {
   /** Identifies what is trained, and how; a checkpoint of something else is refused. */
   readonly run: string;
-  /** Of the weights that it began with; checkpoints of earlier versions have none. */
+  /** Sums of the weights that the training began with; checkpoints of earlier versions have none. */
   readonly first?: Sums;
   readonly history: readonly EpochResult[];
 }
@@ -43,7 +43,7 @@ interface Progress extends Position {
 /** The values of the best epoch so far, by variable name. */
 type Snapshot = ReadonlyMap<string, Float32Array>;
 
-/** Tells weights from others by a sum over each variable: another device changes its last digits, where a hash would change wholly. */
+/** Sums over each variable, to tell weights apart: another device changes only their last digits, but all of a hash. */
 type Sums = Readonly<Record<string, number>>;
 
 function sumsOf(weights: Snapshot): Sums {
@@ -54,18 +54,18 @@ function sumsOf(weights: Snapshot): Sums {
 const isAlike = (one: Sums, other: Sums) =>
   Object.keys(one).every((name) => Math.abs(one[name] - other[name]) <= 1e-5 * one[name]);
 
-/** What training changes, by the names that it has in a checkpoint. */
+/** The variables that training changes, by their names in a checkpoint. */
 type Kept = ReadonlyMap<string, Variable>;
 
-/** Where the checkpoint before the newest is kept: `checkpoint.previous.safetensors` beside `checkpoint.safetensors`. */
+/** Path of the checkpoint before the newest: `checkpoint.previous.safetensors` beside `checkpoint.safetensors`. */
 function previousOf(file: string): string {
   return file.replace(/(\.[^./]*)?$/, '.previous$1');
 }
 
-/** Begins the names of the best epoch's values. */
+/** Prefix of the names of the best epoch's values. */
 const BEST = 'best/';
 
-/** Whether a variable's name is one of those that checkpoints give to other things. */
+/** Whether checkpoints use a variable's name for something else. */
 export const isTaken = (name: string) => /^(best|loss)\/|\.momentum$/.test(name);
 
 /** What a training keeps on disk, and where. */
@@ -75,14 +75,14 @@ interface Keeping {
   /** Identifies what is trained, and how. */
   readonly run: string;
   readonly variables: Kept;
-  /** That the network has at the start. */
+  /** The network's weights at the start. */
   readonly weights: Snapshot;
 }
 
-/** A checkpoint is written after each epoch, at an abort, and when so much time has passed. */
+/** Milliseconds between checkpoints within an epoch; others are written after each epoch and at an abort. */
 const CHECKPOINT_MS = 60_000;
 
-/** Where a training stands: in memory and, where it is to be kept, in a checkpoint. */
+/** The state of a training: in memory and, if it is to be kept, in a checkpoint. */
 export class Standing {
   readonly history: EpochResult[] = [];
   position: Position = { epoch: 0, batch: 0, lossSum: 0 };
@@ -91,7 +91,7 @@ export class Standing {
   readonly #begun?: Pick<Progress, 'run' | 'first'>;
   #savedAt = performance.now();
 
-  /** @param kept Default: nothing is kept. @throws as {@link loadCheckpoint} */
+  /** @param kept What to keep on disk. Default: nothing. @throws as {@link loadCheckpoint} */
   constructor(private readonly kept?: Keeping) {
     if (kept === undefined) return;
     const first = sumsOf(kept.weights);
@@ -104,13 +104,13 @@ export class Standing {
     this.best = found.best;
   }
 
-  /** Adds a batch of the epoch begun. */
+  /** Adds a batch to the current epoch. */
   addBatch(loss: number): void {
     const { epoch, batch, lossSum } = this.position;
     this.position = { epoch, batch: batch + 1, lossSum: lossSum + loss };
   }
 
-  /** Ends the epoch begun. @param weights The network's, kept if no earlier epoch was as good. */
+  /** Ends the current epoch. @param weights Returns the network's weights, kept if no earlier epoch was as good. */
   endEpoch(
     { epochs, ...measured }: Omit<EpochResult, 'epoch' | 'trainLoss' | 'best'>,
     weights: () => Snapshot,
@@ -126,7 +126,7 @@ export class Standing {
     return result;
   }
 
-  /** Writes a checkpoint, whole or not at all, and keeps the one before. @throws DataError if the disk is full */
+  /** Writes a checkpoint, whole or not at all, and keeps the previous one. @throws DataError if the disk is full */
   save(): void {
     if (this.kept === undefined) return;
     const { file, variables } = this.kept;
@@ -142,7 +142,7 @@ export class Standing {
     this.#savedAt = performance.now();
   }
 
-  /** Writes a checkpoint if the last one is a minute old. */
+  /** Writes a checkpoint if the last one is more than a minute old. */
   saveInTime(): void {
     if (performance.now() - this.#savedAt > CHECKPOINT_MS) this.save();
   }
@@ -154,11 +154,11 @@ export function removeCheckpoint(file: string): void {
 }
 
 /**
- * Sets `variables` to the newest checkpoint's values. One that is damaged is removed with a warning, and the
- * one before it is taken: the result is the same, some steps are done again.
+ * Sets `variables` to the newest checkpoint's values. A damaged checkpoint is removed with a warning, and the one before it
+ * is used: the result is the same, but some steps are repeated.
  *
- * @param first Of the weights that the network has.
- * @returns undefined if there is none to go on from
+ * @param first Sums of the network's weights before anything is loaded.
+ * @returns undefined if there is no checkpoint to resume from
  * @throws DataError if a file cannot be read, or belongs to another run
  */
 function loadCheckpoint(kept: Keeping, first: Sums) {
@@ -168,7 +168,7 @@ function loadCheckpoint(kept: Keeping, first: Sums) {
       return read(file, kept, first);
     } catch (error) {
       if (!(error instanceof DamagedError)) throw error;
-      rmSync(file); // else the next save would keep it in place of a whole one
+      rmSync(file); // else the next save would keep it as the previous one, in place of a whole one
       const isLast = at === files.length - 1;
       const next = isLast ? 'Training starts anew' : 'Training goes on from the one before it';
       console.warn(`The checkpoint ${file} is damaged (${error.message}). ${next}.`);
@@ -193,19 +193,19 @@ function read(file: string, { run, variables }: Keeping, first: Sums) {
     const kept = tensors.get(`${BEST}${name}`);
     return kept ? [[name, kept.values] as const] : [];
   });
-  // A network may also be as the training left it, stopped or finished.
+  // The network may also have the weights with which the training stopped or finished.
   const left = () => [best, newest.map(([name, { values }]) => [name, values] as const)];
   const isOf = (one: Sums) => isAlike(first, one);
   if (progress.first && !isOf(progress.first) && !left().some((one) => isOf(sumsOf(new Map(one))))) {
     console.warn(
-      `The checkpoint ${file} is of a training that began with other weights than the network has; it goes on with its own. Remove the file to train this network from its start.`,
+      `The checkpoint ${file} is of a training that began with other weights than the network's; training resumes with those of the checkpoint. Remove the file to train this network from its start.`,
     );
   }
   for (const [name, { values }] of newest) variables.get(name)?.assignValues(values);
   return { progress, best: best.length > 0 ? new Map(best) : undefined };
 }
 
-/** Whether a checkpoint is of a run; those of earlier versions do not say all that it computes. */
+/** Whether a checkpoint belongs to a run; those of earlier versions name only some of what the run computes. */
 function isOfRun(theirs = '{}', ours: string): boolean {
   const [before, now]: { computed?: string }[] = [JSON.parse(theirs), JSON.parse(ours)];
   const said = before.computed?.split(' ').length ?? 0;
@@ -213,7 +213,7 @@ function isOfRun(theirs = '{}', ours: string): boolean {
   return isDeepStrictEqual({ computed: undefined, ...before }, { ...now, computed });
 }
 
-/** What differs between two trainings, in words. */
+/** Says what differs between two trainings, in words. */
 function differences(theirs = '{}', ours: string): string {
   const [before, now]: Record<string, unknown>[] = [JSON.parse(theirs), JSON.parse(ours)];
   const names = Object.keys({ ...before, ...now });
@@ -224,7 +224,7 @@ function differences(theirs = '{}', ours: string): string {
   return changed.map(inWords).join(', ');
 }
 
-/** What is said of hashes. */
+/** What a message says if these hashes differ. */
 const COMPUTED: Readonly<Record<string, string>> = {
   computed: 'the loss, the network or the distortion computes something else',
   definition: 'the distortion computes something else',
@@ -235,7 +235,7 @@ function readWhole(file: string) {
   try {
     content = readSafetensors(file);
   } catch (error) {
-    // A disk that does not answer says nothing about the file.
+    // An error of the disk says nothing about the file.
     if (((error as Error).cause as NodeJS.ErrnoException).syscall !== undefined) throw error;
     throw new DamagedError((error as Error).message, { cause: error });
   }

@@ -30,24 +30,24 @@ import {
 export type Method =
   /** L₀ on undistorted images. */
   | { readonly kind: 'baseline' }
-  /** The baseline trained on, for as many epochs as the treatments, without a distortion. */
+  /** The baseline trained further without a distortion, for as many epochs as the treatments. */
   | { readonly kind: 'control' }
   /** Data augmentation: L₀ where each image is distorted with this probability p, 0..1. */
   | { readonly kind: 'DA'; readonly probability: number }
   /** Stability training: L₀(x) + α D(f(x), f(x′)), α ≥ 0 (Eq. 1), with the divergence of Eq. 4 or Eq. 6. */
   | ({ readonly kind: 'ST' | 'ST-sym'; readonly alpha: number } & Partial<Reading>)
-  /** Adversarial training: μ L₀(x) + (1 − μ) L₀(x′), 0 ≤ μ ≤ 1 (Eq. 7), x′ by FGSM. μ by default: 0.5, the paper's. */
+  /** Adversarial training: μ L₀(x) + (1 − μ) L₀(x′), 0 ≤ μ ≤ 1 (Eq. 7), x′ by FGSM. Default of μ: 0.5, as in the paper. */
   | { readonly kind: 'AT'; readonly mu?: number; readonly passes?: Passes }
   /**
-   * AugMix's objective: L₀(x) + α JS(f(x), f(x′), f(x″)), x′ and x″ distorted by random numbers of their own
-   * (Hendrycks et al. 2020, arXiv 1912.02781; α = 12 there), α ≥ 0.
+   * AugMix's objective: L₀(x) + α JS(f(x), f(x′), f(x″)), α ≥ 0, x′ and x″ distorted with different random numbers
+   * (Hendrycks et al. 2020, arXiv 1912.02781; α = 12 there).
    */
   | { readonly kind: 'JSD'; readonly alpha: number }
   | RegisteredMethod;
 
 /**
- * Hashes the user's part of a training (loss, network, distortion), so that a change is noticed, and lists the variables that it
- * reads. Undefined where all is the library's, or where it cannot be recorded: eager training does not need that.
+ * Hashes the user-defined parts of a training (loss, network, distortion), so that a change is noticed, and lists the variables
+ * that they read. Undefined if all parts are the library's, or if they cannot be recorded, which eager training does not need.
  */
 export function computedBy({ method, distortion }: Planned, network: Network, cropSide: number) {
   const isOwn = !(network instanceof ResNet18) || isOwnMethod(method);
@@ -60,7 +60,7 @@ export function computedBy({ method, distortion }: Planned, network: Network, cr
   return { hash: graphs.map(({ hash }) => hash).join(' '), variables: [...variables] };
 }
 
-/** What a loss and a network compute; nothing where they cannot be recorded. */
+/** Records what a loss and a network compute; empty if they cannot be recorded. */
 function lossGraph(method: Method | OwnMethod, network: Network, cropSide: number) {
   const f = (x: Tensor4D) => logitsOf(network, x, { training: true, track: false });
   try {
@@ -83,7 +83,7 @@ function lossGraph(method: Method | OwnMethod, network: Network, cropSide: numbe
   }
 }
 
-/** What a method is called: the paper's name, or that of one's own. */
+/** Name of a method: the paper's, or that of a user-defined one. */
 export function methodName(method: Method): string {
   return method.kind === 'own' ? method.name : method.kind;
 }
@@ -91,44 +91,44 @@ export function methodName(method: Method): string {
 /** Eq. 7's μ in the paper's experiments. */
 export const PAPER_MU = 0.5;
 
-/** How Eq. 5 is read where the paper leaves it open. */
+/** How to read Eq. 5 where the paper leaves it open. */
 export interface Reading {
   /**
-   * The divergence of an image is averaged over the C classes, as PyTorch's `nn.KLDivLoss()` does by default, so that the
-   * weight of Eq. 5's sum is α / C; or summed over them, as printed. Default: `'mean'`.
+   * Whether the divergence of an image is averaged over the C classes, as PyTorch's `nn.KLDivLoss()` does by default (the
+   * weight of Eq. 5's sum is then α / C), or summed over them, as printed. Default: `'mean'`.
    */
   readonly divergence: 'mean' | 'sum';
-  /** Whether the divergence moves P(y | x), the answer to the reference image, too. Default: `'attached'`. */
+  /** Whether gradients of the divergence also flow through P(y | x), the prediction for x. Default: `'attached'`. */
   readonly reference: 'attached' | 'detached';
   readonly passes: Passes;
 }
 
 /**
- * Whether x and x′ go through the network as one batch of twice the size, or one after the other: batch
- * normalisation then sees the statistics of both together, or of each by itself. Default: `'joint'`.
+ * Whether x and x′ go through the network as one batch of twice the size or one after the other: batch normalisation
+ * then uses the statistics of both together or of each alone. Default: `'joint'`.
  */
 export type Passes = 'joint' | 'separate';
 
-/** The reading that bears out the paper's results. */
+/** The reading under which the paper's results are borne out. */
 export const DEFAULT_READING: Reading = { divergence: 'mean', reference: 'attached', passes: 'joint' };
 /** Eq. 5 to the letter. */
 export const AS_PRINTED: Reading = { ...DEFAULT_READING, divergence: 'sum' };
 
-/** A method with all that decides its result, by default or not. */
+/** Completes a method with the defaults of everything that decides its result. */
 export function explicitMethod(method: Method): Method {
   if (method.kind === 'ST' || method.kind === 'ST-sym') return { ...DEFAULT_READING, ...method };
   if (method.kind === 'AT') return { mu: PAPER_MU, passes: DEFAULT_READING.passes, ...method };
   return method;
 }
 
-/** What the images are distorted by in training. */
+/** The distortion of the training images. */
 export interface TrainingDistortion {
-  /** Itself or its name. */
+  /** A distortion or the name of one. */
   readonly kind: Distortion | string;
   readonly strength: Strength;
 }
 
-/** What of a training decides how its images are distorted. */
+/** The options of a training that decide how its images are distorted. */
 export interface Planned {
   readonly method: Method | OwnMethod;
   readonly distortion?: TrainingDistortion;
@@ -136,8 +136,8 @@ export interface Planned {
 }
 
 /**
- * The seed and the strength of each image's distortion in an epoch, from 1 on, as `train` has them; with DA(p), images
- * are spared at random. A loop of one's own reads `plannedBatches` and makes x and x′ by `imagePair`.
+ * Returns the seed and the strength of each image's distortion in an epoch, counted from 1, as `train` uses them; DA(p) leaves
+ * an image undistorted with probability 1 − p. A loop of your own reads `plannedBatches` and makes x and x′ with `imagePair`.
  */
 export function imagePlan({ method, distortion, seed = 0 }: Planned, epoch: number): ImagePlan {
   const kind = distortion && distortionNamed(distortion.kind);
@@ -169,7 +169,7 @@ const stability = {
   passes: passes.optional(),
 };
 
-/** What each kind of method holds; all of it in a run's specification. */
+/** The properties of each kind of method; a run's specification requires all of them. */
 export const methodSchemas = {
   baseline: z.strictObject({ kind: z.literal('baseline') }),
   control: z.strictObject({ kind: z.literal('control') }),
@@ -227,14 +227,14 @@ function checkDistortion(method: string, { kind: given, strength }: TrainingDist
   }
 }
 
-/** What the divergence of a method is multiplied by: α, or α / C where ST's is averaged over the C classes. */
+/** Factor of a method's divergence: α, or α / C if ST's is averaged over the C classes. */
 export function divergenceWeight(method: Extract<Method, { alpha: number }>, classes: number): number {
   if (method.kind === 'JSD') return method.alpha;
   const { alpha, divergence = DEFAULT_READING.divergence } = method;
   return divergence === 'mean' ? alpha / classes : alpha;
 }
 
-/** The training objective of a method. */
+/** Computes the training objective of a method, a scalar. */
 export function methodLoss(method: Method | OwnMethod, input: LossInput): Scalar {
   if ('loss' in method) return ownLoss(method, input);
   if (method.kind === 'own') return ownLoss(ownMethod(method), input);

@@ -1,4 +1,4 @@
-/** Methods of one's own: a loss with a name. */
+/** User-defined methods: a loss with a name. */
 import { ArgumentError } from '../io/errors';
 import { checkOptions, hint } from '../io/options';
 import { Registry } from '../io/registry';
@@ -15,31 +15,31 @@ export interface LossInput {
   readonly reference: Tensor4D;
   /** x′, `[batch, S, S, 3]`. */
   readonly distorted: Tensor4D;
-  /** Makes x″, as x′ but by other random numbers. Default: x″ is x′. */
+  /** Makes x″, distorted like x′ but with other random numbers. Default: x″ is x′. */
   readonly again?: () => Tensor4D;
   readonly labels: Tensor1D;
-  /** What the divergence of ST and JSD is multiplied by, as a tensor: one compiled step serves every α. Default: the method's own. */
+  /** Factor of the divergence in ST and JSD, a tensor so that one compiled step serves every α. Default: the method's own. */
   readonly weight?: Scalar;
-  /** The network: images → logits. */
+  /** The network: images `[n, S, S, 3]` → logits `[n, classes]`. */
   readonly f: (images: Tensor4D) => Tensor2D;
 }
 
-/** A method of one's own in specifications, as {@link registerMethod} gives it. */
+/** A user-defined method in a specification, as {@link registerMethod} returns it. */
 export interface RegisteredMethod {
   readonly kind: 'own';
   readonly name: string;
-  /** Tells its loss from others that have had its name. */
+  /** Hash of the loss, which tells it from others that have had its name. */
   readonly definition: string;
 }
 
-/** A method of one's own; the distortion is the reader's to give or to leave out, and x′ is then x. */
+/** A method of your own. Its users may leave out the distortion; x′ is then x. */
 export interface OwnMethod {
-  /** As messages name it. */
+  /** Name in messages and, once registered, in specifications. */
   readonly name: string;
   /**
-   * Computes the objective of a batch, a scalar, by TensorFlow.js ops. It is recorded once: keep a number that changes during
-   * the training in a `Variable`, and read it here. A checkpoint keeps it, and each run of a registered method begins with the
-   * value that it had when the method was registered.
+   * Computes the objective of a batch, a scalar, with TensorFlow.js ops. It is recorded once: keep a number that changes during
+   * training in a `Variable`, and read that here. Checkpoints store the variable, and each run of a registered method begins
+   * with the value that it had at registration.
    */
   readonly loss: (input: LossInput) => Scalar;
 }
@@ -55,11 +55,11 @@ const own = new Registry<OwnMethod>('method', {
 
 const beginnings = new Beginnings<OwnMethod>();
 
-/** Whether a loss is one's own, registered or not. */
+/** Whether a method is user-defined, registered or not. */
 export const isOwnMethod = (method: OwnMethod | { readonly kind: string }) =>
   !('kind' in method) || method.kind === 'own';
 
-/** Gives the variables of a registered loss the values that they had when it was registered: runs are alike in any order. */
+/** Resets the variables of a registered loss to their values at registration, so that the order of runs does not matter. */
 export function beginMethod(method: RegisteredMethod): void {
   beginnings.restore(ownMethod(method));
 }
@@ -67,13 +67,13 @@ export function beginMethod(method: RegisteredMethod): void {
 const FEW = [10, 2, 3, 4, 5, 6, 7, 8, 9];
 const MANY = [...Array.from({ length: 90 }, (_, at) => at + 11), 200, 1000];
 
-/** Class counts and sides that a loss is tried with: it may have a constant for each class or pixel. */
+/** Class counts and sides that a loss is tried with, since it may hold a constant for each class or pixel. */
 const SHAPES = [
   ...[...FEW, ...MANY].map((classes) => ({ side: 8, classes })),
   ...[28, 32, 56, 64, 112, 128, 224].flatMap((side) => FEW.map((classes) => ({ side, classes }))),
 ];
 
-/** What a loss makes of small pictures and of a network of ten classes, or of as many as it takes. */
+/** Records what a loss computes from small pictures and ten classes, or from the first of the other shapes that it accepts. */
 function graphOf(method: OwnMethod) {
   return firstTaken(SHAPES, ({ side, classes }) =>
     graphHash(
@@ -92,10 +92,10 @@ function graphOf(method: OwnMethod) {
 }
 
 /**
- * Makes a method of one's own known by its name.
+ * Registers a method of your own under its name.
  *
- * @returns it as runs and treatments hold it: `{ method: registerMethod({ name, loss }), distortion }`
- * @throws ArgumentError for a name of the paper's, or one with a plus sign or comma; without a loss
+ * @returns the method for runs and treatments: `{ method: registerMethod({ name, loss }), distortion }`
+ * @throws ArgumentError for a name that is taken or not allowed, such as one with a plus sign or comma; without a loss
  */
 export function registerMethod(method: OwnMethod): RegisteredMethod {
   checkOptions('A method', method, 'name! loss');
@@ -105,7 +105,7 @@ export function registerMethod(method: OwnMethod): RegisteredMethod {
   return methodNamed(method.name);
 }
 
-/** A method of one's own by its name. @throws ArgumentError if there is none */
+/** Finds a registered method by its name. @throws ArgumentError if there is none */
 export function methodNamed(name: string): RegisteredMethod {
   const definition = own.definition(name);
   if (definition !== undefined) return { kind: 'own', name, definition };
@@ -115,17 +115,17 @@ export function methodNamed(name: string): RegisteredMethod {
   });
 }
 
-/** Says which methods there are. */
+/** Makes the error for an unknown method, which lists the known ones. */
 export function unknownMethod(name: unknown): ArgumentError {
   return new ArgumentError(`There is no method ${JSON.stringify(name)}.${hint(`${name}`, KINDS)}`, {
     cure: `A method is as { kind: 'ST', alpha: 10 }, with the kinds ${KINDS.join(', ')}, or what registerMethod gives${own.names().length > 0 ? `, as for ${own.names().join(', ')}` : ''}.`,
   });
 }
 
-/** Finds a method of one's own by what a specification holds of it. @throws ArgumentError as `Registry.planned` */
+/** Finds the method that a specification means. @throws ArgumentError as `Registry.planned` */
 export const ownMethod = ({ name, definition }: RegisteredMethod): OwnMethod => own.planned(name, definition);
 
-/** @throws ArgumentError with the line where a loss of one's own fails */
+/** Computes the loss of a user-defined method. @throws ArgumentError with the line where it fails */
 export function ownLoss({ name, loss }: OwnMethod, input: LossInput): Scalar {
   return ownCode(
     `The loss of ${name} failed.`,

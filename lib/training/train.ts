@@ -4,11 +4,11 @@ import type { Network } from '../model/network';
 import { Trainer, type TrainingResult, type TrainOptions } from './trainer';
 
 /**
- * Trains a network (section 4.2): shuffled batches, Nesterov SGD, and of all epochs the one that does best on the
- * undistorted validation images.
+ * Trains a network (section 4.2) by Nesterov SGD on shuffled batches. At the end, the network has the weights of the epoch that
+ * did best on the undistorted validation images.
  *
- * @throws ArgumentError for hyperparameters out of range, DivergenceError when the loss is no number any more, and the
- *   signal's reason when aborted
+ * @throws ArgumentError for hyperparameters out of range, DivergenceError when the loss or a weight is no longer finite, and
+ *   the signal's reason when aborted
  */
 export async function train(options: TrainOptions): Promise<TrainingResult> {
   checkOptions(

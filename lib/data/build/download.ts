@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { DataError } from '../../io/errors';
 import { ASIDE } from '../../io/files';
 
-/** A file as it was published. */
+/** A published file. */
 export interface Published {
   readonly url: string;
   /** MD5 of the file, as lower-case hexadecimal digits. */
@@ -15,14 +15,14 @@ export interface Published {
 export interface DownloadOptions {
   readonly signal: AbortSignal;
   readonly onProgress?: (done: number, total: number | undefined) => void;
-  /** What to do where it cannot be fetched. */
+  /** What to do if the file cannot be fetched. */
   readonly cure: string;
 }
 
 /**
- * Downloads a file, unless it is there. It grows in `<file>.partial`; one that broke off is gone on from.
+ * Downloads a file, unless it exists. It grows as `<file>.partial`, from which an interrupted download resumes.
  *
- * @throws DataError where the server cannot be reached, or does not give the file that was published
+ * @throws DataError if the server cannot be reached, or does not send the file that was published
  */
 export async function download(
   published: Published,
@@ -39,7 +39,7 @@ export async function download(
     const { status, body } = response;
     const isRest = status === 206 && response.headers.get('content-range')?.startsWith(`bytes ${begun}-`);
     if ((status === 200 || isRest) && body !== null) {
-      let done = isRest ? begun : 0; // a server that does not know ranges gives the whole file
+      let done = isRest ? begun : 0; // a server that does not support ranges sends the whole file
       const length = Number(response.headers.get('content-length') ?? Number.NaN);
       const total = length >= 0 ? done + length : undefined;
       const counted = async function* (pieces: AsyncIterable<Uint8Array>) {
@@ -52,13 +52,13 @@ export async function download(
       await pipeline(body, counted, createWriteStream(aside, { flags: isRest ? 'a' : 'w' }), { signal });
     } else {
       await body?.cancel();
-      // 416: there is nothing behind what is here. The checksum says whether that is all of it.
+      // 416: nothing follows what is already here. The checksum tells whether the file is complete.
       if (status !== 416) throw new Error(`the server answers ${status} ${response.statusText}`);
     }
   } catch (cause) {
     signal.throwIfAborted();
     const { message, cause: reason, syscall } = cause as NodeJS.ErrnoException;
-    if (syscall !== undefined) throw cause; // of the disk, not of the net
+    if (syscall !== undefined) throw cause; // an error of the disk, not of the network
     const why = reason instanceof Error ? reason.message || reason.name : message;
     throw new DataError(`${url}: ${why}`, { cure, cause });
   }
@@ -66,14 +66,14 @@ export async function download(
   const found = (await hashOf(aside, 'md5', signal)).toString('hex');
   if (found === md5) return rename(aside, file);
   await rm(aside);
-  // What was there before may be of another file.
+  // The part downloaded earlier may be of another file: start afresh.
   if (begun > 0) return download(published, file, { signal, onProgress, cure });
   throw new DataError(`${url}: not the file that was published: expected MD5 ${md5}, but got ${found}`, {
     cure,
   });
 }
 
-/** The checksum of a file, read piece by piece. */
+/** Computes the checksum of a file, read piece by piece. */
 export async function hashOf(file: string, algorithm: 'md5' | 'sha512', signal: AbortSignal) {
   const hash = createHash(algorithm);
   await pipeline(createReadStream(file), hash, { signal });

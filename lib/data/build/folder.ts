@@ -19,11 +19,11 @@ import { isTable, type ListedImage, readTable } from './table';
 /** What a data set is built from, and how it is split. */
 export interface FolderOptions extends BuildOptions {
   /**
-   * A folder of folders of images; each inner folder is a class and gives it its name, with all that lies in it, however
-   * deep. Or the folders `train` (or `training`), `validation` (`val`, `valid`) and `test` (`testing`), each with the classes
-   * inside: then these are the splits, and one that is not there is drawn from `train`. Files with the ending of no image, what
-   * is hidden, and images beside the folders of the classes are left out, and recorded. Or a table of labels: a list, or a file
-   * that {@link readTable} reads.
+   * A folder with one folder of images for each class, named after the class; images may also lie in its inner folders. Or a
+   * folder with `train` (or `training`), `validation` (`val`, `valid`) and `test` (`testing`), each with the folders of the
+   * classes: these are the splits, and a missing one is drawn from `train`. Or a table of labels: a list, or a file that
+   * {@link readTable} reads. Hidden files, files with an extension that no image has, and images outside the folders of the
+   * classes are left out and recorded.
    */
   readonly from: string | readonly ListedImage[];
   /** Share of each class's images for validation, 0 to 1, at least one image. @default 0.1 */
@@ -32,25 +32,25 @@ export interface FolderOptions extends BuildOptions {
   readonly test?: number;
 }
 
-/** An image of a class, and its split where the folder or the list says it. */
+/** An image of a class, with its split if the folder or the table gives one. */
 type ClassImage = SourceImage & { readonly split?: SplitName };
 
 type Classes = ReadonlyMap<string, readonly ClassImage[]>;
 
-/** What was found in a folder or a list: the classes, what is wrong, and which files are no images. */
+/** What was found in a folder or a table: the classes, the problems, and the files that are left out. */
 interface Tree extends Pick<Plan, 'name' | 'source' | 'problems' | 'others'> {
   readonly classes: Classes;
-  /** The splits that are said; the others are drawn. */
+  /** The splits that the folder or the table gives; the others are drawn. */
   readonly said: ReadonlySet<SplitName | undefined>;
 }
 
 /**
- * Builds a data set of one's own pictures, `class-name/image`, in the same way as TIFS. With `skipBad`, it is what the
- * good images alone would give, and a class of which too few are good is left out. Pictures that stand in
- * several splits or classes are kept with a warning.
+ * Builds a data set from your own pictures, `class-name/image`, in the same way as TIFS. With `skipBad`, the result is that of
+ * the good images alone, and a class with too few of them is left out. Pictures that occur in several splits or classes are
+ * kept, with a warning.
  *
  * @returns the folder, for `openFolder`
- * @throws BuildError that lists every problem at once; DataError where there are no such folders, or no room
+ * @throws BuildError that lists every problem at once; DataError if the folders are not as expected, or the disk is full
  */
 export async function buildFolder(options: FolderOptions): Promise<string> {
   checkOptions('buildFolder', options, 'from! out! validation test seed side skipBad signal onProgress');
@@ -130,10 +130,10 @@ function imagesWithout(classes: Classes, paths: ReadonlySet<string>): Classes {
   return new Map([...classes].map(([name, found]) => [name, found.filter(({ path }) => !paths.has(path))]));
 }
 
-/** Of each class's images, for validation or testing. */
+/** Default share of each class's images for validation and for testing. */
 const SHARE = 0.1;
 
-/** Draws of a class's images those splits that are not said. */
+/** Draws the splits that are not given from the images of a class. */
 function withSplits(
   images: readonly ClassImage[],
   className: string,
@@ -153,11 +153,11 @@ function withSplits(
   return [...sorted, ...(given as (SourceImage & { readonly split: SplitName })[])];
 }
 
-/** The deepest folder that holds `b` and `a`. */
+/** The deepest folder that holds both `a` and `b`. */
 const sharedFolder = (a: string, b: string): string =>
   relative(a, b).startsWith('..') ? sharedFolder(dirname(a), b) : a;
 
-/** The images of a list, in the folder that all of them lie in. */
+/** Sorts the images of a list by class; the source is the deepest folder that holds them all. */
 function listed(images: readonly ListedImage[], name: string): Tree {
   checkList('buildFolder: from', images);
   for (const [at, image] of images.entries()) {
@@ -197,7 +197,7 @@ function listed(images: readonly ListedImage[], name: string): Tree {
   const said = new Set(images.map(({ split }) => SPLIT_OF.get(split ?? '')));
   const silent = images.filter(({ split }) => split === undefined).length;
   if (silent > 0 && said.has('train'))
-    console.warn(`${source}: ${silent} of ${images.length} pictures name no split: they count to train.`);
+    console.warn(`${source}: ${silent} of ${images.length} pictures name no split: they count as train.`);
   const isNumbered = images.every(({ label }) => Number.isFinite(Number(label)));
   const order = isNumbered ? (a: string, b: string) => Number(a) - Number(b) : byName;
   return { name, source, classes: inOrder(imagesWithout(classes, unclear), order), said, problems };
@@ -205,7 +205,7 @@ function listed(images: readonly ListedImage[], name: string): Tree {
 
 const byName = (a: string, b: string): number => (a < b ? -1 : 1);
 
-/** The classes in the order of their labels, each with its images by their paths. */
+/** Sorts the classes by their labels, and the images of each by their paths. */
 function inOrder(classes: Classes, order = byName): Classes {
   const sorted = [...classes].map(
     ([name, images]) => [name, images.toSorted((a, b) => byName(a.path, b.path))] as const,
@@ -213,11 +213,11 @@ function inOrder(classes: Classes, order = byName): Classes {
   return new Map(sorted.sort(([a], [b]) => order(a, b)));
 }
 
-/** The images in a folder of folders. */
+/** Finds the images in a folder of folders. */
 async function read(source: string): Promise<Tree> {
   const problems: string[] = [];
   const others: string[] = [];
-  /** Lists a folder without what is hidden and what macOS puts into archives. */
+  /** Lists a folder without hidden files and without what macOS puts into archives. */
   const entriesIn = async (path: string) => {
     const entries = await readdir(join(source, path), { withFileTypes: true });
     const hidden = entries.filter(({ name }) => /^\.(?!_|DS_Store$)/.test(name));
@@ -293,11 +293,11 @@ async function read(source: string): Promise<Tree> {
 
 const SORT = 'Sort the images into folders that are named after their classes.';
 
-/** Names of files that cameras, systems and people put beside images, by their ending. */
+/** Extensions of files that cameras, systems and people put beside images. */
 const OTHER =
   /\.(txt|md|csv|tsv|json|jsonl|xml|ya?ml|html?|pdf|docx?|xlsx?|ini|db|lnk|url|log|zip|tar|t?gz|7z|rar|py|ipynb|npy|npz|mat|mp4|mov|avi|mp3|wav|aae|xmp|thm)$/i;
 
-/** What a split may be called. */
+/** Names by which a folder or a table may call a split. */
 const SPLIT_OF = new Map<string, SplitName>([
   ['train', 'train'],
   ['training', 'train'],
@@ -310,7 +310,7 @@ const SPLIT_OF = new Map<string, SplitName>([
 
 const SPLITS_OUTSIDE = 'train with validation or test or both, each once, or folders of classes';
 
-/** The folders that hold the classes, each with its split; the root itself where splits are to be drawn. */
+/** Lists the folders that hold the classes, each with its split; only the root itself if splits are to be drawn. */
 function splitsIn(
   root: string,
   folders: readonly string[],
@@ -321,6 +321,6 @@ function splitsIn(
   if (!hasSplits && (known.length === 0 || known.length < splits.length)) return [['', undefined]];
   if (hasSplits && new Set(known).size === splits.length) return splits;
   throw new DataError(`${root}: expected ${SPLITS_OUTSIDE}, but found ${folders.join(' and ')}`, {
-    cure: 'Give one folder for each split, train among them: one that is missing is drawn from it. Or give the classes alone.',
+    cure: 'Give one folder for each split, at least train and one more: a missing split is drawn from train. Or give the classes alone.',
   });
 }

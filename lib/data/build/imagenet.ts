@@ -25,23 +25,23 @@ const LABEL_PLACES = [
   join(DEVKIT, 'data', GROUND_TRUTH),
   `${DEVKIT}.tar.gz`,
 ];
-/** The same in words. */
+/** The same, for messages. */
 const LABEL_FILES = `${SOLUTION}, ${GROUND_TRUTH} or ${DEVKIT}.tar.gz`;
 
 export type Imagenet = Awaited<ReturnType<typeof readImagenet>>;
 
 /**
- * The images of TIFS's classes in a copy of ILSVRC2012, in any layout that people have:
+ * Finds the images of TIFS's classes in a copy of ILSVRC2012, in any of the usual layouts:
  *
  * - `train/<wnid>/*.JPEG` and `val/<wnid>/*.JPEG` (torchvision), or a flat `val/*.JPEG` with labels in a file;
  * - `ILSVRC/Data/CLS-LOC/…` (Kaggle);
  * - the original `ILSVRC2012_img_train.tar` and `ILSVRC2012_img_val.tar`, read in place.
  *
  * The labels of a flat `val` come from Kaggle's `LOC_val_solution.csv`, with lines `ILSVRC2012_val_00000001,n01751748 …`,
- * or the development kit's ground truth (unpacked or `.tar.gz`), a number of 1 to 1000 a line.
+ * or from the development kit's ground truth (unpacked or `.tar.gz`), with a number from 1 to 1000 on each line.
  *
- * @returns also what is wrong with the copy, one sentence each, and its folder, where all paths begin
- * @throws DataError where there is no such copy
+ * @returns the images, the problems of the copy, one sentence each, and the copy's folder, from which all paths start
+ * @throws DataError if there is no such copy
  */
 export async function readImagenet(directory: string, signal: AbortSignal) {
   const root = resolve(directory);
@@ -76,7 +76,7 @@ export async function readImagenet(directory: string, signal: AbortSignal) {
   return { root, problems, training, validation };
 }
 
-/** Sorts the images of a flat `val` by the labels in a file that comes apart from them. */
+/** Sorts the images of a flat `val` into classes by the labels in a separate file. */
 async function byLabel(
   images: readonly SourceImage[],
   root: string,
@@ -99,13 +99,13 @@ async function byLabel(
   }
   const found = new Map<string, SourceImage[]>(TIFS_CLASSES.map(({ wnid }) => [wnid, []]));
   for (const [name, wnid] of labels) {
-    // One that has a label and is not there fails when it is read, like any that cannot be read.
+    // An image that has a label but is missing fails when it is read, like any other that cannot be read.
     if (wnid) found.get(wnid)?.push(byName.get(name) ?? imageAt(root, join(val, name), name));
   }
   return found;
 }
 
-/** The class of each image in a label file, by the image's file name; undefined where it is none of TIFS's. */
+/** Reads each image's class from a label file, by the image's file name; undefined for the number of a class outside TIFS. */
 function labelsIn(path: string, text: string, problems: string[]): ReadonlyMap<string, string | undefined> {
   const fromKaggle = basename(path) === SOLUTION;
   const wnidOf = new Map(TIFS_CLASSES.map(({ wnid, ilsvrcId }) => [ilsvrcId, wnid]));
@@ -127,7 +127,7 @@ function labelsIn(path: string, text: string, problems: string[]): ReadonlyMap<s
   return labels;
 }
 
-/** The files in a tar file of the copy, which may lie in another one. */
+/** Lists the files in a tar file of the copy, which may itself lie in another tar file. */
 async function filesInTar({ path, ...tarFile }: SourceImage, problems: string[], signal: AbortSignal) {
   const found: SourceImage[] = [];
   try {
@@ -143,9 +143,9 @@ async function filesInTar({ path, ...tarFile }: SourceImage, problems: string[],
 }
 
 /**
- * The images of each class, by WordNet id, in the folder of its id. A class without any has no entry, but is a problem.
+ * Finds the images of each class in the folder named after its WordNet id. A class without images is a problem and has no entry.
  *
- * @param imagesAt - the images in such a folder, or why there are none
+ * @param imagesAt - returns the images in such a folder, or why there are none
  */
 export async function classByClass(
   classes: readonly Pick<TifsClass, 'wnid' | 'name'>[],
@@ -163,15 +163,15 @@ export async function classByClass(
   return found;
 }
 
-/** The images of a class for each split, as a plan has them. */
+/** Labels the images of a class in each split, for a plan. */
 export function planned(images: Record<SplitName, readonly SourceImage[]>, label: number): PlannedImage[] {
   return SPLIT_NAMES.flatMap((split) => images[split].map((image) => ({ ...image, split, label })));
 }
 
-/** Whether a file in a folder of ImageNet's is an image of it, by its name. */
+/** Whether a file is one of ImageNet's images, by its name. */
 export const isImage = (name: string) => /\.jpe?g$/i.test(name) && !name.startsWith('.');
 
-/** The images in a folder of `root`. */
+/** Lists the images in a folder of `root`. */
 export async function imagesIn(root: string, folder: string): Promise<readonly SourceImage[]> {
   const names = await readdir(join(root, folder));
   return names.filter(isImage).map((name) => imageAt(root, join(folder, name), name));
@@ -180,8 +180,8 @@ export async function imagesIn(root: string, folder: string): Promise<readonly S
 const BLOCK = 512;
 
 /**
- * The files in a tar file that is not compressed, with their paths in it. It goes from header to header, where `tar` reads
- * all that lies between: 138 GB of training images.
+ * Lists the files in an uncompressed tar file, with their paths in it. It jumps from header to header, where the package `tar`
+ * reads everything in between: 138 GB of training images.
  */
 export async function* tarEntries({ file, part }: ImageFile): AsyncGenerator<SourceImage> {
   const handle = await open(file);
@@ -205,7 +205,7 @@ export async function* tarEntries({ file, part }: ImageFile): AsyncGenerator<Sou
   }
 }
 
-/** The label file that belongs to a copy of ILSVRC2012: in its folder or, as in Kaggle's copy, up to three above. */
+/** Finds the label file of a copy of ILSVRC2012: in its folder or, as in Kaggle's copy, up to three levels above. */
 async function findLabels(root: string) {
   const path = ['', '..', '../..', '../../..']
     .flatMap((up) => LABEL_PLACES.map((place) => join(up, place)))

@@ -16,22 +16,22 @@ import { pack, STORE } from './pack';
 /** Where Imagenette comes from, and where its store goes. */
 export interface ImagenetteOptions extends Omit<BuildOptions, 'seed' | 'skipBad'> {
   /**
-   * A published archive (`imagenette2-160.tgz` and its like), or the folder that it was unpacked to.
+   * A published archive (`imagenette2-160.tgz` and its like), or the folder into which it was unpacked.
    *
    * @default downloaded (99 MB for the default side)
    */
   readonly from?: string;
   /** Side of the crop that the network sees, in pixels. @default 64 */
   readonly side?: number;
-  /** What is downloaded. @default the smallest published archive whose pictures need not be enlarged */
+  /** The archive to download. @default the smallest published archive whose pictures need not be enlarged */
   readonly published?: Published;
-  /** Called for each piece that arrives: the bytes that are there, of all, as far as the server says how many. */
+  /** Called for each piece that arrives, with the bytes so far and the total, if the server states it. */
   readonly onDownload?: DownloadOptions['onProgress'];
 }
 
 const SITE = 'https://s3.amazonaws.com/fast-ai-imageclas';
 
-/** What is published, with the pictures' shortest side in pixels. */
+/** The published archives, with the shortest side of their pictures in pixels. */
 const ARCHIVES = [
   { side: 160, url: `${SITE}/imagenette2-160.tgz`, md5: 'e793b78cc4c9e9a4ccc0c1155377a412' },
   { side: 320, url: `${SITE}/imagenette2-320.tgz`, md5: '3df6f0d01a2c9592104656642f5e78a3' },
@@ -53,12 +53,12 @@ const CLASSES = [
 ];
 
 /**
- * Builds Imagenette (Howard 2019): 13,394 photographs of ten of ImageNet's classes, split by its own lists. Its `val` is
- * the test set; of its `train`, a tenth is for validation.
+ * Builds Imagenette (Howard 2019): 13,394 photographs of ten of ImageNet's classes, split as published. Its `val` is the test
+ * set; a tenth of its `train` is for validation.
  *
  * @returns the folder, for `openImagenette`
- * @throws BuildError that lists every problem at once; DataError where there is no such archive or folder, it cannot be
- *   downloaded, or there is no room
+ * @throws BuildError that lists every problem at once; DataError if there is no such archive or folder, it cannot be
+ *   downloaded, or the disk is full
  */
 export async function buildImagenette(options: ImagenetteOptions): Promise<string> {
   const { side = 64 } = options;
@@ -101,16 +101,16 @@ async function downloaded(
   return file;
 }
 
-/** The images of a class in a folder, as `train/n01440764`, or why there are none. */
+/** Finds the images in a class's folder, such as `train/n01440764`, or says why there are none. */
 type ImagesAt = (folder: string) => Promise<readonly SourceImage[] | string>;
 
-/** Unpacks an archive into a tar file, read in place: 13,394 files would take several times as long. */
+/** Decompresses an archive to a tar file, read in place: extracting 13,394 files would take several times as long. */
 async function unpack(archive: string, file: string, signal: AbortSignal): Promise<ImagesAt> {
   const images: SourceImage[] = [];
   try {
     const unpacked = createWriteStream(file);
     const written = pipeline(createReadStream(archive), createGunzip(), unpacked, { signal });
-    // A pipeline that fails at once may open the file later, when the folder is cleared: wait for that.
+    // A pipeline that fails at once may still open the file, while the folder is being cleared: wait until the file is closed.
     await written.finally(() => unpacked.closed || once(unpacked, 'close'));
     for await (const entry of tarEntries({ file })) {
       signal.throwIfAborted();
@@ -118,7 +118,7 @@ async function unpack(archive: string, file: string, signal: AbortSignal): Promi
     }
   } catch (cause) {
     signal.throwIfAborted();
-    if ((cause as NodeJS.ErrnoException).syscall !== undefined) throw cause; // of the disk, not of the archive
+    if ((cause as NodeJS.ErrnoException).syscall !== undefined) throw cause; // an error of the disk, not of the archive
     throw new DataError(`${archive}: cannot be unpacked: ${(cause as Error).message}`, {
       cure: `It may be cut short: fetch it again. ${CURE}`,
       cause,
@@ -146,7 +146,7 @@ async function planOf(source: string, imagesAt: ImagesAt): Promise<Plan> {
   return { name: 'Imagenette', source, classNames, wnids, images, problems, cure: CURE };
 }
 
-/** Parts a class's training images: for validation the tenth whose names have the lowest SHA-256, the same in every copy. */
+/** Splits a class's training images: the tenth whose names have the lowest SHA-256 is for validation, in every copy the same. */
 function parted(images: readonly SourceImage[]) {
   const digests = new Map(images.map((image) => [image, sha256Of(image.name)] as const));
   const inOrder = [...digests].sort(([, a], [, b]) => (a < b ? -1 : 1)).map(([image]) => image);
@@ -155,7 +155,7 @@ function parted(images: readonly SourceImage[]) {
 }
 
 /**
- * Opens an Imagenette that `buildImagenette` built.
+ * Opens the Imagenette that `buildImagenette` built.
  *
  * @throws DataError where it is missing or damaged
  */

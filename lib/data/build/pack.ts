@@ -20,16 +20,16 @@ import { checkPlace, inWorkplace } from './workplace';
 /** Name of the packed store in a data set's folder. */
 export const STORE = 'images.store';
 
-/** Images in the hands of each decoding thread. */
+/** Images that each decoding thread holds at a time. */
 const TASKS_AHEAD = 8;
 
 /**
  * Packs images into a data set: a folder with the packed store, a manifest, and lists of the images' names.
  *
- * The run after one that was killed or aborted goes on where that one was, and the result has the same bytes. Images
- * that stand in several splits or classes are packed with a warning on the console.
+ * A build that was killed or aborted resumes where it stopped, and the result has the same bytes. Images that occur in several
+ * splits or classes are packed, with a warning on the console.
  *
- * @param planOf - says what is to be built, as {@link inWorkplace} lets it
+ * @param planOf - says what to build; it gets the `workplace` of {@link inWorkplace}
  * @returns the folder
  * @throws BuildError that lists every problem at once; then nothing remains of the build
  */
@@ -52,17 +52,17 @@ export async function pack(
 
 type Packing = BuildOptions & { readonly signal: AbortSignal; readonly source: string };
 
-/** Tells the files of a plan from others and, where they were not unpacked for it, from what they were before a change. */
+/** Hashes the names and sizes of a plan's files, and their dates unless they were unpacked for it, so that a change shows. */
 async function sourceOf({ images }: Plan, workplace: string): Promise<string> {
   const files = [...new Set(images.map(({ file }) => file))];
   const mark = async (file: string) => {
-    const { size, mtimeMs } = await stat(file).catch(() => ({ size: 0, mtimeMs: 0 })); // what is missing is told later
+    const { size, mtimeMs } = await stat(file).catch(() => ({ size: 0, mtimeMs: 0 })); // a missing file is reported later
     return `${file} ${size} ${file.startsWith(workplace) ? '' : mtimeMs}\n`;
   };
   return sha256Of((await pMap(files, mark, { concurrency: 16 })).join(''));
 }
 
-/** There must be room on the disk for what is not written yet. */
+/** Checks that the disk has room for what is not written yet. @throws DataError if it has not */
 async function checkRoom(folder: string, bytes: number, { out }: BuildOptions): Promise<void> {
   const aside = join(folder, `${STORE}${ASIDE}`);
   const missing = bytes - (existsSync(aside) ? (await stat(aside)).blocks * 512 : 0);
@@ -96,7 +96,7 @@ async function packInto(folder: string, first: Plan, side: number, options: Pack
       const found = await fill(writer, plan, side, problems().length, options);
       for (const [path, problem] of found) bad.set(path, problem);
       if (problems().length > 0 && !skipBad) throw new BuildError(plan.source, problems(), plan.cure);
-      if (found.size > 0) continue; // all that follow a bad one have another place without it: begin again
+      if (found.size > 0) continue; // without a bad image, all that follow it move up: begin again
       if (lost !== undefined) console.warn(`${plan.source}: ${lost}.`);
       warnOfRepeats(plan.source, plan.images, writer);
       const header = writer.finish();
@@ -108,7 +108,7 @@ async function packInto(folder: string, first: Plan, side: number, options: Pack
   }
 }
 
-/** Split by split, class by class, name by name: whatever the order in which they were found. */
+/** Sorts the images by split, class and name, whatever the order in which they were found. */
 function inOrder(plan: Plan): Plan {
   const rank = ({ split }: PlannedImage) => SPLIT_NAMES.indexOf(split);
   const images = plan.images.toSorted(
@@ -122,19 +122,19 @@ function without(plan: Plan, bad: ReadonlySet<string>): Plan {
   return plan.without?.(bad) ?? { ...plan, images };
 }
 
-/** Names the classes that lack images in a split, also those that were left out for it; undefined if there are none. */
+/** Names the classes that lack images in some split, also those already left out for it; undefined if there are none. */
 function lostClasses({ classNames, images, lost = [] }: Plan): string | undefined {
   const there = new Set(images.map(({ split, label }) => `${split} ${label}`));
   const isWhole = (label: number) => SPLIT_NAMES.every((split) => there.has(`${split} ${label}`));
   const names = [...lost, ...classNames.filter((_, label) => !isWhole(label))];
   if (names.length === 0) return undefined;
   const more = names.length > 20 ? ` and ${names.length - 20} more` : '';
-  return `classes of which too few images are there, or good: ${names.slice(0, 20).join(', ')}${more}`;
+  return `classes with too few good images: ${names.slice(0, 20).join(', ')}${more}`;
 }
 
 /**
- * Warns of pictures that stand in several classes, or in several splits, where a test asks for what was trained on. Two
- * pictures are the same if their squares are, to the byte: the network sees nothing else.
+ * Warns of pictures that occur in several classes, or in several splits, where a test would use what was trained on. Two
+ * pictures count as the same if their squares are equal to the byte: the network sees nothing else.
  */
 export function warnOfRepeats(source: string, images: readonly Placed[], writer: StoreWriter): void {
   const firsts = new Map<number, number>();
@@ -172,8 +172,8 @@ function describe({ name, classNames, wnids, images }: Plan, side: number) {
 }
 
 /**
- * Writes `manifest.json`, which says what each image of a data set is and was made of, and `train.txt`,
- * `validation.txt` and `test.txt`, the names of the images in each split: lists to publish, since they hold no picture.
+ * Writes `manifest.json`, which lists the class, split and checksum of each image, and `train.txt`, `validation.txt` and
+ * `test.txt`, the names of the images in each split. They hold no pictures, and so may be published.
  */
 async function writeManifest(
   folder: string,
@@ -198,7 +198,7 @@ async function writeManifest(
   }
 }
 
-/** Writes all images that are not written yet. @returns what is wrong with the bad ones, by their paths */
+/** Writes all images that are not written yet. @returns what is wrong with the bad ones, by path */
 async function fill(
   writer: StoreWriter,
   { images }: Plan,
@@ -226,7 +226,7 @@ async function fill(
     while (next < images.length && !signal.aborted) {
       const position = next++;
       if (writer.recover(position)) {
-        await setImmediate(); // for aborts and messages
+        await setImmediate(); // lets aborts and messages through
       } else {
         await threads.run(taskOf(position, square)).then(
           () => writer.write(position, square),
@@ -242,7 +242,7 @@ async function fill(
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
   signal.throwIfAborted();
 
-  // libvips has one place for the messages of all its threads: once more, one by one, each image gets its own.
+  // libvips has one buffer for the messages of all threads: decode failed images again, one by one, so that each gets its own.
   const bad = new Map<string, string>();
   const square = newSquare();
   for (const position of failed) {
@@ -254,31 +254,31 @@ async function fill(
   return bad;
 }
 
-/** Threads that read and decode, one a core; they start with the first image. */
+/** Makes the threads that read and decode, one per core; they start with the first image. */
 function decodingThreads(): Piscina<SquareTask, void> {
   const { file, execArgv } = ownModule(join(__dirname, 'square-worker'));
   return new Piscina({
     filename: file,
     name: 'square',
     minThreads: 0,
-    // Collected often, since each small object left may hold an image's memory.
+    // Garbage is collected often, since each small object left may hold an image's memory.
     resourceLimits: { maxYoungGenerationSizeMb: 1 },
     maxThreads: availableParallelism(),
-    // Never out of work while this thread is busy; sharp takes several images at once.
+    // Keeps the threads busy while this one is; sharp takes several images at once.
     concurrentTasksPerWorker: TASKS_AHEAD,
     execArgv,
   });
 }
 
 /**
- * glibc maps what is larger than a threshold afresh each time, and page faults then take as long as the decoding. The
- * threshold follows the largest block that was freed, up to 32 MB (mallopt(3), M_MMAP_THRESHOLD): free one.
+ * Raises glibc's threshold for mapping memory. What is larger is mapped afresh each time, and page faults then take as long as
+ * the decoding. The threshold follows the largest freed block, up to 32 MB (mallopt(3), M_MMAP_THRESHOLD): free a large one.
  */
 function keepFreedMemory(): void {
   const block = new ArrayBuffer(30 * 2 ** 20);
   const { port1, port2 } = new MessageChannel();
   port1.postMessage(block, [block]);
-  // A message that nobody can receive any more is freed, and at once, as by the garbage collector it would not be.
+  // A message that nobody can receive any more is freed at once; the garbage collector would free it much later.
   port1.close();
   port2.close();
 }

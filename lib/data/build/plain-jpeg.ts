@@ -1,7 +1,7 @@
 import { FastResizeFilter, ResizeFit, Transformer } from '@napi-rs/image';
 import { placementOf } from '../geometry';
 
-/** Sides in pixels between which the two decoders were compared. */
+/** Range of sides, in pixels, for which the two decoders were compared. */
 const [SHORTEST, LONGEST] = [64, 2048];
 
 /** Markers of a JPEG file (ITU T.81, table B.1). */
@@ -13,17 +13,17 @@ const EOI = 0xffd9;
 const SOS = 0xffda;
 const [SOF0, SOF2] = [0xffc0, 0xffc2];
 
-/** Brightness and two colours, each as `id HV`: colours for every pixel, for every second of a row, or of both ways. */
+/** Luma and two chroma components, each as `id HV` with its sampling factors: 4:4:4, 4:2:2 and 4:2:0. */
 const COMPONENTS = ['1 11, 2 11, 3 11', '1 21, 2 11, 3 11', '1 22, 2 11, 3 11'];
 
 /**
- * Replaces the end marker of a JPEG of one scan. It has eight zeros, as many as the decoder reads ahead at most, and a
- * restart interval of a wrong length. A whole picture ends before it. In one that was cut short the decoder comes to it and
- * fails, where it would fill up the rest in flat colour without a word; it may make the last block or two of the zeros.
+ * Replaces the end marker of a JPEG in one scan: eight zeros, the most that the decoder reads ahead, and a restart interval of
+ * a wrong length. A whole picture ends before it. In a truncated one, the decoder reaches it and fails, instead of silently
+ * filling the rest with flat colour; only the last block or two may be decoded from the zeros.
  */
 const GUARD = Uint8Array.of(...new Uint8Array(8), 0xff, 0xdd, 0, 3, 0, EOI >> 8, EOI & 0xff);
 
-/** The segments of a JPEG file up to the picture itself, and where they lie. */
+/** Lists the markers of a JPEG file and their offsets, up to the picture data. */
 function* segments(bytes: DataView) {
   for (let at = 2; at + 20 <= bytes.byteLength; at += 2 + bytes.getUint16(at + 2)) {
     const marker = bytes.getUint16(at);
@@ -33,8 +33,8 @@ function* segments(bytes: DataView) {
 }
 
 /**
- * Whether a JPEG ends before its picture does, as the fast decoder tells of a picture in one scan; of all others, false.
- * libvips looks for its decoder's warnings before each strip of rows, and so misses those of the last one.
+ * Whether a JPEG in one scan ends before its picture does, as the fast decoder shows; false for all others. libvips looks for
+ * its decoder's warnings before each strip of rows, and so misses those of the last strip.
  */
 export function isCutShort(encoded: Uint8Array): boolean {
   const bytes = new DataView(encoded.buffer, encoded.byteOffset, encoded.byteLength);
@@ -52,25 +52,25 @@ export function isCutShort(encoded: Uint8Array): boolean {
   }
 }
 
-/** The fast decoder of a picture in one scan, with the guard behind it. */
+/** The fast decoder for a picture in one scan, with the guard at its end. */
 const guarded = (encoded: Uint8Array) => new Transformer(Buffer.concat([encoded.subarray(0, -2), GUARD]));
-/** What the decoder says of the guard. */
+/** Whether an error of the decoder is about the guard. */
 const saysCutShort = (error: unknown) => /DRI/.test((error as Error).message);
 
-/** A JPEG ends before its picture does, which sharp does not always see. */
+/** A JPEG ends before its picture does, which sharp does not always notice. */
 export class CutShortError extends Error {}
 
 /**
- * The size in pixels of a photograph as most are: a whole JPEG file of brightness and two colours of 8 bits, with no
- * colour profile and no EXIF, of 64 to 2048 pixels a side; and whether all of the picture comes in one scan. The fast
- * decoder makes of it what sharp's does, but for rounding.
+ * Returns the size in pixels of a plain JPEG, as most photographs are, and whether the whole picture comes in one scan. A
+ * plain JPEG is complete, has luma and two chroma components of 8 bits, no colour profile and no EXIF, and 64 to 2048 pixels a
+ * side: the fast decoder gives the same pixels for it as sharp's, up to rounding.
  *
  * @returns `undefined` for every other file
  */
 export function plainJpegSize(encoded: Uint8Array) {
   const bytes = new DataView(encoded.buffer, encoded.byteOffset, encoded.byteLength);
   if (bytes.byteLength < 4 || bytes.getUint16(0) !== SOI) return;
-  // A truncated file would be filled up in grey without a word.
+  // The decoder would silently fill up a truncated file with grey.
   if (bytes.getUint16(bytes.byteLength - 2) !== EOI) return;
   let size: { readonly width: number; readonly height: number; readonly isOneScan: boolean } | undefined;
   for (const { marker, at } of segments(bytes)) {
@@ -90,12 +90,12 @@ export function plainJpegSize(encoded: Uint8Array) {
 }
 
 /**
- * The centre square of a plain JPEG, as `toSquare` makes it, in three quarters of the time, on this thread. Beside
- * torchvision's square, values differ by 0.2 of 255 on average and by 8 at most, sharp's by 0.1 and 3.
+ * Makes the centre square of a plain JPEG as `toSquare` does, in three quarters of the time, on this thread. Its values differ
+ * from those of torchvision's square by 0.2 of 255 on average and 8 at most; sharp's differ by 0.1 and 3.
  *
  * @param side - a multiple of four
- * @param square - `[side, side, 3]`, where it is written to; it begins at a multiple of four bytes
- * @throws Error where the file is not plain, or damaged; CutShortError where that is sure
+ * @param square - `[side, side, 3]`, which receives the pixels; it begins at a multiple of four bytes
+ * @throws Error if the file is not plain, or damaged; CutShortError if it is certainly cut short
  */
 export function plainJpegSquare(encoded: Uint8Array, side: number, square: Uint8Array): void {
   const size = plainJpegSize(encoded);
@@ -111,7 +111,7 @@ export function plainJpegSquare(encoded: Uint8Array, side: number, square: Uint8
     throw saysCutShort(cause) ? new CutShortError('premature end of data') : cause;
   }
   if (rgba.length !== side * side * 4) throw new Error(`decoded to ${rgba.length} bytes`);
-  // Without alpha, four pixels at a time: little endian, as every machine is that TensorFlow runs on.
+  // Drops alpha, four pixels at a time; every machine that TensorFlow runs on is little-endian.
   const from = new Uint32Array(rgba.buffer, rgba.byteOffset, side * side);
   const to = new Uint32Array(square.buffer, square.byteOffset, (side * side * 3) / 4);
   for (let pixel = 0, word = 0; pixel < from.length; pixel += 4, word += 3) {

@@ -2,7 +2,7 @@ import sharp from 'sharp';
 import { placementOf } from '../geometry';
 import { CutShortError, isCutShort } from './plain-jpeg';
 
-// Many images at once, each on one thread and seen once.
+// Many images are decoded at once, each on one thread and only once.
 sharp.concurrency(1);
 sharp.cache(false);
 
@@ -10,14 +10,14 @@ sharp.cache(false);
 const MOST_PIXELS = 100_000_000;
 
 /**
- * The centre square of an encoded image (JPEG, PNG, WebP, …, whatever its name says), its shortest side resized to
+ * Makes the centre square of an encoded image (JPEG, PNG, WebP, …, whatever its name says), its shortest side resized to
  * `side` pixels by an antialiased triangle filter, as torchvision's `Resize(side)` and `CenterCrop(side)` do.
  *
- * Greyscale and CMYK become RGB (by the colour profile inside, if there is one), EXIF rotation is applied,
- * transparency falls on white.
+ * Greyscale and CMYK become RGB (by the embedded colour profile, if there is one), EXIF rotation is applied, and transparent
+ * pixels are blended with white.
  *
- * @param isAlone - whether no other image is decoded meanwhile: libvips has one place for all messages, and only by its
- *   own is a JPEG with a stray byte, which is whole, told from a damaged one; else both are refused
+ * @param isAlone - whether no other image is decoded at the same time. libvips has one buffer for all messages: only on its own
+ *   can a JPEG with a stray byte, which is whole, be told from a damaged one; otherwise both are refused
  * @returns `[side, side, 3]` uint8
  * @throws Error that says what is wrong with the image
  */
@@ -27,9 +27,9 @@ export async function toSquare(encoded: Uint8Array, side: number, isAlone = true
   const { autoOrient, depth, hasAlpha, width: across = 0, height: down = 0 } = await image.metadata();
   if (across * down > MOST_PIXELS)
     throw new Error(
-      `it has ${Math.round((across * down) / 1e6)} megapixels, but 100 are the most: make it smaller`,
+      `it has ${Math.round((across * down) / 1e6)} megapixels, but at most 100 are allowed: make it smaller`,
     );
-  // libvips takes 1.0 of such a TIFF for 1 of 255.
+  // libvips takes 1.0 in such a TIFF for 1 of 255.
   if (depth !== 'uchar' && depth !== 'ushort') {
     throw new Error(`its pixels are of the type ${depth}: save it with 8 or 16 bits a channel`);
   }
@@ -39,7 +39,7 @@ export async function toSquare(encoded: Uint8Array, side: number, isAlone = true
   const isEnlarged = Math.min(autoOrient.width, autoOrient.height) < side;
   if (!isEnlarged) {
     image
-      // Else the decoder of a JPEG halves one of 512 pixels already; now only of 1024, where it matters little.
+      // For a side of 256, decoding would halve a JPEG of 512 pixels; this way, only one of 1024, where it matters little.
       .resize(width, height, { fit: 'fill', kernel: 'linear', fastShrinkOnLoad: false })
       .extract({ left, top, width: side, height: side });
   }
@@ -51,7 +51,7 @@ export async function toSquare(encoded: Uint8Array, side: number, isAlone = true
   return isEnlarged ? enlarged(pixels, autoOrient, side) : pixels;
 }
 
-/** Refuses an image that holds 12 bits in 16: the upper 8 are kept, of which it would use 4. @throws Error */
+/** Refuses an image that holds 12 bits in 16: of the upper 8, which are kept, it uses only 4. @throws Error for one */
 async function checkDepth(encoded: Uint8Array, hasAlpha: boolean): Promise<void> {
   const { channels } = await sharp(encoded, { limitInputPixels: MOST_PIXELS }).stats();
   const most = Math.max(...channels.slice(0, hasAlpha ? -1 : undefined).map(({ max }) => max));
@@ -60,8 +60,8 @@ async function checkDepth(encoded: Uint8Array, hasAlpha: boolean): Promise<void>
 }
 
 /**
- * Looks whether a JPEG is whole, by its last row: what is resized or cropped in the same go ends before the decoder's
- * warnings of what lies below.
+ * Checks that a JPEG is whole by decoding it down to its last row: resizing or cropping in the same pass would end before the
+ * decoder's warnings about the rows below.
  *
  * @throws as {@link toSquare}
  */
@@ -74,7 +74,7 @@ export async function checkJpeg(encoded: Uint8Array, isAlone: boolean): Promise<
       .extract({ left: 0, top: height - 1, width, height: 1 })
       .raw()
       .toBuffer();
-    // Else the last strip of rows has its warnings for itself.
+    // In other files, the warnings of the last strip of rows go unseen.
     isSeen = isProgressive === true || chromaSubsampling === '4:2:0';
   } catch (error) {
     // Photographs with a stray byte between two markers are whole, and ImageNet has some.
@@ -84,7 +84,7 @@ export async function checkJpeg(encoded: Uint8Array, isAlone: boolean): Promise<
   if (!isSeen && isCutShort(encoded)) throw new CutShortError('premature end of data');
 }
 
-/** The centre square of an image that is smaller. By ourselves, since sharp's comes out half a pixel aside. */
+/** Makes the centre square of a smaller image. Computed here, since sharp's enlarged image is shifted by half a pixel. */
 function enlarged(pixels: Buffer, size: { readonly width: number; readonly height: number }, side: number) {
   const { width, height, left, top } = placementOf(size, side);
   const columns = neighbours(size.width, width, left, side);
@@ -106,7 +106,7 @@ function enlarged(pixels: Buffer, size: { readonly width: number; readonly heigh
 }
 
 /**
- * Along one axis of `from` pixels that is enlarged to `to`: for each of the `count` new pixels from `start` on, the two old
+ * For an axis of `from` pixels that is enlarged to `to`: for each of the `count` new pixels from `start` on, finds the two old
  * ones that it lies between, and the share of the second.
  */
 function neighbours(from: number, to: number, start: number, count: number) {

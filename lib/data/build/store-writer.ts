@@ -24,12 +24,12 @@ import {
   type StoreHeader,
 } from '../store';
 
-/** What is known of a data set before its first image is read, in the order in which the header has it. */
+/** What is known of a data set before its first image is read, in the order of the header. */
 export interface StoreDescription
   extends Pick<StoreHeader, 'name' | 'side' | 'classNames' | 'wnids' | 'namesSha256'> {
   /** The class of each image, split by split. */
   readonly labels: Readonly<Record<SplitName, ArrayLike<number>>>;
-  /** Tells the files that it is made of from others, and from what they were; no part of the store. */
+  /** Identifies the source files and their state; not a part of the store. */
   readonly source?: string;
 }
 
@@ -39,10 +39,10 @@ type Statistics = Pick<StoreHeader, 'mean' | 'deviation'>;
  * Writes a packed store image by image, in any order, in constant memory, and gathers the channel mean and
  * deviation of the training images on the way.
  *
- * The file grows aside, as `<file>.partial`, and takes its name in `finish`: whoever sees the name sees a whole store.
+ * The file grows as `<file>.partial` and gets its name in `finish`, so that a file of that name is always whole.
  */
 export class StoreWriter {
-  /** CRC-32 of the images by position: of those written, and of those that may be recovered. */
+  /** CRC-32 of the images by position, both those written and those that may be recovered. */
   readonly checksums: Uint32Array;
   private readonly descriptor: number;
   private readonly labels: Uint16Array;
@@ -52,7 +52,7 @@ export class StoreWriter {
   private readonly counts = [0, 1, 2].map(() => new Float64Array(256));
   private closed = false;
 
-  /** Goes on with the file that a killed writer of the same description left, if there is one: see `recover`. */
+  /** Resumes the file that a killed writer of the same description left, if there is one: see `recover`. */
   constructor(
     private readonly file: string,
     private readonly description: StoreDescription,
@@ -62,7 +62,7 @@ export class StoreWriter {
     this.checksums = new Uint32Array(this.labels.length);
     this.written = new Uint8Array(this.labels.length);
     const header = this.header({ mean: [0, 0, 0], deviation: [0, 0, 0] });
-    // The statistics come last: leave room for them.
+    // The statistics are known last: leave room for them.
     const longest = PREAMBLE_BYTES + Buffer.byteLength(JSON.stringify(header)) + 256;
     this.headerBytes = Math.ceil(longest / 4096) * 4096 - PREAMBLE_BYTES;
     this.layout = layoutOf(this.headerBytes, this.labels.length, side);
@@ -84,7 +84,7 @@ export class StoreWriter {
     writeSync(this.descriptor, draft, 0, null, 0);
   }
 
-  /** Takes over an image of a killed writer. @returns whether it is there, and whole */
+  /** Takes over an image that a killed writer left. @returns whether it exists and is whole */
   recover(position: number): boolean {
     const checksum = this.checksums[position];
     if (checksum === 0) return false;
@@ -99,12 +99,12 @@ export class StoreWriter {
     const { checksums, pixels, imageBytes } = this.layout;
     const checksum = crc32(square);
     writeSync(this.descriptor, square, 0, imageBytes, pixels + position * imageBytes);
-    // Behind the pixels, so that a checksum in the file vouches for them, whenever the process is killed.
+    // Written after the pixels, so that a checksum in the file vouches for them, whenever the process is killed.
     writeSync(this.descriptor, bytesOf(Uint32Array.of(checksum)), 0, 4, checksums + 4 * position);
     this.take(position, square, checksum);
   }
 
-  /** The square at a position that is written. */
+  /** Reads the square at a position that has been written. */
   read(position: number): Buffer {
     const { pixels, imageBytes } = this.layout;
     return bytesAt(this.descriptor, pixels + position * imageBytes, imageBytes);
@@ -123,7 +123,7 @@ export class StoreWriter {
     return header;
   }
 
-  /** Ends the writing; a file that was not finished stays aside, for a writer that goes on. */
+  /** Closes the file; an unfinished one remains as `<file>.partial`, for a writer that resumes it. */
   close(): void {
     if (!this.closed) closeSync(this.descriptor);
     this.closed = true;
@@ -149,12 +149,12 @@ export class StoreWriter {
   }
 }
 
-// Little endian, as every machine is that TensorFlow runs on.
+// Every machine that TensorFlow runs on is little-endian, as the store is.
 function bytesOf(numbers: Uint16Array | Uint32Array): Uint8Array {
   return new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
 }
 
-/** Counts the values of each channel in a square's centre crop: exact, so that no order of the images matters. */
+/** Counts the values of each channel in a square's centre crop. Counts are exact: the order of the images does not matter. */
 function countCrop([red, green, blue]: readonly Float64Array[], square: Uint8Array, side: number): void {
   const crop = cropSideOf(side);
   const offset = centreOffset(side, crop);
@@ -168,7 +168,7 @@ function countCrop([red, green, blue]: readonly Float64Array[], square: Uint8Arr
   }
 }
 
-/** Mean and standard deviation of each channel, of values in 0..1, by how often each of 0..255 occurs. */
+/** Mean and standard deviation of each channel, for values in 0..1, from how often each of 0..255 occurs. */
 function statisticsOf(counts: readonly Float64Array[]): Statistics {
   const pixels = counts[0].reduce((sum, count) => sum + count);
   const mean = (power: number) => (channel: number) =>

@@ -1,4 +1,4 @@
-/** Labels that come as a table. */
+/** Tables of labels. */
 import { readFileSync } from 'node:fs';
 import { dirname, extname, resolve } from 'node:path';
 import { parse } from 'csv-parse/sync';
@@ -8,9 +8,9 @@ import type { SplitName } from '../store';
 /** A row of a table of labels. */
 export interface ListedImage {
   readonly file: string;
-  /** The name of its class. Classes are in the order of their names, or of their numbers where all labels are numbers. */
+  /** Name of its class. Classes are ordered by their names, or by their numbers if all labels are numbers. */
   readonly label: string | number;
-  /** Splits that no image names are drawn from those of `train` and those that name none. */
+  /** A split that no row names is drawn from the images of `train` and those without a split. */
   readonly split?: SplitName | 'training' | 'val' | 'valid' | 'testing';
 }
 
@@ -19,11 +19,11 @@ export const isTable = (from: unknown): from is string =>
   typeof from === 'string' && /\.(csv|tsv|json)$/i.test(from);
 
 /**
- * Reads a table of pictures: CSV with the columns `file`, `label` and, where it says them, `split`, or JSON with a list of
- * such objects. Other columns are not looked at. Files are looked for beside the table.
+ * Reads a table of pictures: CSV with the columns `file`, `label` and optionally `split`, or JSON with a list of such objects.
+ * Other columns are ignored. Relative paths start from the table's folder.
  *
  * @returns rows whose values are still to be checked
- * @throws DataError if it cannot be read, or lacks a column
+ * @throws DataError if the table cannot be read, or lacks a column
  */
 export function readTable(path: string): readonly ListedImage[] {
   return rowsOf(path).map(({ file, label, split }) => ({
@@ -54,7 +54,7 @@ function rowsOf(path: string): readonly ListedImage[] {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT')
       throw new DataError(`There is no file ${path}.`, { cure: 'Check the path.', cause });
     throw new DataError(`${path} cannot be read as a table: ${(cause as Error).message}`, {
-      cure: 'Save it as UTF-8, a line a picture; a cell with a comma in it (a semicolon, a tab) stands in double quotes.',
+      cure: 'Save it as UTF-8, one picture per line; put a cell that contains the separator (comma, semicolon or tab) in double quotes.',
       cause,
     });
   }
@@ -68,7 +68,7 @@ function rowsOf(path: string): readonly ListedImage[] {
   });
 }
 
-/** @throws Error for a column that is there twice: nobody knows which is meant */
+/** Lower-cases the names of columns. @throws Error for one that occurs twice, since nobody knows which is meant */
 function columnsOf(names: readonly string[]): string[] {
   const columns = names.map((name) => name.toLowerCase());
   const twice = columns.find((name, at) => /^(file|label|split)$/.test(name) && columns.indexOf(name) < at);

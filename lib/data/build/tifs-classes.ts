@@ -5,12 +5,12 @@ import { inProject } from '../../io/project';
 export interface TifsClass {
   /** WordNet id, the name of the class's folder in ImageNet. */
   readonly wnid: string;
-  /** Its number in the ILSVRC2012 development kit, 1 to 1000, by which the ground truth file names it. */
+  /** Its number in the ILSVRC2012 development kit, 1 to 1000, which the ground truth file uses. */
   readonly ilsvrcId: number;
   readonly name: string;
 }
 
-/** In the order of their labels: label i is `TIFS_CLASSES[i]`. */
+/** The classes in the order of their labels: label i stands for `TIFS_CLASSES[i]`. */
 export const TIFS_CLASSES: readonly TifsClass[] = JSON.parse(
   readFileSync(inProject('data', 'tiny-imagenet-classes.json'), 'utf8'),
 );

@@ -8,15 +8,15 @@ import { type Imagenet, planned, readImagenet } from './imagenet';
 import { pack, STORE } from './pack';
 import { TIFS_CLASSES } from './tifs-classes';
 
-/** Where ImageNet lies, where the store goes, and how many images each class gives. */
+/** Where ImageNet is, where the store goes, and how many images of each class are drawn. */
 export interface TifsOptions extends Omit<BuildOptions, 'side'> {
-  /** A copy of ILSVRC2012, unpacked in any of the usual layouts, or the original tar files. */
+  /** Folder of a copy of ILSVRC2012, unpacked in any of the usual layouts, or with the original tar files. */
   readonly from: string;
   /** Training images of each class, drawn from its training images. @default 450 */
   readonly train?: number;
-  /** The same for validation. @default 50 */
+  /** Validation images of each class, drawn likewise. @default 50 */
   readonly validation?: number;
-  /** Test images of each class, drawn from its official validation images. @default 50, which are all */
+  /** Test images of each class, drawn from its official validation images. @default 50, all of them */
   readonly test?: number;
 }
 
@@ -25,7 +25,7 @@ export interface TifsOptions extends Omit<BuildOptions, 'side'> {
  * centre square; 90,000 training, 10,000 validation, 10,000 test images, in 21.6 GB.
  *
  * @returns the folder, for `openTifs`
- * @throws BuildError that lists every problem at once; DataError where there is no ILSVRC2012, or no room
+ * @throws BuildError that lists every problem at once; DataError if there is no ILSVRC2012, or the disk is full
  */
 export async function buildTifs(options: TifsOptions): Promise<string> {
   const { from, train = 450, validation = 50, test = 50, seed = 0 } = options;
@@ -38,9 +38,9 @@ function planOf(source: Imagenet, counts: Record<SplitName, number>, seed: numbe
   const { train, validation, test } = counts;
   const problems = [...source.problems];
   const images = TIFS_CLASSES.flatMap(({ wnid, name }, label) => {
-    // The first of a class's images in an order that the seed decides.
+    // Takes the first of a class's images in an order that depends on the seed.
     const draw = (found: readonly SourceImage[] | undefined, count: number, purpose: string) => {
-      if (!found) return []; // The class is missing, which is a problem already.
+      if (!found) return []; // A missing class is listed as a problem already.
       if (found.length < count) {
         problems.push(
           `${wnid} (${name}): ${count} images for ${purpose} needed, but there are ${found.length}`,
@@ -63,7 +63,7 @@ function planOf(source: Imagenet, counts: Record<SplitName, number>, seed: numbe
 }
 
 /**
- * Opens a TIFS that `buildTifs` built.
+ * Opens the TIFS that `buildTifs` built.
  *
  * @throws DataError where it is missing or damaged
  */

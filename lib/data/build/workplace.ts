@@ -8,13 +8,13 @@ import { currentKernel } from '../../notebook/client';
 import { BuildError } from './build';
 
 /**
- * Builds what is to lie at `out` in the folder `<out>.partial`, one process at a time.
+ * Builds a file or folder in `<out>.partial`, one process at a time, and moves it to `out`.
  *
  * @param signal - @default the interrupt of the notebook's cell
- * @param build - makes a file or folder in `workplace` and says where, from where it is moved to `out`. When it fails, what
- *   it has in `workplace` is there for the next attempt, but for `source`; after a BuildError nothing is.
+ * @param build - makes a file or folder in `workplace` and returns its path, from which it is moved. If `build` fails, what it
+ *   left in `workplace` stays for the next attempt, except `source`; after a BuildError, nothing stays.
  * @returns `out`
- * @throws DataError where another process builds there, or there is no room
+ * @throws DataError if another process is building there, or the disk is full
  */
 export async function inWorkplace(
   out: string,
@@ -35,7 +35,7 @@ export async function inWorkplace(
   } catch (error) {
     if (!lock.signal.aborted) {
       await rm(source, { recursive: true, force: true });
-      const isUseless = error instanceof BuildError || (await readdir(workplace)).length === 1; // the lock
+      const isUseless = error instanceof BuildError || (await readdir(workplace)).length === 1; // only the lock is left
       if (isUseless) await rm(workplace, { recursive: true });
     }
     throw fileError(error, (error as NodeJS.ErrnoException).path ?? out);
@@ -58,7 +58,7 @@ function lockedError(out: string, owner: Owner | undefined): DataError {
   );
 }
 
-/** @throws ArgumentError where there is something that a data set's folder would overwrite */
+/** @throws ArgumentError if a data set's folder would overwrite something */
 export async function checkPlace(out: string): Promise<void> {
   if (!existsSync(out)) return;
   const isFolder = (await stat(out)).isDirectory();
