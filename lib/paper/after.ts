@@ -155,7 +155,7 @@ function together([first, ...others]: readonly CountedReport[]): CountedReport {
 
 /**
  * Averages over seeds. The variance of seeds is pooled over all treatments: what is left once the means of treatments and
- * seeds are removed, since one network divides all of a seed. It counts twice: that network varies with the seed, too.
+ * seeds are removed (one network's errors divide all of a seed). It counts twice, since that network varies as well.
  */
 function means(all: readonly (readonly Measured[])[]): readonly Uncertain[] {
   const values = all.map((seeds) => seeds.map(({ value }) => value));

@@ -24,7 +24,7 @@ interface Place {
   /** `σ=0.05` */
   readonly short: string;
   readonly where: Where;
-  /** The strength itself, only for the strong one: gains of the settings that are best there are reported, too. */
+  /** Set at the strong place only: its strength, for which the best chosen there are reported, too. */
   readonly strong?: number | null;
 }
 
@@ -33,7 +33,7 @@ interface Told extends Comparison {
   readonly place: Place;
   /** The method, `control` or `ST − DA`. */
   readonly name: string;
-  /** What is compared: `between` is the best ST with the best DA, the others are a curve with the baseline. */
+  /** What is compared: in `between`, the best ST with the best DA; otherwise a curve with the baseline. */
   readonly kind: 'best' | 'chosen there' | 'between' | 'control';
   /** Corrected for the number of comparisons in the panel (Holm). */
   readonly verdict: Direction;
@@ -58,7 +58,7 @@ export function findings(figure: FigureName, laboratories: Laboratory | readonly
   return new Markdown(texts.join('\n\n'));
 }
 
-/** Says what one panel shows at a preset, in Markdown; undefined if no method of it is completely computed. */
+/** Says what one panel shows at a preset, in Markdown; undefined until all runs of a method are computed. */
 export function findingOf(
   panel: Panel,
   preset: Preset,
@@ -152,7 +152,7 @@ function placesOf(panel: Panel, preset: Preset, results: Results): readonly Plac
   ];
 }
 
-/** `At the practical ρ=30° ST (+13.5) and DA (+13.2) surely gain over the baseline.` Places alike share a sentence. */
+/** `At the practical ρ=30°, ST (+13.5) surely gains over the baseline.` Places with equal findings share a sentence. */
 function gainSentences(places: readonly Place[], bests: readonly Told[]): readonly string[] {
   const wordsOf = new Map<string, string[]>();
   for (const place of places) {

@@ -8,7 +8,7 @@ export interface MemoryMeasurement {
   readonly preset: string;
   readonly batchSize: number;
   readonly precision: Precision;
-  /** Name of the CPU: memory is measured of a process that trains on it, even on a machine with a GPU. */
+  /** Name of the CPU: memory is that of a process that trains on it, even on a machine with a GPU. */
   readonly device: string;
   readonly version: string;
   /** Peak megabytes (10⁶ bytes) above the idle process; one value for each repeat, which is a separate process. */

@@ -64,7 +64,7 @@ const relations = {
 /** `below` is `above` with the sides exchanged; `narrower`: the runs lie closer together, see {@link NARROWER}. */
 type Relation = keyof typeof relations | 'below' | 'narrower';
 
-/** One side of a comparison. Of some families, the best or worst curve, chosen as in the figures, or every curve. */
+/** One side of a comparison: the baseline, the control, or the best, the worst or every curve of some families. */
 export type Side =
   | 'baseline'
   | 'control'
@@ -82,7 +82,7 @@ export const bests = (...all: readonly Family[]): readonly Side[] => all.map((fa
 export const worst = (of: Families): Side => ({ pick: 'worst', of: [of].flat() });
 export const runs = (of: Families): Side => ({ pick: 'every', of: [of].flat() });
 
-/** The test strengths to compare at. A function selects them, without the `null` of no JPEG. Default: all. */
+/** The test strengths to compare at. A function selects them; it never gets JPEG's `null`, no compression. Default: all. */
 export type Where = 'none' | 'practical' | 'up to the practical' | ((strength: number) => boolean);
 
 /** A comparison of each curve on one side with each on the other. */
@@ -142,7 +142,7 @@ export class Evidence {
     this.#deviations = { read, others: isDefault ? read : new SeedDeviations(runsOf(preset, results, {})) };
   }
 
-  /** Makes the comparisons of some rows in a test. @returns if runs are missing, a sentence that names them */
+  /** Makes the comparisons of some rows in a test; if runs are missing, returns a sentence that names them. */
   find(on: Test, rows: readonly Row[]): Finding | string {
     const tested = this.#tested.get(on) ?? this.#curvesOn(on);
     this.#tested.set(on, tested);

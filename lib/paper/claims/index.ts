@@ -96,7 +96,7 @@ const nothing = { verdict: 'not computed', differences: [], count: 0 } as const;
 
 /**
  * A claim holds if each of its comparisons surely does. This needs no correction: the least sure one decides (an
- * intersection–union test, Berger 1982). One of many can contradict the claim, so that is corrected for their number (Holm).
+ * intersection–union test, Berger 1982). Whether any of them contradicts it is corrected for their number (Holm).
  */
 function found(finding: Finding | string): Found {
   if (typeof finding === 'string') return { ...nothing, reason: finding };
@@ -168,7 +168,7 @@ function differenceOf({ what, estimate, claimed, low, high }: Comparison): Claim
   return { what, value, ...(Number.isFinite(low) && { low, high }), claimed, seeds, images };
 }
 
-/** Checks section 2's claim, on the peak memory of a training step above the idle process, over all repeats. */
+/** Checks section 2's claim about memory: the peak of a training step above the idle process, over all repeats. */
 function memoryFound(memory: MemoryMeasurement | undefined): Found {
   const repeats = (method: string) => memory?.peaks.find((peak) => peak.method === method)?.megabytes;
   const [stability, augmented] = [repeats('ST'), repeats('DA')];

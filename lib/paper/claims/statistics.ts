@@ -39,7 +39,7 @@ export interface Estimate {
 /** A value, and how sure it is. */
 export type Uncertain = Pick<Estimate, 'value' | 'variance' | 'freedom'>;
 
-/** The probability on either side of a 95 % interval; a finding is sure if its own is no larger. */
+/** The probability on either side of a 95 % interval; a finding is sure if its probability is no larger. */
 const LEVEL = (1 - 0.95) / 2;
 
 /** With fewer degrees of freedom, a variance is averaged over all strengths of a test, or else over all tests. */
@@ -112,7 +112,7 @@ export class SeedDeviations {
     return found;
   }
 
-  /** Averages the variance of cells by the beginning of their keys. They share runs, so the freedom is that of one cell. */
+  /** Averages the variance of cells whose keys have this beginning. They share runs, so the freedom is that of one cell. */
   #spreadOfEach(beginning: string): { variance: number; freedom: number } {
     const keys = this.#settings.flatMap(({ runs }) =>
       runs.flatMap(({ accuracies }) => [...accuracies.keys()]),
@@ -147,7 +147,7 @@ function testedOf(runs: readonly RunResult[]): Tested {
   };
 }
 
-/** Sums the squares left of a table, a row a setting and a column a seed, once row and column means are removed. */
+/** Sums the squares left of a table (a row for each setting, a column for each seed) without row and column means. */
 export function twoWayResiduals(table: readonly (readonly number[])[]): Spread {
   const columns = table[0].map((_, column) => mean(table.map((row) => row[column])));
   const all = mean(columns);
@@ -208,7 +208,7 @@ function welch(one: number, itsFreedom: number, other: number, otherFreedom: num
   return (one + other) ** 2 / (one ** 2 / itsFreedom + other ** 2 / otherFreedom);
 }
 
-/** Estimates how far the sum varies with the test images. If a row's answers were not kept, rows count as independent. */
+/** Estimates the variance of the sum over test images. If a row's answers were not kept, rows count as independent. */
 function imageVariance(
   rows: readonly { readonly row: EvaluationRow; readonly weight: number }[],
   images: number,
