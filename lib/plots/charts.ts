@@ -21,7 +21,7 @@ export interface ChartLine {
   readonly labels?: readonly string[];
 }
 
-/** An axis: what it shows, with its unit; and how it is divided. */
+/** An axis: what it shows, with the unit, and its scale. */
 export interface ChartAxis {
   readonly title: string;
   /** Default: false. */
@@ -81,7 +81,7 @@ export function lineChart(
   });
 }
 
-/** A measure of a {@link barChart}: a panel of bars. */
+/** A measure that a {@link barChart} shows as a panel of bars. */
 export interface ChartMeasure {
   /** With its unit. */
   readonly name: string;
@@ -89,7 +89,7 @@ export interface ChartMeasure {
   readonly values: readonly number[];
   /** Text beside a bar. Default: its value, to three significant digits. */
   readonly label?: (value: number, bar: number) => string;
-  /** The value for which the panel has room, with its label. Default: the largest. */
+  /** The largest value that the panel has room for. Default: the largest of `values`. */
   readonly max?: number;
 }
 
@@ -175,7 +175,7 @@ function shownOn({ isLogarithmic }: ChartAxis, values: ChartLine['x']): ChartLin
 
 function axisOf({ title, isLogarithmic = false, range, ticks }: ChartAxis, values: ChartLine['x'] = []) {
   const powers = values.map((value) => Math.log10(Number(value))).filter(Number.isFinite);
-  const hasPower = powers.length === 0 || Math.ceil(Math.min(...powers)) <= Math.max(...powers); // any power of ten
+  const hasPower = powers.length === 0 || Math.ceil(Math.min(...powers)) <= Math.max(...powers); // a power of ten is in range
   const isInPowers = isLogarithmic && hasPower;
   return {
     title: { text: escapeMarkup(title), standoff: 8 },

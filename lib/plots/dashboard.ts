@@ -51,7 +51,7 @@ export async function dashboard(
   try {
     for (;;) {
       const isLast = stop.aborted;
-      if (isLast) await work?.catch(() => {}); // its processes save their state first
+      if (isLast) await work?.catch(() => {}); // first its processes save their state
       const started = performance.now();
       const status = sweepStatus(figures, plan);
       await show(new SweepView(status));
@@ -127,7 +127,7 @@ export class SweepView {
     return `${(Math.floor(1000 * this.status.share) / 10).toFixed(1)} %`;
   }
 
-  /** `, about 20 min to go`, or the empty text if that is unknown. */
+  /** `, about 20 min to go`, or an empty string if that is unknown. */
   get remaining(): string {
     const seconds = remainingSeconds(this.status, this.at);
     return seconds === undefined ? '' : `, about ${duration(seconds)} to go`;

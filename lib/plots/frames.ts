@@ -26,7 +26,7 @@ const SHOWN = 20;
  * Makes a danfo frame of rows, one object for each row. It and all frames derived from it show themselves in a notebook.
  *
  * An empty cell is NaN in a column of numbers, since danfo leaves NaN out of means but counts `null` as 0; in any other
- * column it is the empty text.
+ * column it is the empty string.
  *
  * @param columns Default: every key of the rows.
  */
@@ -98,7 +98,7 @@ function part(strength: Strength | undefined, at: 0 | 1): Cell {
   return [strength].flat()[at];
 }
 
-/** Names a network: a ResNet-18 by width and stem; a custom one by name and graph, which others of that name differ in. */
+/** Names a network: a ResNet-18 by width and stem; a custom one by its name and the hash of its graph. */
 const networkText = (network: NetworkForm) =>
   'width' in network ? `ResNet-18 ${network.width} ${network.stem}` : `${network.name} ${network.graph}`;
 

@@ -174,7 +174,7 @@ export function reportTable(report: RobustnessReport): ResultsTable {
   return resultsTable(rows);
 }
 
-/** Lists the accuracy under the paper's distortions and the attacks, a row for each strength; undefined without any. */
+/** Lists the accuracy under the paper's distortions and the attacks, a row for each strength; undefined if there are none. */
 function distortionTable(report: RobustnessReport): ResultsTable | undefined {
   const names = new Set(corruptions.map(({ name }) => name));
   const rows = report.rows

@@ -28,7 +28,7 @@ export interface RobustnessCurve {
   /** What sets curves of one method apart (`10 epochs, p=1`): each group has its tint and marker; three at most. */
   readonly group: string;
   readonly points: readonly AccuracyPoint[];
-  /** Shown under the pointer, such as run, seed, best epoch. */
+  /** Shown when the pointer is over the curve, such as run, seed, best epoch. */
   readonly details: Readonly<Record<string, string>>;
 }
 
@@ -48,7 +48,7 @@ type Trace = Readonly<Record<string, unknown>>;
 
 const leastWidth = 720;
 const plotHeight = 330;
-const margin = { left: 70, right: 24, top: 70, axis: 76, secondLine: 20 }; // the second of `none (224)`
+const margin = { left: 70, right: 24, top: 70, axis: 76, secondLine: 20 }; // the second line of `none (224)`
 const legendFont = { size: 14 } as const;
 const legendRow = 24;
 const legendSymbol = 50;
@@ -203,7 +203,7 @@ function areaTrace(points: PanelCurves['band'], axis: StrengthAxis, colour: stri
   };
 }
 
-/** Returns the ends of the axis around all curves, in multiples of 5 %; from zero if that is near. */
+/** Returns the ends of the axis around all curves, in multiples of 5 %; from zero if the lower one is at most 20 %. */
 function accuracyRange(points: PanelCurves['band'], chance: number): [number, number] {
   const lowest = Math.floor(Math.min(...points.map(({ low }) => low), chance) * 20 - 0.2) * 5;
   const highest = Math.ceil(Math.max(...points.map(({ high }) => high)) * 20 + 0.2) * 5;

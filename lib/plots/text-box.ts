@@ -4,7 +4,7 @@ import type { Element, Node, SVGElement, SVGGraphicsElement } from 'happy-dom';
  * Measures text, for a DOM that has no fonts.
  *
  * The widths are those of DejaVu Sans (the fallback of every Linux), in em, rounded up to the next 0.05. Arial and Helvetica
- * are up to 15 % narrower, so text that is laid out by this table overlaps in none of them.
+ * are up to 15 % narrower, so text that is laid out by this table does not overlap in any of them.
  */
 const charactersOfWidth: readonly (readonly [em: number, characters: string])[] = [
   [0.3, "'IJijl′"],

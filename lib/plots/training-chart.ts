@@ -30,13 +30,13 @@ export interface TrainingChart {
   /**
    * Replaces the live picture with an interactive figure of the whole run.
    *
-   * @param result What `train` returned; its history includes the epochs before a resumption.
-   * @throws an error of drawing during the training
+   * @param result What `train` returned; its history includes the epochs before the run was resumed.
+   * @throws the error of a drawing that failed during training
    */
   readonly end: (result: Pick<TrainingFigureOptions, 'history'>) => Promise<void>;
 }
 
-/** Drawing takes at most a tenth of the time, but a picture waits no longer than this (and for the epoch's end). */
+/** Drawing takes at most this share of the time, but a picture waits at most this long (and for the epoch's end). */
 const drawingShare = 0.1;
 const longestWaitMs = 5000;
 
@@ -71,7 +71,7 @@ export function trainingChart(options: Omit<TrainingFigureOptions, 'history'>): 
   return {
     onBatch({ epoch, epochs, batch, batches, loss }) {
       if (!currentKernel()) return;
-      const before = (epoch - 1) * batches + batch - 1; // at the first batch: those before a resumption
+      const before = (epoch - 1) * batches + batch - 1; // at the first batch: those before the run was resumed
       bar ??= progress({ label: options.title, total: epochs * batches - before, unit: 'batches' });
       bar.note(`epoch ${epoch}/${epochs}, loss ${loss.toFixed(4)}`);
       bar.advance();
