@@ -305,7 +305,7 @@ export function figureFamilies(figure: FigureName, preset: Preset, results: Resu
   });
 }
 
-/** Says how many settings of each panel are computed: `1a: 31 of 31; 1b: 3 of 17`. */
+/** Says how many settings of each panel are computed: `1a: 29 of 29; 1b: 3 of 16`. */
 export function settingsComputed(panels: readonly PanelCurves[]): string {
   return panels.map(({ panel, computed, wanted }) => `${panel.id}: ${computed} of ${wanted}`).join('; ');
 }
