@@ -1,4 +1,4 @@
-/** What the networks of the study `after` get right of corrupted pictures, over their seeds. */
+/** How accurate the networks of the study `after` are on corrupted pictures, over their seeds. */
 import { type Corruption, corruptions, distortionNamed, isNone } from '../distortions';
 import { type EvaluationRow, Z } from '../evaluation/evaluate';
 import { CLEAN, type CountedReport, type Measured, reportSummary } from '../evaluation/report-measures';
@@ -19,12 +19,12 @@ import {
 import { SettingCurves, seedsText } from './panel-curves';
 import { studyOf } from './studies';
 
-/** A treatment's runs, one a seed, that were tested on all fifteen corruptions of the benchmarks. */
+/** A treatment's runs, one for each seed, that were tested on all fifteen corruptions of the benchmarks. */
 interface TreatmentRuns {
-  /** As in the legends: `ST (σ=0.215, α=10)`. */
+  /** As in the paper's legends: `ST (σ=0.215, α=10)`. */
   readonly label: string;
   readonly runs: readonly RunRecord[];
-  /** Of each run. */
+  /** One for each run. */
   readonly reports: readonly CountedReport[];
 }
 
@@ -32,16 +32,16 @@ const measureNames = ['clean', 'corrupted', 'mCE', 'relativeMCE'] as const;
 
 /** A treatment of the study `after`, over its seeds. */
 export interface CorruptedTreatment extends TreatmentRuns {
-  /** The counts of all seeds together, as `gainHeatMap` takes them. */
+  /** The counts of all seeds added up, as `gainHeatMap` takes them. */
   readonly report: CountedReport;
   /**
    * The measures of `reportSummary`, averaged over the seeds; errors are divided by those of the baseline of the same seed.
-   * The 95 % intervals cover other images and, from two seeds on, other seeds: their deviation is pooled over the treatments.
+   * The 95 % intervals cover the choice of images and, from two seeds on, that of seeds, pooled over the treatments.
    */
   readonly measures: Readonly<Partial<Record<(typeof measureNames)[number], Measured>>>;
 }
 
-/** The treatments of the study `after`, the baseline first, as far as they are computed. */
+/** Returns the computed treatments of the study `after`, the baseline first. */
 export function corruptedTreatments(laboratory: Laboratory): readonly CorruptedTreatment[] {
   const all = testedIn(laboratory);
   const summaries = all.map((one) => paired(one, all[0]).map(([own, base]) => reportSummary(own, base)));
@@ -60,9 +60,9 @@ export function corruptedTreatments(laboratory: Laboratory): readonly CorruptedT
 }
 
 /**
- * Says which treatments of the study `after` surely make fewer errors on corrupted pictures than the control, and which more,
- * paired by seed and corrected for their number (Holm); then under which corruptions each gains most over the baseline, and
- * least. The control was trained on for as many epochs, without a method.
+ * Says which treatments of the study `after` surely make fewer or more errors on corrupted pictures than the control, paired
+ * by seed and corrected for their number (Holm); then under which corruptions each gains most and least over the baseline.
+ * The control is the baseline trained for as many further epochs, without a method.
  */
 export function corruptionFindings(laboratory: Laboratory): Markdown {
   const [baseline, ...others] = testedIn(laboratory);
@@ -131,7 +131,7 @@ function corruptionReport({ record, rows }: RunResult): CountedReport | undefine
   };
 }
 
-/** The reports of two treatments by the seeds that both have. */
+/** Pairs the reports of two treatments by the seeds that both have. */
 function paired(one: TreatmentRuns, other: TreatmentRuns) {
   return one.runs.flatMap(({ spec }, at) => {
     const place = other.runs.findIndex((run) => run.spec.seed === spec.seed);
@@ -139,7 +139,7 @@ function paired(one: TreatmentRuns, other: TreatmentRuns) {
   });
 }
 
-/** Adds up what several seeds counted, where all of them did. */
+/** Adds up the counts of several seeds, for the tests that all of them have. */
 function together([first, ...others]: readonly CountedReport[]): CountedReport {
   const rows = first.rows.flatMap(({ distortion, strength, seed, correct, total }): EvaluationRow[] => {
     const same = others.map(({ rows }) =>
@@ -154,8 +154,8 @@ function together([first, ...others]: readonly CountedReport[]): CountedReport {
 }
 
 /**
- * Means over seeds. How far seeds differ is pooled over all: what is left once the means of treatments and seeds are taken
- * out, since all of a seed are divided by the same network; and that one would be another with another seed, too.
+ * Averages over seeds. The variance of seeds is pooled over all treatments: what is left once the means of treatments and
+ * seeds are removed (one network's errors divide all of a seed). It counts twice, since that network varies as well.
  */
 function means(all: readonly (readonly Measured[])[]): readonly Uncertain[] {
   const values = all.map((seeds) => seeds.map(({ value }) => value));
@@ -164,9 +164,9 @@ function means(all: readonly (readonly Measured[])[]): readonly Uncertain[] {
   const { squares, freedom } = most > 1 ? twoWayResiduals(whole) : { squares: 0, freedom: 0 };
   const ofSeeds = freedom > 0 ? (2 * squares) / freedom : Number.POSITIVE_INFINITY;
   return all.map((seeds, at) => {
-    // At most: all seeds see the same images.
+    // An upper bound: all seeds are tested on the same images.
     const images = mean(seeds.map(({ low, high }) => ((high - low) / (2 * Z)) ** 2));
-    const isByItself = images < 1e-20; // its errors are divided by its own, whatever the seed
+    const isByItself = images < 1e-20; // errors divided by themselves, the same with every seed
     return {
       value: mean(values[at]),
       variance: { images, seeds: isByItself ? 0 : ofSeeds / seeds.length },

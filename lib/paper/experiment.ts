@@ -1,4 +1,4 @@
-/** What an experiment of one's own came to: curves and paired gains, as of the paper's. */
+/** Results of a user-defined experiment: curves and paired gains, as for the paper's figures. */
 import { distortionNamed, type Strength, strengthText } from '../distortions';
 import { ArgumentError, DataError } from '../io/errors';
 import type { Laboratory } from '../runs/laboratory';
@@ -19,16 +19,16 @@ import { type NamedCurve, SettingCurves } from './panel-curves';
 type Shown = ReturnType<Laboratory['shown']>;
 
 /**
- * The curves of an experiment at one of its tests, those that are there: baseline, control, treatments.
+ * Returns the computed curves of an experiment at one of its tests: baseline, controls, treatments.
  *
- * @throws ArgumentError if it is no experiment, has no such test, or the test is a composition, whose strengths have no
- *   place on one axis; DataError if nothing is there
+ * @throws ArgumentError if the laboratory's preset is no experiment or has no such test, or if the test is a composition,
+ *   whose strengths do not fit on one axis; DataError if no run was tested
  */
 export function experimentCurves(laboratory: Laboratory, test: string): readonly NamedCurve[] {
   return curvesIn(laboratory.shown(), test);
 }
 
-/** {@link experimentCurves}, with the titles that their labels begin with. */
+/** As {@link experimentCurves}, with the title that each label begins with. */
 function curvesIn({ preset, results }: Shown, test: string) {
   const found = preset.own?.tests.find(({ distortion }) => distortion === test);
   if (preset.own === undefined || found === undefined || found.strengths.some(Array.isArray)) {
@@ -52,7 +52,7 @@ function curvesIn({ preset, results }: Shown, test: string) {
   });
 }
 
-/** How much better a setting is than another at one strength: a difference of accuracies, 0..1. */
+/** How much better a treatment is than its control at one strength: a difference of accuracies, −1..1. */
 export interface Gain {
   /** The treatment: `ST (σ=0.215, α=10)`. */
   readonly label: string;
@@ -60,12 +60,12 @@ export interface Gain {
   /** `σ=0.1` */
   readonly at: string;
   readonly gain: number;
-  /** The 95 % interval; infinite as long as every setting has one seed alone. */
+  /** The 95 % interval; infinite while every setting has only one seed. */
   readonly low: number;
   readonly high: number;
-  /** Sure after the correction for the number of comparisons in this table (Holm): of a gain, or of a loss. */
+  /** Whether it is surely a gain or a loss, corrected for the number of comparisons in this table (Holm). */
   readonly verdict: Direction;
-  /** Seeds that both have, and test images. */
+  /** Number of seeds that both have, and number of test images. */
   readonly seeds: number;
   readonly images: number;
 }
@@ -73,7 +73,7 @@ export interface Gain {
 /**
  * Computes what each treatment gains over the control of as many epochs, at each strength, paired by seed and image.
  *
- * @throws as {@link experimentCurves}; DataError where a control is not there
+ * @throws as {@link experimentCurves}; DataError if a control is missing
  */
 export function experimentGains(laboratory: Laboratory, test: string): readonly Gain[] {
   const shown = laboratory.shown(); // reads the store

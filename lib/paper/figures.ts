@@ -5,25 +5,25 @@ import type { Preset, Treatment } from '../runs/presets';
 import type { Reading } from '../training/methods';
 import { thinned } from './thinned';
 
-/** Runs that differ in their hyperparameters alone: a row of Table 2, from which a curve is chosen. */
+/** Runs that differ only in their hyperparameters: a row of Table 2, from which a curve is chosen. */
 export interface Family {
   readonly method: 'DA' | 'ST' | 'ST-sym' | 'AT';
   /** Name of the training distortion. */
   readonly training: TrainingName;
-  /** DA's p. Default: both of the grid. */
+  /** DA's p. Default: both values of the grid. */
   readonly probability?: number;
   /** Trained for twice the epochs: the paper's DA20. */
   readonly extended?: true;
-  /** Of Eq. 5, for ST and ST-sym. Default: the default one. */
+  /** How Eq. 5 is read, for ST and ST-sym. Default: `DEFAULT_READING`. */
   readonly reading?: Partial<Reading>;
 }
 
 export type TrainingName = DistortionName | 'rotation+gaussian-noise';
 
-/** A curve of a panel: of a family, the setting that does best or worst at one test strength. */
+/** A curve of a panel: the setting of a family that does best or worst at one test strength. */
 export interface CurveRule extends Family {
   readonly pick: 'best' | 'worst';
-  /** The test strength that decides. Default: the practical one (the paper's rule, no model selection). */
+  /** The test strength that decides. Default: the practical one, as in the paper (section 5). */
   readonly at?: number;
 }
 
@@ -34,13 +34,13 @@ export interface Panel {
   readonly figure: FigureName;
   readonly training: readonly TrainingName[];
   readonly test: DistortionName;
-  /** In the order of the legend; the baseline comes first and is not named. */
+  /** In the order of the legend, without the baseline, which always comes first. */
   readonly curves: readonly CurveRule[];
-  /** The grey band: from the lowest to the highest of all these runs. */
+  /** The grey band reaches from the lowest to the highest accuracy of all runs of these families. */
   readonly band: readonly Family[];
 }
 
-/** What a panel tests, or a study, which chooses no curves. */
+/** What a panel or a study tests; a study chooses no curves. */
 export type Tested = Pick<Panel, 'test'> & Partial<Pick<Panel, 'curves'>>;
 
 /** A notebook's figure: a panel of Figures 1 to 3, or a whole figure of the supplement. */
@@ -50,11 +50,11 @@ export type FigureName = `fig${1 | 2 | 3}${'a' | 'b'}` | `supplement-${1 | 2 | 3
 const ALPHAS = [0.01, 0.316, 10] as const;
 const PROBABILITIES = [0.5, 1] as const;
 
-/** Training distortions that are named often. */
+/** Names of training distortions that occur often. */
 export const GAUSS = 'gaussian-noise';
 export const BOTH = 'rotation+gaussian-noise';
 
-/** The families of the methods, of DA with both p or with one; DA20 is trained for twice the epochs. */
+/** A family for each method. DA has the given p, or else both; DA20 is trained for twice the epochs. */
 export const st = (training: TrainingName): Family => ({ method: 'ST', training });
 export const sym = (training: TrainingName): Family => ({ method: 'ST-sym', training });
 export const at = (training: TrainingName): Family => ({ method: 'AT', training });
@@ -65,7 +65,7 @@ export const da = (training: TrainingName, probability?: number): Family => ({
 });
 export const da20 = (training: TrainingName): Family => ({ ...da(training), extended: true });
 
-/** ST, and where the reference image is not special (section 2) ST-sym as well. */
+/** ST, and ST-sym as well where the reference image is not special (section 2). */
 export const stabilityOf = (training: TrainingName): readonly Family[] =>
   distortionNamed(training).category === 'noise' ? [st(training)] : [st(training), sym(training)];
 
@@ -74,7 +74,7 @@ const bestAndWorst = (family: Family): readonly CurveRule[] => [best(family), { 
 /** The best and the worst of each method with a training distortion. */
 const compared = (training: TrainingName) => [...stabilityOf(training), da(training)].flatMap(bestAndWorst);
 
-/** A panel whose band is all stability training with its first training distortion. */
+/** Makes a panel whose band is all stability training with its first training distortion. */
 const panel = (
   id: string,
   training: Panel['training'],
@@ -85,7 +85,7 @@ const panel = (
   return { id, figure, training, test, curves, band: stabilityOf(training[0]) };
 };
 
-/** The supplement: one training distortion a figure, each against the five test distortions. */
+/** The supplement: one training distortion for each figure, tested under five test distortions. */
 const SUPPLEMENT = ([GAUSS, 'thumbnail', 'rotation', 'random-crop', BOTH] as const).flatMap(
   (training, figure) =>
     ([GAUSS, 'jpeg', 'thumbnail', 'rotation', 'random-crop'] as const).map((test, place) =>
@@ -130,7 +130,7 @@ export const panels: readonly Panel[] = [
 /** The figures in the order of the paper. */
 export const figureNames: readonly FigureName[] = [...new Set(panels.map(({ figure }) => figure))];
 
-/** @throws ArgumentError if there is no figure of that name */
+/** Returns the panels of a figure. @throws ArgumentError if there is no figure of that name */
 export function panelsOf(figure: FigureName): readonly Panel[] {
   const found = panels.filter((panel) => panel.figure === figure);
   if (found.length > 0) return found;
@@ -139,12 +139,12 @@ export function panelsOf(figure: FigureName): readonly Panel[] {
   });
 }
 
-/** `Gaussian noise → JPEG`, as the paper titles its panels. */
+/** Titles a panel as the paper does: `Gaussian noise → JPEG`. */
 export function panelTitle({ training, test }: Pick<Panel, 'training' | 'test'>): string {
   return `${training.map((name) => distortionNamed(name).title).join(' or ')} → ${distortions[test].title}`;
 }
 
-/** The settings of a family: its distortion's training grid times its method's hyperparameters (Table 2). */
+/** Lists the settings of a family: its distortion's training grid times its method's hyperparameters (Table 2). */
 export function settingsOf(family: Family, preset: Preset): readonly Treatment[] {
   const { method, training, probability, extended, reading } = family;
   const probabilities = probability === undefined ? PROBABILITIES : [probability];
@@ -161,38 +161,38 @@ export function settingsOf(family: Family, preset: Preset): readonly Treatment[]
   });
 }
 
-/** A family whose stability loss is read in a certain way. */
+/** Sets the reading of Eq. 5 in a family; DA and AT have none and stay as they are. */
 export function readAs<F extends Family>(family: F, reading: Partial<Reading> | undefined): F {
   return reading && family.method.startsWith('ST') ? { ...family, reading } : family;
 }
 
-/** A panel whose stability losses are read in a certain way. */
+/** Sets the reading of Eq. 5 in all families of a panel that have a stability loss. */
 export function panelReadAs(panel: Panel, reading: Partial<Reading> | undefined): Panel {
   const read = <F extends Family>(family: F) => readAs(family, reading);
   return { ...panel, curves: panel.curves.map(read), band: panel.band.map(read) };
 }
 
-/** All families that a panel's curves and band are chosen from, each once. */
+/** Lists the families of a panel's curves and band, each once. */
 export function familiesOf({ curves, band }: Pick<Panel, 'curves' | 'band'>): readonly Family[] {
   return eachOnce([...curves.map(({ pick: _, at: __, ...family }) => family), ...band]);
 }
 
-/** Values without those that equal an earlier one. */
+/** Removes values whose JSON equals that of an earlier one. */
 export function eachOnce<T>(values: readonly T[]): readonly T[] {
   return [...new Map(values.map((value) => [JSON.stringify(value), value])).values()];
 }
 
-/** JPEG as training distortion is in Table 2, but in no panel. */
+/** Families trained with JPEG, which is in Table 2 but in no panel. */
 export const unpictured: readonly Family[] = [st('jpeg'), da('jpeg')];
 
-/** Every `testStride`-th of a test grid, its ends, the practical strength and those that decide which curves are chosen. */
+/** Returns every `testStride`-th test strength, both ends, the practical strength and those at which curves are chosen. */
 export function testStrengths(tested: Tested, { testStride }: Preset): readonly (number | null)[] {
   const { test, curves = [] } = tested;
   const { testGrid, practical }: TableDistortion = distortions[test];
   return thinned(testGrid, testStride, [practical, ...curves.flatMap(({ at }) => at ?? [])]);
 }
 
-/** Where several seeds are run: at the training strength nearest to the practical one on the axis, of two the weaker. */
+/** The training strengths to run with several seeds: on the axis, the nearest to the practical one (of two, the weaker). */
 export const PRACTICAL_TRAINING: Readonly<Record<TrainingName, number | readonly number[]>> = {
   'gaussian-noise': 0.0464,
   jpeg: 50,

@@ -1,4 +1,4 @@
-/** What a figure shows, in sentences whose numbers come from the records. */
+/** Says what a figure shows, in sentences whose numbers come from run records. */
 import { distortionNamed, distortions, strengthText } from '../distortions';
 import { Markdown } from '../notebook/mime';
 import type { Laboratory } from '../runs/laboratory';
@@ -12,36 +12,36 @@ import { accuracyAt, curvesOn } from './panel-curves';
 
 /** A method with one training distortion, and its families in the panel. */
 interface Contender {
-  /** `ST`; in a panel of several training distortions `ST on FGSM`. */
+  /** `ST`; in a panel with several training distortions, `ST on FGSM`. */
   readonly name: string;
   readonly families: readonly Family[];
 }
 
-/** A test strength at which gains are told. */
+/** A test strength at which gains are reported. */
 interface Place {
   /** `at the practical σ=0.05` */
   readonly words: string;
   /** `σ=0.05` */
   readonly short: string;
   readonly where: Where;
-  /** Of the strong one: the best is told as chosen there, too. */
+  /** Set at the strong place only: its strength, for which the best chosen there are reported, too. */
   readonly strong?: number | null;
 }
 
-/** A comparison at one place, as sentences tell it. */
+/** A comparison at one place, as the sentences report it. */
 interface Told extends Comparison {
   readonly place: Place;
   /** The method, `control` or `ST − DA`. */
   readonly name: string;
-  /** What is compared: `between` the best ST with the best DA, all others with the baseline. */
+  /** What is compared: in `between`, the best ST with the best DA; otherwise a curve with the baseline. */
   readonly kind: 'best' | 'chosen there' | 'between' | 'control';
-  /** Corrected for the number of comparisons of the panel (Holm). */
+  /** Corrected for the number of comparisons in the panel (Holm). */
   readonly verdict: Direction;
 }
 
 /**
  * Says what the panels of a figure show at one preset or several: gains over the baseline at the practical strength, at a
- * strong one and without distortion, ST beside DA, losses on clean pictures, what is undecided. Panels without runs are named.
+ * strong one and without distortion; ST against DA; losses on clean pictures; what is undecided. Names panels without runs.
  */
 export function findings(figure: FigureName, laboratories: Laboratory | readonly Laboratory[]): Markdown {
   const texts = [laboratories].flat().flatMap((laboratory) => {
@@ -58,7 +58,7 @@ export function findings(figure: FigureName, laboratories: Laboratory | readonly
   return new Markdown(texts.join('\n\n'));
 }
 
-/** What one panel shows at a preset, in Markdown; undefined where none of its runs is there. */
+/** Says what one panel shows at a preset, in Markdown; undefined until all runs of a method are computed. */
 export function findingOf(
   panel: Panel,
   preset: Preset,
@@ -117,7 +117,7 @@ export function findingOf(
   return [head, list.join('\n'), gainTable(places, told)].join('\n\n');
 }
 
-/** The methods of a panel in the order of its legend; further epochs and strengths of selection are left out. */
+/** Lists the methods of a panel in the order of its legend, without DA20 and curves chosen at another strength. */
 function contendersOf({ curves }: Panel): readonly Contender[] {
   const usual = curves.filter(({ pick, at, extended }) => pick === 'best' && at === undefined && !extended);
   const trainings = new Set(usual.map(({ training }) => training));
@@ -130,7 +130,7 @@ function contendersOf({ curves }: Panel): readonly Contender[] {
   return [...contenders].map(([name, families]) => ({ name, families }));
 }
 
-/** The practical strength, a strong one (where the baseline has lost half of what it had above chance), and none. */
+/** Lists the practical strength, a strong one (at which half of the baseline's accuracy above chance is lost), and none. */
 function placesOf(panel: Panel, preset: Preset, results: Results): readonly Place[] {
   const distortion = distortions[panel.test];
   const { none, practical } = distortion;
@@ -152,7 +152,7 @@ function placesOf(panel: Panel, preset: Preset, results: Results): readonly Plac
   ];
 }
 
-/** `At the practical ρ=30° ST (+13.5) and DA (+13.2) surely gain over the baseline.` Places with nothing sure share a sentence. */
+/** `At the practical ρ=30°, ST (+13.5) surely gains over the baseline.` Places with equal findings share a sentence. */
 function gainSentences(places: readonly Place[], bests: readonly Told[]): readonly string[] {
   const wordsOf = new Map<string, string[]>();
   for (const place of places) {
@@ -189,7 +189,7 @@ function intervalText({ low, high }: Comparison): string {
   return ` (${Number.isFinite(low) ? `${pointsText(low)} to ${pointsText(high)}` : 'one seed, no interval'})`;
 }
 
-/** Where the best ST is ahead of the best DA, where behind, and what would decide the rest, one of `among` differences. */
+/** Says where the best ST is ahead of the best DA or behind it, and what would decide the rest; `among` counts differences. */
 function betweenSentence(all: readonly Told[], among: number): string {
   const said = { better: 'surely ahead', worse: 'surely behind', undecided: 'undecided' };
   const parts = (Object.keys(said) as Direction[]).flatMap((direction) => {
@@ -207,7 +207,7 @@ function betweenSentence(all: readonly Told[], among: number): string {
   return parts.length > 0 ? `Best ST against best DA: ${parts.join('; ')}.` : '';
 }
 
-/** Which settings are surely below the baseline without distortion, corrected for their number. */
+/** Says which settings are surely below the baseline without distortion, corrected for their number (Holm). */
 function forgettingSentence(lost: readonly { readonly name: string; readonly all: Finding }[]): string {
   const there = lost.filter(({ all }) => all.length > 0);
   const every = there.flatMap(({ all }) => all);
@@ -222,7 +222,7 @@ function forgettingSentence(lost: readonly { readonly name: string; readonly all
   return `Settings that surely lose accuracy on clean pictures: ${listed(counts)}; ${most.sides?.[0]} loses most (${pointsText(most.estimate.value)}).`;
 }
 
-/** Lists the differences: a row for each method, for ST against DA and for the control; a column for each place. What is sure is bold. */
+/** Lists differences: a row for each method, for ST against DA and for the control; a column for each place; bold if sure. */
 function gainTable(places: readonly Place[], told: readonly Told[]): string {
   const columns = places.map((place) =>
     told.filter((one) => one.place === place && one.kind !== 'chosen there'),

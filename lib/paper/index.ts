@@ -1,4 +1,4 @@
-/** The paper's figures, tables and claims, from the records of runs. */
+/** The paper's figures, tables and claims, computed from the records of runs. */
 export { type CorruptedTreatment, corruptedTreatments, corruptionFindings } from './after';
 export {
   type ClaimDifference,

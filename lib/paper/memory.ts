@@ -1,4 +1,4 @@
-/** What a training step holds in memory: measured by `npm run bench:memory`, kept beside the results. */
+/** Peak memory of a training step, measured by `npm run bench:memory` and stored beside the results. */
 import { readFileSync } from 'node:fs';
 import { inProject } from '../io/project';
 import type { Precision } from '../model/resnet';
@@ -8,22 +8,22 @@ export interface MemoryMeasurement {
   readonly preset: string;
   readonly batchSize: number;
   readonly precision: Precision;
-  /** The processor's name: memory is that of the process, on a CPU, also where there is a card. */
+  /** Name of the CPU: memory is that of a process that trains on it, even on a machine with a GPU. */
   readonly device: string;
   readonly version: string;
-  /** Megabytes (10⁶ bytes) above the idle process at the peak, of each repeat: a process of its own. */
+  /** Peak megabytes (10⁶ bytes) above the idle process; one value for each repeat, which is a separate process. */
   readonly peaks: readonly { readonly method: string; readonly megabytes: readonly number[] }[];
 }
 
-/** Where measurements lie, a list with at most one a preset. */
+/** File of the measurements: a list with at most one for each preset. */
 export const MEMORY_FILE = inProject('data', 'results', 'memory.json');
 
-/** All measurements that ship. */
+/** Reads all measurements that ship. */
 export function readMemory(): readonly MemoryMeasurement[] {
   return JSON.parse(readFileSync(MEMORY_FILE, 'utf8'));
 }
 
-/** The measurement of a preset, undefined where there is none. */
+/** Returns the measurement of a preset; undefined if there is none. */
 export function memoryOf(preset: string): MemoryMeasurement | undefined {
   return readMemory().find((one) => one.preset === preset);
 }

@@ -1,4 +1,4 @@
-/** From records to curves: pure functions of what is on disk. */
+/** Turns run records into curves: pure functions of what is on disk. */
 import { type DistortionName, distortionNamed, distortions, strengthText } from '../distortions';
 import { accuracyInterval, type EvaluationRow } from '../evaluation/evaluate';
 import { DataError } from '../io/errors';
@@ -20,57 +20,57 @@ import {
   testStrengths,
 } from './figures';
 
-/** Accuracy at one test strength, of one run or over seeds; 0..1. */
+/** Accuracy at one test strength, of one run or over several seeds; 0..1. */
 export interface AccuracyPoint {
   readonly strength: number | null;
   /** Mean over the seeds. */
   readonly accuracy: number;
-  /** Of one run, the 95 % Wilson interval; of several seeds, from the lowest to the highest. */
+  /** For one run, the ends of its 95 % Wilson interval; for several seeds, the lowest and the highest accuracy. */
   readonly low: number;
   readonly high: number;
 }
 
-/** What a panel draws of a curve. */
+/** A curve of a panel: the chosen setting, and the rule that chose it. */
 export interface PanelCurve {
-  /** As the paper's legends: `best ST (σ=0.215, α=10)`. */
+  /** As in the paper's legends: `best ST (σ=0.215, α=10)`. */
   readonly label: string;
   readonly rule: CurveRule | 'baseline' | 'control';
-  /** The setting that was chosen. */
+  /** The chosen setting. */
   readonly chosen: SettingCurve;
 }
 
-/** One setting's accuracy against strength. */
+/** One setting's accuracy against test strength. */
 export interface SettingCurve {
   readonly treatment: Treatment;
   readonly runs: readonly RunRecord[];
-  /** Mean over the runs, at each test strength. */
+  /** One for each test strength: the mean over the runs. */
   readonly points: readonly AccuracyPoint[];
-  /** What was counted: of each run, in the order of the points. */
+  /** The counts of each run, in the order of the points. */
   readonly rows: readonly (readonly EvaluationRow[])[];
 }
 
 /** A setting's curve with the name that legends, tables and comparisons give it. */
 export interface NamedCurve {
-  /** As the paper's legends: `ST (σ=0.215, α=10), 3 seeds`. */
+  /** As in the paper's legends: `ST (σ=0.215, α=10), 3 seeds`. */
   readonly label: string;
   readonly curve: SettingCurve;
 }
 
-/** What is drawn of a panel: the curves that its rules choose, and the band of all stability training. */
+/** What a panel draws: the curves that its rules choose, and the band of all stability training. */
 export interface PanelCurves {
   readonly panel: Panel;
   /** Name of the preset. */
   readonly preset: string;
-  /** Accuracy of who guesses: 1 / C. */
+  /** Accuracy of random guessing: 1 / C. */
   readonly chance: number;
   readonly baseline: PanelCurve;
-  /** The baseline trained on, for as many epochs as the treatments: those that are there. */
+  /** The controls already computed: the baseline trained further, for as many epochs as the treatments. */
   readonly controls: readonly PanelCurve[];
-  /** Curves of the panel that can be chosen: of those families, every setting is there. */
+  /** The curves whose families are complete: every setting is computed. */
   readonly curves: readonly PanelCurve[];
-  /** From the lowest to the highest of all runs in the band; empty until they are all there. */
+  /** Lowest and highest accuracy of all runs in the band; empty until all of them are computed. */
   readonly band: readonly { readonly strength: number | null; readonly low: number; readonly high: number }[];
-  /** Settings that are there, of those the panel is made of. */
+  /** How many settings are computed, and how many the panel needs; both count the baseline, not the controls. */
   readonly computed: number;
   readonly wanted: number;
 }
@@ -94,13 +94,13 @@ function settingOf(
   return { treatment, runs: runs.map(({ record }) => record), points, rows: runs.map(({ rows }) => rows) };
 }
 
-/** The seeds that all of some curves have, in order. */
+/** Returns the seeds that all of the curves share, in order. */
 export function commonSeeds(curves: readonly SettingCurve[]): readonly number[] {
   const [first = [], ...others] = curves.map(({ runs }) => runs.map(({ spec }) => spec.seed));
   return first.filter((seed) => others.every((of) => of.includes(seed)));
 }
 
-/** Curves over the seeds that all of them have, so that no curve is another's luck; as they are where they have none. */
+/** Restricts curves to the seeds that all of them share, so that none wins by a lucky seed; unchanged if they share none. */
 export function ofCommonSeeds(curves: readonly SettingCurve[]): readonly SettingCurve[] {
   const seeds = commonSeeds(curves);
   if (seeds.length === 0) return curves;
@@ -113,13 +113,13 @@ export function ofCommonSeeds(curves: readonly SettingCurve[]): readonly Setting
   );
 }
 
-/** The seed of a curve, or the seeds that it is the mean of: `seed 0`, `mean of seeds 0, 1, 2`. */
+/** Names the seed of a curve, or the seeds that it averages: `seed 0`, `mean of seeds 0, 1, 2`. */
 export function seedsText({ runs }: Pick<SettingCurve, 'runs'>): string {
   const seeds = runs.map(({ spec }) => spec.seed);
   return seeds.length === 1 ? `seed ${seeds[0]}` : `mean of seeds ${seeds.join(', ')}`;
 }
 
-/** Where curves are taken from. */
+/** What curves are made from: the results of a preset at some strengths of a test distortion. */
 export interface CurveSource<Test extends string = DistortionName> {
   readonly results: Results;
   readonly preset: Preset;
@@ -127,7 +127,7 @@ export interface CurveSource<Test extends string = DistortionName> {
   readonly strengths: readonly (number | null)[];
 }
 
-/** The runs of each setting, by its {@link settingKey}; in the order of their seeds. */
+/** Groups runs by their {@link settingKey}, each group in the order of its seeds. */
 export function runsBySetting(results: Results): ReadonlyMap<string, readonly RunResult[]> {
   const bySetting = new Map<string, RunResult[]>();
   for (const result of [...results.values()].sort((a, b) => a.record.spec.seed - b.record.spec.seed)) {
@@ -137,7 +137,7 @@ export function runsBySetting(results: Results): ReadonlyMap<string, readonly Ru
   return bySetting;
 }
 
-/** The curves of a preset at one test distortion, each made once. */
+/** The curves of a preset at one test distortion, each computed once. */
 export class SettingCurves<Test extends string = DistortionName> {
   readonly #known = new Map<string, SettingCurve | undefined>();
   readonly #runs: ReadonlyMap<string, readonly RunResult[]>;
@@ -147,8 +147,8 @@ export class SettingCurves<Test extends string = DistortionName> {
   }
 
   /**
-   * A setting's accuracy from all its seeds that were tested at every one of the strengths, in the precision that has
-   * more of them; undefined if there is none.
+   * Returns a setting's accuracy over all seeds that were tested at every strength, in the precision that has more of them
+   * (bfloat16 if equal); undefined if there are none.
    */
   of(treatment: Treatment): SettingCurve | undefined {
     const key = JSON.stringify(treatment);
@@ -170,7 +170,7 @@ export class SettingCurves<Test extends string = DistortionName> {
     return runs.length > 0 ? settingOf(treatment, strengths, runs) : undefined;
   }
 
-  /** Of the settings of a family, the curves of those that are there, and those that are missing; in the grid's order. */
+  /** Returns the curves of a family's computed settings, and the settings that are missing; both in the grid's order. */
   ofFamily(family: Family): {
     readonly curves: readonly SettingCurve[];
     readonly missing: readonly Treatment[];
@@ -183,12 +183,12 @@ export class SettingCurves<Test extends string = DistortionName> {
   }
 }
 
-/** The curves of a preset at a panel's test and strengths. */
+/** Returns the curves of a preset at a panel's test distortion and strengths. */
 export function curvesOn(panel: Tested, preset: Preset, results: Results): SettingCurves {
   return new SettingCurves({ results, preset, test: panel.test, strengths: testStrengths(panel, preset) });
 }
 
-/** What a panel draws at a preset: undefined as long as there is no baseline. */
+/** Returns what a panel draws at a preset; undefined if its baseline is not computed. */
 export function panelCurves(panel: Panel, preset: Preset, results: Results): PanelCurves | undefined {
   const there = curvesOn(panel, preset, results);
   const baseline = there.of(BASELINE);
@@ -233,7 +233,7 @@ export function panelCurves(panel: Panel, preset: Preset, results: Results): Pan
   };
 }
 
-/** The curves of a figure's panels, from all finished runs. @throws DataError if there is not even a baseline */
+/** Returns the curves of a figure's panels, from all finished runs. @throws DataError if a panel has no baseline */
 export function figureCurves(figure: FigureName, laboratory: Laboratory): readonly PanelCurves[] {
   const { preset, results } = laboratory.shown();
   return panelsOf(figure).map((panel) => {
@@ -246,8 +246,8 @@ export function figureCurves(figure: FigureName, laboratory: Laboratory): readon
 }
 
 /**
- * The setting that is best or worst at the deciding strength; of equals, the first. It is chosen by the seeds that all
- * settings have: one with a single lucky seed would beat those with several.
+ * Returns the setting that is best or worst at the deciding strength, the first of equals. Only seeds that all settings
+ * share count: otherwise a setting with a single lucky seed would beat those with several.
  */
 export function choose(
   settings: readonly SettingCurve[],
@@ -260,19 +260,19 @@ export function choose(
   return settings[scores.indexOf(Math.max(...scores))];
 }
 
-/** Which point of a curve is at a strength. @throws RangeError if it was not tested there */
+/** Returns the index of a curve's point at a strength. @throws RangeError if the curve was not tested there */
 export function placeOf({ points }: Pick<SettingCurve, 'points'>, strength: number | null): number {
   const place = points.findIndex((point) => point.strength === strength);
   if (place < 0) throw new RangeError(`The curve was not tested at ${strength}.`);
   return place;
 }
 
-/** The accuracy of a curve at a strength, 0..1. @throws RangeError if it was not tested there */
+/** Returns the accuracy of a curve at a strength, 0..1. @throws RangeError if the curve was not tested there */
 export function accuracyAt(curve: Pick<SettingCurve, 'points'>, strength: number | null): number {
   return curve.points[placeOf(curve, strength)].accuracy;
 }
 
-/** As the paper's legends: `best ST (σ=0.215, α=10)`. */
+/** Labels a curve as the paper's legends do: `best ST (σ=0.215, α=10)`. */
 export function curveLabel(rule: CurveRule, { treatment }: SettingCurve): string {
   const { pick, at, method, extended, training } = rule;
   const epochs = extended ? ', twice the epochs' : '';
@@ -281,8 +281,8 @@ export function curveLabel(rule: CurveRule, { treatment }: SettingCurve): string
 }
 
 /**
- * What a figure is made of beside baseline and control. `passes`: images, forward and back, for one setting; `computed`: how
- * many settings are there, in each panel that has the family.
+ * Lists the families of a figure; baseline and control belong to none. `passes`: images sent forward and back to train one
+ * setting; `computed`: how many of its settings are computed, in each panel that has the family.
  */
 export function figureFamilies(figure: FigureName, preset: Preset, results: Results) {
   const panels = panelsOf(figure).map((panel) => ({
@@ -305,12 +305,12 @@ export function figureFamilies(figure: FigureName, preset: Preset, results: Resu
   });
 }
 
-/** How many settings of each panel are there: `1a: 31 of 31; 1b: 3 of 17`. */
+/** Says how many settings of each panel are computed: `1a: 29 of 29; 1b: 3 of 16`. */
 export function settingsComputed(panels: readonly PanelCurves[]): string {
   return panels.map(({ panel, computed, wanted }) => `${panel.id}: ${computed} of ${wanted}`).join('; ');
 }
 
-/** Where and when the curves of some panels were computed, and how many of their settings. */
+/** Says how many settings of some panels are computed, and when and where their curves were. */
 export function provenance(panels: readonly PanelCurves[]): string {
   const runs = panels.flatMap(({ baseline, curves }) =>
     [baseline, ...curves].flatMap(({ chosen }) => chosen.runs),
@@ -318,7 +318,7 @@ export function provenance(panels: readonly PanelCurves[]): string {
   return [`Settings computed: ${settingsComputed(panels)}.`, ...computedText(runs)].join('\n');
 }
 
-/** When runs were computed, from which pictures, on what, and by which version, in lines. */
+/** Says, in lines, when runs were computed, from which pictures, on which devices and by which version. */
 export function computedText(runs: readonly RunRecord[]): readonly string[] {
   const distinct = (of: (run: RunRecord) => string, between = ', ') =>
     [...new Set(runs.map(of))].sort().join(between);

@@ -1,4 +1,4 @@
-/** Studies beside the paper's figures: the readings of Eq. 5, the weight of its divergence, and what came after. */
+/** Studies beside the paper's figures: the readings of Eq. 5, the weight of its divergence, and later methods. */
 import { corruptions, type DistortionName, distortionNamed, type Strength } from '../distortions';
 import type { Laboratory } from '../runs/laboratory';
 import { BASELINE, CONTROL, type Preset, type Treatment } from '../runs/presets';
@@ -11,10 +11,10 @@ export const studyNames = ['readings', 'weight', 'after'] as const;
 /** The name of a study: one of {@link studyNames}. */
 export type StudyName = (typeof studyNames)[number];
 
-/** A run of a study. */
+/** A setting of a study: what is trained, and what it is tested with. */
 export interface StudySetting {
   readonly treatment: Treatment;
-  /** Names of the distortions it is tested with; a curve is of the first. */
+  /** Names of the test distortions; {@link studyCurves} uses the first. */
   readonly tests: readonly string[];
 }
 
@@ -25,7 +25,7 @@ const readings: readonly Reading[] = (['mean', 'sum'] as const).flatMap((diverge
   ),
 );
 
-/** Where the readings are compared: strong distortions, and the paper's largest α, at which they differ most. */
+/** The readings are compared at the paper's largest α and with strong distortions, where they differ most. */
 const READINGS_ALPHA = 10;
 const PLACES: readonly NamedDistortion[] = [
   { name: GAUSS, strength: 0.215 },
@@ -33,14 +33,14 @@ const PLACES: readonly NamedDistortion[] = [
   { name: 'rotation', strength: 90 },
 ];
 
-/** Weights of the summed divergence, 0.001 to 10 in half decades. */
+/** Weights of the summed divergence, from 0.001 to 10 in steps of half a decade. */
 const WEIGHTS: readonly number[] = [0.001, 0.00316, 0.01, 0.0316, 0.1, 0.316, 1, 3.16, 10];
 
-/** Tests of the study of what came after: noise, an attack, and the corruptions, the extra ones too. */
+/** Test distortions of the study `after`: noise, an attack, and all corruptions, including the extra ones. */
 const AFTER_TESTS: readonly string[] = [GAUSS, 'fgsm', ...corruptions.map(({ name }) => name)];
 
 /**
- * Trains with noise, with rotations, with both and with FGSM by the paper's methods; then by AugMix with its loss, and by
+ * Treatments of the study `after`: the paper's methods with noise, rotation, both and FGSM; then AugMix with its loss, and
  * TRADES, each with the α of its own paper.
  */
 const AFTER: readonly Treatment[] = [
@@ -62,7 +62,7 @@ const AFTER: readonly Treatment[] = [
   },
 ];
 
-/** The runs of a study; each is done for every seed asked for. */
+/** Lists the settings of a study; a sweep runs each of them with every seed that it is given. */
 export function studyOf(name: StudyName): readonly StudySetting[] {
   if (name === 'after') return AFTER.map((treatment) => ({ treatment, tests: AFTER_TESTS }));
   const setting = (distortion: NamedDistortion, alpha: number, reading: Reading): StudySetting => ({
@@ -75,14 +75,14 @@ export function studyOf(name: StudyName): readonly StudySetting[] {
   return noises.flatMap((noise) => WEIGHTS.map((alpha) => setting(noise, alpha, AS_PRINTED)));
 }
 
-/** The strengths at which a study tests with a distortion: as the figures do, and every severity of a corruption. */
+/** Returns the strengths at which a study tests a distortion: those of the figures, or every severity of a corruption. */
 export function studyStrengths(test: string, preset: Preset): readonly Strength[] {
   const isCorruption = corruptions.some(({ name }) => name === test);
   if (isCorruption) return distortionNamed(test).testGrid.slice(1);
   return testStrengths({ test: test as DistortionName }, preset);
 }
 
-/** A study's runs and what was counted of them, as far as they are there. */
+/** Returns the settings of a study, with the curves of those that are computed. */
 export function studyCurves(
   name: StudyName,
   laboratory: Laboratory,

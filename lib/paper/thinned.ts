@@ -1,6 +1,6 @@
 /**
- * Takes every `stride`-th of some strengths, the last, and those of `kept`. It has a file of its own, since that of the
- * figures would load a schema library into every plot.
+ * Returns every `stride`-th strength, the last one, and those in `kept`. It is not in `figures.ts`, because that file would
+ * load a schema library into every plot.
  */
 export function thinned<S>(strengths: readonly S[], stride: number, kept: readonly S[]): readonly S[] {
   return strengths.filter(

@@ -1,4 +1,4 @@
-/** Charts of numbers that a notebook has counted itself, in the style of the figures. */
+/** Charts of numbers that a notebook has computed itself, in the style of the figures. */
 import { ArgumentError } from '../io/errors';
 import { Figure } from './figure';
 import { baseLayout, chartLooks, escapeMarkup, figureTitle, font, type Look, looksOf } from './style';
@@ -6,40 +6,40 @@ import { baseLayout, chartLooks, escapeMarkup, figureTitle, font, type Look, loo
 /** A line of a {@link lineChart}. */
 export interface ChartLine {
   readonly name: string;
-  /** Plotly leaves out null. */
+  /** Plotly skips `null`. */
   readonly x: readonly (number | null)[];
-  /** As many as `x`. Where it is not finite, or not above 0 on a logarithmic axis, there is a gap. */
+  /** As many as `x`. A value that is not finite, or not above 0 on a logarithmic axis, leaves a gap. */
   readonly y: readonly number[];
-  /** The ends of an interval about each `y`. Default: none. */
+  /** The ends of an interval around each `y`. Default: none. */
   readonly low?: readonly number[];
   readonly high?: readonly number[];
-  /** A method, whose colour and mark it takes; or a colour, `#rrggbb`. Default: the next of {@link chartLooks}. */
+  /** A method, whose colour and marker it takes; or a colour, `#rrggbb`. Default: the next of {@link chartLooks}. */
   readonly look?: string;
-  /** How the marks are joined; `none`: not at all. A broken line has no marks. Default: `solid`. */
+  /** How the points are joined; `none` draws markers alone. Dashed and dotted lines have no markers. Default: `solid`. */
   readonly dash?: 'solid' | 'dash' | 'dot' | 'none';
-  /** What stands beside each mark. Default: nothing. */
+  /** Text beside each point. Default: none. */
   readonly labels?: readonly string[];
 }
 
-/** An axis: what it counts, with its unit; and how it is divided. */
+/** An axis: what it shows, with the unit, and its scale. */
 export interface ChartAxis {
   readonly title: string;
   /** Default: false. */
   readonly isLogarithmic?: boolean;
-  /** Its two ends, in its own unit. Default: zero and the largest value; of a logarithmic one, the least and the largest. */
+  /** Its two ends, in its own unit. Default: around all values; a linear y axis includes zero. */
   readonly range?: readonly [low: number, high: number];
-  /** Where it is labelled. Default: where Plotly finds good. */
+  /** The values to label. Default: Plotly's choice. */
   readonly ticks?: readonly number[];
 }
 
-/** Of more points than this, marks would be a line of their own. */
+/** A line of more points than this has no markers: they would touch one another. */
 const MOST_MARKS = 24;
 
 /**
- * Lines over numbers. A single one has no legend.
+ * Draws lines over numbers. A single one has no legend.
  *
- * @param axes With them the size in CSS pixels.
- * @throws ArgumentError if a line has not as many of anything as `x`
+ * @param axes Both axes, and the size in CSS pixels. Default: 720 × 360.
+ * @throws ArgumentError if a line's values differ in number, or a colour is not `#rrggbb`
  */
 export function lineChart(
   title: string,
@@ -81,23 +81,23 @@ export function lineChart(
   });
 }
 
-/** What a {@link barChart} counts: a panel of bars. */
+/** A measure that a {@link barChart} shows as a panel of bars. */
 export interface ChartMeasure {
   /** With its unit. */
   readonly name: string;
-  /** One a bar. */
+  /** One for each bar. */
   readonly values: readonly number[];
-  /** What stands beside a bar. Default: its value, in three digits. */
+  /** Text beside a bar. Default: its value, to three significant digits. */
   readonly label?: (value: number, bar: number) => string;
-  /** Where the panel ends. Default: at its largest value. */
+  /** The largest value that the panel has room for. Default: the largest of `values`. */
   readonly max?: number;
 }
 
 /**
- * Horizontal bars, the first on top; a panel for each measure, side by side.
+ * Draws horizontal bars, the first on top, in a panel for each measure, side by side.
  *
- * @param looks Of each bar: a method, for its colour, or a colour, `#rrggbb`. Default: the same for all.
- * @throws ArgumentError if a measure has not as many values as there are bars
+ * @param looks One for each bar: a method, whose colour it takes, or a colour, `#rrggbb`. Default: the same for all.
+ * @throws ArgumentError if a measure has not one value for each bar, or a colour is not `#rrggbb`
  */
 export function barChart(
   title: string,
@@ -166,7 +166,7 @@ function lookOf(look: string | undefined, at: number): Look {
   throw new ArgumentError(`A colour of a chart must be #rrggbb, but got "${look}".`);
 }
 
-/** Numbers that an axis has a place for; null for others. */
+/** Replaces numbers that an axis cannot show with null. */
 function shownOn({ isLogarithmic }: ChartAxis, values: ChartLine['x']): ChartLine['x'] {
   return values.map((value) =>
     Number.isFinite(value) && (!isLogarithmic || Number(value) > 0) ? value : null,
@@ -175,7 +175,7 @@ function shownOn({ isLogarithmic }: ChartAxis, values: ChartLine['x']): ChartLin
 
 function axisOf({ title, isLogarithmic = false, range, ticks }: ChartAxis, values: ChartLine['x'] = []) {
   const powers = values.map((value) => Math.log10(Number(value))).filter(Number.isFinite);
-  const hasPower = powers.length === 0 || Math.ceil(Math.min(...powers)) <= Math.max(...powers); // of ten
+  const hasPower = powers.length === 0 || Math.ceil(Math.min(...powers)) <= Math.max(...powers); // a power of ten is in range
   const isInPowers = isLogarithmic && hasPower;
   return {
     title: { text: escapeMarkup(title), standoff: 8 },
@@ -203,7 +203,7 @@ function checkLength(of: string, name: string, values: readonly unknown[], expec
   });
 }
 
-/** Three digits, and all of those before the point. */
+/** Writes a number with three significant digits, and all those before the decimal point. */
 function numberText(value: number): string {
   if (!Number.isFinite(value)) return '–';
   if (Math.abs(value) >= 1000) return Math.round(value).toLocaleString('en');

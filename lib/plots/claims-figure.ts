@@ -18,14 +18,14 @@ import {
 } from './style';
 import { textWidth, wrapped } from './text-box';
 
-/** What was found of the claims at one preset. */
+/** The results of the claims at one preset. */
 export interface CheckedClaims {
-  /** Of the preset. */
+  /** Name of the preset. */
   readonly name: string;
   readonly found: readonly ClaimResult[];
 }
 
-/** A difference in its place on the page. */
+/** A difference and its place in the figure. */
 interface Mark extends ClaimDifference {
   readonly preset: string;
   readonly verdict: Verdict;
@@ -43,7 +43,7 @@ const margin = { right: 30, title: 40, legendRow: 20, bottom: 60 };
 
 /**
  * Draws the differences that decide each claim, or keep it undecided, with their 95 % intervals, preset by preset (a
- * forest plot). Green is where the claim has them: an interval inside bears it out, one outside contradicts it.
+ * forest plot). Green is the claimed range: an interval inside it bears the claim out, one outside contradicts it.
  */
 export function claimsFigure(checks: readonly CheckedClaims[]): Figure {
   let top = 0;
@@ -62,7 +62,7 @@ export function claimsFigure(checks: readonly CheckedClaims[]): Figure {
     const marks = drawn.map(
       (one, at): Mark => ({ ...one, y: middle + (at - (drawn.length - 1) / 2) * markHeight }),
     );
-    // Of another unit, or without runs: said in words.
+    // Differences in another unit, and claims without runs, are put into words.
     const told = there.map(
       (one) => `${differenceText(one).replace(/^.*: /, '')}, ${one.verdict} (${one.preset})`,
     );
@@ -169,7 +169,7 @@ function trace(name: string, marks: readonly Mark[], verdict: Verdict, isOpen: b
   };
 }
 
-/** The range in which a claim puts a difference, cut off at the ends of the axis. */
+/** Draws the range in which a claim puts a difference, cut off at the ends of the axis. */
 function zone([low, high]: readonly [number, number], y: number, [from, to]: readonly [number, number]) {
   return {
     layer: 'below',

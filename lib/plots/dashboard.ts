@@ -1,4 +1,4 @@
-/** Where a sweep stands, as one picture that is drawn again and again. */
+/** Shows the progress of a sweep, redrawn in place. */
 import { setTimeout as wait } from 'node:timers/promises';
 import { currentKernel } from '../notebook/client';
 import { onePlace } from '../notebook/display';
@@ -12,32 +12,32 @@ import { duration } from './duration';
 import { escapeMarkup, percent } from './style';
 import { type Row, resultsTable } from './table';
 
-/** What a sweep computes, and how often its dashboard is drawn. */
+/** What a sweep computes, and how often its dashboard is redrawn. */
 export interface DashboardOptions extends Omit<SweepOptions, 'engine'> {
-  /** Does the sweep here. Default: none, one only looks at what other processes do. */
+  /** Runs the sweep here. Default: none; the dashboard only watches other processes. */
   readonly engine?: Engine;
-  /** Seconds between two looks. Default: 3. */
+  /** Seconds between two updates. Default: 3. */
   readonly everySeconds?: number;
-  /** Draws each look. Default: in one place of a notebook, in a terminal as a line where something changed. */
+  /** Shows each update. Default: in place in a notebook; in a terminal, a line when something has changed. */
   readonly show?: (view: SweepView) => void | Promise<void>;
 }
 
-/** So much of the time at most is spent on looking. */
+/** The share of the time that updates take at most. */
 const LOOKING_SHARE = 0.1;
 
 /**
- * Shows where a sweep stands and draws it again in place until all of it is whole. It is read from the store: the cell
- * can be run at any time, after the browser was closed or the kernel restarted, whichever process does the work. In a
- * terminal there is a line when something changes.
+ * Shows the progress of a sweep, redrawn in place until all of its runs are complete. It reads the store, so the cell can
+ * be run at any time: after the browser was closed or the kernel restarted, and whichever process does the work. In a
+ * terminal it prints a line when something changes.
  *
  * ```ts
- * await dashboard('all', { preset: 'laptop' }); // look
- * await dashboard(['fig1a'], { preset: 'laptop', engine: localEngine() }); // do what is missing, and look
+ * await dashboard('all', { preset: 'laptop' }); // watch
+ * await dashboard(['fig1a'], { preset: 'laptop', engine: localEngine() }); // compute what is missing, and watch
  * ```
  *
- * With an engine it ends with the engine's work, also where runs were given up. What it shows is a {@link SweepView}.
+ * With an engine it ends when the engine does, even if runs failed. What it shows is a {@link SweepView}.
  *
- * @throws the signal's reason when it aborts, as by the stop button; what was done stays
+ * @throws the signal's reason when it aborts, such as by the stop button; finished work is kept
  */
 export async function dashboard(
   figures: SweepSubject,
@@ -47,11 +47,11 @@ export async function dashboard(
   const stop = signal ? AbortSignal.any([signal, end.signal]) : end.signal;
   const work =
     engine && perform(sweep(figures, { ...plan, engine, signal: stop })).finally(() => end.abort());
-  work?.catch(() => {}); // told below
+  work?.catch(() => {}); // awaited and thrown below
   try {
     for (;;) {
       const isLast = stop.aborted;
-      if (isLast) await work?.catch(() => {}); // until its processes have written down where they stand
+      if (isLast) await work?.catch(() => {}); // first its processes save their state
       const started = performance.now();
       const status = sweepStatus(figures, plan);
       await show(new SweepView(status));
@@ -62,7 +62,7 @@ export async function dashboard(
       await wait(pause, undefined, { signal: stop }).catch(() => {});
     }
   } finally {
-    end.abort(); // where looking failed, the work ends, too
+    end.abort(); // if an update fails, the work ends, too
   }
 }
 
@@ -70,7 +70,7 @@ async function perform(events: AsyncIterable<unknown>): Promise<void> {
   for await (const _ of events);
 }
 
-/** Draws views in one place of a notebook, or as lines of a terminal. */
+/** Shows views in place in a notebook, or as lines in a terminal. */
 function place(): (view: SweepView) => Promise<void> {
   const show = onePlace();
   let line = '';
@@ -81,15 +81,15 @@ function place(): (view: SweepView) => Promise<void> {
   };
 }
 
-/** A picture of where a sweep stands: `await display(new SweepView(sweepStatus('all', { preset: 'laptop' })))`. */
+/** The progress of a sweep, as HTML and text: `await display(new SweepView(sweepStatus('all', { preset: 'laptop' })))`. */
 export class SweepView {
-  /** @param at When it was looked at. */
+  /** @param at When the status was read. */
   constructor(
     readonly status: SweepStatus,
     readonly at = new Date(),
   ) {}
 
-  /** The same in one line, which changes with what happens and not with time. */
+  /** The same in one line, which changes with events and not with time. */
   get line(): string {
     const running = this.#of('running').map(
       (job) => `${job.job.title}, seed ${job.job.spec.seed} (${stage(job)})`,
@@ -123,11 +123,11 @@ export class SweepView {
   }
 
   get #percent(): string {
-    // Rounded down: 100 % is said of a whole sweep alone.
+    // Rounded down: only a complete sweep shows 100 %.
     return `${(Math.floor(1000 * this.status.share) / 10).toFixed(1)} %`;
   }
 
-  /** `, about 20 min to go`, or nothing where that is not known. */
+  /** `, about 20 min to go`, or an empty string if that is unknown. */
   get remaining(): string {
     const seconds = remainingSeconds(this.status, this.at);
     return seconds === undefined ? '' : `, about ${duration(seconds)} to go`;
@@ -169,12 +169,12 @@ function stage({ job: { spec }, epoch, tested, tests, trained }: JobStatus): str
   return trained ? `${tested} of ${tests} tests` : `${epoch} of ${spec.epochs} epochs`;
 }
 
-/** So many runs that were finished last say how fast the work goes. */
+/** The pace is estimated from at most this many runs, the last to be finished. */
 const LAST_RUNS = 12;
-/** A pause so many times the usual time between two ends is none of the work. */
+/** A gap of more than this many times the usual time between two ends is a pause, and not work. */
 const PAUSE = 5;
 
-/** Estimates the seconds to go from the pace of the last runs. @returns undefined while nobody works, and until two runs have ended since a pause */
+/** Estimates the seconds to go by the pace of the last runs; undefined if none is running or fewer than two ended since a pause. */
 export function remainingSeconds({ jobs, counts }: SweepStatus, now: Date): number | undefined {
   const ends = jobs
     .flatMap(({ job, state, trained }) =>

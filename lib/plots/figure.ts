@@ -12,7 +12,7 @@ import { baseConfig, escapeMarkup } from './style';
  */
 export class Figure {
   readonly payload: PlotlyPayload;
-  /** The same in words or as a text table: for terminals, for readers who do not see the picture, and for diffs. */
+  /** The same in words or as a text table: for terminals, for readers who cannot see the picture, and for diffs. */
   readonly text: string;
 
   constructor({ data, layout, config = baseConfig, text }: PlotlyPayload & Pick<Figure, 'text'>) {
@@ -20,19 +20,19 @@ export class Figure {
     this.text = text;
   }
 
-  /** The figure as an SVG document, drawn by plotly.js inside Node: no browser, no network. */
+  /** Returns the figure as an SVG document, drawn by plotly.js inside Node: no browser, no network. */
   async toSvg(): Promise<string> {
     const svg = await renderSvg(this.payload);
     return svg.replace('<svg ', `<svg role="img" aria-label="${escapeMarkup(this.text.split('\n', 1)[0])}" `);
   }
 
   /**
-   * Writes the figure to a file; its ending says as what.
+   * Writes the figure to a file in the format of its ending.
    *
-   * `.svg`, `.png` (twice the CSS pixels), or `.html`: one interactive page that holds plotly.js itself (10 MB) and
+   * `.svg`, `.png` (twice the CSS pixels), or `.html`: one interactive page that includes plotly.js (10 MB) and
    * needs no network.
    *
-   * @throws ArgumentError for another ending.
+   * @throws ArgumentError for any other ending.
    */
   save(path: string): Promise<void> {
     return saveAs(path, {
@@ -56,7 +56,7 @@ export class Figure {
   }
 }
 
-/** Writes a file as its ending asks, by one of `writers`. @throws ArgumentError for another ending */
+/** Writes a file by the one of `writers` for its ending. @throws ArgumentError for any other ending */
 export async function saveAs(
   path: string,
   writers: Readonly<Record<string, () => string | Uint8Array | Promise<string | Uint8Array>>>,

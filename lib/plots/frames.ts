@@ -1,5 +1,5 @@
 /**
- * Results as data frames of danfo: to filter, group, sort and describe them.
+ * Results as danfo data frames, to filter, group, sort and describe.
  *
  * ```ts
  * const runs = runsFrame(laboratory.results());
@@ -16,17 +16,17 @@ import { type NetworkForm, runTitle } from '../runs/spec';
 import { methodName, PAPER_MU } from '../training/methods';
 import { type Cell, ResultsTable, type Row } from './table';
 
-/** A data frame of danfo: `const runs: Frame = …` gives a type that can be named outside this project, too. */
+/** A danfo data frame, as a type that code outside this project can name, too: `const runs: Frame = …`. */
 export interface Frame extends DataFrame {}
 
-/** A frame is shown up to so many rows. */
+/** At most this many rows of a frame are shown. */
 const SHOWN = 20;
 
 /**
- * A danfo frame of rows, one object a row, that shows itself in a notebook, as all frames made from it do.
+ * Makes a danfo frame of rows, one object for each row. It and all frames derived from it show themselves in a notebook.
  *
- * Where a cell is empty, a column of numbers has NaN, which danfo leaves out of means (`null` it counts as 0), and any
- * other the empty text.
+ * An empty cell is NaN in a column of numbers, since danfo leaves NaN out of means but counts `null` as 0; in any other
+ * column it is the empty string.
  *
  * @param columns Default: every key of the rows.
  */
@@ -40,7 +40,7 @@ export function frame(rows: readonly Row[], columns?: readonly string[]): Frame 
   return new DataFrame(values, { columns: [...names] });
 }
 
-/** Loaded with the first frame: danfo takes half a second. */
+/** Loads danfo with the first frame, since that takes half a second. @throws UserError if it is not installed */
 function danfo(): typeof import('danfojs-node') {
   let loaded: typeof import('danfojs-node');
   try {
@@ -51,7 +51,7 @@ function danfo(): typeof import('danfojs-node') {
       cause,
     });
   }
-  // What danfo derives is of classes that it does not export; all of them inherit from this one.
+  // danfo's derived frames have classes that it does not export; all of them inherit from this one.
   (loaded.NDframe.prototype as NDframe & { [mimeBundle]?: () => MimeBundle })[mimeBundle] ??= bundle;
   return loaded;
 }
@@ -63,8 +63,8 @@ function bundle(this: NDframe): MimeBundle {
 }
 
 /**
- * All of a frame or series as a table: `frameTable(frame).save('runs.csv')`. danfo's own CSV does not quote commas.
- * An index of names, as that of `describe()`, becomes the first column.
+ * Makes a table of all of a frame or series: `frameTable(frame).save('runs.csv')`. danfo's own CSV does not quote commas.
+ * An index of names, such as that of `describe()`, becomes the first column.
  */
 export function frameTable({ columns, index, values, $isSeries }: NDframe): ResultsTable {
   const named = index.some((label) => typeof label === 'string');
@@ -83,7 +83,7 @@ function cellOf(value: unknown): Cell {
   return typeof value === 'number' || typeof value === 'boolean' ? value : String(value);
 }
 
-/** A table of some things with a column for each of `columns`, which says what a thing has there. */
+/** Makes a table with a row for each thing; each of `columns` returns the cell of a thing. */
 function tableOf<T>(
   things: readonly T[],
   columns: Readonly<Record<string, (thing: T) => Cell>>,
@@ -93,30 +93,30 @@ function tableOf<T>(
   return new ResultsTable(Object.keys(columns), rows);
 }
 
-/** A strength takes two columns: the second is that of the second part of a composition. */
+/** Returns one of a strength's two columns: the second is for the second part of a composition. */
 function part(strength: Strength | undefined, at: 0 | 1): Cell {
   return [strength].flat()[at];
 }
 
-/** A ResNet-18's width and stem; of one's own its name, and what tells it from others of that name. */
+/** Names a network: a ResNet-18 by width and stem; a custom one by its name and the hash of its graph. */
 const networkText = (network: NetworkForm) =>
   'width' in network ? `ResNet-18 ${network.width} ${network.stem}` : `${network.name} ${network.graph}`;
 
 /**
- * The finished runs in the order in which they ended, a row a run: what was trained, how, and what came of it.
+ * Lists the finished runs in the order in which they ended, a row for each: what was trained, how, and with what result.
  *
- * Columns: the run's id and its `title` as in the paper's legends; `method`; training `distortion`, `strength` and
- * `second strength` in the paper's units; `alpha` of ST, `p` of DA, `mu` of AT; `validation accuracy` of the best epoch,
- * 0..1; `seconds` of training and validation, `images/s` of training; `precision`, `device`, `version`, and the time at
- * which it `finished`, ISO 8601; `data set`, the `digest` of its pictures and how many of its `training images`, `network`, `epochs`
- * and `best epoch`.
+ * Columns: the id of the `run` and its `title` as in the paper's legends; `method`; training `distortion`, `strength` and
+ * `second strength` in the paper's units; `alpha` of ST and JSD, `p` of DA, `mu` of AT; `seed`; `data set` and the `digest`
+ * of its pictures; `network`; number of `training images`; `epochs` and `best epoch`; `validation accuracy` of the best
+ * epoch, 0..1; `seconds` of training and validation, `images/s` of training; `precision`, `device`, `version`; and the time
+ * at which it `finished`, ISO 8601.
  */
 export function runsFrame(results: Results): Frame {
   const { rows, columns } = runsTable(results);
   return frame(rows, columns);
 }
 
-/** {@link runsFrame} without danfo. */
+/** As {@link runsFrame}, without danfo. */
 export function runsTable(results: Results): ResultsTable {
   const records = [...results.values()].map(({ record }) => record);
   records.sort((a, b) => (a.finished < b.finished ? -1 : 1));
@@ -149,16 +149,16 @@ export function runsTable(results: Results): ResultsTable {
 }
 
 /**
- * Lists what was counted, a row for each run and test strength: the run's id, `title`, `epochs`, `data set` and its
- * `digest`, `network` and `seed`, the test `distortion` and its `strength` (none for images without JPEG), how many of `total`
- * test images were `correct`, and that as `accuracy`, 0..1.
+ * Lists the counts of all tests, a row for each run and test strength: the id of the `run`, `title`, `epochs`, `data set` and
+ * its `digest`, `network`, `seed`; the test `distortion`, its `strength` (empty for images without JPEG) and `second strength`;
+ * how many of `total` test images were `correct`, and that as `accuracy`, 0..1.
  */
 export function evaluationsFrame(results: Results): Frame {
   const { rows, columns } = evaluationsTable(results);
   return frame(rows, columns);
 }
 
-/** {@link evaluationsFrame} without danfo. */
+/** As {@link evaluationsFrame}, without danfo. */
 export function evaluationsTable(results: Results): ResultsTable {
   const counted = [...results.values()].flatMap(({ record, rows }) =>
     rows.map((row) => ({ ...row, run: record.id, title: runTitle(record.spec), spec: record.spec })),

@@ -1,4 +1,4 @@
-/** Accuracy on the corruptions as cells of colour. */
+/** Heat maps of the accuracy on corruptions. */
 import { corruptions } from '../distortions';
 import type { CountedReport } from '../evaluation/report-measures';
 import { mean } from '../paper/claims/statistics';
@@ -6,15 +6,15 @@ import { Figure } from './figure';
 import { baseLayout, escapeMarkup, figureTitle, font, percent } from './style';
 
 const SEVERITIES = [1, 2, 3, 4, 5];
-/** Red for what is lost, blue for what is gained. */
+/** Red for losses, blue for gains. */
 const LOSS_TO_GAIN = [
   [0, '#b2182b'],
   [0.5, '#f7f7f7'],
   [1, '#2166ac'],
 ];
-/** Side of a cell; the middles of neighbours are 1 apart. */
+/** Side of a cell; the centres of neighbours are 1 apart. */
 const CELL = 0.94;
-/** More columns than these are narrow, so that they fit into a page. */
+/** More columns than this are narrow, so that they fit on a page. */
 const FEW = 4;
 
 /** Lists a report's corruptions, the fifteen first: the accuracy at each severity in per cent, NaN where it was not counted. */
@@ -31,7 +31,7 @@ function accuracies({ rows }: CountedReport) {
     .filter(({ counted }) => counted.some(Number.isFinite));
 }
 
-/** The accuracy for each corruption and severity, as a picture. */
+/** Draws the accuracy at each corruption and severity. */
 export function reportHeatMap(report: CountedReport): Figure {
   return heatMap(accuracies(report), {
     title: report.network,
@@ -44,9 +44,9 @@ export function reportHeatMap(report: CountedReport): Figure {
 }
 
 /**
- * What each network gets right more than another, by corruption: points of the mean over the severities, as a picture.
+ * Draws how many points of accuracy each network gains over a baseline at each corruption, averaged over the severities.
  *
- * @param networks Their reports, of the same pictures, with what they are called in the figure.
+ * @param networks Their reports on the same pictures, with their names in the figure.
  */
 export function gainHeatMap(
   networks: readonly { readonly label: string; readonly report: CountedReport }[],
@@ -74,18 +74,18 @@ export function gainHeatMap(
   });
 }
 
-/** What stands around the cells. */
+/** What surrounds the cells. */
 interface HeatMapParts {
   readonly title: string;
   readonly text: string;
   readonly columns: readonly string[];
   readonly axis: string;
   readonly colours: { readonly cmin: number; readonly cmax: number; readonly colorscale: unknown };
-  /** What the colour bar says. */
+  /** Title of the colour bar; its last word is the unit. */
   readonly bar: string;
 }
 
-/** Rows of cells with their values. */
+/** Draws rows of cells with their values. */
 function heatMap(
   given: readonly { readonly title: string; readonly counted: readonly number[] }[],
   { title, text, columns, axis, colours, bar }: HeatMapParts,
@@ -96,7 +96,7 @@ function heatMap(
   const columnWidth = isNarrow ? Math.max(66, 620 / columns.length) : lines > 1 ? 145 : 115;
   const beneath = 38 + (isNarrow ? 14 : 19) * lines;
   return new Figure({
-    // Cells as bars: Plotly draws its own heat map on a canvas, which an SVG made in Node has not.
+    // Cells are bars: Plotly draws its own heat maps on a canvas, which Node does not have.
     data: columns.map((column, at) => ({
       type: 'bar',
       orientation: 'h',
@@ -108,7 +108,7 @@ function heatMap(
         color: rows.map(({ counted }) => counted[at] || 0),
         ...colours,
         showscale: at === 0,
-        colorbar: { title: { text: `${bar}<br> `, font }, outlinewidth: 0, thickness: 14 }, // a line apart from its ticks
+        colorbar: { title: { text: `${bar}<br> `, font }, outlinewidth: 0, thickness: 14 }, // a line above its ticks
       },
       text: rows.map(({ counted }) =>
         counted[at].toFixed(0).replace('NaN', '').replace(/^-0$/, '0').replace('-', '−'),

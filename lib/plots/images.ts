@@ -12,15 +12,15 @@ export interface ImageTensor {
 
 /** How a grid of pictures is laid out and labelled. */
 export interface ImageGridOptions {
-  /** Side of an image in pixels; a tensor says it itself. */
+  /** Side of an image in pixels; a tensor's shape has it. */
   readonly side?: number;
-  /** Images in a row. @default as many as fit into the page */
+  /** Images in a row. @default as many as fit on the page */
   readonly columns?: number;
-  /** Beneath each image; `\n` breaks a line. */
+  /** Text beneath each image; `\n` breaks a line. */
   readonly captions?: readonly string[];
   /**
-   * Screen pixels for each image pixel, a whole number. @default what makes an image at least 96 px wide, less where so
-   * many columns would not fit into the page
+   * Screen pixels for each image pixel, a whole number. @default what makes an image at least 96 px wide, or less if that
+   * many columns would not fit on the page
    */
   readonly scale?: number;
 }
@@ -28,7 +28,7 @@ export interface ImageGridOptions {
 const gap = 8;
 const captionFont = 13;
 const captionLine = 17;
-/** What a page shows without making it smaller, captions and all. */
+/** Widest picture, in pixels, that a page shows without shrinking it and its captions. */
 const pageWidth = 860;
 const leastTile = 96;
 
@@ -44,7 +44,7 @@ export class ImageGrid {
     return this.pixels.length / (this.options.side ** 2 * 3);
   }
 
-  /** The grid on a white sheet. */
+  /** Returns the grid on a white background, as PNG. */
   async toPng(): Promise<Buffer> {
     const { side, scale, columns, captions } = this.options;
     const { default: sharp } = await import('sharp');
@@ -93,11 +93,11 @@ export class ImageGrid {
 }
 
 /**
- * Lays images out in rows, to look at under a cell.
+ * Lays images out in rows, to be shown under a cell.
  *
- * @param images `[n, side, side, 3]`: bytes, which need `side`, or a tensor of floats 0 to 1 (what lies outside is shown as
- *   the nearest of the two). They are copied: a tensor may be disposed of afterwards.
- * @throws ArgumentError for a shape that is none of images, NaN pixels, captions that are not one an image.
+ * @param images `[n, side, side, 3]`: bytes, which need `side`, or a tensor of floats 0 to 1 (values outside are clipped).
+ *   They are copied: a tensor may be disposed of afterwards.
+ * @throws ArgumentError for a shape that is not one of images, for NaN pixels, or if there is not one caption for each image.
  */
 export function imageGrid(images: Uint8Array | ImageTensor, options: ImageGridOptions = {}): ImageGrid {
   const isTensor = 'shape' in images;
@@ -122,7 +122,7 @@ export function imageGrid(images: Uint8Array | ImageTensor, options: ImageGridOp
   return new ImageGrid(toBytes(values), { side, columns: Math.min(columns, count), captions, scale });
 }
 
-/** As wide as the images, or as the widest caption, so that captions do not run into each other. */
+/** Returns the width of an image, or of the widest caption, so that captions do not run into each other. */
 function cellWidth(tile: number, captions: readonly string[]): number {
   const lines = captions.join('\n').split('\n');
   return Math.ceil(Math.max(tile, ...lines.map((line) => textWidth(line, captionFont))));

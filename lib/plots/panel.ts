@@ -29,7 +29,7 @@ import { liveChart } from './training-chart';
 
 type OneOrMore<T> = T | readonly T[];
 
-/** A panel of the paper: its curves with the chosen hyperparameters, the grey band of all ST runs, the baseline. */
+/** Draws a panel of the paper: curves with their chosen hyperparameters, the grey band of all ST runs, the baseline. */
 export function panelFigure(panelCurves: PanelCurves): Figure {
   if (panelCurves?.panel === undefined)
     throw new ArgumentError('panelFigure takes a panel of figureCurves, but got none.');
@@ -42,7 +42,7 @@ export function panelFigure(panelCurves: PanelCurves): Figure {
       const shared = { label, points: chosen.points, details: detailsOf(chosen) };
       if (typeof rule === 'string') return { ...shared, method: rule, variant: 'best', group: label };
       const { method, pick, training, probability, extended, at } = rule;
-      // Curves that differ in nothing but the pick share a tint.
+      // Curves that differ only in their pick share a tint.
       return { ...shared, method, variant: pick, group: [training, probability, extended, at].join() };
     }),
     band,
@@ -55,10 +55,10 @@ export function experimentFigure(laboratory: Laboratory, test: string): Figure {
 }
 
 /**
- * Runs some treatments, from disk or trained now under a live chart, tests them where the figures test, and draws their
- * accuracy in the figures' axes: one seed each.
+ * Runs some treatments with one seed each, from disk or trained now under a live chart, tests them at the strengths of the
+ * figures, and draws their accuracy in the figures' axes.
  *
- * @param test Name of the test distortion, any with one strength.
+ * @param test Name of a test distortion whose strength is one number.
  */
 export async function compareTreatments(
   laboratory: Laboratory,
@@ -71,7 +71,7 @@ export async function compareTreatments(
   const curves: SettingCurve[] = [];
   for (const treatment of treatments) {
     const { onEnd, onEpoch, ...chart } = liveChart(treatment);
-    let isTrained = false; // what was there is not drawn again
+    let isTrained = false; // a run from disk gets no chart
     const record = await laboratory.run(treatment, {
       ...chart,
       onEpoch: (epoch) => {
@@ -101,7 +101,7 @@ function treatmentsFigure({ preset }: Laboratory, test: string, curves: readonly
       return {
         label,
         method,
-        // A method has three tints, full and then dotted.
+        // A method has three tints, first for solid lines, then for dotted ones.
         group: String(before % 3),
         variant: Math.floor(before / 3) % 2 === 0 ? 'best' : 'worst',
         points: curve.points,
@@ -113,7 +113,7 @@ function treatmentsFigure({ preset }: Laboratory, test: string, curves: readonly
 
 /** Lists what each treatment of an experiment gains over the control at each strength. @throws as `experimentGains` */
 export function experimentTable(laboratory: Laboratory, test: string): ResultsTable {
-  /** No two accuracies are more than 100 points apart. */
+  /** Limits points to ±100: no two accuracies are farther apart. */
   const points = (share: number) =>
     Number.isFinite(share) ? percent(Math.min(1, Math.max(-1, share)), 1) : null;
   const rows = experimentGains(laboratory, test).map((row) => ({
@@ -139,7 +139,7 @@ function detailsOf({ runs }: SettingCurve): Readonly<Record<string, string>> {
   };
 }
 
-/** A panel's curves as numbers, in per cent: a row a curve, a column a test strength. */
+/** Lists the accuracies of a panel's curves in per cent: a row for each curve, a column for each test strength. */
 export function panelTable({ panel, preset, baseline, controls, curves }: PanelCurves): ResultsTable {
   const distortion = distortionNamed(panel.test);
   const nameOf = (strength: number | null) => strengthText(distortion, strength);
@@ -153,8 +153,8 @@ export function panelTable({ panel, preset, baseline, controls, curves }: PanelC
 }
 
 /**
- * Shows a figure under the cell that runs, at one preset or several, as far as it is computed: where its results come from,
- * and each panel with its numbers. Where nothing is, it says how to compute it.
+ * Shows a figure under the running cell, at one preset or several: where its results come from, and each computed panel with
+ * its numbers. If no panel is computed, says so, or how to compute the figure.
  */
 export async function showFigure(figure: FigureName, laboratories: OneOrMore<Laboratory>): Promise<void> {
   for (const laboratory of [laboratories].flat()) {
@@ -184,7 +184,7 @@ export async function showFigure(figure: FigureName, laboratories: OneOrMore<Lab
   }
 }
 
-/** What a figure is made of: a row a preset and family of runs, with what a run of it costs and how many are there. */
+/** Lists the runs of a figure: a row for each preset and family, with the cost of a run and how many are computed. */
 export function figureTable(figure: FigureName, laboratories: OneOrMore<Laboratory>): ResultsTable {
   const rows = [laboratories].flat().flatMap((laboratory) => {
     const { preset, results } = laboratory.shown();
@@ -216,9 +216,9 @@ function countsText(
 }
 
 /**
- * The claims of the text about a figure, or those of some ids, with their verdicts and the differences that decide: a row a
- * claim and preset; of a claim over several tests, those of the figure. A preset at which a claim is not computed is left out
- * where another one has it; the title counts these.
+ * Lists the paper's claims about a figure, or those with some ids, with their verdicts and the differences that decide: a row
+ * for each claim and preset. Of a claim about several tests, those of the figure decide. A preset at which a claim is not
+ * computed is left out if it is computed at another; the title counts these.
  */
 export function verdictTable(
   about: FigureName | readonly number[],
@@ -233,7 +233,7 @@ export function verdictTable(
     const computed = all.filter(({ checked }) => checked[at].verdict !== 'not computed');
     return computed.length > 0 ? computed : all;
   });
-  // A claim's presets stand together, its statement once.
+  // The presets of a claim are listed together, with its statement once.
   const rows = shownAt.flatMap((shown, at) =>
     shown.map(({ preset, checked }, place) => ({
       ...checked[at],

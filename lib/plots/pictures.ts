@@ -16,20 +16,20 @@ import { methodName } from '../training/methods';
 import { type ImageGrid, imageGrid } from './images';
 import { liveChart } from './training-chart';
 
-/** Which pictures are shown at rising strengths. */
+/** Which images a strip shows, and at which strengths of a distortion. */
 export interface StripOptions {
   readonly dataset: ImageDataset;
   /** Name of the distortion. */
   readonly distortion: string;
-  /** Default: about seven of the test grid, the practical one among them. */
+  /** Default: about seven of the test grid, including the practical one. */
   readonly strengths?: readonly Strength[];
-  /** Places of the test images. Default: the first four of different classes. */
+  /** Indices of the test images. Default: the first four of different classes. */
   readonly images?: readonly number[];
   /** The network that is attacked, for FGSM and PGD. */
   readonly network?: Network;
 }
 
-/** Shows test images at rising strengths of a distortion, a row an image: the pictures that networks are tested with. */
+/** Shows test images at rising strengths of a distortion, a row for each, exactly as networks are tested with them. */
 export async function distortionStrip(options: StripOptions): Promise<ImageGrid> {
   const { dataset, network, images = ofDifferentClasses(dataset, 4) } = options;
   const distortion = distortionNamed(options.distortion);
@@ -48,13 +48,13 @@ export async function distortionStrip(options: StripOptions): Promise<ImageGrid>
 }
 
 /**
- * Shows distorted test images with what networks say to them: the first choice, its probability, and whether it is right. An
- * attack is made on each network itself; shown is the picture that attacks the first. Where the laboratory's pictures are
- * not at hand, it says how to get them.
+ * Shows distorted test images with the predictions of networks: the top-1 class, its probability, and whether it is right. An
+ * attack targets each network itself; the picture shown is the one that attacks the first. If the laboratory's pictures are
+ * missing, says how to get them.
  *
- * @param of Networks by the names to show; or treatments, whose networks are loaded for this; or a figure: the baseline,
- *   and of the DA and ST of its first panel, as far as all are there, the best whose weights are at hand.
- * @param options.images Places of the test images. Default: the first of each class, eight at most.
+ * @param of Networks by the names to show; or treatments, whose networks are loaded for this; or a figure: the baseline, and
+ *   the best DA and ST of its first panel if their settings are complete, of those with weights on disk if there are any.
+ * @param options.images Indices of the test images. Default: the first of each class, eight at most.
  */
 export async function answersGrid(
   laboratory: Laboratory,
@@ -110,7 +110,7 @@ async function* networksOf(
     return;
   }
   for (const treatment of isList(of) ? of : bestOf(of, laboratory)) {
-    const { onEnd, ...chart } = liveChart(treatment); // where it must be trained, that is to be seen
+    const { onEnd, ...chart } = liveChart(treatment); // in case the network must be trained first
     const network = await laboratory.network(await laboratory.run(treatment, chart), chart);
     yield { name: methodName(treatment.method), network, isOurs: true };
   }

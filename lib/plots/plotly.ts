@@ -12,15 +12,15 @@ export interface PlotlyPayload {
   readonly config?: Readonly<Record<string, unknown>>;
 }
 
-/** plotly.js, behind a function that takes and gives strings: it lives in a world of its own. */
+/** plotly.js as a function from strings to strings, since it runs in a separate realm. */
 type Draw = (payload: string) => Promise<string>;
 
-/** Where plotly.js lies on disk. */
+/** Returns the path of plotly.js on disk. */
 export const plotlyPath = (): string => require.resolve('plotly.js-dist');
 
 let loading: Promise<Draw> | undefined;
 let queue: Promise<unknown> = Promise.resolve();
-/** By which plotly.js names the elements of the figure that it draws. */
+/** The random numbers from which plotly.js names the elements of a figure. */
 let names = randomStream([]);
 
 /**
@@ -42,14 +42,14 @@ export function renderSvg(payload: PlotlyPayload): Promise<string> {
 }
 
 /**
- * Loads plotly.js into a realm of its own, so that this process gets no `window`, which would make tfjs believe itself
- * in a browser, nor any other of its globals.
+ * Loads plotly.js into a separate realm, so that this process gets none of its globals: a `window` would make tfjs believe
+ * that it runs in a browser.
  */
 async function loadPlotly(): Promise<Draw> {
   const { Window } = await import('happy-dom');
   const window = new Window({ width: 1200, height: 800 });
   giveSizes(window);
-  window.URL.createObjectURL = () => 'blob:'; // asked for by the map traces at load, never used
+  window.URL.createObjectURL = () => 'blob:'; // the map traces call it when they load, and never use it
   const ownMath = Object.create(Math, { random: { value: () => uniformFloat64(names) } });
   const realm = createContext(Object.assign(window, { module: { exports: {} }, Math: ownMath }));
   const path = plotlyPath();
@@ -60,7 +60,7 @@ async function loadPlotly(): Promise<Draw> {
   );
 }
 
-/** happy-dom lays nothing out: all its boxes are 0 × 0. Plotly needs those of text, which it measures untransformed. */
+/** Gives text its size, which Plotly measures without transforms: happy-dom lays nothing out, its boxes are 0 × 0. */
 function giveSizes(window: Window): void {
   const box = function (this: Element) {
     return new window.DOMRect(...textBox(this));

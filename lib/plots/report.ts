@@ -1,4 +1,4 @@
-/** A robustness report as tables, a reliability diagram and one page of all; certified accuracy. */
+/** Shows a robustness report as tables, as a reliability diagram and as one page; draws certified accuracy. */
 import { corruptions, distortionNamed, strengthText } from '../distortions';
 import { type Certificate, certifiedAccuracy } from '../evaluation/certificate';
 import { accuracyInterval } from '../evaluation/evaluate';
@@ -14,7 +14,7 @@ import { reportHeatMap } from './heat-maps';
 import { baseLayout, escapeMarkup, figureTitle, looksOf, percent, sheet, translucent } from './style';
 import { type ResultsTable, type Row, resultsTable } from './table';
 
-/** How often the network is right, against how sure it is. */
+/** Draws how often the network is right against how confident it is. */
 export function reliabilityFigure({ network, calibration }: RobustnessReport): Figure {
   const bins = calibration.bins.filter(({ count }) => count > 0);
   const error = `calibration error ${percent(calibration.ece, 1)} % (${rangeText(calibration)})`;
@@ -62,12 +62,12 @@ export function reliabilityFigure({ network, calibration }: RobustnessReport): F
 /** Certificates of a network, as a curve. */
 export interface CertifiedCurve {
   readonly label: string;
-  /** Gives it the method's colour: the paper's name, or that of a method of one's own. */
+  /** The method whose colour it takes: the paper's name, or that of a custom method. */
   readonly method: string;
   readonly certificates: readonly Certificate[];
 }
 
-/** The share of images that a network answers right and is certified to, against the radius, with 95 % bands. */
+/** Draws the share of images answered right and certified up to a radius against that radius, with 95 % bands. */
 export function certifiedFigure(curves: readonly CertifiedCurve[], title = 'Certified accuracy'): Figure {
   const empty = curves.find(({ certificates }) => certificates.length === 0);
   if (empty !== undefined) throw new ArgumentError(`certifiedFigure: ${empty.label} has no certificates.`);
@@ -138,7 +138,7 @@ const isRight = ({ label, answer }: Certificate) => answer === label;
 const rangeText = ({ low, high }: Pick<Measured, 'low' | 'high'>) =>
   `${percent(low, 1)} … ${percent(high, 1)}`;
 
-/** The measures of a report, a row each, with their 95 % intervals. */
+/** Lists the measures of a report with their 95 % intervals, one in each row. */
 export function summaryTable(report: CountedReport, baseline?: CountedReport): ResultsTable {
   const summary = reportSummary(report, baseline);
   const { clean, corrupted, mCE, relativeMCE, ece, undivided = {}, baseline: base } = summary;
@@ -161,7 +161,7 @@ export function summaryTable(report: CountedReport, baseline?: CountedReport): R
   return resultsTable([...rows, ...untold], { title: report.network });
 }
 
-/** All that was counted, a row each: what the CSV has. */
+/** Lists all counts of a report, one in each row, to be saved as CSV. */
 export function reportTable(report: RobustnessReport): ResultsTable {
   const rows = report.rows.map((row) => ({
     network: report.network,
@@ -174,7 +174,7 @@ export function reportTable(report: RobustnessReport): ResultsTable {
   return resultsTable(rows);
 }
 
-/** The paper's distortions and the attacks, a row a strength. */
+/** Lists the accuracy under the paper's distortions and the attacks, a row for each strength; undefined if there are none. */
 function distortionTable(report: RobustnessReport): ResultsTable | undefined {
   const names = new Set(corruptions.map(({ name }) => name));
   const rows = report.rows
@@ -192,7 +192,7 @@ function distortionTable(report: RobustnessReport): ResultsTable | undefined {
   return rows.length > 0 ? resultsTable(rows, { title: "The paper's distortions, and attacks" }) : undefined;
 }
 
-/** What was measured, in words: the network, the images, and what it is given them with. */
+/** Says what was measured: the network, its test images, and how they are normalised. */
 export function subjectText({ network, dataset, normalisation, seed }: RobustnessReport): string {
   const triple = (values: readonly number[]) => values.map((value) => value.toFixed(3)).join(', ');
   const { name, digest, classes, side, images } = dataset;
@@ -202,7 +202,7 @@ export function subjectText({ network, dataset, normalisation, seed }: Robustnes
   );
 }
 
-/** The report as one page of HTML that needs nothing else: tables, and the pictures as SVG. */
+/** Returns the report as one self-contained page of HTML: tables, and figures as SVG. */
 export async function reportPage(report: RobustnessReport, baseline?: RobustnessReport): Promise<string> {
   const title = escapeMarkup(`Robustness of ${report.network}`);
   return `<!doctype html>

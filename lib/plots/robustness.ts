@@ -17,18 +17,18 @@ import {
 import { resultsTable } from './table';
 import { textWidth } from './text-box';
 
-/** Accuracy against test strength for one chosen run, or for one setting's runs over seeds. */
+/** Accuracy against test strength: of one run, or of one setting over several seeds. */
 export interface RobustnessCurve {
   /** Names the chosen hyperparameters as the paper does: `best ST (σ=0.0464, α=10)`. */
   readonly label: string;
-  /** The paper's name, or that of a method of one's own. */
+  /** The paper's name, or that of a custom method. */
   readonly method: string;
   /** `worst` is dotted with open markers. */
   readonly variant: 'best' | 'worst';
-  /** What sets curves of one method apart (`10 epochs, p=1`): each group, three at most, has its tint and marker. */
+  /** What sets curves of one method apart (`10 epochs, p=1`): each group has its tint and marker; three at most. */
   readonly group: string;
   readonly points: readonly AccuracyPoint[];
-  /** What the pointer shows: run, seed, hyperparameters. */
+  /** Shown when the pointer is over the curve, such as run, seed, best epoch. */
   readonly details: Readonly<Record<string, string>>;
 }
 
@@ -38,9 +38,9 @@ export interface RobustnessFigureOptions {
   readonly distortion: TestDistortion;
   /** In the order of the legend; the baseline is one of them. */
   readonly curves: readonly RobustnessCurve[];
-  /** The lowest and the highest accuracy over all ST runs at each strength, 0..1: grey behind the curves. Default: none. */
+  /** The lowest and the highest accuracy of all ST runs at each strength, 0..1, grey behind the curves. Default: none. */
   readonly band?: PanelCurves['band'];
-  /** Accuracy of who guesses, 0..1: a dotted line. None where it is 1: the number of classes is not known. */
+  /** Accuracy of random guessing, 0..1, as a dotted line; 1 (unknown number of classes) draws none. */
   readonly chance: number;
 }
 
@@ -48,12 +48,12 @@ type Trace = Readonly<Record<string, unknown>>;
 
 const leastWidth = 720;
 const plotHeight = 330;
-const margin = { left: 70, right: 24, top: 70, axis: 76, secondLine: 20 }; // of the label `none (224)`, which has two
+const margin = { left: 70, right: 24, top: 70, axis: 76, secondLine: 20 }; // the second line of `none (224)`
 const legendFont = { size: 14 } as const;
 const legendRow = 24;
 const legendSymbol = 50;
 
-/** Draws accuracy (%) against the strength of a test distortion; marks the practical one. @throws as {@link strengthAxis} */
+/** Draws accuracy (%) against the strength of a test distortion; marks the practical strength. @throws as {@link strengthAxis} */
 export function robustnessFigure(options: RobustnessFigureOptions): Figure {
   const { title, distortion, curves, band = [], chance } = options;
   const { none, practical, scale } = distortion;
@@ -104,7 +104,7 @@ export function robustnessFigure(options: RobustnessFigureOptions): Figure {
       annotations: [
         {
           text: escapeMarkup(`practical: ${textOf(practical, distortion)}`),
-          x: scale === 'log' ? Math.log10(practical) : practical, // annotations, unlike shapes, take a log axis' exponents
+          x: scale === 'log' ? Math.log10(practical) : practical, // unlike shapes, annotations take exponents on a log axis
           xanchor: place < 0.2 ? 'left' : place > 0.8 ? 'right' : 'center',
           yref: 'paper',
           y: 1,
@@ -117,7 +117,7 @@ export function robustnessFigure(options: RobustnessFigureOptions): Figure {
   });
 }
 
-/** @param guess in per cent */
+/** Labels the line of chance. @param guess In per cent. */
 function chanceNote(guess: number) {
   return {
     text: `chance: ${Number(guess.toFixed(1))} %`,
@@ -125,7 +125,7 @@ function chanceNote(guess: number) {
     x: 0.005,
     y: guess,
     ...note(12),
-    ...(guess >= 5 && { yanchor: 'top' }), // undistorted, no curve comes below it; strong attacks do
+    ...(guess >= 5 && { yanchor: 'top' }), // no curve is below the line at its left end, undistorted
   };
 }
 
@@ -133,7 +133,7 @@ function note(size: number) {
   return { yanchor: 'bottom', font: { size, color: sheet.quiet } };
 }
 
-/** The spread of a curve as a soft band, then the curve. */
+/** Draws the spread of a curve as a pale band, then the curve. */
 function curveTraces(
   { label, method, variant, group, details, ...curve }: RobustnessCurve,
   curves: readonly RobustnessCurve[],
@@ -148,7 +148,7 @@ function curveTraces(
   const points = curve.points.toSorted((a, b) => rightwards(a) - rightwards(b));
   const isWorst = variant === 'worst';
   const isBaseline = method === 'baseline';
-  const opacity = Math.min(0.16, 0.8 / curves.length); // where many bands overlap, the curves still stand out
+  const opacity = Math.min(0.16, 0.8 / curves.length); // curves stand out even where many bands overlap
   const hover = [
     `<b>${escapeMarkup(label)}</b>`,
     '%{text}',
@@ -182,14 +182,14 @@ function curveTraces(
 function bandTrace(band: PanelCurves['band'], axis: StrengthAxis): Trace {
   return {
     ...areaTrace(band, axis, sheet.band),
-    // Hatched, so that it is no curve's soft band, whatever lies over it.
+    // Hatched, to tell it from the pale band of a curve, whatever lies over it.
     fillpattern: { shape: '/', size: 9, solidity: 0.16, bgcolor: sheet.band, fgcolor: sheet.hatch },
     name: 'all stability training, lowest to highest',
     legendrank: 2000, // after the curves, though drawn beneath them
   };
 }
 
-/** The area between `low` and `high`, there and back. */
+/** Draws the area between `low` and `high`, there and back. */
 function areaTrace(points: PanelCurves['band'], axis: StrengthAxis, colour: string): Trace {
   const there = points.map((point) => axis.place(point.strength));
   return {
@@ -203,17 +203,17 @@ function areaTrace(points: PanelCurves['band'], axis: StrengthAxis, colour: stri
   };
 }
 
-/** Whole fives around all curves; from zero where they come near it. */
+/** Returns the ends of the axis around all curves, in multiples of 5 %; from zero if the lower one is at most 20 %. */
 function accuracyRange(points: PanelCurves['band'], chance: number): [number, number] {
   const lowest = Math.floor(Math.min(...points.map(({ low }) => low), chance) * 20 - 0.2) * 5;
   const highest = Math.ceil(Math.max(...points.map(({ high }) => high)) * 20 + 0.2) * 5;
   return [lowest <= 20 ? 0 : lowest, Math.min(highest, 101)];
 }
 
-/** A gap through the curves and two slanted strokes on the axis: what is left of it is not to scale. */
+/** Draws a gap through the curves and two slanted strokes on the axis: to their left, it is not to scale. */
 function breakShapes({ breakAt }: StrengthAxis): Trace[] {
   if (breakAt === undefined) return [];
-  // Offsets in pixels from zero up: on a log axis Plotly loses the negative ones.
+  // Offsets along x, in pixels, start at zero: on a log axis Plotly loses negative ones.
   const here = { xsizemode: 'pixel', xanchor: breakAt, yref: 'paper' };
   const upright = { ysizemode: 'pixel', yanchor: 0, y0: -6, y1: 6 };
   const stroke = { ...here, type: 'line', ...upright, line: { color: sheet.quiet, width: 1.2 } };
@@ -224,7 +224,7 @@ function breakShapes({ breakAt }: StrengthAxis): Trace[] {
   ];
 }
 
-/** The accuracies as a table: all strengths, or eight of them with the practical one. */
+/** Returns the accuracies as a text table: at all strengths, or at about eight with the practical one. */
 function tableOf(
   { title, distortion, curves }: RobustnessFigureOptions,
   strengths: readonly number[],

@@ -3,7 +3,7 @@ import { ArgumentError } from '../io/errors';
 import type { AccuracyPoint } from '../paper/panel-curves';
 import { escapeMarkup } from './style';
 
-/** What the horizontal axis of a robustness figure needs to know of the test distortion. */
+/** What the horizontal axis of a robustness figure needs to know about the test distortion. */
 export type TestDistortion = Pick<
   TableDistortion,
   'title' | 'symbol' | 'unit' | 'scale' | 'none' | 'practical'
@@ -12,18 +12,18 @@ export type TestDistortion = Pick<
 /** Where strengths lie on a Plotly axis; stronger is always to the right. */
 export type StrengthAxis = ReturnType<typeof strengthAxis>;
 
-/** Room beside the outermost points, as a part of the axis. */
+/** Space beside the outermost points, as a fraction of the axis. */
 const margin = 0.03;
-/** Room between the undistorted image and the weakest strength on a broken axis, as a part of the rest. */
+/** Space between the undistorted image and the weakest strength on a broken axis, as a fraction of the rest. */
 const breakWidth = 0.13;
 
 /**
  * Lays out the strengths of the points, from the weakest to the strongest.
  *
- * On a log axis, and where no strength stands for "none", the undistorted image gets a place of its own on the left
- * beyond a break. Strengths that fall (JPEG 100 → 1, thumbnail 224 → 10) turn the axis round.
+ * On a log axis, and where no strength stands for "none", the undistorted image gets its own place on the left, beyond
+ * a break. Strengths that decrease (JPEG 100 → 1, thumbnail 224 → 10) reverse the axis.
  *
- * @throws ArgumentError where there is no strength, or one that a logarithmic axis does not have
+ * @throws ArgumentError if there is no strength, or one that is not above 0 on a logarithmic axis
  */
 export function strengthAxis(distortion: TestDistortion, points: readonly AccuracyPoint[]) {
   const { title, symbol, unit, scale, none, practical } = distortion;
@@ -59,7 +59,7 @@ export function strengthAxis(distortion: TestDistortion, points: readonly Accura
     /** The coordinate to give to Plotly; `null` is the undistorted image. */
     place: (strength: number | null) =>
       isUndistorted(strength, distortion) ? fromAxis(left) : Number(strength),
-    /** Where the axis is broken, between the undistorted image and the weakest strength. */
+    /** Where the axis is broken, between the undistorted image and the weakest strength; undefined if it is not. */
     breakAt: isBroken ? fromAxis((left + weakest) / 2) : undefined,
     /** How far to the right a coordinate lies, 0 to 1. */
     fraction: (coordinate: number) => (toAxis(coordinate) - left) / width,
@@ -81,18 +81,18 @@ export function strengthAxis(distortion: TestDistortion, points: readonly Accura
   };
 }
 
-/** Whether a strength stands for the undistorted image. */
+/** Says whether a strength stands for the undistorted image. */
 export function isUndistorted(strength: number | null, { none }: TestDistortion): boolean {
   return strength === null || strength === none;
 }
 
-/** The powers of ten among the strengths; with three or less of them, their double and fivefold too. */
+/** Returns the powers of ten in the range of the strengths; if they are three or fewer, also 2 and 5 times each. */
 function roundLogs(strengths: readonly number[]): number[] {
   const powers = multiples(strengths, [1]);
   return powers.length > 3 ? powers : multiples(strengths, [1, 2, 5]);
 }
 
-/** Powers of ten times each of `steps`, from the least to the greatest strength. */
+/** Returns powers of ten times each of `steps`, from the least to the greatest strength. */
 function multiples(strengths: readonly number[], steps: readonly number[]): number[] {
   const [low, high] = [Math.min(...strengths), Math.max(...strengths)];
   const [first, last] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
@@ -103,7 +103,7 @@ function multiples(strengths: readonly number[], steps: readonly number[]): numb
     .filter((value) => value >= low * 0.999 && value <= high * 1.001);
 }
 
-/** Five to nine round numbers; angles in steps that divide a right angle. */
+/** Returns five to nine round numbers; angles in steps that divide a right angle. */
 function roundSteps(strengths: readonly number[], isAngle: boolean): number[] {
   const [low, high] = [Math.min(...strengths), Math.max(...strengths)];
   const exponent = Math.floor(Math.log10((high - low || 1) / 5));

@@ -2,29 +2,29 @@ import type { Verdict } from '../paper/claims';
 import type { Method } from '../training/methods';
 
 /**
- * One look for every picture: the same colour for a method everywhere.
+ * The style of all figures: a method has the same colour everywhere.
  *
- * The colours are those of Okabe and Ito, which stay apart for colour-blind readers, each with two tints for a method's
- * further groups (say DA with p = 1, with p = 0.5, for 20 epochs); markers tell the same once more. Pictures bring their own white sheet, so that they
- * read the same in a light and in a dark JupyterLab and in print.
+ * The colours are those of Okabe and Ito, which colour-blind readers can tell apart, each with two tints for a method's
+ * further groups (say DA with p = 1, with p = 0.5, for 20 epochs); markers repeat the distinction. Figures have a white
+ * background, so that they look the same in a light and in a dark JupyterLab and in print.
  */
 
-/** Text as XML, HTML, or a label of Plotly's, which reads some HTML. */
+/** Escapes text for XML, HTML, or Plotly's labels, which may contain HTML. */
 export function escapeMarkup(text: string): string {
   return text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
-/** How a network was trained: the paper's names, the control of this project, and `own` for a method of one's own. */
+/** How a network was trained: the paper's names, this project's `control` and `JSD`, and `own` for a custom method. */
 export type MethodName = Method['kind'];
 
-/** How a curve is told from others. */
+/** What tells a curve from the others. */
 export interface Look {
   readonly colour: string;
   /** A Plotly marker symbol. */
   readonly marker: string;
 }
 
-/** Looks from `#rrggbb marker` each. */
+/** Parses looks, each written as `#rrggbb marker`. */
 function looks(...texts: readonly string[]): readonly Look[] {
   return texts.map((text) => {
     const [colour, marker] = text.split(' ');
@@ -40,7 +40,7 @@ export const verdictLooks: Readonly<Record<Verdict, Look>> = {
   'not computed': { colour: '#bbbbbb', marker: 'line-ew' },
 };
 
-/** The looks of a chart's lines that are no methods, in their order. */
+/** The looks of chart lines that are not methods, in order. */
 export const chartLooks = looks(
   '#0072b2 circle',
   '#d55e00 square',
@@ -50,7 +50,7 @@ export const chartLooks = looks(
   '#56b4e9 star',
 );
 
-/** The looks of methods of one's own, in the order in which a figure has them. */
+/** The looks of custom methods, in the order in which they appear in a figure. */
 const ownLooks = [
   looks('#6a3d9a diamond-tall', '#9b7bc0 hexagon', '#43246a star-square'),
   looks('#8c6d1f triangle-left', '#c2a65a bowtie', '#57430f octagon'),
@@ -69,7 +69,7 @@ const methodLooks: Readonly<Record<MethodName, readonly Look[]>> = {
   own: ownLooks[0],
 };
 
-/** The looks of a method; `among` has all of the figure, in whose order those of one's own take their looks. */
+/** Returns the looks of a method. `among` lists all methods of the figure: custom ones take their looks in its order. */
 export function looksOf(method: string, among: readonly string[] = [method]): readonly Look[] {
   const own = [...new Set(among)].filter((each) => !Object.hasOwn(methodLooks, each));
   const place = own.indexOf(method);
@@ -85,11 +85,11 @@ export const sheet = {
   hatch: 'rgba(120, 120, 120, 0.4)',
 } as const;
 
-/** Sans-serif, as the reader's system has it; Arial's widths at most DejaVu Sans'. */
+/** A sans-serif font of the reader's system: Arial, or else DejaVu Sans, for which text is laid out. */
 export const font = { family: 'Arial, "DejaVu Sans", sans-serif', size: 15, color: sheet.ink } as const;
 
 const axis = {
-  title: { font }, // Plotly would take a larger one
+  title: { font }, // Plotly's default is larger
   showline: true,
   linecolor: sheet.quiet,
   gridcolor: sheet.grid,
@@ -119,30 +119,30 @@ export function figureTitle(text: string) {
   } as const;
 }
 
-/** Plotly's tool bar with what a figure of curves needs: save, zoom, pan, back; no upload to a server. */
+/** Plotly's tool bar with what a figure of curves needs: save, zoom, pan, reset; no upload to a server. */
 export const baseConfig = {
   displaylogo: false,
   showSendToCloud: false,
   modeBarButtonsToRemove: ['select2d', 'lasso2d', 'autoScale2d'],
 } as const;
 
-/** A line across the plot, beneath the curves. */
+/** Makes a horizontal line across the plot, beneath the curves. */
 export function acrossAt(y: number, line: object) {
   return { type: 'line', layer: 'below', xref: 'paper', x0: 0, x1: 1, y0: y, y1: y, line };
 }
 
-/** A line up the plot, beneath the curves. */
+/** Makes a vertical line through the plot, beneath the curves. */
 export function upAt(x: number, line: object) {
   return { type: 'line', layer: 'below', x0: x, x1: x, yref: 'paper', y0: 0, y1: 1, line };
 }
 
-/** A colour with an opacity from 0 to 1: `#rrggbb` → `rgba(r, g, b, opacity)`. */
+/** Gives a colour an opacity from 0 to 1: `#rrggbb` → `rgba(r, g, b, opacity)`. */
 export function translucent(colour: string, opacity: number): string {
   const [red, green, blue] = [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16));
   return `rgba(${red}, ${green}, ${blue}, ${opacity})`;
 }
 
-/** 0.5712 → 57.12, without the digits that binary fractions add. */
+/** Converts a fraction to per cent: 0.5712 → 57.12, without the digits that binary fractions add. */
 export function percent(fraction: number, digits = 4): number {
   return Number((100 * fraction).toFixed(digits));
 }

@@ -3,7 +3,7 @@ import { type MimeBundle, mimeBundle } from '../notebook/mime';
 import { saveAs } from './figure';
 import { escapeMarkup } from './style';
 
-/** What stands in a table's cell, `\n` for a new line in HTML; `null` and a missing key are an empty cell: not computed. */
+/** The value of a cell; `\n` breaks the line in HTML. `null` or a missing key is an empty cell: not computed. */
 export type Cell = string | number | boolean | null | undefined;
 
 /** One row: its cells by column name. */
@@ -13,16 +13,16 @@ export type Row = Readonly<Record<string, Cell>>;
 export interface TableOptions {
   /** Which columns, in which order. @default every key of the rows, in the order of appearance */
   readonly columns?: readonly string[];
-  /** Stands above the table. */
+  /** Shown above the table. */
   readonly title?: string;
 }
 
 /**
- * A small table of results that shows itself as HTML and as text and saves itself as CSV: for what is to be read. Where
- * runs are to be filtered, grouped or sorted first, take a frame: `runsFrame`, `evaluationsFrame`.
+ * A small table of results to read, which shows itself as HTML and as text and saves itself as CSV. To filter, group or
+ * sort runs first, use a frame: `runsFrame`, `evaluationsFrame`.
  *
- * Shown numbers have four significant digits (integers all of theirs), and as many behind the point as the others of
- * their column, up to two; the CSV has the numbers as given.
+ * Numbers are shown with four significant digits (integers with all of theirs); those of a column get the same number of
+ * decimal places, if two are enough. The CSV has the numbers as given.
  */
 export class ResultsTable {
   constructor(
@@ -31,7 +31,7 @@ export class ResultsTable {
     readonly title?: string,
   ) {}
 
-  /** The table in aligned columns, numbers to the right. */
+  /** Returns the table as text in aligned columns, numbers to the right. */
   toText(): string {
     const lines = this.lines((cells, isNumeric) => {
       const column = cells.map((cell) => cell.replaceAll('\n', ' '));
@@ -57,7 +57,7 @@ export class ResultsTable {
     return `<table>\n${parts.join('\n')}\n</table>`;
   }
 
-  /** The table as RFC 4180 has it, with a header line. */
+  /** Returns the table as CSV (RFC 4180), with a header line. */
   toCsv(): string {
     return [this.columns, ...this.rows.map((row) => this.columns.map((column) => row[column]))]
       .map((cells) => `${cells.map(csvCell).join(',')}\r\n`)
@@ -67,7 +67,7 @@ export class ResultsTable {
   /**
    * Writes the table to a `.csv` file.
    *
-   * @throws ArgumentError for another ending.
+   * @throws ArgumentError for any other ending.
    */
   save(path: string): Promise<void> {
     return saveAs(path, { '.csv': () => this.toCsv() });
@@ -77,7 +77,7 @@ export class ResultsTable {
     return { 'text/html': this.toHtml(), 'text/plain': this.toText() };
   }
 
-  /** Draws the head and the rows column by column: `draw` gets its cells, the name first, and whether all are numbers. */
+  /** Draws head and rows column by column: `draw` gets a column's cells, the name first, and whether all are numbers. */
   private lines(draw: (cells: readonly string[], isNumeric: boolean) => readonly string[]) {
     const columns = this.columns.map((name) => {
       const cells = this.rows.map((row) => row[name]);
@@ -90,9 +90,9 @@ export class ResultsTable {
 }
 
 /**
- * Makes a table of rows, one object a row.
+ * Makes a table of rows, one object for each row.
  *
- * @throws ArgumentError for a number that is not finite, for a column that no row has, and where there is no column.
+ * @throws ArgumentError for a number that is not finite, for a column that no row has, and if there are no columns.
  */
 export function resultsTable(rows: readonly Row[], options: TableOptions = {}): ResultsTable {
   const known = [...new Set(rows.flatMap((row) => Object.keys(row)))];
@@ -120,7 +120,7 @@ export function resultsTable(rows: readonly Row[], options: TableOptions = {}): 
   return new ResultsTable(columns, rows, options.title);
 }
 
-/** Most digits behind the point that a column's numbers are filled up to: 60 beside 60.3 is 60.0. */
+/** Most decimal places that a column's numbers are padded to: 60 beside 60.3 becomes 60.0. */
 const MOST_FILLED = 2;
 
 function shownColumn(cells: readonly Cell[]): readonly string[] {

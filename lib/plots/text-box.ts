@@ -1,10 +1,10 @@
 import type { Element, Node, SVGElement, SVGGraphicsElement } from 'happy-dom';
 
 /**
- * How much room text takes, for a DOM that has no fonts.
+ * Measures text, for a DOM that has no fonts.
  *
- * The widths are DejaVu Sans' (the fallback of every Linux), in em, rounded up to the next 0.05. Arial and Helvetica are
- * up to 15 % narrower, so a picture that is laid out by this table has no overlapping text in either.
+ * The widths are those of DejaVu Sans (the fallback of every Linux), in em, rounded up to the next 0.05. Arial and Helvetica
+ * are up to 15 % narrower, so text that is laid out by this table does not overlap in any of them.
  */
 const charactersOfWidth: readonly (readonly [em: number, characters: string])[] = [
   [0.3, "'IJijl′"],
@@ -32,7 +32,7 @@ const widths = new Map(
   ),
 );
 
-/** The width of one line of text, in pixels, for a font size in pixels. */
+/** Returns the width of one line of text, in pixels, for a font size in pixels. */
 export function textWidth(text: string, fontSize: number, isBold = false): number {
   let em = 0;
   for (const character of text) em += widths.get(character) ?? widestCharacter;
@@ -41,7 +41,7 @@ export function textWidth(text: string, fontSize: number, isBold = false): numbe
 
 type Point = readonly [x: number, y: number];
 
-/** The box of the texts in an SVG element, its own `transform` left out, as `DOMRect` takes it: pixels, y downwards. */
+/** Returns the box of the texts in an SVG element, without its own `transform`, for `DOMRect`: pixels, y downwards. */
 export function textBox(element: Element): [left: number, top: number, width: number, height: number] {
   const corners = cornersIn(element);
   if (corners.length === 0) return [0, 0, 0, 0];
@@ -50,7 +50,7 @@ export function textBox(element: Element): [left: number, top: number, width: nu
   return [left, top, Math.max(...xs) - left, Math.max(...ys) - top];
 }
 
-/** Carries points through an element's `transform`. */
+/** Applies an element's `transform` to points. */
 function moved(points: readonly Point[], element: Element): readonly Point[] {
   const steps = [...((element as Partial<SVGGraphicsElement>).transform?.baseVal ?? [])].reverse();
   return steps.reduce(
@@ -60,13 +60,13 @@ function moved(points: readonly Point[], element: Element): readonly Point[] {
   );
 }
 
-/** The corners of every text in an element: nothing else that Plotly measures takes room. */
+/** Returns the corners of every text in an element: of all that Plotly measures, only text takes up space. */
 function cornersIn(element: Element): readonly Point[] {
   if (element.tagName.toLowerCase() === 'text') return textCorners(element);
   return [...element.children].flatMap((child) => moved(cornersIn(child), child));
 }
 
-/** `[text]` holds one line, or one `<tspan class="line" dy="1.3em">` a line. */
+/** Returns the corners of a `<text>`: one line, or a `<tspan class="line" dy="1.3em">` for each line. */
 function textCorners(text: Element): readonly Point[] {
   if (!text.textContent) return [];
   const size = fontSize(text);
@@ -82,7 +82,7 @@ function textCorners(text: Element): readonly Point[] {
   return [left, left + width].flatMap((x) => [top, bottom].map((y): Point => [x, y]));
 }
 
-/** The width of a run of text whose `<tspan>`s may have their own size or weight (subscripts, bold words). */
+/** Returns the width of a run of text whose `<tspan>`s may have their own size or weight (subscripts, bold words). */
 function runWidth(node: Node): number {
   const { parentElement: parent } = node;
   if (node.nodeType === node.TEXT_NODE && parent) {
@@ -100,7 +100,7 @@ function fontSize(element: Element | null): number {
   return style.value.endsWith('%') ? (size / 100) * fontSize(style.owner.parentElement) : size;
 }
 
-/** The value of a style property on the nearest element that sets it, itself or around it. */
+/** Finds the nearest element that sets a style property, itself or an ancestor, and the value. */
 function styleOf(element: Element, property: 'font-size' | 'font-weight') {
   const owner = element.closest(`[style*="${property}"]`) as SVGElement | null;
   return owner && { owner, value: owner.style.getPropertyValue(property) };
@@ -110,7 +110,7 @@ function attribute(element: Element, name: string): number {
   return Number.parseFloat(element.getAttribute(name) ?? '') || 0;
 }
 
-/** Lines of at most so many letters, broken between words. */
+/** Breaks text between words into lines of at most so many letters. */
 export function wrapped(text: string, letters: number): readonly string[] {
   return text.match(new RegExp(`.{1,${letters}}(?:\\s|$)`, 'g'))?.map((line) => line.trimEnd()) ?? [text];
 }

@@ -11,39 +11,39 @@ import type { BatchEvent } from '../training/trainer';
 import { Figure } from './figure';
 import { baseLayout, escapeMarkup, figureTitle, font, looksOf, percent } from './style';
 
-/** The epochs that a training figure draws, and the method they are of. */
+/** The training run that a figure draws. */
 export interface TrainingFigureOptions {
   /** Names the run: `ST (σ=0.1, α=0.1)`. */
   readonly title: string;
-  /** Gives the curves the method's colour: the paper's name, or that of a method of one's own. */
+  /** The method whose colour the curves take: the paper's name, or that of a custom method. */
   readonly method: string;
-  /** Of one run, in the order of its epochs, one at least. */
+  /** The epochs of one run, in order; at least one. */
   readonly history: readonly EpochResult[];
 }
 
-/** What follows a training run; see {@link trainingChart}. */
+/** Observers of a training run; see {@link trainingChart}. */
 export interface TrainingChart {
   /** Takes the progress within an epoch. */
   readonly onBatch: (event: BatchEvent) => void;
   /** Takes the result of an epoch. */
   readonly onEpoch: (result: EpochResult) => void;
   /**
-   * Puts an interactive figure of the whole run in the place of the live picture.
+   * Replaces the live picture with an interactive figure of the whole run.
    *
-   * @param result What `train` returned: its history has the epochs of earlier sittings, too.
-   * @throws what went wrong with drawing while the run trained
+   * @param result What `train` returned; its history includes the epochs before the run was resumed.
+   * @throws the error of a drawing that failed during training
    */
   readonly end: (result: Pick<TrainingFigureOptions, 'history'>) => Promise<void>;
 }
 
-/** A picture takes at most a tenth of the time, but waits no longer than this (and for the epoch's end). */
+/** Drawing takes at most this share of the time, but a picture waits at most this long (and for the epoch's end). */
 const drawingShare = 0.1;
 const longestWaitMs = 5000;
 
 /**
- * Shows the course of a training run while it goes on: a progress bar, and a picture redrawn in place under the cell.
+ * Shows the progress of a training run: a progress bar, and a picture redrawn in place under the cell.
  *
- * In a terminal there is a line an epoch instead.
+ * In a terminal it prints a line for each epoch instead.
  *
  * ```ts
  * const { onBatch, onEpoch, end } = trainingChart({ title: 'ST (σ=0.1, α=0.1)', method: 'ST' });
@@ -60,7 +60,7 @@ export function trainingChart(options: Omit<TrainingFigureOptions, 'history'>): 
   async function draw(): Promise<void> {
     const started = performance.now();
     const figure = trainingFigure({ ...options, history: [...history] });
-    // A Plotly figure cannot be changed in place, a picture can.
+    // A Plotly figure cannot be changed in place, but a picture can.
     const bundle = { 'image/svg+xml': await figure.toSvg(), 'text/plain': figure.text };
     await show({ [mimeBundle]: () => bundle });
     const now = performance.now();
@@ -71,7 +71,7 @@ export function trainingChart(options: Omit<TrainingFigureOptions, 'history'>): 
   return {
     onBatch({ epoch, epochs, batch, batches, loss }) {
       if (!currentKernel()) return;
-      const before = (epoch - 1) * batches + batch - 1; // of the first batch: done in an earlier sitting
+      const before = (epoch - 1) * batches + batch - 1; // at the first batch: those before the run was resumed
       bar ??= progress({ label: options.title, total: epochs * batches - before, unit: 'batches' });
       bar.note(`epoch ${epoch}/${epochs}, loss ${loss.toFixed(4)}`);
       bar.advance();
@@ -81,7 +81,7 @@ export function trainingChart(options: Omit<TrainingFigureOptions, 'history'>): 
       if (!currentKernel()) console.log(`${options.title}  ${epochLine(result)}`);
       else if (!drawing && performance.now() >= nextDrawing) {
         drawing = draw();
-        drawing.catch(() => {}); // training goes on; `end` tells
+        drawing.catch(() => {}); // training continues; `end` throws the error
       }
     },
     async end({ history: whole }) {
@@ -93,8 +93,8 @@ export function trainingChart(options: Omit<TrainingFigureOptions, 'history'>): 
 }
 
 /**
- * A live chart that follows a run of a laboratory: `laboratory.run(treatment, liveChart(treatment))`. A run that is on
- * disk already is drawn at once.
+ * Makes a live chart of a laboratory's run: `laboratory.run(treatment, liveChart(treatment))`. A run that is already on
+ * disk is drawn at once.
  */
 export function liveChart(treatment: Treatment): RunObserver {
   const { end, ...rest } = trainingChart({
@@ -104,10 +104,10 @@ export function liveChart(treatment: Treatment): RunObserver {
   return { ...rest, onEnd: end };
 }
 
-/** Draws the training loss and the validation accuracy of a run against the epoch, the best epoch marked. */
+/** Draws the training loss and the validation accuracy of a run against the epoch; marks the best epoch. */
 export function trainingFigure({ title, method, history }: TrainingFigureOptions): Figure {
   const [{ epochs }] = history;
-  // The first of equals, of the epochs that are there: a run that was gone on with is drawn without those before.
+  // The first of equals among the given epochs: a live chart of a resumed run lacks the earlier ones.
   const best = history.reduce((a, b) => (b.validationAccuracy > a.validationAccuracy ? b : a));
   const bestPercent = percent(best.validationAccuracy, 2);
   const [{ colour }] = looksOf(method);
@@ -180,7 +180,7 @@ export function trainingFigure({ title, method, history }: TrainingFigureOptions
   });
 }
 
-/** An epoch in one line: `epoch  3/10  loss 1.2345  validation 54.32 %  812 images/s  waiting 1 %  best`. */
+/** Describes an epoch in one line: `epoch  3/10  loss 1.2345  validation 54.32 %  812 images/s  waiting 1 %  best`. */
 export function epochLine(result: EpochResult): string {
   const { epoch, epochs, trainLoss, validationAccuracy, imagesPerSecond, waitingShare, best } = result;
   return [

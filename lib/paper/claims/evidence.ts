@@ -29,20 +29,20 @@ import {
   type Term,
 } from './statistics';
 
-/** "About", "never below", "barely", "hardly": inside so many points. */
+/** "About", "never below", "barely", "hardly": within this difference of accuracies, 0..1. */
 export const MARGIN = 0.01;
-/** "No to marginal improvements", "no noticeable improvements": so many points above at most. */
+/** "No to marginal improvements", "no noticeable improvements": at most this far above. */
 export const MARGINAL = 0.02;
-/** "Drastically", "by a sizable amount": at least so many points. */
+/** "Drastically", "by a sizable amount": by at least this much. */
 export const FAR = 0.05;
-/** "Considerably smaller": at most this part of the other's width. */
+/** "Considerably smaller": at most this fraction of the other's width. */
 export const NARROWER = 0.75;
 
 const [LESS, MORE] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
 
 /**
- * What the difference of two curves is claimed to lie between: in the mean over the strengths; at each of them (beside a
- * mean, surely otherwise at none); at some strength of some curve.
+ * The range in which the difference of two curves is claimed to lie: `mean`, averaged over the strengths; `each`, at every
+ * strength (beside a `mean`: surely outside at none); `some`, at one strength or more of any curve.
  */
 interface Claimed {
   readonly mean?: Range;
@@ -64,7 +64,7 @@ const relations = {
 /** `below` is `above` with the sides exchanged; `narrower`: the runs lie closer together, see {@link NARROWER}. */
 type Relation = keyof typeof relations | 'below' | 'narrower';
 
-/** A curve: of some families the best or the worst, as the figures choose it; or the curves of all their settings. */
+/** One side of a comparison: the baseline, the control, or the best, the worst or every curve of some families. */
 export type Side =
   | 'baseline'
   | 'control'
@@ -76,16 +76,16 @@ export type Side =
     };
 
 type Families = Family | readonly Family[];
-/** The sides of a comparison. */
+/** Shorthands for the sides of a comparison. */
 export const best = (of: Families, at?: number): Side => ({ pick: 'best', of: [of].flat(), at });
 export const bests = (...all: readonly Family[]): readonly Side[] => all.map((family) => best(family));
 export const worst = (of: Families): Side => ({ pick: 'worst', of: [of].flat() });
 export const runs = (of: Families): Side => ({ pick: 'every', of: [of].flat() });
 
-/** At which test strengths: those for which something holds, no JPEG being none of them. Default: all of them. */
+/** The test strengths to compare at. A function selects them; it never gets JPEG's `null`, no compression. Default: all. */
 export type Where = 'none' | 'practical' | 'up to the practical' | ((strength: number) => boolean);
 
-/** A comparison: each curve of the one side with each of the other. */
+/** A comparison of each curve on one side with each on the other. */
 export type Row = readonly [
   these: Side | readonly Side[],
   relation: Relation,
@@ -93,7 +93,7 @@ export type Row = readonly [
   where?: Where,
 ];
 
-/** A panel's test and strengths, by its id, or a test at some strengths. */
+/** The id of a panel, for its test and strengths; or a test distortion and strengths. */
 type Test = string | Pick<CurveSource, 'test' | 'strengths'>;
 type Strengths = CurveSource['strengths'];
 
@@ -104,35 +104,35 @@ export interface Place {
   readonly rows: readonly Row[];
 }
 
-/** A difference of accuracies, 0..1, or another weighted sum of them, and whether it is what the claim says. */
+/** A difference of accuracies (0..1), or another weighted sum of them, and how surely it is as claimed. */
 export interface Comparison extends Decision {
   /** `best ST (σ=0.215, α=10) − baseline, mean over σ=0 … 1`. */
   readonly what: string;
-  /** The names of the two curves; none where it is no difference of two. */
+  /** Labels of the two curves; missing if it is not a difference of two. */
   readonly sides?: readonly [one: string, other: string];
   readonly estimate: Estimate;
   readonly claimed: Range;
-  /** It need not hold surely, but must not be broken surely. Default: false. */
+  /** If true, it need not surely hold, but must not be surely broken. Default: false. */
   readonly isOptional?: boolean;
 }
 
-/** What a claim rests on: it holds if every one of these does. */
+/** The comparisons that a claim rests on: it holds if all of them do. */
 export type Finding = readonly Comparison[];
 
-/** Runs that a claim rests on are missing: which. */
+/** Thrown if runs that a claim rests on are missing; the message names them. */
 class NotComputed extends Error {}
 
 type Pair = readonly [NamedCurve, NamedCurve];
 
-/** The runs of a preset, and how far seeds differ. */
+/** The runs of a preset, and how far their seeds differ. */
 export class Evidence {
   readonly #from: Pick<CurveSource, 'preset' | 'results'>;
   readonly #reading: Partial<Reading>;
-  /** Of networks trained with the reading; and of the others, which no reading concerns. */
+  /** `read` is for comparisons with a stability loss, `others` for those without, which no reading affects. */
   readonly #deviations: { readonly read: SeedDeviations; readonly others: SeedDeviations };
   readonly #tested = new Map<Test, SettingCurves>();
 
-  /** @param reading Of the stability loss, in the runs that are compared. Default: the default one. */
+  /** @param reading With which reading of Eq. 5 the compared runs were trained. Default: `DEFAULT_READING`. */
   constructor(preset: Preset, results: Results, reading: Partial<Reading> = {}) {
     this.#from = { preset, results };
     this.#reading = reading;
@@ -142,7 +142,7 @@ export class Evidence {
     this.#deviations = { read, others: isDefault ? read : new SeedDeviations(runsOf(preset, results, {})) };
   }
 
-  /** What the rows come to in a test; where runs are missing, which, in words. */
+  /** Makes the comparisons of some rows in a test; if runs are missing, returns a sentence that names them. */
   find(on: Test, rows: readonly Row[]): Finding | string {
     const tested = this.#tested.get(on) ?? this.#curvesOn(on);
     this.#tested.set(on, tested);
@@ -195,7 +195,7 @@ export class Evidence {
     return [{ label: curveLabel({ ...of[0], pick, at }, curve), curve }];
   }
 
-  /** a − b, mean over some strengths. */
+  /** Estimates a − b, averaged over some strengths. */
   #difference([a, b]: Pair, at: Strengths, claimed: Range, test: DistortionName): Comparison {
     const terms = at.flatMap((strength) => differenceTerms(a.curve, b.curve, strength, 1 / at.length));
     const where = `${at.length === 1 ? ' at' : ', mean over'} ${rangeText(at, test)}`;
@@ -203,7 +203,7 @@ export class Evidence {
     return { ...compared, sides: [a.label, b.label] as const };
   }
 
-  /** The width of the runs of a side is that from the lowest to the highest at a strength, mean over the strengths. */
+  /** Compares the widths of two sides: from the lowest to the highest run at a strength, averaged over the strengths. */
   #widths(these: readonly NamedCurve[], those: readonly NamedCurve[], at: Strengths, test: DistortionName) {
     const terms = [...widthTerms(those, at, NARROWER), ...widthTerms(these, at, -1)];
     const widths = `${NARROWER} × the width of ${bandText(those)} − the width of ${bandText(these)}`;
@@ -218,7 +218,7 @@ export class Evidence {
   }
 }
 
-/** The preset's runs; of stability training those of the reading's divergence, as each scatters the seeds its own way. */
+/** Selects a preset's runs, of ST only those with the reading's divergence: it affects how far seeds differ. */
 function runsOf(preset: Preset, results: Results, reading: Partial<Reading>): Results {
   const { divergence } = { ...DEFAULT_READING, ...reading };
   const isRead = ({ method }: RunSpec) => !('divergence' in method) || method.divergence === divergence;
@@ -226,7 +226,7 @@ function runsOf(preset: Preset, results: Results, reading: Partial<Reading>): Re
   return new Map([...results].filter(([, { record }]) => isWanted(record)));
 }
 
-/** The curves of all settings of a family. @throws NotComputed if one is missing */
+/** Returns the curves of all settings of a family. @throws NotComputed if one is missing */
 function wholeFamily(family: Family, tested: SettingCurves): readonly SettingCurve[] {
   const { curves, missing } = tested.ofFamily(family);
   if (missing.length === 0) return curves;
@@ -264,7 +264,7 @@ function bandText([{ curve }]: readonly NamedCurve[]): string {
   return `DA’s range${epochs === undefined ? '' : ' after twice the epochs'}`;
 }
 
-/** Subtracts the lowest curve from the highest at each strength. The seeds that all curves have decide which these are. */
+/** Subtracts the lowest curve from the highest at each strength, both chosen by the seeds that all curves share. */
 function widthTerms(of: readonly NamedCurve[], strengths: Strengths, factor: number): readonly Term[] {
   const curves = of.map(({ curve }) => curve);
   const common = ofCommonSeeds(curves);
@@ -277,7 +277,7 @@ function widthTerms(of: readonly NamedCurve[], strengths: Strengths, factor: num
   });
 }
 
-/** Some comparison is as claimed: surely so although there are many; or surely none is. */
+/** Tests whether any comparison is as claimed: the surest, corrected for their number; or surely none. */
 function surestOf(comparisons: Finding): Comparison {
   const [surest] = comparisons.toSorted((a, b) => a.pHolds - b.pHolds);
   return {

@@ -1,4 +1,4 @@
-/** What the paper's text says of its results, checked against the runs of a preset that are there. */
+/** Checks what the paper's text says about its results against the finished runs of a preset. */
 import { ArgumentError } from '../../io/errors';
 import { shown } from '../../io/options';
 import type { Laboratory } from '../../runs/laboratory';
@@ -13,53 +13,53 @@ import { type Decider, holm, isSure, mean, type Range, wouldDecide } from './sta
 
 export { claims, type PaperClaim } from './statements';
 
-/** What the runs say of a claim. */
+/** What the runs say about a claim. */
 export type Verdict = 'holds' | 'contradicted' | 'undecided' | 'not computed';
 
-/** A difference that a verdict rests on, with its 95 % interval: of accuracies, 0..1, unless there is a unit. */
+/** A difference that a verdict rests on, with its 95 % interval: of accuracies (0..1), unless it has a unit. */
 export interface ClaimDifference {
   /** `best ST (σ=0.215, α=10) − baseline, mean over σ=0 … 1`. */
   readonly what: string;
   readonly value: number;
-  /** None where every setting was run with one seed alone. */
+  /** Missing if every setting was run with only one seed. */
   readonly low?: number;
   readonly high?: number;
-  /** Where the claim has it; an end may be infinite. */
+  /** The range in which the claim puts the difference; an end may be infinite. */
   readonly claimed?: Range;
-  /** The seeds whose runs were compared, and on how many test images. */
+  /** The seeds whose runs were compared, and the number of test images. */
   readonly seeds?: readonly number[];
   readonly images?: number;
   readonly unit?: 'MB';
 }
 
-/** A claim's verdict, the differences that it rests on, and where it is undecided, what would decide it. */
+/** A claim's verdict, the differences that it rests on, and what would decide it if it is undecided. */
 export interface ClaimResult extends Partial<Decider> {
   readonly id: number;
   readonly verdict: Verdict;
-  /** How the stability loss of the runs is read. */
+  /** The reading of Eq. 5 with which the runs were trained. */
   readonly reading: Reading;
-  /** The comparisons that decide, or keep it undecided; of `count`. */
+  /** The comparisons that decide the claim or keep it undecided: at most three, of `count`. */
   readonly differences: readonly ClaimDifference[];
   readonly count: number;
-  /** Why it is not computed: which runs are missing. */
+  /** Why the claim is not computed: which runs are missing. */
   readonly reason?: string;
-  /** Of a claim over several panels, each panel's verdict. */
+  /** For a claim about several tests, the verdict of each test. */
   readonly note?: string;
 }
 
-/** With which reading of Eq. 5 the claims are checked, and against which measurements of memory. */
+/** Which claims are checked, for which reading of Eq. 5, and with which measurement of memory. */
 export interface ClaimOptions {
-  /** Of the stability loss, in the runs that are compared. Default: the default one. */
+  /** The reading of Eq. 5 with which the compared runs were trained. Default: `DEFAULT_READING`. */
   readonly reading?: Partial<Reading>;
-  /** Of the same preset; without it, claim 29 is not computed. */
+  /** Measured at the same preset; without it, claim 29 is not computed. */
   readonly memory?: MemoryMeasurement;
-  /** Which, by their ids. Default: all. */
+  /** Ids of the claims to check. Default: all. */
   readonly only?: readonly number[];
-  /** Of a claim over several tests, those in these panels decide; its note has the verdict over all. Default: all. */
+  /** Of a claim's several tests, only those in these panels decide; its note has the verdict over all. Default: all. */
   readonly panels?: readonly Panel[];
 }
 
-/** Checks the claims of the text against the runs of a preset that are there. */
+/** Checks the paper's claims against the finished runs of a preset. @throws ArgumentError for an unknown id */
 export function checkClaims(
   preset: Preset,
   results: Results,
@@ -81,7 +81,7 @@ export function checkClaims(
   });
 }
 
-/** Checks the claims of the text against all finished runs of a laboratory, those that ship included. */
+/** Checks the paper's claims against all finished runs of a laboratory, including those that ship. */
 export function claimsOf(
   laboratory: Laboratory,
   options: Omit<ClaimOptions, 'memory'> = {},
@@ -95,8 +95,8 @@ type Found = Omit<ClaimResult, 'id' | 'reading'>;
 const nothing = { verdict: 'not computed', differences: [], count: 0 } as const;
 
 /**
- * A claim holds if each of its comparisons surely does, which needs no correction: the least sure one decides (an
- * intersection–union test, Berger 1982). That one of many breaks it is corrected for their number (Holm).
+ * A claim holds if each of its comparisons surely does. This needs no correction: the least sure one decides (an
+ * intersection–union test, Berger 1982). Whether any of them contradicts it is corrected for their number (Holm).
  */
 function found(finding: Finding | string): Found {
   if (typeof finding === 'string') return { ...nothing, reason: finding };
@@ -105,7 +105,7 @@ function found(finding: Finding | string): Found {
   const broken = finding.filter((_, at) => isBroken[at]).toSorted((a, b) => a.pBroken - b.pBroken);
   const differences = (deciding: Finding) => deciding.slice(0, 3).map(differenceOf);
   if (broken.length > 0) return { verdict: 'contradicted', count, differences: differences(broken) };
-  // The least sure first, and the guard that is nearest to being broken.
+  // The least sure first; of the guards, the one nearest to being broken.
   const needed = finding.filter(({ isOptional }) => !isOptional).toSorted((a, b) => b.pHolds - a.pHolds);
   const guards = finding.filter(({ isOptional }) => isOptional).toSorted((a, b) => a.pBroken - b.pBroken);
   const open = [
@@ -122,8 +122,8 @@ function found(finding: Finding | string): Found {
 }
 
 /**
- * What would decide a claim if every difference stayed as it is: as soon as one outside of its range is surely there; where
- * all are inside, once the last is.
+ * Says what would decide a claim if every difference stayed as it is. If some lie outside their ranges, the first of them
+ * to be sure contradicts it; if all lie inside, the last to be sure bears it out.
  */
 function decider(open: Finding, count: number): Decider | undefined {
   const isWithin = ({ estimate: { value }, claimed: [low, high] }: Comparison) =>
@@ -139,7 +139,7 @@ function decider(open: Finding, count: number): Decider | undefined {
 
 const seedsOf = (need: Decider | undefined) => need?.seedsWanted ?? Number.POSITIVE_INFINITY;
 
-/** A claim that every one of several tests must bear out. A test that contradicts it decides; else all must be computed. */
+/** Checks a claim that each of several tests must bear out. One contradiction decides; otherwise all must be computed. */
 function foundInEach(places: readonly Place[], evidence: Evidence, panels?: readonly Panel[]): Found {
   const here = places.filter(({ on }) =>
     panels?.some(({ id, test }) => (typeof on === 'string' ? on === id : on.test === test)),
@@ -168,7 +168,7 @@ function differenceOf({ what, estimate, claimed, low, high }: Comparison): Claim
   return { what, value, ...(Number.isFinite(low) && { low, high }), claimed, seeds, images };
 }
 
-/** Section 2's claim: peak memory of a training step above the idle process, repeat by repeat. */
+/** Checks section 2's claim about memory: the peak of a training step above the idle process, over all repeats. */
 function memoryFound(memory: MemoryMeasurement | undefined): Found {
   const repeats = (method: string) => memory?.peaks.find((peak) => peak.method === method)?.megabytes;
   const [stability, augmented] = [repeats('ST'), repeats('DA')];
@@ -186,7 +186,7 @@ function memoryFound(memory: MemoryMeasurement | undefined): Found {
   return { verdict, differences: [difference], count: 1 };
 }
 
-/** A row a claim, for display: differences in points of accuracy. */
+/** Makes a row for each claim, for display: differences in points of accuracy. */
 export function claimsTable(results: readonly ClaimResult[]) {
   return results.map(({ id, verdict, differences, wouldDecide, reason, note }) => ({
     claim: id,
@@ -204,23 +204,23 @@ export function claimsTable(results: readonly ClaimResult[]) {
   }));
 }
 
-/** How many claims have each verdict. */
+/** Counts the claims with each verdict. */
 export function verdictCounts(results: readonly ClaimResult[]): Readonly<Record<Verdict, number>> {
   const counts = { holds: 0, contradicted: 0, undecided: 0, 'not computed': 0 };
   for (const { verdict } of results) counts[verdict] += 1;
   return counts;
 }
 
-/** A difference of accuracies in points: 0.0123 → `+1.2`. */
+/** Writes a difference of accuracies in points: 0.0123 → `+1.2`. */
 export const pointsText = (difference: number) => signed((100 * difference).toFixed(1));
 
-/** A number's text with its sign, which zero has none of. */
+/** Puts the sign before a number's text; zero has none. */
 function signed(text: string): string {
   const size = text.replace('-', '');
   return Number(text) === 0 ? size : `${Number(text) < 0 ? '−' : '+'}${size}`;
 }
 
-/** `best DA (σ=0.0464, p=1) − baseline at σ=0.05: +1.3 points (−0.2 to +2.8)`. */
+/** Writes a difference: `best DA (σ=0.0464, p=1) − baseline at σ=0.05: +1.3 points (−0.2 to +2.8)`. */
 export function differenceText({ what, value, low, high, unit }: ClaimDifference): string {
   const text = (number: number) =>
     unit === undefined ? pointsText(number) : signed(String(Math.round(number)));

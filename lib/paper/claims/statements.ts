@@ -1,13 +1,13 @@
-/** What the paper's text says of its figures: 29 statements, and what each compares. */
+/** What the paper says about its figures: 29 statements, and what each compares. */
 import { type DistortionName, distortions } from '../../distortions';
 import { at, BOTH, da, da20, GAUSS, panels, panelTitle, st, stabilityOf, sym } from '../figures';
 import { best, bests, FAR, MARGIN, MARGINAL, NARROWER, type Place, type Row, runs, worst } from './evidence';
 
 /** A sentence of the paper about its results. */
 export interface PaperClaim {
-  /** 1 to 29, in the order of the text but for the last, which is section 2's. */
+  /** 1 to 29, in the order of the text, except that the last is from section 2. */
   readonly id: number;
-  /** Panels whose curves decide, as {@link Panel.id}; none for what is no curve. */
+  /** Panels whose curves decide, as {@link Panel.id}; empty for the claim about memory. */
   readonly panels: readonly string[];
   /** What is claimed, in short. */
   readonly statement: string;
@@ -17,32 +17,32 @@ export interface PaperClaim {
   readonly rule: string;
   /** The rule as data: what is compared in the panel. */
   readonly rows?: readonly Row[];
-  /** The same for a claim over several tests; memory, which is no accuracy, has neither. */
+  /** The same for a claim about several tests. The claim about memory has neither. */
   readonly inEach?: readonly Place[];
 }
 
-/** "Near" the practical strength: weaker or stronger by this factor at most. */
+/** "Near" the practical strength: weaker or stronger by at most this factor. */
 const NEAR = 2;
-/** FGSM: low intensities are those up to the practical ε; mid ones the decade below the extreme; high ones above it. */
+/** FGSM: low intensities go up to the practical ε, mid ones span the decade below the extreme, high ones lie above. */
 const LOW_EPSILON = 0.001;
 const MID_EPSILON = { from: 0.01, to: 0.1 } as const;
 /** The extreme ε of section 5, at which models are selected a second time. */
 const EXTREME_EPSILON = 0.1;
-/** Rotation: mid to high intensities are those from twice the practical angle on. */
+/** Rotation: mid to high intensities start at twice the practical angle. */
 const MID_ANGLE = 60;
 
-/** Chosen on the test images, as in the paper: of more settings the best is the luckier one. */
+/** Chosen on the test images, as in the paper, so that more settings make the best luckier. */
 const BESTS = 'The best of each: of three settings a training strength for ST, of one for DA with a given p';
 const ABOVE = 'Above on average, and at no strength surely below by more than a point.';
 const pointsOf = (fraction: number) => `${100 * fraction} point${fraction === 0.01 ? '' : 's'}`;
 
-/** What a method gains on: the baseline, and the baseline trained on for as many epochs. */
+/** What a method must beat: the baseline, and the baseline trained for as many further epochs. */
 const UNTREATED = ['baseline', 'control'] as const;
 const { practical: SIGMA } = distortions[GAUSS];
 const { practical: ANGLE } = distortions.rotation;
 const isPractical = (ρ: number) => ρ > 0 && ρ <= ANGLE;
 
-/** Noise tests, each with the noise that networks tested with it were trained with; for DA, all but FGSM. */
+/** Noise tests, each with the noise that the tested networks were trained with; DA's claim leaves out FGSM. */
 const NOISE_TRAININGS = {
   [GAUSS]: [GAUSS, 'thumbnail'],
   jpeg: [GAUSS, 'thumbnail', 'jpeg'],
@@ -52,7 +52,7 @@ const NOISE_TRAININGS = {
 type NoiseTest = keyof typeof NOISE_TRAININGS;
 const NOISE_TESTS = Object.keys(NOISE_TRAININGS) as NoiseTest[];
 
-/** At a test's practical strength, a method's best with one training distortion is above its best with each other. */
+/** Claims that a method's best with one training distortion is above its best with any other, at the practical strength. */
 const bestWith = (method: typeof st, training: DistortionName, test: NoiseTest): Place => {
   const others = NOISE_TRAININGS[test].filter((other) => other !== training).map((other) => method(other));
   return {
@@ -62,7 +62,7 @@ const bestWith = (method: typeof st, training: DistortionName, test: NoiseTest):
   };
 };
 
-/** Where training and test distortion are the same: a panel; JPEG is trained, but in no panel. */
+/** Panels in which training and test distortion are the same. JPEG is in none, so its test is spelled out. */
 const SAME = {
   [GAUSS]: '1a',
   thumbnail: 'S2c',
@@ -71,7 +71,7 @@ const SAME = {
   'random-crop': 'S4e',
   jpeg: { test: 'jpeg', strengths: [distortions.jpeg.none, distortions.jpeg.practical] },
 } as const;
-/** Panels in which noise was trained, and a transformation is tested. */
+/** Panels that train with noise and test with a transformation. */
 const CROSS = ['S1d', 'S1e', 'S2d', 'S2e'];
 
 const STATEMENTS: Readonly<Record<number, Omit<PaperClaim, 'id' | 'panels'> & Partial<PaperClaim>>> = {
@@ -311,7 +311,7 @@ const STATEMENTS: Readonly<Record<number, Omit<PaperClaim, 'id' | 'panels'> & Pa
   },
 };
 
-/** The statements in the order of their ids; where no panels are named, of the one that the place names. */
+/** The statements in the order of their ids. One without `panels` is about the panel that its place names. */
 export const claims: readonly PaperClaim[] = Object.entries(STATEMENTS).map(([id, statement]) => ({
   id: Number(id),
   panels: [...(/(?<=Fig\. )\w+/.exec(statement.place) ?? [])],

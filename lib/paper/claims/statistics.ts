@@ -1,10 +1,10 @@
 /**
- * How sure a comparison of accuracies is.
+ * Estimates how sure a comparison of accuracies is.
  *
- * Whatever is compared is a weighted sum of accuracies, such as the mean of (ST − baseline) over some strengths. It is
- * taken seed by seed and image by image, so that what all runs share – the baseline that they start from, hard images –
- * does not count. Two things are left open: which images were drawn, estimated from the images' own differences; and what
- * another seed would have trained, estimated from all settings that have several seeds.
+ * Every comparison is a weighted sum of accuracies, such as the mean of (ST − baseline) over some strengths. It is computed
+ * seed by seed and image by image, so that what all runs share – the baseline that they start from, hard images – cancels.
+ * Two uncertainties remain: the choice of test images, estimated from the differences between images; and the choice of
+ * seeds, estimated from all settings that have several.
  */
 import { jStat } from 'jstat';
 import { answersOf, type EvaluationRow } from '../../evaluation/evaluate';
@@ -18,7 +18,7 @@ export interface Term {
   readonly weight: number;
 }
 
-/** The accuracy of one curve less that of another at a strength. */
+/** Returns the terms of a difference: one curve's accuracy at a strength minus that of another. */
 export const differenceTerms = (one: SettingCurve, other: SettingCurve, at: number | null, weight = 1) => [
   { curve: one, strength: at, weight },
   { curve: other, strength: at, weight: -weight },
@@ -26,26 +26,26 @@ export const differenceTerms = (one: SettingCurve, other: SettingCurve, at: numb
 
 /** A weighted sum of accuracies, 0..1 each, and how sure it is. */
 export interface Estimate {
-  /** Mean over the seeds that all of its settings have. */
+  /** Mean over the seeds that all of its settings share. */
   readonly value: number;
   readonly seeds: readonly number[];
   readonly images: number;
-  /** Variance that the choice of images leaves open, and that of the seeds. */
+  /** Variance due to the choice of test images, and due to the choice of seeds. */
   readonly variance: { readonly images: number; readonly seeds: number };
-  /** Degrees of freedom of both together (Welch and Satterthwaite). */
+  /** Degrees of freedom of both variances together (Welch–Satterthwaite). */
   readonly freedom: number;
 }
 
 /** A value, and how sure it is. */
 export type Uncertain = Pick<Estimate, 'value' | 'variance' | 'freedom'>;
 
-/** What an interval of 95 % leaves on either side; a finding is sure from there on. */
+/** The probability on either side of a 95 % interval; a finding is sure if its probability is no larger. */
 const LEVEL = (1 - 0.95) / 2;
 
-/** With fewer degrees of freedom a deviation is taken from all strengths of a test, or else from all tests. */
+/** With fewer degrees of freedom, a variance is averaged over all strengths of a test, or else over all tests. */
 const LEAST_FREEDOM = 4;
 
-/** A setting's accuracies, run by run: by {@link cellKey}. */
+/** The accuracies of each run of a setting, by {@link cellKey}. */
 interface Tested {
   readonly precision: string;
   readonly runs: readonly { readonly seed: number; readonly accuracies: ReadonlyMap<string, number> }[];
@@ -59,9 +59,9 @@ interface Spread {
 }
 
 /**
- * The deviation over seeds of what is compared, such as a run's mean accuracy over some strengths of a test: pooled over all
- * settings of a preset that have several seeds. It is what is left in the table of settings × seeds once the means of rows
- * and columns are taken out, since a seed's baseline is common to all of its runs.
+ * How far seeds differ in what is compared, such as a run's mean accuracy over some strengths of a test: pooled over all
+ * settings of a preset that have several seeds. It is what is left of the table of settings × seeds once the means of rows
+ * and columns are removed, since all runs of a seed start from the same baseline.
  */
 export class SeedDeviations {
   readonly #settings: readonly Tested[];
@@ -73,10 +73,10 @@ export class SeedDeviations {
   }
 
   /**
-   * The variance of a run's weighted sum of accuracies, and its degrees of freedom.
+   * Estimates the variance over seeds of a run's weighted sum of accuracies, and its degrees of freedom.
    *
    * @param weights By strength.
-   * @returns an infinite variance as long as no two settings have two seeds: nobody knows what another seed would do
+   * @returns an infinite variance until two settings share two seeds: before that, nothing tells how far seeds differ
    */
   of(test: string, weights: ReadonlyMap<number | null, number>): { variance: number; freedom: number } {
     const cells = [...weights].map(([strength, weight]): WeightedCell => [cellKey(test, strength), weight]);
@@ -85,14 +85,14 @@ export class SeedDeviations {
     const ofTest = this.#spreadOfEach(`${test} `);
     const { variance, freedom } = ofTest.freedom >= LEAST_FREEDOM ? ofTest : this.#spreadOfEach('');
     if (freedom === 0) return { variance: Number.POSITIVE_INFINITY, freedom: 1 };
-    // At most: as if a run's luck were the same at all strengths, deviations add, not their squares.
+    // An upper bound: deviations add, not variances, as if a run were equally lucky at all strengths.
     const size = sum([...weights.values()].map(Math.abs));
     return { variance: size ** 2 * variance, freedom };
   }
 
   /**
-   * Pools the spread of a weighted sum of cells over tables. A table holds the settings that were tested in all of the cells
-   * with the same seeds, in one precision.
+   * Pools the spread of a weighted sum of cells over tables. A table holds the settings that were tested in all the cells
+   * with the same seeds and in one precision.
    */
   #spread(cells: readonly WeightedCell[]): Spread {
     const name = JSON.stringify(cells);
@@ -112,7 +112,7 @@ export class SeedDeviations {
     return found;
   }
 
-  /** The mean variance of the cells whose key begins so. They are of the same runs, so that no more is known than of one. */
+  /** Averages the variance of cells whose keys have this beginning. They share runs, so the freedom is that of one cell. */
   #spreadOfEach(beginning: string): { variance: number; freedom: number } {
     const keys = this.#settings.flatMap(({ runs }) =>
       runs.flatMap(({ accuracies }) => [...accuracies.keys()]),
@@ -135,7 +135,7 @@ function testedOf(runs: readonly RunResult[]): Tested {
   return {
     precision: runs[0].record.spec.precision,
     runs: runs.map(({ record: { spec }, rows }) => {
-      const row = testedRows(spec, rows); // of several definitions of a distortion, the one that is known
+      const row = testedRows(spec, rows); // only rows of a distortion's current definition
       const accuracies = rows.flatMap((test) => {
         const found = isTest(spec, test) ? row(test) : undefined;
         return found
@@ -147,7 +147,7 @@ function testedOf(runs: readonly RunResult[]): Tested {
   };
 }
 
-/** What is left of a table, a row a setting and a column a seed, once the means of rows and columns are taken out. */
+/** Sums the squares left of a table (a row for each setting, a column for each seed) without row and column means. */
 export function twoWayResiduals(table: readonly (readonly number[])[]): Spread {
   const columns = table[0].map((_, column) => mean(table.map((row) => row[column])));
   const all = mean(columns);
@@ -158,13 +158,13 @@ export function twoWayResiduals(table: readonly (readonly number[])[]): Spread {
   return { squares: sum(squares), freedom: (table.length - 1) * (columns.length - 1) };
 }
 
-/** The weighted sum over the seeds that all settings have; undefined where they have none in common. */
+/** Estimates a weighted sum over the seeds that all settings share; undefined if they share none. */
 export function estimate(
   test: string,
   terms: readonly Term[],
   deviations: SeedDeviations,
 ): Estimate | undefined {
-  // A curve may stand on both sides: what cancels is not left to rounding.
+  // A curve may be on both sides: adding up its weights first makes it cancel exactly.
   const curves = new Map<SettingCurve, Map<number | null, number>>();
   for (const { curve, strength, weight } of terms) {
     const weights = curves.get(curve) ?? new Map<number | null, number>();
@@ -203,12 +203,12 @@ export function estimate(
   };
 }
 
-/** Degrees of freedom of the sum of two variances. */
+/** Returns the degrees of freedom of the sum of two variances. */
 function welch(one: number, itsFreedom: number, other: number, otherFreedom: number): number {
   return (one + other) ** 2 / (one ** 2 / itsFreedom + other ** 2 / otherFreedom);
 }
 
-/** How much the sum would vary over other test images. Where the answers were not kept, rows count as independent. */
+/** Estimates the variance of the sum over test images. If a row's answers were not kept, rows count as independent. */
 function imageVariance(
   rows: readonly { readonly row: EvaluationRow; readonly weight: number }[],
   images: number,
@@ -226,27 +226,27 @@ function imageVariance(
   return sum(sums.map((one) => (one - centre) ** 2)) / (images - 1) / images;
 }
 
-/** What a sum is claimed to lie between; one end may be infinite. */
+/** The range in which a sum is claimed to lie; an end may be infinite. */
 export type Range = readonly [low: number, high: number];
 
-/** Gains lie in it, losses do not. */
+/** The range of gains; losses lie outside. */
 export const GAIN: Range = [0, Number.POSITIVE_INFINITY];
 
 export interface Decision {
   /** The 95 % interval. */
   readonly low: number;
   readonly high: number;
-  /** Probability of such an estimate, or one that lies deeper in the range, if the sum were outside of it. */
+  /** Probability of this estimate, or of one deeper inside the range, if the true sum were outside. */
   readonly pHolds: number;
-  /** Probability of such an estimate, or one that lies farther from the range, if the sum were inside of it. */
+  /** Probability of this estimate, or of one farther outside the range, if the true sum were inside. */
   readonly pBroken: number;
 }
 
-/** How far an estimate bears out that the sum lies in a range, and how far that it does not. */
+/** Tests an estimate against a range: how surely the true sum lies inside, and how surely outside. */
 export function decide({ value, variance, freedom }: Uncertain, [low, high]: Range): Decision {
   const deviation = Math.sqrt(variance.images + variance.seeds);
   const half = deviation * jStat.studentt.inv(1 - LEVEL, freedom);
-  /** Probability that a sum at a bound is estimated so far beyond it: of the distance to the bound, negative beyond it. */
+  /** Probability of an estimate this far beyond a bound if the true sum is at the bound; beyond it, distances are negative. */
   const p = (distance: number) =>
     Number.isFinite(distance) && deviation > 0
       ? jStat.studentt.cdf(distance / deviation, freedom)
@@ -261,7 +261,7 @@ export function decide({ value, variance, freedom }: Uncertain, [low, high]: Ran
 
 /**
  * Says which of several findings are sure, corrected for their number (Holm 1979): compares the smallest probability
- * with the level divided by their number, the next with the level divided by one less, and so on to the first above.
+ * with the level divided by their number, the next with the level divided by one less, and so on until one exceeds it.
  */
 export function holm(probabilities: readonly number[]): readonly boolean[] {
   const order = probabilities.map((_, at) => at).sort((a, b) => probabilities[a] - probabilities[b]);
@@ -278,26 +278,26 @@ export const isSure = (probability: number) => probability <= LEVEL;
 /** Surely above zero, surely below, or neither. */
 export type Direction = 'better' | 'worse' | 'undecided';
 
-/** Where differences lie that were decided against {@link GAIN}, corrected for their number (Holm). */
+/** Returns the directions of differences that were tested against {@link GAIN}, corrected for their number (Holm). */
 export function directions(all: readonly Pick<Decision, 'pHolds' | 'pBroken'>[]): readonly Direction[] {
   const sure = holm(all.map(({ pHolds, pBroken }) => Math.min(pHolds, pBroken)));
   return all.map(({ pHolds }, at) => (!sure[at] ? 'undecided' : isSure(pHolds) ? 'better' : 'worse'));
 }
 
-/** What would decide what is undecided. */
+/** What would decide an undecided comparison. */
 export interface Decider {
   /** A phrase such as `about 6 seeds`. */
   readonly wouldDecide: string;
-  /** How many seeds that takes in all; undefined as long as nobody knows how far seeds differ. */
+  /** How many seeds that takes in all; undefined while it is unknown how far seeds differ. */
   readonly seedsWanted?: number;
 }
 
-/** Nobody trains more seeds than these: a larger number is not told. */
+/** Larger numbers of seeds are not spelled out: nobody trains that many. */
 const MOST_SEEDS = 100;
 
 /**
- * Says what would decide an estimate at a distance from a bound, as one `among` several comparisons: more seeds, or test
- * images as well. Nothing decides a tie.
+ * Says what would decide an estimate at a distance from a bound, as one `among` several comparisons: more seeds, or more
+ * test images as well. Undefined for a tie: nothing decides it.
  */
 export function wouldDecide(estimate: Estimate, distance: number, among: number): Decider | undefined {
   const { variance, seeds, images } = estimate;
@@ -318,7 +318,7 @@ export function wouldDecide(estimate: Estimate, distance: number, among: number)
 const seedsText = (count: number) =>
   count > MOST_SEEDS ? `more than ${MOST_SEEDS} seeds` : `about ${count} seeds`;
 
-/** So many at least, to two digits: none of it is known more closely. */
+/** Rounds to two digits, since none of these counts is known more precisely. */
 function rounded(count: number): number {
   return Number(Math.ceil(count).toPrecision(2));
 }
