@@ -612,7 +612,7 @@ describe('the finding of a panel', () => {
     assert.match(text, /^\| best ST \(ε=\S+, α=0\.\d+\)/m);
     assert.match(
       text,
-      /With the best chosen at ε=1 instead: ST \(ε=\S+, α=10\) \+1\d\.\d \(\+\d+\.\d to \+1\d\.\d\);/,
+      /With the best settings chosen at ε=1 instead: ST \(ε=\S+, α=10\) \+1\d\.\d \(\+\d+\.\d to \+1\d\.\d\);/,
     );
   });
 
@@ -633,7 +633,10 @@ describe('the finding of a panel', () => {
       text,
       /Best ST against best DA: undecided at ε=0\.001 \([+−]?0\.\d; (.* would decide|a tie)\)/,
     );
-    assert.match(text, /Undecided, corrected for their number: \d+ of the 22 differences compared here\./);
+    assert.match(
+      text,
+      /Undecided after correction for the number of comparisons: \d+ of the 22 differences\./,
+    );
   });
 
   it('says which runs are missing', () => {

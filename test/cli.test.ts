@@ -174,14 +174,17 @@ describe('help and refusals', () => {
       [['run', '--method', 'ST', '--alpha', '1'], /needs --distortion/],
       [['evaluate', '--run', 'abc', '--distortion', 'haze', '--store', store], /no distortion "haze"/],
       [['run', '--methd', 'ST'], /unknown option '--methd'\n\(Did you mean --method\?\)/],
-      [['run', '--method', 'st'], /no method "st"\. Is it "ST"\?\n→ The methods are baseline, .*--plugin/],
-      [['run', '--method', 'STsym'], /no method "STsym"\. Is it "ST-sym"\?/],
+      [
+        ['run', '--method', 'st'],
+        /no method "st"\. Did you mean "ST"\?\n→ The methods are baseline, .*--plugin/,
+      ],
+      [['run', '--method', 'STsym'], /no method "STsym"\. Did you mean "ST-sym"\?/],
       [
         ['evaluate', '--run', '3410', '--distortion', 'Glass_Blur'],
-        /"Glass_Blur"\. Is it "glass-blur"\?\n→ /,
+        /"Glass_Blur"\. Did you mean "glass-blur"\?\n→ /,
       ],
-      [['status', '--preset', 'Photos'], /no preset "Photos"\. Is it "photos"\?\n→ /],
-      [['status', '--figures', 'Fig1a'], /"Fig1a"\. Is it "fig1a"\?\n→ /],
+      [['status', '--preset', 'Photos'], /no preset "Photos"\. Did you mean "photos"\?\n→ /],
+      [['status', '--figures', 'Fig1a'], /"Fig1a"\. Did you mean "fig1a"\?\n→ /],
       [['status', '--figures', 'all,fig1a'], /"all"\.\n→ .*all, by itself/],
       [['sweep', '--figures'], /--figures <names>' needs a value: all, or a list of fig1a/],
       [

@@ -101,7 +101,7 @@ it('with an engine does the sweep, told in a terminal line by line, and ends wit
   const lines = log.mock.calls.map(({ arguments: [line] }) => String(line));
   log.mock.restore();
   assert.equal(sweepStatus(['fig1b'], { ...plan, store }).counts.whole, 2);
-  assert.match(lines[0], /^0\.0 % of the work; 17 runs: 17 waiting; nobody works on it$/);
+  assert.match(lines[0], /^0\.0 % of the work; 17 runs: 17 waiting; none is running$/);
   assert.ok(
     lines.some((line) => /1 running.*baseline, seed 0 \(\d of 2 epochs\)/.test(line)),
     lines.join('\n'),

@@ -440,11 +440,11 @@ describe('an experiment of one’s own', () => {
     const { own, network: form } = presetNamed('plain');
     assert.deepEqual([form, own?.treatments], [network, [{ method }]]);
     writeFileSync(file, JSON.stringify({ ...plain, network: { name: 'namd' } }));
-    await assert.rejects(loadPlugin(file), /There is no network "namd"\. Is it "named"\?/);
+    await assert.rejects(loadPlugin(file), /There is no network "namd"\. Did you mean "named"\?/);
     writeFileSync(file, JSON.stringify({ ...plain, epoch: 3 }));
     const { code, stderr } = await command('sweep', '--plugin', file, '--preset', 'plain', '--dry-run');
     assert.equal(code, 1);
-    assert.match(stderr, /An experiment has no option "epoch"\. Is it "epochs"\?/);
+    assert.match(stderr, /An experiment has no option "epoch"\. Did you mean "epochs"\?/);
   });
 });
 
@@ -457,7 +457,7 @@ describe('what is refused before anything is trained', () => {
   } as const;
   const [treatment] = small.treatments;
   const wrong: Readonly<Record<string, readonly [object, RegExp]>> = {
-    'an unknown option': [{ lerningRate: 1 }, /no option "lerningRate"\. Is it "learningRate"\?/],
+    'an unknown option': [{ lerningRate: 1 }, /no option "lerningRate"\. Did you mean "learningRate"\?/],
     'an unknown option of a test': [{ tests: [{ distortion: 'rotation', strength: 1 }] }, /"strength"/],
     'no treatment': [{ treatments: [] }, /treatments/],
     'the baseline as a treatment': [
@@ -556,16 +556,19 @@ describe('what is refused before anything is trained', () => {
     });
     const epochs = { epocs: 1 } as object as { epochs: number };
     const training = { network, dataset, method: { kind: 'baseline' }, ...epochs } as const;
-    await assert.rejects(st.train(training), told('train has no option "epocs". Is it "epochs"?'));
+    await assert.rejects(st.train(training), told('train has no option "epocs". Did you mean "epochs"?'));
     const testing = { network, dataset, distortion: st.distortions.rotation, strenghts: [1] };
     await assert.rejects(
       first(st.evaluate(testing)),
-      told('evaluate has no option "strenghts". Is it "strengths"?'),
+      told('evaluate has no option "strenghts". Did you mean "strengths"?'),
     );
     const where = { dataset, preset: 'smoke' };
-    assert.throws(() => new st.Laboratory(where), told('Laboratory has no option "dataset". Is it "data"?'));
+    assert.throws(
+      () => new st.Laboratory(where),
+      told('Laboratory has no option "dataset". Did you mean "data"?'),
+    );
     const what = { preset: 'smoke', seed: 1 };
-    const isSeeds = 'has no option "seed". Is it "seeds"?';
+    const isSeeds = 'has no option "seed". Did you mean "seeds"?';
     await assert.rejects(first(st.sweep('all', what)), told(`sweep ${isSeeds}`));
     assert.throws(() => planJobs('all', what), told(`A plan of runs ${isSeeds}`));
     const plan = { preset: 'smoke' };
@@ -614,7 +617,7 @@ describe('what is refused before anything is trained', () => {
     const none = { network, dataset } as object as Parameters<typeof st.evaluate>[0];
     await assert.rejects(first(st.evaluate(none)), told('evaluate needs the option "distortion".'));
     const wide = { classes: 3, widht: 8 };
-    assert.throws(() => new st.ResNet18(wide), told('ResNet18 has no option "widht". Is it "width"?'));
+    assert.throws(() => new st.ResNet18(wide), told('ResNet18 has no option "widht". Did you mean "width"?'));
     const stem = 'tiny' as 'small';
     assert.throws(
       () => new st.ResNet18({ classes: 3, stem }),
@@ -627,7 +630,7 @@ describe('what is refused before anything is trained', () => {
     const long = { method: { kind: 'control' } as const, epoch: 3 };
     await assert.rejects(
       new st.Laboratory({ preset: 'smoke', store: join(folder, 'none') }).run(long),
-      told('A treatment has no option "epoch". Is it "epochs"?'),
+      told('A treatment has no option "epoch". Did you mean "epochs"?'),
     );
     assert.throws(() => st.localEngine({ proceses: 2 } as object), /localEngine has no option "proceses"/);
   });

@@ -1568,7 +1568,7 @@ describe('what plain JavaScript gives wrong', () => {
   it('is a key that there is not', () => {
     const apply: OwnDistortion['apply'] = ({ crops }) => crops;
     const grid = { name: 'keyed', testGrid: [0, 1], apply, trainGrid: [1] };
-    assert.throws(() => registerDistortion(grid), /no option "trainGrid"\. Is it "trainingGrid"\?/);
+    assert.throws(() => registerDistortion(grid), /no option "trainGrid"\. Did you mean "trainingGrid"\?/);
     const method = { name: 'keyed', loss: () => tf.scalar(1), distortion: 'rotation' };
     assert.throws(() => registerMethod(method), /no option "distortion"/);
     const maker = { name: 'keyed', make: plainNetwork, sides: 28 };
@@ -1733,7 +1733,7 @@ describe('what plain JavaScript gives wrong', () => {
     const file = join(folder, 'head.safetensors');
     saveWeights(plainNetwork(), file);
     const load = (options: object, network = plainNetwork()) => loadWeights(network, file, options);
-    assert.throws(() => load({ heads: 'new' }), /no option "heads"\. Is it "head"\?/);
+    assert.throws(() => load({ heads: 'new' }), /no option "heads"\. Did you mean "head"\?/);
     assert.throws(() => load({ head: 'neu' }), /"loaded" or "new", but got "neu"/);
     const headless = Object.assign(plainNetwork(), { head: ['wieght'] });
     assert.throws(() => load({ head: 'new' }, headless), {

@@ -252,7 +252,7 @@ it('a figure has the panels of which curves are computed, and says of which ther
   );
   assert.deepEqual(drawn, [first]);
   const none = others.map(({ id }) => id).join(', ');
-  assert.ok(said[0].endsWith(`\nNot drawn, since no curve is computed whole: ${none}.`), said[0]);
+  assert.ok(said[0].endsWith(`\nNot drawn, since no curve has all of its runs: ${none}.`), said[0]);
 });
 
 it('a strip has a row a picture and a column a strength, the practical one among them', async () => {
@@ -282,6 +282,6 @@ it('answers that cannot be given for want of pictures say how to get them', asyn
   const bundle = await shown(await answersGrid(away, [BASELINE], { distortion: 'jpeg', strength: 10 }));
   assert.match(
     String(bundle['text/markdown']),
-    /^The data set of the preset paper is not here\. .*npx stability-training data tifs/,
+    /^The data set of the preset paper is missing\. .*npx stability-training data tifs/,
   );
 });

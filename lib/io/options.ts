@@ -35,7 +35,7 @@ export function hint(unknown: string, names: readonly string[]): string {
   const letters = (name: string) => distance(unknown.toLowerCase(), name.toLowerCase());
   const [nearest = ''] = names.toSorted((a, b) => letters(a) - letters(b));
   const isMeant = nearest !== unknown && letters(nearest) < unknown.length / 2;
-  return isMeant ? ` Is it "${nearest}"?` : '';
+  return isMeant ? ` Did you mean "${nearest}"?` : '';
 }
 
 /** Counts the letters to insert, delete or change to turn one word into the other (Levenshtein). */

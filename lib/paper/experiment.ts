@@ -33,7 +33,7 @@ function curvesIn({ preset, results }: Shown, test: string) {
   const found = preset.own?.tests.find(({ distortion }) => distortion === test);
   if (preset.own === undefined || found === undefined || found.strengths.some(Array.isArray)) {
     throw new ArgumentError(`There are no curves of ${preset.name} under "${test}".`, {
-      cure: `Name a test with one strength of an experiment: ${preset.own?.tests.map(({ distortion }) => distortion).join(', ') ?? `${preset.name} is a preset`}.`,
+      cure: `Name a test of the experiment whose strength is a single number: ${preset.own?.tests.map(({ distortion }) => distortion).join(', ') ?? `${preset.name} is a preset`}.`,
     });
   }
   const strengths = found.strengths as readonly (number | null)[];
@@ -48,7 +48,7 @@ function curvesIn({ preset, results }: Shown, test: string) {
   });
   if (there.length > 0) return there;
   throw new DataError(`No run of ${preset.name} was tested with ${distortionNamed(test).title}.`, {
-    cure: `Compute the runs: npx stability-training sweep --plugin FILE --preset ${preset.name}, with the --store of this one; or sweep('all', …).`,
+    cure: `Compute the runs: npx stability-training sweep --plugin FILE --preset ${preset.name}, with this laboratory's --store; or sweep('all', …).`,
   });
 }
 
@@ -90,7 +90,8 @@ export function experimentGains(laboratory: Laboratory, test: string): readonly 
     const { kind: method } = curve.treatment.method;
     if (method === 'control' || method === 'baseline') return [];
     const control = controls.get(epochsOf(curve.treatment, preset));
-    if (control === undefined) throw new DataError(`The control of ${preset.name} is not there yet.`);
+    if (control === undefined)
+      throw new DataError(`The control of ${preset.name} has not been computed yet.`);
     return curve.points.flatMap(({ strength }) => {
       const found = estimate(test, differenceTerms(curve, control, strength), deviations);
       if (found === undefined) return [];

@@ -109,7 +109,7 @@ export function findingOf(
     chosenSentence(of('chosen there')),
     betweenSentence(of('between'), told.length),
     forgettingSentence(lost),
-    `Undecided, corrected for their number: ${open === told.length ? `all ${open}` : `${open} of the ${told.length}`} differences compared here.`,
+    `Undecided after correction for the number of comparisons: ${open === told.length ? `all ${open}` : `${open} of the ${told.length}`} differences.`,
     missing.size > 0 && `Not computed: ${[...missing].join(' ')}`,
   ];
   const head = `**${panel.id}, ${panelTitle(panel)}, at \`${preset.name}\`.**`;
@@ -165,7 +165,7 @@ function gainSentences(places: readonly Place[], bests: readonly Told[]): readon
       );
     };
     const sure = [those('better', 'gain', 'over'), those('worse', 'lose', 'against')].filter(Boolean);
-    const differs = sure.length > 0 ? sure.join(' and ') : 'no method’s best run surely differs from';
+    const differs = sure.length > 0 ? sure.join(' and ') : 'no method’s best setting surely differs from';
     const said = `${differs} the baseline`;
     wordsOf.set(said, [...(wordsOf.get(said) ?? []), place.words]);
   }
@@ -174,14 +174,17 @@ function gainSentences(places: readonly Place[], bests: readonly Told[]): readon
   );
 }
 
-/** `With the best chosen at σ=0.5 instead: ST (σ=1, α=10) +20.1 (+15.3 to +24.9), …`. */
+/** `With the best settings chosen at σ=0.5 instead: ST (σ=1, α=10) +20.1 (+15.3 to +24.9), …`. */
 function chosenSentence(chosen: readonly Told[]): string | false {
   const each = chosen.map((one) => {
     const setting = one.sides?.[0].replace(/^best |, chosen at .*?(?= \()/g, '') ?? one.name;
     const open = one.verdict === 'undecided' ? ', undecided' : '';
     return `${setting} ${pointsText(one.estimate.value)}${intervalText(one)}${open}`;
   });
-  return each.length > 0 && `With the best chosen at ${chosen[0].place.short} instead: ${each.join('; ')}.`;
+  return (
+    each.length > 0 &&
+    `With the best settings chosen at ${chosen[0].place.short} instead: ${each.join('; ')}.`
+  );
 }
 
 /** ` (+1.2 to +3.4)` */

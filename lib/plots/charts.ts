@@ -199,7 +199,7 @@ function errorBars(y: readonly number[], low: readonly number[], high: readonly 
 function checkLength(of: string, name: string, values: readonly unknown[], expected: number): void {
   if (values.length === expected) return;
   throw new ArgumentError(`${of}: expected ${expected} values of “${name}”, but got ${values.length}.`, {
-    cure: 'Give one value for each place.',
+    cure: 'Give as many values as there are points or bars.',
   });
 }
 

@@ -89,7 +89,7 @@ export function claimsFigure(checks: readonly CheckedClaims[]): Figure {
       ...traces,
       {
         mode: 'markers',
-        name: 'range that is claimed',
+        name: 'claimed range',
         x: [null],
         y: [null],
         marker: { symbol: 'square', size: 14, color: zoneColour },

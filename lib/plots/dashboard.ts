@@ -114,7 +114,7 @@ export class SweepView {
       `<div style="${frame}"><div style="${share}"></div></div>`,
       `<div>${escapeMarkup(this.#counts)}</div>`,
       ...this.#tables('toHtml'),
-      `<div style="opacity: 0.7">looked at ${this.at.toLocaleTimeString('en-GB')}</div>`,
+      `<div style="opacity: 0.7">as of ${this.at.toLocaleTimeString('en-GB')}</div>`,
     ].join('\n');
   }
 
@@ -136,7 +136,7 @@ export class SweepView {
   get #counts(): string {
     const { counts, jobs } = this.status;
     const told = Object.entries(counts).filter(([, count]) => count > 0);
-    const idle = counts.running === 0 && counts.whole < jobs.length ? '; nobody works on it' : '';
+    const idle = counts.running === 0 && counts.whole < jobs.length ? '; none is running' : '';
     return `${jobs.length} runs: ${told.map(([state, count]) => `${count} ${state}`).join(', ')}${idle}`;
   }
 
@@ -159,7 +159,7 @@ export class SweepView {
     const failed = this.#of('failed').map(({ job, message }): Row => {
       return { run: job.title, seed: job.spec.seed, why: message?.split('\n', 1)[0] };
     });
-    return Object.entries({ Now: now, 'Given up': failed }).flatMap(([title, rows]) =>
+    return Object.entries({ Now: now, Failed: failed }).flatMap(([title, rows]) =>
       rows.length > 0 ? resultsTable(rows, { title })[how]() : [],
     );
   }

@@ -46,7 +46,7 @@ function danfo(): typeof import('danfojs-node') {
   try {
     loaded = require('danfojs-node');
   } catch (cause) {
-    throw new UserError('Data frames need the package danfojs-node, which is not here.', {
+    throw new UserError('Data frames need the package danfojs-node, which is not installed.', {
       cure: 'Run "npm install danfojs-node@1.2.0 --ignore-scripts".',
       cause,
     });

@@ -126,7 +126,7 @@ export function experimentTable(laboratory: Laboratory, test: string): ResultsTa
     seeds: row.seeds,
     images: row.images,
   }));
-  const title = `${laboratory.preset.name}, ${distortionNamed(test).title}: gain over the control, with its 95 % interval${rows.some(({ low }) => low === null) ? ', which one seed alone does not have' : ''}; verdicts are corrected for the number of comparisons`;
+  const title = `${laboratory.preset.name}, ${distortionNamed(test).title}: gain over the control, with its 95 % interval${rows.some(({ low }) => low === null) ? ' (none with a single seed)' : ''}; verdicts are corrected for the number of comparisons`;
   return resultsTable(rows, { title });
 }
 
@@ -170,12 +170,13 @@ export async function showFigure(figure: FigureName, laboratories: OneOrMore<Lab
     const drawn = panels.filter(({ curves }) => curves.length > 0);
     if (drawn.length === 0) {
       console.log(
-        `Preset ${name}: no curve is computed whole, so nothing is drawn (${settingsComputed(panels)}).`,
+        `Preset ${name}: no curve has all of its runs, so nothing is drawn (${settingsComputed(panels)}).`,
       );
       continue;
     }
     const bare = panels.filter((panel) => !drawn.includes(panel)).map(({ panel }) => panel.id);
-    const left = bare.length > 0 ? `\nNot drawn, since no curve is computed whole: ${bare.join(', ')}.` : '';
+    const left =
+      bare.length > 0 ? `\nNot drawn, since no curve has all of its runs: ${bare.join(', ')}.` : '';
     console.log(`Preset ${name}.\n${provenance(panels)}${left}`);
     for (const panel of drawn) {
       await display(panelFigure(panel));
@@ -194,12 +195,12 @@ export function figureTable(figure: FigureName, laboratories: OneOrMore<Laborato
         method: `${method}${probability ? ` p=${probability}` : ''}${extended ? ', twice the epochs' : ''}`,
         'trained on': distortionNamed(training).title,
         settings,
-        'images a run': passes,
+        'image passes per run': passes,
         computed: countsText(computed, settings),
       }),
     );
   });
-  return resultsTable(rows, { title: `The runs of ${figure}, beside baseline and control` });
+  return resultsTable(rows, { title: `The runs of ${figure}, without baseline and control` });
 }
 
 /** `9 of 9`; where panels differ, `9 of 9 in S3d, 1 in S3a, S3b`. */

@@ -94,7 +94,7 @@ export async function answersGrid(
   } catch (error) {
     if (!(error instanceof DataError)) throw error;
     return new Markdown(
-      `The data set of the preset ${laboratory.preset.name} is not here. ${error.cure ?? error.message}`,
+      `The data set of the preset ${laboratory.preset.name} is missing. ${error.cure ?? error.message}`,
     );
   } finally {
     tf.dispose(pictures);

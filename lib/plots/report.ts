@@ -153,10 +153,10 @@ export function summaryTable(report: CountedReport, baseline?: CountedReport): R
     found ? [{ measure, '%': percent(found.value, 1), '95 % interval': rangeText(found) }] : [],
   );
   const untold = [
-    ['mCE', 'no sure errors of the baseline under', undivided.mCE],
+    ['mCE', 'the baseline may make no errors under', undivided.mCE],
     ['relative mCE', 'the baseline does not surely lose by', undivided.relativeMCE],
   ].flatMap(([measure, why, corruption]): Row[] =>
-    corruption ? [{ measure, '%': '', '95 % interval': `not told: ${why} ${corruption}` }] : [],
+    corruption ? [{ measure, '%': '', '95 % interval': `not reported: ${why} ${corruption}` }] : [],
   );
   return resultsTable([...rows, ...untold], { title: report.network });
 }
@@ -216,7 +216,7 @@ export async function reportPage(report: RobustnessReport, baseline?: Robustness
   th, td { padding: 0.2em 0.8em 0.2em 0; border-bottom: 1px solid ${sheet.grid}; }
 </style>
 <h1>${title}</h1>
-<p>${escapeMarkup(subjectText(report))} Intervals are of 95 %: what the number of images leaves open.</p>
+<p>${escapeMarkup(subjectText(report))} The 95 % intervals reflect the number of images.</p>
 ${summaryTable(report, baseline).toHtml()}
 ${await reportHeatMap(report).toSvg()}
 ${await reliabilityFigure(report).toSvg()}

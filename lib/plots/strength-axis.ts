@@ -36,8 +36,8 @@ export function strengthAxis(distortion: TestDistortion, points: readonly Accura
   const strengths = [...new Set(distorted)].sort((a, b) => (falls ? b - a : a - b));
   if (strengths.length === 0 || (isLog && Math.min(practical, ...strengths) <= 0)) {
     throw new ArgumentError(
-      `${title} cannot be drawn on a ${scale} axis with the strengths ${strengths.join(', ') || 'of no distortion alone'}.`,
-      { cure: 'Test it at strengths with distortion, on a logarithmic axis above 0.' },
+      `${title} cannot be drawn on a ${scale} axis with the strengths ${strengths.join(', ') || '(none distorted)'}.`,
+      { cure: 'Test at distorted strengths; on a logarithmic axis, above 0.' },
     );
   }
   const toAxis = isLog ? Math.log10 : (strength: number) => strength;

@@ -105,7 +105,7 @@ export function resultsTable(rows: readonly Row[], options: TableOptions = {}): 
   const unknown = rows.length > 0 && columns.find((column) => !known.includes(column));
   if (unknown) {
     throw new ArgumentError(`resultsTable: no row has a column ${JSON.stringify(unknown)}.`, {
-      cure: `Take columns of: ${known.join(', ')}.`,
+      cure: `Choose from: ${known.join(', ')}.`,
     });
   }
   for (const [index, row] of rows.entries()) {

@@ -111,7 +111,7 @@ export function methodNamed(name: string): RegisteredMethod {
   if (definition !== undefined) return { kind: 'own', name, definition };
   const known = [...KINDS, ...own.names()];
   throw new ArgumentError(`There is no method "${name}".${hint(name, known)}`, {
-    cure: `The methods are ${known.join(', ')}; one of your own is there once its file was loaded (--plugin, loadPlugin).`,
+    cure: `The methods are ${known.join(', ')}; for one of your own, load its file first (--plugin, loadPlugin).`,
   });
 }
 

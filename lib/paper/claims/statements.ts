@@ -32,7 +32,7 @@ const EXTREME_EPSILON = 0.1;
 const MID_ANGLE = 60;
 
 /** Chosen on the test images, as in the paper, so that more settings make the best luckier. */
-const BESTS = 'The best of each: of three settings a training strength for ST, of one for DA with a given p';
+const BESTS = 'The best of each: ST has three settings for each training strength, DA with a given p has one';
 const ABOVE = 'Above on average, and at no strength surely below by more than a point.';
 const pointsOf = (fraction: number) => `${100 * fraction} point${fraction === 0.01 ? '' : 's'}`;
 
@@ -135,7 +135,7 @@ const STATEMENTS: Readonly<Record<number, Omit<PaperClaim, 'id' | 'panels'> & Pa
   },
   9: {
     panels: ['S1a', 'S1b', 'S1c', 'S2a', 'S2b', 'S2c'],
-    statement: 'Whatever the noise in the test, DA does best trained with the same.',
+    statement: 'Whatever the noise in the test, DA does best trained with the same noise.',
     place: 'Section 5: “… while DA always favors coinciding training and test distortions.”',
     rule: `In each test with two training distortions or more (not FGSM), at its practical strength, its best is above the best of each other.`,
     inEach: NOISE_TESTS.filter((test) => test !== 'fgsm').map((test) => bestWith(da, test, test)),
@@ -246,7 +246,7 @@ const STATEMENTS: Readonly<Record<number, Omit<PaperClaim, 'id' | 'panels'> & Pa
   23: {
     panels: Object.values(SAME).filter((on) => typeof on === 'string'),
     statement:
-      'Tested with what it was trained with, ST beats DA over the practical range, with a smaller spread.',
+      'With the same training and test distortion, ST beats DA over the practical range, with a smaller spread.',
     place: 'Section 5: “For all considered distortions in the setting of identical train and test …”',
     rule: `For each of the six distortions, from none to the practical strength: the best ST or ST-sym above the best DA on average, and the mean width of their runs at most ${NARROWER} of DA’s.`,
     inEach: Object.values(distortions).map(({ name, title }) => ({
@@ -260,7 +260,7 @@ const STATEMENTS: Readonly<Record<number, Omit<PaperClaim, 'id' | 'panels'> & Pa
   },
   24: {
     panels: CROSS,
-    statement: 'Training with noise brings nothing under transformations.',
+    statement: 'Training with noise does not help under transformations.',
     place: 'Section 5: “We also investigated the use of cross-category training, …”',
     rule: `In each of the four panels, the best ST or ST-sym and the best DA at most ${pointsOf(MARGINAL)} above the baseline, on average over all strengths.`,
     inEach: panels
@@ -305,7 +305,7 @@ const STATEMENTS: Readonly<Record<number, Omit<PaperClaim, 'id' | 'panels'> & Pa
     rows: [[runs(stabilityOf(BOTH)), 'narrower', runs(da(BOTH))]],
   },
   29: {
-    statement: 'ST needs more memory than DA: it holds the results of both batches.',
+    statement: 'ST needs more memory than DA: it keeps the activations of both batches.',
     place: 'Section 2: “Note that stability training leads to increased memory requirements …”',
     rule: 'Peak memory of a training step above the idle process: the least of ST’s repeats above the most of DA’s.',
   },
