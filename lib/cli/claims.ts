@@ -1,4 +1,4 @@
-/** `claims`: the text's sentences beside the runs' numbers. */
+/** `claims`: the paper's statements beside the numbers of the runs. */
 import { claimsOf, claimsTable, claims as statements } from '../paper/claims';
 import { wrapped } from '../plots/text-box';
 import { Laboratory } from '../runs/laboratory';
@@ -8,7 +8,7 @@ import { optionsText, printJson } from './text';
 
 type ClaimRow = ReturnType<typeof claimsTable>[number];
 
-/** Prints each sentence with its verdict. */
+/** Prints each claim with its verdict. */
 export function claims({ preset, divergence, data, store, json }: Given<'claims'>): void {
   const reading = divergence && { divergence };
   const laboratory = new Laboratory({ preset, data, store });
@@ -33,7 +33,7 @@ export function claims({ preset, divergence, data, store, json }: Given<'claims'
   }
 }
 
-/** A claim with its verdict and, beneath, the differences that decide: side by side they would be hundreds of columns wide. */
+/** Writes a claim with its verdict and, below, the differences that decide it, hundreds of columns wide in one line. */
 function claimText({ claim, statement, verdict, differences, seeds, note }: ClaimRow): string {
   const details = [differences, seeds && `seeds: ${seeds}`, note].filter(Boolean).join('\n');
   const heading = `${String(claim).padStart(2)}  ${verdict.padEnd(12)}  `;

@@ -1,24 +1,24 @@
-/** What each command takes and says of itself; the file of its name, or of its group, does it. */
+/** The options and the help of each command; the file named after the command, or its group, does the work. */
 import type { Valued, Values } from './options';
 import { choice, flag, noFlag, number, option, read, shared, userKernels } from './options';
 
 /** A command as --help shows it. */
 export interface Described {
   readonly description: string;
-  /** By the names of their values, in the order of --help. */
+  /** Options by the names of their values, in the order of --help. */
   readonly options: Readonly<Record<string, Pick<Valued<unknown>, 'named'>>>;
   /** A paragraph before the examples. */
   readonly notes?: string;
-  /** Without the program's name. */
+  /** Commands without the program's name. */
   readonly examples?: readonly string[];
   readonly exits?: string;
   readonly hidden?: boolean;
 }
 
-/** What a command gets of its options. */
+/** The option values that a command gets. */
 export type Given<Name extends keyof typeof commands> = Values<(typeof commands)[Name]['options']>;
 
-/** Commands of two words, by the first. */
+/** Descriptions of groups: the first words of two-word commands. */
 export const groups: Readonly<Record<string, string>> = {
   kernel: 'The Jupyter kernel for TypeScript.',
   data: 'Builds a data set. Killed, a build goes on where it was.',
@@ -26,7 +26,7 @@ export const groups: Readonly<Record<string, string>> = {
 
 const { preset, subject, seeds, divergence, where, retrain, precision, run, out, json } = shared;
 
-// What builds of data sets take.
+// Options of the commands that build data sets.
 const built = out('where the data set goes');
 const side = option('<pixels>', 'side of the crop that the network sees', read.whole);
 const count = (what: string) => option('<images>', `${what} images of each class`, read.count);

@@ -1,4 +1,4 @@
-/** `export`: a run for PyTorch. */
+/** `export`: writes a run for PyTorch. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { distortionNamed, strengthText } from '../distortions';
@@ -34,7 +34,7 @@ async function exportRun({ run: prefix, data, store, out, json }: Given<'export'
       cure: `Train it here: npx stability-training ${runCommand(laboratory.preset.name, spec)}`,
     });
   }
-  const network = await laboratory.network(record); // damaged weights are not handed on
+  const network = await laboratory.network(record); // throws if the weights are damaged
   const config = configOf(record, laboratory, network);
   network.dispose();
   makeFolder(out);
@@ -70,7 +70,7 @@ function configOf(record: RunRecord, laboratory: Laboratory, { batchNorms }: Net
   };
 }
 
-/** Rows by distortion, in the order of its test grid; strengths that are not in it come first. */
+/** Sorts rows by distortion, in the order of its test grid; strengths outside the grid come first. */
 function inOrder(rows: readonly EvaluationRow[]): readonly EvaluationRow[] {
   const names = rows.map(({ distortion }) => distortion);
   const place = ({ distortion, strength }: EvaluationRow) =>
@@ -80,7 +80,7 @@ function inOrder(rows: readonly EvaluationRow[]): readonly EvaluationRow[] {
   );
 }
 
-/** What nn.BatchNorm2d takes beside the weights, and of which layers where they differ. */
+/** Writes what nn.BatchNorm2d takes besides the weights, with the names of the layers if they differ. */
 function batchNormText(batchNorms: Readonly<Record<string, BatchNormConstants>>): string {
   const texts = Object.entries(batchNorms).map(
     ([name, { eps, momentum }]) => [name, `eps=${eps}, momentum=${momentum}`] as const,
@@ -92,7 +92,7 @@ function batchNormText(batchNorms: Readonly<Record<string, BatchNormConstants>>)
   return distinct.length === 0 ? 'none known' : distinct.join('; ');
 }
 
-/** The command that trains a run which ships. */
+/** Writes the command that trains a run that ships with the project. */
 function runCommand(preset: string, { method, distortion, epochs, precision, seed }: RunSpec): string {
   const { kind, ...hyperparameters } = method;
   return `run --retrain${optionsText({
@@ -158,7 +158,7 @@ A distortion comes before that normalisation. \`config.json\` lists the classes 
 `;
 }
 
-/** torchvision's own network; of another width or stem, put together from its blocks. */
+/** Writes Python code for torchvision's own network, or for one of another width or stem built from its blocks. */
 function networkPython(network: NetworkForm, classes: number): string {
   if (!('width' in network)) {
     return `

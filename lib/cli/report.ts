@@ -1,4 +1,4 @@
-/** `report`: how robust a network is. */
+/** `report`: measures how robust a network is. */
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -20,7 +20,7 @@ import { stopSignal } from './stop';
 import { findRun } from './store';
 import { printJson } from './text';
 
-/** Measures a network, or goes on with what was begun, and writes the report. */
+/** Measures a network, or resumes an unfinished measurement, and writes the report. */
 export async function report(options: Given<'report'>): Promise<void> {
   const { out, images, seed, restarts, json } = options;
   const baseline = options.baseline === undefined ? undefined : readReport(options.baseline);
@@ -59,7 +59,7 @@ export async function report(options: Given<'report'>): Promise<void> {
   );
 }
 
-/** What is measured, and what it is called. */
+/** Returns the network to measure, its pictures and its name. */
 async function subjectOf(options: Given<'report'>, signal: AbortSignal) {
   const { run, weights, normalise, data, store } = options;
   if (run !== undefined) {
@@ -102,7 +102,7 @@ async function subjectOf(options: Given<'report'>, signal: AbortSignal) {
   return { name, dataset: { ...own, ...normalisationOf(told) }, network };
 }
 
-/** @throws DataError if it is no report */
+/** Reads a report.json. @throws DataError if it is no report */
 function readReport(file: string): RobustnessReport {
   let value: Partial<RobustnessReport> = {};
   try {

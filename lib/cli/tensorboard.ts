@@ -1,4 +1,4 @@
-/** `tensorboard`: what the runs of a store came to, as event files. */
+/** `tensorboard`: writes the results of a store's runs as event files. */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { definitionOf, distortionNamed } from '../distortions';
@@ -31,10 +31,10 @@ function writerTo(folder: string) {
 }
 
 /**
- * Writes a folder of event files for each run of a store that has an epoch, finished or not. Steps are whole numbers: that of
- * a test is the place of its strength in the test grid.
+ * Writes a folder of event files for each run of a store with a complete epoch, finished or not. Steps are whole numbers: that
+ * of a test is the index of its strength in the test grid.
  *
- * @returns how many runs
+ * @returns the number of runs written
  */
 export function writeEvents(directory: string | undefined, out: string): number {
   const store = new RunStore(directory ?? RUNS);
