@@ -94,40 +94,40 @@ export const number = (description: string, parse = read.number) => option('<num
 const figures = (more = '') =>
   option(
     '<names>',
-    `all, or a list of fig1a, fig1b, fig2a, fig2b, fig3a, fig3b, supplement-1 … supplement-5${more}`,
+    `all, or a comma-separated list of fig1a, fig1b, fig2a, fig2b, fig3a, fig3b, supplement-1 … supplement-5${more}`,
   ).otherwise('all');
 
 /** Options of several commands; those that are functions take a description that fits the command. */
 export const shared = {
   preset: option(
     '<name>',
-    'the scale: smoke, laptop, photos or paper; or an experiment of --plugin, which is the default where it defines one',
+    'the scale: smoke, laptop, photos or paper; or an experiment from --plugin, the default if --plugin defines one',
   ).otherwise('laptop'),
   figures: figures(),
   /** Figures, and the studies beside them. */
-  subject: figures(', and of the studies readings, weight, after'),
+  subject: figures(', and the studies readings, weight, after'),
   seeds: (description: string) => option('<numbers>', description, (text) => text.split(',').map(read.whole)),
   divergence: choice(
-    'how Eq. 5 of the stability loss is read: averaged over the classes, or summed as printed (default: mean)',
+    'how the divergence in the stability loss (Eq. 5) is read: averaged over the classes, or summed as printed (default: mean)',
     ['mean', 'sum'],
   ),
   where: {
-    data: option('<folder>', "a data set that was built (default: the preset's own)"),
-    store: option('<folder>', "where the runs are (default: the project's data/runs)"),
+    data: option('<folder>', "folder of a built data set (default: the preset's own)"),
+    store: option('<folder>', "folder of the runs (default: the project's data/runs)"),
     plugin: option(
       '<files>',
-      'experiments, distortions, methods and networks of your own: .ts, .js, .json, as in a.ts,b.json',
+      'files (.ts, .js, .json) with your own experiments, distortions, methods and networks, such as a.ts,b.json',
       (text) => text.split(','),
     ),
   },
-  retrain: flag('compute anew, here, what ships with the project'),
-  precision: choice('numbers of the training (default: what the hardware does fastest)', [
+  retrain: flag('compute results here even if they ship with the project'),
+  precision: choice('number format in training (default: the fastest on this hardware)', [
     'float32',
     'bfloat16',
   ]),
-  run: option('<id>', 'the run, in the store or of those that ship, or how its id begins').needed(),
-  out: (description = 'where the files go') => option('<folder>', description).needed(),
-  json: flag('print JSON, and nothing else, on stdout'),
+  run: option('<id>', 'id of a run, in the store or shipped with the project, or the start of it').needed(),
+  out: (description = 'folder for the files') => option('<folder>', description).needed(),
+  json: flag('print only JSON on stdout'),
 };
 
 /** Returns the folder in which Jupyter looks for a user's kernels. */

@@ -32,7 +32,7 @@ export interface PlanOptions {
   readonly preset: string;
   /** Folder of the data set. Default: the preset's own. */
   readonly data?: string;
-  /** The first is used at all training strengths, all at the practical ones. Default: `[0]`, or the experiment's. */
+  /** The first for all training strengths, the others near the practical ones. Default: `[0]`, or the experiment's. */
   readonly seeds?: readonly number[];
   /** Reading of the stability loss, as far as it differs from the default. */
   readonly reading?: Partial<Reading>;
