@@ -28,7 +28,7 @@ export function claims({ preset, divergence, data, store, json }: Given<'claims'
     const cure = laboratory.preset.own
       ? `The claims are of the paper's own treatments; for those of ${preset}: npx stability-training figures${optionsText({ preset, ...where })} --out figures`
       : `Those of Figure 1a: npx stability-training sweep${optionsText({ preset, figures: 'fig1a', divergence, ...where })}`;
-    console.log(`None of the ${checked.length} claims of the paper is computed at ${preset}: their runs are not there.
+    console.log(`None of the ${checked.length} claims of the paper can be checked at ${preset}: their runs are missing.
 → ${cure}`);
   }
 }

@@ -153,7 +153,7 @@ report.jsonl.`,
     options: {
       preset,
       figures: subject,
-      seeds: seeds('such as 0,1,2: the first for all strengths, the others only near the practical ones'),
+      seeds: seeds('seeds such as 0,1,2: the first for all strengths, the rest near the practical ones'),
       divergence,
       ...where,
       retrain,

@@ -30,7 +30,7 @@ async function exportRun({ run: prefix, data, store, out, json }: Given<'export'
         cure: 'Export it where it was trained, or move its folder elsewhere and run it again.',
       });
     }
-    throw new DataError(`The record of the run ${id} ships with the project, its weights do not.`, {
+    throw new DataError(`The record of the run ${id} ships with the project, without its weights.`, {
       cure: `Train it here: npx stability-training ${runCommand(laboratory.preset.name, spec)}`,
     });
   }
@@ -114,7 +114,7 @@ function modelCard(config: ReturnType<typeof configOf>): string {
     return `| ${cells.join(' | ')} |`;
   });
   const head = '| test distortion | strength | accuracy | 95 % interval | images |\n|---|---|---|---|---|';
-  const table = rows.length === 0 ? 'It was not tested yet.' : [head, ...rows].join('\n');
+  const table = rows.length === 0 ? 'It has not been tested yet.' : [head, ...rows].join('\n');
   const numbers = (values: readonly number[]) => `(${values.map((value) => value.toFixed(4)).join(', ')})`;
   return `---
 library_name: pytorch
@@ -123,7 +123,7 @@ tags: [${architecture}, robustness, stability-training]
 
 # ${'width' in network ? 'ResNet-18' : network.name}, ${runTitle(spec)}
 
-${method.kind === 'own' ? `Trained by a method of one's own, ${method.name}, by the library of` : `Trained by the method ${method.kind} of`} [*Achieving Generalizable Robustness of Deep Neural Networks by Stability Training*](https://arxiv.org/abs/1906.00735)
+${method.kind === 'own' ? `Trained by the user-defined method ${method.name}, with the library for` : `Trained by the method ${method.kind} of`} [*Achieving Generalizable Robustness of Deep Neural Networks by Stability Training*](https://arxiv.org/abs/1906.00735)
 (Laermann, Samek, Strodthoff 2019).
 
 | | |
@@ -162,8 +162,8 @@ A distortion comes before that normalisation. \`config.json\` lists the classes 
 function networkPython(network: NetworkForm, classes: number): string {
   if (!('width' in network)) {
     return `
-# To be copied, name by name, into the same network in torch: ${network.name}. After a flattening, torch counts the
-# channels first, TensorFlow.js last: permute the inputs of the layer that follows.
+# Copy these, name by name, into the same network in torch: ${network.name}. When flattening, torch puts the channels
+# first, TensorFlow.js last: permute the inputs of the layer that follows.
 for name, values in load_file("weights.safetensors").items():
     print(name, tuple(values.shape))`;
   }

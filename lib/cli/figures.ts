@@ -25,7 +25,7 @@ export async function figures(options: Given<'figures'>): Promise<void> {
   const panels = (named === 'all' ? figureNames : named)
     .flatMap((each) => {
       if (!isStudy(each)) return panelsOf(each);
-      throw new ArgumentError(`${each} is no figure but a study.`, {
+      throw new ArgumentError(`${each} is a study, not a figure.`, {
         cure: 'sweep and status take it, and evaluations.csv of any figures has its results.',
       });
     })

@@ -47,11 +47,11 @@ class DescribedCommand extends Command {
 
 const program = new DescribedCommand('stability-training')
   .description('Stability training (Laermann, Samek, Strodthoff 2019) in TypeScript.')
-  .showHelpAfterError('(--help says more.)')
+  .showHelpAfterError('(See --help.)')
   .addHelpText(
     'after',
     `
-The notebooks are opened by "npm start" in the project folder.
+To open the notebooks, run "npm start" in the project folder.
 
 Exit codes: 0 done; 1 an error, or some runs failed; 130 stopped by Ctrl-C (what was done is kept).`,
   );

@@ -78,7 +78,7 @@ async function subjectOf(options: Given<'report'>, signal: AbortSignal) {
   }
   if (data === undefined) {
     throw new ArgumentError('report: --weights needs --data.', {
-      cure: 'Weights do not know their pictures.',
+      cure: 'Weights do not say which pictures they are for.',
     });
   }
   const own = openFolder(data);
@@ -93,10 +93,9 @@ async function subjectOf(options: Given<'report'>, signal: AbortSignal) {
   const { normalisation = told } = network;
   if (!isDeepStrictEqual(normalisationOf(normalisation), normalisationOf(told))) {
     network.dispose();
-    throw new ArgumentError(
-      `report: these weights say of themselves another normalisation than ${normalise}.`,
-      { cure: 'Leave --normalise out.' },
-    );
+    throw new ArgumentError(`report: these weights state another normalisation than ${normalise}.`, {
+      cure: 'Leave --normalise out.',
+    });
   }
   const name = basename(weights, '.safetensors');
   return { name, dataset: { ...own, ...normalisationOf(told) }, network };
@@ -113,6 +112,6 @@ function readReport(file: string): RobustnessReport {
   if (value.format === 1 && value.rows !== undefined && value.dataset !== undefined)
     return value as RobustnessReport;
   throw new DataError(`${file} is no robustness report.`, {
-    cure: 'A baseline is the report.json that this command wrote of another network.',
+    cure: 'A baseline is the report.json that this command wrote for another network.',
   });
 }

@@ -59,7 +59,7 @@ function textOf({ jobs, counts, share }: SweepStatus, all: boolean): string {
     }),
   );
   const numbers = Object.entries(counts).map(([state, count]) => `${count} ${state}`);
-  const summary = `${jobs.length} runs: ${numbers.join(', ')}; ${percent(share)} of the work is whole.`;
+  const summary = `${jobs.length} runs: ${numbers.join(', ')}; ${percent(share)} of the work is done.`;
   return rows.length === 0 ? summary : `${resultsTable(rows).toText()}\n\n${summary}`;
 }
 

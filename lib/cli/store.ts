@@ -26,14 +26,14 @@ export function findRun(
   const ids = here.length > 0 ? here : [...shipped.keys()].filter(beginsSo);
   const [id] = ids;
   if (ids.length > 1) {
-    throw new ArgumentError(`--run ${prefix}: ${ids.length} runs begin so: ${ids.slice(0, 5).join(', ')}.`, {
+    throw new ArgumentError(`--run ${prefix}: ${ids.length} runs match: ${ids.slice(0, 5).join(', ')}.`, {
       cure: 'Give more of the id.',
     });
   }
   if (id === undefined) {
     throw new ArgumentError(
       `--run ${prefix}: there is no such run in ${store.directory}, and none that ships.`,
-      { cure: 'status --all --json and runs.csv of figures list the ids.' },
+      { cure: 'The ids are in the output of status --all --json, and in runs.csv as figures writes it.' },
     );
   }
   const record = store.find(id);
@@ -71,7 +71,7 @@ function presetOf(spec: RunSpec, data: LaboratoryOptions['data']): string {
     nameOf(network) === name && isSame(dataset, spec.dataset) && !isAlike(network, spec.network);
   if (name !== undefined && presets.some(isChanged)) throw changedError('network', name);
   for (const preset of presets) if (preset.own && !isAway(preset)) checkPictures(spec, preset); // its error names both data sets
-  throw new ArgumentError('The run is of no preset of this version.', {
-    cure: 'Name the file of an experiment or network of your own: --plugin FILE. Else take the version that its record names.',
+  throw new ArgumentError('No preset of this version fits the run.', {
+    cure: 'Name the file of an experiment or network of your own: --plugin FILE. Otherwise use the version that its record names.',
   });
 }

@@ -17,7 +17,7 @@ export function tensorboard({ store, out }: Given<'tensorboard'>): void {
   console.log(
     runs > 0
       ? `Wrote ${runs} runs to ${out}: tensorboard --logdir ${out}`
-      : 'No run is in the store. Of those that ship with the project, "figures" shows the results.',
+      : 'The store has no runs. For the results that ship with the project, use "figures".',
   );
 }
 
@@ -70,7 +70,7 @@ export function writeEvents(directory: string | undefined, out: string): number 
   }
   if (unknown.size > 0) {
     console.warn(
-      `Passed over: tests with ${[...unknown].join(', ')}, as not known here.\n→ --plugin FILE, with the distortions as they were tested.`,
+      `Passed over: tests with ${[...unknown].join(', ')}, not known here.\n→ --plugin FILE, with the distortions as they were tested.`,
     );
   }
   return runs;

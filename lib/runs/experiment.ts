@@ -234,7 +234,7 @@ function load(path: string): unknown {
   const isKnown = /\.([cm]?[jt]sx?|json)$/i.test(path);
   const isShort = ['.ts', '.js', '/index.ts', '/index.js'].some((ending) => existsSync(`${path}${ending}`));
   if (!isShort && !(found?.isFile() && isKnown)) {
-    const what = found?.isFile() ? 'this kind of file is none of a plugin' : 'there is no such file';
+    const what = found?.isFile() ? 'a plugin is not this kind of file' : 'there is no such file';
     throw new ArgumentError(`${path} cannot be loaded: ${found?.isDirectory() ? 'it is a folder' : what}.`, {
       cure: A_PLUGIN,
     });
@@ -267,9 +267,9 @@ function load(path: string): unknown {
     const cures = [
       [
         /^Cannot find module 'stability-training/,
-        'Put it where stability-training is installed: npm install --ignore-scripts FOLDER, the project’s own',
+        'Put it where stability-training is installed: npm install --ignore-scripts FOLDER, with the folder of this project.',
       ],
-      [/\bJSON\b/, 'JSON has its names in double quotes, no comments and no comma at an end.'],
+      [/\bJSON\b/, 'JSON has its names in double quotes, no comments and no trailing commas.'],
       [
         /Top-level await/,
         'A plugin is loaded in one go, as CommonJS: build what it needs before, by a script of its own.',

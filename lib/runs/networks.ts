@@ -167,7 +167,7 @@ export function withGraph(form: NetworkForm, shape: Pick<NetworkShape, 'classes'
       known.set(key, parts.flat().join('-'));
       if (beginning === another && network.weightsFile === undefined) {
         console.warn(
-          `The network "${form.name}" begins with the same weights at every seed.\n→ Unless they are to be these, draw them by the seed that make is given: normalTensor([seed, 1], …).`,
+          `The network "${form.name}" begins with the same weights at every seed.\n→ Unless that is intended, draw them with the seed that make is given: normalTensor([seed, 1], …).`,
         );
       }
     } finally {

@@ -30,7 +30,7 @@ export function openPictures(data: Pictures): ImageDataset {
   if (typeof data === 'string') return openFolder(data);
   if (Object(data).train !== undefined) return data;
   throw new ArgumentError(`Expected an opened data set, or the folder of one, but got ${shown(data)}.`, {
-    cure: 'A function that opens one is not async.',
+    cure: 'A function that opens one must not be async.',
   });
 }
 

@@ -128,7 +128,7 @@ export function presetNamed(name: string): Preset {
   throw new ArgumentError(`There is no preset "${name}".${hint(name, names)}`, {
     cure:
       `The presets are ${names.join(', ')}. ` +
-      'An experiment of your own is there once its file was loaded: --plugin FILE, loadPlugin.',
+      'An experiment of your own exists once its file is loaded: --plugin FILE, loadPlugin.',
   });
 }
 

@@ -244,10 +244,9 @@ export class RunStore {
     if (before && lossesOf(before) !== lossesOf(record) && existsSync(counts)) {
       const aside = this.#file(id, `evaluations.${before.finished.replaceAll(':', '-')}.jsonl`);
       renameSync(counts, aside);
-      const others =
-        spec.from === undefined ? ' Runs that started from the earlier ones are still there.' : '';
+      const others = spec.from === undefined ? ' Runs that started from the earlier ones are kept.' : '';
       console.warn(
-        `The run ${id} came to other weights than before, as on another machine or with other threads: what was counted with the earlier ones is in ${aside}.${others}`,
+        `The run ${id} now has other weights than before, as on another machine or with other threads. The counts of the earlier ones are in ${aside}.${others}`,
       );
     }
     writeWhole(this.#file(id, 'record.json'), jsonText(record));

@@ -83,7 +83,7 @@ export async function trainFigure(
 ): Promise<string> {
   if (data !== undefined && typeof data !== 'string') {
     throw new ArgumentError(
-      'trainFigure trains in processes of their own, which do not have the opened data set.',
+      'trainFigure trains in separate processes, which do not have the opened data set.',
       {
         cure: 'Give the laboratory the folder of its pictures, or run the treatments one by one: laboratory.run.',
       },

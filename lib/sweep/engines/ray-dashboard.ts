@@ -26,7 +26,7 @@ export class RayDashboard {
   constructor(readonly address: string) {
     if (/^https?:/.test(address) && URL.canParse(address)) return;
     throw new ArgumentError(`The address of a Ray dashboard is a URL, but got "${address}".`, {
-      cure: 'It is as http://head:8265.',
+      cure: 'For example, http://head:8265.',
     });
   }
 
