@@ -52,7 +52,7 @@ function treatmentOf(options: Given<'run'>): Treatment {
   const { kind: _, ...hyperparameters }: Readonly<Record<string, z.ZodType>> = schema?.shape ?? {};
   const isUndistorted = kind === 'baseline' || kind === 'control';
   const known = [...Object.keys(hyperparameters), ...(isUndistorted ? [] : ['distortion', 'strength'])];
-  const isPlain = own !== undefined && name === undefined && strength === undefined; // a user-defined method may do without
+  const isPlain = own !== undefined && name === undefined && strength === undefined; // a user-defined method may need neither
   const isOptional = (key: string) => isPlain || hyperparameters[key]?.isOptional();
   const cure =
     known.length === 0

@@ -181,7 +181,7 @@ export function defineExperiment(options: ExperimentOptions): Preset {
     ...base,
     get network(): NetworkForm {
       if (network !== undefined) return network;
-      const { cropSide } = orIfBad(open) ?? { cropSide: 1 }; // the error shows where the pictures are needed
+      const { cropSide } = orIfBad(open) ?? { cropSide: 1 }; // the error comes when the pictures are needed
       return { ...RESNET, stem: cropSide >= 64 ? 'imagenet' : 'small' };
     },
   };
@@ -189,7 +189,7 @@ export function defineExperiment(options: ExperimentOptions): Preset {
   return preset;
 }
 
-/** Does some work, and adds the place to the message of a UserError. */
+/** Does some work; the message of a UserError then begins with where it happened. */
 function told<T>(where: string, work: () => T): T {
   try {
     return work();
@@ -277,7 +277,7 @@ function load(path: string): unknown {
     ] as const;
     throw new ArgumentError(`${path} cannot be loaded: ${reason}${line ? ` (line ${line})` : ''}`, {
       cause,
-      // Otherwise the error may be another copy's of this library, with a cure of its own.
+      // Otherwise, the error may come from another copy of this library and have its own cure.
       cure: cures.find(([of]) => of.test(reason))?.[1] ?? (error as UserError).cure,
     });
   } finally {

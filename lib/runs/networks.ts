@@ -10,7 +10,7 @@ import { hashSeed, Variable } from '../tensorflow';
 import { ownCode } from '../tensorflow/graph';
 import { canonicalJson, type NetworkForm, type OwnNetworkForm } from './spec';
 
-/** What the network of a run is made for. */
+/** What `make` of a network is given. */
 export interface NetworkShape {
   /** C, the number of classes. */
   readonly classes: number;

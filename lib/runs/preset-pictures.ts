@@ -15,7 +15,7 @@ import { type Preset, presetNamed } from './presets';
 import { orIfBad } from './run-store';
 import { canonicalJson, type DatasetPart, type RunSpec, runId } from './spec';
 
-/** The file of each preset's own data set, by its name, and the function that opens it. */
+/** By the name of a preset's own data set: its file, and the function that opens it. */
 const OWN: Readonly<Record<string, { readonly file: string; readonly open: () => ImageDataset }>> = {
   'CIFAR-10': { file: inData('cifar10', 'cifar10.store'), open: openCifar10 },
   Imagenette: { file: inData('imagenette', STORE), open: () => openImagenette(inData('imagenette')) },
@@ -50,7 +50,7 @@ export function picturesOf(preset: Preset, data?: Pictures): ImageDataset {
 
 /**
  * Returns a preset with all pictures of a data set or folder; by default with as many of its own as it uses. If its own
- * are missing, the preset is as published.
+ * are missing, the preset stays as published.
  *
  * @throws ArgumentError if there is no such preset; DataError if a folder is given and is no data set
  */
@@ -76,7 +76,7 @@ export function presetAt(name: string, data?: Pictures): Preset {
 
 /**
  * As {@link presetAt}, but an experiment whose pictures are missing is returned as it was defined: its results can be read,
- * and the error shows where the pictures are needed.
+ * and the error comes when the pictures are needed.
  */
 export function presetHere(name: string, data?: Pictures): Preset {
   const defined = presetNamed(name);

@@ -53,7 +53,7 @@ const hasEnded = ({ status }: RayJob) => !['PENDING', 'RUNNING'].includes(status
  * Returns an engine that submits jobs as the cluster takes them; a job that starts from a baseline waits for it. Store and
  * project must have the same paths on every node. If this process is killed, its jobs continue and the same sweep finds them.
  *
- * @throws UserError if no dashboard answers; ArgumentError if no node has the cores and cards that a run asks for
+ * @throws UserError if no dashboard answers; ArgumentError if no node has the cores and GPUs that a run asks for
  */
 export function rayEngine(options: RayOptions = {}): Engine {
   checkOptions('rayEngine', options, 'address gpusPerRun cpusPerRun command');
@@ -195,7 +195,7 @@ function workCommand(job: Job, store: string): readonly string[] {
   return [process.execPath, cli, 'work', '--store', store, '--job', JSON.stringify(job)];
 }
 
-/** Returns a job's next id on the cluster: of the job and its store, so that the same sweep finds it, and the attempt. */
+/** Returns a job's next id on the cluster, made from job, store and attempt, so that the same sweep finds it again. */
 function nextSubmission(job: Job, store: string, known: ReadonlyMap<string, RayJob>): string {
   const name = `${job.id}-${shortHash(JSON.stringify([job, store]), 8)}`;
   for (let attempt = 1; ; attempt++) {
