@@ -164,7 +164,7 @@ describe('help and refusals', () => {
       ],
       [
         ['figures', '--figures', 'fig1a,readings', '--out', folder],
-        /readings is no figure but a study\.\n→ /,
+        /readings is a study, not a figure\.\n→ /,
       ],
       [
         ['run', '--method', 'DA', '--alpha', '1'],
@@ -223,7 +223,7 @@ describe('help and refusals', () => {
       [noResult.stderr, noProgress.stdout].map((stream) => text(stream as Readable)),
     );
     assert.match(told, /There is no room on the disk for stdout\.\n→ /);
-    assert.match(result, /% of the work is whole/);
+    assert.match(result, /% of the work is done/);
     assert.deepEqual(await Promise.all(codes), [1, 0]);
     closeSync(full);
   });
@@ -882,7 +882,7 @@ describe('results that ship', () => {
     mkdirSync(join(empty, id), { recursive: true }); // begun here, and not finished
     const refusal = await shipped('export', '--run', id, '--out', out);
     assert.equal(refusal.code, 1);
-    const command = /ships with the project, its weights do not\.\n→ .*stability-training (run --retrain .*)/;
+    const command = /the project, without its weights\.\n→ .*stability-training (run --retrain .*)/;
     const cure = command.exec(refusal.err)?.[1] ?? assert.fail(refusal.err);
     const plan = ['--preset', 'smoke', '--figures', 'fig1a', '--seeds', '12'];
     assert.equal(JSON.parse((await shipped('status', ...plan, '--json')).out).whole, jobs.length);

@@ -229,7 +229,7 @@ describe('an experiment of one’s own', () => {
     for (const [name, text, told] of [
       ['none.ts', undefined, /none\.ts cannot be loaded: there is no such file/],
       ['', undefined, /cannot be loaded: it is a folder/],
-      ['experiment.yaml', 'name: x', /\.yaml cannot be loaded: this kind of file is none of a plugin/],
+      ['experiment.yaml', 'name: x', /\.yaml cannot be loaded: a plugin is not this kind of file/],
     ] as const) {
       if (text) writeFileSync(join(folder, name), text);
       await assert.rejects(loadPlugin(join(folder, name)), ({ message, cure }: st.UserError) => {
@@ -294,7 +294,7 @@ describe('an experiment of one’s own', () => {
     const logs = await command('tensorboard', '--store', store, '--out', join(folder, 'logs'));
     assert.equal(logs.code, 0, logs.stderr);
     assert.match(logs.stdout, new RegExp(`Wrote ${outcome(store).size} runs`));
-    assert.match(logs.stderr, /Passed over: tests with [a-z+, -]+, as not known here\.\n→ --plugin FILE/);
+    assert.match(logs.stderr, /Passed over: tests with [a-z+, -]+, not known here\.\n→ --plugin FILE/);
     // Other runs of the same store are found.
     assert.match(
       await succeeds('status', '--preset', 'smoke', '--figures', 'fig1a', '--store', store),

@@ -180,7 +180,7 @@ describe('the run store', () => {
     const history = record.history.map((epoch) => ({ ...epoch, trainLoss: epoch.trainLoss + 1e-9 }));
     store.save({ ...record, history });
     assert.deepEqual(store.evaluations(id), []);
-    assert.match(told().join(), /came to other weights than before.* is in .*evaluations\.1970.*\.jsonl\.$/);
+    assert.match(told().join(), /now has other weights than before.* are in .*evaluations\.1970.*\.jsonl\.$/);
     const aside = readdirSync(store.folder(id)).filter((name) => /^evaluations\.1970/.test(name));
     assert.match(readFileSync(join(store.folder(id), aside[0]), 'utf8'), /"correct":5/);
   });

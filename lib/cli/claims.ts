@@ -1,4 +1,4 @@
-/** `claims`: the text's sentences beside the runs' numbers. */
+/** `claims`: the paper's statements beside the numbers of the runs. */
 import { claimsOf, claimsTable, claims as statements } from '../paper/claims';
 import { wrapped } from '../plots/text-box';
 import { Laboratory } from '../runs/laboratory';
@@ -8,7 +8,7 @@ import { optionsText, printJson } from './text';
 
 type ClaimRow = ReturnType<typeof claimsTable>[number];
 
-/** Prints each sentence with its verdict. */
+/** Prints each claim with its verdict. */
 export function claims({ preset, divergence, data, store, json }: Given<'claims'>): void {
   const reading = divergence && { divergence };
   const laboratory = new Laboratory({ preset, data, store });
@@ -28,12 +28,12 @@ export function claims({ preset, divergence, data, store, json }: Given<'claims'
     const cure = laboratory.preset.own
       ? `The claims are of the paper's own treatments; for those of ${preset}: npx stability-training figures${optionsText({ preset, ...where })} --out figures`
       : `Those of Figure 1a: npx stability-training sweep${optionsText({ preset, figures: 'fig1a', divergence, ...where })}`;
-    console.log(`None of the ${checked.length} claims of the paper is computed at ${preset}: their runs are not there.
+    console.log(`None of the ${checked.length} claims of the paper can be checked at ${preset}: their runs are missing.
 → ${cure}`);
   }
 }
 
-/** A claim with its verdict and, beneath, the differences that decide: side by side they would be hundreds of columns wide. */
+/** Writes a claim with its verdict and, below, the differences that decide it, hundreds of columns wide in one line. */
 function claimText({ claim, statement, verdict, differences, seeds, note }: ClaimRow): string {
   const details = [differences, seeds && `seeds: ${seeds}`, note].filter(Boolean).join('\n');
   const heading = `${String(claim).padStart(2)}  ${verdict.padEnd(12)}  `;

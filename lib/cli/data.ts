@@ -1,4 +1,4 @@
-/** `data`: data sets are built. */
+/** `data`: builds data sets. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { installCifar10 } from '../data/build/cifar10';
@@ -10,7 +10,7 @@ import { type ProgressBar, type ProgressOptions, progress } from '../notebook/pr
 import type { Given } from './commands';
 import { stopSignal } from './stop';
 
-/** CIFAR-10 is the one that needs no building: it is fetched, checked and packed. */
+/** Fetches, checks and packs CIFAR-10, the one data set that needs no building. */
 export async function cifar10({ from, out }: Given<'data cifar10'>): Promise<void> {
   const bars = showProgress();
   const store = await installCifar10({
@@ -27,12 +27,12 @@ export const imagenette = building<Given<'data imagenette'>>(buildImagenette);
 export const tifs = building<Given<'data tifs'>>(buildTifs);
 export const folder = building<Given<'data folder'>>(({ onDownload: _, ...options }) => buildFolder(options));
 
-/** What is told of a manifest. */
+/** The part of a manifest that is printed. */
 type Manifest = Pick<StoreHeader, 'classNames' | 'splits'> & { readonly leftOut: readonly string[] };
 
 type Followed = Pick<ImagenetteOptions, 'signal' | 'onProgress' | 'onDownload'>;
 
-/** A command that runs a build with a progress bar; Ctrl-C stops it where it can go on later. */
+/** Makes a command that runs a build with a progress bar; Ctrl-C stops the build so that it can be resumed. */
 function building<Options>(build: (options: Options & Followed) => Promise<string>) {
   return async (options: Options): Promise<void> => {
     const bars = showProgress();
@@ -60,7 +60,7 @@ function building<Options>(build: (options: Options & Followed) => Promise<strin
   };
 }
 
-/** A bar for each step of a work, one after the other; another where a build begins again without bad images. */
+/** Shows one bar per step, one after the other; a new one if a build starts again without bad images. */
 function showProgress() {
   let bar: ProgressBar | undefined;
   let shown: ProgressOptions | undefined;

@@ -1,4 +1,4 @@
-/** `evaluate`: one network is tested. */
+/** `evaluate`: tests one network. */
 import { distortionNamed, type Strength, strengthText } from '../distortions';
 import { checkStrengths } from '../distortions/distortion';
 import { accuracyInterval, type EvaluationRow } from '../evaluation/evaluate';
@@ -12,7 +12,7 @@ import { stopSignal } from './stop';
 import { findRun } from './store';
 import { percent, printJson } from './text';
 
-/** Counts right answers at the strengths of a distortion; trains the run again where its weights are missing. */
+/** Counts right answers at the strengths of a distortion; trains the run again if its weights are missing. */
 export async function evaluate(options: Given<'evaluate'>): Promise<void> {
   const { run: prefix, distortion, strengths, data, store, json } = options;
   const kind = distortionNamed(distortion);
@@ -22,7 +22,7 @@ export async function evaluate(options: Given<'evaluate'>): Promise<void> {
   const row = testedRows(record.spec, laboratory.store.evaluations(record.id));
   const missing = wanted.filter((strength) => row({ distortion, strength }) === undefined);
   const isTrained = laboratory.store.weights(record.id) !== undefined;
-  if (missing.length > 0 && !isTrained) (await runNetwork(record, laboratory)).dispose(); // with a bar
+  if (missing.length > 0 && !isTrained) (await runNetwork(record, laboratory)).dispose(); // with a progress bar
   const total = missing.length * record.spec.dataset.test;
   const bar = total > 0 ? progress({ total, label: runTitle(record.spec), unit: 'images' }) : undefined;
   const onRow = (row: EvaluationRow) => {
@@ -39,7 +39,7 @@ export async function evaluate(options: Given<'evaluate'>): Promise<void> {
   console.log(resultsTable(rows.map(accuracyCells), { title }).toText());
 }
 
-/** One tested strength as a row of a table. */
+/** Returns one tested strength as a row of a table. */
 export function accuracyCells(row: EvaluationRow) {
   const { accuracy, low, high } = accuracyInterval(row);
   return {

@@ -1,4 +1,4 @@
-/** `export`: a run for PyTorch. */
+/** `export`: writes a run for PyTorch. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { distortionNamed, strengthText } from '../distortions';
@@ -30,11 +30,11 @@ async function exportRun({ run: prefix, data, store, out, json }: Given<'export'
         cure: 'Export it where it was trained, or move its folder elsewhere and run it again.',
       });
     }
-    throw new DataError(`The record of the run ${id} ships with the project, its weights do not.`, {
+    throw new DataError(`The record of the run ${id} ships with the project, without its weights.`, {
       cure: `Train it here: npx stability-training ${runCommand(laboratory.preset.name, spec)}`,
     });
   }
-  const network = await laboratory.network(record); // damaged weights are not handed on
+  const network = await laboratory.network(record); // throws if the weights are damaged
   const config = configOf(record, laboratory, network);
   network.dispose();
   makeFolder(out);
@@ -70,7 +70,7 @@ function configOf(record: RunRecord, laboratory: Laboratory, { batchNorms }: Net
   };
 }
 
-/** Rows by distortion, in the order of its test grid; strengths that are not in it come first. */
+/** Sorts rows by distortion, in the order of its test grid; strengths outside the grid come first. */
 function inOrder(rows: readonly EvaluationRow[]): readonly EvaluationRow[] {
   const names = rows.map(({ distortion }) => distortion);
   const place = ({ distortion, strength }: EvaluationRow) =>
@@ -80,7 +80,7 @@ function inOrder(rows: readonly EvaluationRow[]): readonly EvaluationRow[] {
   );
 }
 
-/** What nn.BatchNorm2d takes beside the weights, and of which layers where they differ. */
+/** Writes what nn.BatchNorm2d takes besides the weights, with the names of the layers if they differ. */
 function batchNormText(batchNorms: Readonly<Record<string, BatchNormConstants>>): string {
   const texts = Object.entries(batchNorms).map(
     ([name, { eps, momentum }]) => [name, `eps=${eps}, momentum=${momentum}`] as const,
@@ -92,7 +92,7 @@ function batchNormText(batchNorms: Readonly<Record<string, BatchNormConstants>>)
   return distinct.length === 0 ? 'none known' : distinct.join('; ');
 }
 
-/** The command that trains a run which ships. */
+/** Writes the command that trains a run that ships with the project. */
 function runCommand(preset: string, { method, distortion, epochs, precision, seed }: RunSpec): string {
   const { kind, ...hyperparameters } = method;
   return `run --retrain${optionsText({
@@ -114,7 +114,7 @@ function modelCard(config: ReturnType<typeof configOf>): string {
     return `| ${cells.join(' | ')} |`;
   });
   const head = '| test distortion | strength | accuracy | 95 % interval | images |\n|---|---|---|---|---|';
-  const table = rows.length === 0 ? 'It was not tested yet.' : [head, ...rows].join('\n');
+  const table = rows.length === 0 ? 'It has not been tested yet.' : [head, ...rows].join('\n');
   const numbers = (values: readonly number[]) => `(${values.map((value) => value.toFixed(4)).join(', ')})`;
   return `---
 library_name: pytorch
@@ -123,7 +123,7 @@ tags: [${architecture}, robustness, stability-training]
 
 # ${'width' in network ? 'ResNet-18' : network.name}, ${runTitle(spec)}
 
-${method.kind === 'own' ? `Trained by a method of one's own, ${method.name}, by the library of` : `Trained by the method ${method.kind} of`} [*Achieving Generalizable Robustness of Deep Neural Networks by Stability Training*](https://arxiv.org/abs/1906.00735)
+${method.kind === 'own' ? `Trained by the user-defined method ${method.name}, with the library for` : `Trained by the method ${method.kind} of`} [*Achieving Generalizable Robustness of Deep Neural Networks by Stability Training*](https://arxiv.org/abs/1906.00735)
 (Laermann, Samek, Strodthoff 2019).
 
 | | |
@@ -158,12 +158,12 @@ A distortion comes before that normalisation. \`config.json\` lists the classes 
 `;
 }
 
-/** torchvision's own network; of another width or stem, put together from its blocks. */
+/** Writes Python code for torchvision's own network, or for one of another width or stem built from its blocks. */
 function networkPython(network: NetworkForm, classes: number): string {
   if (!('width' in network)) {
     return `
-# To be copied, name by name, into the same network in torch: ${network.name}. After a flattening, torch counts the
-# channels first, TensorFlow.js last: permute the inputs of the layer that follows.
+# Copy these, name by name, into the same network in torch: ${network.name}. When flattening, torch puts the channels
+# first, TensorFlow.js last: permute the inputs of the layer that follows.
 for name, values in load_file("weights.safetensors").items():
     print(name, tuple(values.shape))`;
   }

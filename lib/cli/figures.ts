@@ -1,4 +1,4 @@
-/** `figures`: the panels of the paper from what is on disk. */
+/** `figures`: draws the panels of the paper from the results on disk. */
 import { join } from 'node:path';
 import { ArgumentError, DataError } from '../io/errors';
 import { makeFolder } from '../io/files';
@@ -25,7 +25,7 @@ export async function figures(options: Given<'figures'>): Promise<void> {
   const panels = (named === 'all' ? figureNames : named)
     .flatMap((each) => {
       if (!isStudy(each)) return panelsOf(each);
-      throw new ArgumentError(`${each} is no figure but a study.`, {
+      throw new ArgumentError(`${each} is a study, not a figure.`, {
         cure: 'sweep and status take it, and evaluations.csv of any figures has its results.',
       });
     })
@@ -53,7 +53,7 @@ export async function figures(options: Given<'figures'>): Promise<void> {
   if (json) printJson({ preset: name, panels: drawn, ...tables });
 }
 
-/** Saves a figure as pictures and its numbers as CSV. @returns the files: the stem with an ending each */
+/** Saves a figure as pictures and its numbers as CSV. @returns the files: the stem with each ending */
 async function saved(figure: Figure, numbers: ResultsTable, stem: string, html: boolean): Promise<string[]> {
   const pictures = [`${stem}.svg`, ...(html ? [`${stem}.html`] : [])];
   for (const file of pictures) await figure.save(file);
@@ -61,7 +61,7 @@ async function saved(figure: Figure, numbers: ResultsTable, stem: string, html: 
   return [...pictures, `${stem}.csv`];
 }
 
-/** Saves all runs and all that was counted as CSV. @returns the files */
+/** Saves all runs and all their counts as CSV. @returns the files */
 async function savedTables(results: Results, out: string) {
   const tables = { runs: join(out, 'runs.csv'), evaluations: join(out, 'evaluations.csv') };
   await runsTable(results).save(tables.runs);
@@ -69,7 +69,7 @@ async function savedTables(results: Results, out: string) {
   return tables;
 }
 
-/** Draws an experiment of one's own: for each test its curves, and the gains over the control. */
+/** Draws a user-defined experiment: for each test its curves, and the gains over the control. */
 async function ownFigures({ preset, data, store, out, html, json }: Given<'figures'>): Promise<void> {
   const laboratory = new Laboratory({ preset, data, store });
   makeFolder(out);
@@ -88,7 +88,7 @@ async function ownFigures({ preset, data, store, out, html, json }: Given<'figur
   if (json) printJson({ preset, files, ...tables });
 }
 
-/** A row a curve and test strength, as exact as they were computed. */
+/** Returns one row per curve and test strength, with numbers in full precision. */
 function numbersOf({ panel, baseline, controls, curves, band }: PanelCurves): ResultsTable {
   return resultsTable([
     ...[baseline, ...controls, ...curves].flatMap(({ label, chosen: { points, runs } }) =>

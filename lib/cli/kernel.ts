@@ -1,4 +1,4 @@
-/** `kernel`: the project's kernel in one's own Jupyter. */
+/** `kernel`: installs the project's kernel in the user's Jupyter. */
 import { join } from 'node:path';
 import { installKernelspec } from '../kernel/spec';
 import type { Given } from './commands';

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** `npx stability-training`: what is done from a terminal. */
+/** `npx stability-training`: the command line. */
 import { availableParallelism } from 'node:os';
 import { Command, type Option } from 'commander';
 import { BuildError } from '../data/build/build';
@@ -13,16 +13,16 @@ import { Stopped } from './stop';
 // Images are decoded in libuv's pool, which is made at its first use.
 process.env.UV_THREADPOOL_SIZE ??= String(Math.max(4, availableParallelism()));
 
-/** A command that says of an option what is wrong with it, and what it takes. */
+/** A command whose errors say what is wrong with an option, and what it takes. */
 class DescribedCommand extends Command {
-  /** Commander's own, which its types leave out: names the known option that is nearest. */
+  /** Commander's own method, missing in its types: suggests the nearest known option. */
   declare readonly unknownOption: (flag: string) => never;
 
   override createCommand(name?: string): Command {
     return new DescribedCommand(name);
   }
 
-  /** Adds an option that may be given once: commander would take the last value without a word. */
+  /** Adds an option that may be given only once: commander would silently take the last value. */
   addUniqueOption(option: Option): void {
     this.addOption(option);
     let times = 0;
@@ -32,12 +32,12 @@ class DescribedCommand extends Command {
     });
   }
 
-  /** Commander's own says that a value is missing, not which. */
+  /** Says what value is missing; commander's own method does not. */
   optionMissingArgument({ flags, description }: Option): never {
     this.error(`error: option '${flags}' needs a value: ${description}`);
   }
 
-  /** Names an unknown option first, which may be the missing one mistyped: commander's own would not come to it. */
+  /** Names an unknown option first, which may be the missing one mistyped: commander's own method would not get to it. */
   missingMandatoryOptionValue({ flags }: Option): never {
     const unknown = this.args.find((argument) => argument.startsWith('-'));
     if (unknown !== undefined) this.unknownOption(unknown);
@@ -47,11 +47,11 @@ class DescribedCommand extends Command {
 
 const program = new DescribedCommand('stability-training')
   .description('Stability training (Laermann, Samek, Strodthoff 2019) in TypeScript.')
-  .showHelpAfterError('(--help says more.)')
+  .showHelpAfterError('(See --help.)')
   .addHelpText(
     'after',
     `
-The notebooks are opened by "npm start" in the project folder.
+To open the notebooks, run "npm start" in the project folder.
 
 Exit codes: 0 done; 1 an error, or some runs failed; 130 stopped by Ctrl-C (what was done is kept).`,
   );
@@ -76,7 +76,7 @@ for (const [name, described] of Object.entries<Described>(commands)) {
       if (plugin.length > 0) {
         const { loadPlugins }: typeof Experiment = require('../runs/experiment');
         const { log } = console;
-        console.log = console.error; // stdout is the command's, JSON perhaps
+        console.log = console.error; // stdout is for the command's results, perhaps JSON
         await loadPlugins(plugin).finally(() => {
           console.log = log;
         });
@@ -98,7 +98,7 @@ function parentOf(group: string | undefined): Command {
   return known ?? program.command(group).description(groups[group]);
 }
 
-// A reader may have enough, as head does, and progress may have no room: the work goes on. Results must be written.
+// Work continues if the reader of stdout ends, as head does, or progress cannot be written; results must be written.
 process.stderr.on('error', () => {});
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') return;
@@ -109,11 +109,11 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 program.parseAsync().catch(end);
 
 function end(thrown: unknown): void {
-  // Node's own timers reject with an error of theirs, whose cause is the reason of the signal.
+  // Node's timers reject with their own error, whose cause is the signal's reason.
   const reason = thrown instanceof Error && thrown.cause instanceof Stopped ? thrown.cause : thrown;
   const error = fileError(reason);
   if (!(error instanceof UserError)) throw error;
-  // A build's message stops at a hundred problems; here they all are, a line each.
+  // A build's message stops after a hundred problems; the others follow here, one per line.
   if (error instanceof BuildError)
     for (const problem of error.problems.slice(100)) console.error(`  ${problem}`);
   console.error(`${error.message}${error.cure === undefined ? '' : `\n→ ${error.cure}`}`);

@@ -1,4 +1,4 @@
-/** `predict`: a network is asked about pictures. */
+/** `predict`: classifies pictures with a network. */
 import { predict as ask, type Prediction } from '../evaluation/predict';
 import { DataError, failureText } from '../io/errors';
 import { resultsTable } from '../plots/table';
@@ -10,8 +10,8 @@ import { findRun } from './store';
 import { percent, printJson } from './text';
 
 /**
- * Prints the most probable class of each picture, and says which cannot be read; trains the run again where its weights are
- * missing.
+ * Prints the most probable class of each picture, and says which pictures cannot be read; trains the run again if its
+ * weights are missing.
  */
 export async function predict({ run: prefix, pictures, data, store, json }: Given<'predict'>): Promise<void> {
   const signal = stopSignal();

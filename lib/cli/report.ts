@@ -1,4 +1,4 @@
-/** `report`: how robust a network is. */
+/** `report`: measures how robust a network is. */
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -20,7 +20,7 @@ import { stopSignal } from './stop';
 import { findRun } from './store';
 import { printJson } from './text';
 
-/** Measures a network, or goes on with what was begun, and writes the report. */
+/** Measures a network, or resumes an unfinished measurement, and writes the report. */
 export async function report(options: Given<'report'>): Promise<void> {
   const { out, images, seed, restarts, json } = options;
   const baseline = options.baseline === undefined ? undefined : readReport(options.baseline);
@@ -59,7 +59,7 @@ export async function report(options: Given<'report'>): Promise<void> {
   );
 }
 
-/** What is measured, and what it is called. */
+/** Returns the network to measure, its pictures and its name. */
 async function subjectOf(options: Given<'report'>, signal: AbortSignal) {
   const { run, weights, normalise, data, store } = options;
   if (run !== undefined) {
@@ -78,7 +78,7 @@ async function subjectOf(options: Given<'report'>, signal: AbortSignal) {
   }
   if (data === undefined) {
     throw new ArgumentError('report: --weights needs --data.', {
-      cure: 'Weights do not know their pictures.',
+      cure: 'Weights do not say which pictures they are for.',
     });
   }
   const own = openFolder(data);
@@ -93,16 +93,15 @@ async function subjectOf(options: Given<'report'>, signal: AbortSignal) {
   const { normalisation = told } = network;
   if (!isDeepStrictEqual(normalisationOf(normalisation), normalisationOf(told))) {
     network.dispose();
-    throw new ArgumentError(
-      `report: these weights say of themselves another normalisation than ${normalise}.`,
-      { cure: 'Leave --normalise out.' },
-    );
+    throw new ArgumentError(`report: these weights state another normalisation than ${normalise}.`, {
+      cure: 'Leave --normalise out.',
+    });
   }
   const name = basename(weights, '.safetensors');
   return { name, dataset: { ...own, ...normalisationOf(told) }, network };
 }
 
-/** @throws DataError if it is no report */
+/** Reads a report.json. @throws DataError if it is no report */
 function readReport(file: string): RobustnessReport {
   let value: Partial<RobustnessReport> = {};
   try {
@@ -113,6 +112,6 @@ function readReport(file: string): RobustnessReport {
   if (value.format === 1 && value.rows !== undefined && value.dataset !== undefined)
     return value as RobustnessReport;
   throw new DataError(`${file} is no robustness report.`, {
-    cure: 'A baseline is the report.json that this command wrote of another network.',
+    cure: 'A baseline is the report.json that this command wrote for another network.',
   });
 }

@@ -1,4 +1,4 @@
-/** `run`: one network is trained. */
+/** `run`: trains one network. */
 import type { z } from 'zod';
 import { ArgumentError } from '../io/errors';
 import type { Network } from '../model/network';
@@ -20,7 +20,7 @@ export async function run(options: Given<'run'>): Promise<void> {
   const treatment = treatmentOf(options);
   const started = Date.now();
   const laboratory = new Laboratory({ preset, seed, data, store, retrain, precision, signal: stopSignal() });
-  // What is wrong with it is said before the baseline is trained.
+  // An invalid treatment is reported before the baseline is trained.
   parseSpec(specOf(laboratory.preset, treatment, { seed, precision: laboratory.precision }));
   const trained = (of: Treatment) => followed(of, (observer) => laboratory.run(of, observer));
   if (treatment.method.kind !== 'baseline') await trained(BASELINE);
@@ -42,7 +42,7 @@ export async function run(options: Given<'run'>): Promise<void> {
   );
 }
 
-/** @throws ArgumentError for a hyperparameter that is missing or is another method's */
+/** @throws ArgumentError for a hyperparameter that is missing or belongs to another method */
 function treatmentOf(options: Given<'run'>): Treatment {
   const { method: kind, distortion: name, strength, epochs } = options;
   const { alpha, probability, mu, divergence, reference, passes } = options;
@@ -52,7 +52,7 @@ function treatmentOf(options: Given<'run'>): Treatment {
   const { kind: _, ...hyperparameters }: Readonly<Record<string, z.ZodType>> = schema?.shape ?? {};
   const isUndistorted = kind === 'baseline' || kind === 'control';
   const known = [...Object.keys(hyperparameters), ...(isUndistorted ? [] : ['distortion', 'strength'])];
-  const isPlain = own !== undefined && name === undefined && strength === undefined; // one's own may do without
+  const isPlain = own !== undefined && name === undefined && strength === undefined; // a user-defined method may need neither
   const isOptional = (key: string) => isPlain || hyperparameters[key]?.isOptional();
   const cure =
     known.length === 0
@@ -74,7 +74,7 @@ function treatmentOf(options: Given<'run'>): Treatment {
   };
 }
 
-/** The network of a run; trained again, with a bar, where its weights are not here. */
+/** Returns the network of a run, trained again with a progress bar if its weights are missing. */
 export function runNetwork(record: RunRecord, laboratory: Laboratory): Promise<Network> {
   if (laboratory.store.weights(record.id) === undefined)
     console.error(`The weights of ${record.id} are not here: it is trained again, its baseline first.`);

@@ -1,4 +1,4 @@
-/** `status`: where a sweep stands. */
+/** `status`: prints the status of a sweep. */
 import { existsSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { duration } from '../plots/duration';
@@ -10,14 +10,14 @@ import { percent, printJson } from './text';
 
 const WATCH_MS = 5000;
 
-/** Prints where a sweep stands, once or every few seconds until all is whole. */
+/** Prints the status of a sweep, once or every few seconds until all runs are whole. */
 export async function status(options: Given<'status'>): Promise<void> {
   const { figures, divergence, all, watch, json, plugin: _, ...plan } = options;
   const subject = figuresNamed(figures);
   if (plan.store !== undefined && !existsSync(plan.store)) console.error(`There is no ${plan.store} yet.`);
   let isRead = true;
   process.stdout.once('error', () => {
-    isRead = false; // as head does that has enough
+    isRead = false; // as head does when it has enough lines
   });
   for (;;) {
     const state = sweepStatus(subject, { ...plan, reading: divergence && { divergence } });
@@ -59,11 +59,11 @@ function textOf({ jobs, counts, share }: SweepStatus, all: boolean): string {
     }),
   );
   const numbers = Object.entries(counts).map(([state, count]) => `${count} ${state}`);
-  const summary = `${jobs.length} runs: ${numbers.join(', ')}; ${percent(share)} of the work is whole.`;
+  const summary = `${jobs.length} runs: ${numbers.join(', ')}; ${percent(share)} of the work is done.`;
   return rows.length === 0 ? summary : `${resultsTable(rows).toText()}\n\n${summary}`;
 }
 
-/** Who works on a run, or why nobody does. */
+/** Says who works on a run, or why it was given up. */
 function remark({ owner, message = '' }: Pick<JobStatus, 'owner' | 'message'>): string {
   if (owner === undefined) return message.split('\n', 1)[0];
   if (owner.here) return `process ${owner.process} of this machine`;

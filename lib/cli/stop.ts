@@ -1,12 +1,12 @@
-/** How a command is stopped: by Ctrl-C, by whoever started it (SIGTERM), or as its terminal is closed (SIGHUP). */
+/** How a command is stopped: by Ctrl-C, by the process that started it (SIGTERM), or by closing its terminal (SIGHUP). */
 import { UserError } from '../io/errors';
 
-/** The command was stopped; what it had done is on disk. Its exit code is 130. */
+/** Says that the command was stopped; finished work is on disk. The exit code is 130. */
 export class Stopped extends UserError {}
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** A signal that aborts at the first Ctrl-C, SIGTERM or SIGHUP; a second Ctrl-C ends the process at once. */
+/** Returns a signal that aborts at the first Ctrl-C, SIGTERM or SIGHUP; a second Ctrl-C ends the process at once. */
 export function stopSignal(): AbortSignal {
   const controller = new AbortController();
   const stop = () => {

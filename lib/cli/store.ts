@@ -1,4 +1,4 @@
-/** What commands find in a store. */
+/** Finds runs in a store for commands. */
 import { ArgumentError, DataError } from '../io/errors';
 import { changedError } from '../io/registry';
 import { plugins } from '../runs/experiment';
@@ -11,7 +11,7 @@ import { isAskedFor, shippedResults } from '../runs/shipped-results';
 import { canonicalJson, type NetworkForm, type RunSpec } from '../runs/spec';
 
 /**
- * The finished run whose id begins so, in the store or else among those that ship, and a laboratory at its preset.
+ * Finds the finished run whose id starts with a prefix, in the store or else among those that ship, and its laboratory.
  *
  * @throws ArgumentError if there is none or more than one; DataError if its files are damaged
  */
@@ -26,14 +26,14 @@ export function findRun(
   const ids = here.length > 0 ? here : [...shipped.keys()].filter(beginsSo);
   const [id] = ids;
   if (ids.length > 1) {
-    throw new ArgumentError(`--run ${prefix}: ${ids.length} runs begin so: ${ids.slice(0, 5).join(', ')}.`, {
+    throw new ArgumentError(`--run ${prefix}: ${ids.length} runs match: ${ids.slice(0, 5).join(', ')}.`, {
       cure: 'Give more of the id.',
     });
   }
   if (id === undefined) {
     throw new ArgumentError(
       `--run ${prefix}: there is no such run in ${store.directory}, and none that ships.`,
-      { cure: 'status --all --json and runs.csv of figures list the ids.' },
+      { cure: 'The ids are in the output of status --all --json, and in runs.csv as figures writes it.' },
     );
   }
   const record = store.find(id);
@@ -46,11 +46,11 @@ export function findRun(
   throw new DataError(`The run ${id} is not finished.`, { cure: 'Finish it with run or sweep first.' });
 }
 
-/** The plugins as --plugin takes them; undefined where there are none. */
+/** Returns the loaded plugins as --plugin takes them; undefined if there are none. */
 export const pluginsGiven = () => plugins().join(',') || undefined;
 
 /**
- * A run's preset: an experiment on its pictures, or one whose pictures are not here; else any, whatever the pictures.
+ * Finds a run's preset: an experiment on its pictures, or one whose pictures are missing; else any of the project's.
  *
  * @throws ArgumentError if there is none
  */
@@ -70,8 +70,8 @@ function presetOf(spec: RunSpec, data: LaboratoryOptions['data']): string {
   const isChanged = ({ dataset, network }: Preset) =>
     nameOf(network) === name && isSame(dataset, spec.dataset) && !isAlike(network, spec.network);
   if (name !== undefined && presets.some(isChanged)) throw changedError('network', name);
-  for (const preset of presets) if (preset.own && !isAway(preset)) checkPictures(spec, preset); // throws, and names both data sets
-  throw new ArgumentError('The run is of no preset of this version.', {
-    cure: 'Name the file of an experiment or network of your own: --plugin FILE. Else take the version that its record names.',
+  for (const preset of presets) if (preset.own && !isAway(preset)) checkPictures(spec, preset); // its error names both data sets
+  throw new ArgumentError('No preset of this version fits the run.', {
+    cure: 'Name the file of an experiment or network of your own: --plugin FILE. Otherwise use the version that its record names.',
   });
 }

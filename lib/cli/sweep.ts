@@ -1,4 +1,4 @@
-/** `sweep`: all runs of some figures. */
+/** `sweep`: does all runs of some figures. */
 import { ArgumentError } from '../io/errors';
 import { makeFolder } from '../io/files';
 import { type ProgressBar, progress } from '../notebook/progress';
@@ -18,7 +18,7 @@ import { writeEvents } from './tensorboard';
 import { bytesText, printJson, thousands } from './text';
 
 /**
- * Does the runs of some figures, or lists them and what they cost.
+ * Does the runs of some figures, or lists them with their cost.
  *
  * @throws Stopped after Ctrl-C; where runs failed, the exit code is 1
  */
@@ -26,7 +26,7 @@ export async function sweep(options: Given<'sweep'>): Promise<void> {
   const engine = engineOf(options);
   if (options.dryRun) return dryRun(options);
   const { json, tensorboard } = options;
-  if (tensorboard) makeFolder(tensorboard); // one that cannot be is refused before the first run
+  if (tensorboard) makeFolder(tensorboard); // fails before the first run if it cannot be made
   let bar: ProgressBar | undefined;
   let there = 0;
   let stopped: Stopped | undefined;
@@ -81,7 +81,7 @@ function planOf({ preset, seeds, divergence, data, store, retrain, precision }: 
   return { preset, seeds, reading: divergence && { divergence }, data, store, retrain, precision };
 }
 
-/** @throws ArgumentError for an option that goes with another engine, or with a sweep that is or is not dry */
+/** @throws ArgumentError for an option of another engine, or for one that does not go with --dry-run or needs it */
 function engineOf(options: Given<'sweep'>): Engine {
   const { engine, processes, address, gpusPerRun, cpusPerRun, dryRun, imagesPerSecond, tensorboard } =
     options;

@@ -1,4 +1,4 @@
-/** `tensorboard`: what the runs of a store came to, as event files. */
+/** `tensorboard`: writes the results of a store's runs as event files. */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { definitionOf, distortionNamed } from '../distortions';
@@ -17,7 +17,7 @@ export function tensorboard({ store, out }: Given<'tensorboard'>): void {
   console.log(
     runs > 0
       ? `Wrote ${runs} runs to ${out}: tensorboard --logdir ${out}`
-      : 'No run is in the store. Of those that ship with the project, "figures" shows the results.',
+      : 'The store has no runs. For the results that ship with the project, use "figures".',
   );
 }
 
@@ -31,10 +31,10 @@ function writerTo(folder: string) {
 }
 
 /**
- * Writes a folder of event files for each run of a store that has an epoch, finished or not. Steps are whole numbers: that of
- * a test is the place of its strength in the test grid.
+ * Writes a folder of event files for each run of a store with a complete epoch, finished or not. Steps are whole numbers: that
+ * of a test is the index of its strength in the test grid.
  *
- * @returns how many runs
+ * @returns the number of runs written
  */
 export function writeEvents(directory: string | undefined, out: string): number {
   const store = new RunStore(directory ?? RUNS);
@@ -70,7 +70,7 @@ export function writeEvents(directory: string | undefined, out: string): number 
   }
   if (unknown.size > 0) {
     console.warn(
-      `Passed over: tests with ${[...unknown].join(', ')}, as not known here.\n→ --plugin FILE, with the distortions as they were tested.`,
+      `Passed over: tests with ${[...unknown].join(', ')}, not known here.\n→ --plugin FILE, with the distortions as they were tested.`,
     );
   }
   return runs;

@@ -1,4 +1,4 @@
-/** `work`: one job, as the engines of a sweep hand it to a process on some machine. */
+/** `work`: does one job that an engine of a sweep hands to a process on some machine. */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { distortionNamed } from '../distortions';
@@ -26,7 +26,7 @@ const jobSchema = z.strictObject({
   ),
 });
 
-/** @throws ArgumentError if the text, or the file that it names as `@file`, is no job */
+/** Reads a job from JSON, or from the file that `@file` names. @throws ArgumentError if it is no job */
 async function parseJob(text: string): Promise<Job> {
   const cure = 'A job is made by planJobs; --job takes it as JSON, or as @file the file that holds it.';
   let value: unknown;
@@ -35,7 +35,7 @@ async function parseJob(text: string): Promise<Job> {
   } catch (cause) {
     throw new ArgumentError(`--job: no JSON: ${(cause as Error).message}`, { cure, cause });
   }
-  // What the rest names may be of one's own.
+  // The rest may name user-defined parts, which the plugins register.
   const { data: own } = jobSchema.pick({ plugins: true }).loose().safeParse(value);
   await loadPlugins(own?.plugins);
   const parsed = jobSchema.safeParse(value);
@@ -48,7 +48,7 @@ async function parseJob(text: string): Promise<Job> {
   throw new ArgumentError(`--job: the id ${id} is not that of the specification, ${runId(spec)}.`, { cure });
 }
 
-/** Does the run and the tests of a job; what is on disk already is passed over. */
+/** Does the run and the tests of a job; skips what is on disk already. */
 export async function work({ store, job: text }: Given<'work'>): Promise<void> {
   const job = await parseJob(text);
   const laboratory = laboratories({ store, signal: stopSignal() })(job);

@@ -1,4 +1,4 @@
-/** Experiments of one's own as data, with the same laboratory, sweep, status and figures as the paper's. */
+/** User-defined experiments as data, with the same laboratory, sweep, status and figures as the paper's. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, extname, resolve } from 'node:path';
 import { z } from 'zod';
@@ -15,18 +15,18 @@ import { addPreset, type Preset, specOf, type Treatment } from './presets';
 import { orIfBad } from './run-store';
 import { canonicalJson, count, type NetworkForm, networkSchema, parseSpec } from './spec';
 
-/** What is trained on which pictures, and what it is tested with. */
+/** An experiment: its pictures, what is trained on them, and the tests. */
 export interface ExperimentOptions {
-  /** Small letters, digits, hyphens: its preset's name. */
+  /** Lower-case letters, digits and hyphens; also the name of its preset. */
   readonly name: string;
   /**
-   * A data set, the folder of one that was built, or a function that opens one, called once. A relative folder is looked for
-   * in the working directory, which for a notebook is its own folder; in an experiment as JSON, beside its file.
+   * An opened data set, the folder of a built one, or a function that opens one, called once. A relative folder starts from
+   * the working directory (for a notebook, its own folder); in a JSON experiment, from the folder of its file.
    */
   readonly dataset: Pictures | (() => ImageDataset);
   /**
-   * Default: a ResNet-18 of width 16, with the paper's stem from 64 px on and the small one below. JSON gives a network of
-   * one's own by its name, `{ name }`.
+   * Default: a ResNet-18 of width 16, with the paper's stem for crops of 64 px or more and the small one below. JSON names a
+   * user-defined network as `{ name }`.
    */
   readonly network?: NetworkForm;
   /** Epochs of the baseline. Default: 30, the paper's. */
@@ -37,11 +37,11 @@ export interface ExperimentOptions {
   readonly batchSize?: number;
   /** Default: 0.01, the paper's. */
   readonly learningRate?: number;
-  /** Trained beside the baseline and the control. */
+  /** What is trained besides the baseline and the control. */
   readonly treatments: readonly Treatment[];
-  /** Strengths by default: the distortion's test grid. */
+  /** Distortions of the test images. Default strengths: the distortion's test grid. */
   readonly tests: readonly { readonly distortion: string; readonly strengths?: readonly Strength[] }[];
-  /** Each treatment is trained once for each. Default: `[0]`. */
+  /** Each treatment is trained once per seed. Default: `[0]`. */
   readonly seeds?: readonly number[];
 }
 
@@ -57,7 +57,7 @@ function isTreatment(value: unknown): boolean {
   );
 }
 
-/** JSON names what is one's own, but cannot say its definition. */
+/** Whether a value only names a user-defined part: JSON cannot hold its definition. */
 const isNamed = (one: unknown): one is { readonly name: string } =>
   typeof Object(one).name === 'string' && Object(one).definition === undefined;
 
@@ -68,11 +68,11 @@ function treatmentOf(value: unknown): unknown {
   return method?.kind === 'own' && isNamed(method) ? { ...rest, method: methodNamed(method.name) } : value;
 }
 
-/** Whether a test has a strength that distorts: curves are drawn against it. */
+/** Whether a test has a strength that distorts, without which no curve can be drawn. */
 const distorts = ({ distortion, strengths }: { distortion: string; strengths?: readonly Strength[] }) =>
   strengths === undefined || strengths.some((strength) => !isNone(distortionNamed(distortion), strength));
 
-/** The first value that equals an earlier one. */
+/** Finds the first value that equals an earlier one. */
 const repeated = (values: readonly unknown[]) =>
   values.find((value, at) => values.findIndex((one) => canonicalJson(one) === canonicalJson(value)) < at);
 
@@ -119,14 +119,14 @@ const schema = z.strictObject({
 });
 
 /**
- * Makes an experiment known under its name, as a preset that a `Laboratory`, `sweep`, `sweepStatus` and the command line take;
- * the paper's figures can be done with it, too.
+ * Registers an experiment under its name, as a preset for a `Laboratory`, `sweep`, `sweepStatus` and the command line; the
+ * paper's figures can be computed with it, too.
  *
  * The ids of its runs cover the pictures, all numbers here, what the network, the loss and the distortions compute, and the
- * weights that the network loads; not what `make` of a distortion takes from outside of it: if that changes, give the
- * distortion another name.
+ * weights that the network loads. They do not cover values that `make` of a distortion uses from outside itself: if those
+ * change, rename the distortion.
  *
- * @returns its preset
+ * @returns the experiment's preset
  * @throws ArgumentError that names what is unknown, missing or out of range
  */
 export function defineExperiment(options: ExperimentOptions): Preset {
@@ -151,7 +151,7 @@ export function defineExperiment(options: ExperimentOptions): Preset {
   };
   const base = {
     name,
-    // The pictures are opened when they are needed, and then all of them count.
+    // Placeholders until the pictures are opened; then all of them are used.
     dataset: { name, train: 1, validation: 1, test: 1 },
     classes: 1,
     cropSide: 1,
@@ -181,7 +181,7 @@ export function defineExperiment(options: ExperimentOptions): Preset {
     ...base,
     get network(): NetworkForm {
       if (network !== undefined) return network;
-      const { cropSide } = orIfBad(open) ?? { cropSide: 1 }; // whoever needs the pictures is told
+      const { cropSide } = orIfBad(open) ?? { cropSide: 1 }; // the error comes when the pictures are needed
       return { ...RESNET, stem: cropSide >= 64 ? 'imagenet' : 'small' };
     },
   };
@@ -189,7 +189,7 @@ export function defineExperiment(options: ExperimentOptions): Preset {
   return preset;
 }
 
-/** Does something, and says where it was that it could not. */
+/** Does some work; the message of a UserError then begins with where it happened. */
 function told<T>(where: string, work: () => T): T {
   try {
     return work();
@@ -204,10 +204,10 @@ const loaded = new Map<string, unknown>();
 let isLoading = false;
 
 /**
- * Loads a file that registers distortions, methods or networks, or defines experiments (TypeScript, JavaScript), or that is
- * an experiment (JSON). Code is loaded once a process, JSON each time; the processes of a sweep load it, too.
+ * Loads a plugin: TypeScript or JavaScript that registers distortions, methods or networks or defines experiments, or an
+ * experiment as JSON. Code is loaded once per process, JSON each time; the processes of a sweep load the file, too.
  *
- * @returns what it exports; of JSON, the preset
+ * @returns what the file exports; for JSON, the preset
  * @throws ArgumentError if it cannot be loaded
  */
 export async function loadPlugin(file: string): Promise<unknown> {
@@ -221,7 +221,7 @@ export async function loadPlugins(files: readonly string[] = []): Promise<void> 
   for (const file of files) await loadPlugin(file);
 }
 
-/** The files that were loaded in this process. */
+/** Lists the files that were loaded in this process. */
 export function plugins(): readonly string[] {
   return [...loaded.keys()];
 }
@@ -234,7 +234,7 @@ function load(path: string): unknown {
   const isKnown = /\.([cm]?[jt]sx?|json)$/i.test(path);
   const isShort = ['.ts', '.js', '/index.ts', '/index.js'].some((ending) => existsSync(`${path}${ending}`));
   if (!isShort && !(found?.isFile() && isKnown)) {
-    const what = found?.isFile() ? 'this kind of file is none of a plugin' : 'there is no such file';
+    const what = found?.isFile() ? 'a plugin is not this kind of file' : 'there is no such file';
     throw new ArgumentError(`${path} cannot be loaded: ${found?.isDirectory() ? 'it is a folder' : what}.`, {
       cure: A_PLUGIN,
     });
@@ -248,7 +248,7 @@ function load(path: string): unknown {
       const folder = typeof dataset === 'string' ? resolve(dirname(path), dataset) : dataset;
       return told(path, () => defineExperiment({ ...options, dataset: folder }));
     }
-    process.setSourceMapsEnabled(true); // before tsx asks: messages name the lines of the file
+    process.setSourceMapsEnabled(true); // before tsx checks it, so that messages name lines of the source
     const { register }: typeof import('tsx/cjs/api') = require('tsx/cjs/api');
     const unregister = register();
     try {
@@ -262,14 +262,14 @@ function load(path: string): unknown {
   } catch (cause) {
     if (cause instanceof UserError) throw cause;
     const error = cause instanceof Error ? cause : new Error(String(cause));
-    const [reason] = error.message.split('\nRequire stack'); // where Node has looked
-    const line = error.stack?.split(`${path}:`)[1]?.match(/^\d+/); // of the file, where it was its code that threw
+    const [reason] = error.message.split('\nRequire stack'); // without the places where Node looked
+    const line = error.stack?.split(`${path}:`)[1]?.match(/^\d+/); // the line of the file, if its code threw
     const cures = [
       [
         /^Cannot find module 'stability-training/,
-        'Put it where stability-training is installed: npm install --ignore-scripts FOLDER, the project’s own',
+        'Put it where stability-training is installed: npm install --ignore-scripts FOLDER, with the folder of this project.',
       ],
-      [/\bJSON\b/, 'JSON has its names in double quotes, no comments and no comma at an end.'],
+      [/\bJSON\b/, 'JSON has its names in double quotes, no comments and no trailing commas.'],
       [
         /Top-level await/,
         'A plugin is loaded in one go, as CommonJS: build what it needs before, by a script of its own.',
@@ -277,7 +277,7 @@ function load(path: string): unknown {
     ] as const;
     throw new ArgumentError(`${path} cannot be loaded: ${reason}${line ? ` (line ${line})` : ''}`, {
       cause,
-      // Else that of another copy of this library.
+      // Otherwise, the error may come from another copy of this library and have its own cure.
       cure: cures.find(([of]) => of.test(reason))?.[1] ?? (error as UserError).cure,
     });
   } finally {

@@ -4,13 +4,13 @@ import type { TrainOptions } from '../training/trainer';
 import type { RunRecord } from './run-store';
 import { type RunSpec, runTitle } from './spec';
 
-/** What follows a run while it trains: a live chart, or nothing. */
+/** Callbacks that follow a run while it trains, such as those of a live chart. */
 export interface RunObserver extends Pick<TrainOptions, 'onBatch' | 'onEpoch'> {
-  /** Once, with the finished run; also if it was on disk already. */
+  /** Called once with the finished run, even if it was on disk already. */
   readonly onEnd?: (record: RunRecord) => void | Promise<void>;
 }
 
-/** Does a training with a bar that goes through all batches of all epochs. */
+/** Trains with a progress bar over all batches of all epochs. */
 export async function followed<T>(
   of: Pick<RunSpec, 'method' | 'distortion'>,
   work: (observer: RunObserver) => Promise<T>,
@@ -31,7 +31,7 @@ export async function followed<T>(
   return work(observer).finally(() => bar?.close());
 }
 
-/** Does a training; in a notebook with a bar, unless somebody follows it. */
+/** Trains; in a notebook with a progress bar, unless the observer follows batches or epochs. */
 export function seen<T>(
   of: RunSpec,
   observer: RunObserver,

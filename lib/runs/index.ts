@@ -1,4 +1,4 @@
-/** One run: its spec, the presets, its record on disk, and the laboratory that makes or finds it. */
+/** Single runs: specifications, presets, records on disk, and the laboratory that trains or finds runs. */
 export type { Lock, Owner } from '../io/lock';
 export { defineExperiment, type ExperimentOptions, loadPlugin } from './experiment';
 export type { RunObserver } from './followed';

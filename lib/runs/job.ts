@@ -1,4 +1,4 @@
-/** One run with its tests: what is planned, handed to a process or a machine, and done. */
+/** Jobs: a run with its tests, as it is planned, handed to a process or a machine, and done. */
 import { distortionNamed, type Strength } from '../distortions';
 import { failureText } from '../io/errors';
 import { fileError } from '../io/files';
@@ -7,9 +7,9 @@ import { Laboratory, type LaboratoryOptions } from './laboratory';
 import { orIfBad, type RunRecord, type RunStore, type Test, testedRows } from './run-store';
 import type { RunSpec } from './spec';
 
-/** One run with its tests: what is handed to a process or a node. Plain JSON. */
+/** One run with its tests, as a process or a node receives it; plain JSON. */
 export interface Job {
-  /** The run's. */
+  /** Id of the run. */
   readonly id: string;
   readonly title: string;
   readonly preset: string;
@@ -17,21 +17,21 @@ export interface Job {
   readonly data?: string;
   readonly spec: RunSpec;
   readonly tests: readonly { readonly distortion: string; readonly strengths: readonly Strength[] }[];
-  /** Whether it is computed also where its results ship with the project. Default: false. */
+  /** Whether the run is computed even if its results ship with the project. Default: false. */
   readonly retrain?: boolean;
   /** Files to load first, absolute paths: see `loadPlugin`. Default: none. */
   readonly plugins?: readonly string[];
 }
 
-/** What happens to a job. */
+/** An event in the life of a job. */
 export interface JobEvent {
   readonly job: Job;
   readonly kind: 'started' | 'epoch' | 'tested' | 'done' | 'retried' | 'failed';
-  /** Why it was retried or failed; what the epoch brought, or what was tested. */
+  /** Why the job was retried or failed, the result of the epoch, or what was tested. */
   readonly message?: string;
 }
 
-/** Makes the laboratory of a job, once for all jobs of a kind. */
+/** Returns a function that makes the laboratory of a job, shared by jobs of the same preset, pictures and `retrain`. */
 export function laboratories(options: Pick<LaboratoryOptions, 'store' | 'signal'>) {
   const made = new Map<string, Laboratory>();
   return ({ preset, data, retrain }: Pick<Job, 'preset' | 'data' | 'retrain'>): Laboratory => {
@@ -43,7 +43,7 @@ export function laboratories(options: Pick<LaboratoryOptions, 'store' | 'signal'
 }
 
 /**
- * Does jobs: the runs one after the other, then their missing tests together, so that distorted images are made once.
+ * Does jobs: the runs one after the other, then their missing tests together, so that images are distorted only once.
  *
  * @throws the signal's reason when it aborts
  */
@@ -86,7 +86,7 @@ export async function perform(
   for (const job of trained.keys()) tell({ job, kind: 'done' });
 }
 
-/** How a job failed, for whoever is told. */
+/** Describes the error of a job, for its event. */
 export function failure(thrown: unknown): Omit<JobEvent, 'job'> {
   return { kind: 'failed', message: failureText(fileError(thrown)) };
 }
@@ -109,14 +109,14 @@ function missingTests(store: RunStore, { id, spec, tests }: Job): Job['tests'] {
   });
 }
 
-/** A job's tests one by one. */
+/** Lists a job's tests one by one. */
 export function eachTest({ tests }: Pick<Job, 'tests'>): readonly Test[] {
   return tests.flatMap(({ distortion, strengths }) =>
     strengths.map((strength) => ({ distortion, strength })),
   );
 }
 
-/** Says which epochs and tests a job still needs. A run without weights is trained and tested anew. */
+/** Returns the epochs and tests that a job still needs. A finished run without weights is trained and tested again. */
 export function restOf(store: RunStore, job: Job): Pick<Job, 'spec' | 'tests'> {
   const { id, spec, tests } = job;
   if (store.isFinished(id)) {
@@ -127,11 +127,11 @@ export function restOf(store: RunStore, job: Job): Pick<Job, 'spec' | 'tests'> {
   return { spec: { ...spec, epochs: spec.epochs - begun }, tests };
 }
 
-/** Counts the images that jobs send through the network, forward and back; forward alone is a third. */
+/** Counts the images that jobs send through the network, forward and back; a forward pass alone counts a third. */
 export function workOf(jobs: readonly Pick<Job, 'spec' | 'tests'>[]): number {
   return jobs.reduce((sum, { spec, tests }) => {
     const { method, distortion, epochs, dataset } = spec;
-    // ST and AT see every image twice, JSD three times; an attack goes forward and back once more a step.
+    // ST and AT see every image twice, JSD three times; an attack adds a pass forward and back for each step.
     const views = { JSD: 3, ST: 2, 'ST-sym': 2, AT: 2, own: 2, DA: 1, baseline: 1, control: 1 }[method.kind];
     const passes = views + (distortion === undefined ? 0 : stepsOf(distortion.name));
     const training = epochs * (dataset.train * passes + dataset.validation / 3);
@@ -142,7 +142,7 @@ export function workOf(jobs: readonly Pick<Job, 'spec' | 'tests'>[]): number {
   }, 0);
 }
 
-/** How often a distortion goes through the network, forward and back. */
+/** Counts how often a distortion goes through the network, forward and back. */
 function stepsOf(distortion: string): number {
   const { madeBy, steps = 1 } = distortionNamed(distortion);
   return madeBy === 'attack' ? steps : 0;

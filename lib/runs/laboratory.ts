@@ -22,45 +22,45 @@ import { SharedTests, SharedTraining } from './shared-steps';
 import { onPicturesOf, readResults, shippedResults } from './shipped-results';
 import { canonicalJson, checkOwn, otherPrecision, parseSpec, type RunSpec, runId, runTitle } from './spec';
 
-/** Milliseconds between two looks whether another process has finished a run. */
+/** Milliseconds between two checks whether another process has finished a run. */
 const WAIT_MS = 1000;
 
-/** At which scale a laboratory works, on which pictures, and where its runs are kept. */
+/** The scale of a laboratory, its pictures, and the folder of its runs. */
 export interface LaboratoryOptions {
-  /** One of the {@link presets}, or an experiment of one's own, by its name. Default: `'laptop'`. */
+  /** Name of one of the {@link presets} or of a user-defined experiment. Default: `'laptop'`. */
   readonly preset?: string;
   /** Folder of the runs. Default: `data/runs` of the project. */
   readonly store?: string;
   /** Default: 0. */
   readonly seed?: number;
-  /** Of the runs that are trained now. Default: what the hardware does fastest. */
+  /** For runs that are trained now. Default: the one that the hardware computes fastest. */
   readonly precision?: Precision;
-  /** Compute anew, here, what ships with the project. Default: false. */
+  /** Whether to compute results here even if they ship with the project. Default: false. */
   readonly retrain?: boolean;
-  /** A data set, or the folder of one that was built. Default: the preset's own. */
+  /** An opened data set, or the folder of a built one. Default: the preset's own. */
   readonly data?: Pictures;
-  /** Stops what is being trained or tested. Default: the interrupt of the notebook's cell. */
+  /** Stops training and tests. Default: the interrupt of the notebook's cell. */
   readonly signal?: AbortSignal;
 }
 
-/** Where runs are kept unless one says otherwise. */
+/** The default folder of runs. */
 export const RUNS = inData('runs');
 
-/** Where experiments are done at one preset. What was computed before is not computed again. */
+/** Trains and tests runs at one preset. What was computed before is not computed again. */
 export class Laboratory {
-  /** On the pictures that it works with. */
+  /** The preset, on the pictures of this laboratory. */
   readonly preset: Preset;
   readonly store: RunStore;
   readonly seed: number;
   readonly precision: Precision;
-  /** Whether what ships with the project counts for nothing. */
+  /** Whether results that ship with the project are ignored. */
   readonly retrain: boolean;
-  /** What it was given as its pictures. */
+  /** The pictures as given in the options. */
   readonly data?: Pictures;
   readonly #signal?: AbortSignal;
   readonly #tests = new Map<Precision, SharedTests>();
   readonly #trainers = new SharedTraining();
-  /** Runs that it has said it waits for. */
+  /** Runs for which the message about waiting was printed. */
   readonly #awaited = new Set<string>();
   #dataset?: ImageDataset;
 
@@ -78,22 +78,22 @@ export class Laboratory {
     this.#signal = signal;
   }
 
-  /** The pictures; to look at what was computed takes none. @throws DataError if they are not there */
+  /** The pictures, opened when first needed: reading results needs none. @throws DataError if they are missing */
   get dataset(): ImageDataset {
     this.#dataset ??= picturesOf(this.preset, this.data);
     return this.#dataset;
   }
 
-  /** The pictures of a run. @throws DataError if they are not those here */
+  /** Returns the pictures of a run. @throws DataError if they are not this laboratory's */
   datasetOf(spec: RunSpec): ImageDataset {
     checkPictures(spec, this.preset);
     return this.dataset;
   }
 
   /**
-   * The run of a treatment: from disk, or trained now, its baseline first.
+   * Returns the run of a treatment: from disk, or trained now, after its baseline.
    *
-   * @throws ArgumentError for what is no treatment, or where something of one's own has been changed since
+   * @throws ArgumentError if it is no treatment, or if a user-defined part has another definition by now
    */
   async run(treatment: Treatment, observer: RunObserver = {}): Promise<RunRecord> {
     const { seed, preset } = this;
@@ -106,7 +106,7 @@ export class Laboratory {
   }
 
   /**
-   * The run of a specification: from disk, trained now, or awaited where another process trains it.
+   * Returns the run of a specification: from disk, trained now, or awaited if another process trains it.
    *
    * @throws ArgumentError for a specification of another preset, DataError for one of another data set
    */
@@ -117,7 +117,7 @@ export class Laboratory {
     return record;
   }
 
-  /** The run of a specification with its weights; trained again where a record ships without. */
+  /** Returns the run of a specification with its weights on disk; trains it again if its record ships without them. */
   async #trained(spec: RunSpec, observer: RunObserver = {}): Promise<RunRecord> {
     const id = runId(spec);
     const { from, seed, precision } = spec;
@@ -135,7 +135,7 @@ export class Laboratory {
         await this.#trained(baseline);
       }
       await this.#locked([id], async (lost) => {
-        // It may have been finished between the look and the lock.
+        // Another process may have finished it before it was locked here.
         record = here() ?? (await seen(spec, observer, (by) => this.#train(spec, by, lost)));
       });
       record ??= here();
@@ -180,16 +180,16 @@ export class Laboratory {
     });
   }
 
-  /** All finished runs: the store's, and those of this preset that ship. */
+  /** Returns all finished runs: the store's, and those of this preset that ship with the project. */
   results(): Results {
     return readResults(this.store);
   }
 
   /**
-   * The finished runs to look at, and their preset: on the pictures at hand, or, where no run was made with them, with the
-   * digest of those that were published; of an experiment, where they are not here, on those of its runs.
+   * Returns the finished runs to show, and their preset: on the pictures here, or on the published ones if no run used those
+   * here. An experiment whose pictures are missing is returned on those of its runs.
    *
-   * @throws DataError where these may be of several data sets
+   * @throws DataError if those runs may be of several data sets
    */
   shown(): { readonly preset: Preset; readonly results: Results } {
     const { preset } = this;
@@ -203,7 +203,7 @@ export class Laboratory {
     return { preset: isHere ? preset : presetNamed(preset.name), results };
   }
 
-  /** The network of a finished run, trained again where its weights are not here; the caller's to dispose. */
+  /** Returns the network of a finished run, trained again if its weights are missing; the caller disposes of it. */
   async network({ id, spec }: RunRecord, observer: RunObserver = {}): Promise<Network> {
     const record = await this.#trained(spec, observer);
     await observer.onEnd?.(record);
@@ -211,7 +211,7 @@ export class Laboratory {
     try {
       this.store.loadWeights(network, id);
       network.normalisation ??= normalisationOf(this.dataset);
-      network.pictureForm = pictureFormOf(this.dataset); // its classes may be called otherwise since
+      network.pictureForm = pictureFormOf(this.dataset); // its classes may have been renamed since
       return network;
     } catch (error) {
       network.dispose();
@@ -224,28 +224,28 @@ export class Laboratory {
     return makeNetwork(spec.network, { ...spec, classes: classNames.length, side: cropSide, isNew });
   }
 
-  /** Accuracy on the test images against the strength of a distortion; what was counted before comes from disk. */
+  /** Returns the accuracy on the test images at each strength of a distortion; earlier counts come from disk. */
   async evaluate(record: RunRecord, options: EvaluationOptions): Promise<readonly EvaluationRow[]> {
     checkOptions('evaluate', options, 'distortion! strengths onRow onImages');
     const { distortion, strengths = distortionNamed(distortion).testGrid, onRow, onImages } = options;
-    if (this.data !== undefined) this.datasetOf(record.spec); // else what was counted is told without the pictures
+    if (this.data !== undefined) this.datasetOf(record.spec); // otherwise earlier counts are returned without the pictures
     await this.evaluateAll([{ record, strengths }], distortion, (_, row) => onRow?.(row), onImages);
     const rows = this.#rows(record, distortion, strengths) as EvaluationRow[];
     const { data, preset } = this;
-    if (data === undefined && !preset.own) return rows; // all of the preset's own pictures
+    if (data === undefined && !preset.own) return rows; // all are of the preset's own pictures
     const { dataset } = record.spec;
     const isHere = canonicalJson(dataset) === canonicalJson(preset.dataset);
     const images = isHere ? splitDigest(this.dataset.test) : dataset.digest;
     return rows.map((row) => ({ ...row, images }));
   }
 
-  /** What was counted, at each of some strengths. */
+  /** Returns the row of each strength, undefined if it is not counted yet. */
   #rows({ id, spec }: RunRecord, distortion: string, strengths: readonly Strength[]) {
     const row = testedRows(spec, this.store.evaluations(id));
     return strengths.map((strength) => row({ distortion, strength }));
   }
 
-  /** Counts what is missing of several runs, all on the same images; those that other processes work on, later. */
+  /** Counts the missing tests of several runs on the same images; runs that other processes work on come later. */
   async evaluateAll<T extends { readonly record: RunRecord; readonly strengths: readonly Strength[] }>(
     wanted: readonly T[],
     distortion: string,
@@ -270,7 +270,7 @@ export class Laboratory {
         const mine = open.filter(({ record }) => held.has(record.id));
         const tested = mine.map((one) => ({
           load: (network: Network) => this.store.loadWeights(network, one.record.id),
-          strengths: missingOf(one), // others may have counted between the look and the lock
+          strengths: missingOf(one), // another process may have counted before the lock
           onRow: (row: EvaluationRow) => {
             this.store.addEvaluation(one.record.id, row);
             onRow(one, row);
@@ -282,14 +282,14 @@ export class Laboratory {
     }
   }
 
-  /** One network for all tests of a precision. */
+  /** Returns the tests of a precision, which share one network. */
   #testsOf(spec: RunSpec): SharedTests {
     const tests = this.#tests.get(spec.precision) ?? new SharedTests(this.#network(spec), this.dataset);
     this.#tests.set(spec.precision, tests);
     return tests;
   }
 
-  /** Does something to those runs that no other process holds; where there are none, waits a moment instead. */
+  /** Does some work on the runs that no other process holds; if there are none, waits a moment instead. */
   async #locked(
     ids: readonly string[],
     work: (lost: AbortSignal, held: ReadonlySet<string>) => Promise<void>,
@@ -312,29 +312,29 @@ export class Laboratory {
     }
   }
 
-  /** Says once whom it waits for, as where a class shares a store. */
+  /** Says once whom it waits for, as when the students of a class share a store. */
   #tellWaiting(id: string): void {
     const owner = this.store.owner(id);
     if (owner === undefined || this.#awaited.has(id)) return;
     this.#awaited.add(id);
     const machine = owner.here ? 'this machine' : 'another machine';
-    const tell = currentKernel() ? console.log : console.error; // stdout is a command's own
+    const tell = currentKernel() ? console.log : console.error; // stdout is for a command's results
     tell(`Waiting for process ${owner.process} of ${machine}, which works on the run ${id}.`);
   }
 
-  /** What stops the work at hand: the laboratory's signal or the cell's interrupt, and a lock that was lost. */
+  /** Returns what stops the current work: the laboratory's signal or the cell's interrupt, and the loss of a lock. */
   stopSignal(lost?: AbortSignal): AbortSignal | undefined {
     const stop = this.#signal ?? currentKernel()?.signal;
     return stop && lost ? AbortSignal.any([stop, lost]) : (stop ?? lost);
   }
 }
 
-/** With what, and at which strengths, a run of the laboratory is tested. */
+/** What a run of the laboratory is tested with, and at which strengths. */
 export interface EvaluationOptions extends Pick<CountOptions, 'onImages'> {
   /** Name of the test distortion. */
   readonly distortion: string;
   /** Default: the distortion's test grid. */
   readonly strengths?: readonly Strength[];
-  /** After each strength that is counted now. */
+  /** Called after each strength that is counted now. */
   readonly onRow?: (row: EvaluationRow) => void;
 }

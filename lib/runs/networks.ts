@@ -1,4 +1,4 @@
-/** The networks of runs: ResNet-18 of a width, or those of one's own by name. */
+/** The networks of runs: ResNet-18 of some width, or user-defined networks by name. */
 import { readFileSync } from 'node:fs';
 import { ArgumentError } from '../io/errors';
 import { shortHash } from '../io/hash';
@@ -10,7 +10,7 @@ import { hashSeed, Variable } from '../tensorflow';
 import { ownCode } from '../tensorflow/graph';
 import { canonicalJson, type NetworkForm, type OwnNetworkForm } from './spec';
 
-/** What a run's network is made for. */
+/** What `make` of a network is given. */
 export interface NetworkShape {
   /** C, the number of classes. */
   readonly classes: number;
@@ -20,22 +20,22 @@ export interface NetworkShape {
   readonly seed: number;
 }
 
-/** A network of one's own, made anew for each run. */
+/** A user-defined network, made anew for each run. */
 export interface NetworkMaker {
   readonly name: string;
-  /** Its first weights are those of the seed, whether it hands the seed on to `tf.initializers` or not. */
+  /** Makes the network. Its first weights follow from the seed, even if `make` does not pass it to `tf.initializers`. */
   readonly make: (shape: NetworkShape) => Network;
 }
 
 const own = new Registry<NetworkMaker>('network');
-/** Of each, what it computes, by classes and side; one that is registered again is looked at again. */
+/** Hashes of what each network computes, by classes and side; registering a network again clears its hashes. */
 const graphs = new WeakMap<NetworkMaker, Map<string, string>>();
 
 /**
- * Makes a network of one's own known by its name.
+ * Registers a user-defined network under its name.
  *
- * @returns it as experiments hold it: `defineExperiment({ network: registerNetwork({ name, make }), … })`
- * @throws ArgumentError for a name with a plus sign or comma; without `make`
+ * @returns the network as experiments take it: `defineExperiment({ network: registerNetwork({ name, make }), … })`
+ * @throws ArgumentError for a name with a plus sign or comma, or if `make` is missing
  */
 export function registerNetwork(maker: NetworkMaker): OwnNetworkForm {
   checkOptions('A network', maker, 'name! make');
@@ -46,7 +46,7 @@ export function registerNetwork(maker: NetworkMaker): OwnNetworkForm {
   return networkNamed(maker.name);
 }
 
-/** A network of one's own by its name. @throws ArgumentError if there is none */
+/** Finds a user-defined network by its name. @throws ArgumentError if there is none */
 export function networkNamed(name: string): OwnNetworkForm {
   makerNamed(name);
   return { name, definition: own.definition(name) as string };
@@ -63,9 +63,9 @@ function makerNamed(name: string): NetworkMaker {
 /**
  * Makes the network of a run with its first weights; the caller disposes of it.
  *
- * @param options.isNew Whether it is trained from these. The weights of a finished run fit as long as the network computes the same.
- * @throws ArgumentError if a network of one's own is unknown here, was changed since the run was planned, or has another
- *   number of classes
+ * @param options.isNew Whether training starts from these weights. Those of a finished run fit if the network computes the same.
+ * @throws ArgumentError if a user-defined network is not registered here, has changed since the run was planned, or has
+ *   another number of classes
  */
 export function makeNetwork(
   form: NetworkForm,
@@ -108,7 +108,7 @@ export function makeNetwork(
         cure: 'Bring back the file that it loaded then, or register the network anew.',
       });
     }
-    // What it computes may depend on the seed, as that of a dropout: planned is the graph of seed 0.
+    // What a network computes may depend on the seed, as with dropout: `planned` is the graph of seed 0.
     const ofFirst = () => {
       const first = seeded(0, () => makeBy(maker, { classes, side, seed: 0 }));
       try {
@@ -126,19 +126,19 @@ export function makeNetwork(
   }
 }
 
-/** @throws ArgumentError if a network of one's own is unknown here, or was registered again since */
+/** @throws ArgumentError if a user-defined network is not registered here, or has another definition by now */
 export function checkNetwork(form: NetworkForm): void {
   if ('name' in form) own.planned(form.name, form.definition);
 }
 
-/** Whether the weights of a run fit a network: it computes the same, however it is written and whatever it begins with. */
+/** Whether the weights of one network fit the other: both compute the same, whatever their code and first weights. */
 export function isAlike(one: NetworkForm, other: NetworkForm): boolean {
   if ('width' in one || 'width' in other) return canonicalJson(one) === canonicalJson(other);
   const computedBy = ({ graph }: OwnNetworkForm) => graph?.split('-')[0];
   return one.name === other.name && computedBy(one) === computedBy(other);
 }
 
-/** Networks that `make` has given, and their variables. */
+/** Networks that `make` has returned, and their variables. */
 const made = new WeakSet<Network | Variable>();
 
 /** @throws ArgumentError with the line of `make` that fails */
@@ -146,8 +146,8 @@ const makeBy = ({ name, make }: NetworkMaker, shape: NetworkShape): Network =>
   ownCode(`make of the network "${name}" fails for ${JSON.stringify(shape)}.`, () => make(shape));
 
 /**
- * Adds hashes to a network of one's own: of what it computes, of what it begins with and how training moves its statistics, and
- * of the file that its weights come from.
+ * Adds hashes to a user-defined network: of what it computes; of its first weights and how training updates its statistics;
+ * and of the file that its weights come from.
  *
  * @throws as {@link makeNetwork}
  */
@@ -167,7 +167,7 @@ export function withGraph(form: NetworkForm, shape: Pick<NetworkShape, 'classes'
       known.set(key, parts.flat().join('-'));
       if (beginning === another && network.weightsFile === undefined) {
         console.warn(
-          `The network "${form.name}" begins with the same weights at every seed.\n→ Unless they are to be these, draw them by the seed that make is given: normalTensor([seed, 1], …).`,
+          `The network "${form.name}" begins with the same weights at every seed.\n→ Unless that is intended, draw them with the seed that make is given: normalTensor([seed, 1], …).`,
         );
       }
     } finally {
@@ -178,8 +178,8 @@ export function withGraph(form: NetworkForm, shape: Pick<NetworkShape, 'classes'
 }
 
 /**
- * Hashes which variables of a network are trained, and of each one's first values the norm, to three digits, and the sums
- * under some patterns of signs, to two: later digits differ from machine to machine.
+ * Hashes each variable of a network: whether it is trained, the norm of its first values to three digits, and their sums
+ * under some patterns of signs to two. Further digits differ from machine to machine.
  */
 function beginningOf({ variables }: Network): string {
   const all = [...variables.values()].map((variable) => {
@@ -195,7 +195,7 @@ function beginningOf({ variables }: Network): string {
   return shortHash(JSON.stringify(all));
 }
 
-/** Odd factors: of their 32-bit products with 1, 2, 3, … as many are negative as positive, in no order. */
+/** Odd factors: their 32-bit products with 1, 2, 3, … are as often negative as positive, in no regular order. */
 const SIGNS = [0x9e3779b1, 0x85ebca6b, 0xc2b2ae35];
 
 /** Hashes the file that a network's weights were loaded from, if there is one. */
@@ -205,7 +205,7 @@ const fileOf = ({ weightsFile }: Network) =>
 /**
  * Hashes what a network computes in training and in tests.
  *
- * @throws ArgumentError if it reads a variable that is not one of its own: a run would begin with what another has left
+ * @throws ArgumentError if it reads a variable that is not its own: a run would start with values left by another run
  */
 function graphOf(name: string, network: Network, side: number): string {
   const graphs = [true, false].map((training) => networkGraph(network, side, { training, track: false }));
@@ -221,8 +221,8 @@ function graphOf(name: string, network: Network, side: number): string {
 }
 
 /**
- * Makes something whose random numbers are those of a seed: TensorFlow.js' initializers draw from `Math.random` where they
- * have no seed, and take 0 for none.
+ * Makes something with random numbers that follow from a seed: TensorFlow.js' initializers draw from `Math.random` if they
+ * have no seed, and treat 0 as none.
  */
 function seeded<T>(seed: number, make: () => T): T {
   const { random } = Math;
@@ -235,7 +235,7 @@ function seeded<T>(seed: number, make: () => T): T {
   }
 }
 
-/** The precision in which a network trains fastest here; those of one's own compute in float32. */
+/** Returns the precision in which a network trains fastest here; user-defined networks compute in float32. */
 export function fastestPrecisionOf(form: NetworkForm): Precision {
   return 'width' in form ? fastestPrecision(form.width) : 'float32';
 }

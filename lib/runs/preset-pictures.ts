@@ -1,4 +1,4 @@
-/** The pictures of a preset: its own data set, or any that was built. */
+/** The pictures of a preset: its own data set, or any other that was built. */
 import { existsSync } from 'node:fs';
 import { openCifar10 } from '../data/build/cifar10';
 import { openFolder } from '../data/build/folder';
@@ -15,31 +15,31 @@ import { type Preset, presetNamed } from './presets';
 import { orIfBad } from './run-store';
 import { canonicalJson, type DatasetPart, type RunSpec, runId } from './spec';
 
-/** Where a preset's own data set lies, and what opens it. */
+/** By the name of a preset's own data set: its file, and the function that opens it. */
 const OWN: Readonly<Record<string, { readonly file: string; readonly open: () => ImageDataset }>> = {
   'CIFAR-10': { file: inData('cifar10', 'cifar10.store'), open: openCifar10 },
   Imagenette: { file: inData('imagenette', STORE), open: () => openImagenette(inData('imagenette')) },
   TIFS: { file: inData('tifs', STORE), open: () => openTifs(inData('tifs')) },
 };
 
-/** A data set, or the folder of one that was built. */
+/** An opened data set, or the folder of a built one. */
 export type Pictures = string | ImageDataset;
 
-/** @throws DataError if the folder is no data set; ArgumentError for something else */
+/** Opens a data set given as a folder. @throws DataError if the folder is no data set; ArgumentError for any other value */
 export function openPictures(data: Pictures): ImageDataset {
   if (typeof data === 'string') return openFolder(data);
   if (Object(data).train !== undefined) return data;
   throw new ArgumentError(`Expected an opened data set, or the folder of one, but got ${shown(data)}.`, {
-    cure: 'A function that opens one is not async.',
+    cure: 'A function that opens one must not be async.',
   });
 }
 
-/** A data set, or the one in a folder; by default the preset's own. @throws DataError where it is not there */
+/** Opens a data set given as a folder; by default the preset's own. @throws DataError if it is not there */
 function picturesAt({ dataset, own }: Preset, data?: Pictures): ImageDataset {
   return data !== undefined ? openPictures(data) : (own?.open() ?? OWN[dataset.name].open());
 }
 
-/** The part of {@link picturesAt} that a preset takes: of each split so many images, stratified. */
+/** Opens the part of a data set that a preset uses: its number of images of each split, stratified by class. */
 export function picturesOf(preset: Preset, data?: Pictures): ImageDataset {
   const whole = picturesAt(preset, data);
   return {
@@ -49,8 +49,8 @@ export function picturesOf(preset: Preset, data?: Pictures): ImageDataset {
 }
 
 /**
- * Gives a preset all pictures of a data set or a folder; by default its own, as many as it uses. Where its own are not
- * here, it stays as published.
+ * Returns a preset with all pictures of a data set or folder; by default with as many of its own as it uses. If its own
+ * are missing, the preset stays as published.
  *
  * @throws ArgumentError if there is no such preset; DataError if a folder is given and is no data set
  */
@@ -75,8 +75,8 @@ export function presetAt(name: string, data?: Pictures): Preset {
 }
 
 /**
- * {@link presetAt}, but an experiment whose pictures are not here is as it was defined: what was computed can be looked at, and
- * whoever needs the pictures is told.
+ * As {@link presetAt}, but an experiment whose pictures are missing is returned as it was defined: its results can be read,
+ * and the error comes when the pictures are needed.
  */
 export function presetHere(name: string, data?: Pictures): Preset {
   const defined = presetNamed(name);
@@ -84,10 +84,10 @@ export function presetHere(name: string, data?: Pictures): Preset {
   return isAway ? defined : presetAt(name, data);
 }
 
-/** @throws DataError if a run was trained on other pictures than those that a preset is on */
+/** @throws DataError if a run was trained on pictures other than the preset's */
 export function checkPictures(spec: RunSpec, { dataset: here, classes, cropSide }: Preset): void {
   const of = spec.dataset;
-  const isAway = here.digest === undefined; // opening them says how to get them
+  const isAway = here.digest === undefined; // opening them throws an error that says how to get them
   if (canonicalJson(of) === canonicalJson(here) || (isAway && of.name === here.name)) return;
   const found = isAway
     ? `the pictures of ${here.name} are not here`

@@ -15,34 +15,34 @@ import {
   trainingDistortion,
 } from './spec';
 
-/** The scale of an experiment. Presets share every line of code and differ in this alone. */
+/** The scale of an experiment. Presets share all code and differ only in these values. */
 export interface Preset {
-  /** A {@link PresetName}, or that of an experiment of one's own. */
+  /** A {@link PresetName}, or the name of a user-defined experiment. */
   readonly name: string;
   readonly dataset: DatasetPart;
   readonly classes: number;
   /** Side S of the crop that the network sees, in pixels. */
   readonly cropSide: number;
   readonly network: NetworkForm;
-  /** Epochs of the baseline, and of each run that starts from it; DA20 has twice as many. */
+  /** Epochs of the baseline; `epochs` are those of each run that starts from it, and DA20 has twice as many. */
   readonly baselineEpochs: number;
   readonly epochs: number;
   readonly batchSize: number;
   readonly learningRate: number;
   /**
-   * Threads that an op may take in training on a CPU: with the same number, every machine rounds sums alike. Default: the
-   * process's.
+   * Threads per op in training on a CPU: with the same number, every machine rounds sums alike. Default: those of the
+   * process.
    */
   readonly threads?: number;
-  /** The figures test at every n-th strength of a test grid, at its two ends and at the practical strength. */
+  /** n: the figures test at every n-th strength of a test grid, at both ends and at the practical strength. */
   readonly testStride: number;
-  /** Of an experiment of one's own: its pictures, what it trains, and what it tests. */
+  /** For a user-defined experiment: its pictures, what it trains and what it tests. */
   readonly own?: {
     readonly open: () => ImageDataset;
     readonly treatments: readonly Treatment[];
     readonly tests: readonly { readonly distortion: string; readonly strengths: readonly Strength[] }[];
     readonly seeds: readonly number[];
-    /** Whether a file defines it, which other processes load. */
+    /** Whether a file defines the experiment, so that other processes can load it. */
     readonly isOfFile: boolean;
   };
 }
@@ -50,13 +50,13 @@ export interface Preset {
 /** The name of one of the {@link presets}. */
 export type PresetName = 'smoke' | 'laptop' | 'photos' | 'paper';
 
-/** Section 4.2, and every strength of the test grids. */
+/** Training as in Section 4.2, tests at every strength of the test grids. */
 const PAPER_TRAINING = { baselineEpochs: 30, epochs: 10, learningRate: 0.01, testStride: 1 } as const;
 const CIFAR10 = { name: 'CIFAR-10', digest: '8758c9fbd39b3893' } as const;
 
 /** The scales that experiments run at, by name. */
 export const presets: Readonly<Record<PresetName, Preset>> = {
-  /** Every line of code in seconds; its accuracies mean nothing. */
+  /** Runs all code in seconds; its accuracies mean nothing. */
   smoke: {
     name: 'smoke',
     dataset: { ...CIFAR10, train: 128, validation: 50, test: 50 },
@@ -106,7 +106,7 @@ export const presets: Readonly<Record<PresetName, Preset>> = {
 
 const own = new Map<string, Preset>();
 
-/** Makes an experiment's preset known; of two with one name the later counts. @throws ArgumentError for a preset's name */
+/** Registers an experiment's preset in place of an earlier one of its name. @throws ArgumentError for a preset's name */
 export function addPreset(preset: Preset): void {
   if (Object.hasOwn(presets, preset.name)) {
     throw new ArgumentError(`An experiment cannot be called "${preset.name}": that is a preset's name.`);
@@ -115,12 +115,12 @@ export function addPreset(preset: Preset): void {
   own.set(preset.name, preset);
 }
 
-/** The presets of the project, and those of experiments that were defined in this process. */
+/** Lists the presets of the project, and those of experiments that were defined in this process. */
 export function knownPresets(): readonly Preset[] {
   return [...own.values(), ...Object.values(presets)];
 }
 
-/** @throws ArgumentError if there is no preset of that name */
+/** Finds a preset by its name. @throws ArgumentError if there is none of that name */
 export function presetNamed(name: string): Preset {
   const preset = knownPresets().find((each) => each.name === name);
   if (preset !== undefined) return preset;
@@ -132,7 +132,7 @@ export function presetNamed(name: string): Preset {
   });
 }
 
-/** What a run is beyond its preset. */
+/** The method, distortion and epochs of a run; all else comes from its preset. */
 export interface Treatment {
   readonly method: Method;
   /** Every method needs one except the baseline and the control. */
@@ -142,10 +142,10 @@ export interface Treatment {
 }
 
 /**
- * The specification of a run at a preset; all but the baseline start from the baseline of the same seed.
+ * Returns the specification of a run at a preset. All runs but the baseline start from the baseline of the same seed.
  *
  * @param options.seed Default: 0.
- * @param options.precision Default: what the hardware does fastest.
+ * @param options.precision Default: the one that the hardware computes fastest.
  */
 export function specOf(
   preset: Preset,
@@ -169,28 +169,28 @@ export function specOf(
   const from = runId(specOf(preset, BASELINE, { seed, precision }));
   return {
     ...shared,
-    method: explicitMethod(method), // what decides the outcome is in the id, by default or not
+    method: explicitMethod(method), // the id covers all that decides the outcome, defaults included
     ...(distortion && { distortion: { ...distortion, ...(definition && { definition }) } }),
     from,
     epochs: epochs ?? preset.epochs,
   };
 }
 
-/** What every other run starts from. */
+/** The run that every other run starts from. */
 export const BASELINE: Treatment = { method: { kind: 'baseline' } };
-/** Shows what further training alone changes: the baseline, trained on without a distortion for the treatments' epochs. */
+/** Shows what further training alone changes: the baseline, trained without a distortion for as many more epochs. */
 export const CONTROL: Treatment = { method: { kind: 'control' } };
 
-/** Counts the epochs of a treatment that starts from the baseline. */
+/** Returns the epochs of a treatment that starts from the baseline. */
 export const epochsOf = ({ epochs }: Treatment, preset: Preset) => epochs ?? preset.epochs;
 
-/** Lists the controls of some treatments: for each number of epochs one, trained on for as many. */
+/** Lists the controls of some treatments: one for each number of epochs that they train for. */
 export function controlsOf(treatments: readonly Treatment[], preset: Preset): readonly Treatment[] {
   const counts = new Set(treatments.map((treatment) => epochsOf(treatment, preset)));
   return [...counts].map((epochs) => (epochs === preset.epochs ? CONTROL : { ...CONTROL, epochs }));
 }
 
-/** Lists what an experiment trains: the baseline, the controls, the treatments. Nothing of a preset of the project. */
+/** Lists what an experiment trains: baseline, controls and treatments. The list of a preset of the project is empty. */
 export function trainedIn(preset: Preset): readonly Treatment[] {
   const { treatments } = preset.own ?? {};
   return treatments ? [BASELINE, ...controlsOf(treatments, preset), ...treatments] : [];

@@ -1,14 +1,14 @@
-/** The forms of a run's files, checked as they are read. */
+/** Schemas of a run's files, checked when they are read. */
 import { z } from 'zod';
 import { count } from './spec';
 
-/** How many bits of a byte are set. */
+/** The number of bits set in each byte. */
 const BITS = Array.from({ length: 256 }, (_, byte) => byte.toString(2).replaceAll('0', '').length);
 
 /** A line of `evaluations.jsonl`. */
 export const rowSchema = z
   .strictObject({
-    /** In the file alone, so that files of many runs make one table. */
+    /** Only in the file, so that files of many runs can be joined into one table. */
     run: z.string(),
     distortion: z.string(),
     definition: z.string().optional(),
@@ -44,7 +44,7 @@ export const epochSchema = z.strictObject({
   best: z.boolean(),
 });
 
-/** `record.json`, without what a specification is. */
+/** `record.json`; its specification is checked separately. */
 export const recordSchema = z
   .strictObject({
     format: z.literal(2, 'it is of another version of this project'),

@@ -1,4 +1,4 @@
-/** Runs on disk: a folder a run, named by its id. What is there is whole; what is begun is gone on from. */
+/** Runs on disk: one folder per run, named by its id. Files are written whole; unfinished runs are resumed. */
 import { existsSync, readdirSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -18,7 +18,7 @@ import { parseSpec, type RunSpec, runId } from './spec';
 
 /** A finished run. */
 export interface RunRecord {
-  /** Version of the record's form. */
+  /** Version of the record's format. */
   readonly format: 2;
   readonly id: string;
   readonly spec: RunSpec;
@@ -34,18 +34,18 @@ export interface RunRecord {
   readonly seconds: number;
 }
 
-/** Seed of the test images' distortions: the same pictures for every network, whatever its own seed. */
+/** Seed of the test images' distortions: the same pictures for every network, whatever its seed. */
 export const TEST_SEED = 0;
 
 /** What a run is tested with. */
 export type Test = Pick<EvaluationRow, 'distortion' | 'strength'>;
 
-/** Whether a row is of a run's tests, on all of its test images. */
+/** Whether a row is a test of a run: with the test seed, on all of its test images. */
 export function isTest({ dataset }: Pick<RunSpec, 'dataset'>, { seed, total }: EvaluationRow): boolean {
   return seed === TEST_SEED && total === dataset.test;
 }
 
-/** The one rule for "is it tested?". @returns what finds the row of a test */
+/** The one rule for which tests of a run are done. @returns a function that finds the row of a test */
 export function testedRows({ dataset }: Pick<RunSpec, 'dataset'>, rows: readonly EvaluationRow[]) {
   const key = ({ distortion, strength }: Test, definition?: string) =>
     JSON.stringify([distortion, strength, definition]);
@@ -54,7 +54,7 @@ export function testedRows({ dataset }: Pick<RunSpec, 'dataset'>, rows: readonly
   return (test: Test) => known.get(key(test, definitionOf(test.distortion)));
 }
 
-/** A finished run and what was counted of it. */
+/** A finished run and the rows of its tests. */
 export interface RunResult {
   readonly record: RunRecord;
   readonly rows: readonly EvaluationRow[];
@@ -63,7 +63,7 @@ export interface RunResult {
 /** Finished runs by id. */
 export type Results = ReadonlyMap<string, RunResult>;
 
-/** Where the results lie that ship with the project. */
+/** Folder of the results that ship with the project. */
 export const SHIPPED = inProject('data', 'results');
 
 export function shippedWeightsFile(id: string): string {
@@ -73,24 +73,24 @@ export function shippedWeightsFile(id: string): string {
 /**
  * A folder of runs, which several processes and machines may share. In each run's folder:
  *
- *   spec.json             what is run
- *   history.jsonl         a complete epoch a line
+ *   spec.json             the specification
+ *   history.jsonl         one complete epoch per line
  *   checkpoint.safetensors, checkpoint.previous.safetensors
- *                         where an unfinished run stands, and stood before
- *   weights.safetensors   of the best epoch, in torch's layout
+ *                         the state of an unfinished run, and the one before
+ *   weights.safetensors   those of the best epoch, in torch's layout
  *   record.json           the finished run
- *   evaluations.jsonl     a row a line
+ *   evaluations.jsonl     one tested strength per line
  *   lock.<n>              who works on it, or did
  *
- * and, beside the folders, failures.jsonl: what a sweep gave up.
+ * and, beside the folders, failures.jsonl: the runs that a sweep gave up.
  *
- * Methods that write throw a DataError if the disk is full, and leave what was there as it was.
+ * Methods that write throw a DataError if the disk is full, and leave existing files as they were.
  */
 export class RunStore {
   readonly directory: string;
   readonly #shipped: Results;
 
-  /** @param shipped Runs finished elsewhere, as if they were here. @throws DataError if the folder is a file */
+  /** @param shipped Finished runs to add to those of the folder. @throws DataError if the folder is a file */
   constructor(directory: string, shipped: Results = new Map()) {
     if (isNoFolder(directory)) {
       const message = `${directory} cannot be the folder of the runs: it, or what it lies in, is a file.`;
@@ -100,7 +100,7 @@ export class RunStore {
     this.#shipped = shipped;
   }
 
-  /** The folder of a run, which is there once the run is begun or locked. */
+  /** Returns the folder of a run, which exists once the run is begun or locked. */
   folder(id: string): string {
     return join(this.directory, id);
   }
@@ -109,18 +109,18 @@ export class RunStore {
     return join(this.folder(id), name);
   }
 
-  /** Where the weights of a run that is trained here are kept. */
+  /** Returns the file for the weights of a run that is trained here. */
   weightsFile(id: string): string {
     return this.#file(id, 'weights.safetensors');
   }
 
-  /** The file with the weights of a run, here or where they ship; undefined if there is none. */
+  /** Returns the file with the weights of a run, here or among those that ship; undefined if there is none. */
   weights(id: string): string | undefined {
     const files = [this.weightsFile(id), ...(this.#shipped.has(id) ? [shippedWeightsFile(id)] : [])];
     return files.find((file) => existsSync(file));
   }
 
-  /** Gives a network the weights of a run. @throws DataError if they are damaged, or of another run or network */
+  /** Loads the weights of a run into a network. @throws DataError if they are damaged, or of another run or network */
   loadWeights(network: Network, id: string): void {
     const file = this.weights(id) as string;
     try {
@@ -139,19 +139,19 @@ export class RunStore {
   }
 
   /**
-   * Locks a run for this process; undefined where another holds the lock. That of a process of this machine ends with
-   * the process, that of another machine two minutes after its last sign of life.
+   * Locks a run for this process; returns undefined if another holds the lock. A lock of this machine ends with its
+   * process, one of another machine two minutes after its last sign of life.
    */
   async lock(id: string): Promise<Lock | undefined> {
     return lockFolder(this.folder(id));
   }
 
-  /** Who works on a run right now, or undefined. */
+  /** Returns who works on a run right now, or undefined. */
   owner(id: string): Owner | undefined {
     return ownerOf(this.folder(id));
   }
 
-  /** Makes the run's folder with its specification, unless they are there. */
+  /** Makes a run's folder with its specification, unless they exist. */
   begin(spec: RunSpec): void {
     const id = runId(spec);
     const file = this.#file(id, 'spec.json');
@@ -159,7 +159,7 @@ export class RunStore {
     if (!existsSync(file)) writeWhole(file, jsonText(spec));
   }
 
-  /** Writes the complete epochs in place of those that were written before. */
+  /** Writes the complete epochs in place of those written before. */
   setHistory(id: string, history: readonly EpochResult[]): void {
     writeWhole(
       this.#file(id, 'history.jsonl'),
@@ -171,7 +171,7 @@ export class RunStore {
     appendLine(this.#file(id, 'history.jsonl'), result);
   }
 
-  /** The complete epochs of a run; undefined if it was never begun. @throws DataError if its specification is damaged */
+  /** Returns the complete epochs of a run; undefined if it was never begun. @throws DataError if its specification is damaged */
   progress(id: string): Pick<RunRecord, 'id' | 'spec' | 'history'> | undefined {
     const file = this.#file(id, 'spec.json');
     if (!existsSync(file)) return undefined;
@@ -182,7 +182,7 @@ export class RunStore {
     return { id, spec, history: history as EpochResult[] };
   }
 
-  /** The record of a finished run. @throws DataError if it is damaged or of another version */
+  /** Returns the record of a finished run. @throws DataError if it is damaged or of another version */
   find(id: string): RunRecord | undefined {
     const file = this.#file(id, 'record.json');
     if (!existsSync(file)) return this.#shipped.get(id)?.record;
@@ -230,12 +230,12 @@ export class RunStore {
     return `Move the folder ${this.folder(id)} elsewhere: nothing in it is lost, and this version can run it again.`;
   }
 
-  /** When a run was begun; undefined before that. */
+  /** Returns when a run was begun; undefined before that. */
   begun(id: string): Date | undefined {
     return statSync(this.#file(id, 'spec.json'), { throwIfNoEntry: false })?.mtime;
   }
 
-  /** Ends a run whose weights are there already; removes its checkpoints, and puts counts of other weights aside. */
+  /** Saves a run as finished, after its weights; removes its checkpoints, and sets counts of earlier weights aside. */
   save(record: RunRecord): void {
     const { id, spec } = record;
     const before = orIfBad(() => this.find(id));
@@ -244,30 +244,29 @@ export class RunStore {
     if (before && lossesOf(before) !== lossesOf(record) && existsSync(counts)) {
       const aside = this.#file(id, `evaluations.${before.finished.replaceAll(':', '-')}.jsonl`);
       renameSync(counts, aside);
-      const others =
-        spec.from === undefined ? ' Runs that started from the earlier ones are still there.' : '';
+      const others = spec.from === undefined ? ' Runs that started from the earlier ones are kept.' : '';
       console.warn(
-        `The run ${id} came to other weights than before, as on another machine or with other threads: what was counted with the earlier ones is in ${aside}.${others}`,
+        `The run ${id} now has other weights than before, as on another machine or with other threads. The counts of the earlier ones are in ${aside}.${others}`,
       );
     }
     writeWhole(this.#file(id, 'record.json'), jsonText(record));
     removeCheckpoint(this.checkpointFile(id));
   }
 
-  /** All finished runs; records that are damaged or of another version are passed over with a warning. */
+  /** Lists all finished runs; skips records that are damaged or of another version, with a warning. */
   list(): RunRecord[] {
     return [...new Set([...this.ids(), ...this.#shipped.keys()])]
       .map((id) => orIfBad(() => this.find(id), passedOver))
       .filter((record) => record !== undefined);
   }
 
-  /** All runs that have a folder, finished or not, also those whose files are damaged. */
+  /** Lists the ids of all runs that have a folder, finished or not, even those with damaged files. */
   ids(): string[] {
     if (!existsSync(this.directory)) return [];
     return readdirSync(this.directory).filter((name) => /^[0-9a-f]{16}$/.test(name));
   }
 
-  /** What was counted, each test once; a line that a kill cut short is left out. @throws DataError for a line of another run */
+  /** Returns the rows of a run, each test once, without lines that a kill cut short. @throws DataError for another run's line */
   evaluations(id: string): EvaluationRow[] {
     const file = this.#file(id, 'evaluations.jsonl');
     const rows = readLines(file).map((line) => {
@@ -285,7 +284,7 @@ export class RunStore {
     return [...byKey.values()];
   }
 
-  /** Rows that ship; none if training here came to other bits, as on another processor: a run's rows are of one network. */
+  /** Returns the rows that ship; none if training here gave other weights: the rows of a run belong to one network. */
   #shippedRows(id: string): readonly EvaluationRow[] {
     const shipped = this.#shipped.get(id);
     if (shipped === undefined) return [];
@@ -298,10 +297,10 @@ export class RunStore {
   }
 }
 
-/** Tells the weights that a training came to from those of another machine. */
+/** Identifies the weights that a training produced by its losses. */
 const lossesOf = ({ history }: RunRecord) => history.map(({ trainLoss }) => trainLoss).join();
 
-/** Gives what is read of a run; where its files are damaged or of another version, what `otherwise` makes of the error. */
+/** Reads something of a run; if its files are damaged or of another version, returns what `otherwise` makes of the error. */
 export function orIfBad<T, Other = undefined>(
   read: () => T,
   otherwise?: (error: DataError) => Other,
@@ -314,7 +313,7 @@ export function orIfBad<T, Other = undefined>(
   }
 }
 
-/** Says which file is passed over, and why. */
+/** Warns which file is skipped, and why. */
 export function passedOver({ message, cure }: DataError): undefined {
   console.warn(`Passed over: ${message}${cure === undefined ? '' : `\n→ ${cure}`}`);
 }

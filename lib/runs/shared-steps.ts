@@ -1,4 +1,4 @@
-/** What runs share: a step that is compiled once for all that are alike, an image that is distorted once for all. */
+/** What runs share: steps compiled once for all runs that are alike, and images distorted once for all runs. */
 import type { ImageDataset } from '../data/dataset';
 import { type Distortion, definitionOf, distortionNamed, type Strength } from '../distortions';
 import { beginDistortion } from '../distortions/own';
@@ -11,7 +11,7 @@ import { canonicalJson, type RunSpec, trainingDistortion } from './spec';
 
 /** A run to be tested, and at which strengths. */
 export interface Tested {
-  /** Gives the network the run's weights. */
+  /** Loads the run's weights into the network. */
   readonly load: (network: Network) => void;
   readonly strengths: readonly Strength[];
   readonly onRow: (row: EvaluationRow) => void;
@@ -27,7 +27,7 @@ export class SharedTests {
     private readonly dataset: ImageDataset,
   ) {}
 
-  /** Counts all runs on the same images, after what was begun before. @throws the signal's reason when it aborts */
+  /** Counts all runs on the same images, after earlier calls have ended. @throws the signal's reason when it aborts */
   count(runs: readonly Tested[], distortion: Distortion, observed: Observed): Promise<void> {
     const counted = this.#last.then(() => this.#count(runs, distortion, observed));
     this.#last = counted.catch(() => {});
@@ -38,7 +38,7 @@ export class SharedTests {
     const { network, dataset } = this;
     const { name } = distortion;
     const definition = definitionOf(name);
-    const key = `${name} ${definition}`; // one of one's own may have been changed since
+    const key = `${name} ${definition}`; // a user-defined one may have changed since
     const meter = this.#meters.get(key) ?? new AccuracyMeter(network, dataset, distortion);
     this.#meters.set(key, meter);
     const networks = runs.map(({ load, strengths }) => {
@@ -54,14 +54,14 @@ export class SharedTests {
   }
 }
 
-/** Trainers that are kept, each with two copies of its weights and one of their momentum. */
+/** The most trainers that are kept, each with two copies of its weights and one of their momentum. */
 const MOST_KEPT = 8;
 
 /** What a run trains with. */
 interface TrainingParts extends Pick<TrainOptions, 'dataset' | 'threads'> {
   /** Makes the run's network, with the first weights of its seed. */
   readonly network: () => Network;
-  /** Gives the network the weights that it starts from. Default: the first weights. */
+  /** Loads the weights that the run starts from into the network. Default: its first weights. */
   readonly start?: (network: Network) => void;
 }
 
@@ -69,7 +69,7 @@ interface TrainingParts extends Pick<TrainOptions, 'dataset' | 'threads'> {
 export class SharedTraining {
   readonly #kept: { readonly form: string; readonly trainer: Trainer }[] = [];
 
-  /** @param work Is given a network with the weights that the run starts from, and what trains it. */
+  /** @param work Gets a network with the weights that the run starts from, and the function that trains it. */
   async use<T>(
     spec: RunSpec,
     { network, start, ...parts }: TrainingParts,
@@ -107,7 +107,7 @@ export class SharedTraining {
 
 type RunObserving = Pick<TrainOptions, 'signal' | 'checkpoint' | 'onResume' | 'onBatch' | 'onEpoch'>;
 
-/** All of a specification but what a {@link Trainer} is given anew for each run: those of one form share a compiled step. */
+/** Writes all of a specification but what a {@link Trainer} gets anew for each run. Runs of one form share a compiled step. */
 export function formOf(spec: RunSpec): string {
   const { from: _from, seed: _seed, epochs: _epochs, ...form } = spec;
   const {

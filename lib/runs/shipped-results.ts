@@ -1,4 +1,4 @@
-/** Results as they ship with the project: records a line a run, answers beside them. */
+/** Results that ship with the project: a file with one run per line, and its answers in another file. */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DataError } from '../io/errors';
@@ -7,12 +7,12 @@ import { type Preset, specOf, trainedIn } from './presets';
 import { orIfBad, passedOver, type Results, type RunResult, type RunStore, SHIPPED } from './run-store';
 import { canonicalJson, type RunSpec, runId } from './spec';
 
-/** Where the records lie of the runs of a preset that ship. */
+/** Returns the file with the records of a preset's runs that ship. */
 export const recordsFile = (name: string) => join(SHIPPED, `${name}.jsonl`);
-/** Which images each run got right, test by test in the order of its rows: apart, since few look at it. */
+/** Returns the file with the images that each run got right, test by test in the order of its rows; few need it. */
 export const answersFile = (name: string) => join(SHIPPED, `${name}.answers.jsonl`);
 
-/** Reads the results of a preset that ship. @throws DataError if a line is damaged */
+/** Reads the results of a preset that ship with the project. @throws DataError if a line is damaged */
 export function shippedResults({ name }: Preset): Results {
   const file = recordsFile(name);
   if (!existsSync(file)) return new Map();
@@ -31,7 +31,7 @@ export function shippedResults({ name }: Preset): Results {
   );
 }
 
-/** Reads a line and checks its counts; a test checks its whole form, which takes long. @throws DataError */
+/** Reads a line and checks its counts; checking all of it takes long and is left to a test. @throws DataError */
 function resultOf(line: string, place: string): RunResult {
   try {
     const result = JSON.parse(line) as RunResult;
@@ -45,7 +45,7 @@ function resultOf(line: string, place: string): RunResult {
   }
 }
 
-/** All finished runs of a store. Those whose files are damaged are passed over, each with a warning. */
+/** Reads all finished runs of a store. Skips those whose files are damaged, each with a warning. */
 export function readResults(store: RunStore): Results {
   const results = store.list().flatMap((record): RunResult[] => {
     const rows = orIfBad(() => store.evaluations(record.id), passedOver);
@@ -54,12 +54,12 @@ export function readResults(store: RunStore): Results {
   return new Map(results.map((result) => [result.record.id, result]));
 }
 
-/** Whether a run is of a preset, on the same pictures. */
+/** Whether a run is of a preset: with its network, on its pictures. */
 export function isOf({ dataset, network }: Preset, spec: RunSpec): boolean {
   return canonicalJson([spec.dataset, spec.network]) === canonicalJson([dataset, network]);
 }
 
-/** Whether a run is one that an experiment asks for, on whatever pictures. */
+/** Whether an experiment asks for a run, whatever its pictures. */
 export function isAskedFor(preset: Preset, spec: RunSpec): boolean {
   const formOf = ({ network }: Pick<RunSpec, 'network'>) =>
     'width' in network ? network.width : `${network.name} ${network.definition}`;
@@ -70,9 +70,9 @@ export function isAskedFor(preset: Preset, spec: RunSpec): boolean {
 }
 
 /**
- * Puts an experiment whose pictures are not here on those of its runs.
+ * Returns an experiment whose pictures are missing, on the pictures of its runs.
  *
- * @throws DataError where runs that it asks for are of several data sets
+ * @throws DataError if the runs that it asks for are of several data sets
  */
 export function onPicturesOf(preset: Preset, results: Results): Preset {
   const specs = [...results.values()].flatMap(({ record: { spec } }) =>

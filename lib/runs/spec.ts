@@ -18,9 +18,9 @@ export interface RunSpec {
   readonly dataset: DatasetPart;
   readonly network: NetworkForm;
   readonly method: Method;
-  /** What the images are distorted by in training; the baseline has none. */
+  /** Distortion of the training images; the baseline and the control have none. */
   readonly distortion?: NamedDistortion;
-  /** Id of the run whose weights it starts from; a run without starts from random weights. */
+  /** Id of the run whose weights this run starts from. Default: random weights. */
   readonly from?: string;
   readonly epochs: number;
   readonly batchSize: number;
@@ -29,7 +29,7 @@ export interface RunSpec {
   readonly seed: number;
 }
 
-/** The part of a data set that is trained, selected and tested with: of each split so many images, stratified. */
+/** The part of a data set that a run uses: the number of images of each split, drawn stratified by class. */
 export interface DatasetPart {
   readonly name: string;
   /** Hash of the pictures and their order, see {@link Store.digest}; missing until the data set is on disk. */
@@ -39,24 +39,24 @@ export interface DatasetPart {
   readonly test: number;
 }
 
-/** A ResNet-18 of a width and stem, or a network of one's own as `registerNetwork` gives it. */
+/** A ResNet-18 of some width and stem, or a user-defined network as `registerNetwork` returns it. */
 export type NetworkForm = { readonly width: number; readonly stem: Stem } | OwnNetworkForm;
 
-/** A network of one's own in specifications. */
+/** A user-defined network, as specifications name it. */
 export interface OwnNetworkForm {
   readonly name: string;
-  /** Tells it from others that have had its name. */
+  /** Hash that distinguishes the network from others registered under its name. */
   readonly definition: string;
-  /** Hash of what it computes, in a run's specification. */
+  /** Hashes of what the network computes and of its first weights; set in a run's specification. */
   readonly graph?: string;
 }
 
-/** A distortion, or a composition such as `rotation+gaussian-noise` with a strength for each part. */
+/** A distortion, or a composition such as `rotation+gaussian-noise` with one strength per part. */
 export interface NamedDistortion {
   readonly name: string;
   /** In the paper's units. */
   readonly strength: number | readonly number[];
-  /** Of one's own in a run's specification: tells it from others that have had its name. */
+  /** For a user-defined distortion in a run's specification: distinguishes it from others registered under its name. */
   readonly definition?: string;
 }
 
@@ -105,7 +105,7 @@ const schema = z.strictObject({
 });
 
 /**
- * A specification that was read. What of one's own it names need not be known here: {@link checkOwn}.
+ * Checks a specification that was read. User-defined parts need not be registered here: {@link checkOwn} checks them.
  *
  * @throws ArgumentError naming every key that is unknown, missing or out of range
  */
@@ -121,12 +121,12 @@ export function parseSpec(value: unknown): RunSpec {
   return parsed.data;
 }
 
-/** Finds what a name stands for. @throws ArgumentError if there is no distortion of that name */
+/** Looks up the distortion that a specification names. @throws ArgumentError if there is none of that name */
 export function trainingDistortion(distortion: NamedDistortion | undefined): TrainingDistortion | undefined {
   return distortion && { kind: distortionNamed(distortion.name), strength: distortion.strength };
 }
 
-/** @throws as `checkMethod`, and ArgumentError if what is one's own is not known here, or not the same */
+/** @throws as `checkMethod`, and ArgumentError if a user-defined part is not registered here or has changed */
 export function checkOwn({ method, distortion }: Pick<RunSpec, 'method' | 'distortion'>): void {
   if (distortion !== undefined && definitionOf(distortion.name) !== distortion.definition) {
     throw changedError('distortion', distortion.name);
@@ -134,17 +134,17 @@ export function checkOwn({ method, distortion }: Pick<RunSpec, 'method' | 'disto
   checkMethod(method, trainingDistortion(distortion));
 }
 
-/** The id of a run: a hash of its specification, the same whatever the order of the keys. */
+/** Returns the id of a run: a hash of its specification, whatever the order of the keys. */
 export function runId(spec: RunSpec): string {
   return shortHash(canonicalJson(spec));
 }
 
-/** Names a setting: runs that differ in their seed alone, and so in their baseline, have the same name. */
+/** Returns the key of a setting: equal for runs that differ only in their seed, and so in their baseline. */
 export function settingKey({ seed: _, from, ...setting }: RunSpec): string {
   return canonicalJson({ ...setting, from: from !== undefined });
 }
 
-/** JSON with the keys in order: equal for equal values. */
+/** Writes JSON with sorted keys, so that equal values give equal texts. */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_key, part) =>
     part !== null && typeof part === 'object' && !Array.isArray(part)
@@ -162,7 +162,7 @@ export function runTitle({ method, distortion }: Pick<RunSpec, 'method' | 'disto
 }
 
 /**
- * Names runs as {@link runTitle}, and where several settings would have one name, with what tells them apart:
+ * Names runs as {@link runTitle} does; if several settings would share a name, adds what distinguishes them:
  * `DA (σ=0.1, p=1), 20 epochs`, `ST (ε=0.1, α=1) on fgsm`.
  */
 export function runTitles(
@@ -182,13 +182,13 @@ export function runTitles(
   });
 }
 
-/** Writes a strength as legends do; of a distortion that is not known here, with its name for a symbol. */
+/** Writes a strength as legends do; a distortion that is not registered here has its name in place of a symbol. */
 function strengthNamed({ name, strength, definition }: NamedDistortion): string {
   if (definition !== undefined && definition !== definitionOf(name)) return `${name}=${strength}`;
   return strengthText(distortionNamed(name), strength);
 }
 
-/** What legends say where a reading of Eq. 5 is other than by default. */
+/** What legends add for a reading of Eq. 5 that is not the default. */
 const READING_WORDS = { sum: 'KL summed', detached: 'reference detached', separate: 'two passes' } as const;
 
 function weightText(method: Exclude<Method, { kind: 'baseline' | 'control' | 'own' }>): string {
@@ -199,7 +199,7 @@ function weightText(method: Exclude<Method, { kind: 'baseline' | 'control' | 'ow
   return [`α=${method.alpha}`, ...words.map(([, word]) => word)].join(', ');
 }
 
-/** A run counts in whichever precision it was done. */
+/** Returns the other precision: a finished run counts in either. */
 export function otherPrecision(precision: Precision): Precision {
   return precision === 'float32' ? 'bfloat16' : 'float32';
 }

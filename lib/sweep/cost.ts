@@ -1,4 +1,4 @@
-/** What a sweep would do and cost, before it is begun. Needs no data set: a step is timed on random images. */
+/** Estimates what a sweep would do and cost. Needs no data set: a step is timed on random images. */
 import { setImmediate } from 'node:timers/promises';
 import { taskLoss } from '../model/losses';
 import { restOf, workOf } from '../runs/job';
@@ -22,17 +22,17 @@ import { type StoredPlan, sweepJobs } from './sweep';
 
 /** How fast a device trains; see {@link measureRate}. */
 interface DeviceRate {
-  /** Forward, back and the optimizer. */
+  /** Training images per second: forward, back and the optimizer. */
   readonly imagesPerSecond: number;
-  /** What a step takes once, before it is compiled. Default: 0. */
+  /** Seconds that a step takes once, to be recorded and compiled. Default: 0. */
   readonly startSeconds?: number;
 }
 
 /**
- * What the runs of some figures with their tests cost on one device, in the order of a sweep.
+ * Estimates what the runs of some figures and their tests cost on one device, in the order of a sweep.
  *
- * @returns of each run: whether it is `whole`; `images` that are left, of a whole one all of them, see {@link workOf};
- *   `seconds`. Of those `toDo`: how many `runs`, `images`, `hours`, and the bytes of weights that stay on disk
+ * @returns for each of the `runs`: whether it is `whole`; the `images` left, or all of them if it is whole, see
+ *   {@link workOf}; `seconds`. In sum, `toDo`: `runs`, `images`, `hours`, and bytes of weights that stay on disk
  */
 export function sweepCost(
   figures: SweepSubject,
@@ -46,7 +46,7 @@ export function sweepCost(
     const whole = !open.has(job);
     const left = whole ? job : restOf(store, job);
     const images = workOf([left]);
-    // The step of a run's form with that of its validation, and of each distortion: a pass forward is a third of a step.
+    // Steps compiled at first use: training and validation of a form, each test distortion; forward alone is a third.
     const starts = whole
       ? 0
       : (left.spec.epochs > 0 && isFirst(formOf(job.spec)) ? 4 / 3 : 0) +
@@ -62,7 +62,7 @@ export function sweepCost(
   };
 }
 
-/** Bytes of a network's weights and running statistics, float32 on disk. */
+/** Counts the bytes of a network's weights and running statistics, float32 on disk. */
 function weightBytes({ network: form, classes, cropSide: side }: Preset): number {
   const network = makeNetwork(form, { classes, side, seed: 0, precision: 'float32' });
   const numbers = [...network.variables.values()].map(({ shape }) => shape.reduce((a, b) => a * b, 1));
@@ -70,12 +70,12 @@ function weightBytes({ network: form, classes, cropSide: side }: Preset): number
   return 4 * numbers.reduce((a, b) => a + b);
 }
 
-/** A step is timed for so long, three times at least. */
+/** Seconds for which steps are timed, at least three of them. */
 const TIMED_SECONDS = 2;
 
 /**
- * Times compiled training steps of a preset's network on this device: images a second, reading and distorting them not
- * counted, and the seconds that a step takes once, when it is recorded and compiled.
+ * Times compiled training steps of a preset's network on this device: images per second, without reading and distorting
+ * them, and the seconds that a step takes once to be recorded and compiled.
  *
  * @throws the signal's reason when it aborts
  */
@@ -86,7 +86,7 @@ export async function measureRate(
   const { network: form, classes, cropSide: side, learningRate } = preset;
   const { precision = fastestPrecisionOf(form), signal } = options;
   const on = device();
-  // A CPU is as fast with fewer images of 224 px, and a step of 128 takes many seconds.
+  // With images of 224 px, a CPU is as fast in small batches, and a step of 128 images takes many seconds.
   const batchSize = on.kind === 'cpu' && side > 64 ? Math.min(32, preset.batchSize) : preset.batchSize;
   const network = makeNetwork(form, { classes, side, seed: 0, precision });
   const { parameters } = network;
@@ -109,7 +109,7 @@ export async function measureRate(
       signal?.throwIfAborted();
       return (performance.now() - started) / 1000;
     };
-    const first = await stepSeconds(); // makes the graph and the device's buffers
+    const first = await stepSeconds(); // builds the graph and the device's buffers
     let [steps, seconds] = [0, 0];
     while (steps < 3 || seconds < TIMED_SECONDS) {
       seconds += await stepSeconds();

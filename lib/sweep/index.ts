@@ -1,4 +1,4 @@
-/** Many runs: what is planned, what does them, and where they stand. */
+/** Many runs: their plan, the engines that do them, and their status. */
 export { type Engine, inProcess } from './engines/engine';
 export { type LocalOptions, localEngine } from './engines/local';
 export { type RayOptions, rayEngine } from './engines/ray';

@@ -1,4 +1,4 @@
-/** From figures to the runs and tests they need: each once, the most telling first. */
+/** Plans the runs and tests that figures need: each once, the most informative first. */
 import { resolve } from 'node:path';
 import { distortionNamed, distortions, type Strength } from '../distortions';
 import { isSameStrength, placeInGrid } from '../distortions/distortion';
@@ -26,29 +26,29 @@ import { BASELINE, controlsOf, type Preset, specOf, type Treatment, trainedIn } 
 import { type NamedDistortion, type RunSpec, runId, runTitles } from '../runs/spec';
 import type { Reading } from '../training/methods';
 
-/** At which preset, with which seeds and reading of Eq. 5, the runs are planned. */
+/** The preset, seeds, reading of Eq. 5 and precision that runs are planned with. */
 export interface PlanOptions {
-  /** One of the `presets`, or an experiment of one's own, by its name. */
+  /** Name of one of the `presets` or of a user-defined experiment. */
   readonly preset: string;
   /** Folder of the data set. Default: the preset's own. */
   readonly data?: string;
-  /** At the training strengths nearest to the practical ones; the first everywhere. Default: `[0]`, or the experiment's. */
+  /** The first for all training strengths, the others near the practical ones. Default: `[0]`, or the experiment's. */
   readonly seeds?: readonly number[];
-  /** Of the stability loss. Default: the default one. */
+  /** Reading of the stability loss, as far as it differs from the default. */
   readonly reading?: Partial<Reading>;
-  /** Default: what the hardware does fastest. */
+  /** Default: the one that the hardware computes fastest. */
   readonly precision?: Precision;
 }
 
-/** Figures and studies, or all figures; at an experiment of one's own, `'all'` is what it trains and tests. */
+/** Figures and studies, or `'all'` figures; for a user-defined experiment, `'all'` is what it trains and tests. */
 export type SweepSubject = readonly (FigureName | StudyName)[] | 'all';
 
 /**
- * The jobs of some figures, each run once with all of its tests: baselines, then practical strengths, then the rest of the
- * grids, then further seeds.
+ * Returns the jobs of some figures, each run once with all of its tests: baselines, practical strengths, the rest of the
+ * grids, and further seeds, in this order.
  *
- * @param subject `'all'`: all figures, and the runs of Table 2 that no panel shows; of an experiment, its baseline, its
- *   control and its treatments.
+ * @param subject `'all'`: all figures, and the runs of Table 2 that no panel shows; for a user-defined experiment, its
+ *   baseline, control and treatments.
  * @throws ArgumentError for no figure, no seed, or an unknown preset
  */
 export function planJobs(subject: SweepSubject, options: PlanOptions): readonly Job[] {
@@ -68,7 +68,7 @@ export function planJobs(subject: SweepSubject, options: PlanOptions): readonly 
     ...(plugins().length > 0 && { plugins: plugins() }),
   };
   const known = new Map<string, { readonly spec: RunSpec; readonly id: string }>();
-  /** Panels share runs: to hash each again would double the time of a plan. */
+  /** Hashes each run once: panels share runs, and hashing them again would double the time of a plan. */
   const runOf = (treatment: Treatment, seed: number) => {
     const key = JSON.stringify([treatment, seed]);
     const earlier = known.get(key);
@@ -104,7 +104,7 @@ export function planJobs(subject: SweepSubject, options: PlanOptions): readonly 
   }));
 }
 
-/** A test, and what is trained for it beside the baseline: with every seed, and with the first alone. */
+/** A test, and what is trained for it besides the baseline: `near` with every seed, `far` only with the first. */
 interface PlannedTest {
   readonly test: string;
   readonly strengths: readonly Strength[];
@@ -140,7 +140,7 @@ function testsOf(subject: SweepSubject, preset: Preset, reading?: Partial<Readin
   return [...tests, ofPanel({ curves: [], band: unpictured, test: 'jpeg' }, [none, practical])];
 }
 
-/** The figures and studies of a list such as `fig1a,readings`, or `all`. @throws ArgumentError for an unknown one */
+/** Parses a list of figures and studies such as `fig1a,readings`, or `all`. @throws ArgumentError for an unknown name */
 export function figuresNamed(list: string): SweepSubject {
   if (list === 'all') return list;
   const known: readonly (FigureName | StudyName)[] = [...figureNames, ...studyNames];

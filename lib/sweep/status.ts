@@ -1,4 +1,4 @@
-/** Where a sweep stands, read from the store: whoever works on it, and wherever. */
+/** The status of a sweep, read from the store, whatever process and machine works on it. */
 import { type DataError, failureText } from '../io/errors';
 import type { Owner } from '../io/lock';
 import { eachTest, type Job, restOf, workOf } from '../runs/job';
@@ -7,36 +7,36 @@ import { BASELINE_FAILED } from './engines/engine';
 import type { SweepSubject } from './plan';
 import { failuresIn, type StoredPlan, sweepJobs } from './sweep';
 
-/** Where one run and its tests stand. */
+/** The status of one run and its tests. */
 export interface JobStatus {
   readonly job: Job;
   /** `stopped`: its training was begun, and nobody works on it. A trained run whose tests are missing is `waiting`. */
   readonly state: 'whole' | 'running' | 'stopped' | 'failed' | 'waiting';
   /** Complete epochs, of `job.spec.epochs`. */
   readonly epoch: number;
-  /** Of the undistorted validation images after the last complete epoch, 0..1. */
+  /** Accuracy on the undistorted validation images after the last complete epoch, 0..1. */
   readonly validationAccuracy?: number;
-  /** Strengths at which it was tested, and all of them. */
+  /** The number of strengths tested so far; `tests` is that of all strengths. */
   readonly tested: number;
   readonly tests: number;
-  /** When it was begun; when its training ended. */
+  /** When the run was begun; `trained` is when its training ended. */
   readonly begun?: Date;
   readonly trained?: Date;
-  /** Who trains or tests it. */
+  /** The process that trains or tests the run. */
   readonly owner?: Owner;
-  /** Why it was given up, or what is wrong with its files. */
+  /** Why the run was given up, or what is wrong with its files. */
   readonly message?: string;
 }
 
-/** Where the runs of a sweep stand. */
+/** The status of all runs of a sweep. */
 export interface SweepStatus {
   readonly jobs: readonly JobStatus[];
   readonly counts: Readonly<Record<JobStatus['state'], number>>;
-  /** Part of the work that is done, 0..1, weighed by cost. */
+  /** Share of the work that is done, 0..1, weighted by cost. */
   readonly share: number;
 }
 
-/** Reads the store alone: any number of processes may look, from any machine. */
+/** Reads the status of a sweep from the store alone, so that any process on any machine can ask for it. */
 export function sweepStatus(figures: SweepSubject, options: StoredPlan): SweepStatus {
   const { jobs, missing, runs } = sweepJobs(figures, options);
   const open = new Set(missing);
@@ -57,7 +57,7 @@ export function sweepStatus(figures: SweepSubject, options: StoredPlan): SweepSt
     const tested = eachTest(job).filter((test) => row(test) !== undefined).length;
     const owner = runs.owner(id);
     const { message, at } = failures.get(id) ?? {};
-    // What `run` has done since, here or of the baseline, makes a failure a thing of the past.
+    // A failure no longer counts once `run` has finished the run, or the baseline that had failed.
     const isPast =
       message === BASELINE_FAILED ? runs.isFinished(spec.from ?? '') : at && record && record.finished > at;
     const begun = { ...shared, epoch: history.length, tested };

@@ -1,4 +1,4 @@
-/** Many runs, done wherever there are cores; finished work is found on disk and not repeated. */
+/** Many runs, on whatever engine; finished work is found on disk and not repeated. */
 import { join } from 'node:path';
 import { isSameStrength } from '../distortions/distortion';
 import { ArgumentError, NoRoomError } from '../io/errors';
@@ -16,32 +16,32 @@ import { type Engine, inProcess } from './engines/engine';
 import { localEngine } from './engines/local';
 import { type PlanOptions, planJobs, type SweepSubject } from './plan';
 
-/** What a sweep computes, where it is kept, and what does it. */
+/** What a sweep computes, where the results are kept, and which engine does the work. */
 export interface SweepOptions extends PlanOptions {
-  /** Default: `data/runs` of the project. */
+  /** Folder of the runs. Default: `data/runs` of the project. */
   readonly store?: string;
-  /** Compute anew, here, what ships with the project. Default: false. */
+  /** Whether to compute results here even if they ship with the project. Default: false. */
   readonly retrain?: boolean;
   /** Default: in this process. */
   readonly engine?: Engine;
-  /** Stops it; what was done stays. Default: the interrupt of the notebook's cell. */
+  /** Stops the sweep; finished work stays. Default: the interrupt of the notebook's cell. */
   readonly signal?: AbortSignal;
 }
 
 /** A plan, and the store in which its runs are looked for. */
 export type StoredPlan = PlanOptions & Pick<SweepOptions, 'store' | 'retrain'>;
 
-/** What a sweep does; `sweepStatus` reads from the store where it stands. */
+/** The progress of a sweep; `sweepStatus` reads the status of each run from the store. */
 export interface SweepProgress {
   readonly jobs: number;
   /** Jobs that are whole, those found on disk included. */
   readonly done: number;
-  /** What happened last; nothing at the beginning. */
+  /** The last event; undefined at the beginning. */
   readonly event?: JobEvent;
 }
 
 /**
- * Trains and tests all runs of some figures; the same call goes on with a sweep that was stopped or killed.
+ * Trains and tests all runs of some figures; the same call resumes a sweep that was stopped or killed.
  *
  * @throws the signal's reason when it aborts; NoRoomError if the disk is full; ArgumentError for an unknown figure or preset
  */
@@ -60,7 +60,7 @@ export async function* sweep(
   for await (const event of engine.run(missing, { store, signal })) {
     const { job, kind, message = '' } = event;
     if (kind === 'failed') {
-      if (message.startsWith(NO_ROOM_TEXT)) throw new NoRoomError(message); // no other could be done
+      if (message.startsWith(NO_ROOM_TEXT)) throw new NoRoomError(message); // no other job could be done either
       makeFolder(store);
       addFailure(store, { run: job.id, message, at: new Date().toISOString() });
     }
@@ -71,10 +71,10 @@ export async function* sweep(
 }
 
 /**
- * Says how many of a laboratory's runs of a figure are there, and which failed; with `goOn` it does those that are missing, in
- * child processes.
+ * Says how many of a laboratory's runs of a figure are complete. With `goOn`, it first does the missing ones in child
+ * processes, and says how many failed.
  *
- * @throws ArgumentError where the laboratory has an opened data set, which other processes do not
+ * @throws ArgumentError if the laboratory was given an opened data set, which other processes do not have
  */
 export async function trainFigure(
   figure: Exclude<SweepSubject, string>[number],
@@ -83,7 +83,7 @@ export async function trainFigure(
 ): Promise<string> {
   if (data !== undefined && typeof data !== 'string') {
     throw new ArgumentError(
-      'trainFigure trains in processes of their own, which do not have the opened data set.',
+      'trainFigure trains in separate processes, which do not have the opened data set.',
       {
         cure: 'Give the laboratory the folder of its pictures, or run the treatments one by one: laboratory.run.',
       },
@@ -104,14 +104,14 @@ export async function trainFigure(
   return failed.length === 0 ? told : `${told}. ${failed.length} failed, the first of them ${failed[0]}`;
 }
 
-/** Plans a sweep: the jobs of some figures, and those of them that are whole in neither precision. */
+/** Plans a sweep: the jobs of some figures, those `missing` (complete in neither precision), and the store. */
 export function sweepJobs(figures: SweepSubject, { store = RUNS, retrain = false, ...plan }: StoredPlan) {
   const planned = planJobs(figures, plan);
   const runs = new RunStore(store, retrain ? undefined : shippedResults(presetNamed(plan.preset)));
   const precision = otherPrecision(planned[0].spec.precision);
   const others = planJobs(figures, { ...plan, precision });
   const open = new Set(planned.filter((job, at) => !isWhole(runs, job) && !isWhole(runs, others[at])));
-  // What ships without weights is trained again for a further test, or for what starts from it.
+  // A run that ships without weights is trained again for a further test, or for runs that start from it.
   const starts = new Set([...open].map(({ spec }) => spec.from));
   const isAnew = (job: Job) =>
     (open.has(job) || starts.has(job.id)) && runs.isFinished(job.id) && runs.weights(job.id) === undefined;
@@ -123,7 +123,7 @@ export function sweepJobs(figures: SweepSubject, { store = RUNS, retrain = false
   return { jobs, missing, runs };
 }
 
-/** Adds every test that the run had before: trained again it may be another network, to which the old counts do not belong. */
+/** Adds all earlier tests of a run: trained again, it may have other weights, for which the old counts do not hold. */
 function withTestsOf(runs: RunStore, { tests, ...job }: Job): Job {
   const all = new Map(tests.map(({ distortion, strengths }) => [distortion, strengths]));
   for (const row of runs.evaluations(job.id).filter((row) => isTest(job.spec, row))) {
@@ -134,19 +134,19 @@ function withTestsOf(runs: RunStore, { tests, ...job }: Job): Job {
   return { ...job, tests: [...all].map(([distortion, strengths]) => ({ distortion, strengths })) };
 }
 
-/** A line a run that a sweep gave up, beside the folders of the runs. */
+/** File with one line per run that a sweep gave up, beside the folders of the runs. */
 const failuresFile = (store: string) => join(store, 'failures.jsonl');
 const addFailure = (store: string, failure: Failure) => appendLine(failuresFile(store), failure);
 
-/** A line of that file; without a message where a later sweep takes the run up again. */
+/** A line of that file; it has no message if a later sweep tries the run again. */
 interface Failure {
   readonly run: string;
   readonly message?: string;
-  /** When, ISO 8601. */
+  /** When the run failed, ISO 8601. */
   readonly at?: string;
 }
 
-/** How runs were given up the last time, by id. */
+/** Reads the last failure of each run, by id. */
 export function failuresIn(store: string): ReadonlyMap<string, Failure> {
   const lines = readLines(failuresFile(store)).map((line) => Object(line) as Failure);
   return new Map(lines.map((line) => [line.run, line]));

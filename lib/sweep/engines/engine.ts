@@ -1,4 +1,4 @@
-/** What does the jobs of a sweep, and which of them it takes next. */
+/** Engines, which do the jobs of a sweep, and the queue that hands them out. */
 import { EventEmitter, on } from 'node:events';
 import { ArgumentError } from '../../io/errors';
 import { LARGE_PAGES } from '../../io/project';
@@ -6,11 +6,11 @@ import { type Job, type JobEvent, laboratories, perform } from '../../runs/job';
 import { presetNamed } from '../../runs/presets';
 import { RunStore } from '../../runs/run-store';
 
-/** Does jobs somewhere. A job is idempotent: whole ones are passed over, begun ones gone on from. */
+/** Does jobs somewhere. Jobs are idempotent: complete ones are skipped, unfinished ones resumed. */
 export interface Engine {
   /**
-   * Does the jobs in their order, as many at a time as there is room for, and tells what happens to each; ends when all
-   * are done or given up.
+   * Does the jobs in their order, as many at a time as fit, and yields what happens to each; ends when all are done or
+   * given up.
    *
    * @param to.store Folder of the runs.
    */
@@ -20,12 +20,12 @@ export interface Engine {
   ): AsyncIterable<JobEvent>;
 }
 
-/** Runs that are tested together at most, on distorted images that are made once for all of them. */
+/** The most runs that are tested together, on images that are distorted once for all of them. */
 const TESTED_TOGETHER = 8;
 
 /**
- * Hands out the jobs of a sweep to its workers: runs to train one by one, so that no worker waits long for another's last, and
- * trained runs to test together.
+ * Hands out the jobs of a sweep to its workers: untrained runs one by one, so that no worker waits long for another's last
+ * run, and trained runs in groups to test together.
  */
 export class JobQueue {
   readonly #jobs: ReadonlyMap<string, Job>;
@@ -34,7 +34,7 @@ export class JobQueue {
   readonly #again: Job[] = [];
   readonly #inHand = new Map<string, 'training' | 'tests' | 'both'>();
 
-  /** @param workers that share the jobs */
+  /** @param workers The number of workers that share the jobs. */
   constructor(
     jobs: readonly Job[],
     private readonly store: RunStore,
@@ -50,8 +50,8 @@ export class JobQueue {
   }
 
   /**
-   * Takes the next jobs for {@link perform}: one run to train, without its tests, or trained runs with their tests. None, as
-   * long as each job that is left waits for a baseline in training.
+   * Takes the next jobs for {@link perform}: one run to train, without its tests, or trained runs with their tests. The
+   * list is empty while every job left waits for a baseline in training.
    */
   take(): readonly Job[] {
     const again = this.#again.shift();
@@ -62,7 +62,7 @@ export class JobQueue {
     return this.#handed([{ ...next, tests: [] }], 'training');
   }
 
-  /** Takes in what a worker tells. @returns what the sweep is told of it */
+  /** Handles an event of a worker. @returns the events that the sweep reports */
   hear(event: JobEvent): readonly JobEvent[] {
     const { id } = event.job;
     const job = this.#jobs.get(id) as Job;
@@ -73,7 +73,7 @@ export class JobQueue {
       this.#untested.push(job);
       return [];
     }
-    if (event.kind === 'retried') this.#again.push(job); // alone: a job that no process outlives takes no other with it
+    if (event.kind === 'retried') this.#again.push(job); // alone: a job that kills its process must not take others with it
     return [{ ...event, job }, ...(event.kind === 'failed' ? this.#giveUpWhatStartsFrom(job) : [])];
   }
 
@@ -82,7 +82,7 @@ export class JobQueue {
     return jobs;
   }
 
-  /** At best the first that nobody works on and whose baseline is finished. */
+  /** Finds the next run to train, preferably one that nobody works on and whose baseline is finished. */
   #nextUntrained(): Job | undefined {
     const jobs = this.#untrained;
     const isFree = (id: string) => this.store.owner(id) === undefined;
@@ -95,7 +95,7 @@ export class JobQueue {
     );
   }
 
-  /** As many as are tested together; when no other run will be trained, a worker's share of what is left to test. */
+  /** Takes as many runs as are tested together; once none is left to train, a worker's share of those left to test. */
   #nextUntested(): readonly Job[] {
     const left = this.#untested.length + this.#inHand.size;
     const most = this.#untrained.length > 0 ? left : Math.ceil(left / this.workers);
@@ -106,7 +106,7 @@ export class JobQueue {
     return group;
   }
 
-  /** A run that starts from one that was given up fails with it, unless that one is finished: its tests failed alone. */
+  /** Fails the runs that start from one that was given up, unless its training is finished and only its tests failed. */
   #giveUpWhatStartsFrom({ id }: Job): readonly JobEvent[] {
     if (this.store.isFinished(id)) return [];
     const isDependent = ({ spec }: Job) => spec.from === id;
@@ -116,18 +116,18 @@ export class JobQueue {
   }
 }
 
-/** Why a run is given up that was not tried. */
+/** Why a run is given up without being tried. */
 export const BASELINE_FAILED = 'The baseline that it starts from failed.';
 
-/** Keeps a process to so many threads, and its memory in large pages. */
+/** Returns environment variables that limit the threads of a process and keep its memory in large pages. */
 export const processEnvironment = (threads: number) => ({
   ...LARGE_PAGES,
   TF_NUM_INTRAOP_THREADS: String(threads),
-  TF_NUM_INTEROP_THREADS: String(threads), // ops side by side would take the core of another process
+  TF_NUM_INTEROP_THREADS: String(threads), // parallel ops would take the cores of other processes
   OMP_NUM_THREADS: String(threads),
 });
 
-/** @throws ArgumentError for a run of an experiment that other processes cannot know, since no file defines it */
+/** @throws ArgumentError for a run of an experiment that no file defines: other processes cannot load it */
 export function refuseUnloaded(jobs: readonly Job[]): void {
   const lost = jobs.find(({ preset }) => presetNamed(preset).own?.isOfFile === false);
   if (lost === undefined) return;
@@ -137,7 +137,7 @@ export function refuseUnloaded(jobs: readonly Job[]): void {
   );
 }
 
-/** The events that some work emits until it ends or is stopped. @throws what the work throws, or the signal's reason */
+/** Yields the events that some work emits until it ends or is stopped. @throws what the work throws, or the signal's reason */
 export async function* told(
   work: (events: EventEmitter, stopped: AbortSignal) => Promise<void>,
   signal?: AbortSignal,
@@ -148,7 +148,7 @@ export async function* told(
   const events = new EventEmitter();
   const received = on(events, 'event', { close: ['end'] });
   const end = work(events, stopped).finally(() => events.emit('end'));
-  end.catch(() => {}); // awaited below, once all that was told is taken
+  end.catch(() => {}); // awaited below, once all events are received
   try {
     for await (const [event] of received) yield event as JobEvent;
     await end;
@@ -159,7 +159,7 @@ export async function* told(
   }
 }
 
-/** Runs the jobs here, one after the other. */
+/** Returns an engine that does the jobs in this process, one after the other. */
 export function inProcess(): Engine {
   return {
     run: (jobs, { store, signal }) =>

@@ -1,9 +1,9 @@
-/** The child process of the local engine: takes some jobs, does them, says how it goes, takes the next. */
+/** The child process of the local engine: receives jobs, does them, reports what happens, receives the next. */
 import { UserError } from '../../io/errors';
 import { loadPlugins } from '../../runs/experiment';
 import { failure, type Job, type JobEvent, laboratories, perform } from '../../runs/job';
 
-/** What happens to a job; `over`: nothing more to those that were given. */
+/** An event of a job, or `over` once all jobs of a message have ended. */
 export type WorkerMessage = JobEvent | 'over';
 
 const stop = new AbortController();
@@ -23,7 +23,7 @@ function tell(message: WorkerMessage): void {
   if (process.connected) process.send?.(message);
 }
 
-// Asked to stop, or left alone by a parent that is gone: training writes its checkpoint first.
+// Asked to stop, or the parent has ended: training writes its checkpoint first.
 let busy = false;
 const end = () => {
   stop.abort(new UserError('Stopped.'));

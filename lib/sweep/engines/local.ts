@@ -1,4 +1,4 @@
-/** Runs in child processes of this machine: one a card, or as many as cores and memory allow. */
+/** Runs in child processes of this machine: one per GPU, or as many as cores and memory allow. */
 import { type ChildProcess, execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { availableParallelism, freemem } from 'node:os';
@@ -12,13 +12,13 @@ import type { WorkerMessage } from './local-worker';
 
 /** How many processes {@link localEngine} starts. */
 export interface LocalOptions {
-  /** Default: one a card; without a card one a core, as far as there are two gigabytes of memory for each. */
+  /** Default: one per GPU; without a GPU, one per core, as long as each has two gibibytes of free memory. */
   readonly processes?: number;
 }
 
 const BYTES_A_PROCESS = 2 * 2 ** 30;
 
-/** Does jobs in child processes, which train more images a second than one process with as many threads. */
+/** Returns an engine of child processes, which train more images per second than one process with as many threads. */
 export function localEngine(options: LocalOptions = {}): Engine {
   checkOptions('localEngine', options, 'processes');
   const { processes } = options;
@@ -32,14 +32,14 @@ export function localEngine(options: LocalOptions = {}): Engine {
         const slots = processes ?? (cards > 0 ? cards : Math.min(availableParallelism(), byMemory));
         const count = Math.max(1, Math.min(slots, jobs.length));
         const threads = Math.max(1, Math.floor(availableParallelism() / count));
-        const retried = new Set<string>(); // whose process died: a crash, no memory left
+        const retried = new Set<string>(); // jobs whose process died: a crash, no memory left
         const queue = new JobQueue(jobs, new RunStore(store), count);
         const tell = (event: JobEvent) => {
           for (const each of queue.hear(event)) events.emit('event', each);
           events.emit('change');
         };
 
-        /** Takes the next jobs, after waiting for a baseline if all need one; takes none at the end. */
+        /** Takes the next jobs, after waiting for a baseline if all need one; returns none at the end. */
         const take = async (): Promise<readonly Job[]> => {
           while (!queue.isEmpty && !stopped.aborted) {
             const taken = queue.take();
@@ -75,7 +75,7 @@ export function localEngine(options: LocalOptions = {}): Engine {
   };
 }
 
-/** Has a child do some jobs. @returns those that its death left unfinished, and how it died */
+/** Has a child do some jobs. @returns the jobs that its death left unfinished, and how it died */
 function performIn(
   child: ChildProcess,
   jobs: readonly Job[],
@@ -101,7 +101,7 @@ function performIn(
   });
 }
 
-/** A child that does jobs until it is disconnected, or asked to end by the signal: it writes its checkpoint first. */
+/** Starts a child that does jobs until it is disconnected or the signal asks it to end; it writes its checkpoint first. */
 function startWorker(store: string, signal: AbortSignal, env: NodeJS.ProcessEnv): ChildProcess {
   const { file, execArgv } = ownModule(join(__dirname, 'local-worker'));
   return fork(file, [store], {
@@ -109,7 +109,7 @@ function startWorker(store: string, signal: AbortSignal, env: NodeJS.ProcessEnv)
     env: { ...process.env, ...env },
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     signal,
-  }).on('error', () => {}); // an abort, or no process could be started: both show when it is given jobs
+  }).on('error', () => {}); // an abort, or a process that did not start: both show when jobs are sent
 }
 
 function cardCount(): number {
@@ -117,6 +117,6 @@ function cardCount(): number {
     const list = execFileSync('nvidia-smi', ['--list-gpus'], { stdio: ['ignore', 'pipe', 'ignore'] });
     return list.toString().trim().split('\n').filter(Boolean).length;
   } catch {
-    return 0; // no driver, no card
+    return 0; // no driver, no GPU
   }
 }

@@ -1,4 +1,4 @@
-/** The REST API of a Ray cluster's dashboard, as far as it is about jobs. */
+/** The part of a Ray dashboard's REST API that concerns jobs. */
 import { request as http } from 'node:http';
 import { request as https } from 'node:https';
 import { text as textOf } from 'node:stream/consumers';
@@ -20,17 +20,17 @@ interface Request {
   readonly timeoutMs?: number;
 }
 
-/** All calls throw a UserError if no dashboard answers, or not as one does. */
+/** Calls a Ray dashboard. All calls throw a UserError if there is no answer, or none that a dashboard gives. */
 export class RayDashboard {
-  /** @throws ArgumentError if the address is none */
+  /** @throws ArgumentError if the address is no URL */
   constructor(readonly address: string) {
     if (/^https?:/.test(address) && URL.canParse(address)) return;
     throw new ArgumentError(`The address of a Ray dashboard is a URL, but got "${address}".`, {
-      cure: 'It is as http://head:8265.',
+      cure: 'For example, http://head:8265.',
     });
   }
 
-  /** What each living node has, by Ray's names: `CPU`, `GPU`. */
+  /** Returns the resources of each living node, by Ray's names: `CPU`, `GPU`. */
   async nodes(): Promise<readonly Readonly<Record<string, number>>[]> {
     type Node = {
       readonly raylet: { readonly state: string; readonly resourcesTotal: Record<string, number> };
@@ -42,18 +42,18 @@ export class RayDashboard {
     return alive.map(({ raylet }) => raylet.resourcesTotal);
   }
 
-  /** All submitted jobs, ended ones too, by submission. */
+  /** Returns all submitted jobs, ended ones too, by their submission id. */
   async jobs(limits?: Request): Promise<ReadonlyMap<string, RayJob>> {
     const all = await this.#call<readonly RayJob[]>('/api/jobs/', limits);
     return new Map(all.flatMap((each) => (each.submission_id ? [[each.submission_id, each]] : [])));
   }
 
-  /** @param job As Ray's API of jobs takes it. */
+  /** @param job As Ray's jobs API takes it. */
   async submit(job: object): Promise<void> {
     await this.#call('/api/jobs/', { method: 'POST', body: job });
   }
 
-  /** Asks a job to stop; one that has no room yet ends once it has. */
+  /** Asks a job to stop; one that still waits for resources ends once it has them. */
   async stop(id: string, limits: Request): Promise<void> {
     await this.#call(`/api/jobs/${id}/stop`, { method: 'POST', ...limits });
   }
@@ -83,7 +83,7 @@ export class RayDashboard {
   }
 }
 
-/** Not by fetch: it sends Sec-Fetch-Mode, by which Ray takes it for a browser, from which it accepts no job. */
+/** Sends a request, not by fetch: Ray takes its header Sec-Fetch-Mode for a browser's, and accepts no job from browsers. */
 function send(
   url: URL,
   { method, body, signal, timeoutMs = 30_000 }: Request,

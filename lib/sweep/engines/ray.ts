@@ -1,4 +1,4 @@
-/** Runs as jobs of a Ray cluster, through its dashboard. No Python of ours is involved. */
+/** Runs as jobs of a Ray cluster, through its dashboard, without Python code of this project. */
 import { resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { ArgumentError } from '../../io/errors';
@@ -10,13 +10,13 @@ import type { Job, JobEvent } from '../../runs/job';
 import { BASELINE_FAILED, type Engine, processEnvironment, refuseUnloaded } from './engine';
 import { RayDashboard, type RayJob } from './ray-dashboard';
 
-/** Which Ray cluster does the runs, and what each run takes of it. */
+/** Which Ray cluster does the runs, and what resources each run takes. */
 export interface RayOptions {
-  /** The cluster's dashboard. Default: `http://127.0.0.1:8265`. */
+  /** URL of the cluster's dashboard. Default: `http://127.0.0.1:8265`. */
   readonly address?: string;
-  /** Cards that a run has to itself; a part of one is allowed. Default: 0. */
+  /** GPUs that a run has to itself; a fraction of one is allowed. Default: 0. */
   readonly gpusPerRun?: number;
-  /** Cores that Ray counts for a run. Default: 1. */
+  /** Cores that Ray reserves for a run. Default: 1. */
   readonly cpusPerRun?: number;
   /** The command that does a job, the same on every node. Default: this project's command line. */
   readonly command?: (job: Job, store: string) => readonly string[];
@@ -26,34 +26,34 @@ export interface RayOptions {
 interface Task {
   readonly job: Job;
   retries: number;
-  /** The submission that does it now. */
+  /** Id of the submission that does the job now. */
   id?: string;
-  /** Whether its start was reported. */
+  /** Whether the start of that submission was reported. */
   told: boolean;
-  /** Submissions in a row that failed. */
+  /** Failed submissions in a row. */
   refusals: number;
 }
 
-/** The sweep ends after so many looks in a row that fail; a job fails after so many submissions in a row that fail. */
+/** Failed status requests in a row that end the sweep, and failed submissions in a row that fail a job. */
 const PATIENCE = 10;
-/** A job is submitted so often again that failed, was stopped or whose node was lost. */
+/** How often a job is submitted again after it failed, was stopped or lost its node. */
 const RETRIES = 2;
-/** Milliseconds between two looks at the cluster. */
+/** Milliseconds between two status requests. */
 const POLL_MS = 2000;
-/** Jobs that wait on the cluster at most: Ray fails one that waits longer than 15 minutes, and it is submitted again. */
+/** The most jobs that wait on the cluster. Ray fails a job that waits for 15 minutes; it is then submitted again. */
 const QUEUED = 8;
 const WAITED_TOO_LONG = 'JOB_SUPERVISOR_ACTOR_START_TIMEOUT';
-/** A stopped run has so long to write its checkpoint. */
+/** Seconds that a stopped run has to write its checkpoint. */
 const STOP_SECONDS = 30;
 const LOG_LINES = 20;
 
 const hasEnded = ({ status }: RayJob) => !['PENDING', 'RUNNING'].includes(status);
 
 /**
- * Submits jobs as the cluster takes them; one that starts from a baseline waits for it. Store and project must be at
- * the same path on every node. When this process is killed its jobs go on, and the same sweep picks them up.
+ * Returns an engine that submits jobs as the cluster takes them; a job that starts from a baseline waits for it. Store and
+ * project must have the same paths on every node. If this process is killed, its jobs continue and the same sweep finds them.
  *
- * @throws UserError if no dashboard answers; ArgumentError if no node has the cores and cards that a run asks for
+ * @throws UserError if no dashboard answers; ArgumentError if no node has the cores and GPUs that a run asks for
  */
 export function rayEngine(options: RayOptions = {}): Engine {
   checkOptions('rayEngine', options, 'address gpusPerRun cpusPerRun command');
@@ -97,7 +97,7 @@ export function rayEngine(options: RayOptions = {}): Engine {
           for (const task of tasks) {
             const { job, id } = task;
             if (id === undefined) continue;
-            const seen = known.get(id); // nothing if the cluster's head was started anew
+            const seen = known.get(id); // undefined if the cluster's head was restarted
             if (seen?.status === 'PENDING') continue;
             const waitedTooLong = seen?.error_type === WAITED_TOO_LONG;
             if (seen && !waitedTooLong && !task.told) yield { job, kind: 'started' };
@@ -125,20 +125,20 @@ export function rayEngine(options: RayOptions = {}): Engine {
             if (baseline === 'failed') yield end(task, 'failed', BASELINE_FAILED);
             if (baseline !== 'done') continue;
             const id = nextSubmission(job, folder, known);
-            // One that is there already is of an earlier sweep that was killed.
+            // A submission that exists already comes from an earlier sweep that was killed.
             if (!known.has(id) && queued++ >= QUEUED) continue;
             live.add(id);
             try {
               if (!known.has(id)) await submit(id, job, folder);
               Object.assign(task, { id, refusals: 0 });
             } catch (error) {
-              // If it came through in spite of the error, the next look shows it.
+              // If it succeeded despite the error, the next status request shows it.
               if (++task.refusals === PATIENCE) yield end(task, 'failed', String(error));
             }
           }
         }
       } catch (error) {
-        signal?.throwIfAborted(); // the reason of the signal, not of the wait that it cut short
+        signal?.throwIfAborted(); // the signal's reason, not the error of the wait that it cut short
         throw error;
       } finally {
         await stop([...live]); // aborted, or the iteration was left early
@@ -166,7 +166,7 @@ export function rayEngine(options: RayOptions = {}): Engine {
     });
   }
 
-  /** Why a job failed, with the last lines that it printed; where its node is gone, without them. */
+  /** Returns why a job failed, with the last lines that it printed unless its node is gone. */
   async function reasonOf(id: string, seen: RayJob | undefined): Promise<string> {
     const reason = seen
       ? (seen.message ?? seen.status).split('\n')[0]
@@ -175,7 +175,7 @@ export function rayEngine(options: RayOptions = {}): Engine {
     return [reason, ...log.trimEnd().split('\n').slice(-LOG_LINES)].join('\n').trimEnd();
   }
 
-  /** Stops jobs and waits for their end; a dashboard that hangs is not waited for. */
+  /** Stops jobs and waits for their end, but not for a dashboard that hangs. */
   async function stop(ids: readonly string[]): Promise<void> {
     const limits = { timeoutMs: 5000 };
     const asked = await Promise.allSettled(ids.map((id) => dashboard.stop(id, limits)));
@@ -191,11 +191,11 @@ export function rayEngine(options: RayOptions = {}): Engine {
 }
 
 function workCommand(job: Job, store: string): readonly string[] {
-  const cli = inProject('dist', 'cli', 'main.js'); // also where this file runs from its source
+  const cli = inProject('dist', 'cli', 'main.js'); // the compiled one, even if this file runs from its source
   return [process.execPath, cli, 'work', '--store', store, '--job', JSON.stringify(job)];
 }
 
-/** A job's name on the cluster: of its work and store, so that the same sweep finds it, and of the attempt. */
+/** Returns a job's next id on the cluster, made from job, store and attempt, so that the same sweep finds it again. */
 function nextSubmission(job: Job, store: string, known: ReadonlyMap<string, RayJob>): string {
   const name = `${job.id}-${shortHash(JSON.stringify([job, store]), 8)}`;
   for (let attempt = 1; ; attempt++) {
@@ -204,7 +204,7 @@ function nextSubmission(job: Job, store: string, known: ReadonlyMap<string, RayJ
   }
 }
 
-/** For the shell that Ray runs an entrypoint with. */
+/** Quotes a text for the shell that Ray runs an entrypoint with. */
 function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
