@@ -95,7 +95,7 @@ describe('AugMix', () => {
       });
       const values = made.dataSync();
       const different = values.filter((value, at) => value !== expected[at]).length;
-      // Where an edge of the picture lies between two pixels, Pillow has the edge's colour there, and we half of it.
+      // Where an edge of the picture lies between two pixels, Pillow takes the edge's colour, and we half of it.
       const isBetween = operation === 'rotate' || operation.startsWith('shear');
       assert.ok(
         different <= (isBetween ? 0.09 * values.length : 0),

@@ -333,7 +333,7 @@ describe('the claims of the text', () => {
     }
   });
 
-  it('over several tests are decided by the tests of a figure if a figure asks, and give the differences of all', () => {
+  it('over several tests are decided by the figure’s tests if a figure asks, and give the verdict over all, too', () => {
     const results = resultsOf((cell) => otherwise[23](cell) ?? paper(cell));
     for (const [id, { record }] of results)
       if (record.spec.distortion?.name === 'thumbnail') results.delete(id);

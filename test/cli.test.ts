@@ -537,7 +537,7 @@ describe('a sweep', () => {
   const sweep = ['sweep', ...smoke, ...seeded];
   const status = () => json('status', ...smoke, ...seeded);
 
-  it('has a command `work` that does one job, or nothing if that is complete', async () => {
+  it('`work` does one job, or nothing if that is complete', async () => {
     const file = join(folder, 'job.json');
     writeFileSync(file, JSON.stringify(jobs[1]));
     const first = await call('work', '--store', store, '--job', `@${file}`);

@@ -907,7 +907,7 @@ describe('the id of a run', () => {
     assert.equal(new Set(ids).size, 1);
   });
 
-  it('covers the pictures, also if they are part of a store', async () => {
+  it('covers the pictures, also if they are only a part of a store', async () => {
     const dataset = openFolder(pictures);
     const baselineOf = (data: typeof dataset) =>
       new st.Laboratory({ preset: 'smoke', data, store: join(folder, 'none') }).preset.dataset.digest;

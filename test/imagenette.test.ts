@@ -204,7 +204,7 @@ describe('Imagenette', () => {
 describe('the download', () => {
   let server: Server;
   let url: string;
-  /** What the server answers next; below, the ranges that it was asked for. */
+  /** What the server answers next, and the ranges that it was asked for. */
   let answer: (request: IncomingMessage, response: ServerResponse) => void;
   let ranges: (string | undefined)[] = [];
 
