@@ -1,4 +1,4 @@
-/** A step measured in a process of its own, which has done nothing before and whose threads are its own. */
+/** Measures a step in a fresh process, so that no earlier work and no other threads affect it. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -6,21 +6,21 @@ import { randomStep, type StepShape } from './step';
 
 export interface Alone {
   readonly imagesPerSecond: number;
-  /** The most memory held, less what the process held once its modules were there: bytes. */
+  /** Peak memory, less what the process held once its modules were loaded: bytes. */
   readonly peakBytes: number;
 }
 
 const WARM_UP = 2;
-/** Least duration of the steps that are timed. */
+/** Minimum duration of the timed steps, in seconds. */
 const SECONDS = 3;
 
-/** Some steps in a fresh process. */
+/** Measures some steps in a fresh process. */
 export function alone(shape: StepShape, threads = availableParallelism()): Alone {
   const threadLimits = { TF_NUM_INTRAOP_THREADS: String(threads), TF_NUM_INTEROP_THREADS: String(threads) };
   return freshProcess(__filename, [JSON.stringify(shape)], threadLimits);
 }
 
-/** Runs a file in a process of its own, and takes the last line that it prints for its answer, in JSON. */
+/** Runs a file in a process of its own. @returns the last line that it prints, parsed as JSON */
 export function freshProcess<Answer>(file: string, args: readonly string[], env: NodeJS.ProcessEnv): Answer {
   const output = execFileSync(process.execPath, [...process.execArgv, file, ...args], {
     env: { ...process.env, ...env },
@@ -30,7 +30,7 @@ export function freshProcess<Answer>(file: string, args: readonly string[], env:
   return JSON.parse(output.trim().split('\n').at(-1) ?? '') as Answer;
 }
 
-/** The most memory this process has held, bytes. (`maxRSS` would count the one that started it.) */
+/** Peak memory of this process, in bytes. (`maxRSS` would include the process that started it.) */
 export function residentPeak(): number {
   return 1024 * Number(/VmHWM:\s*(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]);
 }

@@ -2,7 +2,7 @@
  * The speed of building a data set from photographs of ImageNet's usual size, beside torchvision in a pool of as many
  * processes: `npm run bench:build [-- --json --images N --repeats N]`.
  *
- * Ours is the whole build, as compiled: threads, decoding, resizing, checksums, channel statistics, the packed store and
+ * Ours is the whole build, compiled: threads, decoding, resizing, checksums, channel statistics, the packed store and
  * its manifest on disk.
  */
 import { execFileSync } from 'node:child_process';
@@ -18,7 +18,7 @@ import { inNewFolder } from './folder';
 import { Peer } from './peer';
 import { inTurn } from './statistics';
 
-/** Photographs of CIFAR-10, enlarged, with one another's pixels as fine texture, and grain: 500 × 375, some 100 KB. */
+/** Writes enlarged CIFAR-10 images, with other images' pixels as fine texture, and grain: 500 × 375, some 100 KB each. */
 async function makePhotographs(folder: string, count: number): Promise<void> {
   const { test } = openCifar10();
   const raw = { width: 32, height: 32, channels: 3 } as const;
@@ -59,7 +59,7 @@ async function main(): Promise<void> {
   if (values.make) return makePhotographs(values.make, count);
   const row = await inNewFolder(async (folder) => {
     const images = join(folder, 'photographs');
-    // By another process: what sharp leaves behind in the memory of this one is not what a build begins with.
+    // In another process: a build does not begin with what sharp would leave in this one's memory.
     const make = ['--import', 'tsx', __filename, '--make', images, '--images', values.images];
     execFileSync(process.execPath, make, { stdio: 'inherit' });
     const peer = new Peer<number>(['build.py', images, String(availableParallelism())]);

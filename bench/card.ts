@@ -1,11 +1,11 @@
 /**
- * Looks in some ten minutes at whether all is right with a card and how fast it is, and writes one page to send back:
+ * Checks in some ten minutes whether a card computes correctly and how fast it is, and writes one page to send back:
  * `npm run check:gpu [-- options]`.
  *
  *   --out FILE   Default: check-gpu.md
- *   --cpu        Looks at the processor in the same way
+ *   --cpu        Checks the processor in the same way
  *
- * Ops and trainings are tested against PyTorch's numbers, without the 19-bit products (TF32) that cards take by default.
+ * Ops and trainings are tested against PyTorch's numbers, without the 19-bit products (TF32) that cards use by default.
  */
 import { type ExecFileException, execFile, execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -25,7 +25,7 @@ const NODE = ['--import', 'tsx'];
 const CLI = [...NODE, 'lib/cli/main.ts'];
 const OURS = ['tensorflow', 'distortions', 'corruptions', 'network', 'training', 'pytorch'];
 
-/** Runs Node in the project, for so many minutes at most. @returns what it printed, and how it ended */
+/** Runs Node in the project, for at most `minutes`. @returns what it printed, and how it ended if it failed */
 async function node(args: readonly string[], minutes: number, env: NodeJS.ProcessEnv = {}): Promise<string> {
   const options = {
     cwd: inProject(),
@@ -43,7 +43,7 @@ async function node(args: readonly string[], minutes: number, env: NodeJS.Proces
   }
 }
 
-/** Which tests of the ops, and of what is made of them, fail here. */
+/** Runs the tests of the ops and of what is built on them. @returns those that fail here, and the counts */
 async function tests(): Promise<string> {
   const files = OURS.map((name) => `test/${name}.test.ts`);
   const printed = await node([...NODE, '--test', '--test-reporter=tap', ...files], 10, {
@@ -55,7 +55,7 @@ async function tests(): Promise<string> {
     .join('\n');
 }
 
-/** Whether one seed gives the same bits twice: of trainings, each in a process of its own. */
+/** Trains one seed twice, each time in a new process. @returns whether the bits are the same */
 async function determinism(folder: string): Promise<string> {
   const weights = [];
   for (let time = 0; time < 2; time++) {
@@ -76,10 +76,10 @@ async function determinism(folder: string): Promise<string> {
     : `two kinds of weights: ${weights.join(', ')}`;
 }
 
-/** The most memory of the card that a training at `laptop` takes. */
+/** Measures the peak memory of the card during a training at `laptop`. */
 async function cardMemory(): Promise<string> {
   const query = ['--query-gpu=memory.used', '--format=csv,noheader,nounits'];
-  /** Megabytes, of the first card. */
+  /** Memory in use on the first card, in megabytes. */
   const used = () => Number.parseInt(execFileSync('nvidia-smi', query, { encoding: 'utf8' }), 10);
   const lines: string[] = [];
   for (const method of ['DA', 'ST']) {
@@ -95,7 +95,7 @@ async function cardMemory(): Promise<string> {
   return lines.join('\n');
 }
 
-/** Figure 1b of a seed that does not ship, where the pictures of `photos` are. */
+/** Computes Figure 1b of a seed that does not ship, if the pictures of `photos` are there. */
 async function figure(store: string): Promise<string> {
   if (!existsSync(inProject('data', 'imagenette')))
     return 'Not tried: `npx stability-training data imagenette --out data/imagenette` gets the pictures.';
@@ -105,7 +105,7 @@ async function figure(store: string): Promise<string> {
   return `${printed.split('\n').slice(-6).join('\n')}\n${((performance.now() - started) / 1000).toFixed(0)} s`;
 }
 
-/** Each may use a folder, which is gone afterwards. */
+/** The sections of the page. Each may use a folder, which is removed afterwards. */
 const sections: Readonly<Record<string, (folder: string) => Promise<string>>> = {
   'Tests of ops, distortions, network and training': tests,
   'One seed, two trainings': determinism,
@@ -133,7 +133,7 @@ async function main(): Promise<void> {
     console.log(`${title} …`);
     const found = await inNewFolder(look);
     page += `\n## ${title}\n\n\`\`\`\n${found.trim()}\n\`\`\`\n`;
-    writeWhole(values.out, page); // what is known, should the next stop the machine
+    writeWhole(values.out, page); // what is known so far, in case the next section crashes the machine
   }
   console.log(`\nThe page is ${values.out}.`);
 }

@@ -1,10 +1,10 @@
 /**
- * The corruptions at 224 px beside imagecorruptions, on one core: `taskset -c 0 npm run bench:corruptions [-- --only NAME --repeats N]`.
+ * The corruptions at 224 px beside imagecorruptions, on one core:
+ * `taskset -c 0 npm run bench:corruptions [-- --only NAME --repeats N]`.
  *
- * Milliseconds of a processor an image, which a busy machine changes less than the clock does: of a batch of 64 on photographs
- * in memory, compiled; imagecorruptions takes one image after the other. The mean over severities 1 to 5 on each side, medians
- * of measurements in turn. The peer lives in an
- * environment of its own: `python3 -m venv .venv-corruptions`, and there `pip install imagecorruptions==1.1.2`.
+ * Milliseconds of processor time per image, which a busy machine changes less than wall time. Ours is a compiled batch of 64 in
+ * memory; imagecorruptions takes one image after the other. Each is the mean over severities 1 to 5, the median of alternating
+ * measurements. The peer needs `python3 -m venv .venv-corruptions`, and there `pip install imagecorruptions==1.1.2`.
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -16,7 +16,7 @@ import { inTurn } from './statistics';
 const [SIDE, BATCH] = [224, 64];
 const PYTHON = join(__dirname, '..', '.venv-corruptions', 'bin', 'python');
 
-/** As imagecorruptions calls ours. */
+/** The name that imagecorruptions has for one of ours. */
 const peerName = (name: string) => name.replace(/-c$/, '').replaceAll('-', '_');
 
 async function meanOverSeverities(measured: (severity: number) => number | Promise<number>): Promise<number> {

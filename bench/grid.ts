@@ -1,5 +1,5 @@
 /**
- * Figure 1a, made small, from nothing: our sweep beside PyTorch, two processes of one thread each, in turn;
+ * A small Figure 1a from nothing: our sweep beside PyTorch, alternating, each with two processes of one thread;
  * `npm run bench:grid [-- options]`, some twenty minutes. The tables are Markdown.
  *
  *   --precision P     float32 or bfloat16. Default: what the hardware does fastest
@@ -24,7 +24,7 @@ import { inNewFolder } from './folder';
 import { peerPython, writePictures } from './peer';
 import { median } from './statistics';
 
-/** Seconds from nothing to the last test, and those of all processes together by what they went to. */
+/** Seconds from nothing to the last test, and the seconds of all processes together, by what they were spent on. */
 interface Measured {
   readonly seconds: number;
   readonly training: number;
@@ -58,7 +58,7 @@ async function main(): Promise<void> {
   });
 }
 
-/** What grid.py is asked for; the pictures are written to the folder. */
+/** Writes the pictures to the folder. @returns the request to grid.py */
 function requestOf({ preset, dataset, precision }: Laboratory, folder: string): string {
   const { network, batchSize: batch, baselineEpochs: baseline_epochs, epochs, own } = preset;
   const parts = [dataset.train, dataset.validation, dataset.test];
@@ -81,7 +81,7 @@ function requestOf({ preset, dataset, precision }: Laboratory, folder: string): 
   });
 }
 
-/** Our sweep, from an empty store. */
+/** Runs our sweep from an empty store. */
 async function sweepOnce({ preset, precision }: Laboratory, store: string): Promise<Measured> {
   const started = performance.now();
   const runs = new RunStore(store);
@@ -97,7 +97,7 @@ async function sweepOnce({ preset, precision }: Laboratory, store: string): Prom
     events.push({ at: performance.now(), id: job.id, kind });
   }
   const seconds = (performance.now() - started) / 1000;
-  // A process tests its runs one after the other: the time from its last event to this one went to this test.
+  // A process tests its runs one after the other, so this test took the time since its last event.
   const last = new Map<number | undefined, number>();
   let tests = 0;
   for (const { at, id, kind } of events) {

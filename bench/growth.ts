@@ -1,8 +1,8 @@
 /**
- * How speed and memory of a training step grow: `npm run bench:growth [-- --precision float32|bfloat16]`.
+ * Measures how speed and memory of a training step grow: `npm run bench:growth [-- --precision float32|bfloat16]`.
  *
- * One of side, width, batch and threads at a time departs from ResNet-18 of width 64 on 64 px, batch 64, all threads.
- * Each row is a process of its own; the table is Markdown.
+ * Varies one of side, width, batch and threads at a time, starting from ResNet-18 of width 64, 64 px, batch 64, all
+ * threads. Each row runs in its own process; the table is Markdown.
  */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';

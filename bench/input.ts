@@ -1,15 +1,15 @@
 /**
- * What a batch costs before the network sees it – read, crop, distort, normalise – for each distortion, beside a
+ * Measures what a batch costs before the network sees it – read, crop, distort, normalise – for each distortion, beside a
  * training step of the same images: `npm run bench:input [-- options]`.
  *
  *   --json            rows as JSON: name, imagesPerSecond, share, cpuShare, target
- *   --only TEXT       the rows whose name has TEXT in it
- *   --batch N         images in a batch. Default: 32
+ *   --only TEXT       the rows whose name contains TEXT
+ *   --batch N         images per batch. Default: 32
  *   --precision P     of the training step, float32 or bfloat16. Default: float32
- *   --repeats N       measurements of each, in turn; the median counts. Default: 3
+ *   --repeats N       alternating measurements of each; the median counts. Default: 3
  *
- * 224 px, ResNet-18 of width 64. The step is the baseline's, the shortest there is: stability training passes twice as
- * many images. An attack is a pass of the network back and forth and has no target.
+ * 224 px, ResNet-18 of width 64. The step is the baseline's, the shortest: stability training passes twice as many
+ * images. An attack is a forward and a backward pass of the network and has no target.
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -29,19 +29,19 @@ import { CLASSES, randomStep } from './step';
 interface Row {
   readonly name: string;
   readonly imagesPerSecond: number;
-  /** Of the time of a training step of as many images, 0..1 (and above). */
+  /** The time as a share of that of a training step on as many images, 0..1 (and above). */
   readonly share: number;
-  /** The same of the processor's time, the reading thread's included: what a busy machine does not change. */
+  /** The same in processor time, including the reading thread: a busy machine does not change it. */
   readonly cpuShare: number;
-  /** The largest share aimed at. */
+  /** The largest share that we aim at. */
   readonly target?: number;
 }
 
-/** Batches of the input path, and steps of training, in a measurement. */
+/** Batches of the input path, or training steps, per measurement. */
 const BATCHES = 12;
 const STEPS = 2;
 
-/** What so many images cost. */
+/** The cost of a number of images. */
 interface Cost {
   readonly imagesPerSecond: number;
   readonly cpuMsPerImage: number;
@@ -58,7 +58,7 @@ function stopwatch(): (images: number) => Cost {
   };
 }
 
-/** Squares of 256 px with waves and a little noise, as photographs have: JPEG's time depends on it. */
+/** Makes squares of 256 px with waves and a little noise, like photographs: JPEG's time depends on them. */
 function syntheticDataset(folder: string, images: number): ImageDataset {
   const file = join(folder, 'synthetic.store');
   const side = 256;
@@ -78,7 +78,7 @@ function syntheticDataset(folder: string, images: number): ImageDataset {
   return openDataset(file, { cure: 'Run the benchmark again.' });
 }
 
-/** Runs the input path of one epoch of `dataset`, from when the reading thread is there. */
+/** Runs the input path of one epoch of `dataset`, timed from when the reading thread has started. */
 function inputPath(dataset: ImageDataset, network: ResNet18, batchSize: number, distortion?: Distortion) {
   const plan: ImagePlan = {
     distortion,
@@ -88,7 +88,7 @@ function inputPath(dataset: ImageDataset, network: ResNet18, batchSize: number, 
   const f = (images: Tensor4D) => network.forward(images, { training: true, track: false });
   const step = compile((inputs: StepInputs) => {
     const { crops, distorted } = imagePair(inputs, { dataset, distortion, f });
-    // Reduced, so that nothing is left out and no pictures are copied back.
+    // Reduced to numbers, so that everything is computed and no pictures are copied back.
     return { x: normalise(crops, dataset).max(), distorted: normalise(distorted, dataset).max() };
   });
   return async () => {
@@ -102,7 +102,7 @@ function inputPath(dataset: ImageDataset, network: ResNet18, batchSize: number, 
   };
 }
 
-/** Runs some training steps on images that are there. */
+/** Runs some training steps on images in memory. */
 function trainingSteps(precision: Precision, batch: number) {
   const { run } = randomStep({ task: 'train', width: 64, stem: 'imagenet', size: 224, batch, precision });
   return async () => {

@@ -1,8 +1,8 @@
 /**
- * The kernel beside ipykernel, in turn, on the same machine: `npm run bench:kernel [-- options]`.
+ * The kernel beside ipykernel on the same machine, alternating: `npm run bench:kernel [-- options]`.
  *
  *   --json            rows as JSON: name, unit, ours, peer, ratio, target
- *   --repeats N       measurements of each side, in turn; the median counts. Default: 40, a tenth of that for starts
+ *   --repeats N       alternating measurements of each side; the median counts. Default: 40, a tenth of that for starts
  */
 import { setTimeout as wait } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -15,7 +15,7 @@ const { values } = parseArgs({
 });
 const repeats = Number(values.repeats);
 
-/** @param slackMs what ours may take longer */
+/** @param slackMs milliseconds that ours may take longer */
 async function compare(
   name: string,
   times: number,
@@ -51,7 +51,7 @@ const asking =
   () =>
     timed(() => kernel.request(type, content));
 
-/** Shows a slider that draws a chart; each call moves it and waits for the new chart. */
+/** Shows a slider that draws a chart. @returns moves it, waits for the new chart, and gives the milliseconds */
 async function sliderMoves(kernel: TestKernel): Promise<() => Promise<number>> {
   const cell = await kernel.sendCell(`
 import { Figure } from 'stability-training/plots';
@@ -77,7 +77,7 @@ await interact({ percent: slider('percent', { min: 0, max: 1000 }) }, ({ percent
     });
 }
 
-/** Prints how long a slider takes to draw, beside nothing and beside a cell that trains at the preset laptop: 100 moves each. */
+/** Prints how long a slider takes to draw, alone and while a cell trains at the preset laptop: 100 moves each. */
 async function sliders(argv: readonly string[], store: string): Promise<void> {
   const kernel = await TestKernel.start({ argv, cwd: root });
   try {

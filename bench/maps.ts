@@ -1,6 +1,6 @@
 /**
  * The gradient of a 3×3 filter by oneDNN's kernel and tap by tap, on the maps of ResNet-18 of width 64 at 64 and 224 px:
- * `npm run bench:maps`. What `conv2d` chooses by; the table is Markdown.
+ * `npm run bench:maps`. `conv2d` chooses by these numbers; the table is Markdown.
  */
 import { castTo, device, normalTensor, tf } from '../lib/tensorflow';
 import { filterGradient, filterGradientTapByTap, type Geometry } from '../lib/tensorflow/convolution';
@@ -25,7 +25,7 @@ console.log(`${name}, ${threads} threads, TensorFlow ${tensorflow}; medians of $
 console.log('| | batch | map | channels | oneDNN | tap by tap |\n|---|---|---|---|---|---|');
 for (const precision of ['float32', 'bfloat16'] as const) {
   for (const { batch, side, inChannels, outChannels, stride } of MAPS) {
-    // As conv2d has them: padded before a stride of 2.
+    // As in conv2d: maps are padded before a stride of 2.
     const geometry: Geometry = { stride, padding: stride === 1 ? 'SAME' : 'VALID' };
     const inputSide = stride === 1 ? side : 2 * side + 1;
     const tensor = (shape: readonly number[], seed: number) =>

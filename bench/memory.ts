@@ -1,13 +1,13 @@
 /**
- * What a training step of each method holds in memory: `npm run bench:memory [-- options]`.
+ * Measures the memory of a training step of each method: `npm run bench:memory [-- options]`.
  *
  *   --preset NAME     smoke, laptop, photos or paper. Default: laptop
- *   --repeats N       processes of each method, in turn. Default: 3
- *   --json            the measurement as JSON, and nothing is written
+ *   --repeats N       alternating processes of each method. Default: 3
+ *   --json            prints the measurement as JSON, and writes nothing
  *
- * A process a measurement, so that none inherits what another left behind: its resident memory at the peak of some
- * steps, above what it had before the network was made. On the CPU also where there is a card, as TensorFlow takes all
- * of a card's memory at once. Writes data/results/memory.json, from which claim 29 is checked.
+ * Each measurement has its own process, so that none inherits memory from another: the peak of resident memory during
+ * some steps, less what was held before the network was made. It runs on the CPU even where there is a card, since
+ * TensorFlow takes all of a card's memory at once. Writes data/results/memory.json, by which claim 29 is checked.
  */
 import { mkdirSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -27,7 +27,7 @@ import type { Method } from '../lib/training/methods';
 import { train } from '../lib/training/train';
 import { freshProcess, residentPeak } from './alone';
 
-/** Enough for the peak: the second and third step find what the first has left. */
+/** Enough steps to reach the peak: later ones find what the first has left in memory. */
 const STEPS = 4;
 const methods = {
   baseline: { kind: 'baseline' },
@@ -45,7 +45,7 @@ const { values } = parseArgs({
 });
 const preset = presetNamed(values.preset);
 
-/** Measures in this process; prints megabytes. */
+/** Measures a method in this process, and prints megabytes. */
 async function measure(name: keyof typeof methods): Promise<void> {
   const { dataset, precision } = new Laboratory({ preset: preset.name });
   const few = {
@@ -59,7 +59,7 @@ async function measure(name: keyof typeof methods): Promise<void> {
       seed: 0,
     }),
   };
-  // TensorFlow's own start: its libraries, threads and kernels.
+  // Starts TensorFlow: its libraries, threads and kernels.
   tf.tidy(() => tf.matMul(tf.ones([256, 256]), tf.ones([256, 256])).dataSync());
   const idle = process.memoryUsage.rss();
   const network = new ResNet18({ ...preset.network, classes: dataset.classNames.length, precision });

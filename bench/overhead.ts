@@ -1,12 +1,12 @@
 /**
- * What a sweep adds to training and testing: its first two jobs, from nothing; `npm run bench:overhead [-- options]`,
- * some minutes.
+ * Measures what a sweep adds to training and testing, by its first two jobs from nothing:
+ * `npm run bench:overhead [-- options]`, some minutes.
  *
  *   --preset P        Default: laptop
  *
- * Before training lie the plan, the lock, the data set and the network, before the first job's the child process, too;
- * after it the weights and the record. An epoch's seconds hold its validation and its checkpoint, as they would without
- * a sweep.
+ * Before training come the plan, the lock, the data set and the network, and for the first job the child process; after
+ * training come the weights and the record. An epoch's seconds include its validation and its checkpoint, as they would
+ * without a sweep.
  */
 import { parseArgs } from 'node:util';
 import { presetNamed } from '../lib/runs/presets';
@@ -29,7 +29,7 @@ async function main(): Promise<void> {
     };
     let [toTrained, toTested] = [0, 0];
     const seen = new Set<string>();
-    // The seed has no results that ship. One process: the jobs come one after the other.
+    // A seed without shipped results. One process, so that the jobs come one after the other.
     const options = {
       preset: presetNamed(values.preset).name,
       seeds: [1000],

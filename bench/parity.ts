@@ -1,9 +1,9 @@
 /**
- * A shipped network's accuracy under our random corruptions and under the published code's, on the same pictures of 64 px:
+ * Compares a shipped network's accuracy under our random corruptions and under the published ones, on the same 64 px pictures:
  * `node --import tsx bench/parity.ts ROBUSTNESS [--images N] [--severity S]`.
  *
- * ROBUSTNESS is a clone of https://github.com/hendrycks/robustness; Imagenette is built before, and the environment of
- * test/reference/corruptions.py is `.venv-corruptions`. Ours are cut off to bytes, as theirs are.
+ * ROBUSTNESS is a clone of https://github.com/hendrycks/robustness. Build Imagenette first, and the environment of
+ * test/reference/corruptions.py as `.venv-corruptions`. Our values are truncated to bytes, like theirs.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -39,7 +39,7 @@ const split = subset(dataset.test, { count, seed: 0 });
 const places = Array.from({ length: count }, (_, image) => image);
 const network = resNetFrom(WEIGHTS);
 
-/** 1 for each picture that the network knows, else 0, of uint8 values 0..255 `[count, S, S, 3]`. */
+/** Asks the network about pictures, uint8 values 0..255 `[count, S, S, 3]`. @returns 1 where it is right, else 0 */
 function answers(pictures: Uint8Array): number[] {
   return places.flatMap((first) => {
     if (first % BATCH !== 0) return [];
@@ -54,7 +54,7 @@ function answers(pictures: Uint8Array): number[] {
   });
 }
 
-/** The pictures under a distortion, cut off to bytes. */
+/** Distorts the pictures, and truncates their values to bytes. */
 async function distorted(distortion: string, strength: number): Promise<Uint8Array> {
   const made = new Uint8Array(count * side * side * 3);
   for (let first = 0; first < count; first += BATCH) {
@@ -79,7 +79,7 @@ async function main(): Promise<void> {
   });
 }
 
-/** Prints the accuracies on our pictures and on theirs, which lie in the folder. */
+/** Prints the accuracies on our distorted pictures and on theirs, which are in the folder. */
 async function compare(clean: Uint8Array, folder: string): Promise<void> {
   const percent = (value: number) => (100 * value).toFixed(1);
   const shown = (right: readonly number[]) => {
@@ -94,7 +94,7 @@ async function compare(clean: Uint8Array, folder: string): Promise<void> {
     try {
       file = readFileSync(join(folder, name));
     } catch {
-      continue; // not a random one
+      continue; // not a random corruption
     }
     const [ours, theirs] = [answers(await distorted(name, severity)), answers(file)];
     const differences = ours.map((right, image) => right - theirs[image]);

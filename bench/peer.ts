@@ -1,4 +1,4 @@
-/** PyTorch beside us: peer.py in a process of its own, asked in lines of JSON. */
+/** The PyTorch side: peer.py in its own process, which takes requests as lines of JSON. */
 import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { readImages, type Split } from '../lib/data/dataset';
 const ROOT = join(__dirname, '..');
 const PYTHON = join(ROOT, '.venv-peer', 'bin', 'python');
 
-/** The Python that has PyTorch; the first time its environment is made, which downloads PyTorch. */
+/** Returns the Python that has PyTorch. The first call makes its environment, which downloads PyTorch. */
 export function peerPython(): string {
   if (!existsSync(PYTHON)) {
     console.error('Making .venv-peer with PyTorch, once: several gigabytes …');
@@ -19,7 +19,7 @@ export function peerPython(): string {
   return PYTHON;
 }
 
-/** Writes splits of a data set one behind the other, for Python to read: squares `[n, side, side, 3]` and labels `[n]`, uint8. */
+/** Writes splits of a data set one after the other, for Python to read: squares `[n, side, side, 3]` and labels `[n]`, uint8. */
 export function writePictures(splits: readonly Split[], folder: string): { images: string; labels: string } {
   const files = { images: join(folder, 'images'), labels: join(folder, 'labels') };
   writeFileSync(
@@ -30,18 +30,18 @@ export function writePictures(splits: readonly Split[], folder: string): { image
   return files;
 }
 
-/** What peer.py answers; its own docstring says what it takes. */
+/** What peer.py answers. Its docstring describes the requests. */
 export interface PeerAnswer {
   readonly imagesPerSecond: number;
   readonly peakBytes?: number;
 }
 
-/** A Python program that answers each line of JSON with another; by default peer.py, with PyTorch. */
+/** A Python program that answers each line of JSON with another. Default: peer.py, with PyTorch. */
 export class Peer<Answer = PeerAnswer> {
   readonly #process: ChildProcessWithoutNullStreams;
   readonly #lines: AsyncIterator<string>;
 
-  /** @param args a program of this folder, and what it takes */
+  /** @param args a program of this folder, and its arguments */
   constructor([program, ...args]: readonly string[] = ['peer.py'], python = peerPython()) {
     this.#process = spawn(python, [join(__dirname, program), ...args]);
     this.#lines = createInterface({ input: this.#process.stdout })[Symbol.asyncIterator]();

@@ -1,10 +1,10 @@
 /**
- * Where the time of a training step goes: `npm run bench:profile [-- options]`.
+ * Shows where the time of a training step goes: `npm run bench:profile [-- options]`.
  *
  *   --width N  --size PX  --batch N  --stem imagenet|small  --precision float32|bfloat16
  *
  * Eager ops run one after the other, each until it is done (on a CPU), so their times add up to the step. The compiled
- * step runs the same kernels, fused and in parallel; its time beside the sum says what that brings.
+ * step runs the same kernels, fused and in parallel; its time beside the sum shows what that gains.
  */
 import { parseArgs } from 'node:util';
 import type { Precision, Stem } from '../lib/model/resnet';
@@ -21,7 +21,7 @@ const { values } = parseArgs({
     precision: { type: 'string', default: 'float32' },
   },
 });
-/** So many ops are listed, those that take most. */
+/** The number of ops listed, the slowest first. */
 const ROWS = 30;
 const [width, size, batch] = [values.width, values.size, values.batch].map(Number);
 const shape: StepShape = {

@@ -1,4 +1,4 @@
-/** The rows of the bench: how each is measured, on our side and on PyTorch's. */
+/** The rows of the bench, and how each is measured on our side and on PyTorch's. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -64,13 +64,13 @@ function nameOf({ task, width, size, batch, precision, stem }: StepShape): strin
   return `${verb} ${precision}, width ${width}${stem === 'small' ? ', small stem' : ''}, ${size} px, batch ${batch}`;
 }
 
-/** What every request to the peer holds. */
+/** What every request to the peer includes. */
 const request = (device: Beside['device']) => ({
   device,
   threads: availableParallelism(),
 });
 
-/** Images a second of a step on random images, in measurements of some three seconds. */
+/** Images per second of a step on random images, in measurements of some three seconds. */
 function speed(shape: StepShape, target: number): RowPlan {
   return {
     name: nameOf(shape),
@@ -93,7 +93,7 @@ function speed(shape: StepShape, target: number): RowPlan {
   };
 }
 
-/** The same in a process of one thread, ours a new one each time. */
+/** The same in a process of one thread; ours is a new process each time. */
 function ofAProcess(shape: StepShape, target: number): RowPlan {
   return {
     name: `${nameOf(shape)}, a process of one thread`,
@@ -111,7 +111,7 @@ function ofAProcess(shape: StepShape, target: number): RowPlan {
 
 /**
  * An epoch of stability training at the laptop preset: read, distort, train, validate, write a checkpoint. Ours is the
- * second of a run, since the peer's has had its warm-up, too.
+ * second epoch of a run, since the peer has warmed up, too.
  */
 function epoch(precision: Precision, target: number): RowPlan {
   const { network: shape, dataset, batchSize } = presets.laptop;
@@ -165,7 +165,7 @@ function epoch(precision: Precision, target: number): RowPlan {
   };
 }
 
-/** The most memory that training steps take, each measurement in a process of its own. */
+/** Peak memory of training steps; each measurement has its own process. */
 function memory(precision: Precision, target: number): RowPlan {
   const shape = { task: 'train', ...large, precision } as const;
   return {
@@ -184,7 +184,7 @@ function memory(precision: Precision, target: number): RowPlan {
   };
 }
 
-/** Our own eager step in place of PyTorch: tensors so small that the way to TensorFlow is what counts, and one thread does more than two. */
+/** Compares with our own eager step: the tensors are so small that calls into TensorFlow dominate, and one thread beats two. */
 function tinyStep(target: number): RowPlan {
   const shape = { task: 'train', ...small, stem: 'imagenet', batch: 2, precision: 'float32' } as const;
   return {

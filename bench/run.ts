@@ -1,13 +1,13 @@
 /**
- * Our speed and memory beside PyTorch's, on the same machine in the same minutes: `npm run bench [-- options]`.
+ * Measures our speed and memory beside PyTorch's, on the same machine at the same time: `npm run bench [-- options]`.
  *
  *   --json            rows as JSON: name, unit, ours, peer, ratio, target
- *   --only TEXT       the rows whose name has TEXT in it
- *   --repeats N       measurements of each side, in turn; the median counts. Default: 5
+ *   --only TEXT       the rows whose name contains TEXT
+ *   --repeats N       alternating measurements of each side; the median counts. Default: 5
  *   --gpu             the same rows on the card, beside PyTorch AMP
  *
- * A ratio above 1 is better for us in every row: of images/s it is ours / peer, of milliseconds and megabytes peer / ours.
- * PyTorch lives in an environment of its own (.venv-peer), made at the first call.
+ * In every row a ratio above 1 means that ours is better: ours / peer for images/s, peer / ours for milliseconds and megabytes.
+ * PyTorch has its own environment (.venv-peer), made by the first call.
  */
 import { parseArgs } from 'node:util';
 import { device } from '../lib/tensorflow';

@@ -1,6 +1,6 @@
 /**
- * How long it takes to plan a sweep of the whole paper, to say where it stands, and to list every run, with 1 to 100,000
- * runs of 30 epochs in the store: `npm run bench:runs`. The table is Markdown.
+ * Measures how long it takes to plan a sweep of the whole paper, to report its status, and to list every run, with 1 to
+ * 100,000 runs of 30 epochs in the store: `npm run bench:runs`. The table is Markdown.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -41,7 +41,7 @@ void inNewFolder((directory) => {
   console.log(
     '| runs in the store | planning 245 runs, s | their status, s | list of all runs, s |\n|---|---|---|---|',
   );
-  sweepStatus(...sweep); // compiled, and what ships is read
+  sweepStatus(...sweep); // warms up: compiles the code and reads the shipped results
   let seed = 0;
   for (const size of SIZES) {
     for (; seed < size; seed++) {
@@ -58,7 +58,7 @@ void inNewFolder((directory) => {
         finished: new Date().toISOString(),
         seconds: 530,
       };
-      // By hand: to flush each of so many files to disk would take minutes.
+      // Written directly, since flushing so many files to disk one by one would take minutes.
       mkdirSync(store.folder(id));
       writeFileSync(join(store.folder(id), 'spec.json'), JSON.stringify(spec));
       writeFileSync(join(store.folder(id), 'history.jsonl'), lines);

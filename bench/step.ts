@@ -16,7 +16,7 @@ import {
 
 export const CLASSES = 200;
 
-/** Side in pixels, batch in images. */
+/** The network, and its input: size in pixels, batch in images. */
 export interface StepShape {
   readonly task: 'train' | 'evaluate';
   readonly width: number;
@@ -27,7 +27,7 @@ export interface StepShape {
 }
 
 export interface RandomStep {
-  /** Runs it so often, and waits for the last result. */
+  /** Runs the step `steps` times, and waits for the last result. */
   readonly run: (steps: number) => void;
   readonly dispose: () => void;
 }

@@ -2,8 +2,8 @@
 /**
  * Executes notebooks and saves them with their outputs: `npm run notebooks [-- NAME …]`, all of them by default.
  *
- * Each is saved with a fingerprint of what its outputs came from – its cells and the results that ship – by which
- * `npm test` sees outputs that are out of date.
+ * Each is saved with a fingerprint of what its outputs come from – its cells and the results that ship – so that
+ * `npm test` notices outputs that are out of date.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -15,7 +15,7 @@ import { inRoot } from './lib/paths.mjs';
 const folder = inRoot('notebooks');
 
 /**
- * What a notebook's outputs come from.
+ * Hashes what a notebook's outputs come from.
  *
  * @param {{ cells: readonly { cell_type: string, source: string | readonly string[] }[] }} notebook
  */
@@ -44,9 +44,9 @@ export function fingerprint({ cells }) {
 }
 
 /**
- * Results without the rows of corruptions, which few notebooks read.
+ * Drops the rows of corruptions, which few notebooks read, from results.
  *
- * @param {string} text a run a line
+ * @param {string} text one run per line
  */
 function ofThePaper(text) {
   const papers = /^(gaussian-noise|jpeg|thumbnail|fgsm|rotation|random-crop)(\+|$)/;
@@ -58,7 +58,7 @@ function ofThePaper(text) {
 }
 
 /**
- * Says in each picture's metadata what it shows: its alternative text, where a front end or template of nbconvert takes it.
+ * Adds to each picture's metadata what it shows, as the alternative text for front ends and nbconvert's templates.
  *
  * @param {readonly { metadata?: Record<string, unknown>, data?: Record<string, string | string[]> }[]} outputs
  */
@@ -69,11 +69,11 @@ function describePictures(outputs) {
   }
 }
 
-/** @param {string} name without its ending */
+/** @param {string} name without its extension */
 function execute(name) {
   const file = path.join(folder, `${name}.ipynb`);
   const jupyter = inRoot('.venv', 'bin', 'jupyter');
-  const aside = path.join(folder, `.${name}.executing.ipynb`); // beside it: its cells look for the library from there
+  const aside = path.join(folder, `.${name}.executing.ipynb`); // in the same folder, from where its cells find the library
   try {
     fs.copyFileSync(file, aside);
     execFileSync(
@@ -86,10 +86,10 @@ function execute(name) {
     );
     const notebook = JSON.parse(fs.readFileSync(aside, 'utf8'));
     for (const cell of notebook.cells) {
-      delete cell.metadata.execution; // times of day, which differ with every run
+      delete cell.metadata.execution; // timestamps, which differ with every run
       describePictures(cell.outputs ?? []);
     }
-    // With it pages that nbconvert makes load widgets from the net, which move and change nothing, in place of their words.
+    // With it, nbconvert's pages would replace the widgets' text by live widgets from the net, which have no kernel to act on.
     delete notebook.metadata.widgets;
     notebook.metadata.outputs_of = fingerprint(notebook);
     fs.writeFileSync(aside, `${JSON.stringify(notebook, undefined, 1)}\n`);

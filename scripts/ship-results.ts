@@ -1,6 +1,6 @@
 /**
- * Adds the finished runs of a store to those that ship: `npm run results [-- STORE]`; with them the weights that
- * notebooks show pictures with; draws their panels, and writes what the runs say into the README.
+ * Adds the finished runs of a store to the results that ship, with the weights that notebooks need for their pictures:
+ * `npm run results [-- STORE]`. Draws their panels, and writes the verdicts into the README.
  *
  * STORE is `data/runs` by default.
  */
@@ -24,13 +24,13 @@ const WEIGHTS = join(SHIPPED, 'weights');
 const README = join(ROOT, 'README.md');
 const BLOCK = /(?<=<!-- results: written by npm run results -->\n)[\s\S]*(?=<!-- end of results -->)/;
 
-/** Whose results ship: photographs first, the paper's kind of picture. */
+/** The presets whose results ship: photographs first, the paper's kind of picture. */
 const SHIPPING = [presets.photos, presets.laptop];
 
-/** Where the picture of a panel lies, from the project's root. */
+/** The path of a panel's picture, relative to the project's root. */
 const pictureOf = ({ name }: Preset, id: string) => `data/results/${name}-${id}.svg`;
 
-/** The panels of Figures 1 to 3 whose stability training is there; curves that still lack runs come when those are there. */
+/** Returns the panels of Figures 1 to 3 whose stability training is computed; curves that lack runs are added later. */
 function drawnPanels(preset: Preset, results: Results): readonly PanelCurves[] {
   return panels
     .filter(({ id }) => !id.startsWith('S'))
@@ -38,7 +38,7 @@ function drawnPanels(preset: Preset, results: Results): readonly PanelCurves[] {
     .filter(({ band }) => band.length > 0);
 }
 
-/** Writes results as they ship: one line for each run, in the order of ids, so that a new run adds a line. @returns the files */
+/** Writes the results: one line for each run, in the order of ids, so that a new run adds a line. @returns the files */
 function writeResults(preset: Preset, results: Results): readonly string[] {
   const mine = [...results.values()]
     .filter(({ record: { spec } }) => isOf(preset, spec))
@@ -65,8 +65,8 @@ const SHOWN_FIRST: Treatment = {
 };
 
 /**
- * The runs whose weights ship: the baseline, what notebook 00 shows, and of each panel of Figures 1 to 3 the best ST; of
- * photographs, on which the notebooks compare them, the best DA, too. All together stay below 40 MB.
+ * Returns the runs whose weights ship: the baseline, the run that notebook 00 shows, and for each panel of Figures 1 to 3 the
+ * best ST, and for photographs, where notebooks compare the two, the best DA, too. Their weights stay below 40 MB in total.
  */
 function shownRuns(preset: Preset, results: Results): ReadonlySet<string> {
   const curves = new SettingCurves({ results, preset, test: 'gaussian-noise', strengths: [0] });
@@ -83,9 +83,9 @@ function shownRuns(preset: Preset, results: Results): ReadonlySet<string> {
 }
 
 /**
- * Copies weights from the store, and leaves out what no longer ships. What a network in bfloat16 computes with filters in
- * half the bytes is the same, bit for bit, since it rounds them itself; from the baseline others are trained, so that it
- * ships as it is.
+ * Copies weights from the store, and leaves out what no longer ships. Filters of networks in bfloat16 ship in half the
+ * bytes: the network rounds them anyway, so it computes the same, bit for bit. The baseline ships in full, since others
+ * are trained from it.
  */
 function shipWeights(shipped: ReadonlyMap<Preset, Results>, store: RunStore): void {
   mkdirSync(WEIGHTS, { recursive: true });
@@ -107,7 +107,7 @@ function shipWeights(shipped: ReadonlyMap<Preset, Results>, store: RunStore): vo
   }
 }
 
-/** What the README says of the results. */
+/** Returns the README's block about the results. */
 export function resultsInShort(shipped: ReadonlyMap<Preset, Results>): string {
   const there = [...shipped].filter(([, results]) => results.size > 0);
   const checked = there.flatMap(([preset, results]) => {
@@ -115,7 +115,7 @@ export function resultsInShort(shipped: ReadonlyMap<Preset, Results>): string {
       name,
       found: checkClaims(preset, results, { memory: memoryOf(preset.name), reading }),
     });
-    // As printed the first figures of photographs alone are computed.
+    // Eq. 5 as printed is only computed for some figures of photographs.
     const printed = preset === presets.photos ? [of(`${preset.name}, KL summed`, { divergence: 'sum' })] : [];
     return [of(preset.name), ...printed];
   });
@@ -159,12 +159,12 @@ function countsText(found: readonly ClaimResult[]): string {
   return `of ${found.length} statements, ${decided.join(', ')}, ${undecided} undecided, ${open} not computed`;
 }
 
-/** The README with what it is to say of the results. */
+/** Returns the README with its block about the results replaced. */
 export function readmeWith(block: string): string {
   return readFileSync(README, 'utf8').replace(BLOCK, () => block);
 }
 
-/** What ships, by preset. */
+/** Returns the results that ship, by preset. */
 export function allShipped(): ReadonlyMap<Preset, Results> {
   return new Map(SHIPPING.map((preset) => [preset, shippedResults(preset)]));
 }

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Renders notebooks, pages and the library's own words into one static folder: `npm run site [-- FOLDER]`, `site/` by
- * default. Notebooks are shown as they were saved; nothing is executed. Ends with an error where a link leads nowhere.
+ * Renders notebooks, pages and the library's doc comments into one static folder: `npm run site [-- FOLDER]`, `site/` by
+ * default. Notebooks are shown as they were saved; nothing is executed. Fails if a link leads nowhere.
  */
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -10,7 +10,7 @@ import katex from 'katex';
 import { inRoot, root } from './lib/paths.mjs';
 
 const site = path.resolve(process.argv[2] ?? inRoot('site'));
-// What lies there goes.
+// What is already there is removed.
 const lying = fs.existsSync(site) ? fs.readdirSync(site) : [];
 if (lying.length > 0 && !lying.some((name) => name.startsWith('index.'))) {
   throw new Error(`${site} holds something else than an earlier site: give another folder.`);
@@ -36,7 +36,7 @@ const texts = [
  */
 
 /**
- * A text as a notebook of one cell, so that one renderer makes all pages.
+ * Wraps a text in a notebook of one cell, so that one renderer makes all pages.
  *
  * @param {string} source
  * @returns {Notebook}
@@ -113,8 +113,8 @@ ${list((file) => texts.includes(file))}
 }
 
 /**
- * A text with its formulas as MathML, which browsers draw by themselves: the template's MathJax would come from the net. Code
- * is left as it is.
+ * Turns the formulas of a text into MathML, which browsers draw by themselves; the template's MathJax would come from the
+ * net. Code is left as it is.
  *
  * @param {string} text
  */
@@ -129,7 +129,7 @@ const withFormulas = (text) =>
 const withEnding = (file, ending) => path.join(site, file.replace(/\.(ipynb|md)$/, ending));
 
 /**
- * Leads a page's links to where things lie in the site; what is linked and is no page is copied beside them.
+ * Points a page's links to where their targets are in the site, and copies targets that are not pages.
  *
  * @param {string} html
  * @param {string} file the page's path in the repository

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Runs the test files two at a time: first those that compute, and beside them the one that waits for other programs most of
- * its time; then those that watch the clock. The longest begin first, so that no core is idle at the end.
+ * Runs the test files two at a time: first those that compute, together with the one that mostly waits for other programs;
+ * then those that watch the clock. The longest start first, so that no core is idle at the end.
  */
 import fs from 'node:fs';
 import path from 'node:path';
@@ -10,11 +10,11 @@ import { run } from 'node:test';
 import { spec, tap } from 'node:test/reporters';
 import { inRoot } from './lib/paths.mjs';
 
-/** They fail where a core is taken from them for long. */
+/** Files that watch the clock: they fail if something else takes a core for long. */
 const WATCHING = ['kernel', 'jupyterlab', 'debugger', 'dashboard'];
-/** It waits for Ray most of its time. */
+/** The file that waits for Ray most of the time. */
 const WAITING = ['ray'];
-/** Half a minute and more. */
+/** Files that take half a minute or more, the longest first. */
 const LONG = [
   'notebooks',
   'cli',

@@ -44,13 +44,13 @@ const seedsOf = (count: number, from = 0) =>
     'int32',
   ) as Tensor2D;
 
-/** Of the source squares, and of the crops that networks see. */
+/** Sides of the source squares and of the crops that networks see, in pixels. */
 const [SIDE, CROP] = [16, 14];
 const folder = mkdtempSync(join(tmpdir(), 'after-test-'));
 after(() => rmSync(folder, { recursive: true }));
 let dataset: ImageDataset;
 before(async () => {
-  /** Random greys; the class is whether the left or the right half is brighter. */
+  /** Makes images of random greys; the class says which half is brighter, the left or the right. */
   const halves = (split: string, length: number) => ({
     labels: Array.from({ length }, (_, image) => image % 2),
     images: Uint8Array.from({ length: length * SIDE * SIDE * 3 }, (_, at) => {
@@ -95,7 +95,7 @@ describe('AugMix', () => {
       });
       const values = made.dataSync();
       const different = values.filter((value, at) => value !== expected[at]).length;
-      // Where an edge of the picture lies between two pixels, Pillow has the edge's colour there, and we half of it.
+      // Where an edge of the picture lies between two pixels, Pillow takes the edge's colour, and we half of it.
       const isBetween = operation === 'rotate' || operation.startsWith('shear');
       assert.ok(
         different <= (isBetween ? 0.09 * values.length : 0),
@@ -113,13 +113,13 @@ describe('AugMix', () => {
       })
       .arraySync();
 
-  it('leaves images as they are at severity 0, and within 0..1 at all', () => {
+  it('leaves images unchanged at severity 0, and within 0..1 at any', () => {
     assert.deepEqual(mixed(1, 0), picture().arraySync());
     const values = mixed(12, 10).flat(3);
     assert.ok(values.every((value) => value >= 0 && value <= 1));
   });
 
-  it('depends on an image’s seed alone, and does more at higher severity', () => {
+  it('depends only on an image’s seed, and changes more at higher severity', () => {
     assert.deepEqual(mixed(1, 3, seedsOf(1, 5))[0], mixed(8, 3)[5]);
     assert.notDeepEqual(mixed(8, 3)[4], mixed(8, 3)[5]);
     const before = picture().arraySync().flat(3);
@@ -131,7 +131,7 @@ describe('AugMix', () => {
     assert.ok(change(1) < change(10));
   });
 
-  it('compiled does what it does op by op, however many images have each operation', () => {
+  it('does the same compiled and op by op, however many images have each operation', () => {
     type Inputs = { readonly crops: Tensor4D; readonly strengths: Tensor1D; readonly seeds: Tensor2D };
     const step = compile((inputs: Inputs) => ({ images: augmix.apply(inputs) }));
     const crops = picture().tile([4, 1, 1, 1]) as Tensor4D;
@@ -151,7 +151,7 @@ describe('the Jensen–Shannon loss', () => {
     [-1, 1, 3],
   ].map((row) => tf.tensor2d([row, row.map((value) => -2 * value)]) as Tensor2D);
 
-  it('is the mean divergence from the mean answer', () => {
+  it('is the mean divergence from the mean prediction', () => {
     const answers = logits.map((each) => (tf.softmax(each) as Tensor2D).arraySync());
     const of = (image: number) => {
       const mixture = [0, 1, 2].map((at) => answers.reduce((sum, answer) => sum + answer[image][at] / 3, 0));
@@ -167,7 +167,7 @@ describe('the Jensen–Shannon loss', () => {
     assert.ok(Math.abs(same) < 1e-6, `${same}`);
   });
 
-  it('weighs what α says, and looks at three images', () => {
+  it('is weighted by α, and takes three images', () => {
     const labels = tf.tensor1d([0, 1], 'int32') as Tensor1D;
     const [reference, distorted, third] = logits.map((each) => each.reshape([2, 1, 1, 3]) as Tensor4D);
     const f = (images: Tensor4D) => images.reshape([-1, 3]) as Tensor2D;
@@ -184,7 +184,7 @@ describe('the Jensen–Shannon loss', () => {
     );
   });
 
-  it('trains, op by op as compiled', async () => {
+  it('trains the same op by op and compiled', async () => {
     const losses = async (execution: 'eager' | 'compiled') => {
       const network = new ResNet18({ width: 8, stem: 'small', classes: 2, seed: 3 });
       const method: Method = { kind: 'JSD', alpha: 12 };
@@ -207,7 +207,7 @@ describe('the Jensen–Shannon loss', () => {
     for (const [at, loss] of eager.entries()) assert.ok(Math.abs(loss - compiled[at]) < 1e-4 * loss);
   });
 
-  it('sees a third image that other random numbers distorted', () => {
+  it('sees a third image, distorted with other random numbers', () => {
     const noise = distortionNamed('gaussian-noise');
     const plan = { distortion: noise, strengthOf: () => 0.1, seedOf: () => [1, 2] as const };
     const images = new Uint8Array(SIDE * SIDE * 3).fill(128);
@@ -230,7 +230,7 @@ describe('the attack of TRADES', () => {
     tf.tanh(images.reshape([-1, CROP * CROP * 3]).matMul(weights)).mul(3) as Tensor2D;
   const pictures = tf.randomUniform([batch, SIDE, SIDE, 3], 0, 1, 'float32', 7) as Tensor4D;
 
-  /** The images x′ of an attack with a strength, made as in a step. */
+  /** Makes the images x′ of an attack with strength ε, as a step does. */
   const attacked = (attack: ReturnType<typeof klPgd>, epsilon: number) => {
     const bytes = Uint8Array.from(pictures.mul(255).round().dataSync());
     const labels = new Int32Array(batch);
@@ -251,7 +251,7 @@ describe('the attack of TRADES', () => {
     return { far, divergence: divergence.dataSync()[0], values: [...distorted.dataSync()] };
   };
 
-  it('finds answers farther away with more steps, within ε and 0..1', () => {
+  it('finds predictions farther away with more steps, within ε and 0..1', () => {
     const [one, ten] = [attacked(klPgd({ steps: 1 }), 0.01), attacked(klPgd(), 0.01)];
     assert.ok(ten.far <= 0.01 + 1e-6 && ten.far > 0.009, `${ten.far}`);
     assert.ok(ten.values.every((value) => value >= 0 && value <= 1));
@@ -259,7 +259,7 @@ describe('the attack of TRADES', () => {
       ten.divergence > one.divergence,
       `${ten.divergence} after ten steps, ${one.divergence} after one`,
     );
-    // Along the loss of arbitrary labels it does not get as far.
+    // An attack on the loss of arbitrary labels does not get as far.
     assert.ok(
       ten.divergence >
         attacked(pgd({ steps: 10 }) as typeof augmix & ReturnType<typeof klPgd>, 0.01).divergence,
@@ -275,7 +275,7 @@ describe('the attack of TRADES', () => {
     );
   });
 
-  it('is what ST becomes TRADES by', async () => {
+  it('turns ST into TRADES', async () => {
     const network = new ResNet18({ width: 8, stem: 'small', classes: 2, seed: 3 });
     const method: Method = { kind: 'ST', alpha: 6, divergence: 'sum', passes: 'separate' };
     const distortion = { kind: klPgd({ steps: 2 }), strength: 0.01 };
@@ -286,7 +286,7 @@ describe('the attack of TRADES', () => {
 });
 
 describe('a certificate', () => {
-  /** Answers which half is brighter: a linear classifier, whose distance to the border is known. */
+  /** A linear classifier that says which half is brighter; its distance to the border is known. */
   let linear: Network;
   const LENGTH = Math.sqrt(3) * CROP; // ℓ₂ norm of weights ±1
   before(() => {
@@ -309,7 +309,7 @@ describe('a certificate', () => {
   after(() => linear.dispose());
   const flat = () => ({ ...dataset, mean: [0, 0, 0], deviation: [1, 1, 1] }) as const;
 
-  it('of a linear classifier comes near the distance to its border, and not beyond', async () => {
+  it('of a linear classifier comes close to the distance to its border, but not beyond', async () => {
     const sigma = 0.5;
     const told: Certificate[] = [];
     const certificates = await certify({
@@ -325,7 +325,7 @@ describe('a certificate', () => {
       assert.equal(answer, label);
       assert.ok(radius > 0 && radius <= sigma * jStat.normal.inv(0.001 ** (1 / 2000), 0, 1) + 1e-12);
     }
-    // The bound is some three deviations of a share of 2,000 below Φ(distance / σ).
+    // The bound is some three standard deviations of a share of 2,000 below Φ(distance / σ).
     const split = subset(dataset.test, { count: 6, seed: 0 });
     const most = sigma * jStat.normal.inv(0.001 ** (1 / 2000), 0, 1);
     for (const [at, { radius }] of certificates.entries()) {
@@ -345,10 +345,10 @@ describe('a certificate', () => {
     }
   });
 
-  it('abstains where the answer is open, and counts that as wrong', () => {
+  it('abstains when undecided, and counts that as wrong', () => {
     assert.equal(certifiedRadius(520, 1000, { sigma: 1, failure: 0.001 }), 0);
     assert.equal(certifiedRadius(0, 1000, { sigma: 1, failure: 0.001 }), 0);
-    // Φ⁻¹(0.001^(1/1000)) of a table.
+    // Φ⁻¹(0.001^(1/1000)) from a table.
     assert.ok(Math.abs(certifiedRadius(1000, 1000, { sigma: 0.25, failure: 0.001 }) - 0.25 * 2.4634) < 1e-3);
     const certificates: Certificate[] = [
       { label: 0, answer: 0, radius: 0.5 },
@@ -361,7 +361,7 @@ describe('a certificate', () => {
     assert.equal(certifiedAccuracy(certificates, 1).accuracy, 0);
   });
 
-  it('is the same for the same seed, and refused where it means nothing', async () => {
+  it('is the same for the same seed, and refused if it would mean nothing', async () => {
     const options = { network: linear, dataset: flat(), sigma: 0.5, images: 2, samples: 200 };
     assert.deepEqual(await certify(options), await certify(options));
     await assert.rejects(certify({ ...options, sigma: 0 }), /σ must be a number above 0, but got 0/);
@@ -373,10 +373,10 @@ describe('a certificate', () => {
   });
 });
 
-describe('the study of what came after', () => {
+describe('the study of later methods', () => {
   const jobs = planJobs(['after'], { preset: 'smoke', precision: 'float32' });
   const preset = presetAt('smoke');
-  /** Runs that are right on so many of the images, undistorted and corrupted. */
+  /** Makes results of runs that are right on `rightOf` of the images, undistorted and corrupted. */
   const resultsOf = (rightOf: (spec: RunSpec, distortion: string) => number, of = jobs) =>
     new Map(
       of.map(({ id, spec, tests }): [string, RunResult] => {
@@ -424,10 +424,10 @@ describe('the study of what came after', () => {
     assert.match(text, /^Snow: 0$/m);
   });
 
-  it('pools how far seeds differ, and pairs them', () => {
+  it('pools the deviation over seeds, and pairs them', () => {
     const seeds = [0, 1, 2];
     const several = planJobs(['after'], { preset: 'smoke', precision: 'float32', seeds });
-    // AugMix is always ahead of the control by 15 images of 50, seeds differ by 4; one DA run has a seed less.
+    // AugMix is always 15 of 50 images ahead of the control, and seeds differ by 4; one DA run has one seed less.
     const results = resultsOf(({ method, seed }) => (method.kind === 'JSD' ? 27 : 12) + 4 * seed, several);
     const partly =
       several.find(({ spec }) => spec.method.kind === 'DA' && spec.seed === 2)?.id ?? assert.fail();
@@ -441,10 +441,10 @@ describe('the study of what came after', () => {
     const { measures, report } = treatments.find(({ label }) => label.startsWith('JSD')) ?? assert.fail();
     assert.ok(Math.abs((measures.clean?.value ?? 0) - 31 / 50) < 1e-12);
     assert.equal(report.rows[0].correct, 27 + 31 + 35);
-    // Beside each seed's own baseline: (50 − 27) / (50 − 12), …
+    // Relative to each seed's own baseline: (50 − 27) / (50 − 12), …
     const mCE = (23 / 38 + 19 / 34 + 15 / 30) / 3;
     assert.ok(Math.abs((measures.mCE?.value ?? 0) - mCE) < 1e-12);
-    // A deviation of 4 images over 3 seeds, and what 50 images leave open.
+    // A deviation of 4 images over 3 seeds, and the uncertainty of 50 images.
     const { value = 0, high = 0 } = baseline.measures.clean ?? {};
     assert.ok(high - value > 0.09 && high - value < 0.25, `${high - value}`);
 
@@ -460,7 +460,7 @@ describe('the study of what came after', () => {
     assert.match(corruptionFindings(laboratoryOf(lost)).text, /Fewer:\*\* none\. \*\*More:\*\* JSD/);
   });
 
-  it('calls nothing sure of one seed, and nothing computed without a control', () => {
+  it('calls nothing certain with one seed, and nothing computed without a control', () => {
     const results = resultsOf(({ method }) => (method.kind === 'JSD' ? 40 : 10));
     assert.match(
       corruptionFindings(laboratoryOf(results)).text,
@@ -471,7 +471,7 @@ describe('the study of what came after', () => {
     assert.deepEqual(corruptedTreatments(laboratoryOf(new Map())), []);
   });
 
-  it('waits for all fifteen', () => {
+  it('waits for all fifteen corruptions', () => {
     const results = resultsOf(() => 10);
     const [, [id, { record, rows }]] = [...results];
     results.set(id, { record, rows: rows.filter(({ distortion }) => distortion !== 'snow') });
@@ -480,7 +480,7 @@ describe('the study of what came after', () => {
 });
 
 describe('the figure of certified accuracy', () => {
-  it('falls behind the radius of each image', () => {
+  it('falls beyond the radius of each image', () => {
     const certificates: Certificate[] = [
       { label: 0, answer: 0, radius: 0.5 },
       { label: 0, answer: 0, radius: 0.2 },
@@ -494,7 +494,7 @@ describe('the figure of certified accuracy', () => {
     ]);
     type Curve = { x: number[]; y: number[]; line: { shape: string } };
     const [{ x, y, line }, never] = [2, 5].map((at) => figure.payload.data[at] as unknown as Curve);
-    assert.deepEqual(x, [0, 0.2, 0.5, 0.5, 0.5]); // the wrong answer's radius is none
+    assert.deepEqual(x, [0, 0.2, 0.5, 0.5, 0.5]); // a wrong prediction has no radius
     assert.deepEqual(y, [50, 50, 25, 0, 0]);
     assert.equal(line.shape, 'vh');
     assert.deepEqual([never.x.at(-1), never.y.at(-1)], [0.5, 0]);

@@ -1,4 +1,4 @@
-/** The claims of the text over runs made up so that they are borne out, and each of them contradicted. */
+/** The claims of the text, checked on made-up runs in which they all hold, and in which each is contradicted. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -37,9 +37,9 @@ const { test: IMAGES } = preset.dataset;
 interface Cell {
   /** `baseline`, `DA`, `DA20`, `ST`, `ST-sym`, `AT`. */
   readonly method: string;
-  /** Name of the training distortion, `''` for the baseline's. */
+  /** Name of the training distortion, `''` for the baseline. */
   readonly training: string;
-  /** How strong it is: place in the training grid, 0 (the weakest) to 1. */
+  /** Its strength, as the place in the training grid: 0 (the weakest) to 1. */
   readonly level: number;
   readonly p: number;
   readonly alpha: number;
@@ -48,7 +48,7 @@ interface Cell {
   readonly seed: number;
 }
 
-/** How far a run is above the baseline, in accuracy. */
+/** How far a run is above the baseline: a difference of accuracies, in -1..1. */
 type World = (cell: Cell) => number;
 
 function cellOf({ method, distortion, epochs, seed }: RunSpec, test: string, strength: Strength): Cell {
@@ -69,13 +69,13 @@ function cellOf({ method, distortion, epochs, seed }: RunSpec, test: string, str
   };
 }
 
-/** A run's luck at a test strength: up to a fifth of a point to either side. */
+/** A run's random deviation at a test strength: at most a fifth of a point. */
 function luck(id: string, distortion: string, strength: Strength): number {
   const [bits] = hashSeed(0, id, distortion, JSON.stringify(strength));
   return ((bits >>> 0) / 2 ** 32 - 0.5) * 0.004;
 }
 
-/** Every network finds the same images hard: the more it gets right, the more of one order of the images. */
+/** All networks find the same images hard: a network that gets n right gets the first n of one fixed order. */
 const answersOf = new Map<number, string>();
 function nested(correct: number): string {
   const known = answersOf.get(correct);
@@ -85,7 +85,7 @@ function nested(correct: number): string {
   return answers;
 }
 
-/** Runs as they would be on disk. */
+/** Makes runs as they would be on disk. */
 function resultsOf(world: World, of: readonly Job[] = jobs): Map<string, RunResult> {
   return new Map(
     of.map(({ id, spec, tests }) => {
@@ -125,10 +125,10 @@ function resultsOf(world: World, of: readonly Job[] = jobs): Map<string, RunResu
 
 const NOISE = ['gaussian-noise', 'jpeg', 'thumbnail', 'fgsm'];
 const isNoise = (name: string) => NOISE.includes(name);
-/** Between the practical and the extreme ε, and beyond. */
+/** Whether ε is between the practical and the extreme one, or beyond. */
 const isStrongAttack = (epsilon: number) => epsilon >= 0.01;
 
-/** The results as the paper tells them. */
+/** The results as the paper reports them. */
 const paper: World = (cell) => {
   const { method, training, test, strength, level, p, alpha } = cell;
   const isCross = training !== 'rotation+gaussian-noise' && isNoise(training) !== isNoise(test);
@@ -179,7 +179,7 @@ const memory = (stability: number): MemoryMeasurement => ({
   ],
 });
 
-/** For each claim, what would contradict it: how far some runs are above the baseline instead. */
+/** For each claim, a contradicting result: how far some runs are above the baseline instead. */
 const otherwise: Readonly<Record<number, (cell: Cell) => number | undefined>> = {
   1: ({ method, training, p }) =>
     method === 'DA' && training === 'gaussian-noise' && p === 1 ? 0.25 : undefined,
@@ -256,10 +256,10 @@ const otherwise: Readonly<Record<number, (cell: Cell) => number | undefined>> = 
 
 const of = (results: readonly ClaimResult[], id: number) =>
   results.find((one) => one.id === id) as ClaimResult;
-/** The jobs of a claim's panels. */
+/** Returns the jobs of a claim's panels. */
 function jobsOf({ id, panels: needed }: PaperClaim): readonly Job[] {
   const figures = panels.filter((panel) => needed.includes(panel.id)).map(({ figure }) => figure);
-  if (figures.length === 0) return []; // memory
+  if (figures.length === 0) return []; // a claim about memory
   const plan = planJobs([...new Set(figures)], { preset: 'laptop', seeds: [0, 1, 2] });
   const names = new Set(plan.map((job) => job.id));
   const isJpeg = (job: Job) => [8, 9, 23].includes(id) && job.spec.distortion?.name === 'jpeg';
@@ -284,13 +284,13 @@ describe('the claims of the text', () => {
 
   for (const claim of claims) {
     const { id, statement } = claim;
-    it(`${id} holds where the results are as told: ${statement}`, () => {
+    it(`${id} holds if the results are as in the paper: ${statement}`, () => {
       const { verdict, differences } = of(told, id);
       assert.equal(verdict, 'holds', JSON.stringify(of(told, id)));
       assert.ok(differences.length >= 1);
     });
 
-    it(`${id} is contradicted where they are otherwise`, () => {
+    it(`${id} is contradicted if they are not`, () => {
       const change = otherwise[id] ?? (() => undefined);
       const results = resultsOf((cell) => change(cell) ?? paper(cell), jobsOf(claim));
       const { verdict, differences } = of(
@@ -302,7 +302,7 @@ describe('the claims of the text', () => {
     });
   }
 
-  it('are not computed without runs, nor with the baseline alone, and say what is missing', () => {
+  it('are not computed without runs or with only the baseline, and say what is missing', () => {
     const baseline = jobs.filter(({ spec }) => spec.method.kind === 'baseline');
     for (const results of [new Map(), resultsOf(paper, baseline)]) {
       for (const { verdict, reason, differences } of checkClaims(preset, results)) {
@@ -326,14 +326,14 @@ describe('the claims of the text', () => {
     );
   });
 
-  it('need no other runs than those of their panels and, where all distortions are asked for, of JPEG', () => {
+  it('need only the runs of their panels and, if all distortions are asked for, of JPEG', () => {
     for (const claim of claims.filter((one) => one.panels.length > 0)) {
       const found = checkClaims(preset, resultsOf(paper, jobsOf(claim)), { only: [claim.id] });
       assert.equal(of(found, claim.id).verdict, 'holds', `claim ${claim.id}`);
     }
   });
 
-  it('over several tests are decided by those of a figure, where a figure asks, and say what all say', () => {
+  it('over several tests are decided by the figure’s tests if a figure asks, and give the verdict over all, too', () => {
     const results = resultsOf((cell) => otherwise[23](cell) ?? paper(cell));
     for (const [id, { record }] of results)
       if (record.spec.distortion?.name === 'thumbnail') results.delete(id);
@@ -350,7 +350,7 @@ describe('the claims of the text', () => {
     assert.match(String(verdictIn('S2c')), /^not computed,Runs are missing in 1 of 1: Thumbnail\./);
   });
 
-  it('over several panels fail by one of them, whatever is missing of the others', () => {
+  it('over several panels fail by one of them, even if others are missing', () => {
     const results = resultsOf((cell) => otherwise[24](cell) ?? paper(cell));
     for (const [id, { record }] of results)
       if (record.spec.distortion?.name === 'thumbnail') results.delete(id);
@@ -371,7 +371,7 @@ describe('the claims of the text', () => {
     assert.match(left.reason ?? '', /tested with Rotation: all 9 settings are missing\.$/);
   });
 
-  it('are undecided where the two are tied, and say what would decide', () => {
+  it('are undecided if the two are tied, and say what would decide', () => {
     const results = resultsOf((cell) =>
       cell.method === 'ST' && cell.training === 'fgsm' ? 0.0003 : paper(cell),
     );
@@ -382,7 +382,7 @@ describe('the claims of the text', () => {
     assert.equal(of(checkClaims(preset, results), 14).verdict, 'holds', 'a tie is not below');
   });
 
-  it('are undecided with one seed alone, since nobody knows what another would do', () => {
+  it('are undecided with only one seed, since the spread of seeds is unknown', () => {
     const one = jobs.filter(({ spec }) => spec.seed === 0);
     const found = checkClaims(preset, resultsOf(paper, one), { memory: memory(500) });
     assert.deepEqual(verdictCounts(found), { holds: 1, contradicted: 0, undecided: 28, 'not computed': 0 });
@@ -390,15 +390,15 @@ describe('the claims of the text', () => {
     assert.equal(of(found, 1).differences[0].low, undefined);
   });
 
-  it('are undecided while of the second seed the baseline alone is there', () => {
+  it('are undecided while the second seed has only a baseline', () => {
     const begun = jobs.filter(({ spec: { seed, method } }) => seed === 0 || method.kind === 'baseline');
     const found = checkClaims(preset, resultsOf(paper, begun), { memory: memory(500) });
     assert.deepEqual(verdictCounts(found), { holds: 1, contradicted: 0, undecided: 28, 'not computed': 0 });
     assert.match(of(found, 1).wouldDecide ?? '', /second seed/);
   });
 
-  it('count the spread of the seeds', () => {
-    /** ST trained with Gauss, under FGSM: the same mean, and a spread of the seeds. */
+  it('take the spread of the seeds into account', () => {
+    /** Makes ST trained with Gaussian noise, under FGSM, with a fixed mean and this spread of the seeds. */
     const verdictAt = (spread: number) => {
       const world: World = (cell) =>
         cell.method === 'ST' && cell.training === 'gaussian-noise' && cell.test === 'fgsm'
@@ -413,7 +413,7 @@ describe('the claims of the text', () => {
   });
 
   it('choose by the seeds that all settings have: one lucky seed is not better than three', () => {
-    /** DA with p=1: at σ=0.0464, with three seeds, the first the best; at σ=1, with one, in between. */
+    /** DA with p=1: at σ=0.0464 three seeds, of which the first is the best; at σ=1 one seed, in between. */
     const world: World = (cell) => {
       if (cell.method !== 'DA' || cell.training !== 'gaussian-noise') return paper(cell);
       if (cell.level > 0.3 && cell.level < 0.4) return cell.p === 1 && cell.seed === 0 ? 0.05 : 0.03;
@@ -424,8 +424,8 @@ describe('the claims of the text', () => {
     assert.deepEqual(difference.seeds, [0, 1, 2]);
   });
 
-  it('compare many runs: what luck does to one of them is no contradiction', () => {
-    // One run of many is below by as much as would count if it were the only one.
+  it('that compare many runs are not contradicted by the bad luck of one', () => {
+    // One of many runs is below by a difference that would count if it were the only run.
     const below = (cell: Cell) =>
       cell.method === 'ST' &&
       cell.training === 'fgsm' &&
@@ -442,8 +442,8 @@ describe('the claims of the text', () => {
     assert.equal(verdict(-0.08), 'contradicted');
   });
 
-  it('hold by their average only while no strength by itself is surely otherwise', () => {
-    // ST trained with Gauss, under FGSM: above the baseline on average, and at the last strength lower and lower.
+  it('hold by their average only while no single strength significantly contradicts them', () => {
+    // ST trained with Gaussian noise, under FGSM: above the baseline on average, but lower and lower at the last strength.
     const runs = jobsOf(claims[14]).filter(
       ({ spec: { distortion, method } }) => method.kind !== 'AT' && distortion?.name !== 'fgsm',
     );
@@ -465,7 +465,7 @@ describe('the claims of the text', () => {
     assert.match(open.wouldDecide ?? '', /seeds$/);
   });
 
-  it('are decided by the last difference that must come to lie inside, or by the first outside', () => {
+  it('would be decided by the last difference to come inside, or by the first outside', () => {
     const runs = jobsOf(claims[6]);
     const seedsFor = (...gains: readonly (readonly [quality: number, gain: number])[]) => {
       const world: World = (cell) => {
@@ -491,7 +491,7 @@ describe('the claims of the text', () => {
     assert.equal(seedsFor(near, nearer, outside, farther), seedsFor(farther));
   });
 
-  it('that contain no divergence do not depend on how it is read', () => {
+  it('that involve no divergence do not depend on its reading', () => {
     const runs = [1, 5, 13].flatMap((at) => jobsOf(claims[at]));
     const summed = runs
       .filter(({ spec: { method } }) => method.kind === 'ST')
@@ -508,7 +508,7 @@ describe('the claims of the text', () => {
     assert.notDeepEqual(of(printed, 14).differences, of(averaged, 14).differences);
   });
 
-  it('come out the same whatever the order of the results', () => {
+  it('do not depend on the order of the results', () => {
     const entries = [...resultsOf((cell) => otherwise[8](cell) ?? otherwise[26](cell) ?? paper(cell))];
     const expected = checkClaims(preset, new Map(entries)).map(({ id, verdict }) => [id, verdict]);
     const anyOrder = fc.shuffledSubarray(entries, { minLength: entries.length });
@@ -555,7 +555,7 @@ describe('the claims of the text', () => {
 });
 
 describe('the picture of the claims', () => {
-  it('has every difference in its place, in the look of its verdict; what has none is said', async () => {
+  it('has every difference in its place, in the style of its verdict, and says which claims have none', async () => {
     const some = jobs.filter(({ spec: { method } }) => method.kind !== 'AT');
     const results = resultsOf((cell) => otherwise[2](cell) ?? paper(cell), some);
     const found = checkClaims(preset, results, { memory: memory(500) });
@@ -577,7 +577,7 @@ describe('the picture of the claims', () => {
 describe('the finding of a panel', () => {
   const panel = panels.find(({ id }) => id === '2a') ?? assert.fail();
   const textOf = (...given: Parameters<typeof findingOf>) => findingOf(...given) ?? assert.fail();
-  /** What ST and DA trained with FGSM gain under it, at every strength. */
+  /** The finding when ST and DA trained with FGSM gain this much under it, at every strength. */
   const told = (stability: number, augmented = 0.03) =>
     textOf(
       panel,
@@ -599,7 +599,7 @@ describe('the finding of a panel', () => {
     assert.match(text, /None of the \d+ settings surely loses accuracy on clean pictures\./);
   });
 
-  it('says who is best at a strong distortion, whoever is at the practical one', () => {
+  it('says who is best at a strong distortion, whoever is best at the practical one', () => {
     const text = textOf(
       panel,
       preset,
@@ -653,14 +653,14 @@ describe('statistics', () => {
   const variance = { images: 1e-4 / 2, seeds: 1e-4 / 2 };
   const found = { value: 0.02, seeds: [0, 1, 2], images: 5000, variance, freedom: 1e6 };
 
-  it('an interval is the normal one where many degrees of freedom are, and wider where few', () => {
+  it('an interval is the normal one with many degrees of freedom, and wider with few', () => {
     const { low, high, pHolds } = decide(found, [0, Number.POSITIVE_INFINITY]);
     assert.ok(Math.abs(low - (0.02 - 0.0196)) < 1e-5 && Math.abs(high - (0.02 + 0.0196)) < 1e-5);
     assert.ok(Math.abs(pHolds - 0.02275) < 1e-5, 'two deviations above 0');
-    assert.ok(decide({ ...found, freedom: 4 }, [0, 1]).low < 0); // t(4) has 2.776
+    assert.ok(decide({ ...found, freedom: 4 }, [0, 1]).low < 0); // the quantile of t(4) is 2.776
   });
 
-  it('inside a margin, outside of it, on neither side', () => {
+  it('a difference is inside a margin, outside of it, or neither', () => {
     const inside = decide({ ...found, value: 0, variance: { images: 1e-6, seeds: 1e-6 } }, [-0.01, 0.01]);
     assert.ok(inside.pHolds < 1e-6 && inside.pBroken > 0.99);
     const outside = decide({ ...found, value: 0.05 }, [-0.01, 0.01]);
@@ -669,13 +669,13 @@ describe('statistics', () => {
     assert.ok(open.pHolds > 0.025 && open.pBroken > 0.025);
   });
 
-  it('Holm: from the surest on, each against the level over what is left', () => {
+  it('Holm: in order of certainty, each against the level divided by the number left', () => {
     assert.deepEqual(holm([0.02, 0.001, 0.3]), [false, true, false]);
     assert.deepEqual(holm([0.012, 0.001, 0.024]), [true, true, true]);
     assert.deepEqual(holm([]), []);
   });
 
-  it('a deviation over seeds is what is left when settings and seeds have had their means', () => {
+  it('a deviation over seeds is what is left once the means of settings and seeds are removed', () => {
     const runs = jobs.filter(({ spec }) => ['baseline', 'control', 'DA'].includes(spec.method.kind));
     const shared = new SeedDeviations(resultsOf((cell) => 0.05 * cell.seed, runs)).of(
       'rotation',
@@ -692,8 +692,8 @@ describe('statistics', () => {
     );
   });
 
-  it('a deviation taken from other strengths of the same runs is known no better than that of one strength', () => {
-    // Three settings with two seeds each: two degrees of freedom, at however many strengths they were tested.
+  it('a deviation from other strengths of the same runs is known no better than from one strength', () => {
+    // Three settings with two seeds each have two degrees of freedom, however many strengths were tested.
     const few = jobs.filter(
       ({ spec: { method, seed } }) => seed < 2 && ['baseline', 'control'].includes(method.kind),
     );
@@ -705,7 +705,7 @@ describe('statistics', () => {
     assert.equal(freedom, 2);
   });
 
-  it('a deviation of a mean over strengths is that of the mean, be luck the same at all of them or not', () => {
+  it('a deviation of a mean over strengths is that of the mean, whether or not strengths deviate together', () => {
     const luckOf = (...parts: readonly (string | number)[]) => 1e-10 * (hashSeed(0, ...parts)[0] % 1e9);
     const runs = jobs.filter(({ spec }) => ['baseline', 'control', 'DA'].includes(spec.method.kind));
     const mean = new Map([5, 30, 60, 90].map((strength) => [strength, 1 / 4]));
@@ -721,7 +721,7 @@ describe('statistics', () => {
     assert.ok(Math.abs(other - 1 / 4) < 0.1, `${other}`);
   });
 
-  it('of one preset are not those of another whose runs lie in the same store', () => {
+  it('deviations of one preset ignore the runs of another in the same store', () => {
     const results = resultsOf(paper, jobsOf(claims[1]));
     const erratic: Results = new Map(
       [...results].map(([id, { record, rows }]) => {
@@ -740,7 +740,7 @@ describe('statistics', () => {
 });
 
 describe('the memory of a training step', () => {
-  it('ships as it was measured, and bears out claim 29', () => {
+  it('ships as it was measured, and supports claim 29', () => {
     const shipped = memoryOf('laptop');
     assert.ok(shipped);
     assert.equal(of(checkClaims(preset, new Map(), { memory: shipped }), 29).verdict, 'holds');

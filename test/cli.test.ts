@@ -1,4 +1,4 @@
-/** The command line as a user has it: processes, their output, their exit codes. */
+/** The command line as users run it: processes, their output, their exit codes. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -43,7 +43,7 @@ const smoke = ['--preset', 'smoke', '--store', store];
 
 const start = (...args: string[]) => startIn(root, ...args);
 
-/** The command line of a project, as it was built last; the project may be a copy of this one. */
+/** Starts the compiled command line of a project, which may be a copy of this one. */
 function startIn(project: string, ...args: string[]) {
   const child = spawn(process.execPath, [join(project, 'dist', 'cli', 'main.js'), ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -59,14 +59,14 @@ function startIn(project: string, ...args: string[]) {
 
 const call = (...args: string[]) => start(...args).ended;
 
-/** What a command prints with --json; it must have succeeded. */
+/** Runs a command with --json, which must succeed. @returns what it prints */
 async function json(...args: string[]) {
   const { out, err, code } = await call(...args, '--json');
   assert.equal(code, 0, err);
   return JSON.parse(out);
 }
 
-/** A command that must fail with a sentence and a cure, and without a stack. @returns what it says */
+/** Runs a command that must fail with a sentence and a cure, without a stack. @returns what it says */
 async function refused(...args: string[]): Promise<string> {
   const { out, err, code } = await call(...args);
   assert.equal(code, 1, `${args.join(' ')}\n${err}`);
@@ -76,19 +76,19 @@ async function refused(...args: string[]): Promise<string> {
 }
 
 const newFolder = () => mkdtempSync(join(folder, 'x-'));
-/** A plain file, where a folder is expected. */
+/** Makes a plain file, to be given instead of a folder. */
 function plainFile(): string {
   const file = join(newFolder(), 'file');
   writeFileSync(file, '');
   return file;
 }
 
-// A seed of two digits tells its runs from those of the other tests.
+// A seed of two digits distinguishes these runs from those of the other tests.
 const jobs = planJobs(['fig1a'], { preset: 'smoke', seeds: [12] });
 const whole = () => jobs.filter((job) => isWhole(runs, job)).length;
 
 describe('help and refusals', () => {
-  it('every command has examples and says its exit codes', async () => {
+  it('every command has examples and lists its exit codes', async () => {
     const commands = [
       'run',
       'evaluate',
@@ -112,7 +112,7 @@ describe('help and refusals', () => {
     }
   });
 
-  it('every command that a page tells to type has options that there are', () => {
+  it('every command on a page has only options that exist', () => {
     const notebooks = readdirSync(join(root, 'notebooks')).filter((name) => /\.(ipynb|md)$/.test(name));
     const pages = [
       'README.md',
@@ -210,7 +210,7 @@ describe('help and refusals', () => {
     for (const [args, message] of all) assert.match(await refused(...args), message);
   });
 
-  it('a full disk behind stdout is told in a sentence, and one behind stderr stops nothing', async () => {
+  it('a full disk behind stdout is reported in a sentence, and one behind stderr stops nothing', async () => {
     const into = (...stdio: ('ignore' | 'pipe' | number)[]) =>
       spawn(process.execPath, [join(root, 'dist', 'cli', 'main.js'), 'status', '--preset', 'smoke'], {
         stdio,
@@ -218,7 +218,7 @@ describe('help and refusals', () => {
     const full = openSync('/dev/full', 'w');
     const [noResult, noProgress] = [into('ignore', full, 'pipe'), into('ignore', 'pipe', full)];
     const codes = [noResult, noProgress].map((child) => once(child, 'close').then(([code]) => code));
-    // Read both from the start: Node throws away what nobody reads of a child that has ended.
+    // Read both from the start: Node discards unread output of a child that has ended.
     const [told, result] = await Promise.all(
       [noResult.stderr, noProgress.stdout].map((stream) => text(stream as Readable)),
     );
@@ -246,7 +246,7 @@ describe('help and refusals', () => {
     assert.ok(!existsSync(empty));
   });
 
-  it('a place that cannot be used is named, with what to do', async () => {
+  it('a path that cannot be used is named, with what to do', async () => {
     const file = plainFile();
     for (const where of [file, join(file, 'runs')]) {
       const args = ['--preset', 'smoke', '--store', where];
@@ -291,18 +291,18 @@ describe('a dry run', () => {
     assert.equal(title[0], 'baseline');
     assert.equal(title.filter((one: string) => one.startsWith('AT (ε=')).length, 7);
     assert.equal(toDo.runs, 247);
-    // A step costs three forward passes, so that at a stated rate the hours are those of the images.
+    // A step costs three forward passes, so at a given rate the hours follow from the images.
     assert.ok(Math.abs(toDo.hours * 3600 * 2500 - toDo.images) < 1e-6 * toDo.images);
     // torchvision's resnet18 with 200 classes: 11,279,112 parameters and 9,600 running statistics.
     assert.equal(toDo.diskBytes, 247 * 4 * (11_279_112 + 9_600));
   });
 
-  it('measures the rate where none is given', async () => {
+  it('measures the rate if none is given', async () => {
     const { rate, runs } = await json('sweep', ...smoke, '--figures', 'fig1a', '--seeds', '12', '--dry-run');
     assert.ok(rate.training > 0 && rate.test > rate.training, JSON.stringify(rate));
     assert.ok(rate.device.name.length > 0);
     assert.equal(runs.length, jobs.length);
-    // A step is compiled once for all runs that are alike.
+    // A step is compiled once for all similar runs.
     const starting = runs.filter(
       ({ images, seconds }: { images: number; seconds: number }) =>
         seconds > images / rate.training + rate.startSeconds / 2,
@@ -426,7 +426,7 @@ describe('a reading of the loss, a control', () => {
   });
 });
 
-/** A built data set of noise: squares of 32 px, as many images of each class in each split. */
+/** Builds a data set of noise: squares of 32 px, the same number of images of each class in each split. */
 function builtData(name: string, classNames: readonly string[], seed: number): string {
   const data = newFolder();
   const side = 32;
@@ -440,7 +440,7 @@ function builtData(name: string, classNames: readonly string[], seed: number): s
   return data;
 }
 
-describe('a data set of one’s own', () => {
+describe('a custom data set', () => {
   const own = join(folder, 'own');
   const data = builtData('pets', ['cat', 'dog', 'hamster'], 7);
   const other = builtData('cars', ['fast', 'slow'], 11);
@@ -463,7 +463,7 @@ describe('a data set of one’s own', () => {
     const dry = await json('sweep', ...plan, '--dry-run');
     const stated = ['--figures', 'fig1a', '--dry-run', '--images-per-second', '9'];
     const { toDo } = await json('sweep', '--preset', 'smoke', '--store', newFolder(), ...stated);
-    // Of the last layer, 64 weights and a bias for each of seven classes less; its baseline is whole.
+    // The last layer has 64 weights and a bias less for each of seven classes; the baseline is complete.
     const bytesOf = ({ runs, diskBytes }: { runs: number; diskBytes: number }) => diskBytes / runs;
     assert.equal(bytesOf(toDo) - bytesOf(dry.toDo), 4 * 65 * 7);
     assert.equal(toDo.runs - dry.toDo.runs, 1);
@@ -481,7 +481,7 @@ describe('a data set of one’s own', () => {
     assert.deepEqual([config.dataset, config.classNames], ['pets', ['cat', 'dog', 'hamster']]);
   });
 
-  it('is what pictures from elsewhere are told apart by', async () => {
+  it('has networks that classify pictures from elsewhere', async () => {
     const picture = join(folder, 'a cat.png');
     await sharp({ create: { width: 90, height: 60, channels: 3, background: '#a52' } }).toFile(picture);
     const asked = ['predict', '--run', id, '--store', own, '--data', data, '--pictures', picture];
@@ -496,7 +496,7 @@ describe('a data set of one’s own', () => {
     assert.match(out, new RegExp(`picture +class +probability\n.*${row}.*${row}`));
   });
 
-  it('has answers beside a picture that cannot be read, which is named', async () => {
+  it('has predictions even if one picture cannot be read, which is named', async () => {
     const picture = join(folder, 'a dog.png');
     await sharp({ create: { width: 90, height: 60, channels: 3, background: '#5a2' } }).toFile(picture);
     const pictures = ['--pictures', plainFile(), picture, folder];
@@ -510,7 +510,7 @@ describe('a data set of one’s own', () => {
     assert.match(err, /The picture .*file cannot be read: .*\n.*cannot be read: it is a folder\. Give files/);
   });
 
-  it('is not taken for another: both are named, and how to name the right one', async () => {
+  it('is not mistaken for another: the message names both, and how to give the right one', async () => {
     const both = (here: string) =>
       new RegExp(
         `${id} is of the data set pets \\(.*, but here is ${here} \\(.* classes, .* px\\.\n→ .*--data`,
@@ -522,13 +522,13 @@ describe('a data set of one’s own', () => {
     const out = join(folder, 'not exported');
     assert.match(await refused('export', ...asked, '--out', out, '--data', other), both('cars'));
     assert.ok(!existsSync(out));
-    // What was counted is told without the pictures.
+    // Finished tests are printed without the pictures.
     const counted = ['--distortion', 'gaussian-noise', '--strengths', '0.05'];
     assert.equal((await json('evaluate', ...asked, ...counted)).length, 1);
     assert.match(await refused('run', ...where, '--method', 'baseline', '--data', folder), /→ /);
   });
 
-  it('goes to the children of a sweep by its absolute path', () => {
+  it('is passed to the children of a sweep by its absolute path', () => {
     const [job] = planJobs(['fig1a'], { preset: 'smoke', data: relative(process.cwd(), data) });
     assert.equal(job.data, data);
   });
@@ -540,7 +540,7 @@ describe('a sweep', () => {
   const sweep = ['sweep', ...smoke, ...seeded];
   const status = () => json('status', ...smoke, ...seeded);
 
-  it('work does one job, and nothing where it is whole', async () => {
+  it('`work` does one job, or nothing if that is complete', async () => {
     const file = join(folder, 'job.json');
     writeFileSync(file, JSON.stringify(jobs[1]));
     const first = await call('work', '--store', store, '--job', `@${file}`);
@@ -555,7 +555,7 @@ describe('a sweep', () => {
     assert.doesNotMatch(again.out, /^epoch/m);
   });
 
-  it('is stopped as its terminal is closed, after a checkpoint', async () => {
+  it('stops after a checkpoint when its terminal is closed', async () => {
     const where = newFolder();
     const { child, ended } = start(
       'run',
@@ -577,7 +577,7 @@ describe('a sweep', () => {
     assert.ok(existsSync(join(where, id, 'checkpoint.safetensors')));
   });
 
-  it('ends with 130 at Ctrl-C and says how to go on', async () => {
+  it('ends with 130 at Ctrl-C and says how to resume', async () => {
     const { child, ended } = start(...sweep, '--engine', 'in-process');
     const before = whole();
     while (whole() < before + 2 && child.exitCode === null) await setTimeout(100);
@@ -596,7 +596,7 @@ describe('a sweep', () => {
     assert.ok(told.share > 0 && told.share < 1);
   });
 
-  it('ends with 1 where a run fails, and the others are whole', async () => {
+  it('ends with 1 if a run fails, and completes the others', async () => {
     symlinkSync(join(folder, 'a disk that is not there'), runs.folder(blocked.id));
     const { out, err, code } = await call(...sweep, '--engine', 'local', '--processes', '1', '--json');
     assert.equal(code, 1, err);
@@ -617,7 +617,7 @@ describe('a sweep', () => {
     assert.equal(message, failed[0].message);
   });
 
-  it('goes on to whole, and writes event files', async () => {
+  it('resumes to completion, and writes event files', async () => {
     rmSync(runs.folder(blocked.id));
     const logs = join(folder, 'logs');
     const { code, out, err } = await call(...sweep, '--engine', 'in-process', '--tensorboard', logs);
@@ -665,8 +665,8 @@ describe('a sweep', () => {
   });
 });
 
-describe('what is given up', () => {
-  it('takes with it what starts from it, by every engine', async () => {
+describe('a run that is given up', () => {
+  it('takes the runs that start from it with it, on every engine', async () => {
     const [baseline, ...dependents] = jobs;
     for (const engine of [
       ['--engine', 'in-process'],
@@ -691,7 +691,7 @@ describe('what is given up', () => {
 });
 
 describe('a full disk', () => {
-  it('stops a sweep with one sentence, by every engine, and whatever else writes', async (context) => {
+  it('stops a sweep with one sentence on every engine, and every other command that writes', async (context) => {
     const disk = newFolder();
     await onSmallDisk(context, { folder: disk, size: '1200k' }, async () => {
       for (const engine of ['in-process', 'local']) {
@@ -715,7 +715,7 @@ describe('a full disk', () => {
 });
 
 describe('a store that is mounted read-only', () => {
-  it('is named with what to do', async (context) => {
+  it('is reported with what to do', async (context) => {
     const disk = newFolder();
     await onSmallDisk(context, { folder: disk, size: '20m' }, async () => {
       cpSync(runs.folder(jobs[0].id), join(disk, jobs[0].id), { recursive: true });
@@ -734,7 +734,7 @@ describe('a store that is mounted read-only', () => {
   });
 });
 
-describe('a reader who has enough', () => {
+describe('a reader that closes the pipe', () => {
   it('does not end the work', async () => {
     const out = join(folder, 'figures for nobody');
     const args = ['figures', ...smoke, '--figures', 'fig1a,supplement-1', '--out', out, '--no-html'];
@@ -774,7 +774,7 @@ describe('damaged files', () => {
     writeFileSync(file('weights.safetensors'), whole);
   });
 
-  it('a record is named, and hides no other run', async () => {
+  it('a damaged record is named, and hides no other run', async () => {
     const whole = readFileSync(file('record.json'), 'utf8');
     const { history: _, ...withoutHistory } = JSON.parse(whole);
     const broken: [string, RegExp][] = [
@@ -826,7 +826,7 @@ describe('damaged files', () => {
 });
 
 describe('results that ship', () => {
-  /** A copy of the project with which the runs of this file's store ship. */
+  /** Makes a copy of the project that ships the runs of this file's store. */
   function shippingProject(): string {
     const project = newFolder();
     for (const name of ['dist', 'package.json']) {
@@ -858,7 +858,7 @@ describe('results that ship', () => {
     assert.match((await call('run', '--help')).out, new RegExp(first));
   });
 
-  it('are found by their id, and trained where their weights are needed', async () => {
+  it('are found by their id, and trained if their weights are needed', async () => {
     const project = shippingProject();
     const empty = join(project, 'runs');
     const [{ id: baseline }, { id, title, spec }] = jobs.filter(
@@ -879,7 +879,7 @@ describe('results that ship', () => {
     assert.ok(!existsSync(empty), 'nothing is trained for that');
 
     const out = join(project, 'exported');
-    mkdirSync(join(empty, id), { recursive: true }); // begun here, and not finished
+    mkdirSync(join(empty, id), { recursive: true }); // as if begun here and not finished
     const refusal = await shipped('export', '--run', id, '--out', out);
     assert.equal(refusal.code, 1);
     const command = /the project, without its weights\.\n→ .*stability-training (run --retrain .*)/;
@@ -913,7 +913,7 @@ describe('results that ship', () => {
   });
 });
 
-/** The records of an event file, each with its length before it and checksums around it. */
+/** Parses the records of an event file, each preceded by its length and enclosed by checksums. */
 function tfRecords(file: Buffer): Buffer[] {
   const records = [];
   let at = 0;

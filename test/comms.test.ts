@@ -35,7 +35,7 @@ async function value(code: string): Promise<string> {
   return outputs.find(({ type }) => type === 'execute_result')?.content.data['text/plain'];
 }
 
-/** Runs a cell that opens a comm. */
+/** Runs a cell that opens a comm. @returns the cell, the comm and its message */
 async function opened(code: string): Promise<{ cell: string; comm_id: string; message: Message }> {
   const { id, outputs } = await run(code);
   const message = outputs.findLast(({ type }) => type === 'comm_open');
@@ -43,7 +43,7 @@ async function opened(code: string): Promise<{ cell: string; comm_id: string; me
   return { cell: id, comm_id: message.content.comm_id, message };
 }
 
-/** What the kernel has sent over a comm. */
+/** Returns what the kernel has sent over a comm. */
 function said(comm_id: string, client: KernelClient = kernel): Message[] {
   return client.messages.filter(({ type, content }) => type === 'comm_msg' && content.comm_id === comm_id);
 }
@@ -84,7 +84,7 @@ comm.onClose((data) => console.log('closed', data));`);
     const [answer] = said(comm_id);
     assert.deepEqual([answer?.parent, answer?.content.data], [id, { sum: 70_002 }]);
     assert.deepEqual(answer?.buffers, [Buffer.from([0, 255]), Buffer.alloc(70_000, 'x')]);
-    // What a handler shows stands under the cell, not under the message.
+    // Output of a handler appears under the cell, not under the message.
     await under(cell, ({ content }) => content.text === 'heard { a: 1 }\n');
 
     await kernel.send('comm_close', { comm_id, data: { by: 'page' } });
@@ -99,8 +99,8 @@ comm.onClose((data) => console.log('closed', data));`);
     assert.deepEqual(closes, [{ comm_id: second.comm_id, data: { by: 'cell' } }]);
   });
 
-  test('is opened by a front end where a cell takes its target, else closed', async () => {
-    // The comm comes behind the cell that it waits for.
+  test('is opened by a front end if a cell registers its target, else closed', async () => {
+    // The comm is sent after the cell that it waits for.
     const cell = await kernel.sendCell(
       "await new Promise((go) => setTimeout(go, 300)); nb.onCommOpen('echo', (comm, data) => { comm.send(data); comm.onMessage((more) => comm.send(more)); });",
     );
@@ -118,7 +118,7 @@ comm.onClose((data) => console.log('closed', data));`);
     );
   });
 
-  test('is talked over on the control channel, too', async () => {
+  test('takes messages on the control channel, too', async () => {
     const { comm_id } = await opened(
       "const steered = nb.openComm('steered'); steered.onMessage(() => steered.send({ here: true }));",
     );
@@ -128,7 +128,7 @@ comm.onClose((data) => console.log('closed', data));`);
     await kernel.message(({ content }) => content.comm_id === comm_id && content.data.here);
   });
 
-  test('shows under its cell what its handlers throw, at once and later', async () => {
+  test('shows what its handlers throw under its cell, at once and later', async () => {
     const { cell, comm_id } = await opened(`
 const faulty = nb.openComm('faulty');
 faulty.onMessage(async ({ wait }) => {
@@ -146,7 +146,7 @@ faulty.onMessage(async ({ wait }) => {
     }
   });
 
-  test('is answered while a cell waits, which stays busy', async () => {
+  test('answers while a cell waits, and the cell stays busy', async () => {
     const { comm_id } = await opened(
       "const quick = nb.openComm('quick'); quick.onMessage((data) => quick.send(data));",
     );
@@ -164,7 +164,7 @@ faulty.onMessage(async ({ wait }) => {
     assert.equal((await kernel.answered(cell)).reply.status, 'ok');
   });
 
-  test('goes on when its cell was interrupted; its handlers stop when they are', async () => {
+  test('survives an interrupt of its cell; its handlers stop when they are interrupted', async () => {
     const { cell, comm_id } = await opened(`
 const held = nb.openComm('held');
 held.onMessage(({ loop, compute }) => {
@@ -174,7 +174,7 @@ held.onMessage(({ loop, compute }) => {
 });`);
     const waiting = await kernel.sendCell('await new Promise(() => {})');
     await under(waiting, ({ type }) => type === 'execute_input');
-    // A loop, and what only V8 itself breaks off, beside a cell that waits.
+    // A loop, and a computation that only V8 can stop, while a cell waits.
     for (const data of [{ loop: true }, { compute: true }]) {
       const id = await to(comm_id, data);
       await kernel.message(({ type, parent }) => type === 'status' && parent === id);
@@ -192,7 +192,7 @@ held.onMessage(({ loop, compute }) => {
 
 describe('a widget', () => {
   const stateOf = (message: Message | undefined) => message?.content.data.state;
-  /** The models that a cell opens, by name. */
+  /** Runs a cell, and returns the models that it opens, by name. */
   async function models(code: string): Promise<{
     cell: string;
     ids: Record<string, string>;
@@ -219,7 +219,7 @@ describe('a widget', () => {
   const update = (comm_id: string, state: object, client: KernelClient = kernel) =>
     to(comm_id, { method: 'update', state, buffer_paths: [] }, client);
 
-  test('is a model of ipywidgets, shown as such and in words', async () => {
+  test('is a model of ipywidgets, shown as a widget and as text', async () => {
     const { outputs, ids, states } = await models(
       "const sigma = nb.slider('σ', { min: 0, max: 0.5, step: 0.05, value: 0.1 }); sigma",
     );
@@ -246,11 +246,11 @@ describe('a widget', () => {
         model_id: ids.FloatSlider,
       },
     });
-    // Shown again it is the same model.
+    // Shown again, it is the same model.
     assert.deepEqual((await models('sigma')).ids, {});
   });
 
-  test('moves with the front end, echoes it to all, and tells its state to who asks', async () => {
+  test('follows the front end, echoes changes to all clients, and sends its state on request', async () => {
     const { cell, ids } = await models(
       "const depth = nb.slider('depth', { min: 0, max: 1, step: 0.05 }).onChange((to) => console.log('depth', to)); depth",
     );
@@ -264,7 +264,7 @@ describe('a widget', () => {
     );
     const setting = await run('depth.value = 0.5;');
     assert.deepEqual([said(id)[1]?.content.data.method, stateOf(said(id)[1])], ['update', { value: 0.5 }]);
-    // Set from code it calls the handler, too.
+    // Setting it from code calls the handler, too.
     assert.equal(setting.stdout, 'depth 0.5\n');
 
     const asked = await to(id, { method: 'request_state' });
@@ -289,7 +289,7 @@ describe('a widget', () => {
     }
   });
 
-  test('calls its handler one at a time, with the newest value alone', async () => {
+  test('calls its handler one at a time, with only the newest value', async () => {
     const { ids } = await models(`
 const seen: number[] = []; let atWork = 0, most = 0;
 const drag = nb.slider('drag', { min: 0, max: 100, step: 1 }).onChange(async (to) => {
@@ -306,7 +306,7 @@ drag`);
     assert.deepEqual([first, last, most], [1, 40, 1]);
   });
 
-  test('is drawn for within one step of a training, however often its handler awaits', async () => {
+  test('is redrawn within one step of a training, however often its handler awaits', async () => {
     const { ids } = await models(`
 let step = 0;
 const drawn: string[] = [];
@@ -340,7 +340,7 @@ await train();`);
     }
   });
 
-  test('a handler that fails where code has set the value is told, too', async () => {
+  test('a handler that fails after code has set the value is reported, too', async () => {
     const { cell } = await models(
       "const set = nb.slider('set', { min: 0, max: 9 }).onChange((to) => { throw new Error('code ' + to); }); set.value = 3; set",
     );
@@ -362,7 +362,7 @@ for (const control of [colour, big, again]) await nb.display(control);`);
     await under(cell, ({ content }) => content.text === 'clicked green false\n');
   });
 
-  test('interact redraws in place while another cell trains; a page that came later is drawn for, too', async () => {
+  test('interact redraws in place while another cell trains, also for a page that connected later', async () => {
     const { cell, ids, outputs, states } = await models(`
 await nb.interact({ size: nb.slider('size', { min: 1, max: 9, step: 1 }), dark: nb.checkbox('dark') }, ({ size, dark }) => ({
   [Symbol.for('Jupyter.mimebundle')]: () => ({ 'image/svg+xml': '<svg/>', 'application/vnd.plotly.v1+json': {}, 'text/plain': size + ' ' + dark }),
@@ -399,7 +399,7 @@ await nb.interact({ size: nb.slider('size', { min: 1, max: 9, step: 1 }), dark: 
       await drawn('4 true');
       const there = await page.message(({ content }) => content.comm_id === ids.Output);
       assert.equal(stateOf(there).outputs[0].data['text/plain'], '4 true');
-      // Moved where it was run, it is drawn there alone.
+      // Moved in the page that ran it, it is redrawn only there.
       await update(ids.Checkbox as string, { value: false });
       await page.message(
         (message) => message.content.comm_id === ids.Output && stateOf(message).outputs.length === 0,

@@ -1,4 +1,4 @@
-/** The corruptions of the benchmarks: against imagecorruptions and the published scripts, their promises as properties. */
+/** The corruptions of the benchmarks, compared with imagecorruptions and the published scripts; their promises as properties. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Corruption, corruptions, distortionNamed, type Strength } from '../lib/distortions';
@@ -25,7 +25,7 @@ interface Moments {
 
 const photoOf = (side: number) => arrays.get(`photo-${side}`) as Uint8Array;
 
-/** The photograph, so many times, 0..1. */
+/** Makes `count` copies of the photograph, values 0..1. */
 const crops = (side: number, count: number) =>
   tf
     .tensor(Float32Array.from(photoOf(side)), [1, side, side, 3])
@@ -55,7 +55,7 @@ function corrupt(
   });
 }
 
-/** Values of images as bytes, as the benchmarks store them: cut off, not rounded, but where Pillow made them. */
+/** Values of images as bytes, as the benchmarks store them: truncated, not rounded, except where Pillow made them. */
 const bytesOf = (images: Tensor, rounding = 1e-3) => images.mul(255).add(rounding).floor();
 
 describe('the corruptions', () => {
@@ -80,7 +80,7 @@ describe('the corruptions', () => {
     assert.deepEqual([8, 28, 45, 46, 56, 119, 120, 512].map(first), [1, 1, 1, 6, 6, 6, 11, 11]);
   });
 
-  it('are made of the smallest pictures, too', () => {
+  it('work on the smallest pictures, too', () => {
     for (const corruption of corruptions) {
       tf.tidy(() => {
         const images = tf.image.resizeBilinear(crops(64, 1), [7, 7]) as Tensor4D;
@@ -100,7 +100,7 @@ describe('the corruptions', () => {
           assert.ok(result.min().dataSync()[0] >= 0 && result.max().dataSync()[0] <= 1);
           const changes = result.sub(images).abs().mean([1, 2, 3]).reshape([6, 3]).mean(1).dataSync();
           assert.equal(changes[0], 0);
-          // Of the elastic transform the published constants move pixels less, but bend more, the more severe it is.
+          // With the published constants, a more severe elastic transform moves pixels less, but bends more.
           const most = corruption.name === 'elastic-transform' ? Number.POSITIVE_INFINITY : changes[5];
           assert.ok(most > changes[1] && changes[1] > 0, `changes ${changes}`);
         });
@@ -129,7 +129,7 @@ describe('the corruptions', () => {
       });
     });
 
-    it(`${corruption.name}: compiled as eager`, () => {
+    it(`${corruption.name}: the same compiled and eager`, () => {
       const step = compile(({ images, severities, seeds }: Record<string, Tensor>) => ({
         result: corruption.apply({
           squares: images as Tensor4D,
@@ -161,7 +161,7 @@ describe('against imagecorruptions and the published scripts', () => {
   const named = (name: string) => distortionNamed(name) as Corruption;
   const deterministic = [...arrays.keys()].filter((key) => /-\d+$/.test(key) && !key.startsWith('photo-'));
 
-  /** Of 255 on average: Pillow rounds to bytes between its two passes; sharp's libjpeg need not be Pillow's. */
+  /** Mean differences of 255: Pillow rounds to bytes between its two passes; sharp's libjpeg may differ from Pillow's. */
   const limits: Readonly<Record<string, number>> = { pixelate: 0.5, 'jpeg-compression': 1.5 };
 
   for (const key of deterministic) {
@@ -199,19 +199,19 @@ describe('against imagecorruptions and the published scripts', () => {
     }
   });
 
-  /** Parts by which mean, deviation and change, and by which the roughness may differ between 8 draws and 16 others. */
+  /** Relative differences allowed between 8 draws and 16 others: of mean, deviation and change, and of roughness. */
   const tolerances: Readonly<Record<string, readonly [number, number]>> = {
     'gaussian-noise-c': [0.03, 0.03],
     'shot-noise': [0.03, 0.03],
     'impulse-noise': [0.08, 0.03],
     'glass-blur': [0.05, 0.05],
-    'motion-blur': [0.1, 0.2], // of the angles
+    'motion-blur': [0.1, 0.2], // angles vary
     snow: [0.06, 0.06],
-    frost: [0.35, 0.2], // another texture: as light and about as rough
-    fog: [0.25, 0.06], // of where the clouds are
+    frost: [0.35, 0.2], // another texture, as light and about as rough
+    fog: [0.25, 0.06], // the places of clouds vary
     'elastic-transform': [0.15, 0.3],
     'speckle-noise': [0.03, 0.03],
-    spatter: [0.6, 0.08], // a drop is as light as the lightest one lets it be; Canny's edges are not ours
+    spatter: [0.6, 0.08], // a drop's lightness depends on the lightest one; Canny's edges differ from ours
   };
   const random = [...new Set(Object.keys(moments).map((key) => key.replace(/-\d+-\d$/, '')))];
   for (const name of random) {
@@ -255,7 +255,7 @@ describe('against imagecorruptions and the published scripts', () => {
   }
 });
 
-/** What was found, for the parity table: SHOW=1. */
+/** Prints what was found, for the parity table, if SHOW=1. */
 function report(...what: readonly (string | number)[]): void {
   if (process.env.SHOW) console.log('#', ...what);
 }

@@ -1,4 +1,4 @@
-/** The dashboard of a sweep: in a terminal, in a notebook beside the process that works, and what it reckons. */
+/** The dashboard of a sweep: in a terminal, in a notebook beside the process that works, and its estimates. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -22,7 +22,7 @@ describe('the time to go', () => {
   const jobs = planJobs(['fig1b'], plan);
   const now = new Date('2026-01-02T12:00:00Z');
   const ago = (minutes: number) => new Date(now.getTime() - 60_000 * minutes);
-  /** The first jobs whole, ended so many minutes ago each; the next one runs. */
+  /** A status whose first jobs are finished, each this many minutes ago, and whose next `running` jobs run. */
   const status = (ends: readonly number[], running = 1): SweepStatus => ({
     jobs: jobs.map((job, index): JobStatus => {
       const isWhole = index < ends.length;
@@ -34,7 +34,7 @@ describe('the time to go', () => {
     share: 0,
   });
 
-  it('is that at the pace of the last ends', () => {
+  it('follows the pace of the last jobs', () => {
     const seconds = remainingSeconds(status([8, 6, 4, 2]), now);
     assert.equal(
       Math.round(seconds ?? 0),
@@ -50,7 +50,7 @@ describe('the time to go', () => {
     );
   });
 
-  it('takes runs that end in pairs for no pauses', () => {
+  it('does not take the gaps between pairs of runs for pauses', () => {
     const seconds = remainingSeconds(status([17, 16.9, 9, 8.9, 1, 0.9]), now);
     assert.equal(
       Math.round(seconds ?? 0),
@@ -58,7 +58,7 @@ describe('the time to go', () => {
     );
   });
 
-  it('is not told where all ends lie before a pause', () => {
+  it('is not given if all jobs ended before a pause', () => {
     const { jobs: all, ...rest } = status([908, 906, 904, 902]);
     const begun = (minutes: number) =>
       all.map((each) => (each.state === 'running' ? { ...each, begun: ago(minutes) } : each));
@@ -66,12 +66,12 @@ describe('the time to go', () => {
     assert.notEqual(remainingSeconds({ ...rest, jobs: begun(901) }, now), undefined);
   });
 
-  it('is not told before there are two ends, or while nobody works', () => {
+  it('is not given before two jobs have ended, or while nobody works', () => {
     assert.equal(remainingSeconds(status([2]), now), undefined);
     assert.equal(remainingSeconds(status([4, 2], 0), now), undefined);
   });
 
-  it('stands in the picture, with who does what', () => {
+  it('is in the picture, with who does what', () => {
     const { jobs: all, ...rest } = status([8, 6, 4, 2], 2);
     const owner = { process: 77, here: false, seen: now };
     const [first, second] = [4, 5].map((index) => all[index]);
@@ -92,7 +92,7 @@ describe('the time to go', () => {
   });
 });
 
-it('with an engine does the sweep, told in a terminal line by line, and ends with it', async (context) => {
+it('with an engine runs the sweep, reports it line by line in a terminal, and ends with it', async (context) => {
   const store = join(folder, 'terminal');
   const all = localEngine({ processes: 1 });
   const two: Engine = { run: (jobs, to) => all.run(jobs.slice(0, 2), to) };
@@ -110,7 +110,7 @@ it('with an engine does the sweep, told in a terminal line by line, and ends wit
   assert.equal(new Set(lines).size, lines.length, 'a line is printed only when something changed');
 });
 
-it('stops the work with the signal', async (context) => {
+it('stops the work at the signal', async (context) => {
   context.mock.method(console, 'log', () => {});
   const controller = new AbortController();
   const engine = localEngine({ processes: 1 });
@@ -131,7 +131,7 @@ it('stops the work with the signal', async (context) => {
   );
 });
 
-it('in a notebook follows a sweep of another process, is stopped, and run again until all is whole', async (context) => {
+it('in a notebook follows another process’s sweep, is stopped, and is run again until all is done', async (context) => {
   const store = join(folder, 'notebook');
   const kernel = await TestKernel.start({ cwd: root });
   context.after(() => kernel.kill());

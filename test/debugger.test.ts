@@ -9,7 +9,7 @@ import { type Message, root, TestKernel } from './support/kernel';
 
 let kernel: TestKernel;
 let folder: string;
-/** How many stops have been waited for. */
+/** The number of stops waited for so far. */
 let stops = 0;
 
 before(async () => {
@@ -23,12 +23,12 @@ after(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** What is answered, whether it went well or not. */
+/** Sends a debug request. @returns the answer, successful or not */
 function ask(command: string, args: object = {}): Promise<Message['content']> {
   return kernel.control('debug_request', { type: 'request', seq: 1, command, arguments: args });
 }
 
-/** The body of an answer that says that it went well. */
+/** Sends a debug request that must succeed. @returns the body of the answer */
 async function request(command: string, args: object = {}): Promise<Message['content']> {
   const { success, message, body } = await ask(command, args);
   assert.ok(success, `${command}: ${message}`);
@@ -55,12 +55,12 @@ async function breakAt(path: string, ...lines: number[]): Promise<Message['conte
 const isEvent = ({ type, content }: Message, event: string) =>
   type === 'debug_event' && content.event === event;
 
-/** Waits for the next stop: why, and where, as in `area:5`. */
+/** Waits for the next stop. @returns why and where it is, as in `area:5` */
 async function stopped(): Promise<{ reason: string; text?: string; at: string[]; paths: string[] }> {
   const number = ++stops;
   let count = 0;
   const isNext = (message: Message) => isEvent(message, 'stopped') && ++count === number;
-  // A cell that loads the library first takes its time on a busy machine.
+  // A cell that first loads the library takes long on a busy machine.
   const { content } = await kernel.message(isNext, 120_000);
   const { stackFrames } = await request('stackTrace', { threadId: 1 });
   return {
@@ -70,7 +70,7 @@ async function stopped(): Promise<{ reason: string; text?: string; at: string[];
   };
 }
 
-/** Goes on until the next stop. */
+/** Continues to the next stop. @returns where it is */
 async function go(command: 'next' | 'stepIn' | 'stepOut' | 'continue'): Promise<string[]> {
   await request(command, { threadId: 1 });
   return (await stopped()).at;
@@ -83,7 +83,7 @@ async function partsOf(variablesReference: number): Promise<Values> {
   return Object.fromEntries(variables.map((variable: { name: string }) => [variable.name, variable]));
 }
 
-/** The variables of each scope of a frame. */
+/** Asks for the variables of each scope of a frame. */
 async function scopesOf(frameId = 0): Promise<Record<string, Values>> {
   const { scopes } = await request('scopes', { frameId });
   const named = scopes.map(
@@ -118,7 +118,7 @@ function area({ width, height }: Size): number {
   return total;
 }`;
 
-test('before a client starts it, the debugger says what it is and refuses the rest', async () => {
+test('before a client starts it, the debugger describes itself and refuses everything else', async () => {
   const { reply } = await kernel.request('kernel_info_request', {});
   assert.ok(reply.debugger && reply.supported_features.includes('debugger'));
   const info = await request('debugInfo');
@@ -169,7 +169,7 @@ base + sum`;
   assert.match(rich.data['text/plain'], /list: \[ 1, 2, 3 \]/);
   assert.equal((await request('source', { source: { path } })).content, area);
 
-  // Each step ends on another line: what the kernel puts into loops is passed by.
+  // Each step ends on another line: the checks that the kernel puts into loops are skipped.
   const lines = [6, 7, 6, 7, 6, 9];
   for (const line of lines) assert.deepEqual(await go('next'), [`area:${line}`, '(cell):3']);
   assert.equal((await scopesOf()).Locals?.total?.value, '6');
@@ -234,7 +234,7 @@ new Counter().step()`;
   }
 });
 
-test('files stop too: TypeScript beside the notebook, JavaScript, and the library as it was written', async () => {
+test('it stops in files, too: TypeScript beside the notebook, JavaScript, and the library’s sources', async () => {
   const helper = join(folder, 'helper.ts');
   await writeFile(
     helper,
@@ -263,7 +263,7 @@ half(third(12))`);
   const { modules } = await request('modules');
   const paths = modules.map((module: { path: string }) => module.path);
   for (const path of [helper, plain, library]) assert.ok(paths.includes(path), path);
-  // A breakpoint of code that runs already.
+  // A breakpoint in code that is already running.
   assert.equal((await breakAt(helper, 5))[0].verified, true);
   await request('continue', { threadId: 1 });
   assert.deepEqual((await stopped()).at, ['half:5', '(cell):5']);
@@ -304,7 +304,7 @@ test('a breakpoint with a condition, `debugger`, `pause` and exceptions stop, ea
   assert.equal((await kernel.answered(thrower)).reply.ename, 'TypeError');
 });
 
-test('an interrupt ends what stands, in the cell, after an `await` and in a timer', async () => {
+test('an interrupt ends code stopped at a breakpoint: in the cell, after an `await` and in a timer', async () => {
   const codes = [
     "const a = 1;\nconsole.log('stands');\nconsole.log('not reached');",
     "await null;\nconsole.log('stands');\nconsole.log('not reached');",
@@ -323,7 +323,7 @@ test('an interrupt ends what stands, in the cell, after an `await` and in a time
   }
 });
 
-test('a client that leaves lets the cell go on; the next starts anew', async () => {
+test('when a client leaves, the cell continues; the next client starts afresh', async () => {
   const code = 'let n = 1;\nn += 1;\nn';
   await breakIn(code, 2);
   const id = await kernel.sendCell(code);
@@ -344,7 +344,7 @@ test('a client that leaves lets the cell go on; the next starts anew', async () 
   await finish(again, '10');
 });
 
-test('the kernel ends while a cell stands', async () => {
+test('the kernel can be ended while a cell is stopped', async () => {
   const id = await kernel.sendCell('area({ width: 2, height: 5 })');
   await stopped();
   const start = performance.now();

@@ -1,4 +1,4 @@
-/** The distortions of Table 1: against independent references, their promises as properties, in evaluation and training. */
+/** The distortions of Table 1, compared with independent references; their promises as properties; in evaluation and training. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -52,7 +52,7 @@ const folder = mkdtempSync(join(tmpdir(), 'distortions-test-'));
 after(() => rmSync(folder, { recursive: true }));
 
 const both = compose([rotation, gaussianNoise]);
-/** Those that ops make from the image alone. */
+/** The distortions that ops make from the image alone. */
 const onDevice: readonly Distortion[] = [gaussianNoise, thumbnail, rotation, randomCrop, both];
 const all: readonly Distortion[] = [...Object.values(distortions), pgd({ steps: 3 }), both];
 
@@ -70,7 +70,7 @@ const largest = (a: ArrayLike<number>, b: ArrayLike<number>) =>
 
 const isUnit = (value: number) => value >= 0 && value <= 1;
 
-/** Squares of smooth colours with a little texture, another for each number. */
+/** Makes squares of smooth colours with a little texture, a different one for each number. */
 function pictures(numbers: readonly number[], side = SOURCE): Uint8Array {
   return Uint8Array.from({ length: numbers.length * side * side * 3 }, (_, index) => {
     const [number, value] = [numbers[Math.floor(index / (3 * side * side))], index % (3 * side * side)];
@@ -80,7 +80,7 @@ function pictures(numbers: readonly number[], side = SOURCE): Uint8Array {
   });
 }
 
-/** What `apply` takes, for pictures of the numbers with strengths and seeds. */
+/** Makes the input of `apply`, for the pictures of the numbers with strengths and seeds. */
 function inputOf(
   numbers: readonly number[],
   strengths: readonly Strength[],
@@ -99,7 +99,7 @@ function inputOf(
 }
 
 describe("the paper's tables", () => {
-  it('hold for every row: grids go from none to the strongest, pass the check and have the practical strength', () => {
+  it('hold for every row: grids go from none to the strongest, pass the check and include the practical strength', () => {
     assert.deepEqual(
       Object.values(distortions).map(({ name, symbol, practical, category }) => [
         name,
@@ -147,7 +147,7 @@ describe("the paper's tables", () => {
     }
   });
 
-  it('refuse what is no strength, and say what is', () => {
+  it('refuse what is not a strength, and say what is', () => {
     const refused: readonly (readonly [Distortion, Strength, RegExp])[] = [
       [gaussianNoise, -0.1, /σ must be a number from 0 to 10, but got -0\.1/],
       [gaussianNoise, Number.NaN, /σ .* NaN/],
@@ -198,7 +198,7 @@ describe("the paper's tables", () => {
 describe('on the device', () => {
   const seed = fc.tuple(fc.integer(), fc.integer());
   const number = fc.integer({ min: 0, max: 50 });
-  /** A strength anywhere between none and the strongest. */
+  /** Any strength between none and the strongest. */
   const strengthOf = (distortion: Distortion): fc.Arbitrary<Strength> =>
     fc.double({ min: 0, max: 1, noNaN: true }).map((part) => {
       const between = ({ none, testGrid }: Distortion) =>
@@ -218,7 +218,7 @@ describe('on the device', () => {
       return { input, result: distortion.apply(input) };
     };
 
-    it(`${distortion.title}: none is the identity, bit for bit; all stays in 0..1 and in shape`, () => {
+    it(`${distortion.title}: no strength is the identity, bit for bit; values stay in 0..1, shapes the same`, () => {
       fc.assert(
         fc.property(images, fc.nat(4), (chosen, at) => {
           tf.tidy(() => {
@@ -252,7 +252,7 @@ describe('on the device', () => {
       );
     });
 
-    it(`${distortion.title}: compiled as eager, at strengths that change after recording`, () => {
+    it(`${distortion.title}: the same compiled and eager, at strengths that change after recording`, () => {
       const step = compile(
         ({ squares, strengths, seeds }: { squares: Tensor4D; strengths: Tensor; seeds: Tensor2D }) => {
           const crops = centreCrops(squares, SIDE);
@@ -306,7 +306,7 @@ describe('against Pillow, PyTorch and torchvision', () => {
   const squares = uint8Tensor(bytes, [2, side, side, 3]) as Tensor4D;
   const crops = centreCrops(squares, cropSide);
 
-  /** What we make of the pictures, values 0..255. */
+  /** Distorts the pictures with our implementation, values 0..255. */
   function ours({ distortion, quality = 0, side: A = 0, degrees = 0, down, right }: ReferenceRow) {
     const images = {
       jpeg: () => recoded(crops, tf.fill([2], quality)),
@@ -337,7 +337,7 @@ describe('against Pillow, PyTorch and torchvision', () => {
       const found = `mean absolute error ${mean(1)} of 255, largest ${most}`;
       if (distortion === 'jpeg') {
         const psnr = 10 * Math.log10(255 ** 2 / mean(2));
-        assert.ok(psnr > 45, `PSNR ${psnr} dB`); // infinite where both use the same library underneath
+        assert.ok(psnr > 45, `PSNR ${psnr} dB`); // infinite if both use the same library underneath
       } else if (distortion === 'crop') {
         assert.ok(most < 1e-4, found);
       } else if (by === 'pillow') {
@@ -353,7 +353,7 @@ describe('Gaussian noise', () => {
   it('is normal with deviation σ, independent from pixel to pixel, channel to channel and image to image', () => {
     const [images, side] = [8, 64];
     const grey = tf.fill([images, side, side, 3], 0.5) as Tensor4D;
-    const sigma = 0.05; // ten deviations to the clip
+    const sigma = 0.05; // clipping is ten deviations away
     const seeds = seedsOf(...Array.from({ length: images }, (_, image) => hashSeed(7, image)));
     const noisy = gaussianNoise.apply({ crops: grey, strengths: tf.fill([images], sigma), seeds });
     const z = Array.from(valuesOf(noisy), (value) => (value - 0.5) / sigma);
@@ -390,7 +390,7 @@ describe('Gaussian noise', () => {
   });
 });
 
-/** Abramowitz and Stegun 7.1.26, to 1.5e-7. */
+/** Φ(z) by Abramowitz and Stegun 7.1.26, to 1.5e-7. */
 function normalDistribution(z: number): number {
   const x = Math.abs(z) / Math.SQRT2;
   const t = 1 / (1 + 0.3275911 * x);
@@ -423,7 +423,7 @@ describe('the thumbnail', () => {
     }
   });
 
-  it('counts pixels of 224: scaled to the image, rounded, and never less than one', () => {
+  it('has strengths in pixels of 224: scaled to the image, rounded, at least one', () => {
     const crops = tensor4d(
       Float32Array.from(pictures([5], SIDE), (value) => value / 255),
       SIDE,
@@ -440,7 +440,7 @@ describe('the thumbnail', () => {
   });
 });
 
-/** Pillow's resampling with its triangle filter, as its documentation has it, pixel by pixel. */
+/** Resizes as Pillow does with its triangle filter, by its documentation, pixel by pixel. */
 function resized(image: readonly number[], from: number, to: number): number[] {
   const weightsOf = (place: number) => {
     const scale = Math.max(1, from / to);
@@ -494,7 +494,7 @@ describe('rotation', () => {
 
   it('has angles uniform in ±ρ, another for each seed, and black corners', () => {
     const [images, side, rho] = [400, 9, 60];
-    // A plane that rises to the right: the gradient at the centre of the rotated plane tells the angle.
+    // An image that gets brighter to the right: the gradient at the centre of the rotated image gives the angle.
     const plane = Float32Array.from(
       { length: images * side * side * 3 },
       (_, index) => 0.3 + (Math.floor(index / 3) % side) / 20,
@@ -543,7 +543,7 @@ describe('the random crop', () => {
       }
       return counts;
     };
-    // C of 224 px at 28 px: 16 is 2 px, 3 and 8 are 1, and so is 1.
+    // C counts pixels of 224; at 28 px, 16 is 2 px, and 1, 3 and 8 are 1 px.
     for (const [C, pixels] of [
       [16, 2],
       [8, 1],
@@ -559,12 +559,12 @@ describe('the random crop', () => {
         (sum, count) => sum + (count - expected) ** 2 / expected,
         0,
       );
-      // Mean and deviation of χ² with so many degrees of freedom.
+      // Four standard deviations above the mean of χ² with this many degrees of freedom.
       assert.ok(chiSquared <= offsets - 1 + 4 * Math.sqrt(2 * (offsets - 1)), `C = ${C}: χ² = ${chiSquared}`);
     }
   });
 
-  /** Every crop of the square within 2 px, cut out by hand. */
+  /** Cuts out every crop of the square within 2 px by hand. */
   function shiftsOf(square: Uint8Array) {
     return [-2, -1, 0, 1, 2].flatMap((down) =>
       [-2, -1, 0, 1, 2].map((right) => ({
@@ -612,7 +612,7 @@ describe('JPEG', () => {
     }
   });
 
-  it('leaves an image without a quality as it is, byte by byte, and the others to theirs', () => {
+  it('leaves an image without a quality unchanged, byte by byte, next to others with one', () => {
     const mixed = at(0, 30, 0, 5, 100).arraySync();
     const [none, thirty] = [images.arraySync(), at(30, 30, 30, 30, 30).arraySync()];
     for (const image of [0, 2]) assert.deepEqual(mixed[image], none[image]);
@@ -669,7 +669,7 @@ describe('attacks', () => {
     assert.ok(valuesOf(images).every(isUnit), 'beyond 0..1');
   };
 
-  it('have PyTorch’s gradients to the images, with running and with batch statistics, and move none of them', () => {
+  it('have PyTorch’s gradients to the images, with running and with batch statistics, and change no statistics', () => {
     const before = network.snapshot();
     for (const [name, training] of [
       ['gradient.evaluation', false],
@@ -684,7 +684,7 @@ describe('attacks', () => {
     assert.deepEqual(network.snapshot(), before);
   });
 
-  it('are PyTorch’s: FGSM, and PGD from the same start', () => {
+  it('agree with PyTorch: FGSM, and PGD from the same start', () => {
     const attacked = fgsm.apply({ crops, strengths, gradient: gradient(false) });
     assert.ok(largest(valuesOf(attacked), expected.get('fgsm') as Float32Array) < 1e-6);
     within(attacked);
@@ -708,7 +708,7 @@ describe('attacks', () => {
     within(ascended);
   });
 
-  it('raise the loss: FGSM above none, PGD above FGSM; ε = 0 is the identity; a start of its own for each seed', () => {
+  it('raise the loss, PGD more than FGSM; ε = 0 is the identity; each seed has its own start', () => {
     const lossOf = (images: Tensor4D) => taskLoss(logits(images), labels).dataSync()[0];
     const input = { crops, strengths, gradient: gradient(false) };
     const attack = pgd();
@@ -720,7 +720,7 @@ describe('attacks', () => {
     const none = tf.zeros([4]);
     assert.deepEqual(valuesOf(fgsm.apply({ ...input, strengths: none })), valuesOf(crops));
     assert.deepEqual(valuesOf(attack.apply({ ...input, seeds, strengths: none })), valuesOf(crops));
-    const still = { ...input, gradient: (images: Tensor4D) => tf.zerosLike(images) }; // what is left is the start
+    const still = { ...input, gradient: (images: Tensor4D) => tf.zerosLike(images) }; // only the start is left
     const [first, again, other] = [seeds, seeds, seedsOf([2, 1], [2, 2], [2, 3], [2, 4])].map((chosen) =>
       valuesOf(attack.apply({ ...still, seeds: chosen })),
     );
@@ -755,7 +755,7 @@ describe('attacks', () => {
 });
 
 describe('a composition', () => {
-  it('is its parts one after the other in the order of the list, each with a stream of its own', () => {
+  it('applies its parts in the order of the list, each with its own random stream', () => {
     const parts = [randomCrop, rotation, gaussianNoise, thumbnail];
     const composed = compose(parts);
     const strengths = [
@@ -773,7 +773,7 @@ describe('a composition', () => {
     assert.deepEqual(valuesOf(composed.apply(input)), valuesOf(byHand));
   });
 
-  it('of rotation and noise has noise in the black corners; the other way round it has not', () => {
+  it('of rotation and noise has noise in the black corners, but not of noise and rotation', () => {
     const corner = (composition: Distortion, strengths: number[]) => {
       const crops = tf.ones([1, SIDE, SIDE, 3]) as Tensor4D;
       const input = inputOf([1], [strengths], [[1, 5]]);
@@ -781,12 +781,12 @@ describe('a composition', () => {
         .slice(0, 3)
         .some((value) => value > 0);
     };
-    const angle = 180; // this seed's angle turns the corner out
+    const angle = 180; // this seed's angle turns the corner out of the image
     assert.equal(corner(compose([gaussianNoise, rotation]), [0.2, angle]), false);
     assert.equal(corner(both, [angle, 0.2]), true);
   });
 
-  it('has the product of its parts’ training grids: Table 2’s 3 × 4 runs', () => {
+  it('has the product of its parts’ training grids: the 3 × 4 runs of Table 2', () => {
     assert.equal(both.trainingGrid.length, 12);
     assert.deepEqual(both.trainingGrid[1], [0, 0.0464]);
     assert.deepEqual(both.none, [0, 0]);
@@ -811,7 +811,7 @@ describe('evaluation', () => {
   const clean = meter.count(dataset.test).finally(() => meter.dispose());
 
   for (const distortion of all) {
-    it(`${distortion.title}: at no distortion counts exactly the clean images; the same again at any strength`, async () => {
+    it(`${distortion.title}: without distortion counts exactly the clean images; repeats the same counts at any strength`, async () => {
       const rows: EvaluationRow[] = [];
       for (const strengths of [[distortion.none, strongest(distortion)], [strongest(distortion)]])
         for await (const row of evaluate({ network, dataset, distortion, strengths })) rows.push(row);
@@ -822,7 +822,7 @@ describe('evaluation', () => {
     });
   }
 
-  it('sees the pictures that distortedImages shows, each by its own seed', async () => {
+  it('sees the pictures that distortedImages shows, each with its own seed', async () => {
     const numbers = [3, 90, 17];
     for (const distortion of all) {
       const options = { dataset, distortion, strength: distortion.practical, network };
@@ -877,7 +877,7 @@ describe('training', () => {
   ];
 
   for (const distortion of [...Object.values(distortions), both] as readonly Distortion[]) {
-    it(`with ${distortion.title}: every method that takes it, each with a loss of its own`, async () => {
+    it(`with ${distortion.title}: every method that takes it, each with its own loss`, async () => {
       const losses = new Set<number>();
       for (const method of distortion === fgsm ? [...methods, { kind: 'AT' } as const] : methods) {
         const { loss } = await trained(method, distortion, strongest(distortion));
@@ -888,14 +888,14 @@ describe('training', () => {
     });
   }
 
-  it('with FGSM at ε = 0 is training without: its own pass leaves weights and running statistics where they are', async () => {
+  it('with FGSM at ε = 0 is training without it: the attack’s pass changes no weights or running statistics', async () => {
     const method = { kind: 'DA', probability: 1 } as const;
     const [attacked, plain] = [await trained(method, fgsm, 0), await trained(method, gaussianNoise, 0)];
     assert.deepEqual(attacked.snapshot, plain.snapshot);
     assert.notDeepEqual((await trained(method, fgsm, 0.1)).snapshot, plain.snapshot);
   });
 
-  it('DA with JPEG spares the images that p spares', async () => {
+  it('DA with JPEG leaves the images unchanged that p leaves out', async () => {
     const never = await trained({ kind: 'DA', probability: 0 }, jpeg, 1);
     const clean = await trained({ kind: 'DA', probability: 1 }, gaussianNoise, 0);
     assert.deepEqual(never.snapshot, clean.snapshot);

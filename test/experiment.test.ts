@@ -1,4 +1,4 @@
-/** Experiments of one's own (test/fixtures/own.ts), from the library and from the command line, as users have them: built. */
+/** Custom experiments (test/fixtures/own.ts), from the compiled library and the command line, as users run them. */
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -59,7 +59,7 @@ interface Ended {
   readonly stderr: string;
 }
 
-/** Runs a command of `npx stability-training`. */
+/** Runs a command, as `npx stability-training` does. */
 async function command(...parts: readonly string[]): Promise<Ended> {
   try {
     return { code: 0, ...(await promisify(execFile)(process.execPath, [cli, ...parts])) };
@@ -74,7 +74,7 @@ async function succeeds(...parts: readonly string[]): Promise<string> {
   return stdout;
 }
 
-/** Weights and rows of all runs of a store, by id. */
+/** Reads weights and rows of all runs of a store, by id. */
 function outcome(store: string) {
   const ids = readdirSync(store).filter((name) => existsSync(join(store, name, 'record.json')));
   const lines = (id: string) => {
@@ -94,11 +94,11 @@ before(async () => {
   await build();
 });
 
-describe('an experiment of one’s own', () => {
+describe('a custom experiment', () => {
   const own = ['--plugin', plugin, '--preset', 'bars'];
   const store = join(folder, 'runs');
 
-  it('is done by a sweep here, with its curves and its gains', async () => {
+  it('is run by a sweep in this process, with its curves and gains', async () => {
     const { experiment } = (await loadPlugin(plugin)) as { readonly experiment: { readonly name: string } };
     for await (const { event } of st.sweep('all', { preset: experiment.name, store })) {
       assert.notEqual(event?.kind, 'failed', event?.message);
@@ -133,7 +133,7 @@ describe('an experiment of one’s own', () => {
     assert.throws(() => experimentCurves(laboratory, 'rotation+lost-contrast'), st.ArgumentError);
   });
 
-  it('comes to the same bits in processes that are killed', async () => {
+  it('gives the same bits in processes that are killed', async () => {
     const killed = join(folder, 'killed');
     const sweep = ['sweep', ...own, '--store', killed, '--engine', 'local', '--processes', '2'];
     const child = spawn(process.execPath, [cli, ...sweep], { stdio: 'ignore', detached: true });
@@ -146,7 +146,7 @@ describe('an experiment of one’s own', () => {
     assert.deepEqual(outcome(killed), outcome(store));
   });
 
-  it('goes through every command', async () => {
+  it('works with every command', async () => {
     const status = JSON.parse(await succeeds('status', ...own, '--store', store, '--all', '--json'));
     const [job] = status.jobs.slice(-1);
     const where = ['--plugin', plugin, '--store', store];
@@ -209,18 +209,18 @@ describe('an experiment of one’s own', () => {
     assert.ok(JSON.parse(paper).runs.length > 20, 'the paper’s figures, on these pictures and this network');
   });
 
-  it('says what is missing without its file', async () => {
+  it('says what is missing if its file is not given', async () => {
     const [id] = outcome(store).keys();
     const { code, stderr } = await command('evaluate', '--store', store, '--run', id, '--distortion', 'jpeg');
     assert.equal(code, 1);
     assert.match(stderr, /--plugin FILE/);
     const elsewhere = await command('sweep', '--preset', 'bars', '--store', store);
     assert.match(elsewhere.stderr, /There is no preset "bars"[\s\S]*--plugin FILE/);
-    const changed = join(__dirname, 'fixtures', 'changed.ts'); // beside the other: it is loaded from where the library is
+    const changed = join(__dirname, 'fixtures', 'changed.ts'); // beside the original, so that it finds the library
     const changedTo = (filters: string) =>
       writeFileSync(changed, readFileSync(plugin, 'utf8').replace('filters: 8', filters));
     const anew = ['--plugin', changed, '--store', store, '--run', id, '--distortion', 'jpeg'];
-    changedTo('filters: 4 * 2'); // written otherwise, it computes the same
+    changedTo('filters: 4 * 2'); // other code that computes the same
     const exported = ['--plugin', changed, '--store', store, '--run', id, '--out', join(folder, 'anew')];
     assert.equal((await command('export', ...exported)).code, 0);
     changedTo('filters: 9');
@@ -290,19 +290,19 @@ describe('an experiment of one’s own', () => {
       );
       assert.doesNotMatch(two.stderr, /^ {4}at /m);
     }
-    // Its tests with distortions of one's own are left out, and all else is written.
+    // Only its tests with custom distortions are left out.
     const logs = await command('tensorboard', '--store', store, '--out', join(folder, 'logs'));
     assert.equal(logs.code, 0, logs.stderr);
     assert.match(logs.stdout, new RegExp(`Wrote ${outcome(store).size} runs`));
     assert.match(logs.stderr, /Passed over: tests with [a-z+, -]+, not known here\.\n→ --plugin FILE/);
-    // Other runs of the same store are found.
+    // Other runs of the same store are still found.
     assert.match(
       await succeeds('status', '--preset', 'smoke', '--figures', 'fig1a', '--store', store),
       /31 waiting/,
     );
   });
 
-  it('can be looked at where its pictures are not, and tested where they lie elsewhere', async () => {
+  it('can be looked at without its pictures, and tested if they lie elsewhere', async () => {
     const [id] = outcome(store).keys();
     const away = { env: { ...process.env, OWN_PICTURES: join(folder, 'away') } };
     const there = (...parts: readonly string[]) =>
@@ -318,7 +318,7 @@ describe('an experiment of one’s own', () => {
     await assert.rejects(there('evaluate', ...asked, '29'), /there is no such data set/);
     assert.match((await there('evaluate', ...asked, '29', '--data', pictures)).stdout, /q=29/);
     await assert.rejects(there('sweep', '--preset', 'bars'), /there is no such data set/);
-    // One whose pictures are not here hides no run of another.
+    // An experiment whose pictures are missing hides no run of another.
     const json = join(folder, 'elsewhere.json');
     const treatment = { method: { kind: 'ST', alpha: 1 }, distortion: { name: 'rotation', strength: 30 } };
     writeFileSync(
@@ -330,7 +330,7 @@ describe('an experiment of one’s own', () => {
         tests: [{ distortion: 'jpeg' }],
       }),
     );
-    // Which of two data sets its runs are of is asked, not guessed.
+    // With two data sets, the command asks which one its runs belong to.
     const two = join(folder, 'two data sets');
     cpSync(store, two, { recursive: true });
     const half = join(folder, 'half');
@@ -363,7 +363,7 @@ describe('an experiment of one’s own', () => {
     );
   });
 
-  it('has a control of as many epochs for each treatment, and a name for each that no other has', async () => {
+  it('has a control with as many epochs as each treatment, and a unique name for each', async () => {
     const distortion = { name: 'gaussian-noise', strength: 0.1 };
     const untreated = { method: { kind: 'ST', alpha: 0 }, distortion } as const;
     st.defineExperiment({
@@ -429,7 +429,7 @@ describe('an experiment of one’s own', () => {
     assert.match(both.stderr, /the plugins define \w+, \w+: say which, --preset NAME/);
     await loadPlugin(file);
     writeFileSync(file, JSON.stringify({ ...plain, epochs: 2 }));
-    await loadPlugin(file); // a cell with a longer experiment, run again
+    await loadPlugin(file); // as a cell that is run again with a longer experiment
     assert.equal(presetNamed('plain').epochs, 2);
     const make: NetworkMaker['make'] = ({ classes }) => new st.ResNet18({ classes, width: 4 });
     const network = registerNetwork({ name: 'named', make });
@@ -523,7 +523,7 @@ describe('what is refused before anything is trained', () => {
     });
   }
 
-  it('a loss of what it is not given, with its line', async () => {
+  it('a loss that uses what it is not given, with its line', async () => {
     const loss = ({ x }: { readonly x?: Tensor4D }) => (x as Tensor4D).mean() as Scalar;
     const training = {
       network: new st.ResNet18({ classes: 3, width: 8, stem: 'small' }),
@@ -543,7 +543,7 @@ describe('what is refused before anything is trained', () => {
     assert.throws(() => st.defineExperiment(undefined as never), /^ArgumentError: This is no experiment:\n/);
   });
 
-  it('an option that there is not, as plain JavaScript gives it', async () => {
+  it('an option that does not exist, as plain JavaScript may give it', async () => {
     const network = {} as ResNet18;
     const dataset = openFolder(pictures);
     const first = (rows: AsyncIterable<unknown>) => async () => {
@@ -635,7 +635,7 @@ describe('what is refused before anything is trained', () => {
     assert.throws(() => st.localEngine({ proceses: 2 } as object), /localEngine has no option "proceses"/);
   });
 
-  it('a strength beyond the grid of a distortion that has no check of its own', () => {
+  it('a strength beyond the grid of a distortion without its own check', () => {
     const apply = st.distortions.rotation.apply as Distortion['apply'];
     const fog = registerDistortion({ name: 'heavy-fog', testGrid: [0, 0.2, 0.5, 1], apply });
     assert.deepEqual(
@@ -655,7 +655,7 @@ describe('what is refused before anything is trained', () => {
     );
   });
 
-  it('names that are taken, and a picture maker that there is not', () => {
+  it('names that are taken, and a way of making pictures that does not exist', () => {
     const mine = { ...st.distortions.rotation } as Distortion<number>;
     assert.throws(() => registerDistortion(mine), /cannot be called "rotation"/);
     assert.throws(() => registerDistortion({ ...mine, name: 'a+b' }), /cannot be called "a\+b"/);
@@ -692,7 +692,7 @@ describe('the id of a run', () => {
     return job.id;
   };
 
-  it('covers the loss, the network and the distortion of one’s own', () => {
+  it('covers a custom loss, network and distortion', () => {
     const register = (weight: number) =>
       registerMethod({
         name: 'mine',
@@ -743,7 +743,7 @@ describe('the id of a run', () => {
     assert.equal(planned[0], planned[2]);
   });
 
-  it('covers what a network calls, which its text does not show', async () => {
+  it('covers what a network calls, although its text does not show it', async () => {
     const helpers = {
       head: (x: Tensor2D) => x,
       width: 4,
@@ -794,7 +794,7 @@ describe('the id of a run', () => {
     await assert.rejects(swept, /"helped" is known to this process alone/);
   });
 
-  it('is of a network that begins with its own variables, drawn by the seed', (context) => {
+  it('is for a network that starts with its own variables, drawn by the seed', (context) => {
     const { mock: warned } = context.mock.method(console, 'warn', () => {});
     const planned = (name: string, make: NetworkMaker['make']) => {
       const network = registerNetwork({ name, make });
@@ -831,7 +831,7 @@ describe('the id of a run', () => {
     assert.match(told, /^The network "always so" begins with the same weights at every seed\.\n→/);
   });
 
-  it('covers what a loss and a distortion call, which their text does not show', () => {
+  it('covers what a loss and a distortion call, although their text does not show it', () => {
     const outside = { factor: 1, shade: (x: Tensor4D, _s: Tensor): Tensor4D => x };
     const planned = () => {
       const method = registerMethod({
@@ -862,7 +862,7 @@ describe('the id of a run', () => {
     );
   });
 
-  it('covers constants for each class and for each pixel of the pictures at hand', () => {
+  it('covers constants for each class and for each pixel of these pictures', () => {
     const planned = [0.1, 0.9].map((share) => {
       registerDistortion({
         name: 'mask',
@@ -884,7 +884,7 @@ describe('the id of a run', () => {
     assert.notEqual(planned[0][1], planned[1][1]);
   });
 
-  it('covers what a network does in tests alone, and the pattern of its first values', () => {
+  it('covers what a network does only in tests, and the pattern of its initial values', () => {
     const planned = (blur: boolean, signs: number[]) => {
       const network = registerNetwork({
         name: 'tested',
@@ -904,13 +904,13 @@ describe('the id of a run', () => {
     assert.equal(new Set(ids).size, 3);
   });
 
-  it('is the same for a data set that is open, its folder, and what opens it', () => {
+  it('is the same for an open data set, its folder, and a function that opens it', () => {
     const opened = openFolder(pictures);
     const ids = [pictures, opened, () => opened].map((data) => idOf({ kind: 'ST', alpha: 1 }, data));
     assert.equal(new Set(ids).size, 1);
   });
 
-  it('covers the pictures, also of a part of a store', async () => {
+  it('covers the pictures, also if they are only a part of a store', async () => {
     const dataset = openFolder(pictures);
     const baselineOf = (data: typeof dataset) =>
       new st.Laboratory({ preset: 'smoke', data, store: join(folder, 'none') }).preset.dataset.digest;
@@ -922,7 +922,7 @@ describe('the id of a run', () => {
     assert.equal(new Set(digests).size, 4);
   });
 
-  it('tells the test images of two experiments apart in a gain', async () => {
+  it('keeps a gain from mixing the test images of two experiments', async () => {
     const dataset = openFolder(pictures);
     const { test } = dataset;
     const reversed = { ...test, labels: test.labels.toReversed(), positions: test.positions.toReversed() };
@@ -944,7 +944,7 @@ describe('the id of a run', () => {
     assert.throws(() => accuracyGain(rows[0], rows[1]), /these rows are of different ones/);
   });
 
-  it('keeps a record of a changed loss out of the way', async () => {
+  it('keeps the records of a changed loss apart', async () => {
     const store = join(folder, 'changed');
     const experiment = (loss: OwnMethod['loss']) =>
       st.defineExperiment({
@@ -989,9 +989,9 @@ describe('pictures in memory', () => {
   const out = join(folder, 'arrays');
   const options = { name: 'grey', classNames: ['a', 'b'], side: 8, out };
 
-  it('become a data set that threads read', async () => {
+  it('become a data set that threads can read', async () => {
     const splits = { train: both, validation: array(2, 1), test: array(3, 1) };
-    const left = join(`${out}.partial`, 'data'); // by a build that was killed
+    const left = join(`${out}.partial`, 'data'); // as a killed build leaves it
     mkdirSync(left, { recursive: true });
     writeFileSync(join(left, 'images.store.partial'), 'the begin of something');
     const dataset = openFolder(await buildArrays({ ...options, ...splits }));
@@ -1003,7 +1003,7 @@ describe('pictures in memory', () => {
     }
   });
 
-  it('are refused where arrays and labels do not fit', async () => {
+  it('are refused if arrays and labels do not match', async () => {
     const fine = { train: both, validation: array(2), test: array(2) };
     await assert.rejects(
       buildArrays({ ...options, ...fine, train: array(2) }),
@@ -1041,7 +1041,7 @@ describe('pictures in memory', () => {
     );
   });
 
-  it('are refused by what a part of them lacks, and told where the same stand in two parts', async (context) => {
+  it('are refused if a split lacks something, with a warning if two splits share pictures', async (context) => {
     const fine = { train: both, validation: array(2), test: array(2) };
     const lacking = { images: both.images } as LabelledArray;
     await assert.rejects(
@@ -1103,7 +1103,7 @@ describe('pictures in memory', () => {
     );
   });
 
-  it('are refused in training where a channel is constant', async () => {
+  it('are refused in training if a channel is constant', async () => {
     const train = { ...both, images: new Uint8Array(both.images.length).fill(77) }; // rounded, its deviation is not 0
     const splits = { train, validation: array(2), test: array(2) };
     const dataset = openFolder(await buildArrays({ ...options, out: join(folder, 'flat'), ...splits }));

@@ -1,4 +1,4 @@
-/** Specifications, the run store, the laboratory: what is computed once stays computed, what is wrong is refused. */
+/** Specifications, the run store, the laboratory: nothing is computed twice, and wrong input is refused. */
 import assert from 'node:assert/strict';
 import {
   appendFileSync,
@@ -48,7 +48,7 @@ describe('a specification', () => {
     assert.equal(ids.size, changes.length + 1);
   });
 
-  it('takes every distortion at every strength of its training grid, by every method that goes with it', () => {
+  it('takes every distortion at every strength of its training grid, with every method that allows it', () => {
     const ids = new Set<string>();
     for (const name of [...Object.keys(distortions), 'rotation+gaussian-noise']) {
       for (const strength of distortionNamed(name).trainingGrid as readonly (number | readonly number[])[]) {
@@ -105,7 +105,7 @@ describe('a specification', () => {
     );
   });
 
-  it('is refused with any key unknown, missing, or out of range, and the key is named', () => {
+  it('is refused if any key is unknown, missing, or out of range, and the key is named', () => {
     assert.deepEqual(parseSpec(spec), spec);
     const { epochs: _, ...withoutEpochs } = spec;
     const refused: [unknown, RegExp][] = [
@@ -140,7 +140,7 @@ describe('a specification', () => {
 });
 
 describe('the training strength of several seeds', () => {
-  it('is the one of Table 2 that is nearest to the practical one', () => {
+  it('is the one in Table 2 nearest to the practical one', () => {
     for (const [training, strengths] of Object.entries(PRACTICAL_TRAINING)) {
       for (const [part, chosen] of [strengths].flat().entries()) {
         const { none, practical, scale } = distortions[training.split('+')[part] as DistortionName];
@@ -185,7 +185,7 @@ describe('the gain over another network', () => {
   };
   const [mine, other] = [row(1, 1, 1, 0, 1, 1, 0, 1, 1, 1), row(1, 0, 0, 0, 1, 1, 1, 0, 1, 1)];
 
-  it('has 1.96 standard errors of the mean of the differences, with half an image more of each pair of answers', () => {
+  it('has an interval of 1.96 standard errors of the mean difference, with half an image added to each pair of outcomes', () => {
     const { gain, low, high } = accuracyGain(mine, other);
     const weights = [0, 1, 1, 0, 0, 0, -1, 1, 0, 0].map((difference) => [difference, 1]);
     weights.push([0, 0.5], [0, 0.5], [1, 0.5], [-1, 0.5]);
@@ -241,7 +241,7 @@ describe('the laboratory', () => {
     assert.match(record.version, /^\d+\.\d+\.\d+/);
   });
 
-  it('trains to the same bits after runs that are alike but for seed, α and strength', async () => {
+  it('trains to the same bits after runs that differ only in seed, α and strength', async () => {
     const other = new Laboratory({ preset: 'smoke', store: join(folder, 'other') });
     const graphs: unknown[] = [];
     const note = (graph: unknown) => void graphs.push(graph);
@@ -259,7 +259,7 @@ describe('the laboratory', () => {
     rmSync(join(folder, 'other'), { recursive: true });
   });
 
-  it('counts each strength once, with the same result from disk, also after a kill within a line', async () => {
+  it('counts each strength once, with the same result from disk, also after a kill in the middle of a line', async () => {
     const record = await laboratory.run(treatment);
     const options = { distortion: 'gaussian-noise', strengths: [0, 0.1] };
     const first = await laboratory.evaluate(record, options);
@@ -280,7 +280,7 @@ describe('the laboratory', () => {
     assert.deepEqual((await laboratory.evaluate(record, { ...options, strengths: [0.2] }))[0], more[2]);
   });
 
-  it('keeps rows of no JPEG and of compositions, which have no curve', async () => {
+  it('keeps rows without JPEG and of compositions, which have no curve', async () => {
     const record = await laboratory.run(treatment);
     const rowsOf = async (distortion: string, strengths: readonly Strength[]) => {
       const first = await laboratory.evaluate(record, { distortion, strengths });
@@ -296,7 +296,7 @@ describe('the laboratory', () => {
     assert.throws(() => curvePoints(both), { name: 'ArgumentError', message: /\[30,0\.05\]/ });
   });
 
-  it('tells a damaged record, a changed one and an older one, and how to go on', async () => {
+  it('reports a damaged, a changed and an older record, and what to do', async () => {
     const { id } = await laboratory.run(treatment);
     const file = join(folder, id, 'record.json');
     const whole = readFileSync(file, 'utf8');
@@ -326,7 +326,7 @@ describe('the laboratory', () => {
     assert.equal(store.find(id)?.id, id);
   });
 
-  it('tells weights that are cut or another run’s, and how to go on', async () => {
+  it('reports weights that are truncated or belong to another run, and what to do', async () => {
     const record = await laboratory.run(treatment);
     const [file, baseline] = [record.id, record.spec.from as string].map((id) =>
       laboratory.store.weightsFile(id),
@@ -361,7 +361,7 @@ describe('the laboratory', () => {
     await assert.rejects(laboratory.evaluate(other, { distortion: 'rotation', strengths: [1] }), refusal);
   });
 
-  it('trains and counts with a network of the data set’s classes alone, and batches of at least an image', async () => {
+  it('only trains and counts with a network of the data set’s classes, and batches of at least one image', async () => {
     const { dataset } = laboratory;
     const network = new ResNet18({ classes: 5, width: 4, stem: 'small' });
     const options = { dataset, method: { kind: 'baseline' }, epochs: 1 } as const;
@@ -394,7 +394,7 @@ describe('the laboratory', () => {
     assert.ok(!existsSync(laboratory.store.folder(id)));
   });
 
-  it('refuses presets and distortions that there are not, and says which there are', async () => {
+  it('refuses presets and distortions that do not exist, and lists those that do', async () => {
     assert.throws(() => new Laboratory({ preset: 'desktop' as PresetName }), {
       message: /"desktop"/,
       cure: /smoke, laptop, photos, paper/,

@@ -1,4 +1,4 @@
-/** Imagenette from each of its forms, and what can go wrong with a download and an archive. */
+/** Imagenette in each of its forms, and what can go wrong with a download and an archive. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import {
@@ -64,7 +64,7 @@ before(async () => {
   reference = digestOf(await buildImagenette({ from: root, out: newPlace() }));
 });
 
-/** Nothing is there, neither a data set nor a part of one. */
+/** Asserts that neither a data set nor a part of one is left. */
 function assertNothing(out: string): void {
   assert.deepEqual([existsSync(out), existsSync(`${out}.partial`)], [false, false]);
 }
@@ -120,7 +120,7 @@ describe('Imagenette', () => {
     assert.deepEqual([larger.cropSide, larger.sourceSide], [32, 37]);
   });
 
-  test('names the classes that are missing, empty or no folder', async () => {
+  test('names the classes that are missing, empty or not a folder', async () => {
     const wrong = newPlace();
     const few = (part: string) => {
       mkdirSync(join(wrong, part, WNIDS[0]), { recursive: true });
@@ -147,7 +147,7 @@ describe('Imagenette', () => {
     assertNothing(out);
   });
 
-  test('refuses what is neither archive nor folder of it, and an archive that is cut short', async () => {
+  test('refuses what is neither its archive nor its folder, and a truncated archive', async () => {
     const file = (name: string, content: Uint8Array) => {
       writeFileSync(join(folder, name), content);
       return join(folder, name);
@@ -175,7 +175,7 @@ describe('Imagenette', () => {
     await assert.rejects(buildImagenette({ from: root, out: newPlace(), side: 3 }), ArgumentError);
   });
 
-  test('goes on after a stop, beside what a killed build has unpacked', async () => {
+  test('resumes after a stop, beside what a killed build has unpacked', async () => {
     const out = newPlace();
     const controller = new AbortController();
     const reason = new Error('enough');
@@ -190,7 +190,7 @@ describe('Imagenette', () => {
     assert.ok(!existsSync(`${out}.partial`));
   });
 
-  test('says in one line how to get it where it is missing', () => {
+  test('says in one line how to get it if it is missing', () => {
     const cure = 'npx stability-training data imagenette --out data/imagenette';
     assert.throws(
       () => openImagenette(join(folder, 'none')),
@@ -204,11 +204,11 @@ describe('Imagenette', () => {
 describe('the download', () => {
   let server: Server;
   let url: string;
-  /** What the server does next, and the ranges that it was asked for. */
+  /** What the server answers next, and the ranges that it was asked for. */
   let answer: (request: IncomingMessage, response: ServerResponse) => void;
   let ranges: (string | undefined)[] = [];
 
-  /** The archive, from where it is asked for. */
+  /** Sends the archive, from the byte that is asked for. */
   const serve: typeof answer = ({ headers }, response) => {
     const start = Number(/^bytes=(\d+)-$/.exec(headers.range ?? '')?.[1] ?? 0);
     if (start >= bytes.length) return void response.writeHead(416).end();
@@ -217,7 +217,7 @@ describe('the download', () => {
     response.writeHead(start > 0 ? 206 : 200, { 'content-length': rest.length, ...(start > 0 && range) });
     response.end(rest);
   };
-  /** So much of the archive, then the connection breaks. */
+  /** Sends this many bytes of the archive, then breaks the connection. */
   const breakAfter =
     (count: number): typeof answer =>
     (_, response) => {
@@ -245,7 +245,7 @@ describe('the download', () => {
   const arrived = (out: string) => join(`${out}.partial`, 'imagenette2-160.tgz.partial');
   const half = () => bytes.length >> 1;
 
-  test('gives the same data set, and says how far it is', async () => {
+  test('gives the same data set, and reports its progress', async () => {
     answer = serve;
     const seen: (number | undefined)[][] = [];
     const out = await build(newPlace(), { onDownload: (...progress) => seen.push(progress) });
@@ -255,7 +255,7 @@ describe('the download', () => {
     assert.ok(!existsSync(`${out}.partial`));
   });
 
-  test('that breaks off goes on from where it was', async () => {
+  test('that breaks off resumes where it was', async () => {
     const out = newPlace();
     answer = breakAfter(half());
     await assert.rejects(build(out), (error) => {
@@ -274,7 +274,7 @@ describe('the download', () => {
     assert.deepEqual(seen.at(-1), [bytes.length, bytes.length]);
   });
 
-  test('goes on, too, where the server knows no ranges, the file is whole or another’s', async () => {
+  test('resumes, too, if the server does not support ranges, or the file is complete or a different one', async () => {
     const whole: typeof answer = (_, response) => response.writeHead(200).end(bytes);
     const other = Buffer.alloc(half(), 7);
     for (const [name, content, how, requests] of [
@@ -292,7 +292,7 @@ describe('the download', () => {
     }
   });
 
-  test('is refused where there is no net, another file, or an error', async () => {
+  test('fails clearly without network, with another file, or at an error', async () => {
     const cure = /--from imagenette2-160.tgz/;
     const refused = (options: Partial<ImagenetteOptions>, message: RegExp) =>
       assertRefused({ published: { url, md5 }, ...options }, message, cure);
@@ -315,7 +315,7 @@ describe('the download', () => {
     await refused({}, /not the file that was published/);
   });
 
-  test('obeys an abort, and what has arrived is kept', async () => {
+  test('obeys an abort, and keeps what has arrived', async () => {
     const out = newPlace();
     const controller = new AbortController();
     const reason = new Error('enough');
@@ -328,7 +328,7 @@ describe('the download', () => {
     assert.equal(digestOf(await build(out)), reference);
   });
 
-  test('is of the archive that suits the side', async () => {
+  test('takes the archive that suits the side', async () => {
     const asked: string[] = [];
     const real = globalThis.fetch;
     globalThis.fetch = async (address) => {

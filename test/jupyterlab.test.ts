@@ -7,14 +7,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { JupyterLab, type NotebookPage, writeNotebook } from './support/jupyterlab';
 import { root } from './support/kernel';
 
-/* The kernel under a real JupyterLab in a real browser. With SCREENSHOTS=FOLDER there are pictures to look at. */
+/* The kernel under a real JupyterLab in a real browser. SCREENSHOTS=FOLDER saves pictures to look at. */
 
 let folder: string;
 let lab: JupyterLab;
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'notebooks-'));
-  // As in the repository: the library by its name.
+  // As in the repository, cells import the library by its name.
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
   lab = await JupyterLab.start(folder);
 });
@@ -24,7 +24,7 @@ after(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** A test of one notebook. */
+/** Defines a test of one notebook. */
 function notebookTest(
   name: string,
   cells: readonly string[],
@@ -86,7 +86,7 @@ for (;;) {
     for (const loop of [0, 2]) {
       await notebook.run(loop);
       await notebook.running(loop);
-      // What the kernel is stopped at while it compiles has not begun.
+      // A cell that is stopped while the kernel compiles it has not begun.
       if (loop === 0) await notebook.outputMatching(loop, /turning/);
       else await sleep(1000);
       await notebook.stop();
@@ -260,7 +260,7 @@ notebookTest(
     await notebook.page.keyboard.press('Escape');
     await notebook.type(2, 'library.ResNe');
     await notebook.page.keyboard.press('Tab');
-    // A single match is put in at once, or stands in a menu of one.
+    // A single match is inserted at once, or shown in a menu of one.
     const completed = notebook.cell(2).locator('.cm-content', { hasText: /library\.ResNet18/ });
     const choice = notebook.page.locator('.jp-Completer-item', { hasText: 'ResNet18' });
     await completed.or(choice).first().waitFor();
@@ -290,7 +290,7 @@ function area(width: number, height: number): number {
     await notebook.run(0);
     await notebook.idle();
     await bug.click();
-    // The first is as wide as any, and not seen.
+    // The first element only sets the width, and is hidden.
     const gutter = notebook.cell(0).locator('.cm-breakpoint-gutter .cm-gutterElement');
     await gutter.nth(5).click();
     await page.locator('.jp-DebuggerBreakpoints .jp-DebuggerBreakpoint').waitFor();
@@ -306,13 +306,13 @@ function area(width: number, height: number): number {
     await variable('result42').first().waitFor();
     await page.locator('[data-command="debugger:continue"]').click();
     await notebook.outputMatching(1, /'found 42'/);
-    // Between stops it lists what the cells have declared.
+    // Between stops, the panel lists what the cells have declared.
     await variable('found42').first().waitFor();
     // A new kernel gets the breakpoints of the old one.
     await notebook.menu('Kernel', 'Restart Kernel…');
     await page.locator('.jp-Dialog .jp-mod-accept').click();
     await sleep(3000);
-    // Beside the debugger there is no room for the notebook's own sign.
+    // Beside the debugger there is no room for the notebook's own status indicator.
     await page.getByText('TypeScript (stability training) | Idle').waitFor();
     await notebook.runAll();
     await highlighted('const result');

@@ -29,7 +29,7 @@ import { display, updateDisplay } from '../lib/notebook/display';
 import { mimeBundle, toMimeBundle } from '../lib/notebook/mime';
 import { barText, progress } from '../lib/notebook/progress';
 
-/** A notebook that writes down what is shown. */
+/** A notebook that records what is shown. */
 class Notebook implements KernelClient {
   readonly calls: [string, string | undefined, Readonly<Record<string, unknown>>][] = [];
   comm = { open: () => assert.fail(), onOpen: () => assert.fail(), settled: async () => {} };
@@ -46,7 +46,7 @@ class Notebook implements KernelClient {
     return '';
   }
 
-  /** The last text at each place, in the order of the places. */
+  /** The latest text of each display, in the order of the displays. */
   get shown(): string[] {
     const places = new Map(this.calls.map(([, id, bundle]) => [id, String(bundle['text/plain'])]));
     return [...places.values()];
@@ -61,7 +61,7 @@ describe('in a notebook', () => {
   });
   afterEach(() => setCurrentKernel(undefined));
 
-  test('display shows a value as it says itself, updateDisplay changes it in place', async () => {
+  test('display shows a value in its own representation, updateDisplay changes it in place', async () => {
     const place = await display({ [mimeBundle]: async () => ({ 'text/html': '<b>1</b>' }) });
     await updateDisplay(place, [1, 2]);
     assert.deepEqual(notebook.calls, [
@@ -70,7 +70,7 @@ describe('in a notebook', () => {
     ]);
   });
 
-  test('a bar gives each step of what it counts, and ends full', async () => {
+  test('a bar yields each item of what it counts, and ends full', async () => {
     const letters: string[] = [];
     for (const letter of progress(new Set('abc'), { label: 'letters' })) letters.push(letter);
     assert.deepEqual(letters, ['a', 'b', 'c']);
@@ -84,7 +84,7 @@ describe('in a notebook', () => {
     assert.match(notebook.shown[1] ?? '', /^100%\|█{20}\| 2\/2 /);
   });
 
-  test('bars in a bar are drawn at one place, the next bar at another', () => {
+  test('nested bars share one display, the next bar gets another', () => {
     for (const _ of progress([1, 2, 3], { label: 'outer' })) {
       for (const __ of progress([1, 2], { label: 'inner' }));
     }
@@ -95,7 +95,7 @@ describe('in a notebook', () => {
     );
   });
 
-  test('bars side by side have a place each', () => {
+  test('parallel bars have a display each', () => {
     const [first, second] = [progress({ total: 2, label: 'first' }), progress({ total: 2, label: 'second' })];
     first.close();
     const third = progress({ total: 1, label: 'third' });
@@ -111,7 +111,7 @@ describe('in a notebook', () => {
     );
   });
 
-  test('a bar that a broken cell left open is in no later one', () => {
+  test('a bar left open by a failed cell does not contain later ones', () => {
     progress({ total: 2, label: 'left' });
     notebook.signal = new AbortController().signal;
     progress({ total: 1, label: 'new' }).close();
@@ -128,13 +128,13 @@ describe('in a notebook', () => {
       for (const _ of progress([1], { label: 'b' })) throw new Error('no');
     });
     assert.match(notebook.shown[0] ?? '', /^a: +25%.* 1\/4/);
-    // Had it been open, this one would lie inside.
+    // If the first were still open, this one would be inside it.
     assert.equal(notebook.shown.length, 2);
   });
 });
 
 describe('in a terminal', () => {
-  test('controls are words, and what follows them is drawn once; nobody hears a comm', async (context) => {
+  test('controls are printed as text, what follows them is drawn once, and comms go nowhere', async (context) => {
     const log = context.mock.method(console, 'log', () => {});
     const dark = checkbox('dark');
     await interact({ size: slider('size', { min: 1, max: 9 }), dark }, ({ size, dark }) => ({ size, dark }));
@@ -175,13 +175,13 @@ describe('in a terminal', () => {
   });
 });
 
-test('values without words of their own are printed as Node prints them, long texts whole', async () => {
+test('values without their own representation are printed as Node prints them, long texts in full', async () => {
   assert.deepEqual(await toMimeBundle(new Map([['a', 1]])), { 'text/plain': "Map(1) { 'a' => 1 }" });
   const text = 'x'.repeat(20_000);
   assert.deepEqual(await toMimeBundle(text), { 'text/plain': `'${text}'` });
 });
 
-test('a signed message is read as it was written, and with any byte changed not at all', () => {
+test('a signed message is read as it was written, and rejected if any byte is changed', () => {
   const wire = new Wire({ key: 'secret', signature_scheme: 'hmac-sha256' });
   const origin = { identities: [Buffer.from('client')], header: '{"msg_id":"1"}' };
   const frames = wire
@@ -208,7 +208,7 @@ test('a signed message is read as it was written, and with any byte changed not 
   );
 });
 
-test('history: the last, a range, and a search by pattern; a restart counts on', (context) => {
+test('history: the last entries, a range, and a search by pattern; a restart continues the count', (context) => {
   const folder = mkdtempSync(join(tmpdir(), 'history-'));
   context.after(() => rmSync(folder, { recursive: true }));
   const file = join(folder, 'kernel.history');
@@ -237,7 +237,7 @@ test('history: the last, a range, and a search by pattern; a restart counts on',
   assert.deepEqual(ask({ hist_access_type: 'range', session: 0, start: 1, stop: 9 }), [[2, 1, 'd']]);
 });
 
-test('what is published comes whole and in order, small texts joined', async () => {
+test('published messages arrive complete and in order, small texts joined', async () => {
   const socket = new XPublisher({ sendHighWaterMark: 0, sendTimeout: 0 });
   const client = new Subscriber({ receiveHighWaterMark: 0 });
   await socket.bind('inproc://published');
@@ -260,7 +260,7 @@ test('what is published comes whole and in order, small texts joined', async () 
   client.close();
 });
 
-test('what is written while a long file is read is read, too', (context) => {
+test('text that is written while a long file is being read is read, too', (context) => {
   const folder = mkdtempSync(join(tmpdir(), 'tail-'));
   context.after(() => rmSync(folder, { recursive: true }));
   const file = join(folder, 'out');
@@ -286,7 +286,7 @@ describe('the compiler of cells', () => {
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  /** The script that becomes of a cell, in one line, `!` for the check of loops. */
+  /** Compiles a cell to a script in one line, with `!` for the check in loops. */
   function scriptOf(source: string): string {
     const checked = program.check(source);
     assert.deepEqual(checked.diagnostics, []);
@@ -305,7 +305,7 @@ describe('the compiler of cells', () => {
     assert.equal(scriptOf('if (a) b();'), 'if (a) b();');
   });
 
-  test('all names at the top are of one kind, functions first, without export', () => {
+  test('all top-level names become one kind of variable, functions first, without export', () => {
     assert.equal(
       scriptOf(
         'export const a = 1, { b } = { b: 2 }; export class C {} var d = g(); export function g() { return 1; }',
@@ -325,7 +325,7 @@ describe('the compiler of cells', () => {
     assert.equal(scriptOf('interface I { a: string } type T = I; declare let x: T;'), '');
   });
 
-  test('imports are calls, of what has a value only', () => {
+  test('imports become calls, only for what has a value', () => {
     writeFileSync(join(folder, 'a.ts'), 'export type T = 1; export const b = 2, c = 3; export default 4;');
     assert.equal(
       scriptOf("import d, { type T, b as e, c } from './a'; import * as all from './a'; import './a';"),
@@ -335,7 +335,7 @@ describe('the compiler of cells', () => {
     assert.equal(scriptOf("await import('./a'); import.meta.url"), "await __import__('./a'); __meta__.url;");
   });
 
-  test('a cell knows what those before it declare, with its types, and a later declaration hides it', () => {
+  test('a cell knows what earlier cells declare, with types, and a later declaration hides it', () => {
     const objections = (source: string) => {
       const checked = program.check(source);
       if (checked.diagnostics.length === 0) program.keep(checked, checked.names);
@@ -350,7 +350,7 @@ describe('the compiler of cells', () => {
     assert.deepEqual(objections('const u2: 1 = t.a; const s2: T = "b"'), []);
   });
 
-  test('what a cell declares for all is replaced by what a later one declares for all by this name', () => {
+  test('a global declaration of a cell is replaced by a later one of the same name', () => {
     const codesOf = (source: string) => {
       const checked = program.check(source);
       if (checked.diagnostics.length === 0) program.keep(checked, checked.names);
@@ -380,7 +380,7 @@ describe('the compiler of cells', () => {
     assert.deepEqual(codesOf("const callF = (f: F) => [f(1), f('')];"), []);
   });
 
-  test("the first cell may use Node's types, which are read when something asks for them", () => {
+  test("the first cell may use Node's types, which are read once something needs them", () => {
     const codesOf = (source: string) =>
       new Program(folder, '').check(source).diagnostics.map(({ code }) => code);
     assert.deepEqual(codesOf('process.pid + 1;'), []);
@@ -388,7 +388,7 @@ describe('the compiler of cells', () => {
     assert.deepEqual(codesOf('[1].findLast(Boolean)?.toFixed(); noSuchName;'), [2304]);
   });
 
-  test('a tsconfig.json above the notebook is heeded, and cells are strict without one', () => {
+  test('a tsconfig.json above the notebook is used, and cells are strict without one', () => {
     const strictly = program.check('const a: string = null;').diagnostics;
     assert.deepEqual(
       strictly.map(({ code }) => code),
@@ -421,12 +421,12 @@ test('TypeScript is compiled once for all starts', () => {
   loadTypeScript()();
   const [file = ''] = kept();
   const made = statSync(join(folder, file)).mtimeMs;
-  // V8 takes what it finds, so that there is nothing to keep.
+  // V8 accepts the cached code, so nothing new is stored.
   loadTypeScript()();
   assert.equal(statSync(join(folder, file)).mtimeMs, made);
 });
 
-test('native words go to a file that is gone at a good end, and are said by the next kernel after a bad one', () => {
+test('native output goes to a file, which a clean exit removes and the next kernel reports after a crash', () => {
   const folder = mkdtempSync(join(tmpdir(), 'stderr-'));
   try {
     const file = join(folder, 'kernel.log');
@@ -446,7 +446,7 @@ test('native words go to a file that is gone at a good end, and are said by the 
           writeSync(2, 'check failed\\n');
           ${then}`,
         ],
-        // A pipe, as a terminal, can be opened again.
+        // Like a terminal, a pipe can be opened again.
         { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] },
       );
     const said = ({ stdout, stderr }: { stdout: string; stderr: string }) => stdout + stderr;

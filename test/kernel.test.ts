@@ -41,7 +41,7 @@ after(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Runs a cell that is to succeed. */
+/** Runs a cell that must succeed. */
 async function run(code: string, options?: object): Promise<Answered> {
   const answered = await kernel.execute(code, options);
   assert.equal(answered.reply.status, 'ok', answered.reply.traceback?.join('\n'));
@@ -53,7 +53,7 @@ async function runToText(code: string): Promise<string | undefined> {
   return outputs.find(({ type }) => type === 'execute_result')?.content.data['text/plain'];
 }
 
-/** Runs a cell that is to fail; the traceback without its colours. */
+/** Runs a cell that must fail. @returns the error, its traceback without colours */
 async function fail(
   code: string,
   options?: object,
@@ -76,7 +76,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Code that every cell has, without an import. */
+/** An expression for the kernel's client that works in any cell, without an import. */
 const client = "(globalThis as any)[Symbol.for('jupyter.kernel.client')]";
 
 describe('protocol', () => {
@@ -124,7 +124,7 @@ describe('protocol', () => {
     assert.match(reply.user_expressions.wrong.evalue, /Cannot find name 'height'/);
   });
 
-  test('cells queued behind one that fails are aborted, unless it says otherwise', async () => {
+  test('cells queued after one that fails are aborted, unless it says otherwise', async () => {
     for (const stop of [true, false]) {
       const ids = await Promise.all([
         kernel.sendCell("throw new Error('stop')", { stop_on_error: stop }),
@@ -136,7 +136,7 @@ describe('protocol', () => {
       assert.equal(second?.reply.status, stop ? 'aborted' : 'ok');
       assert.equal(third?.reply.status, stop ? 'aborted' : 'ok');
       assert.equal(second?.outputs.length, stop ? 0 : 2);
-      // A cell that is sent once the failure is known runs.
+      // A cell that is sent after the failure runs.
       await run('3');
     }
   });
@@ -156,10 +156,10 @@ describe('protocol', () => {
     assert.deepEqual(reply, { status: 'ok', comms: {} });
   });
 
-  test('what is forged, broken or unknown is dropped and logged, and the kernel lives', () =>
+  test('forged, broken or unknown messages are dropped and logged, and the kernel survives', () =>
     forgedAndBroken(kernel));
 
-  test('a client that dies in the middle harms no other', () => vanishingClients(kernel, 3));
+  test('a client that vanishes in the middle harms no other', () => vanishingClients(kernel, 3));
 });
 
 describe('output', () => {
@@ -167,7 +167,7 @@ describe('output', () => {
 
   test('a large value arrives whole', () => bigValue(kernel, 5_000_000));
 
-  test('what is written while a cell computes is seen while it computes, and the heart beats', async () => {
+  test('output of a running cell is seen while it runs, and the heartbeat is answered', async () => {
     const id = await kernel.sendCell(
       "console.log('begun'); const end = Date.now() + 1500; while (Date.now() < end);",
     );
@@ -192,7 +192,7 @@ describe('output', () => {
     assert.equal((await ofCell('stderr')).content.text, 'wrong\n');
   });
 
-  test('errors that nobody catches are shown under their cell, and the kernel lives', async () => {
+  test('uncaught errors are shown under their cell, and the kernel survives', async () => {
     const id = await kernel.sendCell(
       "setTimeout(() => { throw new Error('thrown late'); }, 10); Promise.reject(new Error('rejected')); 0",
     );
@@ -205,7 +205,7 @@ describe('output', () => {
     await run('1');
   });
 
-  test('console.table, characters of several bytes in pieces, and a callback of write', async () => {
+  test('console.table, multi-byte characters written in pieces, and the callback of write', async () => {
     const { stdout } = await run(
       "console.table([{ a: 1 }]); const euro = Buffer.from('€'); process.stdout.write(euro.subarray(0, 1)); process.stdout.write(euro.subarray(1)); await new Promise<void>((done) => process.stdout.write('!', () => done()));",
     );
@@ -213,7 +213,7 @@ describe('output', () => {
     assert.match(stdout, /€!$/);
   });
 
-  test('values show themselves by Jupyter.mimebundle and Jupyter.display, pictures given as bytes', async () => {
+  test('values show themselves by Jupyter.mimebundle and Jupyter.display, with pictures as bytes', async () => {
     for (const name of ['Jupyter.mimebundle', 'Jupyter.display']) {
       const { outputs } = await run(
         `({ async [Symbol.for('${name}')]() { return { 'text/html': '<b>x</b>', 'image/png': new Uint8Array([1, 2, 3]), 'application/json': { a: [1] } }; } })`,
@@ -231,7 +231,7 @@ describe('output', () => {
     await fail("({ [Symbol.for('Jupyter.mimebundle')]: () => ({ 'application/json': 1n }) })");
   });
 
-  test('what JSON cannot hold is refused by its MIME type, and which cell a value is of is not shown', async () => {
+  test('what JSON cannot hold is refused, naming its MIME type, and the cell of a value is not shown', async () => {
     const bundle = "{ 'text/plain': 'n', 'application/json': { n: 1n } }";
     const { evalue, text } = await fail(`({ [Symbol.for('Jupyter.mimebundle')]: () => (${bundle}) })`);
     assert.equal(evalue, 'What is shown as application/json cannot be written as JSON.');
@@ -273,7 +273,7 @@ describe('output', () => {
     }
   });
 
-  test('what children and native code write is seen, in its place', async () => {
+  test('output of children and native code is seen, in its place', async () => {
     const { outputs, stdout, stderr } = await run(
       "import { execSync } from 'node:child_process'; import { writeSync } from 'node:fs';\nexecSync('echo child; echo words >&2', { stdio: 'inherit' }); writeSync(1, 'raw\\n'); 5;",
     );
@@ -294,7 +294,7 @@ describe('output', () => {
 });
 
 describe('errors', () => {
-  test('an error in nested calls of two cells names each place as it was written, and shows the line', async () => {
+  test('an error in nested calls of two cells names each place in the original code, and shows the line', async () => {
     const { reply } = await run(
       'interface Point {\n  x: number;\n}\n\nfunction distance(point: Point | undefined): number {\n  // types are gone when this runs\n  return (point as Point).x;\n}',
     );
@@ -316,14 +316,14 @@ Cell ${reply.execution_count}, line 7, column 27
     );
   });
 
-  test('columns are right also behind imports, enums and parameters that TypeScript writes anew', async () => {
+  test('columns are right also after imports, enums and parameters that TypeScript rewrites', async () => {
     const { text, count } = await fail(
       "import * as path from 'path';\nenum Kind { A, B }\nclass Box { constructor(private readonly kind: Kind) {} open(): never { throw new Error(path.sep + this.kind); } }\nconst box = new Box(Kind.B); box.open();",
     );
     assert.match(text, new RegExp(`at Box\\.open \\(Cell ${count}:3:79\\)\n    at Cell ${count}:4:34$`));
   });
 
-  test('a file that a cell imports is named by its own line', async () => {
+  test('an error in an imported file names the file’s own line', async () => {
     await writeFile(
       join(folder, 'helper.ts'),
       'export type T = string;\n\nexport function fails(): void {\n  // why not\n  throw new Error("here");\n}\n',
@@ -352,7 +352,7 @@ Cell ${reply.execution_count}, line 7, column 27
     assert.match(text, /line 2, column 7\n.*\n> +2 \| const size: number =\n +\| {7}\^/);
   });
 
-  test('what IPython takes is answered by what to write instead', async () => {
+  test('IPython’s syntax is answered with what to write instead', async () => {
     const all: [string, RegExp][] = [
       ['%matplotlib inline', /There are no magics: .* display\(figure\)/],
       ['%%timeit\n1 + 1', /console\.time\(\)/],
@@ -378,7 +378,7 @@ Cell ${reply.execution_count}, line 7, column 27
     );
   });
 
-  test('an error keeps its fields, and a cause that is no error', async () => {
+  test('an error keeps its fields, and a cause that is not an error', async () => {
     const thrown =
       "throw Object.assign(new Error('http', { cause: { code: 'E' } }), { status: 500 + 3, body: 'busy' })";
     assert.match(
@@ -398,7 +398,7 @@ Cell ${reply.execution_count}, line 7, column 27
     assert.equal((await fail(circular)).text.match(/Caused by:/g)?.length, 1);
   });
 
-  test('what a failed cell came to is kept, and what it did not come to is unknown', async () => {
+  test('what a failed cell declared before it failed is kept, and the rest is unknown', async () => {
     await fail(
       "const network = { layers: 18 };\nfunction boom(): number { throw new Error('boom'); }\nenum Kind { A }\nconst later = boom(), last = 3;\nfunction after() {}",
     );
@@ -428,7 +428,7 @@ describe('interrupts', () => {
       "import { setTimeout as nap } from 'timers/promises'; for (;;) await nap(5);",
   };
   for (const [what, code] of Object.entries(loops)) {
-    test(`${what} ends at once, at a line that is named`, async () => {
+    test(`${what} ends at once, and its line is named`, async () => {
       const id = await kernel.sendCell(
         `globalThis.turns = 1;\n${code}`.replace('globalThis.turns', '(globalThis as any).turns'),
       );
@@ -461,7 +461,7 @@ describe('interrupts', () => {
     'a child that is waited for': "import { execSync } from 'child_process'; execSync('sleep 90')",
   };
   for (const [what, code] of Object.entries(elsewhere)) {
-    test(`${what} is broken off, and the kernel goes on`, async () => {
+    test(`${what} is stopped, and the kernel continues`, async () => {
       const id = await kernel.sendCell(`console.log('begun');\n${code}`);
       await kernel.message(({ type, parent }) => type === 'stream' && parent === id);
       await sleep(200);
@@ -474,7 +474,7 @@ describe('interrupts', () => {
     });
   }
 
-  test('a child that goes on beside the cells is left alone', async () => {
+  test('a child that runs in the background is left alone', async () => {
     await run("import { spawn } from 'child_process'; const beside = spawn('sleep', ['90']);");
     for (const code of [elsewhere['a recursion'], elsewhere['a child that is waited for']]) {
       const id = await kernel.sendCell(`console.log('begun');\n${code}`);
@@ -487,12 +487,12 @@ describe('interrupts', () => {
     await run('beside.kill();');
   });
 
-  test('a child is broken off also where there is no ps', async (context) => {
+  test('a child is stopped even if there is no ps', async (context) => {
     const programs = await mkdtemp(join(tmpdir(), 'programs-'));
     await symlink('/bin/sleep', join(programs, 'sleep'));
     const slim = await TestKernel.start({ env: { PATH: programs } });
     context.after(() => Promise.all([slim.kill(), rm(programs, { recursive: true })]));
-    // There is no shell either: what is logged goes nowhere.
+    // Without a shell, the log goes nowhere.
     await slim.send('no_such_request', {}, 'control');
     const id = await slim.sendCell(`console.log('begun');\n${elsewhere['a child that is waited for']}`);
     await slim.message(({ type, parent }) => type === 'stream' && parent === id);
@@ -501,7 +501,7 @@ describe('interrupts', () => {
     assert.equal((await slim.answered(id, 20_000)).reply.ename, 'Interrupted');
   });
 
-  test('a finally block has all the time that it takes', async () => {
+  test('a finally block gets all the time that it needs', async () => {
     await run("import { execSync } from 'child_process'; let saved = 'not';");
     const code =
       "try { for (;;) await new Promise((go) => setTimeout(go, 20)); } finally { execSync('sleep 3'); saved = 'whole'; }";
@@ -520,7 +520,7 @@ describe('interrupts', () => {
     assert.equal(await runToText('closed'), "'yes'");
   });
 
-  test('what waits is left at once', async () => {
+  test('an await is left at once', async () => {
     const id = await kernel.sendCell(
       "console.log('begun'); await new Promise((done) => setTimeout(done, 60_000));",
     );
@@ -533,7 +533,7 @@ describe('interrupts', () => {
     await run('1');
   });
 
-  test('what nobody can settle any more waits until it is stopped, whatever is collected', async () => {
+  test('a promise that nothing can settle waits until it is stopped, despite garbage collection', async () => {
     const id = await kernel.sendCell(`
 let rounds = 0;
 const litter = setInterval(() => { rounds += Array.from({ length: 1e5 }, () => ({})).length / 1e5; }, 5);
@@ -542,11 +542,11 @@ await new Promise(() => {});`);
     await sleep(2_000);
     await kernel.control('interrupt_request');
     assert.equal((await kernel.answered(id)).reply.ename, 'Interrupted');
-    await sleep(500); // collected, too, what the cell has left behind
+    await sleep(500); // objects that the cell has left behind are collected, too
     assert.ok(Number(await runToText('clearInterval(litter); rounds')) > 20);
   });
 
-  test("the library's long calls hear it without being given the signal, and the network stays", async () => {
+  test("the library's long calls stop without being given the signal, and the network stays usable", async () => {
     await run(
       `import * as st from 'stability-training';
       import { buildFolder } from 'stability-training/data';
@@ -557,14 +557,14 @@ await new Promise(() => {});`);
       const network = new st.ResNet18({ classes: 10, width: 4, stem: 'small' });
       const variables = st.tf.memory().numTensors;`,
     );
-    // Many pictures to build from: one by many names.
+    // Many pictures to build from: one picture under many names.
     for (const name of ['cats', 'dogs']) await mkdir(join(folder, 'pictures', name), { recursive: true });
     const picture = join(folder, 'picture.jpg');
     await sharp({ create: { width: 2000, height: 2000, channels: 3, background: 'teal' } }).toFile(picture);
     for (let index = 0; index < 600; index += 1) {
       await link(picture, join(folder, 'pictures', index % 2 ? 'cats' : 'dogs', `${index}.jpg`));
     }
-    // No code of a cell runs in them, which would be stopped in any case.
+    // These calls run no code of a cell, which would be stopped in any case.
     const calls = {
       train:
         "st.train({ network, dataset, method: { kind: 'baseline' }, epochs: 10_000, batchSize: 20, onBatch: note })",
@@ -579,7 +579,7 @@ await new Promise(() => {});`);
       const { reply } = await kernel.answered(id);
       assert.equal(reply.ename, 'Interrupted', `${name}: ${JSON.stringify(reply)}`);
     }
-    // What was at hand, such as a batch, is done to its end.
+    // The current unit of work, such as a batch, is finished.
     await run(
       'for (let i = 0; i < 200 && st.tf.memory().numTensors !== variables; i++) await new Promise((done) => setTimeout(done, 50));',
     );
@@ -591,7 +591,7 @@ await new Promise(() => {});`);
   });
 
   test('SIGINT is an interrupt, too', async () => {
-    // Later ones hear no signal while they compute.
+    // Later versions of Node notice no signal while they compute.
     const computing = Number.parseInt(process.versions.node, 10) < 24 ? ['for (;;);'] : [];
     for (const code of [
       ...computing,
@@ -606,7 +606,7 @@ await new Promise(() => {});`);
     }
   });
 
-  test('with no cell running, what cells have left behind hears it', async () => {
+  test('with no cell running, code left behind by cells receives it', async () => {
     await run(`let heard = false; (${signal}).addEventListener('abort', () => { heard = true; });`);
     await kernel.control('interrupt_request');
     await sleep(100);
@@ -627,7 +627,7 @@ describe('questions', () => {
     assert.equal(outputs.at(-1)?.content.data['text/plain'], "'ADA'");
   });
 
-  test('what reads the terminal says what to do instead', async () => {
+  test('code that reads the terminal is told what to do instead', async () => {
     const code =
       "import { createInterface } from 'node:readline/promises';\nawait createInterface(process.stdin).question('Who?')";
     assert.match(
@@ -637,7 +637,7 @@ describe('questions', () => {
     assert.equal(await runToText('process.stdin.fd'), '0');
   });
 
-  test('a yes or no, and a wait for the person', async () => {
+  test('a yes or no, and a wait for the user', async () => {
     const id = await kernel.sendCell("const go = await confirm('Go?'); await alert('Done'); go", {
       allow_stdin: true,
     });
@@ -664,7 +664,7 @@ describe('questions', () => {
     assert.equal((await kernel.answered(id)).reply.ename, 'Interrupted');
   });
 
-  test('documentation is found on a name, in its arguments, and of the names of earlier cells', async () => {
+  test('documentation is found on a name, in its arguments, and for names of earlier cells', async () => {
     await run(
       '/**\n * Adds.\n * @param a the first\n */\nfunction add(a: number, b: number): number { return a + b; }',
     );
@@ -698,7 +698,7 @@ describe('questions', () => {
       assert.equal(await plain(unknown), undefined, unknown);
   });
 
-  test('completion knows members, names of earlier cells, and says what kind they are', async () => {
+  test('completion knows members and names of earlier cells, and their kinds', async () => {
     await run('const speciesCount = 5;');
     const { reply } = await kernel.request('complete_request', { code: 'speciesC', cursor_pos: 8 });
     assert.deepEqual(reply.matches, ['speciesCount']);
@@ -731,7 +731,7 @@ describe('the language', () => {
     assert.equal(await runToText('value + 1'), '3');
   });
 
-  test('a class cell that is run again unchanged is the same class to what knows it', async () => {
+  test('a class whose cell is run again unchanged stays the same class', async () => {
     const account = 'class Account { private balance = 1; read() { return this.balance; } }';
     await run(account);
     await run('function show(account: Account) { return account.read(); }');
@@ -786,10 +786,10 @@ describe('the language', () => {
     );
   });
 
-  test('a file that was looked for in vain is found once it is there, and cells go on', async () => {
+  test('a missing file is found once it exists, and cells continue to run', async () => {
     assert.match((await fail("import { size } from './later';")).evalue, /Cannot find module '\.\/later'/);
     await writeFile(join(folder, 'later.ts'), 'export const size = 3;');
-    // TypeScript hears of the file in a while.
+    // TypeScript notices the file after a while.
     for (const end = Date.now() + 30_000; ; await sleep(200)) {
       const { reply, outputs } = await kernel.execute("import { size } from './later';\nsize");
       if (reply.status === 'ok') {
@@ -801,7 +801,7 @@ describe('the language', () => {
     }
   });
 
-  test('a module written anew after its import makes the kernel ask for a restart, once', async () => {
+  test('a module that changes after its import makes the kernel ask for a restart, once', async () => {
     const file = join(folder, 'built.js');
     await writeFile(file, 'exports.answer = 41;');
     await run("const built = require('./built.js');");
@@ -812,7 +812,7 @@ describe('the language', () => {
   });
 });
 
-/** Cells that run one after the other, and what the last of each shows. */
+/** Runs cells one after the other, and compares what each shows. */
 async function shows(cells: readonly (readonly [code: string, text?: string])[]): Promise<void> {
   for (const [code, text] of cells) {
     if (text === undefined) await run(code);
@@ -821,7 +821,7 @@ async function shows(cells: readonly (readonly [code: string, text?: string])[])
 }
 
 describe('names', () => {
-  test('a name is one for all cells, whatever it stands for', () =>
+  test('a name is shared by all cells, whatever it stands for', () =>
     shows([
       ['let rate = 0.1; const step = (x: number) => x * rate;'],
       ['rate = 0.5;'],
@@ -854,7 +854,7 @@ describe('names', () => {
     ]);
   });
 
-  test('a function that is declared anew is called by the older one, too, and a destructured var is one of the names', () =>
+  test('a redeclared function is also called by older code, and a destructured var is a name like others', () =>
     shows([
       ['function down(n: number): number { return n === 0 ? 0 : down(n - 1) } const older = down;'],
       [
@@ -867,7 +867,7 @@ describe('names', () => {
       ['let one = 5, three = 6; [one, two, three]', '[ 5, 2, 6 ]'],
     ]));
 
-  test('names that modules know are names as others, and what only modules have is there', () =>
+  test('names that are special in modules can be declared, and what only modules have is available', () =>
     shows([
       [
         "import { createRequire } from 'node:module'; { const require = createRequire(process.cwd() + '/x.js'); }",
@@ -881,7 +881,7 @@ describe('names', () => {
       ['Promise.resolve([1])', 'Promise { [ 1 ] }'],
     ]));
 
-  test('the text of a function is what was written, also where it has a loop', async () => {
+  test('the text of a function is what was written, even if it has a loop', async () => {
     await run('const sum = (...ns: number[]) => { let s = 0; for (const n of ns) { s += n; } return s; };');
     assert.equal(
       await runToText('String(sum).replace(/\\s+/g, " ")'),
@@ -894,7 +894,7 @@ describe('names', () => {
 });
 
 describe('TypeScript', () => {
-  test('what this Node and this TypeScript know', () =>
+  test('the syntax that this Node and this TypeScript know works', () =>
     shows([
       ['[3, 1].toSorted()', '[ 1, 3 ]'],
       ['const gone: string[] = []; { using it = { [Symbol.dispose]() { gone.push("x") } } } gone', "[ 'x' ]"],
@@ -912,7 +912,7 @@ describe('TypeScript', () => {
     assert.match((await fail('(o?: { n: 1 }) => o.n')).evalue, /'o' is possibly 'undefined'/);
   });
 
-  test('doc comments, files and names behind what is broken are offered', async () => {
+  test('doc comments, files, and names after broken code are offered', async () => {
     await run('interface Cat { /** how loud */ purr: number }\nconst cat: Cat = { purr: 1 };');
     const inspect = (code: string) =>
       kernel.request('inspect_request', { code, cursor_pos: code.length, detail_level: 0 });
@@ -953,7 +953,7 @@ describe('files beside the notebook', () => {
   });
   after(() => project.kill());
 
-  test('what passes the checker loads: above, in folders, with dots, endings, attributes, awaits', async () => {
+  test('what the checker accepts loads: above, in folders, with dots, extensions, attributes, awaits', async () => {
     assert.equal(await text("import { up } from '../up'; up(1)"), '2');
     assert.equal(
       await text("import config from '../config.json' with { type: 'json' }; config.name"),
@@ -971,7 +971,7 @@ describe('files beside the notebook', () => {
     assert.equal(await text("import { decodeHTML } from 'entities/decode'; decodeHTML('&amp;')"), "'&'");
   });
 
-  test('what a module may assign anew is told to be a copy where it is imported by name', async () => {
+  test('importing by name what a module may reassign is reported as a copy', async () => {
     await write('notebooks/state.ts', 'export let count = 0; export function inc() { count++; }');
     const { outputs, stderr } = await project.execute(
       "import { count as n, inc } from './state'; inc(); inc(); n",
@@ -982,12 +982,12 @@ describe('files beside the notebook', () => {
     assert.equal((await project.execute("import { inc } from './state'; inc()")).stderr, '');
   });
 
-  test('a file that changes is loaded anew, with what imports it', async () => {
+  test('a file that changes is reloaded, with the files that import it', async () => {
     await write('notebooks/user.service.ts', 'export const b: number = 100;');
     assert.equal(await text("import { up } from '../up'; up(1)"), '101');
   });
 
-  test('what is wrong with a file stops the cell that imports it, and no other', async () => {
+  test('an error in a file stops only the cell that imports it', async () => {
     await write('notebooks/helper.ts', 'export const double = (x: number) => 2 * x;');
     await text("import { double } from './helper'; import * as fs from 'node:fs';");
     await write('notebooks/helper.ts', 'export const double = (x: number) => 2 * y;');
@@ -997,7 +997,7 @@ describe('files beside the notebook', () => {
     assert.match(reply.evalue ?? '', /Cannot find name 'y'/);
   });
 
-  test('a tsconfig.json above the notebook is heeded', async () => {
+  test('a tsconfig.json above the notebook is used', async () => {
     assert.equal(await text('const s: string = null; s'), 'null');
   });
 });
@@ -1005,7 +1005,7 @@ describe('files beside the notebook', () => {
 describe('life', () => {
   test('restarts leave no process', () => restarts(3));
 
-  test('a kernel ends with the program that started it, and one without sockets at once', async () => {
+  test('a kernel ends with the program that started it; one without sockets ends at once', async () => {
     const [program = '', , script = ''] = await kernelCommand();
     const launch = `require('child_process').spawn(${JSON.stringify(program)}, [${JSON.stringify(script)}, '{connection_file}'], { stdio: 'ignore' }).unref(); setInterval(() => {}, 1e3)`;
     const orphan = await TestKernel.start({
@@ -1029,7 +1029,7 @@ describe('life', () => {
     await assert.rejects(ended, ({ code, stdout }) => code !== 0 && /^kernel: cannot listen: /.test(stdout));
   });
 
-  test('a port that is taken for a moment is waited for', async (context) => {
+  test('the kernel waits for a port that is briefly taken', async (context) => {
     const [shell_port, control_port, stdin_port, iopub_port, hb_port] = await freePorts(5);
     const other = createServer().listen(shell_port, '127.0.0.1');
     await once(other, 'listening');
@@ -1054,7 +1054,7 @@ describe('life', () => {
     assert.ok(await listens());
   });
 
-  test('a cell that ends the kernel says so, with its last words, by files as sockets, too', async () => {
+  test('a cell that ends the kernel says so, with its last output, also over ipc sockets', async () => {
     const ended = await TestKernel.start({ transport: 'ipc' });
     const { reply, stdout } = await ended.execute("console.log('last words'); process.exit(3)");
     assert.equal(stdout, 'last words\n');
@@ -1062,7 +1062,7 @@ describe('life', () => {
     await ended.kill();
   });
 
-  test('what ends for a restart says so, and leaves the history to the next', async () => {
+  test('a kernel that ends for a restart says so, and leaves its history to the next', async () => {
     for (const [restart, left] of [
       [true, ['connection.history', 'connection.json']],
       [false, ['connection.json']],
@@ -1074,12 +1074,12 @@ describe('life', () => {
     }
   });
 
-  test('ends quietly, whatever is asked in the same moment', async () => {
+  test('ends quietly, whatever else is requested at the same time', async () => {
     for (let round = 0; round < 3; round++) {
       const asked = await TestKernel.start();
       await asked.execute('1');
       const ended = once(asked.process, 'exit');
-      // Stopped, so that it finds all of it at once.
+      // Paused, so that it finds all requests at once.
       asked.process.kill('SIGSTOP');
       asked.heartbeat().catch(() => undefined);
       await asked.send('kernel_info_request', {});
@@ -1091,7 +1091,7 @@ describe('life', () => {
     }
   });
 
-  test('says what it uses', async () => {
+  test('reports its resource usage', async () => {
     const usage = await kernel.control('usage_request');
     assert.equal(usage.pid, kernel.process.pid);
     assert.ok(usage.kernel_memory > 5e7 && usage.kernel_memory < usage.host_virtual_memory.total);
@@ -1107,7 +1107,7 @@ describe('life', () => {
   });
 
   /** What the Jupyter extension of VS Code does with a local kernel (its src/kernels/raw, July 2026). */
-  test('VS Code asks on both channels, speaks Python in silence, stops by message, and kills', async (context) => {
+  test('VS Code asks on both channels, sends silent Python, interrupts by message, and kills', async (context) => {
     const started = await TestKernel.start();
     context.after(() => started.kill());
     const asked = ['control', 'shell'] as const;
@@ -1116,7 +1116,7 @@ describe('life', () => {
       const { content } = await started.message((one) => one.parent === infos[at] && one.channel === channel);
       assert.equal(content.language_info.name, 'typescript');
     }
-    // It clears files of its debugger in Python, whatever the kernel's language.
+    // It clears its debugger's files in Python, whatever the kernel's language.
     const silence = { silent: true, store_history: false, allow_stdin: true, stop_on_error: false };
     const python = started.execute('import os as _VSCODE_os\ntry:\n    pass\nexcept:\n    pass', silence);
     const next = started.execute("import { spawn } from 'node:child_process';\nspawn('sleep', ['60']).pid");
@@ -1135,10 +1135,10 @@ describe('life', () => {
     assert.ok(await Promise.race([ended, sleep(2_000, false)]));
   });
 
-  test('a kernel that is asked to end while it begins does so by itself', async () => {
+  test('a kernel that is asked to end while it starts does so by itself', async () => {
     for (let round = 0; round < 5; round += 1) {
       const early = await TestKernel.start({ cwd: root });
-      // The main thread is loading TypeScript, or at the first cell.
+      // The main thread is loading TypeScript, or running the first cell.
       if (round % 2 === 1) await early.sendCell("import * as tf from '@tensorflow/tfjs-node-gpu';");
       const { reply, code } = await early.shutDown();
       assert.deepEqual([reply, code], [{ status: 'ok', restart: false }, 0]);
@@ -1151,7 +1151,7 @@ describe('Jupyter', () => {
     await installTestKernelspec(join(folder, 'jupyter', 'kernels'));
   });
 
-  /** Jupyter that knows our kernel. */
+  /** Runs Jupyter with our kernel installed. */
   async function jupyter(...args: string[]): Promise<{ code: number; output: string }> {
     const env = { ...process.env, JUPYTER_PATH: join(folder, 'jupyter') };
     try {
@@ -1208,7 +1208,7 @@ describe('Jupyter', () => {
     ]);
   });
 
-  test('finds the library where it is not installed', async () => {
+  test('finds the library in a folder where it is not installed', async () => {
     const bare = await mkdtemp(join(tmpdir(), 'bare-'));
     const outside = await TestKernel.start({ cwd: bare });
     try {
@@ -1226,7 +1226,7 @@ describe('Jupyter', () => {
   test("Jupyter's own test of kernels passes", async () => {
     const { code, output } = await jupyter(join(root, 'test', 'kernel_test.py'));
     assert.equal(code, 0, output);
-    // The pager is IPython's.
+    // The skipped test is for a pager, which only IPython has.
     assert.match(output, /Ran 15 tests[\s\S]*OK \(skipped=1\)/);
   });
 

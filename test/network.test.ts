@@ -1,4 +1,4 @@
-/** ResNet-18 against torchvision's: logits, loss, gradients, three optimizer steps; weights in and out. */
+/** ResNet-18 compared with torchvision's: logits, loss, gradients, three optimizer steps; loading and saving weights. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
@@ -36,7 +36,7 @@ interface Case {
   readonly stem: Stem;
   readonly imageSize: number;
   readonly classes: number;
-  /** Relative, by the L2 norm of a tensor. */
+  /** Relative to the L2 norm of a tensor. */
   readonly tolerance: number;
   readonly weightsFile?: string;
   readonly weights: Readonly<Record<string, Formula>>;
@@ -101,7 +101,7 @@ for (const reference of cases) {
           labels: tf.tensor1d(reference.labels[index], 'int32'),
         };
       };
-      /** In torch's layout, sampled where the fixture is. */
+      /** The values of a variable in torch's layout, sampled if the fixture is. */
       const asStored = (group: string, values: ReadonlyMap<string, StoredTensor>, name: string) => {
         const all = (values.get(name) as StoredTensor).values;
         return reference.sampled.includes(group) ? sampled(all) : all;
@@ -127,7 +127,7 @@ for (const reference of cases) {
             layout.variable(name).assign(gradient as Tensor);
           const inTorchLayout = torchWeights(layout);
           layout.dispose();
-          // A normalisation that follows takes most of some gradients away, and leaves their rounding.
+          // A normalisation that follows removes most of some gradients, and leaves their rounding errors.
           const least = 1e-4 * Math.max(...Object.values(reference.gradientNorms));
           for (const [name, torchNorm] of Object.entries(reference.gradientNorms)) {
             const torch = expected.get(`gradient.${name}`)?.values ?? new Float32Array();
@@ -161,7 +161,7 @@ for (const reference of cases) {
 
 interface StabilityFixture extends Pick<Case, 'width' | 'stem' | 'classes' | 'weightsFile' | 'tensorsFile'> {
   readonly images: Formula;
-  /** The distorted images less the images. */
+  /** The distorted images minus the images. */
   readonly noise: Formula;
   readonly labels: number[];
   readonly rows: readonly (Pick<Case, 'name' | 'gradientNorms'> & {
@@ -223,7 +223,7 @@ describe('stability training of ResNet-18', () => {
 
 describe('memory', () => {
   // TensorFlow 2.21's gradient of a strided 1×1 convolution writes past its buffer at few channels; glibc would abort.
-  it('is whole after training steps at widths 4 to 64 with both stems, which MALLOC_CHECK_=3 watches', () => {
+  it('is intact, by MALLOC_CHECK_=3, after training steps at widths 4 to 64 with both stems', () => {
     const program = `
       const { ResNet18 } = require('./lib/model/resnet');
       const { compile, tf, valueAndGradients } = require('./lib/tensorflow');
@@ -252,7 +252,7 @@ describe('memory', () => {
   });
 });
 
-/** Since glibc 2.34 the checks live in a library of their own, which must be loaded first. */
+/** Finds the library that has glibc's checks since version 2.34, which must be preloaded. */
 function mallocChecker(): string {
   const { stdout } = spawnSync('/sbin/ldconfig', ['-p'], { encoding: 'utf8' });
   return /libc_malloc_debug\.so\S* .*=> (\S+)/.exec(stdout ?? '')?.[1] ?? '';
@@ -313,7 +313,7 @@ describe('weights on disk', () => {
     other.dispose();
   });
 
-  it('with filters in half the bytes, answer alike to the last bit in bfloat16', () => {
+  it('with filters in half the bytes, give the same bits in bfloat16', () => {
     const network = new ResNet18({ classes: 3, width: 16, precision: 'bfloat16', seed: 5 });
     const images = tf.randomUniform([4, 32, 32, 3], 0, 1, 'float32', 1) as Tensor4D;
     const logits = () => network.forward(images, { training: false }).dataSync();
@@ -350,7 +350,7 @@ describe('weights on disk', () => {
     wide.dispose();
   });
 
-  it('in half precision are widened, as IEEE 754 has it', () => {
+  it('in half precision are widened by IEEE 754', () => {
     const halves = {
       15360: 1,
       49152: -2,
@@ -370,7 +370,7 @@ describe('weights on disk', () => {
     assert.deepEqual(read('F64', Float64Array.of(0.1, -3)), [Math.fround(0.1), -3]);
   });
 
-  /** The values of a file of one vector, as numpy would have written it. */
+  /** Reads the values of a file of one vector, as numpy would have written it. */
   function read(dtype: string, { buffer, byteLength, length: size }: Uint16Array | Float64Array) {
     const header = JSON.stringify({ w: { dtype, shape: [size], data_offsets: [0, byteLength] } });
     const length = Buffer.alloc(8);
@@ -403,7 +403,7 @@ describe('weights on disk', () => {
     for (const each of [pretrained, network]) each.dispose();
   });
 
-  it('as PyTorch users have them are named, with the line of Python that helps', () => {
+  it('as PyTorch users often have them are refused, with the line of code that helps', () => {
     const network = new ResNet18(options);
     const wrapped = new Map([...torchWeights(network)].map(([name, tensor]) => [`module.${name}`, tensor]));
     assert.throws(() => setTorchWeights(network, wrapped), {
@@ -437,7 +437,7 @@ describe('weights on disk', () => {
     network.dispose();
   });
 
-  it('of a network that cannot be are refused', () => {
+  it('of an impossible network are refused', () => {
     assert.throws(() => new ResNet18({ classes: 0 }), { name: 'ArgumentError', message: /classes .* 0/ });
     assert.throws(() => new ResNet18({ classes: 10, width: 2.5 }), {
       name: 'ArgumentError',

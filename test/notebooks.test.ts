@@ -1,6 +1,6 @@
 /**
- * Every notebook, run from its first cell to its last at the preset `smoke` and with a store of its own: some in
- * JupyterLab, the others by nbclient.
+ * Every notebook, run from its first cell to its last at the preset `smoke` with its own store: some in JupyterLab,
+ * the others by nbclient.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -57,7 +57,7 @@ const textOf = ({ source }: Notebook['cells'][number]) => [source].flat().join('
 
 const read = (file: string) => JSON.parse(readFileSync(file, 'utf8')) as Notebook;
 
-/** A process that executes notebooks with nbclient, one after the other. */
+/** Starts a process that executes notebooks with nbclient, one after the other. */
 function startExecutor() {
   const child = spawn(join(ROOT, '.venv', 'bin', 'python'), [join(__dirname, 'support', 'execute.py')], {
     stdio: ['pipe', 'pipe', 'inherit'],
@@ -80,9 +80,9 @@ describe('notebooks at the preset smoke', () => {
   const folder = mkdtempSync(join(tmpdir(), 'notebooks-'));
   after(() => rmSync(folder, { recursive: true }));
   const store = join(folder, 'runs');
-  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules')); // where its cells find the library
+  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules')); // so that cells find the library
 
-  /** No cell of a notebook that was executed has failed, and each figure has its picture. @returns how many figures it has */
+  /** Asserts that no cell of an executed notebook failed and that each figure has its picture. @returns the number of figures */
   function figuresIn(file: string): number {
     const outputs = read(file).cells.flatMap(({ outputs = [] }) => outputs);
     assert.deepEqual(
@@ -94,7 +94,7 @@ describe('notebooks at the preset smoke', () => {
     return figures.length;
   }
 
-  /** A notebook without its outputs, at the preset `smoke`; `of`: its runs, the store of all by default. */
+  /** Returns a notebook without outputs, at the preset `smoke`. `of` is its store; default: the one shared by all. */
   function atSmoke(
     name: string,
     { cells, ...rest }: Notebook = read(join(NOTEBOOKS, name)),
@@ -108,7 +108,7 @@ describe('notebooks at the preset smoke', () => {
         .replaceAll(/preset: '(laptop|photos)'/g, preset)
         .replace('[...candidates.keys(), ...candidates.keys()]', '[...candidates.keys()]') // measured once each,
         .replace('const costs:', 'candidates.splice(1, 3);\nconst costs:') // and three of six
-        .replace(/baselineEpochs: \d+,\s+epochs: \d+/, 'baselineEpochs: 1, epochs: 1') // a sweep of one's own,
+        .replace(/baselineEpochs: \d+,\s+epochs: \d+/, 'baselineEpochs: 1, epochs: 1') // a custom sweep,
         .replace('seeds: [0, 1],', 'seeds: [0],'), // of one seed
       ...(cell.cell_type === 'code' && { outputs: [] }),
     }));
@@ -116,7 +116,7 @@ describe('notebooks at the preset smoke', () => {
     return file;
   }
 
-  /** The example of the README as a notebook of one cell. */
+  /** Puts the example of the README into a notebook of one cell. */
   function readmeExample(): Notebook {
     const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
     const [, source] = /^```ts\n(.*?)^```/ms.exec(readme) as RegExpExecArray;
@@ -126,8 +126,8 @@ describe('notebooks at the preset smoke', () => {
   }
 
   /**
-   * Of each method and distortion the first setting is trained and tested, and the others' records are made of its: a step
-   * is given strengths, α and p, and compiled for none. A notebook that needs another's weights trains it.
+   * Trains and tests the first setting of each method and distortion, and copies its record for the others: steps take
+   * strengths, α and p as inputs, so none is compiled in. A notebook that needs the weights of another setting trains it.
    */
   it('have the runs of every figure, trained and tested', async () => {
     const jobs = planJobs('all', { preset: 'smoke' });
@@ -163,7 +163,7 @@ describe('notebooks at the preset smoke', () => {
   });
 
   describe('run without an error and draw their figures', { concurrency: 2 }, () => {
-    /** Processes that wait for a notebook: half of a short one's time is the start of Jupyter's Python. */
+    /** Processes that wait for a notebook: starting Jupyter's Python is half of a short notebook's time. */
     const idle: ReturnType<typeof startExecutor>[] = [];
     before(() => void idle.push(startExecutor(), startExecutor()));
     after(() => {
@@ -173,7 +173,7 @@ describe('notebooks at the preset smoke', () => {
     const names = NAMES.filter((name) => !IN_JUPYTERLAB.includes(name));
     for (const name of [...names, 'README.ipynb']) {
       it(name, async () => {
-        // Each has the runs to itself: two that train the same one would wait for each other.
+        // Each notebook has its own copy of the runs: two that train the same run would wait for each other.
         const own = join(folder, `runs of ${name}`);
         await cp(store, own, { recursive: true });
         const file = atSmoke(name, name === 'README.ipynb' ? readmeExample() : undefined, own);
@@ -215,7 +215,7 @@ describe('notebooks at the preset smoke', () => {
   it('is asked for by every notebook that has a laboratory', () => {
     for (const name of NAMES) {
       const source = read(join(NOTEBOOKS, name)).cells.map(textOf).join('\n');
-      // An experiment of one's own is as small as smoke, and has runs of its own.
+      // A custom experiment is as small as smoke, and has its own runs.
       for (const [, options] of source.matchAll(/Laboratory\(([^)]*)\)/g))
         assert.match(
           options,
@@ -225,7 +225,7 @@ describe('notebooks at the preset smoke', () => {
     }
   });
 
-  it('link to files that are there, and to headings in them', () => {
+  it('link to files that exist, and to headings in them', () => {
     const pages = ['README.md', 'environment.md', 'notebooks/teaching.md'];
     const textAt = (file: string) =>
       file.endsWith('.ipynb')
@@ -245,7 +245,7 @@ describe('notebooks at the preset smoke', () => {
     }
   });
 
-  it('quote the library as it is, but for where lines are broken', () => {
+  it('quote the library as it is, except for line breaks', () => {
     const bare = (code: string) => code.replaceAll(/\s/g, '');
     let count = 0;
     for (const name of NAMES) {
@@ -259,7 +259,7 @@ describe('notebooks at the preset smoke', () => {
     assert.ok(count > 10, `${count} quotations`);
   });
 
-  it('bring one’s own in sixty lines of code', () => {
+  it('define a custom experiment in sixty lines of code', () => {
     const { cells } = read(join(NOTEBOOKS, '09-your-own.ipynb'));
     const code = cells.filter(({ cell_type }) => cell_type === 'code').map(textOf);
     const lines = code.join('\n').split('\n');

@@ -1,4 +1,4 @@
-/** One's own network, loss and distortion, through the doors that the paper's own go through. */
+/** Custom networks, losses and distortions, through the same functions as the paper's. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -76,7 +76,7 @@ const dataset = {
 const options = { dataset, epochs: 2, batchSize: 16, seed: 5, threads: 1 } as const;
 const noise = { kind: gaussianNoise, strength: 0.215 };
 
-/** A convolution, a mean and a matrix: the most natural network. */
+/** Makes a convolution, a mean and a matrix product: the simplest network. */
 function plainNetwork(): Network {
   return fromFunctions({
     classes: 10,
@@ -89,7 +89,7 @@ function plainNetwork(): Network {
   });
 }
 
-/** Layers as they are written down, with all that training and testing do differently. */
+/** Makes a model of layers with everything that training and testing treat differently. */
 function layers({ activation }: { readonly activation?: 'softmax' | 'sigmoid' | 'hardSigmoid' } = {}) {
   return tf.sequential({
     layers: [
@@ -104,7 +104,7 @@ function layers({ activation }: { readonly activation?: 'softmax' | 'sigmoid' | 
   });
 }
 
-/** The largest difference between two snapshots. */
+/** Returns the largest difference between two snapshots. */
 function apart(one: ReadonlyMap<string, Float32Array>, other: ReadonlyMap<string, Float32Array>): number {
   assert.deepEqual([...one.keys()], [...other.keys()]);
   return Math.max(
@@ -150,7 +150,7 @@ describe('a step of TensorFlow.js as people write it', () => {
     where: (t) => tf.where(t.greater(0).logicalAnd(t.less(1).logicalNot()), t, t.mul(0.1)),
   };
   for (const [name, op] of Object.entries(ops)) {
-    it(`computes ${name} and its gradient compiled as it does op by op`, () => {
+    it(`computes ${name} and its gradient the same compiled and op by op`, () => {
       const [compiled, eager] = (['compiled', 'eager'] as const).map((execution) =>
         compile(
           ({ x }: { readonly x: Tensor4D }) => {
@@ -216,7 +216,7 @@ describe('a gradient of what is broadcast', () => {
   const few = tf.tensor2d([1, -2, 3, 4, 5, 6], [2, 3]);
   const many = tf.tensor3d([...Array(12).keys()], [2, 3, 2]);
   const ones = tf.ones([4, 2, 3]);
-  // By hand: sums over the batch that it was broadcast along.
+  // By hand: sums over the batch along which the value was broadcast.
   const cases = [
     ['matMul', (x: Tensor) => tf.matMul(x, many), [14, 22, 30, 14, 22, 30]],
     ['maximum', (x: Tensor) => tf.maximum(x, ones.mul(2)), [0, 0, 4, 4, 4, 4]],
@@ -224,7 +224,7 @@ describe('a gradient of what is broadcast', () => {
     ['squaredDifference', (x: Tensor) => tf.squaredDifference(x, ones), [0, -24, 16, 24, 32, 40]],
   ] as const;
   for (const [name, op, expected] of cases) {
-    it(`has the shape of what was: ${name}`, () => {
+    it(`has the shape of the original: ${name}`, () => {
       const gradient = tf.grad((x: Tensor) => op(x).sum())(few);
       assert.deepEqual(gradient.shape, few.shape);
       assert.deepEqual([...gradient.dataSync()], expected);
@@ -233,7 +233,7 @@ describe('a gradient of what is broadcast', () => {
 });
 
 describe('a network of functions', () => {
-  it('is refused where it does not give logits for the classes, or leaves out a variable', async () => {
+  it('is refused if it does not give logits for the classes, or leaves out a variable', async () => {
     const refused = (network: Network, message: RegExp) =>
       assert.rejects(
         train({ ...options, network, method: { kind: 'baseline' } }),
@@ -267,7 +267,7 @@ describe('a network of functions', () => {
     });
   });
 
-  it('is refused in training where a convolution is dilated, and told what to use', async () => {
+  it('is refused in training if a convolution is dilated, with what to use instead', async () => {
     const { conv2d, flatten, dense, separableConv2d } = tf.layers;
     const shape = { inputShape: [28, 28, 3], filters: 2, kernelSize: 3, dilationRate: 2 };
     const nets = [conv2d, separableConv2d].map((layer) =>
@@ -290,7 +290,7 @@ describe('a network of functions', () => {
     }
   });
 
-  it('drops out by a count that goes on, the same compiled as op by op', async () => {
+  it('drops out by a running count, the same compiled and op by op', async () => {
     const trained = async (execution: TrainOptions['execution']) => {
       const drawn = new Variable('drawn', tf.scalar(0), { trainable: false });
       const network = fromFunctions({
@@ -312,7 +312,7 @@ describe('a network of functions', () => {
     assert.ok((compiled.get('drawn') as Float32Array)[0] >= 10);
   });
 
-  it('is trained, tested, attacked, looked at and saved as ResNet18 is', async () => {
+  it('is trained, tested, attacked, inspected and saved like ResNet18', async () => {
     const network = plainNetwork();
     const before = network.snapshot();
     const { history } = await train({
@@ -390,7 +390,7 @@ describe('a network of functions', () => {
     );
   });
 
-  it('trains op by op throughout, with a look at any value', async () => {
+  it('trains op by op throughout, so that any value can be inspected', async () => {
     const seen: number[] = [];
     const plain = plainNetwork();
     const network = fromFunctions({
@@ -424,14 +424,14 @@ describe('a model of layers', () => {
     'stability training': { method: { kind: 'ST', alpha: 1 }, distortion: noise },
     'training on FGSM': { method: { kind: 'AT' }, distortion: { kind: fgsm, strength: 0.01 } },
   })) {
-    it(`has the same weights after 20 steps compiled as op by op: ${name}`, async () => {
+    it(`has the same weights after 20 steps compiled and op by op: ${name}`, async () => {
       const [compiled, eager] = [await over20steps('compiled', more), await over20steps('eager', more)];
       assert.ok(apart(compiled, eager) < 3e-6, `${apart(compiled, eager)}`);
       assert.ok([...compiled.keys()].some((name) => name.endsWith('moving_mean')));
     });
   }
 
-  it('drops out in training alone, by seeds that go on', () => {
+  it('drops out only in training, by seeds that advance', () => {
     const network = fromLayers(layers());
     const images = normalTensor([1, 1], [4, 28, 28, 3], 1) as Tensor4D;
     const logits = (training: boolean, track = true) =>
@@ -447,7 +447,7 @@ describe('a model of layers', () => {
     );
   });
 
-  it('takes the weights that are set, also after an attack’s pass', () => {
+  it('uses weights that are set, also after an attack’s pass', () => {
     const model = layers();
     const network = fromLayers(model);
     const images = tf.ones([1, 28, 28, 3]) as Tensor4D;
@@ -461,7 +461,7 @@ describe('a model of layers', () => {
     );
   });
 
-  it('is seen as it is now by a meter that was made before', async () => {
+  it('is measured with its current weights by a meter that was made before', async () => {
     const model = layers();
     const network = fromLayers(model);
     const meter = new AccuracyMeter(network, dataset);
@@ -497,7 +497,7 @@ describe('a model of layers', () => {
     });
   }
 
-  it('is refused with layers that a seed does not decide, or whose loss would be left out', () => {
+  it('is refused with layers that a seed does not determine, or whose loss would be left out', () => {
     const withLayer = (layer: LayersModel['layers'][number]) =>
       fromLayers(
         tf.sequential({
@@ -517,7 +517,7 @@ describe('a model of layers', () => {
     assert.throws(() => withLayer(bound), /has a constraint, which no step here would keep/);
   });
 
-  it('trains layer normalisation in a graph of few nodes, whatever the size of the maps', async () => {
+  it('trains layer normalisation in a graph of few nodes at any map size', async () => {
     const { layers } = tf;
     const model = tf.sequential({
       layers: [
@@ -534,7 +534,7 @@ describe('a model of layers', () => {
     assert.ok(Math.max(...nodes) < 300, nodes.join());
   });
 
-  it('has depthwise filters as torch has those of as many groups, and takes them back', () => {
+  it('saves depthwise filters as torch’s grouped ones, and loads them again', () => {
     const made = () =>
       fromLayers(
         tf.sequential({
@@ -561,7 +561,7 @@ describe('a model of layers', () => {
     for (const one of [network, other]) one.dispose();
   });
 
-  it('keeps layers that are frozen as they are', async () => {
+  it('does not change frozen layers', async () => {
     const head = tf.layers.dense({ units: 10, trainable: false });
     const network = fromLayers(
       tf.sequential({ layers: [tf.layers.flatten({ inputShape: [28, 28, 3] }), head] }),
@@ -579,7 +579,7 @@ describe('a model of layers', () => {
     assert.equal(network.parameters.length, 1);
   });
 
-  it('keeps a frozen model within another as it is', () => {
+  it('does not change a frozen model inside another', () => {
     const backbone = () =>
       tf.sequential({
         layers: [
@@ -608,7 +608,7 @@ describe('a model of layers', () => {
     }
   });
 
-  it('is no network before fromLayers makes it one, nor where its answers are no numbers', async () => {
+  it('is no network before fromLayers makes it one, nor if its outputs are not numbers', async () => {
     const model = layers() as object as Network;
     await assert.rejects(train({ ...options, network: model, method: { kind: 'baseline' } }), {
       message: 'The network does not say how many classes it has.',
@@ -638,7 +638,7 @@ describe('a model of layers', () => {
     });
   });
 
-  it('is refused where NaN in one layer would be a number after the next', async () => {
+  it('is refused if NaN in one layer would become a number after the next', async () => {
     const network = fromLayers(layers());
     const [first] = network.parameters;
     tf.tidy(() => first.assign(tf.fill([...first.shape], Number.NaN)));
@@ -646,13 +646,13 @@ describe('a model of layers', () => {
     await assert.rejects(rows.next(), /answers with NaN or an infinite number/);
   });
 
-  it('is made of a model once', () => {
+  it('can be made from a model only once', () => {
     const model = layers();
     fromLayers(model);
     assert.throws(() => fromLayers(model), /The model is a network already/);
   });
 
-  it('is refused where it gives no logits, or takes other images', () => {
+  it('is refused if it gives no logits, or takes other images', () => {
     for (const activation of ['softmax', 'sigmoid', 'hardSigmoid'] as const) {
       const ending = new RegExp(`ends in the ${activation} of`, 'i');
       assert.throws(() => fromLayers(layers({ activation })), ending);
@@ -683,8 +683,8 @@ describe('a model of layers', () => {
   });
 });
 
-describe('pictures of no data set', () => {
-  it('are answered as those of the test are, from files and from bytes', async () => {
+describe('pictures from no data set', () => {
+  it('are classified as test images are, from files and from bytes', async () => {
     const network = plainNetwork();
     const side = dataset.sourceSide;
     const raw = { width: side, height: side, channels: 3 } as const;
@@ -709,7 +709,7 @@ describe('pictures of no data set', () => {
     }
   });
 
-  it('are asked for in a list, of a data set that is open', async () => {
+  it('must be a list, with an open data set', async () => {
     const network = plainNetwork();
     const asked = (options: object) => predict({ network, dataset, pictures: [], ...options });
     await assert.rejects(asked({ dataset: undefined }), {
@@ -733,7 +733,7 @@ describe('pictures of no data set', () => {
     });
   });
 
-  it('that are none are named', async () => {
+  it('that cannot be read are named', async () => {
     const asked = (picture: string | Uint8Array) =>
       predict({ network: plainNetwork(), dataset, pictures: [picture] });
     await assert.rejects(
@@ -744,8 +744,8 @@ describe('pictures of no data set', () => {
   });
 });
 
-describe('a loop of one’s own', () => {
-  it('sees the pairs that train sees, and comes to the same bits', async () => {
+describe('a custom training loop', () => {
+  it('sees the pairs that train sees, and gives the same bits', async () => {
     const method = { kind: 'DA', probability: 0.5 } as const;
     const one = plainNetwork();
     await train({ ...options, epochs: 1, network: one, method, distortion: noise });
@@ -772,8 +772,8 @@ describe('a loop of one’s own', () => {
   });
 });
 
-describe('a method of one’s own', () => {
-  it('is refused where its loss is no scalar', async () => {
+describe('a custom method', () => {
+  it('is refused if its loss is not a scalar', async () => {
     const of = (loss: unknown) =>
       train({ ...options, network: plainNetwork(), method: { name: 'm', loss: () => loss } as OwnMethod });
     await assert.rejects(
@@ -791,7 +791,7 @@ describe('a method of one’s own', () => {
     },
   };
 
-  it('goes on from its checkpoint to the same bits', async () => {
+  it('resumes from its checkpoint to the same bits', async () => {
     const whole = plainNetwork();
     await train({ ...options, network: whole, method: mixed, distortion: noise });
     const checkpoint = { file: join(folder, 'checkpoint.safetensors'), run: 'mixed' };
@@ -830,7 +830,7 @@ describe('a method of one’s own', () => {
 });
 
 describe('a variable of a network', () => {
-  it('may be called otherwise than the network calls it: training goes on from its checkpoint, and tells a gradient of 0', async () => {
+  it('may have another name than in the network: training resumes from its checkpoint, and reports a gradient of 0', async () => {
     const network = () =>
       fromFunctions({
         classes: 10,
@@ -877,7 +877,7 @@ describe('a variable of a loss', () => {
     return { factor, method };
   };
 
-  it('goes on from the checkpoint', async () => {
+  it('resumes from the checkpoint', async () => {
     const [whole, network] = [plainNetwork(), plainNetwork()];
     const once = await train({ ...options, network: whole, method: fading().method });
     const checkpoint = { file: join(folder, 'fading.safetensors'), run: 'fading' };
@@ -893,7 +893,7 @@ describe('a variable of a loss', () => {
     assert.equal(apart(network.snapshot(), whole.snapshot()), 0);
   });
 
-  it('begins each run of a registered method with its first value, which tells methods apart', async () => {
+  it('begins each run of a registered method with its initial value, which is part of the definition', async () => {
     const { factor, method } = fading();
     const registered = registerMethod(method);
     const losses = async () => {
@@ -908,7 +908,7 @@ describe('a variable of a loss', () => {
 });
 
 describe('a loss whose gradient is 0', () => {
-  it('is refused after an epoch in which no weight has changed', async () => {
+  it('is refused after an epoch that changes no weight', async () => {
     const method: OwnMethod = {
       name: 'right answers',
       loss: ({ reference, labels, f }) => f(reference).argMax(1).equal(labels).cast('float32').mean(),
@@ -921,7 +921,7 @@ describe('a loss whose gradient is 0', () => {
 });
 
 describe('a loss that changes while it trains', () => {
-  it('is refused where it was recorded', async () => {
+  it('is refused if it was recorded', async () => {
     let factor = 1;
     const method: OwnMethod = {
       name: 'rising',
@@ -939,7 +939,7 @@ describe('a loss that changes while it trains', () => {
   });
 });
 
-describe('what changes while it trains', () => {
+describe('a part that changes during training', () => {
   const refused = /by epoch \d the loss, the network or the distortion computes something else/;
   const dark = (factor: () => number): Distortion<number> => ({
     ...distortionNamed('brightness'),
@@ -953,7 +953,7 @@ describe('what changes while it trains', () => {
   });
   const augmented = { ...options, method: { kind: 'DA', probability: 1 } } as const;
 
-  it('is refused of a distortion, a network and which weights are trained, until the last epoch', async () => {
+  it('is refused, be it the distortion, the network or the trainable weights, until the last epoch', async () => {
     let factor = 0.9;
     const kind = dark(() => factor);
     const onEpoch = () => {
@@ -968,7 +968,7 @@ describe('what changes while it trains', () => {
     });
     const baseline = { ...options, method: { kind: 'baseline' }, network: scaled } as const;
     await assert.rejects(train({ ...baseline, onBatch: onEpoch, epochs: 1 }), refused);
-    await train({ ...baseline, onEpoch, epochs: 1 }); // it has no epoch to come
+    await train({ ...baseline, onEpoch, epochs: 1 }); // no epoch follows
     const network = plainNetwork();
     const freeze = () => {
       network.parameters[0].trainable = false;
@@ -979,7 +979,7 @@ describe('what changes while it trains', () => {
     );
   });
 
-  it('is told from what it was by a checkpoint, which keeps the variables of a distortion', async () => {
+  it('is detected by a checkpoint, which keeps the variables of a distortion', async () => {
     const checkpoint = { file: join(folder, 'dark.safetensors'), run: 'dark' };
     const given = (factor: number) => ({
       ...augmented,
@@ -1014,7 +1014,7 @@ describe('what changes while it trains', () => {
     assert.equal(again.history[2].trainLoss, whole.history[2].trainLoss);
   });
 
-  it('is the first value again in each run of a laboratory, not in each training', async () => {
+  it('starts from its initial value in each run of a laboratory, but not in each training', async () => {
     const factor = new Variable('factor', tf.scalar(0.9));
     const apply = ({ crops, strengths }: DistortionInput) =>
       crops.mul(tf.sub(1, strengths.reshape([-1, 1, 1, 1]).mul(factor.read())));
@@ -1030,7 +1030,7 @@ describe('what changes while it trains', () => {
     assert.ok(Math.abs(factor.values()[0] - 0.9) < 1e-6);
   });
 
-  it('is made for the side of the pictures, at the first call and at any', async () => {
+  it('may be made at the first call, for the side of the pictures', async () => {
     let mask: Tensor | undefined;
     const vignette = {
       ...dark(() => 1),
@@ -1047,7 +1047,7 @@ describe('what changes while it trains', () => {
     });
   });
 
-  it('is no distortion that is not registered and leaves 0..1', async () => {
+  it('is refused if it is an unregistered distortion that leaves 0..1', async () => {
     const distortion = { kind: dark(() => 255), strength: 1 };
     await assert.rejects(
       train({ ...augmented, distortion, network: plainNetwork() }),
@@ -1056,8 +1056,8 @@ describe('what changes while it trains', () => {
   });
 });
 
-describe('a distortion of one’s own', () => {
-  /** Channels in another order, as far as the strength says. */
+describe('a custom distortion', () => {
+  /** Blends the image with one whose channels are in another order, by the strength. */
   const swap: Distortion<number> = {
     name: 'channel-swap',
     title: 'Channel swap',
@@ -1093,7 +1093,7 @@ describe('a distortion of one’s own', () => {
     ]);
   });
 
-  it('sees the same pictures wherever they are shown to it', async () => {
+  it('sees the same pictures wherever it is used', async () => {
     const enlarged: Distortion<number> = {
       ...swap,
       apply: ({ squares, crops }) => {
@@ -1124,7 +1124,7 @@ describe('a distortion of one’s own', () => {
       assert.equal(total, 60);
   });
 
-  it('that takes JPEG for strengths of its own is refused where these are no qualities', async () => {
+  it('that uses JPEG with its own strengths is refused if these are not qualities', async () => {
     const webp = { ...jpeg, name: 'webp', title: 'WebP', check: () => {} };
     for (const strength of [300, -212, 0.5]) {
       const of = { network: plainNetwork(), dataset, distortion: webp, strengths: [strength] };
@@ -1136,7 +1136,7 @@ describe('a distortion of one’s own', () => {
     }
   });
 
-  it('is refused where it gives pictures of another size', async () => {
+  it('is refused if it gives pictures of another size', async () => {
     const cut = {
       ...swap,
       apply: ({ crops }: { readonly crops: Tensor4D }) => crops.slice([0, 0], [-1, 10]),
@@ -1148,7 +1148,7 @@ describe('a distortion of one’s own', () => {
     await assert.rejects(none.next(), /Channel swap gives Promise for crops/);
   });
 
-  it('is refused where its values are no image’s, and named where it fails', async () => {
+  it('is refused if its values are not those of an image, and named if it fails', async () => {
     const given = (apply: OwnDistortion['apply'], execution: 'compiled' | 'eager') => {
       const distortion = { ...swap, apply: apply as Distortion['apply'] };
       return evaluate({ network: plainNetwork(), dataset, distortion, strengths: [1], execution }).next();
@@ -1177,7 +1177,7 @@ describe('a distortion of one’s own', () => {
     await assert.rejects(rows.next(), /^ArgumentError: Channel swap: make failed\. no such encoder/);
   });
 
-  it('whose first strength is no number is left out there', async () => {
+  it('whose first strength is not a number is left out there', async () => {
     const lossy = registerDistortion({
       name: 'lossy',
       testGrid: [null, 80, 5],
@@ -1207,7 +1207,7 @@ describe('a distortion of one’s own', () => {
   });
 
   describe('made on the host', () => {
-    /** A real encoder that TensorFlow has no op for, and random rows that go white first. */
+    /** A real encoder that TensorFlow has no op for, after random rows are made white. */
     const webp = registerDistortion({
       name: 'webp',
       symbol: 'q',
@@ -1228,7 +1228,7 @@ describe('a distortion of one’s own', () => {
       return images.mul(255).round().dataSync();
     };
 
-    it('is what its encoder makes of the centre crop', async () => {
+    it('gives what its encoder makes of the centre crop', async () => {
       const plain = registerDistortion({
         ...webp,
         name: 'plain-webp',
@@ -1244,7 +1244,7 @@ describe('a distortion of one’s own', () => {
       assert.deepEqual([...(await values(plain, 10, [7]))], [...(await sharp(file).raw().toBuffer())]);
     });
 
-    it('is none at its first strength, stronger at the next, and the same picture in any batch', async () => {
+    it('changes nothing at its first strength, more at the next, and gives the same picture in any batch', async () => {
       const [none, some, much] = [
         await values(gaussianNoise, 0),
         await values(webp, 80),
@@ -1259,7 +1259,7 @@ describe('a distortion of one’s own', () => {
       assert.deepEqual(picture(others, 1), picture(some, 3));
     });
 
-    it('is what networks are tested with, at several strengths and together', async () => {
+    it('tests networks, at several strengths and several networks together', async () => {
       const network = plainNetwork();
       const meter = new AccuracyMeter(network, dataset, webp);
       const strengths = [100, 10];
@@ -1277,7 +1277,7 @@ describe('a distortion of one’s own', () => {
       }
     });
 
-    it('is trained with, spared where DA spares, and composed with what follows', async () => {
+    it('is trained with, left out where DA leaves it out, and composed with what follows', async () => {
       const method = { kind: 'DA', probability: 0.5 } as const;
       for (const distortion of [
         { kind: webp, strength: 10 },
@@ -1305,7 +1305,7 @@ describe('a distortion of one’s own', () => {
       }
     });
 
-    it('is refused where it comes too late, twice, or gives no picture', async () => {
+    it('is refused if it comes too late, twice, or gives no picture', async () => {
       assert.throws(() => compose([rotation, webp]), /In "rotation\+webp" Webp comes too late/);
       const network = plainNetwork();
       const distortion = { kind: webp, strength: 10 };
@@ -1348,7 +1348,7 @@ describe('a distortion of one’s own', () => {
     });
   });
 
-  it('is told in a sentence if it attacks and there is no network', async () => {
+  it('that attacks is refused in a sentence if there is no network', async () => {
     const attack: Distortion<number> = {
       ...swap,
       madeBy: 'attack',
@@ -1359,14 +1359,14 @@ describe('a distortion of one’s own', () => {
   });
 });
 
-describe('an attack that does not say so', () => {
+describe('an undeclared attack', () => {
   const refusal = {
     name: 'ArgumentError',
     message: /takes a gradient of the network, but is not declared an attack/,
     cure: /madeBy: 'attack'/,
   };
 
-  it('is refused: each network would be shown the pictures of another', async () => {
+  it('is refused, since a network would be shown the pictures made for another', async () => {
     const apply: OwnDistortion['apply'] = ({ crops, strengths, gradient }) =>
       crops.add(
         gradient(crops)
@@ -1385,8 +1385,8 @@ describe('an attack that does not say so', () => {
   });
 });
 
-describe('what plain JavaScript gives wrong', () => {
-  it('is a distortion that is not the same twice', async () => {
+describe('wrong input from plain JavaScript', () => {
+  it('is noticed: a distortion that does not repeat', async () => {
     const unsteady = registerDistortion({
       name: 'unsteady',
       testGrid: [0, 1],
@@ -1399,7 +1399,7 @@ describe('what plain JavaScript gives wrong', () => {
     });
   });
 
-  it('is a grid without numbers, a plan that is none, a loss that waits', async () => {
+  it('is noticed: a grid without numbers, an invalid plan, an async loss', async () => {
     const apply: OwnDistortion['apply'] = ({ crops }) => crops;
     for (const testGrid of [[0, Number.NaN], ['0', '1'] as unknown as number[]]) {
       assert.throws(
@@ -1417,7 +1417,7 @@ describe('what plain JavaScript gives wrong', () => {
     });
   });
 
-  it('is a network that is made of something else', () => {
+  it('is noticed: a network that is made of something else', () => {
     const shape = { classes: 10, side: 28, seed: 0, precision: 'float32' } as const;
     const later = registerNetwork({
       name: 'made later',
@@ -1435,7 +1435,7 @@ describe('what plain JavaScript gives wrong', () => {
     assert.throws(() => fromLayers({} as LayersModel), /takes a model of TensorFlow\.js/);
   });
 
-  it('is not taken for a network that a helper begins or freezes otherwise', () => {
+  it('is noticed: networks that a helper initialises or freezes differently', () => {
     let [deviation, trainable] = [0.1, true];
     const helper = (classes: number) => {
       const variables = { weight: normalTensor([1, 2], [3, classes], deviation) };
@@ -1459,7 +1459,7 @@ describe('what plain JavaScript gives wrong', () => {
     assert.equal(new Set([first, wider, graphOf()]).size, 3);
   });
 
-  it('is no network that computes something else at each seed, as by its dropout', () => {
+  it('is noticed: a network that computes something else at each seed, as by its dropout', () => {
     let factor = 1;
     const make = ({ classes, seed }: { classes: number; seed: number }) =>
       fromFunctions({
@@ -1483,7 +1483,7 @@ describe('what plain JavaScript gives wrong', () => {
     );
   });
 
-  it('is a distortion that mixes the pictures of a batch', () => {
+  it('is noticed: a distortion that mixes the pictures of a batch', () => {
     const { warn } = console;
     const told: string[] = [];
     console.warn = (text: string) => told.push(text);
@@ -1502,7 +1502,7 @@ describe('what plain JavaScript gives wrong', () => {
     assert.match(told.join(), /The distortion "mixup" distorts a picture differently when it is alone/);
   });
 
-  it('is a network of another data set, or without an answer, among pictures with answers', async () => {
+  it('is noticed: a network of another data set, or one that answers with NaN, in a grid of answers', async () => {
     const laboratory = new Laboratory({ preset: 'smoke', store: folder });
     const shown = (mine: Network, distortion = 'gaussian-noise') =>
       answersGrid(
@@ -1529,7 +1529,7 @@ describe('what plain JavaScript gives wrong', () => {
     await assert.rejects(shown(broken), /answers with NaN/);
   });
 
-  it('is a gain of rows of other pictures, as two laboratories have them', async () => {
+  it('is noticed: a gain between rows of different pictures, as from two laboratories', async () => {
     const rowsAt = async (seed: number) => {
       const test = subset(cifar.test, { count: 20, seed });
       const data = { ...dataset, train: subset(cifar.train, { count: 64, seed: 1 }), test };
@@ -1542,7 +1542,7 @@ describe('what plain JavaScript gives wrong', () => {
     assert.throws(() => accuracyGain(one, other), /these rows are of different ones/);
   });
 
-  it('is a gain of rows of another definition', async () => {
+  it('is noticed: a gain between rows of different definitions', async () => {
     const network = plainNetwork();
     const rowOf = async (factor: number) => {
       const apply = ({ crops, strengths }: DistortionInput) =>
@@ -1558,14 +1558,14 @@ describe('what plain JavaScript gives wrong', () => {
       /A gain needs the same test images, but these are .* dim \(/,
     );
     const { definition: _, ...earlier } = other;
-    accuracyGain(row, earlier); // of an earlier version, which did not say
+    accuracyGain(row, earlier); // a row of an earlier version, which had no definition
     const rows = [];
     for (const distortion of [rotation, { ...rotation, testGrid: [0, 30] }])
       for await (const one of evaluate({ network, dataset, distortion, strengths: [30] })) rows.push(one);
     assert.equal(accuracyGain(rows[0], rows[1]).gain, 0);
   });
 
-  it('is a key that there is not', () => {
+  it('is noticed: an unknown key', () => {
     const apply: OwnDistortion['apply'] = ({ crops }) => crops;
     const grid = { name: 'keyed', testGrid: [0, 1], apply, trainGrid: [1] };
     assert.throws(() => registerDistortion(grid), /no option "trainGrid"\. Did you mean "trainingGrid"\?/);
@@ -1575,7 +1575,7 @@ describe('what plain JavaScript gives wrong', () => {
     assert.throws(() => registerNetwork(maker), /no option "sides"/);
   });
 
-  it('is a network that ends in a softmax', async () => {
+  it('is noticed: a network that ends in a softmax', async () => {
     const ended = () =>
       fromFunctions({
         classes: 10,
@@ -1588,7 +1588,7 @@ describe('what plain JavaScript gives wrong', () => {
     assert.throws(() => withGraph(form, { classes: 10, side: 28 }), refused);
   });
 
-  it('is a distortion whose first strength changes pictures, since tests leave them as they are there', () => {
+  it('is noticed: a distortion whose first strength changes pictures, since tests use it as undistorted', () => {
     const apply: OwnDistortion['apply'] = ({ crops, strengths }) =>
       crops.mul(tf.sub(1, strengths.reshape([-1, 1, 1, 1])));
     const refused = (testGrid: number[], more = {}) =>
@@ -1601,7 +1601,7 @@ describe('what plain JavaScript gives wrong', () => {
     assert.equal(registerDistortion({ name: 'dark', testGrid: [0.5, 0.9], none: 0, apply }).none, 0);
   });
 
-  it('is a distortion that leaves 0..1, before anything is trained with it', async () => {
+  it('is noticed: a distortion that leaves 0..1, before anything is trained with it', async () => {
     const tooBright: OwnDistortion = {
       name: 'too-bright',
       testGrid: [0, 3],
@@ -1616,7 +1616,7 @@ describe('what plain JavaScript gives wrong', () => {
     );
   });
 
-  it('is a network that TensorFlow refuses, with the line, or that is being trained', async () => {
+  it('is noticed: a network that TensorFlow rejects, with the line, or that is being trained', async () => {
     const wrong = () =>
       fromFunctions({
         classes: 10,
@@ -1636,7 +1636,7 @@ describe('what plain JavaScript gives wrong', () => {
     await train({ ...options, network, method });
   });
 
-  it('are labels that are none of the classes, or too few', async () => {
+  it('is noticed: labels outside the classes, or too few', async () => {
     const relabelled = (split: Split, labels: Int32Array) => ({ ...split, length: split.length, labels });
     const { train: images, test } = dataset;
     const network = plainNetwork();
@@ -1658,7 +1658,7 @@ describe('what plain JavaScript gives wrong', () => {
     );
   });
 
-  it('is a mean of values 0..255', async () => {
+  it('is noticed: a mean of values 0..255', async () => {
     const mean = [123.7, 116.3, 103.5] as const;
     await assert.rejects(
       train({
@@ -1671,7 +1671,7 @@ describe('what plain JavaScript gives wrong', () => {
     );
   });
 
-  it('is a running statistic that would be trained', () => {
+  it('is noticed: a running statistic that would be trained', () => {
     const { warn } = console;
     const told: string[] = [];
     console.warn = (text: string) => told.push(text);
@@ -1695,7 +1695,7 @@ describe('what plain JavaScript gives wrong', () => {
     );
   });
 
-  it('is a network whose weights file was changed since its runs were planned', () => {
+  it('is noticed: a network whose weights file was changed since its runs were planned', () => {
     const file = join(folder, 'first.safetensors');
     const shape = { classes: 10, side: 28 };
     const plan = () =>
@@ -1725,11 +1725,11 @@ describe('what plain JavaScript gives wrong', () => {
       message: /The network "loaded" loads other weights than when the run was planned/,
       cure: /Bring back the file/,
     });
-    made(false).dispose(); // it is given the weights of a finished run
+    made(false).dispose(); // it gets the weights of a finished run
     assert.notDeepEqual(plan(), first);
   });
 
-  it('is a head that is not there, or is misspelt', () => {
+  it('is noticed: a head that does not exist or is misspelt', () => {
     const file = join(folder, 'head.safetensors');
     saveWeights(plainNetwork(), file);
     const load = (options: object, network = plainNetwork()) => loadWeights(network, file, options);
@@ -1743,7 +1743,7 @@ describe('what plain JavaScript gives wrong', () => {
   });
 });
 
-it('a network that calls a variable as checkpoints call other things is refused', async () => {
+it('a network is refused if a variable has a name that checkpoints use for other things', async () => {
   for (const name of ['w.momentum', 'best/w', 'loss/0']) {
     const named = fromFunctions({
       classes: 10,

@@ -1,4 +1,4 @@
-/** The package as npm packs it, in a folder that has never seen this project: the lines of its two pages. */
+/** The package as npm packs it, in a folder outside this project: the commands and code of its two pages. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
@@ -18,19 +18,19 @@ async function run(file: string, args: readonly string[], more: NodeJS.ProcessEn
   return (await promisify(execFile)(file, args, options)).stdout;
 }
 
-/** The first block of code of a page. */
+/** Returns the first code block of a page in a language. */
 function codeOf(page: string, language: string): string {
   const text = readFileSync(join(root, page), 'utf8');
   return (new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, 'ms').exec(text) as RegExpExecArray)[1];
 }
 
 before(async () => {
-  // Compiled already, like all that these tests run.
+  // Already compiled, like everything that these tests run.
   await promisify(execFile)('npm', ['pack', '--ignore-scripts', '--pack-destination', folder], {
     cwd: root,
     env,
   });
-  // A project with a compiler of its own.
+  // A project with its own compiler.
   const { devDependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   await run('npm', ['install', '--ignore-scripts', `typescript@${devDependencies.typescript}`]);
   const commands = codeOf('lib/tensorflow/README.md', 'sh');
@@ -39,12 +39,12 @@ before(async () => {
 
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-test('the compiler of the project stays its own', () => {
+test('the project keeps its own compiler', () => {
   const compiler = realpathSync(join(folder, 'node_modules', '.bin', 'tsc'));
   assert.equal(relative(folder, compiler), join('node_modules', 'typescript', 'bin', 'tsc'));
 });
 
-test('a library can export all that it takes of this one, with its types', async () => {
+test('a library can re-export everything of this one, with its types', async () => {
   const rooms = Object.keys(JSON.parse(readFileSync(join(root, 'test', 'fixtures', 'surface.json'), 'utf8')));
   const lines = rooms.flatMap((room, at) => {
     const from = room === '.' ? 'stability-training' : `stability-training/${room}`;
@@ -77,7 +77,7 @@ test('the page of the runtime: a network trained op by op and as one graph', asy
   for (const [first, last] of [eager, compiled]) assert.ok(last < first / 2, `loss ${first} → ${last}`);
 });
 
-test('the kernel, in a Jupyter that has never seen the project, draws a figure that ships', async () => {
+test('the kernel, in a Jupyter outside the project, draws a figure from shipped results', async () => {
   const kernels = join(folder, 'share', 'jupyter', 'kernels');
   await run('npx', ['stability-training', 'kernel', 'install', '--directory', kernels]);
   const cell = `import * as st from 'stability-training';
@@ -106,7 +106,7 @@ await st.showFigure('fig1a', new st.Laboratory({ preset: 'photos' }));`;
   assert.match([drawn.data['image/svg+xml']].flat().join(''), /^<svg/);
 });
 
-test('data and runs lie in the folder one works in, and what is missing is said', async () => {
+test('data and runs lie in the working folder, and what is missing is reported', async () => {
   const status = await run('npx', [
     'stability-training',
     'status',

@@ -69,7 +69,7 @@ function curve(
   };
 }
 
-/** As many curves as a panel has in the paper, each with a spread, and the grey band. */
+/** Makes a figure with as many curves as a panel of the paper, each with a spread, and the grey band. */
 function fullFigure(): Figure {
   const [, strengths] = grids[0] as (typeof grids)[0];
   const labels = [
@@ -106,7 +106,7 @@ function fullFigure(): Figure {
   });
 }
 
-/** Where the markers of each curve stand in an SVG, in pixels of the page. */
+/** Finds the markers of each curve in an SVG, in pixels of the page. */
 function markersIn(svg: string): [number, number][][] {
   const [, left, top] = /class="xy" transform="translate\(([\d.]+),([\d.]+)\)"/.exec(svg) ?? [];
   return svg
@@ -120,7 +120,7 @@ function markersIn(svg: string): [number, number][][] {
     .filter((points) => points.length > 0);
 }
 
-/** The numbers on an axis and where they stand. */
+/** Finds the numbers on an axis and their positions. */
 function ticksIn(svg: string, axis: 'x' | 'y'): { value: string; pixel: number }[] {
   const found = svg.matchAll(
     new RegExp(
@@ -134,7 +134,7 @@ function ticksIn(svg: string, axis: 'x' | 'y'): { value: string; pixel: number }
   }));
 }
 
-/** The pixel of a value by the two outermost numbers that the picture itself has on its axis. */
+/** Converts a value to pixels, by the two outermost numbers on the picture's own axis. */
 function onAxis(
   ticks: { value: string; pixel: number }[],
   value: number,
@@ -175,7 +175,7 @@ describe('a robustness figure', () => {
         }
         assert.equal(reversed[at]?.[0], x);
       }
-      // The undistorted image stands above its own tick, whether the axis has a number for it or not.
+      // The undistorted image is above its own tick, whether the axis has a number for it or not.
       assert(svg.includes('>none<'));
       const practicalAt = /d="M([\d.]+),[\d.]+L\1,[\d.]+"[^>]*stroke-dasharray/.exec(svg)?.[1];
       const expected = onAxis(xTicks, distortion.practical, distortion.scale);
@@ -230,7 +230,7 @@ describe('a robustness figure', () => {
     );
   });
 
-  it('shows itself in three representations that need nothing from outside', async () => {
+  it('shows itself in three self-contained representations', async () => {
     const figure = fullFigure();
     const bundle = await figure[mimeBundle]();
     assert.deepEqual(Object.keys(bundle), ['application/vnd.plotly.v1+json', 'image/svg+xml', 'text/plain']);
@@ -248,7 +248,7 @@ describe('a robustness figure', () => {
     assert.deepEqual(validatePayload(figure.payload), [], 'Plotly knows every setting');
   });
 
-  it('is the same bytes again, and shares no element id with another figure', async () => {
+  it('gives the same bytes again, and shares no element id with another figure', async () => {
     const [, strengths] = grids[3] as (typeof grids)[3];
     const make = (first: number) =>
       robustnessFigure({
@@ -271,7 +271,7 @@ describe('a robustness figure', () => {
     );
   });
 
-  it('keeps labels as they are, whatever they hold', async () => {
+  it('keeps labels as they are, whatever they contain', async () => {
     const label = 'p<0.5 & "α" > 1 <b>';
     const [, strengths] = grids[3] as (typeof grids)[3];
     const figure = robustnessFigure({
@@ -317,8 +317,8 @@ describe('a robustness figure', () => {
   });
 });
 
-describe('methods of one’s own', () => {
-  it('have looks of their own, apart from the paper’s and from each other', () => {
+describe('custom methods', () => {
+  it('have their own styles, different from the paper’s and from each other', () => {
     const methods = ['baseline', 'control', 'DA', 'ST', 'ST-sym', 'AT', 'mixup', 'cutmix', 'augmix'];
     const curves = methods.map((method) => curve([0.1, 0.2], [0.5, 0.4], { method, label: method }));
     const { data } = robustnessFigure({ title: '', chance: 0.1, distortion: gauss, curves }).payload;
@@ -330,7 +330,7 @@ describe('methods of one’s own', () => {
 });
 
 describe('an interval', () => {
-  it('may miss the accuracy by what its computation rounds', () => {
+  it('may miss the accuracy by rounding errors', () => {
     const points = [{ strength: 0.1, accuracy: 0, low: 1e-17, high: 0.001 }];
     const figure = robustnessFigure({
       title: '',
@@ -362,7 +362,7 @@ describe('a figure on disk', () => {
     assert.equal(page.split('</script>').length - 1, 2, 'no script is cut short by one inside plotly.js');
   });
 
-  it('is whole or not there', async () => {
+  it('is complete or absent', async () => {
     await mkdir(join(folder, 'taken.svg'));
     const before = await readdir(folder);
     await assert.rejects(fullFigure().save(join(folder, 'a.pdf')), ArgumentError);
@@ -379,7 +379,7 @@ describe('a figure on disk', () => {
 });
 
 describe('plotly.js inside Node', () => {
-  it('leaves the process a Node process, and lets it end', async () => {
+  it('leaves Node’s globals alone, and lets the process end', async () => {
     const script = `
       const before = Object.getOwnPropertyNames(globalThis);
       const { robustnessFigure } = require('./lib/plots/robustness');
@@ -413,14 +413,14 @@ describe('plotly.js inside Node', () => {
       squares: [4, 9],
       random: true,
     });
-    // What tfjs makes of its own.
+    // Globals that tfjs makes by itself.
     assert.deepEqual(
       added.filter((name: string) => !['_tfGlobals', '_tfengine', 'proto'].includes(name)),
       [],
     );
   });
 
-  it('gives text the room it takes in DejaVu Sans, and little more', () => {
+  it('gives text the width that it has in DejaVu Sans, and little more', () => {
     // Sums of the font's own advance widths, in em.
     const measured = {
       'best ST (σ=0.0464, α=10)': 13.2007,
@@ -437,13 +437,13 @@ describe('plotly.js inside Node', () => {
   });
 });
 
-describe('a chart of one’s own', () => {
+describe('a custom chart', () => {
   const axes = {
     x: { title: 'step' },
     y: { title: 'loss', isLogarithmic: true, range: [1e-3, 10] },
   } as const;
 
-  it('draws lines that Plotly takes, gaps where a number is missing, and says the same in words', async () => {
+  it('draws lines that Plotly accepts, with gaps for missing numbers, and says the same in text', async () => {
     const lines = [
       { name: 'a < b', x: [1, 2, 3], y: [0.5, Number.NaN, 2], low: [0.4, 0, 1], high: [0.7, 0, 3] },
       {
@@ -480,7 +480,7 @@ describe('a chart of one’s own', () => {
     assert.equal((await chart.toSvg()).split('1.5 ×').length, 2);
   });
 
-  it('refuses as many values as there are no places for, and what is no colour', () => {
+  it('refuses values that do not match the places, and what is not a colour', () => {
     assert.throws(
       () => lineChart('', [{ name: 'a', x: [1], y: [1, 2] }], axes),
       /expected 1 values of “a”, but got 2/,
@@ -524,7 +524,7 @@ describe('an image grid', () => {
     assert.deepEqual([...data.subarray(-3)], [255, 255, 255], 'the sixth place is empty');
   });
 
-  it('is the same from bytes and from a tensor, which may go at once', async () => {
+  it('is the same from bytes and from a tensor, which may be disposed of at once', async () => {
     const bytes = noise(2, 8);
     const floats = Float32Array.from(bytes, (value) => value / 255);
     floats[0] = -0.5; // noise goes below black …
@@ -557,7 +557,7 @@ describe('an image grid', () => {
     );
   });
 
-  it('makes images no larger than lets its columns fit into a page', async () => {
+  it('makes images only so large that its columns fit into a page', async () => {
     for (const columns of [1, 7, 13]) {
       const png = await imageGrid(noise(columns, 28), { side: 28, columns }).toPng();
       const { width } = await sharp(png).metadata();
@@ -565,7 +565,7 @@ describe('an image grid', () => {
     }
   });
 
-  it('refuses what is no batch of images', () => {
+  it('refuses what is not a batch of images', () => {
     const bad: readonly [RegExp, Parameters<typeof imageGrid>][] = [
       [/the side/, [noise(1, 4)]],
       [/got 0/, [new Uint8Array(0), { side: 4 }]],
@@ -614,7 +614,7 @@ describe('a table of results', () => {
     assert.equal(twoLines.toText(), 'note\none two');
   });
 
-  it('shows the numbers of a column with as many digits behind the point, where these are few', () => {
+  it('shows the numbers of a column with equally many decimals, if these are few', () => {
     const columns = {
       share: [60, 60.3, -0.5],
       factor: [1, 1.25, 0],
@@ -653,14 +653,14 @@ describe('a table of results', () => {
     );
   });
 
-  it('refuses columns that are none and numbers that are none', () => {
+  it('refuses columns that do not exist and values that are not numbers', () => {
     assert.throws(() => resultsTable([]), /at least one column/);
     assert.throws(() => resultsTable(rows, { columns: ['methud'] }), /no row has a column "methud"/);
     assert.throws(() => resultsTable([{ loss: Number.NaN }]), /row 0 has NaN as loss/);
   });
 });
 
-/** RFC 4180, character by character. */
+/** Parses CSV by RFC 4180, character by character. */
 function parseCsv(csv: string): string[][] {
   const rows: string[][] = [[]];
   let cell = '';
@@ -701,7 +701,7 @@ describe('the course of a training run', () => {
     }),
   );
 
-  it('is drawn with the best epoch marked and told in a line an epoch', async () => {
+  it('is drawn with the best epoch marked, and printed in one line per epoch', async () => {
     const figure = trainingFigure({ title: 'ST (σ=0.1)', method: 'ST', history });
     assert.equal(
       figure.text,
@@ -740,7 +740,7 @@ describe('the course of a training run', () => {
       signal: new AbortController().signal,
     });
     const chart = trainingChart({ title: 'ST', method: 'ST' });
-    const { onBatch, onEpoch } = chart; // handed over as functions
+    const { onBatch, onEpoch } = chart; // passed without their object
     for (const result of history) {
       for (let batch = 1; batch <= 50; batch += 1) onBatch({ ...result, batch, batches: 50, loss: 1.5 });
       onEpoch(result);
@@ -771,7 +771,7 @@ describe('the course of a training run', () => {
     await assert.rejects(chart.end({ history }), /no room/);
   });
 
-  it('is a line an epoch where there is no notebook', async (context) => {
+  it('is one line per epoch outside a notebook', async (context) => {
     const log = context.mock.method(console, 'log', () => undefined);
     const chart = trainingChart({ title: 'ST', method: 'ST' });
     for (const result of history) {

@@ -1,4 +1,4 @@
-/** From PyTorch and back: the lines of the README, and, where PyTorch is there (`.venv-peer`), its own networks. */
+/** From PyTorch and back: the code of the README and, if PyTorch is installed (`.venv-peer`), its own networks. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import {
@@ -26,7 +26,7 @@ after(() => rmSync(folder, { recursive: true }));
 const PYTHON = join(ROOT, '.venv-peer', 'bin', 'python');
 const withPyTorch = { skip: existsSync(PYTHON) ? false : 'there is no .venv-peer' };
 
-/** The lines of the README in a language that contain a word. */
+/** Returns the README's first code block in a language that contains a word. */
 function lines(language: string, word: string): string {
   const blocks = readFileSync(join(ROOT, 'README.md'), 'utf8').matchAll(/^```(\w+)\n(.*?)^```/gms);
   const block = [...blocks].find(([, name, text]) => name === language && text.includes(word));
@@ -34,13 +34,13 @@ function lines(language: string, word: string): string {
   return block[2];
 }
 
-/** What a script of test/reference prints. */
+/** Runs a script of test/reference. @returns what it prints */
 function python(script: string, ...parts: readonly (string | number)[]): { readonly logits: number[][] } {
   const file = join(__dirname, 'reference', script);
   return JSON.parse(execFileSync(PYTHON, [file, ...parts.map(String)], { encoding: 'utf8' }));
 }
 
-/** Logits of the two images of test/reference/load_weights.py. */
+/** Computes the logits of the two images of test/reference/load_weights.py. */
 function logitsOf(network: ResNet18, side: number): number[] {
   const { values } = formulaTensor({ index: 0, shape: [2, side, side, 3], scale: 2, offset: 0 });
   return tf.tidy(() => {
@@ -49,8 +49,8 @@ function logitsOf(network: ResNet18, side: number): number[] {
   });
 }
 
-describe('the lines of the README', () => {
-  it('train torchvision’s weights on and save them for it', async (context) => {
+describe('the code of the README', () => {
+  it('fine-tunes torchvision’s weights and saves them for it', async (context) => {
     const side = 32;
     const split = (name: string, length: number) => ({
       images: Uint8Array.from({ length: length * side ** 2 * 3 }, (_, at) => hashSeed(name, at)[0] & 255),
@@ -71,10 +71,10 @@ describe('the lines of the README', () => {
       saveWeights(network, join(folder, 'resnet18.safetensors'));
       network.dispose();
     } else {
-      const code = lines('python', 'save_file(').replace('"IMAGENET1K_V1"', 'None'); // which is a download
+      const code = lines('python', 'save_file(').replace('"IMAGENET1K_V1"', 'None'); // "IMAGENET1K_V1" would be a download
       execFileSync(PYTHON, ['-c', code], { cwd: folder });
     }
-    symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules')); // where the lines find the library
+    symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules')); // so that the code finds the library
     writeFileSync(
       join(folder, 'fine-tune.mts'),
       lines('ts', 'fine-tune.mts').replace('epochs: 10', 'epochs: 1'),
@@ -99,7 +99,7 @@ describe('the lines of the README', () => {
   });
 });
 
-it('an experiment of one’s own, as the README has it, is trained and tested', () => {
+it('the custom experiment of the README is trained and tested', () => {
   const [scale, shorter] = ['seeds: [0, 1, 2],', 'baselineEpochs: 1, epochs: 1,'];
   const code = lines('ts', '// shapes.ts');
   assert.ok(code.includes(scale));
@@ -113,7 +113,7 @@ it('an experiment of one’s own, as the README has it, is trained and tested', 
 describe('torchvision’s own networks', withPyTorch, () => {
   for (const [depth, Network] of Object.entries({ 18: ResNet18, 34: ResNet34, 50: ResNet50 })) {
     for (const side of [64, 224]) {
-      it(`have the same logits here and there: ResNet-${depth} at ${side} px`, (context) => {
+      it(`have the same logits in both: ResNet-${depth} at ${side} px`, (context) => {
         const file = join(folder, `resnet${depth}.safetensors`);
         const { logits } = python('save_weights.py', depth, file, side);
         const network = new Network({ classes: 1000, seed: 1 });

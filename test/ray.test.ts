@@ -21,26 +21,26 @@ import { freePorts } from './support/ports';
 import { RayCluster, signal } from './support/ray';
 import { leftovers, outcome, startSweep } from './support/sweep';
 
-// The same for all: with another number of threads sums are rounded otherwise.
+// The same for all processes: another number of threads rounds sums differently.
 const env = { TF_NUM_INTRAOP_THREADS: '1', OMP_NUM_THREADS: '1' };
 const plan = { preset: 'smoke', precision: 'float32' } as const;
 const dist = join(__dirname, '..', 'dist');
-/** What Ray says of a job that it gave up before it began. */
+/** Ray's error for a job that it gave up before it began. */
 const WAITED_TOO_LONG = 'JOB_SUPERVISOR_ACTOR_START_TIMEOUT';
 /** A baseline, and the runs that start from it. */
 const [baseline, ...others] = planJobs(['fig1b'], plan);
 
 const folder = mkdtempSync(join(tmpdir(), 'ray-sweeps-'));
-/** The runs that are compared: enough that some are left when the node is lost. */
+/** The number of runs compared: enough that some are left when the node is lost. */
 const RUNS = 8;
 let cluster: RayCluster;
-/** The sweep to compare with, at work while the jobs that do little wait. */
+/** The sweep to compare with, which runs while the small jobs wait. */
 let inOneProcess: ReturnType<typeof startSweep>;
 
 before(async () => {
   Object.assign(process.env, env);
   inOneProcess = startSweep(join(folder, 'in-one-process'), 'fig1b', 'in-process', String(RUNS));
-  // The nodes run what is compiled.
+  // The nodes run the compiled library.
   const library = stepsFor('cpu').find(({ name }) => name === 'Library');
   const work = { say: () => {}, signal: new AbortController().signal };
   if (!library?.isDone()) await library?.make(work);
@@ -54,13 +54,13 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** An engine on the cluster whose jobs are a line of shell, with the store and the job's id as `$1` and `$2`. */
+/** Makes an engine on the cluster whose jobs are a line of shell, with the store and the job's id as `$1` and `$2`. */
 function shellEngine(script: string, options: RayOptions = {}) {
   const command = ({ id }: Job, store: string) => ['sh', '-c', script, 'sh', store, id];
   return rayEngine({ address: cluster.address, command, ...options });
 }
 
-/** Runs jobs to their end, and tells each event to `each` first. */
+/** Runs jobs to their end, and calls `each` with each event. @returns the events */
 async function eventsOf(
   run: AsyncIterable<JobEvent>,
   each: (event: JobEvent) => unknown = () => {},
@@ -84,8 +84,8 @@ async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await isSo())) await wait(50);
 }
 
-describe('jobs that do little', { timeout: 600_000 }, () => {
-  test('a job that fails is tried again, then failed with the end of its log; what starts from it is not tried', async () => {
+describe('small jobs', { timeout: 600_000 }, () => {
+  test('a job that fails is tried again, then fails with the end of its log; what depends on it is not tried', async () => {
     const store = emptyStore();
     // Ray writes its own line to the log once the job has begun: the job waits for that.
     const engine = shellEngine(`sleep 1; seq 100; echo "it's over: $2" >&2; exit 7`);
@@ -99,7 +99,7 @@ describe('jobs that do little', { timeout: 600_000 }, () => {
     assert.doesNotMatch(failed.message ?? '', /\n50\n/);
   });
 
-  test('a job that somebody stops is done again', async () => {
+  test('a job that somebody stops is run again', async () => {
     const store = emptyStore();
     const engine = shellEngine('test -e $1/begun || { touch $1/begun; sleep 600; }');
     const events = await eventsOf(engine.run([baseline], { store }), async ({ kind }) => {
@@ -112,7 +112,7 @@ describe('jobs that do little', { timeout: 600_000 }, () => {
     assert.deepEqual(kindsOf(events), ['started', 'retried', 'started', 'done']);
   });
 
-  test('a job whose sweep was killed goes on and is picked up', async () => {
+  test('a job whose sweep was killed continues and is picked up', async () => {
     const store = emptyStore();
     const script = `echo $$ >> ${store}/starts; until [ -e ${store}/go ]; do sleep 0.1; done`;
     const [tsx, program] = ['tsx', join(__dirname, 'support', 'ray-process.ts')];
@@ -131,10 +131,10 @@ describe('jobs that do little', { timeout: 600_000 }, () => {
     assert.equal(readFileSync(join(store, 'starts'), 'utf8').trim().split('\n').length, 1);
   });
 
-  test('an abort stops what runs, which may write its checkpoint, and what waits', async () => {
+  test('an abort stops running jobs, which may write their checkpoint, and waiting jobs', async () => {
     const store = emptyStore();
     const controller = new AbortController();
-    // Longer than the three seconds that Ray itself would leave it.
+    // Longer than the three seconds that Ray itself would allow.
     const engine = shellEngine(
       'trap "sleep 5; touch $1/stopped-$2; exit" TERM; touch $1/begun-$2; sleep 600 & wait',
     );
@@ -152,7 +152,7 @@ describe('jobs that do little', { timeout: 600_000 }, () => {
       readdirSync(store).filter((name) => name.endsWith(running)),
       [`begun-${running}`, `stopped-${running}`],
     );
-    // What waited is told once it has room; on a slow machine Ray may have given it up before.
+    // A waiting job is stopped once it gets a core; on a slow machine Ray may have given it up before.
     const isOver = ({ status, errorType }: Awaited<ReturnType<typeof ours>>[number]) =>
       status === 'STOPPED' || errorType === WAITED_TOO_LONG;
     await until(async () => (await ours()).every(isOver));
@@ -174,7 +174,7 @@ describe('jobs that do little', { timeout: 600_000 }, () => {
     assert.deepEqual(kindsOf(events), ['started', 'done', 'started', 'done']);
   });
 
-  test('answers that fail are asked for again; a dashboard that hangs does not hold up an abort', {
+  test('failed requests are repeated; a dashboard that hangs does not delay an abort', {
     timeout: 120_000,
   }, async () => {
     const failing = { submits: 3, looks: 3, hangs: false };
@@ -223,7 +223,7 @@ describe('jobs that do little', { timeout: 600_000 }, () => {
     }
   });
 
-  test('what no node has, and what is no dashboard, is refused at once', async () => {
+  test('resources that no node has, and an address without a dashboard, are refused at once', async () => {
     const first = (options: RayOptions) =>
       eventsOf(shellEngine('true', options).run([baseline], { store: emptyStore() }));
     await assert.rejects(first({ gpusPerRun: 1 }), ArgumentError);
@@ -246,7 +246,7 @@ describe('jobs that do little', { timeout: 600_000 }, () => {
   });
 });
 
-test('a full disk stops a sweep with the sentence of the other engines, and nothing is tried again', async (context) => {
+test('a full disk stops a sweep with the same sentence as on other engines, and nothing is tried again', async (context) => {
   const disk = emptyStore();
   await onSmallDisk(context, { folder: disk, size: '1200k' }, async () => {
     const engine = rayEngine({ address: cluster.address });
@@ -261,7 +261,7 @@ test('a full disk stops a sweep with the sentence of the other engines, and noth
   });
 });
 
-test('a sweep that loses a node comes to the weights and rows of a sweep in one process', {
+test('a sweep that loses a node gives the weights and rows of a sweep in one process', {
   timeout: 900_000,
 }, async (context) => {
   const { signal: overdue } = context;
@@ -276,7 +276,7 @@ test('a sweep that loses a node comes to the weights and rows of a sweep in one 
   const loseNode = async () => {
     for (; lostAfter === 0 && !isOver; await wait(20)) {
       if (done < 2) continue;
-      // Held first: it cannot have ended when its node is killed.
+      // Paused first, so that it cannot have ended when its node is killed.
       const [run] = cluster.onSecondNode(`${process.execPath} ${dist}`);
       if (run === undefined || !signal(run, 'SIGSTOP')) continue;
       if (!cluster.onSecondNode(process.execPath).includes(run)) continue;

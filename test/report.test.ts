@@ -1,4 +1,4 @@
-/** The robustness report: its measures against their definitions, begun, stopped and gone on with, and what it refuses. */
+/** The robustness report: its measures by their definitions, how it stops and resumes, and what it refuses. */
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -27,7 +27,7 @@ const folder = mkdtempSync(join(tmpdir(), 'report-test-'));
 after(() => rmSync(folder, { recursive: true }));
 
 describe('calibration', () => {
-  it('has no error for a predictor that is right as often as it is sure', () => {
+  it('has no error for a predictor that is right as often as it is confident', () => {
     const sure = [0.1, 0.3, 0.5, 0.7, 0.9, 1];
     const confidences = sure.flatMap((confidence) => Array(10).fill(confidence));
     const answers = sure.flatMap((confidence) =>
@@ -42,7 +42,7 @@ describe('calibration', () => {
     assert.ok(low >= 0 && low <= ece && ece <= high);
   });
 
-  it('is the gap between how sure and how often right, weighed by the answers', () => {
+  it('is the gap between confidence and accuracy, weighted by the number of predictions', () => {
     const { ece, bins } = calibration({ confidences: [0.95, 0.95, 0.95, 0.55], answers: [1, 0, 0, 1] }, 10);
     assert.ok(Math.abs(ece - (0.75 * (0.95 - 1 / 3) + 0.25 * 0.45)) < 1e-12, `${ece}`);
     assert.deepEqual(
@@ -57,7 +57,7 @@ describe('calibration', () => {
 
 describe('the measures of a report', () => {
   const images = 8;
-  /** A report whose network is wrong on so many of eight images. */
+  /** Makes a report whose network is wrong on this many of eight images. */
   const reportOf = (
     network: string,
     wrong: (name: string, severity: number) => number,
@@ -91,7 +91,7 @@ describe('the measures of a report', () => {
     name === 'none' ? 1 : Math.min(8, severity + 1),
   );
 
-  it('are those of Hendrycks and Dietterich', () => {
+  it('are defined as by Hendrycks and Dietterich', () => {
     const half = reportOf('the network', (name, severity) =>
       name === 'none' ? 1 : name === 'fog' ? 8 : Math.min(8, severity + 1),
     );
@@ -105,10 +105,10 @@ describe('the measures of a report', () => {
     near(relativeMCE?.value, (14 + 35 / 15) / 15);
   });
 
-  it('have the interval that other images would give both networks', () => {
+  it('have intervals for the choice of test images, shared by both networks', () => {
     const many = 400;
     const random = (...parts: readonly (string | number)[]) => ((hashSeed(...parts)[0] >>> 0) % 1000) / 1000;
-    // An image is as hard for the one as for the other, so that their errors go together.
+    // An image is equally hard for both networks, so that their errors are correlated.
     const rowsOf = (network: string, shift: number, images: readonly number[]) => {
       const answersAt = (name: string, severity: number) =>
         Uint8Array.from(images, (image) =>
@@ -149,7 +149,7 @@ describe('the measures of a report', () => {
       );
       const { low, high } = found[name] ?? assert.fail();
       const ratio = (high - low) / 2 / 1.96 / deviation;
-      assert.ok(ratio > 0.7 && ratio < 1.4, `${name}: ${ratio}`); // 60 draws know a deviation to a tenth
+      assert.ok(ratio > 0.7 && ratio < 1.4, `${name}: ${ratio}`); // 60 draws estimate a deviation to a tenth
     }
   });
 
@@ -164,14 +164,14 @@ describe('the measures of a report', () => {
     assert.ok(corrupted.low < corrupted.value && corrupted.value < corrupted.high);
   });
 
-  it('leave out the relative mCE over a baseline that loses nothing by a corruption', () => {
+  it('leave out the relative mCE if a corruption costs the baseline nothing', () => {
     const atChance = reportOf('a network at chance', (name, severity) =>
       name === 'fog' || name === 'none' ? 5 : severity,
     );
     const { mCE, undivided, ...rest } = reportSummary(baseline, atChance);
     assert.ok(Number.isFinite(mCE?.value));
     assert.ok(!('relativeMCE' in rest));
-    assert.deepEqual(undivided, { relativeMCE: 'Gaussian noise (C)' }); // one severity alone is above 5 of 8
+    assert.deepEqual(undivided, { relativeMCE: 'Gaussian noise (C)' }); // only one severity is above 5 of 8
     const faultless = reportOf('a faultless one', (name) => (name === 'brightness' ? 0 : 4));
     assert.match(
       summaryTable(baseline, faultless).toText(),
@@ -179,7 +179,7 @@ describe('the measures of a report', () => {
     );
   });
 
-  it('have no interval without width: one image says nothing of others', () => {
+  it('have no interval of width 0: one image says nothing about others', () => {
     const right = reportOf('the network', () => 0);
     const { clean, corrupted } = reportSummary(right);
     assert.deepEqual([corrupted.value, corrupted.high], [1, 1]);
@@ -198,7 +198,7 @@ describe('the measures of a report', () => {
     });
   });
 
-  it('are drawn as a heat map, a diagram, tables and one page that needs nothing else', async () => {
+  it('are drawn as a heat map, a diagram, tables and one self-contained page', async () => {
     const map = reportHeatMap(baseline);
     assert.equal(await map.toSvg(), await map.toSvg());
     assert.match(map.text, /Gaussian noise \(C\): 75 62\.5 50 37\.5 25/);
@@ -266,7 +266,7 @@ describe('a report', () => {
   });
   after(() => network.dispose());
 
-  it('counts what evaluate counts, and says what it was given', async () => {
+  it('counts what evaluate counts, and records its inputs', async () => {
     const report = await robustnessReport(options());
     assert.deepEqual(
       report.rows.map(({ distortion, strength }) => [distortion, strength]),
@@ -293,9 +293,9 @@ describe('a report', () => {
     }
   });
 
-  it('counts an image as right under PGD that withstands all of its starts', async () => {
+  it('counts an image as right under PGD if it withstands all starts', async () => {
     const side = dataset.cropSide;
-    // Its answer turns many times within ε, so that every start ends elsewhere.
+    // Its prediction changes many times within ε, so that every start ends elsewhere.
     const wavy = fromFunctions({
       classes: 3,
       variables: { weight: normalTensor([5, 6], [side * side * 3, 1], 0.2) },
@@ -323,7 +323,7 @@ describe('a report', () => {
     wavy.dispose();
   });
 
-  it('stopped anywhere, goes on to the same report', async () => {
+  it('stopped anywhere, resumes to the same report', async () => {
     const whole = await robustnessReport(options());
     const file = join(folder, 'stopped.jsonl');
     const stop = new AbortController();
@@ -342,7 +342,7 @@ describe('a report', () => {
       /enough/,
     );
     assert.deepEqual(told, ['1 of 7', '2 of 7', '3 of 7']);
-    // As a kill leaves it: the last line cut short.
+    // As a kill leaves it: with a truncated last line.
     writeFileSync(file, readFileSync(file, 'utf8').slice(0, -20));
     const counted: number[] = [];
     const onRow = (_: EvaluationRow, done: number) => counted.push(done);
@@ -360,7 +360,7 @@ describe('a report', () => {
         onRow: (_, done, total) => others.push(`${done} of ${total}`),
       }),
     );
-    assert.deepEqual(others, ['2 of 2']); // what the file has of another plan does not count
+    assert.deepEqual(others, ['2 of 2']); // rows of another plan in the file do not count
   });
 
   it('refuses a file of another subject, and a network of other classes', async () => {
@@ -389,7 +389,7 @@ describe('a report', () => {
       robustnessReport(options({ file, plan: one, network: upside })),
       /begun with the graph "/,
     );
-    const earlier = join(folder, 'earlier.jsonl'); // whose subject does not say all
+    const earlier = join(folder, 'earlier.jsonl'); // from a version whose subject has fewer fields
     writeFileSync(earlier, readFileSync(file, 'utf8').replace(/"(graph|split)":"[0-9a-f]{16}",/g, ''));
     await robustnessReport(options({ file: earlier, plan: one, onRow: () => assert.fail('counted again') }));
     const cut = join(folder, 'cut.jsonl');
@@ -421,7 +421,7 @@ describe('a report', () => {
     );
   });
 
-  it('counts anew what is distorted otherwise than before', async () => {
+  it('counts again what is distorted differently than before', async () => {
     const file = join(folder, 'dark.jsonl');
     const rowOf = async (factor: number) => {
       registerDistortion({
@@ -438,7 +438,7 @@ describe('a report', () => {
     assert.deepEqual(await rowOf(0.1), light);
   });
 
-  it('tells where an attack has no gradient to go along', async () => {
+  it('reports where an attack has no gradient to follow', async () => {
     const { warn } = console;
     const told: string[] = [];
     console.warn = (text: string) => told.push(text);
@@ -464,7 +464,7 @@ describe('a report', () => {
     assert.equal(plan.get('jpeg')?.includes(null), false);
   });
 
-  it('of weights is refused where these are of something else', async () => {
+  it('of weights is refused if these are for something else', async () => {
     const command = {
       run: undefined,
       weights: undefined,
@@ -522,7 +522,7 @@ describe('a ResNet from its weights', () => {
     [34, ResNet34],
     [50, ResNet50],
   ] as const) {
-    it(`of ${depth} layers is the one that was saved`, () => {
+    it(`of ${depth} layers is the network that was saved`, () => {
       const file = join(folder, `${depth}.safetensors`);
       const saved = new Of({ classes: 7, width: 4, stem: 'small', seed: depth });
       saveWeights(saved, file);
@@ -570,7 +570,7 @@ describe('the report of torchvision’s ResNet-18', () => {
     }[];
   }>('report/report.json');
 
-  /** As test/reference/report.py makes it. */
+  /** Makes a square as test/reference/report.py does. */
   function square(number: number): number[] {
     const { side, classes } = found;
     const noise = formulaTensor({ index: number, shape: [side, side, 3], scale: 100, offset: 0 }).values;
@@ -582,7 +582,7 @@ describe('the report of torchvision’s ResNet-18', () => {
     });
   }
 
-  it('is PyTorch’s: the same images right, clean and under PGD from the same starts; logits and ECE within rounding', async (context) => {
+  it('agrees with PyTorch: the same images right, clean and under PGD from the same starts; logits and ECE within rounding', async (context) => {
     const { classes, side, images, attacks } = found;
     const split = (from: number, count: number) => {
       const numbers = Array.from({ length: count }, (_, at) => from + at);

@@ -1,4 +1,4 @@
-/** The run store and the checkpoints: what a kill, a damaged file, a full disk or another process may do to them. */
+/** The run store and the checkpoints after a kill, a damaged file, a full disk, or beside another process. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -70,7 +70,7 @@ const record: RunRecord = {
 const row = { distortion: 'gaussian-noise', strength: 0.1, seed: 0, correct: 5, total: 10 };
 
 describe('the run store', () => {
-  it('tells where a run stands from its beginning to its end', async () => {
+  it('reports the status of a run from beginning to end', async () => {
     const store = new RunStore(newFolder());
     assert.equal(store.progress(id), undefined);
     assert.deepEqual(store.ids(), []);
@@ -78,11 +78,11 @@ describe('the run store', () => {
     assert.deepEqual(store.progress(id), { id, spec, history: [] });
     const lock = await store.lock(id);
     for (const result of record.history.slice(0, 2)) store.addEpoch(id, result);
-    appendFileSync(join(store.folder(id), 'history.jsonl'), '{"epoch":3,"epo'); // what a kill leaves
+    appendFileSync(join(store.folder(id), 'history.jsonl'), '{"epoch":3,"epo'); // as a kill leaves it
     assert.deepEqual(store.progress(id)?.history, record.history.slice(0, 2));
     const owner = store.owner(id);
     assert.deepEqual([owner?.process, owner?.here], [process.pid, true]);
-    store.setHistory(id, record.history.slice(0, 1)); // gone on from after the first epoch
+    store.setHistory(id, record.history.slice(0, 1)); // resumed after the first epoch
     for (const result of record.history.slice(1)) store.addEpoch(id, result);
     assert.deepEqual(store.progress(id)?.history, record.history);
     assert.deepEqual(store.list(), []);
@@ -92,7 +92,7 @@ describe('the run store', () => {
     assert.equal(store.owner(id), undefined);
   });
 
-  it('tells a damaged and a changed specification of a run that is not finished', () => {
+  it('reports a damaged or changed specification of an unfinished run', () => {
     const store = new RunStore(newFolder());
     store.begin(spec);
     const file = join(store.folder(id), 'spec.json');
@@ -111,7 +111,7 @@ describe('the run store', () => {
     }
   });
 
-  it('keeps the rows of tests beside a torn line, each once, and refuses those of another run', () => {
+  it('keeps the rows of tests next to a truncated line, each once, and refuses those of another run', () => {
     const store = new RunStore(newFolder());
     store.begin(spec);
     const rows = [row, { ...row, strength: null, distortion: 'jpeg' }, { ...row, strength: [1, 2], seed: 1 }];
@@ -153,7 +153,7 @@ describe('the run store', () => {
     assert.deepEqual(left(), [0, [{ distortion: 'gaussian-noise', strengths: [0.1] }]]);
   });
 
-  it('counts the rows that ship unless the run came to other bits here', () => {
+  it('counts the rows that ship unless the run has other weights here', () => {
     const here = { ...row, strength: 0.2 };
     const rowsAfter = (history: readonly EpochResult[] | undefined) => {
       const store = new RunStore(newFolder(), new Map([[id, { record, rows: [row] }]]));
@@ -169,7 +169,7 @@ describe('the run store', () => {
     assert.deepEqual(rowsAfter([{ ...first, trainLoss: first.trainLoss + 1e-9 }, ...others]), [here]);
   });
 
-  it('puts what was counted with other weights aside, and says so', (context) => {
+  it('sets rows counted with other weights aside, and says so', (context) => {
     const store = new RunStore(newFolder());
     const warn = context.mock.method(console, 'warn', () => {});
     const told = () => warn.mock.calls.map(({ arguments: [line] }) => String(line));
@@ -223,7 +223,7 @@ describe('the run store', () => {
     }
   });
 
-  it('lists what is there and nothing else', () => {
+  it('lists existing runs and nothing else', () => {
     const store = new RunStore(newFolder());
     writeFileSync(join(store.directory, 'notes.txt'), 'mine');
     mkdirSync(join(store.directory, '.hidden'));
@@ -233,7 +233,7 @@ describe('the run store', () => {
   });
 });
 
-/** A process that claims the runs of each line it is given, and prints the ID of each it won, then `done`. It lives until its input ends. */
+/** Starts a process that claims the runs of each input line, and prints the ID of each it won, then `done`. It ends with its input. */
 function claimant(store: string): ChildProcess {
   const script = `
     const { RunStore } = require('./lib/runs/run-store.ts');
@@ -249,7 +249,7 @@ function claimant(store: string): ChildProcess {
   return spawn(process.execPath, args, { cwd: join(__dirname, '..'), stdio: ['pipe', 'pipe', 'ignore'] });
 }
 
-/** The lines that a process prints until one that is `last`. */
+/** Reads the lines that a process prints until one that is `last`. */
 async function linesUntil({ stdout }: ChildProcess, last: string): Promise<string[]> {
   assert.ok(stdout);
   const lines: string[] = [];
@@ -262,7 +262,7 @@ async function linesUntil({ stdout }: ChildProcess, last: string): Promise<strin
   return lines;
 }
 
-/** A lock as a process of another machine leaves it, whose last sign of life was so long ago. */
+/** Writes a lock as a process of another machine would, with a last sign of life this long ago. */
 function foreignClaim(store: RunStore, run: string, generation: number, secondsAgo: number): void {
   mkdirSync(store.folder(run), { recursive: true });
   const file = join(store.folder(run), `lock.${generation}`);
@@ -282,7 +282,7 @@ describe('claims', () => {
     try {
       await Promise.all(processes.map((each) => linesUntil(each, 'ready')));
       let races = 0;
-      // In rounds, each begun by all at once: on a busy machine one process may win a whole round before another wakes.
+      // In rounds that all start at once: on a busy machine one process may win a whole round before another wakes.
       for (let at = 0; at < 10; at++) {
         const round = ids.filter((_, index) => index % 10 === at);
         const results = processes.map((each) => linesUntil(each, 'done'));
@@ -322,12 +322,12 @@ describe('claims', () => {
     const next = await store.lock(id);
     assert.ok(next);
     assert.deepEqual(readdirSync(store.folder(id)), ['lock.3']);
-    await first.release(); // of what is not its own any more: nothing
+    await first.release(); // releases nothing, since the lock is no longer its own
     assert.ok(store.owner(id));
     await next.release();
   });
 
-  it('of another machine hold for the lease, also where the holder has not written its name yet', async () => {
+  it('of another machine hold for the lease, even if the holder has not written its name yet', async () => {
     const store = new RunStore(newFolder());
     foreignClaim(store, id, 1, leaseSeconds - 30);
     assert.equal(await store.lock(id), undefined);
@@ -344,7 +344,7 @@ describe('claims', () => {
     await lock.release();
   });
 
-  it('show signs of life, and tell their holder when they are lost', async () => {
+  it('show signs of life, and notify their holder when they are lost', async () => {
     mock.timers.enable({ apis: ['setInterval'] });
     try {
       const store = new RunStore(newFolder());
@@ -442,7 +442,7 @@ describe('checkpoints', async () => {
   const base = { file: join(made, 'checkpoint.safetensors'), run: 'a run' };
   const makes = undisturbed.then(() => stopped(base));
 
-  /** A copy of the checkpoints of a run that was stopped, and what is warned of from then on. */
+  /** Copies the checkpoints of a run that was stopped, and collects later warnings. */
   async function copies({ mock }: TestContext) {
     await makes;
     const own = newFolder();
@@ -455,7 +455,7 @@ describe('checkpoints', async () => {
   }
 
   for (const [how, damage] of Object.entries(damages)) {
-    it(`${how}: training goes on from the one before, to the same result, and says so`, async (context) => {
+    it(`${how}: training resumes from the previous one, to the same result, and says so`, async (context) => {
       const { own, file, checkpoint, warnings } = await copies(context);
       damage(file);
       let complete = 0;
@@ -473,7 +473,7 @@ describe('checkpoints', async () => {
     });
   }
 
-  it('of which the newest is missing, as after a kill between two renames, are gone on from the one before', async (context) => {
+  it('of which the newest is missing, as after a kill between two renames, resume from the previous one', async (context) => {
     const { file, checkpoint, warnings } = await copies(context);
     rmSync(file);
     assert.deepEqual(await trained({ checkpoint }), await undisturbed);
@@ -489,7 +489,7 @@ describe('checkpoints', async () => {
     assert.match(warnings.join('\n'), /goes on from the one before.*\n.*previous.*starts anew/);
   });
 
-  it('of another run are refused, also behind a damaged one, and are there still', async (context) => {
+  it('of another run are refused, also behind a damaged one, and are kept', async (context) => {
     for (const damaged of [false, true]) {
       const { file, previous, checkpoint } = await copies(context);
       if (damaged) damages.truncated(file);
@@ -507,7 +507,7 @@ describe('checkpoints', async () => {
 });
 
 describe('a full disk', () => {
-  it('ends training with what to do about it; with more room it goes on to the same result', async (context) => {
+  it('ends training with what to do; with more room it resumes to the same result', async (context) => {
     const disk = newFolder();
     await onSmallDisk(context, { folder: disk, size: '900k' }, async () => {
       const store = new RunStore(disk);

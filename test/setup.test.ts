@@ -12,7 +12,7 @@ import { launchBrowser } from './support/browser';
 const root = path.join(__dirname, '..');
 const fakeTool = path.join(__dirname, 'support', 'fake-tool.cjs');
 
-/** What set-up calls in an empty clone. */
+/** The tools that set-up calls in an empty clone, in order. */
 const allCalls = [
   'npm ci',
   'python -m venv',
@@ -26,12 +26,12 @@ const allCalls = [
 
 const addonPatch = ['scripts', 'packages', '@tensorflow+tfjs-node-gpu+4.22.0.patch'];
 
-/** Where set-up begins again that was stopped in a call: the addon is patched and built in one step. */
+/** The call with which set-up resumes after it was stopped in `call`: the addon is patched and built in one step. */
 const stepOf = (call: string) => (call === 'node-pre-gyp' ? 'patch-package' : call);
 
 interface Ended {
   readonly code: number | null;
-  /** What it printed, on both streams. */
+  /** What the command printed, on both streams. */
   readonly text: string;
 }
 
@@ -83,14 +83,14 @@ class World {
     return ended(this.spawn(script, args, env));
   }
 
-  /** The tools called since the last look. */
+  /** Returns the tools called since the last time. */
   async calls(): Promise<string[]> {
     const text = await readFile(this.path('calls'), 'utf8').catch(() => '');
     await rm(this.path('calls'), { force: true });
     return text.split('\n').slice(0, -1);
   }
 
-  /** Waits for a tool that was ordered to hang. */
+  /** Waits for a tool that was told to hang. @returns its process */
   async hanging(): Promise<number> {
     for (;;) {
       const pid = await readFile(this.path('hanging'), 'utf8').catch(() => '');
@@ -129,7 +129,7 @@ async function ended(child: ChildProcess): Promise<Ended> {
   return { code, text };
 }
 
-/** Whether it still runs; one that has ended may wait for its parent to notice. */
+/** Whether a process still runs. One that has ended may wait as a zombie for its parent to notice. */
 function isAlive(pid: number): boolean {
   try {
     return !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z');
@@ -138,12 +138,12 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Has `code` run before the script. */
+/** An environment in which `code` runs before the script. */
 const preloaded = (code: string) => ({
   NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(code)}`,
 });
 
-/** Has the script take the machine for another one. */
+/** An environment in which the script takes the machine for another one. */
 const onMachine = (platform: NodeJS.Platform, arch: string) =>
   preloaded(
     `Object.defineProperties(process, { platform: { value: '${platform}' }, arch: { value: '${arch}' } })`,
@@ -188,7 +188,7 @@ describe('set-up from nothing', () => {
         ['npm', 'python3', 'g++', 'make', ...tools],
       ));
 
-  test('two at once do the work once', () =>
+  test('two that start together do the work once', () =>
     inWorld(async (world) => {
       const both = await Promise.all([world.run('setup'), world.run('setup')]);
       for (const { code, text } of both) assert.equal(code, 0, text);
@@ -204,7 +204,7 @@ describe('the lock of a killed set-up', () => {
     await writeFile(world.path('.jupyter', 'set-up.lock.1'), another);
   };
 
-  test('is taken over, also where another process has its number', () =>
+  test('is taken over, also if another process has its number', () =>
     inWorld(async (world) => {
       await leaveLock(world);
       const { code, text } = await world.run('setup');
@@ -212,7 +212,7 @@ describe('the lock of a killed set-up', () => {
       assert.doesNotMatch(text, /waiting for it/);
     }));
 
-  test('is taken over by one at a time of several that come at once', () =>
+  test('is taken over by only one at a time of several that start together', () =>
     inWorld(async (world) => {
       const turn = JSON.stringify(world.path('scripts', 'lib', 'turn.mjs'));
       const busy = JSON.stringify(world.path('busy'));
@@ -255,7 +255,7 @@ describe('set-up after a change', () => {
     assert.deepEqual(await remade(), ['tsc']);
   });
 
-  test('the lockfile: the addon lies in node_modules, and goes with it', async () => {
+  test('the lockfile: the addon lies in node_modules and is removed with it', async () => {
     await writeFile(world.path('package-lock.json'), lockfile('1.0.1'));
     assert.deepEqual(await remade(), ['npm ci', 'patch-package', 'node-pre-gyp']);
   });
@@ -289,7 +289,7 @@ describe('set-up after a change', () => {
     assert.deepEqual(await remade(), ['tsc']);
   });
 
-  test('--gpu takes the CUDA build, which stays until --cpu', async () => {
+  test('--gpu chooses the CUDA build, which stays until --cpu', async () => {
     assert.deepEqual(await remade('--gpu'), [
       'pip uninstall tensorflow_cpu',
       'pip install gpu',
@@ -333,7 +333,7 @@ describe('set-up after a change', () => {
 describe('an interrupted set-up', () => {
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     for (const call of allCalls.filter((name) => name !== 'cifar10')) {
-      test(`${signal} in the middle of ${call}: the next one goes on from there`, () =>
+      test(`${signal} in the middle of ${call}: the next one resumes there`, () =>
         inWorld(async (world) => {
           await world.order({ [call]: 'hang' });
           const child = world.spawn('setup');
@@ -395,7 +395,7 @@ describe('what a machine lacks', () => {
         onMachine(platform, arch),
       ));
 
-  test('make alone', () => refused(['npm', 'python3', 'g++'], [/: make not found/]));
+  test('only make', () => refused(['npm', 'python3', 'g++'], [/: make not found/]));
 
   test('a Python without venv', () =>
     refused(['npm', 'python3', 'g++', 'make'], [/Python 3\.12 .*without venv.*\n.*→ .*python3-venv/], {
@@ -432,7 +432,7 @@ describe('what a machine lacks', () => {
     }));
 });
 
-/** A pattern of this text. */
+/** A pattern that matches exactly this text. */
 const literal = (text: string) => text.replace(/[[\]().*]/g, '\\$&');
 
 describe('a tool that fails', () => {
@@ -485,7 +485,7 @@ describe('a tool that fails', () => {
       /✗ The headers of this Node were not found.*\n→ Take a Node that brings its headers/,
     ));
 
-  test('a compiler, whose error stands in the middle of what is printed', () => {
+  test('a compiler whose error is in the middle of what it prints', () => {
     const lines = Array.from({ length: 200 }, (_, at) => `line ${at}.`);
     lines[100] = 'c_api.h:1:1: fatal error: no such header';
     lines[110] = 'make: *** [binding.o] Error 1';
@@ -498,7 +498,7 @@ describe('a tool that fails', () => {
   });
 
   test('anything else', () =>
-    failing('tsc', 'lib/x.ts(1,1): error TS1', /✗ compiling the library failed\n→ Mend what it says below/));
+    failing('tsc', 'lib/x.ts(1,1): error TS1', /✗ compiling the library failed\n→ Fix what it says below/));
 });
 
 describe('the command line', () => {
@@ -570,7 +570,7 @@ describe('start', () => {
       assert.ok(!isAlive(jupyter));
     }));
 
-  test('fails where JupyterLab is killed by another', () =>
+  test('fails if something else kills JupyterLab', () =>
     inWorld(async (world) => {
       await world.order({ jupyterlab: 'hang' });
       const end = ended(world.spawn('start'));
@@ -609,11 +609,11 @@ describe('JupyterLab itself', () => {
     assert.deepEqual(await closed, [0, null]);
   });
 
-  test('prints little besides its address', () => {
+  test('prints little but its address', () => {
     assert.doesNotMatch(printed, /\[[IW] /);
   });
 
-  test('listens on this machine alone, to those who have the token', async () => {
+  test('listens only on this machine, to those who have the token', async () => {
     assert.equal(url.hostname, '127.0.0.1');
     const status = new URL('/api/status', url);
     assert.equal((await fetch(status)).status, 403);

@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { before, describe, it } from 'node:test';
 import { inProject } from '../lib/io/project';
 
-/** Each room may import from those above it; `kernel` from the two leaves alone. */
+/** The folders of lib. Each may import from those above it; `kernel` only from the two leaves. */
 const ROOMS = [
   'io',
   'notebook',
@@ -27,7 +27,7 @@ const LEAVES = ['io', 'notebook'];
 const roomOf = (file: string) => file.split('/')[1];
 
 describe('the library', () => {
-  /** What each file of the library imports of the library, types included, as the compiler resolves it. */
+  /** The files of the library that each of its files imports, types included, as the compiler resolves them. */
   const imports = new Map<string, string[]>();
 
   before(() => {
@@ -48,7 +48,7 @@ describe('the library', () => {
     }
   });
 
-  it('is read whole, as the compiler reads it', () => {
+  it('is read completely, as the compiler reads it', () => {
     assert.ok(imports.size > 100, `${imports.size} files`);
     assert.ok(imports.get('lib/runs/laboratory.ts')?.includes('lib/io/errors.ts'));
     for (const file of imports.keys()) assert.ok(ROOMS.includes(roomOf(file)), `${file} is in no room`);
@@ -82,7 +82,7 @@ describe('the library', () => {
     for (const file of imports.keys()) visit(file);
   });
 
-  it('knows what is inside TensorFlow.js in one folder alone', () => {
+  it('knows the inside of TensorFlow.js in only one folder', () => {
     const told = execFileSync('grep', ['-rl', "'@tensorflow/", inProject('lib')], {
       encoding: 'utf8',
     });
@@ -91,7 +91,7 @@ describe('the library', () => {
 });
 
 describe('the public surface', () => {
-  /** The names that a module exports, types included: what its list of exports says. */
+  /** Returns the names that a module exports, types included, by its list of exports. */
   const namesIn = (file: string): string[] => {
     const source = readFileSync(inProject('lib', file), 'utf8');
     const listed = [...source.matchAll(/^export (?:type )?\{([^}]*)\}/gm)].flatMap(([, list]) =>
@@ -105,14 +105,14 @@ describe('the public surface', () => {
     ['.', ...rooms].map((room) => [room, namesIn(room === '.' ? 'index.ts' : `${room}/index.ts`)]),
   );
 
-  it('is the one agreed on: a name that comes or goes is a change for those who use it', () => {
+  it('is the one agreed on: adding or removing a name is a change for users', () => {
     const file = inProject('test', 'fixtures', 'surface.json');
     if (process.env.UPDATE) writeFileSync(file, `${JSON.stringify(surface, undefined, 2)}\n`);
     assert.deepEqual(surface, JSON.parse(readFileSync(file, 'utf8')));
     assert.ok(surface['.'].length <= 60, `${surface['.'].length} names`);
   });
 
-  it('is said to be in the rooms that have one', () => {
+  it('is in the folders that the README says have one', () => {
     const without = ROOMS.filter((room) => room !== 'index.ts' && !rooms.includes(room));
     const [last, ...others] = without.map((room) => `\`${room}\``).reverse();
     const said = `each folder of \`lib/\`, without ${others.reverse().join(', ')} and ${last}, has the rest`;

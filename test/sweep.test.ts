@@ -1,4 +1,4 @@
-/** A sweep that is killed goes on to the same results, one that is left stops; test/soak/sweep.ts is the long form. */
+/** A sweep that is killed resumes to the same results, one that is left early stops; test/soak/sweep.ts is the long form. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -20,7 +20,7 @@ import { killedSweep, leftovers, outcome, startSweep } from './support/sweep';
 const folder = mkdtempSync(join(tmpdir(), 'sweep-'));
 after(() => rmSync(folder, { recursive: true }));
 
-test('killed three times, a sweep comes to the same weights and rows', async (context) => {
+test('killed three times, a sweep gives the same weights and rows', async (context) => {
   const [undisturbed, killed] = ['undisturbed', 'killed'].map((name) => join(folder, name));
   const { ended, lines } = startSweep(undisturbed, 'fig1b', 'in-process', '3');
   assert.equal((await ended)[0], 0, JSON.stringify(lines));
@@ -30,7 +30,7 @@ test('killed three times, a sweep comes to the same weights and rows', async (co
   assert.deepEqual(leftovers(killed), []);
 });
 
-test('a sweep that is left early leaves no process at work, and its run to the next', async () => {
+test('a sweep that is left early leaves no process running, and its run to the next sweep', async () => {
   const store = join(folder, 'left');
   const options = { preset: 'smoke', precision: 'float32', store } as const;
   const work = sweep(['fig1b'], { ...options, engine: localEngine({ processes: 1 }) });
@@ -44,7 +44,7 @@ test('a sweep that is left early leaves no process at work, and its run to the n
   assert.deepEqual(leftovers(store), []);
 });
 
-test('a failure is past once the run, or its baseline, is taken up again', () => {
+test('a failure no longer counts once the run, or its baseline, is started again', () => {
   const store = join(folder, 'failures');
   const plan = { preset: 'smoke', store, precision: 'float32' } as const;
   const [baseline, dependent] = planJobs(['fig1b'], { preset: 'smoke', precision: 'float32' });
@@ -66,14 +66,14 @@ test('a failure is past once the run, or its baseline, is taken up again', () =>
   const finished = new Date(Date.now() + 1000).toISOString();
   const shared = { format: 2, id: baseline.id, spec, history, bestEpoch: 1, device: device() } as const;
   runs.save({ ...shared, version: '0', finished, seconds: 1 });
-  assert.deepEqual(states(), ['waiting', 'waiting']); // run has trained it
+  assert.deepEqual(states(), ['waiting', 'waiting']); // the command run has trained it
   add({ run: dependent.id, message: 'another reason', at });
   assert.equal(states()[1], 'failed');
   add({ run: dependent.id }); // a sweep begins again
   assert.equal(states()[1], 'waiting');
 });
 
-test('what is to be computed anew is told to the laboratory that does it', () => {
+test('a laboratory knows which runs are to be computed again', () => {
   const store = join(folder, 'anew');
   const plan = { preset: 'smoke', store, retrain: true } as const;
   const { jobs, missing } = sweepJobs(['fig1b'], plan);
@@ -83,13 +83,13 @@ test('what is to be computed anew is told to the laboratory that does it', () =>
   assert.notEqual(laboratoryOf(jobs[0]), laboratoryOf({ ...jobs[0], retrain: undefined }));
 });
 
-test('a baseline that ships without its weights is tested anew with what starts from it', () => {
+test('a baseline that ships without its weights is trained again with what starts from it', () => {
   const plan = { preset: 'photos', precision: 'bfloat16', store: join(folder, 'ships') } as const;
   const baselines = (seed: number) =>
     sweepJobs('all', { ...plan, seeds: [0, seed] }).missing.filter(
       ({ spec }) => spec.method.kind === 'baseline' && spec.seed === seed,
     );
-  // Of seed 0 the weights ship, of seed 1 the results alone; of seed 99 nothing.
+  // For seed 0 the weights ship, for seed 1 only the results, for seed 99 nothing.
   assert.deepEqual(baselines(0), []);
   assert.deepEqual(
     baselines(1).map(({ retrain }) => retrain),
@@ -138,7 +138,7 @@ test('runs are trained one by one, none before its baseline, and tested together
   assert.deepEqual([ids(queue.take()), queue.isEmpty], [ids(others.slice(9, 11)), true]);
 });
 
-test('what died is tried again, alone; what starts from a baseline that failed fails, unless its tests alone did', () => {
+test('a job whose process died is tried again, alone; runs from a failed baseline fail, unless only its tests failed', () => {
   const runs = new RunStore(join(folder, 'died'));
   const [baseline, ...others] = planJobs(['fig1a'], { preset: 'smoke' });
   const { bestEpoch: _, ...unfinished } = finishedRecord(baseline.spec);
@@ -163,7 +163,7 @@ test('what died is tried again, alone; what starts from a baseline that failed f
   assert.equal(queue.take()[0].id, others[0].id);
 });
 
-/** A finished run that was never trained. */
+/** Makes the record of a finished run that was never trained. */
 function finishedRecord(spec: RunSpec): RunRecord {
   const epoch = { epoch: 1, epochs: 1, trainLoss: 1, validationAccuracy: 0.1, best: true };
   return {

@@ -23,7 +23,7 @@ after(() => rmSync(folder, { recursive: true }));
 
 const { smoke } = presets;
 
-/** Results as a sweep of these figures would leave them, each test with the accuracy that `accuracyOf` gives. */
+/** Makes results as a sweep of these figures would, each test with the accuracy that `accuracyOf` gives. */
 function resultsOf(
   figures: Parameters<typeof planJobs>[0],
   accuracyOf: (spec: RunSpec, test: string, strength: EvaluationRow['strength']) => number,
@@ -72,7 +72,7 @@ async function shown(value: unknown): Promise<MimeBundle> {
 describe('the frame of the runs', () => {
   const runs = runsFrame(results);
 
-  it('has a row a run, what is told of it in columns', () => {
+  it('has one row per run, with its properties in columns', () => {
     assert.equal(runs.shape[0], results.size);
     const row = (title: string) =>
       frameTable(runs).rows.find((each) => each.title === title) ?? assert.fail(`no row ${title}`);
@@ -116,7 +116,7 @@ describe('the frame of the runs', () => {
     assert.equal(alpha.baseline, null);
   });
 
-  it('shows itself as HTML, and so do what is derived from it and its series', async () => {
+  it('shows itself as HTML, and so do derived frames and its series', async () => {
     const html = async (value: unknown) => String((await shown(value))['text/html']);
     assert.match(await html(runs), new RegExp(`the first 20 of ${results.size} rows`));
     assert.equal((await html(runs)).match(/<tr>/g)?.length, 21);
@@ -140,7 +140,7 @@ describe('the frame of the runs', () => {
 });
 
 describe('the frame of the evaluations', () => {
-  it('has a row a run and test strength', () => {
+  it('has one row per run and test strength', () => {
     const frame = evaluationsFrame(results);
     const rows = [...results.values()].flatMap((result) => result.rows);
     assert.equal(frame.shape[0], rows.length);
@@ -149,14 +149,14 @@ describe('the frame of the evaluations', () => {
     assert.equal(one.shape[0], rows.filter(({ distortion }) => distortion === 'rotation').length);
   });
 
-  it('is empty of an empty store, with its columns', async () => {
+  it('of an empty store is empty, but has its columns', async () => {
     const { rows, columns } = frameTable(evaluationsFrame(new Map()));
     assert.deepEqual([rows.length, columns.length], [0, 13]);
     assert.match(String((await shown(evaluationsFrame(new Map())))['text/html']), /accuracy/);
   });
 });
 
-it('a frame of rows of one’s own has NaN where numbers are missing', () => {
+it('a frame of custom rows has NaN for missing numbers', () => {
   const { values } = frame([{ a: 1, b: 'x' }, { a: null }, { b: 'y', a: 3 }]);
   assert.deepEqual(values, [
     [1, 'x'],
@@ -168,7 +168,7 @@ it('a frame of rows of one’s own has NaN where numbers are missing', () => {
 describe('tables of a figure at several presets', () => {
   const laboratories = [0, 1].map((seed) => new Laboratory({ preset: 'smoke', store: folder, seed }));
 
-  it('have the runs, a row a preset and family', () => {
+  it('have the runs, one row per preset and family', () => {
     const { rows } = figureTable('fig1b', laboratories);
     assert.deepEqual(
       rows.map(({ preset, method, computed }) => [preset, method, computed]),
@@ -179,12 +179,12 @@ describe('tables of a figure at several presets', () => {
     );
   });
 
-  it('have the runs of each panel, where they differ', () => {
+  it('have the runs of each panel, if they differ', () => {
     const { rows } = figureTable('supplement-3', new Laboratory({ preset: 'laptop', store: folder }));
     assert.equal(rows[0].computed, '9 of 9 in S3d, 1 in S3a, 0 in S3b, S3c, S3e');
   });
 
-  it('have the claims about the figure, each said once, a row a preset', () => {
+  it('have the claims about the figure, each stated once, one row per preset', () => {
     const { rows } = verdictTable('fig1b', laboratories);
     assert.deepEqual(
       rows.map(({ claim, preset, verdict }) => [claim, preset, verdict]),
@@ -194,7 +194,7 @@ describe('tables of a figure at several presets', () => {
     assert.equal(verdictTable([24], laboratories).rows.length, 2);
   });
 
-  it('leave out and count a preset at which a claim is not computed, where another one has it', () => {
+  it('leave out and count a preset without a claim that another preset has', () => {
     const shipped = (['photos', 'laptop'] as const).map((preset) => new Laboratory({ preset }));
     const bare = new Laboratory({ preset: 'smoke', store: join(folder, 'nothing') });
     const { rows, title } = verdictTable([2, 29], [...shipped, bare]);
@@ -210,14 +210,14 @@ describe('tables of a figure at several presets', () => {
     assert.equal(title, 'Not computed: 2 of 2 at smoke');
   });
 
-  it('say how many runs are missing, and train none unasked', async () => {
+  it('say how many runs are missing, and train none without being asked', async () => {
     assert.match(
       await trainFigure('fig1b', laboratories[0]),
       /^At the preset smoke, 0 of \d+ runs of fig1b are complete, with all of their tests$/,
     );
   });
 
-  it('count the laboratory’s own runs: its seed, and none that ships where it trains anew', async () => {
+  it('count the laboratory’s own runs: those of its seed, and no shipped ones if it retrains', async () => {
     const store = mkdtempSync(join(tmpdir(), 'anew-'));
     const countOf = async (options: LaboratoryOptions) =>
       /laptop, (\d+) of/.exec(
@@ -235,7 +235,7 @@ describe('tables of a figure at several presets', () => {
   });
 });
 
-it('a figure has the panels of which curves are computed, and says of which there are none', async (context) => {
+it('a figure has the panels with computed curves, and says which have none', async (context) => {
   const results = resultsOf(['supplement-1'], () => 0.5);
   const [first, ...others] = panelsOf('supplement-1');
   const left = [...results].map(([id, { record, rows }]): [string, RunResult] => {
@@ -255,7 +255,7 @@ it('a figure has the panels of which curves are computed, and says of which ther
   assert.ok(said[0].endsWith(`\nNot drawn, since no curve has all of its runs: ${none}.`), said[0]);
 });
 
-it('a strip has a row a picture and a column a strength, the practical one among them', async () => {
+it('a strip has one row per picture and one column per strength, including the practical one', async () => {
   const { dataset } = new Laboratory({ preset: 'smoke', store: folder });
   const bundle = await shown(await distortionStrip({ dataset, distortion: 'jpeg' }));
   assert.match(String(bundle['text/plain']), /^(\d+) images of 28 × 28 pixels: no JPEG, .*q=30, .*q=1$/);
@@ -263,7 +263,7 @@ it('a strip has a row a picture and a column a strength, the practical one among
   assert.equal((await shown(two))['text/plain'], '2 images of 28 × 28 pixels: ρ=0°, ρ=90°');
 });
 
-it('networks that are at hand answer under their names, and stay at hand', async () => {
+it('networks in memory answer under their names, and stay in memory', async () => {
   const laboratory = new Laboratory({ preset: 'smoke', store: folder });
   const network = new ResNet18({ classes: 10, width: 4, stem: 'small' });
   const one = { distortion: 'gaussian-noise', strength: 0.1, images: [3] };
@@ -277,7 +277,7 @@ it('networks that are at hand answer under their names, and stay at hand', async
   network.dispose();
 });
 
-it('answers that cannot be given for want of pictures say how to get them', async () => {
+it('answers that lack pictures say how to get them', async () => {
   const away = new Laboratory({ preset: 'paper', store: folder });
   const bundle = await shown(await answersGrid(away, [BASELINE], { distortion: 'jpeg', strength: 10 }));
   assert.match(

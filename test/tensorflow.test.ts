@@ -1,4 +1,4 @@
-/** Native ops against finite differences, seeded randomness, variables, and compiled steps against eager ones. */
+/** Native ops compared with finite differences, seeded randomness, variables, and compiled steps compared with eager ones. */
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
@@ -48,7 +48,7 @@ import { relativeError } from './support/fixtures';
 
 const normal = (shape: number[], seed = 1, deviation = 1) => normalTensor([seed, 2], shape, deviation);
 
-/** The gradient of `f` with respect to each input against central differences along a random direction. */
+/** Compares the gradient of `f` for each input with central differences along a random direction. */
 function checkGradient(
   f: (...inputs: Tensor[]) => Tensor,
   inputs: readonly Tensor[],
@@ -102,8 +102,8 @@ describe('gradients of native ops agree with finite differences', () => {
     checkGradient((x) => tf.tile(x, [2, 3, 1, 4]).square(), [normal([3, 2, 4, 2], 1)]);
   });
 
-  // Where maps are small and channels many, conv2d is made of matrix products: of tfjs' own convolution it must differ
-  // in rounding alone.
+  // For small maps with many channels, conv2d consists of matrix products: it must differ from tfjs' own convolution only
+  // in rounding.
   for (const [side, inChannels, outChannels, stride] of [
     [2, 256, 256, 1],
     [2, 256, 384, 1],
@@ -206,7 +206,7 @@ describe('a gradient within another', () => {
   };
   const slope = (loss: () => Scalar) => valueAndGradients(loss, [weight]).gradients[0].dataSync()[0];
 
-  it('is refused where it goes through an op that has no second derivative', () => {
+  it('is refused if it goes through an op without a second derivative', () => {
     for (const [name, op] of Object.entries(ops)) {
       const loss = penalty(op, (score, at) => tf.grad(score as never)(at) as never);
       assert.throws(() => slope(loss), { name: 'ArgumentError', message: /no second derivative/ }, name);
@@ -244,7 +244,7 @@ describe('gradients that tfjs has wrong', () => {
         checkGradient((x) => resize(x as Tensor4D, size, false, true), [normal([2, 6, 5, 3], 1)]);
   });
 
-  it('are refused: of a mirrored border, of labels, of the moved statistics', () => {
+  it('are refused: of a mirrored border, of labels, of updated statistics', () => {
     const x = new Variable('x', normal([2, 2, 2, 3], 1));
     const one = tf.ones([3]) as Tensor1D;
     const refused = (loss: () => Tensor, message: RegExp) =>
@@ -284,7 +284,7 @@ describe('native ops', () => {
     assert.deepEqual([...reluMaxPool(x).dataSync()], [6, 8, 9, 16, 18, 19, 21, 23, 24]);
   });
 
-  it('move running statistics by a tenth, with the unbiased variance', () => {
+  it('update running statistics by a tenth, with the unbiased variance', () => {
     const x = tf.tensor4d([1, 2, 3, 6], [4, 1, 1, 1]);
     const one = tf.tensor1d([1]);
     const { moved } = batchNorm({ x, scale: one, offset: one, mean: one, variance: one }, { training: true });
@@ -306,7 +306,7 @@ describe('native ops', () => {
     assert.ok(error > 0 && error < 2 ** -6, `relative error ${error}`);
   });
 
-  it('name what is wrong with their arguments', () => {
+  it('say what is wrong with their arguments', () => {
     const [x, filter] = [tf.zeros([1, 4, 4, 3]), tf.zeros([3, 3, 2, 5])] as Tensor4D[];
     assert.throws(() => conv2d(x, filter, { stride: 1 }), {
       name: 'ArgumentError',
@@ -391,7 +391,7 @@ describe('seeded randomness', () => {
     );
     const cdf = tf.erf(tf.tensor1d(values).div(Math.SQRT2)).add(1).div(2).dataSync();
     const distance = Math.max(...cdf.map((p, i) => Math.max(Math.abs(p - i / n), Math.abs(p - (i + 1) / n))));
-    assert.ok(distance < 1.63 / Math.sqrt(n), `distance ${distance}`); // the 1 % point
+    assert.ok(distance < 1.63 / Math.sqrt(n), `distance ${distance}`); // the 1 % critical value
   });
 
   it('is uniform in 0 ≤ u < 1', () => {
@@ -419,7 +419,7 @@ describe('seeded randomness', () => {
       assert.throws(() => hashSeed(1, none as never), { name: 'ArgumentError', message: /finite numbers/ });
   });
 
-  it('refuses seeds that would become others', () => {
+  it('refuses seeds that would be changed by conversion', () => {
     for (const seed of [
       [0.5, 0],
       ['a', 0],
@@ -456,7 +456,7 @@ describe('the optimizer', () => {
     }
   });
 
-  it('refuses rates that are none, and variables that are not its own', () => {
+  it('refuses invalid rates, and variables that are not its own', () => {
     const [own, other] = ['own', 'other'].map((name) => new Variable(name, tf.zeros([1])));
     assert.throws(() => new Nesterov([own], { learningRate: 0 }), { name: 'ArgumentError' });
     assert.throws(() => new Nesterov([own], { momentum: 1 }), { name: 'ArgumentError' });
@@ -466,7 +466,7 @@ describe('the optimizer', () => {
   });
 });
 
-/** A small network with all that a step has: convolution, normalisation, an optimizer, seeded noise. */
+/** Makes a small network with every part of a step: convolution, normalisation, an optimizer, seeded noise. */
 function smallStep(execution: 'compiled' | 'eager') {
   const variable = (name: string, initial: Tensor, trainable = true) => {
     const made = new Variable(name, initial, { trainable });
@@ -510,7 +510,7 @@ function smallBatch(size: number, round: number) {
 }
 
 describe('a compiled step', () => {
-  it('is the eager one over 50 steps, also when batch sizes alternate, and always the same bits', () => {
+  it('agrees with the eager one over 50 steps, also with alternating batch sizes, and repeats its bits', () => {
     const eager = smallStep('eager');
     const [compiled, again] = [smallStep('compiled'), smallStep('compiled')];
     for (let round = 0; round < 50; round++) {
@@ -524,13 +524,13 @@ describe('a compiled step', () => {
     assert.equal(compiled.step.graphs().length, 2);
     eager.variables.forEach((variable, index) => {
       const values = compiled.variables[index].values();
-      // The session's optimizer may order sums otherwise, which moves the last bit of a float32.
+      // The session's graph optimizer may reorder sums, which changes the last bit of a float32.
       assert.ok(relativeError(values, variable.values()) <= 1e-6, variable.name);
       assert.deepEqual(again.variables[index].values(), values, variable.name);
     });
   });
 
-  it('rounds as its number of threads makes it, whatever the process has', () => {
+  it('rounds by its own number of threads, whatever the process has', () => {
     const code = `
       const { compile, conv2d, normalTensor, tf } = require('${join(__dirname, '..', 'lib', 'tensorflow')}');
       const [x, dy] = [1, 2].map((seed) => normalTensor([seed, 2], [64, 32, 32, 16], 1));
@@ -554,7 +554,7 @@ describe('a compiled step', () => {
         },
       );
     const [one, two] = [bits(0, 1), bits(0, 2)];
-    // Else these sums would show nothing. With AVX2 alone the product does, with AVX-512 the gradient; on arm64 none.
+    // Otherwise the test would show nothing. With AVX2 only, the product differs, with AVX-512 the gradient; on arm64 neither.
     if (process.arch === 'x64') assert.notEqual(two, one);
     assert.equal(bits(1, 2), one);
     assert.equal(bits(2, 1), two);
@@ -590,7 +590,7 @@ describe('a compiled step', () => {
     assert.equal(counter.values()[0], expected);
   });
 
-  it('that cannot be recorded writes nothing, also where another step wrote last', () => {
+  it('that cannot be recorded writes nothing, even if another step wrote last', () => {
     const variable = new Variable('variable', tf.tensor1d([1]), { trainable: false });
     const x = tf.tensor1d([2]);
     compile(() => {
@@ -633,7 +633,7 @@ describe('a compiled step', () => {
   it('leaves no session, file or tensor behind after 100 compilations', () => {
     const batch = smallBatch(4, 1);
     const { TMPDIR = tmpdir() } = process.env;
-    process.env.TMPDIR = mkdtempSync(join(TMPDIR, 'compilations-')); // other processes compile, too
+    process.env.TMPDIR = mkdtempSync(join(TMPDIR, 'compilations-')); // since other processes compile at the same time
     const state = () => ({
       sessions: nativeBinding().getNumOfSavedModels(),
       tensors: nativeBinding().getNumOfTensors(),
@@ -654,7 +654,7 @@ describe('a compiled step', () => {
     assert.deepEqual(after, before);
   });
 
-  it('refuses what a graph would not do again, and says where', () => {
+  it('refuses what a graph would not repeat, and says where', () => {
     const x = tf.ones([2]);
     const refused = (step: () => Tensor, message: RegExp) =>
       assert.throws(
@@ -671,10 +671,10 @@ describe('a compiled step', () => {
     }, /writes to the tf\.Variable "kept"/);
     assert.deepEqual([...kept.dataSync()], [0, 0]);
     refused(() => tf.tensor1d(Float32Array.from({ length: 5000 }, (_, at) => at)).add(1), /5000 values/);
-    assert.equal(x.add(1).dataSync()[0], 2); // and eager work goes on as before
+    assert.equal(x.add(1).dataSync()[0], 2); // and eager ops still work
   });
 
-  it('finds its line in a folder of any name', () => {
+  it('finds the line of an error in a folder of any name', () => {
     const own = (...path: string[]) => inProject('lib', 'tensorflow', ...path);
     const lines = [`${own('ops.ts')}:1:1`, '/a/node_modules/b/c.js:2:2', '/a/tfjs-core/src/engine.ts:3:3'];
     for (const mine of ['/home/tfjs-app/src/step.ts:4:4', '/home/lib/tensorflow/step.ts:5:5']) {
@@ -683,7 +683,7 @@ describe('a compiled step', () => {
     }
   });
 
-  it('is a part of a step or a gradient that calls it', () => {
+  it('becomes a part of a step or a gradient that calls it', () => {
     const weight = new Variable('weight', tf.scalar(5));
     const total = new Variable('total', tf.scalar(0), { trainable: false });
     const inner = compile(({ x }: { x: Tensor }) => {
@@ -705,7 +705,7 @@ describe('a compiled step', () => {
     assert.equal(inner.graphs().length, 1);
   });
 
-  it('that fails half-way leaves one value of a variable, the same everywhere', () => {
+  it('that fails half-way leaves a variable with the same value everywhere', () => {
     const count = new Variable('count', tf.scalar(0), { trainable: false });
     const step = compile(({ labels }: { labels: Tensor1D }) => {
       count.assign(count.read().add(1));
@@ -741,7 +741,7 @@ describe('a compiled step', () => {
     assert.throws(() => compile(same, { thread: 1 } as object), { message: /no option "thread"/ });
   });
 
-  it('takes what stands for text, bytes and places as an input', () => {
+  it('takes text, bytes and indices as inputs', () => {
     const text = tf.tensor1d(['a', 'b'], 'string');
     const bytes = uint8Tensor(Uint8Array.of(1, 200), [2]);
     const low = castTo(tf.tensor1d([1, 2]), 'bfloat16');
@@ -765,7 +765,7 @@ describe('a compiled step', () => {
     assert.throws(() => rows({ places: tf.fill([4500], 5000, 'int32') as Tensor1D }), /not in \[0, 9000\)/);
   });
 
-  it('divides many integers by what it computes', () => {
+  it('divides many integers by a computed value', () => {
     const step = compile(({ x }: { x: Tensor }) => ({ y: tf.floorDiv(x, x.sub(tf.scalar(1, 'int32'))) }));
     assert.equal(
       step({ x: tf.fill([5000], 3, 'int32') })
@@ -808,7 +808,7 @@ describe('a compiled step', () => {
 });
 
 describe('TensorFlow’s library', () => {
-  it('is loaded when something is computed, without a word of its own', () => {
+  it('is loaded when something is computed, without printing anything', () => {
     const code = `
       const { tf } = require('${join(__dirname, '..', 'lib')}');
       const isLoaded = () => /libtensorflow_cc/.test(require('node:fs').readFileSync('/proc/self/maps', 'utf8'));
@@ -822,7 +822,7 @@ describe('TensorFlow’s library', () => {
     assert.deepEqual([stdout, stderr], ['false 3 true\n', '']);
   });
 
-  it('numbers the types of attributes as it is written here', () => {
+  it('numbers the types of attributes as this library assumes', () => {
     for (const [kind, number] of Object.entries(AttributeType))
       assert.equal(Reflect.get(nativeBinding(), `TF_ATTR_${kind.toUpperCase()}`), number, kind);
   });

@@ -39,7 +39,7 @@ after(() => rmSync(folder, { recursive: true }));
 const COUNTS = { train: 2, validation: 1, test: 1 };
 const TRAINING_IMAGES = 4;
 
-/** An image of three vertical stripes. */
+/** Makes an image of three vertical stripes. */
 function stripes(width: number, height: number, colours: readonly [string, string, string]) {
   const third = Math.round(width / 3);
   const svg = colours.map(
@@ -50,7 +50,7 @@ function stripes(width: number, height: number, colours: readonly [string, strin
 
 const RGB = ['#f00', '#0f0', '#00f'] as const;
 
-/** The centre square of side 256 that the fast decoder makes. */
+/** Makes the centre square of side 256 with the fast decoder. */
 function plainSquare(encoded: Uint8Array): Uint8Array {
   const square = new Uint8Array(256 * 256 * 3);
   plainJpegSquare(encoded, 256, square);
@@ -59,7 +59,7 @@ function plainSquare(encoded: Uint8Array): Uint8Array {
 
 const fixture = (name: string) => readFileSync(join(__dirname, 'fixtures/data', name));
 
-/** The odd files of ImageNet, in place of images of the first class. */
+/** The odd files of ImageNet, which replace images of the first class. */
 const ODD: Record<string, () => Promise<Buffer>> = {
   cmyk: async () => fixture('cmyk.jpg'),
   grey: () => stripes(60, 40, ['#333', '#888', '#eee']).greyscale().jpeg().toBuffer(),
@@ -76,7 +76,7 @@ interface Collection {
   readonly validation: readonly (readonly [string, string, Buffer])[];
 }
 
-/** Small images of all 200 classes, no two alike. */
+/** Makes small images of all 200 classes, all different. */
 async function collect(): Promise<Collection> {
   const odd = await Promise.all(Object.values(ODD).map((make) => make()));
   const draw = async (label: number, index: number) => {
@@ -175,7 +175,7 @@ const digests = (directory: string) =>
 let places = 0;
 const newPlace = () => join(folder, `place-${places++}`);
 
-/** The mean colour of a part of a square, from `left` to `right`, 0 to 1. */
+/** Computes the mean colour of a part of a square, from `left` to `right`, 0 to 1. */
 function colourOf(square: Uint8Array, left: number, right: number): number[] {
   const sums = [0, 0, 0];
   let count = 0;
@@ -198,7 +198,7 @@ function assertColour(
   });
 }
 
-/** The mean and the largest absolute error allowed, of 255. */
+/** The mean and the largest absolute error allowed, on the scale 0..255. */
 const [EXACT, FAST] = [
   { mean: 0.15, most: 4 },
   { mean: 0.3, most: 8 },
@@ -211,8 +211,8 @@ function assertClose(actual: Uint8Array, expected: Uint8Array, { mean, most }: t
   assert.ok(Math.max(...new Set(errors)) <= most, `${what}: more than ${most} of 255 apart`);
 }
 
-describe('a square out of an image', () => {
-  test('is what torchvision makes by Resize(256) and CenterCrop(256)', async () => {
+describe('a square cut from an image', () => {
+  test('is what torchvision makes with Resize(256) and CenterCrop(256)', async () => {
     for (const name of ['landscape', 'portrait', 'odd-rest']) {
       const theirs = await sharp(fixture(`${name}-torchvision.png`))
         .raw()
@@ -222,7 +222,7 @@ describe('a square out of an image', () => {
     }
   });
 
-  test('is the fast decoder’s of a plain JPEG alone', async () => {
+  test('comes from the fast decoder only for a plain JPEG', async () => {
     const photograph = fixture('landscape.jpg');
     assert.deepEqual(plainJpegSize(photograph), { width: 480, height: 320, isOneScan: true });
     const large = () => stripes(120, 80, RGB);
@@ -253,7 +253,7 @@ describe('a square out of an image', () => {
     }
   });
 
-  test('is made of all pixels of a large JPEG', async () => {
+  test('uses all pixels of a large JPEG', async () => {
     const grain = { type: 'gaussian', mean: 128, sigma: 40 } as const;
     const jpeg = await sharp({
       create: { width: 1000, height: 800, channels: 3, background: 'grey', noise: grain },
@@ -264,7 +264,7 @@ describe('a square out of an image', () => {
     assert.ok((await toSquare(jpeg, 256)).equals(await toSquare(png, 256)));
   });
 
-  test('comes out right of every odd file of ImageNet', async () => {
+  test('is right for every odd file of ImageNet', async () => {
     const square = async (name: keyof typeof ODD) => toSquare(await ODD[name](), 256);
     // 60 × 40 shows its middle 40 columns: 10 red, 20 green, 10 blue.
     for (const [name, tolerance] of [
@@ -286,7 +286,7 @@ describe('a square out of an image', () => {
     assertColour(grey, [0x88, 0x88, 0x88], 3, 'grey');
     assertColour(colourOf(await square('tiny'), 0, 1), [255, 0x88, 0], 3, 'tiny');
     assertColour(colourOf(await square('panorama'), 0, 1), [0, 255, 0], 3, 'panorama');
-    // Turned by a quarter, the stripes lie, and the square is green from side to side.
+    // After a quarter turn the stripes are horizontal, and the square is green from side to side.
     assertColour(colourOf(await square('rotated'), 0, 1), [0, 255, 0], 8, 'rotated');
     const see = await sharp({ create: { width: 8, height: 8, channels: 4, background: '#0000' } })
       .png()
@@ -312,7 +312,7 @@ describe('a square out of an image', () => {
       );
   });
 
-  test('is enlarged as Pillow does by its bilinear filter, whatever the file type', async () => {
+  test('is enlarged as with Pillow’s bilinear filter, whatever the file type', async () => {
     const columns = Buffer.from([0, 100, 0, 100].flatMap((value) => [value, value, value]));
     const two = await sharp(columns, { raw: { width: 2, height: 2, channels: 3 } })
       .png()
@@ -327,7 +327,7 @@ describe('a square out of an image', () => {
       assertClose(await toSquare(file, 256), fast, FAST, 'enlarged');
   });
 
-  test('is refused of a JPEG that was cut short, also where an end mark was put behind it', async () => {
+  test('is refused for a truncated JPEG, even if an end mark was appended', async () => {
     const photograph = fixture('landscape.jpg');
     const end = photograph.subarray(-2);
     const square = new Uint8Array(new SharedArrayBuffer(64 * 64 * 3));
@@ -336,7 +336,7 @@ describe('a square out of an image', () => {
       writeFileSync(file, encoded);
       return makeSquare({ file, side: 64, into: square }, isAlone);
     };
-    // Of one that stands, the lowest rows are outside the square.
+    // In portrait format, the lowest rows are outside the square.
     const standing = await sharp(photograph).rotate(90).jpeg().toBuffer();
     const kinds = {
       plain: photograph,
@@ -357,7 +357,7 @@ describe('a square out of an image', () => {
       }
       await made(whole, false);
     }
-    // The last strip of rows, whose warnings libvips leaves unread.
+    // Cuts within the last strip of rows, whose warnings libvips does not read.
     const few = sharp(photograph).resize(300, 300, { fit: 'fill' }).rotate(180);
     const lastRows = {
       grey: await few.clone().greyscale().jpeg().toBuffer(),
@@ -371,13 +371,13 @@ describe('a square out of an image', () => {
           await assert.rejects(made(cut, isAlone), /premature end/, `${kind}, ${missing}`);
       }
     }
-    // A stray byte between two markers: whole all the same, but only alone it can be told.
+    // A stray byte between two markers: the image is complete, but only a decoder that works alone can tell.
     const { turned } = kinds;
     const stray = Buffer.concat([turned.subarray(0, 2), turned.subarray(2, -2), Buffer.from([0, 0]), end]);
     await made(stray, true);
   });
 
-  test('is refused of a truncated image, of no image, and of one too large to decode', async () => {
+  test('is refused for a truncated image, for no image, and for one too large to decode', async () => {
     const whole = fixture('landscape.jpg');
     await assert.rejects(toSquare(whole.subarray(0, whole.length / 2), 256), /premature end|truncated/i);
     await assert.rejects(toSquare(Buffer.from('no image at all'), 256), /unsupported image format/);
@@ -412,7 +412,7 @@ describe('TIFS', () => {
     assert.equal(new Set(TIFS_CLASSES.map(({ ilsvrcId }) => ilsvrcId)).size, 200);
   });
 
-  test('has each image where its manifest says, with its class and its pixels', async () => {
+  test('has each image at the place in its manifest, with its class and its pixels', async () => {
     const tifs = openTifs(reference);
     assert.deepEqual([tifs.name, tifs.sourceSide, tifs.cropSide], ['TIFS', 256, 224]);
     const perClass = ({ labels }: Split) =>
@@ -507,7 +507,7 @@ describe('TIFS', () => {
       assert.ok(error instanceof BuildError);
       const all = error.problems.join('\n');
       for (const pattern of expected) assert.match(all, pattern);
-      assert.equal(error.problems.length, expected.length + 1, all); // two classes have lost their label
+      assert.equal(error.problems.length, expected.length + 1, all); // two classes lack their label
       assert.match(error.message, /9 problems:/);
       assert.match(error.cure ?? '', /--skip-bad/);
       return true;
@@ -566,7 +566,7 @@ describe('TIFS', () => {
     rmSync(root, { recursive: true });
   });
 
-  test('a wrong folder, a place taken, a full disk, wrong counts are refused before any work', async () => {
+  test('a wrong folder, an existing output, a full disk and wrong counts are refused before any work', async () => {
     const out = newPlace();
     const nothing = (
       build: Promise<unknown>,
@@ -604,7 +604,7 @@ describe('TIFS', () => {
   });
 });
 
-describe('a folder of one’s own', () => {
+describe('a custom folder', () => {
   const own = join(folder, 'own');
   const IMAGES = 400;
   let reference: string;
@@ -629,7 +629,7 @@ describe('a folder of one’s own', () => {
     }
   });
 
-  test('has the squares of its photographs, whichever decoder made them', async () => {
+  test('has the squares of its photographs, whichever decoder makes them', async () => {
     const photographs = join(folder, 'photographs');
     const files = ['landscape.jpg', 'portrait.jpg', 'odd-rest.jpg', 'landscape-torchvision.png', 'cmyk.jpg'];
     for (const name of files)
@@ -647,7 +647,7 @@ describe('a folder of one’s own', () => {
     assert.deepEqual(stored.sort(), squares.flatMap((square) => [digestOf(square), digestOf(square)]).sort());
   });
 
-  test('is refused when it is none', async () => {
+  test('is refused if it is not a folder of classes', async () => {
     const out = newPlace();
     await assert.rejects(
       buildFolder({ from: join(own, 'apple'), out }),
@@ -684,7 +684,7 @@ describe('a folder of one’s own', () => {
     assert.equal(train.length + validation.length + testing.length, 9);
   });
 
-  test('is read from a table, beside which the pictures lie', async () => {
+  test('is read from a table next to its pictures', async () => {
     const from = await tree(join(folder, 'tabled'), { a: 5, b: 4 });
     const rows = ['a', 'b'].flatMap((label) =>
       readdirSync(join(from, label)).map((name, at) => {
@@ -709,7 +709,7 @@ describe('a folder of one’s own', () => {
     const numbers = rows.map(({ file, label }) => `"${file}";${label === 'a' ? 10 : 9};0.5`).join('\n');
     assert.deepEqual(openFolder(await table('n.csv', `file;label;age\n${numbers}`)).classNames, ['9', '10']);
 
-    // A sign that separates in other tables is one of a name.
+    // A character that separates cells in other tables may be part of a name.
     const named = (separator: string) =>
       rows
         .map(({ file, label }) => [file, label === 'a' ? 'cat, small' : 'dog "big"'].join(separator))
@@ -741,7 +741,7 @@ describe('a folder of one’s own', () => {
     await assert.rejects(table('wrong.json', '[{"label": 1}]'), /no column "file": its columns are label/);
   });
 
-  test('is read from a list, and what the same pictures in folders give', async () => {
+  test('is read from a list, with the same result as from folders', async () => {
     const from = await tree(join(folder, 'listed'), { a: 5, b: 4 });
     const rows = ['a', 'b'].flatMap((label) =>
       readdirSync(join(from, label)).map((name) => ({ file: join(from, label, name), label })),
@@ -820,7 +820,7 @@ describe('a folder of one’s own', () => {
     assert.deepEqual([cropSide, sourceSide], [28, 32]);
   });
 
-  /** Writes a tree: so many pictures of each class, all different. */
+  /** Writes a tree with this many pictures of each class, all different. */
   async function tree(root: string, counts: Readonly<Record<string, number>>): Promise<string> {
     for (const [index, [name, count]] of Object.entries(counts).entries()) {
       for (let picture = 0; picture < count; picture++) {
@@ -833,7 +833,7 @@ describe('a folder of one’s own', () => {
   }
   const digestAt = (directory: string) => openFolder(directory).train.store.digest;
 
-  test('of which bad pictures are left out, is what the good ones alone give', async () => {
+  test('without its bad pictures, gives the same as the good ones alone', async () => {
     const good = await tree(join(folder, 'good'), { a: 5, b: 4 });
     const expected = digestAt(await buildFolder({ from: good, out: newPlace(), side: 28 }));
     const from = await tree(join(folder, 'mixed'), { a: 5, b: 4, c: 1, d: 1 });
@@ -890,7 +890,7 @@ describe('a folder of one’s own', () => {
     );
   });
 
-  test('names a class that has lost all pictures of a split with those that were bad', async (context) => {
+  test('names a class that loses all pictures of a split because they are bad', async (context) => {
     const counts = { 'train/a': 2, 'train/b': 2, 'train/c': 2, 'test/a': 1, 'test/b': 1, 'test/c': 1 };
     const from = await tree(join(folder, 'lost'), counts);
     write(join(from, 'test/b/0.png'), 'no picture');
@@ -900,7 +900,7 @@ describe('a folder of one’s own', () => {
     assert.match(String(mock.calls[0].arguments[0]), /lost: classes with too few good images: b\.$/);
   });
 
-  test('lists what is neither picture nor folder, and is built of the rest', {
+  test('lists what is neither picture nor folder, and is built from the rest', {
     timeout: 60_000,
   }, async () => {
     const from = await tree(join(folder, 'odd'), { a: 3, b: 3 });
@@ -909,7 +909,7 @@ describe('a folder of one’s own', () => {
     symlinkSync(join(own, 'read-me.txt'), join(from, 'read-me.txt'));
     symlinkSync(join(from, 'a'), join(from, 'linked'));
     execFileSync('mkfifo', [join(from, 'pipe'), join(from, 'a', 'pipe.jpg')]);
-    // Elsewhere there are no names that are not UTF-8.
+    // Other systems only have file names in UTF-8.
     const isLinux = process.platform === 'linux';
     if (isLinux) mkdirSync(Buffer.concat([Buffer.from(`${from}/`), Buffer.from([0xff, 0xfe])]));
     symlinkSync('/dev/zero', join(from, 'b', 'device.png'));
@@ -932,7 +932,7 @@ describe('a folder of one’s own', () => {
     assert.deepEqual([classNames, train.length], [['a', 'b', 'linked'], 3]);
   });
 
-  test('warns of pictures that stand in several splits or classes, in whatever files', async (context) => {
+  test('warns of pictures that are in several splits or classes, whatever their files', async (context) => {
     const from = join(folder, 'leaks');
     for (const [place, name] of ['train', 'val', 'test'].entries()) {
       for (const [index, label] of ['a', 'b'].entries()) {
@@ -972,7 +972,7 @@ describe('a folder of one’s own', () => {
     assert.equal(mock.callCount(), 0, 'twice in one split is no leak');
   });
 
-  test('does not split anew what its classes have in folders of splits', async () => {
+  test('does not split again what its classes have in folders of splits', async () => {
     const counts = { 'cat/train': 3, 'cat/test': 1, 'dog/train': 3, 'dog/test': 1 };
     const from = await tree(join(folder, 'inside out'), counts);
     await assert.rejects(buildFolder({ from, out: newPlace(), side: 28 }), (error) => {
@@ -987,7 +987,7 @@ describe('a folder of one’s own', () => {
     );
   });
 
-  test('keeps the splits that its folders say', async () => {
+  test('keeps the splits that its folders give', async () => {
     const counts = { 'train/a': 4, 'train/b': 3, 'val/a': 2, 'val/b': 1, 'test/a': 1, 'test/b': 2 };
     const from = await tree(join(folder, 'splits'), counts);
     const {
@@ -1033,7 +1033,7 @@ describe('a folder of one’s own', () => {
     }
   });
 
-  test('is refused a place that cannot be used, and the file there is kept', async () => {
+  test('refuses an output path that cannot be used, and keeps the file there', async () => {
     const file = newPlace();
     writeFileSync(file, 'mine');
     for (const [out, message] of [
@@ -1049,7 +1049,7 @@ describe('a folder of one’s own', () => {
     assert.ok(!existsSync(`${file}.partial`));
   });
 
-  test('is built after a killed build whose number another process has, or waits for another machine’s', async () => {
+  test('is built after a killed build whose process number was reused, and waits for another machine’s build', async () => {
     const from = await tree(join(folder, 'few'), { a: 3, b: 3 });
     const out = newPlace();
     const place = join(`${out}.partial`, 'lock');
@@ -1067,13 +1067,13 @@ describe('a folder of one’s own', () => {
         ) &&
         /if it was killed, start again in 1[12]\d s/.test(error.cure ?? ''),
     );
-    held({ started: '1' }); // this process's number, but begun at another time
+    held({ started: '1' }); // this process's number, but started at another time
     await buildFolder({ from, out });
     await lock?.release();
     assert.ok(!existsSync(`${out}.partial`));
   });
 
-  test('a build that was stopped begins anew with pictures of another folder, or that were changed', async () => {
+  test('a stopped build begins anew if the pictures are from another folder or were changed', async () => {
     const [june, july] = ['june', 'july'].map((name) => join(folder, name, 'pictures'));
     const plain = (red: number) =>
       sharp({ create: { width: 40, height: 40, channels: 3, background: { r: red, g: 0, b: 0 } } })
@@ -1121,7 +1121,7 @@ describe('a folder of one’s own', () => {
     assert.deepEqual(digests(out), digests(reference));
   });
 
-  test('two builds of the same place do not meet', async () => {
+  test('two builds of the same output do not interfere', async () => {
     const out = newPlace();
     const builds = await Promise.allSettled([1, 2].map(() => buildFolder({ from: own, out })));
     assert.deepEqual(builds.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
@@ -1164,7 +1164,7 @@ describe('a folder of one’s own', () => {
   });
 });
 
-test('of eight threads that lock a folder of an ended process at the same moment, one gets it', async () => {
+test('of eight threads that lock the folder of an ended process at the same moment, one gets it', async () => {
   const folders = Array.from({ length: 30 }, newPlace);
   const lockFile = JSON.stringify(join(__dirname, '../lib/io/lock.ts'));
   const opening = `require('tsx/cjs'); const { lockFolder } = require(${lockFile});`;
@@ -1192,16 +1192,16 @@ test('of eight threads that lock a folder of an ended process at the same moment
   assert.deepEqual(new Set(winners), new Set([1]));
 });
 
-/** A grey TIFF of 8 × 8 pixels, 32-bit floats. */
+/** Makes a grey TIFF of 8 × 8 pixels in 32-bit floats. */
 function floatTiff(): Buffer {
   const entries = [
     [256, 8], // width
     [257, 8], // height
-    [258, 32], // bits a sample
+    [258, 32], // bits per sample
     [259, 1], // not compressed
     [262, 1], // 0 is black
-    [273, 256], // where the pixels begin
-    [277, 1], // samples a pixel
+    [273, 256], // offset of the pixels
+    [277, 1], // samples per pixel
     [278, 8], // rows of the strip
     [279, 256], // its bytes
     [339, 3], // floats

@@ -1,4 +1,4 @@
-/** Losses against PyTorch's, the training loop's promises, and what it refuses. */
+/** Losses compared with PyTorch's, the training loop's promises, and what it refuses. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -56,7 +56,7 @@ interface LossCase {
 
 const losses = fixtureJson<{ labels: number[]; cases: readonly LossCase[] }>('resnet18/losses.json');
 
-/** Our loss of each name in the fixture, as a function of both logits. */
+/** Returns our loss for a name in the fixture, as a function of both logits. */
 function ourLoss({
   loss,
   alpha = 0,
@@ -66,7 +66,7 @@ function ourLoss({
 }: LossRow): (a: Tensor2D, b: Tensor2D) => Scalar {
   const labels = tf.tensor1d(losses.labels, 'int32');
   const method = (of: Method) => (a: Tensor2D, b: Tensor2D) =>
-    // The network is the identity on "images" that are logits; two passes keep them apart.
+    // The network is the identity, and the "images" are logits; two passes keep them apart.
     methodLoss({ ...of, passes: 'separate' } as Method, {
       reference: a as Tensor as Tensor4D,
       distorted: b as Tensor as Tensor4D,
@@ -94,7 +94,7 @@ describe('losses', () => {
         const { value, grads } = tf.valueAndGrads((...x) => loss(x[0] as Tensor2D, (x[1] ?? b) as Tensor2D))(
           used,
         );
-        // Values and gradients are differences of terms as large as α times the logits, in float32.
+        // In float32, values and gradients are differences of terms as large as α times the logits.
         const largest = Math.max(...[...logits, ...distortedLogits].flat().map(Math.abs));
         const rounding = (1 + (row.alpha ?? 0)) * 2 * largest * 2 ** -23;
         const close = (actual: number, expected: number, what: string) =>
@@ -129,7 +129,7 @@ describe('losses', () => {
     );
   });
 
-  /** A method's loss of logits and its gradients to them: the network is the identity. */
+  /** Computes a method's loss of logits and its gradients to them; the network is the identity. */
   function lossOf(method: Method, logits: readonly number[], distortedLogits: readonly number[]) {
     return tf.tidy(() => {
       const labels = tf.tensor1d([0, 2], 'int32');
@@ -169,7 +169,7 @@ describe('losses', () => {
     );
   });
 
-  it('a detached reference has the gradient of L₀ alone; the value and the gradient to x′ stay', () => {
+  it('a detached reference has only the gradient of L₀; the value and the gradient to x′ stay', () => {
     const alone = lossOf({ kind: 'ST', alpha: 0 }, first, second).loss.reference;
     for (const kind of kinds) {
       const attached = lossOf({ kind, alpha: 3 }, first, second).loss;
@@ -179,7 +179,7 @@ describe('losses', () => {
     }
   });
 
-  it('what a method leaves out is the default reading; one pass and two are the same without batch norm', () => {
+  it('a method without a reading has the default one; one pass and two are the same without batch norm', () => {
     const stability = { kind: 'ST', alpha: 2 } as const;
     assert.deepEqual(explicitMethod(stability), { ...stability, ...DEFAULT_READING });
     assert.deepEqual(explicitMethod({ ...stability, ...AS_PRINTED }), { ...stability, ...AS_PRINTED });
@@ -244,7 +244,7 @@ async function trained(options: Partial<TrainOptions> = {}) {
   network.dispose();
   return { ...result, snapshot };
 }
-/** A history without what the clock decides. */
+/** Returns a history without its times. */
 const outcomes = (history: readonly EpochResult[]) =>
   history.map(({ epoch, trainLoss, validationAccuracy, best }) => ({
     epoch,
@@ -294,14 +294,14 @@ describe('training', () => {
     network.dispose();
   });
 
-  it('leaves as many tensors as there were', async () => {
+  it('leaves no tensor behind', async () => {
     await trained();
     const before = tf.memory().numTensors;
     await trained({ method: { kind: 'ST', alpha: 1 }, distortion: noise(0.1) });
     assert.equal(tf.memory().numTensors, before);
   });
 
-  it('a control is the baseline trained on from the same weights', async () => {
+  it('a control is the baseline, trained further from the same weights', async () => {
     const start = smallNetwork(3);
     const weights = start.snapshot();
     start.dispose();
@@ -317,7 +317,7 @@ describe('training', () => {
     assert.notDeepEqual(control.snapshot, (await trained({ method: { kind: 'control' } })).snapshot);
   });
 
-  it('waits for what is done after a batch and an epoch, and ends by its error', async () => {
+  it('waits for the callbacks after a batch and an epoch, and ends with their error', async () => {
     const network = smallNetwork(4);
     const seen: string[] = [];
     const look = async (what: string) => {
@@ -338,7 +338,7 @@ describe('training', () => {
     await assert.rejects(trained({ onBatch: lost }), /lost by the caller/);
   });
 
-  it('stopped at any batch, goes on from its checkpoint to the same result, and leaves no half-written file', async () => {
+  it('stopped at any batch, resumes from its checkpoint to the same result, and leaves no half-written file', async () => {
     const options = { method: { kind: 'ST', alpha: 0.3 }, distortion: noise(0.1), epochs: 2 } as const;
     const undisturbed = await trained(options);
     // The third and the sixth batch are the smaller ones that end an epoch.
@@ -382,7 +382,7 @@ describe('training', () => {
     }
   });
 
-  it('goes on with the first weights that it began with, or those that it left, and tells others', async (context) => {
+  it('resumes from its initial weights or those at the stop, and warns about others', async (context) => {
     const checkpoint = { file: join(folder, 'first', 'checkpoint.safetensors'), run: 'a run' };
     const method = { kind: 'baseline' } as const;
     const stopped = (network: ResNet18) => {
@@ -407,13 +407,13 @@ describe('training', () => {
     rmSync(join(folder, 'first'), { recursive: true });
     network.restore(first);
     await stopped(network);
-    // As another device draws them.
+    // As another device would draw them.
     const near = [...first].map(
       ([name, values]) => [name, values.map((value) => value * (1 + 3e-7))] as const,
     );
     other.restore(new Map(near));
     assert.equal((await train({ network: other, dataset, method, epochs: 2, checkpoint })).history.length, 2);
-    // The same network, stopped, and finished.
+    // The same network is stopped, then finished.
     rmSync(join(folder, 'first'), { recursive: true });
     network.restore(first);
     await stopped(network);
@@ -456,7 +456,7 @@ describe('training', () => {
     }
   });
 
-  it('ends with a clear error when the loss is no number any more', async () => {
+  it('ends with a clear error when the loss becomes NaN or infinite', async () => {
     await assert.rejects(trained({ learningRate: 1e20 }), {
       name: 'DivergenceError',
       message: /loss became (NaN|Infinity)/,
@@ -464,8 +464,8 @@ describe('training', () => {
   });
 });
 
-describe('what a step costs in ops, which varies with no machine', () => {
-  /** The recordings of a whole run: two batch sizes in training; in validation the images, then the answers. */
+describe('the cost of a step in ops, which is the same on every machine', () => {
+  /** Returns the recordings of a whole run: two batch sizes in training; in validation the images, then the predictions. */
   async function recorded(options: Partial<TrainOptions>) {
     const graphs: Graph[] = [];
     const note = (graph: unknown) => void graphs.push(graph as Graph);
@@ -482,15 +482,15 @@ describe('what a step costs in ops, which varies with no machine', () => {
       variables: variables.size,
     }));
   }
-  // An image's noise is an op of its own: 128 in the first batch, 44 in the last.
+  // Each image's noise is its own op: 128 in the first batch, 44 in the last.
   for (const { method, distortion, nodes } of [
     { method: { kind: 'baseline' }, nodes: [696, 696] },
     { method: { kind: 'DA', probability: 0.5 }, distortion: noise(0.1), nodes: [835, 751] },
     { method: { kind: 'ST', alpha: 0.3 }, distortion: noise(0.1), nodes: [922, 838] },
     { method: { kind: 'AT' }, distortion: { kind: fgsm, strength: 0.01 }, nodes: [1079, 1079] },
   ] as const) {
-    it(`${method.kind}: four recordings a run, with nodes, feeds and fetches as counted`, async () => {
-      const feeds = method.kind === 'ST' ? 5 : 4; // α is one
+    it(`${method.kind}: four recordings per run, with the known number of nodes, feeds and fetches`, async () => {
+      const feeds = method.kind === 'ST' ? 5 : 4; // one of them is α
       const training = { feeds, fetches: 1, variables: 164 };
       const [whole, rest] = nodes;
       assert.deepEqual(await recorded({ method, distortion }), [
@@ -556,7 +556,7 @@ describe('several networks, counted together', () => {
   };
 
   for (const distortion of [gaussianNoise, jpeg, rotation, fgsm] as readonly Distortion[]) {
-    it(`under ${distortion.title}: as each alone, and no tensor is left`, async () => {
+    it(`under ${distortion.title}: the same as each alone, and no tensor is left`, async () => {
       const before = tf.memory().numTensors;
       const network = new ResNet18(shape);
       const meter = new AccuracyMeter(network, dataset, distortion);
@@ -607,7 +607,7 @@ describe('several networks, counted together', () => {
     network.dispose();
   });
 
-  describe('on so many images that their pictures are made in two parts', () => {
+  describe('on so many images that they are distorted in two parts', () => {
     const many = subset(whole.train, { count: 28_600, seed: 1 }); // 114 batches of 250, then one of 100
     const tiny = { classes: 10, width: 4, stem: 'imagenet' } as const;
     const weights = [1, 2].map((seed) => weightsOf({ ...tiny, seed }));
@@ -620,7 +620,7 @@ describe('several networks, counted together', () => {
       network.dispose();
     });
 
-    it('as each alone', async () => {
+    it('the same as each alone', async () => {
       const before = tf.memory().numTensors;
       const loaded: number[] = [];
       const become = weights.map((each, index) => () => {

@@ -1,6 +1,6 @@
 /**
- * What users write must compile without a cast, and what is wrong must not: `npm run check` compiles this file, where an
- * `@ts-expect-error` above a line without an error is one. Nothing here is run.
+ * Correct user code must compile without a cast, and wrong code must not: `npm run check` compiles this file, where an
+ * `@ts-expect-error` above a line without an error is an error. Nothing here is run.
  */
 import * as st from 'stability-training';
 import { openFolder } from 'stability-training/data';
@@ -36,16 +36,16 @@ export const distortions = () => {
   registerDistortion({ name: 'darker', testGrid: [0, 1], make: (crop, { strength }) => crop.fill(strength) });
   // @ts-expect-error an image is bytes
   registerDistortion({ name: 'darker', testGrid: [0, 1], make: (crop) => [...crop] });
-  // @ts-expect-error what it does has no default
+  // @ts-expect-error a distortion has an apply or a make
   registerDistortion({ name: 'grey', testGrid: [0, 1] });
   st.compose([grey, rotation]);
   const both = st.compose([mine, rotation]);
   const strengths: readonly number[] = both.practical;
-  // @ts-expect-error a composition is of distortions, not of their names
+  // @ts-expect-error a composition takes distortions, not their names
   st.compose([mine, 'rotation']);
-  // @ts-expect-error a distortion says where it is made
+  // @ts-expect-error madeBy is 'device' or 'host'
   registerDistortion({ ...mine, madeBy: 'nowhere' });
-  // @ts-expect-error what is applied gives images
+  // @ts-expect-error apply returns images
   registerDistortion({ ...mine, apply: ({ strengths }) => strengths.shape });
   // @ts-expect-error a composition has a strength for each part, and cannot be a part
   st.compose([both, rotation]);
@@ -53,7 +53,7 @@ export const distortions = () => {
 };
 
 export const namespaced = (layer: st.tf.layers.Layer, images: st.tf.Tensor4D): st.tf.Tensor =>
-  // @ts-expect-error images have four ranks
+  // @ts-expect-error images have rank 4
   layer.apply(images.mean<st.tf.Tensor2D>([1, 2]) satisfies st.tf.Tensor4D) as st.tf.Tensor;
 
 class Own extends st.ResNet18 {}
@@ -98,10 +98,10 @@ export const training = async () => {
   fromFunctions({
     classes: 3,
     variables: { filter: normalTensor([1, 2], [8, 3], 0.1) },
-    // @ts-expect-error the values have the ranks of the variables
+    // @ts-expect-error values have the ranks of their variables
     forward: (images, { filter }) => st.tf.conv2d(images, filter, 2, 'same').mean([1, 2]),
   });
-  // @ts-expect-error the values have the names of the variables
+  // @ts-expect-error values have the names of their variables
   fromFunctions({ classes: 3, variables: { a: st.tf.ones([3]) }, forward: (images, { b }) => images.mul(b) });
   // @ts-expect-error the head is among the variables
   fromFunctions({ classes: 3, variables: { a: st.tf.ones([3]) }, head: ['b'], forward: (images) => images });

@@ -6,7 +6,7 @@ import { root } from './paths.mjs';
 import { mark } from './turn.mjs';
 
 /**
- * What a piece of work is given: where it tells what it is doing, and the signal that ends it.
+ * The context of a piece of work: `say` reports what it is doing, and `signal` ends it.
  *
  * @typedef {{readonly say: (line: string) => void, readonly signal: AbortSignal}} Work
  */
@@ -14,7 +14,7 @@ import { mark } from './turn.mjs';
 const cause = /error:|make(\[\d+\])?: \*\*\*/i;
 
 /**
- * Runs a tool to its end and hands on each line that it prints.
+ * Runs a tool to its end and passes on each line that it prints.
  *
  * @param {string} what the command in words, for the error
  * @param {string} command
@@ -28,11 +28,11 @@ const cause = /error:|make(\[\d+\])?: \*\*\*/i;
  */
 export function run(what, command, args, { say, signal }, { cwd = root, env = {} } = {}) {
   return new Promise((resolve, reject) => {
-    signal.throwIfAborted(); // one that is over tells nobody
+    signal.throwIfAborted(); // a signal that was aborted before fires no event
     /** @type {string[]} */
     const output = [];
-    let causes = 0; // kept between both ends
-    // A process group of its own: ending it ends the compilers and helpers below it, too.
+    let causes = 0; // error lines kept between the first and the last lines
+    // Its own process group: ending it also ends the compilers and helpers that it started.
     const child = spawn(command, args, {
       cwd,
       env: { ...process.env, ...mark, ...env },
@@ -45,7 +45,7 @@ export function run(what, command, args, { say, signal }, { cwd = root, env = {}
       createInterface({ input: stream }).on('line', (line) => {
         if (line.trim() === '') return;
         output.push(line);
-        // Some tools name the cause first (npm), some last (pip), compilers in between: both ends are kept, and errors.
+        // Some tools name the cause first (npm), some last (pip), compilers in between: so keep both ends and error lines.
         if (output.length > 40 + causes) {
           if (causes < 20 && cause.test(output[15 + causes])) causes += 1;
           else output.splice(15 + causes, 1);

@@ -45,7 +45,7 @@ function kindIn(args) {
 }
 
 /**
- * Shows an error that has a cure without its stack.
+ * Runs a command, and shows an error that has a cure without its stack.
  *
  * @param {() => Promise<void>} command
  */
@@ -53,7 +53,7 @@ async function ending(command) {
   try {
     await command();
   } catch (error) {
-    // The library's own errors carry a cure, too.
+    // The library's own errors have a cure, too.
     const { message, cure, output = [] } = /** @type {Partial<SetupError>} */ (error);
     if (cure === undefined) throw error;
     console.error(`\n✗ ${message}\n→ ${cure}`);

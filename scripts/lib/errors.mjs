@@ -1,6 +1,6 @@
 // @ts-check
 
-/** A failure that the person at the keyboard can mend: what is wrong, what to do, and what the failing tool said. */
+/** A failure that the user can fix: what is wrong, what to do, and what the failing tool printed. */
 export class SetupError extends Error {
   /**
    * @param {string} message what is wrong
@@ -18,7 +18,7 @@ export class SetupError extends Error {
 
 const goOn = 'then run the same command again: what is already there is kept.';
 
-/** What the tools print when something outside the project fails. The first match counts. */
+/** Patterns of what tools print when something outside the project fails. The first match counts. */
 const knownFailures = [
   {
     pattern: /GET https:\/\/nodejs\.org[\s\S]*configure error/,
@@ -33,7 +33,7 @@ const knownFailures = [
   {
     pattern: /EINTEGRITY|DO NOT MATCH THE HASHES/i,
     message: 'A download is not the file that was pinned',
-    cure: `Empty the download caches (npm cache clean --force; .venv/bin/python -m pip cache purge), ${goOn} If it stays so, the registry or a proxy hands out altered files: do not go around it.`,
+    cure: `Empty the download caches (npm cache clean --force; .venv/bin/python -m pip cache purge), ${goOn} If it appears again, the registry or a proxy hands out altered files: do not bypass the check.`,
   },
   {
     pattern: /CERTIFICATE_VERIFY_FAILED|SELF_SIGNED_CERT|UNABLE_TO_(GET_ISSUER|VERIFY)/i,
@@ -58,7 +58,7 @@ export function failureOf(what, output) {
   return known
     ? new SetupError(`${known.message} (${what})`, { cure: known.cure, output })
     : new SetupError(`${what} failed`, {
-        cure: `Mend what it says below (environment.md knows more), ${goOn}`,
+        cure: `Fix what it says below (environment.md has more), ${goOn}`,
         output,
       });
 }

@@ -6,14 +6,14 @@ import { inRoot, root } from './paths.mjs';
 import { python } from './venv.mjs';
 
 /**
- * Runs JupyterLab on the repository until it is stopped. The defaults lie in `scripts/jupyter`: 127.0.0.1, a token, no
- * news, no update checks. Settings made in it stay in `.jupyter`, apart from any other JupyterLab of this person.
+ * Runs JupyterLab on the repository until it is stopped. The defaults are in `scripts/jupyter`: 127.0.0.1, a token, no
+ * news, no update checks. Settings made in it stay in `.jupyter`, apart from the user's other JupyterLabs.
  *
- * @param {readonly string[]} args further options of JupyterLab; they win over the defaults
- * @returns {Promise<number>} the exit status; 0 where it was stopped here, above 128 where another killed it
+ * @param {readonly string[]} args further options of JupyterLab, which override the defaults
+ * @returns {Promise<number>} the exit status; 0 if it was stopped from here, above 128 if something else killed it
  */
 export async function runJupyterLab(args) {
-  // JupyterLab asks for this option in containers, whose user is root; it is bound to this machine all the same.
+  // JupyterLab requires this option in containers, whose user is root; it still listens only on this machine.
   const asRoot = process.getuid?.() === 0 && !args.includes('--allow-root') ? ['--allow-root'] : [];
   const jupyter = spawn(python, ['-m', 'jupyterlab', ...asRoot, ...args], {
     cwd: root,

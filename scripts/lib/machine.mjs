@@ -9,14 +9,14 @@ import { root } from './paths.mjs';
  * @typedef {{readonly problem: string, readonly cure: string}} Problem
  */
 
-/** TensorFlow 2.21 has wheels for these. */
+/** The Python versions that TensorFlow 2.21 has wheels for. */
 const pythons = ['3.10', '3.11', '3.12', '3.13'];
 
 /**
- * Looks for everything that the steps to be made need, so that all problems come at once and none after minutes.
+ * Looks for everything that the remaining steps need, so that all problems are reported at once, before any work.
  *
  * @param {object} needs
- * @param {ReadonlySet<string>} needs.tools of `npm`, `python`, `compiler`
+ * @param {ReadonlySet<string>} needs.tools some of `npm`, `python`, `compiler`
  * @param {number} needs.megabytes free disk space
  * @returns {readonly Problem[]}
  */
@@ -29,7 +29,7 @@ export function problemsWith({ tools, megabytes }) {
   return problems.filter((problem) => problem !== undefined);
 }
 
-/** TensorFlow 2.21 has wheels for these, and the addon is built on them. */
+/** The platforms that TensorFlow 2.21 has wheels for and the addon builds on. */
 const machines = ['linux x64', 'linux arm64', 'darwin arm64'];
 
 function platformProblem() {
@@ -110,10 +110,10 @@ function diskProblem(megabytes) {
   };
 }
 
-/** TensorFlow is built with CUDA for x86-64 alone. */
+/** Whether TensorFlow has a CUDA build for this processor: only x86-64 has one. */
 export const hasCudaBuild = process.arch === 'x64';
 
-/** @returns {boolean} whether TensorFlow with CUDA can be had, and an NVIDIA driver is loaded */
+/** @returns {boolean} whether TensorFlow has a CUDA build for this machine, and an NVIDIA driver is loaded */
 export function canUseCard() {
   return hasCudaBuild && (fs.existsSync('/proc/driver/nvidia/version') || answers('nvidia-smi'));
 }

@@ -1,5 +1,5 @@
 // @ts-check
-// Plain enough for the oldest Node with modules, so that it answers with a sentence and not with a syntax error.
+// Uses only syntax that the oldest Node with modules knows, so that it reports a sentence and not a syntax error.
 import fs from 'node:fs';
 
 /** Ends the process, with the cure, on a Node older than package.json asks for. */

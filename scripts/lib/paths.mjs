@@ -6,10 +6,10 @@ import { fileURLToPath } from 'node:url';
 /** The repository, or the package that npm installed: everything that set-up makes lies below it. */
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** The package that npm installs has none. */
+/** Whether this is a checkout of the repository: the package that npm installs has no tsconfig.json. */
 export const isCheckout = fs.existsSync(path.join(root, 'tsconfig.json'));
 
-/** Where set-up puts what it makes: beside an installed package, so that its next version finds TensorFlow there. */
+/** Where set-up puts its results: for an installed package beside it, so that the next version finds TensorFlow there. */
 export const made = isCheckout ? root : path.join(path.dirname(root), '.cache', 'stability-training');
 
 /**

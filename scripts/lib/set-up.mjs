@@ -9,13 +9,13 @@ import { takeTurn } from './turn.mjs';
 /** @typedef {import('./steps.mjs').Step} Step */
 
 /**
- * Makes everything that the project needs and does not find: npm packages, a Python environment with JupyterLab and
+ * Makes everything that the project needs and lacks: npm packages, a Python environment with JupyterLab and
  * TensorFlow, the addon between Node and TensorFlow, the compiled library, the notebook kernel, the default data.
  *
- * Each step is whole or not done: an interrupted set-up goes on where it stopped.
+ * Each step is either complete or not done: an interrupted set-up resumes where it stopped.
  *
  * @param {object} [options]
- * @param {Kind} [options.kind] default: what is installed; at first, `gpu` where a card can be used
+ * @param {Kind} [options.kind] default: what is installed; the first time, `gpu` if a card can be used
  * @throws {SetupError} when the machine lacks something, or a step fails
  */
 export async function setUp({ kind } = {}) {
@@ -34,7 +34,7 @@ export async function setUp({ kind } = {}) {
   for (const signal of signals) process.on(signal, stop);
   try {
     for (const [index, step] of steps.entries()) {
-      // Asked anew: a step may undo a later one, and another set-up may have done it meanwhile.
+      // Checked again: an earlier step may have undone this one, or another set-up may have done it.
       if (!step.isDone()) await perform(step, `[${index + 1}/${steps.length}]`, interruption.signal);
     }
   } finally {
@@ -44,7 +44,7 @@ export async function setUp({ kind } = {}) {
   console.log(`Set-up: everything is in place (${inWords(performance.now() - start)}).`);
 }
 
-/** @param {readonly Step[]} steps those to be made */
+/** @param {readonly Step[]} steps the steps still to be made */
 function refuseProblems(steps) {
   const problems = problemsWith({
     tools: new Set(steps.flatMap(({ tools }) => tools)),

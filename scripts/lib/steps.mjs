@@ -9,30 +9,30 @@ import { inRoot, isCheckout, root } from './paths.mjs';
 import { ensureVenv, pip, pipInstall, python, sitePackages, venvIsWhole, venvStamp } from './venv.mjs';
 
 /**
- * The TensorFlow to install: for the processor alone, or with CUDA.
+ * The TensorFlow to install: for the CPU only, or with CUDA.
  *
  * @typedef {'cpu' | 'gpu'} Kind
  */
 
 /**
  * @typedef {object} Step
- * @property {string} name what is being set up, in the person's words
+ * @property {string} name what is being set up, in the user's terms
  * @property {readonly ('npm' | 'python' | 'compiler')[]} tools what the machine must have for it
  * @property {number} megabytes disk space that it takes, downloads included, as measured
- * @property {() => boolean} isDone a cheap look, once the steps before it are done
+ * @property {() => boolean} isDone a cheap check, once the steps before it are done
  * @property {(work: import('./command.mjs').Work) => Promise<void>} make
  */
 
 const require = createRequire(import.meta.url);
-/** Runs a tool that is installed. */
+/** Arguments of npm that run an installed tool. */
 const npmExec = ['exec', '--no', '--'];
-/** An installed package has others beside it, or, where versions differ, within it. */
+/** The folder of npm packages: for an installed package, beside it or, where versions differ, inside it. */
 const packages =
   [path.dirname(root)].find((beside) => !isCheckout && fs.existsSync(path.join(beside, '@tensorflow'))) ??
   inRoot('node_modules');
 const addonFolder = path.join(packages, '@tensorflow', 'tfjs-node-gpu');
 
-/** What a stamp holds: the repository's place (venv, links and kernel hold absolute paths) and what it was made from. */
+/** Hashes what a stamp stands for: the repository's path (venv, links and kernel hold absolute paths) and the inputs. */
 const fingerprint = (/** @type {readonly string[]} */ ...inputs) => {
   const hash = createHash('sha256').update(root);
   for (const input of inputs) hash.update('\0').update(input);
@@ -71,7 +71,7 @@ export function stepsFor(kind) {
 /** @returns {Step} */
 function npmPackages() {
   const lockfile = inRoot('package-lock.json');
-  // npm writes this list when node_modules is whole.
+  // npm writes this list once node_modules is complete.
   const installedList = inRoot('node_modules', '.package-lock.json');
   /** @param {string} file */
   const packagesIn = (file) => Object.entries(JSON.parse(fs.readFileSync(file, 'utf8')).packages);
@@ -129,7 +129,7 @@ function tensorFlow(kind) {
       await ensureVenv(work);
       fs.rmSync(venvStamp('tensorflow'), { force: true });
       stamp(venvStamp('kind'), kind);
-      // Both wheels fill the folder `tensorflow`: one goes, with its CUDA libraries, before the other comes.
+      // Both wheels fill the folder `tensorflow`: remove the old one, with its CUDA libraries, before installing the other.
       const site = sitePackages();
       const earlier = fs
         .readdirSync(site)
@@ -137,7 +137,7 @@ function tensorFlow(kind) {
         .map((name) => name.split('-')[0]);
       if (earlier.length > 0) await pip('removing TensorFlow', ['uninstall', '--yes', ...earlier], work);
       fs.rmSync(path.join(site, 'tensorflow'), { recursive: true, force: true });
-      // Its Python side is not used here: compiling that would take half of the time.
+      // Its Python side is not used here, and compiling that would take half of the time.
       await pipInstall('installing TensorFlow', requirements, work, ['--no-compile']);
       stamp(venvStamp('tensorflow'), fileFingerprint(requirements));
     },
@@ -163,16 +163,16 @@ function nodeAddon(kind) {
     megabytes: 50,
     isDone: () => isStamped(whole, builtFor),
     async make(work) {
-      // Sessions with a number of threads of their own, silence while the library is loaded, at its first use, and relative
-      // paths: absolute ones fail where a folder's name has what make or a shell reads, a space or a bracket.
+      // The patch gives sessions their own number of threads, loads the library silently at its first use, and makes paths
+      // relative: absolute ones fail if a folder's name has a character that make or a shell interprets, a space or a bracket.
       const cwd = path.dirname(packages);
       const patch = ['patch-package', '--patch-dir', path.relative(cwd, patches), '--error-on-fail'];
       const patched = () =>
         run('patching the TensorFlow addon', 'npm', [...npmExec, ...patch], work, { cwd });
       await patched().catch(async (error) => {
         if (work.signal.aborted) throw error;
-        // It may have the patch of an earlier version of this project.
-        fs.rmSync(path.join(packages, '.package-lock.json'), { force: true }); // stopped here, npm has to look again
+        // The package may have the patch of an earlier version of this project.
+        fs.rmSync(path.join(packages, '.package-lock.json'), { force: true }); // if stopped here, npm has to look again
         fs.rmSync(addonFolder, { recursive: true, force: true });
         const install = ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund'];
         await run('fetching the TensorFlow addon anew', 'npm', install, work, { cwd });
@@ -182,7 +182,7 @@ function nodeAddon(kind) {
       const build = ['node-pre-gyp', 'install', '--build-from-source', `--python=${python}`];
       await run(
         'building the TensorFlow addon',
-        // npm knows its own node-gyp, which builds it.
+        // npm brings its own node-gyp, which builds the addon.
         'npm',
         [...npmExec, ...build, ...headersOfThisNode()],
         work,
@@ -196,8 +196,8 @@ function nodeAddon(kind) {
 }
 
 /**
- * Puts the wheel's libraries and headers where tfjs-node-gpu looks for libtensorflow. `nvidia` lies beside `lib`
- * because TensorFlow looks for the CUDA libraries in `../nvidia/<library>/lib`, seen from where it was loaded.
+ * Links the wheel's libraries and headers to where tfjs-node-gpu looks for libtensorflow. `nvidia` lies beside `lib`
+ * because TensorFlow looks for the CUDA libraries in `../nvidia/<library>/lib`, relative to where it was loaded.
  *
  * @param {string} deps
  */
@@ -215,7 +215,7 @@ function linkTensorFlow(deps) {
   for (const [link, target] of Object.entries(links)) fs.symlinkSync(target, path.join(deps, link));
 }
 
-/** @returns {readonly string[]} the option that spares a download where this Node brought its headers along */
+/** @returns {readonly string[]} the option that saves a download if this Node came with its headers */
 function headersOfThisNode() {
   const prefix = path.dirname(path.dirname(process.execPath));
   const header = path.join(prefix, 'include', 'node', 'node_version.h');
@@ -244,10 +244,10 @@ function libraryBuild() {
     isDone: () => isStamped(whole, sources()),
     async make(work) {
       const builtFrom = sources();
-      // Aside, so that a notebook at work does not meet a half-written library.
+      // Built in another folder, so that a running notebook does not load a half-written library.
       const aside = `${dist}.new`;
       fs.rmSync(aside, { recursive: true, force: true });
-      // Not node_modules/.bin/tsc: that is the compiler of another package.
+      // Not node_modules/.bin/tsc, which is the compiler of another package.
       const compiler = inRoot('node_modules', 'typescript', 'bin', 'tsc');
       await run('compiling the library', process.execPath, [compiler, '--outDir', aside], work);
       stamp(path.join(aside, 'stamp'), builtFrom);
@@ -281,7 +281,7 @@ function kernel() {
 function defaultData() {
   const folder = inRoot('data', 'cifar10');
   const whole = path.join(folder, 'stamp');
-  /** Hashing it takes a second: that is done where its size or time is not as it was left. */
+  /** Size and time of the data: hashing takes a second, so it is done only when these have changed. */
   const state = () => {
     const { size, mtimeMs } =
       fs.statSync(path.join(folder, 'cifar10.store'), { throwIfNoEntry: false }) ?? {};

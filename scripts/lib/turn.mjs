@@ -4,22 +4,22 @@ import fs from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { inRoot, root } from './paths.mjs';
 
-/** In the environment of every tool that a set-up runs, so that one that outlives it can be found. */
+/** A variable in the environment of every tool that a set-up runs, so that a tool that outlives it can be found. */
 export const mark = { STABILITY_TRAINING_SET_UP: root };
 
-/** Without a sign of life for so long, the lock of a set-up on another machine, or in another container, is void. */
+/** Milliseconds without a sign of life after which the lock of another machine's or container's set-up is void. */
 const LEASE_MS = 120_000;
 
 const isLinux = process.platform === 'linux';
-/** A Mac does not tell: there each set-up is as on a machine of its own, and its lock void without a sign of life. */
+/** Stands in on a Mac, which has no such files: each set-up then counts as another machine's, and its lock expires. */
 const unknown = randomUUID();
 
-/** Tells machines apart, and containers that number their processes anew. */
+/** Identifies the machine, or the container if it numbers its processes anew. */
 const machine = () =>
   isLinux ? textOf('/proc/sys/kernel/random/boot_id').trim() + fs.readlinkSync('/proc/self/ns/pid') : unknown;
 
 /**
- * Names a process for good: its number may be another's later.
+ * Identifies a process for good; its number alone may later be reused.
  *
  * @param {string | number} pid
  */
@@ -32,10 +32,10 @@ const LOCK = 'set-up.lock.';
 
 /**
  * Waits until no other set-up works in this repository, and ends the tools of one that was killed. The library's own lock
- * (lib/io/lock.ts) cannot be had here: it is what a set-up has yet to build.
+ * (lib/io/lock.ts) is not available here: set-up has yet to build it.
  *
- * Each set-up has a lock of its own name, and goes on where it sees no other's: of two that come at once one sees the
- * other at least, and one that is gone can be removed by anybody, since its name does not come back.
+ * Each set-up has a lock under its own name, and continues once it sees no other. Of two that start at once, at least one
+ * sees the other. Anybody can remove the lock of a set-up that has ended, since its name is not used again.
  *
  * @returns {Promise<() => void>} ends the turn
  */
@@ -44,7 +44,7 @@ export async function takeTurn() {
   const file = inRoot('.jupyter', own);
   fs.mkdirSync(inRoot('.jupyter'), { recursive: true });
   for (let told = false; ; told = true) {
-    // Renamed to its place, it is never there without its holder in it.
+    // Renamed into place, the lock never exists without its holder's name.
     fs.writeFileSync(`${file}~`, identity(process.pid));
     fs.renameSync(`${file}~`, file);
     const other = otherThan(own);
@@ -59,7 +59,7 @@ export async function takeTurn() {
     try {
       process.kill(Number(pid), 'SIGKILL');
     } catch {
-      // It has ended by itself.
+      // The process has ended by itself.
     }
   }
   const beat = setInterval(() => fs.utimesSync(file, new Date(), new Date()), 10_000).unref();
@@ -70,10 +70,10 @@ export async function takeTurn() {
 }
 
 /**
- * Removes the locks of set-ups that are gone.
+ * Removes the locks of set-ups that have ended.
  *
  * @param {string} own
- * @returns {string | undefined} the process of another that is at work
+ * @returns {string | undefined} the process of another set-up that is at work
  */
 function otherThan(own) {
   for (const name of fs.readdirSync(inRoot('.jupyter'))) {
@@ -82,7 +82,7 @@ function otherThan(own) {
     const holder = textOf(file);
     const [pid, where] = holder.split(' ');
     const seen = fs.statSync(file, { throwIfNoEntry: false })?.mtimeMs;
-    if (seen === undefined || name.endsWith('~')) continue; // ended just now; not there yet
+    if (seen === undefined || name.endsWith('~')) continue; // has just ended, or is not complete yet
     if (where === machine() ? identity(pid) === holder : Date.now() - seen < LEASE_MS) return pid;
     fs.rmSync(file, { force: true });
   }
@@ -92,11 +92,11 @@ function otherThan(own) {
 /**
  * @param {string} pid
  * @param {'stat' | 'environ'} what
- * @returns {string} empty where there is no such process, or it is somebody else's
+ * @returns {string} empty if there is no such process, or it belongs to somebody else
  */
 const ofProcess = (pid, what) => textOf(`/proc/${pid}/${what}`);
 
-/** @param {string} file @returns {string} empty where it cannot be read */
+/** @param {string} file @returns {string} empty if it cannot be read */
 function textOf(file) {
   try {
     return fs.readFileSync(file, 'utf8');

@@ -12,17 +12,17 @@ const venv = path.join(made, '.venv');
 /** The project's own Python. */
 export const python = path.join(venv, 'bin', 'python');
 
-/** Where a step that lives in the venv notes that it is whole: gone with the venv. */
+/** The stamp of a step that lives in the venv; deleting the venv deletes it, too. */
 export const venvStamp = (/** @type {string} */ name) => path.join(venv, 'stamps', name);
 
-/** Whether the venv has its Python and a pip, and is where it was made (its scripts hold absolute paths). */
+/** Whether the venv has its Python and a pip, and was not moved (its scripts hold absolute paths). */
 export function venvIsWhole() {
   const pip = path.join(venv, 'bin', 'pip');
   return fs.existsSync(python) && fs.existsSync(pip) && fs.readFileSync(pip, 'utf8').includes(python);
 }
 
 /**
- * Makes the venv where it is not whole, and clears away what a killed pip left.
+ * Makes the venv if it is not complete, and clears away what a killed pip left.
  *
  * @param {Work} work
  */
@@ -72,8 +72,8 @@ export function pip(what, args, work, env) {
 }
 
 /**
- * Removes what a killed pip left: packages without their last file (pip closes a package with a RECORD that
- * lists INSTALLER) and old versions set aside (`~name`). pip would take the first for installed.
+ * Removes what a killed pip left: packages without their last file (pip finishes a package with a RECORD that
+ * lists INSTALLER) and old versions set aside (`~name`). pip would take the former for installed.
  */
 function removeHalfInstalled() {
   const site = sitePackages();

@@ -19,9 +19,9 @@ const flags = [
 ];
 
 /**
- * A real Chromium: the machine's own, else the one in node_modules.
+ * Starts a real Chromium: the machine's own, else the one in node_modules.
  *
- * @throws where none starts; what is only seen in a browser is never skipped in silence
+ * @throws if none starts, since browser tests must not be skipped silently
  */
 export async function launchBrowser(): Promise<Browser> {
   const executablePath = installed.find(existsSync) ?? (await packaged());

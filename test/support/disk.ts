@@ -1,9 +1,9 @@
-/** A small disk of one's own, to fill up or to write-protect. */
+/** A small disk for a test to fill up or to write-protect. */
 import { execFileSync } from 'node:child_process';
 import type { TestContext } from 'node:test';
 
 /**
- * Mounts a disk in a folder while `work` goes on; where mounting is not permitted, the test is skipped.
+ * Mounts a disk in a folder during `work`. If mounting is not permitted, the test is skipped.
  *
  * @param size as mount takes it: `900k`, `20m`
  */

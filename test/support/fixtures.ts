@@ -13,7 +13,7 @@ export function fixtureTensors(path: string): ReadonlyMap<string, StoredTensor> 
   return readSafetensors(join(FOLDER, path)).tensors;
 }
 
-/** Tensors of a fixture that has images (uint8) among them, which weights' files have not. */
+/** Reads the tensors of a fixture that includes images (uint8), which files of weights do not. */
 export function fixtureArrays(path: string): ReadonlyMap<string, Float32Array | Uint8Array> {
   const file = readFileSync(join(FOLDER, path));
   const start = 8 + Number(file.readBigUInt64LE());
@@ -42,7 +42,7 @@ export interface Formula {
   readonly offset: number;
 }
 
-/** A tensor of the portable formula, the same to the last bit as PyTorch's. */
+/** Makes a tensor by the portable formula, the same to the last bit as PyTorch's. */
 export function formulaTensor({ index, shape, scale, offset }: Formula): StoredTensor {
   const values = new Float32Array(shape.reduce((product, size) => product * size, 1));
   for (let element = 0; element < values.length; element++) {
@@ -55,7 +55,7 @@ export function formulaTensor({ index, shape, scale, offset }: Formula): StoredT
   return { shape, values };
 }
 
-/** The L2 norm of the difference over that of what is expected. */
+/** Divides the L2 norm of the difference by that of the expected values. */
 export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
   if (actual.length !== expected.length)
     throw new Error(`${actual.length} values, but ${expected.length} expected`);
@@ -68,7 +68,7 @@ export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<num
   return Math.sqrt(difference / norm);
 }
 
-/** Entries 0, s, 2s, … of a large tensor, at most 64, as the fixtures sample it. */
+/** Takes the entries 0, s, 2s, … of a large tensor, at most 64, as the fixtures sample it. */
 export function sampled(values: Float32Array): Float32Array {
   if (values.length <= 64) return values;
   const stride = Math.floor(values.length / 64) | 1;

@@ -11,7 +11,7 @@ import { launchBrowser } from './browser';
 import { installTestKernelspec, python, root } from './kernel';
 import { freePorts } from './ports';
 
-/** Cells of code as a notebook file of our kernel; each later output is empty. */
+/** Writes code cells, without outputs, as a notebook file for our kernel. */
 export async function writeNotebook(file: string, cells: readonly string[]): Promise<void> {
   const kernelspec = { name: 'stability-training', display_name: 'TypeScript', language: 'typescript' };
   const codeCell = (source: string, index: number) => ({
@@ -26,7 +26,7 @@ export async function writeNotebook(file: string, cells: readonly string[]): Pro
   await writeFile(file, JSON.stringify(notebook));
 }
 
-/** A JupyterLab on 127.0.0.1 that knows our kernel and nothing of this person's settings, and a browser. */
+/** A JupyterLab on 127.0.0.1 that has our kernel and none of the user's settings, and a browser. */
 export class JupyterLab {
   readonly #server: ChildProcess;
   readonly #browser: Browser;
@@ -46,7 +46,7 @@ export class JupyterLab {
   static async start(directory: string): Promise<JupyterLab> {
     const folder = await mkdtemp(join(tmpdir(), 'jupyterlab-'));
     await installTestKernelspec(join(folder, 'data', 'kernels'));
-    // All cells are in the page, not only those in view.
+    // Renders all cells, not only those in view.
     const settings = join(folder, 'settings', '@jupyterlab', 'notebook-extension');
     await mkdir(settings, { recursive: true });
     await writeFile(join(settings, 'tracker.jupyterlab-settings'), '{ "windowingMode": "none" }');
@@ -88,15 +88,15 @@ export class JupyterLab {
     return new JupyterLab(server, await launchBrowser(), folder, url, token);
   }
 
-  /** @param path of a notebook, from the directory on */
+  /** @param path of a notebook, relative to the directory */
   async open(path: string): Promise<NotebookPage> {
     const page = await this.#browser.newPage({ viewport: { width: 1200, height: 1100 } });
-    // A workspace of its own: no other notebook opens with it.
+    // Its own workspace, so that no other notebook opens with it.
     const workspace = randomUUID();
     await page.goto(`${this.#url}/lab/workspaces/${workspace}/tree/${path}?token=${this.#token}`);
     const notebook = new NotebookPage(page);
     await notebook.idle(120_000);
-    // JupyterLab says so a little before it is so.
+    // JupyterLab reports it a little before it is true.
     await sleep(3000);
     return notebook;
   }
@@ -110,7 +110,7 @@ export class JupyterLab {
   }
 }
 
-/** A notebook in the browser. Cells count from 0, those of code alone. */
+/** A notebook in the browser. Only code cells are counted, from 0. */
 export class NotebookPage {
   readonly page: Page;
 
@@ -122,7 +122,7 @@ export class NotebookPage {
     return this.page.locator('.jp-Notebook .jp-CodeCell').nth(index);
   }
 
-  /** Chooses from the menus on top, as in `menu('Run', 'Run All Cells')`. */
+  /** Chooses an item of the main menu, as in `menu('Run', 'Run All Cells')`. */
   async menu(menu: string, item: string): Promise<void> {
     await this.page
       .locator('#jp-MainMenu .lm-MenuBar-itemLabel', { hasText: new RegExp(`^${menu}$`) })
@@ -175,7 +175,7 @@ export class NotebookPage {
       .click();
   }
 
-  /** The texts under a cell, one a line of outputs. */
+  /** Returns the text of the outputs under a cell. */
   async output(index: number): Promise<string> {
     return (await this.cell(index).locator('.jp-OutputArea-output').allTextContents()).join('\n');
   }
@@ -189,14 +189,14 @@ export class NotebookPage {
     return this.output(index);
   }
 
-  /** Replaces what a cell holds, the cursor at its end. */
+  /** Replaces the code of a cell, and leaves the cursor at its end. */
   async type(index: number, code: string): Promise<void> {
     await this.cell(index).locator('.cm-content').click();
     await this.page.keyboard.press('Control+A');
     await this.page.keyboard.type(code);
   }
 
-  /** Drags something to the right, or left, by so many pixels, in small steps as a hand does. */
+  /** Drags something to the right (or left, if negative) by `pixels`, in small steps as a hand does. */
   async drag(what: Locator, pixels: number): Promise<void> {
     const box = await what.boundingBox();
     assert.ok(box);
@@ -207,7 +207,7 @@ export class NotebookPage {
     await this.page.mouse.up();
   }
 
-  /** The whole window, as PNG. */
+  /** Saves the whole window as PNG. */
   async screenshot(path: string): Promise<void> {
     await this.page.screenshot({ path });
   }

@@ -4,10 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { TestKernel } from './kernel';
 
 /*
- * What the kernel must bear, short in the tests and long in the soak.
+ * Stress on the kernel, short in the tests and long in the soak.
  */
 
-/** One loop that writes `count` lines: all arrive, in order, before the cell is idle. */
+/** Runs a loop that writes `count` lines: all arrive, in order, before the cell is idle. */
 export async function manyLines(kernel: TestKernel, count: number): Promise<void> {
   const { stdout } = await kernel.execute(
     `for (let i = 0; i < ${count}; i++) console.log('line ' + i);`,
@@ -23,7 +23,7 @@ export async function manyLines(kernel: TestKernel, count: number): Promise<void
   );
 }
 
-/** One value of `length` characters, as a result, in a display and on a stream. */
+/** Sends a value of `length` characters as a result, in a display and on a stream. */
 export async function bigValue(kernel: TestKernel, length: number): Promise<void> {
   const { outputs, stdout } = await kernel.execute(
     `const big = 'ab'.repeat(${length / 2}); (globalThis as any)[Symbol.for('jupyter.kernel.client')].display({ 'text/plain': big }); process.stdout.write(big); big`,
@@ -33,13 +33,13 @@ export async function bigValue(kernel: TestKernel, length: number): Promise<void
   const display = outputs.find(({ type }) => type === 'display_data');
   const result = outputs.find(({ type }) => type === 'execute_result');
   const value = 'ab'.repeat(length / 2);
-  // Not assert.equal: what it prints when it fails would be as large.
+  // Not assert.equal, which would print the whole value when it fails.
   assert.ok(stdout === value);
   assert.ok(display?.content.data['text/plain'] === value);
   assert.ok(result?.content.data['text/plain'] === `'${value}'`);
 }
 
-/** Messages that are none of ours, and ours that are none: dropped, said in the log, and the next one is answered. */
+/** Sends forged and broken messages: they are dropped and logged, and the next one is answered. */
 export async function forgedAndBroken(kernel: TestKernel): Promise<void> {
   const header = (msg_type: string) =>
     JSON.stringify({
@@ -83,7 +83,7 @@ export async function forgedAndBroken(kernel: TestKernel): Promise<void> {
   }
 }
 
-/** Clients that disappear while a cell writes to them; another sees it all. */
+/** Lets clients disappear while a cell writes to them; another client sees all of it. */
 export async function vanishingClients(kernel: TestKernel, count: number): Promise<void> {
   for (let index = 0; index < count; index += 1) {
     const client = await kernel.connect();
@@ -104,7 +104,7 @@ export async function vanishingClients(kernel: TestKernel, count: number): Promi
   }
 }
 
-/** A cell shaped like training, interrupted at random moments: it stops, the next is aborted, state survives. */
+/** Interrupts a training-like cell at random moments: it stops, the next is aborted, state survives. @returns the delays */
 export async function interruptedLoops(kernel: TestKernel, count: number): Promise<readonly number[]> {
   await kernel.execute(
     "import { setImmediate as turn } from 'timers/promises'; let step = 0; let running = 0;",
@@ -146,7 +146,7 @@ export async function interruptedLoops(kernel: TestKernel, count: number): Promi
   return stops;
 }
 
-/** Kernels started and shut down one after the other: each ends by itself. */
+/** Starts and shuts down kernels one after the other: each ends by itself. */
 export async function restarts(count: number): Promise<void> {
   for (let index = 0; index < count; index += 1) {
     const kernel = await TestKernel.start();

@@ -27,17 +27,17 @@ export interface Message {
 
 type Channel = 'shell' | 'control' | 'stdin';
 
-/** What came of a request. */
+/** The result of a request. */
 export interface Answered {
   readonly reply: Message['content'];
-  /** What all clients saw of it, without the status messages. */
+  /** The messages on iopub, without the status messages. */
   readonly outputs: readonly Message[];
   /** Joined text of the streams. */
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** Installs the kernel that the set-up has compiled to a folder of kernels. */
+/** Installs the compiled kernel into a folder of kernels. */
 export async function installTestKernelspec(directory: string): Promise<void> {
   const spec = join(root, 'dist', 'kernel', 'spec.js');
   assert.ok(existsSync(spec), 'the library is not compiled: npm run pretest');
@@ -45,7 +45,7 @@ export async function installTestKernelspec(directory: string): Promise<void> {
   await installKernelspec(directory);
 }
 
-/** The command of the installed kernel, with `{connection_file}` in it. */
+/** Returns the command of the installed kernel, which contains `{connection_file}`. */
 export async function kernelCommand(): Promise<string[]> {
   const directory = await mkdtemp(join(tmpdir(), 'kernelspec-'));
   try {
@@ -67,7 +67,7 @@ interface Connection {
   readonly hb_port: number;
 }
 
-/** A client of a kernel: Jupyter's protocol written a second time, by its description. */
+/** A client of a kernel: an independent implementation of Jupyter's protocol, by its documentation. */
 export class KernelClient {
   /** Messages of all channels, in the order in which they came. */
   readonly messages: Message[] = [];
@@ -144,7 +144,7 @@ export class KernelClient {
     return msg_id;
   }
 
-  /** Sends what need not be a message. */
+  /** Sends parts that need not be a valid message. */
   async sendParts(
     parts: (string | Uint8Array)[],
     {
@@ -155,7 +155,7 @@ export class KernelClient {
     await this.#sockets[channel].send(['<IDS|MSG>', signature, ...parts]);
   }
 
-  /** The first message for which `matches` is true. */
+  /** Waits for the first message for which `matches` is true. */
   async message(matches: (message: Message) => boolean, timeoutMs = 30_000): Promise<Message> {
     let next = 0;
     const search = () => {
@@ -187,7 +187,7 @@ export class KernelClient {
     });
   }
 
-  /** Waits for reply and idle of a request that was sent. */
+  /** Waits for the reply and the idle status of a request. */
   async answered(id: string, timeoutMs?: number): Promise<Answered> {
     const [{ content: reply }] = await Promise.all([
       this.message(({ parent, channel }) => parent === id && channel === 'shell', timeoutMs),
@@ -206,7 +206,7 @@ export class KernelClient {
     return { reply, outputs, stdout: text('stdout'), stderr: text('stderr') };
   }
 
-  /** What has come on iopub for a request, without the status messages. */
+  /** Returns the messages on iopub for a request, without the status messages. */
   outputsOf(id: string): Message[] {
     return this.messages.filter(
       ({ channel, parent, type }) => channel === 'iopub' && parent === id && type !== 'status',
@@ -217,7 +217,7 @@ export class KernelClient {
     return this.answered(await this.send(type, content), timeoutMs);
   }
 
-  /** @returns the `msg_id`; the cell need not end */
+  /** Sends a cell without waiting for its end. @returns the `msg_id` */
   sendCell(code: string, options: object = {}): Promise<string> {
     const defaults = { silent: false, store_history: true, user_expressions: {}, allow_stdin: false };
     return this.send('execute_request', { code, ...defaults, stop_on_error: true, ...options });
@@ -232,7 +232,7 @@ export class KernelClient {
     return (await this.message(({ parent, channel }) => parent === id && channel === 'control')).content;
   }
 
-  /** Waits until it answers and its outputs are heard. */
+  /** Waits until the kernel answers and its outputs arrive. */
   async ready(): Promise<void> {
     await this.message(({ type }) => type === 'iopub_welcome');
     await this.request('kernel_info_request', {});
@@ -250,7 +250,7 @@ export class KernelClient {
 }
 
 export interface StartOptions {
-  /** Another program than the kernelspec's, with `{connection_file}` in it. */
+  /** The command, with `{connection_file}` in it. Default: the kernelspec's. */
   readonly argv?: readonly string[];
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
@@ -258,10 +258,10 @@ export interface StartOptions {
   readonly transport?: Connection['transport'];
 }
 
-/** A kernel in a process of its own, and a client of it. */
+/** A kernel in its own process, and a client of it. */
 export class TestKernel extends KernelClient {
   readonly process: ChildProcess;
-  /** What it wrote to the terminal of the server. */
+  /** What the kernel wrote to the server's terminal. */
   log = '';
   readonly #folder: string;
 
@@ -297,7 +297,7 @@ export class TestKernel extends KernelClient {
     return kernel;
   }
 
-  /** A second client of the same kernel. */
+  /** Connects a second client to the same kernel. */
   async connect(): Promise<KernelClient> {
     const client = new KernelClient(this.connection);
     await client.ready();
@@ -305,13 +305,13 @@ export class TestKernel extends KernelClient {
   }
 
   /**
-   * Asks it to end, and waits until it has.
+   * Asks the kernel to end, and waits until it has.
    *
-   * @returns as `files` what is left beside its connection file
+   * @returns among others `files`: what is left in the folder of its connection file
    */
   async shutDown({ restart = false } = {}): Promise<{
     readonly reply: Message['content'];
-    /** Of one that a signal ended, the signal and its last words. */
+    /** The exit code, or the signal that ended it with its last output. */
     readonly code: number | string;
     readonly files: readonly string[];
   }> {

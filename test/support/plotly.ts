@@ -5,13 +5,13 @@ import { type PlotlyPayload, plotlyPath } from '../../lib/plots/plotly';
 
 let validate: ((payload: string) => string) | undefined;
 
-/** What plotly.js finds wrong with a payload: unknown attributes, values it would ignore. */
+/** Asks plotly.js what is wrong with a payload: unknown attributes, values it would ignore. */
 export function validatePayload(payload: PlotlyPayload): readonly string[] {
   validate ??= load();
   return JSON.parse(validate(JSON.stringify(payload)));
 }
 
-/** plotly.js in a realm of its own, behind a function that takes and gives JSON. */
+/** Loads plotly.js in its own realm, behind a function that takes and returns JSON. */
 function load(): (payload: string) => string {
   const window = new Window();
   window.URL.createObjectURL = () => 'blob:';

@@ -1,6 +1,6 @@
 /**
- * A job on a Ray cluster in a process of its own, for tests to kill: `ray-process.ts ADDRESS STORE JOB SCRIPT`. Prints the
- * kind of each event.
+ * Runs a job on a Ray cluster from its own process, for tests to kill: `ray-process.ts ADDRESS STORE JOB SCRIPT`. Prints
+ * the kind of each event.
  */
 import { rayEngine } from '../../lib/sweep/engines/ray';
 

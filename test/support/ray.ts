@@ -1,4 +1,4 @@
-/** A Ray cluster of this machine: its Python environment, its nodes, and the end of everything they started. */
+/** A Ray cluster on this machine: its Python environment, its nodes, and how to end everything they started. */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -24,8 +24,8 @@ const ray = join(venv, 'bin', 'ray');
 const work = { say: () => {}, signal: new AbortController().signal };
 
 /**
- * Makes `.venv-ray`, unless it is there whole: the first time 20 seconds and 382 MB. Its scripts hold absolute paths and
- * its packages are those of the pins, so both are in its stamp.
+ * Makes `.venv-ray` unless it is complete: 20 seconds and 382 MB the first time. Its scripts hold absolute paths and its
+ * packages follow the pins, so both are in its stamp.
  */
 export async function installRay(): Promise<void> {
   const requirements = join(root, 'scripts', 'requirements-ray.txt');
@@ -51,16 +51,16 @@ export async function installRay(): Promise<void> {
   renameSync(`${stamp}.new`, stamp);
 }
 
-/** Ray takes 127.0.0.1 for the machine's outer address; other addresses of the loopback it leaves alone. */
+/** Ray replaces 127.0.0.1 by the machine's outer address, but leaves other loopback addresses alone. */
 const HEAD = '127.0.0.2';
 const SECOND = '127.0.0.3';
-/** A lost node is noticed after three seconds instead of fifteen. */
+/** Makes Ray notice a lost node after three seconds instead of fifteen. */
 const SPEED = { RAY_health_check_period_ms: '1000', RAY_health_check_failure_threshold: '3' };
 const MARK = 'RAY_TEST_NODE';
 
 /** A head with one core, and a second node that comes and goes. */
 export class RayCluster {
-  /** Of the dashboard. */
+  /** The address of the dashboard. */
   readonly address: string;
   readonly #gcs: string;
   readonly #folder: string;
@@ -75,10 +75,10 @@ export class RayCluster {
     for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => process.exit(1));
   }
 
-  /** @param env of the head and of everything that it starts */
+  /** @param env environment of the head and of everything that it starts */
   static async start(env: Record<string, string> = {}): Promise<RayCluster> {
     await installRay();
-    // Ray's sockets lie in it, and their paths may have 107 bytes.
+    // Ray's sockets lie in it, and their paths may have at most 107 bytes.
     const folder = mkdtempSync(join(tmpdir(), 'ray-'));
     const [gcs, dashboard, client] = await freePorts(3);
     const cluster = new RayCluster(`http://127.0.0.1:${dashboard}`, `${HEAD}:${gcs}`, folder);
@@ -103,26 +103,26 @@ export class RayCluster {
     await this.#startNode('second', {}, [`--address=${this.#gcs}`, `--node-ip-address=${SECOND}`]);
   }
 
-  /** With `kill -9`, and so fast that nothing there can tell of it. */
+  /** Kills the second node with `kill -9`, so fast that nothing on it can report it. */
   killNode(): void {
     killMarked(this.#mark('second'));
   }
 
-  /** Processes on the second node whose command line begins with this. */
+  /** Finds processes on the second node whose command line begins with `command`. */
   onSecondNode(command: string): number[] {
     return marked(this.#mark('second')).filter((id) =>
       readProcess(id, 'cmdline').replaceAll('\0', ' ').startsWith(command),
     );
   }
 
-  /** Ends all that the cluster started, without asking it. */
+  /** Kills everything that the cluster started. */
   end(): void {
     process.off('exit', this.#atExit);
     for (const node of ['second', 'head']) killMarked(this.#mark(node));
     rmSync(this.#folder, { recursive: true, force: true, maxRetries: 5 });
   }
 
-  /** What the dashboard says of its jobs. */
+  /** Asks the dashboard about its jobs. */
   async jobs(): Promise<{ id: string; status: string; errorType: string | null }[]> {
     const response = await fetch(`${this.address}/api/jobs/`);
     const all = (await response.json()) as Record<'submission_id' | 'status' | 'error_type', string>[];
@@ -145,7 +145,7 @@ export class RayCluster {
   async #startNode(node: string, env: Record<string, string>, args: readonly string[]): Promise<void> {
     const [key, value] = this.#mark(node).split('=');
     const small = ['--num-cpus=1', '--object-store-memory=100000000', '--dashboard-agent-listen-port=0'];
-    // If the head cannot be reached, ray itself tries for minutes.
+    // If the head cannot be reached, ray itself would try for minutes.
     await promisify(execFile)(ray, ['start', ...args, ...small, '--disable-usage-stats'], {
       env: { ...process.env, ...SPEED, ...env, [key]: value },
       timeout: 90_000,
@@ -153,7 +153,7 @@ export class RayCluster {
   }
 }
 
-/** The processes with a variable in their environment, and all below them: some of Ray's write over theirs. */
+/** Finds the processes with a variable in their environment, and all below them, since some of Ray's overwrite theirs. */
 function marked(mark: string): number[] {
   const all = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -173,7 +173,7 @@ function killMarked(mark: string): void {
   }
 }
 
-/** @returns whether the process was there */
+/** Sends a signal to a process. @returns whether it existed */
 export function signal(id: number, name: NodeJS.Signals): boolean {
   try {
     return process.kill(id, name);

@@ -1,6 +1,6 @@
 /**
- * A sweep in a process of its own, for tests to kill: `sweep-process.ts STORE FIGURES ENGINE [JOBS]`. Prints a line of
- * JSON an event: `{ kind, id, message }`. With JOBS, the first so many jobs alone.
+ * Runs a sweep in its own process, for tests to kill: `sweep-process.ts STORE FIGURES ENGINE [JOBS]`. Prints a line of
+ * JSON per event: `{ kind, id, message }`. JOBS limits it to the first jobs.
  */
 
 import { type Engine, inProcess } from '../../lib/sweep/engines/engine';

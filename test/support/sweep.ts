@@ -1,4 +1,4 @@
-/** Sweeps in processes of their own: killed and gone on from, or two on one store. */
+/** Sweeps in their own processes: killed and resumed, or two on one store. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,7 +15,7 @@ export interface SweepLine {
   readonly message?: string;
 }
 
-/** A sweep at the smoke preset, of the first `jobs` jobs if given; `lines` grows as it tells what happens. */
+/** Starts a sweep at the smoke preset, of the first `jobs` jobs if given; `lines` grows as it reports events. */
 export function startSweep(
   store: string,
   figures: string,
@@ -32,7 +32,7 @@ export function startSweep(
   return { child, lines, ended: once(child, 'close') as Promise<[number | null, string | null]> };
 }
 
-/** What a store came to: the bytes of the weights and the rows of the tests, by run. */
+/** Reads the results of a store: the bytes of the weights and the rows of the tests, by run. */
 export function outcome(directory: string) {
   const store = new RunStore(directory);
   return new Map(
@@ -56,15 +56,15 @@ export function outcome(directory: string) {
   );
 }
 
-/** Files that a killed process left half-written. */
+/** Lists files that a killed process left half-written. */
 export function leftovers(directory: string): string[] {
   return readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith(ASIDE));
 }
 
 /**
- * Kills a sweep again and again, each time at a random moment, or when it is writing a file, and goes on with it.
+ * Kills a sweep again and again, each time at a random moment or while it writes a file, and resumes it.
  *
- * @returns how many kills were at which kind of moment
+ * @returns the number of kills for each kind of moment
  */
 export async function killedSweep(directory: string, figures: string, kills: number, jobs = '') {
   const moments: Record<string, number> = {};
@@ -89,14 +89,14 @@ export async function killedSweep(directory: string, figures: string, kills: num
   return moments;
 }
 
-/** What a killed sweep was about, as the store shows it. */
+/** Tells from the store what a killed sweep was doing. */
 function momentOf(directory: string): string {
   const store = new RunStore(directory);
   if (leftovers(directory).length > 0) return 'writing a file';
   return store.ids().some((id) => store.find(id) === undefined) ? 'training' : 'testing';
 }
 
-/** Ends when a file is begun aside, or after four seconds. */
+/** Waits until a temporary file is begun, or four seconds. */
 async function aFileBegun(directory: string, child: ChildProcess): Promise<void> {
   const stop = AbortSignal.timeout(4000);
   const watcher = watch(directory, { recursive: true, signal: stop });
