@@ -235,7 +235,7 @@ describe('output', () => {
     const bundle = "{ 'text/plain': 'n', 'application/json': { n: 1n } }";
     const { evalue, text } = await fail(`({ [Symbol.for('Jupyter.mimebundle')]: () => (${bundle}) })`);
     assert.equal(evalue, 'What is shown as application/json cannot be written as JSON.');
-    assert.match(text, /a bigint by Number\(\)(.|\n)*serialize a BigInt/);
+    assert.match(text, /a bigint with Number\(\)(.|\n)*serialize a BigInt/);
     const timer = (await runToText('setTimeout(() => {}, 1)')) ?? '';
     assert.match(timer, /^Timeout \{/);
     assert.doesNotMatch(timer, /Cell/);

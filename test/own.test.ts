@@ -670,7 +670,7 @@ describe('a model of layers', () => {
             ],
           }),
         ),
-      /from images \[batch, side, side, 3\].* but the model from \[,3,28,28\]/,
+      /from images \[batch, side, side, 3\].* but the model goes from \[,3,28,28\]/,
     );
     assert.throws(
       () => fromLayers(tf.sequential({ layers: [tf.layers.dense({ units: 2, inputShape: [5] })] })),

@@ -67,6 +67,40 @@ export function setTorchWeights(
 ): readonly string[] {
   checkOptions('loadWeights', options, 'head rename');
   const { head = 'loaded', rename = (name) => name } = options;
+  checkWord('loadWeights: head', head, ['loaded', 'new']);
+  const weights = renamed(stored, rename);
+  checkHead(network, head);
+  const kept = head === 'new' ? network.head : [];
+  const unknown = [...weights.keys()].find((name) => !network.variables.has(name));
+  if (unknown !== undefined) {
+    throw new DataError(`The weights hold ${unknown}, which the network lacks.`, {
+      cure: unknown.startsWith('module.')
+        ? 'DataParallel put "module." before every name: { rename: (name) => name.replace("module.", "") } removes it.'
+        : cureOf(unknown, network),
+    });
+  }
+  const snapshot = network.snapshot();
+  for (const [name, variable] of network.variables) {
+    if (kept.includes(name)) continue;
+    const given = weights.get(name);
+    if (given === undefined)
+      throw new DataError(`The weights lack ${name}.`, { cure: cureOf(name, network) });
+    const { order, shape } = torchLayout(name, variable.shape);
+    checkShape(name, given.shape, shape, network);
+    checkValues(name, given.values);
+    const split = order.map((axis) => variable.shape[axis]); // equals given.shape, except for depthwise filters
+    const back = order.map((_, axis) => order.indexOf(axis));
+    snapshot.set(name, transposed(given.values, split, back));
+  }
+  network.restore(snapshot);
+  return kept;
+}
+
+/** Gives tensors other names. @throws ArgumentError if two get the same */
+function renamed(
+  stored: ReadonlyMap<string, StoredTensor>,
+  rename: NonNullable<LoadOptions['rename']>,
+): ReadonlyMap<string, StoredTensor> {
   const weights = new Map<string, StoredTensor>();
   for (const [theirs, tensor] of stored) {
     const name = rename(theirs);
@@ -79,70 +113,60 @@ export function setTorchWeights(
     }
     weights.set(name, tensor);
   }
-  checkWord('loadWeights: head', head, ['loaded', 'new']);
-  if (head === 'new' && network.head.length === 0) {
+  return weights;
+}
+
+/** @throws ArgumentError if a new head is asked of a network that names none, or if it names variables that it lacks */
+function checkHead({ head: names, variables }: Network, head: LoadOptions['head']): void {
+  if (head === 'new' && names.length === 0) {
     throw new ArgumentError('The network does not say which of its variables are the head.', {
       cure: "Name them: fromFunctions({ …, head: ['weight'] }), or `head` of your own class.",
     });
   }
-  const none = network.head.find((name) => !network.variables.has(name));
-  if (none !== undefined) {
-    throw new ArgumentError(`The network has no variable "${none}", which it names as part of its head.`, {
-      cure: `Its variables are ${[...network.variables.keys()].join(', ')}.`,
-    });
-  }
-  const kept = head === 'new' ? network.head : [];
+  const none = names.find((name) => !variables.has(name));
+  if (none === undefined) return;
+  throw new ArgumentError(`The network has no variable "${none}", which it names as part of its head.`, {
+    cure: `Its variables are ${[...variables.keys()].join(', ')}.`,
+  });
+}
+
+/** Says what weights a network takes, for one that does not fit. */
+function cureOf(name: string, network: Network): string {
+  if (network.head.includes(name)) return "{ head: 'new' } takes all but the last layer, for other classes.";
   const whose =
     network instanceof ResNet
       ? `a ResNet-${network.depth} of width ${network.width}, stem "${network.stem}" and ${network.classes} classes`
       : `a network of ${network.classes} classes, whose variables are ${shown([...network.variables.keys()])}`;
-  const cureOf = (name: string) =>
-    network.head.includes(name)
-      ? "{ head: 'new' } takes all but the last layer, for other classes."
-      : `They must be those of ${whose}.`;
-  const unknown = [...weights.keys()].find((name) => !network.variables.has(name));
-  if (unknown !== undefined) {
-    throw new DataError(`The weights hold ${unknown}, which the network lacks.`, {
-      cure: unknown.startsWith('module.')
-        ? 'DataParallel put "module." before every name: { rename: (name) => name.replace("module.", "") } removes it.'
-        : cureOf(unknown),
-    });
+  return `They must be those of ${whose}.`;
+}
+
+/** @throws DataError if a tensor has another shape than its variable, with the likely cause as the cure */
+function checkShape(name: string, given: readonly number[], ours: readonly number[], network: Network): void {
+  if (given.join() === ours.join()) return;
+  const isTransposed = ours.length === 2 && given.toReversed().join() === ours.join();
+  const isDepthwise = ours.length === 4 && given[1] === 1 && ours[0] * ours[1] === given[0];
+  const isOfSide = given[0] === ours[0] && network.head.includes(name);
+  throw new DataError(`The weights' ${name} has shape [${given}], the network's [${ours}].`, {
+    cure: isTransposed
+      ? 'It is transposed: torch has [out, in].'
+      : isDepthwise
+        ? 'Filters of a depthwise convolution are recognised by their name: call them, for example, "conv.depthwise_kernel".'
+        : isOfSide
+          ? 'The numbers of classes agree, but not those of features: make the network for the side that the weights were trained at.'
+          : cureOf(name, network),
+  });
+}
+
+/** @throws DataError for numbers that no training can have left */
+function checkValues(name: string, values: Float32Array): void {
+  if (/(running_var|moving_variance)$/.test(name) && values.some((value) => value < 0)) {
+    const cure = 'Save the weights again.';
+    throw new DataError(`The weights' ${name} holds a negative variance.`, { cure });
   }
-  const snapshot = network.snapshot();
-  for (const [name, variable] of network.variables) {
-    if (kept.includes(name)) continue;
-    const given = weights.get(name);
-    if (given === undefined) throw new DataError(`The weights lack ${name}.`, { cure: cureOf(name) });
-    const { order, shape: ours } = torchLayout(name, variable.shape);
-    if (given.shape.join() !== ours.join()) {
-      const isOfSide = given.shape[0] === ours[0] && network.head.includes(name);
-      const isTransposed = ours.length === 2 && given.shape.toReversed().join() === ours.join();
-      const isDepthwise = ours.length === 4 && given.shape[1] === 1 && ours[0] * ours[1] === given.shape[0];
-      throw new DataError(`The weights' ${name} has shape [${given.shape}], the network's [${ours}].`, {
-        cure: isTransposed
-          ? 'It is transposed: torch has [out, in].'
-          : isDepthwise
-            ? 'Filters of a depthwise convolution are recognised by their name: call them, for example, "conv.depthwise_kernel".'
-            : isOfSide
-              ? 'The numbers of classes agree, but not those of features: make the network for the side that the weights were trained at.'
-              : cureOf(name),
-      });
-    }
-    const isVariance = /(running_var|moving_variance)$/.test(name);
-    if (isVariance && given.values.some((value) => value < 0)) {
-      const cure = 'Save the weights again.';
-      throw new DataError(`The weights' ${name} holds a negative variance.`, { cure });
-    }
-    if (!given.values.every(Number.isFinite)) {
-      const cure = 'Take those of a training that did not diverge.';
-      throw new DataError(`The weights' ${name} holds NaN or an infinite number.`, { cure });
-    }
-    const split = order.map((axis) => variable.shape[axis]); // equals given.shape, except for depthwise filters
-    const back = order.map((_, axis) => order.indexOf(axis));
-    snapshot.set(name, transposed(given.values, split, back));
+  if (!values.every(Number.isFinite)) {
+    const cure = 'Take those of a training that did not diverge.';
+    throw new DataError(`The weights' ${name} holds NaN or an infinite number.`, { cure });
   }
-  network.restore(snapshot);
-  return kept;
 }
 
 const PIXELS = z.int().positive();

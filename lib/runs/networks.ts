@@ -78,7 +78,27 @@ export function makeNetwork(
   if (precision !== 'float32') {
     throw new ArgumentError(`The network "${name}" computes in float32, but ${precision} was asked for.`);
   }
-  const network = seeded(seed, () => makeBy(maker, { classes, side, seed }));
+  const shape = { classes, side, seed };
+  const network = makeAnew(maker, shape);
+  try {
+    if (network.classes !== classes) {
+      throw new ArgumentError(
+        `The network "${name}" has ${network.classes} classes, but the data set ${classes}.`,
+        { cure: 'make gets the number of classes: use it.' },
+      );
+    }
+    if (graph !== undefined) checkPlanned(network, maker, { graph, shape, isNew });
+    return network;
+  } catch (error) {
+    network.dispose();
+    throw error;
+  }
+}
+
+/** Makes a network with random numbers of its seed. @throws ArgumentError unless `make` gives a network of its own */
+function makeAnew(maker: NetworkMaker, shape: NetworkShape): Network {
+  const { name } = maker;
+  const network = seeded(shape.seed, () => makeBy(maker, shape));
   if (!(network instanceof Network)) {
     const message = `make of the network "${name}" must return a network, but gave ${shown(network)}.`;
     throw new ArgumentError(message, {
@@ -95,35 +115,37 @@ export function makeNetwork(
     });
   }
   for (const part of parts) made.add(part);
-  try {
-    if (network.classes !== classes) {
-      throw new ArgumentError(
-        `The network "${name}" has ${network.classes} classes, but the data set ${classes}.`,
-        { cure: 'make gets the number of classes: use it.' },
-      );
-    }
-    const [planned, , file] = graph?.split('-') ?? [];
-    if (isNew && planned !== undefined && file !== fileOf(network)) {
-      throw new ArgumentError(`The network "${name}" loads other weights than when the run was planned.`, {
-        cure: 'Bring back the file that it loaded then, or register the network anew.',
-      });
-    }
-    // What a network computes may depend on the seed, as with dropout: `planned` is the graph of seed 0.
-    const ofFirst = () => {
-      const first = seeded(0, () => makeBy(maker, { classes, side, seed: 0 }));
-      try {
-        return graphOf(name, first, side);
-      } finally {
-        first.dispose();
-      }
-    };
-    const isPlanned = planned === undefined || planned === graphOf(name, network, side);
-    if (!isPlanned && (seed === 0 || planned !== ofFirst())) throw changedError('network', name);
-    return network;
-  } catch (error) {
-    network.dispose();
-    throw error;
+  return network;
+}
+
+/**
+ * Compares a network with the hashes that its run was planned with.
+ *
+ * @throws ArgumentError if it computes something else, or a new run would begin with the weights of another file
+ */
+function checkPlanned(
+  network: Network,
+  maker: NetworkMaker,
+  { graph, shape, isNew }: { readonly graph: string; readonly shape: NetworkShape; readonly isNew: boolean },
+): void {
+  const { name } = maker;
+  const [planned, , file] = graph.split('-');
+  if (isNew && file !== fileOf(network)) {
+    throw new ArgumentError(`The network "${name}" loads other weights than when the run was planned.`, {
+      cure: 'Bring back the file that it loaded then, or register the network anew.',
+    });
   }
+  if (planned === graphOf(name, network, shape.side)) return;
+  // What a network computes may depend on the seed, as with dropout: `planned` is the graph of seed 0.
+  const ofFirst = () => {
+    const first = makeAnew(maker, { ...shape, seed: 0 });
+    try {
+      return graphOf(name, first, shape.side);
+    } finally {
+      first.dispose();
+    }
+  };
+  if (shape.seed === 0 || planned !== ofFirst()) throw changedError('network', name);
 }
 
 /** @throws ArgumentError if a user-defined network is not registered here, or has another definition by now */

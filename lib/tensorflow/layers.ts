@@ -20,38 +20,11 @@ interface LayerVariable {
  * @throws ArgumentError unless the model maps images to logits, or if it has an unsupported layer or belongs to a network already
  */
 export function layerVariables(model: LayersModel) {
-  if (!Array.isArray(model?.inputs)) {
-    throw new ArgumentError('fromLayers takes a model of TensorFlow.js, such as tf.sequential returns.');
-  }
-  const [input, output] = [model.inputs, model.outputs].map((ends) => (ends.length > 1 ? [] : ends[0].shape));
-  const classes = output[1];
-  const isImage = input.length === 4 && (input[3] ?? 3) === 3;
-  if (!isImage || output.length !== 2 || typeof classes !== 'number') {
-    throw new ArgumentError(
-      `A network goes from images [batch, side, side, 3] to logits [batch, classes], but the model goes from [${input}] to [${output}].`,
-      {
-        cure: 'Images have three channels. For a model of grey images, use fromFunctions and give the model images.mean(3, true).',
-      },
-    );
-  }
+  const { inputShape, classes } = checkEnds(model);
   // tfjs builds a sequential model at its first use and then resets `trainable` of all layers: build it before a layer is frozen.
   if (model.getClassName() === 'Sequential') (model as tf.Sequential).build();
   const placed = placedLayers(model);
-  const layers = placed.map(({ layer }) => layer);
-  const last = layers[layers.length - 1];
-  const activation = last.getClassName() === 'Softmax' ? 'softmax' : String(last.getConfig().activation);
-  if (/^softmax$|sigmoid/i.test(activation)) {
-    throw new ArgumentError(`The model ends in the ${activation} of ${last.name}, not in logits.`, {
-      cure: 'Give the last layer no activation: the loss applies the softmax.',
-    });
-  }
-
-  for (const layer of layers) checkLayer(layer);
-  if (layers.some(({ weights }) => weights.some((weight) => Object.hasOwn(weight, 'read')))) {
-    throw new ArgumentError('The model is a network already: its weights are in the variables of that one.', {
-      cure: 'Use that network, or build the model again.',
-    });
-  }
+  checkLayers(placed.map(({ layer }) => layer));
 
   /** Whether the pass that is running may change the variables. */
   let tracked = true;
@@ -62,31 +35,14 @@ export function layerVariables(model: LayersModel) {
       // tfjs numbers layers through the whole process; the place of a layer in its model is the same in every process.
       const name = `${index}.${weight.originalName.replace(/^.*\//, '')}`;
       const ownName = variables.has(name) ? `${name}.${variables.size}` : name;
-      const variable = new Variable(ownName, weight.read());
-      // Evaluated at each access: the layer, or a model that contains it, may be frozen later.
-      Object.defineProperty(variable, 'trainable', {
-        get: () => weight.trainable && [layer, ...within].every(({ trainable }) => trainable),
-        set: (value: boolean) => {
-          weight.trainable = value;
-        },
-      });
-      variables.set(ownName, variable);
-      weight.read = () => variable.read();
-      weight.write = (value) => {
-        if (tracked) variable.assign(value);
-        return weight;
-      };
+      variables.set(
+        ownName,
+        moved(weight, ownName, [layer, ...within], () => tracked),
+      );
     }
-    const { rate, epsilon, momentum } = layer.getConfig() as Readonly<Record<string, number>>;
-    if (layer.getClassName() === 'BatchNormalization') {
-      // In training, tfjs reads scale and offset even where a layer has none: supply ones and zeros, which change nothing.
-      const parts = layer as unknown as Record<'gamma' | 'beta', Pick<LayerVariable, 'read'> | null>;
-      parts.gamma ??= { read: () => tf.ones(layer.weights[0].shape as number[]) };
-      parts.beta ??= { read: () => tf.zeros(layer.weights[0].shape as number[]) };
-      // tfjs' momentum is the share of the old value, torch's that of the new. toPrecision cuts the error of 1 − 0.99.
-      batchNorms.set(`${index}`, { eps: epsilon, momentum: Number((1 - momentum).toPrecision(12)) });
-    }
+    if (layer.getClassName() === 'BatchNormalization') batchNorms.set(`${index}`, normalisedBy(layer));
     // tfjs draws its mask in JavaScript: a recorded step would repeat the same mask for ever.
+    const { rate } = layer.getConfig() as { readonly rate?: number };
     if (layer.getClassName() !== 'Dropout' || !rate) continue;
     const drawn = new Variable(`${index}.drawn`, tf.scalar(0), { trainable: false });
     variables.set(drawn.name, drawn);
@@ -99,9 +55,9 @@ export function layerVariables(model: LayersModel) {
     variables,
     classes,
     batchNorms,
-    inputShape: input,
+    inputShape,
     /** The names of the last layer's variables. */
-    head: [...variables.keys()].filter((name) => name.startsWith(`${layers.length - 1}.`)),
+    head: [...variables.keys()].filter((name) => name.startsWith(`${placed.length - 1}.`)),
     /** Runs the model. @returns logits `[batch, classes]` */
     apply(images: Tensor, { training, track = true }: { training: boolean; track?: boolean }): Tensor {
       tracked = track;
@@ -112,6 +68,74 @@ export function layerVariables(model: LayersModel) {
       }
     },
   };
+}
+
+/** Moves a weight into a variable, which is trained unless one of the layers that hold the weight is frozen. */
+function moved(
+  weight: LayerVariable,
+  name: string,
+  holders: readonly Layer[],
+  isTracked: () => boolean,
+): Variable {
+  const variable = new Variable(name, weight.read());
+  // Evaluated at each access: the layer, or a model that contains it, may be frozen later.
+  Object.defineProperty(variable, 'trainable', {
+    get: () => weight.trainable && holders.every(({ trainable }) => trainable),
+    set: (value: boolean) => {
+      weight.trainable = value;
+    },
+  });
+  weight.read = () => variable.read();
+  weight.write = (value) => {
+    if (isTracked()) variable.assign(value);
+    return weight;
+  };
+  return variable;
+}
+
+/** Returns the constants of a batch normalisation, as torch has them. */
+function normalisedBy(layer: Layer): BatchNormConstants {
+  // In training, tfjs reads scale and offset even where a layer has none: supply ones and zeros, which change nothing.
+  const parts = layer as unknown as Record<'gamma' | 'beta', Pick<LayerVariable, 'read'> | null>;
+  parts.gamma ??= { read: () => tf.ones(layer.weights[0].shape as number[]) };
+  parts.beta ??= { read: () => tf.zeros(layer.weights[0].shape as number[]) };
+  const { epsilon, momentum } = layer.getConfig() as Readonly<Record<string, number>>;
+  // tfjs' momentum is the share of the old value, torch's that of the new. toPrecision cuts the error of 1 − 0.99.
+  return { eps: epsilon, momentum: Number((1 - momentum).toPrecision(12)) };
+}
+
+/** @throws ArgumentError unless a model goes from images to logits */
+function checkEnds(model: LayersModel) {
+  if (!Array.isArray(model?.inputs)) {
+    throw new ArgumentError('fromLayers takes a model of TensorFlow.js, such as tf.sequential returns.');
+  }
+  const [input, output] = [model.inputs, model.outputs].map((ends) => (ends.length > 1 ? [] : ends[0].shape));
+  const classes = output[1];
+  const isImage = input.length === 4 && (input[3] ?? 3) === 3;
+  if (isImage && output.length === 2 && typeof classes === 'number') return { inputShape: input, classes };
+  throw new ArgumentError(
+    `A network goes from images [batch, side, side, 3] to logits [batch, classes], but the model goes from [${input}] to [${output}].`,
+    {
+      cure: 'Images have three channels. For a model of grey images, use fromFunctions and give the model images.mean(3, true).',
+    },
+  );
+}
+
+/** @throws ArgumentError if the last layer has no logits, a layer is unsupported, or a network has the layers already */
+function checkLayers(layers: readonly Layer[]): void {
+  const last = layers[layers.length - 1];
+  const activation = last.getClassName() === 'Softmax' ? 'softmax' : String(last.getConfig().activation);
+  if (/^softmax$|sigmoid/i.test(activation)) {
+    throw new ArgumentError(`The model ends in the ${activation} of ${last.name}, not in logits.`, {
+      cure: 'Give the last layer no activation: the loss applies the softmax.',
+    });
+  }
+  for (const layer of layers) checkLayer(layer);
+  if (layers.some(({ weights }) => weights.some((weight) => Object.hasOwn(weight, 'read')))) {
+    throw new ArgumentError('The model is a network already: its weights are in the variables of that one.', {
+      cure: 'Use that network, or build the model again.',
+    });
+  }
 }
 
 /** Layers that draw random numbers in JavaScript. */
