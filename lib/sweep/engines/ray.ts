@@ -63,29 +63,16 @@ export function rayEngine(options: RayOptions = {}): Engine {
     cpusPerRun = 1,
     command = workCommand,
   } = options;
-  const dashboard = new RayDashboard(address);
-  const env_vars = {
-    ...processEnvironment(Math.max(1, Math.floor(cpusPerRun))),
-    RAY_JOB_STOP_WAIT_TIME_S: String(STOP_SECONDS),
-  };
-
+  const cluster = { address, gpusPerRun, cpusPerRun, command };
   return {
     async *run(jobs, { store, signal }) {
       signal?.throwIfAborted();
       refuseUnloaded(jobs);
-      await refuseImpossible();
-      const folder = resolve(store);
-      const tasks = new Set(jobs.map((job): Task => ({ job, retries: RETRIES, told: false, refusals: 0 })));
-      const planned = new Set(jobs.map(({ id }) => id));
-      const outcome = new Map<string, 'done' | 'failed'>();
-      const live = new Set<string>(); // submissions that may be on the cluster
-      const end = (task: Task, kind: 'done' | 'failed', message?: string): JobEvent => {
-        tasks.delete(task);
-        outcome.set(task.job.id, kind);
-        return { job: task.job, kind, message };
-      };
+      const sweep = new RaySweep(jobs, resolve(store), cluster);
+      await sweep.refuseImpossible();
+      const { dashboard } = sweep;
       try {
-        for (let silent = 0; tasks.size > 0; await wait(POLL_MS, undefined, { signal })) {
+        for (let silent = 0; sweep.isGoing; await wait(POLL_MS, undefined, { signal })) {
           let known: ReadonlyMap<string, RayJob>;
           try {
             known = await dashboard.jobs({ signal });
@@ -94,60 +81,45 @@ export function rayEngine(options: RayOptions = {}): Engine {
             if (++silent === PATIENCE) throw error;
             continue;
           }
-          for (const task of tasks) {
-            const { job, id } = task;
-            if (id === undefined) continue;
-            const seen = known.get(id); // undefined if the cluster's head was restarted
-            if (seen?.status === 'PENDING') continue;
-            const waitedTooLong = seen?.error_type === WAITED_TOO_LONG;
-            if (seen && !waitedTooLong && !task.told) yield { job, kind: 'started' };
-            task.told = true;
-            if (seen && !hasEnded(seen)) continue;
-            live.delete(id);
-            Object.assign(task, { id: undefined, told: false });
-            if (waitedTooLong) continue;
-            if (seen?.status === 'SUCCEEDED') {
-              yield end(task, 'done');
-              continue;
-            }
-            const message = await reasonOf(id, seen);
-            const noRoom = message.split('\n').find((line) => line.includes(NO_ROOM_TEXT));
-            if (noRoom) yield end(task, 'failed', noRoom.slice(noRoom.indexOf(NO_ROOM_TEXT)));
-            else if (task.retries-- > 0) yield { job, kind: 'retried', message };
-            else yield end(task, 'failed', `${message}\nThe same sweep tries it again.`);
-          }
-          let queued = [...live].filter((id) => known.get(id)?.status === 'PENDING').length;
-          for (const task of tasks) {
-            const { job } = task;
-            if (task.id !== undefined) continue;
-            const { from } = job.spec;
-            const baseline = from !== undefined && planned.has(from) ? outcome.get(from) : 'done';
-            if (baseline === 'failed') yield end(task, 'failed', BASELINE_FAILED);
-            if (baseline !== 'done') continue;
-            const id = nextSubmission(job, folder, known);
-            // A submission that exists already comes from an earlier sweep that was killed.
-            if (!known.has(id) && queued++ >= QUEUED) continue;
-            live.add(id);
-            try {
-              if (!known.has(id)) await submit(id, job, folder);
-              Object.assign(task, { id, refusals: 0 });
-            } catch (error) {
-              // If it succeeded despite the error, the next status request shows it.
-              if (++task.refusals === PATIENCE) yield end(task, 'failed', String(error));
-            }
-          }
+          yield* sweep.hear(known);
+          yield* sweep.submit(known);
         }
       } catch (error) {
         signal?.throwIfAborted(); // the signal's reason, not the error of the wait that it cut short
         throw error;
       } finally {
-        await stop([...live]); // aborted, or the iteration was left early
+        await sweep.stop(); // aborted, or the iteration was left early
       }
     },
   };
+}
 
-  async function refuseImpossible(): Promise<void> {
-    const nodes = await dashboard.nodes();
+/** The jobs of a sweep and their submissions to a cluster. */
+class RaySweep {
+  readonly dashboard: RayDashboard;
+  readonly #tasks: Set<Task>;
+  readonly #planned: ReadonlySet<string>;
+  readonly #outcome = new Map<string, 'done' | 'failed'>();
+  /** Submissions that may be on the cluster. */
+  readonly #live = new Set<string>();
+
+  constructor(
+    jobs: readonly Job[],
+    private readonly store: string,
+    private readonly cluster: Required<RayOptions>,
+  ) {
+    this.dashboard = new RayDashboard(cluster.address);
+    this.#tasks = new Set(jobs.map((job): Task => ({ job, retries: RETRIES, told: false, refusals: 0 })));
+    this.#planned = new Set(jobs.map(({ id }) => id));
+  }
+
+  get isGoing(): boolean {
+    return this.#tasks.size > 0;
+  }
+
+  async refuseImpossible(): Promise<void> {
+    const { address, cpusPerRun, gpusPerRun } = this.cluster;
+    const nodes = await this.dashboard.nodes();
     if (nodes.some(({ CPU = 0, GPU = 0 }) => CPU >= cpusPerRun && GPU >= gpusPerRun)) return;
     const wanted = `${cpusPerRun} CPUs and ${gpusPerRun} GPUs for a run`;
     throw new ArgumentError(`None of the ${nodes.length} nodes at ${address} has ${wanted}.`, {
@@ -155,10 +127,86 @@ export function rayEngine(options: RayOptions = {}): Engine {
     });
   }
 
-  function submit(id: string, job: Job, folder: string): Promise<void> {
-    return dashboard.submit({
+  /** Tells what became of the submissions that the cluster knows. */
+  async *hear(known: ReadonlyMap<string, RayJob>): AsyncGenerator<JobEvent> {
+    for (const task of this.#tasks) {
+      const { job, id } = task;
+      if (id === undefined) continue;
+      const seen = known.get(id); // undefined if the cluster's head was restarted
+      if (seen?.status === 'PENDING') continue;
+      const waitedTooLong = seen?.error_type === WAITED_TOO_LONG;
+      if (seen && !waitedTooLong && !task.told) yield { job, kind: 'started' };
+      task.told = true;
+      if (seen && !hasEnded(seen)) continue;
+      this.#live.delete(id);
+      Object.assign(task, { id: undefined, told: false });
+      if (waitedTooLong) continue;
+      if (seen?.status === 'SUCCEEDED') {
+        yield this.#end(task, 'done');
+        continue;
+      }
+      const message = await this.#reasonOf(id, seen);
+      const noRoom = message.split('\n').find((line) => line.includes(NO_ROOM_TEXT));
+      if (noRoom) yield this.#end(task, 'failed', noRoom.slice(noRoom.indexOf(NO_ROOM_TEXT)));
+      else if (task.retries-- > 0) yield { job, kind: 'retried', message };
+      else yield this.#end(task, 'failed', `${message}\nThe same sweep tries it again.`);
+    }
+  }
+
+  /** Submits jobs whose baseline is done, as long as few wait on the cluster. */
+  async *submit(known: ReadonlyMap<string, RayJob>): AsyncGenerator<JobEvent> {
+    let queued = [...this.#live].filter((id) => known.get(id)?.status === 'PENDING').length;
+    for (const task of this.#tasks) {
+      const { job } = task;
+      if (task.id !== undefined) continue;
+      const { from } = job.spec;
+      const baseline = from !== undefined && this.#planned.has(from) ? this.#outcome.get(from) : 'done';
+      if (baseline === 'failed') yield this.#end(task, 'failed', BASELINE_FAILED);
+      if (baseline !== 'done') continue;
+      const id = nextSubmission(job, this.store, known);
+      // A submission that exists already comes from an earlier sweep that was killed.
+      if (!known.has(id) && queued++ >= QUEUED) continue;
+      this.#live.add(id);
+      try {
+        if (!known.has(id)) await this.#submit(id, job);
+        Object.assign(task, { id, refusals: 0 });
+      } catch (error) {
+        // If it succeeded despite the error, the next status request shows it.
+        if (++task.refusals === PATIENCE) yield this.#end(task, 'failed', String(error));
+      }
+    }
+  }
+
+  /** Stops the submissions and waits for their end, but not for a dashboard that hangs. */
+  async stop(): Promise<void> {
+    const ids = [...this.#live];
+    const limits = { timeoutMs: 5000 };
+    const asked = await Promise.allSettled(ids.map((id) => this.dashboard.stop(id, limits)));
+    if (asked.every(({ status }) => status === 'rejected')) return;
+    const until = performance.now() + 1000 * STOP_SECONDS;
+    while (performance.now() < until) {
+      const known = await this.dashboard.jobs(limits).catch(() => new Map<string, RayJob>());
+      const going = ids.map((id) => known.get(id)).filter((seen) => seen && !hasEnded(seen));
+      if (going.length === 0) return;
+      await wait(POLL_MS);
+    }
+  }
+
+  #end(task: Task, kind: 'done' | 'failed', message?: string): JobEvent {
+    this.#tasks.delete(task);
+    this.#outcome.set(task.job.id, kind);
+    return { job: task.job, kind, message };
+  }
+
+  #submit(id: string, job: Job): Promise<void> {
+    const { cpusPerRun, gpusPerRun, command } = this.cluster;
+    const env_vars = {
+      ...processEnvironment(Math.max(1, Math.floor(cpusPerRun))),
+      RAY_JOB_STOP_WAIT_TIME_S: String(STOP_SECONDS),
+    };
+    return this.dashboard.submit({
       submission_id: id,
-      entrypoint: command(job, folder).map(quoted).join(' '),
+      entrypoint: command(job, this.store).map(quoted).join(' '),
       entrypoint_num_cpus: cpusPerRun,
       entrypoint_num_gpus: gpusPerRun,
       runtime_env: { env_vars },
@@ -167,26 +215,12 @@ export function rayEngine(options: RayOptions = {}): Engine {
   }
 
   /** Returns why a job failed, with the last lines that it printed unless its node is gone. */
-  async function reasonOf(id: string, seen: RayJob | undefined): Promise<string> {
+  async #reasonOf(id: string, seen: RayJob | undefined): Promise<string> {
     const reason = seen
       ? (seen.message ?? seen.status).split('\n')[0]
       : 'The cluster does not know it any more.';
-    const log = await dashboard.log(id).catch(() => '');
+    const log = await this.dashboard.log(id).catch(() => '');
     return [reason, ...log.trimEnd().split('\n').slice(-LOG_LINES)].join('\n').trimEnd();
-  }
-
-  /** Stops jobs and waits for their end, but not for a dashboard that hangs. */
-  async function stop(ids: readonly string[]): Promise<void> {
-    const limits = { timeoutMs: 5000 };
-    const asked = await Promise.allSettled(ids.map((id) => dashboard.stop(id, limits)));
-    if (asked.every(({ status }) => status === 'rejected')) return;
-    const until = performance.now() + 1000 * STOP_SECONDS;
-    while (performance.now() < until) {
-      const known = await dashboard.jobs(limits).catch(() => new Map<string, RayJob>());
-      const going = ids.map((id) => known.get(id)).filter((seen) => seen && !hasEnded(seen));
-      if (going.length === 0) return;
-      await wait(POLL_MS);
-    }
   }
 }
 
