@@ -14,10 +14,11 @@ import {
   type PaperClaim,
   verdictCounts,
 } from '../lib/paper/claims';
-import { decide, holm, SeedDeviations } from '../lib/paper/claims/statistics';
+import { decide, estimate, holm, SeedDeviations } from '../lib/paper/claims/statistics';
 import { panels } from '../lib/paper/figures';
 import { findingOf } from '../lib/paper/findings';
 import { type MemoryMeasurement, memoryOf } from '../lib/paper/memory';
+import type { SettingCurve } from '../lib/paper/panel-curves';
 import { claimsFigure } from '../lib/plots/claims-figure';
 import { resultsTable } from '../lib/plots/table';
 import type { Job } from '../lib/runs/job';
@@ -719,6 +720,31 @@ describe('statistics', () => {
     assert.ok(Math.abs(same - 1) < 0.1, `${same}`);
     const other = ratioIn((cell) => luckOf(...runOf(cell), cell.strength));
     assert.ok(Math.abs(other - 1 / 4) < 0.1, `${other}`);
+  });
+
+  it('the variance over images is that of the images alone: chance errors of each network are in that of the seeds', () => {
+    /** One curve of some seeds at one strength; whether a network gets an image right depends on both by these shares. */
+    const estimateOf = (seeds: number, chanceOf: (image: number) => number) => {
+      const draw = (...parts: number[]) => hashSeed(0, ...parts)[0] / 2 ** 31;
+      const rows = Array.from({ length: seeds }, (_, seed) => {
+        const right = Uint8Array.from({ length: IMAGES }, (_, image) =>
+          Number(Math.abs(draw(seed, image)) < chanceOf(image)),
+        );
+        const correct = right.reduce((sum, one) => sum + one, 0);
+        const answers = packedAnswers(right);
+        return [{ distortion: 'rotation', strength: 30, seed: TEST_SEED, correct, total: IMAGES, answers }];
+      });
+      const runs = rows.map((_, seed) => ({ spec: { seed } }));
+      const curve = { runs, rows, points: [{ strength: 30 }] } as unknown as SettingCurve;
+      const found = estimate('rotation', [{ curve, strength: 30, weight: 1 }], new SeedDeviations(new Map()));
+      return (found?.variance.images ?? Number.NaN) * IMAGES;
+    };
+    // All images alike: a quarter is the variance of one answer, and with more seeds nothing is left of it.
+    assert.ok(Math.abs(estimateOf(1, () => 0.5) - 0.25) < 0.01);
+    for (const seeds of [2, 3, 10]) assert.ok(estimateOf(seeds, () => 0.5) < 0.01);
+    // Half of the images easy, half hard: their variance stays, however many seeds there are.
+    const halves = (image: number) => (image % 2 === 0 ? 0.9 : 0.1);
+    for (const seeds of [2, 3, 10]) assert.ok(Math.abs(estimateOf(seeds, halves) - 0.16) < 0.01);
   });
 
   it('deviations of one preset ignore the runs of another in the same store', () => {

@@ -352,7 +352,7 @@ Cell ${reply.execution_count}, line 7, column 27
     assert.match(text, /line 2, column 7\n.*\n> +2 \| const size: number =\n +\| {7}\^/);
   });
 
-  test('IPython’s syntax is answered with what to write instead', async () => {
+  test('the syntax of Python and IPython is answered with what to write instead', async () => {
     const all: [string, RegExp][] = [
       ['%matplotlib inline', /There are no magics: .* display\(figure\)/],
       ['%%timeit\n1 + 1', /console\.time\(\)/],
@@ -360,12 +360,38 @@ Cell ${reply.execution_count}, line 7, column 27
       ['!pip install x', /npm install NAME/],
       ['console.log?', /Shift-Tab shows/],
       ["const name = input('name?');", /prompt\(text\) asks/],
+      ["print('x')", /console\.log\(value\) prints/],
+      ['import numpy as np', /import \* as st from/],
+      ['from math import sqrt', /import \* as st from/],
+      ['def f(x):\n  return x', /braces/],
+      ['for i in range(3):\n  f(i)', /braces/],
+      ['const is = True', /Write true, false/],
+      ['const n = len([1])', /list\.length/],
+      ['a = 5', /Declare a variable first: const a = 5/],
     ];
     for (const [source, instead] of all) {
       const { text } = await fail(source);
       assert.match(text, new RegExp(`What to do: .*${instead.source}`), source);
     }
     assert.doesNotMatch((await fail('const size: number = !true;')).text, /What to do/);
+  });
+
+  test('a name of a cell that was not run is told by itself, with the cure', async () => {
+    const { evalue, text } = await fail('theirs.map((one) => one.of(other))');
+    assert.match(evalue, /^Cell \d+:1:1: Cannot find name 'theirs'\.\n.*Cannot find name 'other'\.$/);
+    assert.match(text, /If a cell above declares theirs and other, run it first: Run › Run All Above/);
+  });
+
+  test('a forgotten await is told', async () => {
+    const { evalue } = await fail('const soon = async () => [1, 2];\nsoon().map((n) => n + 1)');
+    assert.match(
+      evalue,
+      /Property 'map' does not exist on type 'Promise<number\[\]>'\. Did you forget to use 'await'\?/,
+    );
+    assert.equal(
+      await runToText('new Promise((done) => setTimeout(done, 50))'),
+      'Promise { <pending> } (await it to get its value)',
+    );
   });
 
   test('message and cure come first, then the line, then the stack, then the cause', async () => {

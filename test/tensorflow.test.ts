@@ -5,6 +5,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { UserError } from '../lib/io/errors';
 import { inProject } from '../lib/io/project';
@@ -362,6 +363,30 @@ describe('native ops', () => {
   it('read uint8 batches', () => {
     const bytes = castTo(uint8Tensor(Uint8Array.of(0, 128, 255), [3]), 'float32');
     assert.deepEqual([...bytes.dataSync()], [0, 128, 255]);
+  });
+});
+
+describe('a tensor that is printed', () => {
+  it('says its type, its shape and its first values, also within other objects', () => {
+    const matrix = tf.tensor2d([
+      [1, 2],
+      [3, 4.25],
+    ]);
+    assert.equal(inspect({ matrix }), '{ matrix: Tensor float32 [2, 2]: 1, 2, 3, 4.25 }');
+    matrix.dispose();
+    assert.equal(inspect(matrix), 'Tensor float32 [2, 2] (disposed)');
+  });
+
+  it('can be printed while a step is recorded, too', () => {
+    const texts: string[] = [];
+    const step = compile(({ x }: { x: tf.Tensor1D }) => {
+      const result = x.mul(2);
+      texts.push(inspect(result));
+      return { result };
+    });
+    step({ x: tf.tensor1d([1, 2]) }).result.dispose();
+    step.dispose();
+    assert.match(texts[0], /^Tensor float32 \[2\]/);
   });
 });
 

@@ -68,7 +68,8 @@ function isTensor(value: unknown): value is Tensor {
 
 const shown = 6;
 
-function tensorText(tensor: Tensor): string {
+/** Describes a tensor by its type, its shape and its first values. */
+export function tensorText(tensor: Tensor): string {
   const head = `Tensor ${tensor.dtype} [${tensor.shape.join(', ')}]`;
   if (tensor.isDisposed) return `${head} (disposed)`;
   // Only the first values leave the device.

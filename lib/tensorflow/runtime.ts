@@ -8,6 +8,7 @@ import util from 'node:util';
 import type { TFJSBinding } from '@tensorflow/tfjs-node-gpu/dist/tfjs_binding';
 import { ArgumentError, UserError } from '../io/errors';
 import { inProject } from '../io/project';
+import { tensorText } from '../notebook/mime';
 
 // TensorFlow reads these once, when its library is loaded. A value set by the user wins.
 process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
@@ -50,6 +51,18 @@ try {
 
 /** TensorFlow.js on the native TensorFlow library, with its types: `tf.Tensor4D`, `tf.layers.Layer`. */
 export import tf = require('@tensorflow/tfjs-node-gpu');
+
+Object.defineProperty(tf.Tensor.prototype, util.inspect.custom, {
+  configurable: true,
+  writable: true,
+  value(this: tf.Tensor) {
+    try {
+      return tensorText(this);
+    } catch {
+      return `Tensor ${this.dtype} [${this.shape.join(', ')}]`; // while a step is recorded, it has no values
+    }
+  },
+});
 
 /** A TensorFlow.js tensor of rank `R`, by default of any rank. */
 export type Tensor<R extends Rank = Rank> = tf.Tensor<R>;

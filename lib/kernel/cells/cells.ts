@@ -156,7 +156,10 @@ export class Cells {
     if (outcome.kind === 'value') {
       const { value } = outcome;
       const isShown = value === undefined || isDisplaying(value) || this.#places.has(value);
-      return isShown ? {} : { data: encodeBundle(await toMimeBundle(value)) };
+      if (isShown) return {};
+      const data = encodeBundle(await toMimeBundle(value));
+      const isOpen = data['text/plain'] === 'Promise { <pending> }';
+      return { data: isOpen ? { 'text/plain': `${data['text/plain']} (await it to get its value)` } : data };
     }
     if (outcome.kind === 'diagnostics') return { failure: failureOfDiagnostics(code, outcome.diagnostics) };
     // The interrupt's message may still be queued behind the code that has just ended.

@@ -51,7 +51,7 @@ function tracebackOf(error: Error, shown = new Set<unknown>()): string[] {
 /** Fields of errors that the traceback shows in another way. */
 const usual = new Set(['name', 'message', 'stack', 'cure', 'cause', 'errors']);
 
-/** What to write here instead of what IPython accepts beside Python. */
+/** What to write here instead of Python, and of what IPython accepts beside it. */
 const insteadOf: readonly (readonly [RegExp, string])[] = [
   [/^\s*%%?time/, 'console.time() and console.timeEnd() measure time.'],
   [/^\s*[%!]\s*(pip|conda|npm|yarn)\b/, 'Install packages in a terminal: npm install NAME.'],
@@ -68,15 +68,34 @@ const insteadOf: readonly (readonly [RegExp, string])[] = [
     'Shift-Tab shows the type and documentation of the name at the cursor.',
   ],
   [/\binput\(/, 'prompt(text) asks a question.'],
+  [/^\s*print\(/, 'console.log(value) prints; a cell shows the value of its last line.'],
+  [
+    /^\s*(from\s+[\w.]+\s+import\b|import\s+[\w.]+(\s+as\b|\s*$))/,
+    "import * as st from 'stability-training' imports a package, import { tf } from … some of its names.",
+  ],
+  [
+    /^\s*(def|elif)\b|^\s*(if|for|while|else|class|try|with)\b.*:\s*$/,
+    'Blocks stand in braces: function f(x) { … }, for (const x of list) { … }, if (x > 0) { … }.',
+  ],
+  [/\b(True|False|None)\b/, 'Write true, false, and undefined or null.'],
+  [/\blen\(/, 'A list has its length: list.length.'],
+  [/^\s*[A-Za-z_]\w*\s*=[^=>]/, 'Declare a variable first: const a = 5; or let a = 5; if it changes.'],
 ];
+
+/** "Cannot find name" and "Cannot find namespace". */
+const unknownName = new Set([2304, 2503]);
+/** What follows from an unknown name: types that cannot be inferred. */
+const consequences = new Set([7006, 7031, 18046]);
 
 const mostDiagnostics = 10;
 
 export function failureOfDiagnostics(
   { label: cell, source }: { readonly label: string; readonly source: string },
-  diagnostics: readonly Diagnostic[],
+  all: readonly Diagnostic[],
 ): Failure {
   const ename = 'TypeScriptError';
+  const unknown = all.filter(({ file, code }) => file === undefined && unknownName.has(code));
+  const diagnostics = unknown.length > 0 ? all.filter(({ code }) => !consequences.has(code)) : all;
   const placed = diagnostics.map((diagnostic) => ({
     ...diagnostic,
     place: `${diagnostic.file ?? cell}:${diagnostic.line}:${diagnostic.column}`,
@@ -90,7 +109,11 @@ export function failureOfDiagnostics(
   if (more > 0) blocks.push(`and ${more} more`);
   const refused = placed.find(({ file }) => file === undefined);
   const line = refused && source.split('\n')[refused.line - 1];
-  const instead = insteadOf.find(([pattern]) => pattern.test(line ?? ''))?.[1];
-  if (instead) blocks.push(`What to do: ${instead}`);
+  const names = [...new Set(unknown.map(({ text }) => /'(.*?)'/.exec(text)?.[1]))];
+  const above =
+    names.length > 0 &&
+    `If a cell above declares ${new Intl.ListFormat('en').format(names.map(String))}, run it first: Run › Run All Above Selected Cell.`;
+  const cure = insteadOf.find(([pattern]) => pattern.test(line ?? ''))?.[1] ?? above;
+  if (cure) blocks.push(`What to do: ${cure}`);
   return { ename, evalue, traceback: blocks.join('\n\n').split('\n') };
 }

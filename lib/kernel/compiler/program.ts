@@ -47,6 +47,7 @@ export interface Draft {
  */
 const allowed = new Set([1270, 7005, 7016, 7026, 7034]);
 const usedBeforeAssigned = 2454;
+const forgottenAwait = 2773; // Did you forget to use 'await'?
 
 const withDocs = ts.JSDocParsingMode.ParseAll;
 
@@ -306,7 +307,7 @@ function emit(program: ts.Program, file: ts.SourceFile, length: number): { code:
 }
 
 function placed(
-  { file, start = 0, messageText, code }: ts.Diagnostic,
+  { file, start = 0, messageText, code, relatedInformation = [] }: ts.Diagnostic,
   shift: number,
   name?: string,
 ): Diagnostic {
@@ -315,7 +316,9 @@ function placed(
     .flattenDiagnosticMessageText(messageText, '\n')
     .replaceAll(/import\("[^"]*\/\.cell-\d+"\)\./g, '') // the cell that a type comes from helps nobody
     .replace('because it is an import', 'because it is a constant or an import'); // other cells' constants are imports
-  return { ...(name && { file: name }), line: line + 1, column: character + 1, text, code };
+  const hint = relatedInformation.find((related) => related.code === forgottenAwait)?.messageText ?? '';
+  const whole = hint ? `${text} ${hint}` : text;
+  return { ...(name && { file: name }), line: line + 1, column: character + 1, text: whole, code };
 }
 
 type Parsed = ts.SourceFile & { readonly parseDiagnostics: readonly ts.Diagnostic[] };

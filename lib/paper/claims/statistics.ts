@@ -172,17 +172,14 @@ export function estimate(
   }
   const seeds = commonSeeds([...curves.keys()]);
   if (seeds.length === 0) return undefined;
-  const rows = [...curves].flatMap(([curve, weights]) => {
-    const isShared = (_: unknown, run: number) => seeds.includes(curve.runs[run].spec.seed);
-    return curve.rows.filter(isShared).flatMap((of) =>
-      [...weights].map(([strength, weight]) => ({
-        row: of[placeOf(curve, strength)],
-        weight: weight / seeds.length,
-      })),
-    );
-  });
+  const rows = [...curves].flatMap(([curve, weights]) =>
+    curve.rows.flatMap((of, run) => {
+      const seed = seeds.indexOf(curve.runs[run].spec.seed);
+      if (seed < 0) return [];
+      return [...weights].map(([strength, weight]) => ({ row: of[placeOf(curve, strength)], weight, seed }));
+    }),
+  );
   const images = rows[0].row.total;
-
   let ofSeeds = 0;
   let freedom = Number.POSITIVE_INFINITY;
   for (const weights of curves.values()) {
@@ -192,9 +189,9 @@ export function estimate(
     ofSeeds += known.variance / seeds.length;
     freedom = Math.min(freedom, known.freedom);
   }
-  const ofImages = imageVariance(rows, images);
+  const ofImages = imageVariance(rows, images, seeds.length);
   return {
-    value: sum(rows.map(({ row, weight }) => weight * accuracyOf(row))),
+    value: sum(rows.map(({ row, weight }) => weight * accuracyOf(row))) / seeds.length,
     seeds,
     images,
     variance: { images: ofImages, seeds: ofSeeds },
@@ -208,22 +205,35 @@ function welch(one: number, itsFreedom: number, other: number, otherFreedom: num
   return (one + other) ** 2 / (one ** 2 / itsFreedom + other ** 2 / otherFreedom);
 }
 
-/** Estimates the variance of the sum over test images. If a row's answers were not kept, rows count as independent. */
+/**
+ * Estimates the variance of the sum over test images. The errors that a network makes by chance are in the variance of the
+ * seeds already: with two seeds or more they are taken out here. Rows whose answers were not kept count as independent.
+ */
 function imageVariance(
-  rows: readonly { readonly row: EvaluationRow; readonly weight: number }[],
+  rows: readonly { readonly row: EvaluationRow; readonly weight: number; readonly seed: number }[],
   images: number,
+  seeds: number,
 ): number {
-  const sums = new Float64Array(images);
-  for (const { row, weight } of rows) {
+  const sums = Array.from({ length: seeds }, () => new Float64Array(images));
+  for (const { row, weight, seed } of rows) {
     const answers = answersOf(row);
     if (answers === undefined) {
       const apart = rows.map((one) => one.weight ** 2 * accuracyOf(one.row) * (1 - accuracyOf(one.row)));
-      return sum(apart) / images;
+      return sum(apart) / images / seeds ** 2;
     }
-    for (let image = 0; image < images; image++) sums[image] += weight * answers[image];
+    for (let image = 0; image < images; image++) sums[seed][image] += weight * answers[image];
   }
-  const centre = mean(sums);
-  return sum(sums.map((one) => (one - centre) ** 2)) / (images - 1) / images;
+  const means = new Float64Array(images);
+  for (const one of sums) for (let image = 0; image < images; image++) means[image] += one[image] / seeds;
+  const centre = mean(means);
+  const ofMeans = sum(means.map((one) => (one - centre) ** 2)) / (images - 1) / images;
+  if (seeds === 1) return ofMeans;
+  let squares = 0;
+  for (const one of sums) {
+    const own = mean(one) - centre;
+    for (let image = 0; image < images; image++) squares += (one[image] - means[image] - own) ** 2;
+  }
+  return Math.max(0, ofMeans - squares / (seeds - 1) / (images - 1) / seeds / images);
 }
 
 /** The range in which a sum is claimed to lie; an end may be infinite. */
@@ -304,9 +314,11 @@ export function wouldDecide(estimate: Estimate, distance: number, among: number)
   if (!Number.isFinite(variance.seeds)) return { wouldDecide: 'at least a second seed of some settings' };
   const wanted = (Math.abs(distance) / jStat.studentt.inv(1 - LEVEL / among, 1e6)) ** 2;
   const perSeed = variance.seeds * seeds.length;
-  if (variance.images < wanted) {
-    const enough = rounded(Math.max(seeds.length + 1, perSeed / (wanted - variance.images)));
-    return { wouldDecide: seedsText(enough), seedsWanted: enough };
+  // One seed does not tell how much of the images' variance further seeds would take away, too.
+  const lasting = seeds.length > 1 ? variance.images : 0;
+  if (lasting < wanted) {
+    const enough = rounded(Math.max(seeds.length + 1, perSeed / (wanted - lasting)));
+    return { wouldDecide: seedsText(enough, seeds.length > 1 ? 'about' : 'at least'), seedsWanted: enough };
   }
   if (wanted < 1e-7) return undefined;
   const enough = rounded((2 * perSeed) / wanted);
@@ -315,8 +327,8 @@ export function wouldDecide(estimate: Estimate, distance: number, among: number)
   return { wouldDecide: enough > MOST_SEEDS ? seedsText(enough) : shown, seedsWanted: enough };
 }
 
-const seedsText = (count: number) =>
-  count > MOST_SEEDS ? `more than ${MOST_SEEDS} seeds` : `about ${count} seeds`;
+const seedsText = (count: number, before = 'about') =>
+  count > MOST_SEEDS ? `more than ${MOST_SEEDS} seeds` : `${before} ${count} seeds`;
 
 /** Rounds to two digits, since none of these counts is known more precisely. */
 function rounded(count: number): number {
