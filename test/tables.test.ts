@@ -109,6 +109,8 @@ describe('the frame of the runs', () => {
   });
 
   it('is grouped by danfo without counting empty cells', () => {
+    const message = /^The frame has no column "metod"\. Did you mean "method"\?$/;
+    assert.throws(() => runs.groupby(['metod']), { name: 'ArgumentError', message });
     const means = runs.groupby(['method']).col(['alpha', 'p']).mean();
     const alpha = Object.fromEntries(frameTable(means).rows.map((row) => [row.method, row.alpha_mean]));
     assert.equal(Number(alpha.ST).toFixed(4), ((0.01 + 0.316 + 10) / 3).toFixed(4));

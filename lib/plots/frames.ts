@@ -9,7 +9,8 @@
  */
 import type { DataFrame, NDframe } from 'danfojs-node';
 import type { Strength } from '../distortions';
-import { UserError } from '../io/errors';
+import { ArgumentError, UserError } from '../io/errors';
+import { hint } from '../io/options';
 import { type MimeBundle, mimeBundle } from '../notebook/mime';
 import type { Results } from '../runs/run-store';
 import { type NetworkForm, runTitle } from '../runs/spec';
@@ -52,8 +53,24 @@ function danfo(): typeof import('danfojs-node') {
     });
   }
   // danfo's derived frames have classes that it does not export; all of them inherit from this one.
-  (loaded.NDframe.prototype as NDframe & { [mimeBundle]?: () => MimeBundle })[mimeBundle] ??= bundle;
+  const all = loaded.NDframe.prototype as NDframe & { [mimeBundle]?: () => MimeBundle };
+  if (all[mimeBundle] !== undefined) return loaded;
+  all[mimeBundle] = bundle;
+  refuseUnknownGroups(loaded.DataFrame.prototype);
   return loaded;
+}
+
+/** Checks the columns that frames are grouped by: danfo takes an unknown one for a group without a name. */
+function refuseUnknownGroups(prototype: DataFrame): void {
+  const owner = Object.hasOwn(prototype, 'groupby') ? prototype : Object.getPrototypeOf(prototype);
+  const { groupby } = owner as DataFrame;
+  owner.groupby = function (this: DataFrame, columns: string[]) {
+    const unknown = columns.find((name) => !this.columns.includes(name));
+    if (unknown === undefined) return groupby.call(this, columns);
+    throw new ArgumentError(`The frame has no column "${unknown}".${hint(unknown, this.columns)}`, {
+      cure: `Its columns are ${this.columns.join(', ')}.`,
+    });
+  };
 }
 
 function bundle(this: NDframe): MimeBundle {
