@@ -215,7 +215,7 @@ describe('tables of a figure at several presets', () => {
   it('say how many runs are missing, and train none without being asked', async () => {
     assert.match(
       await trainFigure('fig1b', laboratories[0]),
-      /^At the preset smoke, 0 of \d+ runs of fig1b are complete, with all of their tests$/,
+      /^At the preset smoke, 0 of \d+ runs of fig1b with seed 0, baseline and controls included, are complete, with all of their tests$/,
     );
   });
 

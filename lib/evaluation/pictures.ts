@@ -31,7 +31,9 @@ export async function distortedImages(options: PictureOptions): Promise<Tensor4D
   if (network !== undefined) checkFits(network, dataset);
   const attacked = () => {
     if (network !== undefined) return network;
-    throw new ArgumentError(`${distortion.title} attacks a network, but none was given.`);
+    throw new ArgumentError(`${distortion.title} attacks a network, but none was given.`, {
+      cure: 'Pass network: that of a run is await laboratory.network(run).',
+    });
   };
   if (distortion.madeBy === 'attack') attacked();
   const plan = testPlan(distortion, strength, seed);

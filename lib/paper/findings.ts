@@ -174,12 +174,13 @@ function gainSentences(places: readonly Place[], bests: readonly Told[]): readon
   );
 }
 
-/** `With the best settings chosen at σ=0.5 instead: ST (σ=1, α=10) +20.1 (+15.3 to +24.9), …`. */
+/** `With the best settings chosen at σ=0.5 instead: ST (σ=1, α=10) **+20.1** (+15.3 to +24.9); …`. */
 function chosenSentence(chosen: readonly Told[]): string | false {
   const each = chosen.map((one) => {
     const setting = one.sides?.[0].replace(/^best |, chosen at .*?(?= \()/g, '') ?? one.name;
-    const open = one.verdict === 'undecided' ? ', undecided' : '';
-    return `${setting} ${pointsText(one.estimate.value)}${intervalText(one)}${open}`;
+    const value = pointsText(one.estimate.value);
+    const isOpen = one.verdict === 'undecided';
+    return `${setting} ${isOpen ? value : `**${value}**`}${intervalText(one)}${isOpen ? ', undecided' : ''}`;
   });
   return (
     each.length > 0 &&

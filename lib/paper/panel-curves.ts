@@ -70,7 +70,7 @@ export interface PanelCurves {
   readonly curves: readonly PanelCurve[];
   /** Lowest and highest accuracy of all runs in the band; empty until all of them are computed. */
   readonly band: readonly { readonly strength: number | null; readonly low: number; readonly high: number }[];
-  /** How many settings are computed, and how many the panel needs; both count the baseline, not the controls. */
+  /** How many settings are computed, and how many the panel needs; without baseline and controls. */
   readonly computed: number;
   readonly wanted: number;
 }
@@ -228,8 +228,8 @@ export function panelCurves(panel: Panel, preset: Preset, results: Results): Pan
       const accuracies = band.flatMap(({ rows }) => rows.map((run) => run[at].correct / run[at].total));
       return { strength, low: Math.min(...accuracies), high: Math.max(...accuracies) };
     }),
-    computed: wanted.filter((treatment) => there.of(treatment) !== undefined).length + 1,
-    wanted: wanted.length + 1,
+    computed: wanted.filter((treatment) => there.of(treatment) !== undefined).length,
+    wanted: wanted.length,
   };
 }
 
@@ -305,7 +305,7 @@ export function figureFamilies(figure: FigureName, preset: Preset, results: Resu
   });
 }
 
-/** Says how many settings of each panel are computed: `1a: 29 of 29; 1b: 3 of 16`. */
+/** Says how many settings of each panel are computed: `1a: 28 of 28; 1b: 3 of 15`. */
 export function settingsComputed(panels: readonly PanelCurves[]): string {
   return panels.map(({ panel, computed, wanted }) => `${panel.id}: ${computed} of ${wanted}`).join('; ');
 }

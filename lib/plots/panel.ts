@@ -140,13 +140,28 @@ function detailsOf({ runs }: SettingCurve): Readonly<Record<string, string>> {
 }
 
 /** Lists the accuracies of a panel's curves in per cent: a row for each curve, a column for each test strength. */
-export function panelTable({ panel, preset, baseline, controls, curves }: PanelCurves): ResultsTable {
+export function panelTable({ panel, preset, baseline, controls, curves, band }: PanelCurves): ResultsTable {
   const distortion = distortionNamed(panel.test);
   const nameOf = (strength: number | null) => strengthText(distortion, strength);
-  const rows = [baseline, ...controls, ...curves].map(({ label, chosen: { points } }) => {
-    const cells = points.map(({ strength, accuracy }) => [nameOf(strength), percent(accuracy, 1)]);
-    return { curve: label, ...Object.fromEntries(cells) };
+  const rowOf = (
+    curve: string,
+    cells: readonly (readonly [strength: number | null, accuracy: number])[],
+  ) => ({
+    curve,
+    ...Object.fromEntries(cells.map(([strength, accuracy]) => [nameOf(strength), percent(accuracy, 1)])),
   });
+  const rows = [
+    ...[baseline, ...controls, ...curves].map(({ label, chosen: { points } }) =>
+      rowOf(
+        label,
+        points.map(({ strength, accuracy }) => [strength, accuracy]),
+      ),
+    ),
+    ...(['lowest', 'highest'] as const).flatMap((end) => {
+      const cells = band.map(({ strength, low, high }) => [strength, end === 'lowest' ? low : high] as const);
+      return cells.length > 0 ? rowOf(`${end} run of all stability training`, cells) : [];
+    }),
+  ];
   return resultsTable(rows, {
     title: `Figure ${panel.id}, ${preset}: accuracy on the test images (%), ${seedsText(baseline.chosen)}`,
   });

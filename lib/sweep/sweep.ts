@@ -93,7 +93,7 @@ export async function trainFigure(
   const failed: string[] = [];
   const plan = { preset: preset.name, store: store.directory, seeds: [seed], precision, retrain, data };
   for await (const { done, jobs, event } of sweep([figure], { ...plan, engine: localEngine() })) {
-    told = `At the preset ${preset.name}, ${done} of ${jobs} runs of ${figure} are complete, with all of their tests`;
+    told = `At the preset ${preset.name}, ${done} of ${jobs} runs of ${figure} with seed ${seed}, baseline and controls included, are complete, with all of their tests`;
     if (!goOn) break;
     bar ??= progress({ total: jobs, label: figure, unit: 'runs' });
     bar.advance(done - bar.done);
