@@ -229,58 +229,72 @@ export function plugins(): readonly string[] {
 const A_PLUGIN =
   'A plugin is a TypeScript or JavaScript file that calls registerDistortion, registerMethod, registerNetwork or defineExperiment, or an experiment as .json.';
 
+/** @throws ArgumentError if there is no such file, it is of another kind, or its code fails */
 function load(path: string): unknown {
-  const found = statSync(path, { throwIfNoEntry: false });
-  const isKnown = /\.([cm]?[jt]sx?|json)$/i.test(path);
-  const isShort = ['.ts', '.js', '/index.ts', '/index.js'].some((ending) => existsSync(`${path}${ending}`));
-  if (!isShort && !(found?.isFile() && isKnown)) {
-    const what = found?.isFile() ? 'a plugin is not this kind of file' : 'there is no such file';
-    throw new ArgumentError(`${path} cannot be loaded: ${found?.isDirectory() ? 'it is a folder' : what}.`, {
-      cure: A_PLUGIN,
-    });
-  }
+  checkPlugin(path);
   const before = isLoading; // one file may load another
   isLoading = true;
   try {
-    if (extname(path) === '.json') {
-      const options = JSON.parse(readFileSync(path, 'utf8')) as ExperimentOptions;
-      const { dataset } = Object(options) as ExperimentOptions;
-      const folder = typeof dataset === 'string' ? resolve(dirname(path), dataset) : dataset;
-      return told(path, () => defineExperiment({ ...options, dataset: folder }));
-    }
-    process.setSourceMapsEnabled(true); // before tsx checks it, so that messages name lines of the source
-    const { register }: typeof import('tsx/cjs/api') = require('tsx/cjs/api');
-    const unregister = register();
-    try {
-      const already = registered.count;
-      const exported: unknown = require(path);
-      if (registered.count === already) console.warn(`${path} registers nothing that is new. ${A_PLUGIN}`);
-      return exported;
-    } finally {
-      unregister();
-    }
+    return extname(path) === '.json' ? experimentIn(path) : required(path);
   } catch (cause) {
-    if (cause instanceof UserError) throw cause;
-    const error = cause instanceof Error ? cause : new Error(String(cause));
-    const [reason] = error.message.split('\nRequire stack'); // without the places where Node looked
-    const line = error.stack?.split(`${path}:`)[1]?.match(/^\d+/); // the line of the file, if its code threw
-    const cures = [
-      [
-        /^Cannot find module 'stability-training/,
-        'Put it where stability-training is installed: npm install --ignore-scripts FOLDER, with the folder of this project.',
-      ],
-      [/\bJSON\b/, 'JSON has its names in double quotes, no comments and no trailing commas.'],
-      [
-        /Top-level await/,
-        'A plugin is loaded in one go, as CommonJS: build what it needs before, by a script of its own.',
-      ],
-    ] as const;
-    throw new ArgumentError(`${path} cannot be loaded: ${reason}${line ? ` (line ${line})` : ''}`, {
-      cause,
-      // Otherwise, the error may come from another copy of this library and have its own cure.
-      cure: cures.find(([of]) => of.test(reason))?.[1] ?? (error as UserError).cure,
-    });
+    throw cause instanceof UserError ? cause : loadError(path, cause);
   } finally {
     isLoading = before;
   }
+}
+
+function checkPlugin(path: string): void {
+  const found = statSync(path, { throwIfNoEntry: false });
+  const isKnown = /\.([cm]?[jt]sx?|json)$/i.test(path);
+  const isShort = ['.ts', '.js', '/index.ts', '/index.js'].some((ending) => existsSync(`${path}${ending}`));
+  if (isShort || (found?.isFile() && isKnown)) return;
+  const what = found?.isFile() ? 'a plugin is not this kind of file' : 'there is no such file';
+  throw new ArgumentError(`${path} cannot be loaded: ${found?.isDirectory() ? 'it is a folder' : what}.`, {
+    cure: A_PLUGIN,
+  });
+}
+
+function experimentIn(path: string): Preset {
+  const options = JSON.parse(readFileSync(path, 'utf8')) as ExperimentOptions;
+  const { dataset } = Object(options) as ExperimentOptions;
+  const folder = typeof dataset === 'string' ? resolve(dirname(path), dataset) : dataset;
+  return told(path, () => defineExperiment({ ...options, dataset: folder }));
+}
+
+/** Runs a file and returns its exports; warns if it registers nothing. */
+function required(path: string): unknown {
+  process.setSourceMapsEnabled(true); // before tsx checks it, so that messages name lines of the source
+  const { register }: typeof import('tsx/cjs/api') = require('tsx/cjs/api');
+  const unregister = register();
+  try {
+    const already = registered.count;
+    const exported: unknown = require(path);
+    if (registered.count === already) console.warn(`${path} registers nothing that is new. ${A_PLUGIN}`);
+    return exported;
+  } finally {
+    unregister();
+  }
+}
+
+const CURES = [
+  [
+    /^Cannot find module 'stability-training/,
+    'Put it where stability-training is installed: npm install --ignore-scripts FOLDER, with the folder of this project.',
+  ],
+  [/\bJSON\b/, 'JSON has its names in double quotes, no comments and no trailing commas.'],
+  [
+    /Top-level await/,
+    'A plugin is loaded in one go, as CommonJS: build what it needs before, by a script of its own.',
+  ],
+] as const;
+
+function loadError(path: string, cause: unknown): ArgumentError {
+  const error = cause instanceof Error ? cause : new Error(String(cause));
+  const [reason] = error.message.split('\nRequire stack'); // without the places where Node looked
+  const line = error.stack?.split(`${path}:`)[1]?.match(/^\d+/); // the line of the file, if its code threw
+  return new ArgumentError(`${path} cannot be loaded: ${reason}${line ? ` (line ${line})` : ''}`, {
+    cause,
+    // Otherwise, the error may come from another copy of this library and have its own cure.
+    cure: CURES.find(([of]) => of.test(reason))?.[1] ?? (error as UserError).cure,
+  });
 }
