@@ -14,7 +14,7 @@ import {
   type PaperClaim,
   verdictCounts,
 } from '../lib/paper/claims';
-import { decide, estimate, holm, SeedDeviations } from '../lib/paper/claims/statistics';
+import { decide, estimate, holm, SeedDeviations, wouldDecide } from '../lib/paper/claims/statistics';
 import { panels } from '../lib/paper/figures';
 import { findingOf } from '../lib/paper/findings';
 import { type MemoryMeasurement, memoryOf } from '../lib/paper/memory';
@@ -669,6 +669,11 @@ describe('statistics', () => {
     assert.ok(outside.pHolds > 0.99 && outside.pBroken < 1e-4);
     const open = decide({ ...found, value: 0.005 }, [-0.01, 0.01]);
     assert.ok(open.pHolds > 0.025 && open.pBroken > 0.025);
+  });
+
+  it('nothing decides a tie, of one seed either', () => {
+    for (const seeds of [[0], [0, 1, 2]]) assert.equal(wouldDecide({ ...found, seeds }, 1e-9, 1), undefined);
+    assert.equal(wouldDecide({ ...found, seeds: [0] }, 0.01, 1)?.wouldDecide, 'at least 2 seeds');
   });
 
   it('Holm: in order of certainty, each against the level divided by the number left', () => {

@@ -229,7 +229,7 @@ describe('a custom experiment', () => {
     for (const [name, text, told] of [
       ['none.ts', undefined, /none\.ts cannot be loaded: there is no such file/],
       ['', undefined, /cannot be loaded: it is a folder/],
-      ['experiment.yaml', 'name: x', /\.yaml cannot be loaded: a plugin is not this kind of file/],
+      ['experiment.yaml', 'name: x', /\.yaml cannot be loaded: this kind of file is not a plugin/],
     ] as const) {
       if (text) writeFileSync(join(folder, name), text);
       await assert.rejects(loadPlugin(join(folder, name)), ({ message, cure }: st.UserError) => {

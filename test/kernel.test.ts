@@ -365,15 +365,30 @@ Cell ${reply.execution_count}, line 7, column 27
       ['from math import sqrt', /import \* as st from/],
       ['def f(x):\n  return x', /braces/],
       ['for i in range(3):\n  f(i)', /braces/],
-      ['const is = True', /Write true, false/],
+      ['const is = True', /Write true\./],
+      ['const it = None', /Write undefined or null/],
       ['const n = len([1])', /list\.length/],
-      ['a = 5', /Declare a variable first: const a = 5/],
+      ['a = 5', /Declare a variable first: const a = …/],
     ];
     for (const [source, instead] of all) {
       const { text } = await fail(source);
       assert.match(text, new RegExp(`What to do: .*${instead.source}`), source);
     }
-    assert.doesNotMatch((await fail('const size: number = !true;')).text, /What to do/);
+    await run('let held = 3; const kinds = { None: 1 }; const items = [{ price: 1 }];');
+    for (const source of [
+      'const size: number = !true;',
+      "held = 'three'",
+      'held = items.reduce((sum, item) => sum + item.prize, 0)',
+      "kinds.None = 'zero'",
+      'function print(n: number) { return n }\nprint("three")',
+      'for (const item of items) { item.prize } // all of them:',
+    ]) {
+      assert.doesNotMatch((await fail(source)).text, /What to do/, source);
+    }
+    assert.match(
+      (await fail('held = elsewhere + 1')).text,
+      /If a cell above declares elsewhere, run it first/,
+    );
   });
 
   test('a name of a cell that was not run is told by itself, with the cure', async () => {

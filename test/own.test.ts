@@ -34,7 +34,7 @@ import { predict } from '../lib/evaluation/predict';
 import { type ReportPlan, robustnessReport } from '../lib/evaluation/report';
 import { ArgumentError } from '../lib/io/errors';
 import { klDivergence, taskLoss } from '../lib/model/losses';
-import { fromFunctions, fromLayers, type Network } from '../lib/model/network';
+import { fromFunctions, fromLayers, type Network, networkGraph } from '../lib/model/network';
 import { loadWeights, saveWeights, torchWeights } from '../lib/model/weights';
 import { answersGrid } from '../lib/plots/pictures';
 import { Laboratory } from '../lib/runs/laboratory';
@@ -288,6 +288,27 @@ describe('a network of functions', () => {
       const attacked = evaluate({ network, dataset, distortion: fgsm, strengths: [0.1] });
       await assert.rejects(attacked.next(), /no gradient of a dilated convolution/);
     }
+  });
+
+  it('computes the same if its tensors are printed on the way', () => {
+    const hashWith = (print: (value: unknown) => unknown) => {
+      const network = fromFunctions({
+        classes: 10,
+        variables: { weight: normalTensor([3, 4], [3, 10], 0.3) },
+        forward: (images, { weight }) => {
+          const means = images.mean<Tensor2D>([1, 2]);
+          print(means);
+          return means.matMul(weight);
+        },
+      });
+      const { hash } = networkGraph(network, 28, { training: false });
+      network.dispose();
+      return hash;
+    };
+    assert.equal(
+      hashWith(inspect),
+      hashWith(() => {}),
+    );
   });
 
   it('drops out by a running count, the same compiled and op by op', async () => {

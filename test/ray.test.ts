@@ -226,6 +226,7 @@ describe('small jobs', { timeout: 600_000 }, () => {
   test('resources that no node has, and an address without a dashboard, are refused at once', async () => {
     const first = (options: RayOptions) =>
       eventsOf(shellEngine('true', options).run([baseline], { store: emptyStore() }));
+    assert.throws(() => rayEngine({ address: 'head' }), ArgumentError, 'before anything is planned');
     await assert.rejects(first({ gpusPerRun: 1 }), ArgumentError);
     await assert.rejects(first({ cpusPerRun: 64 }), /None of the 1 nodes at .* has 64 CPUs and 0 GPUs/);
     const nowhere = `http://127.0.0.1:${(await freePorts(1))[0]}`;

@@ -72,6 +72,7 @@ const shown = 6;
 export function tensorText(tensor: Tensor): string {
   const head = `Tensor ${tensor.dtype} [${tensor.shape.join(', ')}]`;
   if (tensor.isDisposed) return `${head} (disposed)`;
+  if (tensor.size === 0) return head;
   // Only the first values leave the device.
   const flat = tensor.flatten();
   const first = flat.slice(0, Math.min(shown, tensor.size));

@@ -10,7 +10,7 @@
 import type { DataFrame, NDframe } from 'danfojs-node';
 import type { Strength } from '../distortions';
 import { ArgumentError, UserError } from '../io/errors';
-import { hint } from '../io/options';
+import { checkList, hint } from '../io/options';
 import { type MimeBundle, mimeBundle } from '../notebook/mime';
 import type { Results } from '../runs/run-store';
 import { type NetworkForm, runTitle } from '../runs/spec';
@@ -65,7 +65,8 @@ function refuseUnknownGroups(prototype: DataFrame): void {
   const owner = Object.hasOwn(prototype, 'groupby') ? prototype : Object.getPrototypeOf(prototype);
   const { groupby } = owner as DataFrame;
   owner.groupby = function (this: DataFrame, columns: string[]) {
-    const unknown = columns.find((name) => !this.columns.includes(name));
+    checkList('groupby', columns);
+    const unknown = columns.map(String).find((name) => !this.columns.includes(name));
     if (unknown === undefined) return groupby.call(this, columns);
     throw new ArgumentError(`The frame has no column "${unknown}".${hint(unknown, this.columns)}`, {
       cure: `Its columns are ${this.columns.join(', ')}.`,

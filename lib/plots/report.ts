@@ -153,7 +153,7 @@ export function summaryTable(report: CountedReport, baseline?: CountedReport): R
     found ? [{ measure, '%': percent(found.value, 1), '95 % interval': rangeText(found) }] : [],
   );
   const untold = [
-    ['mCE', 'the baseline may make no errors under', undivided.mCE],
+    ['mCE', 'the baseline has no sure errors under', undivided.mCE],
     ['relative mCE', 'the baseline does not surely lose by', undivided.relativeMCE],
   ].flatMap(([measure, why, corruption]): Row[] =>
     corruption ? [{ measure, '%': '', '95 % interval': `not reported: ${why} ${corruption}` }] : [],

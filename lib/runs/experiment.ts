@@ -248,7 +248,7 @@ function checkPlugin(path: string): void {
   const isKnown = /\.([cm]?[jt]sx?|json)$/i.test(path);
   const isShort = ['.ts', '.js', '/index.ts', '/index.js'].some((ending) => existsSync(`${path}${ending}`));
   if (isShort || (found?.isFile() && isKnown)) return;
-  const what = found?.isFile() ? 'a plugin is not this kind of file' : 'there is no such file';
+  const what = found?.isFile() ? 'this kind of file is not a plugin' : 'there is no such file';
   throw new ArgumentError(`${path} cannot be loaded: ${found?.isDirectory() ? 'it is a folder' : what}.`, {
     cure: A_PLUGIN,
   });

@@ -56,11 +56,8 @@ Object.defineProperty(tf.Tensor.prototype, util.inspect.custom, {
   configurable: true,
   writable: true,
   value(this: tf.Tensor) {
-    try {
-      return tensorText(this);
-    } catch {
-      return `Tensor ${this.dtype} [${this.shape.join(', ')}]`; // while a step is recorded, it has no values
-    }
+    // While a step is recorded, a tensor has no values, and to ask for them would be recorded, too.
+    return isRecording() ? `Tensor ${this.dtype} [${this.shape.join(', ')}]` : tensorText(this);
   },
 });
 

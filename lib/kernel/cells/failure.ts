@@ -51,8 +51,8 @@ function tracebackOf(error: Error, shown = new Set<unknown>()): string[] {
 /** Fields of errors that the traceback shows in another way. */
 const usual = new Set(['name', 'message', 'stack', 'cure', 'cause', 'errors']);
 
-/** What to write here instead of Python, and of what IPython accepts beside it. */
-const insteadOf: readonly (readonly [RegExp, string])[] = [
+/** What to write instead of what IPython accepts beside Python, by the line. */
+const insteadOfIPython: readonly (readonly [RegExp, string])[] = [
   [/^\s*%%?time/, 'console.time() and console.timeEnd() measure time.'],
   [/^\s*[%!]\s*(pip|conda|npm|yarn)\b/, 'Install packages in a terminal: npm install NAME.'],
   [
@@ -67,8 +67,10 @@ const insteadOf: readonly (readonly [RegExp, string])[] = [
     /^\s*\?+\s*[\w.]+\s*$|^\s*[\w.]+\s*\?+\s*$/,
     'Shift-Tab shows the type and documentation of the name at the cursor.',
   ],
-  [/\binput\(/, 'prompt(text) asks a question.'],
-  [/^\s*print\(/, 'console.log(value) prints; a cell shows the value of its last line.'],
+];
+
+/** What to write instead of Python that is no TypeScript, by the line. */
+const insteadOfSyntax: typeof insteadOfIPython = [
   [
     /^\s*(from\s+[\w.]+\s+import\b|import\s+[\w.]+(\s+as\b|\s*$))/,
     "import * as st from 'stability-training' imports a package, import { tf } from … some of its names.",
@@ -77,15 +79,41 @@ const insteadOf: readonly (readonly [RegExp, string])[] = [
     /^\s*(def|elif)\b|^\s*(if|for|while|else|class|try|with)\b.*:\s*$/,
     'Blocks stand in braces: function f(x) { … }, for (const x of list) { … }, if (x > 0) { … }.',
   ],
-  [/\b(True|False|None)\b/, 'Write true, false, and undefined or null.'],
-  [/\blen\(/, 'A list has its length: list.length.'],
-  [/^\s*[A-Za-z_]\w*\s*=[^=>]/, 'Declare a variable first: const a = 5; or let a = 5; if it changes.'],
 ];
+
+/** What to write instead of names that Python has. */
+const insteadOfNames: Readonly<Record<string, string | undefined>> = {
+  True: 'Write true.',
+  False: 'Write false.',
+  None: 'Write undefined or null.',
+  len: 'A list has its length: list.length.',
+  input: 'prompt(text) asks a question.',
+  print: 'console.log(value) prints; a cell shows the value of its last line.',
+};
 
 /** "Cannot find name" and "Cannot find namespace". */
 const unknownName = new Set([2304, 2503]);
 /** What follows from an unknown name: types that cannot be inferred. */
 const consequences = new Set([7006, 7031, 18046]);
+/** The library of TypeScript knows the browser's `print()`: "Expected 0 arguments". */
+const tooManyArguments = 2554;
+
+const nameIn = ({ text }: Diagnostic) => /'(.*?)'/.exec(text)?.[1] ?? '';
+
+/** Says what to do about the first problem of a cell, which is in this line; `unknown` are all names that nothing declares. */
+function cureOf(first: Diagnostic, line: string, unknown: readonly Diagnostic[]): string | undefined {
+  const lines = first.code < 2000 ? [...insteadOfIPython, ...insteadOfSyntax] : insteadOfIPython;
+  const ofLine = lines.find(([pattern]) => pattern.test(line))?.[1];
+  if (ofLine !== undefined) return ofLine;
+  if (first.code === tooManyArguments && /^\s*print\(/.test(line)) return insteadOfNames.print;
+  if (!unknownName.has(first.code)) return undefined;
+  const name = nameIn(first);
+  if (Object.hasOwn(insteadOfNames, name)) return insteadOfNames[name];
+  const isAssigned = line.trimStart().startsWith(name) && /^\s*[\w$]+\s*=[^=>]/.test(line);
+  if (isAssigned) return `Declare a variable first: const ${name} = …; or let ${name} = …; if it changes.`;
+  const names = new Intl.ListFormat('en').format(new Set(unknown.map(nameIn)));
+  return `If a cell above declares ${names}, run it first: Run › Run All Above Selected Cell.`;
+}
 
 const mostDiagnostics = 10;
 
@@ -109,11 +137,7 @@ export function failureOfDiagnostics(
   if (more > 0) blocks.push(`and ${more} more`);
   const refused = placed.find(({ file }) => file === undefined);
   const line = refused && source.split('\n')[refused.line - 1];
-  const names = [...new Set(unknown.map(({ text }) => /'(.*?)'/.exec(text)?.[1]))];
-  const above =
-    names.length > 0 &&
-    `If a cell above declares ${new Intl.ListFormat('en').format(names.map(String))}, run it first: Run › Run All Above Selected Cell.`;
-  const cure = insteadOf.find(([pattern]) => pattern.test(line ?? ''))?.[1] ?? above;
+  const cure = refused && cureOf(refused, line ?? '', unknown);
   if (cure) blocks.push(`What to do: ${cure}`);
   return { ename, evalue, traceback: blocks.join('\n\n').split('\n') };
 }

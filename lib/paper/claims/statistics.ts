@@ -191,7 +191,7 @@ export function estimate(
   }
   const ofImages = imageVariance(rows, images, seeds.length);
   return {
-    value: sum(rows.map(({ row, weight }) => weight * accuracyOf(row))) / seeds.length,
+    value: sum(rows.map(({ row, weight }) => (weight / seeds.length) * accuracyOf(row))),
     seeds,
     images,
     variance: { images: ofImages, seeds: ofSeeds },
@@ -313,6 +313,7 @@ export function wouldDecide(estimate: Estimate, distance: number, among: number)
   const { variance, seeds, images } = estimate;
   if (!Number.isFinite(variance.seeds)) return { wouldDecide: 'at least a second seed of some settings' };
   const wanted = (Math.abs(distance) / jStat.studentt.inv(1 - LEVEL / among, 1e6)) ** 2;
+  if (wanted < 1e-7) return undefined;
   const perSeed = variance.seeds * seeds.length;
   // One seed does not tell how much of the images' variance further seeds would take away, too.
   const lasting = seeds.length > 1 ? variance.images : 0;
@@ -320,7 +321,6 @@ export function wouldDecide(estimate: Estimate, distance: number, among: number)
     const enough = rounded(Math.max(seeds.length + 1, perSeed / (wanted - lasting)));
     return { wouldDecide: seedsText(enough, seeds.length > 1 ? 'about' : 'at least'), seedsWanted: enough };
   }
-  if (wanted < 1e-7) return undefined;
   const enough = rounded((2 * perSeed) / wanted);
   const pictures = 1000 * rounded((2 * variance.images * images) / wanted / 1000);
   const shown = `about ${pictures.toLocaleString('en')} test images and ${enough} seeds`;

@@ -64,13 +64,13 @@ export function rayEngine(options: RayOptions = {}): Engine {
     command = workCommand,
   } = options;
   const cluster = { address, gpusPerRun, cpusPerRun, command };
+  const dashboard = new RayDashboard(address);
   return {
     async *run(jobs, { store, signal }) {
       signal?.throwIfAborted();
       refuseUnloaded(jobs);
-      const sweep = new RaySweep(jobs, resolve(store), cluster);
+      const sweep = new RaySweep(jobs, resolve(store), { ...cluster, dashboard });
       await sweep.refuseImpossible();
-      const { dashboard } = sweep;
       try {
         for (let silent = 0; sweep.isGoing; await wait(POLL_MS, undefined, { signal })) {
           let known: ReadonlyMap<string, RayJob>;
@@ -96,7 +96,6 @@ export function rayEngine(options: RayOptions = {}): Engine {
 
 /** The jobs of a sweep and their submissions to a cluster. */
 class RaySweep {
-  readonly dashboard: RayDashboard;
   readonly #tasks: Set<Task>;
   readonly #planned: ReadonlySet<string>;
   readonly #outcome = new Map<string, 'done' | 'failed'>();
@@ -106,9 +105,8 @@ class RaySweep {
   constructor(
     jobs: readonly Job[],
     private readonly store: string,
-    private readonly cluster: Required<RayOptions>,
+    private readonly cluster: Required<RayOptions> & { readonly dashboard: RayDashboard },
   ) {
-    this.dashboard = new RayDashboard(cluster.address);
     this.#tasks = new Set(jobs.map((job): Task => ({ job, retries: RETRIES, told: false, refusals: 0 })));
     this.#planned = new Set(jobs.map(({ id }) => id));
   }
@@ -119,7 +117,7 @@ class RaySweep {
 
   async refuseImpossible(): Promise<void> {
     const { address, cpusPerRun, gpusPerRun } = this.cluster;
-    const nodes = await this.dashboard.nodes();
+    const nodes = await this.cluster.dashboard.nodes();
     if (nodes.some(({ CPU = 0, GPU = 0 }) => CPU >= cpusPerRun && GPU >= gpusPerRun)) return;
     const wanted = `${cpusPerRun} CPUs and ${gpusPerRun} GPUs for a run`;
     throw new ArgumentError(`None of the ${nodes.length} nodes at ${address} has ${wanted}.`, {
@@ -181,11 +179,11 @@ class RaySweep {
   async stop(): Promise<void> {
     const ids = [...this.#live];
     const limits = { timeoutMs: 5000 };
-    const asked = await Promise.allSettled(ids.map((id) => this.dashboard.stop(id, limits)));
+    const asked = await Promise.allSettled(ids.map((id) => this.cluster.dashboard.stop(id, limits)));
     if (asked.every(({ status }) => status === 'rejected')) return;
     const until = performance.now() + 1000 * STOP_SECONDS;
     while (performance.now() < until) {
-      const known = await this.dashboard.jobs(limits).catch(() => new Map<string, RayJob>());
+      const known = await this.cluster.dashboard.jobs(limits).catch(() => new Map<string, RayJob>());
       const going = ids.map((id) => known.get(id)).filter((seen) => seen && !hasEnded(seen));
       if (going.length === 0) return;
       await wait(POLL_MS);
@@ -204,7 +202,7 @@ class RaySweep {
       ...processEnvironment(Math.max(1, Math.floor(cpusPerRun))),
       RAY_JOB_STOP_WAIT_TIME_S: String(STOP_SECONDS),
     };
-    return this.dashboard.submit({
+    return this.cluster.dashboard.submit({
       submission_id: id,
       entrypoint: command(job, this.store).map(quoted).join(' '),
       entrypoint_num_cpus: cpusPerRun,
@@ -219,7 +217,7 @@ class RaySweep {
     const reason = seen
       ? (seen.message ?? seen.status).split('\n')[0]
       : 'The cluster does not know it any more.';
-    const log = await this.dashboard.log(id).catch(() => '');
+    const log = await this.cluster.dashboard.log(id).catch(() => '');
     return [reason, ...log.trimEnd().split('\n').slice(-LOG_LINES)].join('\n').trimEnd();
   }
 }
