@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { inspect } from 'node:util';
 import sharp from 'sharp';
 import { batches } from '../lib/data/batches';
 import { openCifar10 } from '../lib/data/build/cifar10';
