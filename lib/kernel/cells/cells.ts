@@ -158,8 +158,11 @@ export class Cells {
       const isShown = value === undefined || isDisplaying(value) || this.#places.has(value);
       if (isShown) return {};
       const data = encodeBundle(await toMimeBundle(value));
-      const isOpen = data['text/plain'] === 'Promise { <pending> }';
-      return { data: isOpen ? { 'text/plain': `${data['text/plain']} (await it to get its value)` } : data };
+      if (data['text/plain'] === 'Promise { <pending> }') {
+        const text = 'This is a promise that is still pending: await it to get its value.\n';
+        this.tell({ kind: 'stream', name: 'stderr', text, origin: code.cell.request.origin });
+      }
+      return { data };
     }
     if (outcome.kind === 'diagnostics') return { failure: failureOfDiagnostics(code, outcome.diagnostics) };
     // The interrupt's message may still be queued behind the code that has just ended.
