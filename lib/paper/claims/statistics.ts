@@ -214,7 +214,7 @@ function imageVariance(
   images: number,
   seeds: number,
 ): number {
-  const sums = Array.from({ length: seeds }, () => new Float64Array(images));
+  const sums = Array.from({ length: seeds }, () => new Array<number>(images).fill(0));
   for (const { row, weight, seed } of rows) {
     const answers = answersOf(row);
     if (answers === undefined) {
@@ -228,12 +228,8 @@ function imageVariance(
   const centre = mean(means);
   const ofMeans = sum(means.map((one) => (one - centre) ** 2)) / (images - 1) / images;
   if (seeds === 1) return ofMeans;
-  let squares = 0;
-  for (const one of sums) {
-    const own = mean(one) - centre;
-    for (let image = 0; image < images; image++) squares += (one[image] - means[image] - own) ** 2;
-  }
-  return Math.max(0, ofMeans - squares / (seeds - 1) / (images - 1) / seeds / images);
+  const { squares, freedom } = twoWayResiduals(sums); // a row a seed, a column an image
+  return Math.max(0, ofMeans - squares / freedom / seeds / images);
 }
 
 /** The range in which a sum is claimed to lie; an end may be infinite. */
