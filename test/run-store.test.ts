@@ -557,3 +557,12 @@ describe('a full disk', () => {
     });
   });
 });
+
+it('says why a file cannot be written below a file', () => {
+  const file = join(newFolder(), 'a.svg');
+  writeWhole(file, 'x');
+  assert.throws(() => writeWhole(join(file, 'b.svg'), 'x'), {
+    name: 'DataError',
+    message: /cannot be used: one of its folders is a file/,
+  });
+});

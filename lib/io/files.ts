@@ -112,17 +112,18 @@ export function writeWhole(
   previous?: string,
 ): void {
   const aside = `${file}.${randomUUID().slice(0, 8)}${ASIDE}`;
-  try {
-    withFile(aside, 'wx', (descriptor) => {
-      for (const piece of Array.isArray(content) ? content : [content]) writeFileSync(descriptor, piece);
-      fsyncSync(descriptor);
-    });
-    if (previous !== undefined && existsSync(file)) renameSync(file, previous);
-    renameSync(aside, file);
-  } catch (error) {
-    rmSync(aside, { force: true });
-    throw fileError(error, file);
-  }
+  naming(file, () => {
+    try {
+      withFile(aside, 'wx', (descriptor) => {
+        for (const piece of Array.isArray(content) ? content : [content]) writeFileSync(descriptor, piece);
+        fsyncSync(descriptor);
+      });
+      if (previous !== undefined && existsSync(file)) renameSync(file, previous);
+      renameSync(aside, file);
+    } finally {
+      if (existsSync(aside)) rmSync(aside);
+    }
+  });
 }
 
 /** Appends a line of JSON; a last line that was cut short is ended first. @throws DataError if the disk is full */
