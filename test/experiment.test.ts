@@ -32,7 +32,14 @@ import { accuracyGain, type EvaluationRow } from 'stability-training/evaluation'
 import { fromFunctions, type ResNet18 } from 'stability-training/model';
 import { experimentCurves, experimentGains } from 'stability-training/paper';
 import { experimentFigure } from 'stability-training/plots';
-import { loadPlugin, type NetworkMaker, presetNamed, registerNetwork, runId } from 'stability-training/runs';
+import {
+  loadPlugin,
+  type NetworkMaker,
+  presetNamed,
+  registerNetwork,
+  runId,
+  runTitle,
+} from 'stability-training/runs';
 import { planJobs } from 'stability-training/sweep';
 import {
   dropout,
@@ -130,7 +137,10 @@ describe('a custom experiment', () => {
     const svg = await experimentFigure(laboratory, 'lost-contrast').toSvg();
     for (const word of ['Lost contrast', 'squared distance (w=0.9), 2 seeds', 'chance: 33.3'])
       assert.ok(svg.includes(word), word);
-    assert.throws(() => experimentCurves(laboratory, 'rotation+lost-contrast'), st.ArgumentError);
+    assert.throws(() => experimentCurves(laboratory, 'rotation+lost-contrast'), {
+      name: 'ArgumentError',
+      cure: /: (?!.*\+).*lost-contrast/,
+    });
   });
 
   it('gives the same bits in processes that are killed', async () => {
@@ -859,6 +869,41 @@ describe('the id of a run', () => {
     assert.deepEqual(
       ids.map((id) => ids.indexOf(id)),
       [0, 0, 2, 3, 3],
+    );
+  });
+
+  it('covers a loss that takes larger batches alone, and warns of one that cannot be tried by itself', (context) => {
+    const { mock: warned } = context.mock.method(console, 'warn', () => {});
+    const outside: { factor: number; layer?: Tensor4D } = { factor: 1 };
+    const hardest = () =>
+      registerMethod({
+        name: 'hardest',
+        loss: ({ f, reference }) =>
+          st.tf
+            .topk(f(reference).mean([1]), 8)
+            .values.mean<Scalar>()
+            .mul(outside.factor),
+      });
+    const features = () =>
+      registerMethod({
+        name: 'features',
+        loss: () => (outside.layer as Tensor4D).mean<Scalar>().mul(outside.factor),
+      });
+    const [earlier, blind] = [hardest(), features()];
+    outside.factor = 2;
+    const distortion = { name: 'rotation', strength: 30 };
+    assert.notEqual(hardest().definition, earlier.definition);
+    assert.equal(
+      runTitle({ method: earlier, distortion }),
+      `hardest ${earlier.definition.slice(0, 8)} (ρ=30°)`,
+    );
+    assert.equal(runTitle({ method: hardest(), distortion }), 'hardest (ρ=30°)');
+    assert.equal(features().definition, blind.definition);
+    const told = warned.calls.map((call) => call.arguments[0]);
+    assert.equal(told.length, 2);
+    assert.match(
+      told[0],
+      /^The method "features" could not be tried by itself \(.*undefined.*\), so its runs are known by its text alone\.\n→ After a change of .*, give it another name\.$/,
     );
   });
 

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
+import { definitionOf, registerDistortion } from '../lib/distortions';
 import type { EvaluationRow } from '../lib/evaluation/evaluate';
 import { ResNet18 } from '../lib/model/resnet';
 import { type MimeBundle, toMimeBundle } from '../lib/notebook/mime';
@@ -149,6 +150,22 @@ describe('the frame of the evaluations', () => {
     assert.deepEqual([...new Set(frame.column('accuracy').values.flat())], [0.5]);
     const one = frame.query(frame.column('distortion').values.map((name) => name === 'rotation'));
     assert.equal(one.shape[0], rows.filter(({ distortion }) => distortion === 'rotation').length);
+  });
+
+  it('tells the counts of a changed distortion from those of the distortion that now has its name', () => {
+    registerDistortion({
+      name: 'dim',
+      testGrid: [0, 1],
+      apply: ({ crops, strengths }) => crops.mul(strengths.mul(-0.5).add(1).reshape([-1, 1, 1, 1])),
+    });
+    const [[id, { record, rows }]] = results;
+    const counts = [definitionOf('dim'), '0123456789abcdef'].map((of) => ({
+      ...rows[0],
+      distortion: 'dim',
+      definition: of,
+    }));
+    const frame = evaluationsFrame(new Map([[id, { record, rows: counts }]]));
+    assert.deepEqual(frame.column('distortion').values, ['dim', 'dim 01234567']);
   });
 
   it('of an empty store is empty, but has its columns', async () => {

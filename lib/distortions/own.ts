@@ -2,7 +2,7 @@
 import { sourceSideOf } from '../data/geometry';
 import { ArgumentError } from '../io/errors';
 import { checkOptions, shown } from '../io/options';
-import { Registry } from '../io/registry';
+import { labelOf, Registry } from '../io/registry';
 import { type Tensor, type Tensor2D, type Tensor4D, tf } from '../tensorflow';
 import { Beginnings, firstTaken, graphHash, hashWithValues } from '../tensorflow/graph-hash';
 import { builtIn, PGD } from './built-in';
@@ -184,6 +184,10 @@ function tried(count: number, strength: number, { title, apply }: Part) {
     return undefined; // `apply` may accept another side only
   }
 }
+
+/** Names the distortion of a specification or count; an earlier one that had its name by name and definition. */
+export const distortionLabel = (name: string, definition: string | undefined) =>
+  labelOf(name, definition, definitionOf(name));
 
 /** Joins the definitions of the custom distortions in a name, which may be a composition's; undefined if all are built in. */
 export function definitionOf(name: string): string | undefined {

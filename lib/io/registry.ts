@@ -1,5 +1,5 @@
 /** Names what users define (distortions, methods, networks), since a specification is JSON and cannot hold functions. */
-import { ArgumentError } from './errors';
+import { ArgumentError, failureText } from './errors';
 import { shortHash } from './hash';
 
 /** Counts what users have registered in this process, including the presets of experiments. */
@@ -12,7 +12,7 @@ export class Registry<T extends { readonly name: string }> {
   /**
    * @param what The noun for such a thing in messages, such as `distortion`.
    * @param options.taken Whether a name already stands for something else.
-   * @param options.computed Hashes what a thing computes, which its text shows only in part. If it throws, the text alone counts.
+   * @param options.computed Hashes what a thing computes, which its text shows only in part. If it throws, the text alone counts, and a warning says so.
    */
   constructor(
     readonly what: string,
@@ -25,7 +25,7 @@ export class Registry<T extends { readonly name: string }> {
   /** Registers a thing. @throws ArgumentError for a name that is taken, or unfit for a list or sum of names */
   add(thing: T): void {
     const { name } = thing;
-    const { taken, computed } = this.options;
+    const { taken } = this.options;
     if (typeof name !== 'string' || !/^(?!none$)[^\s+,/\\][^+,/\\\n]*$/.test(name) || taken?.(name)) {
       throw new ArgumentError(`A ${this.what} of your own cannot be called ${JSON.stringify(name)}.`, {
         cure: taken?.(name)
@@ -34,7 +34,7 @@ export class Registry<T extends { readonly name: string }> {
       });
     }
     registered.count += 1;
-    this.#known.set(name, { thing, definition: definitionOf(thing, computed) });
+    this.#known.set(name, { thing, definition: this.#definitionOf(thing) });
   }
 
   get(name: string): T | undefined {
@@ -61,6 +61,27 @@ export class Registry<T extends { readonly name: string }> {
   names(): readonly string[] {
     return [...this.#known.keys()];
   }
+
+  /** Hashes all properties of a thing, functions as text without white space, and what the thing computes. */
+  #definitionOf(thing: T): string {
+    const text = JSON.stringify(thing, (_key, value) =>
+      typeof value === 'function' ? String(value).replace(/\s+/g, '') : value,
+    );
+    let graph = '';
+    try {
+      graph = this.options.computed?.(thing) ?? '';
+    } catch (error) {
+      console.warn(
+        `The ${this.what} "${thing.name}" could not be tried by itself (${failureText(error)}), so its runs are known by its text alone.\n→ After a change of something that it takes from elsewhere, such as a constant, give it another name.`,
+      );
+    }
+    return shortHash(text + graph);
+  }
+}
+
+/** Names a thing by its name; if another one has that name here by now, the beginning of its definition tells them apart. */
+export function labelOf(name: string, definition: string | undefined, current = definition): string {
+  return definition === undefined || definition === current ? name : `${name} ${definition.slice(0, 8)}`;
 }
 
 /** Makes the error for a user-defined thing that differs from the one that a run was planned with. */
@@ -68,18 +89,4 @@ export function changedError(what: string, name: string): ArgumentError {
   return new ArgumentError(`The ${what} "${name}" is not the one that the run was planned with.`, {
     cure: `Give the changed ${what} another name, or plan the run anew.`,
   });
-}
-
-/** Hashes all properties of a thing, functions as text without white space, and what the thing computes. */
-function definitionOf<T extends object>(thing: T, computed: (thing: T) => string = () => ''): string {
-  const text = JSON.stringify(thing, (_key, value) =>
-    typeof value === 'function' ? String(value).replace(/\s+/g, '') : value,
-  );
-  let graph = '';
-  try {
-    graph = computed(thing);
-  } catch {
-    // Training reports what is wrong with the thing.
-  }
-  return shortHash(text + graph);
 }

@@ -30,10 +30,11 @@ export function experimentCurves(laboratory: Laboratory, test: string): readonly
 
 /** As {@link experimentCurves}, with the title that each label begins with. */
 function curvesIn({ preset, results }: Shown, test: string) {
-  const found = preset.own?.tests.find(({ distortion }) => distortion === test);
-  if (preset.own === undefined || found === undefined || found.strengths.some(Array.isArray)) {
+  const tests = preset.own?.tests.filter(({ strengths }) => !strengths.some(Array.isArray));
+  const found = tests?.find(({ distortion }) => distortion === test);
+  if (tests === undefined || found === undefined) {
     throw new ArgumentError(`There are no curves of ${preset.name} under "${test}".`, {
-      cure: `Name a test of the experiment whose strength is a single number: ${preset.own?.tests.map(({ distortion }) => distortion).join(', ') ?? `${preset.name} is a preset`}.`,
+      cure: `Name a test of the experiment whose strength is a single number: ${tests?.map(({ distortion }) => distortion).join(', ') ?? `${preset.name} is a preset`}.`,
     });
   }
   const strengths = found.strengths as readonly (number | null)[];

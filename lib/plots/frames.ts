@@ -9,6 +9,7 @@
  */
 import type { DataFrame, NDframe } from 'danfojs-node';
 import type { Strength } from '../distortions';
+import { distortionLabel } from '../distortions/own';
 import { ArgumentError, UserError } from '../io/errors';
 import { checkList, hint } from '../io/options';
 import { type MimeBundle, mimeBundle } from '../notebook/mime';
@@ -122,6 +123,7 @@ const networkText = (network: NetworkForm) =>
 
 /**
  * Lists the finished runs in the order in which they ended, a row for each: what was trained, how, and with what result.
+ * A method or distortion of your own that has changed since has the beginning of its old definition after its name.
  *
  * Columns: the id of the `run` and its `title` as in the paper's legends; `method`; training `distortion`, `strength` and
  * `second strength` in the paper's units; `alpha` of ST and JSD, `p` of DA, `mu` of AT; `seed`; `data set` and the `digest`
@@ -142,7 +144,8 @@ export function runsTable(results: Results): ResultsTable {
     run: ({ id }) => id,
     title: ({ spec }) => runTitle(spec),
     method: ({ spec }) => methodName(spec.method),
-    distortion: ({ spec }) => spec.distortion?.name,
+    distortion: ({ spec: { distortion } }) =>
+      distortion && distortionLabel(distortion.name, distortion.definition),
     strength: ({ spec }) => part(spec.distortion?.strength, 0),
     'second strength': ({ spec }) => part(spec.distortion?.strength, 1),
     alpha: ({ spec: { method } }) => ('alpha' in method ? method.alpha : null),
@@ -188,7 +191,7 @@ export function evaluationsTable(results: Results): ResultsTable {
     'data set': ({ spec }) => spec.dataset.name,
     digest: ({ spec }) => spec.dataset.digest,
     network: ({ spec }) => networkText(spec.network),
-    distortion: ({ distortion }) => distortion,
+    distortion: ({ distortion, definition }) => distortionLabel(distortion, definition),
     strength: ({ strength }) => part(strength, 0),
     'second strength': ({ strength }) => part(strength, 1),
     seed: ({ spec }) => spec.seed,

@@ -22,6 +22,7 @@ import {
   type OwnMethod,
   ownLoss,
   ownMethod,
+  ownMethodLabel,
   type RegisteredMethod,
   unknownMethod,
 } from './own-methods';
@@ -83,9 +84,9 @@ function lossGraph(method: Method | OwnMethod, network: Network, cropSide: numbe
   }
 }
 
-/** Name of a method: the paper's, or that of a user-defined one. */
+/** Names a method as the paper does; a user-defined one by its name, an earlier one that had its name by name and definition. */
 export function methodName(method: Method): string {
-  return method.kind === 'own' ? method.name : method.kind;
+  return method.kind === 'own' ? ownMethodLabel(method) : method.kind;
 }
 
 /** Eq. 7's μ in the paper's experiments. */

@@ -1,7 +1,7 @@
 /** User-defined methods: a loss with a name. */
 import { ArgumentError } from '../io/errors';
 import { checkOptions, hint } from '../io/options';
-import { Registry } from '../io/registry';
+import { labelOf, Registry } from '../io/registry';
 import { type Scalar, type Tensor1D, type Tensor2D, type Tensor4D, tf } from '../tensorflow';
 import { ownCode } from '../tensorflow/graph';
 import { Beginnings, firstTaken, graphHash, hashWithValues } from '../tensorflow/graph-hash';
@@ -67,24 +67,25 @@ export function beginMethod(method: RegisteredMethod): void {
 const FEW = [10, 2, 3, 4, 5, 6, 7, 8, 9];
 const MANY = [...Array.from({ length: 90 }, (_, at) => at + 11), 200, 1000];
 
-/** Class counts and sides that a loss is tried with, since it may hold a constant for each class or pixel. */
+/** Numbers of classes and images, and sides, that a loss is tried with, since it may hold a constant for each of them. */
 const SHAPES = [
-  ...[...FEW, ...MANY].map((classes) => ({ side: 8, classes })),
-  ...[28, 32, 56, 64, 112, 128, 224].flatMap((side) => FEW.map((classes) => ({ side, classes }))),
+  ...[...FEW, ...MANY].map((classes) => ({ images: 2, side: 8, classes })),
+  ...[28, 32, 56, 64, 112, 128, 224].flatMap((side) => FEW.map((classes) => ({ images: 2, side, classes }))),
+  ...[4, 8, 32, 128].map((images) => ({ images, side: 8, classes: 10 })),
 ];
 
-/** Records what a loss computes from small pictures and ten classes, or from the first of the other shapes that it accepts. */
+/** Records what a loss computes from two small pictures and ten classes, or from the first of the other shapes that it accepts. */
 function graphOf(method: OwnMethod) {
-  return firstTaken(SHAPES, ({ side, classes }) =>
+  return firstTaken(SHAPES, ({ images: count, side, classes }) =>
     graphHash(
       ({ weight, ...images }) => {
         const f = (x: Tensor4D) => tf.matMul<Tensor2D>(x.mean<Tensor2D>([1, 2]), weight);
         return { loss: ownLoss(method, { ...images, again: () => images.distorted.mul(2), f }) };
       },
       () => ({
-        reference: tf.zeros([2, side, side, 3]) as Tensor4D,
-        distorted: tf.zeros([2, side, side, 3]) as Tensor4D,
-        labels: tf.zeros([2], 'int32') as Tensor1D,
+        reference: tf.zeros([count, side, side, 3]) as Tensor4D,
+        distorted: tf.zeros([count, side, side, 3]) as Tensor4D,
+        labels: tf.zeros([count], 'int32') as Tensor1D,
         weight: tf.zeros([3, classes]),
       }),
     ),
@@ -114,6 +115,10 @@ export function methodNamed(name: string): RegisteredMethod {
     cure: `The methods are ${known.join(', ')}; for one of your own, load its file first (--plugin, loadPlugin).`,
   });
 }
+
+/** Names a method of a specification; an earlier one that had its name by name and definition. */
+export const ownMethodLabel = ({ name, definition }: RegisteredMethod) =>
+  labelOf(name, definition, own.definition(name));
 
 /** Makes the error for an unknown method, which lists the known ones. */
 export function unknownMethod(name: unknown): ArgumentError {
