@@ -185,7 +185,7 @@ function tried(count: number, strength: number, { title, apply }: Part) {
   }
 }
 
-/** Names the distortion of a specification or count; an earlier one that had its name by name and definition. */
+/** Returns a distortion's name; adds the beginning of its definition if another distortion has that name by now. */
 export const distortionLabel = (name: string, definition: string | undefined) =>
   labelOf(name, definition, definitionOf(name));
 

@@ -12,7 +12,8 @@ export class Registry<T extends { readonly name: string }> {
   /**
    * @param what The noun for such a thing in messages, such as `distortion`.
    * @param options.taken Whether a name already stands for something else.
-   * @param options.computed Hashes what a thing computes, which its text shows only in part. If it throws, the text alone counts, and a warning says so.
+   * @param options.computed Hashes what a thing computes, which its text shows only in part. If it throws, the text alone
+   *   counts, and a warning says so.
    */
   constructor(
     readonly what: string,
@@ -62,7 +63,7 @@ export class Registry<T extends { readonly name: string }> {
     return [...this.#known.keys()];
   }
 
-  /** Hashes all properties of a thing, functions as text without white space, and what the thing computes. */
+  /** Hashes a thing's properties (of a function its text without white space) and what the thing computes. */
   #definitionOf(thing: T): string {
     const text = JSON.stringify(thing, (_key, value) =>
       typeof value === 'function' ? String(value).replace(/\s+/g, '') : value,
@@ -79,7 +80,7 @@ export class Registry<T extends { readonly name: string }> {
   }
 }
 
-/** Names a thing by its name; if another one has that name here by now, the beginning of its definition tells them apart. */
+/** Returns a thing's name; adds the beginning of its definition if that differs from `current`, the one registered now. */
 export function labelOf(name: string, definition: string | undefined, current = definition): string {
   return definition === undefined || definition === current ? name : `${name} ${definition.slice(0, 8)}`;
 }

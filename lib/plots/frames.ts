@@ -123,7 +123,7 @@ const networkText = (network: NetworkForm) =>
 
 /**
  * Lists the finished runs in the order in which they ended, a row for each: what was trained, how, and with what result.
- * A method or distortion of your own that has changed since has the beginning of its old definition after its name.
+ * If a method or distortion of yours has changed since, its name ends with the beginning of its old definition.
  *
  * Columns: the id of the `run` and its `title` as in the paper's legends; `method`; training `distortion`, `strength` and
  * `second strength` in the paper's units; `alpha` of ST and JSD, `p` of DA, `mu` of AT; `seed`; `data set` and the `digest`

@@ -84,7 +84,7 @@ function lossGraph(method: Method | OwnMethod, network: Network, cropSide: numbe
   }
 }
 
-/** Names a method as the paper does; a user-defined one by its name, an earlier one that had its name by name and definition. */
+/** Names a method as the paper does, a user-defined one as {@link ownMethodLabel} does. */
 export function methodName(method: Method): string {
   return method.kind === 'own' ? ownMethodLabel(method) : method.kind;
 }

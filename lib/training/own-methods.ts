@@ -67,14 +67,14 @@ export function beginMethod(method: RegisteredMethod): void {
 const FEW = [10, 2, 3, 4, 5, 6, 7, 8, 9];
 const MANY = [...Array.from({ length: 90 }, (_, at) => at + 11), 200, 1000];
 
-/** Numbers of classes and images, and sides, that a loss is tried with, since it may hold a constant for each of them. */
+/** Shapes to try a loss with: it may accept one number of classes, side of pictures or size of batch alone. */
 const SHAPES = [
   ...[...FEW, ...MANY].map((classes) => ({ images: 2, side: 8, classes })),
   ...[28, 32, 56, 64, 112, 128, 224].flatMap((side) => FEW.map((classes) => ({ images: 2, side, classes }))),
   ...[4, 8, 32, 128].map((images) => ({ images, side: 8, classes: 10 })),
 ];
 
-/** Records what a loss computes from two small pictures and ten classes, or from the first of the other shapes that it accepts. */
+/** Records the graph of a loss at the first of {@link SHAPES} that it accepts. */
 function graphOf(method: OwnMethod) {
   return firstTaken(SHAPES, ({ images: count, side, classes }) =>
     graphHash(
@@ -116,7 +116,7 @@ export function methodNamed(name: string): RegisteredMethod {
   });
 }
 
-/** Names a method of a specification; an earlier one that had its name by name and definition. */
+/** Returns a method's name; adds the beginning of its definition if another method has that name by now. */
 export const ownMethodLabel = ({ name, definition }: RegisteredMethod) =>
   labelOf(name, definition, own.definition(name));
 
