@@ -28,8 +28,9 @@ import { square as makeSquare } from '../lib/data/build/square-worker';
 import { buildTifs, openTifs } from '../lib/data/build/tifs';
 import { TIFS_CLASSES } from '../lib/data/build/tifs-classes';
 import { readImages, type Split } from '../lib/data/dataset';
-import { openStore } from '../lib/data/store';
+import { openStore, SPLIT_NAMES } from '../lib/data/store';
 import { ArgumentError, DataError, UserError } from '../lib/io/errors';
+import { shortHash } from '../lib/io/hash';
 import { lockFolder } from '../lib/io/lock';
 import { inProject } from '../lib/io/project';
 
@@ -824,7 +825,7 @@ describe('a custom folder', () => {
   async function tree(root: string, counts: Readonly<Record<string, number>>): Promise<string> {
     for (const [index, [name, count]] of Object.entries(counts).entries()) {
       for (let picture = 0; picture < count; picture++) {
-        const background = { r: 40 * index, g: 20 * picture, b: 100 };
+        const background = { r: 40 * index, g: (20 * picture) % 256, b: 100 };
         const image = sharp({ create: { width: 40, height: 36, channels: 3, background } });
         write(join(root, name, `${picture}.png`), await image.png().toBuffer());
       }
@@ -985,6 +986,23 @@ describe('a custom folder', () => {
       buildFolder({ from: join(folder, 'nowhere'), out: newPlace() }),
       /nowhere: cannot be read: missing/,
     );
+  });
+
+  test('keeps nearly all pictures in their splits when some are added', async () => {
+    const splitsOf = async (from: string) => {
+      const built = openFolder(await buildFolder({ from, out: newPlace(), side: 28 }));
+      return new Map(
+        SPLIT_NAMES.flatMap((name) => {
+          const { positions, store } = built[name];
+          return Array.from(positions, (at) => [shortHash(store.read([at])), name] as const);
+        }),
+      );
+    };
+    const before = await splitsOf(await tree(join(folder, 'growing'), { a: 40, b: 12 }));
+    assert.equal(before.size, 52, 'no two pictures are the same');
+    const after = await splitsOf(await tree(join(folder, 'growing'), { a: 50, b: 12, c: 5 }));
+    const moved = [...before].filter(([picture, split]) => after.get(picture) !== split);
+    assert.ok(moved.length <= 3, `${moved.length} of 52 pictures moved`);
   });
 
   test('keeps the splits that its folders give', async () => {

@@ -1,8 +1,8 @@
 import { basename, relative, resolve } from 'node:path';
 import { ArgumentError } from '../../io/errors';
+import { sha256Of } from '../../io/hash';
 import { checkOptions, checkWhole, shown } from '../../io/options';
 import { type ImageDataset, openDataset } from '../dataset';
-import { permutation } from '../random';
 import { SPLIT_NAMES, type SplitName } from '../store';
 import type { BuildOptions, Plan, PlannedImage, SourceImage } from './build';
 import { pack, STORE } from './pack';
@@ -87,7 +87,7 @@ function planOf(tree: Tree, options: FolderOptions): Plan {
   const lost: string[] = [];
   const images: PlannedImage[] = [];
   for (const [className, found] of classes) {
-    const inSplits = withSplits(found, className, said, options);
+    const inSplits = withSplits(found, said, options);
     const counts = SPLIT_NAMES.map((each) => inSplits.filter(({ split }) => split === each).length);
     if (counts.every((count) => count > 0)) {
       const label = classNames.push(className) - 1;
@@ -110,22 +110,20 @@ function planOf(tree: Tree, options: FolderOptions): Plan {
 /** Default share of each class's images for validation and for testing. */
 const SHARE = 0.1;
 
-/** Draws the splits that are not given from the images of a class. */
-function withSplits(
-  images: readonly ClassImage[],
-  className: string,
-  said: Tree['said'],
-  { validation = SHARE, test = SHARE, seed = 0 }: FolderOptions,
-) {
+/** Draws the splits that are not given from the images of a class: by their names, so that new images hardly move the others. */
+function withSplits(images: readonly ClassImage[], said: Tree['said'], options: FolderOptions) {
+  const { validation = SHARE, test = SHARE, seed = 0 } = options;
   const given = images.filter(({ split = 'train' }) => split !== 'train');
   const others = images.filter(({ split = 'train' }) => split === 'train');
   const countOf = (split: SplitName, share: number) =>
     said.has(split) ? 0 : Math.max(1, Math.round(others.length * share));
   const forTest = countOf('test', test);
   const forLearning = others.length - countOf('validation', validation);
-  const sorted = Array.from(permutation(others.length, [seed, className]), (index, rank) => {
+  const hashes = new Map(others.map((image) => [image, sha256Of(JSON.stringify([seed, image.path]))]));
+  const drawn = others.toSorted((a, b) => ((hashes.get(a) as string) < (hashes.get(b) as string) ? -1 : 1));
+  const sorted = drawn.map((image, rank) => {
     const split: SplitName = rank < forTest ? 'test' : rank < forLearning ? 'train' : 'validation';
-    return { ...others[index], split };
+    return { ...image, split };
   });
   return [...sorted, ...(given as (SourceImage & { readonly split: SplitName })[])];
 }
