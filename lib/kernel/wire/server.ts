@@ -274,18 +274,23 @@ class Server {
     this.session.removeAllListeners('message');
     setTimeout(() => inMainThread('Runtime.evaluate', { expression: `process.exit(${code})` }), endMs);
     setTimeout(() => process.kill(process.pid, 'SIGKILL'), killMs);
-    this.#close();
-    this.#tell({ kind: 'shut down', code });
+    this.#close(() => this.#tell({ kind: 'shut down', code }));
   }
 
-  /** Sends everything that is still queued, then tells the main thread that the process may exit. */
-  #close(): void {
+  /**
+   * Sends everything that is still queued, then tells the main thread that the process may exit: not before the loops over
+   * the sockets have ended, since ZeroMQ aborts the process if this thread is terminated during one of its calls.
+   */
+  #close(then?: () => void): void {
     this.#debugger.end();
     for (const drain of this.#drains) drain();
     this.#publisher.flush();
     for (const socket of Object.values(this.#sockets)) socket.close();
-    Atomics.store(this.data.presses, 2, 1);
-    Atomics.notify(this.data.presses, 2);
+    setImmediate(() => {
+      Atomics.store(this.data.presses, 2, 1);
+      Atomics.notify(this.data.presses, 2);
+      then?.();
+    });
   }
 }
 
