@@ -9,8 +9,8 @@ import { root } from './paths.mjs';
  * @typedef {{readonly problem: string, readonly cure: string}} Problem
  */
 
-/** The Python versions that TensorFlow 2.21 has wheels for. */
-const pythons = ['3.10', '3.11', '3.12', '3.13'];
+/** The Python versions that JupyterLab's pinned packages have wheels for. */
+const pythons = ['3.10', '3.11', '3.12', '3.13', '3.14'];
 
 /**
  * Looks for everything that the remaining steps need, so that all problems are reported at once, before any work.
@@ -86,7 +86,7 @@ function pythonProblem() {
     problem: found.length
       ? `${range} is needed, and the one here is ${found[0].version}.`
       : `Python was not found: ${range} is needed.`,
-    cure: 'Debian, Ubuntu: sudo apt-get install python3 python3-venv · Fedora: sudo dnf install python3.13 · macOS: brew install python@3.13',
+    cure: 'Debian, Ubuntu: sudo apt-get install python3 python3-venv · Fedora: sudo dnf install python3 · macOS: brew install python@3.14',
   };
 }
 

@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { run } from './command.mjs';
 import { inRoot, isCheckout, root } from './paths.mjs';
-import { ensureVenv, pip, pipInstall, python, sitePackages, venvIsWhole, venvStamp } from './venv.mjs';
+import { ensureVenv, pipInstall, python, tensorFlowFolder, venvIsWhole, venvStamp } from './venv.mjs';
 
 /**
  * The TensorFlow to install: for the CPU only, or with CUDA.
@@ -129,16 +129,10 @@ function tensorFlow(kind) {
       await ensureVenv(work);
       fs.rmSync(venvStamp('tensorflow'), { force: true });
       stamp(venvStamp('kind'), kind);
-      // Both wheels fill the folder `tensorflow`: remove the old one, with its CUDA libraries, before installing the other.
-      const site = sitePackages();
-      const earlier = fs
-        .readdirSync(site)
-        .filter((name) => /^(tensorflow|nvidia_).*\.dist-info$/.test(name))
-        .map((name) => name.split('-')[0]);
-      if (earlier.length > 0) await pip('removing TensorFlow', ['uninstall', '--yes', ...earlier], work);
-      fs.rmSync(path.join(site, 'tensorflow'), { recursive: true, force: true });
-      // Its Python side is not used here, and compiling that would take half of the time.
-      await pipInstall('installing TensorFlow', requirements, work, ['--no-compile']);
+      fs.rmSync(tensorFlowFolder, { recursive: true, force: true });
+      // Only the wheel's libraries and headers are used, so the wheel for one Python serves all, without what it needs there.
+      const options = ['--no-deps', '--no-compile', '--python-version', '3.13', '--target', tensorFlowFolder];
+      await pipInstall('installing TensorFlow', requirements, work, options);
       stamp(venvStamp('tensorflow'), fileFingerprint(requirements));
     },
   };
@@ -202,12 +196,12 @@ function nodeAddon(kind) {
  * @param {string} deps
  */
 function linkTensorFlow(deps) {
-  const tensorflow = path.join(sitePackages(), 'tensorflow');
+  const tensorflow = path.join(tensorFlowFolder, 'tensorflow');
   const ending = process.platform === 'darwin' ? '.2.dylib' : '.so.2';
   const libraries = ['libtensorflow_cc', 'libtensorflow_framework'].map((name) => name + ending);
   const links = {
     include: path.join(tensorflow, 'include'),
-    nvidia: path.join(sitePackages(), 'nvidia'),
+    nvidia: path.join(tensorFlowFolder, 'nvidia'),
     ...Object.fromEntries(libraries.map((name) => [path.join('lib', name), path.join(tensorflow, name)])),
   };
   fs.rmSync(deps, { recursive: true, force: true });

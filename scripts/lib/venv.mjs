@@ -12,6 +12,9 @@ const venv = path.join(made, '.venv');
 /** The project's own Python. */
 export const python = path.join(venv, 'bin', 'python');
 
+/** The folder of TensorFlow's wheel and of CUDA's, apart from the packages that this Python uses. */
+export const tensorFlowFolder = path.join(venv, 'tensorflow');
+
 /** The stamp of a step that lives in the venv; deleting the venv deletes it, too. */
 export const venvStamp = (/** @type {string} */ name) => path.join(venv, 'stamps', name);
 
@@ -35,13 +38,6 @@ export async function ensureVenv(work) {
   removeHalfInstalled();
 }
 
-/** @returns {string} the venv's `site-packages` */
-export function sitePackages() {
-  const lib = path.join(venv, 'lib');
-  const [version] = fs.readdirSync(lib).filter((name) => name.startsWith('python3.'));
-  return path.join(lib, version, 'site-packages');
-}
-
 /**
  * Installs what a requirements file pins: these versions, these hashes, wheels only, so that nothing is built.
  *
@@ -56,19 +52,10 @@ export async function pipInstall(what, requirements, work, options = []) {
   fs.rmSync(temporary, { recursive: true, force: true });
   fs.mkdirSync(temporary);
   const pinned = ['--require-hashes', '--only-binary', ':all:', '-r', requirements];
-  await pip(what, ['install', '--progress-bar', 'off', ...options, ...pinned], work, { TMPDIR: temporary });
+  const quiet = ['--no-input', '--disable-pip-version-check', '--progress-bar', 'off'];
+  const args = ['-m', 'pip', 'install', ...options, ...pinned, ...quiet];
+  await run(what, python, args, work, { env: { TMPDIR: temporary } });
   fs.rmSync(temporary, { recursive: true });
-}
-
-/**
- * @param {string} what the command in words
- * @param {readonly string[]} args
- * @param {Work} work
- * @param {Record<string, string>} [env]
- */
-export function pip(what, args, work, env) {
-  const quiet = ['--no-input', '--disable-pip-version-check'];
-  return run(what, python, ['-m', 'pip', ...args, ...quiet], work, { env });
 }
 
 /**
@@ -76,7 +63,9 @@ export function pip(what, args, work, env) {
  * lists INSTALLER) and old versions set aside (`~name`). pip would take the former for installed.
  */
 function removeHalfInstalled() {
-  const site = sitePackages();
+  const lib = path.join(venv, 'lib');
+  const [version] = fs.readdirSync(lib).filter((name) => name.startsWith('python3.'));
+  const site = path.join(lib, version, 'site-packages');
   for (const name of fs.readdirSync(site)) {
     const record = path.join(site, name, 'RECORD');
     const isHalf =

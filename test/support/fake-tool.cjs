@@ -67,19 +67,23 @@ function python() {
     write(path.join(venv, 'bin', 'pip'), `#!${path.join(venv, 'bin', 'python')}`);
     fs.mkdirSync(path.join(venv, 'lib', 'python3.12', 'site-packages'), { recursive: true });
   } else if (args[1] === 'pip') {
-    const site = path.join(root, '.venv', 'lib', 'python3.12', 'site-packages');
-    if (args[2] === 'uninstall')
-      return half(`pip uninstall ${args.filter((arg) => arg.startsWith('tensorflow'))}`);
     const name = /requirements-(\w+)\.txt/.exec(args.join(' '))?.[1] ?? '';
-    const wheel = name === 'jupyter' ? 'jupyterlab' : name === 'gpu' ? 'tensorflow' : 'tensorflow_cpu';
-    const record = path.join(site, `${wheel}-1.dist-info`, 'RECORD');
-    if (fs.existsSync(record)) throw new Error(`${wheel} is half there: pip would take it for installed`);
+    const target = args.includes('--target') ? args[args.indexOf('--target') + 1] : undefined;
+    if (target !== undefined) {
+      if (fs.existsSync(target)) throw new Error(`${target} is there: pip would not replace it`);
+      write(path.join(target, 'half'));
+      half(`pip install ${name}`);
+      write(path.join(target, 'tensorflow', library));
+      return;
+    }
+    const site = path.join(root, '.venv', 'lib', 'python3.12', 'site-packages');
+    const record = path.join(site, 'jupyterlab-1.dist-info', 'RECORD');
+    if (fs.existsSync(record)) throw new Error('jupyterlab is half there: pip would take it for installed');
     write(record, 'the wheel’s own list');
     write(path.join(site, '~old', 'file'));
     half(`pip install ${name}`);
     fs.rmSync(path.join(site, '~old'), { recursive: true });
-    write(record, `${wheel}-1.dist-info/INSTALLER,,`);
-    if (name !== 'jupyter') write(path.join(site, 'tensorflow', library));
+    write(record, 'jupyterlab-1.dist-info/INSTALLER,,');
   } else if (args[1] === 'jupyterlab') {
     const { JUPYTER_PATH, JUPYTER_CONFIG_PATH } = process.env;
     write(
