@@ -123,7 +123,7 @@ function tensorFlow(kind) {
   return {
     name: kind === 'gpu' ? 'TensorFlow 2.21 (CUDA)' : 'TensorFlow 2.21 (CPU)',
     tools: ['python'],
-    megabytes: kind === 'gpu' ? 12_500 : 2_300,
+    megabytes: kind === 'gpu' ? 12_300 : 2_100,
     isDone: () => venvIsWhole() && isStamped(venvStamp('tensorflow'), fileFingerprint(requirements)),
     async make(work) {
       await ensureVenv(work);
