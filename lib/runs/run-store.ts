@@ -320,7 +320,7 @@ export function passedOver({ message, cure }: DataError): undefined {
 
 function isNoFolder(path: string): boolean {
   try {
-    return statSync(path, { throwIfNoEntry: false })?.isDirectory() === false;
+    return !statSync(path).isDirectory();
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ENOTDIR';
   }
