@@ -23,7 +23,7 @@ export interface DistortionInput {
   readonly seeds: Tensor2D;
   /** Returns ∇ₓ L₀ of the network under attack at images `[batch, S, S, 3]`, 0..1. */
   readonly gradient: (images: Tensor4D) => Tensor4D;
-  /** Returns ∇ of D_KL(P(y | x) ‖ P(y | x′)) of the same network with respect to images x′ `[batch, S, S, 3]`; x are the crops. */
+  /** Returns ∇ₓ′ D_KL(P(y | x) ‖ P(y | x′)) of the same network at images x′ `[batch, S, S, 3]`; x are the crops. */
   readonly divergenceGradient: (images: Tensor4D) => Tensor4D;
 }
 

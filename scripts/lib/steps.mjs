@@ -130,7 +130,7 @@ function tensorFlow(kind) {
       fs.rmSync(venvStamp('tensorflow'), { force: true });
       stamp(venvStamp('kind'), kind);
       fs.rmSync(tensorFlowFolder, { recursive: true, force: true });
-      // Only the wheel's libraries and headers are used, so the wheel for one Python serves all, without what it needs there.
+      // Uses the wheel's libraries and headers alone: it serves beside any Python, and without the packages that it requires.
       const options = ['--no-deps', '--no-compile', '--python-version', '3.13', '--target', tensorFlowFolder];
       await pipInstall('installing TensorFlow', requirements, work, options);
       stamp(venvStamp('tensorflow'), fileFingerprint(requirements));

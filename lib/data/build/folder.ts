@@ -110,7 +110,7 @@ function planOf(tree: Tree, options: FolderOptions): Plan {
 /** Default share of each class's images for validation and for testing. */
 const SHARE = 0.1;
 
-/** Draws the splits that are not given from the images of a class: by their names, so that new images hardly move the others. */
+/** Draws the splits that are not given from a class's images. A hash of seed and path decides: new images hardly move others. */
 function withSplits(images: readonly ClassImage[], said: Tree['said'], options: FolderOptions) {
   const { validation = SHARE, test = SHARE, seed = 0 } = options;
   const given = images.filter(({ split = 'train' }) => split !== 'train');
@@ -119,9 +119,10 @@ function withSplits(images: readonly ClassImage[], said: Tree['said'], options: 
     said.has(split) ? 0 : Math.max(1, Math.round(others.length * share));
   const forTest = countOf('test', test);
   const forLearning = others.length - countOf('validation', validation);
-  const hashes = new Map(others.map((image) => [image, sha256Of(JSON.stringify([seed, image.path]))]));
-  const drawn = others.toSorted((a, b) => ((hashes.get(a) as string) < (hashes.get(b) as string) ? -1 : 1));
-  const sorted = drawn.map((image, rank) => {
+  const drawn = others
+    .map((image) => ({ image, hash: sha256Of(JSON.stringify([seed, image.path])) }))
+    .sort((a, b) => (a.hash < b.hash ? -1 : 1));
+  const sorted = drawn.map(({ image }, rank) => {
     const split: SplitName = rank < forTest ? 'test' : rank < forLearning ? 'train' : 'validation';
     return { ...image, split };
   });

@@ -278,8 +278,8 @@ class Server {
   }
 
   /**
-   * Sends everything that is still queued, then tells the main thread that the process may exit: not before the loops over
-   * the sockets have ended, since ZeroMQ aborts the process if this thread is terminated during one of its calls.
+   * Sends everything that is still queued, and closes the sockets. Tells the main thread that the process may exit once the
+   * loops over the sockets have ended: ZeroMQ aborts the process if this thread is terminated during one of its calls.
    */
   #close(then?: () => void): void {
     this.#debugger.end();
